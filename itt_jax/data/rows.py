@@ -1,0 +1,53 @@
+"""Rows: one split of one task in one language, as columns."""
+
+import dataclasses
+
+import numpy as np
+
+from itt_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """A table of examples; every source gives this form.
+
+    Attributes:
+        task: the task's name; split: the published split these rows came from.
+        language: ISO 639-1 code; domain: "general", "medical", "legal", ...
+        item_ids: [n] of str, "task/split/published index"; translations of a row share it.
+        fields: field name -> n strings, in the task's order ("text", or "premise" and "hypothesis").
+        labels: int32 [n] class index, float32 [n] score, or None where the split has no labels.
+    """
+
+    task: str
+    split: str
+    language: str
+    domain: str
+    item_ids: np.ndarray
+    fields: dict[str, list[str]]
+    labels: np.ndarray | None
+
+    def __post_init__(self):
+        for name, texts in self.fields.items():
+            if len(texts) != len(self.item_ids):
+                raise InputError(
+                    f"{self.task}/{self.split}/{self.language}: field {name!r} has {len(texts)} values, "
+                    f"expected {len(self.item_ids)}"
+                )
+        if self.labels is not None and len(self.labels) != len(self.item_ids):
+            raise InputError(
+                f"{self.task}/{self.split}/{self.language}: {len(self.labels)} labels, expected {len(self.item_ids)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+    def select(self, indices: np.ndarray) -> "Rows":
+        """The rows at `indices` (integers or a boolean mask), in that order."""
+        indices = np.arange(len(self))[indices]
+        return dataclasses.replace(
+            self,
+            item_ids=self.item_ids[indices],
+            fields={name: [texts[i] for i in indices] for name, texts in self.fields.items()},
+            labels=None if self.labels is None else self.labels[indices],
+        )

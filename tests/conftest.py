@@ -1,0 +1,18 @@
+"""Fixtures that several test modules share."""
+
+import os
+import pathlib
+
+import pytest
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def data_root() -> pathlib.Path:
+    """The folder of real data in its published formats; tests that need it skip where it is absent."""
+    root = pathlib.Path(os.environ.get("ITT_JAX_DATA", pathlib.Path(__file__).parents[2] / "shared" / "data"))
+    if not root.is_dir():
+        pytest.skip(f"real data is not at {root}; set ITT_JAX_DATA")
+    return root
