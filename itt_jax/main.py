@@ -1,0 +1,208 @@
+"""The command line: parse, call one library function, print."""
+
+import argparse
+import json
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from itt_jax.errors import InputError
+
+DEFAULT_OUT = "runs/{name}"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; nothing heavy is imported to build it."""
+    top = argparse.ArgumentParser(
+        prog="python -m itt_jax.main",
+        description="Does intermediate-task training make cross-lingual transfer robust? "
+        "Without a command: the quickstart study, then its report.",
+    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+
+    def command(name: str, help: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=help, description=help)
+
+    for name, text in (
+        ("run", "Train and evaluate what is missing of a study, then write its report."),
+        ("plan", "Show a study's stages, cells, what is done and the estimated cost; trains nothing."),
+    ):
+        sub = command(name, text)
+        sub.add_argument("--config", help="a Python file that defines `study`; default: the quickstart")
+        sub.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="override a field")
+        _data_root(sub)
+        sub.add_argument("--out", type=pathlib.Path, help=f"results folder; default {DEFAULT_OUT.format(name='NAME')}")
+        sub.add_argument("--json", action="store_true", help="print JSON")
+    sub = command("report", "Write tables, figures and report/index.html from a study's store.")
+    sub.add_argument("--out", type=pathlib.Path, required=True, help="results folder of a run")
+    sub = command("list", "List what is there by name.")
+    sub.add_argument("kind", choices=("models", "tasks", "perturbations", "arms"))
+    sub.add_argument("--json", action="store_true", help="print JSON")
+    sub = command("perturb", "Perturb lines of text: lines in, lines out.")
+    sub.add_argument("--name", required=True, help="an operator; see `list perturbations`")
+    sub.add_argument("--severity", type=float, required=True)
+    sub.add_argument("--language", required=True, help="ISO 639-1 code")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--in", dest="source", type=pathlib.Path, help="default: standard input")
+    sub.add_argument("--out", type=pathlib.Path, help="default: standard output")
+    sub = command("evaluate", "Robustness report of a fine-tuned checkpoint (ours or Hugging Face's); trains nothing.")
+    sub.add_argument("--checkpoint", type=pathlib.Path, required=True)
+    sub.add_argument("--task", required=True)
+    sub.add_argument(
+        "--perturbations", nargs="+", metavar="NAME[:S,S...]", help="operators with severities, such as swap:0.1,0.2"
+    )
+    sub.add_argument("--languages", nargs="+", default=[], help="default: all of the task")
+    sub.add_argument("--split", default="test")
+    sub.add_argument("--rows", type=int, help="at most this many rows a language")
+    sub.add_argument("--seed", type=int, default=0, help="of the noise")
+    sub.add_argument("--max-length", type=int, default=128, help="tokens of an example")
+    sub.add_argument("--allow-seen", action="store_true", help="evaluate on text that the checkpoint was trained on")
+    _data_root(sub)
+    sub.add_argument("--out", type=pathlib.Path, help="results folder; default runs/evaluate-TASK-CHECKPOINT")
+    sub = command("convert", "Convert a Hugging Face checkpoint directory to ours.")
+    sub.add_argument("source", type=pathlib.Path, metavar="HF_DIR")
+    sub.add_argument("destination", type=pathlib.Path, metavar="OUT_DIR")
+    sub = command("export", "Write one of our checkpoints as a Hugging Face directory.")
+    sub.add_argument("source", type=pathlib.Path, metavar="CKPT")
+    sub.add_argument("destination", type=pathlib.Path, metavar="OUT_DIR")
+    return top
+
+
+def _data_root(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--data-root", type=pathlib.Path, help="folder of data in its published formats; default: $ITT_JAX_DATA"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        return COMMANDS[options.command](options)
+    except InputError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader of our output has gone (such as `head`); it has what it wants.
+        sys.stdout = None
+        return 0
+
+
+def _study(options):
+    from itt_jax import config
+
+    path = options.config or pathlib.Path(__file__).parent.parent / "configs" / "quickstart.py"
+    study = config.load(path, options.set)
+    return study, options.out or pathlib.Path(DEFAULT_OUT.format(name=study.name))
+
+
+def _root(options) -> pathlib.Path | None:
+    from itt_jax.data.sources import data_root
+
+    return data_root(options.data_root)
+
+
+def _quickstart(options) -> int:
+    return main(["run"])
+
+
+def _run(options) -> int:
+    from itt_jax.report import summary_markdown, write_report
+    from itt_jax.study import run
+    from itt_jax.study.statistics import analyse
+
+    study, out = _study(options)
+    results = run(study, out, _root(options), quiet=options.json)
+    page = write_report(out)
+    if options.json:
+        print(json.dumps({"out": str(out), "report": str(page), "cells": results.cells, "made": results.made}))
+    else:
+        print(summary_markdown(analyse(out)))
+        print(f"\n{results.made} of {results.cells} cells were made in this run. Report: {page}")
+    return 0
+
+
+def _plan(options) -> int:
+    from itt_jax.study import describe
+
+    study, out = _study(options)
+    description = describe(study, out, _root(options))
+    print(json.dumps(description.as_dict(), indent=1) if options.json else description.text())
+    return 0
+
+
+def _report(options) -> int:
+    from itt_jax.report import write_report
+
+    print(write_report(options.out))
+    return 0
+
+
+def _list(options) -> int:
+    from itt_jax.report.listing import listing
+
+    rows = listing(options.kind)
+    if options.json:
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+    else:
+        for row in rows:
+            print(f"{row['name']:<24} {row['summary']}")
+    return 0
+
+
+def _perturb(options) -> int:
+    from itt_jax.perturb.filter import perturb_lines
+
+    perturb_lines(options.source, options.out, options.name, options.severity, options.language, options.seed)
+    return 0
+
+
+def _evaluate(options) -> int:
+    from itt_jax.report import summary_markdown, write_report
+    from itt_jax.study.evaluation import evaluate_checkpoint
+    from itt_jax.study.statistics import analyse
+
+    out = options.out or pathlib.Path(f"runs/evaluate-{options.task}-{options.checkpoint.resolve().name}")
+    evaluate_checkpoint(options, out, _root(options))
+    page = write_report(out)
+    print(summary_markdown(analyse(out)))
+    print(f"\nReport: {page}")
+    return 0
+
+
+def _convert(options) -> int:
+    from itt_jax.train.checkpoint import convert
+
+    convert(options.source, options.destination)
+    print(options.destination)
+    return 0
+
+
+def _export(options) -> int:
+    from itt_jax.train.checkpoint import export_checkpoint
+
+    export_checkpoint(options.source, options.destination)
+    print(options.destination)
+    return 0
+
+
+COMMANDS = {
+    None: _quickstart,
+    "run": _run,
+    "plan": _plan,
+    "report": _report,
+    "list": _list,
+    "perturb": _perturb,
+    "evaluate": _evaluate,
+    "convert": _convert,
+    "export": _export,
+}
+
+
+def run_and_exit() -> None:
+    """Entry point of the installed command."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    run_and_exit()

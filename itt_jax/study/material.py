@@ -1,0 +1,151 @@
+"""The material of a study: its tasks, rows and corpora, read once, with overlap dropped and digests for ids."""
+
+import dataclasses
+import hashlib
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from itt_jax import tasks
+from itt_jax.config import Corpus, EncoderSpec, Study
+from itt_jax.data import overlap
+from itt_jax.data.parallel import ParallelTexts, load_parallel
+from itt_jax.data.rows import Rows
+from itt_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """Rows by name: a split (or a slice of one) of a task in one language, at most `limit` of them."""
+
+    task: str
+    split: str
+    language: str
+    limit: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Dropped:
+    """How many training rows of a source were dropped because their text stands in an evaluation split."""
+
+    source: str
+    rows: int
+    dropped: int
+
+
+class Material:
+    """Reads what a study needs; every method gives the same answer however often it is called.
+
+    Args:
+        study: names the tasks; its own tasks come before the catalogue's.
+        data_root: folder of local files in their published formats, or None for embedded, hub and TFDS sources.
+    """
+
+    def __init__(self, study: Study, data_root: pathlib.Path | None = None):
+        self.study = study
+        self.data_root = data_root
+        self.dropped: dict[str, Dropped] = {}
+        self._rows: dict[Selection, Rows] = {}
+        self._training: dict[Selection, Rows] = {}
+        self._digests: dict[tuple[Selection, bool], str] = {}
+        self._corpora: dict[Corpus, ParallelTexts] = {}
+        self._evaluation_text: np.ndarray | None = None
+
+    def task(self, name: str) -> tasks.Task:
+        """The task of that name: the study's own, or the catalogue's."""
+        return tasks.get(name, self.study.tasks)
+
+    def has(self, task: str, split: str, language: str) -> bool:
+        """Whether the task has that split in that language in the source at hand."""
+        return tasks.has_rows(self.task(task), split, language, self.data_root)
+
+    def rows(self, selection: Selection) -> Rows:
+        """The selected rows; the limit takes the same items in every language."""
+        if selection not in self._rows:
+            task = self.task(selection.task)
+            rows = tasks.load_rows(task, selection.split, selection.language, self.data_root)
+            self._rows[selection] = rows if selection.limit is None else tasks.limit(rows, selection.limit)
+        return self._rows[selection]
+
+    def training_rows(self, selection: Selection) -> Rows:
+        """The selected rows without those whose text stands in an evaluation split of the study; then the limit."""
+        if selection not in self._training:
+            everything = self.rows(dataclasses.replace(selection, limit=None))
+            rows, dropped = overlap.drop_overlap(everything, self.evaluation_text())
+            source = f"{selection.task}/{selection.split}/{selection.language}"
+            self.dropped[source] = Dropped(source, len(everything), dropped)
+            if not len(rows):
+                raise InputError(f"{source}: every training row overlaps the study's evaluation text")
+            self._training[selection] = rows if selection.limit is None else tasks.limit(rows, selection.limit)
+        return self._training[selection]
+
+    def evaluation_text(self) -> np.ndarray:
+        """Sorted 64-bit digests of the normalised text of every evaluation split of the study, in every language."""
+        if self._evaluation_text is None:
+            found = []
+            for target in self.study.running_targets():
+                for name in target.evaluate or (target.train,):
+                    for language in self.task(name).languages:
+                        if self.has(name, target.test_split, language):
+                            found.append(overlap.digests(self.rows(Selection(name, target.test_split, language))))
+            self._evaluation_text = np.unique(np.concatenate(found)) if found else np.zeros(0, np.uint64)
+        return self._evaluation_text
+
+    def corpus(self, corpus: Corpus) -> ParallelTexts:
+        """Parallel tuples for a language-model stage, without those that overlap evaluation text."""
+        if corpus not in self._corpora:
+            languages = corpus.languages or self.study.languages
+            texts = load_parallel(corpus.source, languages, self.data_root, corpus.tuples, self.study.tasks)
+            kept, dropped = overlap.drop_parallel(texts, self.evaluation_text())
+            self.dropped[corpus.source] = Dropped(corpus.source, len(texts), dropped)
+            self._corpora[corpus] = kept
+        return self._corpora[corpus]
+
+    def digest(self, selection: Selection, training: bool) -> str:
+        """A name for the rows' content: ids, texts and labels."""
+        key = (selection, training)
+        if key not in self._digests:
+            rows = self.training_rows(selection) if training else self.rows(selection)
+            parts = [*rows.item_ids, *(text for texts in rows.fields.values() for text in texts)]
+            labels = b"" if rows.labels is None else np.ascontiguousarray(rows.labels).tobytes()
+            self._digests[key] = _sha256(parts, labels)
+        return self._digests[key]
+
+    def corpus_digest(self, corpus: Corpus) -> str:
+        """A name for a corpus's content."""
+        texts = self.corpus(corpus)
+        return _sha256([text or "" for language in texts.languages for text in texts.texts[language]])
+
+    def checkpoint_digest(self, directory: str) -> str:
+        """A name for the weights and config in a checkpoint directory."""
+        folder = pathlib.Path(directory)
+        if not folder.is_dir():
+            raise InputError(f"checkpoint {directory}: no such directory")
+        return _digest_files(folder)
+
+    def tokenizer_digest(self, spec: EncoderSpec) -> str | None:
+        """A name for the tokenizer files that the encoder is given, or None if one is trained here."""
+        directory = spec.tokenizer or spec.checkpoint
+        return None if directory is None else _digest_files(pathlib.Path(directory), weights=False)
+
+
+def _sha256(parts: Sequence[str], *blobs: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode())
+        digest.update(b"\0")
+    for blob in blobs:
+        digest.update(blob)
+    return digest.hexdigest()[:16]
+
+
+def _digest_files(folder: pathlib.Path, weights: bool = True) -> str:
+    """A name for the files under a folder, by their content and relative names."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and (weights or (path.suffix in (".json", ".txt", ".model") and path.name != "config.json")):
+            digest.update(str(path.relative_to(folder)).encode())
+            with open(path, "rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,309 @@
+"""The plan: the stages and cells that a study expands to, each named by everything that determines its result.
+
+In an id: recipe, rows, parents, versions. Not in it: devices, row shapes, paths, arms' names. So arms share the stages
+that they have in common, and a stage or cell that is in the store is never made again.
+"""
+
+import dataclasses
+import math
+from typing import Any, Literal
+
+from itt_jax import perturb, tasks
+from itt_jax.config import EncoderSpec, LanguageModel, Perturbation, Recipe, Study, Target, content_id
+from itt_jax.errors import InputError, unknown
+from itt_jax.evaluate import metrics
+from itt_jax.study.material import Material, Selection
+
+STAGE_VERSION = 1
+"""Raised when a stage with the same description would give other parameters."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One training run: parent parameters, rows, recipe -> parameters.
+
+    Attributes:
+        purpose: "given" is a checkpoint that is there already; "pretraining" makes an encoder.
+        parent: the stage whose encoder it starts from, or None.
+        training: the rows of each task (several: multi-task); of an "adaptation" their texts alone are read.
+        dev: the rows that choose learning rate and checkpoint, or None.
+        recipe: with `updates` resolved to a number; None for a language-model stage, which has `settings`.
+        shuffle_labels: training labels are permuted (the `shuffled_itt` control).
+    """
+
+    id: str
+    purpose: Literal["given", "pretraining", "intermediate", "adaptation", "target"]
+    model: str
+    parent: str | None = None
+    training: tuple[Selection, ...] = ()
+    dev: Selection | None = None
+    recipe: Recipe | None = None
+    settings: LanguageModel | None = None
+    shuffle_labels: bool = False
+    match_tokens_of: tuple[Selection, ...] = ()
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """One perturbed form of evaluation rows; the name "clean" with severity 0 is the text itself."""
+
+    perturbation: str
+    severity: float
+    replicate: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One point of the evaluation grid; its fields are the key columns of the results."""
+
+    cell: str
+    stage: str
+    model: str
+    arm: str
+    target: str
+    task: str
+    split: str
+    language: str
+    domain: str
+    perturbation: str
+    severity: float
+    replicate: int
+    seed: int
+    adapted: bool
+    source_language: bool
+
+
+@dataclasses.dataclass
+class Plan:
+    """Stages in an order in which each comes after its parent, and cells grouped by the stage they evaluate."""
+
+    study: Study
+    stages: dict[str, Stage]
+    cells: dict[str, list[Cell]]
+    skipped: list[str]
+
+    def all_cells(self) -> list[Cell]:
+        """Every cell, in the order of the stages."""
+        return [cell for cells in self.cells.values() for cell in cells]
+
+
+def study_id(study: Study) -> str:
+    """The name of everything in the study's config."""
+    return content_id(study)
+
+
+def make_plan(study: Study, material: Material) -> Plan:
+    """Expand a study to its plan; reads the rows, drops the training rows that overlap evaluation text.
+
+    Raises:
+        InputError: an unknown task, operator or language, rows that are not there, label spaces that do not fit.
+    """
+    check_names(study, material)
+    planner = _Planner(study, material)
+    for spec in study.encoders:
+        root = planner.root(spec)
+        for target in study.running_targets():
+            for seed in study.seeds:
+                for arm in study.arms:
+                    planner.arm(spec, root, target, arm, seed)
+    return planner.plan
+
+
+def check_names(study: Study, material: Material) -> None:
+    """Raise for a name that no catalogue has and for a target whose tasks do not fit together."""
+    for perturbation in study.perturbations:
+        if perturbation.name not in perturb.CATALOG:
+            raise unknown("perturbation", perturbation.name, perturb.CATALOG)
+    for target in study.running_targets():
+        train = material.task(target.train)
+        for name in target.evaluate:
+            other = material.task(name)
+            if (other.kind, other.labels, other.fields) != (train.kind, train.labels, train.fields):
+                raise InputError(
+                    f"target {target.name!r}: {name!r} ({other.kind}, {other.labels}, {other.fields}) cannot be "
+                    f"evaluated with a head trained on {target.train!r} ({train.kind}, {train.labels}, {train.fields})"
+                )
+        needs_intermediate = {"itt", "multitask_itt", "matched", "shuffled_itt"} & set(study.arms)
+        if needs_intermediate and not target.intermediate:
+            raise InputError(f"target {target.name!r}: arm {min(needs_intermediate)!r} needs an intermediate task")
+        if {"dapt", "dapt_control"} & set(study.arms) and not (
+            target.domain_text and target.general_text and target.adaptation
+        ):
+            raise InputError(f"target {target.name!r}: dapt needs domain_text, general_text and adaptation")
+
+
+class _Planner:
+    """Builds a plan; a stage or cell that stands in it already is not added again."""
+
+    def __init__(self, study: Study, material: Material):
+        self.study = study
+        self.material = material
+        self.plan = Plan(study, {}, {}, [])
+
+    def add(self, purpose: str, model: str, identity: Any, **fields: Any) -> Stage:
+        """Add the stage whose id is made of `identity`, the parent and the stage's own fields."""
+        named = {key: value for key, value in fields.items() if key not in ("training", "dev", "match_tokens_of")}
+        rows = {
+            "training": [self.material.digest(selection, training=True) for selection in fields.get("training", ())],
+            "match": [self.material.digest(selection, training=True) for selection in fields.get("match_tokens_of", ())],
+            "dev": self.material.digest(fields["dev"], training=False) if fields.get("dev") else None,
+        }
+        # "intermediate" and "target" are roles: the same training run has the same name in either.
+        kind = "fine_tuning" if fields.get("recipe") else purpose
+        stage_id = content_id([STAGE_VERSION, kind, identity, named, rows])
+        return self.plan.stages.setdefault(stage_id, Stage(id=stage_id, purpose=purpose, model=model, **fields))
+
+    def root(self, spec: EncoderSpec) -> Stage:
+        """The encoder before any arm: a given checkpoint, or one made and pretrained here."""
+        if spec.checkpoint is not None:
+            digest = self.material.checkpoint_digest(spec.checkpoint)
+            return self.add("given", spec.name, [digest, self.material.tokenizer_digest(spec)])
+        made = {
+            name: getattr(spec, name)
+            for name in ("family", "layers", "width", "heads", "feed_forward", "vocabulary_size", "max_positions")
+        }
+        corpus = [self.material.corpus_digest(corpus) for corpus in spec.corpus]
+        identity = [made, corpus, self.material.tokenizer_digest(spec)]
+        return self.add("pretraining", spec.name, identity, settings=spec.pretraining, seed=spec.seed)
+
+    def arm(self, spec: EncoderSpec, root: Stage, target: Target, arm: str, seed: int) -> None:
+        """Add the stages of one arm and the cells that evaluate its last one."""
+        task = self.material.task(target.train)
+        languages = (task.source_language,)
+        if arm == "translate_train":
+            languages = tuple(lang for lang in task.languages if self.material.has(task.name, target.train_split, lang))
+            if len(languages) < 2:
+                self.skip(f"{target.name}: no parallel training rows for translate_train")
+                return
+        training = tuple(Selection(task.name, target.train_split, lang, target.train_rows) for lang in languages)
+        dev = Selection(task.name, target.dev_split, task.source_language, target.dev_rows)
+        recipe = self.resolved(target.recipe, training[:1])
+        parent = self.before(spec, root, target, arm, seed, training, dev)
+        stage = self.fine_tuning("target", spec, parent, training, dev, recipe, seed)
+        self.cells(stage, spec, target, arm, seed)
+
+    def before(self, spec: EncoderSpec, root: Stage, target: Target, arm: str, seed: int, training, dev) -> Stage:
+        """The stage that the target stage starts from."""
+        if arm in ("direct", "translate_train"):
+            return root
+        if arm in ("dapt", "dapt_control"):
+            texts = target.domain_text if arm == "dapt" else target.general_text
+            return self.add(
+                "adaptation",
+                spec.name,
+                ["adaptation"],
+                parent=root.id,
+                training=tuple(self.text_of(name) for name in texts),
+                match_tokens_of=() if arm == "dapt" else tuple(self.text_of(name) for name in target.domain_text),
+                settings=target.adaptation,
+                seed=seed,
+            )
+        sources = tuple(
+            Selection(name, target.intermediate_split, self.material.task(name).source_language, target.intermediate_rows)
+            for name in (target.intermediate if arm == "multitask_itt" else target.intermediate[:1])
+        )
+        # Every arm's intermediate stage has as many updates as plain ITT's.
+        first = Selection(
+            target.intermediate[0],
+            target.intermediate_split,
+            self.material.task(target.intermediate[0]).source_language,
+            target.intermediate_rows,
+        )
+        recipe = self.resolved(target.intermediate_recipe, (first,))
+        if arm == "matched":
+            return self.fine_tuning("intermediate", spec, root, training, dev, recipe, seed)
+        dev = dataclasses.replace(first, split=target.intermediate_dev_split, limit=target.dev_rows)
+        return self.fine_tuning(
+            "intermediate", spec, root, sources, dev, recipe, seed, shuffle_labels=arm == "shuffled_itt"
+        )
+
+    def text_of(self, name: str) -> Selection:
+        """The training rows of a task, whose texts an adaptation reads."""
+        return Selection(name, "train", self.material.task(name).source_language, None)
+
+    def fine_tuning(
+        self, purpose, spec, parent, training, dev, recipe, seed, shuffle_labels: bool = False
+    ) -> Stage:
+        """Add a fine-tuning stage; its head is made anew."""
+        described = [
+            (task.kind, task.labels, task.fields, task.score_range, task.metric)
+            for task in (self.material.task(selection.task) for selection in (*training, dev))
+        ]
+        identity = [described, spec.pooling, spec.pair_features, metrics.VERSION]
+        fields = {"training": training, "dev": dev, "recipe": recipe, "seed": seed, "parent": parent.id}
+        return self.add(purpose, spec.name, identity, shuffle_labels=shuffle_labels, **fields)
+
+    def resolved(self, recipe: Recipe, training: tuple[Selection, ...]) -> Recipe:
+        """The recipe with its number of updates."""
+        if recipe.updates is not None:
+            return recipe
+        rows = sum(len(self.material.training_rows(selection)) for selection in training)
+        return dataclasses.replace(recipe, updates=max(1, math.ceil(recipe.epochs * rows / recipe.batch_size)))
+
+    def skip(self, reason: str) -> None:
+        """Note something that the study asks for and the data cannot give."""
+        if reason not in self.plan.skipped:
+            self.plan.skipped.append(reason)
+
+    def cells(self, stage: Stage, spec: EncoderSpec, target: Target, arm: str, seed: int) -> None:
+        """Add the cells that evaluate a target stage."""
+        train = self.material.task(target.train)
+        cells = self.plan.cells.setdefault(stage.id, [])
+        present = {cell.cell for cell in cells}
+        for name in target.evaluate or (target.train,):
+            task = self.material.task(name)
+            for selection in evaluation_selections(self.study, target, task, self.material):
+                digest = self.material.digest(selection, training=False)
+                for variant in variants(self.study.perturbations, selection.language, self.skip):
+                    identity = [stage.id, digest, variant, self.study.max_length, metrics.VERSION, task.metric]
+                    if variant.perturbation != "clean":
+                        version = perturb.CATALOG[variant.perturbation].version
+                        identity += [self.study.noise_seed, version, task.editable_fields]
+                    # The arm stands in the id because two arms may share their last stage and are reported apart.
+                    cell_id = content_id([*identity, arm, target.name])
+                    if cell_id in present:
+                        continue
+                    cells.append(
+                        Cell(
+                            cell=cell_id,
+                            stage=stage.id,
+                            model=spec.name,
+                            arm=arm,
+                            target=target.name,
+                            task=name,
+                            split=selection.split,
+                            language=selection.language,
+                            domain=task.domain,
+                            seed=seed,
+                            adapted=task.domain == train.domain,
+                            source_language=selection.language == train.source_language,
+                            **dataclasses.asdict(variant),
+                        )
+                    )
+
+
+def evaluation_selections(study: Study, target: Target, task: tasks.Task, material: Material) -> list[Selection]:
+    """The evaluation rows of one task: one selection a language, the same items in each."""
+    wanted = target.languages or study.languages or task.languages
+    languages = [lang for lang in wanted if lang in task.languages]
+    if not languages:
+        raise InputError(
+            f"target {target.name!r}: task {task.name!r} has no data in {', '.join(wanted)}; "
+            f"it has {', '.join(task.languages)}"
+        )
+    selections = [Selection(task.name, target.test_split, lang, study.evaluation_rows) for lang in languages]
+    return [selection for selection in selections if material.has(task.name, target.test_split, selection.language)]
+
+
+def variants(perturbations: tuple[Perturbation, ...], language: str, skip=lambda reason: None) -> list[Variant]:
+    """The clean text and every operator x severity x replicate that exists for a language."""
+    found = [Variant("clean", 0.0, 0)]
+    for perturbation in perturbations:
+        operator = perturb.CATALOG[perturbation.name]
+        if not operator.applies_to(language):
+            skip(f"{perturbation.name}: has no table for {language!r}")
+            continue
+        for severity in perturbation.severities:
+            found += [Variant(perturbation.name, severity, r) for r in range(perturbation.replicates)]
+    return found
