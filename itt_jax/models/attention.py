@@ -1,0 +1,95 @@
+"""One attention front for every encoder: the XLA reference, dropout from packed random bytes, visibility.
+
+Attention takes queries, keys and values as [B, T, N, H] and works head-major inside: on CPU the batched matrix
+products over [B, N, T, H] run up to twice as fast as over [B, T, N, H].
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+_BYTE = 256
+
+
+def subkey(key: PRNGKeyArray | None, index: int) -> PRNGKeyArray | None:
+    """The `index`-th key derived from `key`; None (no dropout) stays None."""
+    return None if key is None else jax.random.fold_in(key, index)
+
+
+def dropout(x: Float[Array, "..."], rate: float, key: PRNGKeyArray | None) -> Float[Array, "..."]:
+    """Zeroes elements with probability `rate` and scales the rest so that the expectation is x.
+
+    One random byte decides each element (four bytes a 32-bit draw cost a quarter to a tenth of one draw each), so
+    the rate is realised to the nearest 1/256; the scale uses the realised rate, hence no bias.
+
+    Args:
+        x: any shape with at least one axis.
+        rate: in [0, 1).
+        key: None switches dropout off.
+    """
+    dropped = round(rate * _BYTE)
+    if key is None or dropped == 0:
+        return x
+    *leading, last = x.shape
+    words = jax.random.bits(key, (*leading, -(-last // 4)), jnp.uint32)
+    # The bytes of a word stay on the last axis, so a sharded leading axis needs no communication here.
+    drawn = jax.lax.bitcast_convert_type(words, jnp.uint8).reshape(*leading, -1)[..., :last]
+    return jnp.where(drawn >= dropped, x * (_BYTE / (_BYTE - dropped)), 0).astype(x.dtype)
+
+
+def visibility(
+    attention_mask: Int[Array, "B S"] | None, segment_ids: Int[Array, "B S"] | None
+) -> Bool[Array, "B 1 T S"] | None:
+    """Which keys each query may see.
+
+    Args:
+        attention_mask: 1 for real tokens; None means all, or what lies in a segment (> 0) if segments are given.
+        segment_ids: 0 is padding, 1.. are the packed examples of a row; queries see their own segment alone.
+
+    Returns:
+        [B, 1, 1, S] without segments, [B, 1, T, S] with them, None where everything is visible.
+    """
+    if segment_ids is None:
+        return None if attention_mask is None else (attention_mask > 0)[:, None, None, :]
+    real = segment_ids > 0 if attention_mask is None else (segment_ids > 0) & (attention_mask > 0)
+    same = segment_ids[:, :, None] == segment_ids[:, None, :]
+    return (same & real[:, None, :])[:, None]
+
+
+def segment_starts(segment_ids: Int[Array, "B T"]) -> Int[Array, "B T"]:
+    """For each position, the index at which its run of equal segment ids begins."""
+    positions = jnp.arange(segment_ids.shape[1], dtype=jnp.int32)[None]
+    previous = jnp.pad(segment_ids[:, :-1], ((0, 0), (1, 0)), constant_values=-1)
+    return jax.lax.cummax(jnp.where(segment_ids != previous, positions, 0), axis=1)
+
+
+def attention(
+    q: Float[Array, "B T N H"],
+    k: Float[Array, "B S N H"],
+    v: Float[Array, "B S N H"],
+    *,
+    visible: Bool[Array, "#B #N #T S"] | None = None,
+    bias: Float[Array, "#B #N T S"] | None = None,
+    dropout_rate: float = 0.0,
+    key: PRNGKeyArray | None = None,
+) -> Float[Array, "B T N H"]:
+    """Scaled dot-product attention; softmax in float32 whatever the dtype of q.
+
+    Args:
+        q, k, v: one compute dtype; scores are q k^T / sqrt(H).
+        visible: broadcastable to [B, N, T, S]; False hides a key from a query. A query that sees no key gets the
+            mean of all values: finite, never NaN, and read by nobody.
+        bias: added to the scaled scores (XLNet's position and segment terms, scaled by the caller).
+        dropout_rate, key: of the attention probabilities; key None switches it off.
+
+    Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.2.
+    """
+    q, k, v = (x.transpose(0, 2, 1, 3) for x in (q, k, v))
+    scores = jnp.einsum("BNTH,BNSH->BNTS", q * q.shape[-1] ** -0.5, k, preferred_element_type=jnp.float32)
+    if bias is not None:
+        scores += bias
+    if visible is not None:
+        scores = jnp.where(visible, scores, jnp.finfo(jnp.float32).min)
+    probabilities = jax.nn.softmax(scores, axis=-1).astype(v.dtype)
+    probabilities = dropout(probabilities, dropout_rate, key)
+    return jnp.einsum("BNTS,BNSH->BNTH", probabilities, v).transpose(0, 2, 1, 3)
