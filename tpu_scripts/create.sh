@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Create a TPU VM or pod slice: create.sh NAME ZONE, with PROJECT, ACCELERATOR and VERSION in the environment.
+set -euo pipefail
+name=${1:?usage: create.sh NAME ZONE} zone=${2:?usage: create.sh NAME ZONE}
+gcloud compute tpus tpu-vm create "$name" --zone "$zone" --project "${PROJECT:?set PROJECT}" \
+    --accelerator-type "${ACCELERATOR:?set ACCELERATOR, such as v5litepod-8}" \
+    --version "${VERSION:?set VERSION, such as v2-alpha-tpuv5-lite}" ${SPOT:+--spot}
