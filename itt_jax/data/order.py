@@ -1,0 +1,29 @@
+"""The order of training examples: a function of the seed and the number of the update, and of nothing else."""
+
+import functools
+
+import numpy as np
+
+
+@functools.lru_cache(maxsize=8)
+def _permutation(n: int, seed: int, epoch: int) -> np.ndarray:
+    # Raw bits of a counter-based generator are fixed by numpy's promise; Generator.permutation is not.
+    bits = np.random.Philox(key=np.array([seed % 2**64, epoch], np.uint64)).random_raw(n)
+    return np.argsort(bits, kind="stable")
+
+
+def update_indices(n: int, batch_size: int, seed: int, update: int) -> np.ndarray:
+    """The examples of update number `update` (from 0): int64 [batch_size].
+
+    The updates walk through one permutation of the n examples after another; an update may end one epoch and begin the
+    next, so that nothing is dropped.
+    """
+    if n < 1:
+        raise ValueError(f"no examples to order: n={n}")
+    places = np.arange(update * batch_size, (update + 1) * batch_size, dtype=np.int64)
+    epochs, places = np.divmod(places, n)
+    indices = np.empty(batch_size, np.int64)
+    for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
+        mine = epochs == epoch
+        indices[mine] = _permutation(n, seed, epoch)[places[mine]]
+    return indices

@@ -1,0 +1,231 @@
+"""Examples -> batches of fixed shape: many examples in a row, kept apart by segment ids, or one example a row.
+
+A batch is a dictionary of numpy arrays, the same for packed and padded ones, so that one step serves both:
+
+    input_ids, segment_ids, token_type_ids, example_ids  int32 [B, T]
+    field_ids                                             int8 [B, T]
+    summary_rows, summary_positions                       int32 [E]
+    labels [E], only where the examples have labels       weights float32 [E], 0 for an empty slot
+
+Slot e holds the e-th example asked for. Padding has segment 0, example E and field 0; segments count from 1 in a row.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from itt_jax.data.chunks import ragged_positions
+from itt_jax.data.examples import Examples
+from itt_jax.errors import InputError
+
+Batch = dict[str, np.ndarray]
+
+_LENGTHS = (32, 48, 64, 96, 128, 192, 256, 384, 512)  # candidate row lengths, besides those near the longest example
+_SIMULATED = 200  # updates drawn to choose a plan
+_WINDOW = 16_384  # examples that evaluation sorts and packs together
+
+
+@dataclasses.dataclass(frozen=True)
+class RowPlan:
+    """The shapes that the rows of an update may take.
+
+    Attributes:
+        length: tokens of a row, T.
+        row_counts: the allowed numbers of rows, ascending; the last always suffices.
+        real_share: share of real tokens in the simulated updates.
+    """
+
+    length: int
+    row_counts: tuple[int, ...]
+    real_share: float
+
+
+@dataclasses.dataclass(frozen=True)
+class _Places:
+    """Where each item goes: its row, the position of its first token, its segment (from 1), each int64 [n]."""
+
+    rows: np.ndarray
+    starts: np.ndarray
+    segments: np.ndarray
+    count: int
+
+
+def _best_fit(lengths: np.ndarray, length: int) -> _Places:
+    """Best fit, longest first: each item goes to the fullest row that still has room.
+
+    The rows with room r are kept in a list under r, and which r occur in the bits of one integer.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    open_rows: list[list[int]] = [[] for _ in range(length + 1)]
+    occurs = 0
+    filled: list[int] = []  # items in each row
+    rows, starts, segments = [], [], []
+    for size in lengths[order].tolist():
+        fitting = occurs >> size
+        if fitting:
+            room = size + (fitting & -fitting).bit_length() - 1
+            row = open_rows[room].pop()
+            if not open_rows[room]:
+                occurs ^= 1 << room
+        else:
+            row, room = len(filled), length
+            filled.append(0)
+        filled[row] += 1
+        rows.append(row)
+        starts.append(length - room)
+        segments.append(filled[row])
+        room -= size
+        open_rows[room].append(row)
+        occurs |= 1 << room
+    back = np.empty(len(order), np.int64)
+    back[order] = np.arange(len(order))
+    rows, starts, segments = (np.array(values, np.int64)[back] for values in (rows, starts, segments))
+    return _Places(rows, starts, segments, len(filled))
+
+
+def _check_fit(lengths: np.ndarray, length: int, slots: int) -> None:
+    if len(lengths) and lengths.max() > length:
+        raise InputError(f"an example of {lengths.max()} tokens does not fit a row of {length}")
+    if len(lengths) > slots:
+        raise InputError(f"{len(lengths)} examples do not fit {slots} slots")
+
+
+def _build(examples: Examples, indices: np.ndarray, places: _Places, rows: int, length: int, slots: int) -> Batch:
+    """The batch that has examples `indices` at `places`."""
+    starts = examples.offsets[indices]
+    lengths = examples.offsets[indices + 1] - starts
+    source = ragged_positions(starts, lengths)
+    target = ragged_positions(places.rows * length + places.starts, lengths)
+    n = len(indices)
+    batch = {
+        "input_ids": np.full(rows * length, examples.pad_id, np.int32),
+        "segment_ids": np.zeros(rows * length, np.int32),
+        "token_type_ids": np.full(rows * length, examples.pad_type, np.int32),
+        "example_ids": np.full(rows * length, slots, np.int32),
+        "field_ids": np.zeros(rows * length, np.int8),
+    }
+    batch["input_ids"][target] = examples.ids[source]
+    batch["segment_ids"][target] = np.repeat(places.segments, lengths)
+    batch["token_type_ids"][target] = examples.types[source]
+    batch["example_ids"][target] = np.repeat(np.arange(n), lengths)
+    batch["field_ids"][target] = examples.fields[source]
+    batch = {name: values.reshape(rows, length) for name, values in batch.items()}
+    for name, values in (("summary_rows", places.rows), ("summary_positions", places.starts)):
+        batch[name] = np.zeros(slots, np.int32)
+        batch[name][:n] = values
+    batch["summary_positions"][:n] += examples.summaries[indices]
+    batch["weights"] = (np.arange(slots) < n).astype(np.float32)
+    if examples.labels is not None:
+        batch["labels"] = np.zeros(slots, examples.labels.dtype)
+        batch["labels"][:n] = examples.labels[indices]
+    return batch
+
+
+def pack_update(examples: Examples, indices: Sequence[int] | np.ndarray, plan: RowPlan, slots: int) -> Batch:
+    """The examples `indices` of one update in as few rows as the plan allows.
+
+    Raises:
+        InputError: an example longer than a row, more examples than slots, or more rows than the plan has.
+    """
+    indices = np.asarray(indices, np.int64)
+    lengths = examples.offsets[indices + 1] - examples.offsets[indices]
+    _check_fit(lengths, plan.length, slots)
+    places = _best_fit(lengths, plan.length)
+    rows = next((count for count in plan.row_counts if count >= places.count), None)
+    if rows is None:
+        raise InputError(f"{places.count} rows are needed, the plan has at most {plan.row_counts[-1]}")
+    return _build(examples, indices, places, rows, plan.length, slots)
+
+
+def pad_update(examples: Examples, indices: Sequence[int] | np.ndarray, length: int, slots: int) -> Batch:
+    """The examples `indices`, each in a row of its own: `slots` rows of `length` tokens. The reference of packing.
+
+    Raises:
+        InputError: an example longer than a row, or more examples than slots.
+    """
+    indices = np.asarray(indices, np.int64)
+    _check_fit(examples.offsets[indices + 1] - examples.offsets[indices], length, slots)
+    n = len(indices)
+    places = _Places(np.arange(n), np.zeros(n, np.int64), np.ones(n, np.int64), n)
+    return _build(examples, indices, places, slots, length, slots)
+
+
+def plan_rows(lengths: np.ndarray, examples_per_update: int, max_length: int, shards: int = 1) -> RowPlan:
+    """The row length and row counts with the largest share of real tokens in simulated updates.
+
+    Two row counts serve the simulated updates; one step above the largest that was seen is a third, and one that
+    always suffices the last: these two are compiled only if an update ever needs them. Among lengths within half a
+    point of the best share the shortest is taken, because attention is quadratic.
+
+    Args:
+        lengths: tokens of each example, special tokens included.
+        examples_per_update: examples of one update.
+        max_length: the longest that an example may be; rows are never shorter than the longest that there is.
+        shards: devices that share the rows; row counts are multiples of it.
+    """
+    lengths = np.minimum(np.asarray(lengths, np.int64), max_length)
+    longest = -(-int(lengths.max()) // 8) * 8
+    candidates = {*range(longest, 2 * longest, max(8, longest // 64 * 8)), *(c for c in _LENGTHS if c >= longest)}
+    generator = np.random.Generator(np.random.Philox(key=0))
+    draws = lengths[generator.integers(0, len(lengths), (_SIMULATED, examples_per_update))]
+    plans = [_plan(draws, length, shards) for length in sorted(candidates)]
+    best = max(plan.real_share for plan in plans)
+    return next(plan for plan in plans if plan.real_share >= best - 0.005)
+
+
+def _plan(draws: np.ndarray, length: int, shards: int) -> RowPlan:
+    """The best row counts at this row length for the simulated updates: lengths [updates, examples]."""
+    needed = np.array([_best_fit(update, length).count for update in draws])
+    needed = -(-needed // shards) * shards
+    always = -(-draws.shape[1] // shards) * shards
+    above = min(int(needed.max()) + shards, always)
+    used = {
+        pair: np.where(needed <= pair[0], pair[0], np.where(needed <= pair[1], pair[1], above)).sum()
+        for pair in itertools.combinations_with_replacement(np.unique(needed).tolist(), 2)
+    }
+    pair = min(used, key=used.__getitem__)
+    return RowPlan(length, tuple(sorted({*pair, above, always})), float(draws.sum() / (used[pair] * length)))
+
+
+def stream(examples: Examples, rows: int, length: int, slots: int) -> Iterator[tuple[np.ndarray, Batch]]:
+    """All examples once, for evaluation, in well-filled batches of one shape.
+
+    Windows of consecutive examples are packed together; the rows of a window are dealt to its batches so that each has
+    about equally many examples. Rows are left empty in the last batches of a window, and where examples are so short
+    that `slots` runs out.
+
+    Yields:
+        (indices int64 [m], batch): slot e of the batch is example indices[e].
+
+    Raises:
+        InputError: an example longer than a row, or a row that holds more examples than there are slots.
+    """
+    for first in range(0, len(examples), _WINDOW):
+        window = np.arange(first, min(first + _WINDOW, len(examples)))
+        lengths = examples.offsets[window + 1] - examples.offsets[window]
+        _check_fit(lengths, length, len(window))
+        places = _best_fit(lengths, length)
+        batch_of, row_of = _deal(np.bincount(places.rows), rows, slots)
+        batches = batch_of[places.rows]
+        for members in np.split(np.argsort(batches, kind="stable"), np.cumsum(np.bincount(batches))[:-1]):
+            mine = _Places(row_of[places.rows[members]], places.starts[members], places.segments[members], rows)
+            yield window[members], _build(examples, window[members], mine, rows, length, slots)
+
+
+def _deal(items: np.ndarray, rows: int, slots: int) -> tuple[np.ndarray, np.ndarray]:
+    """The batch of each packed row and its row there; `items` counts the examples of each packed row."""
+    if items.max() > slots:
+        raise InputError(f"a row holds {items.max()} examples, more than {slots} slots")
+    order = np.argsort(-items, kind="stable")
+    batches = max(-(-len(items) // rows), -(-int(items.sum()) // slots))
+    while True:
+        turn, seat = np.divmod(np.arange(len(items)), batches)
+        seat = np.where(turn % 2, batches - 1 - seat, seat)  # there and back, so that the counts even out
+        if np.bincount(seat, items[order]).max() <= slots:
+            break
+        batches += 1
+    batch_of, row_of = np.empty(len(items), np.int64), np.empty(len(items), np.int64)
+    batch_of[order], row_of[order] = seat, turn
+    return batch_of, row_of

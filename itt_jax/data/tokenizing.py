@@ -1,0 +1,198 @@
+"""Texts in, token ids out: one tokenizer for every encoder family, over a chunk table that checks itself."""
+
+import dataclasses
+import functools
+import hashlib
+import logging
+import pathlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from itt_jax.data import vocabularies
+from itt_jax.data.chunks import ChunkTable
+from itt_jax.errors import InputError
+
+_CHECKED = 8  # texts of each call that are also encoded whole
+# Scripts written without blanks: there a sentencepiece piece is the nearest thing to a word (codepoint ranges).
+_UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x3400, 0x9FFF))
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenArray:
+    """The token ids of n texts, without special tokens.
+
+    Attributes:
+        ids: int32 [N]; offsets: int64 [n + 1], text i has ids[offsets[i]:offsets[i + 1]].
+    """
+
+    ids: np.ndarray
+    offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """The ids of one text: int32 [length]."""
+        return self.ids[self.offsets[index] : self.offsets[index + 1]]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """int64 [n]."""
+        return np.diff(self.offsets)
+
+
+class Tokenizer:
+    """A tokenizer of one encoder family.
+
+    Attributes:
+        family: "bert", "roberta" or "xlnet".
+        vocabulary_size: number of ids; pad_id, cls_id, sep_id, mask_id, unk_id: the special ids.
+        checked, mismatched: texts compared with their whole encoding, and texts that differed, by language.
+
+    Args:
+        files: name -> content of the tokenizer's files (`vocabularies.FILES`).
+        where: what to call them in messages.
+    """
+
+    def __init__(self, files: Mapping[str, bytes], where: str = "tokenizer"):
+        self._files = dict(files)
+        self._vocabulary = vocabularies.read_vocabulary(self._files, where)
+        self._table = ChunkTable(self._vocabulary.encode)
+        self.family = self._vocabulary.family
+        self.vocabulary_size = len(self._vocabulary.pieces)
+        special = self._vocabulary.special
+        self.pad_id, self.cls_id, self.sep_id = special["pad"], special["cls"], special["sep"]
+        self.mask_id, self.unk_id = special["mask"], special["unk"]
+        self.checked: Counter[str] = Counter()
+        self.mismatched: Counter[str] = Counter()
+
+    def __reduce__(self):
+        return Tokenizer, (self._files,)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Hex digest of the tokenizer's files."""
+        digest = hashlib.sha256()
+        for name in sorted(self._files):
+            digest.update(f"{name} {len(self._files[name])}\n".encode())
+            digest.update(self._files[name])
+        return digest.hexdigest()
+
+    @property
+    def pieces(self) -> list[str]:
+        """The piece of each id."""
+        return self._vocabulary.pieces
+
+    def encode(self, texts: Sequence[str], language: str = "") -> TokenArray:
+        """Token ids through the chunk table, equal to `encode_whole`.
+
+        A sample of the call's texts is encoded whole as well; if one differs, the difference is logged, counted under
+        `language`, and the whole call is encoded whole.
+
+        Raises:
+            InputError: a text with a lone surrogate, which no tokenizer can read.
+        """
+        texts = list(texts)
+        try:
+            ids, lengths = self._table.encode(texts)
+        except (UnicodeError, TypeError) as error:
+            raise _unreadable(texts, error) from None
+        tokens = TokenArray(ids, _offsets(lengths))
+        sample = _sample(texts)
+        whole = self.encode_whole([texts[i] for i in sample])
+        wrong = [i for k, i in enumerate(sample) if not np.array_equal(tokens[i], whole[k])]
+        self.checked[language] += len(sample)
+        if wrong:
+            self.mismatched[language] += len(wrong)
+            log.warning("chunk table differs from whole encoding (language %r): %r", language, texts[wrong[0]][:200])
+            return self.encode_whole(texts)
+        return tokens
+
+    def encode_whole(self, texts: Sequence[str]) -> TokenArray:
+        """The reference: each text encoded whole."""
+        texts = list(texts)
+        try:
+            encoded = self._vocabulary.encode(texts)
+        except (UnicodeError, TypeError) as error:
+            raise _unreadable(texts, error) from None
+        lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+        ids = np.fromiter((i for text in encoded for i in text), np.int32, int(lengths.sum()))
+        return TokenArray(ids, _offsets(lengths))
+
+    def word_starts(self, ids: np.ndarray) -> np.ndarray:
+        """Which ids start a word: bool, the shape of `ids`; special ids do.
+
+        The first id of a text starts a word too, wherever its piece does not show it (RoBERTa): that is the caller's
+        to add. In scripts written without blanks each sentencepiece piece counts as a word.
+        """
+        return self._starts[ids]
+
+    @functools.cached_property
+    def _starts(self) -> np.ndarray:
+        mark = self._vocabulary.word_mark
+        if mark is None:
+            starts = np.array([not piece.startswith("##") for piece in self.pieces])
+        else:
+            starts = np.array([piece.startswith(mark) for piece in self.pieces])
+        if mark == "▁":
+            first = np.array([ord(piece[0]) if piece else 0 for piece in self.pieces])
+            starts |= np.any([(first >= low) & (first <= high) for low, high in _UNSPACED], axis=0)
+        starts[list(self._vocabulary.special.values())] = True
+        return starts
+
+    def save(self, directory: str | pathlib.Path) -> None:
+        """Writes the files that `load_tokenizer` and transformers' AutoTokenizer read."""
+        directory = pathlib.Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, content in self._files.items():
+            (directory / name).write_bytes(content)
+
+
+def load_tokenizer(directory: str | pathlib.Path) -> Tokenizer:
+    """The tokenizer of a directory in Hugging Face's form.
+
+    Raises:
+        InputError: no such directory, or files that are not a tokenizer's.
+    """
+    directory = pathlib.Path(directory)
+    if not directory.is_dir():
+        raise InputError(f"{directory}: no such directory, expected one with tokenizer files")
+    files = {name: (directory / name).read_bytes() for name in vocabularies.FILES if (directory / name).is_file()}
+    return Tokenizer(files, str(directory))
+
+
+def train_tokenizer(texts: Iterable[str], family: str, vocabulary_size: int) -> Tokenizer:
+    """A tokenizer trained on `texts`, the same for the same texts; see `vocabulary_training.train_files`."""
+    from itt_jax.data.vocabulary_training import train_files
+
+    return Tokenizer(train_files(texts, family, vocabulary_size), f"trained {family} tokenizer")
+
+
+def _offsets(lengths: np.ndarray) -> np.ndarray:
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
+def _sample(texts: list[str]) -> list[int]:
+    """The texts of a call that are checked: a function of the call alone."""
+    if len(texts) <= _CHECKED:
+        return list(range(len(texts)))
+    generator = np.random.Generator(np.random.Philox(key=len(texts)))
+    return sorted(generator.choice(len(texts), _CHECKED, replace=False).tolist())
+
+
+def _unreadable(texts: list[str], error: Exception) -> Exception:
+    """The user's error for the first text that is not valid Unicode; `error` itself if there is none."""
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            return InputError(f"text {i}: found {type(text).__name__}, expected a string")
+        try:
+            text.encode()
+        except UnicodeEncodeError as found:
+            return InputError(f"text {i}: lone surrogate U+{ord(text[found.start]):04X} at character {found.start}")
+    return error
