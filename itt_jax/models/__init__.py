@@ -1,5 +1,6 @@
 """Encoders and heads: tokens in, hidden states and logits out, on plain dict parameters."""
 
 from itt_jax.models.encoder import Encoder, make_encoder
+from itt_jax.models.heads import Head, apply_model, embed, make_head
 
-__all__ = ["Encoder", "make_encoder"]
+__all__ = ["Encoder", "Head", "apply_model", "embed", "make_encoder", "make_head"]
