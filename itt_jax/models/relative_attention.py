@@ -1,0 +1,190 @@
+"""XLNet's attention: relative positions, segments compared instead of embedded, and two streams.
+
+Letters: B rows, T query positions, S key positions (memories, then the T positions), K relative positions, N heads,
+H head size, D width, P predictions. Source: XLNet (arXiv 1906.08237), Transformer-XL (arXiv 1901.02860); numerics as
+`transformers.models.xlnet`.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from itt_jax.models.attention import attention, dropout, subkey
+from itt_jax.models.bert import layer_norm
+
+# What Hugging Face subtracts from a masked score. A query that sees nothing then weighs its keys evenly, as there;
+# keys of other segments get minus infinity instead, so that such a query stays inside its own segment.
+_MASKED = -1e30
+
+
+class Shared(NamedTuple):
+    """What every layer of one forward pass reads: computed once.
+
+    Attributes:
+        positions: embeddings of the relative positions; one for all rows.
+        content_mask, query_mask: terms added to the scores of the two streams; None where everything is seen.
+        same_type: the query and the key have one token type; None leaves the segment term out.
+        target_mapping: the positions that the query stream predicts; None without a query stream.
+    """
+
+    positions: Float[Array, "K D"]
+    content_mask: Float[Array, "#B 1 T S"] | None
+    query_mask: Float[Array, "#B 1 T S"] | None
+    same_type: Bool[Array, "B 1 T S"] | None
+    target_mapping: Float[Array, "B P T"] | None
+
+
+def sinusoids(queries: int, keys: int, width: int, *, both_ways: bool, clamp: int | None) -> np.ndarray:
+    """Embeddings of the relative positions from `keys` down to 1 - `queries` (to 0 unless `both_ways`): float32 [K, D].
+
+    Distances beyond `clamp` count as `clamp`. Computed in float32 in Hugging Face's order: at distance 500 a sine
+    of a differently rounded angle already differs by 3e-5.
+    """
+    distances = np.arange(keys, -queries if both_ways else -1, -1, dtype=np.float32)
+    if clamp is not None:
+        distances = np.clip(distances, -clamp, clamp)
+    frequencies = 1 / np.power(np.float32(10000), np.arange(0, width, 2, dtype=np.float32) / np.float32(width))
+    angles = distances[:, None] * frequencies
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
+
+
+def relative_shift(scores: Float[Array, "B N T K"], keys: int) -> Float[Array, "B N T S"]:
+    """Scores by relative position to scores by key, S = `keys`.
+
+    Query i meets key j at column T - i + j: each row starts one column before the one above it, which is what
+    reading the same numbers in rows one shorter does.
+    """
+    *leading, queries, relative = scores.shape
+    scores = scores.reshape(*leading, relative, queries)[..., 1:, :]
+    return scores.reshape(*leading, queries, relative - 1)[..., :keys]
+
+
+def stream_masks(
+    queries: int,
+    memories: int,
+    *,
+    both_ways: bool,
+    same_length: bool,
+    attention_mask: Int[Array, "B T"] | None,
+    perm_mask: Int[Array, "B T T"] | None,
+    segment_ids: Int[Array, "B T"] | None,
+) -> tuple[Float[Array, "#B 1 T S"] | None, Float[Array, "#B 1 T S"] | None]:
+    """(content_mask, query_mask) of `Shared`. In the content stream a token always sees itself.
+
+    Args:
+        queries, memories: T, and S - T; every memory is seen, unless `same_length` gives all queries equally many keys.
+        attention_mask: 1 for real tokens. perm_mask: 1 where i must not see j.
+        segment_ids: i sees only its own segment.
+    """
+    row, column = np.arange(queries)[:, None], np.arange(memories + queries)
+    hidden = None
+    if not both_ways:
+        hidden = jnp.asarray((column > row + memories) | (same_length & (column < row)))[None]
+    padding = None if attention_mask is None else (attention_mask == 0)[:, None, :]
+    order = None if perm_mask is None else perm_mask > 0
+    for mask in (padding, order):
+        if mask is not None:
+            mask = jnp.pad(mask, ((0, 0), (0, 0), (memories, 0)))
+            hidden = mask if hidden is None else hidden | mask
+    content_mask = query_mask = None
+    if hidden is not None:
+        content_mask = jnp.where(hidden & (column != row + memories), _MASKED, 0.0)[:, None]
+        query_mask = jnp.where(hidden, _MASKED, 0.0)[:, None]
+    if segment_ids is not None:
+        same = segment_ids[:, None, :, None] == segment_ids[:, None, None, :]
+        content_mask = jnp.where(same, 0.0 if content_mask is None else content_mask, -jnp.inf)
+        query_mask = jnp.where(same, 0.0 if query_mask is None else query_mask, -jnp.inf)
+    return content_mask, query_mask
+
+
+class QueryBiases(nnx.Module):
+    """The vectors [N, H] added to a query before it meets content, position and segment (r_w, r_r and r_s)."""
+
+    def __init__(self, config: Any, *, rngs: nnx.Rngs) -> None:
+        init = nnx.initializers.normal(config.initializer_range)
+        shape = (config.heads, config.width // config.heads)
+        self.content_bias, self.position_bias, self.segment_bias = (
+            nnx.Param(init(rngs.params(), shape)) for _ in range(3)
+        )
+
+
+class RelativeAttention(nnx.Module):
+    """Attention of one layer, with residual and LayerNorm; owns its query biases unless all layers share one set."""
+
+    def __init__(self, config: Any, *, dtype: Any, rngs: nnx.Rngs) -> None:
+        init = nnx.initializers.normal(config.initializer_range)
+        heads, size = config.heads, config.width // config.heads
+        self.query, self.key, self.value, self.output, self.position = (
+            nnx.Param(init(rngs.params(), (config.width, heads, size))) for _ in range(5)
+        )
+        self.segment_embedding = nnx.Param(init(rngs.params(), (2, heads, size)))
+        if config.untied_biases:
+            self.biases = QueryBiases(config, rngs=rngs)
+        self.norm = layer_norm(config, rngs)
+        self.rate, self.dtype = config.dropout, dtype
+
+    def __call__(
+        self,
+        content: Float[Array, "B T D"],
+        query: Float[Array, "B P D"] | None,
+        shared: Shared,
+        biases: QueryBiases,
+        memory: Float[Array, "B M D"] | None,
+        key: PRNGKeyArray | None,
+    ) -> tuple[Float[Array, "B T D"], Float[Array, "B P D"] | None]:
+        """Both streams after attention; the query stream is None where none came in."""
+        seen = content if memory is None else jnp.concatenate([memory.astype(self.dtype), content], axis=1)
+        k, v = self._project(seen, self.key), self._project(seen, self.value)
+        r = jnp.einsum("KD,DNH->NKH", shared.positions, self.position[...].astype(self.dtype))
+        attend = lambda q, mask, key: self._attend(q, k, v, r, mask, shared.same_type, biases, key)  # noqa: E731
+
+        attended = attend(self._project(content, self.query), shared.content_mask, subkey(key, 0))
+        new_content = self._finish(content, attended, subkey(key, 1))
+        if query is None:
+            return new_content, None
+        mapping = shared.target_mapping
+        q = jnp.einsum("BPNH,BPT->BTNH", self._project(query, self.query), mapping)
+        attended = jnp.einsum("BTNH,BPT->BPNH", attend(q, shared.query_mask, subkey(key, 2)), mapping)
+        return new_content, self._finish(query, attended, subkey(key, 3))
+
+    def _project(self, x: Float[Array, "B T D"], weight: nnx.Param) -> Float[Array, "B T N H"]:
+        return jnp.einsum("BTD,DNH->BTNH", x, weight[...].astype(self.dtype))
+
+    def _attend(
+        self,
+        q: Float[Array, "B T N H"],
+        k: Float[Array, "B S N H"],
+        v: Float[Array, "B S N H"],
+        r: Float[Array, "N K H"],
+        mask: Float[Array, "#B 1 T S"] | None,
+        same_type: Bool[Array, "B 1 T S"] | None,
+        biases: QueryBiases,
+        key: PRNGKeyArray | None,
+    ) -> Float[Array, "B T N H"]:
+        """Attention whose scores are content + position + segment terms, all scaled by 1 / sqrt(H)."""
+        content_bias, position_bias, segment_bias = (
+            bias[...].astype(self.dtype) for bias in (biases.content_bias, biases.position_bias, biases.segment_bias)
+        )
+        scale = q.shape[-1] ** -0.5
+        score = jnp.einsum("BTNH,NKH->BNTK", (q + position_bias) * scale, r, preferred_element_type=jnp.float32)
+        bias = relative_shift(score, k.shape[1])
+        if same_type is not None:
+            embedding = self.segment_embedding[...].astype(self.dtype)
+            score = jnp.einsum(
+                "BTNH,ENH->BNTE", (q + segment_bias) * scale, embedding, preferred_element_type=jnp.float32
+            )
+            bias += jnp.where(same_type, score[..., :1], score[..., 1:])
+        if mask is not None:
+            bias += mask
+        return attention(q + content_bias, k, v, bias=bias, dropout_rate=self.rate, key=key)
+
+    def _finish(
+        self, x: Float[Array, "B T D"], attended: Float[Array, "B T N H"], key: PRNGKeyArray | None
+    ) -> Float[Array, "B T D"]:
+        """Back to the width, residual and LayerNorm."""
+        output = jnp.einsum("BTNH,DNH->BTD", attended, self.output[...].astype(self.dtype))
+        return self.norm(x + dropout(output, self.rate, key)).astype(self.dtype)
