@@ -1,1 +1,1 @@
-
+"""A stage: parameters, tasks or text, and a recipe in; parameters out."""

@@ -1,0 +1,34 @@
+"""What a stage minimises: hashable functions of (params, batch, key)."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from itt_jax.models import Encoder, Head, apply_model
+from itt_jax.train.state import Params
+from itt_jax.train.step import Batch
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskObjective:
+    """Cross-entropy (classification) or squared error (regression) of one task.
+
+    `index` is the task's place in params["heads"]; its name stays out, so that tasks of one shape share a program.
+    """
+
+    encoder: Encoder
+    head: Head
+    index: int
+    dropout: bool
+
+    def __call__(self, params: Params, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Sum of weighted losses and sum of weights, float32 []; labels [E] are class numbers or scores as given."""
+        own = {"encoder": params["encoder"], "head": params["heads"][self.index]}
+        scores = apply_model(self.encoder, self.head, own, batch, key=key if self.dropout else None)
+        if self.head.kind == "regression":
+            losses = jnp.square(scores[:, 0] - batch["labels"])
+        else:
+            losses = optax.softmax_cross_entropy_with_integer_labels(scores, batch["labels"])
+        return jnp.sum(batch["weights"] * losses), jnp.sum(batch["weights"])

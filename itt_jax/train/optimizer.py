@@ -1,0 +1,109 @@
+"""AdamW as the encoders' papers use it: decay mask, warm-up and decay, clipping, a factor for embedding tables."""
+
+import dataclasses
+import re
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from itt_jax.config import Recipe
+from itt_jax.train.state import Params, Rates
+
+# Biases (XLNet's r_w_bias and kin too) and normalisation are never decayed, as in BERT's, RoBERTa's and XLNet's code.
+NO_DECAY = re.compile(r"bias|norm|scale", re.IGNORECASE)
+EMBEDDINGS = re.compile(r"^encoder/.*embedding$")
+
+
+def path_name(path: tuple) -> str:
+    """A parameter's path as one string, "encoder/layers/0/attention/query/kernel"."""
+    return jax.tree_util.keystr(path, simple=True, separator="/")
+
+
+def matches(pattern: re.Pattern, params: Params) -> Any:
+    """A tree of bool like `params`: whether `pattern` is found in each parameter's path."""
+    return jax.tree_util.tree_map_with_path(lambda path, _: bool(pattern.search(path_name(path))), params)
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizer:
+    """What of the recipe shapes the compiled program; the numbers that vary between runs are in `Rates`.
+
+    `frozen_embeddings` drops the tables' gradients and moments, so that clipping does not see them.
+    """
+
+    schedule: Literal["linear", "cosine", "constant"]
+    weight_decay: float
+    clip_norm: float
+    beta1: float
+    beta2: float
+    epsilon: float
+    frozen_embeddings: bool
+
+    def init(self, params: Params) -> Any:
+        """The optax state for `params`."""
+        return self._transformation().init(params)
+
+    def trainable(self, params: Params) -> Params:
+        """`params` with the gradient stopped at frozen tables."""
+        if not self.frozen_embeddings:
+            return params
+        return jax.tree.map(
+            lambda leaf, frozen: jax.lax.stop_gradient(leaf) if frozen else leaf, params, matches(EMBEDDINGS, params)
+        )
+
+    def apply(
+        self, params: Params, gradients: Params, state: Any, rates: Rates, update: jax.Array
+    ) -> tuple[Params, Any]:
+        """Parameters and optax state after one update; `update` counts from 0."""
+        directions, state = self._transformation().update(gradients, state, params)
+        rate = learning_rate(rates, update, self.schedule)
+        params = jax.tree.map(
+            lambda leaf, direction, table: leaf - direction * (rate * rates.embedding_factor if table else rate),
+            params,
+            directions,
+            matches(EMBEDDINGS, params),
+        )
+        return params, state
+
+    def _transformation(self) -> optax.GradientTransformation:
+        adam = optax.chain(
+            optax.scale_by_adam(self.beta1, self.beta2, self.epsilon),
+            optax.add_decayed_weights(
+                self.weight_decay, mask=lambda tree: jax.tree.map(lambda hit: not hit, matches(NO_DECAY, tree))
+            ),
+        )
+        if self.frozen_embeddings:
+            adam = optax.masked(adam, lambda tree: jax.tree.map(lambda hit: not hit, matches(EMBEDDINGS, tree)))
+        return optax.chain(optax.clip_by_global_norm(self.clip_norm), adam)
+
+
+def make_optimizer(recipe: Recipe) -> Optimizer:
+    """The optimizer of a recipe; its learning rate and length are given by `Rates.create`."""
+    return Optimizer(
+        schedule=recipe.schedule,
+        weight_decay=recipe.weight_decay,
+        clip_norm=recipe.clip_norm,
+        beta1=recipe.beta1,
+        beta2=recipe.beta2,
+        epsilon=recipe.epsilon,
+        frozen_embeddings=recipe.embedding_learning_rate == 0,
+    )
+
+
+def learning_rate(rates: Rates, update: jax.Array, schedule: str) -> jax.Array:
+    """The rate of update number `update` (from 0), float32 []: the values of transformers' `get_scheduler`.
+
+    So the first update of a warm-up has rate 0, and the last update of a decay is not quite 0.
+    """
+    warmup = rates.warmup.astype(jnp.float32)
+    rise = update / jnp.maximum(1.0, warmup)
+    progress = (update - warmup) / jnp.maximum(1.0, rates.updates - warmup)
+    if schedule == "linear":
+        fall = jnp.maximum(0.0, 1.0 - progress)
+    elif schedule == "cosine":
+        fall = 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.minimum(1.0, progress)))
+    else:
+        fall = jnp.ones_like(progress)
+    return rates.learning_rate * jnp.where(update < warmup, rise, fall)

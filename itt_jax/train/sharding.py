@@ -1,0 +1,105 @@
+"""Which device holds what: mesh axes run, data, model, and one table of rules from parameter paths to axes.
+
+Rows of a batch lie along "data". Along "model", kernels are split over their outputs where heads or feed-forward
+units begin and over their inputs where they end, so that a layer needs two sums (Megatron-LM, arXiv 1909.08053); the
+compiler places them. "run" is the axis of stacked runs.
+"""
+
+import re
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from itt_jax.errors import InputError
+from itt_jax.train.optimizer import path_name
+from itt_jax.train.state import Params
+
+AXES = ("run", "data", "model")
+ROW_PARALLEL = P("model", None)
+COLUMN_PARALLEL = P(None, "model")
+REPLICATED = P()
+_BERT = (
+    (r"^encoder/(embeddings|pooler)/", REPLICATED),
+    (r"/layers/\d+/(query|key|value|feed_up)/kernel$", COLUMN_PARALLEL),
+    (r"/layers/\d+/(query|key|value|feed_up)/bias$", P("model")),
+    (r"/layers/\d+/(attention_output|feed_down)/kernel$", ROW_PARALLEL),
+    (r"/layers/\d+/(attention_output|feed_down)/bias$", REPLICATED),
+    (r"/layers/\d+/(attention_norm|output_norm)/", REPLICATED),
+)
+RULES = {"bert": _BERT, "roberta": _BERT}
+HEADS = (r"^heads?/", REPLICATED)
+
+
+def make_mesh(run: int = 1, data: int | None = None, model: int = 1) -> Mesh:
+    """A mesh with axes run, data, model over all devices; `data` defaults to what the others leave.
+
+    Raises:
+        InputError: the sizes do not multiply to the number of devices.
+    """
+    count = len(jax.devices())
+    data = count // (run * model) if data is None else data
+    if run * data * model != count:
+        raise InputError(
+            f"mesh of run={run}, data={data}, model={model} needs {run * data * model} devices, found {count}"
+        )
+    return jax.make_mesh((run, data, model), AXES, axis_types=(AxisType.Auto,) * 3)
+
+
+def stage_mesh() -> Mesh | None:
+    """The mesh of one stage: rows over all devices; None on one device, where nothing is placed."""
+    return make_mesh() if len(jax.devices()) > 1 else None
+
+
+def data_shards(mesh: Mesh | None) -> int:
+    """Parts that the rows of a batch are split into."""
+    return mesh.shape["data"] if mesh else 1
+
+
+def partition(family: str, params: Params, mesh: Mesh) -> Any:
+    """A tree of NamedSharding like `params` ({"encoder": ..., "heads": ...}), by the rules of the family.
+
+    Raises:
+        InputError: a parameter that no rule or more than one matches, a rule that matches nothing, or an axis that does
+            not divide; all of them in one message.
+    """
+    rules = (*RULES[family], HEADS) if len(params) > 1 else RULES[family]
+    used, wrong = set(), []
+
+    def find(path: tuple, leaf: Any) -> NamedSharding:
+        name = path_name(path)
+        hits = [number for number, (pattern, _) in enumerate(rules) if re.search(pattern, name)]
+        used.update(hits)
+        if len(hits) != 1:
+            wrong.append(f"{name}: matched by {len(hits)} sharding rules, expected 1")
+            return NamedSharding(mesh, REPLICATED)
+        spec = rules[hits[0]][1]
+        for size, axis in zip(leaf.shape, spec, strict=False):
+            if axis and size % mesh.shape[axis]:
+                wrong.append(f"{name}: {size} is not divisible by the {mesh.shape[axis]} devices of {axis!r}")
+        return NamedSharding(mesh, spec)
+
+    found = jax.tree_util.tree_map_with_path(find, params)
+    wrong += [f"sharding rule {pattern!r} matches nothing" for n, (pattern, _) in enumerate(rules) if n not in used]
+    if wrong:
+        raise InputError("; ".join(wrong))
+    return found
+
+
+def place_params(params: Params, family: str, mesh: Mesh | None) -> Params:
+    """A copy of `params` on the device, or on the mesh by the family's rules."""
+    copied = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), params)
+    return jax.device_put(copied, partition(family, params, mesh)) if mesh else copied
+
+
+def place_batch(batch: dict[str, np.ndarray], mesh: Mesh | None) -> dict[str, jax.Array]:
+    """`batch` on the device: arrays of rows [microbatches, B, ...] split along "data", those of examples whole."""
+    if mesh is None:
+        return jax.device_put(batch)
+    return {
+        name: jax.device_put(array, NamedSharding(mesh, P(None, "data") if array.ndim == 3 else REPLICATED))
+        for name, array in batch.items()
+    }

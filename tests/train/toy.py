@@ -1,0 +1,58 @@
+"""Tiny encoders and examples that the tests of training share: no tokenizer, no files."""
+
+import jax
+import numpy as np
+
+from itt_jax.data.examples import Examples
+from itt_jax.models import Encoder, make_encoder, make_head
+from itt_jax.train.stage import TaskData
+
+FAMILIES = ("bert", "roberta", "xlnet")
+PAD = {"bert": 0, "roberta": 1, "xlnet": 5}
+FIRST_WORD = 10  # ids below are special
+
+
+def tiny_encoder(family: str, **sizes) -> Encoder:
+    """Two layers of width 32; ids 0..9 are special."""
+    sizes = {
+        "layers": 2,
+        "width": 32,
+        "heads": 2,
+        "feed_forward": 64,
+        "vocabulary_size": 60,
+        "max_positions": 64,
+    } | sizes
+    return make_encoder(family, pad_id=PAD[family], **sizes)
+
+
+def toy_examples(family: str, count: int, seed: int = 0, regression: bool = False, longest: int = 20) -> Examples:
+    """Single texts of random words; the label says whether (how often) words of the vocabulary's upper half occur."""
+    generator = np.random.default_rng(seed)
+    lengths = generator.integers(4, longest + 1, count)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    ids = generator.integers(FIRST_WORD, 60, offsets[-1]).astype(np.int32)
+    fields = np.ones(offsets[-1], np.int8)
+    types = np.zeros(offsets[-1], np.int8)
+    last = family == "xlnet"
+    summaries = (lengths - 1 if last else np.zeros(count)).astype(np.int32)
+    places = offsets[:-1] + summaries
+    ids[places], fields[places] = 3, 0
+    share = np.add.reduceat((ids >= 35) & (fields > 0), offsets[:-1]) / (lengths - 1)
+    labels = share.astype(np.float32) if regression else (share > 0.5).astype(np.int32)
+    if last:
+        types[places] = 2
+    return Examples(ids, types, fields, offsets, summaries, labels, PAD[family], 3 if last else 0)
+
+
+def toy_task(encoder: Encoder, count: int = 200, seed: int = 0, name: str = "toy", **options) -> TaskData:
+    """A classification (or, with regression=True, a regression) task on toy examples."""
+    regression = options.get("regression", False)
+    kind, outputs = ("regression", 1) if regression else ("classification", 2)
+    head = make_head(encoder, kind, outputs, options.pop("pooling", "max_mean"))
+    return TaskData(name, head, toy_examples(encoder.family, count, seed, **options), kind, outputs)
+
+
+def same(a, b) -> bool:
+    """Whether two trees are bitwise equal."""
+    leaves = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    return jax.tree.structure(a) == jax.tree.structure(b) and all(np.array_equal(x, y) for x, y in leaves)
