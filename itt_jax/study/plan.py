@@ -8,11 +8,12 @@ import dataclasses
 import math
 from typing import Any, Literal
 
-from itt_jax import perturb, tasks
+from itt_jax import perturb
 from itt_jax.config import EncoderSpec, LanguageModel, Perturbation, Recipe, Study, Target, content_id
 from itt_jax.errors import InputError, unknown
-from itt_jax.evaluate import metrics
+from itt_jax.evaluate.grid import CLEAN, Key, Place
 from itt_jax.study.material import Material, Selection
+from itt_jax.tasks import Task, metrics
 
 STAGE_VERSION = 1
 """Raised when a stage with the same description would give other parameters."""
@@ -45,15 +46,6 @@ class Stage:
 
 
 @dataclasses.dataclass(frozen=True)
-class Variant:
-    """One perturbed form of evaluation rows; the name "clean" with severity 0 is the text itself."""
-
-    perturbation: str
-    severity: float
-    replicate: int
-
-
-@dataclasses.dataclass(frozen=True)
 class Cell:
     """One point of the evaluation grid; its fields are the key columns of the results."""
 
@@ -72,6 +64,21 @@ class Cell:
     seed: int
     adapted: bool
     source_language: bool
+
+    @property
+    def place(self) -> Place:
+        """The rows that it evaluates on."""
+        return self.task, self.split, self.language
+
+    @property
+    def variant(self) -> Key:
+        """The form of the rows."""
+        return self.perturbation, self.severity, self.replicate
+
+
+def cell_row(cell: Cell, figures: dict[str, Any]) -> dict[str, Any]:
+    """A cell's row of the results: its key columns and its figures."""
+    return {name: value for name, value in dataclasses.asdict(cell).items() if name != "stage"} | figures
 
 
 @dataclasses.dataclass
@@ -119,10 +126,10 @@ def check_names(study: Study, material: Material) -> None:
         train = material.task(target.train)
         for name in target.evaluate:
             other = material.task(name)
-            if (other.kind, other.labels, other.fields) != (train.kind, train.labels, train.fields):
+            if (other.kind, other.label_space, len(other.fields)) != (train.kind, train.label_space, len(train.fields)):
                 raise InputError(
-                    f"target {target.name!r}: {name!r} ({other.kind}, {other.labels}, {other.fields}) cannot be "
-                    f"evaluated with a head trained on {target.train!r} ({train.kind}, {train.labels}, {train.fields})"
+                    f"target {target.name!r}: {name!r} ({other.kind}, {other.label_space}) cannot be evaluated with a "
+                    f"head trained on {target.train!r} ({train.kind}, {train.label_space})"
                 )
         needs_intermediate = {"itt", "multitask_itt", "matched", "shuffled_itt"} & set(study.arms)
         if needs_intermediate and not target.intermediate:
@@ -146,7 +153,9 @@ class _Planner:
         named = {key: value for key, value in fields.items() if key not in ("training", "dev", "match_tokens_of")}
         rows = {
             "training": [self.material.digest(selection, training=True) for selection in fields.get("training", ())],
-            "match": [self.material.digest(selection, training=True) for selection in fields.get("match_tokens_of", ())],
+            "match": [
+                self.material.digest(selection, training=True) for selection in fields.get("match_tokens_of", ())
+            ],
             "dev": self.material.digest(fields["dev"], training=False) if fields.get("dev") else None,
         }
         # "intermediate" and "target" are roles: the same training run has the same name in either.
@@ -200,7 +209,9 @@ class _Planner:
                 seed=seed,
             )
         sources = tuple(
-            Selection(name, target.intermediate_split, self.material.task(name).source_language, target.intermediate_rows)
+            Selection(
+                name, target.intermediate_split, self.material.task(name).source_language, target.intermediate_rows
+            )
             for name in (target.intermediate if arm == "multitask_itt" else target.intermediate[:1])
         )
         # Every arm's intermediate stage has as many updates as plain ITT's.
@@ -222,9 +233,7 @@ class _Planner:
         """The training rows of a task, whose texts an adaptation reads."""
         return Selection(name, "train", self.material.task(name).source_language, None)
 
-    def fine_tuning(
-        self, purpose, spec, parent, training, dev, recipe, seed, shuffle_labels: bool = False
-    ) -> Stage:
+    def fine_tuning(self, purpose, spec, parent, training, dev, recipe, seed, shuffle_labels: bool = False) -> Stage:
         """Add a fine-tuning stage; its head is made anew."""
         described = [
             (task.kind, task.labels, task.fields, task.score_range, task.metric)
@@ -257,8 +266,8 @@ class _Planner:
                 digest = self.material.digest(selection, training=False)
                 for variant in variants(self.study.perturbations, selection.language, self.skip):
                     identity = [stage.id, digest, variant, self.study.max_length, metrics.VERSION, task.metric]
-                    if variant.perturbation != "clean":
-                        version = perturb.CATALOG[variant.perturbation].version
+                    if variant != CLEAN:
+                        version = perturb.CATALOG[variant[0]].version
                         identity += [self.study.noise_seed, version, task.editable_fields]
                     # The arm stands in the id because two arms may share their last stage and are reported apart.
                     cell_id = content_id([*identity, arm, target.name])
@@ -278,12 +287,14 @@ class _Planner:
                             seed=seed,
                             adapted=task.domain == train.domain,
                             source_language=selection.language == train.source_language,
-                            **dataclasses.asdict(variant),
+                            perturbation=variant[0],
+                            severity=variant[1],
+                            replicate=variant[2],
                         )
                     )
 
 
-def evaluation_selections(study: Study, target: Target, task: tasks.Task, material: Material) -> list[Selection]:
+def evaluation_selections(study: Study, target: Target, task: Task, material: Material) -> list[Selection]:
     """The evaluation rows of one task: one selection a language, the same items in each."""
     wanted = target.languages or study.languages or task.languages
     languages = [lang for lang in wanted if lang in task.languages]
@@ -296,14 +307,14 @@ def evaluation_selections(study: Study, target: Target, task: tasks.Task, materi
     return [selection for selection in selections if material.has(task.name, target.test_split, selection.language)]
 
 
-def variants(perturbations: tuple[Perturbation, ...], language: str, skip=lambda reason: None) -> list[Variant]:
+def variants(perturbations: tuple[Perturbation, ...], language: str, skip=lambda reason: None) -> list[Key]:
     """The clean text and every operator x severity x replicate that exists for a language."""
-    found = [Variant("clean", 0.0, 0)]
+    found = [CLEAN]
     for perturbation in perturbations:
         operator = perturb.CATALOG[perturbation.name]
         if not operator.applies_to(language):
             skip(f"{perturbation.name}: has no table for {language!r}")
             continue
         for severity in perturbation.severities:
-            found += [Variant(perturbation.name, severity, r) for r in range(perturbation.replicates)]
+            found += [(perturbation.name, severity, replicate) for replicate in range(perturbation.replicates)]
     return found

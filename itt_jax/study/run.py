@@ -1,0 +1,207 @@
+"""Run a plan: what is in the store stays, what is missing is made."""
+
+import dataclasses
+import pathlib
+import platform
+import time
+
+import jax
+import tqdm
+
+from itt_jax.config import Study, Target, canonical
+from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.evaluate.grid import Block, Grid, Place, perturbed_block
+from itt_jax.study.material import Material
+from itt_jax.study.plan import Cell, Plan, Stage, cell_row, evaluation_selections, make_plan, study_id, variants
+from itt_jax.study.stages import StageMaker
+from itt_jax.study.store import Store, write_json
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """What a run leaves: the store, the number of the plan's cells, and how many of them this run made."""
+
+    out: pathlib.Path
+    cells: int
+    made: int
+
+    def to_pandas(self):
+        """The tidy table of results.parquet."""
+        import pandas
+
+        return pandas.read_parquet(self.out / "results.parquet")
+
+
+def run(
+    study: Study, out: str | pathlib.Path, data_root: str | pathlib.Path | None = None, quiet: bool = False
+) -> Results:
+    """Train and evaluate what the store at `out` lacks of the study.
+
+    Several processes may run the same study on one store: each claims the stages that it works on.
+
+    Raises:
+        InputError: the study or its data is wrong, or `out` belongs to another study; nothing is written then.
+    """
+    store = Store(pathlib.Path(out))
+    store.open(study_id(study), study.name)
+    material = Material(study, None if data_root is None else pathlib.Path(data_root))
+    plan = make_plan(study, material)
+    runner = _Runner(store, plan, material, quiet)
+    runner.write_plan()
+    made = runner.all()
+    store.write_results(cell.cell for cell in plan.all_cells())
+    runner.write_plan()
+    return Results(store.out, len(plan.all_cells()), made)
+
+
+def provenance() -> dict:
+    """Where and with what a stage was made: device, precision, versions. Stored beside results, never in them."""
+    import flax
+    import jaxlib
+    import optax
+
+    import itt_jax
+
+    device = jax.devices()[0]
+    return {
+        "device": f"{jax.device_count()} x {device.device_kind} ({platform.machine()})",
+        "precision": "float32",
+        "versions": {
+            "itt_jax": itt_jax.__version__,
+            "jax": jax.__version__,
+            "jaxlib": jaxlib.__version__,
+            "flax": flax.__version__,
+            "optax": optax.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+class _Runner:
+    """Holds what several stages share: loaded bodies and the evaluation grids of one encoder at a time."""
+
+    def __init__(self, store: Store, plan: Plan, material: Material, quiet: bool):
+        self.store = store
+        self.plan = plan
+        self.material = material
+        self.maker = StageMaker(store, plan, material, self.progress)
+        self.bar = tqdm.tqdm(total=len(plan.stages), unit="stage", disable=True if quiet else None)
+        self._grids: dict[tuple[str, str], Grid] = {}
+        self._blocks: dict[str, dict[Place, Block]] = {}
+
+    def all(self) -> int:
+        """Make every missing stage and cell that no other worker holds; returns the number of cells made."""
+        made = 0
+        with self.bar:
+            for stage in self.plan.stages.values():
+                self.bar.set_description(f"{stage.model} {stage.purpose}")
+                if self.needed(stage):
+                    with self.store.claim(stage.id) as ours:
+                        if ours:
+                            made += self.work(stage)
+                self.bar.update()
+        return made
+
+    def missing_cells(self, stage: Stage):
+        """Cells of the stage that are not in the store."""
+        return [cell for cell in self.plan.cells.get(stage.id, ()) if not self.store.has_cell(cell.cell)]
+
+    def needed(self, stage: Stage) -> bool:
+        """Whether the stage or a cell of it is missing."""
+        return bool(self.missing_cells(stage)) or (stage.purpose != "given" and self.store.record(stage.id) is None)
+
+    def work(self, stage: Stage) -> int:
+        """Make the stage if it is missing, then its missing cells; returns how many."""
+        if stage.purpose != "given" and self.store.record(stage.id) is None:
+            if stage.parent is not None and not self.ready(self.plan.stages[stage.parent]):
+                return 0  # another worker is still on the parent; that worker, or the next run, comes to this stage
+            began = time.time()
+            made = self.maker.make(stage)
+            self.finish(stage, made, round(time.time() - began, 2))
+        cells = self.missing_cells(stage)
+        if cells:
+            self.evaluate(stage, cells)
+        return len(cells)
+
+    def ready(self, stage: Stage) -> bool:
+        """Whether a stage's parameters can be read."""
+        return stage.purpose == "given" or self.store.record(stage.id) is not None
+
+    def finish(self, stage: Stage, made: dict, seconds: float) -> None:
+        """Record a stage as done, with what it cost and where; the record is what makes it done."""
+        described = {"id": stage.id, "purpose": stage.purpose, "kind": stage.purpose, "model": stage.model}
+        record = described | {"encoder": stage.model, "arm": self.arm_of(stage), "seed": stage.seed} | made
+        write_json(self.store.stage(stage.id) / "record.json", record | {"wall_seconds": seconds} | provenance())
+        self.store.log("stage", id=stage.id, model=stage.model, purpose=stage.purpose, seconds=seconds)
+
+    def arm_of(self, stage: Stage) -> str:
+        """The arms whose cells rest on this very stage; empty for stages before the target stage."""
+        return ", ".join(sorted({cell.arm for cell in self.plan.cells.get(stage.id, ())}))
+
+    # --- Cells
+
+    def evaluate(self, stage: Stage, cells: list[Cell]) -> None:
+        """Predict the stage's missing cells from one stream of distinct inputs, and store them."""
+        began = time.time()
+        body, head, head_params = self.maker.load(stage)
+        grid = self.grid(body.tokenizer, cells[0])
+        scores = grid.predict(body.encoder, head, {"encoder": body.params, "head": head_params})
+        for cell in cells:
+            result = grid.cell(scores, cell.place, cell.variant, self.material.task(cell.task))
+            self.store.write_cell(cell_row(cell, result.figures), result.columns)
+        self.store.log("cells", stage=stage.id, cells=len(cells), seconds=round(time.time() - began, 2))
+
+    def grid(self, tokenizer: Tokenizer, cell: Cell) -> Grid:
+        """The evaluation inputs of one target for one tokenizer; kept while the same encoder is evaluated."""
+        key = (cell.model, cell.target)
+        if key not in self._grids:
+            self._grids = {other: grid for other, grid in self._grids.items() if other[0] == cell.model}
+            target = next(target for target in self.plan.study.targets if target.name == cell.target)
+            self._grids[key] = Grid(tokenizer, self.plan.study.max_length, self.blocks(target))
+        return self._grids[key]
+
+    def blocks(self, target: Target) -> dict[Place, Block]:
+        """The perturbed rows of a target's evaluation tasks; made once for all encoders."""
+        if target.name not in self._blocks:
+            study, found = self.plan.study, {}
+            for name in target.evaluate or (target.train,):
+                task = self.material.task(name)
+                for selection in evaluation_selections(study, target, task, self.material):
+                    wanted = variants(study.perturbations, selection.language)
+                    block = perturbed_block(task, self.material.rows(selection), wanted, study.noise_seed)
+                    found[name, selection.split, selection.language] = block
+            self._blocks[target.name] = found
+        return self._blocks[target.name]
+
+    # --- Plan and progress
+
+    def write_plan(self) -> None:
+        """Write plan.json: the study, the plan, what was dropped and skipped, and the records of finished stages."""
+        study = self.plan.study
+        records = [self.store.record(stage_id) for stage_id in self.plan.stages]
+        write_json(
+            self.store.out / "plan.json",
+            {
+                "study_id": study_id(study),
+                "name": study.name,
+                "description": study.description,
+                "study": canonical(study),
+                "encoders": [spec.name for spec in study.encoders],
+                "arms": list(study.arms),
+                "targets": [target.name for target in study.running_targets()],
+                "seeds": list(study.seeds),
+                "smallest_effect": study.smallest_effect,
+                "stages": [
+                    {"id": s.id, "purpose": s.purpose, "model": s.model, "seed": s.seed}
+                    for s in self.plan.stages.values()
+                ],
+                "cells": len(self.plan.all_cells()),
+                "skipped": self.plan.skipped,
+                "overlap": [dataclasses.asdict(entry) for entry in self.material.dropped.values()],
+                "stages_done": [record for record in records if record],
+            },
+        )
+
+    def progress(self, done: int, updates: int, values: dict[str, float]) -> None:
+        """Show how far the stage in hand is."""
+        self.bar.set_postfix_str(f"update {done}/{updates} " + " ".join(f"{k} {v:.3f}" for k, v in values.items()))

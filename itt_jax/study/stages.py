@@ -1,0 +1,260 @@
+"""Making one stage of a plan: parameters in, parameters out, saved with what they cost."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from itt_jax.config import EncoderSpec
+from itt_jax.data import overlap
+from itt_jax.data.examples import prepare
+from itt_jax.data.parallel import ParallelTexts
+from itt_jax.data.rows import Rows
+from itt_jax.data.tokenizing import Tokenizer, load_tokenizer, train_tokenizer
+from itt_jax.models import Encoder, Head, from_pretrained, make_encoder, make_head
+from itt_jax.study.material import Material, Selection
+from itt_jax.study.plan import Plan, Stage
+from itt_jax.study.store import Store
+from itt_jax.tasks import Task, metrics
+from itt_jax.train.checkpoint import forget_resume, load_checkpoint, save_checkpoint
+from itt_jax.train.language import Corpus, language_model
+from itt_jax.train.stage import StageResult, TaskData, fine_tune
+
+
+@dataclasses.dataclass(frozen=True)
+class Body:
+    """An encoder with its parameters and tokenizer, as a stage starts from and leaves it."""
+
+    encoder: Encoder
+    params: dict
+    tokenizer: Tokenizer
+
+
+class StageMaker:
+    """Makes the stages of one plan; keeps the body that stages of one encoder start from.
+
+    Args:
+        progress: called with (updates done, updates, {"loss" or "dev": value}).
+    """
+
+    def __init__(self, store: Store, plan: Plan, material: Material, progress: Callable):
+        self.store = store
+        self.plan = plan
+        self.material = material
+        self.progress = progress
+        self.specs = {spec.name: spec for spec in plan.study.encoders}
+        self._bodies: dict[str, Body] = {}
+
+    def make(self, stage: Stage) -> dict:
+        """Train one stage, save its parameters; returns what to record of it."""
+        if stage.purpose == "pretraining":
+            return self.pretrain(stage)
+        if stage.purpose == "adaptation":
+            return self.adapt(stage)
+        return self.tune(stage)
+
+    def pretrain(self, stage: Stage) -> dict:
+        """Make an encoder: its tokenizer, its parameters, its language-model stage."""
+        spec = self.specs[stage.model]
+        corpora = [self.material.corpus(corpus) for corpus in spec.corpus]
+        texts = [text for corpus in corpora for text in corpus.all_texts()]
+        if spec.tokenizer is not None:
+            tokenizer = load_tokenizer(spec.tokenizer)
+        else:
+            tokenizer = train_tokenizer(texts, spec.family, spec.vocabulary_size)
+        encoder = made_encoder(spec, tokenizer)
+        params = encoder.init(jax.random.key(spec.seed))
+        recorded = {"updates": 0}
+        if stage.settings is not None:
+            result = language_model(
+                encoder,
+                as_corpus(corpora),
+                tokenizer,
+                {"encoder": params},
+                stage.settings,
+                stage.seed,
+                directory=self.store.stage(stage.id),
+                progress=self.progress,
+            )
+            params, recorded = result.params["encoder"], summary(result)
+        self.save(stage, Body(encoder, params, tokenizer), None, texts)
+        return recorded
+
+    def adapt(self, stage: Stage) -> dict:
+        """Go on with language modelling on domain text (`dapt`), or on as much general text (its control)."""
+        body = self.parent(stage)
+        texts = [text for selection in stage.training for text in self.material.texts(selection)]
+        if stage.match_tokens_of:
+            wanted = sum(len(text) for selection in stage.match_tokens_of for text in self.material.texts(selection))
+            texts = as_much_text(texts, wanted)
+        language = self.material.task(stage.training[0].task).source_language
+        result = language_model(
+            body.encoder,
+            Corpus({language: texts}, []),
+            body.tokenizer,
+            {"encoder": body.params},
+            stage.settings,
+            stage.seed,
+            directory=self.store.stage(stage.id),
+            progress=self.progress,
+        )
+        self.save(stage, dataclasses.replace(body, params=result.params["encoder"]), None, texts)
+        return summary(result)
+
+    def tune(self, stage: Stage) -> dict:
+        """Fine-tune with each learning rate of the grid; the best on the source language's dev rows is kept."""
+        body, spec = self.parent(stage), self.specs[stage.model]
+        training = self.task_data(stage, body, spec)
+        dev = self.data(stage.dev, body, spec, self.material.rows(stage.dev), stage.recipe.max_length)
+        task = self.material.task(stage.dev.task)
+        found = []
+        for rate in stage.recipe.learning_rates:
+            result = fine_tune(
+                body.encoder,
+                training,
+                dev,
+                {"encoder": body.params},
+                stage.recipe,
+                rate,
+                stage.seed,
+                directory=self.store.stage(stage.id) / f"rate-{rate:g}",
+                progress=self.progress,
+                metric=dev_metric(task),
+            )
+            found.append((best_score(result), -len(found), rate, result))
+        _, _, rate, result = max(found, key=lambda entry: entry[:2])
+        trained = dataclasses.replace(body, params=result.params["encoder"])
+        head = (training[0].head, result.params["head"], task)
+        self.save(stage, trained, head, [t for s in stage.training for t in self.material.texts(s)])
+        for tried in stage.recipe.learning_rates:
+            forget_resume(self.store.stage(stage.id) / f"rate-{tried:g}")
+        return summary(result) | {
+            "learning_rate": rate,
+            "tried": [{"learning_rate": entry[2], "dev": best_score(entry[3])} for entry in found],
+            "flops_of_grid": sum(entry[3].flops for entry in found),
+        }
+
+    def task_data(self, stage: Stage, body: Body, spec: EncoderSpec) -> list[TaskData]:
+        """The training data of a stage: one entry a task; selections of one task (its languages) are joined."""
+        by_task: dict[str, list[Selection]] = {}
+        for selection in stage.training:
+            by_task.setdefault(selection.task, []).append(selection)
+        data = []
+        for selections in by_task.values():
+            rows = join([self.material.training_rows(selection) for selection in selections])
+            if stage.shuffle_labels:
+                rows = dataclasses.replace(rows, labels=permuted(rows.labels, stage.seed))
+            data.append(self.data(selections[0], body, spec, rows, stage.recipe.max_length))
+        return data
+
+    def data(self, selection: Selection, body: Body, spec: EncoderSpec, rows: Rows, max_length: int) -> TaskData:
+        """Rows as a stage takes them."""
+        task = self.material.task(selection.task)
+        outputs = max(1, len(task.labels))
+        pair = spec.pair_features and len(task.fields) == 2
+        head = make_head(body.encoder, task.kind, outputs, spec.pooling, pair)
+        return TaskData(task.name, head, prepare(body.tokenizer, rows, max_length), task.kind, outputs)
+
+    # --- Parameters on disk
+
+    def parent(self, stage: Stage) -> Body:
+        """The body a stage starts from."""
+        parent = self.plan.stages[stage.parent]
+        if parent.id not in self._bodies:
+            if parent.purpose == "given":
+                self._bodies = {parent.id: given_body(self.specs[parent.model])}
+            else:
+                self._bodies = {parent.id: self.load(parent)[0]}
+        return self._bodies[parent.id]
+
+    def load(self, stage: Stage) -> tuple[Body, Head | None, dict | None]:
+        """A finished stage's body, head and head parameters."""
+        saved = load_checkpoint(self.store.stage(stage.id) / "checkpoint")
+        return Body(saved.encoder, saved.params["encoder"], saved.tokenizer), saved.head, saved.params.get("head")
+
+    def save(self, stage: Stage, body: Body, head: tuple | None, texts: list[str]) -> None:
+        """Save a stage's parameters, with digests of the text that it and its parents saw."""
+        folder = self.store.stage(stage.id)
+        seen = overlap.text_digests(texts)
+        if stage.parent is not None and self.plan.stages[stage.parent].purpose != "given":
+            seen = np.union1d(seen, load_seen(self.store.stage(stage.parent) / "checkpoint"))
+        params = {"encoder": body.params} | ({"head": head[1]} if head else {})
+        save_checkpoint(
+            folder / "checkpoint",
+            body.encoder,
+            params,
+            head=head[0] if head else None,
+            labels=head[2].labels if head else None,
+            task=head[2].name if head else None,
+            tokenizer=body.tokenizer,
+            seen=seen,
+        )
+
+
+def made_encoder(spec: EncoderSpec, tokenizer: Tokenizer) -> Encoder:
+    """An encoder of the spec's sizes for a tokenizer."""
+    sizes = {name: getattr(spec, name) for name in ("layers", "width", "heads", "feed_forward")}
+    if spec.family != "xlnet":  # relative positions have no table
+        # RoBERTa's table begins after the padding id.
+        sizes["positions"] = spec.max_positions + (tokenizer.pad_id + 1 if spec.family == "roberta" else 0)
+    return make_encoder(spec.family, vocabulary_size=tokenizer.vocabulary_size, pad_id=tokenizer.pad_id, **sizes)
+
+
+def given_body(spec: EncoderSpec) -> Body:
+    """An encoder from a checkpoint directory, ours or Hugging Face's."""
+    folder = pathlib.Path(spec.checkpoint)
+    if (folder / "checkpoint.json").is_file():
+        saved = load_checkpoint(folder)
+        return Body(saved.encoder, saved.params["encoder"], saved.tokenizer)
+    encoder, params = from_pretrained(folder)
+    return Body(encoder, params, load_tokenizer(spec.tokenizer or folder))
+
+
+def as_corpus(corpora: list[ParallelTexts]) -> Corpus:
+    """Several parallel sources as the one corpus of a language-model stage."""
+    texts: dict[str, list[str]] = {}
+    for corpus in corpora:
+        for language in corpus.languages:
+            texts.setdefault(language, []).extend(text for text in corpus.texts[language] if text)
+    return Corpus(texts, [entry for corpus in corpora for entry in corpus.tuples()])
+
+
+def as_much_text(texts: list[str], characters: int) -> list[str]:
+    """The first texts that hold `characters` characters together."""
+    ends = np.cumsum([len(text) for text in texts])
+    return texts[: int(np.searchsorted(ends, characters)) + 1]
+
+
+def join(parts: list[Rows]) -> Rows:
+    """Rows of several languages as one training set."""
+    first = parts[0]
+    return dataclasses.replace(
+        first,
+        item_ids=np.concatenate([part.item_ids for part in parts]),
+        fields={name: [text for part in parts for text in part.fields[name]] for name in first.fields},
+        labels=np.concatenate([part.labels for part in parts]),
+    )
+
+
+def permuted(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Labels in another order: the same shares, no relation to the rows."""
+    return np.random.default_rng([seed, 0x5EED]).permutation(labels)
+
+
+def dev_metric(task: Task):
+    """(scores, labels) -> the task's metric, which selects checkpoint and learning rate."""
+    return lambda scores, labels: metrics.METRICS[task.metric](metrics.predictions_of(task.kind, scores), labels)
+
+
+def best_score(result: StageResult) -> float:
+    """The best dev score of a stage; a degenerate one loses against any other."""
+    scores = [score for _, score in result.dev_history if np.isfinite(score)]
+    return -np.inf if result.degenerate or not scores else max(scores)
+
+
+def summary(result: StageResult) -> dict:
+    """What the record keeps of a stage's result."""
+    kept = ("updates", "tokens", "real_token_share", "flops", "best_update", "degenerate", "dev_history", "losses")
+    return {name: getattr(result, name) for name in kept}
