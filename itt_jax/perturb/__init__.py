@@ -1,1 +1,6 @@
+"""Perturbation: text in, text out. Never sees a model or a tokenizer."""
 
+from itt_jax.perturb.catalog import CATALOG, LANGUAGES, Operator
+from itt_jax.perturb.engine import Variant, perturb, variants
+
+__all__ = ["CATALOG", "LANGUAGES", "Operator", "Variant", "perturb", "variants"]

@@ -1,0 +1,124 @@
+"""Operators on the characters of words: each is one function (document, noise, severity) -> Edits.
+
+Severity is the probability that an eligible grapheme cluster is edited; the catalogue says which are eligible.
+"""
+
+import functools
+
+import numpy as np
+
+from itt_jax.perturb import tables
+from itt_jax.perturb.edits import Edits, changing, deleted, inserted, pieces, replaced
+from itt_jax.perturb.noise import Noise, below, later_draws, under
+from itt_jax.perturb.units import LETTER, Document
+
+
+def chosen(document: Document, noise: Noise, severity: float, eligible: np.ndarray) -> np.ndarray:
+    """int64: the eligible clusters (bool [G]) that are edited."""
+    return np.flatnonzero(under(noise.clusters, severity) & eligible)
+
+
+def swap(document: Document, noise: Noise, severity: float) -> Edits:
+    """Exchanges neighbouring clusters of a word.
+
+    Each run of letters is cut into pairs, from its first or second cluster on by a draw at its start; so no pair
+    overlaps another at any severity.
+    """
+    pair = chosen(document, noise, severity, document.in_word & document.joined)
+    begin = document.run_starts[np.searchsorted(document.run_starts, pair, "right") - 1]
+    late = later_draws(noise.clusters[begin], 1) >> np.uint64(63)
+    pair = pair[((pair - begin) % 2 == late.astype(np.int64)) & document.in_word[pair + 1]]
+    start, middle, stop = (document.starts[pair + i] for i in range(3))
+    parts = np.stack([middle, stop, start, middle], axis=1).reshape(-1, 2, 2)
+    return changing(document.text, pieces(document.text, start, stop, parts, np.full_like(pair, 2)))
+
+
+def delete(document: Document, noise: Noise, severity: float) -> Edits:
+    """Drops clusters."""
+    gone = chosen(document, noise, severity, document.in_word)
+    return deleted(document.starts[gone], document.starts[gone + 1], np.ones_like(gone))
+
+
+def repeat(document: Document, noise: Noise, severity: float) -> Edits:
+    """Writes clusters twice."""
+    twice = chosen(document, noise, severity, document.in_word)
+    start, stop = document.starts[twice], document.starts[twice + 1]
+    parts = np.stack([start, stop, start, stop], axis=1).reshape(-1, 2, 2)
+    return pieces(document.text, start, stop, parts, np.ones_like(twice))
+
+
+@functools.cache
+def alphabets(japanese: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """uint32 codepoints, int64 first and count by script number; script 0 stands for the digits 0-9."""
+    letters = tables.unicode_table()["letters"]
+    names = [f"{name} ja" if japanese and name == "Han" else name for name in tables.unicode_table()["script_names"]]
+    rows = ["0123456789", *(letters[name] for name in names)]
+    counts = np.array([len(row) for row in rows])
+    return tables.codepoints_of("".join(rows)), np.cumsum(counts) - counts, counts
+
+
+def has_alphabet(document: Document) -> np.ndarray:
+    """bool [G]: clusters of words that begin with a letter of a script in the table, or with a digit 0-9."""
+    scripts = tables.property_of("scripts")[document.bases]
+    digit = (document.bases >= ord("0")) & (document.bases <= ord("9"))
+    return document.in_word & ((((document.flags & LETTER) > 0) & (scripts > 0)) | digit)
+
+
+def draw_letters(document: Document, noise: Noise, clusters: np.ndarray) -> np.ndarray:
+    """uint32: for each of the clusters another letter of its script, in its case."""
+    codepoints, first, count = alphabets(document.language == "ja")
+    bases = document.bases[clusters]
+    scripts = tables.property_of("scripts")[bases]
+    lower = tables.mapping("lower_upper", inverse=True)[bases]
+    plain = np.where(lower > 0, lower, bases)
+    index = below(later_draws(noise.clusters[clusters], 1), count[scripts])
+    same = codepoints[first[scripts] + index] == plain
+    letters = codepoints[first[scripts] + (index + same) % count[scripts]]
+    upper = tables.mapping("lower_upper")[letters]
+    return np.where((lower > 0) & (upper > 0), upper, letters)
+
+
+def insert(document: Document, noise: Noise, severity: float) -> Edits:
+    """Puts a letter of the script before or after clusters."""
+    beside = chosen(document, noise, severity, has_alphabet(document))
+    letters = draw_letters(document, noise, beside)
+    after = later_draws(noise.clusters[beside], 2) >> np.uint64(63) > 0
+    return inserted(document.text, document.starts[beside], document.starts[beside + 1], letters, after)
+
+
+def substitute(document: Document, noise: Noise, severity: float) -> Edits:
+    """Puts another letter of the script in the place of a cluster's base; its marks stay."""
+    clusters = chosen(document, noise, severity, has_alphabet(document))
+    return replaced(document.starts[clusters], draw_letters(document, noise, clusters))
+
+
+@functools.cache
+def keyboard_layouts() -> dict[str, dict]:
+    """Language -> {"layout": name, "beside": letter -> letters on keys beside it}."""
+    return tables.read("keyboards")["layouts"]
+
+
+@functools.cache
+def choices(table: str, language: str | None = None) -> tables.Choices:
+    """The table of keyboard neighbours of a language, or of look-alikes ("homoglyphs", "ocr")."""
+    if table == "keyboards":
+        return tables.Choices(keyboard_layouts()[language]["beside"])
+    return tables.Choices(tables.read(table)["alike"])
+
+
+def replace_by_table(document: Document, noise: Noise, severity: float, table: tables.Choices) -> Edits:
+    """Puts one of the options of a cluster's base in its place; the marks of the cluster stay."""
+    clusters = chosen(document, noise, severity, document.in_word & (table.entry[document.bases] >= 0))
+    row = table.entry[document.bases[clusters]]
+    option = table.first[row] + below(later_draws(noise.clusters[clusters], 1), table.count[row])
+    return replaced(document.starts[clusters], table.codepoints[option])
+
+
+def keyboard(document: Document, noise: Noise, severity: float) -> Edits:
+    """Replaces letters and digits by those on a key beside theirs."""
+    return replace_by_table(document, noise, severity, choices("keyboards", document.language))
+
+
+def homoglyph(document: Document, noise: Noise, severity: float) -> Edits:
+    """Replaces letters by letters of another script that look like them."""
+    return replace_by_table(document, noise, severity, choices("homoglyphs"))

@@ -1,0 +1,109 @@
+"""Edits: what an operator decides, and their application to all texts at once."""
+
+import dataclasses
+
+import numpy as np
+
+from itt_jax.perturb.text import TextArray
+
+
+@dataclasses.dataclass(frozen=True)
+class Edits:
+    """K replacements of codepoint ranges, ascending and disjoint, none of them empty ranges.
+
+    Attributes:
+        start, stop: int64 [K] ranges of the clean codepoints.
+        lengths: int64 [K] codepoints put in place of each range.
+        sources: int64 [sum of lengths] the clean codepoint that each new codepoint stands for, or -1.
+        codepoints: uint32 [sum of lengths].
+        cost: int64 [K] grapheme edits (insertions, deletions, substitutions of clusters) that each of them makes.
+    """
+
+    start: np.ndarray
+    stop: np.ndarray
+    lengths: np.ndarray
+    sources: np.ndarray
+    codepoints: np.ndarray
+    cost: np.ndarray
+
+
+def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """int64: the integers starts[i] ... starts[i] + lengths[i] - 1, for each i in turn."""
+    ends = np.cumsum(lengths)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
+
+
+def apply(text: TextArray, edits: Edits) -> tuple[TextArray, np.ndarray]:
+    """The perturbed texts and int64 [C'] the clean codepoint that each of their codepoints stands for (-1: none)."""
+    shifts = np.cumsum(edits.lengths - (edits.stop - edits.start))
+    before = np.append(0, shifts)
+    total = len(text.codepoints) + int(before[-1])
+    offsets = text.offsets + before[np.searchsorted(edits.start, text.offsets)]
+    # Between edits k - 1 and k, output place p shows clean place p - shifts[k - 1]; what edits wrote is set after.
+    places = edits.start + before[:-1]
+    bounds = np.concatenate([[0], places + edits.lengths, [total]])
+    sources = np.arange(total) - np.repeat(before, np.diff(bounds))
+    codepoints = text.codepoints.take(sources, mode="clip")
+    written = ranges(places, edits.lengths)
+    sources[written] = edits.sources
+    codepoints[written] = edits.codepoints
+    return TextArray(codepoints, offsets), sources
+
+
+def counts_by_text(edits: Edits, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """int64 [n], int64 [n]: how many edits each text has, and their cost."""
+    bounds = np.searchsorted(edits.start, offsets)
+    return np.diff(bounds), np.diff(np.append(0, np.cumsum(edits.cost))[bounds])
+
+
+def pieces(text: TextArray, start: np.ndarray, stop: np.ndarray, parts: np.ndarray, cost: np.ndarray) -> Edits:
+    """Edits that put pieces of the clean text in place of each range: `parts` int64 [K, P, 2] gives (start, stop)s."""
+    lengths = parts[:, :, 1] - parts[:, :, 0]
+    sources = ranges(parts[:, :, 0].ravel(), lengths.ravel())
+    return Edits(start, stop, lengths.sum(axis=1), sources, text.codepoints[sources], cost)
+
+
+def deleted(start: np.ndarray, stop: np.ndarray, cost: np.ndarray) -> Edits:
+    """Edits that leave nothing of each range."""
+    nothing = np.zeros(0, np.int64)
+    return Edits(start, stop, np.zeros_like(start), nothing, nothing.astype(np.uint32), cost)
+
+
+def replaced(start: np.ndarray, codepoints: np.ndarray) -> Edits:
+    """Edits that put one codepoint in the place of another; the rest of its cluster stays."""
+    ones = np.ones_like(start)
+    return Edits(start, start + 1, ones, start, codepoints, ones)
+
+
+def inserted(text: TextArray, start: np.ndarray, stop: np.ndarray, new: np.ndarray, after: np.ndarray) -> Edits:
+    """Edits that put one new codepoint (uint32 [K]) before each range, or after it where bool [K] `after`."""
+    kept = stop - start
+    lengths = kept + 1
+    places = np.cumsum(lengths) - lengths + np.where(after, kept, 0)
+    sources = np.full(lengths.sum(), -1, np.int64)
+    is_kept = np.ones(len(sources), bool)
+    is_kept[places] = False
+    sources[is_kept] = ranges(start, kept)
+    codepoints = np.empty(len(sources), np.uint32)
+    codepoints[is_kept] = text.codepoints[sources[is_kept]]
+    codepoints[places] = new
+    return Edits(start, stop, lengths, sources, codepoints, np.ones_like(start))
+
+
+def changing(text: TextArray, edits: Edits) -> Edits:
+    """The edits that differ from what they replace; ranges must keep their lengths."""
+    if not len(edits.start):
+        return edits
+    differs = edits.codepoints != text.codepoints[ranges(edits.start, edits.lengths)]
+    keep = np.logical_or.reduceat(differs, np.cumsum(edits.lengths) - edits.lengths)
+    if keep.all():
+        return edits
+    inside = np.repeat(keep, edits.lengths)
+    return Edits(
+        edits.start[keep],
+        edits.stop[keep],
+        edits.lengths[keep],
+        edits.sources[inside],
+        edits.codepoints[inside],
+        edits.cost[keep],
+    )

@@ -1,0 +1,60 @@
+"""Texts as flat arrays of codepoints, and back."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from itt_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class TextArray:
+    """n texts, concatenated.
+
+    Attributes:
+        codepoints: uint32 [C]; offsets: int64 [n + 1], text i is codepoints[offsets[i]:offsets[i + 1]].
+    """
+
+    codepoints: np.ndarray
+    offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def strings(self, indices: np.ndarray) -> list[str]:
+        """The texts at `indices` as Python strings."""
+        whole = self.codepoints.tobytes().decode("utf-32-le")
+        bounds = zip(self.offsets[indices].tolist(), self.offsets[indices + 1].tolist(), strict=True)
+        return [whole[start:stop] for start, stop in bounds]
+
+
+def check_text(text: object, line: int) -> None:
+    """Raises InputError if `text` cannot be perturbed; `line` counts from one."""
+    if not isinstance(text, str):
+        raise InputError(f"line {line}: expected a string, found {type(text).__name__}")
+    for position, character in enumerate(text):
+        if character == "\0":
+            raise InputError(f"line {line}: character {position + 1} is NUL, which text may not hold")
+        if "\ud800" <= character <= "\udfff":
+            raise InputError(f"line {line}: character {position + 1} is the lone surrogate U+{ord(character):04X}")
+
+
+def from_strings(texts: Sequence[str], first_line: int = 1) -> TextArray:
+    """Concatenates texts.
+
+    Raises:
+        InputError: a text is no string, or holds NUL or a lone surrogate; names its line (`first_line` + index).
+    """
+    try:
+        whole = "".join(texts)
+        codepoints = np.frombuffer(whole.encode("utf-32-le"), np.uint32)
+        valid = "\0" not in whole
+    except (TypeError, UnicodeEncodeError):
+        valid = False
+    if not valid:
+        for index, text in enumerate(texts):
+            check_text(text, first_line + index)
+    offsets = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), out=offsets[1:])
+    return TextArray(codepoints, offsets)

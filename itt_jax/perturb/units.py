@@ -1,0 +1,217 @@
+"""What operators edit: grapheme clusters and words, as arrays.
+
+Clusters follow UAX 29 (extended grapheme clusters, rules GB3-GB13 with GB9c), from a table of fixed version. Words follow
+one rule for all languages, decided by script, as no tokenizer or dictionary is the same for every encoder: a word is a
+longest run of clusters that begin with a letter, mark or number; in scripts written without spaces such a run is cut
+further: each Han character is a word, each run of Hiragana or of Katakana is a word, and Thai, Lao, Khmer and Myanmar
+runs are cut into words of three clusters.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from itt_jax.errors import InputError
+from itt_jax.perturb import tables
+from itt_jax.perturb.text import TextArray
+
+WORD, SPACE, LETTER, MARK = 1, 2, 4, 8  # bits of tables.property_of("flags")
+SPACED, HAN, HIRAGANA, KATAKANA, SOUTH_EAST_ASIAN = range(5)
+CLUSTERS_PER_WORD = 3  # in South East Asian scripts without spaces
+
+
+@functools.cache
+def class_numbers() -> dict[str, int]:
+    """Grapheme class -> its value in the table; 0 is Other."""
+    return {name: 1 + i for i, name in enumerate(tables.unicode_table()["grapheme_classes"])}
+
+
+@functools.cache
+def joining_pairs() -> np.ndarray:
+    """bool [classes, classes]: whether UAX 29 joins a codepoint to the one before it, by these two classes alone."""
+    number = class_numbers()
+    size = len(number) + 1
+    joins = np.zeros((size, size), bool)
+
+    def join(before: str, after: str) -> None:
+        joins[np.ix_([number[b] for b in before.split()], [number[a] for a in after.split()])] = True
+
+    joins[:, [number[a] for a in ("Extend", "ExtendOnly", "Linker", "ZWJ", "SpacingMark")]] = True  # GB9, GB9a
+    joins[number["Prepend"], :] = True  # GB9b
+    join("L", "L V LV LVT")  # GB6
+    join("LV V", "V T")  # GB7
+    join("LVT T", "T")  # GB8
+    controls = [number[c] for c in ("CR", "LF", "Control")]
+    joins[controls, :] = False  # GB4
+    joins[:, controls] = False  # GB5
+    join("CR", "LF")  # GB3
+    return joins
+
+
+def cluster_breaks(text: TextArray) -> np.ndarray:
+    """bool [C]: whether a grapheme cluster begins at the codepoint."""
+    codepoints, offsets = text.codepoints, text.offsets
+    breaks = np.ones(len(codepoints), bool)
+    classes = tables.property_of("grapheme")[codepoints]
+    if len(codepoints) > 1 and classes.any():
+        np.logical_not(joining_pairs()[classes[:-1], classes[1:]], out=breaks[1:])
+        breaks[1 + np.flatnonzero(long_joins(classes, offsets))] = False
+    breaks[offsets[:-1][np.diff(offsets) > 0]] = True
+    return breaks
+
+
+def long_joins(classes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """bool [C - 1]: joins that depend on more than two codepoints (GB9c, GB11, GB12 and GB13)."""
+    number = class_numbers()
+    before, after = classes[:-1], classes[1:]
+    joins = np.zeros(len(before), bool)
+
+    def last_outside(names: tuple[str, ...], places: np.ndarray) -> np.ndarray:
+        """The last place up to each of `places` whose class is not among `names`; -1 if its text has none."""
+        outside = np.where(np.isin(classes, [number[name] for name in names]), -1, np.arange(len(classes)))
+        last = np.maximum.accumulate(outside)[places]
+        return np.where(last >= offsets[np.searchsorted(offsets, places, "right") - 1], last, -1)
+
+    fillers = ("Extend", "Linker", "ZWJ")
+    places = np.flatnonzero((after == number["Consonant"]) & np.isin(before, [number[name] for name in fillers]))
+    if len(places):
+        last = last_outside(fillers, places)
+        linkers = np.cumsum(classes == number["Linker"])
+        joins[places] = (last >= 0) & (classes[last] == number["Consonant"]) & (linkers[places] > linkers[last])
+    places = np.flatnonzero((after == number["Pictographic"]) & (before == number["ZWJ"]))
+    places = places[places > 0]
+    if len(places):
+        last = last_outside(("Extend", "ExtendOnly", "Linker"), places - 1)
+        joins[places] = (last >= 0) & (classes[last] == number["Pictographic"])
+    places = np.flatnonzero((after == number["Regional"]) & (before == number["Regional"]))
+    if len(places):
+        starts = offsets[np.searchsorted(offsets, places, "right") - 1]
+        run = places - np.maximum(last_outside(("Regional",), places), starts - 1)
+        joins[places] = run % 2 == 1
+    return joins
+
+
+@functools.cache
+def word_groups() -> np.ndarray:
+    """uint8 [0x110000]: how the script of a codepoint is cut into words."""
+    of_script = np.zeros(len(tables.unicode_table()["script_names"]) + 1, np.uint8)
+    for group, names in ((HAN, "Han"), (HIRAGANA, "Hiragana"), (KATAKANA, "Katakana")):
+        of_script[tables.script_number(names)] = group
+    for name in ("Thai", "Lao", "Khmer", "Myanmar"):
+        of_script[tables.script_number(name)] = SOUTH_EAST_ASIAN
+    groups = of_script[tables.property_of("scripts")]
+    groups[0x30FC] = KATAKANA  # the prolonged sound mark belongs to no one script
+    return groups
+
+
+@dataclasses.dataclass(frozen=True)
+class Document:
+    """Texts with their units; what an operator is given.
+
+    Attributes:
+        text: the clean texts.
+        editable: bool [C] codepoints that may be edited, or None for all.
+        language: ISO 639 code.
+    """
+
+    text: TextArray
+    editable: np.ndarray | None
+    language: str
+
+    @functools.cached_property
+    def starts(self) -> np.ndarray:
+        """int64 [G + 1]: the codepoint where each cluster begins; the end."""
+        return np.append(np.flatnonzero(cluster_breaks(self.text)), len(self.text.codepoints))
+
+    @functools.cached_property
+    def text_clusters(self) -> np.ndarray:
+        """int64 [n + 1]: the cluster where each text begins; the end."""
+        if len(self.starts) == len(self.text.codepoints) + 1:
+            return self.text.offsets
+        return np.searchsorted(self.starts, self.text.offsets)
+
+    @functools.cached_property
+    def bases(self) -> np.ndarray:
+        """uint32 [G]: the first codepoint of each cluster."""
+        if len(self.starts) == len(self.text.codepoints) + 1:
+            return self.text.codepoints
+        return self.text.codepoints[self.starts[:-1]]
+
+    @functools.cached_property
+    def flags(self) -> np.ndarray:
+        """uint8 [G]: WORD, SPACE, LETTER, MARK of each cluster's first codepoint."""
+        return tables.property_of("flags")[self.bases]
+
+    @functools.cached_property
+    def allowed(self) -> np.ndarray:
+        """bool [G]: clusters all of whose codepoints may be edited."""
+        if self.editable is None or not len(self.bases):
+            return np.ones(len(self.bases), bool)
+        return np.logical_and.reduceat(self.editable, self.starts[:-1])
+
+    @functools.cached_property
+    def in_word(self) -> np.ndarray:
+        """bool [G]: clusters that stand in words and may be edited."""
+        return ((self.flags & WORD) > 0) & self.allowed
+
+    @functools.cached_property
+    def joined(self) -> np.ndarray:
+        """bool [G]: a cluster and the next one stand in one run of letters, marks and numbers."""
+        joined = np.zeros(len(self.bases), bool)
+        word = (self.flags & WORD) > 0
+        np.logical_and(word[:-1], word[1:], out=joined[:-1])
+        ends = self.text_clusters[1:]
+        joined[ends[ends > 0] - 1] = False
+        return joined
+
+    @functools.cached_property
+    def run_starts(self) -> np.ndarray:
+        """int64: clusters that begin a run of letters, marks and numbers."""
+        begins = (self.flags & WORD) > 0
+        begins[1:] &= ~self.joined[:-1]
+        return np.flatnonzero(begins)
+
+    @functools.cached_property
+    def words(self) -> tuple[np.ndarray, np.ndarray]:
+        """int64 [W], int64 [W]: the first cluster of each word, and the one after its last."""
+        word = (self.flags & WORD) > 0
+        continues = np.zeros(len(word), bool)
+        continues[1:] = self.joined[:-1]
+        groups = word_groups()[self.bases]
+        if groups.any():
+            continues[1:] &= (groups[1:] == groups[:-1]) & (groups[1:] != HAN)
+            begins = np.where(word & ~continues, np.arange(len(word)), 0)
+            index = np.arange(len(word)) - np.maximum.accumulate(begins)
+            continues &= (groups != SOUTH_EAST_ASIAN) | (index % CLUSTERS_PER_WORD != 0)
+        first = np.flatnonzero(word & ~continues)
+        stop = np.flatnonzero(word & ~np.append(continues[1:], False)) + 1
+        return first, stop
+
+    @functools.cached_property
+    def word_allowed(self) -> np.ndarray:
+        """bool [W]: words all of whose clusters may be edited."""
+        first, stop = self.words
+        if self.editable is None or not len(first):
+            return np.ones(len(first), bool)
+        edges = np.stack([first, stop], axis=1).ravel()
+        return np.logical_and.reduceat(np.append(self.allowed, True), edges)[::2]
+
+
+def flat_editable(editable, text: TextArray) -> np.ndarray | None:
+    """bool [C] from one mask per text (bool [len(text)], or None where all of it may be edited).
+
+    Raises:
+        InputError: a mask has another length than its text.
+    """
+    if editable is None:
+        return None
+    if len(editable) != len(text):
+        raise InputError(f"editable: {len(editable)} masks, expected {len(text)}")
+    masks = []
+    for line, (mask, length) in enumerate(zip(editable, np.diff(text.offsets).tolist(), strict=True), start=1):
+        mask = np.ones(length, bool) if mask is None else np.asarray(mask, bool)
+        if mask.shape != (length,):
+            raise InputError(f"editable of line {line}: {mask.size} codepoints, expected {length}")
+        masks.append(mask)
+    return np.concatenate(masks) if masks else np.zeros(0, bool)
