@@ -1,4 +1,4 @@
-"""Rows: one split of one task in one language, as columns."""
+"""Rows (one split of one task in one language) and parallel texts, as columns."""
 
 import dataclasses
 
@@ -51,3 +51,31 @@ class Rows:
             fields={name: [texts[i] for i in indices] for name, texts in self.fields.items()},
             labels=None if self.labels is None else self.labels[indices],
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class ParallelTexts:
+    """Tuples of translations, as one column a language.
+
+    Attributes:
+        source: where they are from. languages: ISO 639-1 codes (ISO 639-3 where there is none).
+        texts: language -> n texts; text i of every language means the same; None where a language has no text i.
+    """
+
+    source: str
+    languages: tuple[str, ...]
+    texts: dict[str, list[str | None]]
+
+    def __post_init__(self):
+        lengths = {language: len(self.texts[language]) for language in self.languages}
+        if len(set(lengths.values())) > 1:
+            raise InputError(f"parallel texts of {self.source}: numbers of texts differ: {lengths}")
+
+    def __len__(self) -> int:
+        return len(self.texts[self.languages[0]]) if self.languages else 0
+
+    def select(self, indices: np.ndarray) -> "ParallelTexts":
+        """The tuples at `indices` (integers or a boolean mask), in that order."""
+        indices = np.arange(len(self))[indices]
+        texts = {language: [self.texts[language][i] for i in indices] for language in self.languages}
+        return dataclasses.replace(self, texts=texts)

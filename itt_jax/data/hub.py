@@ -1,0 +1,54 @@
+"""Rows from the Hugging Face hub, or a folder that `datasets` can read."""
+
+from collections.abc import Callable
+
+from itt_jax.data.local import label_of, text_of
+from itt_jax.data.sources import Hub, Table
+from itt_jax.errors import InputError
+
+
+def read(source: Hub, split: str, language: str) -> Table:
+    """A published split of a Hub source.
+
+    Raises:
+        InputError: `datasets` is missing, or it cannot give the split (no network, no such id, config or column).
+    """
+    try:
+        import datasets
+    except ImportError as error:
+        raise InputError(f"hub data set {source.id!r} needs the package datasets; or give --data-root DIR") from error
+    config = source.config and source.config.format(language=source.languages.get(language, language))
+    where = f"hub data set {source.id}" + (f" ({config})" if config else "") + f", split {source.splits[split]}"
+    try:
+        table = datasets.load_dataset(source.id, config, split=source.splits[split], revision=source.revision)
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(f"{where}: {reason}") from error
+
+    def place(i: int) -> str:
+        return f"{where}, row {i}"
+
+    records = list(table)
+    fields = {
+        field: [text_of(record, column, place(i)) for i, record in enumerate(records)]
+        for field, column in source.columns.items()
+    }
+    labels = None
+    if source.label is not None:
+        if source.label not in table.column_names:
+            raise InputError(f"{where}: no column {source.label!r}; the columns are {', '.join(table.column_names)}")
+        names = getattr(table.features[source.label], "names", None)
+        labels = [spelled(record[source.label], names) for record in records]
+    return Table(fields, labels, indices(records, source.index, place), place)
+
+
+def spelled(value: object, names: list[str] | None) -> str:
+    """A label as text: the class name of an index (-1, no label, stays "-1"), or the value itself."""
+    return names[int(value)] if names and int(value) >= 0 else str(value)
+
+
+def indices(records: list[dict], column: str | None, place: Callable[[int], str]) -> list[str]:
+    """Published indices of the rows: a column's values, or the row numbers."""
+    if column is None:
+        return [str(i) for i in range(len(records))]
+    return [label_of(record, column, place(i)) for i, record in enumerate(records)]

@@ -1,0 +1,101 @@
+"""No leak: which training rows hold text that is evaluated (DESIGN decision 10).
+
+Texts are compared normalised and hashed to 64 bits, so that millions of rows work. A training row counts as seen if
+
+- the whole row (all its fields, in order) stands in the evaluation rows, however short; or
+- one of its fields, of at least `MINIMUM_WORDS` words, stands in them as a field. A shorter field ("A man is singing.")
+  may recur by chance, and dropping every such row would empty training sets of short texts.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+
+from itt_jax.data.rows import ParallelTexts, Rows
+
+MINIMUM_WORDS = 4
+# scripts written without spaces between words: two characters count as a word
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")
+
+
+class _Separators(dict):
+    """Codepoint -> itself, or a space for punctuation, symbols, separators and controls; filled as characters come."""
+
+    def __missing__(self, codepoint: int) -> int:
+        kept = unicodedata.category(chr(codepoint))[0] in "LMN"
+        self[codepoint] = codepoint if kept else 32
+        return self[codepoint]
+
+
+_SEPARATORS = _Separators()
+
+
+def normalise(text: str) -> str:
+    """NFKC, case folded, everything but letters, marks and numbers collapsed to single spaces.
+
+    >>> normalise("Don’t  STOP -- ﬁnally!")
+    'don t stop finally'
+    """
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().translate(_SEPARATORS).split())
+
+
+def words_of(text: str) -> list[str]:
+    """The words of the normalised text."""
+    return normalise(text).split()
+
+
+def _long_enough(normalised: str) -> bool:
+    return normalised.count(" ") + 1 + len(_UNSPACED.findall(normalised)) // 2 >= MINIMUM_WORDS
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def _columns(rows: Rows | Sequence[str]) -> list[Sequence[str | None]]:
+    return list(rows.fields.values()) if isinstance(rows, Rows) else [rows]
+
+
+def _digests(columns: Sequence[Sequence[str | None]]) -> np.ndarray:
+    """uint64 [n, columns + 1]: each field, then the whole row; 0 for a text that is absent, empty or short."""
+    n = len(columns[0])
+    texts = [[normalise(text) if text else "" for text in column] for column in columns]
+    digests = np.zeros((n, len(columns) + 1), np.uint64)
+    for j, column in enumerate(texts):
+        digests[:, j] = [_digest(text) if text and _long_enough(text) else 0 for text in column]
+    whole = ("\x1f".join(row) for row in zip(*texts, strict=True))
+    digests[:, -1] = [_digest(row) if row.strip("\x1f") else 0 for row in whole]
+    return digests
+
+
+def digests(rows: Rows | Sequence[str]) -> np.ndarray:
+    """Sorted uint64 digests of all fields and whole rows (or texts) that are evaluated."""
+    found = np.unique(_digests(_columns(rows)))
+    return found[found != 0]
+
+
+def seen(columns: Sequence[Sequence[str | None]], evaluation: np.ndarray) -> np.ndarray:
+    """Mask [n] of the rows (given by columns; None is no text) with a text among the evaluation digests."""
+    return np.isin(_digests(columns), evaluation).any(axis=1)
+
+
+def overlap(train: Rows | Sequence[str], evaluation: Rows | Sequence[str]) -> np.ndarray:
+    """Mask [n] of the training rows (or texts) seen in the evaluation rows (or texts)."""
+    return seen(_columns(train), digests(evaluation))
+
+
+def drop_overlap(rows: Rows, evaluation: np.ndarray) -> tuple[Rows, int]:
+    """The training rows without those seen in evaluation, and how many were dropped."""
+    mask = seen(_columns(rows), evaluation)
+    return rows.select(~mask), int(mask.sum())
+
+
+def drop_parallel(texts: ParallelTexts, evaluation: np.ndarray) -> tuple[ParallelTexts, int]:
+    """The tuples without those of which any language's text is seen in evaluation, and how many were dropped."""
+    mask = np.zeros(len(texts), bool)
+    for language in texts.languages:
+        mask |= seen([texts.texts[language]], evaluation)
+    return texts.select(~mask), int(mask.sum())

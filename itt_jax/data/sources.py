@@ -1,0 +1,211 @@
+"""Where rows come from: descriptions of sources, and the one table form that reading any of them gives.
+
+A source knows how something is published: files, columns, spelling of its labels. It knows nothing of tasks.
+"""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Literal
+
+from itt_jax.errors import InputError
+
+Column = str | int | tuple[str | int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class LocalFiles:
+    """Tables in files, one row a line or record.
+
+    Attributes:
+        paths: published split -> path, absolute or under the data root; "{language}" stands for the language.
+        format: "csv", "tsv", "jsonl", "parquet"; "conll" (a row is a sentence; a column of tokens joined by spaces);
+            "lines" (a line is one text, column 0); "label_text" (column 0 up to the first space, column 1 the rest).
+        columns: field -> column name, or zero-based position where there is no header; several are joined by a space.
+        label: the column with the label; for CoNLL the key of a comment line "# key = value".
+        labels: published label -> class name, or None to leave its rows out; empty: the label is the class name.
+        label_paths: published split -> file with one label a line, where labels stand apart.
+        header: csv and tsv: the first line names the columns. quoted: csv quoting is in use (else " is a letter).
+        languages: language -> its spelling in paths; where given, the source has no other language.
+        slices: further splits, "dev" -> "train[90%:]", of published ones.
+    """
+
+    paths: dict[str, str]
+    format: Literal["csv", "tsv", "jsonl", "parquet", "conll", "lines", "label_text"]
+    columns: dict[str, Column]
+    label: str | int | None = None
+    labels: dict[str, str | None] = dataclasses.field(default_factory=dict)
+    label_paths: dict[str, str] = dataclasses.field(default_factory=dict)
+    header: bool = True
+    quoted: bool = True
+    encoding: str = "utf-8"
+    languages: dict[str, str] = dataclasses.field(default_factory=dict)
+    slices: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """Names of the published splits."""
+        return tuple(self.paths)
+
+
+@dataclasses.dataclass(frozen=True)
+class LocalFolders:
+    """A file for each row, a folder for each class: path/{folder}/*.txt, in the order of file names.
+
+    Attributes:
+        path: the folder that holds the class folders. folders: folder -> class name.
+    """
+
+    path: str
+    folders: dict[str, str]
+    encoding: str = "utf-8"
+    languages: dict[str, str] = dataclasses.field(default_factory=dict)
+    slices: dict[str, str] = dataclasses.field(default_factory=dict)
+    published: tuple[str, ...] = ("all",)
+    labels: dict[str, str | None] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class LocalDocuments:
+    """Documents with one sentence a line beside files with the tags of each line; splits are lists of documents.
+
+    Attributes:
+        texts, tags: folders with the same file names; "{language}" stands for the language.
+        lists: published split -> files that each name one document a line.
+        flags: a line with one of these tags is of class `flagged`, every other line of class `plain`.
+    """
+
+    texts: str
+    tags: str
+    lists: dict[str, tuple[str, ...]]
+    flags: tuple[str, ...]
+    flagged: str
+    plain: str
+    languages: dict[str, str] = dataclasses.field(default_factory=dict)
+    slices: dict[str, str] = dataclasses.field(default_factory=dict)
+    labels: dict[str, str | None] = dataclasses.field(default_factory=dict)
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """Names of the published splits."""
+        return tuple(self.lists)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hub:
+    """A data set read with `datasets` from the Hugging Face hub or a local folder; no code of the hub is run.
+
+    Attributes:
+        id: "owner/name", or a folder with parquet, csv or json files. config: may hold "{language}".
+        splits: our name of the published split -> the hub's. columns, label, labels, slices: as in LocalFiles; a class
+            label is spelled by its name.
+        index: a column with the published index of a row; without one it is the row's number.
+    """
+
+    id: str
+    columns: dict[str, Column]
+    config: str | None = None
+    label: str | None = None
+    labels: dict[str, str | None] = dataclasses.field(default_factory=dict)
+    splits: dict[str, str] = dataclasses.field(
+        default_factory=lambda: {"train": "train", "dev": "validation", "test": "test"}
+    )
+    index: str | None = None
+    revision: str | None = None
+    languages: dict[str, str] = dataclasses.field(default_factory=dict)
+    slices: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """Names of the published splits."""
+        return tuple(self.splits)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tfds:
+    """A TensorFlow Datasets builder, read without TensorFlow from its array_record files.
+
+    Attributes:
+        name: "builder/config"; may hold "{language}". module: the module that registers the builder.
+        directory: where it is or will be prepared; None is TFDS's own choice. The rest as in Hub; without an `index`
+            column, a row's number is its place in TFDS's own fixed order, which is not the published one.
+    """
+
+    name: str
+    module: str
+    columns: dict[str, Column]
+    directory: str | None = None
+    index: str | None = None
+    label: str | None = None
+    labels: dict[str, str | None] = dataclasses.field(default_factory=dict)
+    splits: dict[str, str] = dataclasses.field(
+        default_factory=lambda: {"train": "train", "dev": "validation", "test": "test"}
+    )
+    languages: dict[str, str] = dataclasses.field(default_factory=dict)
+    slices: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """Names of the published splits."""
+        return tuple(self.splits)
+
+
+@dataclasses.dataclass(frozen=True)
+class Embedded:
+    """Material that is part of this package."""
+
+    name: str
+
+
+Local = LocalFiles | LocalFolders | LocalDocuments
+Source = LocalFiles | LocalFolders | LocalDocuments | Hub | Tfds | Embedded
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """One published split in one language, as read.
+
+    Attributes:
+        fields: field -> n texts. labels: n published labels, or None where the split has none.
+        indices: n published indices, unique in the split.
+        place: row number -> where the row stands, for messages ("dev-de.tsv, line 12").
+    """
+
+    fields: dict[str, list[str]]
+    labels: list[str] | None
+    indices: list[str]
+    place: Callable[[int], str]
+
+
+def data_root(given: str | pathlib.Path | None) -> pathlib.Path | None:
+    """The folder of local files: the one given, else that in the variable ITT_JAX_DATA, else None.
+
+    Raises:
+        InputError: it is no folder.
+    """
+    found = given or os.environ.get("ITT_JAX_DATA")
+    if found and not pathlib.Path(found).is_dir():
+        raise InputError(f"{'--data-root' if given else 'ITT_JAX_DATA'}: {found} is not a folder")
+    return pathlib.Path(found) if found else None
+
+
+def read(source: Source, split: str, language: str, data_root: str | pathlib.Path | None = None) -> Table:
+    """The published `split` of a source in one language.
+
+    Raises:
+        InputError: a file is missing or malformed, or a package that the source needs is not installed.
+    """
+    from itt_jax.data import hub, local, tfds  # readers build the tables defined above
+
+    if isinstance(source, LocalFiles):
+        return local.read_files(source, split, language, data_root)
+    if isinstance(source, LocalFolders):
+        return local.read_folders(source, data_root)
+    if isinstance(source, LocalDocuments):
+        return local.read_documents(source, split, language, data_root)
+    if isinstance(source, Hub):
+        return hub.read(source, split, language)
+    if isinstance(source, Tfds):
+        return tfds.read(source, split, language)
+    raise TypeError(f"{type(source).__name__} is no table source")

@@ -1,0 +1,55 @@
+"""What is asked: a task is its fields, its label space, its metric, and the sources of its rows."""
+
+import dataclasses
+from typing import Literal
+
+from itt_jax.data.sources import Source
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A named task; a study may define its own.
+
+    Attributes:
+        kind: "classification" (class index) or "regression" (score).
+        fields: names of its one or two texts, in order.
+        labels: class names, in the order of the class indices; empty for regression.
+        score_range: lowest and highest score of a regression.
+        space: name of the label space; empty means the class names themselves. Tasks of one label space may be
+            evaluated with each other's heads.
+        sources: where its rows are, the preferred first.
+        parallel: row i of every language is a translation of the same item.
+        rows_per_group: this many consecutive rows share a text, and stay together when a split is sliced.
+        held_out_sentences: where rows are phrases of sentences (SST-2), the share of sentences whose longest phrase
+            makes the "dev" split; nothing of them is left in "train" (see `tasks.splits.hold_out_sentences`).
+        editable: fields that a perturbation may edit; empty means all.
+        note: licence or protocol that a reader of results must know.
+    """
+
+    name: str
+    kind: Literal["classification", "regression"]
+    fields: tuple[str, ...]
+    sources: tuple[Source, ...]
+    labels: tuple[str, ...] = ()
+    score_range: tuple[float, float] = (0.0, 1.0)
+    space: str = ""
+    metric: Literal["accuracy", "macro_f1", "pearson", "spearman"] = "accuracy"
+    domain: str = "general"
+    languages: tuple[str, ...] = ("en",)
+    source_language: str = "en"
+    parallel: bool = False
+    rows_per_group: int = 1
+    held_out_sentences: float = 0.0
+    editable: tuple[str, ...] = ()
+    description: str = ""
+    note: str = ""
+
+    @property
+    def label_space(self) -> str:
+        """Id of the label space."""
+        return self.space or "|".join(self.labels) or "score"
+
+    @property
+    def editable_fields(self) -> tuple[str, ...]:
+        """Fields that a perturbation may edit."""
+        return self.editable or self.fields
