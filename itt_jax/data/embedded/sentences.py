@@ -1,0 +1,76 @@
+"""Who says what about which topic: statements, drawn by dice, filled in any language."""
+
+import dataclasses
+import functools
+
+from itt_jax.data.embedded import tables
+from itt_jax.data.embedded.draws import Dice
+
+
+@dataclasses.dataclass(frozen=True)
+class Statement:
+    """A frame with all its slots decided; `text(language)` is the same sentence in each language."""
+
+    frame: tables.Frame
+    topic: tables.Topic
+    words: dict[str, tables.Quality]
+    other: tables.Topic
+    source: dict[str, str]
+    circumstance: dict[str, str]
+
+    def text(self, language: str) -> str:
+        return self.frame.fill(language, self.topic, self.words, self.other, self.source, self.circumstance)
+
+
+class Vocabulary:
+    """The words of one domain that one split may use (all of them for split "corpus")."""
+
+    def __init__(self, domain: str, split: str):
+        def mine(entry) -> bool:
+            return entry.domain == domain and split in (entry.split, "corpus")
+
+        self.topics = tuple(filter(mine, tables.topics()))
+        self.scales = tuple(dict.fromkeys(q.quality for q in tables.qualities() if mine(q)))
+        self.sources = tables.details(domain, "source")
+        self.circumstances = tables.details(domain, "circumstance")
+        self._words = {
+            (scale, side): tuple(q for q in tables.qualities() if mine(q) and (q.quality, q.side) == (scale, side))
+            for scale in self.scales
+            for side in (0, 1)
+        }
+
+    def words(self, scale: str, side: int) -> tuple[tables.Quality, ...]:
+        """The synonyms at one end of a scale."""
+        return self._words[scale, side]
+
+    def word(self, dice: Dice, side: int) -> tables.Quality:
+        """Any word of a side."""
+        return dice.pick(self._words[dice.pick(self.scales), side])
+
+    def topic_but(self, dice: Dice, *others: tables.Topic) -> tables.Topic:
+        """A topic that is none of `others`."""
+        return dice.pick([topic for topic in self.topics if topic not in others])
+
+    def state(self, dice: Dice, frame, topic, a, b=None, other=None) -> Statement:
+        """A statement about `topic`; what is not given is drawn."""
+        return Statement(
+            frame=frame,
+            topic=topic,
+            words={"a": a, "b": a if b is None else b},
+            other=self.topic_but(dice, topic) if other is None else other,
+            source=dice.pick(self.sources),
+            circumstance=dice.pick(self.circumstances),
+        )
+
+
+@functools.cache
+def vocabulary(domain: str, split: str) -> Vocabulary:
+    """The vocabulary of a domain and split; "corpus" is all of the domain's."""
+    return Vocabulary(domain, split)
+
+
+@functools.cache
+def frames(kind: str, role: str, split: str) -> tuple[tables.Frame, ...]:
+    """The frames of a kind and role. dev rows use the training frames: held-out words, known frames."""
+    split = "train" if split == "dev" else split
+    return tuple(f for f in tables.frames() if (f.kind, f.role, f.split) == (kind, role, split))

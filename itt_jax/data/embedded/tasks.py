@@ -1,0 +1,171 @@
+"""The embedded tasks: sentiment, inference and similarity, each in three domains and five languages.
+
+Labels follow from how a row is made:
+- sentiment: the polarity of what the sentence as a whole says of its topic. Negation turns it; of two clauses that
+  disagree ("although", "but", "not") the main one decides.
+- inference: a statement entails its paraphrase by a synonym and the denial of its antonym, contradicts its antonym and
+  the denial of its synonym, and is neutral to other topics and other qualities. Who says it and when does not count,
+  and the shares of negated premises and hypotheses are equal in the three classes.
+- similarity: 3 for the same topic, plus 2 for the same quality, 1.5 for a synonym (or a denied antonym), 1 for another
+  quality of the same polarity, 0 for the opposite polarity.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from itt_jax.data.embedded.draws import Dice, draws
+from itt_jax.data.embedded.sentences import Statement, Vocabulary, frames, vocabulary
+from itt_jax.data.embedded.tables import DOMAINS, LANGUAGES
+from itt_jax.data.rows import Rows
+from itt_jax.errors import unknown
+
+SIZES = {"train": 1998, "dev": 198, "test": 300}
+SENTIMENT_ROLES = {"plain": 0.55, "negated": 0.2, "mixed": 0.25}
+# Share of (premise negated, hypothesis negated) by class; both margins are equal over the classes.
+INFERENCE_FORMS = (
+    {(False, False): 0.6, (False, True): 0.25, (True, True): 0.15},
+    {(False, False): 0.5, (False, True): 0.35, (True, False): 0.1, (True, True): 0.05},
+    {(False, False): 0.45, (False, True): 0.4, (True, False): 0.15},
+)
+SIMILARITY_NEGATED = 0.2
+_DRAWS = 24
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddedTask:
+    """What an embedded task asks. `labels` is None for a score from 0 to 5."""
+
+    name: str
+    kind: str
+    fields: tuple[str, ...]
+    labels: tuple[str, ...] | None
+    domain: str
+    languages: tuple[str, ...] = LANGUAGES
+    splits: tuple[str, ...] = tuple(SIZES)
+
+
+def _sentiment(dice: Dice, words: Vocabulary, split: str, label: int) -> tuple[tuple[Statement, ...], float]:
+    role = dice.weighted(SENTIMENT_ROLES)
+    frame = dice.pick(frames("sentiment", role, split))
+    a = words.word(dice, 1 - label if role == "negated" else label)
+    b = words.word(dice, 1 - label)
+    return (words.state(dice, frame, dice.pick(words.topics), a, b),), label
+
+
+def _inference(dice: Dice, words: Vocabulary, split: str, label: int) -> tuple[tuple[Statement, ...], float]:
+    premise_negated, hypothesis_negated = dice.weighted(INFERENCE_FORMS[label])
+    roles = (
+        "premise_negated" if premise_negated else "premise",
+        "hypothesis_negated" if hypothesis_negated else "hypothesis",
+    )
+    frame, hypothesis_frame = (dice.pick(frames("inference", role, split)) for role in roles)
+    topic, scale, side = dice.pick(words.topics), dice.pick(words.scales), dice.pick((0, 1))
+    premise = words.state(dice, frame, topic, dice.pick(words.words(scale, side)))
+    turned = premise_negated != hypothesis_negated
+    if label == 1:
+        side = dice.pick((0, 1))
+        if dice.chance(0.5):
+            scale = dice.pick([other for other in words.scales if other != scale])
+        else:
+            topic = premise.other
+    elif turned == (label == 0):
+        side = 1 - side
+    hypothesis = words.state(dice, hypothesis_frame, topic, dice.pick(words.words(scale, side)))
+    return (premise, hypothesis), label
+
+
+def _similarity(dice: Dice, words: Vocabulary, split: str, level: int) -> tuple[tuple[Statement, ...], float]:
+    same_topic, closeness = divmod(level, 3)
+    negated = [dice.chance(SIMILARITY_NEGATED), False]
+    negated = negated if dice.chance(0.5) else negated[::-1]
+    first_frame = dice.pick(frames("similarity", "negated" if negated[0] else "plain", split))
+    choices = frames("similarity", "negated" if negated[1] else "plain", split)
+    second_frame = dice.pick([frame for frame in choices if frame is not first_frame])
+    topic, scale, side = dice.pick(words.topics), dice.pick(words.scales), dice.pick((0, 1))
+    first = words.state(dice, first_frame, topic, dice.pick(words.words(scale, side ^ negated[0])))
+    if closeness == 1 or (closeness == 0 and dice.chance(0.5)):
+        scale = dice.pick([other for other in words.scales if other != scale])
+    if closeness == 0:
+        side = 1 - side
+    a = dice.pick(words.words(scale, side ^ negated[1]))
+    second = words.state(dice, second_frame, topic if same_topic else first.other, a)
+    nearness = 1.5 if closeness == 2 and a is not first.words["a"] else closeness
+    return (first, second), 3 * same_topic + nearness
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kind:
+    kind: str
+    fields: tuple[str, ...]
+    labels: tuple[str, ...] | None
+    levels: int
+    make: Callable
+
+
+_KINDS = {
+    "sentiment": _Kind("classification", ("text",), ("negative", "positive"), 2, _sentiment),
+    "inference": _Kind(
+        "classification", ("premise", "hypothesis"), ("entailment", "neutral", "contradiction"), 3, _inference
+    ),
+    "similarity": _Kind("regression", ("text_a", "text_b"), None, 6, _similarity),
+}
+
+TASKS = {
+    f"embedded_{kind}_{domain}": EmbeddedTask(f"embedded_{kind}_{domain}", what.kind, what.fields, what.labels, domain)
+    for kind, what in _KINDS.items()
+    for domain in DOMAINS
+}
+
+
+@functools.lru_cache(maxsize=32)
+def _statements(task: str, split: str) -> tuple[tuple[tuple[Statement, ...], ...], np.ndarray]:
+    """The rows of a split before any language is chosen, and their labels; no two rows read alike."""
+    _, kind, domain = task.split("_")
+    words, what, size = vocabulary(domain, split), _KINDS[kind], SIZES[split]
+    # Each block of `levels` rows holds every label once, in an order of its own.
+    order = draws(f"{task}/{split}/labels", np.arange(size // what.levels), what.levels)
+    levels = np.argsort(order, axis=1).reshape(-1).tolist()
+    rows, labels, seen = [], [], set()
+    for index, level in enumerate(levels):
+        attempt = 0
+        while True:
+            dice = Dice(draws(f"{task}/{split}/{index}", np.array([attempt]), _DRAWS)[0])
+            statements, label = what.make(dice, words, split, level)
+            reading = tuple(statement.text("en") for statement in statements)
+            if reading not in seen:
+                break
+            attempt += 1
+        seen.add(reading)
+        rows.append(statements)
+        labels.append(label)
+    return tuple(rows), np.array(labels, dtype=np.int32 if what.labels else np.float32)
+
+
+def load(task: str, split: str, language: str) -> Rows:
+    """One split of an embedded task in one language; the same items, in the same order, in every language.
+
+    Labels are int32 class indices or float32 scores. Words are disjoint between the splits, frames between test and the
+    others. Raises InputError for a task, split or language that does not exist.
+    """
+    if task not in TASKS:
+        raise unknown("embedded task", task, TASKS)
+    if split not in SIZES:
+        raise unknown(f"split of {task}", split, SIZES)
+    if language not in LANGUAGES:
+        raise unknown(f"language of {task}", language, LANGUAGES)
+    rows, labels = _statements(task, split)
+    return Rows(
+        task=task,
+        split=split,
+        language=language,
+        domain=TASKS[task].domain,
+        item_ids=np.array([f"{task}/{split}/{index}" for index in range(len(rows))]),
+        fields={
+            field: [statements[place].text(language) for statements in rows]
+            for place, field in enumerate(TASKS[task].fields)
+        },
+        labels=labels.copy(),
+    )
