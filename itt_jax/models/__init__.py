@@ -1,6 +1,17 @@
 """Encoders and heads: tokens in, hidden states and logits out, on plain dict parameters."""
 
+from itt_jax.models.checkpoints import export, from_pretrained, load_model
 from itt_jax.models.encoder import Encoder, make_encoder
 from itt_jax.models.heads import Head, apply_model, embed, make_head
 
-__all__ = ["Encoder", "Head", "apply_model", "embed", "make_encoder", "make_head"]
+__all__ = [
+    "Encoder",
+    "Head",
+    "apply_model",
+    "embed",
+    "export",
+    "from_pretrained",
+    "load_model",
+    "make_encoder",
+    "make_head",
+]

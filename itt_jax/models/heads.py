@@ -233,7 +233,7 @@ class _ExampleHead(nnx.Module):
     def __init__(self, head: Head, rngs: nnx.Rngs) -> None:
         config, dtype = head.encoder.config, head.encoder.dtype
         family, pretrained = config.family, head.pooling == "pretrained"
-        self.activation = "tanh"
+        self.activation: str | None = "tanh"
         self.first_rate, self.last_rate = 0.0, _classifier_dropout(config)
         if head.reads_pooler and not config.pooler:
             self.pooler = linear(config, config.width, config.width, dtype, rngs)

@@ -1,0 +1,80 @@
+"""The files of a checkpoint directory: read whole or refused, written whole or not at all."""
+
+import json
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from itt_jax.errors import InputError
+
+Tensors = dict[str, np.ndarray]
+
+CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+
+
+def read_json(path: pathlib.Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        InputError: no such file, or it holds something else.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a Hugging Face checkpoint directory")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected a JSON object, found {type(values).__name__}")
+    return values
+
+
+def read_tensors(directory: pathlib.Path, missing: list[str]) -> Tensors:
+    """All tensors of the single file or of the shards; a key that its shard lacks is added to `missing`.
+
+    Raises:
+        InputError: no such file, or a truncated or corrupt one; every bad shard is named.
+    """
+    if (directory / WEIGHTS).is_file():
+        return _read_file(directory / WEIGHTS)
+    if not (directory / INDEX).is_file():
+        raise InputError(f"{directory}: neither {WEIGHTS} nor {INDEX}; pickled weights are not read")
+    places = read_json(directory / INDEX).get("weight_map")
+    if not isinstance(places, dict):
+        raise InputError(f"{directory / INDEX}: expected a weight_map")
+    problems, tensors = [], {}
+    for shard in sorted(set(places.values())):
+        try:
+            tensors |= _read_file(directory / shard)
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        raise InputError("; ".join(problems))
+    missing += [f"{name} (by the index in {shard})" for name, shard in places.items() if name not in tensors]
+    return tensors
+
+
+def _read_file(path: pathlib.Path) -> Tensors:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not a whole safetensors file ({error})") from error
+
+
+def write_aside(path: pathlib.Path, content: Tensors | dict[str, Any]) -> None:
+    """Writes aside, flushes to disk, renames: the file is either the old or the new one, whole."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    if path.suffix == ".json":
+        aside.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    else:
+        from safetensors.numpy import save_file
+
+        save_file(content, aside, metadata={"format": "pt"})
+    with open(aside, "rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(aside, path)
