@@ -1,0 +1,134 @@
+"""Training a tokenizer's files, the same for the same texts.
+
+Tokenizers trained here serve several languages: all of them keep case and accents.
+"""
+
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable
+
+from itt_jax.errors import InputError, unknown
+
+# Order of the special ids. RoBERTa's <pad> stays 1, because its positions count from there; XLNet's as published.
+_BERT = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_ROBERTA = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+_XLNET = ("<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>")  # after sentencepiece's own <unk> <s> </s>
+_LONGEST = 1_000_000  # bytes of a text that sentencepiece's trainer still reads
+
+
+def train_files(texts: Iterable[str], family: str, vocabulary_size: int) -> dict[str, bytes]:
+    """File name -> content of a tokenizer trained on `texts`.
+
+    WordPiece for "bert", byte-level BPE for "roberta", a sentencepiece Unigram model for "xlnet" (by the
+    `sentencepiece` library itself, whose ids are the reference for XLNet).
+
+    Args:
+        vocabulary_size: the most ids; few texts may give fewer.
+
+    Raises:
+        InputError: unknown family, no text, or too small a vocabulary.
+    """
+    trainers = {"bert": _word_piece, "roberta": _byte_level, "xlnet": _unigram}
+    if family not in trainers:
+        raise unknown("encoder family", family, trainers)
+    texts = [text for text in texts if text.strip()]
+    if not texts:
+        raise InputError(f"no text to train a {family} tokenizer on")
+    return trainers[family](texts, vocabulary_size)
+
+
+def _settings(tokenizer_class: str, **settings: object) -> bytes:
+    return json.dumps({"tokenizer_class": tokenizer_class, **settings}, indent=1).encode()
+
+
+def _word_piece(texts: list[str], vocabulary_size: int) -> dict[str, bytes]:
+    import tokenizers
+
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = tokenizers.normalizers.BertNormalizer(strip_accents=False, lowercase=False)
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    alphabet = _alphabet(texts, tokenizer, vocabulary_size)
+    characters = sorted({piece[-1] for piece in alphabet})
+    trainer = tokenizers.trainers.WordPieceTrainer(
+        vocab_size=vocabulary_size,
+        # The trainer numbers "##x" as its hash map happens to bring them, and breaks ties by number: so they are
+        # numbered here, in order. Characters named in `initial_alphabet` are the last that the limit drops.
+        special_tokens=[*_BERT, *alphabet],
+        initial_alphabet=characters,
+        limit_alphabet=len(characters),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    vocabulary = tokenizer.get_vocab()
+    lines = sorted(vocabulary, key=vocabulary.__getitem__)
+    settings = _settings("BertTokenizer", do_lower_case=False, strip_accents=False, tokenize_chinese_chars=True)
+    return {"vocab.txt": "".join(f"{line}\n" for line in lines).encode(), "tokenizer_config.json": settings}
+
+
+def _alphabet(texts: list[str], tokenizer, vocabulary_size: int) -> list[str]:
+    """The commonest characters as they occur, first in a word ("x") or later in it ("##x"), sorted.
+
+    As many characters are taken as fit half of the vocabulary; the rest is unknown to the tokenizer.
+    """
+    words: Counter[str] = Counter()
+    for text in texts:
+        words.update(text.split())
+    counts: Counter[str] = Counter()
+    forms: dict[str, set[str]] = {}
+    for word, count in words.items():
+        for piece, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(word)):
+            for place, character in enumerate(piece):
+                counts[character] += count
+                forms.setdefault(character, set()).add(f"##{character}" if place else character)
+    kept: list[str] = []
+    for character in sorted(counts, key=lambda c: (-counts[c], c)):
+        if len(kept) + len(forms[character]) > vocabulary_size // 2 - len(_BERT):
+            break
+        kept.extend(forms[character])
+    if not kept:
+        raise InputError(f"vocabulary_size {vocabulary_size} has no room for the alphabet of the texts")
+    return sorted(kept)
+
+
+def _byte_level(texts: list[str], vocabulary_size: int) -> dict[str, bytes]:
+    import tokenizers
+
+    alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    if vocabulary_size <= len(_ROBERTA) + len(alphabet):
+        raise InputError(f"vocabulary_size {vocabulary_size} leaves no room beside the {len(alphabet)} bytes")
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=vocabulary_size, special_tokens=list(_ROBERTA), initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    model = json.loads(tokenizer.to_str())["model"]
+    merges = "".join(f"{first} {second}\n" for first, second in model["merges"])
+    return {
+        "vocab.json": json.dumps(model["vocab"], ensure_ascii=False).encode(),
+        "merges.txt": f"#version: 0.2\n{merges}".encode(),
+        "tokenizer_config.json": _settings("RobertaTokenizer", add_prefix_space=False),
+    }
+
+
+def _unigram(texts: list[str], vocabulary_size: int) -> dict[str, bytes]:
+    import sentencepiece
+
+    model = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter([" ".join(text.split()) for text in texts]),
+            model_writer=model,
+            model_type="unigram",
+            vocab_size=vocabulary_size,
+            hard_vocab_limit=False,
+            control_symbols=list(_XLNET),
+            max_sentence_length=_LONGEST,
+            num_threads=1,  # sums of floats depend on the number of threads
+            minloglevel=2,
+        )
+    except (RuntimeError, OSError) as error:
+        raise InputError(f"no {vocabulary_size}-piece Unigram model can be trained on these texts: {error}") from None
+    settings = _settings("XLNetTokenizer", do_lower_case=False, keep_accents=True)
+    return {"spiece.model": model.getvalue(), "tokenizer_config.json": settings}
