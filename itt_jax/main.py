@@ -139,7 +139,7 @@ def _report(options) -> int:
 
 
 def _list(options) -> int:
-    from itt_jax.report.listing import listing
+    from itt_jax.study.listing import listing
 
     rows = listing(options.kind)
     if options.json:
@@ -159,11 +159,22 @@ def _perturb(options) -> int:
 
 def _evaluate(options) -> int:
     from itt_jax.report import summary_markdown, write_report
-    from itt_jax.study.evaluation import evaluate_checkpoint
+    from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint, parse_perturbations
     from itt_jax.study.statistics import analyse
 
     out = options.out or pathlib.Path(f"runs/evaluate-{options.task}-{options.checkpoint.resolve().name}")
-    evaluate_checkpoint(options, out, _root(options))
+    evaluation = Evaluation(
+        checkpoint=options.checkpoint,
+        task=options.task,
+        perturbations=parse_perturbations(options.perturbations),
+        languages=tuple(options.languages),
+        split=options.split,
+        rows=options.rows,
+        noise_seed=options.seed,
+        max_length=options.max_length,
+        allow_seen=options.allow_seen,
+    )
+    evaluate_checkpoint(evaluation, out, _root(options))
     page = write_report(out)
     print(summary_markdown(analyse(out)))
     print(f"\nReport: {page}")

@@ -46,30 +46,32 @@ def perturbed_block(task: Task, rows: Rows, variants: list[Key], noise_seed: int
     """Every variant of `rows`; only the task's editable fields are perturbed.
 
     Args:
-        variants: (operator, severity, replicate); ("clean", 0.0, 0) is the text itself.
+        variants: (operator, severity, replicate), for each operator every severity with every replicate; CLEAN is the
+            text itself.
     """
     forms = {CLEAN: Form(rows.fields, np.zeros(len(rows), bool), 0.0)}
-    for name in dict.fromkeys(key[0] for key in variants if key != CLEAN):
-        keys = [key for key in variants if key[0] == name]
-        found = {key: dict(rows.fields) for key in keys}
-        changed = {key: np.zeros(len(rows), bool) for key in keys}
-        edits, clusters = dict.fromkeys(keys, 0), 0
-        for field in task.editable_fields:
-            made = perturb.variants(
+    for name in dict.fromkeys(name for name, _, _ in variants if name != CLEAN[0]):
+        severities = sorted({severity for other, severity, _ in variants if other == name})
+        replicates = sorted({replicate for other, _, replicate in variants if other == name})
+        made = [
+            perturb.variants(
                 rows.fields[field],
                 name,
-                [(severity, replicate) for _, severity, replicate in keys],
+                severities,
                 rows.language,
                 noise_seed,
                 ids=list(rows.item_ids),
                 field=field,
+                replicates=replicates,
             )
-            clusters += int(made[0].clusters.sum())
-            for key, variant in zip(keys, made, strict=True):
-                found[key][field] = variant.texts
-                changed[key] |= variant.changed
-                edits[key] += int(variant.edits.sum())
-        forms |= {key: Form(found[key], changed[key], edits[key] / max(1, clusters)) for key in keys}
+            for field in task.editable_fields
+        ]
+        for by_field in zip(*made, strict=True):
+            texts = {field: variant.texts for field, variant in zip(task.editable_fields, by_field, strict=True)}
+            edits, clusters = (sum(int(getattr(v, what).sum()) for v in by_field) for what in ("edits", "clusters"))
+            changed = np.logical_or.reduce([variant.changed for variant in by_field])
+            key = (name, by_field[0].severity, by_field[0].replicate)
+            forms[key] = Form(rows.fields | texts, changed, edits / max(1, clusters))
     return Block(rows, forms)
 
 

@@ -1,1 +1,13 @@
+"""Studies: from a config to a plan, to a store of results."""
 
+import importlib
+
+_HOMES = {"Results": "run", "run": "run", "describe": "description", "evaluate_checkpoint": "evaluation"}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str):
+    # On first use, because running imports JAX and listing does not need it.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'itt_jax.study' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"itt_jax.study.{_HOMES[name]}"), name)

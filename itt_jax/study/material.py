@@ -122,12 +122,12 @@ class Material:
         folder = pathlib.Path(directory)
         if not folder.is_dir():
             raise InputError(f"checkpoint {directory}: no such directory")
-        return _digest_files(folder)
+        return digest_files(folder)
 
     def tokenizer_digest(self, spec: EncoderSpec) -> str | None:
         """A name for the tokenizer files that the encoder is given, or None if one is trained here."""
         directory = spec.tokenizer or spec.checkpoint
-        return None if directory is None else _digest_files(pathlib.Path(directory), weights=False)
+        return None if directory is None else digest_files(pathlib.Path(directory), weights=False)
 
 
 def _sha256(parts: Sequence[str], *blobs: bytes) -> str:
@@ -140,7 +140,7 @@ def _sha256(parts: Sequence[str], *blobs: bytes) -> str:
     return digest.hexdigest()[:16]
 
 
-def _digest_files(folder: pathlib.Path, weights: bool = True) -> str:
+def digest_files(folder: pathlib.Path, weights: bool = True) -> str:
     """A name for the files under a folder, by their content and relative names."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):

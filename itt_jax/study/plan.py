@@ -312,7 +312,7 @@ def variants(perturbations: tuple[Perturbation, ...], language: str, skip=lambda
     found = [CLEAN]
     for perturbation in perturbations:
         operator = perturb.CATALOG[perturbation.name]
-        if not operator.applies_to(language):
+        if language not in operator.languages:
             skip(f"{perturbation.name}: has no table for {language!r}")
             continue
         for severity in perturbation.severities:

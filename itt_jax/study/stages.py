@@ -177,7 +177,7 @@ class StageMaker:
     def save(self, stage: Stage, body: Body, head: tuple | None, texts: list[str]) -> None:
         """Save a stage's parameters, with digests of the text that it and its parents saw."""
         folder = self.store.stage(stage.id)
-        seen = overlap.text_digests(texts)
+        seen = overlap.digests(texts)
         if stage.parent is not None and self.plan.stages[stage.parent].purpose != "given":
             seen = np.union1d(seen, load_seen(self.store.stage(stage.parent) / "checkpoint"))
         params = {"encoder": body.params} | ({"head": head[1]} if head else {})

@@ -1,0 +1,69 @@
+"""The store: whole files or none, one worker a claim, no other study's folder."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from itt_jax.errors import InputError
+from itt_jax.study.store import Store, write_aside, write_json
+
+
+def test_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"a": 1})
+
+    def fail(aside):
+        aside.write_text("half")
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        write_aside(path, fail)
+    assert path.read_text() == '{\n "a": 1\n}\n'
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_results_are_derived_from_the_cells_of_the_plan(tmp_path):
+    store = Store(tmp_path)
+    for name, value in (("a", 0.5), ("b", 0.75), ("other", 0.0)):
+        store.write_cell({"cell": name, "value": value}, {"item_id": ["x"], "prediction": [1]})
+    assert store.write_results(["a", "b", "missing"]) == 2
+    assert pd.read_parquet(tmp_path / "results.parquet").to_dict("list") == {"cell": ["a", "b"], "value": [0.5, 0.75]}
+
+
+def test_folder_of_another_study_is_refused(tmp_path):
+    write_json(tmp_path / "plan.json", {"study_id": "1", "name": "one"})
+    Store(tmp_path).open("1", "one")
+    with pytest.raises(InputError, match="belongs to study 'one'"):
+        Store(tmp_path).open("2", "two")
+
+
+def test_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="holds files, but no study of ours"):
+        Store(tmp_path).open("1", "one")
+
+
+def test_claim_is_held_by_one_worker_and_freed(tmp_path):
+    store = Store(tmp_path)
+    with store.claim("stage") as ours:
+        assert ours
+        with store.claim("stage") as again:
+            assert not again
+    with store.claim("stage") as ours:
+        assert ours
+
+
+def test_claim_of_a_dead_process_is_taken_over(tmp_path):
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    claim = tmp_path / "claims" / "stage"
+    claim.parent.mkdir()
+    claim.write_text(f"{socket.gethostname()} {int(dead.stdout)}")
+    with Store(tmp_path).claim("stage") as ours:
+        assert ours
+    claim.write_text(f"{socket.gethostname()} {os.getppid()}")
+    with Store(tmp_path).claim("stage") as ours:
+        assert not ours

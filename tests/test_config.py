@@ -1,0 +1,79 @@
+"""Config: overrides reach every field, wrong values are named, ids depend on content alone."""
+
+import dataclasses
+
+import pytest
+
+from itt_jax import config
+from itt_jax.config import Corpus, EncoderSpec, Recipe, Study, Target, content_id
+from itt_jax.errors import InputError
+
+
+def small_study() -> Study:
+    return Study(
+        name="s",
+        encoders=(EncoderSpec("bert", "bert", corpus=(Corpus("embedded"),)),),
+        targets=(
+            Target("t", train="sst2", intermediate=("imdb",), recipe=Recipe(), intermediate_recipe=Recipe(updates=5)),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("override", "read", "expected"),
+    [
+        ("seeds=[3,4]", lambda s: s.seeds, (3, 4)),
+        ("seeds=7", lambda s: s.seeds, (7,)),
+        ("encoders.bert.layers=5", lambda s: s.encoders[0].layers, 5),
+        ("encoders.0.pooling=mean", lambda s: s.encoders[0].pooling, "mean"),
+        ("targets.t.recipe.learning_rates=[1e-3,2e-3]", lambda s: s.targets[0].recipe.learning_rates, (1e-3, 2e-3)),
+        ("evaluation_rows=None", lambda s: s.evaluation_rows, None),
+    ],
+)
+def test_override_reaches_field(override, read, expected):
+    assert read(config.override_field(small_study(), override)) == expected
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seed=1", "did you mean 'seeds'"),
+        ("encoders.bort.layers=1", "did you mean 'bert'"),
+        ("encoders.bert.layers=many", "found 'many'"),
+        ("arms=['direkt']", "found 'direkt'"),
+        ("seeds", "expected PATH=VALUE"),
+        ("name.x=1", "plain value"),
+        ("targets.t.recipe.batch_size=0", "expected at least 1, found 0"),
+        ("targets.t.recipe.accumulate=3", "expected a divisor of batch_size=32"),
+        ("active_targets=tt", "did you mean 't'"),
+        ("encoders.bert.heads=3", "expected a divisor of width=64"),
+        ("encoders.bert.pair_features=True", "needs pooling"),
+    ],
+)
+def test_wrong_override_is_named(override, message):
+    with pytest.raises(InputError, match=message.replace("[", r"\[")):
+        config.validate(config.override_field(small_study(), override))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "no such file"),
+        ("x = 1", "expected a variable 'study'"),
+        ("study = (", "line 1: SyntaxError"),
+        ("import itt_jax.config as c\nstudy = c.Study(nme='x')", "line 2: TypeError"),
+    ],
+)
+def test_wrong_file_is_named(tmp_path, text, message):
+    path = tmp_path / "study.py"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        config.load(path)
+
+
+def test_id_depends_on_content_alone():
+    study = small_study()
+    assert content_id(study) == content_id(small_study())
+    assert content_id(study) != content_id(dataclasses.replace(study, noise_seed=1))
+    assert content_id({"a": 1, "b": 2}) == content_id({"b": 2, "a": 1})
