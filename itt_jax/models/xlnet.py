@@ -36,6 +36,8 @@ KEYS = (
             *((theirs, f"biases.{ours}") for theirs, ours in _BIASES),
         )
     ),
+    # Hugging Face keeps a copy a layer where all layers share one set (untie_r false).
+    *((f"{_LAYER}rel_attn.{theirs}", f"biases.{ours}", False) for theirs, ours in _BIASES),
     *(
         (f"{_LAYER}ff.{theirs}", f"layers.{{i}}.{ours}", ours.endswith("kernel"))
         for theirs, ours in (
@@ -64,7 +66,9 @@ _NAMES = {
     "memory_length": "mem_len",
     "reuse_length": "reuse_len",
     "untied_biases": "untie_r",
-    "summary_dropout": "summary_last_dropout",
+    "summary_use_proj": "summary_use_proj",
+    "summary_activation": "summary_activation",
+    "summary_last_dropout": "summary_last_dropout",
     "initializer_range": "initializer_range",
     "layer_norm_epsilon": "layer_norm_eps",
     "pad_id": "pad_token_id",
@@ -81,8 +85,6 @@ _REQUIRED = {
     "bi_data": (False, None),
     "tie_word_embeddings": (True, None),
     "summary_type": ("last",),
-    "summary_use_proj": (True,),
-    "summary_activation": ("tanh",),
     "summary_proj_to_labels": (False, None),
     "summary_first_dropout": (0, None),
 }
@@ -99,7 +101,8 @@ class XlnetConfig:
         memory_length: hidden states kept between calls of `with_memories`; None or 0 keeps all.
         reuse_length: only so many first positions of a call enter the memory; None or 0: all.
         untied_biases: each layer has its own three query biases; else all share one set.
-        summary_dropout: between the sequence summary and the classifier.
+        summary_use_proj, summary_activation, summary_last_dropout: the dense layer, the activation (None: none) and
+            the dropout between an example's last token and the classifier.
     """
 
     vocabulary_size: int = 32000
@@ -115,7 +118,9 @@ class XlnetConfig:
     memory_length: int | None = 512
     reuse_length: int | None = None
     untied_biases: bool = True
-    summary_dropout: float = 0.1
+    summary_use_proj: bool = True
+    summary_activation: str | None = "tanh"
+    summary_last_dropout: float = 0.1
     initializer_range: float = 0.02
     layer_norm_epsilon: float = 1e-12
     pad_id: int | None = 5
@@ -133,8 +138,13 @@ class XlnetConfig:
             raise InputError(f"d_model {self.width} is odd; half of it holds the sines of a position, half the cosines")
         if self.activation not in ACTIVATIONS:
             raise unknown("ff_activation", self.activation, ACTIVATIONS)
+        if self.summary_activation and self.summary_activation not in ACTIVATIONS:
+            raise unknown("summary_activation", self.summary_activation, ACTIVATIONS)
         if self.attention_type not in ("bi", "uni"):
             raise unknown("attn_type", self.attention_type, ("bi", "uni"))
+        for name in ("same_length", "untied_biases", "summary_use_proj"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{_NAMES[name]}: expected true or false, found {getattr(self, name)!r}")
         for name, least in (("memory_length", 0), ("reuse_length", 0), ("clamp_length", 1)):
             value = getattr(self, name)
             if value is not None and value < least:

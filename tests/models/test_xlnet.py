@@ -2,14 +2,16 @@
 
 import json
 
+import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
-from itt_jax.errors import InputError
 from itt_jax.models import xlnet
-from itt_jax.models.encoder import Encoder, make_encoder
+from itt_jax.models.encoder import Encoder
+from itt_jax.models.relative_attention import sinusoids
 
 torch = pytest.importorskip("torch", reason="parity tests need PyTorch")
 transformers = pytest.importorskip("transformers", reason="parity tests need transformers")
@@ -24,14 +26,16 @@ def redraw(model, seed=0):
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             draw = torch.randn(parameter.shape, generator=generator)
-            if "layer_norm.weight" in name:
+            if name.endswith("layer_norm.weight"):
                 parameter.copy_(1 + 0.3 * draw)
             elif parameter.ndim == 1:
                 parameter.copy_(0.3 * draw)
-            elif "bias" in name or "seg_embed" in name or "emb" in name:
+            elif name.endswith(("_bias", "seg_embed", "mask_emb", "word_embedding.weight")):
                 parameter.copy_(draw)
             else:
-                parameter.copy_(draw * 2 * parameter.shape[0] ** -0.5 / 1.5)
+                inputs = parameter.shape[1] if parameter.ndim == 2 else parameter.shape[0]
+                uneven = 1.5 if name.endswith(("attn.q", "attn.k", "attn.r")) else 1.0
+                parameter.copy_(draw * uneven * inputs**-0.5)
     return model.eval()
 
 
@@ -39,34 +43,40 @@ def numpy_of(tensor):
     return tensor.detach().numpy().copy()
 
 
-def convert(encoder, model):
-    """The parameters of a transformers XLNetModel, through the table that checkpoints use."""
-    state = model.state_dict()
+def to_ours(encoder, tensors):
+    """{their name: tensor} as our nested parameters, through the table that checkpoints use."""
+    shapes = flax.traverse_util.flatten_dict(encoder.shapes(), sep=".")
     params, used = {}, set()
     for theirs, ours, transpose in xlnet.KEYS:
         for i in range(encoder.config.layers if "{i}" in theirs else 1):
-            name = theirs.format(i=i)
-            node, *path = params, *ours.format(i=i).split(".")
-            for part in path[:-1]:
-                node = node.setdefault(part, {})
-            value = numpy_of(state[name])
-            node[path[-1]] = jnp.asarray(value.T if transpose else value)
-            used.add(name)
-    assert used == set(state)
-    assert jax.tree.map(lambda x: x.shape, params) == jax.tree.map(lambda x: x.shape, encoder.shapes())
-    return params
+            name, path = theirs.format(i=i), ours.format(i=i)
+            if path in shapes:
+                value = numpy_of(tensors[name])
+                params[path] = jnp.asarray(value.T if transpose else value)
+                used.add(name)
+    assert used == set(tensors)
+    assert {path: value.shape for path, value in params.items()} == {path: s.shape for path, s in shapes.items()}
+    return flax.traverse_util.unflatten_dict(params, sep=".")
 
 
-def build(seed=0, **changes):
+def build(**changes):
     """(their model, our encoder, our parameters) of one small configuration."""
     values = SMALL | changes
-    theirs = redraw(transformers.XLNetModel(transformers.XLNetConfig(**values)), seed)
+    theirs = redraw(transformers.XLNetModel(transformers.XLNetConfig(**values)))
     encoder = Encoder(xlnet.Config.from_huggingface(values))
-    return theirs, encoder, convert(encoder, theirs)
+    return theirs, encoder, to_ours(encoder, dict(theirs.named_parameters()))
+
+
+@pytest.fixture(scope="module")
+def base(data_root):
+    """The same at the real base size."""
+    values = json.loads((data_root / "tokenizers/xlnet-base-cased/config.json").read_text())
+    assert (values["d_model"], values["n_layer"]) == (768, 12)
+    return build(**values)
 
 
 def draw_batch(rows=3, length=14, vocabulary=90, seed=0, padded=None):
-    """Tokens with lengths that differ, padded left or right, and three token types."""
+    """Tokens of three token types; lengths differ where padded "left" or "right"."""
     random = np.random.default_rng(seed)
     batch = {"input_ids": random.integers(0, vocabulary, (rows, length)).astype(np.int32)}
     batch["token_type_ids"] = np.sort(random.integers(0, 3, (rows, length)), axis=1).astype(np.int32)
@@ -79,13 +89,24 @@ def draw_batch(rows=3, length=14, vocabulary=90, seed=0, padded=None):
     return batch
 
 
+def draw_permutation(rows=3, length=14, predictions=4, seed=0):
+    """A factorisation order and the last tokens in it as predictions: in the first row nothing but they exist."""
+    random = np.random.default_rng(seed)
+    rank = np.argsort(random.random((rows, length)), axis=1)
+    rank[1:] = np.maximum(rank[1:], length - predictions - 1)  # the context comes before every prediction
+    perm_mask = (rank[:, :, None] <= rank[:, None, :]) & (rank[:, None, :] >= length - predictions)
+    perm_mask[0] = rank[0][:, None] <= rank[0][None]
+    places = np.argsort(rank, axis=1)[:, -predictions:]
+    places[0, 0] = np.argmin(rank[0])  # sees nothing at all
+    target_mapping = np.eye(length)[places]
+    return {"perm_mask": perm_mask.astype(np.float32), "target_mapping": target_mapping.astype(np.float32)}
+
+
 def run_theirs(model, batch, **options):
-    tensors = {
-        name: torch.from_numpy(np.ascontiguousarray(value)).to(torch.float32 if value.dtype.kind == "f" else torch.int64)
-        for name, value in batch.items()
-    }
-    if "attention_mask" in tensors:
-        tensors["attention_mask"] = tensors["attention_mask"].float()
+    tensors = {name: torch.from_numpy(value) for name, value in batch.items()}
+    for name in set(tensors) - {"input_ids", "token_type_ids"}:
+        tensors[name] = tensors[name].float()
+    tensors |= {name: value.long() for name, value in tensors.items() if name in ("input_ids", "token_type_ids")}
     return model(**tensors, **options)
 
 
@@ -93,15 +114,175 @@ def run_ours(encoder, params, batch, **options):
     return encoder(params, **{name: jnp.asarray(value) for name, value in batch.items()}, **options)
 
 
-def assert_near(ours, theirs, where=None):
-    difference = np.abs(np.asarray(ours) - numpy_of(theirs))
-    assert np.max(difference if where is None else difference[where]) <= TOLERANCE
+def assert_near(ours, theirs):
+    assert ours.shape == tuple(theirs.shape)
+    assert np.max(np.abs(np.asarray(ours) - numpy_of(theirs))) <= TOLERANCE
 
 
 @pytest.mark.parametrize("padded", [None, "left", "right"])
-def test_all_layers_equal_transformers(padded):
-    theirs, encoder, params = build()
+def test_base_size_equals_transformers(base, padded):
+    theirs, encoder, params = base
+    batch = draw_batch(rows=2, length=24, vocabulary=32000, padded=padded)
+    reference = run_theirs(theirs, batch, output_hidden_states=True, output_attentions=True)
+    strongest = np.mean([numpy_of(layer.amax(-1)).mean() for layer in reference.attentions])
+    assert strongest > 0.3, "attention is too even to tell a right score from a wrong one"
+    for ours, expected in zip(run_ours(encoder, params, batch, all_layers=True), reference.hidden_states, strict=True):
+        assert_near(ours, expected)
+
+
+def test_base_size_query_stream_equals_transformers(base):
+    theirs, encoder, params = base
+    batch = draw_batch(rows=2, length=24, vocabulary=32000, padded="right") | draw_permutation(2, 24)
+    assert_near(run_ours(encoder, params, batch), run_theirs(theirs, batch).last_hidden_state)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"clamp_len": 4},
+        {"attn_type": "uni"},
+        {"attn_type": "uni", "clamp_len": 3},
+        {"ff_activation": "relu", "layer_norm_eps": 1e-5},
+    ],
+)
+@pytest.mark.parametrize("typed", [True, False])
+def test_configurations_equal_transformers(changes, typed):
+    theirs, encoder, params = build(**changes)
+    batch = draw_batch()
+    if not typed:  # no segment term at all, which is not what zeros give
+        del batch["token_type_ids"]
+    assert_near(run_ours(encoder, params, batch), run_theirs(theirs, batch).last_hidden_state)
+
+
+@pytest.mark.parametrize("padded", ["left", "right"])
+def test_uni_with_padding_equals_transformers_row_by_row(padded):
+    """Their 'uni' takes a padding mask in batches of one only."""
+    theirs, encoder, params = build(attn_type="uni")
     batch = draw_batch(padded=padded)
-    expected = run_theirs(theirs, batch, output_hidden_states=True).hidden_states
-    for ours, reference in zip(run_ours(encoder, params, batch, all_layers=True), expected, strict=True):
-        assert_near(ours, reference)
+    ours = run_ours(encoder, params, batch)
+    for row in range(3):
+        one = {name: value[row : row + 1] for name, value in batch.items()}
+        assert_near(ours[row : row + 1], run_theirs(theirs, one).last_hidden_state)
+
+
+@pytest.mark.parametrize("padded", [None, "left", "right"])
+@pytest.mark.parametrize("clamp", [-1, 5])
+def test_two_streams_equal_transformers(padded, clamp):
+    theirs, encoder, params = build(clamp_len=clamp)
+    batch = draw_batch(padded=padded) | draw_permutation()
+    reference = run_theirs(theirs, batch, output_hidden_states=True)
+    for ours, expected in zip(
+        run_ours(encoder, params, batch, all_layers=True), reference.hidden_states[1::2], strict=True
+    ):
+        assert_near(ours, expected)
+    batch.pop("target_mapping")
+    assert_near(run_ours(encoder, params, batch), run_theirs(theirs, batch).last_hidden_state)
+
+
+def test_two_streams_of_uni_equal_transformers():
+    theirs, encoder, params = build(attn_type="uni")
+    batch = draw_batch() | {"target_mapping": draw_permutation()["target_mapping"]}
+    assert_near(run_ours(encoder, params, batch), run_theirs(theirs, batch).last_hidden_state)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mem_len": None},
+        {"mem_len": 9},
+        {"mem_len": 20, "reuse_len": 5},
+        {"mem_len": 9, "attn_type": "uni"},
+        {"mem_len": 9, "attn_type": "uni", "same_length": True, "clamp_len": 6},
+    ],
+)
+def test_memories_over_three_chunks_equal_transformers(changes):
+    theirs, encoder, params = build(**changes)
+    ours = reference = None
+    for chunk in range(3):
+        batch = draw_batch(length=8, seed=chunk, padded=None if "attn_type" in changes else "left")
+        output = run_theirs(theirs, batch, mems=reference, use_mems=True)
+        hidden, ours = encoder.with_memories(params, **batch, mems=ours)
+        reference = output.mems
+        assert_near(hidden, output.last_hidden_state)
+        for memory, expected in zip(ours, reference, strict=True):
+            assert_near(memory, expected.transpose(0, 1))
+
+
+def test_memories_with_two_streams_equal_transformers():
+    theirs, encoder, params = build(mem_len=6)
+    first, second = draw_batch(seed=1), draw_batch(seed=2, padded="right") | draw_permutation()
+    reference = run_theirs(theirs, first, use_mems=True).mems
+    _, memories = encoder.with_memories(params, **first)
+    output = run_theirs(theirs, second, mems=reference, use_mems=True)
+    hidden, memories = encoder.with_memories(params, **second, mems=memories)
+    assert_near(hidden, output.last_hidden_state)
+    assert_near(memories[-1], output.mems[-1].transpose(0, 1))
+
+
+def test_one_set_of_query_biases_equals_transformers_with_copies():
+    theirs, _, _ = build()
+    with torch.no_grad():
+        for layer in theirs.layer[1:]:
+            for name in ("r_w_bias", "r_r_bias", "r_s_bias"):
+                getattr(layer.rel_attn, name).copy_(getattr(theirs.layer[0].rel_attn, name))
+    encoder = Encoder(xlnet.Config.from_huggingface(SMALL | {"untie_r": False}))
+    params = to_ours(encoder, dict(theirs.named_parameters()))
+    assert params["biases"]["content_bias"].shape == (4, 12)
+    batch = draw_batch(padded="left")
+    assert_near(run_ours(encoder, params, batch), run_theirs(theirs, batch).last_hidden_state)
+
+
+def test_submodules_equal_transformers(base):
+    """Positions, relative attention of both streams, feed-forward and one whole layer, at the base width."""
+    theirs, encoder, params = base
+    rows, length = 2, 20
+    random = np.random.default_rng(0)
+    content, query = (random.normal(size=(rows, n, 768)).astype(np.float32) for n in (length, 4))
+    batch = draw_batch(rows, length, padded="left") | draw_permutation(rows, length)
+    positions = theirs.relative_positional_encoding(length, length, bsz=rows)
+    ours = sinusoids(length, length, 768, both_ways=True, clamp=None)
+    assert_near(ours, positions[:, 0])
+
+    config = xlnet.Config(**vars(encoder.config) | {"layers": 1, "vocabulary_size": 1})
+    model = xlnet.Model(config, dtype=jnp.float32, rngs=nnx.Rngs(0))
+    layer, reference = model.layers["0"], theirs.layer[0]
+    nnx.update(layer, params["layers"]["0"])
+    shared = model._shared(
+        length, 0, batch["attention_mask"], batch["token_type_ids"], None, batch["perm_mask"], batch["target_mapping"],
+        None,
+    )  # fmt: skip
+    hidden = torch.from_numpy(np.maximum(batch["perm_mask"], 1 - batch["attention_mask"][:, None]))
+    hidden = hidden.permute(1, 2, 0)[..., None]
+    own = torch.eye(length)[:, :, None, None]
+    differ = batch["token_type_ids"][:, :, None] != batch["token_type_ids"][:, None]
+    types = torch.nn.functional.one_hot(torch.from_numpy(differ).long(), 2).permute(1, 2, 0, 3).float()
+    inputs = [torch.from_numpy(x).transpose(0, 1) for x in (content, query)]
+    masks = ((hidden - own) > 0).float(), hidden.float()
+    mapping = torch.from_numpy(batch["target_mapping"]).permute(1, 2, 0)
+    for ours, module in (
+        (layer.attention(content, query, shared, layer.attention.biases, None, None), reference.rel_attn),
+        (layer(content, query, shared, None, None, None), reference),
+    ):
+        expected = module(*inputs, *masks, positions, types, target_mapping=mapping)
+        assert_near(ours[0], expected[0].transpose(0, 1))
+        assert_near(ours[1], expected[1].transpose(0, 1))
+    assert_near(layer.feed_forward(jnp.asarray(content), None), reference.ff(torch.from_numpy(content)))
+
+
+@pytest.mark.parametrize("changes", [{}, {"attn_type": "uni"}])
+@pytest.mark.parametrize("streams", [1, 2])
+def test_gradients_equal_transformers(changes, streams):
+    theirs, encoder, params = build(**changes)
+    batch = draw_batch(padded=None if changes else "right")
+    if streams == 2:
+        permutation = draw_permutation()
+        batch |= {name: permutation[name] for name in permutation if name == "target_mapping" or not changes}
+    shape = run_theirs(theirs, batch).last_hidden_state.shape
+    weights = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    (run_theirs(theirs, batch).last_hidden_state * torch.from_numpy(weights)).sum().backward()
+    grads = jax.grad(lambda params: jnp.sum(run_ours(encoder, params, batch) * weights))(params)
+    zero = {name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in theirs.named_parameters()}
+    expected = flax.traverse_util.flatten_dict(to_ours(encoder, zero), sep=".")
+    for path, found in flax.traverse_util.flatten_dict(grads, sep=".").items():
+        assert np.max(np.abs(found - expected[path])) <= 1e-3 * np.max(np.abs(expected[path])) + 1e-7, path
