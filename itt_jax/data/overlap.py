@@ -99,3 +99,11 @@ def drop_parallel(texts: ParallelTexts, evaluation: np.ndarray) -> tuple[Paralle
     for language in texts.languages:
         mask |= seen([texts.texts[language]], evaluation)
     return texts.select(~mask), int(mask.sum())
+
+
+def stable_order(keys: Sequence[str], salt: str = "") -> np.ndarray:
+    """int64 ranks [n] of keys in an order by hash, which depends on the keys and the salt alone."""
+    hashes = [hashlib.blake2b(f"{salt}{key}".encode(), digest_size=8).digest() for key in keys]
+    ranks = np.empty(len(keys), np.int64)
+    ranks[np.argsort(np.array(hashes, "S8"), kind="stable")] = np.arange(len(keys))
+    return ranks

@@ -79,3 +79,13 @@ class ParallelTexts:
         indices = np.arange(len(self))[indices]
         texts = {language: [self.texts[language][i] for i in indices] for language in self.languages}
         return dataclasses.replace(self, texts=texts)
+
+    def all_texts(self) -> list[str]:
+        """Every text, language after language."""
+        return [text for language in self.languages for text in self.texts[language] if text]
+
+    def tuples(self) -> list[dict[str, str]]:
+        """The tuples that hold at least two languages, as language -> text."""
+        rows = zip(*(self.texts[language] for language in self.languages), strict=True)
+        found = ({code: text for code, text in zip(self.languages, row, strict=True) if text} for row in rows)
+        return [entry for entry in found if len(entry) > 1]

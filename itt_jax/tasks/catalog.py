@@ -1,6 +1,5 @@
 """Every named task, from whichever room describes it."""
 
-import importlib.util
 from collections.abc import Iterable
 
 from itt_jax.data.sources import Embedded
@@ -13,12 +12,11 @@ from itt_jax.tasks.task import Task
 
 def tasks(extra: Iterable[Task] = ()) -> dict[str, Task]:
     """Name -> task: the catalogue, the embedded tasks, and a study's own, which come before others of their name."""
-    known = {task.name: task for task in (*ONE_TEXT, *TWO_TEXTS, *REGRESSION)}
-    if importlib.util.find_spec("itt_jax.data.embedded"):
-        from itt_jax.data import embedded
+    from itt_jax.data import embedded
 
-        for name, about in getattr(embedded, "TASKS", {}).items():
-            known[name] = Task(name=name, sources=(Embedded(name),), parallel=True, **about)
+    known = {task.name: task for task in (*ONE_TEXT, *TWO_TEXTS, *REGRESSION)}
+    for about in embedded.TASKS.values():
+        known[about.name] = _embedded(about)
     return known | {task.name: task for task in extra}
 
 
@@ -37,3 +35,22 @@ def get(name: str, extra: Iterable[Task] = ()) -> Task:
 def names() -> list[str]:
     """All names in the catalogue, sorted."""
     return sorted(tasks())
+
+
+def _embedded(about) -> Task:
+    """A task of the embedded material; its scores go from 0 to 5."""
+    regression = about.kind == "regression"
+    return Task(
+        name=about.name,
+        kind=about.kind,
+        fields=about.fields,
+        sources=(Embedded(about.name),),
+        labels=about.labels or (),
+        score_range=(0.0, 5.0),
+        space="similarity" if regression else "",
+        metric="pearson" if regression else "accuracy",
+        domain=about.domain,
+        languages=about.languages,
+        parallel=True,
+        description="written for this project, in five languages",
+    )

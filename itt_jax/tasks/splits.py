@@ -1,13 +1,11 @@
 """Splits of splits: slices by a stable hash, held-out sentences, subsets. Translations of a row share every choice."""
 
 import dataclasses
-import hashlib
 import re
-from collections.abc import Sequence
 
 import numpy as np
 
-from itt_jax.data.overlap import words_of
+from itt_jax.data.overlap import stable_order, words_of
 from itt_jax.data.rows import Rows
 from itt_jax.errors import InputError
 
@@ -35,14 +33,6 @@ def parse(expression: str) -> Slice:
     raise InputError(f"split {expression!r}: expected a split, or a part of one such as 'dev[0%:70%]'")
 
 
-def _order(keys: Sequence[str], salt: str = "") -> np.ndarray:
-    """Ranks [n] of keys by a hash that depends on nothing else."""
-    hashes = [hashlib.blake2b(f"{salt}{key}".encode(), digest_size=8).digest() for key in keys]
-    ranks = np.empty(len(keys), np.int64)
-    ranks[np.argsort(np.array(hashes), kind="stable")] = np.arange(len(keys))
-    return ranks
-
-
 def published(item_id: str) -> str:
     """An item id without its task: tasks made of the same files make the same choices."""
     return item_id.partition("/")[2]
@@ -51,7 +41,7 @@ def published(item_id: str) -> str:
 def part(groups: np.ndarray, rows: Slice) -> np.ndarray:
     """Mask [n] of the rows in a slice; `groups` [n] holds each row's group, which is never cut."""
     distinct, inverse = np.unique(groups, return_inverse=True)
-    ranks = _order([str(group) for group in distinct], "slice/")
+    ranks = stable_order([str(group) for group in distinct], "slice/")
     first, last = round(rows.start * len(distinct)), round(rows.stop * len(distinct))
     return ((ranks >= first) & (ranks < last))[inverse]
 
@@ -60,7 +50,7 @@ def limit(rows: Rows, n: int | None, seed: int = 0) -> Rows:
     """At most n rows, chosen by a hash of seed and item id (so the same items in every language), in their order."""
     if n is None or n >= len(rows):
         return rows
-    return rows.select(_order([published(i) for i in rows.item_ids], f"limit/{seed}/") < n)
+    return rows.select(stable_order([published(i) for i in rows.item_ids], f"limit/{seed}/") < n)
 
 
 def hold_out_sentences(texts: list[str], share: float, minimum: int = 10, phrase: int = 4) -> tuple[np.ndarray, ...]:
@@ -89,7 +79,7 @@ def hold_out_sentences(texts: list[str], share: float, minimum: int = 10, phrase
         if best is None or (len(words[i]), " ".join(words[i])) > (len(words[best]), " ".join(words[best])):
             longest[root(i)] = i
     sentences = sorted(longest.values())
-    ranks = _order([" ".join(words[i]) for i in sentences])
+    ranks = stable_order([" ".join(words[i]) for i in sentences])
     dev = [i for i, rank in zip(sentences, ranks, strict=True) if rank < round(share * len(sentences))]
     held = {root(i) for i in dev}
     phrases = {
