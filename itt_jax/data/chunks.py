@@ -2,9 +2,8 @@
 
 A text is cut before each run of U+0020 and nowhere else; the run stays with what follows. White space of another
 kind directly before such a run keeps the two together, because byte-level tokenizers read them as one unit. The ids
-of the chunks, joined, are the ids of the whole text, with one exception: where two segmentations of a chunk have the
-same pieces in another order ("...." as "..." and "."), sentencepiece's choice hangs on rounding, and so on what stands
-before the chunk. Texts with such a chunk are reported, to be encoded whole.
+of the chunks, joined, are the ids of the whole text. This holds for the Rust tokenizers; the sentencepiece library is
+read without a table (see `vocabularies.Vocabulary.by_chunk`).
 """
 
 import re
@@ -55,20 +54,13 @@ class ChunkTable:
 
     Args:
         encode: a list of texts -> a list of id lists, without special tokens.
-        ambiguous: ids int32 [N], chunk of each id [N] -> the chunks (numbers, repeated or not) whose ids depend on what
-            stands before them; None where there are no such chunks.
         max_chunks, max_characters: the bound.
     """
 
     def __init__(
-        self,
-        encode: Callable[[list[str]], list[list[int]]],
-        ambiguous: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
-        max_chunks: int = 1 << 19,
-        max_characters: int = 1 << 24,
+        self, encode: Callable[[list[str]], list[list[int]]], max_chunks: int = 1 << 19, max_characters: int = 1 << 24
     ):
         self._encode = encode
-        self._ambiguous = ambiguous
         self._max_chunks = max_chunks
         self._max_characters = max_characters
         self._clear()
@@ -81,15 +73,14 @@ class ChunkTable:
         self._characters = 0
         self._ids = np.empty(0, np.int32)
         self._ends = np.empty(0, np.int64)
-        self._unsure = np.empty(0, bool)
 
-    def encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The ids of `texts`: ids int32 [N], number of ids of each text int64 [n], which texts to encode whole [n]."""
+    def encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The ids of `texts`: ids int32 [N], number of ids of each text int64 [n]."""
         blocks = [self._encode_block(texts[i : i + _BLOCK]) for i in range(0, max(len(texts), 1), _BLOCK)]
-        ids, lengths, unsure = zip(*blocks, strict=True)
-        return np.concatenate(ids), np.concatenate(lengths), np.concatenate(unsure)
+        ids, lengths = zip(*blocks, strict=True)
+        return np.concatenate(ids), np.concatenate(lengths)
 
-    def _encode_block(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _encode_block(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         if len(self._numbers) > self._max_chunks or self._characters > self._max_characters:
             self._clear()
         known = len(self._numbers)
@@ -105,9 +96,8 @@ class ChunkTable:
         index = np.array(numbers, np.int64)
         lengths = np.diff(self._ends, prepend=0)[index]
         ids = self._ids[ragged_positions(self._ends[index] - lengths, lengths)]
-        last = np.cumsum(counts, dtype=np.int64)
-        unsure = np.diff(np.concatenate([[0], np.cumsum(self._unsure[index])])[last], prepend=0) > 0
-        return ids, np.diff(np.concatenate([[0], np.cumsum(lengths)])[last], prepend=0), unsure
+        ends = np.concatenate([[0], np.cumsum(lengths)])[np.cumsum(counts, dtype=np.int64)]
+        return ids, np.diff(ends, prepend=0)
 
     def _learn(self, known: int) -> None:
         """Encodes the chunks numbered from `known` on; forgets their numbers if one of them cannot be encoded."""
@@ -123,8 +113,4 @@ class ChunkTable:
         ids = np.fromiter((i for chunk in encoded for i in chunk), np.int32, int(lengths.sum()))
         self._ids = np.concatenate([self._ids, ids])
         self._ends = np.concatenate([self._ends, first + np.cumsum(lengths)])
-        unsure = np.zeros(len(new), bool)
-        if self._ambiguous:
-            unsure[self._ambiguous(ids, np.repeat(np.arange(len(new)), lengths))] = True
-        self._unsure = np.concatenate([self._unsure, unsure])
         self._characters += sum(map(len, new))

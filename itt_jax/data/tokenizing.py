@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from itt_jax.data import vocabularies
-from itt_jax.data.chunks import ChunkTable, ragged_positions
+from itt_jax.data.chunks import ChunkTable
 from itt_jax.errors import InputError
 
 _CHECKED = 8  # texts of each call that are also encoded whole
@@ -61,8 +61,7 @@ class Tokenizer:
     def __init__(self, files: Mapping[str, bytes], where: str = "tokenizer"):
         self._files = dict(files)
         self._vocabulary = vocabularies.read_vocabulary(self._files, where)
-        ambiguous = self._ambiguous if self._vocabulary.word_mark == "▁" else None
-        self._table = ChunkTable(self._vocabulary.encode, ambiguous)
+        self._table = ChunkTable(self._vocabulary.encode) if self._vocabulary.by_chunk else None
         self.family = self._vocabulary.family
         self.vocabulary_size = len(self._vocabulary.pieces)
         special = self._vocabulary.special
@@ -89,7 +88,7 @@ class Tokenizer:
         return self._vocabulary.pieces
 
     def encode(self, texts: Sequence[str], language: str = "") -> TokenArray:
-        """Token ids through the chunk table, equal to `encode_whole`.
+        """Token ids, equal to `encode_whole`; through the chunk table where the tokenizer has one.
 
         A sample of the call's texts is encoded whole as well; if one differs, the difference is logged, counted under
         `language`, and the whole call is encoded whole.
@@ -98,13 +97,13 @@ class Tokenizer:
             InputError: a text with a lone surrogate, which no tokenizer can read.
         """
         texts = list(texts)
+        if self._table is None:
+            return self.encode_whole(texts)
         try:
-            ids, lengths, unsure = self._table.encode(texts)
+            ids, lengths = self._table.encode(texts)
         except (UnicodeError, TypeError) as error:
             raise _unreadable(texts, error) from None
         tokens = TokenArray(ids, _offsets(lengths))
-        if unsure.any():
-            tokens = _replace(tokens, unsure, self.encode_whole([texts[i] for i in np.flatnonzero(unsure)]))
         sample = _sample(texts)
         whole = self.encode_whole([texts[i] for i in sample])
         wrong = [i for k, i in enumerate(sample) if not np.array_equal(tokens[i], whole[k])]
@@ -126,21 +125,6 @@ class Tokenizer:
         ids = np.fromiter((i for text in encoded for i in text), np.int32, int(lengths.sum()))
         return TokenArray(ids, _offsets(lengths))
 
-    def _ambiguous(self, ids: np.ndarray, chunks: np.ndarray) -> np.ndarray:
-        """The chunks in which two neighbouring pieces can change places without changing the text.
-
-        Two such pieces are powers of one string ("..." and "."), so they begin with the same character.
-        """
-        same = self._first[ids[:-1]] == self._first[ids[1:]]
-        near = np.flatnonzero(same & (ids[:-1] != ids[1:]) & (chunks[:-1] == chunks[1:]))
-        pairs = ((i, self.pieces[ids[i]], self.pieces[ids[i + 1]]) for i in near)
-        return chunks[[i for i, one, other in pairs if one + other == other + one]]
-
-    @functools.cached_property
-    def _first(self) -> np.ndarray:
-        """The first codepoint of each piece: int32 [V], 0 for an empty one."""
-        return np.array([ord(piece[0]) if piece else 0 for piece in self.pieces], np.int32)
-
     def word_starts(self, ids: np.ndarray) -> np.ndarray:
         """Which ids start a word: bool, the shape of `ids`; special ids do.
 
@@ -157,7 +141,8 @@ class Tokenizer:
         else:
             starts = np.array([piece.startswith(mark) for piece in self.pieces])
         if mark == "▁":
-            starts |= np.any([(self._first >= low) & (self._first <= high) for low, high in _UNSPACED], axis=0)
+            first = np.array([ord(piece[0]) if piece else 0 for piece in self.pieces])
+            starts |= np.any([(first >= low) & (first <= high) for low, high in _UNSPACED], axis=0)
         starts[list(self._vocabulary.special.values())] = True
         return starts
 
@@ -193,14 +178,6 @@ def _offsets(lengths: np.ndarray) -> np.ndarray:
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
-
-
-def _replace(tokens: TokenArray, which: np.ndarray, by: TokenArray) -> TokenArray:
-    """`tokens` with the texts `which` (bool [n]) taken from `by`, in order."""
-    starts, lengths = tokens.offsets[:-1].copy(), tokens.lengths
-    starts[which], lengths[which] = by.offsets[:-1] + len(tokens.ids), by.lengths
-    ids = np.concatenate([tokens.ids, by.ids])
-    return TokenArray(ids[ragged_positions(starts, lengths)], _offsets(lengths))
 
 
 def _sample(texts: list[str]) -> list[int]:
