@@ -1,6 +1,7 @@
 """Perturbation: text in, text out. Never sees a model or a tokenizer."""
 
+from itt_jax.perturb.align import span_after, span_before
 from itt_jax.perturb.catalog import CATALOG, LANGUAGES, Operator
-from itt_jax.perturb.engine import Variant, perturb, variants
+from itt_jax.perturb.engine import Variant, perturb, stream, variants
 
-__all__ = ["CATALOG", "LANGUAGES", "Operator", "Variant", "perturb", "variants"]
+__all__ = ["CATALOG", "LANGUAGES", "Operator", "Variant", "perturb", "span_after", "span_before", "stream", "variants"]

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from itt_jax.perturb import characters
+from itt_jax.perturb import characters, tables, unicode, words
 from itt_jax.perturb.edits import Edits
 from itt_jax.perturb.noise import Noise
 from itt_jax.perturb.units import Document
@@ -59,28 +59,104 @@ class Operator:
 
 
 IN_WORDS = "grapheme clusters that begin with a letter, mark or number"
+PRUTHI = "Pruthi et al. 2019, Combating Adversarial Misspellings (arXiv 1905.11268)"
+DEEPWORDBUG = "Gao et al. 2018, DeepWordBug (arXiv 1801.04354)"
+BAD_CHARACTERS = "Boucher et al. 2022, Bad Characters (arXiv 2106.09898)"
+EDA = "Wei and Zou 2019, EDA (arXiv 1901.11196)"
+ZEROE = "Eger and Benz 2020, From Hero to Zeroe (arXiv 2010.05648)"
+LETTER_SCRIPTS = ", ".join(tables.unicode_table()["script_names"])
+
 OPERATORS = (
     Operator(
         "swap",
         characters.swap,
         "character",
-        "grapheme edits (two per swap) per cluster of the pairs that differ; words are cut into pairs by a draw",
-        "Pruthi et al. 2019, Combating Adversarial Misspellings (arXiv 1905.11268)",
+        "grapheme edits (two per swap) per cluster of the pairs of unlike neighbours; a draw cuts words into pairs",
+        PRUTHI,
+    ),
+    Operator("delete", characters.delete, "character", f"edits per cluster; eligible: {IN_WORDS}", PRUTHI),
+    Operator(
+        "insert",
+        characters.insert,
+        "character",
+        "edits per cluster; eligible: letters of the scripts named, digits 0-9",
+        DEEPWORDBUG,
+        scripts=LETTER_SCRIPTS,
     ),
     Operator(
-        "delete",
-        characters.delete,
+        "substitute",
+        characters.substitute,
         "character",
-        f"edits per eligible cluster: {IN_WORDS}",
-        "Pruthi et al. 2019 (arXiv 1905.11268); DeepWordBug (arXiv 1801.04354)",
+        "edits per cluster; eligible: letters of the scripts named, digits 0-9",
+        DEEPWORDBUG,
+        scripts=LETTER_SCRIPTS,
     ),
+    Operator("repeat", characters.repeat, "character", f"edits per cluster; eligible: {IN_WORDS}", ZEROE),
     Operator(
         "keyboard",
         characters.keyboard,
         "character",
-        "edits per eligible cluster: letters and digits with a neighbour on the language's keyboard",
-        "Belinkov and Bisk 2018 (arXiv 1711.02173); layouts of xkb-data",
+        "edits per cluster; eligible: letters and digits with a neighbour on the language's keyboard",
+        "Belinkov and Bisk 2018 (arXiv 1711.02173); layouts of Debian's xkb-data",
+        scripts="that of the language's keyboard",
         languages=frozenset(characters.keyboard_layouts()),
+    ),
+    Operator(
+        "ocr",
+        unicode.ocr,
+        "character",
+        "share of eligible clusters misread; eligible: letters and digits in the table ocr.json",
+        "Ma 2019, nlpaug's OcrAug (the idea; the table is this project's)",
+        scripts="Latin, Greek, Cyrillic, Arabic, Hebrew, Devanagari, Bengali, Thai, Hiragana, Katakana, Han",
+    ),
+    Operator(
+        "homoglyph",
+        unicode.homoglyph,
+        "unicode",
+        "edits per cluster; eligible: letters in the table homoglyphs.json",
+        BAD_CHARACTERS + "; Unicode Technical Standard 39",
+        scripts="Latin, Greek, Cyrillic, Armenian, Georgian",
+        reversible=True,
+    ),
+    Operator(
+        "invisible",
+        unicode.invisible,
+        "unicode",
+        f"edits per cluster; eligible: {IN_WORDS}",
+        BAD_CHARACTERS,
+        reversible=True,
+    ),
+    Operator(
+        "diacritics",
+        unicode.diacritics,
+        "unicode",
+        "edits per cluster; eligible: letters with marks",
+        "accent stripping of BERT (arXiv 1810.04805), in part",
+        scripts=", ".join(unicode.DIACRITIC_SCRIPTS),
+    ),
+    Operator(
+        "case",
+        unicode.case,
+        "unicode",
+        "edits per cluster; eligible: letters with one capital or small form",
+        "NL-Augmenter (arXiv 2112.02721), random upper case",
+        scripts="Latin, Greek, Cyrillic, Armenian and other scripts with case",
+    ),
+    Operator("word_drop", words.word_drop, "word", "share of words dropped", EDA),
+    Operator(
+        "word_duplicate",
+        words.word_duplicate,
+        "word",
+        "share of words written twice",
+        "NL-Augmenter (arXiv 2112.02721), word repetition",
+    ),
+    Operator(
+        "word_shuffle",
+        words.word_shuffle,
+        "word",
+        "share of words moved; eligible: those in windows of two or three words",
+        "EDA (arXiv 1901.11196), random swap; here within windows of three words",
+        readable=False,
     ),
 )
 CATALOG: dict[str, Operator] = {operator.name: operator for operator in OPERATORS}

@@ -8,7 +8,7 @@ import functools
 import numpy as np
 
 from itt_jax.perturb import tables
-from itt_jax.perturb.edits import Edits, changing, deleted, inserted, pieces, replaced
+from itt_jax.perturb.edits import Edits, changing, deleted, inserted, pieces, ranges, replaced
 from itt_jax.perturb.noise import Noise, below, later_draws, under
 from itt_jax.perturb.units import LETTER, Document
 
@@ -100,7 +100,7 @@ def keyboard_layouts() -> dict[str, dict]:
 
 @functools.cache
 def choices(table: str, language: str | None = None) -> tables.Choices:
-    """The table of keyboard neighbours of a language, or of look-alikes ("homoglyphs", "ocr")."""
+    """The keyboard neighbours of a language ("keyboards"), or look-alikes ("homoglyphs", "ocr")."""
     if table == "keyboards":
         return tables.Choices(keyboard_layouts()[language]["beside"])
     return tables.Choices(tables.read(table)["alike"])
@@ -111,14 +111,12 @@ def replace_by_table(document: Document, noise: Noise, severity: float, table: t
     clusters = chosen(document, noise, severity, document.in_word & (table.entry[document.bases] >= 0))
     row = table.entry[document.bases[clusters]]
     option = table.first[row] + below(later_draws(noise.clusters[clusters], 1), table.count[row])
-    return replaced(document.starts[clusters], table.codepoints[option])
+    first, stop = table.option_offsets[option], table.option_offsets[option + 1]
+    start, lengths = document.starts[clusters], stop - first
+    codepoints = table.codepoints[ranges(first, lengths)]
+    return Edits(start, start + 1, lengths, np.repeat(start, lengths), codepoints, lengths)
 
 
 def keyboard(document: Document, noise: Noise, severity: float) -> Edits:
     """Replaces letters and digits by those on a key beside theirs."""
     return replace_by_table(document, noise, severity, choices("keyboards", document.language))
-
-
-def homoglyph(document: Document, noise: Noise, severity: float) -> Edits:
-    """Replaces letters by letters of another script that look like them."""
-    return replace_by_table(document, noise, severity, choices("homoglyphs"))

@@ -56,11 +56,36 @@ def counts_by_text(edits: Edits, offsets: np.ndarray) -> tuple[np.ndarray, np.nd
     return np.diff(bounds), np.diff(np.append(0, np.cumsum(edits.cost))[bounds])
 
 
-def pieces(text: TextArray, start: np.ndarray, stop: np.ndarray, parts: np.ndarray, cost: np.ndarray) -> Edits:
-    """Edits that put pieces of the clean text in place of each range: `parts` int64 [K, P, 2] gives (start, stop)s."""
-    lengths = parts[:, :, 1] - parts[:, :, 0]
-    sources = ranges(parts[:, :, 0].ravel(), lengths.ravel())
-    return Edits(start, stop, lengths.sum(axis=1), sources, text.codepoints[sources], cost)
+def pieces(
+    text: TextArray,
+    start: np.ndarray,
+    stop: np.ndarray,
+    parts: np.ndarray,
+    cost: np.ndarray,
+    new: np.ndarray | None = None,
+    place: np.ndarray | None = None,
+) -> Edits:
+    """Edits that put pieces of the clean text, and perhaps one new codepoint, in place of each range.
+
+    Args:
+        parts: int64 [K, P, 2] (start, stop) of the pieces.
+        new: uint32 [K] the new codepoint, 0 for none.
+        place: int64 [K] how many codepoints of the pieces stand before it.
+    """
+    kept = (parts[:, :, 1] - parts[:, :, 0]).sum(axis=1)
+    picked = ranges(parts[:, :, 0].ravel(), (parts[:, :, 1] - parts[:, :, 0]).ravel())
+    if new is None:
+        return Edits(start, stop, kept, picked, text.codepoints[picked], cost)
+    has_new = new > 0
+    lengths = kept + has_new
+    sources = np.full(lengths.sum(), -1, np.int64)
+    is_new = np.zeros(len(sources), bool)
+    is_new[(np.cumsum(lengths) - lengths + place)[has_new]] = True
+    sources[~is_new] = picked
+    codepoints = np.empty(len(sources), np.uint32)
+    codepoints[~is_new] = text.codepoints[picked]
+    codepoints[is_new] = new[has_new]
+    return Edits(start, stop, lengths, sources, codepoints, cost)
 
 
 def deleted(start: np.ndarray, stop: np.ndarray, cost: np.ndarray) -> Edits:
@@ -77,17 +102,8 @@ def replaced(start: np.ndarray, codepoints: np.ndarray) -> Edits:
 
 def inserted(text: TextArray, start: np.ndarray, stop: np.ndarray, new: np.ndarray, after: np.ndarray) -> Edits:
     """Edits that put one new codepoint (uint32 [K]) before each range, or after it where bool [K] `after`."""
-    kept = stop - start
-    lengths = kept + 1
-    places = np.cumsum(lengths) - lengths + np.where(after, kept, 0)
-    sources = np.full(lengths.sum(), -1, np.int64)
-    is_kept = np.ones(len(sources), bool)
-    is_kept[places] = False
-    sources[is_kept] = ranges(start, kept)
-    codepoints = np.empty(len(sources), np.uint32)
-    codepoints[is_kept] = text.codepoints[sources[is_kept]]
-    codepoints[places] = new
-    return Edits(start, stop, lengths, sources, codepoints, np.ones_like(start))
+    parts = np.stack([start, stop], axis=1)[:, None]
+    return pieces(text, start, stop, parts, np.ones_like(start), new, np.where(after, stop - start, 0))
 
 
 def changing(text: TextArray, edits: Edits) -> Edits:

@@ -1,7 +1,8 @@
 """From texts to perturbed texts: checks, blocks, and what was realised."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from itt_jax.perturb.text import TextArray, from_strings
 from itt_jax.perturb.units import Document, flat_editable
 
 BLOCK = 1 << 16  # codepoints worked on at a time, so that the arrays stay in the processor's cache
+LINES = 10_000  # lines of a stream held at a time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +52,9 @@ def check_operator(name: str, language: str) -> Operator:
         raise unknown("language", language, LANGUAGES)
     operator = CATALOG[name]
     if language not in operator.languages:
-        raise unknown(f"language for perturbation {name!r}", language, operator.languages)
+        raise InputError(
+            f"perturbation {name!r} has no table for language {language!r}; it has: {', '.join(sorted(operator.languages))}"
+        )
     return operator
 
 
@@ -59,6 +63,11 @@ def check_severity(severity: float) -> float:
     if isinstance(severity, bool) or not isinstance(severity, int | float | np.number) or not 0 <= severity <= 1:
         raise InputError(f"severity: found {severity!r}, expected a number from 0 to 1")
     return float(severity)
+
+
+def line_ids(first: int, count: int) -> list[str]:
+    """The item ids of texts that have none of their own: line numbers."""
+    return [str(line) for line in range(first, first + count)]
 
 
 def blocks(text: TextArray) -> Iterator[slice]:
@@ -138,7 +147,7 @@ def variants(
     severities = [check_severity(severity) for severity in severities]
     text = from_strings(texts)
     if ids is None:
-        ids = [str(line) for line in range(1, len(texts) + 1)]
+        ids = line_ids(1, len(texts))
     if len(ids) != len(texts):
         raise InputError(f"ids: {len(ids)}, expected {len(texts)}, one for each text")
     hashes = hash_strings([str(item) for item in ids])
@@ -171,9 +180,28 @@ def perturb(
 ) -> list[str]:
     """The texts under one operator and severity; the arguments and errors are those of `variants`.
 
-    >>> perturb(["The patient slept well."], "swap", 0.5, "en", seed=3)
+    >>> perturb(["The patient slept well."], "word_drop", 0.5, "en", seed=3)
+    ['The well.']
     """
     found = variants(
         texts, name, [severity], language, seed, ids=ids, field=field, replicates=[replicate], editable=editable
     )
     return found[0].texts
+
+
+def stream(
+    lines: Iterable[str], name: str, severity: float, language: str, seed: int = 0, *, replicate: int = 0
+) -> Iterator[str]:
+    """Perturbs lines of any number with little memory; the result is that of `perturb` on the list of them.
+
+    Raises:
+        InputError: as `perturb`, with the line's number in the whole stream. It comes before any line of its chunk.
+    """
+    check_operator(name, language)
+    check_severity(severity)
+    remaining, first = iter(lines), 1
+    while chunk := list(itertools.islice(remaining, LINES)):
+        from_strings(chunk, first)
+        ids = line_ids(first, len(chunk))
+        yield from perturb(chunk, name, severity, language, seed, ids=ids, replicate=replicate)
+        first += len(chunk)

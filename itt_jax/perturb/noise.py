@@ -94,7 +94,7 @@ class Noise:
 
 def later_draws(draws: np.ndarray, number: int) -> np.ndarray:
     """uint64: draw `number` (from 1) at the places whose draw 0 is given."""
-    return mix(draws + np.uint64(number) * GOLDEN)
+    return mix(draws + np.uint64(number * int(GOLDEN) % 2**64))
 
 
 def below(draws: np.ndarray, counts: np.ndarray | int) -> np.ndarray:

@@ -1,10 +1,11 @@
 """What operators edit: grapheme clusters and words, as arrays.
 
-Clusters follow UAX 29 (extended grapheme clusters, rules GB3-GB13 with GB9c), from a table of fixed version. Words follow
-one rule for all languages, decided by script, as no tokenizer or dictionary is the same for every encoder: a word is a
-longest run of clusters that begin with a letter, mark or number; in scripts written without spaces such a run is cut
-further: each Han character is a word, each run of Hiragana or of Katakana is a word, and Thai, Lao, Khmer and Myanmar
-runs are cut into words of three clusters.
+Clusters follow UAX 29 (extended grapheme clusters, rules GB3-GB13 with GB9c), from a table of fixed version. Words
+follow one rule for all languages, decided by script, as no tokenizer or dictionary is the same for every encoder: a
+word is a longest run of clusters that begin with a letter, mark or number, and of single apostrophes and the like
+between two letters, or decimal and thousands signs between two numbers (UAX 29, WB6, WB7, WB11, WB12, in part). In
+scripts written without spaces such a run is cut further: each Han character is a word, each run of Hiragana or of
+Katakana is a word, and Thai, Lao, Khmer and Myanmar runs are cut into words of three clusters.
 """
 
 import dataclasses
@@ -16,7 +17,8 @@ from itt_jax.errors import InputError
 from itt_jax.perturb import tables
 from itt_jax.perturb.text import TextArray
 
-WORD, SPACE, LETTER, MARK = 1, 2, 4, 8  # bits of tables.property_of("flags")
+# Bits of tables.property_of("flags").
+WORD, SPACE, LETTER, MARK, NUMBER, BETWEEN_LETTERS, BETWEEN_NUMBERS = (1 << bit for bit in range(7))
 SPACED, HAN, HIRAGANA, KATAKANA, SOUTH_EAST_ASIAN = range(5)
 CLUSTERS_PER_WORD = 3  # in South East Asian scripts without spaces
 
@@ -155,15 +157,18 @@ class Document:
         """bool [G]: clusters that stand in words and may be edited."""
         return ((self.flags & WORD) > 0) & self.allowed
 
+    def linked(self, members: np.ndarray) -> np.ndarray:
+        """bool [G]: a cluster and the next one of its text are both among `members` (bool [G])."""
+        linked = np.zeros(len(members), bool)
+        np.logical_and(members[:-1], members[1:], out=linked[:-1])
+        ends = self.text_clusters[1:]
+        linked[ends[ends > 0] - 1] = False
+        return linked
+
     @functools.cached_property
     def joined(self) -> np.ndarray:
         """bool [G]: a cluster and the next one stand in one run of letters, marks and numbers."""
-        joined = np.zeros(len(self.bases), bool)
-        word = (self.flags & WORD) > 0
-        np.logical_and(word[:-1], word[1:], out=joined[:-1])
-        ends = self.text_clusters[1:]
-        joined[ends[ends > 0] - 1] = False
-        return joined
+        return self.linked((self.flags & WORD) > 0)
 
     @functools.cached_property
     def run_starts(self) -> np.ndarray:
@@ -172,12 +177,25 @@ class Document:
         begins[1:] &= ~self.joined[:-1]
         return np.flatnonzero(begins)
 
+    def word_members(self) -> np.ndarray:
+        """bool [G]: clusters that stand in words, with the signs between letters and between numbers."""
+        members = (self.flags & WORD) > 0
+        signs = np.flatnonzero(self.flags & (BETWEEN_LETTERS | BETWEEN_NUMBERS))
+        inner = signs[(signs > 0) & (signs < len(members) - 1)]
+        inner = inner[~np.isin(inner, self.text_clusters) & ~np.isin(inner + 1, self.text_clusters)]
+        groups = word_groups()
+        inner = inner[(groups[self.bases[inner - 1]] == SPACED) & (groups[self.bases[inner + 1]] == SPACED)]
+        sides = self.flags[inner - 1] & self.flags[inner + 1]
+        letters = (self.flags[inner] & BETWEEN_LETTERS > 0) & (sides & LETTER > 0)
+        numbers = (self.flags[inner] & BETWEEN_NUMBERS > 0) & (sides & NUMBER > 0)
+        members[inner[letters | numbers]] = True
+        return members
+
     @functools.cached_property
     def words(self) -> tuple[np.ndarray, np.ndarray]:
         """int64 [W], int64 [W]: the first cluster of each word, and the one after its last."""
-        word = (self.flags & WORD) > 0
-        continues = np.zeros(len(word), bool)
-        continues[1:] = self.joined[:-1]
+        word = self.word_members()
+        continues = np.append(False, self.linked(word)[:-1])[: len(word)]
         groups = word_groups()[self.bases]
         if groups.any():
             continues[1:] &= (groups[1:] == groups[:-1]) & (groups[1:] != HAN)
@@ -185,7 +203,7 @@ class Document:
             index = np.arange(len(word)) - np.maximum.accumulate(begins)
             continues &= (groups != SOUTH_EAST_ASIAN) | (index % CLUSTERS_PER_WORD != 0)
         first = np.flatnonzero(word & ~continues)
-        stop = np.flatnonzero(word & ~np.append(continues[1:], False)) + 1
+        stop = np.flatnonzero(word & ~np.append(continues[1:], False)[: len(word)]) + 1
         return first, stop
 
     @functools.cached_property

@@ -3,9 +3,9 @@
     pip install confusable_homoglyphs==3.3.1
     python -m itt_jax.perturb.tables.make_homoglyphs
 
-The package (MIT) carries confusables.txt of Unicode Technical Standard 39 (Unicode License v3). Kept are pairs of single
-letters of two scripts and one case, in the Basic Multilingual Plane and unchanged by NFKC, so that no normaliser of
-compatibility forms undoes them.
+The package (MIT) carries confusables.txt of Unicode Technical Standard 39 (Unicode License v3). Kept are pairs of
+single letters of two scripts and one case, in the Basic Multilingual Plane and unchanged by NFKC, so that no normaliser
+of compatibility forms undoes them.
 """
 
 import importlib.metadata

@@ -4,9 +4,9 @@
     python -m itt_jax.perturb.tables.make_keyboards
 
 Every layout is resolved by libxkbcommon from xkb-data's own files; no key is written by hand. LAYOUTS says which layout
-stands for a language: the one that xkb-data's list (base.xml) gives for it, and among several the one that writes the
-language's own script. Languages whose layouts there are Latin input for another script (Korean, Chinese, Javanese as
-written today) have no entry.
+stands for a language: one that xkb-data's list (base.xml) gives for it, and among several one that writes the script
+the language is written in. A language without such a layout (Afrikaans, Basque, Haitian, Quechua; Chinese and Korean,
+typed through Latin keys there; Javanese in Latin script) has no entry.
 """
 
 import ctypes
@@ -17,13 +17,14 @@ import unicodedata
 
 # ISO 639-1 -> (layout, variant) of xkb-data.
 LAYOUTS = {
-    "af": ("za", ""), "am": ("et", ""), "ar": ("ara", ""), "az": ("az", ""), "be": ("by", ""), "bg": ("bg", ""),
+    "am": ("et", ""), "ar": ("ara", ""), "az": ("az", ""), "be": ("by", ""), "bg": ("bg", ""),
     "bn": ("bd", ""), "ca": ("es", "cat"), "cs": ("cz", ""), "da": ("dk", ""), "de": ("de", ""), "el": ("gr", ""),
-    "en": ("us", ""), "es": ("es", ""), "et": ("ee", ""), "eu": ("es", ""), "fa": ("ir", ""), "fi": ("fi", ""),
+    "en": ("us", ""), "es": ("es", ""), "et": ("ee", ""), "fa": ("ir", ""), "fi": ("fi", ""),
     "fr": ("fr", ""), "gu": ("in", "guj"), "he": ("il", ""), "hi": ("in", ""), "hr": ("hr", ""),
     "hu": ("hu", ""), "hy": ("am", ""), "id": ("id", ""), "is": ("is", ""), "it": ("it", ""), "ja": ("jp", "kana"),
     "ka": ("ge", ""), "kk": ("kz", ""), "km": ("kh", ""), "kn": ("in", "kan"), "lo": ("la", ""), "lt": ("lt", ""),
-    "lv": ("lv", ""), "mk": ("mk", ""), "ml": ("in", "mal"), "mn": ("mn", ""), "mr": ("in", "marathi"), "my": ("mm", ""),
+    "lv": ("lv", ""), "mk": ("mk", ""), "ml": ("in", "mal"), "mn": ("mn", ""), "mr": ("in", "marathi"), "ms": ("id", ""),
+    "my": ("mm", ""),
     "ne": ("np", ""), "nl": ("nl", ""), "no": ("no", ""), "pa": ("in", "guru"), "pl": ("pl", ""), "pt": ("pt", ""),
     "ro": ("ro", ""), "ru": ("ru", ""), "si": ("lk", ""), "sk": ("sk", ""), "sl": ("si", ""), "sq": ("al", ""),
     "sr": ("rs", ""), "sv": ("se", ""), "sw": ("ke", ""), "ta": ("in", "tam"), "te": ("in", "tel"), "th": ("th", ""),
@@ -38,7 +39,7 @@ REACH = 1.3  # in widths of a key: the two or three nearest keys of the rows abo
 class RuleNames(ctypes.Structure):
     """struct xkb_rule_names."""
 
-    _fields_ = [(name, ctypes.c_char_p) for name in ("rules", "model", "layout", "variant", "options")]  # noqa: RUF012
+    _fields_ = [(name, ctypes.c_char_p) for name in ("rules", "model", "layout", "variant", "options")]
 
 
 def load_library() -> ctypes.CDLL:

@@ -34,11 +34,22 @@ GRAPHEME_CLASSES = {
     "Pictographic": r"\p{Extended_Pictographic}",
     "Consonant": r"\p{InCB=Consonant}",
 }
-FLAGS = {"word": r"[\p{L}\p{M}\p{N}]", "space": r"\p{White_Space}", "letter": r"\p{L}", "mark": r"\p{Mn}"}
+# The last two: what UAX 29 (WB6, WB7, WB11, WB12) lets stand inside a word, without the colon, semicolon and, between
+# letters, the full stop, which in running text part words more often.
+FLAGS = {
+    "word": r"[\p{L}\p{M}\p{N}]",
+    "space": r"\p{White_Space}",
+    "letter": r"\p{L}",
+    "mark": r"\p{Mn}",
+    "number": r"\p{N}",
+    "between_letters": r"['\u2019\u00b7\u2027\u05f3\u05f4]",
+    "between_numbers": r"['\u2019.,\u066b\u066c]",
+}
 
-# Script -> the codepoints among which its common letters stand; only undecomposable letters of the script are taken.
+# Script -> the first and last codepoints among which its common letters stand, one pair or more; taken are those letters
+# of the script that have no decomposition.
 LETTERS = {
-    "Latin": "az", "Greek": "αω", "Cyrillic": "ая", "Armenian": "աֆ", "Hebrew": "את", "Arabic": "ءي",
+    "Latin": "az", "Greek": "αω", "Cyrillic": "ая", "Armenian": "աֆ", "Hebrew": "את", "Arabic": "ءغفي",
     "Devanagari": "ऄह", "Bengali": "অহ", "Gurmukhi": "ਅਹ", "Gujarati": "અહ", "Oriya": "ଅହ", "Tamil": "அஹ",
     "Telugu": "అహ", "Kannada": "ಅಹ", "Malayalam": "അഹ", "Sinhala": "අෆ", "Thai": "กฮ", "Lao": "ກຮ", "Tibetan": "ཀཨ",
     "Myanmar": "ကအ", "Georgian": "აჰ", "Ethiopic": "ሀፗ", "Khmer": "កអ", "Mongolian": "ᠠᡂ", "Hiragana": "あん",
@@ -48,7 +59,7 @@ SMALL_KANA = "ぁぃぅぇぉっゃゅょゎゐゑァィゥェォッャュョヮ
 
 
 def run_lengths(values: list[int]) -> str:
-    """"length:value ..." over all codepoints."""
+    """ "length:value ..." over all codepoints."""
     return " ".join(f"{sum(1 for _ in group)}:{value}" for value, group in itertools.groupby(values))
 
 
@@ -89,7 +100,8 @@ def main() -> None:
         found = members(rf"\p{{Script={script}}}")
         scripts.update(dict.fromkeys(found, number))
         if ends:
-            candidates = [chr(i) for i in range(ord(ends[0]), ord(ends[1]) + 1)]
+            bounds = zip(map(ord, ends[::2]), map(ord, ends[1::2]), strict=True)
+            candidates = [chr(i) for first, last in bounds for i in range(first, last + 1)]
             plain = [c for c in candidates if c in found and unicodedata.category(c) in ("Ll", "Lo")]
             letters[script] = "".join(
                 c for c in plain if unicodedata.normalize("NFD", c) == c and c not in SMALL_KANA and c != "ς"

@@ -1,0 +1,75 @@
+"""Operators on encoding and look of characters: each is one function (document, noise, severity) -> Edits."""
+
+import functools
+
+import numpy as np
+
+from itt_jax.perturb import tables
+from itt_jax.perturb.characters import choices, chosen, replace_by_table
+from itt_jax.perturb.edits import Edits, inserted, ranges, replaced
+from itt_jax.perturb.noise import Noise, below, later_draws
+from itt_jax.perturb.units import LETTER, MARK, Document
+
+# Zero-width space, word joiner, zero-width no-break space: default-ignorable, and unlike the zero-width joiners they
+# join no emoji and do not choose the shape of Arabic and Indic letters.
+INVISIBLE = np.array([0x200B, 0x2060, 0xFEFF], np.uint32)
+# Scripts whose nonspacing marks are diacritics; in Indic and South East Asian scripts they are vowels.
+DIACRITIC_SCRIPTS = ("Latin", "Greek", "Cyrillic", "Arabic", "Hebrew")
+
+
+def homoglyph(document: Document, noise: Noise, severity: float) -> Edits:
+    """Replaces letters by letters of another script that look like them."""
+    return replace_by_table(document, noise, severity, choices("homoglyphs"))
+
+
+def ocr(document: Document, noise: Noise, severity: float) -> Edits:
+    """Misreads letters and digits as a scanner does, some of them as two."""
+    return replace_by_table(document, noise, severity, choices("ocr"))
+
+
+def invisible(document: Document, noise: Noise, severity: float) -> Edits:
+    """Puts a zero-width character behind clusters."""
+    before = chosen(document, noise, severity, document.in_word)
+    new = INVISIBLE[below(later_draws(noise.clusters[before], 1), len(INVISIBLE))]
+    after = np.ones(len(before), bool)
+    return inserted(document.text, document.starts[before], document.starts[before + 1], new, after)
+
+
+@functools.cache
+def diacritic_scripts() -> np.ndarray:
+    """bool [scripts]."""
+    found = np.zeros(len(tables.unicode_table()["script_names"]) + 1, bool)
+    found[[tables.script_number(name) for name in DIACRITIC_SCRIPTS]] = True
+    return found
+
+
+def diacritics(document: Document, noise: Noise, severity: float) -> Edits:
+    """Takes the marks off letters: NFD without nonspacing marks, then NFC."""
+    text, bare = document.text, tables.mapping("without_marks")
+    is_mark = (tables.property_of("flags")[text.codepoints] & MARK) > 0
+    marked = bare[document.bases] > 0
+    marks = np.flatnonzero(is_mark)
+    marked[np.searchsorted(document.starts, marks, "right") - 1] = True
+    marked &= diacritic_scripts()[tables.property_of("scripts")[document.bases]] & ((document.flags & LETTER) > 0)
+    clusters = chosen(document, noise, severity, marked & document.in_word)
+    start, stop = document.starts[clusters], document.starts[clusters + 1]
+    inside = ranges(start, stop - start)
+    kept = inside[~is_mark[inside]]
+    plain = bare[text.codepoints[kept]]
+    counts = np.append(0, np.cumsum(~is_mark[inside]))
+    ends = np.cumsum(stop - start)
+    lengths = np.diff(np.append(0, counts[ends]))
+    codepoints = np.where(plain > 0, plain, text.codepoints[kept])
+    return Edits(start, stop, lengths, kept, codepoints, np.ones_like(clusters))
+
+
+def case(document: Document, noise: Noise, severity: float) -> Edits:
+    """Turns small letters to capitals and capitals to small ones."""
+    bases = document.bases
+    upper, lower = tables.mapping("lower_upper")[bases], tables.mapping("lower_upper", inverse=True)[bases]
+    if document.language in ("tr", "az"):
+        upper = np.where(bases == ord("i"), ord("İ"), upper)
+        lower = np.where(bases == ord("I"), ord("ı"), np.where(bases == ord("İ"), ord("i"), lower))
+    other = np.where(upper > 0, upper, lower)
+    clusters = chosen(document, noise, severity, document.in_word & (other > 0))
+    return replaced(document.starts[clusters], other[clusters].astype(np.uint32))
