@@ -9,7 +9,10 @@ from itt_jax.data.embedded.sentences import Vocabulary, frames, vocabulary
 from itt_jax.data.embedded.tables import DOMAINS, LANGUAGES
 from itt_jax.errors import InputError, unknown
 
-ROLES = {"same": 0.3, "synonym": 0.15, "positive": 0.15, "negative": 0.15, "contrast": 0.1, "neutral": 0.15}
+ROLES = {"same": 0.3, "synonym": 0.15, "positive": 0.125, "negative": 0.125, "contrast": 0.1, "neutral": 0.2}
+# General praise and blame that people use in any domain; it gives the three domains one axis of polarity.
+SHARED_SCALES = ("worth", "pleasure", "use")
+SHARED = 0.5
 LIMIT = 50_000
 _BLOCK = 4096
 _DRAWS = 16
@@ -53,6 +56,8 @@ def _statement(dice: Dice, words: Vocabulary):
         b = second if a is first else first
     elif role == "contrast":
         b = dice.pick(words.words(a.quality, 1 - side))
+    elif role == "same" and dice.chance(SHARED):
+        b = dice.pick(vocabulary("general", "corpus").words(dice.pick(SHARED_SCALES), side))
     else:
         b = words.word(dice, side)
     return words.state(dice, frame, dice.pick(words.topics), a, b)
