@@ -51,7 +51,9 @@ study = Study(
     description="Does intermediate training in the general domain help a small medical target, across languages and noise?",
     encoders=tuple(encoder(family) for family in ("bert", "roberta", "xlnet")),
     arms=("direct", "itt", "matched"),
-    targets=tuple(target(kind, domain) for kind in ("inference", "sentiment", "similarity") for domain in ("medical", "legal")),
+    targets=tuple(
+        target(kind, domain) for kind in ("inference", "sentiment", "similarity") for domain in ("medical", "legal")
+    ),
     active_targets=("inference_medical",),
     perturbations=tuple(
         Perturbation(name, (0.05, 0.1, 0.2)) for name in ("swap", "keyboard", "homoglyph", "word_drop")

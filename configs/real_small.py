@@ -1,0 +1,97 @@
+"""Real data, small encoders pretrained here: what intermediate training does to clean, noisy and shifted accuracy.
+
+    python -m itt_jax.main run --config configs/real_small.py --data-root DIR --out results/real_small
+
+Encoders: BERT, RoBERTa and XLNet of 2 layers, width 128, vocabulary 8,000, pretrained on Tatoeba, the training part of
+XNLI's dev sentences, STS-B's and PAWS-X's training-side sentences in seven languages (none of them evaluated here).
+Targets: tweet sentiment (also on drug reviews, a shift of domain), STS-B, medical question pairs, XNLI; intermediate tasks
+SST-2, SICK, SNLI. English labels only; six other languages are zero-shot.
+
+What it costs (counted by `plan`, measured on two cores):
+  stages    3 pretrainings, 27 itt and 36 matched intermediate stages, 108 target stages
+  updates   3 x 700 of 64 pairs; 171 x 200 of 32 examples
+  forward   108 checkpoints x 16 forms x 200 rows x 1 to 7 languages
+On a larger machine: --set encoders.bert.width=256 and so on, or give each encoder a checkpoint.
+"""
+
+from itt_jax.config import Corpus, EncoderSpec, LanguageModel, Perturbation, Recipe, Study, Target
+
+LANGUAGES = ("en", "de", "es", "fr", "ar", "hi", "ru")
+CORPUS = (
+    Corpus("tatoeba"),
+    Corpus("xnli/dev[0%:70%]"),
+    Corpus("stsb_multi_mt/train"),
+    Corpus("pawsx/dev"),
+    Corpus("task:sst2", tuples=6000),
+    Corpus("task:tweet_sentiment"),
+)
+PRETRAINING = LanguageModel(
+    recipe=Recipe(updates=700, batch_size=64, learning_rates=(1e-3,), max_length=64, keep="last"),
+    masking=0.3,
+    translation_share=0.8,
+    initial_embeddings="parallel",
+)
+FINE_TUNING = Recipe(
+    updates=200, learning_rates=(5e-4,), embedding_learning_rate=0.05, max_length=128, evaluate_every=50
+)
+
+
+def encoder(family: str) -> EncoderSpec:
+    """A small encoder of one family."""
+    return EncoderSpec(
+        name=family,
+        family=family,
+        layers=2,
+        width=128,
+        heads=4,
+        feed_forward=512,
+        vocabulary_size=8000,
+        corpus=CORPUS,
+        pretraining=PRETRAINING,
+        pooling="max_mean",
+        pair_features=True,
+    )
+
+
+def target(name: str, train: str, **fields) -> Target:
+    """A target with the study's recipes."""
+    return Target(name=name, train=train, recipe=FINE_TUNING, intermediate_recipe=FINE_TUNING, dev_rows=300, **fields)
+
+
+study = Study(
+    name="real_small",
+    description="Sentiment, similarity, paraphrase and inference on real data, after intermediate training or without.",
+    encoders=tuple(encoder(family) for family in ("bert", "roberta", "xlnet")),
+    arms=("direct", "itt", "matched"),
+    targets=(
+        target(
+            "sentiment",
+            "tweet_sentiment",
+            evaluate=("tweet_sentiment", "druglib_three"),
+            intermediate=("sst2",),
+            intermediate_rows=8000,
+        ),
+        target(
+            "similarity",
+            "stsb_multi_mt",
+            evaluate=("stsb_multi_mt", "medical_question_similarity"),
+            train_rows=2000,
+            intermediate=("sick_relatedness",),
+        ),
+        target(
+            "inference", "xnli", train_split="dev[0%:70%]", dev_split="dev[70%:]", intermediate=("snli_counterfactual",)
+        ),
+    ),
+    perturbations=(
+        Perturbation("swap", (0.05, 0.1, 0.2)),
+        Perturbation("keyboard", (0.05, 0.1, 0.2)),
+        *(
+            Perturbation(name, (0.1,))
+            for name in ("delete", "insert", "ocr", "homoglyph", "invisible", "diacritics", "case", "word_drop")
+        ),
+    ),
+    seeds=(0, 1, 2),
+    languages=LANGUAGES,
+    evaluation_rows=200,
+    max_length=128,
+)
