@@ -83,7 +83,6 @@ class ChunkTable:
     def _encode_block(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         if len(self._numbers) > self._max_chunks or self._characters > self._max_characters:
             self._clear()
-        known = len(self._numbers)
         number = self._numbers.__getitem__
         numbers: list[int] = []
         counts = []
@@ -91,16 +90,17 @@ class ChunkTable:
             chunks = cut(text)
             numbers.extend(map(number, chunks))
             counts.append(len(chunks))
-        if len(self._numbers) > known:
-            self._learn(known)
+        if len(self._numbers) > len(self._ends):
+            self._learn()
         index = np.array(numbers, np.int64)
         lengths = np.diff(self._ends, prepend=0)[index]
         ids = self._ids[ragged_positions(self._ends[index] - lengths, lengths)]
         ends = np.concatenate([[0], np.cumsum(lengths)])[np.cumsum(counts, dtype=np.int64)]
         return ids, np.diff(ends, prepend=0)
 
-    def _learn(self, known: int) -> None:
-        """Encodes the chunks numbered from `known` on; forgets their numbers if one of them cannot be encoded."""
+    def _learn(self) -> None:
+        """Encodes the chunks that have a number and no ids; forgets their numbers if one of them cannot be encoded."""
+        known = len(self._ends)
         new = list(self._numbers)[known:]
         try:
             encoded = self._encode(new)

@@ -101,7 +101,7 @@ class Tokenizer:
             return self.encode_whole(texts)
         try:
             ids, lengths = self._table.encode(texts)
-        except (UnicodeError, TypeError) as error:
+        except (UnicodeError, TypeError, AttributeError) as error:
             raise _unreadable(texts, error) from None
         tokens = TokenArray(ids, _offsets(lengths))
         sample = _sample(texts)
@@ -119,7 +119,7 @@ class Tokenizer:
         texts = list(texts)
         try:
             encoded = self._vocabulary.encode(texts)
-        except (UnicodeError, TypeError) as error:
+        except (UnicodeError, TypeError, AttributeError) as error:
             raise _unreadable(texts, error) from None
         lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
         ids = np.fromiter((i for text in encoded for i in text), np.int32, int(lengths.sum()))
