@@ -6,22 +6,30 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
+from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError
+from itt_jax.models import Encoder, Head, export, from_pretrained, load_model, make_head
+from itt_jax.models.encoder import family_module
+from itt_jax.train.state import Params
 
 FORMAT = 1
+MANIFEST = "manifest.json"
+_HEAD_FIELDS = ("kind", "outputs", "pooling", "pair_features")
 
 
 @contextlib.contextmanager
 def written_aside(directory: pathlib.Path) -> Iterator[pathlib.Path]:
     """A fresh folder beside `directory` that becomes it at the end, and is removed if the body raises.
 
-    Every file is flushed to the disk before the rename, so that what has the name is whole.
+    Every file is flushed to the disk before the rename, so that what has the name is whole; a manifest of sizes and
+    checksums lets `check_whole` see later damage before anything is parsed.
     """
     directory.parent.mkdir(parents=True, exist_ok=True)
     aside = directory.with_name(f".{directory.name}.{os.getpid()}.aside")
@@ -29,6 +37,7 @@ def written_aside(directory: pathlib.Path) -> Iterator[pathlib.Path]:
     aside.mkdir()
     try:
         yield aside
+        (aside / MANIFEST).write_text(json.dumps(manifest(aside)))
         for path in [*aside.rglob("*"), aside]:
             _flush(path)
         old = directory.with_name(f".{directory.name}.{os.getpid()}.old")
@@ -49,6 +58,34 @@ def _flush(path: pathlib.Path) -> None:
         os.close(descriptor)
 
 
+def manifest(directory: pathlib.Path) -> dict[str, list[int]]:
+    """Relative path -> [bytes, CRC-32] of every file but the manifest."""
+    found = {}
+    for path in sorted(directory.rglob("*")):
+        if path.is_file() and path.name != MANIFEST:
+            with path.open("rb") as file:
+                checksum = 0
+                while block := file.read(1 << 20):
+                    checksum = zlib.crc32(block, checksum)
+            found[path.relative_to(directory).as_posix()] = [path.stat().st_size, checksum]
+    return found
+
+
+def check_whole(directory: pathlib.Path) -> None:
+    """Raises InputError naming the first file of `directory` that is missing or not as it was written."""
+    path = directory / MANIFEST
+    try:
+        written = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{directory}: not a complete checkpoint: {error}") from error
+    found = manifest(directory)
+    for name, (size, checksum) in written.items():
+        if name not in found:
+            raise InputError(f"{directory}: not a complete checkpoint: {name} is missing")
+        if found[name] != [size, checksum]:
+            raise InputError(f"{directory / name}: damaged: {found[name][0]} bytes found, {size} other bytes written")
+
+
 def save_tree(directory: pathlib.Path, tree: Any) -> None:
     """Write a pytree of arrays into the new folder `directory`."""
     from orbax.checkpoint import v1 as ocp
@@ -59,16 +96,15 @@ def save_tree(directory: pathlib.Path, tree: Any) -> None:
 def load_tree(directory: pathlib.Path, like: Any) -> Any:
     """The pytree written at `directory`, as numpy arrays with the structure, shapes and dtypes of `like`.
 
-    Raises InputError where it is incomplete, damaged, or of another structure.
+    Raises InputError where it is of another structure or has other shapes; see `check_whole` for damage.
     """
     from orbax.checkpoint import v1 as ocp
 
     like = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), like)
     try:
         tree = ocp.load(directory.resolve(), like)
-    except Exception as error:  # Orbax and TensorStore raise many types for a damaged folder
-        reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-        raise InputError(f"{directory}: not a complete checkpoint: {reason}") from error
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{directory}: parameters of another structure: {str(error).splitlines()[0][:300]}") from error
     for (path, wanted), found in zip(jax.tree.leaves_with_path(like), jax.tree.leaves(tree), strict=True):
         if wanted.shape != found.shape:
             name = jax.tree_util.keystr(path, simple=True, separator="/")
@@ -104,6 +140,7 @@ class Resume:
         if not found:
             return None
         update = max(found)
+        check_whole(found[update])
         record = json.loads((found[update] / "record.json").read_text())
         if record.pop("fingerprint") != self.fingerprint:
             raise InputError(f"{found[update]} belongs to another stage; remove it or choose another directory")
@@ -121,3 +158,121 @@ def forget_resume(directory: pathlib.Path) -> None:
     """Remove the resumable states of a stage whose result is kept elsewhere by now."""
     for path in pathlib.Path(directory).glob("resume-*"):
         shutil.rmtree(path)
+
+
+# --- finished encoders
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint directory holds.
+
+    Attributes:
+        params: {"encoder": ...} and, with a head, "head"; float32, on the device.
+        labels: names of the head's outputs, or None. task: name of the task it was trained on, or None.
+        seen: uint64 digests (data.overlap) of the text that it was trained on.
+        provenance: versions and device of its making; no result depends on it.
+    """
+
+    encoder: Encoder
+    params: Params
+    head: Head | None
+    labels: tuple[str, ...] | None
+    task: str | None
+    tokenizer: Tokenizer | None
+    seen: np.ndarray
+    provenance: dict[str, str]
+
+
+def save_checkpoint(
+    directory: str | os.PathLike,
+    encoder: Encoder,
+    params: Params,
+    head: Head | None = None,
+    labels: tuple[str, ...] | None = None,
+    task: str | None = None,
+    tokenizer: Tokenizer | None = None,
+    seen: np.ndarray | Sequence[int] = (),
+) -> None:
+    """Write a checkpoint directory, whole or not at all; one of that name is replaced.
+
+    It holds checkpoint.json (encoder, head, labels, task, provenance), params/ (Orbax), tokenizer/, seen.npy.
+
+    Args:
+        params: {"encoder": ...} and "head" if a head is given. The other arguments as `Checkpoint`.
+    """
+    described = {
+        "format": FORMAT,
+        "family": encoder.family,
+        "config": dataclasses.asdict(encoder.config),
+        "head": {name: getattr(head, name) for name in _HEAD_FIELDS} if head else None,
+        "labels": list(labels) if labels is not None else None,
+        "task": task,
+        "provenance": {"jax": jax.__version__, "device": jax.devices()[0].device_kind},
+    }
+    with written_aside(pathlib.Path(directory)) as aside:
+        save_tree(aside / "params", {name: params[name] for name in ("encoder", *(["head"] if head else []))})
+        if tokenizer is not None:
+            tokenizer.save(aside / "tokenizer")
+        np.save(aside / "seen.npy", np.asarray(seen, np.uint64))
+        (aside / "checkpoint.json").write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n")
+
+
+def load_checkpoint(directory: str | os.PathLike) -> Checkpoint:
+    """The checkpoint at `directory`.
+
+    Raises:
+        InputError: no checkpoint there, or one that is incomplete, damaged or of another format.
+    """
+    directory = pathlib.Path(directory)
+    check_whole(directory)
+    described = json.loads((directory / "checkpoint.json").read_text())
+    if described["format"] != FORMAT:
+        raise InputError(f"{directory / 'checkpoint.json'}: format {described['format']!r}, expected {FORMAT}")
+    encoder = Encoder(family_module(described["family"]).Config(**described["config"]))
+    head = make_head(encoder, **described["head"]) if described["head"] else None
+    like = {"encoder": encoder.shapes()} | ({"head": head.shapes()} if head else {})
+    return Checkpoint(
+        encoder=encoder,
+        params=jax.device_put(load_tree(directory / "params", like)),
+        head=head,
+        labels=None if described["labels"] is None else tuple(described["labels"]),
+        task=described["task"],
+        tokenizer=load_tokenizer(directory / "tokenizer") if (directory / "tokenizer").is_dir() else None,
+        seen=load_seen(directory),
+        provenance=described["provenance"],
+    )
+
+
+def load_seen(directory: str | os.PathLike) -> np.ndarray:
+    """The digests of the text that a checkpoint saw: uint64 [n]."""
+    return np.load(pathlib.Path(directory) / "seen.npy")
+
+
+def convert(source: str | os.PathLike, destination: str | os.PathLike) -> None:
+    """A Hugging Face directory to a checkpoint directory: encoder, head if it has one that we know, tokenizer.
+
+    Raises:
+        InputError: as `from_pretrained` and `load_tokenizer`.
+    """
+    architectures = json.loads((pathlib.Path(source) / "config.json").read_text()).get("architectures") or [""]
+    if "For" in architectures[0]:
+        encoder, head, params, labels = load_model(source)
+    else:
+        encoder, params = from_pretrained(source)
+        params, head, labels = {"encoder": params}, None, None
+    save_checkpoint(destination, encoder, params, head, labels, tokenizer=load_tokenizer(source))
+
+
+def export_checkpoint(source: str | os.PathLike, destination: str | os.PathLike) -> None:
+    """A checkpoint directory to one that `transformers` loads, tokenizer included.
+
+    Raises:
+        InputError: no such checkpoint, or a head that Hugging Face does not have.
+    """
+    saved = load_checkpoint(source)
+    export(
+        destination, saved.encoder, saved.params if saved.head else saved.params["encoder"], saved.head, saved.labels
+    )
+    if saved.tokenizer is not None:
+        saved.tokenizer.save(destination)

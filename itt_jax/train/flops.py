@@ -6,15 +6,18 @@ import jax
 import numpy as np
 
 from itt_jax.models import Encoder
-from itt_jax.train.optimizer import EMBEDDINGS, path_name
+from itt_jax.train.optimizer import path_name
+
+# Tables are looked up, biases and norms (scale) are added or multiplied once a token, poolers see one token an example.
+_NOT_MULTIPLIED = re.compile(r"embedding|bias|scale|pooler")
 
 
 def matmul_parameters(encoder: Encoder) -> int:
-    """Parameters of the encoder that every token is multiplied with: kernels, not tables, biases or norms."""
+    """Parameters of the encoder that every token is multiplied with."""
     return sum(
         int(np.prod(leaf.shape))
         for path, leaf in jax.tree.leaves_with_path(encoder.shapes())
-        if re.search(r"kernel", path_name(path)) and not EMBEDDINGS.search("encoder/" + path_name(path))
+        if not _NOT_MULTIPLIED.search(re.sub(r"^embeddings/", "", path_name(path)))
     )
 
 
@@ -22,14 +25,10 @@ def forward_flops(encoder: Encoder, lengths: np.ndarray) -> float:
     """Model FLOPs of one forward pass over examples of `lengths` real tokens.
 
     2 N per token for N = `matmul_parameters`, and 4 L D per token and position it may attend to (scores and mixing;
-    6 L D for XLNet, whose relative positions add scores). Only real tokens count, each attending within its own
-    example, so the figure is a property of the data and the encoder (after Kaplan et al. 2020, arXiv 2001.08361).
+    6 L D for XLNet, whose relative positions add scores; its kernel for them is counted once a token). Only real
+    tokens count, each attending within its own example, so the figure is a property of the data and the encoder
+    (after Kaplan et al. 2020, arXiv 2001.08361).
     """
     lengths = np.asarray(lengths, np.float64)
-    per_pair = (6 if encoder.family == "xlnet" else 4) * layers(encoder) * encoder.width
+    per_pair = (6 if encoder.family == "xlnet" else 4) * encoder.config.layers * encoder.width
     return float(2 * matmul_parameters(encoder) * lengths.sum() + per_pair * np.square(lengths).sum())
-
-
-def layers(encoder: Encoder) -> int:
-    """The number of layers, whatever the family's configuration calls it."""
-    return encoder.config.layers

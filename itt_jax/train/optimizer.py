@@ -13,7 +13,7 @@ from itt_jax.train.state import Params, Rates
 
 # Biases (XLNet's r_w_bias and kin too) and normalisation are never decayed, as in BERT's, RoBERTa's and XLNet's code.
 NO_DECAY = re.compile(r"bias|norm|scale", re.IGNORECASE)
-EMBEDDINGS = re.compile(r"^encoder/.*embedding$")
+EMBEDDINGS = re.compile(r"^encoder/.*/embedding$")
 
 
 def path_name(path: tuple) -> str:

@@ -27,8 +27,9 @@ def predict(encoder: Encoder, head: Head, params: Params, examples: Examples) ->
     """Scores float32 [n, outputs] in the order of `examples`, which are streamed packed; no dropout.
 
     Args:
-        params: {"encoder": ..., "head": ...}, on the device.
+        params: {"encoder": ..., "head": ...}, on the host or on the device.
     """
+    params = jax.device_put(params)
     scores = np.zeros((len(examples), head.outputs), np.float32)
     pending = []
     for indices, batch in packing.stream(examples, *stream_shape(examples)):

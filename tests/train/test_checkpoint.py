@@ -1,0 +1,121 @@
+"""Checkpoint directories: what is saved comes back, and what is damaged is refused in one line."""
+
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from itt_jax.data.tokenizing import train_tokenizer
+from itt_jax.errors import InputError
+from itt_jax.models import make_head
+from itt_jax.train.checkpoint import MANIFEST, export_checkpoint, load_checkpoint, load_seen, manifest, save_checkpoint
+from tests.train.toy import FAMILIES, same, tiny_encoder
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    encoder = tiny_encoder("bert")
+    head = make_head(encoder, "classification", 3, "max_mean", True)
+    params = {"encoder": encoder.init(jax.random.key(0)), "head": head.init(jax.random.key(1))}
+    directory = tmp_path_factory.mktemp("checkpoint") / "stage"
+    tokenizer = train_tokenizer(["a small text", "another text"], "bert", 40)
+    save_checkpoint(
+        directory, encoder, params, head, ("no", "maybe", "yes"), "toy", tokenizer, seen=np.array([1, 2**63], np.uint64)
+    )
+    return directory, encoder, params, head, tokenizer
+
+
+def test_everything_comes_back(saved):
+    directory, encoder, params, head, tokenizer = saved
+    found = load_checkpoint(directory)
+    assert (found.encoder, found.head, found.labels, found.task) == (encoder, head, ("no", "maybe", "yes"), "toy")
+    assert same(found.params, params)
+    assert found.tokenizer.fingerprint == tokenizer.fingerprint
+    assert load_seen(directory).tolist() == [1, 2**63]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_encoder_alone_comes_back_and_is_replaced_whole(family, tmp_path):
+    encoder = tiny_encoder(family)
+    for seed in (0, 1):
+        params = {"encoder": encoder.init(jax.random.key(seed))}
+        save_checkpoint(tmp_path / "encoder", encoder, params)
+        found = load_checkpoint(tmp_path / "encoder")
+        assert found.encoder == encoder and found.head is None and same(found.params, params)
+    assert [path.name for path in tmp_path.iterdir()] == ["encoder"]
+
+
+def test_export_is_read_back(saved, tmp_path):
+    _, encoder, params, _, _ = saved
+    head = make_head(encoder, "classification", 2)
+    whole = {"encoder": params["encoder"], "head": head.init(jax.random.key(1))}
+    save_checkpoint(tmp_path / "ours", encoder, whole, head, ("no", "yes"))
+    export_checkpoint(tmp_path / "ours", tmp_path / "theirs")
+    from itt_jax.models import load_model
+
+    _, _, found, labels = load_model(tmp_path / "theirs")
+    assert same(found, whole) and labels == ("no", "yes")
+
+
+def largest_array_file(directory):
+    files = (path for path in (directory / "params").rglob("*") if path.is_file())
+    return max(files, key=lambda path: path.stat().st_size)
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def resign(directory):
+    (directory / MANIFEST).write_text(json.dumps(manifest(directory)))
+
+
+def edit(directory, **values):
+    path = directory / "checkpoint.json"
+    described = json.loads(path.read_text())
+    for name, value in values.items():
+        described[name] = described[name] | value if isinstance(value, dict) else value
+    path.write_text(json.dumps(described))
+    resign(directory)
+
+
+DAMAGES = {
+    "no params": lambda directory: shutil.rmtree(directory / "params"),
+    "truncated arrays": lambda directory: truncate(largest_array_file(directory)),
+    "one bit of the arrays": lambda directory: flip(largest_array_file(directory)),
+    "truncated description": lambda directory: truncate(directory / "checkpoint.json"),
+    "truncated digests": lambda directory: truncate(directory / "seen.npy"),
+    "no tokenizer file": lambda directory: (directory / "tokenizer" / "vocab.txt").unlink(),
+    "no manifest": lambda directory: (directory / MANIFEST).unlink(),
+    "nothing": shutil.rmtree,
+    "other format": lambda directory: edit(directory, format=99),
+    "other shapes": lambda directory: edit(directory, config={"width": 48}),
+    "other structure": lambda directory: edit(directory, config={"layers": 3}),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_one_clear_line(saved, tmp_path, damage):
+    directory = tmp_path / "stage"
+    shutil.copytree(saved[0], directory)
+    DAMAGES[damage](directory)
+    with pytest.raises(InputError) as error:
+        load_checkpoint(directory)
+    assert "\n" not in str(error.value) and str(directory) in str(error.value)
+
+
+def test_a_failed_write_leaves_the_old_one(saved, tmp_path):
+    _, encoder, params, head, _ = saved
+    save_checkpoint(tmp_path / "stage", encoder, params, head)
+    with pytest.raises(KeyError):
+        save_checkpoint(tmp_path / "stage", encoder, {"encoder": params["encoder"]}, head)
+    assert same(load_checkpoint(tmp_path / "stage").params, params)
+    assert [path.name for path in tmp_path.iterdir()] == ["stage"]
