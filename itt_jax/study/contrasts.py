@@ -1,0 +1,285 @@
+"""The contrasts of one block: gains, interactions, gaps, curves and ratios, arm by arm and pair by pair."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from itt_jax.study import estimands, grid, inference, influence
+from itt_jax.study.estimands import ALL, Quantity
+from itt_jax.study.grid import Block
+
+BASELINES = ("direct", "matched", "dapt_control")
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """Quantities of one arm, or of one arm less another.
+
+    Attributes:
+        values: [S, Q]; open_scale: [S, Q], the same of log-odds or Fisher's z; chance: [Q].
+        influence: [S, Q, I]; members: bool [Q, I]; cells: int [Q], how many cells a quantity combines.
+    """
+
+    values: np.ndarray
+    influence: np.ndarray
+    open_scale: np.ndarray
+    chance: np.ndarray
+    members: np.ndarray
+    cells: np.ndarray
+
+    def less(self, other: "Fit") -> "Fit":
+        """The difference, paired by seed and item."""
+        return dataclasses.replace(
+            self,
+            values=self.values - other.values,
+            influence=self.influence - other.influence,
+            open_scale=self.open_scale - other.open_scale,
+        )
+
+    def select(self, rows: np.ndarray) -> "Fit":
+        """Some of the quantities."""
+        return Fit(
+            self.values[:, rows],
+            self.influence[:, rows],
+            self.open_scale[:, rows],
+            self.chance[rows],
+            self.members[rows],
+            self.cells[rows],
+        )
+
+    def table(self, is_mean: bool, single: int = -1) -> pd.DataFrame:
+        """Statistics, one row a quantity; `single`: how many cells a quantity has that McNemar's test applies to."""
+        two_cells = (self.cells == single) if is_mean else None
+        frame = inference.table(self.values, self.influence, self.members, two_cells)
+        finite = np.isfinite(self.values)
+        total = np.where(finite, self.open_scale, 0).sum(0)
+        frame["log_odds"] = np.divide(total, finite.sum(0), out=np.full(len(total), np.nan), where=finite.any(0))
+        return frame
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """One target's share in a primary contrast: fit has one row a quantity; None where nothing has signal.
+
+    groups_left_out counts the (task, split, domain, language) groups without signal in either arm.
+    """
+
+    model: str
+    arm: str
+    baseline: str
+    seeds: tuple[int, ...]
+    items: np.ndarray
+    is_mean: bool
+    groups_left_out: int
+    kind: str
+    fit: Fit | None
+
+
+class Contrasts:
+    """The findings of one block; arms are fitted once for each set of left-out groups."""
+
+    def __init__(self, block: Block, results: pd.DataFrame):
+        self.block = block
+        self.rows = results[
+            (results["model"] == block.model)
+            & (results["target"] == block.target)
+            & (results["metric"] == block.metric)
+        ]
+        self.open_scale = influence.on_open_scale(block.metric, block.values, block.sizes)
+        self.no_signal = {arm: self._no_signal(a) for a, arm in enumerate(block.arms)}
+        self._quantities: dict = {}
+        self._fits: dict = {}
+
+    def _no_signal(self, arm: int) -> frozenset[int]:
+        """The groups whose clean score, mean of the seeds at hand, is not above chance (interval over items)."""
+        conditions = self.block.conditions
+        clean = np.flatnonzero(conditions["role"] == "clean")
+        sizes = self.block.sizes[arm][:, clean].max(0)
+        values = self.block.values[arm][:, clean].mean(0)
+        error = np.sqrt((self.block.influence[arm][:, clean].mean(0) ** 2).sum(-1))
+        low, _ = influence.cell_interval(self.block.metric, values, error, np.maximum(sizes, 1))
+        below = low <= conditions["chance"].to_numpy()[clean]
+        return frozenset(conditions["group"].to_numpy()[clean[below]].tolist())
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """(arm, baseline) of every contrast."""
+        arms = self.block.arms
+        for arm in arms:
+            for baseline in BASELINES:
+                if arm != "direct" and baseline in arms and baseline != arm:
+                    yield arm, baseline
+
+    def quantities(self, kind: str, excluded: frozenset[int] = frozenset()) -> list[Quantity]:
+        """The quantities of estimands' function `kind`."""
+        key = (kind, excluded)
+        if key not in self._quantities:
+            self._quantities[key] = getattr(estimands, kind)(self.block, excluded)
+        return self._quantities[key]
+
+    def fit(self, kind: str, arm: str, excluded: frozenset[int] = frozenset()) -> Fit:
+        """The quantities `kind` of one arm."""
+        key = (kind, arm, excluded)
+        if key not in self._fits:
+            block, a = self.block, self.block.arms.index(arm)
+            weights = estimands.matrix(self.quantities(kind, excluded), len(block.conditions))
+            light = weights.astype(np.float32)
+            part = [light @ block.influence[a, s] for s in range(len(block.seeds))]
+            chance = block.conditions["chance"].to_numpy()
+            self._fits[key] = Fit(
+                values=(weights @ block.values[a].T).T,
+                influence=np.stack(part),
+                open_scale=(weights @ self.open_scale[a].T).T,
+                chance=weights @ chance,
+                members=(abs(light) @ block.members.astype(np.float32)) > 0,
+                cells=np.diff(weights.indptr),
+            )
+        return self._fits[key]
+
+    def cells(self) -> pd.DataFrame:
+        """The block's rows of the results, each with an interval over its items."""
+        block, conditions = self.block, self.block.conditions
+        places = np.flatnonzero(conditions["role"].isin(["clean", "perturbed", "empty"]))
+        index = pd.MultiIndex.from_frame(conditions.iloc[places][grid.KEY])
+        rows = self.rows.reset_index(drop=True)
+        k = places[index.get_indexer(pd.MultiIndex.from_frame(rows[grid.KEY]))]
+        a, s = rows["arm"].map(block.arms.index).to_numpy(), rows["seed"].map(block.seeds.index).to_numpy()
+        value, size = block.values[a, s, k], block.sizes[a, s, k]
+        error = np.sqrt(np.array([(block.influence[at] ** 2).sum() for at in zip(a, s, k, strict=True)]))
+        low, high = influence.cell_interval(block.metric, value, error, np.maximum(size, 1))
+        signal = low > rows["chance"].to_numpy()
+        return rows.assign(low=low, high=high, no_signal=~signal, differs=np.abs(value - rows["value"]) > 1e-4)
+
+    def gains(self) -> pd.DataFrame:
+        """Scores of each arm less those of each baseline."""
+        rows = self._rows("scores", frozenset(), {"score"})
+        frames = []
+        for arm, baseline in self.pairs():
+            fit = self.fit("scores", arm).less(self.fit("scores", baseline)).select(rows)
+            frames.append(self._named("scores", frozenset(), rows, fit.table(self.block.is_mean, 1), arm, baseline))
+        return concat(frames)
+
+    def interactions(self, subset: str) -> pd.DataFrame:
+        """Differences between arms of drops, and of domain gaps (their sign turned: positive is more robust)."""
+        frames = []
+        for arm, baseline in self.pairs():
+            left_out = self.no_signal[arm] | self.no_signal[baseline]
+            kinds = [("perturbation", "scores", {"drop"}, 1), ("domain", "gaps", {"domain gap"}, -1)]
+            for kind, function, names, sign in kinds if subset == "all" else kinds[:1]:
+                rows = self._rows(function, left_out, names)
+                if not len(rows):
+                    continue
+                fits = [self.fit(function, name, left_out) for name in (arm, baseline)]
+                fit = fits[0].less(fits[1]) if sign > 0 else fits[1].less(fits[0])
+                frame = fit.select(rows).table(self.block.is_mean)
+                frame = self._named(function, left_out, rows, frame, arm, baseline)
+                frames.append(frame.assign(quantity=kind, groups_left_out=len(left_out), subset=subset))
+        return concat(frames).rename(columns={"quantity": "kind"})
+
+    def gaps(self) -> pd.DataFrame:
+        """Gaps of each arm, and differences between arms (negative: the gap is smaller)."""
+        return self._each_arm_and_pair("gaps", frozenset(), {"language gap", "domain gap"})
+
+    def curves(self) -> pd.DataFrame:
+        """Mean scores of each arm."""
+        rows = self._rows("scores", frozenset(), {"score"})
+        return concat(
+            self._named("scores", frozenset(), rows, self.fit("scores", arm).select(rows).table(False), arm)
+            for arm in self.block.arms
+        )
+
+    def robustness(self) -> pd.DataFrame:
+        """Areas and worst cases of all groups; relative drop and retention where there is signal."""
+        frames = [self._each_arm_and_pair("curves", frozenset(), {"area", "worst cell", "worst item"})]
+        for arm in self.block.arms:
+            frames.append(self._ratios(arm, None, self.no_signal[arm]))
+        for arm, baseline in self.pairs():
+            frames.append(self._ratios(arm, baseline, self.no_signal[arm] | self.no_signal[baseline]))
+        return concat(frames)
+
+    def _ratios(self, arm: str, baseline: str | None, left_out: frozenset[int]) -> pd.DataFrame:
+        """Relative drop 1 - perturbed/clean and retention (perturbed - chance)/(clean - chance), ratios of means."""
+        drops, cleans = (self._rows("scores", left_out, {kind}) for kind in ("drop", "clean"))
+        if not len(drops):
+            return pd.DataFrame()
+        found = {"relative_drop": [], "retention": []}
+        for name in (arm, baseline) if baseline else (arm,):
+            fit = self.fit("scores", name, left_out)
+            drop, clean = fit.select(drops), fit.select(cleans)
+            found["relative_drop"].append(_ratio(drop, clean, -1.0, 0.0, 0.0))
+            found["retention"].append(_ratio(drop, clean, 1.0, 1.0, 1.0))
+        frames = []
+        for quantity, fits in found.items():
+            fit = fits[0].less(fits[1]) if baseline else fits[0]
+            frame = self._named("scores", left_out, drops, fit.table(False), arm, baseline or "")
+            frames.append(frame.assign(quantity=quantity))
+        return concat(frames)
+
+    def share(self, arm: str, baseline: str) -> "Share":
+        """The block's share in the primary contrast of two arms: perturbation, or domain where none is perturbed."""
+        block, left_out = self.block, self.no_signal[arm] | self.no_signal[baseline]
+        for kind, function, sign in (("perturbation", "scores", 1), ("domain", "gaps", -1)):
+            names, noise = ({"drop"}, ALL) if sign > 0 else ({"domain gap"}, grid.CLEAN)
+            quantities = self.quantities(function, left_out)
+            rows = [q for q in self._rows(function, left_out, names) if quantities[q].perturbation == noise]
+            if sign > 0:
+                rows = [q for q in rows if quantities[q].language == quantities[q].domain == ALL]
+            if rows:
+                fits = [self.fit(function, name, left_out).select(np.array(rows)) for name in (arm, baseline)]
+                fit = fits[0].less(fits[1]) if sign > 0 else fits[1].less(fits[0])
+                return Share(
+                    block.model, arm, baseline, block.seeds, block.items, block.is_mean, len(left_out), kind, fit
+                )
+        return Share(block.model, arm, baseline, block.seeds, block.items, block.is_mean, len(left_out), "", None)
+
+    def _rows(self, function: str, excluded: frozenset[int], kinds: set[str]) -> np.ndarray:
+        quantities = self.quantities(function, excluded)
+        return np.array([q for q, quantity in enumerate(quantities) if quantity.kind in kinds], dtype=int)
+
+    def _each_arm_and_pair(self, function: str, excluded: frozenset[int], kinds: set[str]) -> pd.DataFrame:
+        rows = self._rows(function, excluded, kinds)
+        if not len(rows):
+            return pd.DataFrame()
+        fits = [(arm, "", self.fit(function, arm, excluded)) for arm in self.block.arms]
+        for arm, baseline in self.pairs():
+            difference = self.fit(function, arm, excluded).less(self.fit(function, baseline, excluded))
+            fits.append((arm, baseline, difference))
+        return concat(
+            self._named(function, excluded, rows, fit.select(rows).table(False), arm, baseline)
+            for arm, baseline, fit in fits
+        )
+
+    def _named(self, function: str, excluded, rows: np.ndarray, frame: pd.DataFrame, arm: str, baseline: str = ""):
+        """The statistics with what they are about before them."""
+        quantities = [self.quantities(function, excluded)[q] for q in rows]
+        about = {"model": self.block.model, "target": self.block.target, "metric": self.block.metric}
+        about |= {"arm": arm, "baseline": baseline, "quantity": [quantity.kind for quantity in quantities]}
+        for name in ("language", "domain", "perturbation", "severity"):
+            about[name] = [getattr(quantity, name) for quantity in quantities]
+        return pd.concat([pd.DataFrame(about, index=frame.index), frame], axis=1)
+
+
+def _ratio(drop: Fit, clean: Fit, of_drop: float, of_clean: float, chance: float) -> Fit:
+    """(of_drop x drop + of_clean x clean - chance) / (clean - chance), linearised about the means over seeds.
+
+    The drop's chance is the difference of the chance levels, so chance-corrected perturbed scores use their own.
+    """
+    above = clean.values - chance * clean.chance
+    numerator = of_drop * drop.values + of_clean * clean.values - chance * (clean.chance + drop.chance)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        middle = np.where(above.mean(0) > 0, above.mean(0), np.nan)
+        ratio = numerator.mean(0) / middle
+    values = ratio + (numerator - ratio * above) / middle
+    part = of_drop * drop.influence + (of_clean - ratio)[None, :, None] * clean.influence
+    return dataclasses.replace(drop, values=values, influence=part / middle[None, :, None])
+
+
+def concat(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """One table of the frames that have rows; without any, one with the columns that callers read."""
+    frames = [frame for frame in frames if len(frame)]
+    if frames:
+        return pd.concat(frames, ignore_index=True)
+    columns = ["model", "target", "metric", "arm", "baseline", "quantity", "language", "domain", "perturbation"]
+    columns += ["severity", "estimate", "low", "high", "error", "freedom", "p", "test", "seeds", "items", "log_odds"]
+    return pd.DataFrame(columns=columns).astype({"estimate": float, "error": float, "freedom": float, "p": float})

@@ -1,0 +1,165 @@
+"""Intervals, tests and verdicts for contrasts whose seeds and items are crossed.
+
+The estimate of a contrast is its mean over S seeds. The same items recur in every seed, so its variance has a seed
+part and an item part:
+
+    seed   variance of the seed-level contrasts / S                (holds the seed effect and the interaction / S)
+    item   sum of squares of the items' mean influences, less the interaction, which the seed part already holds
+
+with Satterthwaite's degrees of freedom for their sum. A seed part from two or four degrees of freedom needs two cares.
+
+Where it comes out small the plain formula gives too many degrees of freedom (92.4 % coverage at worst with three
+seeds). Since E[estimate^2] = (1 + 2/f) variance^2 for f = S - 1, it enters the formula for the degrees of freedom (not
+the variance) with the factor (f + 2) / f.
+
+It cannot truly be smaller than the interaction, which is known from (S - 1)(I - 1) degrees of freedom. Where its
+estimate falls below POOLED = 0.7 of that, this share of the interaction takes its place, so that three seeds which
+happen to agree never give an interval much shorter than the noise of the items. (At 1.0 coverage rises to 97.4 % where
+all variance is interaction; at 0 it holds too, with absurdly short intervals now and then.)
+
+Simulated coverage over mixtures of the three variances: 93.6 to 96.1 % at three seeds, 94.4 to 96.3 % from four to ten.
+A bootstrap of seeds, then items, does not hold 93 %; tests/study simulates both.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+POOLED = 0.7
+PERMUTATIONS = 2000
+POWER = 0.8
+LEVEL = 0.05
+
+
+def crossed(values: np.ndarray, influence: np.ndarray, items: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Estimate, standard error and degrees of freedom of contrasts with crossed seeds and items.
+
+    Args:
+        values: [S, Q] the contrast in each seed.
+        influence: [S, Q, I] the influence of each item on it (0 where the item has no part).
+        items: int [Q] how many items have a part.
+
+    Returns:
+        float64 [Q] each. With one seed the error is over items alone: it says nothing about another training run.
+    """
+    seeds = len(values)
+    estimate = values.mean(0)
+    item = np.einsum("qi,qi->q", influence.mean(0), influence.mean(0), dtype=np.float64)
+    item_freedom = np.maximum(items - 1, 1).astype(np.float64)
+    if seeds == 1:
+        return estimate, np.sqrt(item), item_freedom
+    freedom = seeds - 1
+    seed = values.var(0, ddof=1) / seeds
+    interaction = (np.einsum("sqi,sqi->q", influence, influence, dtype=np.float64) / seeds - item) / freedom
+    item = np.maximum(item - interaction, 0)
+    floor = POOLED * np.maximum(interaction, 0)
+    pooled = seed < floor
+    seed = np.where(pooled, floor, seed)
+    seed_freedom = np.where(pooled, freedom * item_freedom, freedom)
+    wide = np.where(pooled, seed, seed * (freedom + 2) / freedom)
+    below = wide**2 / seed_freedom + item**2 / item_freedom
+    degrees = np.divide((wide + item) ** 2, below, out=np.full_like(seed, freedom), where=below > 0)
+    return estimate, np.sqrt(seed + item), np.maximum(degrees, freedom)
+
+
+def table(values: np.ndarray, influence: np.ndarray, members: np.ndarray, two_cells: np.ndarray | None) -> pd.DataFrame:
+    """Tidy statistics of contrasts, one row each; a seed with a missing cell (NaN) is left out of that contrast.
+
+    Args:
+        values, influence: as in `crossed`. members: bool [Q, I], the items that have a part.
+        two_cells: bool [Q], True where the contrast is one accuracy less another, so McNemar's test applies to a
+            single seed; None where the metric is no mean over items (then a single seed is tested by t over items).
+
+    Returns:
+        columns estimate, low, high (95 %), error, freedom, p (two-sided, against 0), test, seeds, items.
+    """
+    items = members.sum(1)
+    frame = pd.DataFrame(np.nan, index=range(values.shape[1]), columns=["estimate", "error", "freedom", "p"])
+    frame["test"], frame["seeds"], frame["items"] = "none", 0, items
+    present = np.isfinite(values)
+    patterns, which = np.unique(present, axis=1, return_inverse=True)
+    for number, pattern in enumerate(patterns.T):
+        rows = np.flatnonzero(which == number)
+        if not pattern.any():
+            continue
+        part, part_influence = values[pattern][:, rows], influence[pattern][:, rows]
+        estimate, error, freedom = crossed(part, part_influence, items[rows])
+        p = np.where(error > 0, 2 * stats.t.sf(np.abs(estimate) / np.maximum(error, 1e-300), freedom), 1.0)
+        test = np.full(len(rows), "t", dtype=object)
+        if pattern.sum() == 1 and two_cells is not None:
+            p, test = _one_seed(part[0], part_influence[0], members[rows], two_cells[rows])
+        for column, found in zip(
+            ("estimate", "error", "freedom", "p", "test", "seeds"),
+            (estimate, error, freedom, p, test, int(pattern.sum())),
+            strict=True,
+        ):
+            frame.loc[rows, column] = found
+    half = stats.t.ppf(1 - LEVEL / 2, frame["freedom"]) * frame["error"]
+    frame.insert(1, "low", frame["estimate"] - half)
+    frame.insert(2, "high", frame["estimate"] + half)
+    return frame
+
+
+def _one_seed(values: np.ndarray, influence: np.ndarray, members: np.ndarray, two_cells: np.ndarray):
+    """p-values [Q] where one seed is all there is: exact McNemar for two cells, else paired permutation.
+
+    An item's share of the contrast is its influence plus an equal part of the value.
+    """
+    items = members.sum(1)
+    undo_bessel = np.sqrt(np.maximum(items - 1, 1) / items)[:, None]
+    share = np.where(members, influence * undo_bessel + (values / items)[:, None], 0)
+    p = permutation(share)
+    unit = 0.5 / items[two_cells, None]
+    better, worse = (share[two_cells] > unit).sum(1), (share[two_cells] < -unit).sum(1)
+    p[two_cells] = mcnemar(better, worse)
+    return p, np.where(two_cells, "mcnemar", "permutation").astype(object)
+
+
+def mcnemar(better: np.ndarray, worse: np.ndarray) -> np.ndarray:
+    """Exact two-sided McNemar test of discordant pairs; int [Q] each -> float [Q]."""
+    return np.minimum(2 * stats.binom.cdf(np.minimum(better, worse), better + worse, 0.5), 1.0)
+
+
+def permutation(share: np.ndarray) -> np.ndarray:
+    """Two-sided paired permutation test: the two sides of each item are exchanged at random. [Q, I] -> [Q]."""
+    signs = np.random.default_rng(0).choice(np.float32([-1, 1]), size=(PERMUTATIONS, share.shape[1]))
+    sums = np.abs(signs @ share.T.astype(np.float32))
+    return ((sums >= np.abs(share.sum(1)) - 1e-6).sum(0) + 1) / (PERMUTATIONS + 1)
+
+
+def adjust(p: pd.Series, method: str) -> np.ndarray:
+    """Adjusted p-values ("holm" or "fdr_bh"); missing ones stay missing and take no part."""
+    from statsmodels.stats.multitest import multipletests
+
+    adjusted = np.full(len(p), np.nan)
+    known = p.notna().to_numpy()
+    if known.any():
+        adjusted[known] = multipletests(p[known], method=method)[1]
+    return adjusted
+
+
+def judge(frame: pd.DataFrame, smallest_effect: float, method: str) -> pd.DataFrame:
+    """Verdicts on interactions: supported, contradicted or undetermined.
+
+    Supported: the interval lies beyond +smallest_effect, also after the family's adjustment (of the p-values against
+    the bound), and percentage points and log-odds agree in sign. Contradicted: the same beyond -smallest_effect.
+
+    Adds p_adjusted (against 0), p_bound (against the nearer bound, adjusted), agree, verdict, negligible (the interval
+    lies within the bounds), detectable (the smallest true effect that would be called supported with probability
+    0.8, before adjustment).
+    """
+    frame = frame.copy()
+    error = frame["error"].clip(lower=1e-300)
+    beyond = stats.t.sf((frame["estimate"].abs() - smallest_effect) / error, frame["freedom"])
+    bound = pd.Series(np.minimum(2 * beyond, 1.0), index=frame.index).where(frame["estimate"].notna())
+    frame["p_adjusted"] = adjust(frame["p"], method)
+    frame["p_bound"] = adjust(bound, method)
+    frame["agree"] = np.sign(frame["estimate"]) == np.sign(frame["log_odds"])
+    sure = (frame["p_bound"] <= LEVEL) & frame["agree"]
+    supported = sure & (frame["low"] > smallest_effect)
+    contradicted = sure & (frame["high"] < -smallest_effect)
+    frame["verdict"] = np.select([supported, contradicted], ["supported", "contradicted"], "undetermined")
+    frame["negligible"] = (frame["low"] > -smallest_effect) & (frame["high"] < smallest_effect)
+    reach = stats.t.ppf(1 - LEVEL / 2, frame["freedom"]) + stats.t.ppf(POWER, frame["freedom"])
+    frame["detectable"] = smallest_effect + reach * frame["error"]
+    return frame

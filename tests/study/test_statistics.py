@@ -1,0 +1,360 @@
+"""Intervals against simulation and references; findings against stores whose truth is known."""
+
+import pathlib
+import runpy
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn import metrics as sklearn_metrics
+from statsmodels.stats.contingency_tables import mcnemar
+
+from itt_jax.errors import InputError
+from itt_jax.study import grid, inference, influence
+from itt_jax.study.statistics import analyse
+
+write_store = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "simulated_store.py"))["write_store"]
+
+MIXTURES = {
+    "seeds": (1, 0, 0),
+    "items": (0, 1, 0),
+    "interaction": (0, 0, 1),
+    "all alike": (1 / 3, 1 / 3, 1 / 3),
+    "seeds and items": (0.5, 0.5, 0),
+    "mostly seeds": (0.7, 0.2, 0.1),
+    "mostly items": (0.1, 0.7, 0.2),
+    "mostly interaction": (0.2, 0.1, 0.7),
+}
+
+
+def simulate(random, studies, seeds, items, seed_share, item_share, interaction_share):
+    """Item-level contrasts [studies, S, I] with truth 0; the shares are of the variance of the overall mean."""
+    effect = random.normal(0, np.sqrt(seed_share * seeds), (studies, seeds, 1))
+    effect = effect + random.normal(0, np.sqrt(item_share * items), (studies, 1, items))
+    return effect + random.normal(0, np.sqrt(interaction_share * seeds * items), (studies, seeds, items))
+
+
+def intervals(contrasts):
+    """95 % intervals of item-level contrasts [studies, S, I] by the method of the package."""
+    studies, _, items = contrasts.shape
+    values = contrasts.mean(2).T
+    part = (contrasts - contrasts.mean(2, keepdims=True)) / items * np.sqrt(items / (items - 1))
+    frame = inference.table(values, part.transpose(1, 0, 2), np.ones((studies, items), bool), None)
+    return frame["low"].to_numpy(), frame["high"].to_numpy()
+
+
+def covered(low, high, truth=0.0):
+    return float(np.mean((low <= truth) & (truth <= high)))
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_coverage_is_93_to_97_percent(seeds):
+    """Seed, item and interaction variance in every mixture; 4,000 studies each (simulation error 0.35 points)."""
+    random = np.random.default_rng(seeds)
+    found = {}
+    for name, mixture in MIXTURES.items():
+        low, high = intervals(simulate(random, 4000, seeds, 50, *mixture))
+        found[name] = covered(low, high)
+    assert all(0.93 <= share <= 0.97 for share in found.values()), found
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_coverage_of_accuracy_interactions(seeds):
+    """Right and wrong answers of two arms, clean and perturbed; the truth is the mean over many seeds and items."""
+    random = np.random.default_rng(seeds)
+    studies, items = 2000, 100
+
+    def draw(studies, seeds, items):
+        item = random.normal(0, 1.0, (4, studies, 1, items)) * 0.5 + random.normal(0, 1.0, (1, studies, 1, items))
+        both = random.normal(0, 0.4, (2, 1, studies, seeds, 1)) + random.normal(0, 0.2, (2, 2, studies, seeds, 1))
+        own = random.normal(0, 0.7, (2, 1, studies, seeds, items))
+        odds = (
+            np.array([[1.0, 0.2], [1.5, 1.1]])[:, :, None, None, None]
+            + both
+            + own
+            + item.reshape(2, 2, studies, 1, items)
+        )
+        right = random.random(odds.shape) < 1 / (1 + np.exp(-odds))
+        return (right[1, 1] - right[1, 0].astype(float)) - (right[0, 1] - right[0, 0].astype(float))
+
+    truth = np.mean([draw(1, 1000, 1000).mean() for _ in range(3)])
+    low, high = intervals(draw(studies, seeds, items))
+    assert 0.93 <= covered(low, high, truth) <= 0.97
+
+
+@pytest.mark.parametrize("mixture", ["items", "seeds", "mostly seeds", "mostly items"])
+def test_a_bootstrap_of_seeds_then_items_undercovers(mixture):
+    """Why the package has its own method: the plain percentile bootstrap (seeds, then items within each drawn seed)
+    takes three seeds for a population and the items of each seed for new ones."""
+    random = np.random.default_rng(0)
+    contrasts = simulate(random, 400, 3, 50, *MIXTURES[mixture])
+    hits = 0
+    for study in contrasts:
+        drawn = study[random.integers(0, 3, (400, 3, 1)), random.integers(0, 50, (400, 3, 50))].mean((1, 2))
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        hits += low <= 0 <= high
+    low, high = intervals(contrasts)
+    assert hits / 400 < 0.92
+    assert 0.93 <= covered(low, high) <= 0.97
+
+
+def test_without_items_the_interval_is_the_paired_t_interval():
+    contrasts = np.repeat(np.array([[0.1], [0.3], [0.26]]), 20, axis=1)[None]
+    low, high = intervals(contrasts)
+    expected = stats.ttest_1samp(contrasts[0, :, 0], 0).confidence_interval()
+    assert (low[0], high[0]) == pytest.approx((expected.low, expected.high))
+
+
+def test_a_single_seed_gives_the_t_interval_over_items():
+    contrasts = np.random.default_rng(0).normal(0.1, 1, (1, 1, 40))
+    expected = stats.ttest_1samp(contrasts[0, 0], 0).confidence_interval()
+    assert (intervals(contrasts)[0][0], intervals(contrasts)[1][0]) == pytest.approx((expected.low, expected.high))
+
+
+def test_agreeing_seeds_do_not_make_the_interval_shorter_than_item_noise():
+    random = np.random.default_rng(0)
+    contrasts = random.normal(0, 1, (1, 3, 100))
+    contrasts -= contrasts.mean(2, keepdims=True)
+    low, high = intervals(contrasts)
+    assert high[0] - low[0] > 0.8 * 2 * 1.96 / np.sqrt(300)
+
+
+SKLEARN = {
+    "accuracy": sklearn_metrics.accuracy_score,
+    "f1": sklearn_metrics.f1_score,
+    "macro_f1": lambda label, prediction: sklearn_metrics.f1_score(label, prediction, average="macro"),
+    "mcc": sklearn_metrics.matthews_corrcoef,
+    "pearson": lambda label, prediction: stats.pearsonr(label, prediction).statistic,
+    "spearman": lambda label, prediction: stats.spearmanr(label, prediction).statistic,
+}
+
+
+@pytest.mark.parametrize("metric", SKLEARN)
+def test_metrics_equal_the_references_and_influence_equals_the_jackknife(metric):
+    random = np.random.default_rng(1)
+    n = 120
+    label = random.integers(0, 2, n).astype(float)
+    prediction = np.where(random.random(n) < 0.7, label, 1 - label)
+    if metric in ("pearson", "spearman"):
+        label = np.round(random.normal(0, 2, n))  # ties, as in graded similarity
+        prediction = label + random.normal(0, 2, n)
+    value, part = influence.measure(metric, prediction, label)
+    assert value == pytest.approx(SKLEARN[metric](label, prediction), abs=1e-12)
+    left_out = np.array([SKLEARN[metric](np.delete(label, i), np.delete(prediction, i)) for i in range(n)])
+    jackknife = np.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum())
+    assert np.sqrt((part**2).sum()) == pytest.approx(jackknife, rel=0.06)
+    assert np.corrcoef(part, -left_out)[0, 1] > 0.99
+
+
+def test_spearman_error_equals_scipys_bootstrap():
+    random = np.random.default_rng(2)
+    label = random.normal(size=150)
+    prediction = label + random.normal(size=150)
+    _, part = influence.measure("spearman", prediction, label)
+    bootstrap = stats.bootstrap(
+        (prediction, label),
+        lambda x, y: stats.spearmanr(x, y).statistic,
+        paired=True,
+        vectorized=False,
+        n_resamples=500,
+        method="percentile",
+        rng=random,
+    )
+    assert np.sqrt((part**2).sum()) == pytest.approx(bootstrap.standard_error, rel=0.12)
+
+
+def test_accuracy_intervals_are_wilsons():
+    low, high = influence.cell_interval("accuracy", np.array([0.6]), np.array([0.05]), np.array([90]))
+    expected = stats.binomtest(54, 90).proportion_ci(method="wilson")
+    assert (low[0], high[0]) == pytest.approx((expected.low, expected.high))
+
+
+def test_mcnemar_and_permutation_equal_their_references():
+    assert inference.mcnemar(np.array([9]), np.array([2]))[0] == pytest.approx(mcnemar([[5, 9], [2, 7]]).pvalue)
+    share = np.random.default_rng(0).normal(0.3, 1, (1, 30))
+    reference = stats.permutation_test((share[0],), np.sum, permutation_type="samples", n_resamples=20000, rng=1)
+    assert inference.permutation(share)[0] == pytest.approx(reference.pvalue, abs=0.02)
+
+
+def test_verdicts_need_the_bound_the_adjustment_and_the_log_odds():
+    frame = pd.DataFrame({"estimate": [0.1, -0.1, 0.1, 0.03, 0.001, 0.05], "log_odds": [1, -1, -1, 1, 1, 1.0]})
+    frame["error"] = [0.01, 0.01, 0.01, 0.01, 0.001, 0.0115]
+    frame["freedom"], frame["seeds"] = 20.0, 3
+    half = stats.t.ppf(0.975, 20) * frame["error"]
+    frame["low"], frame["high"] = frame["estimate"] - half, frame["estimate"] + half
+    frame["p"] = 2 * stats.t.sf(frame["estimate"].abs() / frame["error"], 20)
+    judged = inference.judge(frame, 0.02, "holm")
+    assert list(judged["verdict"]) == ["supported", "contradicted", *["undetermined"] * 4]
+    assert judged["low"][5] > 0.02 and judged["p_bound"][5] > 0.05  # beyond the bound, but not after Holm
+    assert list(judged["negligible"]) == [False, False, False, False, True, False]
+    assert (judged["detectable"] > 0.02).all()
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    out = write_store(tmp_path_factory.mktemp("store"), robust=1.0, seeds=(0, 1, 2, 3), base=1.5)
+    return out, analyse(out)
+
+
+def values_of(out) -> pd.Series:
+    """The stored values, indexed as the tests need them."""
+    frame = pd.read_parquet(out / "results.parquet")
+    return frame.set_index(["arm", "domain", "language", "perturbation", "severity", "seed"])["value"].sort_index()
+
+
+def one(frame: pd.DataFrame, **where) -> pd.Series:
+    for name, value in where.items():
+        frame = frame[frame[name].isna() if value is None else frame[name] == value]
+    assert len(frame) == 1, where
+    return frame.iloc[0]
+
+
+def test_estimates_are_the_plain_means_of_the_stored_values(simulated):
+    out, analysis = simulated
+    mean = values_of(out).groupby(["arm", "perturbation"]).mean()
+    clean, noisy = mean.xs("clean", level=1), mean.drop("clean", level=1).groupby("arm").mean()
+    about = {"arm": "itt", "baseline": "direct", "language": "all", "domain": "all"}
+    gain = one(analysis.gains, **about, perturbation="clean")
+    assert gain["estimate"] == pytest.approx(clean["itt"] - clean["direct"])
+    perturbed = one(analysis.gains, **about, perturbation="all")
+    assert perturbed["estimate"] == pytest.approx(noisy["itt"] - noisy["direct"])
+    where = {"quantity": "relative_drop", "arm": "direct", "baseline": "", "language": "all", "domain": "all"}
+    drop = one(analysis.robustness, **where, perturbation="all")
+    assert drop["estimate"] == pytest.approx(1 - noisy["direct"] / clean["direct"])
+    kept = one(analysis.robustness, **where | {"quantity": "retention"}, perturbation="all")
+    assert kept["estimate"] == pytest.approx((noisy["direct"] - 0.5) / (clean["direct"] - 0.5))
+    interaction = one(analysis.interactions, **about, kind="perturbation", perturbation="all", subset="all")
+    assert interaction["groups_left_out"] == 0
+    assert interaction["estimate"] == pytest.approx(perturbed["estimate"] - gain["estimate"])
+
+
+def test_area_gaps_and_worst_cases(simulated):
+    out, analysis = simulated
+    direct = values_of(out)["direct"]
+    by_level = direct.groupby(["perturbation", "severity"]).mean()
+    swap = np.trapezoid([by_level["clean", 0.0], by_level["swap", 0.1], by_level["swap", 0.2]], dx=0.1) / 0.2
+    own = {"arm": "direct", "baseline": ""}
+    assert one(analysis.robustness, **own, quantity="area", perturbation="swap")["estimate"] == pytest.approx(swap)
+    clean = direct.xs("clean", level="perturbation").groupby(["domain", "language"]).mean().unstack()
+    gap = (clean["en"] - clean[["de", "zh"]].mean(axis=1)).mean()
+    found = one(analysis.gaps, **own, quantity="language gap", domain="all", perturbation="clean")
+    assert found["estimate"] == pytest.approx(gap)
+    shift = one(analysis.gaps, **own, quantity="domain gap", perturbation="clean")
+    assert shift["estimate"] == pytest.approx(clean.loc["general"].mean() - clean.loc["legal"].mean())
+    cells = (
+        direct.drop("clean", level="perturbation").groupby(["domain", "language", "perturbation", "severity"]).mean()
+    )
+    worst = cells.groupby(["domain", "language"]).min().mean()
+    assert one(analysis.robustness, **own, quantity="worst cell")["estimate"] == pytest.approx(worst)
+    assert one(analysis.robustness, **own, quantity="worst item")["estimate"] < worst
+
+
+def test_a_true_interaction_is_supported_and_its_opposite_contradicted(simulated, tmp_path):
+    _, analysis = simulated
+    primary = one(analysis.primary, model="bert", arm="itt")
+    assert primary["baseline"] == "matched" and primary["verdict"] == "supported" and primary["low"] > 0.02
+    assert set(analysis.primary["arm"]) == {"itt"}
+    opposite = analyse(write_store(tmp_path, robust=-1.5, seeds=(0, 1, 2, 3), base=1.5))
+    assert one(opposite.primary, arm="itt")["verdict"] == "contradicted"
+
+
+def test_groups_without_signal_are_left_out_and_counted(tmp_path):
+    out = write_store(tmp_path, domains=("general",), base=1.0, items=100)
+    frame = pd.read_parquet(out / "results.parquet")
+    for name in frame.loc[(frame["language"] == "zh") & (frame["arm"] == "direct"), "cell"]:
+        cell = pd.read_parquet(out / "cells" / f"{name}.parquet")
+        cell["prediction"] = 0
+        cell["prediction"] = cell["prediction"].astype("int32")
+        cell.to_parquet(out / "cells" / f"{name}.parquet")
+    analysis = analyse(out)
+    assert one(analysis.counts, arm="direct")["groups_no_signal"] == 1
+    assert one(analysis.counts, arm="direct")["cells_whose_value_differs"] > 0
+    about = {"arm": "itt", "baseline": "direct", "perturbation": "all", "subset": "all", "kind": "perturbation"}
+    assert one(analysis.interactions, **about, language="all")["groups_left_out"] == 1
+    assert not ((analysis.interactions["language"] == "zh") & (analysis.interactions["baseline"] == "direct")).any()
+
+
+def test_correlations_have_intervals_over_seeds_and_items(tmp_path):
+    analysis = analyse(write_store(tmp_path, metric="pearson", domains=("general",), items=80, base=3.0))
+    found = one(analysis.curves, arm="direct", language="all", perturbation="clean")
+    assert 0 < found["low"] < found["estimate"] < found["high"] < 1
+    assert np.isfinite(analysis.primary["estimate"]).all()
+
+
+def test_one_seed_is_tested_by_mcnemar_and_permutation(tmp_path):
+    out = write_store(tmp_path, seeds=(3,), domains=("general",))
+    analysis = analyse(out)
+    gain = one(analysis.gains, arm="itt", baseline="direct", language="de", perturbation="swap", severity=0.1)
+    frame = pd.read_parquet(out / "results.parquet").query(
+        "language == 'de' and severity == 0.1 and perturbation == 'swap'"
+    )
+    tables = frame.set_index("arm")["cell"].map(lambda name: pd.read_parquet(out / "cells" / f"{name}.parquet"))
+    right = {arm: (table["prediction"] == table["label"]).to_numpy() for arm, table in tables.items()}
+    counts = pd.crosstab(right["itt"], right["direct"]).to_numpy()
+    assert gain["test"] == "mcnemar" and gain["p"] == pytest.approx(mcnemar(counts).pvalue)
+    assert one(analysis.primary, arm="itt")["test"] == "permutation"
+
+
+def test_targets_count_alike_and_pair_by_seed(tmp_path):
+    out = write_store(tmp_path, targets=("sentiment", "topic"), domains=("general",), base=2.0)
+    analysis = analyse(out)
+    about = {"arm": "itt", "baseline": "matched", "kind": "perturbation", "perturbation": "all", "language": "all"}
+    parts = [
+        one(analysis.interactions, **about, subset="all", target=name)["estimate"] for name in ("sentiment", "topic")
+    ]
+    primary = one(analysis.primary, arm="itt")
+    assert primary["targets"] == 2 and primary["estimate"] == pytest.approx(np.mean(parts))
+
+
+def test_items_that_an_operator_cannot_touch_leave_the_clean_side_too(tmp_path):
+    out = write_store(tmp_path, domains=("general",), base=2.0, items=100, arms=("direct",))
+    frame = pd.read_parquet(out / "results.parquet")
+    swapped = frame["perturbation"] == "swap"
+    for name in frame.loc[swapped, "cell"]:
+        cell = pd.read_parquet(out / "cells" / f"{name}.parquet")
+        cell["applicable"] = np.arange(100) < 70
+        cell.to_parquet(out / "cells" / f"{name}.parquet")
+    results = grid.read_results(out)
+    block = next(grid.blocks(results, grid.read_cells(out, results["cell"].unique())))
+    twins = block.conditions[block.conditions["role"] == "twin"]
+    assert len(twins) == 6 and (block.sizes[:, :, twins.index] == 70).all()
+    assert (block.sizes[:, :, block.conditions["role"] == "clean"] == 100).all()
+
+
+def test_operators_that_a_language_lacks_are_no_missing_cells_and_missing_cells_drop_the_seed(tmp_path):
+    out = write_store(tmp_path, domains=("general",), base=2.0)
+    frame = pd.read_parquet(out / "results.parquet")
+    frame = frame[(frame["language"] != "zh") | (frame["perturbation"] != "keyboard")]
+    lost = (frame["arm"] == "itt") & (frame["seed"] == 1) & (frame["language"] == "de") & (frame["severity"] == 0.2)
+    frame[~lost].to_parquet(out / "results.parquet")
+    analysis = analyse(out)
+    about = {"arm": "itt", "baseline": "direct", "domain": "all"}
+    assert one(analysis.gains, **about, language="zh", perturbation="all")["seeds"] == 3
+    assert one(analysis.gains, **about, language="de", perturbation="swap", severity=0.2)["seeds"] == 2
+
+
+def test_a_store_of_one_arm_has_curves_and_no_contrasts(tmp_path):
+    analysis = analyse(write_store(tmp_path, arms=("direct",), seeds=(0,)))
+    assert len(analysis.curves) and len(analysis.robustness)
+    assert analysis.primary.empty and analysis.gains.empty and analysis.interactions.empty
+
+
+def test_wrong_stores_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"results\.parquet: not found"):
+        analyse(tmp_path)
+    out = write_store(tmp_path, domains=("general",), arms=("direct",), seeds=(0,))
+    (out / "cells" / "c00003.parquet").unlink()
+    with pytest.raises(InputError, match=r"c00003\.parquet: not found"):
+        analyse(out)
+    frame = pd.read_parquet(out / "results.parquet")
+    pd.concat([frame, frame.iloc[:1]]).to_parquet(out / "results.parquet")
+    with pytest.raises(InputError, match="stands there twice"):
+        analyse(out)
+
+
+def test_statistics_need_no_jax():
+    code = "import sys, itt_jax.study.statistics, itt_jax.report; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=pathlib.Path(__file__).parents[2]).returncode == 0
