@@ -26,11 +26,23 @@ def resolve(path: str, data_root: str | pathlib.Path | None) -> pathlib.Path:
     return found
 
 
+def spell(pattern: str, language: str) -> str:
+    """A path with "{language}" filled in."""
+    try:
+        return pattern.format(language=language)
+    except (KeyError, IndexError, ValueError) as error:
+        raise InputError(f"path {pattern!r}: only {{language}} may stand in braces") from error
+
+
 def read_text(path: pathlib.Path, encoding: str = "utf-8") -> str:
     """The whole file; a byte order mark is dropped; bytes that are not `encoding` are an error with their line."""
+    if not path.is_file():
+        raise InputError(f"{path}: expected a file")
     data = path.read_bytes()
     try:
         return data.decode("utf-8-sig" if encoding.lower().replace("-", "") == "utf8" else encoding)
+    except LookupError as error:
+        raise InputError(f"{path}: unknown encoding {encoding!r}") from error
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise InputError(f"{path}, line {line}: not valid {encoding} ({error.reason})") from error
@@ -199,7 +211,7 @@ def _separate_labels(path: pathlib.Path, rows: int, beside: pathlib.Path) -> lis
 def read_files(source: LocalFiles, split: str, language: str, data_root: str | pathlib.Path | None) -> Table:
     """A published split of a LocalFiles source."""
     spelling = source.languages.get(language, language)
-    path = resolve(source.paths[split].format(language=spelling), data_root)
+    path = resolve(spell(source.paths[split], spelling), data_root)
     records = list(_READERS[source.format](path, source))
     numbers = [number for number, _ in records]
 
@@ -212,7 +224,7 @@ def read_files(source: LocalFiles, split: str, language: str, data_root: str | p
     }
     labels = None
     if split in source.label_paths:
-        label_path = resolve(source.label_paths[split].format(language=spelling), data_root)
+        label_path = resolve(spell(source.label_paths[split], spelling), data_root)
         labels = _separate_labels(label_path, len(records), path)
     elif source.label is not None:
         labels = [label_of(record, source.label, place(i)) for i, (_, record) in enumerate(records)]
@@ -240,8 +252,8 @@ def read_documents(source: LocalDocuments, split: str, language: str, data_root:
     labels: list[str] = []
     places: list[tuple[pathlib.Path, int]] = []
     for document in documents:
-        path = resolve(f"{source.texts.format(language=spelling)}/{document}", data_root)
-        tag_path = resolve(f"{source.tags.format(language=spelling)}/{document}", data_root)
+        path = resolve(f"{spell(source.texts, spelling)}/{document}", data_root)
+        tag_path = resolve(f"{spell(source.tags, spelling)}/{document}", data_root)
         lines, tags = read_lines(path), read_lines(tag_path)
         if len(lines) != len(tags):
             raise InputError(f"{tag_path}: {len(tags)} lines, expected {len(lines)}, one for each of {path}")

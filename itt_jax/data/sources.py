@@ -6,11 +6,13 @@ A source knows how something is published: files, columns, spelling of its label
 import dataclasses
 import os
 import pathlib
+import typing
 from collections.abc import Callable
 from typing import Literal
 
-from itt_jax.errors import InputError
+from itt_jax.errors import InputError, unknown
 
+FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "conll", "lines", "label_text"]
 Column = str | int | tuple[str | int, ...]
 
 
@@ -32,7 +34,7 @@ class LocalFiles:
     """
 
     paths: dict[str, str]
-    format: Literal["csv", "tsv", "jsonl", "parquet", "conll", "lines", "label_text"]
+    format: FileFormat
     columns: dict[str, Column]
     label: str | int | None = None
     labels: dict[str, str | None] = dataclasses.field(default_factory=dict)
@@ -42,6 +44,10 @@ class LocalFiles:
     encoding: str = "utf-8"
     languages: dict[str, str] = dataclasses.field(default_factory=dict)
     slices: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.format not in typing.get_args(FileFormat):
+            raise unknown("file format", self.format, typing.get_args(FileFormat))
 
     @property
     def published(self) -> tuple[str, ...]:

@@ -43,6 +43,9 @@ def read(source: Tfds, split: str, language: str) -> Table:
     }
     labels = None
     if source.label is not None:
-        names = getattr(builder.info.features[source.label], "names", None)
+        features = builder.info.features
+        if source.label not in features:
+            raise InputError(f"{where}: no column {source.label!r}; the columns are {', '.join(features)}")
+        names = getattr(features[source.label], "names", None)
         labels = [spelled(record[source.label], names) for record in texts]
     return Table(fields, labels, indices(records, source.index, place), place)

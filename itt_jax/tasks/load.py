@@ -76,7 +76,7 @@ def _choose(task: Task, split: str, language: str, data_root: str | pathlib.Path
     sources = [source for source in _at_hand(task, data_root) if _offers(task, source, split)]
     if not sources:
         known = {name for source in _at_hand(task, data_root) for name in splits_of(source)}
-        raise unknown(f"split of task {task.name!r}", split, known)
+        raise unknown(f"{task.name} split", split, known)
     for source in sources:
         if _offers(task, source, split, language):
             return source
@@ -129,13 +129,17 @@ def _rows(task: Task, source: Source, split: str, language: str, table: Table) -
 
 
 def _class(task: Task, source: Source, label: str, table: Table, i: int) -> int | None:
-    name = source.labels.get(label, label) if not source.labels or label in source.labels else label
-    if name is None:
+    known = source.labels or {name: name for name in task.labels}
+    if label not in known:
+        expected = ", ".join(known)
+        raise InputError(f"{table.place(i)}: label {label!r} is not of task {task.name!r}; expected {expected}")
+    if known[label] is None:
         return None
-    if name not in task.labels or (source.labels and label not in source.labels):
-        known = [published for published, to in source.labels.items() if to] or task.labels
-        raise InputError(f"{table.place(i)}: label {label!r} is not of task {task.name!r}; expected {', '.join(known)}")
-    return task.labels.index(name)
+    if known[label] not in task.labels:
+        raise InputError(
+            f"task {task.name!r}: a source turns {label!r} into {known[label]!r}, which is not of its labels"
+        )
+    return task.labels.index(known[label])
 
 
 def _score(task: Task, source: Source, label: str, table: Table, i: int) -> float | None:

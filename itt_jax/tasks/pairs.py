@@ -141,7 +141,11 @@ _PARAPHRASE = (
         ),
         Hub("google-research-datasets/paws-x", _PAIR_COLUMNS, "{language}", "label", _SAME),
         Tfds(
-            "paws_x_wiki/{language}", "tensorflow_datasets.text.paws_x_wiki", _PAIR_COLUMNS, label="label", labels=_SAME
+            "paws_x_wiki/{language}",
+            "tensorflow_datasets.text.paws_x_wiki",
+            _PAIR_COLUMNS,
+            label="label",
+            labels={"different_meaning": "different", "paraphrase": "paraphrase"},
         ),
         languages=PAWSX_LANGUAGES,
         parallel=True,

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Literal
 
 from itt_jax.data.sources import Source
+from itt_jax.errors import InputError, unknown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +44,21 @@ class Task:
     editable: tuple[str, ...] = ()
     description: str = ""
     note: str = ""
+
+    def __post_init__(self):
+        """Raises InputError where fields do not fit together."""
+        if self.kind == "classification" and len(self.labels) < 2:
+            raise InputError(f"task {self.name!r}: classification needs at least two labels, found {self.labels}")
+        if self.kind == "regression" and (self.labels or not self.score_range[0] < self.score_range[1]):
+            raise InputError(f"task {self.name!r}: regression needs a score_range and no labels")
+        if not self.fields or not self.sources or self.source_language not in self.languages:
+            raise InputError(
+                f"task {self.name!r}: needs fields, sources, and its source_language {self.source_language!r} "
+                f"among its languages, {', '.join(self.languages)}"
+            )
+        for field in self.editable:
+            if field not in self.fields:
+                raise unknown(f"field in editable of task {self.name!r}:", field, self.fields)
 
     @property
     def label_space(self) -> str:
