@@ -129,6 +129,8 @@ def _unigram(texts: list[str], vocabulary_size: int) -> dict[str, bytes]:
             minloglevel=2,
         )
     except (RuntimeError, OSError) as error:
-        raise InputError(f"no {vocabulary_size}-piece Unigram model can be trained on these texts: {error}") from None
+        raise InputError(
+            f"vocabulary_size {vocabulary_size}: sentencepiece cannot train on these texts: {error}"
+        ) from None
     settings = _settings("XLNetTokenizer", do_lower_case=False, keep_accents=True)
     return {"spiece.model": model.getvalue(), "tokenizer_config.json": settings}

@@ -1,0 +1,305 @@
+"""Token ids equal the reference libraries' on real vocabularies, clean and edited; chunk table = whole."""
+
+import hashlib
+import json
+import pickle
+import random
+import subprocess
+import sys
+import unicodedata
+
+import numpy as np
+import pytest
+
+from itt_jax.data.tokenizing import Tokenizer, load_tokenizer, train_tokenizer
+from itt_jax.data.vocabularies import xlnet_text
+from itt_jax.errors import InputError
+
+RUST = ["bert-base-uncased", "bert-base-cased", "bert-base-multilingual-cased", "roberta-base"]
+ALL = [*RUST, "xlm-roberta-base", "xlnet-base-cased"]
+LANGUAGES = ["en", "de", "zh", "hi", "ru", "th", "ar", "vi"]
+INSERTED = ["\u0301", "\u0338", "\u200b", "\u200d", "\u202e", "\u202c", "\u2066", "\u00ad", "\ufeff", ".", "-", "́", "ﬁ"]
+INSERTED += [
+    "\t",
+    "\n",
+    "\u00a0",
+    "\u3000",
+    " ",
+    "  ",
+    "´",
+    "А",
+    "Ⅳ",
+    "½",
+    "…",
+    "''",
+    "``",
+    "\x07",
+    "\x1c",
+    "\u0085",
+    "İ",
+]
+SPECIAL_TEXT = [
+    "[CLS] a [SEP] b [MASK] [PAD] [UNK]",
+    "<s> a </s></s> b <mask> <pad> <unk>",
+    "x<sep>y<cls> <mask><eod> [SEP]",
+    "[SEP]",
+    "<mask>",
+    "</s>",
+    "<s>",
+    " <mask>",
+]
+
+
+def edited(text: str, generator: random.Random) -> str:
+    """The kinds of edit that perturbations make: insertions, repeats, deletions."""
+    out = []
+    for character in text:
+        draw = generator.random()
+        if draw < 0.05:
+            out.append(character + generator.choice(INSERTED))
+        elif draw < 0.07:
+            out.append(character * generator.choice([2, 4, 7]))
+        elif draw > 0.02 + 0.07:
+            out.append(character)
+    return "".join(out)
+
+
+@pytest.fixture(scope="module")
+def clean(data_root) -> list[str]:
+    texts = []
+    for language in LANGUAGES:
+        path = data_root / "crosslingual" / "xnli" / f"test-{language}.tsv"
+        lines = path.read_text(encoding="utf-8").split("\n")[:150]
+        texts += [field for line in lines for field in line.split("\t")[:2]]
+    return texts
+
+
+@pytest.fixture(scope="module")
+def noisy(clean) -> list[str]:
+    generator = random.Random(0)
+    return [edited(text, generator) for text in clean for _ in range(2)] + SPECIAL_TEXT + ["", " ", "a" * 5000]
+
+
+@pytest.fixture(scope="module")
+def load(data_root):
+    loaded = {}
+
+    def get(name: str) -> Tokenizer:
+        if name not in loaded:
+            loaded[name] = load_tokenizer(data_root / "tokenizers" / name)
+        return loaded[name]
+
+    return get
+
+
+def lists(tokens) -> list[list[int]]:
+    return [tokens[i].tolist() for i in range(len(tokens))]
+
+
+@pytest.mark.parametrize("name", RUST)
+def test_ids_equal_hugging_face(name, load, clean, noisy, data_root):
+    from transformers import AutoTokenizer
+
+    reference = AutoTokenizer.from_pretrained(data_root / "tokenizers" / name)
+    texts = [text for text in clean + noisy if text not in SPECIAL_TEXT]
+    assert lists(load(name).encode(texts)) == reference(texts, add_special_tokens=False)["input_ids"]
+
+
+def test_xlm_roberta_equals_hugging_face_on_clean_text(load, clean, data_root):
+    from transformers import AutoTokenizer
+
+    reference = AutoTokenizer.from_pretrained(data_root / "tokenizers" / "xlm-roberta-base")
+    assert lists(load("xlm-roberta-base").encode(clean)) == reference(clean, add_special_tokens=False)["input_ids"]
+
+
+def test_sentencepiece_models_equal_the_sentencepiece_library(load, clean, noisy, data_root):
+    import sentencepiece
+
+    def prepared(text):  # Hugging Face's preprocess_text with its defaults remove_space, not keep_accents
+        text = " ".join(text.strip().split()).replace("``", '"').replace("''", '"')
+        text = unicodedata.normalize("NFKD", text)
+        return "".join(character for character in text if not unicodedata.combining(character))
+
+    folder = data_root / "tokenizers"
+    texts = clean + noisy
+    xlnet = sentencepiece.SentencePieceProcessor(model_file=str(folder / "xlnet-base-cased" / "spiece.model"))
+    assert lists(load("xlnet-base-cased").encode(texts)) == [xlnet.encode(prepared(text)) for text in texts]
+    model = folder / "xlm-roberta-base" / "sentencepiece.bpe.model"
+    xlm = sentencepiece.SentencePieceProcessor(model_file=str(model))
+    expected = [[i + 1 if i != xlm.unk_id() else 3 for i in xlm.encode(text)] for text in texts]
+    assert lists(load("xlm-roberta-base").encode(texts)) == expected
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_chunk_table_equals_whole_encoding(name, load, clean, noisy):
+    tokenizer = load(name)
+    texts = noisy + clean + noisy[:10]
+    assert lists(tokenizer.encode(texts)) == lists(tokenizer.encode_whole(texts))
+    assert not tokenizer.mismatched
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_special_strings_in_data_stay_text(name, load):
+    tokenizer = load(name)
+    special = {tokenizer.pad_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id, tokenizer.unk_id}
+    assert not special & set(tokenizer.encode(SPECIAL_TEXT).ids.tolist())
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_special_ids_are_the_published_ones(name, load):
+    published = {
+        "bert-base-uncased": (0, 101, 102, 103, 100, 30522),
+        "bert-base-cased": (0, 101, 102, 103, 100, 28996),
+        "bert-base-multilingual-cased": (0, 101, 102, 103, 100, 119547),
+        "roberta-base": (1, 0, 2, 50264, 3, 50265),
+        "xlm-roberta-base": (1, 0, 2, 250001, 3, 250002),
+        "xlnet-base-cased": (5, 3, 4, 6, 0, 32000),
+    }
+    found = load(name)
+    ids = (found.pad_id, found.cls_id, found.sep_id, found.mask_id, found.unk_id, found.vocabulary_size)
+    assert ids == published[name]
+    assert found.family == ("roberta" if "roberta" in name else "xlnet" if "xlnet" in name else "bert")
+
+
+@pytest.mark.parametrize("name", ["bert-base-cased", "roberta-base", "xlnet-base-cased"])
+def test_a_directory_with_only_tokenizer_json(name, load, clean, data_root, tmp_path):
+    from transformers import AutoTokenizer
+
+    AutoTokenizer.from_pretrained(data_root / "tokenizers" / name).save_pretrained(tmp_path)
+    for file in tmp_path.iterdir():
+        if file.name not in ("tokenizer.json", "tokenizer_config.json"):
+            file.unlink()
+    found, expected = load_tokenizer(tmp_path), load(name)
+    texts = clean[::5] + SPECIAL_TEXT
+    assert lists(found.encode(texts)) == lists(expected.encode(texts))
+    for attribute in ("family", "vocabulary_size", "pad_id", "cls_id", "sep_id", "mask_id", "unk_id"):
+        assert getattr(found, attribute) == getattr(expected, attribute)
+
+
+def test_word_starts(load):
+    def starts(name, text):
+        tokenizer = load(name)
+        ids = tokenizer.encode([text]).ids
+        return [tokenizer.pieces[i] for i in ids[tokenizer.word_starts(ids)]]
+
+    assert starts("bert-base-cased", "unaffable kindness") == ["un", "kindness"]
+    assert starts("roberta-base", " unaffable kindness") == ["Ġunaff", "Ġkindness"]
+    assert starts("xlm-roberta-base", "unaffable kindness") == ["▁una", "▁kind"]
+    assert len(starts("xlm-roberta-base", "天气很好我们出去")) > 2
+    tokenizer = load("roberta-base")
+    assert tokenizer.word_starts(np.array([[tokenizer.cls_id, tokenizer.sep_id]])).all()
+
+
+def test_long_and_empty_texts(load):
+    for name in ALL:
+        lengths = load(name).encode(["", "x" * 100_000, "a " * 50_000]).lengths
+        assert lengths[0] == 0 and lengths[1] >= 1 and lengths[2] >= 50_000
+        assert len(load(name).encode([])) == 0
+
+
+@pytest.mark.parametrize("name", ["bert-base-cased", "roberta-base", "xlm-roberta-base", "xlnet-base-cased"])
+def test_unreadable_texts_are_named(name, load):
+    with pytest.raises(InputError, match=r"text 1: lone surrogate U\+D800 at character 2"):
+        load(name).encode(["fine", "a \ud800 b"])
+    with pytest.raises(InputError, match="text 1: found NoneType, expected a string"):
+        load(name).encode(["fine", None])
+    assert load(name).encode(["fine"]).lengths[0] >= 1
+
+
+TRAINING = [
+    "The committee approved the new drug.",
+    "Der Ausschuss hat das neue Medikament zugelassen.",
+    "Комитет одобрил новое лекарство.",
+    "El comité aprobó el nuevo medicamento, ¿verdad?",
+    "委员会批准了这种新药。",
+] * 4
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "xlnet"])
+def test_trained_tokenizers_are_saved_and_read_again(family, tmp_path):
+    tokenizer = train_tokenizer(TRAINING, family, 400)
+    assert tokenizer.family == family and tokenizer.vocabulary_size <= 400
+    assert tokenizer.unk_id not in tokenizer.encode(TRAINING).ids
+    tokenizer.save(tmp_path)
+    again = load_tokenizer(tmp_path)
+    assert again.fingerprint == tokenizer.fingerprint == pickle.loads(pickle.dumps(tokenizer)).fingerprint
+    assert lists(again.encode(TRAINING)) == lists(tokenizer.encode_whole(TRAINING))
+    if family == "roberta":
+        assert tokenizer.pad_id == 1
+    accents = tokenizer.encode(["comité", "comite"])
+    assert accents[0].tolist() != accents[1].tolist()
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_transformers_reads_trained_tokenizers(family, tmp_path):
+    from transformers import AutoTokenizer
+
+    tokenizer = train_tokenizer(TRAINING, family, 400)
+    tokenizer.save(tmp_path)
+    reference = AutoTokenizer.from_pretrained(tmp_path)
+    assert reference(TRAINING, add_special_tokens=False)["input_ids"] == lists(tokenizer.encode(TRAINING))
+
+
+def test_training_is_the_same_in_every_process():
+    script = (
+        "import sys, json; from itt_jax.data.tokenizing import train_tokenizer; texts = json.load(sys.stdin); "
+        "print([train_tokenizer(texts, f, 350).fingerprint for f in ('bert', 'roberta', 'xlnet')])"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", script], input=json.dumps(TRAINING), capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    ]
+    here = [train_tokenizer(TRAINING, family, 350).fingerprint for family in ("bert", "roberta", "xlnet")]
+    assert runs == [f"{here}\n"] * 2
+
+
+def test_bad_directories(tmp_path):
+    with pytest.raises(InputError, match="no such directory"):
+        load_tokenizer(tmp_path / "absent")
+    with pytest.raises(InputError, match="no tokenizer files"):
+        load_tokenizer(tmp_path)
+    (tmp_path / "vocab.txt").write_text("[PAD]\na\n")
+    with pytest.raises(InputError, match=r"the cls token '\[CLS\]' is not in the vocabulary"):
+        load_tokenizer(tmp_path)
+    (tmp_path / "tokenizer.json").write_text("{")
+    with pytest.raises(InputError, match=r"tokenizer\.json: not JSON"):
+        load_tokenizer(tmp_path)
+    (tmp_path / "tokenizer.json").write_text('{"model": {"type": "BPE"}}')
+    with pytest.raises(InputError, match=r"tokenizer\.json: not a tokenizer"):
+        load_tokenizer(tmp_path)
+    (tmp_path / "spiece.model").write_bytes(b"no model")
+    with pytest.raises(InputError, match="not a sentencepiece model"):
+        load_tokenizer(tmp_path)
+
+
+def test_bad_training_input():
+    with pytest.raises(InputError, match="unknown encoder family 'brt'; did you mean 'bert'"):
+        train_tokenizer(["a"], "brt", 100)
+    with pytest.raises(InputError, match="no text"):
+        train_tokenizer([" "], "bert", 100)
+    for family in ("bert", "roberta", "xlnet"):
+        with pytest.raises(InputError, match="vocabulary_size 5"):
+            train_tokenizer(TRAINING, family, 5)
+
+
+def test_a_wrong_chunk_table_is_found_counted_and_not_used(caplog):
+    tokenizer = train_tokenizer(TRAINING, "roberta", 300)
+    right = lists(tokenizer.encode(TRAINING[:5]))
+    tokenizer._table._ids = tokenizer._table._ids[::-1].copy()
+    assert lists(tokenizer.encode(TRAINING[:5], "de")) == right
+    assert tokenizer.mismatched["de"] > 0 and tokenizer.checked["de"] == 5
+    assert "chunk table differs" in caplog.text
+
+
+def test_xlnet_text():
+    assert xlnet_text(" ``Café''\t naïve  ﬁne ") == '"Cafe" naive fine'
+    assert xlnet_text("É", lower_case=True, keep_accents=True) == "é"
+
+
+def test_fingerprint_names_the_files(load):
+    files = load("bert-base-cased")._files
+    changed = Tokenizer({**files, "tokenizer_config.json": b"{}"})
+    assert changed.fingerprint != load("bert-base-cased").fingerprint
+    assert len(changed.fingerprint) == hashlib.sha256().digest_size * 2
