@@ -194,24 +194,3 @@ def data_root(given: str | pathlib.Path | None) -> pathlib.Path | None:
     if found and not pathlib.Path(found).is_dir():
         raise InputError(f"{'--data-root' if given else 'ITT_JAX_DATA'}: {found} is not a folder")
     return pathlib.Path(found) if found else None
-
-
-def read(source: Source, split: str, language: str, data_root: str | pathlib.Path | None = None) -> Table:
-    """The published `split` of a source in one language.
-
-    Raises:
-        InputError: a file is missing or malformed, or a package that the source needs is not installed.
-    """
-    from itt_jax.data import hub, local, tfds  # readers build the tables defined above
-
-    if isinstance(source, LocalFiles):
-        return local.read_files(source, split, language, data_root)
-    if isinstance(source, LocalFolders):
-        return local.read_folders(source, data_root)
-    if isinstance(source, LocalDocuments):
-        return local.read_documents(source, split, language, data_root)
-    if isinstance(source, Hub):
-        return hub.read(source, split, language)
-    if isinstance(source, Tfds):
-        return tfds.read(source, split, language)
-    raise TypeError(f"{type(source).__name__} is no table source")

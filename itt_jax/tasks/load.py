@@ -7,8 +7,9 @@ import pathlib
 import numpy as np
 
 from itt_jax.data.local import check_texts
+from itt_jax.data.reading import read
 from itt_jax.data.rows import Rows
-from itt_jax.data.sources import Embedded, Local, Source, Table, read
+from itt_jax.data.sources import Embedded, Local, Source, Table
 from itt_jax.errors import InputError, unknown
 from itt_jax.tasks.splits import Slice, hold_out_sentences, parse, part, published
 from itt_jax.tasks.task import Task
@@ -31,12 +32,11 @@ def load_rows(task: Task, split: str, language: str, data_root: str | pathlib.Pa
     if isinstance(task.sources[0], Embedded):
         from itt_jax.data import embedded
 
-        rows, source = embedded.load(task.sources[0].name, wanted.split, language), None
+        rows = embedded.load(task.sources[0].name, wanted.split, language)
     else:
         source = _choose(task, wanted.split, language, data_root)
         rows = _published(task, source, wanted.split, language, data_root)
-    if (wanted.start, wanted.stop) != (0.0, 1.0):
-        rows = _slice(task, rows, wanted)
+    rows = rows.select(_part(task, rows.item_ids, wanted))
     if len(rows) == 0:
         raise InputError(f"task {task.name!r}, split {split!r}, language {language!r}: no rows")
     return rows
@@ -87,24 +87,23 @@ def _choose(task: Task, split: str, language: str, data_root: str | pathlib.Path
 def _published(task: Task, source: Source, split: str, language: str, data_root: str | pathlib.Path | None) -> Rows:
     """A whole split: as published, or the slice of a published one that the source calls by this name."""
     if task.held_out_sentences and split in ("train", "dev"):
-        rows = _rows(task, source, "train", language, read(source, "train", language, data_root))
-        train, dev = hold_out_sentences(rows.fields[task.fields[0]], task.held_out_sentences)
+        rows = _rows(task, source, Slice("train"), language, data_root)
+        train, dev = hold_out_sentences(tuple(rows.fields[task.fields[0]]), task.held_out_sentences)
         return rows.select(train if split == "train" else dev)
-    wanted = parse(source.slices.get(split, split))
-    rows = _rows(task, source, wanted.split, language, read(source, wanted.split, language, data_root))
-    return rows if (wanted.start, wanted.stop) == (0.0, 1.0) else _slice(task, rows, wanted)
+    return _rows(task, source, parse(source.slices.get(split, split)), language, data_root)
 
 
-def _slice(task: Task, rows: Rows, wanted: Slice) -> Rows:
-    """Part of a split by a hash of the item ids; rows of one group stay together."""
-    keys = [published(item_id) for item_id in rows.item_ids]
+def _part(task: Task, item_ids: np.ndarray, wanted: Slice) -> np.ndarray:
+    """Mask of the items in a slice, by a hash of their ids; rows of one group stay together."""
+    keys = [published(item_id) for item_id in item_ids]
     if task.rows_per_group > 1:
         keys = [f"{split}/{int(index) // task.rows_per_group}" for split, index in (key.split("/") for key in keys)]
-    return rows.select(part(np.array(keys), wanted))
+    return part(np.array(keys, dtype=str), wanted)
 
 
-def _rows(task: Task, source: Source, split: str, language: str, table: Table) -> Rows:
-    """A table as rows of the task: texts checked, labels mapped, item ids made."""
+def _rows(task: Task, source: Source, wanted: Slice, language: str, data_root: str | pathlib.Path | None) -> Rows:
+    """A part of a published split as rows of the task: texts checked, labels mapped, item ids made."""
+    table = read(source, wanted.split, language, data_root)
     if set(table.fields) != set(task.fields):
         raise InputError(
             f"task {task.name!r}: its source has columns for {', '.join(table.fields)}, "
@@ -112,20 +111,17 @@ def _rows(task: Task, source: Source, split: str, language: str, table: Table) -
         )
     check_texts(table.fields, table.place)
     prefix = "" if task.parallel or len(task.languages) == 1 else f"{language}-"
-    ids = np.array([f"{task.name}/{split}/{prefix}{index}" for index in table.indices], dtype=object)
+    ids = np.array([f"{task.name}/{wanted.split}/{prefix}{index}" for index in table.indices], dtype=object)
     fields = {name: table.fields[name] for name in task.fields}
-    rows = Rows(task.name, split, language, task.domain, ids, fields, None)
-    if table.labels is None:
-        return rows
-    if task.kind == "regression":
-        scores = [_score(task, source, label, table, i) for i, label in enumerate(table.labels)]
-        keep = np.array([score is not None for score in scores], bool)
-        labels = np.array([score for score in scores if score is not None], np.float32)
-    else:
-        classes = [_class(task, source, label, table, i) for i, label in enumerate(table.labels)]
-        keep = np.array([index is not None for index in classes], bool)
-        labels = np.array([index for index in classes if index is not None], np.int32)
-    return dataclasses.replace(rows.select(keep), labels=labels)
+    rows = Rows(task.name, wanted.split, language, task.domain, ids, fields, None)
+    # the part is taken before rows are left out, so that tasks which leave out different rows share their parts
+    keep = _part(task, ids, wanted)
+    if table.labels is not None:
+        label, kind = (_score, np.float32) if task.kind == "regression" else (_class, np.int32)
+        labels = [label(task, source, text, table, i) for i, text in enumerate(table.labels)]
+        rows = dataclasses.replace(rows, labels=np.array([found or 0 for found in labels], kind))
+        keep &= np.array([found is not None for found in labels], bool)
+    return rows.select(keep)
 
 
 def _class(task: Task, source: Source, label: str, table: Table, i: int) -> int | None:

@@ -1,6 +1,7 @@
 """Splits of splits: slices by a stable hash, held-out sentences, subsets. Translations of a row share every choice."""
 
 import dataclasses
+import functools
 import re
 
 import numpy as np
@@ -40,6 +41,8 @@ def published(item_id: str) -> str:
 
 def part(groups: np.ndarray, rows: Slice) -> np.ndarray:
     """Mask [n] of the rows in a slice; `groups` [n] holds each row's group, which is never cut."""
+    if (rows.start, rows.stop) == (0.0, 1.0):
+        return np.ones(len(groups), bool)
     distinct, inverse = np.unique(groups, return_inverse=True)
     ranks = stable_order([str(group) for group in distinct], "slice/")
     first, last = round(rows.start * len(distinct)), round(rows.stop * len(distinct))
@@ -53,7 +56,10 @@ def limit(rows: Rows, n: int | None, seed: int = 0) -> Rows:
     return rows.select(stable_order([published(i) for i in rows.item_ids], f"limit/{seed}/") < n)
 
 
-def hold_out_sentences(texts: list[str], share: float, minimum: int = 10, phrase: int = 4) -> tuple[np.ndarray, ...]:
+@functools.lru_cache(maxsize=2)  # the train and the dev split are made by one pass over all rows
+def hold_out_sentences(
+    texts: tuple[str, ...], share: float, minimum: int = 10, phrase: int = 4
+) -> tuple[np.ndarray, ...]:
     """Row numbers of (train, dev) where rows are phrases of sentences.
 
     Rows that share a run of `minimum` words come from one sentence. A share of these sentences, by a hash of their
@@ -89,4 +95,4 @@ def hold_out_sentences(texts: list[str], share: float, minimum: int = 10, phrase
         for b in range(a + phrase, min(a + minimum, len(words[i])) + 1)
     }
     train = [i for i in range(len(texts)) if root(i) not in held and " ".join(words[i]) not in phrases]
-    return np.array(train), np.array(dev)
+    return np.array(train, np.int64), np.array(dev, np.int64)

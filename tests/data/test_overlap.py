@@ -6,8 +6,9 @@ import pytest
 from itt_jax import tasks
 from itt_jax.data import overlap
 from itt_jax.data.local import read_lines
+from itt_jax.data.reading import read
 from itt_jax.data.rows import ParallelTexts, Rows
-from itt_jax.data.sources import LocalFiles, read
+from itt_jax.data.sources import LocalFiles
 
 
 def _rows(*columns: list[str]) -> Rows:

@@ -10,7 +10,8 @@ import pytest
 
 from itt_jax import tasks
 from itt_jax.data.local import read_conll
-from itt_jax.data.sources import Hub, LocalFiles, Tfds, data_root, read
+from itt_jax.data.reading import read
+from itt_jax.data.sources import Hub, LocalFiles, Tfds, data_root
 from itt_jax.errors import InputError
 from itt_jax.tasks import Task
 

@@ -16,7 +16,7 @@ COUNTS = {
     "tweet_sentiment": {"train": 1839, "dev": 324, "test": 870},
     "tweet_sentiment_binary": {"train": 1226, "dev": 216, "test": 580},
     "druglib_three": {"train": 2796, "dev": 311, "test": 1036},
-    "druglib": {"train+dev": 3107 - 159 - 157, "test": 1036 - 67 - 58},
+    "druglib": {"train+dev": 3107 - 159 - 157, "test": 1036 - 67 - 58},  # without the ratings 5 and 6
     "agnews": {"train": 9001, "dev": 1000, "test": 7600},
     "subj": {"train": 7000, "dev": 1000, "test": 2000},
     "trec": {"train": 4907, "dev": 545, "test": 500},

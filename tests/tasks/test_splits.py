@@ -59,6 +59,8 @@ def test_tasks_of_the_same_files_are_split_alike(data_root):
     for split in ("train", "test"):
         a, b = (tasks.load_rows(task, split, "en", data_root) for task in (pairs, scores))
         assert a.fields == b.fields and (a.labels == b.labels).all()
+    two, three = (tasks.load_rows(tasks.get(name), "dev", "en", data_root) for name in ("druglib", "druglib_three"))
+    assert set(two.fields["text"]) < set(three.fields["text"])
 
 
 def test_limit_takes_the_same_items_in_every_language():
@@ -72,7 +74,7 @@ def test_limit_takes_the_same_items_in_every_language():
 def test_held_out_sentences_leave_no_phrase_in_train():
     sentences = [" ".join(f"w{s}x{i}" for i in range(14)) for s in range(40)]
     texts = [t for s in sentences for t in (" ".join(s.split()[2:13]), s, " ".join(s.split()[3:9]), "very funny")]
-    train, dev = hold_out_sentences(texts, 0.25)
+    train, dev = hold_out_sentences(tuple(texts), 0.25)
     assert len(dev) == 10 and all(texts[i] in sentences for i in dev)
     held = [texts[i] for i in dev]
     assert all(texts[i] == "very funny" or not any(texts[i] in s for s in held) for i in train)

@@ -1,0 +1,25 @@
+"""Reading a source, whichever it is, into a table."""
+
+import pathlib
+
+from itt_jax.data import hub, local, tfds
+from itt_jax.data.sources import Hub, LocalDocuments, LocalFiles, LocalFolders, Source, Table, Tfds
+
+
+def read(source: Source, split: str, language: str, data_root: str | pathlib.Path | None = None) -> Table:
+    """The published `split` of a source in one language.
+
+    Raises:
+        InputError: a file is missing or malformed, or a package that the source needs is not installed.
+    """
+    if isinstance(source, LocalFiles):
+        return local.read_files(source, split, language, data_root)
+    if isinstance(source, LocalFolders):
+        return local.read_folders(source, data_root)
+    if isinstance(source, LocalDocuments):
+        return local.read_documents(source, split, language, data_root)
+    if isinstance(source, Hub):
+        return hub.read(source, split, language)
+    if isinstance(source, Tfds):
+        return tfds.read(source, split, language)
+    raise TypeError(f"{type(source).__name__} is no table source")
