@@ -52,9 +52,8 @@ def check_operator(name: str, language: str) -> Operator:
         raise unknown("language", language, LANGUAGES)
     operator = CATALOG[name]
     if language not in operator.languages:
-        raise InputError(
-            f"perturbation {name!r} has no table for language {language!r}; it has: {', '.join(sorted(operator.languages))}"
-        )
+        known = ", ".join(sorted(operator.languages))
+        raise InputError(f"perturbation {name!r} has no table for language {language!r}; it has: {known}")
     return operator
 
 

@@ -84,6 +84,11 @@ class Noise:
         return first_draws(self.keys, document.text.offsets[:-1], document.starts[:-1], counts)
 
     @functools.cached_property
+    def texts(self) -> np.ndarray:
+        """uint64 [n]: the draw of each text as a whole, as if at the place before its first codepoint."""
+        return mix(self.keys.copy())
+
+    @functools.cached_property
     def words(self) -> np.ndarray:
         """uint64 [W]: draw 0 of each word, at its first codepoint."""
         document = self.document

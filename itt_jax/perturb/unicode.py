@@ -68,7 +68,7 @@ def case(document: Document, noise: Noise, severity: float) -> Edits:
     bases = document.bases
     upper, lower = tables.mapping("lower_upper")[bases], tables.mapping("lower_upper", inverse=True)[bases]
     if document.language in ("tr", "az"):
-        upper = np.where(bases == ord("i"), ord("İ"), upper)
+        upper = np.where(bases == ord("i"), ord("İ"), np.where(bases == ord("ı"), ord("I"), upper))
         lower = np.where(bases == ord("I"), ord("ı"), np.where(bases == ord("İ"), ord("i"), lower))
     other = np.where(upper > 0, upper, lower)
     clusters = chosen(document, noise, severity, document.in_word & (other > 0))

@@ -1,6 +1,6 @@
 """What operators edit: grapheme clusters and words, as arrays.
 
-Clusters follow UAX 29 (extended grapheme clusters, rules GB3-GB13 with GB9c), from a table of fixed version. Words
+Clusters follow UAX 29 (Unicode 18: extended grapheme clusters, rules GB3-GB13), from a table of fixed version. Words
 follow one rule for all languages, decided by script, as no tokenizer or dictionary is the same for every encoder: a
 word is a longest run of clusters that begin with a letter, mark or number, and of single apostrophes and the like
 between two letters, or decimal and thousands signs between two numbers (UAX 29, WB6, WB7, WB11, WB12, in part). In
@@ -75,12 +75,12 @@ def long_joins(classes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         last = np.maximum.accumulate(outside)[places]
         return np.where(last >= offsets[np.searchsorted(offsets, places, "right") - 1], last, -1)
 
-    fillers = ("Extend", "Linker", "ZWJ")
-    places = np.flatnonzero((after == number["Consonant"]) & np.isin(before, [number[name] for name in fillers]))
+    linkers, fillers = ("Linker", "LinkerOther"), ("Extend", "ZWJ")
+    may_link = np.isin(before, [number[name] for name in linkers + fillers])
+    places = np.flatnonzero((after == number["Consonant"]) & may_link)
     if len(places):
         last = last_outside(fillers, places)
-        linkers = np.cumsum(classes == number["Linker"])
-        joins[places] = (last >= 0) & (classes[last] == number["Consonant"]) & (linkers[places] > linkers[last])
+        joins[places] = (last >= 0) & np.isin(classes[last], [number[name] for name in linkers])
     places = np.flatnonzero((after == number["Pictographic"]) & (before == number["ZWJ"]))
     places = places[places > 0]
     if len(places):
@@ -182,7 +182,9 @@ class Document:
         members = (self.flags & WORD) > 0
         signs = np.flatnonzero(self.flags & (BETWEEN_LETTERS | BETWEEN_NUMBERS))
         inner = signs[(signs > 0) & (signs < len(members) - 1)]
-        inner = inner[~np.isin(inner, self.text_clusters) & ~np.isin(inner + 1, self.text_clusters)]
+        begins_text = np.zeros(len(members) + 1, bool)
+        begins_text[self.text_clusters] = True
+        inner = inner[~begins_text[inner] & ~begins_text[inner + 1]]
         groups = word_groups()
         inner = inner[(groups[self.bases[inner - 1]] == SPACED) & (groups[self.bases[inner + 1]] == SPACED)]
         sides = self.flags[inner - 1] & self.flags[inner + 1]

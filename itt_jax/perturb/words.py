@@ -53,7 +53,7 @@ def windows(document: Document, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
     first, _ = document.words
     bounds = np.searchsorted(first, document.text_clusters)
     ordinals = np.arange(len(first)) - np.repeat(bounds[:-1], np.diff(bounds))
-    shifts = below(later_draws(noise.keys, 1), WINDOW)
+    shifts = below(noise.texts, WINDOW)
     places = ordinals + np.repeat(shifts, np.diff(bounds))
     begin = np.flatnonzero((ordinals == 0) | (places % WINDOW == 0))
     return begin, np.diff(np.append(begin, len(first)))

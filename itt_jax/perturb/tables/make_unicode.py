@@ -14,14 +14,16 @@ import pathlib
 import sys
 import unicodedata
 
-# Classes of UAX 29 (rules GB3-GB13), with Indic_Conjunct_Break folded in: it refines Other, Extend and ZWJ only.
+# Classes of UAX 29 (Unicode 18, rules GB3-GB13), with Indic_Conjunct_Break folded in: it refines Other, Extend and
+# ZWJ only.
 GRAPHEME_CLASSES = {
     "CR": r"\p{GCB=CR}",
     "LF": r"\p{GCB=LF}",
     "Control": r"\p{GCB=Control}",
     "Extend": r"[\p{GCB=Extend}&&\p{InCB=Extend}]",
     "ExtendOnly": r"[\p{GCB=Extend}&&\p{InCB=None}]",
-    "Linker": r"\p{InCB=Linker}",
+    "Linker": r"[\p{GCB=Extend}&&\p{InCB=Linker}]",
+    "LinkerOther": r"[\p{GCB=Other}&&\p{InCB=Linker}]",
     "ZWJ": r"\p{GCB=ZWJ}",
     "Regional": r"\p{GCB=Regional_Indicator}",
     "Prepend": r"\p{GCB=Prepend}",
@@ -46,8 +48,8 @@ FLAGS = {
     "between_numbers": r"['\u2019.,\u066b\u066c]",
 }
 
-# Script -> the first and last codepoints among which its common letters stand, one pair or more; taken are those letters
-# of the script that have no decomposition.
+# Script -> the first and last codepoints among which its common letters stand, one pair or more; taken are those
+# letters of the script that have no decomposition.
 LETTERS = {
     "Latin": "az", "Greek": "αω", "Cyrillic": "ая", "Armenian": "աֆ", "Hebrew": "את", "Arabic": "ءغفي",
     "Devanagari": "ऄह", "Bengali": "অহ", "Gurmukhi": "ਅਹ", "Gujarati": "અહ", "Oriya": "ଅହ", "Tamil": "அஹ",

@@ -1,0 +1,46 @@
+"""The output of each operator is fixed, with its version: a cell's id holds the version, so a change must raise it.
+
+When an output changes on purpose, raise the operator's version in catalog.py and put the new pair here.
+"""
+
+import hashlib
+
+import pytest
+
+from itt_jax.perturb import CATALOG, variants
+
+GOLDEN: dict[str, tuple[int, str]] = {
+    "swap": (1, "0151933092289609"),
+    "delete": (1, "d5d28b5f252d570c"),
+    "insert": (1, "9a2b12009379d8ed"),
+    "substitute": (1, "0c3489bc6f730b1d"),
+    "repeat": (1, "14f819374a5ee271"),
+    "keyboard": (1, "b8a8f088c64b7558"),
+    "ocr": (1, "04235d3609f0aca3"),
+    "homoglyph": (1, "6244b78fea480b3d"),
+    "invisible": (1, "309a1ebfcc70e907"),
+    "diacritics": (1, "e5b429cd530bdeb4"),
+    "case": (1, "702053d68caa7fbb"),
+    "word_drop": (1, "4510300e879fd71e"),
+    "word_duplicate": (1, "0408b54b0facd5f1"),
+    "word_shuffle": (1, "f4ef304af24b3251"),
+}
+
+
+def digest(name: str, sentences: dict[str, list[str]]) -> str:
+    """SHA-256 of what the operator makes of the test sentences, in each language, at two severities."""
+    whole = hashlib.sha256()
+    for language, texts in sentences.items():
+        if language in CATALOG[name].languages:
+            for variant in variants(texts, name, [0.1, 0.5], language, seed=11, replicates=[0, 1]):
+                whole.update("\0".join(variant.texts).encode())
+    return whole.hexdigest()[:16]
+
+
+def test_every_operator_has_its_digest():
+    assert set(GOLDEN) == set(CATALOG)
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_output_is_that_of_the_version(name, sentences):
+    assert (CATALOG[name].version, digest(name, sentences)) == GOLDEN[name]
