@@ -155,7 +155,7 @@ def pad_update(examples: Examples, indices: Sequence[int] | np.ndarray, length: 
 def plan_rows(lengths: np.ndarray, examples_per_update: int, max_length: int, shards: int = 1) -> RowPlan:
     """The row length and row counts with the largest share of real tokens in simulated updates.
 
-    Two row counts serve the simulated updates; one step above the largest that was seen is a third, and one that
+    Two row counts serve the simulated updates; a quarter above the largest that was seen is a third, and one that
     always suffices the last: these two are compiled only if an update ever needs them. Among lengths within half a
     point of the best share the shortest is taken, because attention is quadratic.
 
@@ -180,7 +180,7 @@ def _plan(draws: np.ndarray, length: int, shards: int) -> RowPlan:
     needed = np.array([_best_fit(update, length).count for update in draws])
     needed = -(-needed // shards) * shards
     always = -(-draws.shape[1] // shards) * shards
-    above = min(int(needed.max()) + shards, always)
+    above = min(-(-int(needed.max()) * 5 // (4 * shards)) * shards, always)
     used = {
         pair: np.where(needed <= pair[0], pair[0], np.where(needed <= pair[1], pair[1], above)).sum()
         for pair in itertools.combinations_with_replacement(np.unique(needed).tolist(), 2)
