@@ -7,17 +7,16 @@ missing cell.
 """
 
 import dataclasses
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 from itt_jax.study.grid import Block
 
 ALL = "all"
-LEVELS = ["domain", "language", "task", "split", "perturbation", "severity", "replicate"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,15 +40,15 @@ class Quantity:
     weights: dict[int, float]
 
 
-def average(conditions: pd.DataFrame) -> dict[int, float]:
-    """Weights of the mean over the given conditions, level by level with equal weights."""
-    keys = list(conditions[LEVELS].itertuples(index=False, name=None))
+def average(block: Block, rows: np.ndarray) -> dict[int, float]:
+    """Weights of the mean over the conditions in `rows` [int], level by level with equal weights."""
+    keys = [block.levels[row] for row in rows]
     children = defaultdict(set)
     for key in keys:
-        for depth in range(len(LEVELS)):
+        for depth in range(len(key)):
             children[key[:depth]].add(key[depth])
-    shares = (np.prod([len(children[key[:depth]]) for depth in range(len(LEVELS))]) for key in keys)
-    return {row: 1.0 / float(share) for row, share in zip(conditions.index, shares, strict=True)}
+    shares = (math.prod(len(children[key[:depth]]) for depth in range(len(key))) for key in keys)
+    return {int(row): 1.0 / share for row, share in zip(rows, shares, strict=True)}
 
 
 def combine(*terms: tuple[float, dict[int, float]]) -> dict[int, float]:
@@ -74,16 +73,16 @@ def scores(block: Block, excluded: Collection[int] = ()) -> list[Quantity]:
     Args:
         excluded: groups (task, split, domain, language) that are left out.
     """
-    frame = block.conditions[~block.conditions["group"].isin(list(excluded))]
+    role, twin = block.columns["role"], block.columns["twin"]
     found = []
-    for language, domain, scope in _scopes(frame, block.conditions):
-        clean, perturbed = scope[scope["role"] == "clean"], scope[scope["role"] == "perturbed"]
+    for language, domain, scope in _scopes(block, _kept(block, excluded)):
+        clean, perturbed = scope[role[scope] == "clean"], scope[role[scope] == "perturbed"]
         if len(clean):
-            found.append(Quantity("score", language, domain, "clean", 0.0, average(clean)))
-        for operator, severity, part in _noises(perturbed):
-            weights = average(part)
+            found.append(Quantity("score", language, domain, "clean", 0.0, average(block, clean)))
+        for operator, severity, part in _noises(block, perturbed):
+            weights = average(block, part)
             found.append(Quantity("score", language, domain, operator, severity, weights))
-            if (part["twin"] < 0).any():
+            if (twin[part] < 0).any():
                 continue
             twins = _to_twins(block, weights)
             drop = combine((1.0, weights), (-1.0, twins))
@@ -94,89 +93,104 @@ def scores(block: Block, excluded: Collection[int] = ()) -> list[Quantity]:
 
 def curves(block: Block, excluded: Collection[int] = ()) -> list[Quantity]:
     """Areas under the severity curves, per operator and over all, and the worst cases, for all languages."""
-    frame = block.conditions[~block.conditions["group"].isin(list(excluded))]
-    perturbed = frame[(frame["role"] == "perturbed") & (frame["twin"] >= 0)]
-    areas = []
-    for operator, part in perturbed.groupby("perturbation", sort=False):
-        weights = _area(block, part)
-        areas.append(Quantity("area", ALL, ALL, str(operator), np.nan, weights))
+    rows = _kept(block, excluded)
+    role, operators = block.columns["role"][rows], block.columns["perturbation"][rows]
+    perturbed = (role == "perturbed") & (block.columns["twin"][rows] >= 0)
+    areas = [
+        Quantity("area", ALL, ALL, str(operator), np.nan, _area(block, rows[perturbed & (operators == operator)]))
+        for operator in dict.fromkeys(operators[perturbed])
+    ]
     if areas:
         mean = combine(*((1.0 / len(areas), quantity.weights) for quantity in areas))
         areas.append(Quantity("area", ALL, ALL, ALL, np.nan, mean))
-    worst = []
-    for role in ("worst cell", "worst item"):
-        part = frame[frame["role"] == role]
-        if len(part):
-            worst.append(Quantity(role, ALL, ALL, ALL, np.nan, average(part)))
+    worst = [
+        Quantity(name, ALL, ALL, ALL, np.nan, average(block, rows[role == name]))
+        for name in ("worst cell", "worst item")
+        if (role == name).any()
+    ]
     return areas + worst
 
 
-def _area(block: Block, part: pd.DataFrame) -> dict[int, float]:
+def _area(block: Block, rows: np.ndarray) -> dict[int, float]:
     """Trapezoids from the clean score at severity 0 to the largest severity, divided by it; each group alike."""
     terms = []
-    groups = part.groupby("group", sort=False)
-    for _, rows in groups:
-        levels = sorted(set(rows["severity"]))
+    groups, severity = block.columns["group"][rows], block.columns["severity"][rows]
+    for group in np.unique(groups):
+        levels = np.unique(severity[groups == group])
         knots = np.array([0.0, *levels])
         width = np.diff(knots)
-        heights = (np.append(width, 0) + np.append(0, width)) / 2 / knots[-1]
-        by_level = [average(rows[rows["severity"] == level]) for level in levels]
-        terms += list(zip(heights[1:] / len(groups), by_level, strict=True))
-        terms.append((heights[0] / len(groups), _to_twins(block, by_level[0])))
+        heights = (np.append(width, 0) + np.append(0, width)) / 2 / knots[-1] / len(np.unique(groups))
+        by_level = [average(block, rows[(groups == group) & (severity == level)]) for level in levels]
+        terms += list(zip(heights[1:], by_level, strict=True))
+        terms.append((heights[0], _to_twins(block, by_level[0])))
     return combine(*terms)
 
 
 def gaps(block: Block, excluded: Collection[int] = ()) -> list[Quantity]:
     """Language gaps (per domain and over all) and domain gaps, on clean text and over all operators."""
-    frame = block.conditions[~block.conditions["group"].isin(list(excluded))]
+    kept = _kept(block, excluded)
     found = []
-    for role, noise in (("clean", "clean"), ("perturbed", ALL)):
-        rows = frame[frame["role"] == role]
-        severity = 0.0 if role == "clean" else np.nan
-        for domain in [ALL, *_several(rows["domain"])]:
-            scope = rows if domain == ALL else rows[rows["domain"] == domain]
-            source = scope["source_language"].astype(bool)
-            scope_has_both = scope.groupby("domain")["source_language"].nunique()
-            if len(scope) and (scope_has_both == 2).all():
-                weights = combine((1.0, average(scope[source])), (-1.0, average(scope[~source])))
-                found.append(Quantity("language gap", ALL, domain, noise, severity, weights))
-        adapted = rows["adapted"].astype(bool)
-        for domain in dict.fromkeys(rows.loc[~adapted, "domain"]):
-            shifted = rows[~adapted & (rows["domain"] == domain)]
-            home = rows[adapted & rows["language"].isin(set(shifted["language"]))]
-            shifted = shifted[shifted["language"].isin(set(home["language"]))]
-            if len(shifted):
-                weights = combine((1.0, average(home)), (-1.0, average(shifted)))
-                found.append(Quantity("domain gap", ALL, str(domain), noise, severity, weights))
+    for role, noise, severity in (("clean", "clean", 0.0), ("perturbed", ALL, np.nan)):
+        rows = kept[block.columns["role"][kept] == role]
+        if len(rows):
+            found += _language_gaps(block, rows, noise, severity)
+            found += _domain_gaps(block, rows, noise, severity)
     return found
+
+
+def _language_gaps(block: Block, rows: np.ndarray, noise: str, severity: float) -> Iterator[Quantity]:
+    """Of the domains that have both the source language and others."""
+    source, domains = block.columns["source_language"].astype(bool), block.columns["domain"]
+    both = [name for name in dict.fromkeys(domains[rows]) if len(set(source[rows[domains[rows] == name]])) == 2]
+    rows = rows[np.isin(domains[rows], both)]
+    for domain in ([ALL] if both else []) + (both if len(both) > 1 else []):
+        scope = rows if domain == ALL else rows[domains[rows] == domain]
+        at_home, abroad = average(block, scope[source[scope]]), average(block, scope[~source[scope]])
+        weights = combine((1.0, at_home), (-1.0, abroad))
+        yield Quantity("language gap", ALL, str(domain), noise, severity, weights)
+
+
+def _domain_gaps(block: Block, rows: np.ndarray, noise: str, severity: float) -> Iterator[Quantity]:
+    """Of each domain that the target stage did not train on, in the languages that it shares with an adapted one."""
+    adapted, domains = block.columns["adapted"].astype(bool), block.columns["domain"]
+    languages = block.columns["language"]
+    home = rows[adapted[rows]]
+    for domain in dict.fromkeys(domains[rows[~adapted[rows]]]):
+        away = rows[~adapted[rows] & (domains[rows] == domain)]
+        near = home[np.isin(languages[home], languages[away])]
+        away = away[np.isin(languages[away], languages[near])]
+        if len(away):
+            weights = combine((1.0, average(block, near)), (-1.0, average(block, away)))
+            yield Quantity("domain gap", ALL, str(domain), noise, severity, weights)
+
+
+def _kept(block: Block, excluded: Collection[int]) -> np.ndarray:
+    """The conditions of the groups that are not left out, as row numbers."""
+    return np.flatnonzero(~np.isin(block.columns["group"], list(excluded)))
 
 
 def _to_twins(block: Block, weights: dict[int, float]) -> dict[int, float]:
     """The same weights on the clean counterparts."""
-    twin = block.conditions["twin"].to_numpy()
+    twin = block.columns["twin"]
     return combine(*((weight, {int(twin[row]): 1.0}) for row, weight in weights.items()))
 
 
-def _several(column: pd.Series) -> list[str]:
-    """The distinct values where there is more than one."""
-    values = list(dict.fromkeys(column))
-    return values if len(values) > 1 else []
+def _scopes(block: Block, rows: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
+    """(language, domain, conditions) of: everything, each language and each domain of the block."""
+    yield ALL, ALL, rows
+    for column in ("language", "domain"):
+        values = dict.fromkeys(block.columns[column])
+        for value in values if len(values) > 1 else ():
+            part = rows[block.columns[column][rows] == value]
+            yield (str(value), ALL, part) if column == "language" else (ALL, str(value), part)
 
 
-def _scopes(frame: pd.DataFrame, whole: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """(language, domain, conditions) of: everything, each language of the whole, each domain of the whole."""
-    yield ALL, ALL, frame
-    for language in _several(whole["language"]):
-        yield language, ALL, frame[frame["language"] == language]
-    for domain in _several(whole["domain"]):
-        yield ALL, domain, frame[frame["domain"] == domain]
-
-
-def _noises(perturbed: pd.DataFrame) -> Iterator[tuple[str, float, pd.DataFrame]]:
+def _noises(block: Block, rows: np.ndarray) -> Iterator[tuple[str, float, np.ndarray]]:
     """(operator, severity, conditions) of: everything, each operator, each operator at each severity."""
-    if len(perturbed):
-        yield ALL, np.nan, perturbed
-    for operator, part in perturbed.groupby("perturbation", sort=False):
-        yield str(operator), np.nan, part
-        for severity, level in part.groupby("severity"):
-            yield str(operator), float(severity), level
+    operators, severity = block.columns["perturbation"][rows], block.columns["severity"][rows]
+    if len(rows):
+        yield ALL, np.nan, rows
+    for operator in dict.fromkeys(operators):
+        yield str(operator), np.nan, rows[operators == operator]
+        for level in np.unique(severity[operators == operator]):
+            yield str(operator), float(level), rows[(operators == operator) & (severity == level)]

@@ -1,6 +1,7 @@
 """The store as arrays: for each model, target and metric, the values of its cells and the influence of each item."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Iterator
 from typing import Literal
@@ -12,6 +13,7 @@ from itt_jax.errors import InputError
 from itt_jax.study import influence
 
 KEY = ["task", "split", "domain", "language", "perturbation", "severity", "replicate"]
+LEVELS = ["domain", "language", "task", "split", "perturbation", "severity", "replicate"]
 GROUP = ["task", "split", "domain", "language"]
 CLEAN = "clean"
 REQUIRED = ["model", "arm", "seed", *KEY, "metric", "value", "n", "cell"]
@@ -63,6 +65,16 @@ class Block:
     def is_mean(self) -> bool:
         """Whether the metric is a mean over items, so that tests on single items apply."""
         return self.metric == "accuracy"
+
+    @functools.cached_property
+    def levels(self) -> list[tuple]:
+        """Each condition's values of LEVELS."""
+        return list(self.conditions[LEVELS].itertuples(index=False, name=None))
+
+    @functools.cached_property
+    def columns(self) -> dict[str, np.ndarray]:
+        """The conditions' columns as arrays [K]."""
+        return {name: self.conditions[name].to_numpy() for name in self.conditions}
 
 
 def read_results(out: pathlib.Path) -> pd.DataFrame:

@@ -63,9 +63,9 @@ def test_coverage_is_93_to_97_percent(seeds):
 
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 def test_coverage_of_accuracy_interactions(seeds):
-    """Right and wrong answers of two arms, clean and perturbed; the truth is the mean over many seeds and items."""
+    """Right and wrong answers of two arms, clean and perturbed; the truth is the mean over many studies."""
     random = np.random.default_rng(seeds)
-    studies, items = 2000, 100
+    studies, items = 3000, 100
 
     def draw(studies, seeds, items):
         item = random.normal(0, 1.0, (4, studies, 1, items)) * 0.5 + random.normal(0, 1.0, (1, studies, 1, items))
@@ -80,7 +80,7 @@ def test_coverage_of_accuracy_interactions(seeds):
         right = random.random(odds.shape) < 1 / (1 + np.exp(-odds))
         return (right[1, 1] - right[1, 0].astype(float)) - (right[0, 1] - right[0, 0].astype(float))
 
-    truth = np.mean([draw(1, 1000, 1000).mean() for _ in range(3)])
+    truth = draw(5000, 3, items).mean()
     low, high = intervals(draw(studies, seeds, items))
     assert 0.93 <= covered(low, high, truth) <= 0.97
 
