@@ -7,7 +7,6 @@ H head size, D width, P predictions. Source: XLNet (arXiv 1906.08237), Transform
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx

@@ -260,9 +260,7 @@ class Model(nnx.Module):
             raise ValueError("mems and segment_ids exclude each other: a row with memories holds one example")
         if mems is not None and len(mems) != self.config.layers:
             raise ValueError(f"mems: found {len(mems)} arrays, expected one for each of {self.config.layers} layers")
-        contents, states = self._streams(
-            input_ids, attention_mask, token_type_ids, position_ids, mems=mems, **options
-        )
+        contents, states = self._streams(input_ids, attention_mask, token_type_ids, position_ids, mems=mems, **options)
         old = mems or [None] * self.config.layers
         new = [self._remember(memory, x) for memory, x in zip(old, contents[:-1], strict=True)]
         return (tuple(states) if all_layers else states[-1]), new
