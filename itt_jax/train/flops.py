@@ -32,3 +32,14 @@ def forward_flops(encoder: Encoder, lengths: np.ndarray) -> float:
     lengths = np.asarray(lengths, np.float64)
     per_pair = (6 if encoder.family == "xlnet" else 4) * encoder.config.layers * encoder.width
     return float(2 * matmul_parameters(encoder) * lengths.sum() + per_pair * np.square(lengths).sum())
+
+
+def language_head_flops(encoder: Encoder, predicted: int) -> float:
+    """Model FLOPs of scoring `predicted` tokens over the vocabulary, forward.
+
+    BERT's transform counts D D a token; XLNet has none, but its query stream passes each predicted token through all
+    layers once more.
+    """
+    width = encoder.width
+    more = matmul_parameters(encoder) if encoder.family == "xlnet" else width * width
+    return 2.0 * predicted * (width * encoder.config.vocabulary_size + more)

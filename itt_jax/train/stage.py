@@ -25,6 +25,7 @@ from itt_jax.train.objectives import TaskObjective
 from itt_jax.train.sharding import data_shards, stage_mesh
 from itt_jax.train.state import Params
 
+SHORT = 1000  # updates
 READ = (*predict.READ, "labels", "weights")
 
 
@@ -79,7 +80,7 @@ def fine_tune(
     updates = total_updates(recipe, sum(len(task.examples) for task in tasks))
     draws, before = mixture([len(task.examples) for task in tasks], recipe.temperature, seed, updates)
     feeders = [
-        _feeder(encoder, task, index, recipe, derived_seed(seed, index), data_shards(mesh))
+        _feeder(encoder, task, index, recipe, derived_seed(seed, index), data_shards(mesh), updates)
         for index, task in enumerate(tasks)
     ]
 
@@ -127,13 +128,13 @@ def total_updates(recipe: Recipe, rows: int) -> int:
 
 
 def _feeder(
-    encoder: Encoder, task: TaskData, index: int, recipe: Recipe, seed: int, shards: int
+    encoder: Encoder, task: TaskData, index: int, recipe: Recipe, seed: int, shards: int, updates: int
 ) -> Callable[[int], Feed]:
     """The input of the task's n-th update, n from 0: a function of (seed, n)."""
     examples, size = task.examples, recipe.batch_size // recipe.accumulate
     lengths = examples.lengths
     objective = TaskObjective(encoder, task.head, index, recipe.dropout)
-    plan = packing.plan_rows(lengths, size, recipe.max_length, shards)
+    plan = row_plan(lengths, size, recipe.max_length, shards, updates)
 
     def feed(number: int) -> Feed:
         indices = update_indices(len(examples), recipe.batch_size, seed, number)
@@ -147,6 +148,14 @@ def _feeder(
         return Feed(objective, batch, int(chosen.sum()), batch["input_ids"].size, forward_flops(encoder, chosen))
 
     return feed
+
+
+def row_plan(lengths: np.ndarray, size: int, max_length: int, shards: int, updates: int) -> packing.RowPlan:
+    """The row shapes of a stage; a short one keeps to the larger of the two, as a program costs seconds to compile."""
+    plan = packing.plan_rows(lengths, size, max_length, shards)
+    if updates <= SHORT and len(plan.row_counts) > 2:
+        return dataclasses.replace(plan, row_counts=plan.row_counts[1:])
+    return plan
 
 
 def stack_microbatches(batches: Sequence[dict[str, np.ndarray]], shards: int) -> dict[str, np.ndarray]:

@@ -1,0 +1,70 @@
+"""Word embeddings that already know translations, from co-occurrence within parallel tuples, in seconds."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from itt_jax.data.tokenizing import TokenArray
+
+
+def parallel_embeddings(
+    tuples: TokenArray, tuple_of: np.ndarray, vocabulary_size: int, width: int, seed: int, scale: float = 0.02
+) -> np.ndarray:
+    """An embedding table in which tokens that occur in the same parallel tuples are near each other.
+
+    Tokens of one tuple, whatever their language, co-occur. Their positive pointwise mutual information [V, V] is
+    factorised as U S V^T (randomised SVD) and U S^(1/2) kept (Levy and Goldberg 2014, with a tuple as the window).
+
+    Args:
+        tuples: the token ids of every text of every tuple; tuple_of: int [n], the tuple of each text.
+        width: D. scale: standard deviation of each row, the encoder's initialiser's.
+
+    Returns:
+        float32 [V, D]; rows of tokens that never occur are 0, for the caller to leave as they were initialised. The
+        same for the same arguments.
+    """
+    from sklearn.utils.extmath import randomized_svd
+
+    ppmi = positive_mutual_information(occurrences(tuples, tuple_of, vocabulary_size))
+    rank = min(width, vocabulary_size - 1)
+    left, values, _ = randomized_svd(ppmi, rank, n_iter=4, random_state=seed)
+    table = np.zeros((vocabulary_size, width), np.float32)
+    table[:, :rank] = left * np.sqrt(values)
+    # The leading directions carry most of the energy; without their common offset rows compare by what differs.
+    known = np.flatnonzero(np.abs(table).sum(1) > 0)
+    table[known] -= table[known].mean(0)
+    deviation = table[known].std(1, keepdims=True)
+    table[known] *= scale / np.maximum(deviation, np.finfo(np.float32).tiny)
+    return table
+
+
+def occurrences(tuples: TokenArray, tuple_of: np.ndarray, vocabulary_size: int):
+    """Which token occurs in which tuple: scipy.sparse CSR float32 [tuples, V] of 0 and 1."""
+    from scipy import sparse
+
+    rows = np.repeat(np.asarray(tuple_of), tuples.lengths)
+    shape = (int(np.max(tuple_of)) + 1, vocabulary_size)
+    found = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, tuples.ids)), shape=shape)
+    found.data[:] = 1
+    return found
+
+
+def positive_mutual_information(found):
+    """max(0, log(n_ij n / (n_i n_j))) of tokens i, j over the n tuples: scipy.sparse CSR float32 [V, V].
+
+    Each token is paired with itself too, which keeps its own row from being empty where it has no partner.
+    """
+    together = (found.T @ found).tocoo()
+    counts = np.asarray(found.sum(0)).ravel()
+    information = np.log(together.data * found.shape[0] / (counts[together.row] * counts[together.col]))
+    together.data = np.maximum(information, 0).astype(np.float32)
+    together = together.tocsr()
+    together.eliminate_zeros()
+    return together
+
+
+def blend(table: np.ndarray, aligned: np.ndarray, keep: Sequence[int]) -> np.ndarray:
+    """`table` with the rows of `aligned` wherever a token occurred, but for the ids in `keep` (special tokens)."""
+    take = np.abs(aligned).sum(1) > 0
+    take[list(keep)] = False
+    return np.where(take[:, None], aligned, table)

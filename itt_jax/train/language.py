@@ -1,0 +1,239 @@
+"""Language-model stages: masked (whole words too), translation, and permuted; all packed."""
+
+import dataclasses
+import hashlib
+import math
+import pathlib
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from itt_jax.config import LanguageModel, content_id
+from itt_jax.data import packing
+from itt_jax.data.chunks import ragged_positions
+from itt_jax.data.examples import Examples
+from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.errors import InputError
+from itt_jax.models import Encoder, Head, make_head
+from itt_jax.train import masking
+from itt_jax.train.alignment import blend, parallel_embeddings
+from itt_jax.train.checkpoint import Resume
+from itt_jax.train.corpus import Corpus, Encoded, encode, update_examples
+from itt_jax.train.counters import MASKS, generator
+from itt_jax.train.flops import forward_flops, language_head_flops
+from itt_jax.train.loop import Feed, Progress, StageResult, run_updates
+from itt_jax.train.optimizer import path_name
+from itt_jax.train.sharding import data_shards, stage_mesh
+from itt_jax.train.stage import row_plan, stack_microbatches, total_updates
+from itt_jax.train.state import Params
+from itt_jax.train.step import Batch
+
+_SIMULATED = 30  # updates drawn to choose row shapes
+
+
+@dataclasses.dataclass(frozen=True)
+class LanguageObjective:
+    """Cross-entropy at predicted positions only: masked LM, or XLNet's permuted LM through its two streams."""
+
+    encoder: Encoder
+    head: Head
+    dropout: bool
+
+    def __call__(self, params: Params, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Sum of weighted losses and sum of weights, float32 []; batch as `_feeder` makes it."""
+        encoder_key, head_key = jax.random.split(key) if self.dropout else (None, None)
+        options = {}
+        if self.head.kind == "permuted_lm":
+            ranks = batch["ranks"]
+            # Position i must not see a predicted j unless i comes later in the factorisation order.
+            options["perm_mask"] = ((ranks[:, None, :] >= 0) & (ranks[:, :, None] <= ranks[:, None, :])).astype(
+                jnp.float32
+            )
+            options["target_mapping"] = jax.nn.one_hot(batch["positions"], ranks.shape[1])
+        hidden = self.encoder(
+            params["encoder"],
+            batch["input_ids"],
+            token_type_ids=batch["token_type_ids"],
+            segment_ids=batch["segment_ids"],
+            key=encoder_key,
+            **options,
+        )
+        if self.head.kind == "masked_lm":
+            hidden = jnp.take_along_axis(hidden, batch["positions"][..., None], axis=1)
+        scores = self.head(params["heads"][0], hidden, key=head_key, **self.head.shared(params["encoder"]))
+        losses = optax.softmax_cross_entropy_with_integer_labels(scores, batch["targets"])
+        return jnp.sum(batch["weights"] * losses), jnp.sum(batch["weights"])
+
+
+def language_model(
+    encoder: Encoder,
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    params: Params,
+    settings: LanguageModel,
+    seed: int,
+    directory: str | pathlib.Path | None = None,
+    progress: Progress | None = None,
+) -> StageResult:
+    """Train an encoder on text: masked LM (BERT, RoBERTa) or permuted LM (XLNet), translation LM on pairs.
+
+    Of each update `settings.translation_share` of the examples are two members of a tuple as a pair of fields (Conneau
+    and Lample 2019); the others are single texts, long ones in pieces. XLNet predicts `settings.masking` of the tokens
+    (its paper: 1/6), the last of a random factorisation order, singly and not in spans.
+
+    Args:
+        params: {"encoder": ...}, and "head" to go on with a trained LM head. Not changed.
+        seed: fixes the head, order, pairs, masks and dropout. directory, progress: as `fine_tune`.
+
+    Returns:
+        params {"encoder", "head"}, the head being the LM head; the rest as `fine_tune`, without a dev history.
+
+    Raises:
+        InputError: no text (or tuples) for a share of examples that is not 0, or a directory of another stage.
+    """
+    # --- Input
+    recipe, mesh = settings.recipe, stage_mesh()
+    encoded = encode(corpus, tokenizer, recipe.max_length, recipe.temperature)
+    _check(encoded, settings)
+    updates = total_updates(recipe, len(encoded.order) + len(encoded.tuple_offsets) - 1)
+
+    # --- Parameters
+    head_key, update_key = jax.random.split(jax.random.key(seed))
+    kind = "permuted_lm" if encoder.family == "xlnet" else "masked_lm"
+    head = make_head(encoder, kind, encoder.config.vocabulary_size)
+    head_params = params["head"] if "head" in params else head.init(head_key)
+    encoder_params = params["encoder"]
+    if settings.initial_embeddings == "parallel":
+        encoder_params = with_parallel_embeddings(encoder, encoder_params, encoded, tokenizer, seed)
+
+    # --- Loop
+    trained, record, done, finite = run_updates(
+        encoder.family,
+        {"encoder": encoder_params, "heads": (head_params,)},
+        _feeder(head, encoded, tokenizer, settings, seed, updates, data_shards(mesh)),
+        update_key,
+        recipe,
+        recipe.learning_rates[0],
+        updates,
+        resume=_resume(directory, encoder, encoded, tokenizer, settings, seed),
+        progress=progress,
+        mesh=mesh,
+    )
+    own = {"encoder": trained["encoder"], "head": trained["heads"][0]}
+    return StageResult.create(own, {kind: own["head"]}, record, done, finite)
+
+
+# --- Examples to batches
+
+
+def _feeder(
+    head: Head, encoded: Encoded, tokenizer: Tokenizer, settings: LanguageModel, seed: int, updates: int, shards: int
+) -> Callable[[int], Feed]:
+    """The input of update n: a function of (seed, n)."""
+    recipe, encoder = settings.recipe, head.encoder
+    objective = LanguageObjective(encoder, head, recipe.dropout)
+    size = recipe.batch_size // recipe.accumulate
+    simulated = [
+        update_examples(encoded, tokenizer, settings, seed, n).lengths for n in range(min(_SIMULATED, updates))
+    ]
+    plan = row_plan(np.concatenate(simulated), size, recipe.max_length, shards, updates)
+
+    def feed(update: int) -> Feed:
+        examples = update_examples(encoded, tokenizer, settings, seed, update)
+        batches = masked_batches(examples, tokenizer, settings, plan, generator(seed, MASKS, update))
+        batch = stack_microbatches(batches, shards)
+        predicted = int(batch["weights"].sum())
+        flops = forward_flops(encoder, examples.lengths) + language_head_flops(encoder, predicted)
+        return Feed(objective, batch, len(examples.ids), batch["input_ids"].size, flops)
+
+    return feed
+
+
+def masked_batches(
+    examples: Examples,
+    tokenizer: Tokenizer,
+    settings: LanguageModel,
+    plan: packing.RowPlan,
+    random: np.random.Generator,
+) -> list[dict[str, np.ndarray]]:
+    """The microbatches of an update: input_ids (corrupted), token_type_ids, segment_ids, ranks (XLNet) int32 [B, T];
+    positions, targets int32 and weights float32 [B, P]."""
+    permuted = tokenizer.family == "xlnet"
+    starts = tokenizer.word_starts(examples.ids) if settings.whole_words else np.ones(len(examples.ids), bool)
+    chosen = masking.choose(examples, masking.words(examples, starts), settings.masking, random)
+    if permuted:
+        ranks, seen = masking.factorisation(chosen, random), examples
+    else:
+        corrupted = masking.corrupt(examples.ids, chosen, tokenizer.mask_id, tokenizer.vocabulary_size, random)
+        seen = dataclasses.replace(examples, ids=corrupted)
+    batches = []
+    for part in np.array_split(np.arange(len(examples)), settings.recipe.accumulate):
+        size = len(part)
+        if settings.recipe.packed:
+            packed = packing.pack_update(seen, part, plan, size)
+        else:
+            packed = packing.pad_update(seen, part, settings.recipe.max_length, size)
+        rows, length = packed["input_ids"].shape
+        tokens = ragged_positions(examples.offsets[part], examples.lengths[part])
+        places = masking.cells(packed, size)
+        predicted = chosen[tokens]
+        most = math.ceil(settings.masking * length) + 2
+        batch = {name: packed[name] for name in ("input_ids", "token_type_ids", "segment_ids")}
+        batch |= masking.predictions(examples.ids[tokens][predicted], places[predicted], rows, length, most)
+        if permuted:
+            batch["ranks"] = np.full((rows, length), masking.KEPT_AS_CONTEXT, np.int32)
+            batch["ranks"].ravel()[places] = ranks[tokens]
+        batches.append(batch)
+    return batches
+
+
+# --- Parameters
+
+
+def with_parallel_embeddings(
+    encoder: Encoder, params: Params, encoded: Encoded, tokenizer: Tokenizer, seed: int
+) -> Params:
+    """Encoder parameters whose word embeddings come from co-occurrence in the tuples; special tokens keep theirs."""
+    table = np.asarray(encoder.word_embeddings(params))
+    tuple_of = np.repeat(np.arange(len(encoded.tuple_offsets) - 1), np.diff(encoded.tuple_offsets))
+    aligned = parallel_embeddings(encoded.members, tuple_of, *table.shape, seed, encoder.config.initializer_range)
+    special = {getattr(tokenizer, f"{name}_id") for name in ("pad", "cls", "sep", "mask", "unk")}
+    table = blend(table, aligned, sorted(special))
+    return jax.tree_util.tree_map_with_path(
+        lambda path, leaf: table if path_name(path).endswith("word/embedding") else leaf, params
+    )
+
+
+def _check(encoded: Encoded, settings: LanguageModel) -> None:
+    pairs = round(settings.translation_share * settings.recipe.batch_size)
+    if pairs and len(encoded.tuple_offsets) < 2:
+        raise InputError(f"translation_share {settings.translation_share}: the corpus has no parallel tuples")
+    if pairs and np.diff(encoded.tuple_offsets).min() < 2:
+        raise InputError("a parallel tuple holds fewer than two languages")
+    if pairs < settings.recipe.batch_size and not len(encoded.order):
+        raise InputError("the corpus has no text for a language-model stage")
+    if settings.initial_embeddings == "parallel" and len(encoded.tuple_offsets) < 2:
+        raise InputError("initial_embeddings 'parallel': the corpus has no parallel tuples")
+    if settings.recipe.batch_size % settings.recipe.accumulate:
+        raise InputError(
+            f"batch_size {settings.recipe.batch_size} is not a multiple of accumulate {settings.recipe.accumulate}"
+        )
+
+
+def _resume(
+    directory: str | pathlib.Path | None,
+    encoder: Encoder,
+    encoded: Encoded,
+    tokenizer: Tokenizer,
+    settings: LanguageModel,
+    seed: int,
+) -> Resume | None:
+    if directory is None:
+        return None
+    found = hashlib.sha256(tokenizer.fingerprint.encode())
+    for array in (encoded.pieces.ids, encoded.order, encoded.members.ids, encoded.tuple_offsets):
+        found.update(np.ascontiguousarray(array))
+    return Resume(pathlib.Path(directory), content_id([repr(encoder), found.hexdigest(), settings, seed]))
