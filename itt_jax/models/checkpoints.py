@@ -131,7 +131,7 @@ def load_model(
     kind = kind or source.head_kind(len(labels))
     outputs = len(labels) if kind in ("classification", "regression", "tagging") else {"choice": 1, "span": 2}.get(kind)
     head = make_head(source.encoder, kind, outputs or source.encoder.config.vocabulary_size)
-    _, keys = HEADS[source.encoder.family]["classification" if kind == "regression" else kind]
+    _, keys = HEADS[source.encoder.family][_form(kind)]
     encoder_flat = source.take(source.encoder_keys(), source.encoder.shapes())
     head_flat = source.take(keys, head.shapes())
     source.check_tied()
@@ -164,28 +164,43 @@ def export(
     Raises:
         InputError: Hugging Face has no such head, labels do not fit its outputs, or params do not fit the encoder.
     """
-    family, config = family_module(encoder.family), encoder.config.to_huggingface()
-    class_name, prefix = _CLASSES[config["model_type"]], ""
-    tensors: Tensors = {}
+    config = encoder.config.to_huggingface()
+    class_name = _CLASSES[config["model_type"]]
     if head is None:
         class_name += "Model"
-        tensors |= _export_tensors(_expand(family.KEYS, encoder), params, encoder.shapes(), prefix)
     else:
         if not head.has_huggingface_form:
             raise InputError(
                 f"head with pooling {head.pooling!r}: Hugging Face has none; only 'pretrained' is exported"
             )
-        suffix, keys = HEADS[encoder.family]["classification" if head.kind == "regression" else head.kind]
-        class_name, prefix = class_name + suffix, f"{family.PREFIX}."
-        tensors |= _export_tensors(_expand(family.KEYS, encoder), params["encoder"], encoder.shapes(), prefix)
-        own_pooler = tuple((prefix + theirs, ours, swap) for theirs, ours, swap in family.KEYS if "pooler" in ours)
-        tensors |= _export_tensors((*keys, *own_pooler), params["head"], head.shapes(), "")
+        class_name += HEADS[encoder.family][_form(head.kind)][0]
         config |= _label_config(head, labels)
     config |= {"architectures": [class_name], "dtype": "float32"}
+    tensors = model_tensors(encoder, params, head)
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     write_aside(directory / WEIGHTS, tensors)
     write_aside(directory / CONFIG, config)
+
+
+def model_tensors(encoder: Encoder, params: Params, head: Head | None = None) -> Tensors:
+    """Parameters (or gradients) under Hugging Face's names and in its layout, float32.
+
+    Args:
+        params: the encoder's own, or {"encoder", "head"} if a head is given.
+
+    Raises:
+        InputError: params do not fit the encoder or the head.
+    """
+    family = family_module(encoder.family)
+    if head is None:
+        return _tensors(_expand(family.KEYS, encoder), params, encoder.shapes())
+    keys = tuple((f"{family.PREFIX}.{theirs}", ours, swap) for theirs, ours, swap in _expand(family.KEYS, encoder))
+    own_pooler = tuple(key for key in keys if key[1].startswith("pooler."))
+    _, head_keys = HEADS[encoder.family][_form(head.kind)]
+    return _tensors(keys, params["encoder"], encoder.shapes()) | _tensors(
+        (*head_keys, *own_pooler), params["head"], head.shapes()
+    )
 
 
 class _Source:
@@ -300,6 +315,11 @@ class _Source:
             raise InputError(f"{self.directory}: {'; '.join(problems)}")
 
 
+def _form(kind: str) -> str:
+    """Hugging Face has one class for classification and regression."""
+    return "classification" if kind == "regression" else kind
+
+
 def _modern(name: str) -> str:
     """Checkpoints converted from TensorFlow call LayerNorm's weight and bias gamma and beta."""
     for old, new in ((".gamma", ".weight"), (".beta", ".bias")):
@@ -321,7 +341,7 @@ def _nested(flat: Tensors) -> Params:
     return jax.device_put(traverse_util.unflatten_dict(flat, sep="."))
 
 
-def _export_tensors(keys: Keys, params: Params, shapes: Params, prefix: str) -> Tensors:
+def _tensors(keys: Keys, params: Params, shapes: Params) -> Tensors:
     flat, expected = traverse_util.flatten_dict(params, sep="."), traverse_util.flatten_dict(shapes, sep=".")
     wrong = sorted(name for name in flat.keys() | expected.keys() if name not in flat or name not in expected)
     wrong += sorted(name for name in flat.keys() & expected.keys() if flat[name].shape != expected[name].shape)
@@ -331,7 +351,7 @@ def _export_tensors(keys: Keys, params: Params, shapes: Params, prefix: str) -> 
     for theirs, ours, transpose in keys:
         if ours in flat:
             value = np.asarray(flat[ours], np.float32)
-            tensors[prefix + theirs] = np.ascontiguousarray(value.T if transpose else value)
+            tensors[theirs] = np.ascontiguousarray(value.T if transpose else value)
     return tensors
 
 

@@ -1,0 +1,69 @@
+"""The attention front against a loop, and dropout's promises."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from itt_jax.models.attention import attention, dropout, segment_starts, visibility
+
+RNG = np.random.default_rng(0)
+Q, K, V = RNG.standard_normal((3, 2, 6, 3, 4), np.float32)
+BIAS = RNG.standard_normal((2, 3, 6, 6)).astype(np.float32)
+SEGMENTS = np.array([[1, 1, 1, 2, 2, 0], [1, 1, 2, 2, 3, 3]])
+MASK = np.array([[1, 0, 1, 1, 1, 0], [1, 1, 1, 1, 1, 0]])
+
+
+def by_loop(visible, bias):
+    """[B, T, N, H], one query at a time, over the keys it sees."""
+    expected = np.zeros_like(Q)
+    for b, t, n in np.ndindex(Q.shape[:3]):
+        seen = np.flatnonzero(visible[b, t])
+        scores = K[b, seen, n] @ Q[b, t, n] / 2 + bias[b, n, t, seen]
+        weights = np.exp(scores - scores.max(initial=-np.inf))
+        expected[b, t, n] = weights @ V[b, seen, n] / max(weights.sum(), 1e-30)
+    return expected
+
+
+@pytest.mark.parametrize("mask", [None, MASK])
+@pytest.mark.parametrize("segments", [None, SEGMENTS])
+def test_equals_a_loop_over_the_visible_keys(mask, segments):
+    visible = np.ones((2, 6, 6), bool)
+    if mask is not None:
+        visible &= mask[:, None, :] > 0
+    if segments is not None:
+        visible &= (segments[:, :, None] == segments[:, None, :]) & (segments[:, None, :] > 0)
+    ours = attention(Q, K, V, visible=visibility(mask, segments), bias=BIAS)
+    assert np.isfinite(ours).all()
+    sees = visible.any(-1)
+    np.testing.assert_allclose(ours[sees], by_loop(visible, BIAS)[sees], atol=1e-6)
+
+
+def test_a_query_that_sees_nothing_has_finite_gradients():
+    visible = jnp.zeros((2, 1, 6, 6), bool)
+    gradients = jax.grad(lambda *x: attention(*x, visible=visible, bias=BIAS).sum(), (0, 1, 2))(Q, K, V)
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
+
+
+def test_segment_starts():
+    expected = [[0, 0, 0, 3, 3, 5], [0, 0, 2, 2, 4, 4]]
+    np.testing.assert_array_equal(segment_starts(jnp.asarray(SEGMENTS)), expected)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_dropout_keeps_the_expectation_and_realises_the_rate(rate):
+    x = jnp.ones((1000, 333))
+    y = np.asarray(dropout(x, rate, jax.random.key(0)))
+    realised = round(rate * 256) / 256
+    assert abs(realised - rate) <= 1 / 512
+    assert set(np.unique(y)) == {np.float32(0), np.float32(1 / (1 - realised))}
+    # Four standard errors.
+    assert abs((y == 0).mean() - realised) < 4 * np.sqrt(realised * (1 - realised) / y.size)
+    for axis in (0, 1):
+        error = np.sqrt(realised / (1 - realised) / y.shape[axis])
+        assert np.abs(y.mean(axis) - 1).max() < 5 * error
+
+
+def test_dropout_is_off_without_a_key_or_a_rate():
+    x = jnp.arange(7.0)
+    assert dropout(x, 0.5, None) is x and dropout(x, 0.0, jax.random.key(0)) is x

@@ -1,0 +1,129 @@
+"""The interface that every encoder shares: pure, hashable, jit- and vmap-able; packed rows equal separate ones."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from itt_jax.errors import InputError
+from itt_jax.models import make_encoder
+
+SIZES = {"layers": 2, "width": 16, "heads": 2, "vocabulary_size": 40, "max_positions": 12, "initializer_range": 0.3}
+FAMILIES = ("bert", "roberta", "xlnet")
+IDS = np.random.default_rng(0).integers(6, 40, (2, 10))
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def model(request):
+    encoder = make_encoder(request.param, **SIZES)
+    return encoder, encoder.init(jax.random.key(0))
+
+
+def test_a_config_gives_its_encoder_back(model):
+    encoder, _ = model
+    again = make_encoder(encoder.family, **dataclasses.asdict(encoder.config))
+    assert again == encoder and hash(again) == hash(encoder)
+    assert encoder.max_positions == (None if encoder.family == "xlnet" else 12)
+
+
+def test_init_follows_hugging_face(model):
+    encoder, params = model
+    shapes = jax.tree.map(lambda x: (x.shape, x.dtype), encoder.shapes())
+    assert shapes == jax.tree.map(lambda x: (x.shape, x.dtype), params)
+    for path, value in jax.tree.leaves_with_path(params):
+        name = path[-1].key
+        if name in ("bias", "scale"):
+            assert (value == (name == "scale")).all(), path
+        elif value.size > 200:
+            # Four standard errors of a standard deviation of n draws.
+            assert abs(float(value.std()) / 0.3 - 1) < 4 / np.sqrt(2 * value.size), path
+    assert all(isinstance(key.key, str) for path, _ in jax.tree.leaves_with_path(params) for key in path)
+
+
+def test_padding_rows_of_the_tables_start_at_zero():
+    for family in ("bert", "roberta"):
+        encoder = make_encoder(family, **SIZES)
+        tables = encoder.init(jax.random.key(0))["embeddings"]
+        assert (encoder.word_embeddings({"embeddings": tables})[encoder.config.pad_id] == 0).all()
+        assert (tables["position"]["embedding"][1] == 0).all() == (family == "roberta")
+
+
+def test_packed_rows_equal_separate_rows(model):
+    encoder, params = model
+    segments = np.array([[1, 1, 1, 1, 2, 2, 2, 3, 3, 0], [1, 1, 1, 1, 1, 1, 1, 2, 2, 2]])
+    run = jax.jit(encoder)
+    packed = run(params, IDS, segment_ids=segments)
+    for row, segment in [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2)]:
+        chosen = segments[row] == segment
+        ids = np.full((1, 10), 6)
+        ids[0, : chosen.sum()] = IDS[row, chosen]
+        mask = (np.arange(10) < chosen.sum()).astype(np.int32)[None]
+        alone = run(params, ids, mask)[0, : chosen.sum()]
+        np.testing.assert_allclose(packed[row, chosen], alone, atol=3e-6)
+    assert np.isfinite(packed).all()
+
+
+def test_rows_without_a_token_are_finite(model):
+    encoder, params = model
+    empty = np.zeros((2, 10), np.int32)
+    value, gradient = jax.jit(jax.value_and_grad(lambda p: encoder(p, IDS, segment_ids=empty).sum()))(params)
+    assert np.isfinite(value) and all(np.isfinite(x).all() for x in jax.tree.leaves(gradient))
+
+
+def test_vmap_over_a_stack_equals_single_runs(model):
+    encoder, params = model
+    other = encoder.init(jax.random.key(1))
+    stack = jax.tree.map(lambda *x: jnp.stack(x), params, other)
+    stacked = jax.jit(jax.vmap(encoder, (0, None)))(stack, IDS)
+    single = jax.jit(encoder)
+    for i, tree in enumerate((params, other)):
+        np.testing.assert_allclose(stacked[i], single(tree, IDS), atol=3e-6)
+
+
+def test_dropout_is_a_function_of_its_key(model):
+    encoder, params = model
+    run = jax.jit(lambda key: encoder(params, IDS, key=key))
+    one, again, other = (run(jax.random.key(seed)) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, again)
+    assert np.abs(one - other).max() > 0.01 and np.abs(one - run(None)).max() > 0.01
+
+
+def test_all_layers_end_with_the_last(model):
+    encoder, params = model
+    layers = jax.jit(lambda: encoder(params, IDS, all_layers=True))()
+    assert len(layers) == 3
+    np.testing.assert_allclose(layers[-1], jax.jit(encoder)(params, IDS), atol=1e-6)
+
+
+def test_bfloat16_activations_follow_float32(model):
+    encoder, params = model
+    half = dataclasses.replace(encoder, dtype=jnp.bfloat16)
+    hidden = jax.jit(half)(params, IDS)
+    assert hidden.dtype == jnp.bfloat16
+    assert np.abs(hidden.astype(jnp.float32) - jax.jit(encoder)(params, IDS)).mean() < 0.05
+
+
+def test_only_xlnet_takes_memories_and_permutations():
+    encoder = make_encoder("bert", **SIZES)
+    params = encoder.init(jax.random.key(0))
+    with pytest.raises(InputError, match="only xlnet"):
+        encoder.with_memories(params, IDS)
+    with pytest.raises(TypeError, match="perm_mask"):
+        encoder(params, IDS, perm_mask=np.zeros((2, 10, 10)))
+
+
+@pytest.mark.parametrize(
+    ("family", "sizes", "message"),
+    [
+        ("brt", {}, "unknown encoder family 'brt'; did you mean 'bert'"),
+        ("bert", {"layer": 2}, "unknown size of bert 'layer'; did you mean 'layers'"),
+        ("bert", {"width": 10, "heads": 3}, "hidden_size 10 is not a multiple of num_attention_heads 3"),
+        ("roberta", {"layers": 0}, "num_hidden_layers: expected a count of at least 1, found 0"),
+        ("bert", {"dropout": 1.0}, "hidden_dropout_prob"),
+    ],
+)
+def test_sizes_that_make_no_encoder(family, sizes, message):
+    with pytest.raises(InputError, match=message):
+        make_encoder(family, **sizes)
