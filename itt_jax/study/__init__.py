@@ -2,7 +2,7 @@
 
 import importlib
 
-_HOMES = {"Results": "run", "run": "run", "describe": "description", "evaluate_checkpoint": "evaluation"}
+_HOMES = {"Results": "running", "run": "running", "describe": "description", "evaluate_checkpoint": "evaluation"}
 __all__ = sorted(_HOMES)
 
 

@@ -16,7 +16,7 @@ from itt_jax.evaluate.grid import Grid, perturbed_block
 from itt_jax.models import Encoder, Head, load_model
 from itt_jax.study.material import digest_files
 from itt_jax.study.plan import Cell, cell_row, variants
-from itt_jax.study.run import provenance
+from itt_jax.study.running import provenance
 from itt_jax.study.store import Store, write_json
 from itt_jax.train.checkpoint import load_checkpoint
 
@@ -83,8 +83,8 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
     for language, own in rows.items():
         if np.isin(overlap.digests(own), seen).any() and not evaluation.allow_seen:
             raise InputError(
-                f"task {task.name!r}, split {evaluation.split!r}, language {language!r}: the checkpoint has seen some of "
-                "this text in training; choose other rows, or evaluate all the same with --allow-seen"
+                f"task {task.name!r}, split {evaluation.split!r}, language {language!r}: the checkpoint has seen some "
+                "of this text in training; choose other rows, or evaluate all the same with --allow-seen"
             )
     write_json(
         out / "plan.json",

@@ -80,6 +80,10 @@ class Material:
             self._training[selection] = rows if selection.limit is None else tasks.limit(rows, selection.limit)
         return self._training[selection]
 
+    def texts(self, selection: Selection) -> list[str]:
+        """Every text of the selected training rows."""
+        return [text for texts in self.training_rows(selection).fields.values() for text in texts]
+
     def evaluation_text(self) -> np.ndarray:
         """Sorted 64-bit digests of the normalised text of every evaluation split of the study, in every language."""
         if self._evaluation_text is None:

@@ -18,7 +18,7 @@ from itt_jax.study.material import Material, Selection
 from itt_jax.study.plan import Plan, Stage
 from itt_jax.study.store import Store
 from itt_jax.tasks import Task, metrics
-from itt_jax.train.checkpoint import forget_resume, load_checkpoint, save_checkpoint
+from itt_jax.train.checkpoint import forget_resume, load_checkpoint, load_seen, save_checkpoint
 from itt_jax.train.language import Corpus, language_model
 from itt_jax.train.stage import StageResult, TaskData, fine_tune
 
@@ -58,8 +58,8 @@ class StageMaker:
     def pretrain(self, stage: Stage) -> dict:
         """Make an encoder: its tokenizer, its parameters, its language-model stage."""
         spec = self.specs[stage.model]
-        corpora = [self.material.corpus(corpus) for corpus in spec.corpus]
-        texts = [text for corpus in corpora for text in corpus.all_texts()]
+        corpus = as_corpus([self.material.corpus(corpus) for corpus in spec.corpus])
+        texts = [text for own in corpus.texts.values() for text in own]
         if spec.tokenizer is not None:
             tokenizer = load_tokenizer(spec.tokenizer)
         else:
@@ -70,7 +70,7 @@ class StageMaker:
         if stage.settings is not None:
             result = language_model(
                 encoder,
-                as_corpus(corpora),
+                corpus,
                 tokenizer,
                 {"encoder": params},
                 stage.settings,
@@ -197,8 +197,7 @@ def made_encoder(spec: EncoderSpec, tokenizer: Tokenizer) -> Encoder:
     """An encoder of the spec's sizes for a tokenizer."""
     sizes = {name: getattr(spec, name) for name in ("layers", "width", "heads", "feed_forward")}
     if spec.family != "xlnet":  # relative positions have no table
-        # RoBERTa's table begins after the padding id.
-        sizes["positions"] = spec.max_positions + (tokenizer.pad_id + 1 if spec.family == "roberta" else 0)
+        sizes["max_positions"] = spec.max_positions
     return make_encoder(spec.family, vocabulary_size=tokenizer.vocabulary_size, pad_id=tokenizer.pad_id, **sizes)
 
 
@@ -213,12 +212,17 @@ def given_body(spec: EncoderSpec) -> Body:
 
 
 def as_corpus(corpora: list[ParallelTexts]) -> Corpus:
-    """Several parallel sources as the one corpus of a language-model stage."""
+    """Several sources as the one corpus of a language-model stage; a tuple with one language left is plain text."""
     texts: dict[str, list[str]] = {}
+    tuples: list[dict[str, str]] = []
     for corpus in corpora:
         for language in corpus.languages:
             texts.setdefault(language, []).extend(text for text in corpus.texts[language] if text)
-    return Corpus(texts, [entry for corpus in corpora for entry in corpus.tuples()])
+        for members in zip(*(corpus.texts[language] for language in corpus.languages), strict=True):
+            entry = {lang: text for lang, text in zip(corpus.languages, members, strict=True) if text}
+            if len(entry) > 1:
+                tuples.append(entry)
+    return Corpus(texts, tuples)
 
 
 def as_much_text(texts: list[str], characters: int) -> list[str]:

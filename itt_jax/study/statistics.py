@@ -5,12 +5,14 @@ domain that the target stage never saw, than on clean text or at home. Everythin
 """
 
 import dataclasses
+import json
 import pathlib
 from collections import defaultdict
 
 import numpy as np
 import pandas as pd
 
+from itt_jax.errors import InputError
 from itt_jax.study import grid, inference
 from itt_jax.study.contrasts import Contrasts, Fit, Share, concat
 
@@ -53,17 +55,20 @@ class Analysis:
     smallest_effect: float
 
 
-def analyse(out: pathlib.Path, smallest_effect: float = 0.02) -> Analysis:
+def analyse(out: pathlib.Path, smallest_effect: float | None = None) -> Analysis:
     """Analyse a store.
 
     Args:
         out: the store's directory (results.parquet and cells/).
-        smallest_effect: the smallest effect of interest, in points of the metric (0.02 is two percentage points).
+        smallest_effect: the smallest effect of interest, in points of the metric (0.02 is two percentage points);
+            None takes what the study declared (plan.json), or else 0.02.
 
     Raises:
         InputError: no results, a missing cell file, a metric without a known influence.
     """
     out = pathlib.Path(out)
+    if smallest_effect is None:
+        smallest_effect = float(read_plan(out).get("smallest_effect", 0.02))
     results = grid.read_results(out)
     cells = grid.read_cells(out, results["cell"].unique())
     main_metric = results.drop_duplicates("target").set_index("target")["metric"]
@@ -84,6 +89,24 @@ def analyse(out: pathlib.Path, smallest_effect: float = 0.02) -> Analysis:
     interactions = concat(inference.judge(frame, smallest_effect, "fdr_bh") for frame in explored)
     primary = inference.judge(_primary(shares), smallest_effect, "holm")
     return Analysis(interactions=interactions, primary=primary, smallest_effect=smallest_effect, **tables)
+
+
+def read_plan(out: pathlib.Path) -> dict:
+    """What plan.json says of the study; empty without it, since a store can be analysed alone.
+
+    Raises:
+        InputError: the file is no JSON object.
+    """
+    path = out / "plan.json"
+    if not path.is_file():
+        return {}
+    try:
+        plan = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error})") from error
+    if not isinstance(plan, dict):
+        raise InputError(f"{path}: holds a {type(plan).__name__}, expected an object")
+    return plan
 
 
 def _primary_pairs(arms: tuple[str, ...]) -> list[tuple[str, str]]:
