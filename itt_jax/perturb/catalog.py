@@ -1,4 +1,8 @@
-"""Every operator by name, with what it promises."""
+"""Every operator by name, with what it promises.
+
+A new operator is one function (document, noise, severity) -> Edits and one row here; its digest goes to
+tests/perturb/test_golden.py, and the tests of that folder then hold it to its promises.
+"""
 
 import dataclasses
 from collections.abc import Callable

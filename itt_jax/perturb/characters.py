@@ -59,7 +59,7 @@ def alphabets(japanese: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def has_alphabet(document: Document) -> np.ndarray:
     """bool [G]: clusters of words that begin with a letter of a script in the table, or with a digit 0-9."""
-    scripts = tables.property_of("scripts")[document.bases]
+    scripts = tables.look_up(tables.property_of("scripts"), document.bases)
     digit = (document.bases >= ord("0")) & (document.bases <= ord("9"))
     return document.in_word & ((((document.flags & LETTER) > 0) & (scripts > 0)) | digit)
 
@@ -108,7 +108,7 @@ def choices(table: str, language: str | None = None) -> tables.Choices:
 
 def replace_by_table(document: Document, noise: Noise, severity: float, table: tables.Choices) -> Edits:
     """Puts one of the options of a cluster's base in its place; the marks of the cluster stay."""
-    clusters = chosen(document, noise, severity, document.in_word & (table.entry[document.bases] >= 0))
+    clusters = chosen(document, noise, severity, document.in_word & (tables.look_up(table.entry, document.bases) >= 0))
     row = table.entry[document.bases[clusters]]
     option = table.first[row] + below(later_draws(noise.clusters[clusters], 1), table.count[row])
     first, stop = table.option_offsets[option], table.option_offsets[option + 1]

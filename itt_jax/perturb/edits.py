@@ -42,7 +42,9 @@ def apply(text: TextArray, edits: Edits) -> tuple[TextArray, np.ndarray]:
     # Between edits k - 1 and k, output place p shows clean place p - shifts[k - 1]; what edits wrote is set after.
     places = edits.start + before[:-1]
     bounds = np.concatenate([[0], places + edits.lengths, [total]])
-    sources = np.arange(total) - np.repeat(before, np.diff(bounds))
+    sources = np.arange(total)
+    if shifts.any():
+        sources -= np.repeat(before, np.diff(bounds))
     codepoints = text.codepoints.take(sources, mode="clip")
     written = ranges(places, edits.lengths)
     sources[written] = edits.sources

@@ -144,6 +144,7 @@ def variants(
     """
     operator = check_operator(name, language)
     severities = [check_severity(severity) for severity in severities]
+    texts = list(texts)
     text = from_strings(texts)
     if ids is None:
         ids = line_ids(1, len(texts))
@@ -152,17 +153,16 @@ def variants(
     hashes = hash_strings([str(item) for item in ids])
     keys = {r: text_keys(hashes, seed, field, name, operator.version, r) for r in replicates}
     mask = flat_editable(editable, text)
-    parts: dict[tuple[float, int], list[Variant]] = {(s, r): [] for s in severities for r in replicates}
+    wanted = [(severity, replicate) for severity in severities for replicate in replicates]
+    parts: list[list[Variant]] = [[] for _ in wanted]
     for block in blocks(text):
         start, stop = text.offsets[block.start], text.offsets[block.stop]
         own = TextArray(text.codepoints[start:stop], text.offsets[block.start : block.stop + 1] - start)
         document = Document(own, None if mask is None else mask[start:stop], language)
-        for replicate in replicates:
-            noise = Noise(keys[replicate][block], document)
-            for severity in severities:
-                part = perturb_block(operator, document, noise, severity, texts[block], align)
-                parts[severity, replicate].append(part)
-    return [joined(parts[s, r], s, r, align) for s in severities for r in replicates]
+        noise = {replicate: Noise(keys[replicate][block], document) for replicate in replicates}
+        for (severity, replicate), found in zip(wanted, parts, strict=True):
+            found.append(perturb_block(operator, document, noise[replicate], severity, texts[block], align))
+    return [joined(found, *one, align) for one, found in zip(wanted, parts, strict=True)]
 
 
 def perturb(

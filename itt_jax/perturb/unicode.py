@@ -46,11 +46,12 @@ def diacritic_scripts() -> np.ndarray:
 def diacritics(document: Document, noise: Noise, severity: float) -> Edits:
     """Takes the marks off letters: NFD without nonspacing marks, then NFC."""
     text, bare = document.text, tables.mapping("without_marks")
-    is_mark = (tables.property_of("flags")[text.codepoints] & MARK) > 0
-    marked = bare[document.bases] > 0
+    is_mark = (tables.look_up(tables.property_of("flags"), text.codepoints) & MARK) > 0
+    marked = tables.look_up(bare, document.bases) > 0
     marks = np.flatnonzero(is_mark)
     marked[np.searchsorted(document.starts, marks, "right") - 1] = True
-    marked &= diacritic_scripts()[tables.property_of("scripts")[document.bases]] & ((document.flags & LETTER) > 0)
+    scripts = tables.look_up(tables.property_of("scripts"), document.bases)
+    marked &= tables.look_up(diacritic_scripts(), scripts) & ((document.flags & LETTER) > 0)
     clusters = chosen(document, noise, severity, marked & document.in_word)
     start, stop = document.starts[clusters], document.starts[clusters + 1]
     inside = ranges(start, stop - start)
@@ -66,7 +67,7 @@ def diacritics(document: Document, noise: Noise, severity: float) -> Edits:
 def case(document: Document, noise: Noise, severity: float) -> Edits:
     """Turns small letters to capitals and capitals to small ones."""
     bases = document.bases
-    upper, lower = tables.mapping("lower_upper")[bases], tables.mapping("lower_upper", inverse=True)[bases]
+    upper, lower = (tables.look_up(tables.mapping("lower_upper", inverse), bases) for inverse in (False, True))
     if document.language in ("tr", "az"):
         upper = np.where(bases == ord("i"), ord("İ"), np.where(bases == ord("ı"), ord("I"), upper))
         lower = np.where(bases == ord("I"), ord("ı"), np.where(bases == ord("İ"), ord("i"), lower))

@@ -55,9 +55,10 @@ def cluster_breaks(text: TextArray) -> np.ndarray:
     """bool [C]: whether a grapheme cluster begins at the codepoint."""
     codepoints, offsets = text.codepoints, text.offsets
     breaks = np.ones(len(codepoints), bool)
-    classes = tables.property_of("grapheme")[codepoints]
+    classes = tables.look_up(tables.property_of("grapheme"), codepoints)
     if len(codepoints) > 1 and classes.any():
-        np.logical_not(joining_pairs()[classes[:-1], classes[1:]], out=breaks[1:])
+        pairs = classes[:-1].astype(np.intp) * len(joining_pairs()) + classes[1:]
+        np.logical_not(tables.look_up(joining_pairs().ravel(), pairs), out=breaks[1:])
         breaks[1 + np.flatnonzero(long_joins(classes, offsets))] = False
     breaks[offsets[:-1][np.diff(offsets) > 0]] = True
     return breaks
@@ -135,15 +136,15 @@ class Document:
 
     @functools.cached_property
     def bases(self) -> np.ndarray:
-        """uint32 [G]: the first codepoint of each cluster."""
+        """int64 [G]: the first codepoint of each cluster."""
         if len(self.starts) == len(self.text.codepoints) + 1:
-            return self.text.codepoints
-        return self.text.codepoints[self.starts[:-1]]
+            return self.text.codepoints.astype(np.int64)
+        return self.text.codepoints.take(self.starts[:-1], mode="clip").astype(np.int64)
 
     @functools.cached_property
     def flags(self) -> np.ndarray:
         """uint8 [G]: WORD, SPACE, LETTER, MARK of each cluster's first codepoint."""
-        return tables.property_of("flags")[self.bases]
+        return tables.look_up(tables.property_of("flags"), self.bases)
 
     @functools.cached_property
     def allowed(self) -> np.ndarray:
@@ -198,7 +199,7 @@ class Document:
         """int64 [W], int64 [W]: the first cluster of each word, and the one after its last."""
         word = self.word_members()
         continues = np.append(False, self.linked(word)[:-1])[: len(word)]
-        groups = word_groups()[self.bases]
+        groups = tables.look_up(word_groups(), self.bases)
         if groups.any():
             continues[1:] &= (groups[1:] == groups[:-1]) & (groups[1:] != HAN)
             begins = np.where(word & ~continues, np.arange(len(word)), 0)

@@ -69,6 +69,9 @@ def test_empty_and_long_text(name):
     long = (TEXT + " Ärzte, क्षमा 今日は\u202e. ") * 2000
     assert len(long) > 100_000
     assert perturb([], name, 0.5, "en") == []
+    assert [v.texts for v in variants((TEXT,), name, [0.5, 0.5], "en", align=True)] == [
+        perturb([TEXT], name, 0.5, "en")
+    ] * 2
     assert perturb([""], name, 0.5, "en") == [""]
     empty, changed, short = perturb(["", long, TEXT], name, 0.5, "en", ids=["a", "b", "c"])
     assert empty == ""
