@@ -9,7 +9,7 @@ from itt_jax.data.embedded.sentences import Vocabulary, frames, vocabulary
 from itt_jax.data.embedded.tables import DOMAINS, LANGUAGES
 from itt_jax.errors import InputError, unknown
 
-ROLES = {"same": 0.3, "synonym": 0.15, "positive": 0.125, "negative": 0.125, "contrast": 0.1, "neutral": 0.2}
+ROLES = {"same": 0.46, "synonym": 0.08, "positive": 0.14, "negative": 0.14, "contrast": 0.03, "neutral": 0.15}
 # General praise and blame that people use in any domain; it gives the three domains one axis of polarity.
 SHARED_SCALES = ("worth", "pleasure", "use")
 SHARED = 0.5
@@ -21,9 +21,11 @@ _DRAWS = 16
 def parallel(n: int, seed: int = 0, domains: Sequence[str] = DOMAINS) -> list[dict[str, str]]:
     """`n` distinct sentences, each as language -> text in the five languages.
 
-    A prefix of the list is the list of a smaller `n`. The domains take turns. Raises InputError for an unknown domain
-    or an `n` outside 0..50,000.
+    A prefix of the list is the list of a smaller `n`. The domains take turns. Raises InputError for no domain, an
+    unknown one, or an `n` outside 0..50,000.
     """
+    if not domains:
+        raise InputError("no domain is named for the parallel sentences")
     for domain in domains:
         if domain not in DOMAINS:
             raise unknown("domain", domain, DOMAINS)

@@ -23,14 +23,15 @@ from itt_jax.data.rows import Rows
 from itt_jax.errors import unknown
 
 SIZES = {"train": 1998, "dev": 198, "test": 300}
-SENTIMENT_ROLES = {"plain": 0.55, "negated": 0.2, "mixed": 0.25}
+SENTIMENT_ROLES = {"plain": 0.65, "negated": 0.13, "mixed": 0.22}
 # Share of (premise negated, hypothesis negated) by class; both margins are equal over the classes.
 INFERENCE_FORMS = (
-    {(False, False): 0.6, (False, True): 0.25, (True, True): 0.15},
-    {(False, False): 0.5, (False, True): 0.35, (True, False): 0.1, (True, True): 0.05},
-    {(False, False): 0.45, (False, True): 0.4, (True, False): 0.15},
+    {(False, False): 0.8, (False, True): 0.12, (True, True): 0.08},
+    {(False, False): 0.74, (False, True): 0.18, (True, False): 0.06, (True, True): 0.02},
+    {(False, False): 0.72, (False, True): 0.2, (True, False): 0.08},
 )
-SIMILARITY_NEGATED = 0.2
+OTHER_TOPIC = 0.75  # of the neutral pairs; the rest are about another quality of the same topic
+SIMILARITY_NEGATED = 0.1
 _DRAWS = 24
 
 
@@ -67,10 +68,10 @@ def _inference(dice: Dice, words: Vocabulary, split: str, label: int) -> tuple[t
     turned = premise_negated != hypothesis_negated
     if label == 1:
         side = dice.pick((0, 1))
-        if dice.chance(0.5):
-            scale = dice.pick([other for other in words.scales if other != scale])
-        else:
+        if dice.chance(OTHER_TOPIC):
             topic = premise.other
+        else:
+            scale = dice.pick([other for other in words.scales if other != scale])
     elif turned == (label == 0):
         side = 1 - side
     hypothesis = words.state(dice, hypothesis_frame, topic, dice.pick(words.words(scale, side)))
