@@ -1,1 +1,6 @@
+"""Tables, figures and the HTML report of a study's store."""
 
+from itt_jax.report.html import write_report
+from itt_jax.report.summary import summary_markdown
+
+__all__ = ["summary_markdown", "write_report"]

@@ -144,9 +144,9 @@ def judge(frame: pd.DataFrame, smallest_effect: float, method: str) -> pd.DataFr
     Supported: the interval lies beyond +smallest_effect, also after the family's adjustment (of the p-values against
     the bound), and percentage points and log-odds agree in sign. Contradicted: the same beyond -smallest_effect.
 
-    Adds p_adjusted (against 0), p_bound (against the nearer bound, adjusted), agree, verdict, negligible (the interval
-    lies within the bounds), detectable (the smallest true effect that would be called supported with probability
-    0.8, before adjustment).
+    Adds p_adjusted (against 0), p_bound (against the nearer bound, adjusted), agree, verdict, clear (the interval lies
+    beyond a bound), negligible (it lies within the bounds), detectable (the smallest true effect that would be called
+    supported with probability 0.8, before adjustment).
     """
     frame = frame.copy()
     error = frame["error"].clip(lower=1e-300)
@@ -159,6 +159,7 @@ def judge(frame: pd.DataFrame, smallest_effect: float, method: str) -> pd.DataFr
     supported = sure & (frame["low"] > smallest_effect)
     contradicted = sure & (frame["high"] < -smallest_effect)
     frame["verdict"] = np.select([supported, contradicted], ["supported", "contradicted"], "undetermined")
+    frame["clear"] = (frame["low"] > smallest_effect) | (frame["high"] < -smallest_effect)
     frame["negligible"] = (frame["low"] > -smallest_effect) & (frame["high"] < smallest_effect)
     reach = stats.t.ppf(1 - LEVEL / 2, frame["freedom"]) + stats.t.ppf(POWER, frame["freedom"])
     frame["detectable"] = smallest_effect + reach * frame["error"]

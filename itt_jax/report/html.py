@@ -1,0 +1,123 @@
+"""Writes a study's report: one HTML page without any outside part, a Markdown summary, CSV tables and SVG figures."""
+
+import pathlib
+import re
+from typing import Any
+
+import pandas as pd
+
+from itt_jax.report import provenance, summary, tables
+from itt_jax.study.statistics import Analysis, analyse, read_plan
+
+
+def write_report(out: pathlib.Path, analysis: Analysis | None = None) -> pathlib.Path:
+    """Write report/ of a store: index.html, summary.md, tables/*.csv, figures/*.svg.
+
+    Args:
+        out: the store's directory; its plan.json, where there is one, adds the data's provenance and the costs.
+        analysis: of that store, where it is at hand.
+
+    Returns:
+        the path of index.html.
+
+    Raises:
+        InputError: the store has no results, or they are damaged.
+    """
+    from itt_jax.report.figures import all_figures
+
+    out = pathlib.Path(out)
+    plan = read_plan(out)
+    analysis = analysis or analyse(out)
+    report = out / "report"
+    for folder in ("tables", "figures"):
+        (report / folder).mkdir(parents=True, exist_ok=True)
+    for name, table in tables.all_tables(analysis).items():
+        table.to_csv(report / "tables" / f"{name}.csv", index=False, float_format="%.6g")
+    figures = {_file_name(name): figure for name, figure in all_figures(analysis).items()}
+    for name, figure in figures.items():
+        (report / "figures" / f"{name}.svg").write_text(figure, encoding="utf-8")
+    (report / "summary.md").write_text(summary.summary_markdown(analysis) + "\n", encoding="utf-8")
+    page = report / "index.html"
+    page.write_text(_page(analysis, plan, figures), encoding="utf-8")
+    return page
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.-]", "_", name)
+
+
+def _page(analysis: Analysis, plan: dict[str, Any], figures: dict[str, str]) -> str:
+    """The page's HTML."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("itt_jax.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["table"] = _html_table
+    targets = [_target(analysis, target, figures) for target in summary.targets(analysis)]
+    return environment.get_template("page.html.jinja").render(
+        title=plan.get("name") or plan.get("study") or "A study of robust transfer",
+        description=plan.get("description") or "",
+        run=summary.run_sentence(analysis),
+        verdicts=summary.verdict_sentences(analysis),
+        warnings=summary.warning_sentences(analysis),
+        seen=[str(name) for name in plan.get("seen") or ()],
+        primary=tables.primary(analysis),
+        forest=figures.get("primary"),
+        targets=targets,
+        operators=tables.operators(analysis),
+        languages=tables.language_interactions(analysis),
+        shifts=tables.shifts(analysis),
+        edits=tables.edits(analysis),
+        counts=tables.counts(analysis),
+        overlap=provenance.overlap(plan),
+        skipped=[str(reason) for reason in plan.get("skipped") or ()],
+        stages=provenance.stages(plan),
+        machines=provenance.machines(plan),
+        bound=tables.points(analysis.smallest_effect),
+        has_plan=bool(plan),
+    )
+
+
+def _target(analysis: Analysis, target: str, figures: dict[str, str]) -> dict[str, Any]:
+    """What the page shows of one target."""
+    perturbed = (analysis.cells["perturbation"] != "clean").any()
+    return {
+        "name": target,
+        "id": _file_name(target),
+        "arms": tables.arms(analysis, target),
+        "gains": tables.gains(analysis, target),
+        "clean": tables.languages(analysis, target, "clean"),
+        "perturbed": tables.languages(analysis, target, "all") if perturbed else pd.DataFrame(),
+        "domains": tables.domains(analysis, target),
+        "figures": {name: figures.get(_file_name(f"{name}-{target}")) for name in ("curves", "operators", "languages")},
+    }
+
+
+def _html_table(frame: pd.DataFrame):
+    """A table whose text columns stand left and whose figures stand right; a verdict carries its class."""
+    import markupsafe
+
+    escape = markupsafe.escape
+    names = [str(name) for name in frame.columns]
+    text = {"encoder", "arm", "against", "metric", "target", "verdict", "operator", "language", "stage"}
+    text |= {"shifted domain", "source", "evaluation", "degenerate seeds"}
+    head = "".join(f"<th{_left(name in text)}>{escape(name)}</th>" for name in names)
+    body = []
+    for row in frame.astype(object).to_numpy():
+        cells = []
+        for name, value in zip(names, row, strict=True):
+            kind = str(value).split()[0] if name == "verdict" and str(value) else ""
+            shown = f'<span class="verdict {escape(kind)}">{escape(value)}</span>' if kind else escape(value)
+            cells.append(f"<td{_left(name in text)}>{shown}</td>")
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    return markupsafe.Markup(f'<div class="scroll">{table}</div>')
+
+
+def _left(is_text: bool) -> str:
+    return ' class="text"' if is_text else ""

@@ -1,0 +1,69 @@
+"""What plan.json tells of where the results come from; every key is optional."""
+
+from typing import Any
+
+import pandas as pd
+
+
+def overlap(plan: dict[str, Any]) -> pd.DataFrame:
+    """Training rows that were dropped because their text is evaluated."""
+    rows = [row for row in plan.get("overlap", ()) if isinstance(row, dict)]
+    frame = pd.DataFrame(rows)
+    return frame[frame["dropped"] > 0] if "dropped" in frame else frame
+
+
+def stages(plan: dict[str, Any]) -> pd.DataFrame:
+    """Finished stages summed by encoder, kind and arm: seeds, updates, tokens, FLOPs, time, degenerate seeds."""
+    rows = [row for row in plan.get("stages_done", ()) if isinstance(row, dict)]
+    found: dict[tuple, list[dict]] = {}
+    for row in rows:
+        key = (row.get("encoder") or row.get("model") or "–", row.get("kind") or "–", row.get("arm") or "shared")
+        found.setdefault(key, []).append(row)
+    table = []
+    for (encoder, kind, arm), own in found.items():
+        degenerate = sorted({str(row.get("seed", "?")) for row in own if row.get("degenerate")})
+        table.append(
+            {
+                "encoder": encoder,
+                "stage": kind,
+                "arm": arm,
+                "stages": len(own),
+                "updates": _thousands(_total(own, "updates")),
+                "tokens": _thousands(_total(own, "tokens")),
+                "TFLOP": _decimals(_total(own, "flops"), 1e12),
+                "minutes": _decimals(_total(own, "wall_seconds"), 60),
+                "degenerate seeds": " ".join(degenerate) or "none",
+            }
+        )
+    return pd.DataFrame(table)
+
+
+def machines(plan: dict[str, Any]) -> list[str]:
+    """Each combination of device, precision and library versions that stages or the study name."""
+    found: dict[str, int] = {}
+    for row in [*plan.get("stages_done", ()), plan.get("provenance")]:
+        if isinstance(row, dict):
+            texts = [f"{name}: {_flat(row[name])}" for name in ("device", "precision", "versions") if row.get(name)]
+            if texts:
+                found["; ".join(texts)] = found.get("; ".join(texts), 0) + 1
+    return list(found)
+
+
+def _flat(value: Any) -> str:
+    """A value as one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_flat(inner)}" for name, inner in value.items())
+    return ", ".join(map(_flat, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _total(rows: list[dict], name: str) -> float | None:
+    values = [row[name] for row in rows if isinstance(row.get(name), int | float)]
+    return sum(values) if values else None
+
+
+def _thousands(value: float | None) -> str:
+    return "–" if value is None else f"{int(value):,}"
+
+
+def _decimals(value: float | None, unit: float) -> str:
+    return "–" if value is None else f"{value / unit:,.2f}"

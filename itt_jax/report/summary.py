@@ -1,0 +1,126 @@
+"""The findings in plain words, as Markdown; the report's first section says the same."""
+
+import pandas as pd
+
+from itt_jax.report import tables
+from itt_jax.study.statistics import Analysis
+
+
+def summary_markdown(analysis: Analysis) -> str:
+    """What was run and what was found, for a terminal or a text file."""
+    parts = ["# What was run", run_sentence(analysis), "# Does the arm make transfer more robust?"]
+    parts += [f"- {sentence}" for sentence in verdict_sentences(analysis)]
+    if len(analysis.primary):
+        parts += ["", _table(tables.primary(analysis))]
+    for target in targets(analysis):
+        parts += ["", f"# {target}", _table(tables.arms(analysis, target))]
+        gains = tables.gains(analysis, target)
+        parts += ["", _table(gains)] if len(gains) else []
+    warnings = warning_sentences(analysis)
+    if warnings:
+        parts += ["", "# Mind", *(f"- {sentence}" for sentence in warnings)]
+    return "\n".join(parts)
+
+
+def targets(analysis: Analysis) -> list[str]:
+    """The targets in the study's order."""
+    return list(dict.fromkeys(analysis.cells["target"]))
+
+
+def run_sentence(analysis: Analysis) -> str:
+    """One sentence on the size of the study."""
+    cells = analysis.cells
+    perturbed = cells[cells["perturbation"] != "clean"]
+    per_run = cells.drop_duplicates(["target", "task", "split", "language"])
+    items = per_run.groupby(["target", "task", "split"])["n"].max().sum()
+    sentence = (
+        f"{_count(cells['model'].nunique(), 'encoder')} ({_listed(cells['model'])}), "
+        f"{_count(cells['arm'].nunique(), 'arm')} ({_listed(cells['arm'])}), "
+        f"{_count(cells['seed'].nunique(), 'seed')}, {_count(cells['target'].nunique(), 'target')} "
+        f"({_listed(cells['target'])}); evaluated in {_count(cells['language'].nunique(), 'language')} "
+        f"({_listed(cells['language'])}) and {_count(cells['domain'].nunique(), 'domain')} ({_listed(cells['domain'])})"
+    )
+    if len(perturbed):
+        names = perturbed["perturbation"]
+        conditions = len(perturbed.drop_duplicates(["perturbation", "severity"]))
+        sentence += (
+            f", clean and under {_count(names.nunique(), 'operator')} ({_listed(names)}; {conditions} with severities)"
+        )
+    return f"{sentence}. {len(cells):,} cells of {items:,} distinct items, {int(cells['n'].sum()):,} predictions."
+
+
+def verdict_sentences(analysis: Analysis) -> list[str]:
+    """One sentence for each primary contrast."""
+    if analysis.primary.empty:
+        return ["The store holds no arm with a baseline, so nothing is compared; scores and drops stand below."]
+    return [_verdict_sentence(row, analysis.smallest_effect) for _, row in analysis.primary.iterrows()]
+
+
+def _verdict_sentence(row: pd.Series, smallest_effect: float) -> str:
+    """The contrast of one encoder and arm in words."""
+    about = f"{row['model']}, {row['arm']} against {row['baseline']}: "
+    if pd.isna(row["estimate"]):
+        return about + "no answer, since no clean score was above chance in both arms."
+    changed = "perturbation" if row["kind"] == "perturbation" else "the shift of domain"
+    low, high = (tables.points(row[name], signed=True) for name in ("low", "high"))
+    size = tables.points(abs(row["estimate"]))
+    way = "smaller" if row["estimate"] > 0 else "larger"
+    found = f"{changed} costs {size} points less" if way == "smaller" else f"{changed} costs {size} points more"
+    interval = f"interaction {tables.points(row['estimate'], signed=True)} [{low}, {high}]"
+    bound = tables.points(smallest_effect)
+    verdicts = {
+        "supported": f"supported: more robust, beyond the smallest effect of interest ({bound})",
+        "contradicted": f"contradicted: less robust, beyond the smallest effect of interest ({bound})",
+        "undetermined": f"undetermined; an effect of {tables.points(row['detectable'])} points would have been found",
+    }
+    if row["verdict"] == "undetermined" and row["negligible"]:
+        return f"{about}{found} ({interval}); undetermined, and smaller than {bound} points either way."
+    tail = "; one seed: this says nothing about another training run" if row["seeds"] == 1 else ""
+    return f"{about}{found} ({interval}); {verdicts[row['verdict']]}{tail}."
+
+
+def warning_sentences(analysis: Analysis) -> list[str]:
+    """What a reader must know before believing the tables."""
+    counts, found = analysis.counts, []
+    degenerate = counts[counts["degenerate_seeds"] != ""]
+    for _, row in degenerate.iterrows():
+        about = f"{row['model']}, {row['arm']}, {row['target']} ({row['metric']})"
+        found.append(
+            f"Seed {row['degenerate_seeds']} of {about} is not above chance in the source language; it is kept."
+        )
+    below = counts["groups_no_signal"].sum()
+    if below:
+        found.append(
+            f"{below} of {counts['groups'].sum()} combinations of encoder, arm, task and language have a clean score "
+            "that is not above chance; they are left out of ratios and interactions."
+        )
+    seeds = counts["seeds"].min() if len(counts) else 0
+    if seeds == 1:
+        found.append("One seed: intervals and tests cover the choice of items alone, not another training run.")
+    elif 1 < seeds < 5:
+        found.append(
+            f"{seeds} seeds: intervals are wide because little is known of the variation between training runs."
+        )
+    differing = int(counts["cells_whose_value_differs"].sum())
+    if differing:
+        found.append(f"{differing} cells' stored values differ from those of their predictions; the latter are used.")
+    return found
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _listed(values: pd.Series, most: int = 12) -> str:
+    names = [str(name) for name in dict.fromkeys(values)]
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _table(frame: pd.DataFrame) -> str:
+    """A Markdown table with aligned columns."""
+    rows = [[str(name) for name in frame.columns], *([str(value) for value in row] for row in frame.to_numpy())]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
+    return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])

@@ -1,0 +1,228 @@
+"""The report's tables: findings as a reader wants them, in percentage points with one decimal."""
+
+import pandas as pd
+
+from itt_jax.study.statistics import Analysis
+
+VERDICTS = {
+    "supported": "more robust",
+    "contradicted": "less robust",
+    "undetermined": "undetermined",
+}
+"""What a verdict on an interaction means."""
+
+
+def points(value: float, signed: bool = False) -> str:
+    """A value as percentage points with one decimal; a dash where there is none."""
+    if pd.isna(value):
+        return "–"
+    text = f"{100 * value:{'+' if signed else ''}.1f}"
+    return {"-0.0": "0.0", "+0.0": "0.0"}.get(text, text).replace("-", "\u2212")
+
+
+def with_interval(frame: pd.DataFrame, signed: bool = False) -> pd.Series:
+    """estimate [low, high], in points."""
+    texts = []
+    for estimate, low, high in frame[["estimate", "low", "high"]].itertuples(index=False, name=None):
+        text = points(estimate, signed)
+        texts.append(text if pd.isna(low) else f"{text} [{points(low, signed)}, {points(high, signed)}]")
+    return pd.Series(texts, index=frame.index, dtype=object)
+
+
+def p_value(value: float) -> str:
+    """A p-value with three decimals."""
+    return "–" if pd.isna(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def verdict(row: pd.Series) -> str:
+    """The verdict in words, with what an undetermined one hides."""
+    if pd.isna(row["estimate"]):
+        return "no signal"
+    if row["verdict"] == "undetermined" and row["negligible"]:
+        return "undetermined (below the smallest effect)"
+    if row["verdict"] == "undetermined" and not row["agree"]:
+        return "undetermined (log-odds disagree)"
+    if row["verdict"] == "undetermined" and row["clear"]:
+        return "undetermined (not after adjustment)"
+    return f"{row['verdict']} ({VERDICTS[row['verdict']]})" if row["verdict"] != "undetermined" else "undetermined"
+
+
+def primary(analysis: Analysis) -> pd.DataFrame:
+    """The primary family."""
+    frame = analysis.primary
+    return pd.DataFrame(
+        {
+            "encoder": frame["model"],
+            "arm": frame["arm"],
+            "against": frame["baseline"],
+            "interaction": with_interval(frame, signed=True),
+            "verdict": frame.apply(verdict, axis=1) if len(frame) else [],
+            "detectable": frame["detectable"].map(points),
+            "p (Holm)": frame["p_adjusted"].map(p_value),
+            "seeds": frame["seeds"],
+            "targets": frame["targets"],
+            "left out": frame["groups_left_out"],
+        }
+    )
+
+
+def overall(frame: pd.DataFrame, **where) -> pd.DataFrame:
+    """Rows over all languages and domains unless `where` names others."""
+    for name, value in ({"language": "all", "domain": "all"} | where).items():
+        if name in frame:
+            frame = frame[frame[name] == value]
+    return frame
+
+
+def arms(analysis: Analysis, target: str) -> pd.DataFrame:
+    """Of one target: clean and perturbed scores of each arm, their relative drop, retention, area and worst case."""
+    columns = {}
+    curves = overall(analysis.curves, target=target)
+    for name in ("clean", "all"):
+        column = curves[curves["perturbation"] == name].set_index(["model", "metric", "arm"])
+        columns["clean" if name == "clean" else "perturbed"] = with_interval(column)
+    robustness = overall(analysis.robustness, target=target, perturbation="all", baseline="")
+    titles = {"relative_drop": "relative drop", "retention": "retention", "area": "area under curve"}
+    for quantity, title in (titles | {"worst cell": "worst cell", "worst item": "worst case per item"}).items():
+        column = robustness[robustness["quantity"] == quantity].set_index(["model", "metric", "arm"])
+        if len(column):
+            columns[title] = with_interval(column)
+    return _in_order(pd.DataFrame(columns), curves).rename_axis(["encoder", "metric", "arm"]).reset_index().fillna("–")
+
+
+def gains(analysis: Analysis, target: str) -> pd.DataFrame:
+    """Of one target: each arm less each baseline, clean and perturbed, and the interaction."""
+    key = ["model", "metric", "arm", "baseline"]
+    columns = {}
+    frame = overall(analysis.gains, target=target)
+    for name, title in (("clean", "clean gain"), ("all", "perturbed gain")):
+        columns[title] = with_interval(frame[frame["perturbation"] == name].set_index(key), signed=True)
+    found = overall(analysis.interactions, target=target, kind="perturbation", subset="all", perturbation="all")
+    found = found.set_index(key)
+    if len(found):
+        columns |= {"interaction": with_interval(found, signed=True), "verdict": found.apply(verdict, axis=1)}
+        columns["detectable"] = found["detectable"].map(points)
+    changed = overall(analysis.interactions, target=target, kind="perturbation", subset="changed", perturbation="all")
+    if len(changed):
+        columns["changed items only"] = with_interval(changed.set_index(key), signed=True)
+    named = _in_order(pd.DataFrame(columns), frame, key).rename_axis(["encoder", "metric", "arm", "against"])
+    return named.reset_index().fillna("–")
+
+
+def languages(analysis: Analysis, target: str, noise: str) -> pd.DataFrame:
+    """Of one target: scores by language, on clean text (noise "clean") or over all operators ("all"), and the gap."""
+    key = ["model", "metric", "arm"]
+    frame = analysis.curves[(analysis.curves["target"] == target) & (analysis.curves["domain"] == "all")]
+    frame = frame[frame["perturbation"] == noise]
+    wide = frame.assign(text=with_interval(frame)).pivot(index=key, columns="language", values="text")
+    order = [name for name in dict.fromkeys(frame["language"]) if name != "all"]
+    wide = wide[[*order, "all"]].rename(columns={"all": "mean"})
+    gaps = overall(analysis.gaps, target=target, quantity="language gap", perturbation=noise, baseline="")
+    if len(gaps):
+        wide["source − others"] = with_interval(gaps.set_index(key), signed=True)
+    return _in_order(wide, frame).rename_axis(["encoder", "metric", "arm"]).reset_index().fillna("–")
+
+
+def domains(analysis: Analysis, target: str) -> pd.DataFrame:
+    """Of one target: clean scores by domain, the gap to the domain trained on, and whether an arm narrows it."""
+    frame = analysis.curves[(analysis.curves["target"] == target) & (analysis.curves["perturbation"] == "clean")]
+    frame = frame[(frame["language"] == "all") & (frame["domain"] != "all")]
+    if frame.empty:
+        return pd.DataFrame()
+    key = ["model", "metric", "arm"]
+    wide = frame.assign(text=with_interval(frame)).pivot(index=key, columns="domain", values="text")
+    wide = wide[list(dict.fromkeys(frame["domain"]))]
+    gaps = analysis.gaps[(analysis.gaps["target"] == target) & (analysis.gaps["quantity"] == "domain gap")]
+    gaps = gaps[(gaps["perturbation"] == "clean") & (gaps["baseline"] == "")]
+    for domain in dict.fromkeys(gaps["domain"]):
+        wide[f"home − {domain}"] = with_interval(gaps[gaps["domain"] == domain].set_index(key), signed=True)
+    return _in_order(wide, frame).rename_axis(["encoder", "metric", "arm"]).reset_index().fillna("–")
+
+
+def shifts(analysis: Analysis) -> pd.DataFrame:
+    """Interactions with the shift of domain."""
+    frame = analysis.interactions
+    frame = frame[(frame["kind"] == "domain") & (frame["perturbation"] == "clean")]
+    return _interaction_table(frame, {"domain": "shifted domain"})
+
+
+def operators(analysis: Analysis) -> pd.DataFrame:
+    """Interactions by operator, all languages and severities."""
+    frame = overall(analysis.interactions, kind="perturbation", subset="all")
+    frame = frame[frame["severity"].isna() & (frame["perturbation"] != "all")]
+    return _interaction_table(frame, {"perturbation": "operator"})
+
+
+def language_interactions(analysis: Analysis) -> pd.DataFrame:
+    """Interactions by language, all operators."""
+    frame = analysis.interactions
+    frame = frame[(frame["kind"] == "perturbation") & (frame["subset"] == "all") & (frame["perturbation"] == "all")]
+    return _interaction_table(frame[frame["language"] != "all"], {"language": "language"})
+
+
+def _interaction_table(frame: pd.DataFrame, by: dict[str, str]) -> pd.DataFrame:
+    named = frame.rename(columns={"model": "encoder", "baseline": "against"} | by)
+    table = named[["encoder", "target", "arm", "against", *by.values()]].copy()
+    if frame.empty:
+        return table
+    table["interaction"] = with_interval(frame, signed=True)
+    table["verdict"] = frame.apply(verdict, axis=1)
+    table["detectable"] = frame["detectable"].map(points)
+    table["p (BH)"] = frame["p_adjusted"].map(p_value)
+    return table
+
+
+def edits(analysis: Analysis) -> pd.DataFrame:
+    """What each operator really did: share of items changed, realised edit rate, share of tokens changed."""
+    frame = analysis.cells[analysis.cells["perturbation"] != "clean"]
+    frame = frame.drop_duplicates(["target", "task", "split", "language", "perturbation", "severity", "replicate"])
+    rows = []
+    for (operator, severity), part in frame.groupby(["perturbation", "severity"], sort=False):
+        row = {"operator": operator, "severity": f"{severity:g}", "languages": part["language"].nunique()}
+        row["items changed %"] = points(part["n_changed"].sum() / max(part["n"].sum(), 1))
+        row |= {"not applicable": int(part["n_not_applicable"].sum()), "edits a character": _rate(part["edit_rate"])}
+        by_language = part.groupby("language")["edit_rate"].mean()
+        spread = f"{by_language.min():.3f} to {by_language.max():.3f}" if by_language.notna().any() else "–"
+        rows.append(row | {"over languages": spread, "tokens changed %": points(part["token_change_rate"].mean())})
+    return pd.DataFrame(rows)
+
+
+def _rate(values: pd.Series) -> str:
+    return f"{values.mean():.3f}" if values.notna().any() else "–"
+
+
+def counts(analysis: Analysis) -> pd.DataFrame:
+    """What stands behind the findings."""
+    frame = analysis.counts
+    return pd.DataFrame(
+        {
+            "encoder": frame["model"],
+            "target": frame["target"],
+            "metric": frame["metric"],
+            "arm": frame["arm"],
+            "seeds": frame["seeds"],
+            "degenerate seeds": frame["degenerate_seeds"].replace("", "none"),
+            "cells": frame["cells"],
+            "clean cells without signal": [
+                f"{below} of {cells}"
+                for below, cells in zip(frame["clean_cells_no_signal"], frame["clean_cells"], strict=True)
+            ],
+            "groups left out of ratios": [
+                f"{below} of {groups}" for below, groups in zip(frame["groups_no_signal"], frame["groups"], strict=True)
+            ],
+            "items changed %": frame["changed_share"].map(points),
+            "not applicable": frame["not_applicable"],
+        }
+    )
+
+
+def _in_order(wide: pd.DataFrame, frame: pd.DataFrame, key: tuple | list = ("model", "metric", "arm")) -> pd.DataFrame:
+    """Rows in the order of the study rather than of the alphabet."""
+    order = pd.MultiIndex.from_frame(frame[list(key)].drop_duplicates())
+    return wide.reindex(order)
+
+
+def all_tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
+    """The tidy tables that are written as CSV, by file name."""
+    names = ("primary", "interactions", "gains", "gaps", "curves", "robustness", "counts")
+    return {name: getattr(analysis, name) for name in names} | {"edits": edits(analysis)}
