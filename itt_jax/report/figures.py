@@ -138,7 +138,7 @@ def _operators(analysis: Analysis, target: str) -> Figure | None:
     figure = Figure(figsize=(1.6 + 0.95 * mean.shape[1], 1.1 + 0.32 * mean.shape[0]))
     axes = figure.subplots()
     top = max(5.0, float(np.nanmax(np.abs(mean.to_numpy()))))
-    axes.imshow(mean, cmap="PuOr_r", vmin=-top, vmax=top, aspect="auto")
+    axes.imshow(mean, cmap="RdBu", vmin=-top, vmax=top, aspect="auto")
     for y, x in np.ndindex(mean.shape):
         value = mean.iat[y, x]
         if pd.notna(value):

@@ -85,15 +85,19 @@ def _page(analysis: Analysis, plan: dict[str, Any], figures: dict[str, str]) -> 
 
 def _target(analysis: Analysis, target: str, figures: dict[str, str]) -> dict[str, Any]:
     """What the page shows of one target."""
-    perturbed = (analysis.cells["perturbation"] != "clean").any()
+    cells = analysis.cells[analysis.cells["target"] == target]
+    perturbed = (cells["perturbation"] != "clean").any()
     return {
         "name": target,
+        "metrics": ", ".join(dict.fromkeys(cells["metric"])),
         "id": _file_name(target),
-        "arms": tables.arms(analysis, target),
-        "gains": tables.gains(analysis, target),
-        "clean": tables.languages(analysis, target, "clean"),
-        "perturbed": tables.languages(analysis, target, "all") if perturbed else pd.DataFrame(),
-        "domains": tables.domains(analysis, target),
+        "arms": tables.without_constant(tables.arms(analysis, target)),
+        "gains": tables.without_constant(tables.gains(analysis, target)),
+        "clean": tables.without_constant(tables.languages(analysis, target, "clean")),
+        "perturbed": tables.without_constant(tables.languages(analysis, target, "all"))
+        if perturbed
+        else pd.DataFrame(),
+        "domains": tables.without_constant(tables.domains(analysis, target)),
         "figures": {name: figures.get(_file_name(f"{name}-{target}")) for name in ("curves", "operators", "languages")},
     }
 
@@ -107,17 +111,33 @@ def _html_table(frame: pd.DataFrame):
     text = {"encoder", "arm", "against", "metric", "target", "verdict", "operator", "language", "stage"}
     text |= {"shifted domain", "source", "evaluation", "degenerate seeds"}
     head = "".join(f"<th{_left(name in text)}>{escape(name)}</th>" for name in names)
-    body = []
+    body, above = [], None
     for row in frame.astype(object).to_numpy():
         cells = []
         for name, value in zip(names, row, strict=True):
-            kind = str(value).split()[0] if name == "verdict" and str(value) else ""
-            shown = f'<span class="verdict {escape(kind)}">{escape(value)}</span>' if kind else escape(value)
-            cells.append(f"<td{_left(name in text)}>{shown}</td>")
-        body.append(f"<tr>{''.join(cells)}</tr>")
+            same = name == "encoder" and above is not None and above[0] == value
+            cells.append(f"<td{_left(name in text, same)}>{_cell(name, value)}</td>")
+        begins = ' class="begins"' if above is not None and names[0] == "encoder" and above[0] != row[0] else ""
+        body.append(f"<tr{begins}>{''.join(cells)}</tr>")
+        above = row
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     return markupsafe.Markup(f'<div class="scroll">{table}</div>')
 
 
-def _left(is_text: bool) -> str:
-    return ' class="text"' if is_text else ""
+def _cell(name: str, value: Any) -> str:
+    """A cell's HTML: a verdict in its colour, an interval under its estimate."""
+    from markupsafe import escape
+
+    shown = str(value)
+    if name == "verdict" and shown:
+        kind, _, rest = shown.partition(" ")
+        small = f"<br><small>{escape(rest)}</small>" if rest else ""
+        return f'<span class="verdict {escape(kind)}">{escape(kind)}</span>{small}'
+    if shown.endswith("]"):
+        estimate, _, interval = shown.partition(" ")
+        return f"{escape(estimate)}<br><small>{escape(interval)}</small>"
+    return str(escape(shown))
+
+
+def _left(is_text: bool, same: bool = False) -> str:
+    return f' class="text{" same" if same else ""}"' if is_text else ""

@@ -216,6 +216,11 @@ def counts(analysis: Analysis) -> pd.DataFrame:
     )
 
 
+def without_constant(frame: pd.DataFrame, name: str = "metric") -> pd.DataFrame:
+    """Without a column that says the same in every row."""
+    return frame.drop(columns=name) if name in frame and frame[name].nunique() == 1 else frame
+
+
 def _in_order(wide: pd.DataFrame, frame: pd.DataFrame, key: tuple | list = ("model", "metric", "arm")) -> pd.DataFrame:
     """Rows in the order of the study rather than of the alphabet."""
     order = pd.MultiIndex.from_frame(frame[list(key)].drop_duplicates())

@@ -174,8 +174,9 @@ class Contrasts:
                 fit = fits[0].less(fits[1]) if sign > 0 else fits[1].less(fits[0])
                 frame = fit.select(rows).table(self.block.is_mean)
                 frame = self._named(function, left_out, rows, frame, arm, baseline)
-                frames.append(frame.assign(quantity=kind, groups_left_out=len(left_out), subset=subset))
-        return concat(frames).rename(columns={"quantity": "kind"})
+                frame = frame.drop(columns="quantity")
+                frames.append(frame.assign(kind=kind, groups_left_out=len(left_out), subset=subset))
+        return concat(frames)
 
     def gaps(self) -> pd.DataFrame:
         """Gaps of each arm, and differences between arms (negative: the gap is smaller)."""
@@ -184,14 +185,24 @@ class Contrasts:
     def curves(self) -> pd.DataFrame:
         """Mean scores of each arm."""
         rows = self._rows("scores", frozenset(), {"score"})
-        return concat(
+        return self._within_range(
             self._named("scores", frozenset(), rows, self.fit("scores", arm).select(rows).table(False), arm)
             for arm in self.block.arms
         )
 
+    def _within_range(self, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+        """The tables as one; intervals of scores (not of differences) end where the metric does."""
+        frame = concat(frames)
+        lowest = -1.0 if self.block.metric in influence.CORRELATIONS else 0.0
+        is_score = frame["baseline"] == ""
+        frame[["low", "high"]] = frame[["low", "high"]].mask(is_score, frame[["low", "high"]].clip(lowest, 1.0))
+        return frame
+
     def robustness(self) -> pd.DataFrame:
         """Areas and worst cases of all groups; relative drop and retention where there is signal."""
-        frames = [self._each_arm_and_pair("curves", frozenset(), {"area", "worst cell", "worst item"})]
+        frames = [
+            self._within_range([self._each_arm_and_pair("curves", frozenset(), {"area", "worst cell", "worst item"})])
+        ]
         for arm in self.block.arms:
             frames.append(self._ratios(arm, None, self.no_signal[arm]))
         for arm, baseline in self.pairs():
@@ -280,6 +291,18 @@ def concat(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     frames = [frame for frame in frames if len(frame)]
     if frames:
         return pd.concat(frames, ignore_index=True)
-    columns = ["model", "target", "metric", "arm", "baseline", "quantity", "language", "domain", "perturbation"]
+    columns = [
+        "kind",
+        "subset",
+        "model",
+        "target",
+        "metric",
+        "arm",
+        "baseline",
+        "quantity",
+        "language",
+        "domain",
+        "perturbation",
+    ]
     columns += ["severity", "estimate", "low", "high", "error", "freedom", "p", "test", "seeds", "items", "log_odds"]
     return pd.DataFrame(columns=columns).astype({"estimate": float, "error": float, "freedom": float, "p": float})

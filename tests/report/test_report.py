@@ -1,0 +1,164 @@
+"""The report: complete, self-contained, and honest about what is not there."""
+
+import html.parser
+import json
+import pathlib
+import re
+import runpy
+
+import pandas as pd
+import pytest
+
+from itt_jax.errors import InputError
+from itt_jax.report import summary_markdown, tables, write_report
+from itt_jax.study.statistics import analyse
+
+write_store = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "simulated_store.py"))["write_store"]
+
+PLAN = {
+    "study_id": "0123",
+    "name": "A <small> study",
+    "description": "Two encoders & three arms.",
+    "smallest_effect": 0.03,
+    "overlap": [
+        {"source": "sst2/train", "rows": 100, "dropped": 7},
+        {"source": "sick/train", "rows": 100, "dropped": 0},
+    ],
+    "skipped": ["diacritics: has no table for 'zh'"],
+    "seen": ["bert-made-here"],
+    "stages_done": [
+        {
+            "encoder": "bert",
+            "kind": "target",
+            "arm": "itt",
+            "seed": 1,
+            "updates": 200,
+            "tokens": 12000,
+            "flops": 3e12,
+            "wall_seconds": 12.0,
+            "degenerate": True,
+            "device": "cpu",
+            "versions": {"jax": "0.10.2"},
+        },
+        {"id": "abc"},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    out = write_store(tmp_path_factory.mktemp("store"), models=("bert", "xlnet"), items=40, base=1.5, robust=0.5)
+    (out / "plan.json").write_text(json.dumps(PLAN))
+    return out, write_report(out)
+
+
+class Reader(html.parser.HTMLParser):
+    """Collects what a page refers to, its ids and its tables, and checks that tags nest."""
+
+    void = ("meta", "br", "path", "use", "stop", "rect", "line", "circle")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.links, self.loads, self.tables = [], [], [], [], 0
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        self.links += [attributes["href"]] if tag == "a" else []
+        self.loads += [attributes.get(name) for name in ("src", "srcset", "data") if name in attributes]
+        self.loads += [tag] if tag in ("script", "link", "iframe", "img") else []
+        self.tables += tag == "table"
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.void:
+            assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_loads_nothing(written):
+    text = written[1].read_text(encoding="utf-8")
+    page = Reader(text)
+    assert written[1].name == "index.html" and not page.open
+    assert page.loads == [] and "@import" not in text and not re.search(r"url\((?!#)", text)
+    assert len(page.ids) == len(set(page.ids))
+    assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
+    assert page.tables >= 8 and text.count("<svg") == 4
+
+
+def test_figures_refer_to_their_own_parts(written):
+    text = written[1].read_text(encoding="utf-8")
+    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', text))
+    assert used <= set(re.findall(r'id="([^"]+)"', text))
+
+
+def test_the_page_says_what_the_plan_knows(written):
+    text = written[1].read_text(encoding="utf-8")
+    assert "A &lt;small&gt; study" in text and "encoders &amp; three" in text
+    assert "sst2/train" in text and "sick/train" not in text
+    assert "bert-made-here has seen text" in text and "diacritics: has no table" in text
+    assert "jax 0.10.2" in text and "12,000" in text
+
+
+def test_the_smallest_effect_is_the_studys(written):
+    out, page = written
+    assert analyse(out).smallest_effect == 0.03
+    assert "Smallest effect of interest: 3.0 points" in page.read_text(encoding="utf-8")
+
+
+def test_tables_and_figures_stand_beside_the_page(written):
+    out, page = written
+    analysis = analyse(out)
+    for name in ("primary", "interactions", "gains", "gaps", "curves", "robustness", "counts"):
+        table = pd.read_csv(page.parent / "tables" / f"{name}.csv")
+        assert len(table) == len(getattr(analysis, name))
+    found = {path.stem for path in (page.parent / "figures").glob("*.svg")}
+    assert found == {"primary", "curves-sentiment", "operators-sentiment", "languages-sentiment"}
+
+
+def test_writing_again_gives_the_same_bytes(written):
+    out, page = written
+    before = page.read_bytes()
+    assert write_report(out).read_bytes() == before
+
+
+def test_the_summary_gives_estimate_interval_and_verdict(written):
+    analysis = analyse(written[0])
+    text = summary_markdown(analysis)
+    row = analysis.primary.iloc[0]
+    interval = f"[{tables.points(row['low'], True)}, {tables.points(row['high'], True)}]"
+    assert f"interaction {tables.points(row['estimate'], True)} {interval}" in text
+    assert row["verdict"] in text and "2 encoders (bert, xlnet)" in text
+    assert (written[1].parent / "summary.md").read_text(encoding="utf-8") == text + "\n"
+
+
+def test_points_have_one_decimal_and_a_true_minus():
+    shown = [tables.points(0.0123), tables.points(-0.0123, True), tables.points(0.5, True), tables.points(-0.0001)]
+    assert shown == ["1.2", "−1.2", "+50.0", "0.0"]
+    assert tables.points(float("nan")) == "–"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"arms": ("direct",), "seeds": (0,), "domains": ("general",)},
+        {"noises": (), "arms": ("direct", "itt")},
+        {"languages": ("en",), "domains": ("general",), "noises": (("swap", (0.1,)),)},
+        {"metric": "pearson", "base": 3.0, "domains": ("general",)},
+        {"base": -3.0},
+    ],
+    ids=["one arm, one seed", "no noise", "one language", "correlation", "no signal anywhere"],
+)
+def test_small_and_odd_stores_have_a_report(tmp_path, options):
+    out = write_store(tmp_path, items=30, **options)
+    text = write_report(out).read_text(encoding="utf-8")
+    assert Reader(text).tables and "nan" not in re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL).lower().split()
+    assert "Unknown: the store has no plan.json" in text
+
+
+def test_a_damaged_plan_is_named(tmp_path):
+    out = write_store(tmp_path, arms=("direct",), seeds=(0,), domains=("general",), items=10)
+    (out / "plan.json").write_text("{")
+    with pytest.raises(InputError, match=r"plan\.json: not JSON"):
+        write_report(out)
