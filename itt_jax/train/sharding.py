@@ -30,7 +30,20 @@ _BERT = (
     (r"/layers/\d+/(attention_output|feed_down)/bias$", REPLICATED),
     (r"/layers/\d+/(attention_norm|output_norm)/", REPLICATED),
 )
-RULES = {"bert": _BERT, "roberta": _BERT}
+_XLNET = (
+    (r"^encoder/(word|mask_embedding)\b", REPLICATED),
+    # [D, N, H]: split over heads
+    (r"/attention/(query|key|value|position|output)$", P(None, "model")),
+    (r"/attention/segment_embedding$", P(None, "model")),
+    (r"/attention/biases/", P("model")),
+    (r"/attention/norm/", REPLICATED),
+    (r"/layers/\d+/feed_up/kernel$", COLUMN_PARALLEL),
+    (r"/layers/\d+/feed_up/bias$", P("model")),
+    (r"/layers/\d+/feed_down/kernel$", ROW_PARALLEL),
+    (r"/layers/\d+/feed_down/bias$", REPLICATED),
+    (r"/layers/\d+/output_norm/", REPLICATED),
+)
+RULES = {"bert": _BERT, "roberta": _BERT, "xlnet": _XLNET}
 HEADS = (r"^heads?/", REPLICATED)
 
 

@@ -5,6 +5,7 @@ heads, optimizer) is hashable and static. So a study's many fine-tunings share t
 """
 
 import functools
+from collections.abc import Callable
 from typing import Protocol
 
 import jax
@@ -23,7 +24,6 @@ class Objective(Protocol):
     def __call__(self, params: Params, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]: ...
 
 
-@functools.partial(jax.jit, static_argnames=("objective", "optimizer"), donate_argnames=("state",))
 def train_step(
     state: TrainState, batch: Batch, key: jax.Array, *, objective: Objective, optimizer: Optimizer
 ) -> tuple[TrainState, dict[str, jax.Array]]:
@@ -38,6 +38,12 @@ def train_step(
     Returns:
         The next state, and {"loss", "gradient_norm"} (before clipping), float32 [] on the device.
     """
+    return _compiled_train_step()(state, batch, key, objective=objective, optimizer=optimizer)
+
+
+def _train_step(
+    state: TrainState, batch: Batch, key: jax.Array, *, objective: Objective, optimizer: Optimizer
+) -> tuple[TrainState, dict[str, jax.Array]]:
     key = jax.random.fold_in(key, state.update)
     total, weight, gradients = summed_gradients(state.params, batch, key, objective, optimizer)
     loss = total / weight
@@ -72,11 +78,34 @@ def summed_gradients(
     return jax.lax.scan(add, nothing, (jnp.arange(microbatches), batch))[0]
 
 
-@functools.partial(jax.jit, static_argnames=("encoder", "head"))
 def predict_step(params: Params, batch: Batch, *, encoder: Encoder, head: Head) -> jax.Array:
     """Scores of one batch: logits (classification) or values (regression), float32 [E, outputs]; no dropout.
 
     Args:
         params: {"encoder": ..., "head": ...}. batch: as data.packing gives it; labels and weights are not read.
     """
-    return apply_model(encoder, head, params, batch)
+    return _compiled_predict_step()(params, batch, encoder=encoder, head=head)
+
+
+@functools.cache
+def _compiled_train_step() -> Callable[..., tuple[TrainState, dict[str, jax.Array]]]:
+    return jax.jit(
+        _train_step,
+        static_argnames=("objective", "optimizer"),
+        donate_argnames=("state",),
+        compiler_options=compiler_options(),
+    )
+
+
+@functools.cache
+def _compiled_predict_step() -> Callable[..., jax.Array]:
+    def predict(params: Params, batch: Batch, *, encoder: Encoder, head: Head) -> jax.Array:
+        return apply_model(encoder, head, params, batch)
+
+    return jax.jit(predict, static_argnames=("encoder", "head"), compiler_options=compiler_options())
+
+
+def compiler_options() -> dict[str, int] | None:
+    """On CPU, LLVM at level 1: a step compiles in 4.5 instead of 11.5 CPU seconds (BERT, 2 layers, width 64) and runs
+    as fast, since the matrix products are library calls."""
+    return {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None

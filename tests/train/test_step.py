@@ -1,0 +1,91 @@
+"""One update: packing, padding, microbatches and compiled programs change nothing but time."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from itt_jax.config import Recipe
+from itt_jax.data import packing
+from itt_jax.train import stage
+from itt_jax.train.objectives import TaskObjective
+from itt_jax.train.optimizer import make_optimizer
+from itt_jax.train.predict import predict
+from itt_jax.train.step import _compiled_train_step, predict_step, summed_gradients
+from tests.train.toy import FAMILIES, tiny_encoder, toy_task
+
+# Float32 sums in another order: relative to the largest gradient of the tree.
+ROUNDING = 2e-5
+
+
+def model(family, pooling="pretrained", **options):
+    encoder = tiny_encoder(family)
+    task = toy_task(encoder, 40, pooling=pooling, **options)
+    # every parameter redrawn: fresh biases are zeros and would hide a wrong one
+    shapes = {"encoder": encoder.shapes(), "heads": (task.head.shapes(),)}
+    leaves, structure = jax.tree.flatten(shapes)
+    keys = jax.random.split(jax.random.key(0), len(leaves))
+    drawn = [0.2 * jax.random.normal(key, leaf.shape) for key, leaf in zip(keys, leaves, strict=True)]
+    return encoder, task, jax.tree.unflatten(structure, drawn)
+
+
+def loss_and_gradient(task, params, batches):
+    objective = TaskObjective(task.head.encoder, task.head, 0, dropout=False)
+    optimizer = make_optimizer(Recipe())
+    step = jax.jit(lambda params, batch: summed_gradients(params, batch, jax.random.key(0), objective, optimizer))
+    batch = stage.stack_microbatches([{name: batch[name] for name in stage.READ} for batch in batches], 1)
+    total, weight, gradients = step(params, batch)
+    return total / weight, jax.tree.map(lambda leaf: leaf / weight, gradients)
+
+
+def assert_close(found, expected):
+    largest = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(expected[1]))
+    np.testing.assert_allclose(found[0], expected[0], rtol=ROUNDING)
+    for one, other in zip(jax.tree.leaves(found[1]), jax.tree.leaves(expected[1]), strict=True):
+        np.testing.assert_allclose(one, other, atol=ROUNDING * largest, rtol=0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("pooling", "regression"), [("pretrained", False), ("max_mean", True)])
+def test_packed_loss_and_gradient_equal_padded(family, pooling, regression):
+    _, task, params = model(family, pooling, regression=regression)
+    indices = np.arange(3, 15)
+    plan = packing.plan_rows(task.examples.lengths, len(indices), 32)
+    packed = packing.pack_update(task.examples, indices, plan, len(indices))
+    padded = packing.pad_update(task.examples, indices, 24, len(indices))
+    assert packed["segment_ids"].max() > 1 and len(packed["input_ids"]) < len(padded["input_ids"])
+    assert_close(loss_and_gradient(task, params, [packed]), loss_and_gradient(task, params, [padded]))
+
+
+def test_microbatches_and_empty_slots_change_nothing():
+    _, task, params = model("bert")
+    indices = np.arange(12)
+    plan = packing.plan_rows(task.examples.lengths, 4, 32)
+    parts = [packing.pack_update(task.examples, part, plan, 4) for part in np.split(indices, 3)]
+    whole = packing.pad_update(task.examples, indices, 32, 16)
+    assert_close(loss_and_gradient(task, params, parts), loss_and_gradient(task, params, [whole]))
+
+
+def test_learning_rate_seed_and_length_share_one_program():
+    encoder, task, params = model("bert")
+    given = {"encoder": params["encoder"]}
+    run = lambda rate, seed, updates: stage.fine_tune(  # noqa: E731
+        encoder, [task], None, given, Recipe(updates=updates, max_length=32, packed=False), rate, seed
+    )
+    run(1e-3, 0, 2)
+    programs = _compiled_train_step()._cache_size()
+    run(1e-4, 1, 3)
+    other = toy_task(encoder, 50, seed=5, name="another", pooling="pretrained")
+    stage.fine_tune(encoder, [other], None, given, Recipe(updates=2, max_length=32, packed=False), 1e-3, 0)
+    assert _compiled_train_step()._cache_size() == programs
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_predictions_come_back_in_order(family):
+    encoder, task, params = model(family)
+    own = {"encoder": params["encoder"], "head": params["heads"][0]}
+    found = predict(encoder, task.head, own, task.examples)
+    batch = packing.pad_update(task.examples, np.arange(40), 24, 40)
+    del batch["labels"], batch["weights"]
+    expected = predict_step(own, batch, encoder=encoder, head=task.head)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
