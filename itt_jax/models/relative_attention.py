@@ -139,7 +139,9 @@ class RelativeAttention(nnx.Module):
         seen = content if memory is None else jnp.concatenate([memory.astype(self.dtype), content], axis=1)
         k, v = self._project(seen, self.key), self._project(seen, self.value)
         r = jnp.einsum("KD,DNH->NKH", shared.positions, self.position[...].astype(self.dtype))
-        attend = lambda q, mask, key: self._attend(q, k, v, r, mask, shared.same_type, biases, key)  # noqa: E731
+
+        def attend(q: Array, mask: Array | None, key: PRNGKeyArray | None) -> Array:
+            return self._attend(q, k, v, r, mask, shared.same_type, biases, key)
 
         attended = attend(self._project(content, self.query), shared.content_mask, subkey(key, 0))
         new_content = self._finish(content, attended, subkey(key, 1))

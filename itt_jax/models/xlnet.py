@@ -215,7 +215,8 @@ class Model(nnx.Module):
 
     perm_mask [B, T, T]: 1 where position i must not see position j.
     target_mapping [B, P, T]: one-hot rows naming the positions to predict. With it, the query stream, which does not
-        see the token it predicts, is what is returned: [B, P, D].
+        see the token it predicts, is what is returned: [B, P, D]. Rows of one example name different positions (the
+        queries of two that share one would be summed, as in Hugging Face's); a row of zeros is an empty place.
 
     Without token_type_ids the segment term is left out, which differs from giving zeros. Dropout of the position
     embeddings is drawn once for all rows: one per row, as in the original, would make every row project its own.
