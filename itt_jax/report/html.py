@@ -73,7 +73,7 @@ def _page(analysis: Analysis, plan: dict[str, Any], figures: dict[str, str]) -> 
         languages=tables.language_interactions(analysis),
         shifts=tables.shifts(analysis),
         edits=tables.edits(analysis),
-        counts=tables.counts(analysis),
+        counts=tables.without_constant(tables.counts(analysis)),
         overlap=provenance.overlap(plan),
         skipped=[str(reason) for reason in plan.get("skipped") or ()],
         stages=provenance.stages(plan),

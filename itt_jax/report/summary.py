@@ -52,7 +52,7 @@ def run_sentence(analysis: Analysis) -> str:
 def verdict_sentences(analysis: Analysis) -> list[str]:
     """One sentence for each primary contrast."""
     if analysis.primary.empty:
-        return ["The store holds no arm with a baseline, so nothing is compared; scores and drops stand below."]
+        return ["The store holds no treatment beside a baseline, so there is no primary contrast; scores stand below."]
     return [_verdict_sentence(row, analysis.smallest_effect) for _, row in analysis.primary.iterrows()]
 
 

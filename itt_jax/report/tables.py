@@ -180,7 +180,7 @@ def edits(analysis: Analysis) -> pd.DataFrame:
     for (operator, severity), part in frame.groupby(["perturbation", "severity"], sort=False):
         row = {"operator": operator, "severity": f"{severity:g}", "languages": part["language"].nunique()}
         row["items changed %"] = points(part["n_changed"].sum() / max(part["n"].sum(), 1))
-        row |= {"not applicable": int(part["n_not_applicable"].sum()), "edits a character": _rate(part["edit_rate"])}
+        row |= {"not applicable": int(part["n_not_applicable"].sum()), "edits per grapheme": _rate(part["edit_rate"])}
         by_language = part.groupby("language")["edit_rate"].mean()
         spread = f"{by_language.min():.3f} to {by_language.max():.3f}" if by_language.notna().any() else "–"
         rows.append(row | {"over languages": spread, "tokens changed %": points(part["token_change_rate"].mean())})
@@ -203,11 +203,11 @@ def counts(analysis: Analysis) -> pd.DataFrame:
             "seeds": frame["seeds"],
             "degenerate seeds": frame["degenerate_seeds"].replace("", "none"),
             "cells": frame["cells"],
-            "clean cells without signal": [
+            "no signal: clean cells": [
                 f"{below} of {cells}"
                 for below, cells in zip(frame["clean_cells_no_signal"], frame["clean_cells"], strict=True)
             ],
-            "groups left out of ratios": [
+            "no signal: groups": [
                 f"{below} of {groups}" for below, groups in zip(frame["groups_no_signal"], frame["groups"], strict=True)
             ],
             "items changed %": frame["changed_share"].map(points),

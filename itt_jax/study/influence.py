@@ -47,8 +47,10 @@ def _accuracy(prediction: np.ndarray, label: np.ndarray) -> Measured:
 
 
 def _pearson(prediction: np.ndarray, label: np.ndarray) -> Measured:
-    """Pearson's r; 0 for constant predictions, which carry no information."""
+    """Pearson's r; 0 for predictions that are constant or not finite, which carry no information."""
     n = len(label)
+    if not np.isfinite(prediction).all():
+        return 0.0, np.zeros(n)
     x, y = prediction - prediction.mean(), label - label.mean()
     scale_x, scale_y = np.sqrt((x**2).mean()), np.sqrt((y**2).mean())
     if scale_x < 1e-12 or scale_y < 1e-12:
@@ -61,6 +63,8 @@ def _pearson(prediction: np.ndarray, label: np.ndarray) -> Measured:
 def _spearman(prediction: np.ndarray, label: np.ndarray) -> Measured:
     """Spearman's rho with midranks. An item moves the ranks of all others: the terms of `_weight_above`."""
     n = len(label)
+    if not np.isfinite(prediction).all():
+        return 0.0, np.zeros(n)
     u, v = (stats.rankdata(values) / n - (n + 1) / (2 * n) for values in (prediction, label))
     uv, uu, vv = (u * v).mean(), (u * u).mean(), (v * v).mean()
     if uu < 1e-12 or vv < 1e-12:

@@ -52,6 +52,11 @@ def written(tmp_path_factory):
     return out, write_report(out)
 
 
+@pytest.fixture(scope="module")
+def analysis(written):
+    return analyse(written[0])
+
+
 class Reader(html.parser.HTMLParser):
     """Collects what a page refers to, its ids and its tables, and checks that tags nest."""
 
@@ -101,15 +106,13 @@ def test_the_page_says_what_the_plan_knows(written):
     assert "jax 0.10.2" in text and "12,000" in text
 
 
-def test_the_smallest_effect_is_the_studys(written):
-    out, page = written
-    assert analyse(out).smallest_effect == 0.03
-    assert "Smallest effect of interest: 3.0 points" in page.read_text(encoding="utf-8")
+def test_the_smallest_effect_is_the_studys(written, analysis):
+    assert analysis.smallest_effect == 0.03
+    assert "Smallest effect of interest: 3.0 points" in written[1].read_text(encoding="utf-8")
 
 
-def test_tables_and_figures_stand_beside_the_page(written):
-    out, page = written
-    analysis = analyse(out)
+def test_tables_and_figures_stand_beside_the_page(written, analysis):
+    page = written[1]
     for name in ("primary", "interactions", "gains", "gaps", "curves", "robustness", "counts"):
         table = pd.read_csv(page.parent / "tables" / f"{name}.csv")
         assert len(table) == len(getattr(analysis, name))
@@ -123,8 +126,7 @@ def test_writing_again_gives_the_same_bytes(written):
     assert write_report(out).read_bytes() == before
 
 
-def test_the_summary_gives_estimate_interval_and_verdict(written):
-    analysis = analyse(written[0])
+def test_the_summary_gives_estimate_interval_and_verdict(written, analysis):
     text = summary_markdown(analysis)
     row = analysis.primary.iloc[0]
     interval = f"[{tables.points(row['low'], True)}, {tables.points(row['high'], True)}]"

@@ -149,6 +149,13 @@ def test_metrics_equal_the_references_and_influence_equals_the_jackknife(metric)
     assert np.corrcoef(part, -left_out)[0, 1] > 0.99
 
 
+@pytest.mark.parametrize("metric", ["pearson", "spearman"])
+@pytest.mark.parametrize("prediction", [np.zeros(20), np.full(20, np.nan)], ids=["constant", "diverged"])
+def test_predictions_that_say_nothing_correlate_with_nothing(metric, prediction):
+    value, part = influence.measure(metric, prediction, np.arange(20.0))
+    assert value == 0 and not part.any()
+
+
 def test_spearman_error_equals_scipys_bootstrap():
     random = np.random.default_rng(2)
     label = random.normal(size=150)
