@@ -110,9 +110,9 @@ def test_input_embeddings_take_the_place_of_the_table(two_layers):
     np.testing.assert_array_equal(encoder(params["encoder"], ids * 0, input_embeddings=vectors), expected)
 
 
-def test_too_long_a_row_is_an_error():
+def test_too_long_a_row_is_an_error(randomised):
     encoder = make_encoder("bert", layers=1, width=8, heads=2, vocabulary_size=20, max_positions=4)
-    params = encoder.init(jax.random.key(0))
+    params = randomised(encoder.shapes())
     with pytest.raises(InputError, match=r"5 tokens.*holds 4"):
         encoder(params, jnp.ones((1, 5), jnp.int32))
 

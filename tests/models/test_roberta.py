@@ -68,9 +68,9 @@ def test_positions_restart_at_each_segment():
     np.testing.assert_array_equal(positions(ids, None, config), [[2, 3, 4, 5, 1, 6, 1, 1]])
 
 
-def test_too_long_a_row_is_an_error():
+def test_too_long_a_row_is_an_error(randomised):
     encoder = make_encoder("roberta", layers=1, width=8, heads=2, vocabulary_size=50, max_positions=8)
-    params = encoder.init(jax.random.key(0))
+    params = randomised(encoder.shapes())
     assert np.isfinite(encoder(params, jnp.full((1, 8), 9))).all()
     with pytest.raises(InputError, match=r"9 tokens.*allows 8"):
         encoder(params, jnp.full((1, 9), 9))
