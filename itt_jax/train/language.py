@@ -52,7 +52,9 @@ class LanguageObjective:
             options["perm_mask"] = ((ranks[:, None, :] >= 0) & (ranks[:, :, None] <= ranks[:, None, :])).astype(
                 jnp.float32
             )
-            options["target_mapping"] = jax.nn.one_hot(batch["positions"], ranks.shape[1])
+            # The query stream sums what maps to a position, so an empty slot (position 0) must map nowhere.
+            real = (batch["weights"] > 0)[..., None]
+            options["target_mapping"] = jax.nn.one_hot(batch["positions"], ranks.shape[1]) * real
         hidden = self.encoder(
             params["encoder"],
             batch["input_ids"],

@@ -1,0 +1,137 @@
+"""Whole runs: every arm, the grid, continuing, killing, and what the store holds."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from itt_jax import config, perturb, tasks
+from itt_jax.study import describe, run
+from itt_jax.study.store import Store
+from itt_jax.train.checkpoint import load_checkpoint
+
+ARMS, SEEDS, TASKS, LANGUAGES, FORMS = 8, 2, 2, 2, 6
+
+
+def test_grid_is_complete(tiny_run):
+    _, out = tiny_run
+    results = pd.read_parquet(out / "results.parquet")
+    assert len(results) == ARMS * SEEDS * TASKS * LANGUAGES * FORMS
+    keys = ["model", "arm", "task", "language", "perturbation", "severity", "replicate", "seed"]
+    assert not results.duplicated(keys).any()
+    assert not results["cell"].duplicated().any()
+    assert sorted(path.stem for path in (out / "cells").iterdir()) == sorted(results["cell"])
+    assert set(results["n"]) == {24}
+    assert results.query("perturbation == 'clean'")[["n_changed", "edit_rate", "token_change_rate"]].eq(0).all(axis=None)
+    assert (results.query("perturbation != 'clean'")["edit_rate"] > 0).all()
+    assert results.groupby("language")["source_language"].first().to_dict() == {"de": False, "en": True}
+    assert results.groupby("domain")["adapted"].first().to_dict() == {"legal": False, "medical": True}
+
+
+def test_cells_hold_what_was_predicted(tiny_run):
+    _, out = tiny_run
+    results = pd.read_parquet(out / "results.parquet")
+    row = results.query("perturbation == 'swap' and severity == 0.3 and language == 'de'").iloc[0]
+    cell = pd.read_parquet(out / "cells" / f"{row['cell']}.parquet")
+    rows = tasks.limit(tasks.load_rows(tasks.get(row["task"]), "test", "de"), 24)
+    assert list(cell["item_id"]) == list(rows.item_ids)
+    assert list(cell["label"]) == list(rows.labels)
+    assert np.array_equal(cell["prediction"], np.argmax(np.stack(cell["scores"]), axis=1))
+    assert row["value"] == pytest.approx(np.mean(cell["prediction"] == cell["label"]))
+    changed = np.zeros(24, bool)
+    for field, texts in rows.fields.items():
+        noisy = perturb.perturb(
+            texts, "swap", 0.3, "de", 0, ids=list(rows.item_ids), field=field, replicate=row["replicate"]
+        )
+        changed |= np.array([a != b for a, b in zip(texts, noisy, strict=True)])
+    assert list(cell["changed"]) == list(changed)
+
+
+def test_noise_is_the_same_for_every_model_and_arm(tiny_run):
+    _, out = tiny_run
+    results = pd.read_parquet(out / "results.parquet")
+    by_form = results.groupby(["task", "language", "perturbation", "severity", "replicate"])
+    assert (by_form[["n_changed", "edit_rate"]].nunique() == 1).all(axis=None)
+
+
+def test_second_run_does_nothing(tiny_run):
+    study, out = tiny_run
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet") if path.name != "results.parquet"}
+    log = (out / "log.jsonl").read_text()
+    results = (out / "results.parquet").read_bytes()
+    assert run(study, out, quiet=True).made == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert (out / "log.jsonl").read_text() == log
+    assert (out / "results.parquet").read_bytes() == results
+
+
+def test_plan_counts_what_is_done(tiny_run):
+    study, out = tiny_run
+    described = describe(study, out).as_dict()
+    assert described["cells_done"] == described["cells"] == ARMS * SEEDS * TASKS * LANGUAGES * FORMS
+    assert all(row["done"] == row["stages"] and row["flops_missing"] == 0 for row in described["stages"])
+    fresh = describe(study, out.parent / "nowhere").as_dict()
+    assert fresh["cells_done"] == 0 and all(row["flops_missing"] > 0 for row in fresh["stages"])
+    assert not (out.parent / "nowhere").exists()
+
+
+def test_arms_are_what_they_say(tiny_run):
+    study, out = tiny_run
+    plan = json.loads((out / "plan.json").read_text())
+    records = {record["id"]: record for record in plan["stages_done"]}
+    purposes = [record["purpose"] for record in records.values()]
+    # direct's stage, on the same rows and recipe, is the matched arm's first; shuffled labels make a stage of their own
+    assert purposes.count("pretraining") == 1
+    assert purposes.count("adaptation") == 2 * SEEDS
+    assert sum(purpose in ("intermediate", "target") for purpose in purposes) == (ARMS + 3) * SEEDS
+    assert {record["updates"] for record in records.values() if record["purpose"] == "target"} == {6}
+    assert all(record["learning_rate"] in (1e-3, 5e-4) for record in records.values() if "learning_rate" in record)
+
+
+def test_checkpoints_remember_what_they_saw(tiny_run):
+    from itt_jax.data import overlap
+
+    study, out = tiny_run
+    plan = json.loads((out / "plan.json").read_text())
+    stage = next(r for r in plan["stages_done"] if r["purpose"] == "target" and r["arm"] == "itt")
+    seen = load_checkpoint(Store(out).stage(stage["id"]) / "checkpoint").seen
+    task = tasks.get("embedded_inference_medical")
+    trained = overlap.digests(tasks.limit(tasks.load_rows(task, "train", "en"), 40))
+    assert np.isin(trained, seen).mean() > 0.5  # fields of four words or more, and not the whole rows
+    assert not np.isin(overlap.digests(tasks.load_rows(task, "test", "de")), seen).any()
+
+
+def test_killed_run_goes_on_and_gives_the_same_bytes(tiny_run, tiny_config, tmp_path):
+    study, whole = tiny_run
+    out = tmp_path / "killed"
+    command = [sys.executable, "-m", "itt_jax.main", "run", "--config", str(tiny_config), "--out", str(out), "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
+    deadline = time.time() + 300
+    while time.time() < deadline and process.poll() is None:
+        if (out / "cells").is_dir() and len(list((out / "cells").glob("*.parquet"))) > 30:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = {path.name: path.read_bytes() for path in (out / "cells").glob("*.parquet")}
+    assert 30 < len(done) < ARMS * SEEDS * TASKS * LANGUAGES * FORMS
+    run(study, out, quiet=True)
+    assert all((out / "cells" / name).read_bytes() == content for name, content in done.items())
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(out / "results.parquet"), pd.read_parquet(whole / "results.parquet")
+    )
+
+
+def test_out_of_another_study_is_refused(tiny_run, tiny_config):
+    from itt_jax.errors import InputError
+
+    _, out = tiny_run
+    other = config.load(tiny_config, ["noise_seed=5"])
+    with pytest.raises(InputError, match="belongs to study 'tiny'"):
+        run(other, out, quiet=True)
