@@ -1,0 +1,189 @@
+"""Language-model stages run for every family and learn; masks are what they say, and depend on the counters alone."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from itt_jax.config import LanguageModel, Recipe
+from itt_jax.data import packing
+from itt_jax.data.tokenizing import TokenArray, train_tokenizer
+from itt_jax.errors import InputError
+from itt_jax.models import make_encoder
+from itt_jax.train import masking
+from itt_jax.train.corpus import Corpus, cut, encode, longest_example, update_examples
+from itt_jax.train.counters import generator
+from itt_jax.train.language import LanguageObjective, language_model, masked_batches
+from itt_jax.train.stage import stack_microbatches
+from tests.train.toy import FAMILIES, same
+
+SETTINGS = LanguageModel(
+    recipe=Recipe(updates=40, batch_size=16, learning_rates=(5e-3,), max_length=32, warmup=0.0, checkpoint_every=15),
+    masking=0.2,
+    translation_share=0.5,
+    initial_embeddings="parallel",
+)
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    """Runs of a fixed cycle of 12 English words, and the same in German."""
+    english = "red cat sat under old tree near wide river with green hat".split()
+    german = "rote katze lag unter altem baum am breiten fluss mit hut grün".split()
+    random = np.random.default_rng(0)
+    tuples = []
+    for _ in range(200):
+        run = (random.integers(12) + np.arange(random.integers(4, 9))) % 12
+        tuples.append({"en": " ".join(english[i] for i in run), "de": " ".join(german[i] for i in run)})
+    return Corpus({language: [entry[language] for entry in tuples] for language in ("en", "de")}, tuples)
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def made(request, corpus):
+    texts = [text for texts in corpus.texts.values() for text in texts]
+    tokenizer = train_tokenizer(texts, request.param, 300)
+    encoder = make_encoder(
+        request.param,
+        layers=2,
+        width=32,
+        heads=2,
+        feed_forward=64,
+        vocabulary_size=tokenizer.vocabulary_size,
+        pad_id=tokenizer.pad_id,
+        max_positions=64,
+    )
+    return tokenizer, encoder, {"encoder": encoder.init(jax.random.key(0))}
+
+
+def test_every_family_learns_and_resumes(made, corpus, tmp_path):
+    tokenizer, encoder, params = made
+    start = LanguageModel(recipe=dataclasses.replace(SETTINGS.recipe, updates=10), masking=0.2, translation_share=0.5)
+    fresh = language_model(encoder, corpus, tokenizer, params, start, seed=0)
+    result = language_model(encoder, corpus, tokenizer, params, SETTINGS, 0, directory=tmp_path)
+    assert not result.degenerate and result.updates == 40
+    assert result.losses[-1][1] < fresh.losses[-1][1]
+    again = language_model(encoder, corpus, tokenizer, params, SETTINGS, 0, directory=tmp_path)  # from update 30
+    assert same(again.params, result.params) and again.losses == result.losses
+    further = language_model(encoder, corpus, tokenizer, result.params, start, seed=1)
+    assert further.losses[-1][1] < result.losses[-1][1]
+
+
+def batches(made, corpus, update=0, seed=0, **changes):
+    tokenizer = made[0]
+    settings = dataclasses.replace(SETTINGS, **changes)
+    encoded = encode(corpus, tokenizer, settings.recipe.max_length, 1.0)
+    examples = update_examples(encoded, tokenizer, settings, seed, update)
+    plan = packing.plan_rows(np.append(examples.lengths, longest_example(encoded, 32)), 16, 32)
+    return examples, masked_batches(examples, tokenizer, settings, plan, generator(seed, 1, update))
+
+
+def test_packed_loss_equals_padded(made, corpus):
+    tokenizer, encoder, params = made
+    from itt_jax.models import make_head
+
+    kind = "permuted_lm" if encoder.family == "xlnet" else "masked_lm"
+    head = make_head(encoder, kind, encoder.config.vocabulary_size)
+    objective = LanguageObjective(encoder, head, dropout=False)
+    whole = params | {"heads": (head.init(jax.random.key(1)),)}
+    found = []
+    for packed in (True, False):
+        _, parts = batches(made, corpus, recipe=dataclasses.replace(SETTINGS.recipe, packed=packed))
+        batch = {name: array[0] for name, array in stack_microbatches(parts, 4).items()}
+        found.append(objective(whole, batch, jax.random.key(0)))
+    assert found[0][1] == found[1][1] > 0
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=2e-5)
+
+
+def test_targets_are_the_true_tokens_and_specials_are_never_predicted(made, corpus):
+    tokenizer, encoder, _ = made
+    examples, (batch,) = batches(made, corpus)
+    plain = packing.pack_update(
+        examples, np.arange(16), packing.RowPlan(batch["input_ids"].shape[1], (len(batch["input_ids"]),), 1.0), 16
+    )
+    rows, places = np.nonzero(batch["weights"])
+    positions = batch["positions"][rows, places]
+    assert np.array_equal(batch["targets"][rows, places], plain["input_ids"][rows, positions])
+    assert np.all(plain["field_ids"][rows, positions] > 0)
+    words = np.sum(examples.fields > 0)
+    assert abs(len(rows) / words - 0.2) < 0.05
+    changed = batch["input_ids"] != plain["input_ids"]
+    if encoder.family == "xlnet":
+        assert not changed.any()
+        assert np.all((batch["ranks"] >= 0).sum() == len(rows)) and np.all(batch["ranks"][rows, positions] >= 0)
+    else:
+        assert changed.sum() <= len(rows) and (batch["input_ids"] == tokenizer.mask_id).sum() > 0.5 * len(rows)
+        assert set(zip(*np.nonzero(changed), strict=True)) <= set(zip(rows, positions, strict=True))
+
+
+def test_masks_depend_on_seed_and_update_alone(made, corpus):
+    first, second = batches(made, corpus)[1], batches(made, corpus)[1]
+    assert same(first, second)
+    assert not np.array_equal(batches(made, corpus, update=1)[1][0]["targets"], first[0]["targets"])
+    # two microbatches see the same masks
+    halves = batches(made, corpus, recipe=dataclasses.replace(SETTINGS.recipe, accumulate=2))[1]
+    count = sum(np.bincount(half["targets"][half["weights"] > 0], minlength=400) for half in halves)
+    assert np.array_equal(count, np.bincount(first[0]["targets"][first[0]["weights"] > 0], minlength=400))
+
+
+def test_whole_words_are_predicted_whole(made, corpus):
+    tokenizer = made[0]
+    encoded = encode(corpus, tokenizer, 32, 1.0)
+    examples = update_examples(encoded, tokenizer, SETTINGS, 0, 0)
+    units = masking.words(examples, tokenizer.word_starts(examples.ids))
+    chosen = masking.choose(examples, units, 0.3, np.random.default_rng(0))
+    assert chosen.any()
+    for unit in np.unique(units[chosen]):
+        assert chosen[units == unit].all()
+
+
+def test_the_share_is_met_on_average():
+    from tests.train.toy import toy_examples
+
+    examples = toy_examples("bert", 2000)
+    chosen = masking.choose(examples, np.arange(len(examples.ids)), 0.15, np.random.default_rng(0))
+    assert chosen.sum() / (examples.fields > 0).sum() == pytest.approx(0.15, abs=0.003)
+    corrupted = masking.corrupt(examples.ids, chosen, 4, 60, np.random.default_rng(1))
+    assert np.array_equal(corrupted[~chosen], examples.ids[~chosen])
+    assert np.mean(corrupted[chosen] == 4) == pytest.approx(0.8, abs=0.03)
+    assert np.mean(corrupted[chosen] == examples.ids[chosen]) == pytest.approx(0.1, abs=0.02)
+
+
+def test_pairs_are_two_languages_of_one_tuple(made, corpus):
+    tokenizer = made[0]
+    encoded = encode(corpus, tokenizer, 32, 1.0)
+    settings = dataclasses.replace(SETTINGS, translation_share=1.0)
+    examples = update_examples(encoded, tokenizer, settings, 0, 0)
+    known = {(tuple(encoded.members[i]), tuple(encoded.members[i + 1])) for i in range(0, 400, 2)}
+    for i in range(16):
+        part = slice(examples.offsets[i], examples.offsets[i + 1])
+        one, two = (tuple(examples.ids[part][examples.fields[part] == field]) for field in (1, 2))
+        assert (one, two) in known or (two, one) in known
+
+
+def test_long_texts_are_cut_and_empty_ones_vanish():
+    tokens = TokenArray(np.arange(12, dtype=np.int32), np.array([0, 5, 5, 12]))
+    assert [cut(tokens, 3)[i].tolist() for i in range(5)] == [[0, 1, 2], [3, 4], [5, 6, 7], [8, 9, 10], [11]]
+
+
+def test_temperature_repeats_small_languages(corpus):
+    tokenizer = train_tokenizer(corpus.texts["en"], "bert", 300)
+    uneven = Corpus({"en": corpus.texts["en"] * 2, "de": corpus.texts["de"][:100]}, [])
+    assert len(encode(uneven, tokenizer, 32, 1.0).order) == 500
+    order = encode(uneven, tokenizer, 32, 2.0).order
+    assert np.sum(order < 400) == 400 and np.sum(order >= 400) == 200  # 2 to 1 instead of 4 to 1
+
+
+@pytest.mark.parametrize(
+    ("texts", "tuples", "message"),
+    [
+        ({}, [], "no parallel tuples"),
+        ({}, [{"en": "a", "de": "b"}], "no text"),
+        ({"en": ["a"]}, [{"en": "a"}], "fewer than two languages"),
+    ],
+)
+def test_a_corpus_without_what_is_asked_is_one_line(corpus, texts, tuples, message):
+    tokenizer = train_tokenizer(corpus.texts["en"], "bert", 300)
+    encoder = make_encoder("bert", layers=1, width=8, heads=2, vocabulary_size=tokenizer.vocabulary_size)
+    with pytest.raises(InputError, match=message):
+        language_model(encoder, Corpus(texts, tuples), tokenizer, {"encoder": {}}, SETTINGS, 0)

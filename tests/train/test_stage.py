@@ -1,0 +1,181 @@
+"""A whole stage: it learns, resumes to the same bits, keeps the best, mixes tasks, and reports what went wrong."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from itt_jax.config import Recipe
+from itt_jax.errors import InputError
+from itt_jax.train import loop
+from itt_jax.train.checkpoint import Resume, forget_resume
+from itt_jax.train.counters import mixture
+from itt_jax.train.flops import forward_flops, matmul_parameters
+from itt_jax.train.predict import accuracy, predict, spearman
+from itt_jax.train.stage import fine_tune, total_updates
+from tests.train.toy import FAMILIES, same, tiny_encoder, toy_task
+
+RECIPE = Recipe(updates=60, batch_size=16, max_length=32, evaluate_every=20, checkpoint_every=25)
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def bert():
+    encoder = tiny_encoder("bert")
+    return encoder, {"encoder": encoder.init(jax.random.key(0))}, toy_task(encoder, 300), toy_task(encoder, 100, 1)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(bert):
+    encoder, params, task, dev = bert
+    return fine_tune(encoder, [task], dev, params, RECIPE, 3e-3, seed=3)
+
+
+def test_a_stage_learns_and_leaves_its_input_alone(bert, uninterrupted):
+    encoder, params = bert[:2]
+    losses = [loss for _, loss in uninterrupted.losses]
+    assert losses[-1] < 0.75 * losses[0]
+    assert max(score for _, score in uninterrupted.dev_history) > 0.75
+    assert same(params, {"encoder": encoder.init(jax.random.key(0))})
+    assert [update for update, _ in uninterrupted.dev_history] == [20, 40, 60]
+    assert uninterrupted.updates == 60 and not uninterrupted.degenerate
+
+
+def test_the_best_dev_evaluation_is_kept(bert, uninterrupted):
+    encoder, _, task, dev = bert
+    best = max(score for _, score in uninterrupted.dev_history)
+    assert dict(uninterrupted.dev_history)[uninterrupted.best_update] == best
+    scores = predict(encoder, task.head, uninterrupted.params, dev.examples)
+    assert accuracy(scores, dev.examples.labels) == best
+
+
+def test_counts_are_of_real_tokens(bert, uninterrupted):
+    encoder, _, task, _ = bert
+    from itt_jax.data.order import update_indices
+
+    lengths = np.concatenate([task.examples.lengths[update_indices(300, 16, 3, update)] for update in range(60)])
+    assert uninterrupted.tokens == lengths.sum()
+    assert uninterrupted.flops == pytest.approx(3 * forward_flops(encoder, lengths))
+    assert 0.5 < uninterrupted.real_token_share <= 1
+    # per layer 4 D D of attention and 2 D F of feed-forward
+    assert matmul_parameters(encoder) == 2 * (4 * 32 * 32 + 2 * 32 * 64)
+
+
+@pytest.mark.parametrize("killed_at", [10, 41])
+def test_a_killed_stage_resumes_to_the_same_bits(bert, uninterrupted, tmp_path, monkeypatch, killed_at):
+    encoder, params, task, dev = bert
+    step, calls = loop.train_step, []
+
+    def dying_step(*args, **options):
+        calls.append(None)
+        if len(calls) > killed_at:
+            raise Killed
+        return step(*args, **options)
+
+    monkeypatch.setattr(loop, "train_step", dying_step)
+    with pytest.raises(Killed):
+        fine_tune(encoder, [task], dev, params, RECIPE, 3e-3, 3, directory=tmp_path)
+    monkeypatch.undo()
+    steps = []
+    resumed = fine_tune(
+        encoder, [task], dev, params, RECIPE, 3e-3, 3, tmp_path, progress=lambda done, *_: steps.append(done)
+    )
+    assert steps[0] == (20 if killed_at == 10 else 40)
+    assert same(resumed.params, uninterrupted.params)
+    whole, again = dataclasses.asdict(uninterrupted), dataclasses.asdict(resumed)
+    for name in ("params", "heads"):
+        del whole[name], again[name]
+    assert whole == again
+    assert [path.name for path in tmp_path.iterdir()] == ["resume-50"]
+    forget_resume(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_state_of_another_stage_is_refused(bert, tmp_path):
+    encoder, params, task, dev = bert
+    Resume(tmp_path, "another").save(5, {"x": np.zeros(1)}, {})
+    with pytest.raises(InputError, match="belongs to another stage"):
+        fine_tune(encoder, [task], dev, params, RECIPE, 3e-3, 3, tmp_path)
+
+
+def test_a_loss_that_is_not_finite_is_reported(bert):
+    encoder, params, task, dev = bert
+    broken = jax.tree.map(lambda leaf: leaf * np.float32(np.inf), params)
+    result = fine_tune(encoder, [task], dev, broken, dataclasses.replace(RECIPE, updates=20), 3e-3, 0)
+    assert result.degenerate and result.updates == 20
+
+
+def test_frozen_embeddings_stay(bert):
+    encoder, params, task, _ = bert
+    recipe = dataclasses.replace(RECIPE, updates=5, embedding_learning_rate=0.0)
+    found = fine_tune(encoder, [task], None, params, recipe, 1e-2, 0).params["encoder"]
+    for table in ("word", "position", "token_type"):
+        assert same(found["embeddings"][table], params["encoder"]["embeddings"][table])
+    assert not same(found["embeddings"]["norm"], params["encoder"]["embeddings"]["norm"])
+
+
+@pytest.mark.parametrize("family", FAMILIES[1:])
+def test_every_family_learns_regression_padded_in_microbatches(family):
+    encoder = tiny_encoder(family)
+    task, dev = (toy_task(encoder, 200, seed, regression=True) for seed in (0, 1))
+    recipe = dataclasses.replace(RECIPE, updates=100, packed=False, accumulate=2, evaluate_every=0, warmup=0.0)
+    result = fine_tune(encoder, [task], dev, {"encoder": encoder.init(jax.random.key(0))}, recipe, 3e-3, 0)
+    assert result.dev_history[0][0] == 100 and result.dev_history[0][1] > 0.6
+
+
+def test_several_tasks_share_the_encoder(bert):
+    encoder, params, task, dev = bert
+    score = toy_task(encoder, 100, 2, name="score", regression=True)
+    heard = []
+    recipe = dataclasses.replace(RECIPE, updates=30, keep="last")
+    result = fine_tune(encoder, [score, task], dev, params, recipe, 3e-3, 0, progress=lambda *args: heard.append(args))
+    assert set(result.heads) == {"score", "toy"} and same(result.params["head"], result.heads["toy"])
+    assert result.best_update == 30 and heard
+
+
+def test_tasks_are_drawn_in_proportion_by_counters():
+    draws, before = mixture([900, 100], 1.0, seed=0, updates=4000)
+    assert abs(np.mean(draws == 0) - 0.9) < 0.02
+    assert np.array_equal(before[draws == 1], np.arange(np.sum(draws == 1)))
+    flat, _ = mixture([900, 100], 2.0, seed=0, updates=4000)
+    assert abs(np.mean(flat == 0) - 0.75) < 0.03  # 30 to 10
+    assert np.array_equal(mixture([900, 100], 1.0, 0, 100)[0], draws[:100])
+    assert not np.array_equal(mixture([900, 100], 1.0, 1, 100)[0], draws[:100])
+
+
+def test_epochs_decide_the_length_where_no_number_does():
+    assert total_updates(Recipe(epochs=2.5, batch_size=32), 100) == 8
+    assert total_updates(Recipe(updates=7), 100) == 7
+
+
+def test_dev_metrics():
+    assert accuracy(np.array([[0.0, 1.0], [2.0, 1.0]]), np.array([1, 1])) == 0.5
+    assert spearman(np.array([[1.0], [5.0], [9.0]]), np.array([0.1, 0.2, 0.9])) == pytest.approx(1.0)
+    assert np.isnan(spearman(np.ones((3, 1)), np.array([0.1, 0.2, 0.9])))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": 1}, "labels from 0 to 1, expected 0 to 0"),
+        ({"kind": "tagging"}, "trains classification or regression"),
+    ],
+)
+def test_bad_tasks_are_one_line(bert, change, message):
+    encoder, params, task, _ = bert
+    with pytest.raises(InputError, match=message):
+        fine_tune(encoder, [dataclasses.replace(task, **change)], None, params, RECIPE, 1e-3, 0)
+
+
+def test_bad_stages_are_one_line(bert):
+    encoder, params, task, dev = bert
+    with pytest.raises(InputError, match="at least one task"):
+        fine_tune(encoder, [], None, params, RECIPE, 1e-3, 0)
+    with pytest.raises(InputError, match="dev task 'other' is not trained"):
+        fine_tune(encoder, [task], dataclasses.replace(dev, name="other"), params, RECIPE, 1e-3, 0)
+    with pytest.raises(InputError, match="not a multiple of accumulate"):
+        fine_tune(encoder, [task], dev, params, dataclasses.replace(RECIPE, accumulate=3), 1e-3, 0)
