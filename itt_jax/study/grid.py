@@ -123,7 +123,7 @@ def read_cells(out: pathlib.Path, names: np.ndarray) -> dict[str, Cell]:
     for tagged in dataset.scanner(use_threads=False).scan_batches():
         parts.setdefault(tagged.fragment.path, []).append(tagged.record_batch)
     codes: dict[str, int] = {}
-    seen: dict[bytes, np.ndarray] = {}
+    seen: dict[tuple, np.ndarray] = {}
     cells = {}
     for path, name in paths.items():
         table = pa.Table.from_batches(parts[path], schema=schema)
@@ -134,10 +134,10 @@ def read_cells(out: pathlib.Path, names: np.ndarray) -> dict[str, Cell]:
     return cells
 
 
-def _encode(column, codes: dict[str, int], seen: dict[bytes, np.ndarray]) -> np.ndarray:
+def _encode(column, codes: dict[str, int], seen: dict[tuple, np.ndarray]) -> np.ndarray:
     """Item ids as integers; cells of one evaluation set hold the same list, so a list is encoded once."""
     chunk = column.combine_chunks()
-    key = b"".join(bytes(buffer) for buffer in chunk.buffers() if buffer is not None) + bytes([chunk.offset % 251])
+    key = (chunk.offset, len(chunk), *(bytes(buffer) for buffer in chunk.buffers() if buffer is not None))
     if key not in seen:
         seen[key] = np.array([codes.setdefault(item, len(codes)) for item in chunk.to_pylist()], dtype=np.int32)
     return seen[key]
