@@ -20,18 +20,18 @@ def parallel_embeddings(
         width: D. scale: standard deviation of each row, the encoder's initialiser's.
 
     Returns:
-        float32 [V, D]; rows of tokens that never occur are 0, for the caller to leave as they were initialised. The
-        same for the same arguments.
+        float32 [V, D]; rows of tokens that never occur, or occur in every tuple, are 0, for the caller to leave as they
+        were initialised. The same for the same arguments.
     """
     from sklearn.utils.extmath import randomized_svd
 
     ppmi = positive_mutual_information(occurrences(tuples, tuple_of, vocabulary_size))
     rank = min(width, vocabulary_size - 1)
     left, values, _ = randomized_svd(ppmi, rank, n_iter=4, random_state=seed)
+    known = np.flatnonzero(np.diff(ppmi.indptr))
     table = np.zeros((vocabulary_size, width), np.float32)
-    table[:, :rank] = left * np.sqrt(values)
+    table[known, :rank] = left[known] * np.sqrt(values)
     # The leading directions carry most of the energy; without their common offset rows compare by what differs.
-    known = np.flatnonzero(np.abs(table).sum(1) > 0)
     table[known] -= table[known].mean(0)
     deviation = table[known].std(1, keepdims=True)
     table[known] *= scale / np.maximum(deviation, np.finfo(np.float32).tiny)

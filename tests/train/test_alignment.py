@@ -28,7 +28,7 @@ def test_the_nearest_neighbour_of_a_word_is_its_translation():
     assert np.mean(likeness.argmax(1) == np.arange(WORDS)) == 1.0
     assert table.dtype == np.float32 and table.shape == (100, 32)
     np.testing.assert_allclose(table[10:90].std(1), 0.02, rtol=1e-4)
-    assert not table[:10].any() and not table[91:].any()
+    assert not table[:10].any() and not table[90:].any()
     assert np.array_equal(table, parallel_embeddings(tuples, owner, 100, 32, seed=0, scale=0.02))
 
 

@@ -10,7 +10,7 @@ from itt_jax.config import LanguageModel, Recipe
 from itt_jax.data import packing
 from itt_jax.data.tokenizing import TokenArray, train_tokenizer
 from itt_jax.errors import InputError
-from itt_jax.models import make_encoder
+from itt_jax.models import make_encoder, make_head
 from itt_jax.train import masking
 from itt_jax.train.corpus import Corpus, cut, encode, longest_example, update_examples
 from itt_jax.train.counters import generator
@@ -19,7 +19,15 @@ from itt_jax.train.stage import stack_microbatches
 from tests.train.toy import FAMILIES, same
 
 SETTINGS = LanguageModel(
-    recipe=Recipe(updates=40, batch_size=16, learning_rates=(5e-3,), max_length=32, warmup=0.0, checkpoint_every=15),
+    recipe=Recipe(
+        updates=40,
+        batch_size=16,
+        learning_rates=(5e-3,),
+        max_length=32,
+        warmup=0.0,
+        checkpoint_every=15,
+        dropout=False,  # half the time to compile
+    ),
     masking=0.2,
     translation_share=0.5,
     initial_embeddings="parallel",
@@ -79,9 +87,7 @@ def batches(made, corpus, update=0, seed=0, **changes):
 
 
 def test_packed_loss_equals_padded(made, corpus):
-    tokenizer, encoder, params = made
-    from itt_jax.models import make_head
-
+    _, encoder, params = made
     kind = "permuted_lm" if encoder.family == "xlnet" else "masked_lm"
     head = make_head(encoder, kind, encoder.config.vocabulary_size)
     objective = LanguageObjective(encoder, head, dropout=False)
@@ -151,8 +157,9 @@ def test_the_share_is_met_on_average():
 
 def test_pairs_are_two_languages_of_one_tuple(made, corpus):
     tokenizer = made[0]
-    encoded = encode(corpus, tokenizer, 32, 1.0)
-    settings = dataclasses.replace(SETTINGS, translation_share=1.0)
+    recipe = dataclasses.replace(SETTINGS.recipe, max_length=64)  # nothing is truncated
+    encoded = encode(corpus, tokenizer, recipe.max_length, 1.0)
+    settings = dataclasses.replace(SETTINGS, translation_share=1.0, recipe=recipe)
     examples = update_examples(encoded, tokenizer, settings, 0, 0)
     known = {(tuple(encoded.members[i]), tuple(encoded.members[i + 1])) for i in range(0, 400, 2)}
     for i in range(16):

@@ -47,14 +47,16 @@ def test_a_mesh_that_does_not_fit_says_so():
 
 
 def test_one_update_on_eight_devices_equals_one_device(tmp_path):
-    found = {}
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    started = {}
     for devices in (1, 8):
-        path = tmp_path / f"{devices}.npz"
-        command = [sys.executable, "-W", "error", "-m", "tests.train.sharded_step", str(path), str(devices)]
-        environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr[-3000:]
-        found[devices] = np.load(path)
+        command = [sys.executable, "-W", "error", "-m", "tests.train.sharded_step"]
+        command += [str(tmp_path / f"{devices}.npz"), str(devices)]
+        started[devices] = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    for process in started.values():
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors[-3000:]
+    found = {devices: np.load(tmp_path / f"{devices}.npz") for devices in started}
     assert set(found[1].files) == set(found[8].files)
     for family in FAMILIES:
         names = [name for name in found[1].files if name.startswith(family)]
