@@ -138,9 +138,7 @@ def _feeder(
     recipe, encoder = settings.recipe, head.encoder
     objective = LanguageObjective(encoder, head, recipe.dropout)
     size = recipe.batch_size // recipe.accumulate
-    simulated = [
-        update_examples(encoded, tokenizer, settings, seed, n).lengths for n in range(min(_SIMULATED, updates))
-    ]
+    simulated = [update_examples(encoded, tokenizer, settings, seed, n).lengths for n in range(_SIMULATED)]
     plan = row_plan(np.concatenate(simulated), size, recipe.max_length, shards, updates)
 
     def feed(update: int) -> Feed:
