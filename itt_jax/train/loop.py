@@ -21,7 +21,7 @@ from jax.sharding import Mesh
 
 from itt_jax.config import Recipe
 from itt_jax.train.checkpoint import Resume
-from itt_jax.train.optimizer import make_optimizer
+from itt_jax.train.optimizer import initial_optimizer_state, make_optimizer
 from itt_jax.train.sharding import place_batch, place_params
 from itt_jax.train.state import Params, Rates, TrainState
 from itt_jax.train.step import Objective, train_step
@@ -141,8 +141,9 @@ def run_updates(
     optimizer = make_optimizer(recipe)
     params = place_params(params, family, mesh)  # a copy: the step donates, callers keep theirs
     rates = Rates.create(learning_rate, recipe.embedding_learning_rate, updates, recipe.warmup)
-    # jit keeps the moments beside their parameters, on whatever devices those are
-    state = TrainState(params, jax.jit(optimizer.init)(params), rates, jnp.zeros((), jnp.int32), jnp.ones((), bool))
+    state = TrainState(
+        params, initial_optimizer_state(optimizer, params), rates, jnp.zeros((), jnp.int32), jnp.ones((), bool)
+    )
     record, best, start = Record(), None, 0
 
     # --- Resume

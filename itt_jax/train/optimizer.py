@@ -1,6 +1,7 @@
 """AdamW as the encoders' papers use it: decay mask, warm-up and decay, clipping, a factor for embedding tables."""
 
 import dataclasses
+import functools
 import re
 from typing import Any, Literal
 
@@ -77,6 +78,12 @@ class Optimizer:
         if self.frozen_embeddings:
             adam = optax.masked(adam, lambda tree: jax.tree.map(lambda hit: not hit, matches(EMBEDDINGS, tree)))
         return optax.chain(optax.clip_by_global_norm(self.clip_norm), adam)
+
+
+@functools.partial(jax.jit, static_argnames="optimizer")
+def initial_optimizer_state(optimizer: Optimizer, params: Params) -> Any:
+    """`optimizer.init(params)` as one program; the moments lie beside their parameters, on whatever devices."""
+    return optimizer.init(params)
 
 
 def make_optimizer(recipe: Recipe) -> Optimizer:
