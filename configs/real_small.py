@@ -1,16 +1,13 @@
-"""Real data, small encoders pretrained here: what intermediate training does to clean, noisy and shifted accuracy.
+"""Real data, small encoders pretrained here: what intermediate training does to clean, noisy and shifted scores.
 
     python -m itt_jax.main run --config configs/real_small.py --data-root DIR --out results/real_small
 
-Encoders: BERT, RoBERTa and XLNet of 2 layers, width 128, vocabulary 8,000, pretrained on Tatoeba, the training part of
-XNLI's dev sentences, STS-B's and PAWS-X's training-side sentences in seven languages (none of them evaluated here).
-Targets: tweet sentiment (also on drug reviews, a shift of domain), STS-B, medical question pairs, XNLI; intermediate tasks
-SST-2, SICK, SNLI. English labels only; six other languages are zero-shot.
+Encoders: BERT, RoBERTa and XLNet of 2 layers, width 128, vocabulary 8,000, pretrained on text of seven languages that is
+not evaluated here: Tatoeba, PAWS-X dev, STS-B train, the training part of XNLI dev, and training tweets and reviews.
+Targets: tweet sentiment (also on drug reviews, a shift of domain) after SST-2, STS-B (also on medical questions) after
+SICK, XNLI after SNLI with its counterfactual revisions. English labels only; the six other languages are zero-shot.
 
-What it costs (counted by `plan`, measured on two cores):
-  stages    3 pretrainings, 27 itt and 36 matched intermediate stages, 108 target stages
-  updates   3 x 700 of 64 pairs; 171 x 200 of 32 examples
-  forward   108 checkpoints x 16 forms x 200 rows x 1 to 7 languages
+COST
 On a larger machine: --set encoders.bert.width=256 and so on, or give each encoder a checkpoint.
 """
 
