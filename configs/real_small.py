@@ -23,13 +23,13 @@ CORPUS = (
     Corpus("task:tweet_sentiment"),
 )
 PRETRAINING = LanguageModel(
-    recipe=Recipe(updates=700, batch_size=64, learning_rates=(1e-3,), max_length=64, keep="last"),
+    recipe=Recipe(updates=400, batch_size=64, learning_rates=(1e-3,), max_length=64, keep="last"),
     masking=0.3,
     translation_share=0.8,
     initial_embeddings="parallel",
 )
 FINE_TUNING = Recipe(
-    updates=200, learning_rates=(5e-4,), embedding_learning_rate=0.05, max_length=128, evaluate_every=50
+    updates=150, learning_rates=(5e-4,), embedding_learning_rate=0.05, max_length=128, evaluate_every=50
 )
 
 
@@ -89,6 +89,6 @@ study = Study(
     ),
     seeds=(0, 1, 2),
     languages=LANGUAGES,
-    evaluation_rows=200,
+    evaluation_rows=120,
     max_length=128,
 )

@@ -113,11 +113,12 @@ def _run(options) -> int:
 
     study, out = _study(options)
     results = run(study, out, _root(options), quiet=options.json)
-    page = write_report(out)
+    analysis = analyse(out)
+    page = write_report(out, analysis)
     if options.json:
         print(json.dumps({"out": str(out), "report": str(page), "cells": results.cells, "made": results.made}))
     else:
-        print(summary_markdown(analyse(out)))
+        print(summary_markdown(analysis))
         print(f"\n{results.made} of {results.cells} cells were made in this run. Report: {page}")
     return 0
 
@@ -175,8 +176,9 @@ def _evaluate(options) -> int:
         allow_seen=options.allow_seen,
     )
     evaluate_checkpoint(evaluation, out, _root(options))
-    page = write_report(out)
-    print(summary_markdown(analyse(out)))
+    analysis = analyse(out)
+    page = write_report(out, analysis)
+    print(summary_markdown(analysis))
     print(f"\nReport: {page}")
     return 0
 

@@ -80,6 +80,7 @@ class StageMaker:
             )
             params, recorded = result.params["encoder"], summary(result)
         self.save(stage, Body(encoder, params, tokenizer), None, texts)
+        forget_resume(self.store.stage(stage.id))
         return recorded
 
     def adapt(self, stage: Stage) -> dict:
@@ -101,6 +102,7 @@ class StageMaker:
             progress=self.progress,
         )
         self.save(stage, dataclasses.replace(body, params=result.params["encoder"]), None, texts)
+        forget_resume(self.store.stage(stage.id))
         return summary(result)
 
     def tune(self, stage: Stage) -> dict:
