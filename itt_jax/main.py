@@ -11,9 +11,16 @@ from itt_jax.errors import InputError
 DEFAULT_OUT = "runs/{name}"
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line in one line, as for any other wrong input."""
+
+    def error(self, message: str):
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line; nothing heavy is imported to build it."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="python -m itt_jax.main",
         description="Does intermediate-task training make cross-lingual transfer robust? "
         "Without a command: the quickstart study, then its report.",
@@ -76,8 +83,8 @@ def _data_root(sub: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    options = parser().parse_args(arguments)
     try:
+        options = parser().parse_args(arguments)
         return COMMANDS[options.command](options)
     except InputError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import platform
+import sys
 import time
 
 import jax
@@ -15,6 +16,9 @@ from itt_jax.study.material import Material
 from itt_jax.study.plan import Cell, Plan, Stage, cell_row, evaluation_selections, make_plan, study_id, variants
 from itt_jax.study.stages import StageMaker
 from itt_jax.study.store import Store, write_json
+
+POLL_SECONDS = 2
+"""Between looks at the store while other workers hold all that is left."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,22 +88,31 @@ class _Runner:
         self.store = store
         self.plan = plan
         self.material = material
+        self.quiet = quiet
         self.maker = StageMaker(store, plan, material, self.progress)
         self.bar = tqdm.tqdm(total=len(plan.stages), unit="stage", disable=True if quiet else None)
         self._grids: dict[tuple[str, str], Grid] = {}
         self._blocks: dict[str, dict[Place, Block]] = {}
 
     def all(self) -> int:
-        """Make every missing stage and cell that no other worker holds; returns the number of cells made."""
+        """Make every missing stage and cell, or wait for the worker that does; returns how many cells were made here."""
         made = 0
+        pending = list(self.plan.stages.values())
         with self.bar:
-            for stage in self.plan.stages.values():
-                self.bar.set_description(f"{stage.model} {stage.purpose}")
-                if self.needed(stage):
-                    with self.store.claim(stage.id) as ours:
-                        if ours:
+            while pending:
+                waiting = []
+                for stage in pending:
+                    self.bar.set_description(f"{stage.model} {stage.purpose}")
+                    if self.needed(stage):
+                        with self.store.claim(stage.id) as ours:
+                            if not ours or not self.parent_ready(stage):
+                                waiting.append(stage)
+                                continue
                             made += self.work(stage)
-                self.bar.update()
+                    self.bar.update()
+                if len(waiting) == len(pending):
+                    time.sleep(POLL_SECONDS)
+                pending = waiting
         return made
 
     def missing_cells(self, stage: Stage):
@@ -113,8 +126,6 @@ class _Runner:
     def work(self, stage: Stage) -> int:
         """Make the stage if it is missing, then its missing cells; returns how many."""
         if stage.purpose != "given" and self.store.record(stage.id) is None:
-            if stage.parent is not None and not self.ready(self.plan.stages[stage.parent]):
-                return 0  # another worker is still on the parent; that worker, or the next run, comes to this stage
             began = time.time()
             made = self.maker.make(stage)
             self.finish(stage, made, round(time.time() - began, 2))
@@ -123,9 +134,11 @@ class _Runner:
             self.evaluate(stage, cells)
         return len(cells)
 
-    def ready(self, stage: Stage) -> bool:
-        """Whether a stage's parameters can be read."""
-        return stage.purpose == "given" or self.store.record(stage.id) is not None
+    def parent_ready(self, stage: Stage) -> bool:
+        """Whether the parameters that the stage starts from can be read; another worker may still be on them."""
+        if stage.parent is None or self.plan.stages[stage.parent].purpose == "given":
+            return True
+        return self.store.record(stage.parent) is not None
 
     def finish(self, stage: Stage, made: dict, seconds: float) -> None:
         """Record a stage as done, with what it cost and where; the record is what makes it done."""
@@ -133,6 +146,10 @@ class _Runner:
         record = described | {"encoder": stage.model, "arm": self.arm_of(stage), "seed": stage.seed} | made
         write_json(self.store.stage(stage.id) / "record.json", record | {"wall_seconds": seconds} | provenance())
         self.store.log("stage", id=stage.id, model=stage.model, purpose=stage.purpose, seconds=seconds)
+        place = f"{list(self.plan.stages).index(stage.id) + 1}/{len(self.plan.stages)}"
+        self.say(
+            f"{place} {stage.model} {stage.purpose} (seed {stage.seed}): {made['updates']} updates in {seconds:.0f} s"
+        )
 
     def arm_of(self, stage: Stage) -> str:
         """The arms whose cells rest on this very stage; empty for stages before the target stage."""
@@ -201,6 +218,11 @@ class _Runner:
                 "stages_done": [record for record in records if record],
             },
         )
+
+    def say(self, text: str) -> None:
+        """A line for a log, where there is no terminal to draw a bar on."""
+        if self.bar.disable and not self.quiet:
+            print(text, file=sys.stderr, flush=True)
 
     def progress(self, done: int, updates: int, values: dict[str, float]) -> None:
         """Show how far the stage in hand is."""
