@@ -95,7 +95,7 @@ class _Runner:
         self._blocks: dict[str, dict[Place, Block]] = {}
 
     def all(self) -> int:
-        """Make every missing stage and cell, or wait for the worker that does; returns how many cells were made here."""
+        """Make every missing stage and cell, or wait for the worker that does; returns the cells made here."""
         made = 0
         pending = list(self.plan.stages.values())
         with self.bar:

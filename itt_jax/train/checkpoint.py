@@ -255,7 +255,11 @@ def convert(source: str | os.PathLike, destination: str | os.PathLike) -> None:
     Raises:
         InputError: as `from_pretrained` and `load_tokenizer`.
     """
-    architectures = json.loads((pathlib.Path(source) / "config.json").read_text()).get("architectures") or [""]
+    path = pathlib.Path(source) / "config.json"
+    try:
+        architectures = json.loads(path.read_text(encoding="utf-8")).get("architectures") or [""]
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: expected the config of a Hugging Face checkpoint ({error})") from error
     if "For" in architectures[0]:
         encoder, head, params, labels = load_model(source)
     else:

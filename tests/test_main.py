@@ -1,0 +1,80 @@
+"""The command line: wrong input is one line and exit code 2; the filter and the listings do their job."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from itt_jax import main
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    code = main.main(list(arguments))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["rnu"], "invalid choice: 'rnu'"),
+        (["list", "modles"], "invalid choice: 'modles'"),
+        (["run", "--config", "nowhere.py"], "nowhere.py: no such file"),
+        (["run", "--set", "seedz=1"], "did you mean 'seeds'"),
+        (["run", "--set", "perturbations.swap.name=swop"], "did you mean 'swap'"),
+        (["run", "--set", "targets.sentiment_legal.train=embedded_sentiment_lgal"], "did you mean 'embedded_sentiment"),
+        (["run", "--set", "targets.sentiment_legal.evaluate=agnews"], "cannot be evaluated with a head trained on"),
+        (["run", "--set", "languages=['ja']"], "has none of ja"),
+        (["plan", "--data-root", "nowhere"], "nowhere"),
+        (["report", "--out", "nowhere"], "nowhere"),
+        (["perturb", "--name", "swop", "--severity", "0.1", "--language", "en"], "did you mean 'swap'"),
+        (["perturb", "--name", "swap", "--severity", "2", "--language", "en"], "expected a number from 0 to 1"),
+        (["perturb", "--name", "swap", "--severity", "x", "--language", "en"], "invalid float value: 'x'"),
+        (["evaluate", "--checkpoint", "nowhere", "--task", "embedded_sentiment_legal"], "no such directory"),
+        (["evaluate", "--checkpoint", ".", "--task", "xnly"], "did you mean 'xnli'"),
+        (["evaluate", "--checkpoint", ".", "--task", "xnli", "--perturbations", "swap:high"], "NAME:SEVERITY"),
+        (["convert", "nowhere", "there"], "nowhere"),
+        (["export", "nowhere", "there"], "nowhere"),
+    ],
+)
+def test_wrong_input_is_one_line_and_code_2(capsys, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ITT_JAX_DATA", raising=False)
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ") and err.count("\n") == 1
+    assert message in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_answers_at_once_and_imports_nothing_heavy():
+    code = "import sys, itt_jax.main as m; m.parser().format_help(); print([x for x in ('jax', 'numpy') if x in sys.modules])"
+    began = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+    assert time.perf_counter() - began < 5  # a second on a quiet machine
+
+
+def test_perturb_is_a_filter(capsys, tmp_path):
+    source, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    source.write_text("The patient slept well.\nПациент спал хорошо.\n", encoding="utf-8")
+    arguments = ["perturb", "--name", "swap", "--language", "en", "--in", str(source), "--out", str(out)]
+    assert run(capsys, *arguments, "--severity", "0")[0] == 0
+    assert out.read_bytes() == source.read_bytes()
+    assert run(capsys, *arguments, "--severity", "0.5")[0] == 0
+    lines = out.read_text(encoding="utf-8").splitlines()
+    assert [sorted(line) for line in lines] == [sorted(line) for line in source.read_text("utf-8").splitlines()]
+    assert lines != source.read_text("utf-8").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("models", "xlnet"), ("tasks", "xnli"), ("perturbations", "homoglyph"), ("arms", "shuffled_itt")],
+)
+def test_list_names_what_there_is(capsys, kind, name):
+    code, out, _ = run(capsys, "list", kind, "--json")
+    rows = json.loads(out)
+    assert code == 0 and name in [row["name"] for row in rows] and all(row["summary"] for row in rows)
+    assert name in run(capsys, "list", kind)[1]
