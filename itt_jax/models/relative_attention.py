@@ -62,6 +62,16 @@ def relative_shift(scores: Float[Array, "B N T K"], keys: int) -> Float[Array, "
     return scores.reshape(*leading, queries, relative - 1)[..., :keys]
 
 
+def scores_by_head(q: Float[Array, "B T N H"], table: Float[Array, "N K H"]) -> Float[Array, "B N T K"]:
+    """Products of the queries with a table that all rows share, in float32 whatever the dtype of q.
+
+    Heads lead both factors, as rows and heads do in `attention`: with the shared axis anywhere else, XLA's CPU has no
+    product of bfloat16 that sums in float32.
+    """
+    scores = jnp.einsum("NBTH,NKH->NBTK", q.transpose(2, 0, 1, 3), table, preferred_element_type=jnp.float32)
+    return scores.transpose(1, 0, 2, 3)
+
+
 def stream_masks(
     queries: int,
     memories: int,
@@ -171,13 +181,10 @@ class RelativeAttention(nnx.Module):
             bias[...].astype(self.dtype) for bias in (biases.content_bias, biases.position_bias, biases.segment_bias)
         )
         scale = q.shape[-1] ** -0.5
-        score = jnp.einsum("BTNH,NKH->BNTK", (q + position_bias) * scale, r, preferred_element_type=jnp.float32)
-        bias = relative_shift(score, k.shape[1])
+        bias = relative_shift(scores_by_head((q + position_bias) * scale, r), k.shape[1])
         if same_type is not None:
-            embedding = self.segment_embedding[...].astype(self.dtype)
-            score = jnp.einsum(
-                "BTNH,ENH->BNTE", (q + segment_bias) * scale, embedding, preferred_element_type=jnp.float32
-            )
+            embedding = self.segment_embedding[...].astype(self.dtype).transpose(1, 0, 2)
+            score = scores_by_head((q + segment_bias) * scale, embedding)
             bias += jnp.where(same_type, score[..., :1], score[..., 1:])
         if mask is not None:
             bias += mask
