@@ -254,17 +254,25 @@ class Model(nnx.Module):
         A memory has token type 0, and every position sees it.
 
         Raises:
-            ValueError: segment_ids are given (a memory would cross from one packed example to another), or mems are
-                not one a layer.
+            InputError: segment_ids are given (a memory would cross from one packed example to another), or mems are
+                not one a layer, all of one length and of the rows of input_ids.
         """
         if segment_ids is not None:
-            raise ValueError("mems and segment_ids exclude each other: a row with memories holds one example")
-        if mems is not None and len(mems) != self.config.layers:
-            raise ValueError(f"mems: found {len(mems)} arrays, expected one for each of {self.config.layers} layers")
+            raise InputError("mems and segment_ids exclude each other: a row with memories holds one example")
+        if mems is not None:
+            self._check_memories(mems, input_ids.shape[0])
         contents, states = self._streams(input_ids, attention_mask, token_type_ids, position_ids, mems=mems, **options)
         old = mems or [None] * self.config.layers
         new = [self._remember(memory, x) for memory, x in zip(old, contents[:-1], strict=True)]
         return (tuple(states) if all_layers else states[-1]), new
+
+    def _check_memories(self, mems: list[Float[Array, "B M D"]], rows: int) -> None:
+        if len(mems) != self.config.layers:
+            raise InputError(f"mems: found {len(mems)} arrays, expected one for each of {self.config.layers} layers")
+        expected = (rows, mems[0].shape[1], self.config.width)
+        for number, memory in enumerate(mems):
+            if memory.shape != expected:
+                raise InputError(f"mems: layer {number} has shape {memory.shape}, expected {expected}")
 
     def _remember(self, memory: Array | None, x: Float[Array, "B T D"]) -> Float[Array, "B M D"]:
         """The memory after x: what was kept, then x's first reuse_length positions; the last memory_length of it."""
@@ -289,7 +297,7 @@ class Model(nnx.Module):
     ) -> tuple[list[Array], list[Array]]:
         """L + 1 states of the content stream, and of the stream that is returned (the last after dropout)."""
         if position_ids is not None:
-            raise ValueError("position_ids: XLNet has relative positions only, and takes none")
+            raise InputError("position_ids: XLNet has relative positions only, and takes none")
         rate = self.config.dropout
         content = self.word(input_ids) if input_embeddings is None else input_embeddings.astype(self.dtype)
         content, query = dropout(content, rate, subkey(key, 0)), None

@@ -126,11 +126,15 @@ def test_what_excludes_each_other_raises():
     encoder = make_encoder("xlnet", **SIZES)
     params, tokens = draw_params(encoder), jnp.arange(6)[None]
     _, memories = encoder.with_memories(params, tokens)
-    with pytest.raises(ValueError, match="segment_ids"):
+    with pytest.raises(InputError, match="segment_ids"):
         encoder.with_memories(params, tokens, segment_ids=jnp.ones_like(tokens), mems=memories)
-    with pytest.raises(ValueError, match="found 1 arrays, expected one for each of 2 layers"):
+    with pytest.raises(InputError, match="found 1 arrays, expected one for each of 2 layers"):
         encoder.with_memories(params, tokens, mems=memories[:1])
-    with pytest.raises(ValueError, match="position_ids"):
+    with pytest.raises(InputError, match=r"layer 1 has shape \(1, 5, 32\), expected \(1, 6, 32\)"):
+        encoder.with_memories(params, tokens, mems=[memories[0], memories[1][:, 1:]])
+    with pytest.raises(InputError, match=r"layer 0 has shape \(1, 6, 32\), expected \(2, 6, 32\)"):
+        encoder.with_memories(params, jnp.repeat(tokens, 2, axis=0), mems=memories)
+    with pytest.raises(InputError, match="position_ids"):
         encoder(params, tokens, position_ids=tokens)
 
 
