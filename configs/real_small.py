@@ -28,9 +28,7 @@ PRETRAINING = LanguageModel(
     translation_share=0.8,
     initial_embeddings="parallel",
 )
-FINE_TUNING = Recipe(
-    updates=150, learning_rates=(5e-4,), embedding_learning_rate=0.05, max_length=128, evaluate_every=50
-)
+FINE_TUNING = Recipe(updates=200, learning_rates=(1e-3,), max_length=128, evaluate_every=50)
 
 
 def encoder(family: str) -> EncoderSpec:
@@ -45,7 +43,7 @@ def encoder(family: str) -> EncoderSpec:
         vocabulary_size=8000,
         corpus=CORPUS,
         pretraining=PRETRAINING,
-        pooling="max_mean",
+        pooling="mean",
         pair_features=True,
     )
 

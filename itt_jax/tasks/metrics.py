@@ -24,17 +24,18 @@ def pearson(predictions: np.ndarray, labels: np.ndarray) -> float:
     """Pearson correlation (scipy); 0 where one side is constant, since it then says nothing about the other."""
     from scipy import stats
 
-    return 0.0 if _constant(predictions, labels) else float(stats.pearsonr(predictions, labels).statistic)
+    return 0.0 if constant(predictions, labels) else float(stats.pearsonr(predictions, labels).statistic)
 
 
 def spearman(predictions: np.ndarray, labels: np.ndarray) -> float:
     """Spearman rank correlation (scipy); 0 where one side is constant."""
     from scipy import stats
 
-    return 0.0 if _constant(predictions, labels) else float(stats.spearmanr(predictions, labels).statistic)
+    return 0.0 if constant(predictions, labels) else float(stats.spearmanr(predictions, labels).statistic)
 
 
-def _constant(predictions: np.ndarray, labels: np.ndarray) -> bool:
+def constant(predictions: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether one side is constant (or alone), so that no correlation is defined."""
     return len(predictions) < 2 or np.ptp(predictions) < 1e-9 or np.ptp(labels) < 1e-9
 
 

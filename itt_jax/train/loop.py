@@ -159,9 +159,9 @@ def run_updates(
     done = start
     for update in range(start, updates):
         fed = feed(update)
-        state, metrics = train_step(
-            state, place_batch(fed.batch, mesh), key, objective=fed.objective, optimizer=optimizer
-        )
+        batch = place_batch(fed.batch, mesh)
+        with jax.transfer_guard("disallow"):  # a step that waited for the host would cost more than it computes
+            state, metrics = train_step(state, batch, key, objective=fed.objective, optimizer=optimizer)
         record.recent.append(metrics["loss"])
         record.tokens += fed.tokens
         record.row_tokens += fed.row_tokens
@@ -174,7 +174,7 @@ def run_updates(
             record.recent = []
             if progress:
                 progress(done, updates, {"loss": record.losses[-1][1]})
-            if not state.finite:
+            if not jax.device_get(state.finite):
                 break
 
         # --- Evaluate on dev
@@ -196,4 +196,4 @@ def run_updates(
     # --- Result
     if best is None:
         record.best_update, best = done, on_host(state.params)
-    return best, record, done, bool(state.finite)
+    return best, record, done, bool(jax.device_get(state.finite))

@@ -1,4 +1,7 @@
-"""Scores of a whole set of examples, and the dev metrics that select a checkpoint."""
+"""Scores of a whole set of examples, and the dev score that selects a checkpoint."""
+
+import math
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -6,6 +9,7 @@ import numpy as np
 from itt_jax.data import packing
 from itt_jax.data.examples import Examples
 from itt_jax.models import Encoder, Head
+from itt_jax.tasks.metrics import METRICS, constant, predictions_of
 from itt_jax.train.state import Params
 from itt_jax.train.step import predict_step
 
@@ -13,6 +17,10 @@ from itt_jax.train.step import predict_step
 LENGTHS = (64, 128, 256, 512)
 TOKENS_PER_BATCH = 4096
 READ = ("input_ids", "token_type_ids", "segment_ids", "example_ids", "field_ids", "summary_rows", "summary_positions")
+DEFAULT_METRICS = {"classification": "accuracy", "regression": "spearman"}
+
+DevMetric = Callable[[np.ndarray, np.ndarray], float]
+"""Scores [n, outputs] and labels [n] -> higher is better."""
 
 
 def stream_shape(examples: Examples) -> tuple[int, int, int]:
@@ -40,19 +48,18 @@ def predict(encoder: Encoder, head: Head, params: Params, examples: Examples) ->
     return scores
 
 
-def accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
-    """Share of rows whose highest score [n, outputs] is at the label [n]."""
-    return float(np.mean(scores.argmax(-1) == labels))
+def default_metric(kind: str) -> DevMetric:
+    """What selects a checkpoint where a stage names no metric of its own."""
+    measure = METRICS[DEFAULT_METRICS[kind]]
+    return lambda scores, labels: measure(predictions_of(kind, scores), labels)
 
 
-def spearman(scores: np.ndarray, labels: np.ndarray) -> float:
-    """Spearman's rank correlation of values [n, 1] with labels [n]; NaN where either is constant or not finite."""
-    from scipy import stats
+def dev_score(metric: DevMetric, kind: str, scores: np.ndarray, labels: np.ndarray) -> float:
+    """`metric` of scores [n, outputs] and labels [n]; NaN where it would say nothing, for that is never selected.
 
-    values = scores[:, 0]
-    if not np.isfinite(values).all() or np.ptp(values) == 0 or np.ptp(labels) == 0:
-        return float("nan")
-    return float(stats.spearmanr(values, labels).statistic)
-
-
-DEV_METRICS = {"classification": accuracy, "regression": spearman}
+    That is so where a score is not finite, and in a regression whose scores or labels are constant: a metric may well
+    give that 0, which is more than many a real correlation.
+    """
+    if not np.isfinite(scores).all() or (kind == "regression" and constant(predictions_of(kind, scores), labels)):
+        return math.nan
+    return float(metric(scores, labels))

@@ -56,7 +56,7 @@ def fine_tune(
     seed: int,
     directory: str | pathlib.Path | None = None,
     progress: Progress | None = None,
-    metric: Callable[[np.ndarray, np.ndarray], float] | None = None,
+    metric: predict.DevMetric | None = None,
 ) -> StageResult:
     """Train every weight of encoder and head(s) on `tasks`.
 
@@ -68,7 +68,7 @@ def fine_tune(
             initialised from the seed. Not changed, not donated.
         seed: fixes heads, order and dropout. directory: where the stage keeps what it resumes from.
         progress: called with (updates done, updates, {"loss" or "dev": value}).
-        metric: (scores [n, outputs], labels [n]) -> higher is better; default accuracy, or Spearman for regression.
+        metric: of dev; default accuracy, or Spearman for regression. Where it says nothing, the history holds NaN.
 
     Raises:
         InputError: no tasks or rows, labels outside the label space, a dev task that is not trained, a batch size that
@@ -93,11 +93,12 @@ def fine_tune(
 
     # --- Dev
     chosen = next((index for index, task in enumerate(tasks) if dev and task.name == dev.name), 0)
-    score = metric or predict.DEV_METRICS[(dev or tasks[0]).kind]
+    metric = metric or predict.default_metric(tasks[chosen].kind)
 
     def evaluate(trained: Params) -> float:
         own = {"encoder": trained["encoder"], "head": trained["heads"][chosen]}
-        return float(score(predict.predict(encoder, dev.head, own, dev.examples), dev.examples.labels))
+        scores = predict.predict(encoder, dev.head, own, dev.examples)
+        return predict.dev_score(metric, dev.kind, scores, dev.examples.labels)
 
     # --- Loop
     trained, record, done, finite = run_updates(
@@ -180,7 +181,7 @@ def _check(tasks: Sequence[TaskData], dev: TaskData | None, recipe: Recipe) -> N
         labels = task.examples.labels
         if labels is None or not len(task.examples):
             raise InputError(f"{task.name}: no labelled rows")
-        if task.kind not in predict.DEV_METRICS:
+        if task.kind not in predict.DEFAULT_METRICS:
             raise InputError(f"{task.name}: a stage trains classification or regression, found {task.kind!r}")
         if task.kind == "classification" and not (0 <= labels.min() and labels.max() < task.labels):
             raise InputError(

@@ -8,11 +8,11 @@ import pytest
 
 from itt_jax.config import Recipe
 from itt_jax.errors import InputError
-from itt_jax.train import loop
+from itt_jax.train import loop, stage
 from itt_jax.train.checkpoint import Resume, forget_resume
 from itt_jax.train.counters import mixture
 from itt_jax.train.flops import forward_flops, matmul_parameters
-from itt_jax.train.predict import accuracy, predict, spearman
+from itt_jax.train.predict import default_metric, dev_score, predict
 from itt_jax.train.stage import fine_tune, total_updates
 from tests.train.toy import FAMILIES, same, tiny_encoder, toy_task
 
@@ -50,7 +50,7 @@ def test_the_best_dev_evaluation_is_kept(bert, uninterrupted):
     best = max(score for _, score in uninterrupted.dev_history)
     assert dict(uninterrupted.dev_history)[uninterrupted.best_update] == best
     scores = predict(encoder, task.head, uninterrupted.params, dev.examples)
-    assert accuracy(scores, dev.examples.labels) == best
+    assert default_metric("classification")(scores, dev.examples.labels) == best
 
 
 def test_counts_are_of_real_tokens(bert, uninterrupted):
@@ -127,6 +127,32 @@ def test_every_family_learns_regression_padded_in_microbatches(family):
     assert result.dev_history[0][0] == 100 and result.dev_history[0][1] > 0.6
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_pretrained_pooling_reads_and_trains_the_layer_before_the_classifier(family):
+    encoder = tiny_encoder(family, layers=1)
+    task = toy_task(encoder, 40, pooling="pretrained")
+    given = {"encoder": encoder.init(jax.random.key(0)), "head": task.head.init(jax.random.key(1))}
+    recipe = dataclasses.replace(RECIPE, updates=2, evaluate_every=0, dropout=False)
+    result = fine_tune(encoder, [task], task, given, recipe, 3e-3, 0)
+    room, name = ("encoder", "pooler") if family == "bert" else ("head", "dense")  # BERT's is the encoder's own
+    assert (name in result.params["head"]) == (family != "bert")
+    for leaf in ("kernel", "bias"):
+        assert not same(result.params[room][name][leaf], given[room][name][leaf])
+    scores = predict(encoder, task.head, result.params, task.examples)
+    assert result.dev_history == ((2, default_metric("classification")(scores, task.examples.labels)),)
+    silent = {name: jax.tree.map(np.zeros_like, result.params[room][name])}
+    muted = predict(encoder, task.head, result.params | {room: result.params[room] | silent}, task.examples)
+    bias = result.params["head"]["output"]["bias"]
+    assert same(muted, np.broadcast_to(bias, muted.shape)) and not same(scores, muted)
+
+
+def test_a_batch_left_on_the_host_is_refused(bert, monkeypatch):
+    encoder, params, task, _ = bert
+    monkeypatch.setattr(loop, "place_batch", lambda batch, mesh: batch)
+    with pytest.raises(RuntimeError, match="Disallowed host-to-device transfer"):
+        fine_tune(encoder, [task], None, params, RECIPE, 3e-3, 0)
+
+
 def test_several_tasks_share_the_encoder(bert):
     encoder, params, task, dev = bert
     score = toy_task(encoder, 100, 2, name="score", regression=True)
@@ -152,10 +178,31 @@ def test_epochs_decide_the_length_where_no_number_does():
     assert total_updates(Recipe(updates=7), 100) == 7
 
 
-def test_dev_metrics():
-    assert accuracy(np.array([[0.0, 1.0], [2.0, 1.0]]), np.array([1, 1])) == 0.5
-    assert spearman(np.array([[1.0], [5.0], [9.0]]), np.array([0.1, 0.2, 0.9])) == pytest.approx(1.0)
-    assert np.isnan(spearman(np.ones((3, 1)), np.array([0.1, 0.2, 0.9])))
+def test_dev_scores():
+    def score(scores, labels, kind="regression"):
+        return dev_score(default_metric(kind), kind, np.array(scores, np.float32), np.array(labels))
+
+    assert score([[0, 1], [2, 1]], [1, 1], "classification") == 0.5
+    assert score([[1, 0], [1, 0]], [0, 1], "classification") == 0.5  # always one class: the score it deserves
+    assert score([[1], [5], [9]], [0.1, 0.2, 0.9]) == pytest.approx(1.0)
+    assert score([[9], [5], [1]], [0.1, 0.2, 0.9]) == pytest.approx(-1.0)
+    for scores, labels in [
+        ([[1], [1], [1]], [0.1, 0.2, 0.9]),
+        ([[1], [5], [9]], [0.5, 0.5, 0.5]),
+        ([[1], [5], [np.nan]], [0.1, 0.2, 0.9]),
+        ([[1], [5], [np.inf]], [0.1, 0.2, 0.9]),
+    ]:
+        assert np.isnan(score(scores, labels))
+    assert np.isnan(score([[0, np.nan], [2, 1]], [1, 1], "classification"))
+
+
+def test_a_dev_score_that_says_nothing_is_never_selected(bert, monkeypatch):
+    encoder, params, task, dev = bert
+    found = iter([np.nan, -0.3, np.nan, -0.4])
+    monkeypatch.setattr(stage.predict, "dev_score", lambda *_: next(found))
+    recipe = dataclasses.replace(RECIPE, updates=8, evaluate_every=2)
+    result = fine_tune(encoder, [task], dev, params, recipe, 3e-3, 0)
+    assert result.best_update == 4
 
 
 @pytest.mark.parametrize(
