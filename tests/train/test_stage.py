@@ -127,6 +127,25 @@ def test_every_family_learns_regression_padded_in_microbatches(family):
     assert result.dev_history[0][0] == 100 and result.dev_history[0][1] > 0.6
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_pretrained_pooling_reads_and_trains_the_layer_before_the_classifier(family):
+    encoder = tiny_encoder(family, layers=1)
+    task = toy_task(encoder, 40, pooling="pretrained")
+    given = {"encoder": encoder.init(jax.random.key(0)), "head": task.head.init(jax.random.key(1))}
+    recipe = dataclasses.replace(RECIPE, updates=2, evaluate_every=0, dropout=False)
+    result = fine_tune(encoder, [task], task, given, recipe, 3e-3, 0)
+    room, name = ("encoder", "pooler") if family == "bert" else ("head", "dense")  # BERT's is the encoder's own
+    assert (name in result.params["head"]) == (family != "bert")
+    for leaf in ("kernel", "bias"):
+        assert not same(result.params[room][name][leaf], given[room][name][leaf])
+    scores = predict(encoder, task.head, result.params, task.examples)
+    assert result.dev_history == ((2, default_metric("classification")(scores, task.examples.labels)),)
+    silent = {name: jax.tree.map(np.zeros_like, result.params[room][name])}
+    muted = predict(encoder, task.head, result.params | {room: result.params[room] | silent}, task.examples)
+    bias = result.params["head"]["output"]["bias"]
+    assert same(muted, np.broadcast_to(bias, muted.shape)) and not same(scores, muted)
+
+
 def test_several_tasks_share_the_encoder(bert):
     encoder, params, task, dev = bert
     score = toy_task(encoder, 100, 2, name="score", regression=True)
