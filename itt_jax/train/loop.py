@@ -22,7 +22,7 @@ from jax.sharding import Mesh
 from itt_jax.config import Recipe
 from itt_jax.train.checkpoint import Resume
 from itt_jax.train.optimizer import initial_optimizer_state, make_optimizer
-from itt_jax.train.sharding import place_batch, place_params
+from itt_jax.train.sharding import place_batch, place_optimizer, place_params, place_whole
 from itt_jax.train.state import Params, Rates, TrainState
 from itt_jax.train.step import Objective, train_step
 
@@ -141,9 +141,9 @@ def run_updates(
     optimizer = make_optimizer(recipe)
     params = place_params(params, family, mesh)  # a copy: the step donates, callers keep theirs
     rates = Rates.create(learning_rate, recipe.embedding_learning_rate, updates, recipe.warmup)
-    state = TrainState(
-        params, initial_optimizer_state(optimizer, params), rates, jnp.zeros((), jnp.int32), jnp.ones((), bool)
-    )
+    rates, update, finite, key = place_whole((rates, jnp.zeros((), jnp.int32), jnp.ones((), bool), key), mesh)
+    moments = place_optimizer(initial_optimizer_state(optimizer, params), params, mesh)
+    state = TrainState(params, moments, rates, update, finite)
     record, best, start = Record(), None, 0
 
     # --- Resume

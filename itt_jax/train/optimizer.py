@@ -82,7 +82,7 @@ class Optimizer:
 
 @functools.partial(jax.jit, static_argnames="optimizer")
 def initial_optimizer_state(optimizer: Optimizer, params: Params) -> Any:
-    """`optimizer.init(params)` as one program; the moments lie beside their parameters, on whatever devices."""
+    """`optimizer.init(params)` as one program, on the default device."""
     return optimizer.init(params)
 
 

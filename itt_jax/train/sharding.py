@@ -108,6 +108,25 @@ def place_params(params: Params, family: str, mesh: Mesh | None) -> Params:
     return jax.device_put(copied, partition(family, params, mesh)) if mesh else copied
 
 
+def place_whole(tree: Any, mesh: Mesh | None) -> Any:
+    """`tree` on the device, or whole on every device of the mesh."""
+    return jax.device_put(tree, NamedSharding(mesh, REPLICATED)) if mesh else tree
+
+
+def place_optimizer(state: Any, params: Params, mesh: Mesh | None) -> Any:
+    """An optimizer's state on the device; on a mesh the moments lie beside their parameters, counters everywhere."""
+    if mesh is None:
+        return state
+    beside = {path_name(path): leaf.sharding for path, leaf in jax.tree.leaves_with_path(params)}
+
+    def find(path: tuple, leaf: Any) -> NamedSharding:
+        # A moment's path ends with its parameter's.
+        tails = (path_name(path[start:]) for start in range(len(path)))
+        return next((beside[tail] for tail in tails if tail in beside), NamedSharding(mesh, REPLICATED))
+
+    return jax.device_put(state, jax.tree_util.tree_map_with_path(find, state))
+
+
 def place_batch(batch: dict[str, np.ndarray], mesh: Mesh | None) -> dict[str, jax.Array]:
     """`batch` on the device: arrays of rows [microbatches, B, ...] split along "data", those of examples whole."""
     if mesh is None:

@@ -13,7 +13,7 @@ from itt_jax.config import Recipe  # noqa: E402
 from itt_jax.data import packing  # noqa: E402
 from itt_jax.train import sharding, stage  # noqa: E402
 from itt_jax.train.objectives import TaskObjective  # noqa: E402
-from itt_jax.train.optimizer import make_optimizer, path_name  # noqa: E402
+from itt_jax.train.optimizer import initial_optimizer_state, make_optimizer, path_name  # noqa: E402
 from itt_jax.train.step import summed_gradients  # noqa: E402
 from tests.train.toy import FAMILIES, tiny_encoder, toy_task  # noqa: E402
 
@@ -33,7 +33,10 @@ for family in FAMILIES:
     total, _, gradients = step(sharding.place_params(params, family, mesh), sharding.place_batch(batch, mesh))
     found[f"{family}/loss"] = total
     found |= {f"{family}/{path_name(path)}": leaf for path, leaf in jax.tree.leaves_with_path(gradients)}
-if devices == 8:  # a whole stage: rows over all devices
+if devices == 8:  # moments beside their parameters, and a whole stage: rows over all devices
+    placed = sharding.place_params(params, family, mesh)
+    moments = sharding.place_optimizer(initial_optimizer_state(optimizer, placed), placed, mesh)[1][0].mu
+    assert [leaf.sharding for leaf in jax.tree.leaves(moments)] == [leaf.sharding for leaf in jax.tree.leaves(placed)]
     recipe = Recipe(updates=3, batch_size=16, max_length=32, dropout=False)
     result = stage.fine_tune(encoder, [task], task, {"encoder": params["encoder"]}, recipe, 1e-3, 0)
     assert len(result.dev_history) == 1 and not result.degenerate

@@ -146,6 +146,13 @@ def test_pretrained_pooling_reads_and_trains_the_layer_before_the_classifier(fam
     assert same(muted, np.broadcast_to(bias, muted.shape)) and not same(scores, muted)
 
 
+def test_a_batch_left_on_the_host_is_refused(bert, monkeypatch):
+    encoder, params, task, _ = bert
+    monkeypatch.setattr(loop, "place_batch", lambda batch, mesh: batch)
+    with pytest.raises(RuntimeError, match="Disallowed host-to-device transfer"):
+        fine_tune(encoder, [task], None, params, RECIPE, 3e-3, 0)
+
+
 def test_several_tasks_share_the_encoder(bert):
     encoder, params, task, dev = bert
     score = toy_task(encoder, 100, 2, name="score", regression=True)
