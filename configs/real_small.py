@@ -2,12 +2,17 @@
 
     python -m itt_jax.main run --config configs/real_small.py --data-root DIR --out results/real_small
 
-Encoders: BERT, RoBERTa and XLNet of 2 layers, width 128, vocabulary 8,000, pretrained on text of seven languages that is
-not evaluated here: Tatoeba, PAWS-X dev, STS-B train, the training part of XNLI dev, and training tweets and reviews.
+Encoders: BERT, RoBERTa and XLNet of 2 layers, width 128, vocabulary 8,000, pretrained on text of seven languages that
+is not evaluated here: Tatoeba, PAWS-X dev, STS-B train, the training part of XNLI dev, training tweets and reviews.
 Targets: tweet sentiment (also on drug reviews, a shift of domain) after SST-2, STS-B (also on medical questions) after
 SICK, XNLI after SNLI with its counterfactual revisions. English labels only; the six other languages are zero-shot.
 
-COST
+Cost, counted beforehand: 3 pretrainings of 400 updates of 64 examples (about 50 tokens each; 6 N tokens FLOPs with
+N = 0.4 M matrix weights, and the vocabulary's 1 M for the predicted 30 %: 10 TFLOP in all), 108 fine-tuning stages
+(27 intermediate, 81 target; the control's first stage is direct's own) of 120 updates of 32 examples (about 35 tokens:
+35 TFLOP), and 81 checkpoints x 15 forms x 100 rows x 20 task-languages (2.4 million forward passes, 67 TFLOP): 112 TFLOP
+or an hour at 30 GFLOP/s, what two cores reach at this width.
+
 On a larger machine: --set encoders.bert.width=256 and so on, or give each encoder a checkpoint.
 """
 
@@ -28,7 +33,7 @@ PRETRAINING = LanguageModel(
     translation_share=0.8,
     initial_embeddings="parallel",
 )
-FINE_TUNING = Recipe(updates=200, learning_rates=(1e-3,), max_length=128, evaluate_every=50)
+FINE_TUNING = Recipe(updates=120, learning_rates=(1e-3,), max_length=128, evaluate_every=40)
 
 
 def encoder(family: str) -> EncoderSpec:
@@ -87,6 +92,6 @@ study = Study(
     ),
     seeds=(0, 1, 2),
     languages=LANGUAGES,
-    evaluation_rows=120,
+    evaluation_rows=100,
     max_length=128,
 )
