@@ -7,12 +7,11 @@ is not evaluated here: Tatoeba, PAWS-X dev, STS-B train, the training part of XN
 Targets: tweet sentiment (also on drug reviews, a shift of domain) after SST-2, STS-B (also on medical questions) after
 SICK, XNLI after SNLI with its counterfactual revisions. English labels only; the six other languages are zero-shot.
 
-Cost, counted beforehand: 3 pretrainings of 400 updates of 64 examples (about 50 tokens each; 6 N tokens FLOPs with
-N = 0.4 M matrix weights, and the vocabulary's 1 M for the predicted 30 %: 10 TFLOP in all), 108 fine-tuning stages
-(27 intermediate, 81 target; the control's first stage is direct's own) of 120 updates of 32 examples (about 35 tokens:
-35 TFLOP), and 81 checkpoints x 15 forms x 100 rows x 20 task-languages (2.4 million forward passes, 67 TFLOP): 112 TFLOP
-or an hour at 30 GFLOP/s, what two cores reach at this width.
-
+Cost, counted beforehand: 3 pretrainings of 400 updates of 64 examples (about 50 tokens each; 6 N FLOPs a token with
+N = 0.4 M matrix weights, and the vocabulary's 1 M for the predicted 30 %: 10 TFLOP in all); 108 fine-tuning stages (27
+intermediate, 81 target; the control's first stage is direct's own) of 120 updates of 32 examples (about 35 tokens:
+35 TFLOP); 81 checkpoints x 15 forms x 100 rows x 7 to 20 task-languages (0.8 million forward passes of about 45 tokens:
+30 TFLOP). 75 TFLOP are 42 minutes at 30 GFLOP/s, which is what two cores reach at this width.
 On a larger machine: --set encoders.bert.width=256 and so on, or give each encoder a checkpoint.
 """
 
