@@ -20,7 +20,7 @@ from tests.train.toy import FAMILIES, tiny_encoder, toy_task  # noqa: E402
 devices, found = int(sys.argv[2]), {}
 mesh = sharding.make_mesh(data=4, model=2) if devices == 8 else None
 for family in FAMILIES:
-    encoder = tiny_encoder(family)
+    encoder = tiny_encoder(family, layers=1)
     task = toy_task(encoder, 40)
     params = {"encoder": encoder.init(jax.random.key(0)), "heads": (task.head.init(jax.random.key(1)),)}
     batch = packing.pack_update(task.examples, np.arange(16), packing.RowPlan(32, (8,), 1.0), 16)

@@ -53,7 +53,7 @@ def made(request, corpus):
     tokenizer = train_tokenizer(texts, request.param, 300)
     encoder = make_encoder(
         request.param,
-        layers=2,
+        layers=1,
         width=32,
         heads=2,
         feed_forward=64,
