@@ -153,7 +153,9 @@ def run_updates(
         record = Record(**values)
         like = {"state": state} | ({"best": params} if record.best_update is not None else {})
         tree = resume.tree(start, like)
-        state, best = jax.device_put(tree["state"], jax.tree.map(lambda leaf: leaf.sharding, state)), tree.get("best")
+        # Without a mesh nothing is bound to a device: a state that is would need programs of its own.
+        shardings = jax.tree.map(lambda leaf: leaf.sharding, state) if mesh else None
+        state, best = jax.device_put(tree["state"], shardings), tree.get("best")
 
     # --- Loop
     done = start

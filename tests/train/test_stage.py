@@ -157,7 +157,7 @@ def test_several_tasks_share_the_encoder(bert):
     encoder, params, task, dev = bert
     score = toy_task(encoder, 100, 2, name="score", regression=True)
     heard = []
-    recipe = dataclasses.replace(RECIPE, updates=30, keep="last")
+    recipe = dataclasses.replace(RECIPE, updates=30, keep="last", packed=False)
     result = fine_tune(encoder, [score, task], dev, params, recipe, 3e-3, 0, progress=lambda *args: heard.append(args))
     assert set(result.heads) == {"score", "toy"} and same(result.params["head"], result.heads["toy"])
     assert result.best_update == 30 and heard
