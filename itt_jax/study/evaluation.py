@@ -19,6 +19,7 @@ from itt_jax.study.plan import Cell, cell_row, variants
 from itt_jax.study.running import provenance
 from itt_jax.study.store import Store, write_json
 from itt_jax.train.checkpoint import load_checkpoint
+from itt_jax.train.compiling import keep_compiled_programs
 
 DEFAULT_SEVERITIES = (0.05, 0.1, 0.2)
 
@@ -66,6 +67,7 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
         InputError: no such checkpoint or task, a head that does not fit the task, text that the checkpoint has seen in
             training (unless allowed), or an `out` that belongs to something else.
     """
+    keep_compiled_programs()
     task = tasks.get(evaluation.task)
     unknown_languages = set(evaluation.languages) - set(task.languages)
     if unknown_languages:

@@ -16,6 +16,7 @@ from itt_jax.study.material import Material
 from itt_jax.study.plan import Cell, Plan, Stage, cell_row, evaluation_selections, make_plan, study_id, variants
 from itt_jax.study.stages import StageMaker
 from itt_jax.study.store import Store, write_json
+from itt_jax.train.compiling import keep_compiled_programs
 
 POLL_SECONDS = 2
 """Between looks at the store while other workers hold all that is left."""
@@ -46,6 +47,7 @@ def run(
     Raises:
         InputError: the study or its data is wrong, or `out` belongs to another study; nothing is written then.
     """
+    keep_compiled_programs()
     store = Store(pathlib.Path(out))
     store.open(study_id(study), study.name)
     material = Material(study, None if data_root is None else pathlib.Path(data_root))
