@@ -11,8 +11,8 @@ import jax
 def keep_compiled_programs() -> None:
     """Let later processes on this machine load what this one compiles, instead of compiling it again.
 
-    The folder is named by JAX's version and the processor's features, since a program may hold instructions that another
-    processor lacks. JAX's own variable JAX_COMPILATION_CACHE_DIR, where set, says which folder instead.
+    The folder is named by JAX's version and the processor's features, since a program may hold instructions that
+    another processor lacks. JAX's own variable JAX_COMPILATION_CACHE_DIR, where set, says which folder instead.
     """
     if jax.config.jax_compilation_cache_dir is None:
         cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")

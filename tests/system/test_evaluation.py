@@ -57,9 +57,7 @@ def test_export_and_convert_give_the_same_predictions(checkpoint, tmp_path):
     assert main.main(["export", str(tmp_path / "ours"), str(tmp_path / "hf")]) == 0
     _, _, exported, found = load_model(tmp_path / "hf")
     assert found == labels
-    assert all(
-        np.array_equal(a, b) for a, b in zip(jax.tree.leaves(exported), jax.tree.leaves(params), strict=True)
-    )
+    assert all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(exported), jax.tree.leaves(params), strict=True))
     assert load_tokenizer(tmp_path / "hf").encode(["Das Gesetz ist unfair."]).ids.tolist() == (
         saved.tokenizer.encode(["Das Gesetz ist unfair."]).ids.tolist()
     )

@@ -28,7 +28,8 @@ def test_grid_is_complete(tiny_run):
     assert not results["cell"].duplicated().any()
     assert sorted(path.stem for path in (out / "cells").iterdir()) == sorted(results["cell"])
     assert set(results["n"]) == {24}
-    assert results.query("perturbation == 'clean'")[["n_changed", "edit_rate", "token_change_rate"]].eq(0).all(axis=None)
+    clean = results.query("perturbation == 'clean'")
+    assert clean[["n_changed", "edit_rate", "token_change_rate"]].eq(0).all(axis=None)
     assert (results.query("perturbation != 'clean'")["edit_rate"] > 0).all()
     assert results.groupby("language")["source_language"].first().to_dict() == {"de": False, "en": True}
     assert results.groupby("domain")["adapted"].first().to_dict() == {"legal": False, "medical": True}
@@ -82,7 +83,7 @@ def test_plan_counts_what_is_done(tiny_run):
 
 
 def test_arms_are_what_they_say(tiny_run):
-    study, out = tiny_run
+    _, out = tiny_run
     plan = json.loads((out / "plan.json").read_text())
     records = {record["id"]: record for record in plan["stages_done"]}
     purposes = [record["purpose"] for record in records.values()]
@@ -97,7 +98,7 @@ def test_arms_are_what_they_say(tiny_run):
 def test_checkpoints_remember_what_they_saw(tiny_run):
     from itt_jax.data import overlap
 
-    study, out = tiny_run
+    _, out = tiny_run
     plan = json.loads((out / "plan.json").read_text())
     stage = next(r for r in plan["stages_done"] if r["purpose"] == "target" and r["arm"] == "itt")
     seen = load_checkpoint(Store(out).stage(stage["id"]) / "checkpoint").seen
@@ -123,9 +124,7 @@ def test_killed_run_goes_on_and_gives_the_same_bytes(tiny_run, tiny_config, tmp_
     assert 30 < len(done) < ARMS * SEEDS * TASKS * LANGUAGES * FORMS
     run(study, out, quiet=True)
     assert all((out / "cells" / name).read_bytes() == content for name, content in done.items())
-    pd.testing.assert_frame_equal(
-        pd.read_parquet(out / "results.parquet"), pd.read_parquet(whole / "results.parquet")
-    )
+    pd.testing.assert_frame_equal(pd.read_parquet(out / "results.parquet"), pd.read_parquet(whole / "results.parquet"))
 
 
 def test_out_of_another_study_is_refused(tiny_run, tiny_config):
