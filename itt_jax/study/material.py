@@ -128,6 +128,15 @@ class Material:
             raise InputError(f"checkpoint {directory}: no such directory")
         return digest_files(folder)
 
+    def seen(self, spec: EncoderSpec) -> bool:
+        """Whether a given checkpoint of ours was trained on text that the study evaluates on."""
+        path = pathlib.Path(spec.checkpoint or "") / "seen.npy"
+        return (
+            spec.checkpoint is not None
+            and path.is_file()
+            and bool(np.isin(np.load(path), self.evaluation_text()).any())
+        )
+
     def tokenizer_digest(self, spec: EncoderSpec) -> str | None:
         """A name for the tokenizer files that the encoder is given, or None if one is trained here."""
         directory = spec.tokenizer or spec.checkpoint

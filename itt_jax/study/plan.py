@@ -109,6 +109,11 @@ def make_plan(study: Study, material: Material) -> Plan:
     check_names(study, material)
     planner = _Planner(study, material)
     for spec in study.encoders:
+        if not study.allow_seen and material.seen(spec):
+            raise InputError(
+                f"encoder {spec.name!r}: its checkpoint has seen some of the study's evaluation text in training; "
+                "evaluate on other rows, or set allow_seen (the report will say so)"
+            )
         root = planner.root(spec)
         for target in study.running_targets():
             for seed in study.seeds:

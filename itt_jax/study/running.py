@@ -216,6 +216,7 @@ class _Runner:
                 ],
                 "cells": len(self.plan.all_cells()),
                 "skipped": self.plan.skipped,
+                "seen": [spec.name for spec in study.encoders if self.material.seen(spec)],
                 "overlap": [dataclasses.asdict(entry) for entry in self.material.dropped.values()],
                 "stages_done": [record for record in records if record],
             },
