@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from itt_jax.config import EncoderSpec, Study
+from itt_jax.errors import InputError
 from itt_jax.study.material import Material, Selection
 from itt_jax.study.plan import Plan, Stage, make_plan, study_id
 from itt_jax.study.store import Store
@@ -97,11 +98,23 @@ def matmul_parameters(spec: EncoderSpec) -> int:
     """Weights that every token is multiplied with: attention's four (XLNet's five) and the feed-forward matrices."""
     layers, width, inner = spec.layers, spec.width, spec.feed_forward
     if spec.checkpoint is not None:
-        config = json.loads((pathlib.Path(spec.checkpoint) / "config.json").read_text(encoding="utf-8"))
-        layers = config.get("num_hidden_layers") or config["n_layer"]
-        width = config.get("hidden_size") or config["d_model"]
-        inner = config.get("intermediate_size") or config["d_inner"]
+        layers, width, inner = _sizes(pathlib.Path(spec.checkpoint))
     return layers * ((5 if spec.family == "xlnet" else 4) * width * width + 2 * width * inner)
+
+
+def _sizes(checkpoint: pathlib.Path) -> tuple[int, int, int]:
+    """Layers, width and feed-forward width of a checkpoint, ours or Hugging Face's, read from its config alone."""
+    own = checkpoint / "checkpoint.json"
+    path = own if own.is_file() else checkpoint / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if path == own:
+            return tuple(config["config"][name] for name in ("layers", "width", "feed_forward"))
+        if config.get("model_type") == "xlnet":
+            return config["n_layer"], config["d_model"], config["d_inner"]
+        return config["num_hidden_layers"], config["hidden_size"], config["intermediate_size"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: expected the config of a checkpoint ({error})") from error
 
 
 def training_tokens(stage: Stage, material: Material) -> float:

@@ -35,8 +35,10 @@ def spearman(predictions: np.ndarray, labels: np.ndarray) -> float:
 
 
 def constant(predictions: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether one side is constant (or alone), so that no correlation is defined."""
-    return len(predictions) < 2 or np.ptp(predictions) < 1e-9 or np.ptp(labels) < 1e-9
+    """Whether one side is constant, alone or not finite (a degenerate run), so that no correlation is defined."""
+    if len(predictions) < 2 or not np.isfinite(predictions).all():
+        return True
+    return bool(np.ptp(predictions) < 1e-9 or np.ptp(labels) < 1e-9)
 
 
 METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
