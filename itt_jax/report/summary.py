@@ -31,8 +31,6 @@ def run_sentence(analysis: Analysis) -> str:
     """One sentence on the size of the study."""
     cells = analysis.cells
     perturbed = cells[cells["perturbation"] != "clean"]
-    per_run = cells.drop_duplicates(["target", "task", "split", "language"])
-    items = per_run.groupby(["target", "task", "split"])["n"].max().sum()
     sentence = (
         f"{_count(cells['model'].nunique(), 'encoder')} ({_listed(cells['model'])}), "
         f"{_count(cells['arm'].nunique(), 'arm')} ({_listed(cells['arm'])}), "
@@ -46,7 +44,7 @@ def run_sentence(analysis: Analysis) -> str:
         sentence += (
             f", clean and under {_count(names.nunique(), 'operator')} ({_listed(names)}; {conditions} with severities)"
         )
-    return f"{sentence}. {len(cells):,} cells of {items:,} distinct items, {int(cells['n'].sum()):,} predictions."
+    return f"{sentence}. {len(cells):,} cells, {int(cells['n'].sum()):,} predictions."
 
 
 def verdict_sentences(analysis: Analysis) -> list[str]:
