@@ -1,0 +1,210 @@
+"""What fits is told and found, and an update in smaller microbatches is the same update."""
+
+import dataclasses
+import types
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from itt_jax.config import LanguageModel, Recipe
+from itt_jax.data import packing
+from itt_jax.errors import InputError
+from itt_jax.models import make_head
+from itt_jax.train import memory, stage
+from itt_jax.train.counters import MASKS, generator
+from itt_jax.train.language import LanguageObjective, masked_batches
+from itt_jax.train.objectives import TaskObjective
+from itt_jax.train.optimizer import make_optimizer
+from itt_jax.train.step import summed_gradients
+from tests.train.toy import tiny_encoder, toy_examples
+
+ROUNDING = 2e-5  # relative to the largest gradient: float32 sums in another order
+GIB = 1 << 30
+
+
+# --- Bytes
+
+
+def test_free_memory_of_this_machine():
+    assert 1 << 20 < memory.device_bytes(jax.devices()[0]) < 1 << 50
+
+
+@pytest.mark.parametrize(
+    ("stats", "free"), [({"bytes_limit": 80, "bytes_in_use": 30}, 50), ({"bytes_in_use": 3}, None), (None, None)]
+)
+def test_free_memory_of_an_accelerator(stats, free):
+    assert memory.device_bytes(types.SimpleNamespace(platform="gpu", memory_stats=lambda: stats)) == free
+
+
+def write(root, files):
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+V2 = {
+    "proc/self/cgroup": "0::/user/job\n",
+    "sys/fs/cgroup/user/job/memory.max": "max\n",
+    "sys/fs/cgroup/user/job/memory.current": "1\n",
+    "sys/fs/cgroup/user/memory.max": f"{8 * GIB}\n",
+    "sys/fs/cgroup/user/memory.current": f"{6 * GIB}\n",
+    "sys/fs/cgroup/user/memory.stat": f"anon 5\ninactive_file {GIB}\n",
+}
+# In a container the group's own path is the host's; the limit stands at the mount.
+V1 = {
+    "proc/self/cgroup": "4:cpu,cpuacct:/x\n3:memory:/docker/abc\n0::/\n",
+    "sys/fs/cgroup/memory/memory.limit_in_bytes": f"{4 * GIB}\n",
+    "sys/fs/cgroup/memory/memory.usage_in_bytes": f"{2 * GIB}\n",
+    "sys/fs/cgroup/memory/memory.stat": f"inactive_file 7\ntotal_inactive_file {GIB}\n",
+}
+NO_LIMIT = V1 | {"sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"}
+
+
+@pytest.mark.parametrize(("groups", "free"), [({}, 16), (V2, 3), (V1, 3), (NO_LIMIT, 16)])
+def test_control_groups_bound_the_hosts_memory(tmp_path, groups, free):
+    write(tmp_path, {"proc/meminfo": f"MemTotal: 99 kB\nMemAvailable: {16 * GIB // 1024} kB\n"} | groups)
+    assert memory._host_bytes(tmp_path) == free * GIB
+
+
+def test_a_host_that_tells_nothing(tmp_path):
+    assert memory._host_bytes(tmp_path) is None
+
+
+def test_needed_bytes_counts_donated_memory_once():
+    size = jax.ShapeDtypeStruct((256, 256), jnp.float32)
+    kept, donated = (
+        jax.jit(lambda a, b: jnp.sin(a @ b) @ b, donate_argnums=given).lower(size, size).compile()
+        for given in ((), (0,))
+    )
+    assert memory.needed_bytes(kept) - memory.needed_bytes(donated) == 256 * 256 * 4
+    assert memory.needed_bytes(kept) >= 4 * 256 * 256 * 4  # two arguments, one result, one temporary at least
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 64, 100, 1 << 20])
+def test_the_largest_that_fits_is_found_in_few_tries(limit):
+    tried, candidates = [], [1 << n for n in range(15)]
+    found = memory.largest(lambda count: tried.append(count) or count <= limit, candidates)
+    assert found == max(count for count in candidates if count <= limit)
+    assert len(tried) <= 4
+
+
+def test_nothing_fits():
+    with pytest.raises(InputError, match="not even 8"):
+        memory.largest(lambda count: False, [8, 16])
+
+
+def test_out_of_memory_is_told_from_other_errors():
+    with pytest.raises(Exception, match="memory") as error:
+        jnp.zeros(1 << 44)
+    assert memory.is_out_of_memory(error.value) and memory.is_out_of_memory(MemoryError())
+    assert not memory.is_out_of_memory(ValueError("RESOURCE_EXHAUSTED"))
+    assert not memory.is_out_of_memory(jax.errors.JaxRuntimeError("INVALID_ARGUMENT: no"))
+
+
+# --- Microbatches
+
+
+def drawn(shapes):
+    """Every parameter redrawn: fresh biases are zeros and would hide a wrong one."""
+    leaves, structure = jax.tree.flatten(shapes)
+    keys = jax.random.split(jax.random.key(0), len(leaves))
+    found = [0.2 * jax.random.normal(key, leaf.shape) for key, leaf in zip(keys, leaves, strict=True)]
+    return jax.tree.unflatten(structure, found)
+
+
+def labelled(examples, kind):
+    """Toy examples with the labels of a kind."""
+    random = np.random.default_rng(3)
+    if kind == "multilabel":
+        return random.random((len(examples), 3)) < 0.5
+    if kind == "tagging":
+        return random.integers(-1, 3, len(examples.ids)).astype(np.int32)
+    if kind == "span":
+        labels = np.zeros(len(examples.ids), np.int32)
+        first = examples.offsets[:-1] + random.integers(0, examples.lengths)
+        np.add.at(labels, first, 1)
+        np.add.at(labels, first + random.integers(0, examples.offsets[1:] - first), 2)
+        return labels
+    return examples.labels
+
+
+def update_of(kind, encoder, microbatches=2):
+    """Objective and stacked batch of an update; the last microbatch has an empty slot."""
+    examples = toy_examples(encoder.family, 26)
+    outputs = 2 if kind in ("classification", "span") else 3
+    head = make_head(encoder, kind, outputs, "max_mean" if kind == "classification" else "pretrained")
+    by_token = {"anchors": np.zeros(0, np.int64)} if kind in ("tagging", "span") else {}
+    examples = dataclasses.replace(examples, labels=labelled(examples, kind), **by_token)
+    size = -(-len(examples) // microbatches)
+    plan = packing.plan_rows(examples.lengths, size, 32)
+    parts = np.array_split(np.arange(len(examples) - 1), microbatches)
+    batches = [packing.pack_update(examples, part, plan, size) for part in parts]
+    batch = stage.stack_microbatches([{name: given[name] for name in stage.READ} for given in batches], 1)
+    return TaskObjective(encoder, head, 0, dropout=False), head, batch
+
+
+def language_update(encoder):
+    head = make_head(encoder, "permuted_lm" if encoder.family == "xlnet" else "masked_lm", 60)
+    settings = LanguageModel(recipe=Recipe(batch_size=26, accumulate=2, max_length=32), masking=0.3)
+    tokenizer = types.SimpleNamespace(
+        family=encoder.family, mask_id=4, vocabulary_size=60, word_starts=lambda ids: np.ones(len(ids), bool)
+    )
+    examples = dataclasses.replace(toy_examples(encoder.family, 26), labels=None)
+    plan = packing.plan_rows(examples.lengths, 13, 32)
+    batches = masked_batches(examples, tokenizer, settings, plan, generator(0, MASKS, 0))
+    return LanguageObjective(encoder, head, False), head, stage.stack_microbatches(batches, 1)
+
+
+def assert_same_update(objective, head, batch, other):
+    encoder, optimizer = head.encoder, make_optimizer(Recipe())
+    params = drawn({"encoder": encoder.shapes(), "heads": (head.shapes(),)})
+    step = jax.jit(lambda params, batch: summed_gradients(params, batch, jax.random.key(0), objective, optimizer))
+    total, weight, gradients = step(params, batch)
+    other_total, other_weight, other_gradients = step(params, other)
+    assert weight == other_weight
+    np.testing.assert_allclose(other_total, total, rtol=ROUNDING, equal_nan=False)
+    largest = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(gradients))
+    for one, leaf in zip(jax.tree.leaves(other_gradients), jax.tree.leaves(gradients), strict=True):
+        np.testing.assert_allclose(one, leaf, atol=ROUNDING * largest, rtol=0, equal_nan=False)
+
+
+@pytest.mark.parametrize("kind", ["classification", "multilabel", "tagging", "span"])
+def test_a_halved_update_is_the_same_update(kind):
+    objective, head, batch = update_of(kind, tiny_encoder("bert", layers=1))
+    rows = batch["input_ids"].shape[1]
+    assert rows > 2 and batch["segment_ids"].max() > 1
+    twice = memory.halved(memory.halved(batch))  # an odd number of rows comes along
+    assert twice["input_ids"].shape[:2] == (8, -(-rows // 4))
+    assert twice["weights"].sum() == batch["weights"].sum()
+    assert {name: array.dtype for name, array in twice.items()} == {name: a.dtype for name, a in batch.items()}
+    assert_same_update(objective, head, batch, twice)
+
+
+@pytest.mark.parametrize("family", ["bert", "xlnet"])
+def test_a_halved_language_model_update_is_the_same_update(family):
+    objective, head, batch = language_update(tiny_encoder(family, layers=1))
+    halved = memory.halved(batch)
+    assert halved["input_ids"].shape[:2] == (4, -(-batch["input_ids"].shape[1] // 2))
+    assert_same_update(objective, head, batch, halved)
+
+
+def test_halves_keep_to_the_shards_and_lose_no_example():
+    _, _, batch = update_of("classification", tiny_encoder("bert", layers=1), microbatches=1)
+    halved = memory.halved(batch, shards=4)
+    assert halved["input_ids"].shape[1] % 4 == 0
+    assert (halved["weights"].sum(axis=0) == batch["weights"].sum(axis=0)).all()
+    for part in range(2):
+        used = halved["weights"][part] > 0
+        held = halved["example_ids"][part][halved["summary_rows"][part], halved["summary_positions"][part]]
+        np.testing.assert_array_equal(held[used], np.flatnonzero(used))
+
+
+def test_what_cannot_be_halved_is_refused():
+    _, _, batch = update_of("classification", tiny_encoder("bert", layers=1), microbatches=1)
+    with pytest.raises(InputError, match="items of 2 examples"):
+        memory.halved(batch, choices=2)
+    rows = batch["input_ids"].shape[1]
+    with pytest.raises(InputError, match=f"{rows} rows of"):
+        memory.halved(batch, shards=rows)
