@@ -1,5 +1,6 @@
 """What a stage computed, independent of how its rows were packed."""
 
+import functools
 import re
 
 import jax
@@ -12,6 +13,7 @@ from itt_jax.train.optimizer import path_name
 _NOT_MULTIPLIED = re.compile(r"embedding|bias|scale|pooler")
 
 
+@functools.lru_cache(maxsize=64)  # every update asks, and the answer takes milliseconds
 def matmul_parameters(encoder: Encoder) -> int:
     """Parameters of the encoder that every token is multiplied with."""
     return sum(
