@@ -5,11 +5,11 @@ import functools
 import numpy as np
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=64)  # the runs of a stack ask in turn, each for its own
 def _permutation(n: int, seed: int, epoch: int) -> np.ndarray:
     # Raw bits of a counter-based generator are fixed by numpy's promise; Generator.permutation is not.
     bits = np.random.Philox(key=np.array([seed % 2**64, epoch], np.uint64)).random_raw(n)
-    return np.argsort(bits, kind="stable")
+    return np.argsort(bits, kind="stable").astype(np.int32 if n < 2**31 else np.int64)  # half as much to keep
 
 
 def update_indices(n: int, batch_size: int, seed: int, update: int) -> np.ndarray:

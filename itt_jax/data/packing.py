@@ -93,59 +93,86 @@ def _check_fit(lengths: np.ndarray, length: int, slots: int) -> None:
         raise InputError(f"{len(lengths)} examples do not fit {slots} slots")
 
 
-def _build(examples: Examples, indices: np.ndarray, places: _Places, rows: int, length: int, slots: int) -> Batch:
-    """The batch that has examples `indices` at `places`."""
-    starts = examples.offsets[indices]
-    lengths = examples.offsets[indices + 1] - starts
+def _build(examples: Examples, indices: np.ndarray, places: _Places, rows: slice, length: int, slots: int) -> Batch:
+    """The batch that has examples `indices` at `places`; of its rows only `rows`, of its examples all."""
+    count = rows.stop - rows.start
+    mine = np.flatnonzero((places.rows >= rows.start) & (places.rows < rows.stop))
+    starts = examples.offsets[indices[mine]]
+    lengths = examples.offsets[indices[mine] + 1] - starts
     source = ragged_positions(starts, lengths)
-    target = ragged_positions(places.rows * length + places.starts, lengths)
+    target = ragged_positions((places.rows[mine] - rows.start) * length + places.starts[mine], lengths)
     n = len(indices)
     batch = {
-        "input_ids": np.full(rows * length, examples.pad_id, np.int32),
-        "segment_ids": np.zeros(rows * length, np.int32),
-        "token_type_ids": np.full(rows * length, examples.pad_type, np.int32),
-        "example_ids": np.full(rows * length, slots, np.int32),
-        "field_ids": np.zeros(rows * length, np.int8),
+        "input_ids": np.full(count * length, examples.pad_id, np.int32),
+        "segment_ids": np.zeros(count * length, np.int32),
+        "token_type_ids": np.full(count * length, examples.pad_type, np.int32),
+        "example_ids": np.full(count * length, slots, np.int32),
+        "field_ids": np.zeros(count * length, np.int8),
     }
     batch["input_ids"][target] = examples.ids[source]
-    batch["segment_ids"][target] = np.repeat(places.segments, lengths)
+    batch["segment_ids"][target] = np.repeat(places.segments[mine], lengths)
     batch["token_type_ids"][target] = examples.types[source]
-    batch["example_ids"][target] = np.repeat(np.arange(n), lengths)
+    batch["example_ids"][target] = np.repeat(mine, lengths)
     batch["field_ids"][target] = examples.fields[source]
-    batch = {name: values.reshape(rows, length) for name, values in batch.items()}
+    if examples.labels is not None and examples.labels_by_token:
+        batch["labels"] = np.full(count * length, -1, np.int32)
+        batch["labels"][target] = examples.labels[source]
+    batch = {name: values.reshape(count, length) for name, values in batch.items()}
     for name, values in (("summary_rows", places.rows), ("summary_positions", places.starts)):
         batch[name] = np.zeros(slots, np.int32)
         batch[name][:n] = values
     batch["summary_positions"][:n] += examples.summaries[indices]
     batch["weights"] = (np.arange(slots) < n).astype(np.float32)
-    if examples.labels is not None and examples.labels_by_token:
-        batch["labels"] = np.full(rows * length, -1, np.int32)
-        batch["labels"][target] = examples.labels[source]
-        batch["labels"] = batch["labels"].reshape(rows, length)
-    elif examples.labels is not None:
+    if examples.labels is not None and not examples.labels_by_token:
         batch["labels"] = np.zeros((slots, *examples.labels.shape[1:]), examples.labels.dtype)
         batch["labels"][:n] = examples.labels[indices]
     return batch
 
 
-def pack_update(examples: Examples, indices: Sequence[int] | np.ndarray, plan: RowPlan, slots: int) -> Batch:
+def rows_of_update(examples: Examples, indices: Sequence[int] | np.ndarray, plan: RowPlan) -> int:
+    """The number of rows that `pack_update` gives.
+
+    Raises:
+        InputError: an example longer than a row, or more rows than the plan has.
+    """
+    return _packed(examples, np.asarray(indices, np.int64), plan, len(indices))[1]
+
+
+def pack_update(
+    examples: Examples, indices: Sequence[int] | np.ndarray, plan: RowPlan, slots: int, rows: slice | None = None
+) -> Batch:
     """The examples `indices` of one update in as few rows as the plan allows.
+
+    Args:
+        rows: only these rows [start, stop) of the batch are built, a host's share of them; past the last row they are
+            empty. What is by example stays whole, and `summary_rows` counts the rows of the whole batch.
 
     Raises:
         InputError: an example longer than a row, more examples than slots, or more rows than the plan has.
     """
     indices = np.asarray(indices, np.int64)
+    places, count = _packed(examples, indices, plan, slots)
+    return _build(examples, indices, places, rows or slice(0, count), plan.length, slots)
+
+
+def _packed(examples: Examples, indices: np.ndarray, plan: RowPlan, slots: int) -> tuple[_Places, int]:
+    """Where each example of an update goes, and the number of rows."""
     lengths = examples.offsets[indices + 1] - examples.offsets[indices]
     _check_fit(lengths, plan.length, slots)
     places = _best_fit(lengths, plan.length)
     rows = next((count for count in plan.row_counts if count >= places.count), None)
     if rows is None:
         raise InputError(f"{places.count} rows are needed, the plan has at most {plan.row_counts[-1]}")
-    return _build(examples, indices, places, rows, plan.length, slots)
+    return places, rows
 
 
-def pad_update(examples: Examples, indices: Sequence[int] | np.ndarray, length: int, slots: int) -> Batch:
+def pad_update(
+    examples: Examples, indices: Sequence[int] | np.ndarray, length: int, slots: int, rows: slice | None = None
+) -> Batch:
     """The examples `indices`, each in a row of its own: `slots` rows of `length` tokens. The reference of packing.
+
+    Args:
+        rows: as in `pack_update`.
 
     Raises:
         InputError: an example longer than a row, or more examples than slots.
@@ -154,7 +181,7 @@ def pad_update(examples: Examples, indices: Sequence[int] | np.ndarray, length: 
     _check_fit(examples.offsets[indices + 1] - examples.offsets[indices], length, slots)
     n = len(indices)
     places = _Places(np.arange(n), np.zeros(n, np.int64), np.ones(n, np.int64), n)
-    return _build(examples, indices, places, slots, length, slots)
+    return _build(examples, indices, places, rows or slice(0, slots), length, slots)
 
 
 def plan_rows(lengths: np.ndarray, examples_per_update: int, max_length: int, shards: int = 1) -> RowPlan:
@@ -216,7 +243,7 @@ def stream(examples: Examples, rows: int, length: int, slots: int) -> Iterator[t
         batches = batch_of[places.rows]
         for members in np.split(np.argsort(batches, kind="stable"), np.cumsum(np.bincount(batches))[:-1]):
             mine = _Places(row_of[places.rows[members]], places.starts[members], places.segments[members], rows)
-            yield window[members], _build(examples, window[members], mine, rows, length, slots)
+            yield window[members], _build(examples, window[members], mine, slice(0, rows), length, slots)
 
 
 def _deal(items: np.ndarray, rows: int, slots: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,7 @@
 """Packing: every example once, whole, apart from the others; few shapes, well filled."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from itt_jax.data.examples import Examples
 from itt_jax.data.order import update_indices
-from itt_jax.data.packing import RowPlan, pack_update, pad_update, plan_rows, stream
+from itt_jax.data.packing import RowPlan, pack_update, pad_update, plan_rows, rows_of_update, stream
 from itt_jax.errors import InputError
 
 LENGTHS = st.lists(st.integers(2, 24), min_size=1, max_size=40)
@@ -94,6 +96,37 @@ def test_padded_batches_have_one_example_a_row(lengths, summary_last):
     check(batch, examples, range(len(lengths)), 41)
     assert batch["input_ids"].shape == (41, 30)
     assert batch["summary_rows"][: len(lengths)].tolist() == list(range(len(lengths)))
+
+
+@pytest.mark.parametrize("by_token", [False, True])
+@given(LENGTHS, st.integers(24, 60), st.sampled_from([1, 2, 4]))
+def test_hosts_build_their_own_rows_and_all_examples(by_token, lengths, length, hosts):
+    examples = make_examples(lengths)
+    if by_token:
+        examples = dataclasses.replace(examples, labels=np.arange(len(examples.ids)) % 5, anchors=np.zeros(0, int))
+    indices = np.random.default_rng(0).permutation(len(lengths))
+    plan = RowPlan(length, (4, 8, 40), 1.0)
+    for build, whole, rows in (
+        (lambda share: pack_update(examples, indices, plan, 41, share), pack_update(examples, indices, plan, 41), 0),
+        (lambda share: pad_update(examples, indices, length, 44, share), pad_update(examples, indices, length, 44), 44),
+    ):
+        rows = rows or rows_of_update(examples, indices, plan)
+        assert whole["input_ids"].shape == (rows, length)
+        for host in range(hosts):
+            share = slice(host * rows // hosts, (host + 1) * rows // hosts)
+            found = build(share)
+            assert found.keys() == whole.keys()
+            for name, values in whole.items():
+                expected = values[share] if values.shape == (rows, length) else values
+                assert found[name].dtype == values.dtype
+                np.testing.assert_array_equal(found[name], expected)
+
+
+def test_a_hosts_rows_past_the_last_are_empty():
+    examples = make_examples([3, 9, 3])
+    batch = pack_update(examples, [0, 1, 2], RowPlan(12, (2,), 1.0), 3, rows=slice(2, 4))
+    assert batch["input_ids"].shape == (2, 12) and not batch["segment_ids"].any() and (batch["example_ids"] == 3).all()
+    assert batch["weights"].tolist() == [1, 1, 1]
 
 
 @given(st.lists(st.integers(2, 24), max_size=120), st.integers(1, 5), st.integers(24, 50), st.integers(13, 60))
