@@ -1,0 +1,160 @@
+"""Tokenise once: examples as memory-mapped arrays in a folder, named by what determines them.
+
+    FOLDER/<key>/arrays.json    what the arrays are fields of
+    FOLDER/<key>/*.npy          one file an array
+
+A folder is written aside, synced and renamed, so that several processes may want the same one; the first to finish
+leaves it. What is read back is mapped read-only: it takes no memory of the process's own, and processes share it.
+"""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import pathlib
+import secrets
+import shutil
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from itt_jax.data.answers import Answers
+from itt_jax.data.examples import Examples
+from itt_jax.data.located import LocatedTokens
+from itt_jax.data.ragged import Ragged
+from itt_jax.data.rows import Rows
+from itt_jax.data.spans import Windows
+from itt_jax.data.tokenizing import TokenArray, Tokenizer
+
+VERSION = 1
+"""Raise it when the same rows, tokenizer and length give other examples."""
+TYPES = (Examples, TokenArray, Ragged, Windows, LocatedTokens)
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def cached(folder: str | os.PathLike, key: str, make: Callable[[], T], *types: type) -> T:
+    """What `make()` gave for this key before, mapped from `folder`; or what it gives now, which is kept there.
+
+    A folder that cannot be read is made again; one that cannot be written is left out, with a warning.
+
+    Args:
+        make: gives a dataclass of arrays, numbers, strings, None and further such dataclasses.
+        types: the dataclasses among them that are not in TYPES.
+    """
+    place = pathlib.Path(folder) / key
+    known = {kind.__name__: kind for kind in (*TYPES, *types)}
+    found = _opened(place, known)
+    if found is not None:
+        return found
+    made = make()
+    try:
+        _write(place, made)
+    except OSError as error:
+        log.warning("%s: token ids are not kept (%s)", place, error)
+        return made
+    found = _opened(place, known)
+    return made if found is None else found
+
+
+def examples_key(tokenizer: Tokenizer, rows: Rows, max_length: int, *task: Any) -> str:
+    """A name for the examples of `rows`: 16 hexadecimal digits.
+
+    Args:
+        task: what else decides how rows are read: the kind and the roles of fields, as JSON values.
+    """
+    libraries = [importlib.metadata.version(name) for name in ("tokenizers", "sentencepiece")]
+    parts = [VERSION, libraries, tokenizer.fingerprint, rows_digest(rows), max_length, task]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def rows_digest(rows: Rows) -> str:
+    """A name for what the examples of `rows` are made from: its fields and labels, in their order."""
+    digest = hashlib.sha256()
+    for name, texts in rows.fields.items():
+        digest.update(f"{name} {len(texts)}\n".encode())
+        digest.update(np.array([len(text) for text in texts], np.int64))  # where one text ends and another begins
+        digest.update("".join(texts).encode("utf-8", "surrogatepass"))
+    labels = rows.labels
+    if isinstance(labels, Answers):
+        digest.update(labels.encoded())
+    elif labels is not None:
+        for array in (labels.values, labels.offsets) if isinstance(labels, Ragged) else (labels,):
+            digest.update(f"{array.dtype.str} {array.shape}\n".encode())
+            digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+def _write(place: pathlib.Path, made: Any) -> None:
+    """Write the arrays of `made`, all or nothing."""
+    arrays: dict[str, np.ndarray] = {}
+    described = _described(made, "", arrays)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    aside = place.with_name(f".{place.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    aside.mkdir()
+    try:
+        for name, array in arrays.items():
+            with open(aside / f"{name}.npy", "wb") as file:
+                np.save(file, array, allow_pickle=False)
+                _sync(file)
+        with open(aside / "arrays.json", "w", encoding="utf-8") as file:
+            json.dump(described, file)
+            _sync(file)
+        if place.exists() and not (place / "arrays.json").is_file():
+            shutil.rmtree(place)
+        try:
+            aside.rename(place)
+        except OSError:
+            if not (place / "arrays.json").is_file():  # otherwise another process was faster
+                raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _sync(file: Any) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _described(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
+    """`value` as JSON; its arrays are put into `arrays` by the names of their files."""
+    if isinstance(value, np.ndarray):
+        name = path.removeprefix(".")
+        arrays[name] = value
+        return {"array": name}
+    if dataclasses.is_dataclass(value):
+        fields = {
+            field.name: _described(getattr(value, field.name), f"{path}.{field.name}", arrays)
+            for field in dataclasses.fields(value)
+        }
+        return {"type": type(value).__name__, "fields": fields}
+    if value is None or isinstance(value, bool | int | float | str):
+        return {"value": value}
+    raise TypeError(f"{path}: cannot keep {type(value).__name__}")
+
+
+def _opened(place: pathlib.Path, known: dict[str, type]) -> Any:
+    """What is kept at `place`, mapped; None where nothing is, or what is cannot be read."""
+    described = place / "arrays.json"
+    if not described.is_file():
+        return None
+    try:
+        return _restored(json.loads(described.read_text(encoding="utf-8")), place, known)
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        log.warning("%s: cannot be read (%s); it is made again", place, error)
+        described.unlink(missing_ok=True)
+        return None
+
+
+def _restored(described: dict, place: pathlib.Path, known: dict[str, type]) -> Any:
+    if "array" in described:
+        # a plain array over the map: numpy's own class for maps costs time at every index
+        return np.load(place / f"{described['array']}.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    if "type" in described:
+        fields = {name: _restored(field, place, known) for name, field in described["fields"].items()}
+        return known[described["type"]](**fields)
+    return described["value"]
