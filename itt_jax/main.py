@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--allow-seen", action="store_true", help="evaluate on text that the checkpoint was trained on")
     _data_root(sub)
     sub.add_argument("--out", type=pathlib.Path, help="results folder; default runs/evaluate-TASK-CHECKPOINT")
-    _score_options(command("score", "Score predictions in an official benchmark's layout, or write its questions."))
+    _score_options(command("score", "Score predictions in an official layout, or write a store's (or questions)."))
     sub = command("bench", "Measured figures beside their peers, on this machine, in one run.")
     sub.add_argument("name", metavar="NAME", help="perturb")
     sub.add_argument("--repeats", type=int, default=5, help="each figure is the median of as many; default 5")
@@ -108,16 +108,25 @@ def _perturb_options(sub: argparse.ArgumentParser) -> None:
 
 
 def _score_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--benchmark", required=True, help="xtreme, xtreme-r or multichecklist")
+    sub.add_argument("--benchmark", required=True, help="xtreme, xtreme-r, lextreme or multichecklist")
     sub.add_argument("--predictions", type=pathlib.Path, help="folder of predictions")
-    sub.add_argument("--labels", type=pathlib.Path, required=True, help="folder of labels; multichecklist: templates")
-    sub.add_argument("--write", type=pathlib.Path, metavar="DIR", help="multichecklist: write its questions there")
+    sub.add_argument("--labels", type=pathlib.Path, help="folder of labels; multichecklist: templates")
     sub.add_argument(
-        "--tagging",
-        default="seqeval-0.0.12",
-        help="rules of entity F1: seqeval, or seqeval-0.0.12 as the official figures",
+        "--tagging", help="rules of entity F1: seqeval, or seqeval-0.0.12 as the official figures (default)"
     )
+    sub.add_argument("--languages", nargs="+", help="score these alone; default: all of each task, as the benchmark")
+    sub.add_argument(
+        "--write", type=pathlib.Path, metavar="DIR", help="multichecklist: its questions; with --store: its predictions"
+    )
+    sub.add_argument("--store", type=pathlib.Path, metavar="OUT", help="a results folder, whose predictions to write")
+    for name, kind in SELECTED.items():
+        sub.add_argument(f"--{name}", type=kind, help="of the store; where it holds several, one must be named")
     sub.add_argument("--json", action="store_true", help="print JSON")
+
+
+# What chooses the predictions of a store; the text is clean by default.
+SELECTED = {"model": str, "arm": str, "target": str, "seed": int}
+SELECTED |= {"perturbation": str, "severity": float, "replicate": int}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -276,12 +285,26 @@ def _evaluate(options) -> int:
 def _score(options) -> int:
     from itt_jax.score import score, write_questions
 
-    if options.write:
+    given = {name for name, value in vars(options).items() if value is not None}
+    needed = {"write"} if options.store else {"labels"}
+    refused = {"predictions", "labels", "tagging", "languages"} if options.store else set(SELECTED)
+    for name in sorted(needed - given):
+        raise InputError(f"the following arguments are required: --{name} (see score --help)")
+    for name in sorted(refused & given):
+        raise InputError(f"--{name} {'does not go with' if options.store else 'goes with'} --store")
+    if options.store:
+        from itt_jax.study.official import write_official
+
+        wanted = {name: getattr(options, name) for name in SELECTED}
+        found = write_official(options.store, options.benchmark, options.write, wanted)
+    elif options.write:
         paths = [str(path) for path in write_questions(options.benchmark, options.labels, options.write)]
         print(json.dumps(paths) if options.json else "\n".join(paths))
         return 0
-    scores = score(options.benchmark, options.predictions, options.labels, options.tagging)
-    print(json.dumps(scores.as_dict(), ensure_ascii=False, indent=1) if options.json else scores.text())
+    else:
+        more = {"tagging": options.tagging} if options.tagging else {}
+        found = score(options.benchmark, options.predictions, options.labels, languages=options.languages or (), **more)
+    print(json.dumps(found.as_dict(), ensure_ascii=False, indent=1) if options.json else found.text())
     return 0
 
 

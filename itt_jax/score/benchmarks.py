@@ -1,17 +1,20 @@
-"""XTREME (arXiv 2003.11080) and XTREME-R (2104.07412) as google-research/xtreme's `evaluate.py` defines them.
+"""XTREME (arXiv 2003.11080) and XTREME-R (2104.07412) as google-research/xtreme's `evaluate.py` defines them; LEXTREME.
 
 Tasks, languages, files and groups are its facts. Two things differ, since its XTREME-R average cannot be computed:
 XCOPA stands in two of its groups, and is counted once in the average; its list of LAReQA's languages is empty and no
 file is defined for it, so the layout of LAReQA here is ours (see `layout`), the task is optional, and the group and the
 average say whether it is in them.
+
+LEXTREME (2301.13126) has no official layout; ours follows XTREME's, with the tasks that the catalogue has.
 """
 
 import dataclasses
 from typing import Literal
 
 from itt_jax.errors import unknown
+from itt_jax.tasks import lextreme
 
-Kind = Literal["labels", "choices", "tags", "spans", "pairs", "ranking"]
+Kind = Literal["labels", "choices", "sets", "tags", "spans", "pairs", "ranking"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +24,7 @@ class OfficialTask:
     Attributes:
         name: its folder's name. kind: what its files hold, see `layout`.
         languages: in the order of the official script, which averages over all of them.
-        known: the labels that are allowed; empty where any are.
+        known: the labels that are allowed, in the order of their numbers in the data; empty where any are.
         protocol: of span answers, see `tasks.span_metrics`.
     """
 
@@ -34,7 +37,7 @@ class OfficialTask:
     @property
     def suffix(self) -> str:
         """The ending of its files."""
-        return {"choices": "jsonl", "spans": "json", "ranking": "json"}.get(self.kind, "tsv")
+        return {"choices": "jsonl", "sets": "jsonl", "spans": "json", "ranking": "json"}.get(self.kind, "tsv")
 
     def file(self, language: str) -> str:
         """Path of a language's file in a folder of predictions or labels."""
@@ -126,9 +129,30 @@ XTREME_R = Benchmark(
     ),
 )
 
+_LEXTREME_KINDS = {"classification": "labels", "multilabel": "sets", "tagging": "tags"}
+_LEXTREME_PREFIX = "lextreme_"
+LEXTREME = Benchmark(
+    name="lextreme",
+    tasks=_tasks(
+        *(
+            (
+                task.name.removeprefix(_LEXTREME_PREFIX),
+                _LEXTREME_KINDS[task.kind],
+                " ".join(task.languages),
+                {"known": task.labels},
+            )
+            for task in lextreme.LEXTREME
+            if task.name.startswith(_LEXTREME_PREFIX)
+        )
+    ),
+    groups={},
+)
+
 BENCHMARKS = {benchmark.name: benchmark for benchmark in (XTREME, XTREME_R)}
+LAYOUTS = BENCHMARKS | {LEXTREME.name: LEXTREME}
+"""Those whose predictions stand in folders of tasks."""
 MULTICHECKLIST = "multichecklist"
-NAMES = (*BENCHMARKS, MULTICHECKLIST)
+NAMES = (*LAYOUTS, MULTICHECKLIST)
 
 
 def get(name: str) -> Benchmark:
@@ -137,6 +161,11 @@ def get(name: str) -> Benchmark:
     Raises:
         InputError: unknown name.
     """
-    if name not in BENCHMARKS:
+    if name not in LAYOUTS:
         raise unknown("benchmark", name, NAMES)
-    return BENCHMARKS[name]
+    return LAYOUTS[name]
+
+
+def catalogue_name(benchmark: Benchmark, task: str) -> str:
+    """The name that a benchmark's task has in the catalogue of tasks."""
+    return f"{_LEXTREME_PREFIX}{task}" if benchmark is LEXTREME else task

@@ -2,41 +2,56 @@
 
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 from itt_jax.errors import InputError
-from itt_jax.score.layout import read_articles
+from itt_jax.score.layout import articles_of, read_json, read_right_ids
 
 
-def right_answers(folder: pathlib.Path, languages: Sequence[str]) -> dict[str, dict[str, list[str]]]:
+def right_answers(
+    folder: pathlib.Path, languages: Sequence[str], searched: Sequence[str] = ()
+) -> dict[str, dict[str, list[str]]]:
     """Language -> question id -> ids of its right candidates, in every language.
 
     A candidate is a sentence; it is right for a question if its text is that of the sentence, in the same paragraph,
     where the answer starts. A question whose answer starts in no sentence is left out, in that language.
 
+    Args:
+        languages: of the questions. searched: more languages of candidates, as far as their files are there.
+
     Raises:
-        InputError: a file is missing or is not XQuAD-R's.
+        InputError: a file is missing, or is neither XQuAD-R's nor one of right ids (see `layout`).
     """
     candidates: dict[str, list[str]] = {}
-    questions: dict[str, list[str]] = {}
-    for language in languages:
-        by_question = _sentences(_file(folder, language), language)
-        questions[language] = list(by_question)
-        for id, right in by_question.items():
+    questions: dict[str, dict[str, list[str]]] = {}
+    for language in dict.fromkeys((*languages, *searched)):
+        path = _file(folder, language)
+        if path is None:
+            if language not in languages:
+                continue
+            path = folder / "lareqa" / f"{language}.json"
+            raise InputError(f"{path}: no such file; lareqa is scored with XQuAD-R's published files, one a language")
+        content = read_json(path)
+        if isinstance(content, dict) and "data" not in content:
+            questions[language] = read_right_ids(path)
+            continue
+        questions[language] = _sentences(content, path, language)
+        for id, right in questions[language].items():
             candidates.setdefault(id, []).extend(right)
-    return {language: {id: candidates[id] for id in ids} for language, ids in questions.items()}
+    return {
+        language: {id: candidates.get(id, right) for id, right in questions[language].items()} for language in languages
+    }
 
 
-def _file(folder: pathlib.Path, language: str) -> pathlib.Path:
-    published, renamed = folder / "lareqa" / f"{language}.json", folder / "lareqa" / f"test-{language}.json"
-    if not published.is_file() and not renamed.is_file():
-        raise InputError(f"{published}: no such file; lareqa is scored with XQuAD-R's published files, one a language")
-    return published if published.is_file() else renamed
+def _file(folder: pathlib.Path, language: str) -> pathlib.Path | None:
+    places = folder / "lareqa" / f"{language}.json", folder / "lareqa" / f"test-{language}.json"
+    return next((path for path in places if path.is_file()), None)
 
 
-def _sentences(path: pathlib.Path, language: str) -> dict[str, list[str]]:
+def _sentences(content: Any, path: pathlib.Path, language: str) -> dict[str, list[str]]:
     """Question id -> ids of this language's right sentences."""
     found: dict[str, list[str]] = {}
-    for number, paragraph in enumerate(read_articles(path), start=1):
+    for number, paragraph in enumerate(articles_of(content, path), start=1):
         if "sentence_breaks" not in paragraph:
             raise InputError(f"{path}: paragraph {number} has no sentence_breaks; is it XQuAD-R's?")
         try:

@@ -4,6 +4,7 @@ By kind of task:
 
     labels    one label a line (.tsv)
     choices   one JSON object a line, its "label" is 0 or 1 (.jsonl)
+    sets      one JSON list of labels a line (.jsonl)
     tags      one tag a line, an empty line after each sentence (.tsv)
     spans     predictions: {question id: answer}; labels: SQuAD's form (.json)
     pairs     a source id, a tab, a target id (.tsv)
@@ -11,7 +12,8 @@ By kind of task:
 
 LAReQA has no official files. Ours: predictions are a ranking as above, of question ids; a candidate is a sentence of
 any language, its id LANGUAGE_PARAGRAPH_SENTENCE as in the published code (paragraphs of a file count from 1, sentences
-of a paragraph from 0). Labels are XQuAD-R's published files, named LANGUAGE.json or test-LANGUAGE.json.
+of a paragraph from 0). Labels are XQuAD-R's published files, named LANGUAGE.json or test-LANGUAGE.json; or, as they are
+written here, {question id: [right ids, of every language]}.
 """
 
 import json
@@ -52,12 +54,21 @@ def read_labels(folder: pathlib.Path, task: OfficialTask, language: str) -> Any:
     if task.kind == "spans":
         return read_answers(path)
     if task.kind == "ranking":
-        found = read_mapping(path, list, "a list with the right id")
-        for query, ids in found.items():
-            if not ids or not isinstance(ids[0], str):
-                raise InputError(f"{path}: {query!r} has no right id")
-        return {query: [ids[0].strip()] for query, ids in found.items()}
+        return {query: ids[:1] for query, ids in read_right_ids(path).items()}
     return _READERS[task.kind](path, task)
+
+
+def read_right_ids(path: pathlib.Path) -> dict[str, list[str]]:
+    """Query id -> ids of its right candidates, of a JSON file.
+
+    Raises:
+        InputError: another form, or a query without a right candidate.
+    """
+    found = read_mapping(path, list, "a list with the right id")
+    for query, ids in found.items():
+        if not ids or not all(isinstance(id, str) for id in ids):
+            raise InputError(f"{path}: {query!r} has no right id")
+    return {query: [id.strip() for id in ids] for query, ids in found.items()}
 
 
 def write_predictions(
@@ -66,8 +77,9 @@ def write_predictions(
     """Write a language's predictions in the official layout; returns the file.
 
     Args:
-        predictions: by the task's kind: labels, a sequence of labels; choices, of 0 or 1; tags, of sentences of tags;
-            spans, {question id: answer}; pairs, a sequence of (source id, target id); ranking, {query id: ids}.
+        predictions: by the task's kind: labels, a sequence of labels; choices, of 0 or 1; sets, of lists of labels;
+            tags, of sentences of tags; spans, {question id: answer}; pairs, a sequence of (source id, target id);
+            ranking, {query id: ids}.
 
     Raises:
         InputError: an unknown benchmark, task or language; predictions that the layout cannot hold.
@@ -78,12 +90,39 @@ def write_predictions(
         text = json.dumps(_plain(predictions), ensure_ascii=False, indent=1) + "\n"
     elif official.kind == "choices":
         text = "".join(json.dumps({"label": int(choice)}) + "\n" for choice in predictions)
+    elif official.kind == "sets":
+        text = "".join(
+            json.dumps([str(label) for label in labels], ensure_ascii=False) + "\n" for labels in predictions
+        )
     elif official.kind == "tags":
         text = "".join("".join(f"{_cell(tag, path)}\n" for tag in _sentence(tags, path)) + "\n" for tags in predictions)
     elif official.kind == "pairs":
         text = "".join("\t".join(_cell(id, path) for id in pair) + "\n" for pair in predictions)
     else:
         text = "".join(f"{_cell(label, path)}\n" for label in predictions)
+    return _written(path, text)
+
+
+def write_labels(folder: str | pathlib.Path, benchmark: str, task: str, language: str, labels: Any) -> pathlib.Path:
+    """Write a language's labels as `read_labels` takes them; returns the file.
+
+    Args:
+        labels: as `write_predictions`, but {question id: right answers} for spans, whose file is in SQuAD's form with
+            what scoring reads alone: ids and answers, no contexts.
+
+    Raises:
+        InputError: as `write_predictions`.
+    """
+    official = _task(benchmark, task, language)
+    if official.kind != "spans":
+        return write_predictions(folder, benchmark, task, language, labels)
+    questions = [{"id": str(id), "answers": [{"text": text} for text in texts]} for id, texts in labels.items()]
+    content = {"data": [{"paragraphs": [{"qas": questions}]}]}
+    text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+    return _written(pathlib.Path(folder) / official.file(language), text)
+
+
+def _written(path: pathlib.Path, text: str) -> pathlib.Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
@@ -131,7 +170,11 @@ def read_articles(path: pathlib.Path) -> list[dict]:
     Raises:
         InputError: the file has another form.
     """
-    content = read_json(path)
+    return articles_of(read_json(path), path)
+
+
+def articles_of(content: Any, path: pathlib.Path) -> list[dict]:
+    """The paragraphs of what stands in that file, as `read_articles`."""
     articles = content.get("data") if isinstance(content, dict) else content
     try:
         paragraphs = [paragraph for article in articles for paragraph in article["paragraphs"]]
@@ -195,10 +238,28 @@ def _choices(path: pathlib.Path, task: OfficialTask) -> list[int]:
     return choices
 
 
+def _sets(path: pathlib.Path, task: OfficialTask) -> list[list[str]]:
+    sets = []
+    for number, line in enumerate(_lines(path), start=1):
+        try:
+            labels = json.loads(line)
+        except json.JSONDecodeError:
+            labels = None
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise InputError(f"{path}, line {number}: expected a JSON list of labels, found {line!r}")
+        for label in labels:
+            if label not in task.known:
+                raise InputError(f"{path}, line {number}: {unknown('label', label, task.known)}")
+        sets.append(labels)
+    return sets
+
+
 def _tags(path: pathlib.Path, task: OfficialTask) -> list[list[str]]:
     sentences: list[list[str]] = [[]]
-    for line in _lines(path):
+    for number, line in enumerate(_lines(path), start=1):
         if line:
+            if task.known and line not in task.known:
+                raise InputError(f"{path}, line {number}: {unknown('tag', line, task.known)}")
             sentences[-1].append(line)
         else:
             sentences.append([])
@@ -215,7 +276,7 @@ def _pairs(path: pathlib.Path, task: OfficialTask) -> list[tuple[str, str]]:
     return pairs
 
 
-_READERS = {"labels": _labels, "choices": _choices, "tags": _tags, "pairs": _pairs}
+_READERS = {"labels": _labels, "choices": _choices, "sets": _sets, "tags": _tags, "pairs": _pairs}
 
 
 def _existing(folder: pathlib.Path, task: OfficialTask, language: str) -> pathlib.Path:

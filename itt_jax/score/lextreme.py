@@ -1,11 +1,27 @@
-"""LEXTREME's one figure from its tasks' (arXiv 2301.13126; its code's mean of type "harmonic")."""
+"""LEXTREME's figures (arXiv 2301.13126): macro-F1 of each language, and one figure from all (its code's mean of type
+"harmonic").
 
+It has no official folders of predictions. Ours are as XTREME's (see `layout`), with a folder for each seed if several:
+
+    PREDICTIONS/seed-1/CONFIGURATION/test-LANGUAGE.tsv     or  PREDICTIONS/CONFIGURATION/test-LANGUAGE.tsv
+    LABELS/CONFIGURATION/test-LANGUAGE.tsv
+
+Configurations are named as on the hub; their languages and labels are those of the catalogue's tasks lextreme_*.
+"""
+
+import pathlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from itt_jax.errors import InputError, unknown
+from itt_jax.score import layout
+from itt_jax.score.benchmarks import LEXTREME, Benchmark, OfficialTask
+from itt_jax.score.scores import Average, Scores
+from itt_jax.tasks import label_metrics
 
+SEED_FOLDERS = "seed-*"
 DATASETS = {
     "brazilian_court_decisions": ("brazilian_court_decisions_judgment", "brazilian_court_decisions_unanimity"),
     "german_argument_mining": ("german_argument_mining",),
@@ -20,6 +36,138 @@ DATASETS = {
     "mapa": ("mapa_coarse", "mapa_fine"),
 }
 """Data set -> its configurations."""
+
+
+def score(benchmark: Benchmark, predictions: pathlib.Path, labels: pathlib.Path, notes: Sequence[str] = ()) -> Scores:
+    """Score folders as above; every figure is in percent, each mean over languages and beyond harmonic.
+
+    Args:
+        benchmark: LEXTREME, in all of its languages or some. notes: what a reader must know already.
+
+    Raises:
+        InputError: no configuration, one that a seed lacks, or a file that is missing, malformed, or does not fit the
+            labels' file; the message names it.
+    """
+    seeds = sorted(path for path in predictions.glob(SEED_FOLDERS) if path.is_dir()) or [predictions]
+    by_seed = [{path.name for path in seed.iterdir() if path.is_dir()} for seed in seeds]
+    for seed, names in zip(seeds, by_seed, strict=True):
+        for name in sorted(set().union(*by_seed)):
+            if name not in LEXTREME.tasks:
+                raise unknown(f"LEXTREME configuration in {seed}:", name, LEXTREME.tasks)
+            if name not in names:
+                raise InputError(f"{seed / name}: no such folder, though another seed has it")
+    tasks = [task for task in benchmark.tasks.values() if task.name in by_seed[0]]
+    if not tasks:
+        raise InputError(f"{seeds[0]}: no configuration of lextreme is there; known: {', '.join(benchmark.tasks)}")
+    found = {task.name: _score_configuration(task, seeds, labels) for task in tasks}
+    return _summary(benchmark, found, len(seeds), notes)
+
+
+def _score_configuration(
+    task: OfficialTask, seeds: Sequence[pathlib.Path], labels: pathlib.Path
+) -> dict[str, list[float]]:
+    """Language -> macro-F1 of each seed, in [0, 1]."""
+    found = {}
+    for language in task.languages:
+        gold = layout.read_labels(labels, task, language)
+        found[language] = []
+        for seed in seeds:
+            try:
+                value = macro_f1(task, layout.read_predictions(seed, task, language), gold)
+            except InputError as error:
+                path = seed / task.file(language)
+                raise (error if str(path) in str(error) else InputError(f"{path}: {error}")) from error
+            found[language].append(value)
+    return found
+
+
+def macro_f1(task: OfficialTask, predictions: Sequence[Any], labels: Sequence[Any]) -> float:
+    """Macro-F1 of one language, in [0, 1]: over the classes that occur; of sets of labels over all that there are; of
+    tags over the types of entities that occur (see `entity_macro_f1`).
+
+    Raises:
+        InputError: numbers of items differ, or there is none.
+    """
+    if len(predictions) != len(labels):
+        raise InputError(f"found {len(predictions)} items, expected {len(labels)}")
+    if not labels:
+        raise InputError("nothing to score")
+    if task.kind == "tags":
+        return entity_macro_f1(predictions, labels)
+    number = {label: i for i, label in enumerate(task.known)}
+    if task.kind == "labels":
+        sides = (np.array([number[label] for label in side]) for side in (predictions, labels))
+    else:
+        sides = (np.array([[label in own for label in task.known] for own in side]) for side in (predictions, labels))
+    return label_metrics.f1(*sides, average="macro")
+
+
+def entity_macro_f1(predictions: Sequence[Sequence[str]], labels: Sequence[Sequence[str]]) -> float:
+    """F1 of each type of entity, averaged over the types that occur on either side: seqeval's mode "strict" with IOB2.
+
+    An entity is B- of its type and the I- of that type that follow; an I- without them is none.
+
+    Raises:
+        InputError: a sentence has another number of tags.
+    """
+    found: tuple[set, set] = (set(), set())
+    for n, (predicted, label) in enumerate(zip(predictions, labels, strict=True)):
+        if len(predicted) != len(label):
+            raise InputError(f"sentence {n + 1}: found {len(predicted)} predicted tags, expected {len(label)}")
+        for entities, tags in zip(found, (predicted, label), strict=True):
+            entities.update((n, *entity) for entity in _strict_entities(tags))
+    types = {entity[-1] for entity in found[0] | found[1]}
+    by_type = []
+    for kind in types:
+        own, right = ({entity for entity in side if entity[-1] == kind} for side in found)
+        by_type.append(2 * len(own & right) / (len(own) + len(right)))
+    return sum(by_type) / len(by_type) if by_type else 0.0
+
+
+def _strict_entities(tags: Sequence[str]) -> list[tuple[int, int, str]]:
+    """First position, position after the last, type."""
+    found = []
+    for start, tag in enumerate(tags):
+        if tag.startswith("B-"):
+            stop = start + 1
+            while stop < len(tags) and tags[stop] == f"I-{tag[2:]}":
+                stop += 1
+            found.append((start, stop, tag[2:]))
+    return found
+
+
+def _summary(
+    benchmark: Benchmark, found: dict[str, dict[str, list[float]]], seeds: int, notes: Sequence[str]
+) -> Scores:
+    means = lextreme_score(found)
+    figures = {
+        config: 100 * harmonic_mean([float(np.mean(values)) for values in by_language.values()])
+        for config, by_language in found.items()
+    }
+    groups = {}
+    for dataset, configs in DATASETS.items():
+        own = {config: figures[config] for config in configs if config in figures}
+        if len(own) > 1:
+            groups[dataset] = Average(100 * means[dataset], own)
+    of = {name: 100 * value for name, value in means.items() if name != "lextreme"}
+    absent = tuple(config for configs in DATASETS.values() for config in configs if config not in found)
+    notes = [*notes, f"macro-F1; of each language the plain mean over {seeds} seed{'s' * (seeds > 1)}"]
+    if absent:
+        notes.append("the average leaves out what is absent, so it compares only where the same configurations are in")
+    return Scores(
+        benchmark=benchmark.name,
+        languages={
+            config: {language: {"macro_f1": 100 * float(np.mean(values))} for language, values in by_language.items()}
+            for config, by_language in found.items()
+        },
+        tasks={config: {"macro_f1": figure} for config, figure in figures.items()},
+        figures=figures,
+        groups=groups,
+        overall=Average(100 * means["lextreme"], of),
+        absent=absent,
+        notes=tuple(notes),
+        mean="harmonic mean",
+    )
 
 
 def lextreme_score(scores: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, float]:

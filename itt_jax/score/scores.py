@@ -33,6 +33,7 @@ class Scores:
         overall: mean over all tasks; None where one is absent.
         absent: tasks without predictions or labels.
         notes: what was left out, and by which rule something was computed.
+        mean: which mean is taken over languages and tasks.
     """
 
     benchmark: str
@@ -43,6 +44,7 @@ class Scores:
     overall: Average | None
     absent: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    mean: str = "mean"
 
     def as_dict(self) -> dict:
         """Everything, as JSON knows it."""
@@ -53,20 +55,19 @@ class Scores:
         lines = []
         for task, by_metric in self.tasks.items():
             values = ", ".join(f"{metric} {value:.2f}" for metric, value in by_metric.items())
-            lines.append(f"{task}: {values} (mean of {len(self.languages[task])} languages)")
+            lines.append(f"{task}: {values} ({self.mean} of {len(self.languages[task])} languages)")
             for metric in [metric for metric in by_metric if metric not in ("precision", "recall")]:
                 row = " ".join(f"{code}\xa0{found[metric]:.2f}" for code, found in self.languages[task].items())
                 wrapped = textwrap.wrap(f"{metric}: {row}", 110, initial_indent="  ", subsequent_indent="    ")
                 # A code stays beside its figure.
                 lines += [line.replace("\xa0", " ") for line in wrapped]
-        lines += [_line(name, average) for name, average in self.groups.items()]
+        lines += [self._line(name, average) for name, average in self.groups.items()]
         if self.overall:
-            lines.append(_line(f"{self.benchmark} average", self.overall))
+            lines.append(self._line(f"{self.benchmark} average", self.overall))
         if self.absent:
             lines.append(f"absent: {', '.join(self.absent)}")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
-
-def _line(name: str, average: Average) -> str:
-    parts = ", ".join(f"{task} {value:.2f}" for task, value in average.of.items())
-    return f"{name}: {average.value:.2f} = mean of {parts}"
+    def _line(self, name: str, average: Average) -> str:
+        parts = ", ".join(f"{task} {value:.2f}" for task, value in average.of.items())
+        return f"{name}: {average.value:.2f} = {self.mean} of {parts}"

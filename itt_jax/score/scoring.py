@@ -1,12 +1,13 @@
 """Score folders of predictions as the official script of XTREME and XTREME-R does."""
 
+import dataclasses
 import difflib
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
 from itt_jax.errors import InputError, unknown
-from itt_jax.score import benchmarks, lareqa, layout, multichecklist
+from itt_jax.score import benchmarks, lareqa, layout, lextreme, multichecklist
 from itt_jax.score.benchmarks import Benchmark, OfficialTask
 from itt_jax.score.scores import Average, Scores
 from itt_jax.tasks import retrieval_metrics, span_metrics, tagging_metrics
@@ -18,15 +19,21 @@ RANKED = 20
 
 
 def score(
-    benchmark: str, predictions: str | pathlib.Path | None, labels: str | pathlib.Path, tagging: str = OFFICIAL_TAGGING
+    benchmark: str,
+    predictions: str | pathlib.Path | None,
+    labels: str | pathlib.Path,
+    tagging: str = OFFICIAL_TAGGING,
+    languages: Sequence[str] = (),
 ) -> Scores:
     """Score predictions in the official layout (see `layout`); every figure is in percent.
 
     A task is scored on all of its languages if both folders have it, and reported as absent if one has not.
 
     Args:
-        benchmark: "xtreme", "xtreme-r" or "multichecklist" (where `labels` is the file of templates).
-        tagging: the convention of entity F1, see `tasks.tagging_metrics`.
+        benchmark: "xtreme", "xtreme-r", "lextreme" (see `lextreme`) or "multichecklist" (where `labels` is the file of
+            templates).
+        tagging: the convention of entity F1, see `tasks.tagging_metrics`; LEXTREME has its own.
+        languages: score these alone; empty means all of each task, as the benchmark asks.
 
     Raises:
         InputError: an unknown benchmark, no task at all, or a file that is missing, malformed, or does not fit the
@@ -39,13 +46,17 @@ def score(
     if predictions is None:
         raise InputError("there are no predictions to score: give their folder (--predictions)")
     if benchmark == benchmarks.MULTICHECKLIST:
+        if languages:
+            raise InputError("multichecklist is scored in the languages that have predictions; --languages is not read")
         return multichecklist.score(pathlib.Path(predictions), pathlib.Path(labels))
-    official = benchmarks.BENCHMARKS[benchmark]
+    official, notes = _in_languages(benchmarks.get(benchmark), languages)
     folders = pathlib.Path(predictions), pathlib.Path(labels)
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder")
-    notes = list(_strangers(official, folders[0]))
+    if benchmark == benchmarks.LEXTREME.name:
+        return lextreme.score(official, *folders, notes)
+    notes += _strangers(official, folders[0])
     there = [task for task in official.tasks.values() if all((folder / task.name).is_dir() for folder in folders)]
     notes += [
         f"{task.name}: there are predictions but no labels; not scored"
@@ -56,8 +67,24 @@ def score(
         raise InputError(
             f"{folders[0]}: no task of {benchmark} is there with labels; known: {', '.join(official.tasks)}"
         )
-    languages = {task.name: _score_task(task, *folders, tagging, notes) for task in there}
-    return _summary(official, languages, tagging, notes)
+    found = {task.name: _score_task(task, *folders, tagging, notes) for task in there}
+    return _summary(official, found, tagging, notes)
+
+
+def _in_languages(official: Benchmark, languages: Sequence[str]) -> tuple[Benchmark, list[str]]:
+    """The benchmark with these languages alone (empty: all), and what a reader must know of it."""
+    if not languages:
+        return official, []
+    known = {code for task in official.tasks.values() for code in task.languages}
+    if strange := [code for code in languages if code not in known]:
+        raise unknown(f"language of {official.name}", strange[0], known)
+    left = {
+        name: dataclasses.replace(task, languages=tuple(code for code in task.languages if code in languages))
+        for name, task in official.tasks.items()
+    }
+    tasks = {name: task for name, task in left.items() if task.languages}
+    note = f"languages: {' '.join(languages)} alone, so no figure here is the benchmark's own"
+    return dataclasses.replace(official, tasks=tasks), [note]
 
 
 def write_questions(benchmark: str, templates: str | pathlib.Path, folder: str | pathlib.Path) -> list[pathlib.Path]:
@@ -67,14 +94,16 @@ def write_questions(benchmark: str, templates: str | pathlib.Path, folder: str |
         InputError: the benchmark is not "multichecklist", or as `multichecklist.write_questions`.
     """
     if benchmark != benchmarks.MULTICHECKLIST:
-        raise InputError(f"questions are written for multichecklist only, found --benchmark {benchmark}")
+        found = f"found --benchmark {benchmark}"
+        raise InputError(f"questions are written for multichecklist only, {found}; predictions are from a --store")
     return multichecklist.write_questions(templates, folder)
 
 
 def _strangers(official: Benchmark, folder: pathlib.Path) -> Sequence[str]:
     """Notes on folders of predictions that are no task's."""
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name not in official.tasks)
-    near = {name: difflib.get_close_matches(name, official.tasks, n=1) for name in names}
+    tasks = benchmarks.get(official.name).tasks
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name not in tasks)
+    near = {name: difflib.get_close_matches(name, tasks, n=1) for name in names}
     return [
         f"folder {name!r} is no task of {official.name}" + (f"; did you mean {near[name][0]!r}?" if near[name] else "")
         for name in names
@@ -85,7 +114,9 @@ def _score_task(
     task: OfficialTask, predictions: pathlib.Path, labels: pathlib.Path, tagging: str, notes: list[str]
 ) -> dict[str, dict[str, float]]:
     """Language -> metric -> value in percent; what a reader must know is added to `notes`."""
-    every = lareqa.right_answers(labels, task.languages) if task.name == "lareqa" else {}
+    every = {}
+    if task.name == "lareqa":
+        every = lareqa.right_answers(labels, task.languages, benchmarks.XTREME_R.tasks["lareqa"].languages)
     unanswered = 0
     found = {}
     for language in task.languages:
@@ -133,8 +164,9 @@ def _summary(
         return Average.over({name: figures[name] for name in wanted}) if set(wanted) <= set(figures) else None
 
     groups = {group: average(names) for group, names in official.groups.items()}
-    overall = average(tuple(official.tasks))
-    absent = tuple(name for name in official.tasks if name not in figures)
+    every = benchmarks.get(official.name).tasks
+    overall = average(tuple(every))
+    absent = tuple(name for name in every if name not in figures)
     if any(official.tasks[name].kind == "tags" for name in figures):
         notes.append(f"entity F1 by the rules of {tagging}; {' and '.join(tagging_metrics.CONVENTIONS)} are offered")
     for name in official.optional:

@@ -103,6 +103,7 @@ def read_results(out: pathlib.Path) -> pd.DataFrame:
         "changes_label": False,
         "n_changed": 0,
         "n_not_applicable": 0,
+        "n_words_lost": 0,
         "edit_rate": np.nan,
         "token_change_rate": np.nan,
     }

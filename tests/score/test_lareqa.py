@@ -2,7 +2,11 @@
 
 import json
 
+import pytest
+
+from itt_jax.errors import InputError
 from itt_jax.score import lareqa
+from itt_jax.score.layout import write_labels
 
 # Sentences of XQuAD-R's files, from its authors' table (google-research-datasets/lareqa).
 CANDIDATES = {"ar": 1222, "de": 1276, "en": 1180, "es": 1215, "tr": 1167, "zh": 1196}
@@ -32,6 +36,19 @@ def test_right_answers_by_hand(tmp_path):
     right = lareqa.right_answers(tmp_path, ["en", "de"])
     both = {"q1": ["en_1_0", "de_1_0"], "q2": ["en_2_0", "en_2_1", "de_1_1"], "q3": ["en_2_2"]}
     assert right == {"en": both, "de": {id: both[id] for id in ("q1", "q2")}}
+
+
+def test_right_ids_as_they_are_written_here(tmp_path):
+    gold = {"en": {"q1": ["en_1_0", "de_1_0"]}, "de": {"q1": ["en_1_0", "de_1_0"], "q2": ["de_3_1"]}}
+    for language, right in gold.items():
+        write_labels(tmp_path, "xtreme-r", "lareqa", language, right)
+    assert lareqa.right_answers(tmp_path, ["en", "de"]) == gold
+    assert lareqa.right_answers(tmp_path, ["de"], ["de", "en", "zh"]) == {"de": gold["de"]}
+    (tmp_path / "lareqa" / "test-de.json").write_text('{"q1": []}')
+    with pytest.raises(InputError, match=r"test-de.json: 'q1' has no right id"):
+        lareqa.right_answers(tmp_path, ["de"])
+    with pytest.raises(InputError, match=r"zh.json: no such file"):
+        lareqa.right_answers(tmp_path, ["zh"])
 
 
 def test_published_files(data_root, tmp_path):

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from itt_jax.errors import InputError
 from itt_jax.score import BENCHMARKS, layout, write_predictions
+from itt_jax.score.benchmarks import LEXTREME
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 CELL = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=6)
@@ -35,6 +36,16 @@ def test_round_trip_of_pairs(tmp_path):
     pairs = [("de-1", "en-1"), ("de-2", "en-1")]
     write_predictions(tmp_path, "xtreme", "bucc2018", "de", pairs)
     assert layout.read_predictions(tmp_path, BENCHMARKS["xtreme"].tasks["bucc2018"], "de") == pairs
+
+
+def test_round_trip_of_sets_and_of_answers(tmp_path):
+    task = LEXTREME.tasks["online_terms_of_service_clause_topics"]
+    sets = [["ch", "use"], [], ["a"], []]
+    write_predictions(tmp_path, "lextreme", task.name, "de", sets)
+    assert layout.read_predictions(tmp_path, task, "de") == sets
+    answers = {"q1": ["Paris", "in Paris"], "q2": ['"二十"\n']}
+    layout.write_labels(tmp_path, "xtreme", "tydiqa", "ko", answers)
+    assert layout.read_labels(tmp_path, BENCHMARKS["xtreme"].tasks["tydiqa"], "ko") == answers
 
 
 def test_official_files_are_written_as_they_are(mock_data, tmp_path):
