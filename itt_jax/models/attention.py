@@ -1,12 +1,16 @@
 """One attention front for every encoder: the XLA reference, dropout from packed random bytes, visibility.
 
 Attention takes queries, keys and values as [B, T, N, H] and works head-major inside: on CPU the batched matrix
-products over [B, N, T, H] run up to twice as fast as over [B, T, N, H].
+products over [B, N, T, H] run up to twice as fast as over [B, T, N, H]. Fused kernels are in fused_attention.py.
 """
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from itt_jax.models import fused_attention
 
 _BYTE = 256
 
@@ -37,23 +41,36 @@ def dropout(x: Float[Array, "..."], rate: float, key: PRNGKeyArray | None) -> Fl
     return jnp.where(drawn >= dropped, x * (_BYTE / (_BYTE - dropped)), 0).astype(x.dtype)
 
 
-def visibility(
-    attention_mask: Int[Array, "B S"] | None, segment_ids: Int[Array, "B S"] | None
-) -> Bool[Array, "B 1 T S"] | None:
-    """Which keys each query may see.
+class Visibility(NamedTuple):
+    """Which keys each query may see, in the two forms that backends read; they agree wherever a query is real.
+
+    Attributes:
+        mask: broadcastable to [B, N, T, S]; False hides a key from a query. None: everything is visible.
+        segments: queries see the keys of their own segment; 0 is padding and what attention_mask hides. None as above.
+    """
+
+    mask: Bool[Array, "#B #N #T S"] | None
+    segments: Int[Array, "B S"] | None = None
+
+
+EVERYTHING = Visibility(None)
+
+
+def visibility(attention_mask: Int[Array, "B S"] | None, segment_ids: Int[Array, "B S"] | None) -> Visibility:
+    """Which keys each query may see; mask is [B, 1, 1, S] without segments, [B, 1, T, S] with them.
 
     Args:
         attention_mask: 1 for real tokens; None means all, or what lies in a segment (> 0) if segments are given.
         segment_ids: 0 is padding, 1.. are the packed examples of a row; queries see their own segment alone.
-
-    Returns:
-        [B, 1, 1, S] without segments, [B, 1, T, S] with them, None where everything is visible.
     """
     if segment_ids is None:
-        return None if attention_mask is None else (attention_mask > 0)[:, None, None, :]
+        if attention_mask is None:
+            return EVERYTHING
+        real = attention_mask > 0
+        return Visibility(real[:, None, None, :], real.astype(jnp.int32))
     real = segment_ids > 0 if attention_mask is None else (segment_ids > 0) & (attention_mask > 0)
     same = segment_ids[:, :, None] == segment_ids[:, None, :]
-    return (same & real[:, None, :])[:, None]
+    return Visibility((same & real[:, None, :])[:, None], jnp.where(real, segment_ids, 0))
 
 
 def segment_starts(segment_ids: Int[Array, "B T"]) -> Int[Array, "B T"]:
@@ -68,28 +85,52 @@ def attention(
     k: Float[Array, "B S N H"],
     v: Float[Array, "B S N H"],
     *,
-    visible: Bool[Array, "#B #N #T S"] | None = None,
+    visible: Visibility = EVERYTHING,
     bias: Float[Array, "#B #N T S"] | None = None,
     dropout_rate: float = 0.0,
     key: PRNGKeyArray | None = None,
+    backend: str = "auto",
 ) -> Float[Array, "B T N H"]:
     """Scaled dot-product attention; softmax in float32 whatever the dtype of q.
 
     Args:
         q, k, v: one compute dtype; scores are q k^T / sqrt(H).
-        visible: broadcastable to [B, N, T, S]; False hides a key from a query. A query that sees no key gets the
-            mean of all values: finite, never NaN, and read by nobody.
+        visible: a query of padding, or one that sees no key, gets some mean of values: finite, never NaN, and read
+            by nobody.
         bias: added to the scaled scores (XLNet's position and segment terms, scaled by the caller).
         dropout_rate, key: of the attention probabilities; key None switches it off.
+        backend: see fused_attention.py; "auto" is the fastest that can do this here.
+
+    Raises:
+        InputError: the backend asked for cannot do this.
 
     Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.2.
     """
+    dropped = key is not None and dropout_rate > 0
+    chosen = fused_attention.choose(backend, q, k, bias=bias is not None, dropped=dropped)
+    if chosen == "cudnn":
+        return fused_attention.by_cudnn(q, k, v, visible.segments)
+    if chosen == "flash":
+        return fused_attention.by_flash(q, k, v, visible.segments)
+    return by_xla(q, k, v, visible.mask, bias, dropout_rate, key)
+
+
+def by_xla(
+    q: Float[Array, "B T N H"],
+    k: Float[Array, "B S N H"],
+    v: Float[Array, "B S N H"],
+    mask: Bool[Array, "#B #N #T S"] | None,
+    bias: Float[Array, "#B #N T S"] | None,
+    dropout_rate: float,
+    key: PRNGKeyArray | None,
+) -> Float[Array, "B T N H"]:
+    """The reference: every score is written down."""
     q, k, v = (x.transpose(0, 2, 1, 3) for x in (q, k, v))
     scores = jnp.einsum("BNTH,BNSH->BNTS", q * q.shape[-1] ** -0.5, k, preferred_element_type=jnp.float32)
     if bias is not None:
         scores += bias
-    if visible is not None:
-        scores = jnp.where(visible, scores, jnp.finfo(jnp.float32).min)
+    if mask is not None:
+        scores = jnp.where(mask, scores, jnp.finfo(jnp.float32).min)
     probabilities = jax.nn.softmax(scores, axis=-1).astype(v.dtype)
     probabilities = dropout(probabilities, dropout_rate, key)
     return jnp.einsum("BNTS,BNSH->BNTH", probabilities, v).transpose(0, 2, 1, 3)

@@ -9,10 +9,11 @@ from typing import Any, ClassVar, Self
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax.errors import InputError, unknown
-from itt_jax.models.attention import attention, dropout, segment_starts, subkey, visibility
+from itt_jax.models.attention import Visibility, attention, dropout, segment_starts, subkey, visibility
+from itt_jax.models.layers import PLAIN, Execution, run_layers
 
 ACTIVATIONS = {
     "gelu": lambda x: jax.nn.gelu(x, approximate=False),
@@ -216,15 +217,14 @@ class Layer(nnx.Module):
         self.config, self.dtype = config, dtype
 
     def __call__(
-        self, x: Float[Array, "B T D"], visible: Bool[Array, "B 1 #T S"] | None, key: PRNGKeyArray | None
+        self, x: Float[Array, "B T D"], visible: Visibility, key: PRNGKeyArray | None, backend: str = "auto"
     ) -> Float[Array, "B T D"]:
         config = self.config
         heads = (*x.shape[:2], config.heads, config.width // config.heads)
         q, k, v = (project(x).reshape(heads) for project in (self.query, self.key, self.value))
-        context = attention(
-            q, k, v, visible=visible, dropout_rate=config.attention_dropout, key=subkey(key, 0)
-        ).reshape(x.shape)
-        attended = dropout(self.attention_output(context), config.dropout, subkey(key, 1))
+        rate = config.attention_dropout
+        context = attention(q, k, v, visible=visible, dropout_rate=rate, key=subkey(key, 0), backend=backend)
+        attended = dropout(self.attention_output(context.reshape(x.shape)), config.dropout, subkey(key, 1))
         x = self.attention_norm(x + attended).astype(self.dtype)
         fed = self.feed_down(ACTIVATIONS[config.activation](self.feed_up(x)))
         return self.output_norm(x + dropout(fed, config.dropout, subkey(key, 2))).astype(self.dtype)
@@ -251,20 +251,29 @@ class Model(nnx.Module):
         key: PRNGKeyArray | None = None,
         all_layers: bool = False,
         input_embeddings: Float[Array, "B T D"] | None = None,
+        execution: Execution = PLAIN,
     ) -> Float[Array, "B T D"] | tuple[Float[Array, "B T D"], ...]:
         if position_ids is None:
             position_ids = positions(input_ids, segment_ids, self.config.position_rows)
         x = self.embeddings(input_ids, token_type_ids, position_ids, input_embeddings, subkey(key, 0))
-        return run_layers(self.layers, x, visibility(attention_mask, segment_ids), key, all_layers)
+        return through_layers(self.layers, x, visibility(attention_mask, segment_ids), key, all_layers, execution)
 
 
-def run_layers(
-    layers: nnx.Dict, x: Float[Array, "B T D"], visible: Array | None, key: PRNGKeyArray | None, all_layers: bool
+def through_layers(
+    layers: nnx.Dict,
+    x: Float[Array, "B T D"],
+    visible: Visibility,
+    key: PRNGKeyArray | None,
+    all_layers: bool,
+    execution: Execution,
 ) -> Float[Array, "B T D"] | tuple[Float[Array, "B T D"], ...]:
     """x through every layer in order; with all_layers, x and each layer's output."""
-    states = [x]
-    for i in range(len(layers)):
-        states.append(layers[str(i)](states[-1], visible, subkey(key, i + 1)))
+
+    def step(layer: Layer, x: Float[Array, "B T D"], key: PRNGKeyArray | None) -> Float[Array, "B T D"]:
+        return layer(x, visible, key, execution.attention)
+
+    keys = [subkey(key, i + 1) for i in range(len(layers))]
+    states = run_layers(layers, step, x, keys, execution, every_state=all_layers)
     return tuple(states) if all_layers else states[-1]
 
 

@@ -7,7 +7,8 @@ A family is one module of this package (bert, roberta, xlnet) that provides
                property `max_positions` (longest example, None without a limit); property `pooler` (does the
                encoder own a pooler: params["pooler"]); `from_huggingface(values: dict) -> Config`, an InputError
                naming the key and value that we do not support; `to_huggingface() -> dict`, with model_type.
-    Model      nnx.Module, `Model(config, *, dtype, rngs)`. Called with the arguments of `Encoder.__call__`.
+    Model      nnx.Module, `Model(config, *, dtype, rngs)`. Called with the arguments of `Encoder.__call__` and
+               `execution`, how to compute.
                Layers live in an nnx.Dict keyed "0", "1", ...: every parameter path is made of strings.
     PREFIX     what Hugging Face puts before the encoder's keys in a model with a head ("bert").
     KEYS       tuple of (Hugging Face key without prefix, our dotted path, transpose): both directions of
@@ -27,6 +28,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax import errors
+from itt_jax.models.layers import Execution
 
 FAMILIES = ("bert", "roberta", "xlnet")
 Params = dict[str, Any]
@@ -57,10 +59,14 @@ class Encoder:
     Attributes:
         config: the family's Config.
         dtype: of activations and matrix products; parameters, LayerNorm and softmax stay float32.
+        attention, remat, scan_layers: how it computes, see layers.Execution.
     """
 
     config: Any
     dtype: Any = jnp.float32
+    attention: str = "auto"
+    remat: bool = False
+    scan_layers: bool = False
 
     @property
     def family(self) -> str:
@@ -124,6 +130,7 @@ class Encoder:
             key=key,
             all_layers=all_layers,
             input_embeddings=input_embeddings,
+            execution=self._execution,
             **family_only,
         )
 
@@ -138,7 +145,11 @@ class Encoder:
         model = nnx.merge(_split(self.config, self.dtype)[0], params)
         if not hasattr(model, "with_memories"):
             raise errors.InputError(f"memories: {self.family} has none; only xlnet keeps memories")
-        return model.with_memories(input_ids, *args, mems=mems, **options)
+        return model.with_memories(input_ids, *args, mems=mems, execution=self._execution, **options)
+
+    @property
+    def _execution(self) -> Execution:
+        return Execution(self.attention, self.remat, self.scan_layers)
 
 
 def make_encoder(family: str, *, dtype: Any = jnp.float32, **sizes: Any) -> Encoder:

@@ -144,6 +144,7 @@ class RelativeAttention(nnx.Module):
         biases: QueryBiases,
         memory: Float[Array, "B M D"] | None,
         key: PRNGKeyArray | None,
+        backend: str = "auto",
     ) -> tuple[Float[Array, "B T D"], Float[Array, "B P D"] | None]:
         """Both streams after attention; the query stream is None where none came in."""
         seen = content if memory is None else jnp.concatenate([memory.astype(self.dtype), content], axis=1)
@@ -151,7 +152,7 @@ class RelativeAttention(nnx.Module):
         r = jnp.einsum("KD,DNH->NKH", shared.positions, self.position[...].astype(self.dtype))
 
         def attend(q: Array, mask: Array | None, key: PRNGKeyArray | None) -> Array:
-            return self._attend(q, k, v, r, mask, shared.same_type, biases, key)
+            return self._attend(q, k, v, r, mask, shared.same_type, biases, key, backend)
 
         attended = attend(self._project(content, self.query), shared.content_mask, subkey(key, 0))
         new_content = self._finish(content, attended, subkey(key, 1))
@@ -175,6 +176,7 @@ class RelativeAttention(nnx.Module):
         same_type: Bool[Array, "B 1 T S"] | None,
         biases: QueryBiases,
         key: PRNGKeyArray | None,
+        backend: str,
     ) -> Float[Array, "B T N H"]:
         """Attention whose scores are content + position + segment terms, all scaled by 1 / sqrt(H)."""
         content_bias, position_bias, segment_bias = (
@@ -188,7 +190,7 @@ class RelativeAttention(nnx.Module):
             bias += jnp.where(same_type, score[..., :1], score[..., 1:])
         if mask is not None:
             bias += mask
-        return attention(q + content_bias, k, v, bias=bias, dropout_rate=self.rate, key=key)
+        return attention(q + content_bias, k, v, bias=bias, dropout_rate=self.rate, key=key, backend=backend)
 
     def _finish(
         self, x: Float[Array, "B T D"], attended: Float[Array, "B T N H"], key: PRNGKeyArray | None

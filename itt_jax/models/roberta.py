@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from itt_jax.errors import InputError
 from itt_jax.models import bert
 from itt_jax.models.attention import segment_starts, subkey, visibility
+from itt_jax.models.layers import PLAIN, Execution
 
 PREFIX = "roberta"
 KEYS = bert.KEYS
@@ -62,11 +63,13 @@ class Model(nnx.Module):
         key: PRNGKeyArray | None = None,
         all_layers: bool = False,
         input_embeddings: Float[Array, "B T D"] | None = None,
+        execution: Execution = PLAIN,
     ) -> Float[Array, "B T D"] | tuple[Float[Array, "B T D"], ...]:
         if position_ids is None:
             position_ids = positions(input_ids, segment_ids, self.config)
         x = self.embeddings(input_ids, token_type_ids, position_ids, input_embeddings, subkey(key, 0))
-        return bert.run_layers(self.layers, x, visibility(attention_mask, segment_ids), key, all_layers)
+        visible = visibility(attention_mask, segment_ids)
+        return bert.through_layers(self.layers, x, visible, key, all_layers, execution)
 
 
 def positions(

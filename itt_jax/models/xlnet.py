@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from itt_jax.errors import InputError, unknown
 from itt_jax.models.attention import dropout, subkey
 from itt_jax.models.bert import ACTIVATIONS, check_fields, embedding, layer_norm, linear
+from itt_jax.models.layers import PLAIN, Execution, run_layers
 from itt_jax.models.relative_attention import QueryBiases, RelativeAttention, Shared, sinusoids, stream_masks
 
 PREFIX = "transformer"
@@ -196,10 +197,11 @@ class Layer(nnx.Module):
         biases: QueryBiases | None,
         memory: Float[Array, "B M D"] | None,
         key: PRNGKeyArray | None,
+        backend: str = "auto",
     ) -> tuple[Float[Array, "B T D"], Float[Array, "B P D"] | None]:
         """Both streams after this layer; `biases` are the shared ones, None where each layer has its own."""
         biases = self.attention.biases if biases is None else biases
-        content, query = self.attention(content, query, shared, biases, memory, subkey(key, 0))
+        content, query = self.attention(content, query, shared, biases, memory, subkey(key, 0), backend)
         content = self.feed_forward(content, subkey(key, 1))
         return content, None if query is None else self.feed_forward(query, subkey(key, 2))
 
@@ -234,7 +236,7 @@ class Model(nnx.Module):
     def __call__(
         self, input_ids: Int[Array, "B T"], *args: Any, all_layers: bool = False, **options: Any
     ) -> Float[Array, "B T D"] | tuple[Float[Array, "B T D"], ...]:
-        _, states = self._streams(input_ids, *args, mems=None, **options)
+        _, states = self._streams(input_ids, *args, mems=None, every_state=all_layers, **options)
         return tuple(states) if all_layers else states[-1]
 
     def with_memories(
@@ -261,7 +263,9 @@ class Model(nnx.Module):
             raise InputError("mems and segment_ids exclude each other: a row with memories holds one example")
         if mems is not None:
             self._check_memories(mems, input_ids.shape[0])
-        contents, states = self._streams(input_ids, attention_mask, token_type_ids, position_ids, mems=mems, **options)
+        contents, states = self._streams(
+            input_ids, attention_mask, token_type_ids, position_ids, mems=mems, every_state=True, **options
+        )
         old = mems or [None] * self.config.layers
         new = [self._remember(memory, x) for memory, x in zip(old, contents[:-1], strict=True)]
         return (tuple(states) if all_layers else states[-1]), new
@@ -290,12 +294,17 @@ class Model(nnx.Module):
         segment_ids: Int[Array, "B T"] | None = None,
         *,
         mems: list[Array] | None,
+        every_state: bool,
         key: PRNGKeyArray | None = None,
         input_embeddings: Float[Array, "B T D"] | None = None,
         perm_mask: Float[Array, "B T T"] | None = None,
         target_mapping: Float[Array, "B P T"] | None = None,
+        execution: Execution = PLAIN,
     ) -> tuple[list[Array], list[Array]]:
-        """L + 1 states of the content stream, and of the stream that is returned (the last after dropout)."""
+        """L + 1 states (one without every_state) of the content stream, and of the stream that is returned.
+
+        The last of these has gone through dropout.
+        """
         if position_ids is not None:
             raise InputError("position_ids: XLNet has relative positions only, and takes none")
         rate = self.config.dropout
@@ -310,12 +319,15 @@ class Model(nnx.Module):
             content.shape[1], memories, attention_mask, token_type_ids, segment_ids, perm_mask, target_mapping, key
         )
         biases = None if self.config.untied_biases else self.biases
-        contents, queries = [content], [query]
-        for i in range(self.config.layers):
-            memory = None if mems is None else mems[i]
-            content, query = self.layers[str(i)](content, query, shared, biases, memory, subkey(key, i + 4))
-            contents.append(content)
-            queries.append(query)
+        keys = [subkey(key, i + 4) for i in range(self.config.layers)]
+
+        def step(layer: Layer, streams: tuple, given: tuple) -> tuple:
+            memory, key = given
+            return layer(*streams, shared, biases, memory, key, execution.attention)
+
+        inputs = list(zip(mems or [None] * len(keys), keys, strict=True))
+        streams = run_layers(self.layers, step, (content, query), inputs, execution, every_state=every_state)
+        contents, queries = ([state[i] for state in streams] for i in range(2))
         states = contents if target_mapping is None else queries
         return contents, [*states[:-1], dropout(states[-1], rate, subkey(key, 3))]
 

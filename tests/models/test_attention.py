@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from itt_jax.models.attention import attention, dropout, segment_starts, visibility
+from itt_jax.models.attention import Visibility, attention, dropout, segment_starts, visibility
 
 RNG = np.random.default_rng(0)
 Q, K, V = RNG.standard_normal((3, 2, 6, 3, 4), np.float32)
@@ -40,7 +40,7 @@ def test_equals_a_loop_over_the_visible_keys(mask, segments):
 
 
 def test_a_query_that_sees_nothing_has_finite_gradients():
-    visible = jnp.zeros((2, 1, 6, 6), bool)
+    visible = Visibility(jnp.zeros((2, 1, 6, 6), bool))
     gradients = jax.grad(lambda *x: attention(*x, visible=visible, bias=BIAS).sum(), (0, 1, 2))(Q, K, V)
     assert all(np.isfinite(gradient).all() for gradient in gradients)
 

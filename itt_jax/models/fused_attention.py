@@ -1,0 +1,168 @@
+"""Fused attention kernels, and what each can do: the encoders ask here which one computes a layer's attention.
+
+    xla     everywhere, everything: the reference, `attention.by_xla`
+    cudnn   NVIDIA GPUs: `jax.nn.dot_product_attention`, which masks through a bias in the dtype of q (Ampere or later)
+    flash   TPUs: the Pallas kernel that JAX ships, which reads segment ids and masks nothing else
+
+Neither drops attention probabilities as `attention.dropout` does, so training with attention dropout takes XLA: give an
+encoder `attention_dropout` 0 to train with a fused kernel. Neither takes XLNet's bias, [B, N, T, S] with a gradient.
+
+Source: Dao et al. 2022 (arXiv 2205.14135); `jax.experimental.pallas.ops.tpu.flash_attention`.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Bool, Float, Int
+
+from itt_jax.errors import InputError, unknown
+
+BACKENDS = ("auto", "xla", "cudnn", "flash")
+# Shorter rows have scores so small that writing them costs little; not measured on a TPU yet.
+FLASH_FROM = 512
+_TILE = 128
+
+
+def choose(backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"], *, bias: bool, dropped: bool) -> str:
+    """The backend that computes this attention: the one asked for, or under "auto" the first that can and is worth it.
+
+    Args:
+        bias: scores have a bias. dropped: probabilities are dropped.
+
+    Raises:
+        InputError: the name is unknown, or the backend asked for cannot do this.
+    """
+    if backend == "xla":
+        return backend
+    if backend not in BACKENDS:
+        raise unknown("attention", backend, BACKENDS)
+    if backend != "auto":
+        reason = obstacle(backend, q, k, bias=bias, dropped=dropped)
+        if reason:
+            raise InputError(f"attention {backend!r}: {reason}; expected 'auto' or 'xla'")
+        return backend
+    if obstacle("cudnn", q, k, bias=bias, dropped=dropped) is None:
+        return "cudnn"
+    if k.shape[1] >= FLASH_FROM and obstacle("flash", q, k, bias=bias, dropped=dropped) is None:
+        return "flash"
+    return "xla"
+
+
+def obstacle(
+    backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"], *, bias: bool, dropped: bool
+) -> str | None:
+    """Why a fused kernel cannot compute this attention here; None where it can."""
+    length, size = q.shape[1], q.shape[-1]
+    if dropped:
+        return "drops no attention probabilities (set attention_dropout to 0)"
+    if bias:
+        return "takes no bias with a gradient"
+    if k.shape[1] != length:
+        return f"needs as many keys as queries, found {k.shape[1]} and {length}"
+    if backend == "cudnn":
+        if not _on_ampere():
+            return f"needs an NVIDIA GPU, Ampere or later; found {jax.default_backend()}"
+        if q.dtype not in (jnp.bfloat16, jnp.float16):
+            return f"computes in bfloat16 or float16, found {q.dtype}"
+        if size > 128 or size % 8:
+            return f"needs a head size of at most 128 and a multiple of 8, found {size}"
+        return f"needs an even row length, found {length}" if length % 2 else None
+    if jax.default_backend() != "tpu":
+        return f"needs a TPU, found {jax.default_backend()}"
+    if q.dtype not in (jnp.bfloat16, jnp.float32):
+        return f"computes in bfloat16 or float32, found {q.dtype}"
+    if length % _TILE:
+        return f"needs a row length that is a multiple of {_TILE}, found {length}"
+    if size % 8 or (size > _TILE and size % _TILE):
+        return f"needs a head size that is a multiple of 8, above {_TILE} of {_TILE}; found {size}"
+    mesh = jax.sharding.get_abstract_mesh()
+    if jax.device_count() > 1 and mesh.empty:
+        return "needs the mesh of several devices in context (jax.set_mesh)"
+    for axis, count in (("data", q.shape[0]), ("model", q.shape[2])):
+        if count % mesh.shape.get(axis, 1):
+            return f"{count} rows or heads do not divide over the {mesh.shape[axis]} devices of mesh axis {axis!r}"
+    return None
+
+
+def _on_ampere() -> bool:
+    """Whether the default device is an NVIDIA GPU of compute capability 8 or more (AMD's are named otherwise)."""
+    if jax.default_backend() != "gpu":
+        return False
+    capability = str(getattr(jax.local_devices()[0], "compute_capability", ""))
+    major = capability.partition(".")[0]
+    return major.isdigit() and int(major) >= 8
+
+
+def by_cudnn(
+    q: Float[Array, "B T N H"],
+    k: Float[Array, "B T N H"],
+    v: Float[Array, "B T N H"],
+    segments: Int[Array, "B T"] | None,
+) -> Float[Array, "B T N H"]:
+    """Attention inside segments by cuDNN; padding (segment 0) attends to padding, so no query sees nothing."""
+    mask = None
+    if segments is not None:
+        same = segments[:, None, :, None] == segments[:, None, None, :]
+        # One copy a head, in every run of a stack: under vmap cuDNN's wrapper reads the mask as [R B, N, T, S].
+        mask = jnp.broadcast_to(same, (len(q), q.shape[2], *same.shape[2:]))
+        mask = _in_every_run(mask, jax.lax.stop_gradient(q[:1, :1, 0, 0]))
+    return jax.nn.dot_product_attention(q, k, v, mask=mask, implementation="cudnn")
+
+
+@jax.custom_batching.custom_vmap
+def _in_every_run(mask: Bool[Array, "B N T S"], run: Array) -> Bool[Array, "B N T S"]:
+    """`mask`; under vmap with a leading axis wherever `run` has one."""
+    return mask
+
+
+@_in_every_run.def_vmap
+def _(size: int, batched: list[bool], mask: Array, run: Array) -> tuple[Array, bool]:
+    return (mask if batched[0] else jnp.broadcast_to(mask, (size, *mask.shape))), True
+
+
+def by_flash(
+    q: Float[Array, "B T N H"],
+    k: Float[Array, "B T N H"],
+    v: Float[Array, "B T N H"],
+    segments: Int[Array, "B T"] | None,
+) -> Float[Array, "B T N H"]:
+    """Attention inside segments by the Pallas kernel; padding (segment 0) attends to padding.
+
+    The compiler cannot divide the kernel over devices. Under a mesh in context it runs on each device's own rows (mesh
+    axis "data") and heads ("model"); a stack's axis follows vmap's `spmd_axis_name`.
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    kernel = _flash_on_one_device
+    if not mesh.empty:
+        names = [name if name in mesh.axis_names else None for name in ("data", "model")]
+        by_head, by_row = P(names[0], names[1]), P(names[0])
+        specs = (by_head, by_head, by_head, None if segments is None else by_row)
+        kernel = jax.shard_map(kernel, in_specs=specs, out_specs=by_head, check_vma=False)
+    q, k, v = (x.transpose(0, 2, 1, 3) for x in (q, k, v))
+    return kernel(q, k, v, segments).transpose(0, 2, 1, 3)
+
+
+def _flash_on_one_device(
+    q: Float[Array, "B N T H"],
+    k: Float[Array, "B N T H"],
+    v: Float[Array, "B N T H"],
+    segments: Int[Array, "B T"] | None,
+) -> Float[Array, "B N T H"]:
+    from jax.experimental.pallas.ops.tpu import flash_attention as pallas  # half a second, on a TPU alone
+
+    tile = next(tile for tile in (512, 256, _TILE) if q.shape[2] % tile == 0)
+    tiles = pallas.BlockSizes(
+        block_b=1,
+        block_q=tile,
+        block_k_major=tile,
+        block_k=tile,
+        block_q_major_dkv=tile,
+        block_k_major_dkv=tile,
+        block_q_dkv=tile,
+        block_k_dkv=tile,
+        block_k_major_dq=tile,
+        block_k_dq=tile,
+        block_q_dq=tile,
+    )
+    ids = None if segments is None else pallas.SegmentIds(segments, segments)
+    return pallas.flash_attention(q, k, v, segment_ids=ids, sm_scale=q.shape[-1] ** -0.5, block_sizes=tiles)

@@ -1,0 +1,194 @@
+"""Fused kernels against the reference, packed rows included, and what each refuses.
+
+The TPU kernel runs in Pallas' interpreter and is lowered for a TPU; cuDNN's runs where there is a GPU. What our side
+hands to cuDNN is checked everywhere, by letting XLA compute it.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.experimental.pallas import tpu as pltpu
+from jax.sharding import AbstractMesh, AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from itt_jax.errors import InputError
+from itt_jax.models import fused_attention, make_encoder
+from itt_jax.models.attention import attention, visibility
+
+T = 128
+RNG = np.random.default_rng(0)
+Q, K, V, W = RNG.standard_normal((4, 2, T, 2, 8), np.float32)
+SEGMENTS = np.stack([np.repeat([1, 2, 3, 0], [50, 60, 10, 8]), np.repeat([1, 0], [100, 28])]).astype(np.int32)
+MASK = (SEGMENTS > 0).astype(np.int32)
+MASKS = {"packed": (None, SEGMENTS), "padded": (MASK, None), "whole": (None, None), "both": (MASK, SEGMENTS)}
+REAL = (SEGMENTS > 0)[..., None, None]
+TOLERANCE = {"float32": 2e-6, "bfloat16": 2e-2}  # of outputs and gradients of unit size
+
+
+@pytest.fixture
+def on_tpu(monkeypatch):
+    """The default backend says it is a TPU's, and kernels run interpreted."""
+    monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
+    with pltpu.force_tpu_interpret_mode():
+        yield
+
+
+@pytest.fixture
+def on_gpu(monkeypatch):
+    """The default backend says it is a GPU's, and XLA computes what cuDNN is asked for."""
+    fused, asked = jax.nn.dot_product_attention, []
+
+    def by_xla(q, k, v, *, mask, implementation):
+        asked.append(implementation)
+        return fused(q, k, v, mask=mask, implementation="xla")
+
+    monkeypatch.setattr(fused_attention, "_on_ampere", lambda: True)
+    monkeypatch.setattr(jax.nn, "dot_product_attention", by_xla)
+    return asked
+
+
+def outputs_and_gradients(backend, masks, dtype="float32"):
+    """Attention at real queries, zero elsewhere, and the gradient of a weighted sum of it."""
+    visible = visibility(*masks)
+
+    def run(q, k, v):
+        found = attention(q, k, v, visible=visible, backend=backend)
+        return jnp.sum(jnp.where(REAL, found.astype(jnp.float32), 0) * W), found
+
+    arguments = (jnp.asarray(x, dtype) for x in (Q, K, V))
+    (_, found), gradients = jax.jit(jax.value_and_grad(run, (0, 1, 2), has_aux=True))(*arguments)
+    assert found.dtype == dtype and all(np.isfinite(x.astype(jnp.float32)).all() for x in (found, *gradients))
+    return np.where(REAL, found.astype(jnp.float32), 0), *(np.asarray(x, np.float32) for x in gradients)
+
+
+def assert_equals_reference(backend, masks, dtype):
+    for found, expected in zip(
+        outputs_and_gradients(backend, masks, dtype), outputs_and_gradients("xla", masks), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, atol=TOLERANCE[dtype] * max(1, np.abs(expected).max()))
+
+
+@pytest.mark.parametrize("masks", ["packed", "whole"])
+def test_flash_equals_the_reference(on_tpu, masks):
+    assert_equals_reference("flash", MASKS[masks], "float32")
+
+
+@pytest.mark.parametrize("masks", MASKS)
+def test_what_cudnn_is_asked_for_equals_the_reference(on_gpu, masks):
+    assert_equals_reference("cudnn", MASKS[masks], "bfloat16")
+    assert set(on_gpu) == {"cudnn"}
+
+
+@pytest.mark.skipif(jax.default_backend() != "gpu", reason="cuDNN needs an NVIDIA GPU")
+@pytest.mark.parametrize("masks", MASKS)
+def test_cudnn_equals_the_reference(masks):
+    assert_equals_reference("cudnn", MASKS[masks], "bfloat16")
+
+
+@pytest.mark.parametrize("length", [128, 512])
+def test_flash_lowers_for_a_tpu_alone_and_under_vmap(length):
+    """Mosaic accepts its shapes, at the sizes of real encoders, for single runs and for stacks over shared rows."""
+    row, ids = jax.ShapeDtypeStruct((3, 2, length, 2, 64), jnp.bfloat16), jax.ShapeDtypeStruct((2, length), jnp.int32)
+
+    def loss(q, k, v, segments):
+        return fused_attention.by_flash(q, k, v, segments).astype(jnp.float32).sum()
+
+    stacked = jax.vmap(jax.grad(loss, (0, 1, 2)), (0, 0, 0, None))
+    lowered = jax.jit(stacked).trace(row, row, row, ids).lower(lowering_platforms=("tpu",))
+    assert "tpu_custom_call" in lowered.as_text()
+
+
+def test_flash_runs_on_each_devices_own_rows_heads_and_runs():
+    """The compiler cannot divide the kernel: it must be asked for in the shapes of one device."""
+    mesh = AbstractMesh((2, 2, 2), ("run", "data", "model"), axis_types=(AxisType.Auto,) * 3)
+    along = NamedSharding(mesh, P("run", "data", None, "model"))
+    row = jax.ShapeDtypeStruct((2, 4, T, 2, 64), jnp.bfloat16, sharding=along)
+    ids = jax.ShapeDtypeStruct((4, T), jnp.int32, sharding=NamedSharding(mesh, P("data")))
+    with jax.sharding.use_abstract_mesh(mesh):
+        stacked = jax.jit(jax.vmap(fused_attention.by_flash, (0, 0, 0, None), spmd_axis_name="run"))
+        lowered = stacked.trace(row, row, row, ids).lower(lowering_platforms=("tpu",)).as_text()
+    kernel = next(line for line in lowered.splitlines() if "tpu_custom_call" in line)
+    assert kernel.endswith(f"-> tensor<2x1x{T}x64xbf16>")
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_cudnn_gets_a_mask_for_every_run_of_a_stack(on_gpu, monkeypatch, shared):
+    """Its batching rule reads masks as [runs * B, N, T, S], whether or not the runs share their rows."""
+    shapes = []
+
+    @jax.custom_batching.custom_vmap
+    def fused(q, k, v, mask):
+        return q
+
+    @fused.def_vmap
+    def _(size, batched, q, k, v, mask):
+        shapes.append((batched[3], mask.shape))
+        return q, True
+
+    monkeypatch.setattr(jax.nn, "dot_product_attention", lambda q, k, v, mask, implementation: fused(q, k, v, mask))
+    segments = SEGMENTS if shared else np.stack([SEGMENTS] * 3)
+    stack = jnp.zeros((3, 2, T, 2, 8), jnp.bfloat16)
+    jax.vmap(fused_attention.by_cudnn, (0, 0, 0, None if shared else 0))(stack, stack, stack, segments)
+    assert shapes == [(True, (3, 2, 2, T, T))]
+
+
+def test_an_encoder_with_a_fused_kernel_equals_plain(on_tpu, randomised):
+    sizes = {"layers": 1, "width": 16, "heads": 2, "vocabulary_size": 40, "max_positions": 130}
+    plain = make_encoder("bert", **sizes)
+    fused, params = dataclasses.replace(plain, attention="flash"), randomised(plain.shapes())
+    ids = RNG.integers(6, 40, (2, T))
+    expected = dataclasses.replace(plain, attention="xla")(params, ids, segment_ids=SEGMENTS)
+    found = jax.jit(fused)(params, ids, segment_ids=SEGMENTS)
+    np.testing.assert_allclose(found[SEGMENTS > 0], expected[SEGMENTS > 0], atol=1e-5)
+
+
+def shaped(length=T, size=64, dtype=jnp.bfloat16):
+    return jax.ShapeDtypeStruct((2, length, 2, size), dtype)
+
+
+def test_auto_takes_what_can_and_is_worth_it(on_tpu, monkeypatch):
+    def chosen(q, **options):
+        return fused_attention.choose("auto", q, q, **{"bias": False, "dropped": False} | options)
+
+    assert chosen(shaped(512)) == "flash"
+    assert {chosen(shaped()), chosen(shaped(512), bias=True), chosen(shaped(512), dropped=True)} == {"xla"}
+    assert chosen(shaped(520)) == "xla"
+    monkeypatch.setattr(fused_attention, "_on_ampere", lambda: True)
+    assert {chosen(shaped()), chosen(shaped(130))} == {"cudnn"}
+    assert {chosen(shaped(129)), chosen(shaped(size=12)), chosen(shaped(dtype=jnp.float32))} == {"xla"}
+
+
+def test_auto_leaves_to_the_compiler_what_a_mesh_does_not_divide(on_tpu, monkeypatch):
+    def chosen(sizes):
+        mesh = AbstractMesh(sizes, ("data", "model"), axis_types=(AxisType.Auto,) * 2)
+        with jax.sharding.use_abstract_mesh(mesh):
+            return fused_attention.choose("auto", shaped(512), shaped(512), bias=False, dropped=False)
+
+    assert chosen((2, 2)) == "flash"
+    assert {chosen((4, 1)), chosen((1, 4))} == {"xla"}
+    monkeypatch.setattr(jax, "device_count", lambda: 2)
+    assert fused_attention.choose("auto", shaped(512), shaped(512), bias=False, dropped=False) == "xla"
+
+
+def test_on_a_cpu_auto_is_the_reference():
+    assert fused_attention.choose("auto", shaped(512), shaped(512), bias=False, dropped=False) == "xla"
+
+
+@pytest.mark.parametrize(
+    ("backend", "q", "options", "message"),
+    [
+        ("cudnn", shaped(), {}, "'cudnn': needs an NVIDIA GPU, Ampere or later; found tpu; expected 'auto' or 'xla'"),
+        ("flash", shaped(130), {}, "'flash': needs a row length that is a multiple of 128, found 130"),
+        ("flash", shaped(size=192), {}, "'flash': needs a head size"),
+        ("flash", shaped(dtype=jnp.float16), {}, "'flash': computes in bfloat16 or float32, found float16"),
+        ("flash", shaped(), {"bias": True}, "'flash': takes no bias"),
+        ("flash", shaped(), {"dropped": True}, "attention_dropout"),
+        ("fast", shaped(), {}, "unknown attention 'fast'; did you mean 'flash'"),
+    ],
+)
+def test_what_a_backend_cannot_do_raises_by_name(on_tpu, backend, q, options, message):
+    with pytest.raises(InputError, match=message):
+        fused_attention.choose(backend, q, q, **{"bias": False, "dropped": False} | options)
