@@ -184,7 +184,9 @@ def pad_update(
     return _build(examples, indices, places, rows or slice(0, slots), length, slots)
 
 
-def plan_rows(lengths: np.ndarray, examples_per_update: int, max_length: int, shards: int = 1) -> RowPlan:
+def plan_rows(
+    lengths: np.ndarray, examples_per_update: int, max_length: int, shards: int = 1, stack: int = 1
+) -> RowPlan:
     """The row length and row counts with the largest share of real tokens in simulated updates.
 
     Two row counts serve the simulated updates; a quarter above the largest that was seen is a third, and one that
@@ -196,20 +198,23 @@ def plan_rows(lengths: np.ndarray, examples_per_update: int, max_length: int, sh
         examples_per_update: examples of one update.
         max_length: the longest that an example may be; rows are never shorter than the longest that there is.
         shards: devices that share the rows; row counts are multiples of it.
+        stack: updates that are packed apart and take the largest row count among them.
     """
     lengths = np.minimum(np.asarray(lengths, np.int64), max_length)
     longest = -(-int(lengths.max()) // 8) * 8
     candidates = {*range(longest, 2 * longest, max(8, longest // 64 * 8)), *(c for c in _LENGTHS if c >= longest)}
     generator = np.random.Generator(np.random.Philox(key=0))
     draws = lengths[generator.integers(0, len(lengths), (_SIMULATED, examples_per_update))]
-    plans = [_plan(draws, length, shards) for length in sorted(candidates)]
+    plans = [_plan(draws, length, shards, stack) for length in sorted(candidates)]
     best = max(plan.real_share for plan in plans)
     return next(plan for plan in plans if plan.real_share >= best - 0.005)
 
 
-def _plan(draws: np.ndarray, length: int, shards: int) -> RowPlan:
+def _plan(draws: np.ndarray, length: int, shards: int, stack: int) -> RowPlan:
     """The best row counts at this row length for the simulated updates: lengths [updates, examples]."""
     needed = np.array([_best_fit(update, length).count for update in draws])
+    together = needed[: len(needed) // stack * stack].reshape(-1, stack).max(1)
+    needed = np.repeat(together, stack)
     needed = -(-needed // shards) * shards
     always = -(-draws.shape[1] // shards) * shards
     above = min(-(-int(needed.max()) * 5 // (4 * shards)) * shards, always)
@@ -218,7 +223,9 @@ def _plan(draws: np.ndarray, length: int, shards: int) -> RowPlan:
         for pair in itertools.combinations_with_replacement(np.unique(needed).tolist(), 2)
     }
     pair = min(used, key=used.__getitem__)
-    return RowPlan(length, tuple(sorted({*pair, above, always})), float(draws.sum() / (used[pair] * length)))
+    return RowPlan(
+        length, tuple(sorted({*pair, above, always})), float(draws[: len(needed)].sum() / (used[pair] * length))
+    )
 
 
 def stream(examples: Examples, rows: int, length: int, slots: int) -> Iterator[tuple[np.ndarray, Batch]]:

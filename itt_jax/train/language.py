@@ -24,10 +24,11 @@ from itt_jax.train.checkpoint import Resume
 from itt_jax.train.corpus import Corpus, Encoded, encode, update_examples
 from itt_jax.train.counters import MASKS, generator
 from itt_jax.train.flops import forward_flops, language_head_flops
-from itt_jax.train.loop import Feed, Progress, StageResult, run_updates
+from itt_jax.train.loop import Feed, Progress, Run, Stack
 from itt_jax.train.optimizer import path_name
-from itt_jax.train.sharding import data_shards, stage_mesh
-from itt_jax.train.stage import row_plan, stack_microbatches, total_updates
+from itt_jax.train.result import StageResult
+from itt_jax.train.sharding import data_shards, stack_mesh
+from itt_jax.train.stage import row_plan, total_updates
 from itt_jax.train.state import Params
 from itt_jax.train.step import Batch
 
@@ -97,7 +98,7 @@ def language_model(
         InputError: no text (or tuples) for a share of examples that is not 0, or a directory of another stage.
     """
     # --- Input
-    recipe, mesh = settings.recipe, stage_mesh()
+    recipe, mesh = settings.recipe, stack_mesh()
     encoded = encode(corpus, tokenizer, recipe.max_length, recipe.temperature)
     _check(encoded, settings)
     updates = total_updates(recipe, len(encoded.order) + len(encoded.tuple_offsets) - 1)
@@ -112,20 +113,17 @@ def language_model(
         encoder_params = with_parallel_embeddings(encoder, encoder_params, encoded, tokenizer, seed)
 
     # --- Loop
-    trained, record, done, finite = run_updates(
-        encoder.family,
+    run = Run(
         {"encoder": encoder_params, "heads": (head_params,)},
         _feeder(head, encoded, tokenizer, settings, seed, updates, data_shards(mesh)),
         update_key,
-        recipe,
         recipe.learning_rates[0],
         updates,
-        resume=_resume(directory, encoder, encoded, tokenizer, settings, seed),
-        progress=progress,
-        mesh=mesh,
+        _resume(directory, encoder, encoded, tokenizer, settings, seed),
     )
-    own = {"encoder": trained["encoder"], "head": trained["heads"][0]}
-    return StageResult.create(own, {kind: own["head"]}, record, done, finite)
+    outcome = Stack(encoder.family, [run], recipe, progress=progress, mesh=mesh).train()[0]
+    own = {"encoder": outcome.params["encoder"], "head": outcome.params["heads"][0]}
+    return StageResult.create(own, {kind: own["head"]}, outcome)
 
 
 # --- Examples to batches
@@ -144,10 +142,9 @@ def _feeder(
     def feed(update: int) -> Feed:
         examples = update_examples(encoded, tokenizer, settings, seed, update)
         batches = masked_batches(examples, tokenizer, settings, plan, generator(seed, MASKS, update))
-        batch = stack_microbatches(batches, shards)
-        predicted = int(batch["weights"].sum())
+        predicted = sum(int(batch["weights"].sum()) for batch in batches)
         flops = forward_flops(encoder, examples.lengths) + language_head_flops(encoder, predicted)
-        return Feed(objective, batch, len(examples.ids), batch["input_ids"].size, flops)
+        return Feed(objective, batches, len(examples.ids), flops)
 
     return feed
 

@@ -1,18 +1,20 @@
-"""The loop of every stage: one readable function, around one jitted step.
+"""The loop of every stage: runs of one shape, trained together around one compiled step.
 
 Resuming (all of it):
-1. What a stage does at update u depends on (seed, u) and the state alone: order, mixture, masks and dropout keys are
+1. What a run does at update u depends on (seed, u) and its state alone: order, mixture, masks and dropout keys are
    counter-based, so there is nothing else to replay.
-2. Every `checkpoint_every` updates the state, the best parameters so far and the record (histories, counts) are
-   written aside, flushed, renamed. A kill loses the updates since then, never more.
-3. On the same kind and count of devices, with the same versions, the resumed result is bitwise the uninterrupted one.
+2. Every `checkpoint_every` updates a run's state, its best parameters so far and its record (histories, counts) are
+   written aside, flushed, renamed. A kill loses the updates since then, never more. Each run is saved by itself, so
+   that it may go on in another stack, or alone.
+3. On the same kind and count of devices, with the same versions and stack, the resumed result is bitwise the
+   uninterrupted one.
 4. The state of another stage (another digest of inputs) is refused, not overwritten.
 """
 
+import contextlib
 import dataclasses
-import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 import jax
 import jax.numpy as jnp
@@ -21,10 +23,15 @@ from jax.sharding import Mesh
 
 from itt_jax.config import Recipe
 from itt_jax.train.checkpoint import Resume
+from itt_jax.train.clock import Clock
+from itt_jax.train.compiling import Program
+from itt_jax.train.memory import device_bytes, extra_bytes, halved, is_out_of_memory
 from itt_jax.train.optimizer import initial_optimizer_state, make_optimizer
-from itt_jax.train.sharding import place_batch, place_optimizer, place_params, place_whole
-from itt_jax.train.state import Params, Rates, TrainState
-from itt_jax.train.step import Objective, train_step
+from itt_jax.train.prefetch import prefetched
+from itt_jax.train.result import Outcome, Record
+from itt_jax.train.sharding import data_shards, on_host, place_batch, place_by_run, place_optimizer, place_params
+from itt_jax.train.state import Params, Rates, TrainState, member, stacked
+from itt_jax.train.step import Objective, train_program
 
 Progress = Callable[[int, int, dict[str, float]], None]
 LOG_EVERY = 50
@@ -32,170 +39,286 @@ LOG_EVERY = 50
 
 @dataclasses.dataclass(frozen=True)
 class Feed:
-    """One update's input: arrays with a leading axis of microbatches, and what they count."""
+    """One update's input of one run: a batch for each microbatch, and what they count."""
 
     objective: Objective
-    batch: dict[str, Any]
+    batches: list[dict[str, np.ndarray]]
     tokens: int
-    row_tokens: int
     flops: float
-
-
-@dataclasses.dataclass
-class Record:
-    """What a stage remembers besides parameters: JSON, part of the resumable state.
-
-    `recent` are the losses since the last entry of `losses`; on the device until the stage is saved.
-    """
-
-    dev_history: list[tuple[int, float]] = dataclasses.field(default_factory=list)
-    losses: list[tuple[int, float]] = dataclasses.field(default_factory=list)
-    recent: list[float] = dataclasses.field(default_factory=list)
-    best_update: int | None = None
-    best_score: float = -math.inf
-    tokens: int = 0
-    row_tokens: int = 0
-    flops: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
-class StageResult:
-    """What a stage gives back.
+class Run:
+    """What one run of a stack has of its own.
 
     Attributes:
-        params: {"encoder": ..., "head": ...}, numpy on the host: those of the best dev evaluation, or the last.
-        heads: task name -> head parameters, for stages of several tasks.
-        updates: done, always those of the recipe, but for a degenerate stage, which stops where it was noticed.
-        dev_history: (updates done, score); losses: (updates done, mean loss since the entry before).
-        tokens: real tokens trained on; real_token_share: of all positions of the rows; flops: model FLOPs, forward
-            and backward, of the real tokens (see flops.py).
-        best_update: updates done at the parameters that are returned.
-        degenerate: a loss or gradient was not finite; reported, never dropped.
+        params: {"encoder", "heads"}; not changed. feed: update number from 0 -> its input. key: of dropout.
     """
 
     params: Params
-    heads: dict[str, Params]
+    feed: Callable[[int], Feed]
+    key: jax.Array
+    learning_rate: float
     updates: int
-    dev_history: tuple[tuple[int, float], ...]
-    losses: tuple[tuple[int, float], ...]
-    tokens: int
-    real_token_share: float
-    flops: float
-    best_update: int
-    degenerate: bool
-
-    @classmethod
-    def create(
-        cls, params: Params, heads: dict[str, Params], record: "Record", updates: int, finite: bool
-    ) -> "StageResult":
-        """The result of a stage that ended with `record`."""
-        return cls(
-            params=params,
-            heads=heads,
-            updates=updates,
-            dev_history=tuple(map(tuple, record.dev_history)),
-            losses=tuple(map(tuple, record.losses)),
-            tokens=record.tokens,
-            real_token_share=record.tokens / max(1, record.row_tokens),
-            flops=record.flops,
-            best_update=record.best_update,
-            degenerate=not finite,
-        )
+    resume: Resume | None = None
 
 
-def on_host(tree: Any) -> Any:
-    """A copy of `tree` in numpy: on CPU a mere view would hold the buffers that the next step reuses."""
-    return jax.tree.map(lambda leaf: np.array(leaf), tree)
+def stack_batches(batches: Sequence[dict[str, np.ndarray]], stack: int, shards: int) -> dict[str, np.ndarray]:
+    """The microbatches of `stack` runs, one run's after another's, as one batch of arrays [S, microbatches, ...].
+
+    Rows are filled up to one count, a multiple of `shards`.
+    """
+    rows = max(len(batch["input_ids"]) for batch in batches)
+    rows = -(-rows // shards) * shards
+
+    def filled(name: str, batch: dict[str, np.ndarray]) -> np.ndarray:
+        array = np.asarray(batch[name])
+        missing = rows - len(batch["input_ids"])
+        several = name == "labels" and array.dtype == bool  # [E, classes]
+        if not missing or array.ndim == 1 or several:
+            return array
+        # A language model's batch has no summaries, and no example ids either.
+        empty = len(batch["summary_rows"]) if name == "example_ids" else -1 if name == "labels" else 0
+        return np.concatenate([array, np.full((missing, *array.shape[1:]), empty, array.dtype)])
+
+    together = {name: np.stack([filled(name, batch) for batch in batches]) for name in batches[0]}
+    return {name: array.reshape(stack, -1, *array.shape[1:]) for name, array in together.items()}
 
 
-def _floats(losses: list) -> list[float]:
-    return [float(loss) for loss in jax.device_get(losses)]
+@dataclasses.dataclass(frozen=True)
+class _Turn:
+    """One update of every run that has not ended, on the device with its program."""
+
+    batch: dict[str, jax.Array]
+    program: Future[Program]
+    feeds: list[Feed]
+    row_tokens: int
 
 
-def run_updates(
-    family: str,
-    params: Params,
-    feed: Callable[[int], Feed],
-    key: jax.Array,
-    recipe: Recipe,
-    learning_rate: float,
-    updates: int,
-    *,
-    evaluate: Callable[[Params], float] | None = None,
-    resume: Resume | None = None,
-    progress: Progress | None = None,
-    mesh: Mesh | None = None,
-) -> tuple[Params, Record, int, bool]:
-    """Train `params` ({"encoder", "heads"}) for `updates` updates.
+class Stack:
+    """Runs of one shape in training; `train` is the loop.
+
+    A run that has had its updates keeps its state while the others go on: nobody waits, and nothing of it changes.
 
     Args:
-        family: of the encoder. feed: update number from 0 -> its input.
-        evaluate: parameters -> dev score, higher is better.
-        mesh: of several devices, or None for one; rows lie along its axis "data", see sharding.py.
-
-    Returns:
-        Parameters on the host (best or last, as the recipe keeps), the record, updates done, and whether all losses and
-        gradients were finite.
+        family: of the encoder. runs: of parameters of one shape and feeds of one objective (a run alone may change its
+            objective from update to update).
+        evaluate: the stack's parameters -> the dev score of every run, higher is better.
+        mesh: of several devices, or None for one; see sharding.py.
     """
-    # --- State
-    optimizer = make_optimizer(recipe)
-    params = place_params(params, family, mesh)  # a copy: the step donates, callers keep theirs
-    rates = Rates.create(learning_rate, recipe.embedding_learning_rate, updates, recipe.warmup)
-    rates, update, finite, key = place_whole((rates, jnp.zeros((), jnp.int32), jnp.ones((), bool), key), mesh)
-    moments = place_optimizer(initial_optimizer_state(optimizer, params), params, mesh)
-    state = TrainState(params, moments, rates, update, finite)
-    record, best, start = Record(), None, 0
 
-    # --- Resume
-    saved = resume.record() if resume else None
-    if saved:
-        start, values = saved
-        record = Record(**values)
-        like = {"state": state} | ({"best": params} if record.best_update is not None else {})
-        tree = resume.tree(start, like)
+    def __init__(
+        self,
+        family: str,
+        runs: Sequence[Run],
+        recipe: Recipe,
+        *,
+        evaluate: Callable[[Params], Sequence[float]] | None = None,
+        progress: Progress | None = None,
+        mesh: Mesh | None = None,
+    ):
+        self.runs, self.recipe, self.evaluate, self.progress, self.mesh = runs, recipe, evaluate, progress, mesh
+        self.optimizer = make_optimizer(recipe)
+        self.records, self.best = [Record() for _ in runs], [None for _ in runs]
+        self.starts = [0] * len(runs)
+        self.state = self._initial_state(family)
+        self._resume()
+        self.done, self.stopped = list(self.starts), [False] * len(runs)
+        self.key = place_by_run(stacked([run.key for run in runs]), mesh)
+        self.active: tuple[bool, ...] = ()
+        self.losses: list[tuple[jax.Array, tuple[bool, ...]]] = []  # on the device, with whose they are
+        self.halvings = 0
+        self.fitting: set[Program] = set()
+        self.clock = Clock()
+
+    # --- State
+
+    def _initial_state(self, family: str) -> TrainState:
+        recipe, mesh, size = self.recipe, self.mesh, len(self.runs)
+        params = place_params([run.params for run in self.runs], family, mesh)
+        rates = [
+            Rates.create(run.learning_rate, recipe.embedding_learning_rate, run.updates, recipe.warmup)
+            for run in self.runs
+        ]
+        counters = (stacked(rates), jnp.zeros(size, jnp.int32), jnp.ones(size, bool))
+        rates, update, finite = place_by_run(counters, mesh)
+        moments = place_optimizer(initial_optimizer_state(self.optimizer, params), params, mesh)
+        return TrainState(params, moments, rates, update, finite)
+
+    def _resume(self) -> None:
+        """Go on from what the runs have saved."""
+        saved = [run.resume.record() if run.resume else None for run in self.runs]
+        if not any(saved):
+            return
+        like = jax.eval_shape(lambda: member(self.state, 0))
+        states = []
+        for index, found in enumerate(saved):
+            if found is None:
+                states.append(on_host(member(self.state, index)))
+                continue
+            self.starts[index], self.records[index] = found[0], Record(**found[1])
+            wanted = {"state": like}
+            wanted |= {"best": like.params} if self.records[index].best_update is not None else {}
+            tree = self.runs[index].resume.tree(found[0], wanted)
+            states.append(tree["state"])
+            self.best[index] = tree.get("best")
         # Without a mesh nothing is bound to a device: a state that is would need programs of its own.
-        shardings = jax.tree.map(lambda leaf: leaf.sharding, state) if mesh else None
-        state, best = jax.device_put(tree["state"], shardings), tree.get("best")
+        shardings = jax.tree.map(lambda leaf: leaf.sharding, self.state) if self.mesh else None
+        self.state = jax.device_put(stacked(states), shardings)
+
+    # --- Input
+
+    def _turn(self, turn: int) -> _Turn:
+        """The input of update `turn` since the start; runs in the background. A run that has ended repeats its last."""
+        feeds = [
+            run.feed(min(start + turn, run.updates - 1)) for run, start in zip(self.runs, self.starts, strict=True)
+        ]
+        shards = data_shards(self.mesh)
+        batch = stack_batches([part for feed in feeds for part in feed.batches], len(feeds), shards)
+        row_tokens = batch["input_ids"][0].size
+        objective = feeds[0].objective
+        for _ in range(self.halvings):
+            parts = {name: array.reshape(-1, *array.shape[2:]) for name, array in batch.items()}
+            parts = halved(parts, shards, getattr(objective, "choices", 1))
+            batch = {name: array.reshape(len(feeds), -1, *array.shape[1:]) for name, array in parts.items()}
+        placed = place_batch(batch, self.mesh)
+        active = jax.ShapeDtypeStruct((len(feeds),), bool, sharding=self.key.sharding if self.mesh else None)
+        program = train_program(self.shapes, placed, self.key, active, objective=objective, optimizer=self.optimizer)
+        return _Turn(placed, program, feeds, row_tokens)
 
     # --- Loop
-    done = start
-    for update in range(start, updates):
-        fed = feed(update)
-        batch = place_batch(fed.batch, mesh)
-        with jax.transfer_guard("disallow"):  # a step that waited for the host would cost more than it computes
-            state, metrics = train_step(state, batch, key, objective=fed.objective, optimizer=optimizer)
-        record.recent.append(metrics["loss"])
-        record.tokens += fed.tokens
-        record.row_tokens += fed.row_tokens
-        record.flops += 3 * fed.flops  # the backward pass costs two forward passes
-        done = update + 1
 
-        # --- Log
-        if done % LOG_EVERY == 0 or done == updates:
-            record.losses.append((done, float(np.mean(_floats(record.recent)))))
+    def train(self) -> list[Outcome]:
+        """Train every run to its last update.
+
+        Raises:
+            InputError: an update needs more memory than there is, whatever its microbatches.
+        """
+        self.shapes = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding if self.mesh else None),
+            self.state,
+        )
+        turn, turns = 0, max(run.updates - start for run, start in zip(self.runs, self.starts, strict=True))
+        while turn < turns:
+            with contextlib.closing(prefetched(self._turn, range(turn, turns))) as inputs:
+                for given in inputs:
+                    if not self._updated(given):
+                        break  # the same update again, in smaller microbatches
+                    turn += 1
+                    if not self._after_update():
+                        turn = turns
+                        break
+        return [self._outcome(index) for index in range(len(self.runs))]
+
+    def _updated(self, given: _Turn) -> bool:
+        """Do one update; False where it did not fit the memory and its microbatches were halved instead."""
+        with self.clock.compiling():
+            program = given.program.result()
+        if self._halve(given, program):
+            self.halvings += 1
+            return False
+        active = tuple(
+            not stopped and done < run.updates
+            for stopped, done, run in zip(self.stopped, self.done, self.runs, strict=True)
+        )
+        if active != self.active:
+            self.active, self.active_on_device = active, place_by_run(np.array(active), self.mesh)
+        try:
+            with jax.transfer_guard("disallow"):  # a step that waited for the host would cost more than it computes
+                self.state, metrics = program.run(self.state, given.batch, self.key, self.active_on_device)
+        except jax.errors.JaxRuntimeError as error:
+            if not is_out_of_memory(error) or any(leaf.is_deleted() for leaf in jax.tree.leaves(self.state)):
+                raise
+            self.halvings += 1
+            return False
+        self.losses.append((metrics["loss"], active))
+        for index in np.flatnonzero(active):
+            record, feed = self.records[index], given.feeds[index]
+            record.tokens += feed.tokens
+            record.row_tokens += given.row_tokens
+            record.flops += 3 * feed.flops  # the backward pass costs two forward passes
+            self.done[index] += 1
+            self.clock.count(feed.tokens, given.row_tokens, 3 * feed.flops)
+        self.clock.updates += 1
+        return True
+
+    def _halve(self, given: _Turn, program: Program) -> bool:
+        """Whether the update is to be done in smaller microbatches, as its program needs more memory than is free."""
+        if program in self.fitting:
+            return False
+        self.fitting.add(program)
+        rows, choices = given.batch["input_ids"].shape[2], getattr(given.feeds[0].objective, "choices", 1)
+        if rows <= data_shards(self.mesh) or choices > 1:
+            return False
+        free, needed = device_bytes(jax.local_devices()[0]), extra_bytes(program.run)
+        return free is not None and needed is not None and needed > free
+
+    def _after_update(self) -> bool:
+        """Log, evaluate and save what is due; returns whether a run is still going."""
+        here = [int(index) for index in np.flatnonzero(self.active)]
+        ended = {index: self.done[index] == self.runs[index].updates for index in here}
+        logged = [index for index in here if ended[index] or self.done[index] % LOG_EVERY == 0]
+        if logged:
+            self._log(logged)
+        every, going = self.recipe.evaluate_every, [index for index in here if not self.stopped[index]]
+        due = [index for index in going if ended[index] or (every and self.done[index] % every == 0)]
+        if self.evaluate and due:
+            with self.clock.pausing():
+                self._select(due)
+        kept = [index for index in going if not ended[index] and self.done[index] % self.recipe.checkpoint_every == 0]
+        if any(self.runs[index].resume for index in kept):
+            with self.clock.pausing():
+                self._save(kept)
+        return any(not ended[index] for index in going)
+
+    def _fetch_losses(self) -> None:
+        """Hand the losses on the device to the records."""
+        for losses, active in zip(on_host([loss for loss, _ in self.losses]), [a for _, a in self.losses], strict=True):
+            for index in np.flatnonzero(active):
+                self.records[index].recent.append(float(losses[index]))
+        self.losses = []
+
+    def _log(self, which: list[int]) -> None:
+        self._fetch_losses()
+        finite = on_host(self.state.finite)
+        for index in which:
+            record = self.records[index]
+            record.losses.append((self.done[index], float(np.mean(record.recent))))
             record.recent = []
-            if progress:
-                progress(done, updates, {"loss": record.losses[-1][1]})
-            if not jax.device_get(state.finite):
-                break
+            self.stopped[index] = not finite[index]
+        if self.progress:
+            loss = float(np.mean([self.records[index].losses[-1][1] for index in which]))
+            left = max(run.updates - done for run, done in zip(self.runs, self.done, strict=True))
+            self._tell({"loss": loss} | self.clock.lap(left))
 
-        # --- Evaluate on dev
-        due = recipe.evaluate_every and done % recipe.evaluate_every == 0
-        if evaluate and (due or done == updates):
-            score = evaluate(state.params)
-            record.dev_history.append((done, score))
-            if score > record.best_score and recipe.keep == "best":
-                record.best_update, record.best_score, best = done, score, on_host(state.params)
-            if progress:
-                progress(done, updates, {"dev": score})
+    def _tell(self, values: dict[str, float]) -> None:
+        longest = max(range(len(self.runs)), key=lambda index: self.runs[index].updates)
+        self.progress(self.done[longest], self.runs[longest].updates, values)
 
-        # --- Checkpoint
-        if resume and done % recipe.checkpoint_every == 0 and done < updates:
-            record.recent = _floats(record.recent)
-            tree = {"state": state} | ({"best": best} if best is not None else {})
-            resume.save(done, tree, dataclasses.asdict(record))
+    def _select(self, which: list[int]) -> None:
+        """Evaluate on dev, and keep the parameters of runs that are better than before."""
+        scores = self.evaluate(self.state.params)
+        for index in which:
+            record, score = self.records[index], float(scores[index])
+            record.dev_history.append((self.done[index], score))
+            if score > record.best_score and self.recipe.keep == "best":
+                record.best_update, record.best_score = self.done[index], score
+                self.best[index] = on_host(member(self.state.params, index))
+        if self.progress:
+            self._tell({"dev": float(np.mean([scores[index] for index in which]))})
 
-    # --- Result
-    if best is None:
-        record.best_update, best = done, on_host(state.params)
-    return best, record, done, bool(jax.device_get(state.finite))
+    def _save(self, which: list[int]) -> None:
+        self._fetch_losses()
+        for index in which:
+            best, record = self.best[index], self.records[index]
+            tree = {"state": on_host(member(self.state, index))} | ({"best": best} if best is not None else {})
+            if jax.process_index() == 0:
+                self.runs[index].resume.save(self.done[index], tree, dataclasses.asdict(record))
+
+    def _outcome(self, index: int) -> Outcome:
+        record, best = self.records[index], self.best[index]
+        if best is None:
+            record.best_update, best = self.done[index], on_host(member(self.state.params, index))
+        finite = bool(on_host(self.state.finite)[index])
+        clock = self.clock
+        return Outcome(best, record, self.done[index], finite, clock.compile_seconds, clock.seconds())

@@ -40,6 +40,12 @@ def needed_bytes(compiled: jax.stages.Compiled) -> int | None:
     return held + found.temp_size_in_bytes
 
 
+def extra_bytes(compiled: jax.stages.Compiled) -> int | None:
+    """Bytes on each device that `compiled` needs besides its arguments."""
+    needed = needed_bytes(compiled)
+    return None if needed is None else needed - compiled.memory_analysis().argument_size_in_bytes
+
+
 def largest(fits: Callable[[int], bool], candidates: Sequence[int]) -> int:
     """The largest of the ascending `candidates` that fits, by bisection: of 15 candidates four are tried.
 

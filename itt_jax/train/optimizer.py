@@ -82,8 +82,8 @@ class Optimizer:
 
 @functools.partial(jax.jit, static_argnames="optimizer")
 def initial_optimizer_state(optimizer: Optimizer, params: Params) -> Any:
-    """`optimizer.init(params)` as one program, on the default device."""
-    return optimizer.init(params)
+    """The optax states of a stack's parameters as one program: arrays [S, ...], counters too."""
+    return jax.vmap(optimizer.init)(params)
 
 
 def make_optimizer(recipe: Recipe) -> Optimizer:

@@ -16,6 +16,7 @@ from itt_jax.models import Encoder, Head
 from itt_jax.tasks.metrics import METRICS, constant, predictions_of
 from itt_jax.tasks.retrieval_metrics import retrieval_accuracy
 from itt_jax.tasks.span_decoding import SpanGold, decoded
+from itt_jax.train.sharding import data_shards, place_batch, place_params, stack_mesh
 from itt_jax.train.state import Params
 from itt_jax.train.step import predict_step
 
@@ -39,11 +40,11 @@ DevMetric = Callable[[np.ndarray, np.ndarray | Ragged | SpanGold], float]
 """Scores [n, outputs] (tagging: of words) and labels [n] (tagging: of the words of n texts) -> higher is better."""
 
 
-def stream_shape(examples: Examples) -> tuple[int, int, int]:
-    """Rows, row length and example slots of the batches that `examples` are streamed in."""
+def stream_shape(examples: Examples, shards: int = 1) -> tuple[int, int, int]:
+    """Rows (a multiple of `shards`), row length and example slots of the batches that `examples` are streamed in."""
     longest = int(examples.lengths.max())
     length = next((length for length in LENGTHS if length >= longest), longest)
-    rows = max(1, TOKENS_PER_BATCH // length)
+    rows = max(1, TOKENS_PER_BATCH // length) * shards
     return rows, length, rows * length // 16
 
 
@@ -72,43 +73,57 @@ class Change:
 def predict(
     encoder: Encoder, head: Head, params: Params, examples: Examples, change: Change | None = None
 ) -> np.ndarray:
-    """Scores float32 [n, outputs] in the order of `examples`, which are streamed packed; no dropout.
+    """Scores of one model; arguments and result as `predict_stack`, without the leading axis."""
+    mesh = stack_mesh()
+    placed = place_params([params], encoder.family, mesh) if mesh else jax.tree.map(lambda leaf: leaf[None], params)
+    return predict_stack(encoder, head, placed, examples, change)[0]
 
-    Of spans: [n, 4], as `tasks.span_decoding.decoded` gives them. Of tagging: [words, outputs], in the order of
-    `examples.anchors`. Of choice: [items, choices].
+
+def predict_stack(
+    encoder: Encoder, head: Head, params: Params, examples: Examples, change: Change | None = None
+) -> np.ndarray:
+    """Scores float32 [S, n, outputs] of S models in the order of `examples`, streamed once, packed; no dropout.
+
+    Of spans: [S, n, 4], as `tasks.span_decoding.decoded` gives them. Of tagging: [S, words, outputs], in the order of
+    `examples.anchors`. Of choice: [S, items, choices].
 
     Args:
-        params: {"encoder": ..., "head": ...}, on the host or on the device.
+        params: {"encoder": ..., "head": ...}, a stack [S, ...]; on several devices placed by `place_params`.
     """
-    params = jax.device_put(params)
+    size = jax.tree.leaves(params)[0].shape[0]
+    mesh = stack_mesh(size)
+    params = jax.device_put(params) if mesh is None else params
     anchors = _anchors_by_example(examples) if head.kind == "tagging" else None
     outputs = 4 if head.kind == "span" else head.outputs
-    scores = np.zeros((len(examples) if anchors is None else len(examples.anchors), outputs), np.float32)
+    scores = np.zeros((size, len(examples) if anchors is None else len(examples.anchors), outputs), np.float32)
+    function = None if change is None else change.function
     pending = collections.deque()
 
     def collect() -> None:
         indices, batch, found = pending.popleft()
+        found = np.asarray(found)
         if head.kind == "span":
-            logits = _logits_of_batch(examples, indices, batch, np.asarray(found))
-            scores[indices] = decoded(logits, indices, examples.windows, examples.summaries[indices])
+            for own, logits in zip(scores, found, strict=True):
+                ragged = _logits_of_batch(examples, indices, batch, logits)
+                own[indices] = decoded(ragged, indices, examples.windows, examples.summaries[indices])
         elif anchors is None:
-            scores[indices] = np.asarray(found)[: len(indices)]
+            scores[:, indices] = found[:, : len(indices)]
         else:
             words, rows, positions = _words_of_batch(examples, anchors, indices, batch)
-            scores[words] = np.asarray(found)[rows, positions]
+            scores[:, words] = found[:, rows, positions]
 
-    for indices, batch in packing.stream(examples, *stream_shape(examples)):
+    for indices, batch in packing.stream(examples, *stream_shape(examples, data_shards(mesh))):
         arrays = {name: batch[name] for name in READ}
         if change is not None:
             arrays |= change.arrays(indices, len(batch["summary_rows"]))
-        function = None if change is None else change.function
-        found = predict_step(params, jax.device_put(arrays), encoder=encoder, head=head, change=function)
+        placed = place_batch(arrays, mesh, stack=False)
+        found = predict_step(params, placed, encoder=encoder, head=head, change=function, mesh=mesh)
         pending.append((indices, batch, found))
         if len(pending) > IN_FLIGHT:
             collect()
     while pending:
         collect()
-    return scores.reshape(-1, examples.choices) if head.kind == "choice" else scores
+    return scores.reshape(size, -1, examples.choices) if head.kind == "choice" else scores
 
 
 def _anchors_by_example(examples: Examples) -> Ragged:

@@ -2,26 +2,28 @@
 
 Rows of a batch lie along "data". Along "model", kernels are split over their outputs where heads or feed-forward
 units begin and over their inputs where they end, so that a layer needs two sums (Megatron-LM, arXiv 1909.08053); the
-compiler places them. "run" is the axis of stacked runs.
+compiler places them. "run" is the axis of stacked runs: it leads every array of a stack, and nothing crosses it.
 """
 
+import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from itt_jax.errors import InputError
 from itt_jax.train.optimizer import path_name
-from itt_jax.train.state import Params
+from itt_jax.train.state import Params, stacked
 
 AXES = ("run", "data", "model")
 ROW_PARALLEL = P("model", None)
 COLUMN_PARALLEL = P(None, "model")
 REPLICATED = P()
+BY_RUN = P("run")
 _BERT = (
     (r"^encoder/(embeddings|pooler)/", REPLICATED),
     (r"/layers/\d+/(query|key|value|feed_up)/kernel$", COLUMN_PARALLEL),
@@ -62,9 +64,13 @@ def make_mesh(run: int = 1, data: int | None = None, model: int = 1) -> Mesh:
     return jax.make_mesh((run, data, model), AXES, axis_types=(AxisType.Auto,) * 3)
 
 
-def stage_mesh() -> Mesh | None:
-    """The mesh of one stage: rows over all devices; None on one device, where nothing is placed."""
-    return make_mesh() if len(jax.devices()) > 1 else None
+def stack_mesh(stack: int = 1) -> Mesh | None:
+    """The mesh of `stack` runs together: runs over as many devices as divide both, rows over what is left of them.
+
+    None on one device, where nothing is placed.
+    """
+    count = len(jax.devices())
+    return make_mesh(run=math.gcd(stack, count)) if count > 1 else None
 
 
 def data_shards(mesh: Mesh | None) -> int:
@@ -73,7 +79,7 @@ def data_shards(mesh: Mesh | None) -> int:
 
 
 def partition(family: str, params: Params, mesh: Mesh) -> Any:
-    """A tree of NamedSharding like `params` ({"encoder": ..., "heads": ...}), by the rules of the family.
+    """A tree of NamedSharding like `params` ({"encoder": ..., "heads": ...}, a stack), by the rules of the family.
 
     Raises:
         InputError: a parameter that no rule or more than one matches, a rule that matches nothing, or an axis that does
@@ -88,8 +94,8 @@ def partition(family: str, params: Params, mesh: Mesh) -> Any:
         used.update(hits)
         if len(hits) != 1:
             wrong.append(f"{name}: matched by {len(hits)} sharding rules, expected 1")
-            return NamedSharding(mesh, REPLICATED)
-        spec = rules[hits[0]][1]
+            return NamedSharding(mesh, BY_RUN)
+        spec = P("run", *rules[hits[0]][1])
         for size, axis in zip(leaf.shape, spec, strict=False):
             if axis and size % mesh.shape[axis]:
                 wrong.append(f"{name}: {size} is not divisible by the {mesh.shape[axis]} devices of {axis!r}")
@@ -102,19 +108,19 @@ def partition(family: str, params: Params, mesh: Mesh) -> Any:
     return found
 
 
-def place_params(params: Params, family: str, mesh: Mesh | None) -> Params:
-    """A copy of `params` on the device, or on the mesh by the family's rules."""
-    copied = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), params)
-    return jax.device_put(copied, partition(family, params, mesh)) if mesh else copied
+def place_params(params: Sequence[Params], family: str, mesh: Mesh | None) -> Params:
+    """The parameters of the runs of a stack, copied to the device, or to the mesh by the family's rules."""
+    together = stacked(params)
+    return jax.device_put(together, partition(family, together, mesh)) if mesh else together
 
 
-def place_whole(tree: Any, mesh: Mesh | None) -> Any:
-    """`tree` on the device, or whole on every device of the mesh."""
-    return jax.device_put(tree, NamedSharding(mesh, REPLICATED)) if mesh else tree
+def place_by_run(tree: Any, mesh: Mesh | None) -> Any:
+    """A stack [S, ...] on the device, or on the mesh: each run's part where its parameters are."""
+    return jax.device_put(tree, NamedSharding(mesh, BY_RUN) if mesh else None)
 
 
 def place_optimizer(state: Any, params: Params, mesh: Mesh | None) -> Any:
-    """An optimizer's state on the device; on a mesh the moments lie beside their parameters, counters everywhere."""
+    """A stack's optimizer state on the device; on a mesh the moments lie beside their parameters."""
     if mesh is None:
         return state
     beside = {path_name(path): leaf.sharding for path, leaf in jax.tree.leaves_with_path(params)}
@@ -122,22 +128,40 @@ def place_optimizer(state: Any, params: Params, mesh: Mesh | None) -> Any:
     def find(path: tuple, leaf: Any) -> NamedSharding:
         # A moment's path ends with its parameter's.
         tails = (path_name(path[start:]) for start in range(len(path)))
-        return next((beside[tail] for tail in tails if tail in beside), NamedSharding(mesh, REPLICATED))
+        return next((beside[tail] for tail in tails if tail in beside), NamedSharding(mesh, BY_RUN))
 
     return jax.device_put(state, jax.tree_util.tree_map_with_path(find, state))
 
 
-def place_batch(batch: dict[str, np.ndarray], mesh: Mesh | None) -> dict[str, jax.Array]:
-    """`batch` on the device: arrays of rows [microbatches, B, T] split along "data", those of examples whole.
+def place_batch(batch: dict[str, np.ndarray], mesh: Mesh | None, stack: bool = True) -> dict[str, jax.Array]:
+    """`batch` on the device: arrays of rows split along "data", those of examples whole.
 
-    Of examples are arrays [microbatches, E], and several labels each, bool [microbatches, E, classes].
+    Args:
+        batch: of a stack [S, microbatches, ...], split along "run" too; else one batch that every run reads. Of rows
+            are arrays [B, T], of examples [E], and several labels each, bool [E, classes].
     """
     if mesh is None:
         return jax.device_put(batch)
-    by_row, whole = NamedSharding(mesh, P(None, "data")), NamedSharding(mesh, REPLICATED)
+    leading = ("run", None) if stack else ()
+    by_row, whole = NamedSharding(mesh, P(*leading, "data")), NamedSharding(mesh, P(*leading[:1]))
 
     def place(name: str, array: np.ndarray) -> NamedSharding:
         several_labels = name == "labels" and array.dtype == bool
-        return by_row if array.ndim == 3 and not several_labels else whole
+        return by_row if array.ndim == len(leading) + 2 and not several_labels else whole
 
     return {name: jax.device_put(array, place(name, array)) for name, array in batch.items()}
+
+
+def on_host(tree: Any) -> Any:
+    """A copy of `tree` in numpy: on CPU a mere view would hold the buffers that the next step reuses.
+
+    Every process calls it alike, since what lies on other hosts is gathered from them.
+    """
+    from jax.experimental import multihost_utils
+
+    def copied(leaf: Any) -> np.ndarray:
+        if isinstance(leaf, jax.Array) and not (leaf.is_fully_addressable or leaf.is_fully_replicated):
+            leaf = multihost_utils.process_allgather(leaf, tiled=True)
+        return np.array(leaf)
+
+    return jax.tree.map(copied, tree)

@@ -1,11 +1,10 @@
-"""Fine-tuning: one stage on one task, or on several at once."""
+"""Fine-tuning: stages on one task or several, alone or many of one shape together."""
 
 import dataclasses
 import hashlib
 import math
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -22,9 +21,10 @@ from itt_jax.train import predict
 from itt_jax.train.checkpoint import Resume
 from itt_jax.train.counters import derived_seed, mixture
 from itt_jax.train.flops import forward_flops
-from itt_jax.train.loop import Feed, Progress, StageResult, run_updates
+from itt_jax.train.loop import Feed, Progress, Run, Stack
 from itt_jax.train.objectives import TaskObjective
-from itt_jax.train.sharding import data_shards, stage_mesh
+from itt_jax.train.result import Outcome, StageResult
+from itt_jax.train.sharding import data_shards, stack_mesh
 from itt_jax.train.state import Params
 
 SHORT = 1000  # updates
@@ -60,6 +60,47 @@ class TaskData:
         return labels[:: self.examples.choices] if anchors is None else labels[anchors]
 
 
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One fine-tuning: every weight of encoder and head(s) is trained on `tasks`.
+
+    Attributes:
+        tasks: one, or several drawn in proportion to size ** (1 / recipe.temperature), one task per update.
+        dev: evaluated every `recipe.evaluate_every` updates and at the end; it selects a checkpoint (recipe.keep), it
+            never changes the length. Its name must be that of a training task.
+        params: {"encoder": ...}, and "head" (one task) where training goes on with a trained head; else heads are
+            initialised from the seed. Not changed, not donated.
+        seed: fixes heads, order and dropout. directory: where the stage keeps what it resumes from.
+        metric: of dev; default accuracy, or Spearman for regression. Where it says nothing, the history holds NaN.
+    """
+
+    tasks: Sequence[TaskData]
+    dev: TaskData | None
+    params: Params
+    recipe: Recipe
+    learning_rate: float
+    seed: int
+    directory: str | pathlib.Path | None = None
+    metric: predict.DevMetric | None = None
+
+    @property
+    def updates(self) -> int:
+        """Updates of the whole stage."""
+        return total_updates(self.recipe, sum(task.examples.items for task in self.tasks))
+
+    @property
+    def dev_index(self) -> int:
+        """Which of the tasks `dev` selects for."""
+        return next((index for index, task in enumerate(self.tasks) if self.dev and task.name == self.dev.name), 0)
+
+    @property
+    def shape(self) -> tuple:
+        """Equal for jobs that may train together: one task each, of one kind, head and recipe; lengths may differ."""
+        recipe = dataclasses.replace(self.recipe, updates=None, epochs=0.0, learning_rates=())
+        tasks = tuple((task.head, task.kind, task.labels, task.examples.choices) for task in self.tasks)
+        return tasks, recipe, self.dev is None
+
+
 def fine_tune(
     encoder: Encoder,
     tasks: Sequence[TaskData],
@@ -72,69 +113,80 @@ def fine_tune(
     progress: Progress | None = None,
     metric: predict.DevMetric | None = None,
 ) -> StageResult:
-    """Train every weight of encoder and head(s) on `tasks`.
+    """One fine-tuning alone; arguments as `Job`, result and errors as `fine_tune_stack`."""
+    job = Job(tasks, dev, params, recipe, learning_rate, seed, directory, metric)
+    return fine_tune_stack(encoder, [job], progress)[0]
+
+
+def fine_tune_stack(encoder: Encoder, jobs: Sequence[Job], progress: Progress | None = None) -> list[StageResult]:
+    """Fine-tunings of one shape trained together, on a leading axis; each has the result that it would have alone.
+
+    Equal to rounding with dropout off; with dropout the draws depend on the rows of a batch, which a stack fills up to
+    one count. Lengths, data, seeds, learning rates and parents may differ.
 
     Args:
-        tasks: one, or several drawn in proportion to size ** (1 / recipe.temperature), one task per update.
-        dev: evaluated every `recipe.evaluate_every` updates and at the end; it selects a checkpoint (recipe.keep), it
-            never changes the length. Its name must be that of a training task.
-        params: {"encoder": ...}, and "head" (one task) where training goes on with a trained head; else heads are
-            initialised from the seed. Not changed, not donated.
-        seed: fixes heads, order and dropout. directory: where the stage keeps what it resumes from.
-        progress: called with (updates done, updates, {"loss" or "dev": value}).
-        metric: of dev; default accuracy, or Spearman for regression. Where it says nothing, the history holds NaN.
+        progress: called with (updates done, updates, {"loss" or "dev": value, ...}).
 
     Raises:
         InputError: no tasks or rows, labels outside the label space, a dev task that is not trained, a batch size that
-            accumulation does not divide, or a directory of another stage.
+            accumulation does not divide, a directory of another stage, or jobs of several shapes.
     """
     # --- Input
-    _check(tasks, dev, recipe)
-    mesh = stage_mesh()
-    updates = total_updates(recipe, sum(task.examples.items for task in tasks))
-    draws, before = mixture([task.examples.items for task in tasks], recipe.temperature, seed, updates)
-    feeders = [
-        _feeder(encoder, task, index, recipe, derived_seed(seed, index), data_shards(mesh), updates)
-        for index, task in enumerate(tasks)
-    ]
-
-    # --- Parameters
-    head_key, update_key = jax.random.split(jax.random.key(seed))
-    if len(tasks) == 1 and "head" in params:
-        heads = (params["head"],)
-    else:
-        heads = tuple(task.head.init(jax.random.fold_in(head_key, index)) for index, task in enumerate(tasks))
-
-    # --- Dev
-    chosen = next((index for index, task in enumerate(tasks) if dev and task.name == dev.name), 0)
-    metric = metric or predict.default_metric(tasks[chosen].kind)
-
-    def evaluate(trained: Params) -> float:
-        own = {"encoder": trained["encoder"], "head": trained["heads"][chosen]}
-        scores = predict.predict(encoder, dev.head, own, dev.examples)
-        return predict.dev_score(metric, dev.kind, scores, dev.gold_labels)
+    for job in jobs:
+        _check(job.tasks, job.dev, job.recipe)
+    if len(jobs) > 1 and (len({job.shape for job in jobs}) > 1 or any(len(job.tasks) > 1 for job in jobs)):
+        raise InputError("only jobs of one shape, with one task each, train together")
+    mesh = stack_mesh(len(jobs))
+    feeds = _feeds(encoder, jobs, data_shards(mesh))
+    runs = [_run(encoder, job, feed) for job, feed in zip(jobs, feeds, strict=True)]
 
     # --- Loop
-    trained, record, done, finite = run_updates(
-        encoder.family,
-        {"encoder": params["encoder"], "heads": heads},
-        lambda update: feeders[draws[update]](int(before[update])),
-        update_key,
-        recipe,
-        learning_rate,
-        updates,
-        evaluate=evaluate if dev else None,
-        resume=_resume(directory, encoder, tasks, dev, recipe, learning_rate, seed),
-        progress=progress,
-        mesh=mesh,
-    )
-    return StageResult.create(
-        {"encoder": trained["encoder"], "head": trained["heads"][chosen]},
-        {task.name: head for task, head in zip(tasks, trained["heads"], strict=True)},
-        record,
-        done,
-        finite,
-    )
+    evaluate = _dev_evaluation(encoder, jobs) if jobs[0].dev else None
+    recipe = jobs[0].recipe
+    stack = Stack(encoder.family, runs, recipe, evaluate=evaluate, progress=progress, mesh=mesh)
+    outcomes = stack.train()
+    return [_result(job, outcome, len(jobs)) for job, outcome in zip(jobs, outcomes, strict=True)]
+
+
+def _run(encoder: Encoder, job: Job, feed: Callable[[int], Feed]) -> Run:
+    """What the loop needs of a job."""
+    head_key, update_key = jax.random.split(jax.random.key(job.seed))
+    if len(job.tasks) == 1 and "head" in job.params:
+        heads = (job.params["head"],)
+    else:
+        heads = tuple(task.head.init(jax.random.fold_in(head_key, index)) for index, task in enumerate(job.tasks))
+    params = {"encoder": job.params["encoder"], "heads": heads}
+    return Run(params, feed, update_key, job.learning_rate, job.updates, _resume(encoder, job))
+
+
+def _dev_evaluation(encoder: Encoder, jobs: Sequence[Job]) -> Callable[[Params], list[float]]:
+    """A stack's parameters -> dev scores; rows that the jobs share are streamed once."""
+    metrics = [job.metric or predict.default_metric(job.tasks[job.dev_index].kind) for job in jobs]
+    chosen, together = jobs[0].dev_index, len({id(job.dev.examples) for job in jobs}) == 1
+
+    def scores_of(params: Params, dev: TaskData) -> np.ndarray:
+        own = {"encoder": params["encoder"], "head": params["heads"][chosen]}
+        return predict.predict_stack(encoder, dev.head, own, dev.examples)
+
+    def evaluate(trained: Params) -> list[float]:
+        if together:
+            found = scores_of(trained, jobs[0].dev)
+        else:
+            one = [jax.tree.map(lambda leaf, at=at: leaf[at : at + 1], trained) for at in range(len(jobs))]
+            found = [scores_of(params, job.dev)[0] for params, job in zip(one, jobs, strict=True)]
+        return [
+            predict.dev_score(metric, job.dev.kind, scores, job.dev.gold_labels)
+            for metric, job, scores in zip(metrics, jobs, found, strict=True)
+        ]
+
+    return evaluate
+
+
+def _result(job: Job, outcome: Outcome, stack: int) -> StageResult:
+    heads = outcome.params["heads"]
+    own = {"encoder": outcome.params["encoder"], "head": heads[job.dev_index]}
+    named = {task.name: head for task, head in zip(job.tasks, heads, strict=True)}
+    return StageResult.create(own, named, outcome, stack)
 
 
 def total_updates(recipe: Recipe, rows: int) -> int:
@@ -142,15 +194,38 @@ def total_updates(recipe: Recipe, rows: int) -> int:
     return recipe.updates if recipe.updates is not None else math.ceil(recipe.epochs * rows / recipe.batch_size)
 
 
+def _feeds(encoder: Encoder, jobs: Sequence[Job], shards: int) -> list[Callable[[int], Feed]]:
+    """The input of each job's updates, in rows of one plan for each task."""
+    by_task = []  # of each task of the jobs, a feeder for each job
+    for index in range(len(jobs[0].tasks)):
+        tasks, recipe = [job.tasks[index] for job in jobs], jobs[0].recipe
+        distinct = {id(task.examples): task.examples for task in tasks}.values()
+        lengths = np.concatenate([examples.lengths for examples in distinct])
+        slots = recipe.batch_size // recipe.accumulate * tasks[0].examples.choices
+        longest = max(job.updates for job in jobs)
+        plan = row_plan(lengths, slots, recipe.max_length, shards, longest, len(jobs))
+        by_task.append(
+            [
+                _feeder(encoder, task, index, recipe, derived_seed(job.seed, index), plan, slots)
+                for job, task in zip(jobs, tasks, strict=True)
+            ]
+        )
+    return [_mixed(job, list(feeders)) for job, feeders in zip(jobs, zip(*by_task, strict=True), strict=True)]
+
+
+def _mixed(job: Job, feeders: list[Callable[[int], Feed]]) -> Callable[[int], Feed]:
+    """The input of a job's updates, each drawn from one of its tasks."""
+    sizes = [task.examples.items for task in job.tasks]
+    draws, before = mixture(sizes, job.recipe.temperature, job.seed, job.updates)
+    return lambda update: feeders[draws[update]](int(before[update]))
+
+
 def _feeder(
-    encoder: Encoder, task: TaskData, index: int, recipe: Recipe, seed: int, shards: int, updates: int
+    encoder: Encoder, task: TaskData, index: int, recipe: Recipe, seed: int, plan: packing.RowPlan, slots: int
 ) -> Callable[[int], Feed]:
     """The input of the task's n-th update, n from 0: a function of (seed, n)."""
-    examples, size = task.examples, recipe.batch_size // recipe.accumulate
-    lengths = examples.lengths
+    examples, lengths = task.examples, task.examples.lengths
     objective = TaskObjective(encoder, task.head, index, recipe.dropout, examples.choices)
-    slots = size * examples.choices
-    plan = row_plan(lengths, slots, recipe.max_length, shards, updates)
 
     def feed(number: int) -> Feed:
         indices = examples.of_items(update_indices(examples.items, recipe.batch_size, seed, number))
@@ -159,36 +234,21 @@ def _feeder(
             batches = [packing.pack_update(examples, part, plan, slots) for part in parts]
         else:
             batches = [packing.pad_update(examples, part, recipe.max_length, slots) for part in parts]
-        batch = stack_microbatches([{name: batch[name] for name in READ} for batch in batches], shards)
         chosen = lengths[indices]
-        return Feed(objective, batch, int(chosen.sum()), batch["input_ids"].size, forward_flops(encoder, chosen))
+        read = [{name: batch[name] for name in READ} for batch in batches]
+        return Feed(objective, read, int(chosen.sum()), forward_flops(encoder, chosen))
 
     return feed
 
 
-def row_plan(lengths: np.ndarray, size: int, max_length: int, shards: int, updates: int) -> packing.RowPlan:
+def row_plan(
+    lengths: np.ndarray, size: int, max_length: int, shards: int, updates: int, stack: int = 1
+) -> packing.RowPlan:
     """The row shapes of a stage; a short one keeps to the larger of the two, as a program costs seconds to compile."""
-    plan = packing.plan_rows(lengths, size, max_length, shards)
+    plan = packing.plan_rows(lengths, size, max_length, shards, stack)
     if updates <= SHORT and len(plan.row_counts) > 2:
         return dataclasses.replace(plan, row_counts=plan.row_counts[1:])
     return plan
-
-
-def stack_microbatches(batches: Sequence[dict[str, np.ndarray]], shards: int) -> dict[str, np.ndarray]:
-    """Batches with a leading axis of microbatches; rows are filled up to one count, a multiple of `shards`."""
-    rows = max(len(batch["input_ids"]) for batch in batches)
-    rows = -(-rows // shards) * shards
-
-    def filled(name: str, array: np.ndarray, batch: dict[str, np.ndarray]) -> np.ndarray:
-        missing = rows - len(batch["input_ids"])
-        several = name == "labels" and array.dtype == bool  # [E, classes]
-        if not missing or array.ndim == 1 or several:
-            return array
-        # A language model's batch has no summaries, and no example ids either.
-        empty = len(batch["summary_rows"]) if name == "example_ids" else -1 if name == "labels" else 0
-        return np.concatenate([array, np.full((missing, *array.shape[1:]), empty, array.dtype)])
-
-    return {name: np.stack([filled(name, np.asarray(batch[name]), batch) for batch in batches]) for name in batches[0]}
 
 
 def _check(tasks: Sequence[TaskData], dev: TaskData | None, recipe: Recipe) -> None:
@@ -222,20 +282,16 @@ def _check(tasks: Sequence[TaskData], dev: TaskData | None, recipe: Recipe) -> N
         raise InputError(f"batch_size {recipe.batch_size} is not a multiple of accumulate {recipe.accumulate}")
 
 
-def _resume(
-    directory: str | pathlib.Path | None,
-    encoder: Encoder,
-    tasks: Sequence[TaskData],
-    dev: TaskData | None,
-    *inputs: Any,
-) -> Resume | None:
+def _resume(encoder: Encoder, job: Job) -> Resume | None:
     """Where this stage resumes, named by a digest of everything that determines its result."""
-    if directory is None:
+    if job.directory is None:
         return None
     parts = [
-        (task.name, task.kind, repr(task.head), digest(task.examples)) for task in [*tasks, *([dev] if dev else [])]
+        (task.name, task.kind, repr(task.head), digest(task.examples))
+        for task in [*job.tasks, *([job.dev] if job.dev else [])]
     ]
-    return Resume(pathlib.Path(directory), content_id([repr(encoder), parts, *inputs]))
+    inputs = (job.recipe, job.learning_rate, job.seed)
+    return Resume(pathlib.Path(job.directory), content_id([repr(encoder), parts, *inputs]))
 
 
 def digest(examples: Examples) -> str:

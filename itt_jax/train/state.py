@@ -1,7 +1,11 @@
-"""What changes from update to update, as one pytree."""
+"""What changes from update to update, as one pytree; and stacks of such trees.
+
+A stack is several runs of one shape on a leading axis [S] of every leaf. One run alone is a stack of one.
+"""
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -17,7 +21,7 @@ class Rates:
 
     Attributes:
         learning_rate: float32 [], the peak; embedding_factor: float32 [], its multiple for the embedding tables.
-        updates, warmup: int32 [], of the whole stage and of its rise.
+        updates, warmup: int32 [], of the whole stage and of its rise. In a stack each is [S].
     """
 
     learning_rate: jax.Array
@@ -44,6 +48,8 @@ class TrainState:
     Attributes:
         params: {"encoder": ..., "heads": (one per task, ...)}. optimizer: optax state. rates: see Rates.
         update: int32 [], updates done. finite: bool [], False from the first loss or gradient that is not finite.
+
+    In a stack every leaf has a leading axis [S].
     """
 
     params: Params
@@ -51,3 +57,13 @@ class TrainState:
     rates: Rates
     update: jax.Array
     finite: jax.Array
+
+
+def stacked(trees: Sequence[Any]) -> Any:
+    """Trees of one structure and shape as one tree with a leading axis [S]; always a copy, as the step donates."""
+    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *trees)
+
+
+def member(tree: Any, index: int) -> Any:
+    """One run's part of a stack."""
+    return jax.tree.map(lambda leaf: leaf[index], tree)

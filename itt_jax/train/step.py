@@ -1,4 +1,4 @@
-"""The one train step and the one predict step: pure functions, compiled once per shape.
+"""The one train step and the one predict step: pure functions of stacks of runs, compiled once per shape.
 
 What varies between runs of one shape (learning rate, length, seed) is in arrays; what shapes the program (encoder,
 heads, optimizer) is hashable and static. So a study's many fine-tunings share their programs.
@@ -6,14 +6,18 @@ heads, optimizer) is hashable and static. So a study's many fine-tunings share t
 
 import functools
 from collections.abc import Callable
-from typing import Protocol
+from concurrent.futures import Future
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from itt_jax.models import Encoder, Head, apply_model
+from itt_jax.train.compiling import Program, program
 from itt_jax.train.optimizer import Optimizer
-from itt_jax.train.state import Params, TrainState
+from itt_jax.train.state import Params, TrainState, member
 
 Batch = dict[str, jax.Array]
 
@@ -24,21 +28,46 @@ class Objective(Protocol):
     def __call__(self, params: Params, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]: ...
 
 
-def train_step(
-    state: TrainState, batch: Batch, key: jax.Array, *, objective: Objective, optimizer: Optimizer
-) -> tuple[TrainState, dict[str, jax.Array]]:
-    """One update.
+def train_program(
+    state: TrainState, batch: Batch, key: jax.Array, active: jax.Array, *, objective: Objective, optimizer: Optimizer
+) -> Future[Program]:
+    """The compiled update of a stack of S runs, being made in the background: (state, batch, key, active) -> what
+    `train_step` gives.
 
-    The loss is sum(weights * losses) / sum(weights) over the whole update, whatever its microbatches are.
+    The loss of a run is sum(weights * losses) / sum(weights) over its whole update, whatever its microbatches are.
 
     Args:
-        state: donated. batch: arrays with a leading axis of microbatches. key: the stage's; the update's number is
-            folded in here, then the microbatch's.
+        state: [S, ...], donated when it is run. batch: arrays [S, microbatches, ...]. key: [S], the runs' keys; the
+            number of a run's update is folded in, then the microbatch's. active: bool [S]; a run that is not keeps
+            its state. All of them arrays or jax.ShapeDtypeStruct: only shapes and shardings are read.
+    """
+    return program(_train_stack, (state, batch, key, active), {"objective": objective, "optimizer": optimizer}, (0,))
+
+
+def train_step(
+    state: TrainState, batch: Batch, key: jax.Array, active: jax.Array, *, objective: Objective, optimizer: Optimizer
+) -> tuple[TrainState, dict[str, jax.Array]]:
+    """One update of a stack, waiting for its program; arguments as `train_program`.
 
     Returns:
-        The next state, and {"loss", "gradient_norm"} (before clipping), float32 [] on the device.
+        The next state, and {"loss", "gradient_norm"} (before clipping), float32 [S] on the device.
     """
-    return _compiled_train_step()(state, batch, key, objective=objective, optimizer=optimizer)
+    made = train_program(state, batch, key, active, objective=objective, optimizer=optimizer).result()
+    return made.run(state, batch, key, active)
+
+
+def _train_stack(
+    state: TrainState, batch: Batch, key: jax.Array, active: jax.Array, *, objective: Objective, optimizer: Optimizer
+) -> tuple[TrainState, dict[str, jax.Array]]:
+    step = functools.partial(_train_step, objective=objective, optimizer=optimizer)
+    if len(active) == 1:  # the program of a run alone, without a batch axis in its matrix products
+        return jax.tree.map(lambda leaf: leaf[None], step(*member((state, batch, key), 0)))
+    trained, metrics = jax.vmap(step, spmd_axis_name="run")(state, batch, key)
+
+    def kept(new: jax.Array, old: jax.Array) -> jax.Array:
+        return jnp.where(active.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+    return jax.tree.map(kept, trained, state), metrics
 
 
 def _train_step(
@@ -78,37 +107,37 @@ def summed_gradients(
     return jax.lax.scan(add, nothing, (jnp.arange(microbatches), batch))[0]
 
 
-def predict_step(
-    params: Params, batch: Batch, *, encoder: Encoder, head: Head, change: Callable[[Batch], Batch] | None = None
-) -> jax.Array:
-    """Scores of one batch: logits (classification) or values (regression), float32 [E, outputs]; no dropout.
+def predict_program(
+    params: Params,
+    batch: Batch,
+    *,
+    encoder: Encoder,
+    head: Head,
+    change: Callable[[Batch], Batch] | None = None,
+    mesh: Mesh | None = None,
+) -> Future[Program]:
+    """The compiled prediction of a stack on one batch, being made in the background: (params, batch) -> scores.
+
+    Scores are float32 [S, E, outputs] (tagging, spans: [S, B, T, outputs]), whole on every device; no dropout.
 
     Args:
-        params: {"encoder": ..., "head": ...}. batch: as data.packing gives it; labels and weights are not read.
+        params: [S, ...], {"encoder": ..., "head": ...}. batch: as data.packing gives it, the same for every run; labels
+            and weights are not read.
         change: what is done to the batch first, on the device; a pure function, compiled with the step.
     """
-    return _compiled_predict_step()(params, batch, encoder=encoder, head=head, change=change)
+    static = {"encoder": encoder, "head": head, "change": change, "mesh": mesh}
+    return program(_predict_stack, (params, batch), static)
 
 
-@functools.cache
-def _compiled_train_step() -> Callable[..., tuple[TrainState, dict[str, jax.Array]]]:
-    return jax.jit(
-        _train_step,
-        static_argnames=("objective", "optimizer"),
-        donate_argnames=("state",),
-        compiler_options=compiler_options(),
-    )
+def predict_step(params: Params, batch: Batch, **static: Any) -> jax.Array:
+    """Scores of one batch, waiting for the program; arguments and result as `predict_program`."""
+    return predict_program(params, batch, **static).result().run(params, batch)
 
 
-@functools.cache
-def _compiled_predict_step() -> Callable[..., jax.Array]:
-    def predict(params: Params, batch: Batch, *, encoder: Encoder, head: Head, change) -> jax.Array:
-        return apply_model(encoder, head, params, batch if change is None else change(batch))
-
-    return jax.jit(predict, static_argnames=("encoder", "head", "change"), compiler_options=compiler_options())
-
-
-def compiler_options() -> dict[str, int] | None:
-    """On CPU, LLVM at level 1: a step compiles in 4.5 instead of 11.5 CPU seconds (BERT, 2 layers, width 64) and runs
-    as fast, since the matrix products are library calls."""
-    return {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
+def _predict_stack(params: Params, batch: Batch, *, encoder: Encoder, head: Head, change, mesh) -> jax.Array:
+    batch = batch if change is None else change(batch)
+    if jax.tree.leaves(params)[0].shape[0] == 1:
+        scores = apply_model(encoder, head, member(params, 0), batch)[None]
+    else:
+        scores = jax.vmap(lambda own: apply_model(encoder, head, own, batch), spmd_axis_name="run")(params)
+    return scores if mesh is None else jax.lax.with_sharding_constraint(scores, NamedSharding(mesh, P()))

@@ -9,13 +9,12 @@ import pytest
 from itt_jax.config import Recipe
 from itt_jax.data import packing
 from itt_jax.models import make_head
-from itt_jax.train import stage
+from itt_jax.train import loop
 from itt_jax.train.predict import predict
 from itt_jax.train.stage import TaskData, fine_tune
-from itt_jax.train.step import predict_step
 from tests.train.test_step import assert_close, loss_and_gradient
 from tests.train.test_tagging import drawn_params
-from tests.train.toy import FAMILIES, tiny_encoder, toy_examples
+from tests.train.toy import FAMILIES, scores_of, tiny_encoder, toy_examples
 
 CHOICES = 3
 
@@ -44,7 +43,7 @@ def test_packed_loss_and_gradient_equal_padded(family):
     parts = [packing.pack_update(examples, examples.of_items(part), plan, 2 * CHOICES) for part in np.split(items, 3)]
     assert_close(loss_and_gradient(task, params, parts), expected)
     own = {"encoder": params["encoder"], "head": params["heads"][0]}
-    scores = np.asarray(predict_step(own, {n: padded[n] for n in stage.READ[:-2]}, encoder=encoder, head=task.head))
+    scores = scores_of(encoder, task.head, own, padded)
     scores = scores[: len(indices), 0].reshape(-1, CHOICES)
     log = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
     gold = examples.labels[:: examples.choices][items]
@@ -57,10 +56,8 @@ def test_packed_loss_and_gradient_equal_padded(family):
 def test_a_batch_counts_items_and_holds_each_whole(monkeypatch):
     encoder = tiny_encoder("bert", layers=1)
     task, batches = toy_choice(encoder, items=10), []
-    stacked = stage.stack_microbatches
-    monkeypatch.setattr(
-        stage, "stack_microbatches", lambda parts, shards: batches.extend(parts) or stacked(parts, shards)
-    )
+    stacked = loop.stack_batches
+    monkeypatch.setattr(loop, "stack_batches", lambda parts, *sizes: batches.extend(parts) or stacked(parts, *sizes))
     recipe = Recipe(epochs=2, batch_size=4, accumulate=2, max_length=32)
     result = fine_tune(encoder, [task], None, {"encoder": encoder.init(jax.random.key(0))}, recipe, 1e-3, 0)
     assert result.updates == 5  # two passes over ten items, four at a time

@@ -15,7 +15,7 @@ from itt_jax.train import masking
 from itt_jax.train.corpus import Corpus, cut, encode, longest_example, update_examples
 from itt_jax.train.counters import generator
 from itt_jax.train.language import LanguageObjective, language_model, masked_batches
-from itt_jax.train.stage import stack_microbatches
+from itt_jax.train.loop import stack_batches
 from tests.train.toy import FAMILIES, same
 
 SETTINGS = LanguageModel(
@@ -95,7 +95,7 @@ def test_packed_loss_equals_padded(made, corpus):
     found = []
     for packed in (True, False):
         _, parts = batches(made, corpus, recipe=dataclasses.replace(SETTINGS.recipe, packed=packed))
-        batch = {name: array[0] for name, array in stack_microbatches(parts, 4).items()}
+        batch = {name: array[0, 0] for name, array in stack_batches(parts, 1, 4).items()}
         found.append(objective(whole, batch, jax.random.key(0)))
     assert found[0][1] == found[1][1] > 0
     np.testing.assert_allclose(found[0][0], found[1][0], rtol=2e-5)

@@ -12,13 +12,11 @@ from itt_jax.config import Recipe
 from itt_jax.data import packing
 from itt_jax.errors import InputError
 from itt_jax.models import make_head
-from itt_jax.train import stage
 from itt_jax.train.predict import predict
 from itt_jax.train.stage import TaskData, fine_tune
-from itt_jax.train.step import predict_step
 from tests.train.test_step import assert_close, loss_and_gradient
 from tests.train.test_tagging import drawn_params
-from tests.train.toy import FAMILIES, FIRST_WORD, tiny_encoder, toy_examples
+from tests.train.toy import FAMILIES, FIRST_WORD, scores_of, tiny_encoder, toy_examples, update_of
 
 CLASSES = 5
 
@@ -50,8 +48,8 @@ def test_packed_loss_and_gradient_equal_padded_and_the_mean_of_the_formula(famil
     parts = [packing.pack_update(examples, part, plan, 4) for part in np.split(indices, 3)]
     assert_close(loss_and_gradient(task, params, parts), expected)
     own = {"encoder": params["encoder"], "head": params["heads"][0]}
-    scores = predict_step(own, {n: padded[n] for n in stage.READ[:-2]}, encoder=encoder, head=task.head)
-    scores, gold = np.asarray(scores)[:12].astype(np.float64), examples.labels[indices]
+    scores = scores_of(encoder, task.head, own, padded)
+    scores, gold = scores[:12].astype(np.float64), examples.labels[indices]
     losses = np.where(gold, np.logaddexp(0, -scores), np.logaddexp(0, scores))
     assert float(expected[0]) == pytest.approx(losses.mean(), rel=1e-5)
     found = predict(encoder, task.head, own, examples)
@@ -67,7 +65,7 @@ def test_microbatches_of_different_rows_keep_their_labels():
     plan = packing.RowPlan(32, (2, 3, 4, 8), 0.5)
     batches = [packing.pack_update(examples, part, plan, 8) for part in (short, long)]
     assert len(batches[0]["input_ids"]) < len(batches[1]["input_ids"])
-    stacked = stage.stack_microbatches([{name: batch[name] for name in stage.READ} for batch in batches], 1)
+    stacked = update_of(batches)
     assert stacked["labels"].shape == (2, 8, CLASSES)
     assert (stacked["labels"][0] == examples.labels[short]).all()
 
@@ -106,9 +104,10 @@ jax.config.update("jax_num_cpu_devices", 4)
 import numpy as np
 from itt_jax.train import sharding
 mesh = sharding.make_mesh(data=4, model=1)
-batch = {"input_ids": np.zeros((1, 8, 6), np.int32), "labels": np.ones((1, 5, 6), bool), "weights": np.ones((1, 5))}
+batch = {"input_ids": np.zeros((1, 1, 8, 6), np.int32), "labels": np.ones((1, 1, 5, 6), bool)}
+batch["weights"] = np.ones((1, 1, 5))
 placed = sharding.place_batch(batch, mesh)
-assert placed["input_ids"].sharding.shard_shape((1, 8, 6)) == (1, 2, 6)
+assert placed["input_ids"].sharding.shard_shape((1, 1, 8, 6)) == (1, 1, 2, 6)
 assert placed["labels"].sharding.is_fully_replicated and placed["weights"].sharding.is_fully_replicated
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

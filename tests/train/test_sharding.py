@@ -20,7 +20,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 def params(family):
     encoder = tiny_encoder(family)
-    return {"encoder": encoder.shapes(), "heads": (make_head(encoder, "classification", 2).shapes(),)}
+    shapes = {"encoder": encoder.shapes(), "heads": (make_head(encoder, "classification", 2).shapes(),)}
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape), leaf.dtype), shapes)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

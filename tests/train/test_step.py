@@ -7,12 +7,12 @@ import pytest
 
 from itt_jax.config import Recipe
 from itt_jax.data import packing
-from itt_jax.train import stage
+from itt_jax.train import compiling, stage
 from itt_jax.train.objectives import TaskObjective
 from itt_jax.train.optimizer import make_optimizer
 from itt_jax.train.predict import predict
-from itt_jax.train.step import _compiled_train_step, predict_step, summed_gradients
-from tests.train.toy import FAMILIES, tiny_encoder, toy_task
+from itt_jax.train.step import summed_gradients
+from tests.train.toy import FAMILIES, scores_of, tiny_encoder, toy_task, update_of
 
 # Float32 sums in another order: relative to the largest gradient of the tree.
 ROUNDING = 2e-5
@@ -33,8 +33,7 @@ def loss_and_gradient(task, params, batches):
     objective = TaskObjective(task.head.encoder, task.head, 0, dropout=False, choices=task.examples.choices)
     optimizer = make_optimizer(Recipe())
     step = jax.jit(lambda params, batch: summed_gradients(params, batch, jax.random.key(0), objective, optimizer))
-    batch = stage.stack_microbatches([{name: batch[name] for name in stage.READ} for batch in batches], 1)
-    total, weight, gradients = step(params, batch)
+    total, weight, gradients = step(params, update_of(batches))
     return total / weight, jax.tree.map(lambda leaf: leaf / weight, gradients)
 
 
@@ -73,11 +72,11 @@ def test_learning_rate_seed_and_length_share_one_program():
         encoder, [task], None, given, Recipe(updates=updates, max_length=32, packed=False), rate, seed
     )
     run(1e-3, 0, 2)
-    programs = _compiled_train_step()._cache_size()
+    programs = set(compiling._programs)
     run(1e-4, 1, 3)
     other = toy_task(encoder, 50, seed=5, name="another", pooling="pretrained")
     stage.fine_tune(encoder, [other], None, given, Recipe(updates=2, max_length=32, packed=False), 1e-3, 0)
-    assert _compiled_train_step()._cache_size() == programs
+    assert set(compiling._programs) == programs
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -86,6 +85,4 @@ def test_predictions_come_back_in_order(family):
     own = {"encoder": params["encoder"], "head": params["heads"][0]}
     found = predict(encoder, task.head, own, task.examples)
     batch = packing.pad_update(task.examples, np.arange(40), 24, 40)
-    del batch["labels"], batch["weights"]
-    expected = predict_step(own, batch, encoder=encoder, head=task.head)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found, scores_of(encoder, task.head, own, batch), atol=1e-5)

@@ -10,12 +10,10 @@ from itt_jax.config import Recipe
 from itt_jax.data import packing
 from itt_jax.data.ragged import Ragged, offsets_of
 from itt_jax.models import make_head
-from itt_jax.train import stage
 from itt_jax.train.predict import predict
 from itt_jax.train.stage import TaskData, fine_tune
-from itt_jax.train.step import predict_step
 from tests.train.test_step import assert_close, loss_and_gradient
-from tests.train.toy import FAMILIES, FIRST_WORD, tiny_encoder, toy_examples
+from tests.train.toy import FAMILIES, FIRST_WORD, scores_of, tiny_encoder, toy_examples
 
 
 def toy_tags(family: str, count: int, seed: int = 0):
@@ -63,7 +61,7 @@ def test_the_loss_is_the_mean_over_words():
     batch = packing.pad_update(task.examples, np.arange(6), 24, 6)
     loss, _ = loss_and_gradient(task, params, [batch])
     own = {"encoder": params["encoder"], "head": params["heads"][0]}
-    scores = np.asarray(predict_step(own, {n: batch[n] for n in stage.READ[:-2]}, encoder=encoder, head=task.head))
+    scores = scores_of(encoder, task.head, own, batch)
     log = scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True)
     row, at = np.nonzero(batch["labels"] >= 0)
     assert float(loss) == pytest.approx(-log[row, at, batch["labels"][row, at]].mean(), rel=1e-5)
@@ -77,7 +75,7 @@ def test_predictions_come_back_by_word(family):
     own = {"encoder": params["encoder"], "head": params["heads"][0]}
     found = predict(encoder, task.head, own, task.examples)
     batch = packing.pad_update(task.examples, np.arange(40), 24, 40)
-    expected = np.asarray(predict_step(own, {n: batch[n] for n in stage.READ[:-2]}, encoder=encoder, head=task.head))
+    expected = scores_of(encoder, task.head, own, batch)
     examples = task.examples
     row = np.searchsorted(examples.offsets, examples.anchors, side="right") - 1
     np.testing.assert_allclose(found, expected[row, examples.anchors - examples.offsets[row]], atol=1e-5)

@@ -5,7 +5,11 @@ import numpy as np
 
 from itt_jax.data.examples import Examples
 from itt_jax.models import Encoder, make_encoder, make_head
+from itt_jax.train.loop import stack_batches
+from itt_jax.train.predict import READ
 from itt_jax.train.stage import TaskData
+from itt_jax.train.state import stacked
+from itt_jax.train.step import predict_step
 
 FAMILIES = ("bert", "roberta", "xlnet")
 PAD = {"bert": 0, "roberta": 1, "xlnet": 5}
@@ -56,3 +60,15 @@ def same(a, b) -> bool:
     """Whether two trees are bitwise equal."""
     leaves = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
     return jax.tree.structure(a) == jax.tree.structure(b) and all(np.array_equal(x, y) for x, y in leaves)
+
+
+def update_of(batches: list[dict]) -> dict:
+    """The microbatches of one run's update as its step takes them: arrays [microbatches, ...]."""
+    read = [{name: batch[name] for name in (*READ, "labels", "weights")} for batch in batches]
+    return {name: array[0] for name, array in stack_batches(read, 1, 1).items()}
+
+
+def scores_of(encoder: Encoder, head, params: dict, batch: dict) -> np.ndarray:
+    """The scores of one batch by a model alone, without streaming."""
+    read = {name: batch[name] for name in READ}
+    return np.asarray(predict_step(stacked([params]), read, encoder=encoder, head=head))[0]

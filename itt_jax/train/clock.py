@@ -1,0 +1,56 @@
+"""What a loop's time went to."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+
+class Clock:
+    """Seconds of a loop, apart by what they went to, and what it did since the last line of the log."""
+
+    def __init__(self):
+        self.began = self.lap_began = time.perf_counter()
+        self.compile_seconds = self.paused = 0.0
+        self.updates = self.tokens = self.row_tokens = 0
+        self.flops = 0.0
+
+    def seconds(self) -> float:
+        """Since the loop began."""
+        return time.perf_counter() - self.began
+
+    @contextlib.contextmanager
+    def compiling(self) -> Iterator[None]:
+        """Time that the loop waits for a program."""
+        began = time.perf_counter()
+        with self.pausing():
+            yield
+        self.compile_seconds += time.perf_counter() - began
+
+    @contextlib.contextmanager
+    def pausing(self) -> Iterator[None]:
+        """Time in which nothing is trained."""
+        began = time.perf_counter()
+        yield
+        self.paused += time.perf_counter() - began
+
+    def count(self, tokens: int, row_tokens: int, flops: float) -> None:
+        """One run's update."""
+        self.tokens, self.row_tokens, self.flops = (
+            self.tokens + tokens,
+            self.row_tokens + row_tokens,
+            self.flops + flops,
+        )
+
+    def lap(self, left: int) -> dict[str, float]:
+        """Since the last one: tokens a second, share of real tokens, FLOP/s; and seconds for `left` updates."""
+        seconds = max(1e-9, time.perf_counter() - self.lap_began - self.paused)
+        found = {
+            "tokens/s": self.tokens / seconds,
+            "real": self.tokens / max(1, self.row_tokens),
+            "flops/s": self.flops / seconds,
+            "left": left * seconds / max(1, self.updates),
+        }
+        self.lap_began, self.paused = time.perf_counter(), 0.0
+        self.updates = self.tokens = self.row_tokens = 0
+        self.flops = 0.0
+        return found

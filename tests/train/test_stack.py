@@ -1,0 +1,137 @@
+"""Runs trained together have the results that they have alone; nobody waits for a longer one."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from itt_jax.config import Recipe
+from itt_jax.errors import InputError
+from itt_jax.models import make_head
+from itt_jax.train import loop
+from itt_jax.train.predict import predict, predict_stack
+from itt_jax.train.stage import Job, fine_tune_stack
+from itt_jax.train.state import stacked
+from tests.train.toy import FAMILIES, same, tiny_encoder, toy_task
+
+RECIPE = Recipe(updates=3, batch_size=8, max_length=32, dropout=False, evaluate_every=2, warmup=0.0)
+# A few updates from equal parameters; Adam divides by the gradient's own size, so rounding grows with each.
+ROUNDING = 2e-4
+
+
+def jobs(encoder, updates=(3, 3, 3), **changes):
+    """Runs that differ in seed, parent, data and learning rate."""
+    dev = toy_task(encoder, 20, 99)
+    recipe = dataclasses.replace(RECIPE, **changes)
+    return [
+        Job(
+            [toy_task(encoder, 30, seed)],
+            dev,
+            {"encoder": encoder.init(jax.random.key(seed))},
+            dataclasses.replace(recipe, updates=count),
+            1e-3 * (seed + 1),
+            seed,
+        )
+        for seed, count in enumerate(updates)
+    ]
+
+
+def assert_as_alone(encoder, together, alone):
+    for found, expected in zip(together, alone, strict=True):
+        assert found.updates == expected.updates and found.tokens == expected.tokens
+        assert [update for update, _ in found.dev_history] == [update for update, _ in expected.dev_history]
+        np.testing.assert_allclose([loss for _, loss in found.losses], [loss for _, loss in expected.losses], rtol=1e-5)
+        for one, other in zip(jax.tree.leaves(found.params), jax.tree.leaves(expected.params), strict=True):
+            np.testing.assert_allclose(one, other, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_together_is_alone_and_ragged_ends_wait_for_nobody(family):
+    encoder = tiny_encoder(family, layers=1)
+    own = jobs(encoder, (2, 4, 3), keep="last")
+    together = fine_tune_stack(encoder, own)
+    assert [result.updates for result in together] == [2, 4, 3]
+    assert all(result.stack == 3 for result in together)
+    assert_as_alone(encoder, together, [fine_tune_stack(encoder, [job])[0] for job in own])
+
+
+def test_a_stack_stopped_between_saves_goes_on_in_another_stack(tmp_path, monkeypatch):
+    """Each run is saved by itself: one goes on alone, the others together, from where they were."""
+    encoder = tiny_encoder("bert", layers=1)
+    recipe = {"checkpoint_every": 2, "keep": "last", "evaluate_every": 0}
+    plain = jobs(encoder, (3, 5, 4), **recipe)
+    expected = [fine_tune_stack(encoder, [job])[0] for job in plain]
+    own = [dataclasses.replace(job, directory=tmp_path / str(job.seed)) for job in plain]
+    update, calls = loop.Stack._updated, []
+
+    def dying(*arguments):
+        calls.append(None)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return update(*arguments)
+
+    monkeypatch.setattr(loop.Stack, "_updated", dying)
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune_stack(encoder, own)
+    monkeypatch.undo()
+    steps = []
+    first = fine_tune_stack(encoder, own[:1], lambda done, *_: steps.append(done))
+    assert steps[0] == 3
+    fine_tune_stack(encoder, own[2:])  # this one alone, and its result is not read here
+    found = first + fine_tune_stack(encoder, own[1:])
+    assert_as_alone(encoder, found, expected)
+
+
+def test_microbatches_are_halved_where_memory_is_short(monkeypatch):
+    encoder = tiny_encoder("bert", layers=1)
+    job = jobs(encoder, (2,), keep="last", packed=False)[0]
+    expected = fine_tune_stack(encoder, [job])
+    asked = []
+
+    def little(device):
+        asked.append(device)
+        return 0 if len(asked) <= 2 else None
+
+    monkeypatch.setattr(loop, "device_bytes", little)
+    batches = []
+    place = loop.place_batch
+    monkeypatch.setattr(loop, "place_batch", lambda batch, mesh: batches.append(batch) or place(batch, mesh))
+    found = fine_tune_stack(encoder, [job])
+    assert batches[0]["input_ids"].shape[1:3] == (1, 8) and batches[-1]["input_ids"].shape[1:3] == (4, 2)
+    assert_as_alone(encoder, found, expected)
+
+
+def test_one_stream_serves_many_models():
+    encoder = tiny_encoder("roberta", layers=1)
+    task = toy_task(encoder, 20)
+    params = [
+        {"encoder": encoder.init(jax.random.key(seed)), "head": task.head.init(jax.random.key(seed))}
+        for seed in range(3)
+    ]
+    found = predict_stack(encoder, task.head, stacked(params), task.examples)
+    for own, scores in zip(params, found, strict=True):
+        np.testing.assert_allclose(scores, predict(encoder, task.head, own, task.examples), atol=1e-6)
+
+
+def test_a_run_that_breaks_stops_alone():
+    encoder = tiny_encoder("bert", layers=1)
+    own = jobs(encoder, (60, 60), keep="last", evaluate_every=0, warmup=0.1)
+    broken = jax.tree.map(lambda leaf: leaf * np.float32(np.inf), own[0].params)
+    found = fine_tune_stack(encoder, [dataclasses.replace(own[0], params=broken), own[1]])
+    assert [(result.updates, result.degenerate) for result in found] == [(50, True), (60, False)]
+    assert np.isfinite(jax.tree.leaves(found[1].params["encoder"])[0]).all()
+
+
+def test_runs_of_other_shapes_are_refused():
+    encoder = tiny_encoder("bert", layers=1)
+    first, second, _ = jobs(encoder)
+    three = dataclasses.replace(second.tasks[0], head=make_head(encoder, "classification", 3, "max_mean"), labels=3)
+    for other in (
+        dataclasses.replace(second, tasks=[three], dev=dataclasses.replace(second.dev, head=three.head, labels=3)),
+        dataclasses.replace(second, recipe=dataclasses.replace(second.recipe, batch_size=4)),
+        dataclasses.replace(second, tasks=[second.tasks[0], dataclasses.replace(second.tasks[0], name="two")]),
+    ):
+        with pytest.raises(InputError, match="one shape"):
+            fine_tune_stack(encoder, [first, other])
+    assert same(first.params, jobs(encoder)[0].params)
