@@ -1,5 +1,8 @@
 """Rows of a task -> the examples that an encoder reads, whatever the task's kind."""
 
+import os
+
+from itt_jax.data import token_cache
 from itt_jax.data.choices import choice_examples
 from itt_jax.data.examples import Examples, prepare
 from itt_jax.data.pairs import pair_examples
@@ -35,6 +38,13 @@ def examples_of(task: Task, tokenizer: Tokenizer, rows: Rows, max_length: int) -
         contexts, choices = contexts_of(task, rows.fields), [rows.fields[choice] for choice in task.labels]
         return choice_examples(tokenizer, contexts, choices, max_length, rows.language, rows.labels)
     return prepare(tokenizer, rows, max_length)
+
+
+def kept_examples(folder: str | os.PathLike, task: Task, tokenizer: Tokenizer, rows: Rows, max_length: int) -> Examples:
+    """`examples_of`, mapped from `folder` where they were made before (see `data.token_cache`)."""
+    roles = [task.kind, list(task.fields), list(task.candidates), list(task.labels) if task.kind == "choice" else []]
+    key = token_cache.examples_key(tokenizer, rows, max_length, *roles)
+    return token_cache.cached(folder, key, lambda: examples_of(task, tokenizer, rows, max_length))
 
 
 def contexts_of(task: Task, fields: dict[str, list[str]]) -> list[str]:

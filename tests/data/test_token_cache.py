@@ -19,7 +19,7 @@ from itt_jax.data.ragged import Ragged
 from itt_jax.data.rows import Rows
 from itt_jax.data.token_cache import cached, examples_key
 from itt_jax.data.tokenizing import TokenArray, Tokenizer
-from itt_jax.tasks.inputs import examples_of
+from itt_jax.tasks.inputs import examples_of, kept_examples
 from itt_jax.train.stage import digest
 
 LENGTH = 90
@@ -100,6 +100,16 @@ def test_examples_of_every_kind_come_back_mapped(tmp_path, tokenizer, kind):
             assert not isinstance(array, np.ndarray) or (not array.flags.writeable and type(array) is np.ndarray), name
     assert len(calls) == 1
     assert sorted(os.listdir(tmp_path)) == ["key"]
+
+
+def test_rows_of_a_task_are_tokenised_once(tmp_path, tokenizer, monkeypatch):
+    task, rows = material("choice")
+    made = kept_examples(tmp_path, task, tokenizer, rows, LENGTH)
+    assert_same(made, examples_of(task, tokenizer, rows, LENGTH))
+    other = dataclasses.replace(task, labels=task.labels[::-1])
+    assert not np.array_equal(kept_examples(tmp_path, other, tokenizer, rows, LENGTH).ids, made.ids)
+    monkeypatch.setattr(Tokenizer, "encode", None)
+    assert_same(kept_examples(tmp_path, task, tokenizer, rows, LENGTH), made)
 
 
 @pytest.mark.parametrize("kind", KINDS)
