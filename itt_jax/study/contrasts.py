@@ -50,7 +50,12 @@ class Fit:
         )
 
     def table(self, is_mean: bool, single: int = -1) -> pd.DataFrame:
-        """Statistics, one row a quantity; `single`: how many cells a quantity has that McNemar's test applies to."""
+        """Statistics, one row a quantity.
+
+        Args:
+            is_mean: whether the metric is a mean over items. single: how many cells a quantity has that McNemar's test
+                applies to; -1 for none.
+        """
         two_cells = (self.cells == single) if is_mean else None
         frame = inference.table(self.values, self.influence, self.members, two_cells)
         finite = np.isfinite(self.values)
@@ -157,7 +162,9 @@ class Contrasts:
         frames = []
         for arm, baseline in self.pairs():
             fit = self.fit("scores", arm).less(self.fit("scores", baseline)).select(rows)
-            frames.append(self._named("scores", frozenset(), rows, fit.table(self.block.is_mean, 1), arm, baseline))
+            single = 1 if self.block.right_or_wrong else -1
+            frame = fit.table(self.block.is_mean, single)
+            frames.append(self._named("scores", frozenset(), rows, frame, arm, baseline))
         return concat(frames)
 
     def interactions(self, subset: str) -> pd.DataFrame:

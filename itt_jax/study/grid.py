@@ -11,7 +11,7 @@ import pandas as pd
 
 from itt_jax.errors import InputError
 from itt_jax.study import influence
-from itt_jax.tasks.metrics import COUNTS, ITEM_VALUE, LABEL_COUNTS
+from itt_jax.tasks.metrics import COUNTS, ITEM_VALUE, LABEL_COUNTS, MEANS, RIGHT_OR_WRONG
 
 KEY = ["task", "split", "domain", "language", "perturbation", "severity", "replicate"]
 LEVELS = ["domain", "language", "task", "split", "perturbation", "severity", "replicate"]
@@ -72,7 +72,12 @@ class Block:
     @property
     def is_mean(self) -> bool:
         """Whether the metric is a mean over items, so that tests on single items apply."""
-        return self.metric == "accuracy"
+        return self.metric in MEANS
+
+    @property
+    def right_or_wrong(self) -> bool:
+        """Whether it is the share of items that are right, so that items right everywhere can be counted."""
+        return self.metric in RIGHT_OR_WRONG
 
     @functools.cached_property
     def levels(self) -> list[tuple]:
@@ -287,7 +292,7 @@ def _with_worst(block: Block, names: np.ndarray, cells: dict[str, Cell]) -> Bloc
         arms = np.arange(len(block.arms))
         size, part = block.sizes[arms, :, worst], block.influence[arms, :, worst]
         add(rows.iloc[:1], "worst cell", block.values[arms, :, worst], size, part, block.members[worst].any(0))
-        if block.is_mean and all(block.members[k].sum() == block.members[at[0]].sum() for k in at):
+        if block.right_or_wrong and all(block.members[k].sum() == block.members[at[0]].sum() for k in at):
             add(rows.iloc[:1], "worst item", *_worst_items(block, at, names, cells), block.members[at[0]])
     if not extra:
         return block

@@ -67,8 +67,9 @@ def table(values: np.ndarray, influence: np.ndarray, members: np.ndarray, two_ce
 
     Args:
         values, influence: as in `crossed`. members: bool [Q, I], the items that have a part.
-        two_cells: bool [Q], True where the contrast is one accuracy less another, so McNemar's test applies to a
-            single seed; None where the metric is no mean over items (then a single seed is tested by t over items).
+        two_cells: bool [Q], True where the contrast is one share of right items less another, so McNemar's test
+            applies to a single seed (elsewhere permutation); None where the metric is no mean over items (then a
+            single seed is tested by t over items).
 
     Returns:
         columns estimate, low, high (95 %), error, freedom, p (two-sided, against 0), test, seeds, items.

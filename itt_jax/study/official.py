@@ -88,6 +88,7 @@ def write_official(
         write_predictions(side, benchmark, task.name, row.language, predictions)
         write_labels(folder / "labels", benchmark, task.name, row.language, labels)
         languages.setdefault(task.name, []).append(row.language)
+        notes += [f"{task.name}: rows of {row.split!r}, not of the official test"] * (row.split != "test")
         gone = f"{row.n_not_applicable} of {len(cell)} rows have lost what is asked" * bool(row.n_not_applicable)
         gone = gone or f"{row.n_words_lost} words are dropped" * bool(row.n_words_lost)
         notes += [f"{task.name}: {row.language}: {gone}, so the official label files do not fit"] * bool(gone)

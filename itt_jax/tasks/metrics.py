@@ -7,7 +7,7 @@ import numpy as np
 from itt_jax.data.ragged import Ragged
 from itt_jax.tasks.retrieval_metrics import r_precision
 from itt_jax.tasks.tagging_metrics import entity_counts
-from itt_jax.tasks.task import MINING_METRICS, RANKING_METRICS, Task
+from itt_jax.tasks.task import MINING_METRICS, RANKING_METRICS, SPAN_METRICS, Task
 
 VERSION = 1
 """Raised when a metric's value would change on the same predictions."""
@@ -71,6 +71,15 @@ an item their scores [n, classes], and bool [n, classes]."""
 
 ITEM_VALUE = "item_value"
 """The column of a cell that holds each item's own score where the metric is their mean (spans, rankings)."""
+RIGHT_OR_WRONG = ("accuracy", "squad_exact_match", "mlqa_exact_match")
+"""Metrics that are the share of right items, each wholly right or wrong."""
+MEANS = (
+    *RIGHT_OR_WRONG,
+    *(name for name in SPAN_METRICS if name not in RIGHT_OR_WRONG),
+    *RANKING_METRICS,
+    "r_precision",
+)
+"""Metrics that are the mean of what each item scores."""
 COUNTS = ("correct", "predicted", "actual")
 """What `tagging_counts` counts, in its order."""
 LABEL_COUNTS = "label_counts"

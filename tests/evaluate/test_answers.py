@@ -13,6 +13,8 @@ from itt_jax.data.sources import LocalSquad
 from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.evaluate.grid import CLEAN, Grid, perturbed_block
 from itt_jax.models import make_encoder, make_head
+from itt_jax.tasks.span_metrics import span_item_scores
+from itt_jax.tasks.task import SPAN_METRICS
 
 NOISE = {CLEAN: None, ("swap", 0.3, 0): None, ("word_drop", 0.4, 0): None}
 CONTEXT = "Ada went to Rome by train and stayed there until the end of the war with two friends, Omar and Mei. " * 3
@@ -75,3 +77,24 @@ def test_rows_without_their_answer_count_nowhere(made):
         assert (result.figures["n"], result.figures["n_not_applicable"]) == (n, 3 - n)
         assert result.figures["value"] == pytest.approx(values.mean() if n else 0)
         assert all(text in form.fields["context"][i] for i, text in enumerate(result.columns["prediction"]))
+
+
+@pytest.mark.parametrize("metric", SPAN_METRICS)
+def test_the_value_of_each_metric_is_the_mean_over_the_rows_that_count(made, metric):
+    task, rows, tokenizer, block = made
+    task, place = dataclasses.replace(task, metric=metric), ("asked", "test", "en")
+    form = dataclasses.replace(block.forms[CLEAN], applicable=np.array([True, True, False]))
+    grid = Grid(tokenizer, 512, {place: dataclasses.replace(block, forms={CLEAN: form})})
+    windows = grid._blocks[place].inputs.examples.windows
+    # scores that say: the right answer, a longer one, anything
+    places = np.zeros((3, 2), int)
+    for row, wanted in enumerate(("Rome", "went to Rome by train", "the end")):
+        spans = [(a, b) for a in range(windows.counts[row]) for b in range(a, min(a + 30, windows.counts[row]))]
+        places[row] = next(s for s in spans if windows.text(CONTEXT, *(windows.first[row] + s)).strip() == wanted)
+    scores = np.concatenate([np.ones((3, 1)), places + windows.positions[:, None], np.zeros((3, 1))], 1)
+    result = grid.cell({place: scores.astype(np.float32)}, place, CLEAN, task)
+    protocol, _, name = metric.partition("_")
+    by_item = span_item_scores(result.columns["prediction"], rows.labels.texts, protocol, "en")[name]
+    np.testing.assert_allclose(result.columns["item_value"], by_item)
+    assert result.figures["value"] == pytest.approx(by_item[:2].mean())
+    assert by_item[0] == 1 and by_item[1] == (pytest.approx(4 / 7) if name == "f1" else 0)
