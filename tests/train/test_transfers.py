@@ -1,0 +1,65 @@
+"""What a step may overwrite is overwritten, and nothing waits for the host unasked."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from itt_jax.config import Recipe
+from itt_jax.models import make_head
+from itt_jax.train import loop
+from itt_jax.train.predict import predict
+from itt_jax.train.stage import TaskData, fine_tune
+from tests.train.toy import tiny_encoder, toy_examples, toy_task
+
+RECIPE = Recipe(updates=3, batch_size=16, max_length=32, evaluate_every=1, checkpoint_every=1, dropout=False)
+
+
+def tuned(directory=None):
+    encoder = tiny_encoder("bert", layers=1)
+    task = toy_task(encoder, 40)
+    params = {"encoder": encoder.init(jax.random.key(0))}
+    return fine_tune(encoder, [task], task, params, RECIPE, 1e-3, 0, directory, lambda *told: None), params
+
+
+def test_the_state_before_a_step_is_given_to_it(monkeypatch):
+    states = []
+    train = loop.Stack.train
+    monkeypatch.setattr(loop.Stack, "train", lambda stack: states.append(stack.state) or train(stack))
+    result, params = tuned()
+    leaves = jax.tree.leaves_with_path(states)
+    assert len(leaves) > 3 * len(jax.tree.leaves(params))  # parameters, two moments, counters
+    assert [jax.tree_util.keystr(path) for path, leaf in leaves if not leaf.is_deleted()] == []
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(params))  # the caller's are the caller's
+    assert result.updates == 3
+
+
+def test_nothing_is_transferred_unasked_while_training(monkeypatch, tmp_path):
+    train = loop.Stack.train
+
+    def guarded(stack):
+        with jax.transfer_guard("disallow"):
+            return train(stack)
+
+    monkeypatch.setattr(loop.Stack, "train", guarded)
+    result, _ = tuned(tmp_path)
+    assert len(result.dev_history) == 3
+
+
+@pytest.mark.parametrize("kind", ["classification", "tagging"])
+@pytest.mark.parametrize("place", [jax.device_put, jax.device_get])
+def test_nothing_is_transferred_unasked_while_predicting(kind, place):
+    encoder = tiny_encoder("bert", layers=1)
+    if kind == "tagging":
+        examples = toy_examples("bert", 20)
+        anchors = np.flatnonzero(examples.fields)
+        labels = np.where(examples.fields, 0, -1).astype(np.int32)
+        examples = dataclasses.replace(examples, anchors=anchors, labels=labels)
+        task = TaskData("toy", make_head(encoder, "tagging", 3), examples, "tagging", 3)
+    else:
+        task = toy_task(encoder, 20)
+    params = place({"encoder": encoder.init(jax.random.key(0)), "head": task.head.init(jax.random.key(1))})
+    with jax.transfer_guard("disallow"):
+        found = predict(encoder, task.head, params, task.examples)
+    assert np.isfinite(found).all() and len(found) == (20 if kind == "classification" else len(task.examples.anchors))
