@@ -204,7 +204,7 @@ def plan_rows(
     longest = -(-int(lengths.max()) // 8) * 8
     candidates = {*range(longest, 2 * longest, max(8, longest // 64 * 8)), *(c for c in _LENGTHS if c >= longest)}
     generator = np.random.Generator(np.random.Philox(key=0))
-    draws = lengths[generator.integers(0, len(lengths), (_SIMULATED, examples_per_update))]
+    draws = lengths[generator.integers(0, len(lengths), (max(_SIMULATED, stack), examples_per_update))]
     plans = [_plan(draws, length, shards, stack) for length in sorted(candidates)]
     best = max(plan.real_share for plan in plans)
     return next(plan for plan in plans if plan.real_share >= best - 0.005)

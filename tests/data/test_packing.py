@@ -181,6 +181,14 @@ def test_a_plan_suffices_for_any_update(lengths, examples_per_update, shards):
     assert batch["weights"].sum() == examples_per_update
 
 
+@pytest.mark.parametrize("stack", [8, 300])
+def test_updates_packed_apart_share_the_plan_of_the_largest(stack):
+    lengths = sst2_like(2000)
+    alone, together = plan_rows(lengths, 4, 128), plan_rows(lengths, 4, 128, stack=stack)
+    assert together.real_share < alone.real_share
+    assert together.row_counts[-1] == alone.row_counts[-1] == 4
+
+
 def test_a_plan_is_a_function_of_its_arguments():
     assert plan_rows(sst2_like(500), 32, 128) == plan_rows(sst2_like(500), 32, 128)
 
