@@ -23,8 +23,9 @@ def prefetched(make: Callable[[int], T], numbers: Iterable[int], depth: int = 2)
 
     Args:
         make: runs in the other thread, so what JAX keeps by thread (transfer guards, `jax.set_mesh`,
-            `jax.default_device`) does not reach it. It must start no collective: hosts would start them in an order of
-            their own. `jax.device_put` to one host's devices and `jax.make_array_from_process_local_data` start none.
+            `jax.default_device`) does not reach it. It must start no collective, for each host would start it at
+            another place among those of its steps. `jax.device_put` to devices of several hosts is one (it compares
+            what they put); `jax.make_array_from_callback` and `jax.make_array_from_process_local_data` are none.
         numbers: read in the caller's thread.
 
     Raises:
