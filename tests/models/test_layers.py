@@ -1,0 +1,61 @@
+"""Layers computed again, or scanned, give what plain layers give: outputs, every state, gradients, dropout."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from itt_jax.models import make_encoder
+
+SIZES = {"layers": 2, "width": 16, "heads": 2, "vocabulary_size": 40, "initializer_range": 0.3}
+ROUNDING = 1e-5  # of hidden states, and of gradients relative to the largest
+IDS = np.random.default_rng(0).integers(6, 40, (2, 10))
+SEGMENTS = np.repeat([[1, 2, 0]], [5, 4, 1], axis=1).repeat(2, axis=0)
+
+
+@pytest.mark.parametrize("family", ["bert", "xlnet"])  # RoBERTa's layers are BERT's
+def test_outputs_and_gradients_equal_plain_layers(family, randomised):
+    plain = make_encoder(family, **SIZES)
+    params, key = randomised(plain.shapes()), jax.random.key(1)
+    options = {"target_mapping": np.eye(10)[None, [2, 7]].repeat(2, axis=0)} if family == "xlnet" else {}
+
+    def loss(params, encoder):
+        states = encoder(params, IDS, segment_ids=SEGMENTS, key=key, all_layers=True, **options)
+        return sum(jnp.sum(state**3) for state in states), states
+
+    run = jax.jit(jax.value_and_grad(loss, has_aux=True), static_argnums=1)
+    (_, expected), gradients = run(params, plain)
+    largest = max(np.abs(leaf).max() for leaf in jax.tree.leaves(gradients))
+    for way in ({"remat": True}, {"remat": True, "scan_layers": True}):
+        (_, states), found = run(params, dataclasses.replace(plain, **way))
+        assert len(states) == len(expected) == SIZES["layers"] + 1
+        for ours, theirs in zip(states, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=ROUNDING)
+        jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=ROUNDING * largest), found, gradients)
+    scanned = dataclasses.replace(plain, scan_layers=True)
+    last = jax.jit(scanned)(params, IDS, segment_ids=SEGMENTS, key=key, **options)
+    np.testing.assert_allclose(last, expected[-1], atol=ROUNDING)
+
+
+def test_memories_pass_through_scanned_layers(randomised):
+    plain = make_encoder("xlnet", **SIZES)
+    params = randomised(plain.shapes())
+    memories = list(jax.random.normal(jax.random.key(1), (2, 2, 4, 16)))
+
+    def run(encoder):
+        return jax.jit(encoder.with_memories)(params, IDS, mems=memories)
+
+    found, expected = run(dataclasses.replace(plain, scan_layers=True)), run(plain)
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=ROUNDING), found, expected)
+
+
+def test_a_scanned_encoder_compiles_one_layer():
+    plain = make_encoder("bert", **SIZES)
+    ids = jax.ShapeDtypeStruct((2, 10), jnp.int32)
+
+    def products(encoder):
+        return jax.jit(encoder).lower(encoder.shapes(), ids).as_text().count("dot_general")
+
+    assert products(dataclasses.replace(plain, scan_layers=True)) * 2 == products(plain)
