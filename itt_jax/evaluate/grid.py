@@ -1,7 +1,7 @@
 """Many cells at once: every perturbed form of the evaluation rows, encoded once, predicted in one stream."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ from itt_jax.tasks.retrieval_metrics import r_precisions
 from itt_jax.tasks.span_decoding import answers_of
 from itt_jax.tasks.span_metrics import span_item_scores
 from itt_jax.tasks.task import MINING_METRICS
-from itt_jax.train.predict import predict
+from itt_jax.train.predict import predict_stack
+from itt_jax.train.sharding import place_params, stack_mesh
 
 CLEAN = ("clean", 0.0, 0)
 Key = tuple[str, float, int]
@@ -140,18 +141,35 @@ class Grid:
         Args:
             head: None where every task is retrieval by the encoder alone.
         """
-        pools = {key: vectors_of(encoder, head, params, examples) for key, examples in self._pools.items()}
-        found = {}
-        for place, own in self._blocks.items():
-            if own.block.task.kind == "retrieval":
-                pool = pools.get(id(own.block.rows.pool))
-                found[place] = rankings(encoder, head, params, own.block, own.inputs, pool)
-            else:
-                found[place] = predict(encoder, head, params, own.inputs.examples)
-                if own.noisy is not None:
-                    noisy = predict(encoder, head, params, own.noisy.examples, own.noisy.change)
-                    found[place] = np.concatenate([found[place], noisy])
+        return self.predict_stack(encoder, head, [params])[0]
+
+    def predict_stack(
+        self, encoder: Encoder, head: Head | None, models: Sequence[dict[str, Any]]
+    ) -> list[dict[Place, Scores]]:
+        """`predict` of each of several parameters, from one stream of inputs (retrieval: one after the other)."""
+        found: list[dict[Place, Scores]] = [{} for _ in models]
+        if any(own.block.task.kind == "retrieval" for own in self._blocks.values()):
+            for params, scores in zip(models, found, strict=True):
+                scores |= self._rankings(encoder, head, params)
+        others = {place: own for place, own in self._blocks.items() if own.block.task.kind != "retrieval"}
+        if others:
+            placed = place_params(models, encoder.family, stack_mesh(len(models)))
+        for place, own in others.items():
+            by_model = predict_stack(encoder, head, placed, own.inputs.examples)
+            if own.noisy is not None:
+                noisy = predict_stack(encoder, head, placed, own.noisy.examples, own.noisy.change)
+                by_model = np.concatenate([by_model, noisy], axis=1)
+            for scores, mine in zip(found, by_model, strict=True):
+                scores[place] = mine
         return found
+
+    def _rankings(self, encoder: Encoder, head: Head | None, params: dict[str, Any]) -> dict[Place, Scores]:
+        pools = {key: vectors_of(encoder, head, params, examples) for key, examples in self._pools.items()}
+        return {
+            place: rankings(encoder, head, params, own.block, own.inputs, pools.get(id(own.block.rows.pool)))
+            for place, own in self._blocks.items()
+            if own.block.task.kind == "retrieval"
+        }
 
     def cell(self, scores: dict[Place, Scores], place: Place, variant: Key, task: Task) -> "Result":
         """One cell from the scores of `predict`.

@@ -1,5 +1,6 @@
 """Run a plan: what is in the store stays, what is missing is made."""
 
+import contextlib
 import dataclasses
 import pathlib
 import platform
@@ -40,11 +41,19 @@ class Results:
 
 
 def run(
-    study: Study, out: str | pathlib.Path, data_root: str | pathlib.Path | None = None, quiet: bool = False
+    study: Study,
+    out: str | pathlib.Path,
+    data_root: str | pathlib.Path | None = None,
+    quiet: bool = False,
+    stack: int | None = None,
 ) -> Results:
     """Train and evaluate what the store at `out` lacks of the study.
 
     Several processes may run the same study on one store: each claims the stages that it works on.
+
+    Args:
+        stack: fine-tunings of one shape that are trained and evaluated together at most; None decides by the memory at
+            hand (on a CPU one at a time). It changes no result but by rounding, and by the draws of dropout.
 
     Raises:
         InputError: the study or its data is wrong, or `out` belongs to another study; nothing is written then.
@@ -54,7 +63,7 @@ def run(
     material, plan = planned(study, data_root)
     study = plan.study
     store.open(study_id(study), study.name)
-    runner = _Runner(store, plan, material, quiet)
+    runner = _Runner(store, plan, material, quiet, stack)
     runner.write_plan()
     made = runner.all()
     store.write_results(cell.cell for cell in plan.all_cells())
@@ -90,12 +99,12 @@ def provenance() -> dict:
 class _Runner:
     """Holds what several stages share: loaded bodies and the evaluation grids of one encoder at a time."""
 
-    def __init__(self, store: Store, plan: Plan, material: Material, quiet: bool):
+    def __init__(self, store: Store, plan: Plan, material: Material, quiet: bool, stack: int | None = None):
         self.store = store
         self.plan = plan
         self.material = material
         self.quiet = quiet
-        self.maker = StageMaker(store, plan, material, self.progress)
+        self.maker = StageMaker(store, plan, material, self.progress, stack)
         self.bar = tqdm.tqdm(total=len(plan.stages), unit="stage", disable=True if quiet else None)
         self._grids: dict[tuple[str, str], Grid] = {}
         self._blocks: dict[str, dict[Place, Block]] = {}
@@ -106,20 +115,38 @@ class _Runner:
         pending = list(self.plan.stages.values())
         with self.bar:
             while pending:
-                waiting = []
-                for stage in pending:
+                waiting, done = [], set()
+                for number, stage in enumerate(pending):
                     self.bar.set_description(f"{stage.model} {stage.purpose}")
-                    if self.needed(stage):
-                        with self.store.claim(stage.id) as ours:
-                            if not ours or not self.parent_ready(stage):
-                                waiting.append(stage)
-                                continue
-                            made += self.work(stage)
+                    if stage.id not in done and self.needed(stage):
+                        with contextlib.ExitStack() as claims:
+                            together = self.claimed([stage, *self.companions(stage, pending[number + 1 :])], claims)
+                            made += self.work([own for own in together if self.needed(own)])
+                        done |= {own.id for own in together}
+                        if stage not in together:
+                            waiting.append(stage)
+                            continue
                     self.bar.update()
                 if len(waiting) == len(pending):
                     time.sleep(POLL_SECONDS)
                 pending = waiting
         return made
+
+    def companions(self, stage: Stage, later: list[Stage]) -> list[Stage]:
+        """Later stages that may train together with this one."""
+        key = self.maker.stack_key(stage)
+        if key is None:
+            return []
+        found = [other for other in later if self.maker.stack_key(other) == key]
+        return found[: self.maker.most_together - 1]
+
+    def claimed(self, stages: list[Stage], claims: contextlib.ExitStack) -> list[Stage]:
+        """Those that are missing, whose parents are there and that no other worker is on; ours until `claims` end."""
+        return [
+            stage
+            for stage in stages
+            if self.needed(stage) and claims.enter_context(self.store.claim(stage.id)) and self.parent_ready(stage)
+        ]
 
     def missing_cells(self, stage: Stage):
         """Cells of the stage that are not in the store."""
@@ -129,16 +156,20 @@ class _Runner:
         """Whether the stage or a cell of it is missing."""
         return bool(self.missing_cells(stage)) or (stage.purpose != "given" and self.store.record(stage.id) is None)
 
-    def work(self, stage: Stage) -> int:
-        """Make the stage if it is missing, then its missing cells; returns how many."""
-        if stage.purpose != "given" and self.store.record(stage.id) is None:
+    def work(self, stages: list[Stage]) -> int:
+        """Make those of the stages that are missing, then their missing cells; returns how many."""
+        missing = [stage for stage in stages if stage.purpose != "given" and self.store.record(stage.id) is None]
+        if missing:
             began = time.time()
-            made = self.maker.make(stage)
-            self.finish(stage, made, round(time.time() - began, 2))
-        cells = self.missing_cells(stage)
-        if cells:
-            self.evaluate(stage, cells)
-        return len(cells)
+            made = self.maker.make(missing)
+            seconds = round((time.time() - began) / len(missing), 2)
+            for stage, recorded in zip(missing, made, strict=True):
+                self.finish(stage, recorded, seconds)
+        cells = {stage.id: self.missing_cells(stage) for stage in stages}
+        size = self.maker.most_together
+        for first in range(0, len(stages), size):
+            self.evaluate([stage for stage in stages[first : first + size] if cells[stage.id]], cells)
+        return sum(map(len, cells.values()))
 
     def parent_ready(self, stage: Stage) -> bool:
         """Whether the parameters that the stage starts from can be read; another worker may still be on them."""
@@ -163,18 +194,24 @@ class _Runner:
 
     # --- Cells
 
-    def evaluate(self, stage: Stage, cells: list[Cell]) -> None:
-        """Predict the stage's missing cells from one stream of distinct inputs a target, and store them."""
+    def evaluate(self, stages: list[Stage], cells: dict[str, list[Cell]]) -> None:
+        """Predict the stages' missing cells from one stream of distinct inputs a target, and store them."""
         began = time.time()
-        body, head, head_params = self.maker.load(stage)
-        for target in dict.fromkeys(cell.target for cell in cells):  # two targets may train alike, and share the stage
-            own = [cell for cell in cells if cell.target == target]
-            grid = self.grid(body.tokenizer, own[0])
-            scores = grid.predict(body.encoder, head, {"encoder": body.params, "head": head_params})
-            for cell in own:
-                result = grid.cell(scores, cell.place, cell.variant, self.material.task(cell.task))
-                self.store.write_cell(cell_row(cell, result.figures), result.columns)
-        self.store.log("cells", stage=stage.id, cells=len(cells), seconds=round(time.time() - began, 2))
+        loaded = {stage.id: self.maker.load(stage) for stage in stages}
+        # Two targets may train alike, and share a stage.
+        for target in dict.fromkeys(cell.target for stage in stages for cell in cells[stage.id]):
+            own = {id: [cell for cell in cells[id] if cell.target == target] for id in loaded}
+            own = {id: found for id, found in own.items() if found}
+            (body, head, _), first = loaded[next(iter(own))], next(iter(own.values()))[0]
+            grid = self.grid(body.tokenizer, first)
+            models = [{"encoder": loaded[id][0].params, "head": loaded[id][2]} for id in own]
+            for found, scores in zip(own.values(), grid.predict_stack(body.encoder, head, models), strict=True):
+                for cell in found:
+                    result = grid.cell(scores, cell.place, cell.variant, self.material.task(cell.task))
+                    self.store.write_cell(cell_row(cell, result.figures), result.columns)
+        seconds = round((time.time() - began) / max(1, len(stages)), 2)
+        for stage in stages:
+            self.store.log("cells", stage=stage.id, cells=len(cells[stage.id]), seconds=seconds)
 
     def grid(self, tokenizer: Tokenizer, cell: Cell) -> Grid:
         """The evaluation inputs of one target for one tokenizer; kept while the same encoder is evaluated."""

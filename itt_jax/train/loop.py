@@ -123,6 +123,10 @@ class Stack:
         self.starts = [0] * len(runs)
         self.state = self._initial_state(family)
         self._resume()
+        self.shapes = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding if self.mesh else None),
+            self.state,
+        )
         self.done, self.stopped = list(self.starts), [False] * len(runs)
         self.key = place_by_run(stacked([run.key for run in runs]), mesh)
         self.active: tuple[bool, ...] = ()
@@ -186,6 +190,10 @@ class Stack:
         program = train_program(self.shapes, placed, self.key, active, objective=objective, optimizer=self.optimizer)
         return _Turn(placed, program, feeds, row_tokens)
 
+    def program(self, turn: int) -> Program:
+        """The compiled update that `turn` needs."""
+        return self._turn(turn).program.result()
+
     # --- Loop
 
     def train(self) -> list[Outcome]:
@@ -194,10 +202,6 @@ class Stack:
         Raises:
             InputError: an update needs more memory than there is, whatever its microbatches.
         """
-        self.shapes = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding if self.mesh else None),
-            self.state,
-        )
         turn, turns = 0, max(run.updates - start for run, start in zip(self.runs, self.starts, strict=True))
         while turn < turns:
             with contextlib.closing(prefetched(self._turn, range(turn, turns))) as inputs:

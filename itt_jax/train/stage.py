@@ -22,12 +22,14 @@ from itt_jax.train.checkpoint import Resume
 from itt_jax.train.counters import derived_seed, mixture
 from itt_jax.train.flops import forward_flops
 from itt_jax.train.loop import Feed, Progress, Run, Stack
+from itt_jax.train.memory import device_bytes, needed_bytes
 from itt_jax.train.objectives import TaskObjective
 from itt_jax.train.result import Outcome, StageResult
 from itt_jax.train.sharding import data_shards, stack_mesh
 from itt_jax.train.state import Params
 
 SHORT = 1000  # updates
+SHARE_OF_MEMORY = 0.8  # of what is free; the rest is for evaluation on dev and for what the compiler did not count
 READ = (*predict.READ, "labels", "weights")
 
 
@@ -146,6 +148,30 @@ def fine_tune_stack(encoder: Encoder, jobs: Sequence[Job], progress: Progress | 
     stack = Stack(encoder.family, runs, recipe, evaluate=evaluate, progress=progress, mesh=mesh)
     outcomes = stack.train()
     return [_result(job, outcome, len(jobs)) for job, outcome in zip(jobs, outcomes, strict=True)]
+
+
+def stack_size(encoder: Encoder, jobs: Sequence[Job], most: int | None = None) -> int:
+    """How many of `jobs` to train together.
+
+    Args:
+        most: at most as many; None means as many as the memory of the devices holds, by the compiled update of one, and
+            one on a CPU, where a stack is no faster (BENCHMARKS.md).
+    """
+    if most is None and jax.default_backend() == "cpu":
+        return 1
+    if most is None:
+        free, one = device_bytes(jax.local_devices()[0]), _bytes_of(encoder, jobs[0])
+        most = len(jobs) if free is None or one is None else max(1, int(SHARE_OF_MEMORY * free / one))
+        most *= len(jax.devices())
+    same = next((at for at, job in enumerate(jobs) if job.shape != jobs[0].shape or len(job.tasks) > 1), len(jobs))
+    size = max(1, min(most, same))
+    return size - size % len(jax.devices()) if size > len(jax.devices()) else size
+
+
+def _bytes_of(encoder: Encoder, job: Job) -> int | None:
+    """Memory that the update of one job takes, parameters and moments included."""
+    run = _run(encoder, dataclasses.replace(job, directory=None), _feeds(encoder, [job], 1)[0])
+    return needed_bytes(Stack(encoder.family, [run], job.recipe).program(0).run)
 
 
 def _run(encoder: Encoder, job: Job, feed: Callable[[int], Feed]) -> Run:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from itt_jax.config import Recipe
-from itt_jax.train.optimizer import NO_DECAY, initial_optimizer_state, learning_rate, make_optimizer, matches, path_name
+from itt_jax.train.optimizer import NO_DECAY, learning_rate, make_optimizer, matches, path_name
 from itt_jax.train.state import Rates
 from tests.train.toy import FAMILIES, same, tiny_encoder
 
@@ -44,7 +44,7 @@ def one_update(recipe, params, gradients):
     optimizer = make_optimizer(recipe)
     rates = Rates.create(0.1, recipe.embedding_learning_rate, 10, 0.0)
     update = jax.jit(lambda *given: optimizer.apply(*given, jnp.asarray(0))[0])
-    return update(params, gradients, initial_optimizer_state(optimizer, params), rates)
+    return update(params, gradients, optimizer.init(params), rates)
 
 
 def test_update_equals_adamw_by_hand():
