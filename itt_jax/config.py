@@ -21,6 +21,9 @@ from itt_jax.tasks.task import Task
 Family = Literal["bert", "roberta", "xlnet"]
 ARMS = ("direct", "itt", "multitask_itt", "matched", "shuffled_itt", "dapt", "dapt_control", "translate_train")
 
+LATER = {"later": True}
+"""Metadata of a field that stands in ids only where it is set, so that what is older than the field keeps its name."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -103,6 +106,8 @@ class EncoderSpec:
         checkpoint: a Hugging Face directory or hub id, or a directory of ours; None makes one of the sizes below.
         tokenizer: a directory of tokenizer files or a hub id; None takes the checkpoint's, or trains one on `corpus`.
         pooling, pair_features: of the heads; "pretrained" is Hugging Face's head of the family.
+        attention_dropout: of attention probabilities; None is the checkpoint's, or 0.1. With 0 every stage can train
+            with a fused attention kernel (XLNet has one rate for all its dropout, and none of these kernels).
         seed: of initialisation and pretraining.
     """
 
@@ -121,6 +126,7 @@ class EncoderSpec:
     pooling: Literal["pretrained", "cls", "mean", "max_mean"] = "pretrained"
     pair_features: bool = False
     seed: int = 0
+    attention_dropout: float | None = dataclasses.field(default=None, metadata=LATER)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -385,6 +391,9 @@ def _check_encoder(spec: EncoderSpec, where: str) -> None:
         not spec.pair_features or spec.pooling in ("mean", "max_mean"),
         f"{where}.pair_features: needs pooling 'mean' or 'max_mean', found {spec.pooling!r}",
     )
+    rate = spec.attention_dropout
+    _require(rate is None or 0 <= rate < 1, f"{where}.attention_dropout: expected a rate in [0, 1), found {rate}")
+    _require(rate is None or spec.family != "xlnet", f"{where}.attention_dropout: xlnet has one rate for all dropout")
 
 
 def _check_perturbation(perturbation: Perturbation, where: str) -> None:
@@ -419,7 +428,11 @@ _RULES = {
 def canonical(value: Any) -> Any:
     """`value` as JSON-able data with a fixed order: what ids are made of."""
     if dataclasses.is_dataclass(value):
-        fields = {field.name: canonical(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        fields = {
+            field.name: canonical(getattr(value, field.name))
+            for field in dataclasses.fields(value)
+            if not (field.metadata.get("later") and getattr(value, field.name) == field.default)
+        }
         return {"type": type(value).__name__, **fields}
     if isinstance(value, Mapping):
         return {str(key): canonical(value[key]) for key in sorted(value, key=str)}

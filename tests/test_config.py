@@ -48,6 +48,7 @@ def test_override_reaches_field(override, read, expected):
         ("active_targets=tt", "did you mean 't'"),
         ("encoders.bert.heads=3", "expected a divisor of width=64"),
         ("encoders.bert.pair_features=True", "needs pooling"),
+        ("encoders.bert.attention_dropout=1.0", "found 1.0"),
     ],
 )
 def test_wrong_override_is_named(override, message):
@@ -77,6 +78,12 @@ def test_id_depends_on_content_alone():
     assert content_id(study) == content_id(small_study())
     assert content_id(study) != content_id(dataclasses.replace(study, noise_seed=1))
     assert content_id({"a": 1, "b": 2}) == content_id({"b": 2, "a": 1})
+
+
+def test_a_field_added_later_is_in_ids_only_where_it_is_set():
+    spec = EncoderSpec("bert", "bert")
+    assert content_id(spec) == "291777de37db6d44"  # as it was before attention_dropout
+    assert content_id(dataclasses.replace(spec, attention_dropout=0.0)) != content_id(spec)
 
 
 def test_a_study_may_be_a_function_of_arguments(tmp_path):

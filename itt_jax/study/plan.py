@@ -184,16 +184,17 @@ class _Planner:
 
     def root(self, spec: EncoderSpec) -> Stage:
         """The encoder before any arm: a given checkpoint, or one made and pretrained here."""
+        rates = [] if spec.attention_dropout is None else [{"attention_dropout": spec.attention_dropout}]
         if spec.checkpoint is not None:
-            digest = self.material.checkpoint_digest(spec.checkpoint)
-            return self.add("given", spec.name, [digest, self.material.tokenizer_digest(spec)])
+            identity = [self.material.checkpoint_digest(spec.checkpoint), self.material.tokenizer_digest(spec)]
+            return self.add("given", spec.name, identity + rates)
         made = {
             name: getattr(spec, name)
             for name in ("family", "layers", "width", "heads", "feed_forward", "vocabulary_size", "max_positions")
         }
         corpus = [self.material.corpus_digest(corpus) for corpus in spec.corpus]
         identity = [made, corpus, self.material.tokenizer_digest(spec)]
-        return self.add("pretraining", spec.name, identity, settings=spec.pretraining, seed=spec.seed)
+        return self.add("pretraining", spec.name, identity + rates, settings=spec.pretraining, seed=spec.seed)
 
     def arm(self, spec: EncoderSpec, root: Stage, target: Target, arm: str, seed: int) -> None:
         """Add the stages of one arm and the cells that evaluate its last one."""
