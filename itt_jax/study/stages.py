@@ -1,7 +1,7 @@
 """Making one stage of a plan: parameters in, parameters out, saved with what they cost."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -23,7 +23,11 @@ from itt_jax.tasks.span_decoding import SpanGold
 from itt_jax.train.checkpoint import forget_resume, load_checkpoint, load_seen, save_checkpoint
 from itt_jax.train.language import Corpus, language_model
 from itt_jax.train.predict import default_metric
-from itt_jax.train.stage import StageResult, TaskData, fine_tune
+from itt_jax.train.result import StageResult
+from itt_jax.train.stage import Job, TaskData, fine_tune_stack, stack_size
+
+MOST_TOGETHER = 64
+"""Stages claimed at once on an accelerator; how many of them train at once its memory decides."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,24 +43,43 @@ class StageMaker:
     """Makes the stages of one plan; keeps the body that stages of one encoder start from.
 
     Args:
-        progress: called with (updates done, updates, {"loss" or "dev": value}).
+        progress: called with (updates done, updates, {"loss" or "dev": value, ...}).
+        stack: fine-tunings trained together at most; None decides by the memory at hand.
     """
 
-    def __init__(self, store: Store, plan: Plan, material: Material, progress: Callable):
-        self.store = store
+    def __init__(self, store: Store, plan: Plan, material: Material, progress: Callable, stack: int | None = None):
+        self.store, self.stack = store, stack
         self.plan = plan
         self.material = material
         self.progress = progress
         self.specs = {spec.name: spec for spec in plan.study.encoders}
         self._bodies: dict[str, Body] = {}
+        self._dev: dict[tuple, TaskData] = {}
 
-    def make(self, stage: Stage) -> dict:
-        """Train one stage, save its parameters; returns what to record of it."""
-        if stage.purpose == "pretraining":
-            return self.pretrain(stage)
-        if stage.purpose == "adaptation":
-            return self.adapt(stage)
-        return self.tune(stage)
+    def stack_key(self, stage: Stage) -> tuple | None:
+        """Equal for stages that may train together, by what the plan knows; None for one that trains alone."""
+        if stage.recipe is None or len({selection.task for selection in stage.training}) != 1:
+            return None
+        task = self.material.task(stage.training[0].task)
+        recipe = dataclasses.replace(stage.recipe, updates=None, epochs=0.0, learning_rates=())
+        return stage.model, task.kind, outputs_of(task), task.fields, recipe
+
+    @property
+    def most_together(self) -> int:
+        """Stages that may train together at most."""
+        return self.stack or (1 if jax.default_backend() == "cpu" else MOST_TOGETHER)
+
+    def make(self, stages: Sequence[Stage]) -> list[dict]:
+        """Train stages, save their parameters; returns what to record of each.
+
+        Several are fine-tunings of one `stack_key`; they train together, as many at once as `stack` (None: as fit).
+        """
+        first = stages[0]
+        if first.purpose == "pretraining":
+            return [self.pretrain(first)]
+        if first.purpose == "adaptation":
+            return [self.adapt(first)]
+        return self.tune(stages)
 
     def pretrain(self, stage: Stage) -> dict:
         """Make an encoder: its tokenizer, its parameters, its language-model stage."""
@@ -108,38 +131,66 @@ class StageMaker:
         forget_resume(self.store.stage(stage.id))
         return summary(result)
 
-    def tune(self, stage: Stage) -> dict:
-        """Fine-tune with each learning rate of the grid; the best on the source language's dev rows is kept."""
+    def tune(self, stages: Sequence[Stage]) -> list[dict]:
+        """Fine-tune each stage with each learning rate of its grid; the best on the source language's dev is kept."""
+        made = [self.jobs(stage) for stage in stages]
+        encoder = made[0][0].encoder
+        together = [job for _, jobs in made for job in jobs]
+        size = stack_size(encoder, together, self.stack)
+        results = []
+        for first in range(0, len(together), size):
+            results += fine_tune_stack(encoder, together[first : first + size], self.progress)
+        recorded = []
+        for stage, (body, jobs) in zip(stages, made, strict=True):
+            own, results = results[: len(jobs)], results[len(jobs) :]
+            recorded.append(self.keep_best(stage, body, jobs, own))
+        return recorded
+
+    def jobs(self, stage: Stage) -> tuple[Body, list[Job]]:
+        """What a stage starts from, and a fine-tuning for each learning rate."""
         body, spec = self.parent(stage), self.specs[stage.model]
         training = self.task_data(stage, body, spec)
-        dev = self.data(stage.dev, body, spec, self.material.rows(stage.dev), stage.recipe.max_length)
-        task = self.material.task(stage.dev.task)
-        found = []
-        for rate in stage.recipe.learning_rates:
-            result = fine_tune(
-                body.encoder,
+        dev = self.dev_data(stage, body, spec)
+        metric, params = dev_metric(self.material.task(stage.dev.task)), {"encoder": body.params}
+        return body, [
+            Job(
                 training,
                 dev,
-                {"encoder": body.params},
+                params,
                 stage.recipe,
                 rate,
                 stage.seed,
                 directory=self.store.stage(stage.id) / f"rate-{rate:g}",
-                progress=self.progress,
-                metric=dev_metric(task),
+                metric=metric,
             )
-            found.append((best_score(result), -len(found), rate, result))
-        _, _, rate, result = max(found, key=lambda entry: entry[:2])
+            for rate in stage.recipe.learning_rates
+        ]
+
+    def keep_best(self, stage: Stage, body: Body, jobs: list[Job], results: list[StageResult]) -> dict:
+        """Save the best of a stage's fine-tunings (the first of equals); returns what to record."""
+        best = max(range(len(jobs)), key=lambda index: (best_score(results[index]), -index))
+        task, result = self.material.task(stage.dev.task), results[best]
         trained = dataclasses.replace(body, params=result.params["encoder"])
-        head = (training[0].head, result.params["head"], task)
+        head = (jobs[best].tasks[0].head, result.params["head"], task)
         self.save(stage, trained, head, [t for s in stage.training for t in self.material.texts(s)])
-        for tried in stage.recipe.learning_rates:
-            forget_resume(self.store.stage(stage.id) / f"rate-{tried:g}")
+        for job in jobs:
+            forget_resume(job.directory)
         return summary(result) | {
-            "learning_rate": rate,
-            "tried": [{"learning_rate": entry[2], "dev": best_score(entry[3])} for entry in found],
-            "flops_of_grid": sum(entry[3].flops for entry in found),
+            "learning_rate": jobs[best].learning_rate,
+            "tried": [
+                {"learning_rate": job.learning_rate, "dev": best_score(result)}
+                for job, result in zip(jobs, results, strict=True)
+            ],
+            "flops_of_grid": sum(result.flops for result in results),
         }
+
+    def dev_data(self, stage: Stage, body: Body, spec: EncoderSpec) -> TaskData:
+        """The dev rows of a stage; the same object for stages that select alike, so that a stack streams them once."""
+        key = (stage.dev, stage.model, stage.recipe.max_length)
+        if key not in self._dev:
+            rows = self.material.rows(stage.dev)
+            self._dev = {key: self.data(stage.dev, body, spec, rows, stage.recipe.max_length)}
+        return self._dev[key]
 
     def task_data(self, stage: Stage, body: Body, spec: EncoderSpec) -> list[TaskData]:
         """The training data of a stage: one entry a task; selections of one task (its languages) are joined."""
@@ -311,4 +362,5 @@ def best_score(result: StageResult) -> float:
 def summary(result: StageResult) -> dict:
     """What the record keeps of a stage's result."""
     kept = ("updates", "tokens", "real_token_share", "flops", "best_update", "degenerate", "dev_history", "losses")
+    kept += ("compile_seconds", "stack")
     return {name: getattr(result, name) for name in kept}
