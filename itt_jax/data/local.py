@@ -132,30 +132,45 @@ def read_conll(path: pathlib.Path, encoding: str = "utf-8") -> list[Sentence]:
     lines = read_lines(path, encoding)
     tabs = any("\t" in line for line in lines)
     sentences: list[Sentence] = []
-    tokens: list[list[str]] = []
+    numbers: list[int] = []
     comments: dict[str, str] = {}
-    width, start = None, 1
+    width = None
     for number, line in enumerate([*lines, ""], 1):
-        if not line.strip() or line.startswith("-DOCSTART-"):
-            if tokens:
-                sentences.append(Sentence(start, tuple(map(list, zip(*tokens, strict=True))), comments))
-                tokens, comments = [], {}
-            continue
-        comment = re.match(r"#\s*(\S+)\s+=\s?(.*)$", line)
-        if line.startswith("#") and "\t" not in line and (comment or tabs):
-            comments |= {comment[1]: comment[2]} if comment else {}
-            continue
-        values = line.split("\t") if tabs else line.split()
-        if width not in (None, len(values)):
-            raise InputError(f"{path}, line {number}: {len(values)} columns, expected {width}")
-        width = len(values)
-        if not all(values):
-            raise InputError(f"{path}, line {number}: column {values.index('') + 1} is empty")
-        if width == 10 and re.fullmatch(r"\d+[-.]\d+", values[0]):
-            continue
-        start = number if not tokens else start
-        tokens.append(values)
+        first = line[:1]
+        if first in "#-" or first.isspace():  # only such a line may be no token
+            if not line.strip() or line.startswith("-DOCSTART-"):
+                if numbers:
+                    width, kept, tokens = _tokens(path, numbers, lines, tabs, width)
+                    numbers = []
+                    if tokens:
+                        sentences.append(Sentence(kept[0], tuple(map(list, zip(*tokens, strict=True))), comments))
+                        comments = {}
+                continue
+            if first == "#" and "\t" not in line:
+                comment = re.match(r"#\s*(\S+)\s+=\s?(.*)$", line)
+                if comment or tabs:
+                    comments |= {comment[1]: comment[2]} if comment else {}
+                    continue
+        numbers.append(number)
     return sentences
+
+
+def _tokens(
+    path: pathlib.Path, numbers: list[int], lines: list[str], tabs: bool, width: int | None
+) -> tuple[int, list[int], list[list[str]]]:
+    """The width, and the lines (from 1) and columns of the tokens that stand in those lines."""
+    tokens = [lines[number - 1].split("\t" if tabs else None) for number in numbers]
+    width = width or len(tokens[0])
+    for number, values in zip(numbers, tokens, strict=True):
+        if len(values) != width:
+            raise InputError(f"{path}, line {number}: {len(values)} columns, expected {width}")
+        if "" in values:
+            raise InputError(f"{path}, line {number}: column {values.index('') + 1} is empty")
+    if width == 10:
+        words = [not re.fullmatch(r"\d+[-.]\d+", values[0]) for values in tokens]
+        numbers = [number for number, word in zip(numbers, words, strict=True) if word]
+        tokens = [values for values, word in zip(tokens, words, strict=True) if word]
+    return width, numbers, tokens
 
 
 def _conll(path: pathlib.Path, source: LocalFiles) -> Iterator[Record]:
@@ -189,6 +204,9 @@ def _value(record: Any, column: str | int, place: str) -> Any:
 
 def as_text(words: Sequence[str]) -> str:
     """Words with one space between them; a space inside a word becomes a no-break space, so words can be told apart."""
+    joined = " ".join(words)
+    if joined.count(" ") < len(words):
+        return joined
     return " ".join(word.replace(" ", NO_BREAK_SPACE) for word in words)
 
 

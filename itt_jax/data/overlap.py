@@ -62,24 +62,37 @@ def _columns(rows: Rows | Sequence[str]) -> list[Sequence[str | None]]:
 def _digests(columns: Sequence[Sequence[str | None]]) -> np.ndarray:
     """uint64 [n, columns + 1]: each field, then the whole row; 0 for a text that is absent, empty or short."""
     n = len(columns[0])
-    texts = [[normalise(text) if text else "" for text in column] for column in columns]
     digests = np.zeros((n, len(columns) + 1), np.uint64)
-    for j, column in enumerate(texts):
-        digests[:, j] = [_digest(text) if text and _long_enough(text) else 0 for text in column]
+    texts = []
+    for j, column in enumerate(columns):
+        # contexts and premises recur from row to row
+        known = {text: normalise(text) if text else "" for text in set(column)}
+        own = {text: _digest(normal) if normal and _long_enough(normal) else 0 for text, normal in known.items()}
+        texts.append([known[text] for text in column])
+        digests[:, j] = [own[text] for text in column]
     whole = ("\x1f".join(row) for row in zip(*texts, strict=True))
     digests[:, -1] = [_digest(row) if row.strip("\x1f") else 0 for row in whole]
     return digests
 
 
+def distinct(found: np.ndarray) -> np.ndarray:
+    """Sorted distinct digests other than 0 (numpy's own `unique` hashes them, which takes far longer)."""
+    ordered = np.sort(found, axis=None)
+    return ordered[(ordered != 0) & np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+
+
 def digests(rows: Rows | Sequence[str]) -> np.ndarray:
     """Sorted uint64 digests of all fields and whole rows (or texts) that are evaluated."""
-    found = np.unique(_digests(_columns(rows)))
-    return found[found != 0]
+    return distinct(_digests(_columns(rows)))
 
 
 def seen(columns: Sequence[Sequence[str | None]], evaluation: np.ndarray) -> np.ndarray:
-    """Mask [n] of the rows (given by columns; None is no text) with a text among the evaluation digests."""
-    return np.isin(_digests(columns), evaluation).any(axis=1)
+    """Mask [n] of the rows (given by columns; None is no text) with a text among the sorted evaluation digests."""
+    if not len(evaluation):
+        return np.zeros(len(columns[0]), bool)
+    own = _digests(columns)
+    at = np.minimum(np.searchsorted(evaluation, own), len(evaluation) - 1)
+    return (evaluation[at] == own).any(axis=1)
 
 
 def overlap(train: Rows | Sequence[str], evaluation: Rows | Sequence[str]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Reading a source, whichever it is, into a table."""
 
+import gc
 import pathlib
 
 from itt_jax.data import answers, hub, local, mewslix, pools, records, tfds, xmi
@@ -27,6 +28,16 @@ def read(source: Source, split: str, language: str, data_root: str | pathlib.Pat
     Raises:
         InputError: a file is missing or malformed, or a package that the source needs is not installed.
     """
+    collecting = gc.isenabled()
+    gc.disable()  # reading makes millions of objects in no cycle, and the collector would walk them again and again
+    try:
+        return _read(source, split, language, data_root)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _read(source: Source, split: str, language: str, data_root: str | pathlib.Path | None) -> Table:
     if isinstance(source, LocalFiles):
         return local.read_files(source, split, language, data_root)
     if isinstance(source, LocalFolders):

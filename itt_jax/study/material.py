@@ -118,7 +118,7 @@ class Material:
                                 pools[id(rows.pool)] = rows.pool
             for texts in (texts for pool in pools.values() for texts in pool.fields.values()):
                 found.append(overlap.digests(list(dict.fromkeys(texts))))
-            self._evaluation_text = np.unique(np.concatenate(found)) if found else np.zeros(0, np.uint64)
+            self._evaluation_text = overlap.distinct(np.concatenate(found)) if found else np.zeros(0, np.uint64)
         return self._evaluation_text
 
     def corpus(self, corpus: Corpus) -> ParallelTexts:

@@ -39,6 +39,18 @@ def test_empty_text_and_empty_evaluation_overlap_nothing():
     assert not overlap.seen([["a b c d e"]], np.zeros(0, np.uint64)).any()
 
 
+def test_digests_are_distinct_and_found_among_the_sorted():
+    random = np.random.default_rng(0)
+    for n in (0, 1, 2, 50):
+        found = random.integers(0, 30, n).astype(np.uint64)
+        expected = np.unique(found)
+        assert overlap.distinct(found).tolist() == expected[expected != 0].tolist()
+    texts = [f"the text of number {i}" for i in range(60)]
+    evaluation = overlap.digests(texts[::3])
+    assert (np.diff(evaluation.astype(float)) > 0).all() and len(evaluation) == 20
+    assert overlap.seen([texts], evaluation).tolist() == [i % 3 == 0 for i in range(60)]
+
+
 def test_parallel_tuples_go_when_any_language_is_evaluated():
     texts = ParallelTexts("s", ("en", "de"), {"en": ["a b c d", "e f g h", None], "de": ["w x y z", None, "q r s t"]})
     kept, dropped = overlap.drop_parallel(texts, overlap.digests(["W x Y z!"]))
