@@ -206,6 +206,11 @@ def _sentence_table(questions: list[Question], unique_ids: bool) -> Table:
 
 
 def member(record: Any, name: str, kind: type | tuple[type, ...], place: str) -> Any:
+    """The entry of that name and type in a JSON object.
+
+    Raises:
+        InputError: it is not there, or of another type; the message begins with `place`.
+    """
     if not isinstance(record, dict) or not isinstance(record.get(name), kind):
         found = f"found {record.get(name)!r:.60}" if isinstance(record, dict) else f"in {type(record).__name__}"
         raise InputError(f"{place}: expected {name!r} as in SQuAD's JSON form, {found}")

@@ -19,6 +19,7 @@ class Statement:
     circumstance: dict[str, str]
 
     def text(self, language: str) -> str:
+        """The sentence in one language."""
         return self.frame.fill(language, self.topic, self.words, self.other, self.source, self.circumstance)
 
 

@@ -20,6 +20,7 @@ def counterparts(path: pathlib.Path) -> dict[str, list[str]]:
 
 
 def main() -> None:
+    """Write the table from the folder of OpenCC's files."""
     folder = pathlib.Path(sys.argv[1])
     to_traditional = counterparts(folder / "STCharacters.txt")
     to_simplified = counterparts(folder / "TSCharacters.txt")

@@ -18,6 +18,7 @@ SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN", "HEBREW", "ARAB
 
 
 def script(character: str) -> str:
+    """The script, as the first word of the character's name."""
     return unicodedata.name(character, "").split(" ")[0]
 
 
@@ -34,6 +35,7 @@ def alike(one: str, other: str) -> bool:
 
 
 def main() -> None:
+    """Write the table."""
     source = importlib.resources.files("confusable_homoglyphs") / "confusables.json"
     found: dict[str, set[str]] = {}
     for character, entries in json.loads(source.read_text(encoding="utf-8")).items():

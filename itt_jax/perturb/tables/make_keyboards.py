@@ -43,6 +43,7 @@ class RuleNames(ctypes.Structure):
 
 
 def load_library() -> ctypes.CDLL:
+    """libxkbcommon, with the types of the functions that are called."""
     library = ctypes.CDLL("libxkbcommon.so.0")
     for name in ("xkb_context_new", "xkb_keymap_new_from_names"):
         getattr(library, name).restype = ctypes.c_void_p
@@ -96,6 +97,7 @@ def neighbours(levels: list[dict[tuple[float, int], str]]) -> dict[str, str]:
 
 
 def main() -> None:
+    """Write the table."""
     library = load_library()
     query = ["dpkg-query", "-W", "-f", "${Version}", "xkb-data"]
     version = subprocess.run(query, check=True, capture_output=True, text=True).stdout

@@ -77,6 +77,7 @@ def joining_letters() -> dict[str, str]:
 
 
 def main() -> None:
+    """Write the table."""
     canonical: dict[str, str] = {}
     tagged: dict[str, tuple[str, str]] = {}
     classes: dict[int, str] = {}

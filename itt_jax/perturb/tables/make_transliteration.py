@@ -116,6 +116,7 @@ def indic(script: str) -> dict[str, dict[str, str] | str]:
 
 
 def main() -> None:
+    """Write the table."""
     table = {
         "provenance": "written for this project after the standards named here; see make_transliteration.py",
         "letters": {

@@ -78,6 +78,7 @@ def stripped(character: str) -> str:
 
 
 def main() -> None:
+    """Write the table."""
     import regex
 
     everything = [chr(i) for i in range(0x110000)]
