@@ -65,12 +65,7 @@ def parser() -> argparse.ArgumentParser:
     _data_root(sub)
     sub.add_argument("--out", type=pathlib.Path, help="results folder; default runs/evaluate-TASK-CHECKPOINT")
     _score_options(command("score", "Score predictions in an official layout, or write a store's (or questions)."))
-    sub = command("bench", "Measured figures beside their peers, on this machine, in one run.")
-    sub.add_argument("name", metavar="NAME", help="perturb")
-    sub.add_argument("--repeats", type=int, default=5, help="each figure is the median of as many; default 5")
-    sub.add_argument("--sentences", type=int, default=20_000, help="of all languages together; default 20000")
-    _data_root(sub)
-    sub.add_argument("--json", action="store_true", help="print JSON")
+    _bench_options(command("bench", "Measured figures beside their peers, on this machine, in one run."))
     sub = command("convert", "Convert a Hugging Face checkpoint directory to ours.")
     sub.add_argument("source", type=pathlib.Path, metavar="HF_DIR")
     sub.add_argument("destination", type=pathlib.Path, metavar="OUT_DIR")
@@ -121,6 +116,18 @@ def _score_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--store", type=pathlib.Path, metavar="OUT", help="a results folder, whose predictions to write")
     for name, kind in SELECTED.items():
         sub.add_argument(f"--{name}", type=kind, help="of the store; where it holds several, one must be named")
+    sub.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _bench_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("name", metavar="NAME", help="perturb, train, evaluate, stack, scale, start or utilisation")
+    sub.add_argument("--repeats", type=int, help="each figure is the median of as many; default: the bench's own")
+    sub.add_argument("--sentences", type=int, help="that perturb (20000) or evaluate (100) works on")
+    sub.add_argument("--updates", type=int, help="in one measurement of training; default: by data")
+    sub.add_argument("--encoders", nargs="+", default=[], help="of bert, roberta, xlnet; default: the bench's own")
+    sub.add_argument("--sizes", nargs="+", default=[], help="of base, distil, tiny, toy; default: the bench's own")
+    sub.add_argument("--data", nargs="+", default=[], help="of sst2, xnli, reviews; default: the bench's own")
+    _data_root(sub)
     sub.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -311,10 +318,19 @@ def _score(options) -> int:
 def _bench(options) -> int:
     from itt_jax import bench
 
-    for name in ("repeats", "sentences"):
-        if getattr(options, name) < 1:
+    for name in ("repeats", "sentences", "updates"):
+        if getattr(options, name) is not None and getattr(options, name) < 1:
             raise InputError(f"--{name}: found {getattr(options, name)}, expected at least 1")
-    figures, text = bench.run(options.name, bench.Request(_root(options), options.repeats, options.sentences))
+    request = bench.Request(
+        data_root=_root(options),
+        repeats=options.repeats,
+        sentences=options.sentences,
+        encoders=tuple(options.encoders),
+        data=tuple(options.data),
+        sizes=tuple(options.sizes),
+        updates=options.updates,
+    )
+    figures, text = bench.run(options.name, request)
     print(json.dumps(figures, ensure_ascii=False, indent=1) if options.json else text)
     return 0
 

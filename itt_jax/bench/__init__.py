@@ -7,22 +7,29 @@ import pathlib
 from itt_jax.bench.measure import machine
 from itt_jax.errors import unknown
 
-NAMES = ("perturb",)  # each a module of this folder: measure(Request) -> figures, text(figures) -> what is printed
+# Each a module of this folder: measure(Request) -> figures, text(figures) -> what is printed, REPEATS by default.
+NAMES = ("perturb", "train", "evaluate", "stack", "scale", "start", "utilisation")
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What a bench is asked for.
+    """What a bench is asked for; where something is empty, the bench has a default.
 
     Attributes:
         data_root: folder of real data, or None for the embedded material.
         repeats: how often each figure is taken; its median is reported.
-        sentences: how many sentences it works on, of all languages together.
+        sentences: how many sentences `perturb` works on, of all languages together; rows that `evaluate` does.
+        encoders, data, sizes: names in `workload`.
+        updates: that one measurement of training makes.
     """
 
     data_root: pathlib.Path | None = None
-    repeats: int = 5
-    sentences: int = 20_000
+    repeats: int | None = None
+    sentences: int | None = None
+    encoders: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()
+    updates: int | None = None
 
 
 def run(name: str, request: Request) -> tuple[dict, str]:
@@ -34,6 +41,7 @@ def run(name: str, request: Request) -> tuple[dict, str]:
     if name not in NAMES:
         raise unknown("bench", name, NAMES)
     bench = importlib.import_module(f"itt_jax.bench.{name}")
+    request = dataclasses.replace(request, repeats=request.repeats or bench.REPEATS)
     figures = {"bench": name, "machine": machine(), "repeats": request.repeats} | bench.measure(request)
     return figures, bench.text(figures)
 

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-PACKAGES = ("numpy", "numba", "tokenizers", "sentencepiece", "nlpaug")
+PACKAGES = ("numpy", "numba", "tokenizers", "sentencepiece", "nlpaug", "jax", "jaxlib", "torch", "transformers")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +64,31 @@ def machine() -> dict:
 
 def _read(path: str) -> str:
     return pathlib.Path(path).read_text(encoding="utf-8") if pathlib.Path(path).exists() else ""
+
+
+def say(line: str) -> None:
+    """A line of progress, beside what is printed in the end."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def heading(figures: dict) -> str:
+    """A line of text: what the figures were taken on."""
+    machine = figures["machine"]
+    device = [f"device {figures['device']}"] if "device" in figures else []
+    return ", ".join(
+        [
+            f"{machine['processor']}, {machine['processors']} processors, load {machine['load']:.1f}",
+            *device,
+            f"Python {machine['python']}",
+            *(f"{name} {found}" for name, found in machine["versions"].items()),
+            f"medians of {figures['repeats']}",
+        ]
+    )
+
+
+def verdicts(values: Sequence[tuple[str, float, float]]) -> list[dict]:
+    """Aims with the value reached and whether that is enough; (aim, value, the least that is aimed at) each."""
+    return [{"aim": aim, "value": value, "target": target, "met": value >= target} for aim, value, target in values]
 
 
 _PEAK = """

@@ -6,6 +6,8 @@ from collections.abc import Callable
 # Its keyboards, among the languages of the bench.
 KEYBOARDS = ("en", "de", "fr", "es", "th")
 OPERATORS = ("swap", "delete", "insert", "substitute", "keyboard", "word_drop")
+# Those of a grid of evaluation; "mixed" (one typo in a word) stands beside its list of misspelled words.
+GRID = (*OPERATORS, "ocr", "word_shuffle", "word_split", "mixed")
 ABSENT = "nlpaug is not installed (pip install '.[bench]')"
 
 
@@ -23,9 +25,14 @@ def augmenter(operator: str, severity: float, language: str) -> Callable[[list[s
     """The augmenter that edits the same share of characters (or words, for word_drop) in the same way."""
     from nlpaug.augmenter import char, word
 
-    if operator == "word_drop":
-        return word.RandomWordAug(action="delete", aug_p=severity, aug_min=0, aug_max=None).augment
+    words = {"aug_p": severity, "aug_min": 0, "aug_max": None}
+    if operator in ("word_drop", "word_shuffle"):
+        return word.RandomWordAug(action="delete" if operator == "word_drop" else "swap", **words).augment
+    if operator in ("word_split", "mixed"):
+        return (word.SplitAug if operator == "word_split" else word.SpellingAug)(**words).augment
     rates = {"aug_char_p": severity, "aug_char_min": 0, "aug_char_max": None, "aug_word_p": 1.0, "aug_word_max": None}
     if operator == "keyboard":
         return char.KeyboardAug(lang=language, **rates).augment
+    if operator == "ocr":
+        return char.OcrAug(**rates).augment
     return char.RandomCharAug(action=operator, **rates).augment

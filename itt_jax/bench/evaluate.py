@@ -1,0 +1,207 @@
+"""A grid of perturbed rows to scores: ours beside nlpaug, a tokenizer and PyTorch; and which part gains what."""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+from itt_jax.bench import Request, peers, torch_peer
+from itt_jax.bench.measure import Timing, alternating, heading, say, table, verdicts
+from itt_jax.bench.workload import EMBEDDED, Workload, names, workload
+
+REPEATS, ROWS = 2, 100
+SEVERITIES = (0.05, 0.1, 0.2)
+AIM = 4.0
+SAMPLE = 4  # one in as many of the peer's batches is timed in bfloat16
+LANGUAGE = "en"
+
+
+def measure(request: Request) -> dict:
+    """All figures of this bench."""
+    from itt_jax.bench import ours
+
+    chosen = names(request, ("bert",), ("sst2",), ("base",))
+    ceilings = ours.ceilings()
+    runs = []
+    for family in chosen["encoders"]:
+        for size in chosen["sizes"]:
+            for name in chosen["data"]:
+                say(f"evaluate: {family} {size} on {name}")
+                work = workload(request, family, name, size, "dev" if name == EMBEDDED else "test")
+                run = {"encoder": family, "size": size, "data": name}
+                runs.append(run | one(work, request.sentences or ROWS, request.repeats, ceilings))
+    figures = {"device": ours.device(), "ceilings": ceilings, "operators": list(peers.GRID)}
+    figures |= {"severities": SEVERITIES, "runs": runs}
+    if absent():
+        figures["peer"] = absent()
+    found = [run["ratio"] for run in runs if "ratio" in run]
+    return figures | {"aims": verdicts([("times nlpaug + tokenizer + PyTorch", min(found), AIM)] if found else [])}
+
+
+def absent() -> str:
+    """Which peers are missing, if any."""
+    missing = ((peers.installed, peers.ABSENT), (torch_peer.installed, torch_peer.ABSENT))
+    return "; ".join(note for there, note in missing if not there())
+
+
+class Parts:
+    """Work in named parts, one after another; the seconds of each are kept."""
+
+    def __init__(self, *parts: tuple[str, Callable[[Any], Any]]):
+        self._parts = parts
+        self.seconds: dict[str, list[float]] = {name: [] for name, _ in parts}
+
+    def __call__(self) -> None:
+        """Does each part with what the one before gave."""
+        value = None
+        for name, part in self._parts:
+            begin = time.perf_counter()
+            value = part(value)
+            self.seconds[name].append(time.perf_counter() - begin)
+
+    def medians(self) -> dict[str, float]:
+        """Seconds of each part."""
+        return {name: statistics.median(found) for name, found in self.seconds.items()}
+
+
+def one(work: Workload, rows: int, repeats: int, ceilings: dict[str, float]) -> dict:
+    """An encoder on one data set."""
+    from itt_jax.bench import ours
+
+    grid = ours.PerturbedGrid(work, rows, peers.GRID, SEVERITIES)
+    mine = Parts(("perturb", grid.perturb), ("encode", grid.encode), ("predict", grid.predict))
+    works: dict[str, Callable[[], Any]] = {"ours": mine}
+    if not absent():
+        peer, theirs = peer_parts(work, grid.fields)
+        works["peer"] = theirs
+    forwards = forward_seconds(grid, repeats)
+    timings = alternating(works, repeats)
+    found = {"rows": len(grid.fields[0]), "inputs": grid.inputs, "distinct": grid.distinct}
+    found |= {"ours": side(timings["ours"], mine, grid.inputs), "forward": forwards}
+    if absent():
+        return found
+    seconds = {"ours": mine.medians(), "peer": theirs.medians()}
+    found["peer"] = side(timings["peer"], theirs, grid.inputs)
+    found["peer_bfloat16"] = peer_bfloat16(peer, grid, work.data.max_length, seconds["peer"])
+    found["ratio"] = timings["peer"].wall / timings["ours"].wall
+    found["ratio_processor"] = timings["peer"].processor / timings["ours"].processor
+    steps = chain(seconds, forwards, timings["ours"].wall)
+    best = min(found["peer"]["seconds"], found["peer_bfloat16"])
+    return found | {"chain": steps, "ratio_best": best / min(step["seconds"] for step in steps[-2:])}
+
+
+def side(timing: Timing, parts: Parts, inputs: int) -> dict:
+    """Seconds in all and by part, and rows a second."""
+    return {
+        "seconds": timing.wall,
+        "processor_seconds": timing.processor,
+        "rows_per_second": inputs / timing.wall,
+        "parts": parts.medians(),
+    }
+
+
+def peer_parts(work: Workload, fields: list[list[str]]) -> tuple[torch_peer.Peer, Parts]:
+    """nlpaug's texts, their token ids, and the scores of PyTorch, of clean rows and every operator and severity."""
+    peer = torch_peer.Peer(work.encoder, work.task.labels, work.tokenizer_folder)
+    augmenters = [peers.augmenter(name, severity, LANGUAGE) for name in peers.GRID for severity in SEVERITIES]
+
+    def augment(_: None) -> list[list[str]]:
+        texts = [list(field) for field in fields]
+        for augmenter in augmenters:
+            for made, field in zip(texts, fields, strict=True):
+                made += augmenter(field)
+        return texts
+
+    peer.predict(peer.encoded([field[:1] for field in fields], work.data.max_length))
+    encode = lambda texts: peer.encoded(texts, work.data.max_length)  # noqa: E731
+    return peer, Parts(("perturb", augment), ("encode", encode), ("predict", peer.predict))
+
+
+def peer_bfloat16(peer: torch_peer.Peer, grid: Any, max_length: int, seconds: dict[str, float]) -> float:
+    """Seconds of the peer with its forward passes in bfloat16, these taken from a sample of its batches."""
+    dataset = peer.encoded(grid.forms(), max_length)
+    batches = [dataset[first : first + 32] for first in range(0, len(dataset), 32)]
+    sample = [row for batch in batches[::SAMPLE] for row in batch]
+    works = {
+        "float32": lambda: peer.predict(sample),
+        "bfloat16": lambda: peer.predict(sample, bfloat16=True),
+    }
+    timings = alternating(works, 1)
+    gain = timings["float32"].wall / timings["bfloat16"].wall
+    return seconds["perturb"] + seconds["encode"] + seconds["predict"] / gain
+
+
+def forward_seconds(grid: Any, repeats: int) -> dict[str, float]:
+    """Seconds of our forward passes over the grid in each way: one batch of each shape is timed, and counted.
+
+    All batches of a stream have one shape, so a stream's time is that of a batch times their number.
+    """
+    packed = grid.packed_batches()
+    ways = {
+        "padded, all rows": grid.padded_batches(),
+        "packed, all rows": {shape: (batch, grid.all_batches) for shape, (batch, _) in packed.items()},
+        "packed, distinct": packed,
+    }
+    works = {
+        (shape, "float32"): grid.runner(batch, "float32")
+        for shape, (batch, _) in (ways["padded, all rows"] | packed).items()
+    }
+    works |= {(shape, "bfloat16"): grid.runner(batch, "bfloat16") for shape, (batch, _) in packed.items()}
+    for work in works.values():
+        work()  # compiles
+    timings = alternating(works, max(3, repeats))
+    found = {
+        name: sum(count * timings[shape, "float32"].wall for shape, (_, count) in own.items())
+        for name, own in ways.items()
+    }
+    found["packed, distinct, bfloat16"] = sum(
+        count * timings[shape, "bfloat16"].wall for shape, (_, count) in packed.items()
+    )
+    return found
+
+
+def chain(seconds: dict[str, dict[str, float]], forwards: dict[str, float], measured: float) -> list[dict]:
+    """From the peer's way to ours, one change after another: seconds in all, and what each change gains."""
+    ours, peer = seconds["ours"], seconds["peer"]
+    before = ours["perturb"] + ours["encode"]
+    totals = {
+        "nlpaug + tokenizer + PyTorch": sum(peer.values()),
+        "our perturbation and token ids": before + peer["predict"],
+        "our forward pass, padded alike": before + forwards["padded, all rows"],
+        "packing": before + forwards["packed, all rows"],
+        "de-duplication": before + forwards["packed, distinct"],
+        "all of it, as measured": measured,
+        "bfloat16": before + forwards["packed, distinct, bfloat16"],
+    }
+    previous, steps = None, []
+    for name, total in totals.items():
+        steps.append({"step": name, "seconds": total, "ratio": previous / total if previous else 1.0})
+        previous = total
+    return steps
+
+
+def text(figures: dict) -> str:
+    """The figures as tables."""
+    grid = f"{' '.join(figures['operators'])} at {', '.join(map(str, figures['severities']))}"
+    parts = [heading(figures), grid]
+    for run in figures["runs"]:
+        parts.append(
+            f"{run['encoder']} {run['size']}, {run['data']}: {run['rows']} rows, {run['inputs']} inputs, "
+            f"{run['distinct']} of them distinct"
+        )
+        sides = [name for name in ("ours", "peer") if name in run]
+        cells = [
+            [name, run[name]["rows_per_second"], run[name]["seconds"], *run[name]["parts"].values()] for name in sides
+        ]
+        parts.append(table(["side", "inputs/s", "seconds", "perturb", "encode", "predict"], cells))
+        if "chain" in run:
+            steps = [[*step.values()] for step in run["chain"]]
+            parts.append(table(["one change after another", "seconds", "gain"], steps))
+            parts.append(
+                f"ratio {run['ratio']:.3g}, of processor time {run['ratio_processor']:.3g}, "
+                f"each side's best {run['ratio_best']:.3g}"
+            )
+    if "peer" in figures:
+        parts.append(figures["peer"])
+    parts.append(table(["aim", "value", "target", "met"], [[*row.values()] for row in figures["aims"]]))
+    return "\n\n".join(parts)

@@ -1,0 +1,34 @@
+"""A process that makes one update and then another, and prints as JSON what each part took; see `start`."""
+
+import json
+import pathlib
+import sys
+import time
+
+
+def main(started: str, root: str, family: str, name: str, size: str) -> dict[str, float]:
+    """Seconds of each part; `started` is when the process was."""
+    times = [float(started)]
+
+    from itt_jax.bench import Request, ours
+    from itt_jax.bench.workload import workload
+    from itt_jax.train.compiling import keep_compiled_programs
+
+    times.append(time.time())
+    work = workload(Request(pathlib.Path(root) if root else None), family, name, size)
+    times.append(time.time())
+    keep_compiled_programs()
+    trainer = ours.Trainer(work)
+    trainer.wait()
+    times.append(time.time())
+    (update,) = trainer.shapes([0])
+    for _ in range(2):
+        trainer.run([update])
+        times.append(time.time())
+    parts = ("imports", "data", "parameters", "first update", "second update")
+    found = {part: after - before for part, before, after in zip(parts, times[:-1], times[1:], strict=True)}
+    return found | {"to the first update": times[4] - times[0]}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:])))

@@ -1,0 +1,336 @@
+"""Our side of the benches of training and evaluation: the only module here that knows how stages are made."""
+
+import contextlib
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding
+
+from itt_jax.bench.workload import SIZES, Data, Workload
+from itt_jax.config import LanguageModel, Recipe
+from itt_jax.data import packing
+from itt_jax.data.examples import Examples, assemble
+from itt_jax.data.order import update_indices
+from itt_jax.data.tokenizing import load_tokenizer
+from itt_jax.evaluate.grid import CLEAN, Block, Grid, perturbed_block
+from itt_jax.evaluate.inputs import encode_block
+from itt_jax.models import Encoder, make_encoder, make_head
+from itt_jax.tasks.catalog import get
+from itt_jax.train import corpus, language, stage
+from itt_jax.train.flops import forward_flops
+from itt_jax.train.loop import Feed, Run, Stack, stack_batches
+from itt_jax.train.optimizer import initial_optimizer_state, make_optimizer
+from itt_jax.train.predict import READ, stream_shape
+from itt_jax.train.prefetch import prefetched
+from itt_jax.train.sharding import BY_RUN, data_shards, on_host, place_batch, place_by_run, stack_mesh
+from itt_jax.train.stage import Job, TaskData
+from itt_jax.train.state import Params, Rates, TrainState, stacked
+from itt_jax.train.step import predict_step, train_program, train_step
+
+BATCH = 32
+UPDATES = 3000  # of the stage that is measured a part of: long enough for every row shape of its plan
+SEED = 0
+VOCABULARY = 30_000  # of random ids
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """Tokens of some updates.
+
+    Attributes:
+        tokens: real ones. positions: those of the rows, padding too. flops: model FLOPs of the real tokens, forward;
+            position_flops: as if every position were a real token of one example as long as its row.
+    """
+
+    tokens: int
+    positions: int
+    flops: float
+    position_flops: float
+
+    @property
+    def real_share(self) -> float:
+        """Share of real tokens."""
+        return self.tokens / self.positions
+
+
+def with_dtype(work: Workload, dtype: str) -> Workload:
+    """The same with activations and matrix products in `dtype`."""
+    encoder = dataclasses.replace(work.encoder, dtype=jnp.dtype(dtype).type)
+    head = make_head(encoder, work.task.head.kind, work.task.head.outputs)
+    return dataclasses.replace(work, encoder=encoder, task=dataclasses.replace(work.task, head=head))
+
+
+def recipe_of(work: Workload, batch_size: int = BATCH) -> Recipe:
+    """AdamW with clipping and linear warm-up, dropout on."""
+    data = work.data
+    return Recipe(updates=UPDATES, batch_size=batch_size, accumulate=data.accumulate, max_length=data.max_length)
+
+
+def initial(work: Workload, seed: int = SEED) -> Params:
+    """Random weights: {"encoder": ..., "head": ...}."""
+    encoder_key, head_key = jax.random.split(jax.random.key(seed))
+    return {"encoder": jax.jit(work.encoder.init)(encoder_key), "head": jax.jit(work.task.head.init)(head_key)}
+
+
+def batches_of(work: Workload, updates: Sequence[int]) -> list[list[int]]:
+    """The examples of each update: what the peer is given too."""
+    return [update_indices(work.task.examples.items, BATCH, SEED, update).tolist() for update in updates]
+
+
+class Trainer:
+    """A stage's own input and step, one update after another; of one run, or of a stack of runs with these seeds."""
+
+    def __init__(self, work: Workload, batch_size: int = BATCH, seeds: Sequence[int] = (SEED,)):
+        self._work, recipe, self._mesh = work, recipe_of(work, batch_size), stack_mesh(len(seeds))
+        params = initial(work)
+        jobs = [Job((work.task,), None, params, recipe, 2e-5, seed) for seed in seeds]
+        self._feeds = stage._feeds(work.encoder, jobs, data_shards(self._mesh))
+        started = {"encoder": params["encoder"], "heads": (params["head"],)}
+        keys = [jax.random.key(seed) for seed in seeds]
+        runs = [Run(started, feed, key, 2e-5, UPDATES) for key, feed in zip(keys, self._feeds, strict=True)]
+        self._stack = Stack(work.encoder.family, runs, recipe, mesh=self._mesh)
+        self._active = place_by_run(np.ones(len(seeds), bool), self._mesh)
+
+    def run(self, updates: Sequence[int]) -> float:
+        """Makes these updates, their input in the background as a stage does; the last loss (of runs: the mean)."""
+        stack = self._stack
+        with contextlib.closing(prefetched(self._input, updates)) as inputs:
+            for objective, batch in inputs:
+                stack.state, metrics = train_step(
+                    stack.state, batch, stack.key, self._active, objective=objective, optimizer=stack.optimizer
+                )
+        jax.block_until_ready(stack.state)
+        return float(on_host(metrics["loss"]).mean())
+
+    def wait(self) -> None:
+        """Until the parameters are there."""
+        jax.block_until_ready(self._stack.state)
+
+    def feed(self, updates: Sequence[int]) -> None:
+        """Makes the input alone."""
+        for update in updates:
+            self._together(update)
+
+    def shapes(self, updates: Sequence[int]) -> list[int]:
+        """One update of each shape among these: those to compile by."""
+        return list({self._together(update)[1]["input_ids"].shape: update for update in updates}.values())
+
+    def counts(self, updates: Sequence[int]) -> Counts:
+        """Tokens of these updates, of all runs."""
+        fed = [self._together(update) for update in updates]
+        shapes = [batch["input_ids"].shape for _, batch in fed]
+        rows = np.concatenate([np.full(np.prod(shape[:-1]), shape[-1]) for shape in shapes])
+        own = [feed for feeds, _ in fed for feed in feeds]
+        tokens, flops = sum(feed.tokens for feed in own), sum(feed.flops for feed in own)
+        return Counts(tokens, int(rows.sum()), flops, forward_flops(self._work.encoder, rows))
+
+    def _together(self, update: int) -> tuple[list[Feed], packing.Batch]:
+        feeds = [feed(update) for feed in self._feeds]
+        batches = [batch for feed in feeds for batch in feed.batches]
+        return feeds, stack_batches(batches, len(feeds), data_shards(self._mesh))
+
+    def _input(self, update: int) -> tuple[Any, dict[str, jax.Array]]:
+        feeds, batch = self._together(update)
+        return feeds[0].objective, place_batch(batch, self._mesh)
+
+
+def compiled_update(work: Workload, batch_size: int, seeds: Sequence[int]) -> tuple[jax.stages.Compiled, Counts, int]:
+    """An update of a stack over all devices, compiled from shapes alone; its tokens; parameters of one run."""
+    recipe, mesh, size = recipe_of(work, batch_size), stack_mesh(len(seeds)), len(seeds)
+    jobs = [Job((work.task,), None, {}, recipe, 2e-5, seed) for seed in seeds]
+    feeds = [feed(0) for feed in stage._feeds(work.encoder, jobs, data_shards(mesh))]
+    batch = stack_batches([part for feed in feeds for part in feed.batches], size, data_shards(mesh))
+    optimizer, keys = make_optimizer(recipe), jax.vmap(jax.random.key)(np.array(seeds))
+
+    def initial_state() -> TrainState:
+        rates = stacked([Rates.create(2e-5, 1.0, UPDATES, recipe.warmup)] * size)
+        params = jax.vmap(lambda key: {"encoder": work.encoder.init(key), "heads": (work.task.head.init(key),)})(keys)
+        moments = initial_optimizer_state(optimizer, params)
+        return TrainState(params, moments, rates, jnp.zeros(size, jnp.int32), jnp.ones(size, bool))
+
+    def placed(leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=NamedSharding(mesh, BY_RUN))
+
+    state = jax.tree.map(placed, jax.eval_shape(initial_state))
+    given = (state, place_batch(batch, mesh), place_by_run(keys, mesh), placed(jax.ShapeDtypeStruct((size,), bool)))
+    made = train_program(*given, objective=feeds[0].objective, optimizer=optimizer).result()
+    shape = batch["input_ids"].shape
+    rows = np.full(np.prod(shape[:-1]), shape[-1])
+    counts = Counts(
+        tokens=sum(feed.tokens for feed in feeds),
+        positions=batch["input_ids"].size,
+        flops=sum(feed.flops for feed in feeds),
+        position_flops=forward_flops(work.encoder, rows),
+    )
+    return made.run, counts, sum(leaf.size for leaf in jax.tree.leaves(state.params)) // size
+
+
+def padded_counts(encoder: Encoder, lengths: np.ndarray, batches: Sequence[Sequence[int]], fixed: int | None) -> Counts:
+    """Tokens of batches whose rows are padded to `fixed`, or to the longest of each."""
+    own = [lengths[np.asarray(batch)] for batch in batches]
+    rows = np.concatenate([np.full(len(batch), fixed or batch.max()) for batch in own])
+    real = np.concatenate(own)
+    return Counts(int(real.sum()), int(rows.sum()), forward_flops(encoder, real), forward_flops(encoder, rows))
+
+
+# --- Evaluation
+
+
+class PerturbedGrid:
+    """Rows of a workload under every operator and severity, in the parts that an evaluation is made of.
+
+    Attributes:
+        fields: the texts of the clean rows, field by field. inputs, distinct: rows of all forms, and inputs among them.
+    """
+
+    def __init__(self, work: Workload, rows: int, operators: Sequence[str], severities: Sequence[float]):
+        self._work = work
+        self._task = get(work.data.task)
+        self._rows = work.rows.select(np.arange(len(work.rows)) < rows)
+        self._variants = {CLEAN: None} | {(name, one, 0): None for name in operators for one in severities}
+        self._params = initial(work)
+        self._block = self.perturb(None)  # its tables are read, so that this is not timed
+        self._examples = encode_block(work.tokenizer, work.data.max_length, self._block).examples
+        self.fields = list(self._rows.fields.values())
+        self.inputs = len(self._rows) * len(self._variants)
+        self.distinct = len(self._examples)
+
+    def perturb(self, _: None) -> Block:
+        """Every form of the rows."""
+        return perturbed_block(self._task, self._rows, self._variants, SEED)
+
+    def encode(self, block: Block) -> Grid:
+        """Token ids, by a tokenizer that has read nothing yet."""
+        tokenizer = load_tokenizer(self._work.tokenizer_folder)
+        return Grid(tokenizer, self._work.data.max_length, {("task", "split", "en"): block})
+
+    def predict(self, grid: Grid) -> None:
+        """Scores of every input."""
+        grid.predict(self._work.encoder, self._work.task.head, self._params)
+
+    def forms(self) -> list[list[str]]:
+        """The texts of all forms, field by field."""
+        return [
+            [text for form in self._block.forms.values() for text in form.fields[field]] for field in self._rows.fields
+        ]
+
+    @property
+    def all_batches(self) -> int:
+        """Batches of the stream if no input were predicted once for several rows."""
+        return sum(1 for _ in packing.stream(self._every(), *stream_shape(self._examples)))
+
+    def packed_batches(self) -> dict[tuple, tuple[packing.Batch, int]]:
+        """Shape -> one batch, and how many there are; of the stream of distinct inputs."""
+        return _by_shape(batch for _, batch in packing.stream(self._examples, *stream_shape(self._examples)))
+
+    def padded_batches(self, step: int = 16) -> dict[tuple, tuple[packing.Batch, int]]:
+        """The same of all rows in batches of 32, padded to their longest or to a few tokens more: shapes are few."""
+        every, batches = self._every(), []
+        for first in range(0, len(every), BATCH):
+            indices = np.arange(first, min(first + BATCH, len(every)))
+            length = -(-int(every.lengths[indices].max()) // step) * step
+            batches.append(packing.pad_update(every, indices, length, BATCH))
+        return _by_shape(batches)
+
+    def runner(self, batch: packing.Batch, dtype: str) -> Callable[[], np.ndarray]:
+        """Predicts one batch."""
+        work = with_dtype(self._work, dtype)
+        arrays = jax.device_put({name: batch[name] for name in READ})
+        params, static = stacked([self._params]), {"encoder": work.encoder, "head": work.task.head}
+        return lambda: np.asarray(predict_step(params, arrays, **static))
+
+    def _every(self) -> Examples:
+        tokens = [self._work.tokenizer.encode(texts, self._rows.language) for texts in self.forms()]
+        return assemble(self._work.tokenizer, tokens, self._work.data.max_length)
+
+
+def _by_shape(batches: Iterable[packing.Batch]) -> dict[tuple, tuple[packing.Batch, int]]:
+    found: dict[tuple, tuple[packing.Batch, int]] = {}
+    for batch in batches:
+        shape = batch["input_ids"].shape
+        found[shape] = (batch, found[shape][1] + 1 if shape in found else 1)
+    return found
+
+
+def evaluation_share(examples: Examples) -> float:
+    """Share of real tokens in an evaluation's stream."""
+    batches = packing.stream(examples, *stream_shape(examples))
+    return len(examples.ids) / sum(batch["input_ids"].size for _, batch in batches)
+
+
+def language_share(work: Workload, batch_size: int, updates: int) -> float:
+    """Share of real tokens in the updates of a language-model stage on the texts of the rows."""
+    recipe = Recipe(updates=UPDATES, batch_size=batch_size, max_length=128, learning_rates=(1e-4,))
+    settings = LanguageModel(recipe=recipe)
+    kind = "permuted_lm" if work.encoder.family == "xlnet" else "masked_lm"
+    head = make_head(work.encoder, kind, work.encoder.config.vocabulary_size)
+    texts = [text for field in work.rows.fields.values() for text in field]
+    encoded = corpus.encode(corpus.Corpus({work.rows.language: texts}, ()), work.tokenizer, recipe.max_length, 1.0)
+    feed = language._feeder(head, encoded, work.tokenizer, settings, SEED, UPDATES, 1)
+    fed = [feed(update) for update in range(updates)]
+    rows = sum(batch["input_ids"].size for one in fed for batch in one.batches)
+    return sum(one.tokens for one in fed) / rows
+
+
+# --- Full rows
+
+
+def full_rows(
+    family: str, size: str, length: int, rows: int, dtype: str, steps: int
+) -> tuple[dict[str, Callable[[], Any]], dict[str, float]]:
+    """Training and inference on `rows` examples of `length` tokens each: `steps` steps, and their model FLOPs."""
+    encoder = make_encoder(family, vocabulary_size=VOCABULARY, max_positions=512, **SIZES[size])
+    count, random = 4 * rows, np.random.default_rng(SEED)
+    offsets = np.arange(count + 1) * length
+    examples = Examples(
+        ids=random.integers(10, VOCABULARY, offsets[-1]).astype(np.int32),
+        types=np.zeros(offsets[-1], np.int8),
+        fields=np.ones(offsets[-1], np.int8),
+        offsets=offsets,
+        summaries=np.full(count, length - 1 if family == "xlnet" else 0, np.int32),
+        labels=random.integers(0, 2, count).astype(np.int32),
+        pad_id=encoder.config.pad_id,
+        pad_type=0,
+    )
+    task = TaskData("full rows", make_head(encoder, "classification", 2), examples, "classification", 2)
+    data = Data("", "", max_length=length)
+    work = with_dtype(Workload("full rows", data, encoder, None, pathlib.Path(), task, None), dtype)
+    trainer, params = Trainer(work, rows), stacked([initial(work)])
+    batch = packing.pad_update(examples, np.arange(rows), length, rows)
+    arrays = jax.device_put({name: batch[name] for name in READ})
+
+    def infer() -> None:
+        for _ in range(steps):
+            found = predict_step(params, arrays, encoder=work.encoder, head=work.task.head)
+        jax.block_until_ready(found)
+
+    flops = steps * forward_flops(encoder, np.full(rows, length))
+    works = {"training": functools.partial(trainer.run, range(steps)), "inference": infer}
+    return works, {"training": 3 * flops, "inference": flops}
+
+
+# --- Device
+
+
+def accelerator() -> bool:
+    """Whether this is more than a CPU."""
+    return jax.default_backend() != "cpu"
+
+
+def device() -> str:
+    """What the figures are taken on, plainly."""
+    kind = jax.devices()[0].device_kind
+    return f"{kind} (a CPU alone)" if not accelerator() else kind
+
+
+def ceilings() -> dict[str, float]:
+    """FLOP/s of large matrix products here, by dtype."""
+    from itt_jax.train.ceiling import matmul_rate
+
+    return {dtype: matmul_rate(jnp.dtype(dtype)) for dtype in ("float32", "bfloat16")}

@@ -1,0 +1,39 @@
+"""The benches of scaling and of starting run, small. Nothing here is timed."""
+
+import pytest
+
+from itt_jax import bench
+from itt_jax.bench import scale, start, step_cost
+
+
+def test_collectives_of_a_program():
+    text = """
+  %all-reduce.1 = (f32[8,4]{1,0}, bf16[3]{0}) all-reduce(%a, %b), channel_id=1
+  ROOT %gather = f32[16]{0} all-gather-start(%c)
+  %x = f32[] add(%all-reduce.1, %d)
+"""
+    found = step_cost.collectives(text)
+    assert found == {"all-reduce": {"count": 1, "bytes": 8 * 4 * 4 + 6}, "all-gather": {"count": 1, "bytes": 64}}
+
+
+def test_the_model_counts_a_ring():
+    found = {"device_flops": 5e11, "collectives": {"all-reduce": {"count": 1, "bytes": 800}}}
+    one = scale.predicted(found, flops=1e12, link=1400)
+    assert one["computing"] == 1.0 and one["communicating"] == 1.0 and one["ratio"] == 0.5
+
+
+def test_devices_that_share_rows_sum_gradients_alone(monkeypatch):
+    monkeypatch.setattr(scale, "SLICE", 2)
+    found = scale.cost((1, 8), ["", "bert", "embedded", "toy"])
+    (kind,) = found["collectives"]
+    assert kind == "all-reduce"
+    assert found["collectives"][kind]["bytes"] == pytest.approx(4 * found["parameters"], rel=0.02)
+    assert 0 < found["chips"]["TPU v4"]["ratio"] < 1
+
+
+def test_start(monkeypatch, small):
+    figures, text = bench.run("start", small())
+    assert figures["help"]["help"] > 0
+    (run,) = figures["first"]
+    assert set(run["cold"]) == set(run["warm"]) == {*start.PARTS, "to the first update"}
+    assert "cold / warm" in text

@@ -1,0 +1,84 @@
+"""The bench of training runs, small, with and without PyTorch. Nothing here is timed."""
+
+import json
+
+import numpy as np
+import pytest
+
+from itt_jax import bench
+from itt_jax.bench import ours, torch_peer
+from itt_jax.bench import train as train_bench
+from itt_jax.bench.workload import workload
+from itt_jax.errors import InputError
+from itt_jax.main import main
+
+
+@pytest.fixture
+def few(monkeypatch, ceilings):
+    """Short streams."""
+    monkeypatch.setattr(train_bench, "COUNTED_UPDATES", 5)
+    monkeypatch.setattr(train_bench, "STREAMED_UPDATES", 1)
+    monkeypatch.setattr(train_bench, "LANGUAGE_BATCHES", (8,))
+
+
+def test_embedded_material_without_peers(few, alone, monkeypatch, capsys):
+    monkeypatch.delenv("ITT_JAX_DATA", raising=False)
+    command = ["bench", "train", "--json", "--repeats", "1", "--updates", "1", "--sizes", "toy", "--encoders", "bert"]
+    assert main(command) == 0
+    figures = json.loads(capsys.readouterr().out)
+    (run,) = figures["runs"]
+    assert (run["encoder"], run["size"], run["data"]) == ("bert", "toy", "embedded")
+    (own,) = run["methods"]
+    assert own["method"] == "ours" and own["examples_per_second"] > 0 and 0.5 < own["real_token_share"] <= 1
+    assert own["ceiling_share"] < own["ceiling_share_positions"]
+    assert run["ratios"] == [] and figures["peer"] == torch_peer.ABSENT
+    assert len(figures["streams"]) == 2
+    assert "CPU alone" in figures["device"]
+
+
+def test_beside_pytorch(few, data_root, small):
+    pytest.importorskip("torch")
+    figures, text = bench.run("train", small(data_root=data_root, data=("sst2",), updates=2))
+    (run,) = figures["runs"]
+    methods = [(row["method"], row["dtype"]) for row in run["methods"]]
+    assert methods[:4] == [
+        (name, "float32") for name in ("ours", "dynamic padding", "length grouping", "padded to 128")
+    ]
+    assert [row["against"] for row in run["ratios"]][-2:] == ["best: dynamic padding", "best: any"]
+    shares = {row["method"]: row["real_token_share"] for row in run["methods"] if row["dtype"] == "float32"}
+    assert shares["padded to 128"] < shares["dynamic padding"] < shares["ours"] and shares["length grouping"] > 0.9
+    assert {row["aim"] for row in figures["aims"]} >= {"sst2: times dynamic padding", "sst2: times padded to 128"}
+    assert "padded to 128" in text
+
+
+def test_peer_sees_the_same_examples(data_root, small):
+    pytest.importorskip("torch")
+    work = workload(small(data_root=data_root), "roberta", "xnli", "toy")
+    (batch,) = ours.batches_of(work, [3])
+    trainer = ours.Trainer(work)
+    peer = torch_peer.Peer(work.encoder, work.task.labels, work.tokenizer_folder)
+    dataset = torch_peer.rows_of(work.task.examples)
+    assert np.isfinite(peer.train(dataset, [batch], accumulate=2)) and np.isfinite(trainer.run([3]))
+    lengths = work.task.examples.lengths
+    counts = ours.padded_counts(work.encoder, lengths, [batch], None)
+    assert counts.tokens == trainer.counts([3]).tokens == lengths[batch].sum()
+    assert counts.positions == 32 * lengths[batch].max()
+    assert peer.predict(dataset[:3]).shape == (3, 3)
+
+
+def test_length_grouping_is_spread_over_a_mega_batch():
+    pytest.importorskip("torch")
+    lengths = np.random.default_rng(0).integers(3, 100, 1000)
+    batches = torch_peer.length_grouped(lengths, 8, 4)
+    means = [lengths[batch].mean() for batch in batches]
+    assert [len(batch) for batch in batches] == [8] * 4 and means == sorted(means, reverse=True)
+    assert all(np.ptp(lengths[batch]) < 20 for batch in batches)
+
+
+def test_wrong_requests(capsys, small):
+    with pytest.raises(InputError, match="data sst2: --data-root is needed"):
+        bench.run("train", small(data=("sst2",)))
+    with pytest.raises(InputError, match="unknown encoders 'brt'; did you mean 'bert'"):
+        bench.run("train", small(encoders=("brt",)))
+    assert main(["bench", "train", "--updates", "0"]) == 2
+    assert "--updates: found 0, expected at least 1" in capsys.readouterr().err
