@@ -240,7 +240,7 @@ def multypo_weights(found: dict[str, dict[str, EditCounts]]) -> str:
 
 
 def main() -> None:
-    """Print how the kinds of people's errors are shared out in each language of the files under --data-root, and ours."""
+    """Print how the kinds of people's errors are shared out, by language of the files under --data-root, and ours."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-root", type=pathlib.Path, required=True)
     folder = parser.parse_args().data_root / "robustness" / "natural_errors"
