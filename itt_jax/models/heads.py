@@ -241,10 +241,10 @@ def _pool(
 
 
 class _ExampleHead(nnx.Module):
-    """[E, K] pooled hidden states to [E, outputs]."""
+    """[E, K] pooled hidden states to [E, outputs]; float32 whatever the encoder computes in, as scores are ranked."""
 
     def __init__(self, head: Head, rngs: nnx.Rngs) -> None:
-        config, dtype = head.encoder.config, head.encoder.dtype
+        config, dtype = head.encoder.config, jnp.float32
         family, pretrained = config.family, head.pooling == "pretrained"
         self.activation: str | None = "tanh"
         self.first_rate, self.last_rate = 0.0, _classifier_dropout(config)
@@ -267,10 +267,11 @@ class _ExampleHead(nnx.Module):
     def __call__(
         self, x: Float[Array, "E K"], pooler: Params | None, key: PRNGKeyArray | None
     ) -> Float[Array, "E outputs"]:
+        x = x.astype(jnp.float32)
         if self.reads_pooler:
             if pooler is None:
                 pooler = {"kernel": self.pooler.kernel[...], "bias": self.pooler.bias[...]}
-            x = jnp.tanh(x @ pooler["kernel"].astype(x.dtype) + pooler["bias"].astype(x.dtype))
+            x = jnp.tanh(x @ pooler["kernel"] + pooler["bias"])
         elif self.summarises:
             x = dropout(x, self.first_rate, subkey(key, 0))
             x = self.dense(x) if hasattr(self, "dense") else x
@@ -288,25 +289,25 @@ class _EmbeddingHead(nnx.Module):
         config = head.encoder.config
         self.reads_pooler = head.reads_pooler
         if self.reads_pooler and not config.pooler:
-            self.pooler = linear(config, config.width, config.width, head.encoder.dtype, rngs)
+            self.pooler = linear(config, config.width, config.width, jnp.float32, rngs)
         self.scale = nnx.Param(jnp.full((), SCALE, jnp.float32))
 
     def __call__(self, x: Float[Array, "E D"], pooler: Params | None, key: PRNGKeyArray | None) -> Float[Array, "E D"]:
+        x = x.astype(jnp.float32)
         if self.reads_pooler:
             if pooler is None:
                 pooler = {"kernel": self.pooler.kernel[...], "bias": self.pooler.bias[...]}
-            x = jnp.tanh(x @ pooler["kernel"].astype(x.dtype) + pooler["bias"].astype(x.dtype))
-        x = x.astype(jnp.float32)
+            x = jnp.tanh(x @ pooler["kernel"] + pooler["bias"])
         return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(x * x, axis=-1, keepdims=True), 1e-24))
 
 
 class _TokenHead(nnx.Module):
-    """Tags of each token, or start and end scores of a span."""
+    """Tags of each token, or start and end scores of a span; float32 whatever the encoder computes in."""
 
     def __init__(self, head: Head, rngs: nnx.Rngs) -> None:
         config = head.encoder.config
         self.rate = _classifier_dropout(config) if head.kind == "tagging" and config.family != "xlnet" else 0.0
-        self.output = linear(config, config.width, head.outputs, head.encoder.dtype, rngs)
+        self.output = linear(config, config.width, head.outputs, jnp.float32, rngs)
 
     def __call__(self, x: Float[Array, "B T D"], table: None, key: PRNGKeyArray | None) -> Float[Array, "B T outputs"]:
         return self.output(dropout(x, self.rate, key))

@@ -1,0 +1,78 @@
+"""The dtype of activations and matrix products: bfloat16 where the hardware has it, float32 elsewhere.
+
+Parameters, LayerNorm, softmax, heads and losses are float32 in either. Precision is provenance: it names no stage and
+no cell, but the cells of one store agree on one (`study.precision`).
+"""
+
+import dataclasses
+import functools
+from time import perf_counter
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from itt_jax.models import Encoder, Head
+from itt_jax.train.compiling import compiler_options
+
+DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+GAIN = 1.2  # bfloat16 must be so many times faster on a CPU, or its rounding is not worth it
+MEASURED_WIDTH = 256  # narrower layers spend their time elsewhere than in matrix products
+_ROWS, _LENGTH, _REPETITIONS = 4, 128, 3
+
+Module = TypeVar("Module", Encoder, Head)
+
+
+def training_dtype() -> Any:
+    """What stages compute in: bfloat16 on accelerators that have it; float32 on CPUs, which train faster in it."""
+    return jnp.bfloat16 if _accelerated() else jnp.float32
+
+
+def evaluation_dtype(encoder: Encoder) -> Any:
+    """What this encoder's scores are computed in.
+
+    On a CPU that depends on its instructions and on JAX's version, so a layer of the encoder's shapes is timed, two
+    or three seconds once a process; encoders narrower than 256 are float32 without that.
+    """
+    if _accelerated():
+        return jnp.bfloat16
+    if encoder.width < MEASURED_WIDTH:
+        return jnp.float32
+    return _faster_on_this_processor(encoder.config)
+
+
+def in_dtype(module: Module, dtype: Any) -> Module:
+    """The encoder, or the head with its encoder, computing in `dtype`; its parameters are the same."""
+    if isinstance(module, Head):
+        return dataclasses.replace(module, encoder=in_dtype(module.encoder, dtype))
+    return dataclasses.replace(module, dtype=dtype)
+
+
+def _accelerated() -> bool:
+    """Whether the default device multiplies bfloat16 matrices in hardware: TPUs, AMD's GPUs, NVIDIA's since Ampere."""
+    if jax.default_backend() == "cpu":
+        return False
+    major = str(getattr(jax.local_devices()[0], "compute_capability", "")).partition(".")[0]
+    return not major.isdigit() or int(major) >= 8
+
+
+@functools.cache
+def _faster_on_this_processor(config: Any) -> Any:
+    """bfloat16 if one layer of the config runs GAIN times faster in it, else float32."""
+    one = Encoder(dataclasses.replace(config, layers=1, vocabulary_size=64))
+    rng = np.random.default_rng(0)
+    params = jax.tree.map(lambda x: rng.standard_normal(x.shape, np.float32) * 0.02, one.shapes())
+    length = min(_LENGTH, one.max_positions or _LENGTH)
+    inputs = jax.device_put((params, rng.integers(8, 64, (_ROWS, length), np.int32)))
+    runs = {
+        dtype: jax.jit(in_dtype(one, dtype)).lower(*inputs).compile(compiler_options())
+        for dtype in (jnp.float32, jnp.bfloat16)
+    }
+    seconds = {dtype: np.inf for dtype in runs}
+    for _ in range(1 + _REPETITIONS):  # the first warms up; in turns, so that both meet the same load
+        for dtype, run in runs.items():
+            began = perf_counter()
+            jax.block_until_ready(run(*inputs))
+            seconds[dtype] = min(seconds[dtype], perf_counter() - began)
+    return jnp.bfloat16 if seconds[jnp.float32] >= GAIN * seconds[jnp.bfloat16] else jnp.float32

@@ -1,0 +1,98 @@
+"""Precision: scores in bfloat16 stay near float32's, what must be float32 is, and who chooses the dtype."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from itt_jax.models import make_encoder, make_head
+from itt_jax.train import precision
+from itt_jax.train.objectives import TaskObjective
+from tests.models.test_stacks import OUTPUTS, READ_BY_ENCODER, batch_of
+
+SIZES = {"layers": 2, "width": 32, "heads": 2, "vocabulary_size": 40, "max_positions": 12, "initializer_range": 0.1}
+
+
+def outputs_of(encoder):
+    """Outputs of every head that the family has."""
+    other = "masked_lm" if encoder.family == "xlnet" else "permuted_lm"
+    return {kind: outputs for kind, outputs in OUTPUTS.items() if kind != other} | {"embedding": encoder.width}
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "xlnet"])
+def test_half_precision_scores_are_near_and_float32(family):
+    encoder = make_encoder(family, **SIZES)
+    heads = {kind: make_head(encoder, kind, outputs) for kind, outputs in outputs_of(encoder).items()}
+    params = {kind: head.init(jax.random.key(1)) for kind, head in heads.items()}
+    body, batch = encoder.init(jax.random.key(0)), batch_of(0)
+    places = {name: batch[name] for name in batch if name not in READ_BY_ENCODER}
+
+    def scores(dtype):
+        hidden = precision.in_dtype(encoder, dtype)(body, **{name: batch[name] for name in READ_BY_ENCODER})
+        assert hidden.dtype == dtype
+        return {
+            kind: precision.in_dtype(head, dtype)(params[kind], hidden, **places, **head.shared(body))
+            for kind, head in heads.items()
+        }
+
+    full, half = jax.jit(lambda: (scores(jnp.float32), scores(jnp.bfloat16)))()
+    for kind, expected in full.items():
+        assert half[kind].dtype == expected.dtype == jnp.float32
+        # The mean of a bfloat16's rounding errors, 2 ** -9 each, through two layers.
+        assert np.abs(half[kind] - expected).mean() < 0.02 * np.abs(expected).std() + 1e-3, kind
+        if kind not in ("masked_lm", "permuted_lm"):  # the last product is float32: scores are no multiples of 2 ** -8
+            rounded = half[kind].astype(jnp.bfloat16).astype(jnp.float32)
+            assert (half[kind] != rounded).mean() > 0.5
+
+
+def test_losses_and_gradients_are_float32():
+    encoder = precision.in_dtype(make_encoder("bert", **SIZES), jnp.bfloat16)
+    head = make_head(encoder, "classification", 3)
+    batch = batch_of(0) | {"labels": np.array([0, 1, 2, 0]), "weights": np.ones(4, np.float32)}
+    shapes = {"encoder": encoder.shapes(), "heads": (head.shapes(),)}
+    objective = TaskObjective(encoder, head, 0, dropout=True)
+    found = jax.eval_shape(jax.value_and_grad(objective, has_aux=True), shapes, batch, jax.random.key(0))
+    assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {np.dtype("float32")}
+
+
+def test_norms_and_softmax_are_float32_inside():
+    """Every mean, exponential and root of the program reads float32."""
+    encoder = precision.in_dtype(make_encoder("xlnet", **SIZES), jnp.bfloat16)
+    program = str(jax.make_jaxpr(encoder)(encoder.shapes(), batch_of(0)["input_ids"]))
+    lines = [line for line in program.splitlines() if any(f"= {name}" in line for name in ("exp", "rsqrt", "reduce_s"))]
+    assert len(lines) >= 6 and not [line for line in lines if "bf16" in line]
+
+
+def test_on_a_cpu_stages_train_in_float32_and_small_encoders_are_not_measured(monkeypatch):
+    monkeypatch.setattr(precision, "_faster_on_this_processor", None)
+    assert precision.training_dtype() == jnp.float32
+    assert precision.evaluation_dtype(make_encoder("bert", **SIZES)) == jnp.float32
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [((1.0, 0.8), jnp.bfloat16), ((1.0, 0.9), jnp.float32)])
+def test_bfloat16_must_be_faster_by_the_stated_gain(monkeypatch, seconds, expected):
+    """A clock that moves by what each dtype is said to take."""
+    clock = iter(np.cumsum([0, *(step for _ in range(20) for pair in seconds for step in (pair, 0))]))
+    monkeypatch.setattr(precision, "perf_counter", lambda: float(next(clock)))
+    config = dataclasses.replace(make_encoder("bert", **SIZES).config, width=16)
+    assert precision._faster_on_this_processor.__wrapped__(config) == expected
+
+
+@pytest.mark.parametrize(
+    ("backend", "capability", "expected"),
+    [
+        ("tpu", None, jnp.bfloat16),
+        ("gpu", "9.0", jnp.bfloat16),
+        ("gpu", "7.5", jnp.float32),
+        ("gpu", "gfx942", jnp.bfloat16),
+    ],
+)
+def test_accelerators_compute_in_bfloat16_where_they_have_it(monkeypatch, backend, capability, expected):
+    class Device:
+        compute_capability = capability
+
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    monkeypatch.setattr(jax, "local_devices", lambda: [Device()])
+    assert precision.training_dtype() == precision.evaluation_dtype(make_encoder("bert", **SIZES)) == expected
