@@ -40,6 +40,14 @@ def parser() -> argparse.ArgumentParser:
         _data_root(sub)
         sub.add_argument("--out", type=pathlib.Path, help=f"results folder; default {DEFAULT_OUT.format(name='NAME')}")
         sub.add_argument("--json", action="store_true", help="print JSON")
+        if name == "run":
+            sub.add_argument(
+                "--stack",
+                type=int,
+                metavar="N",
+                help="fine-tunings trained together at most; default: what an accelerator's memory holds, 1 on a CPU",
+            )
+            sub.add_argument("--profile", action="store_true", help="write a trace of some updates to OUT/profile")
     sub = command("report", "Write tables, figures and report/index.html from a study's store.")
     sub.add_argument("--out", type=pathlib.Path, required=True, help="results folder of a run")
     sub = command("list", "List what is there by name.")
@@ -174,7 +182,9 @@ def _run(options) -> int:
     from itt_jax.study.statistics import analyse
 
     study, out = _study(options)
-    results = run(study, out, _root(options), quiet=options.json)
+    if options.stack is not None and options.stack < 1:
+        raise InputError(f"--stack: found {options.stack}, expected at least 1")
+    results = run(study, out, _root(options), quiet=options.json, stack=options.stack, profile=options.profile)
     analysis = analyse(out)
     page = write_report(out, analysis)
     if options.json:

@@ -17,11 +17,13 @@ from itt_jax.evaluate.token_noise import KINDS, TOKEN_NOISES, operator_of
 from itt_jax.models import Encoder, Head, load_model
 from itt_jax.study.material import digest_files
 from itt_jax.study.plan import Cell, cell_row, variants
+from itt_jax.study.precision import agreed_dtype
 from itt_jax.study.running import provenance
 from itt_jax.study.store import Store, write_json
 from itt_jax.tasks.inputs import outputs_of
 from itt_jax.train.checkpoint import load_checkpoint
 from itt_jax.train.compiling import keep_compiled_programs
+from itt_jax.train.precision import in_dtype
 
 DEFAULT_SEVERITIES = (0.05, 0.1, 0.2)
 
@@ -96,6 +98,8 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
                 f"task {task.name!r}, split {evaluation.split!r}, language {language!r}: the checkpoint has seen some "
                 "of this text in training; choose other rows, or evaluate all the same with --allow-seen"
             )
+    dtype = agreed_dtype(store, name, encoder)
+    encoder, head = in_dtype(encoder, dtype), head and in_dtype(head, dtype)
     write_json(
         out / "plan.json",
         {
@@ -107,7 +111,7 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
             "targets": [task.name],
             "seeds": [0],
             "seen": [name] if evaluation.allow_seen else [],
-            "provenance": provenance(),
+            "provenance": provenance(dtype),
         },
     )
     for language, own in rows.items():

@@ -2,10 +2,12 @@
 
 import contextlib
 import dataclasses
+import datetime
 import pathlib
 import platform
 import sys
 import time
+from typing import Any
 
 import jax
 import tqdm
@@ -17,12 +19,18 @@ from itt_jax.study.absent import planned
 from itt_jax.study.distances import domain_distances
 from itt_jax.study.material import Material
 from itt_jax.study.plan import Cell, Plan, Stage, cell_row, evaluation_selections, study_id, variants
+from itt_jax.study.precision import agreed, agreed_dtype
+from itt_jax.study.profiling import Profile
 from itt_jax.study.stages import StageMaker
 from itt_jax.study.store import Store, write_json
+from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
+from itt_jax.train.precision import DTYPES, in_dtype, training_dtype
 
 POLL_SECONDS = 2
 """Between looks at the store while other workers hold all that is left."""
+SAY_SECONDS = 60
+"""Between lines on the progress of one stage, where there is no terminal."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +54,7 @@ def run(
     data_root: str | pathlib.Path | None = None,
     quiet: bool = False,
     stack: int | None = None,
+    profile: bool = False,
 ) -> Results:
     """Train and evaluate what the store at `out` lacks of the study.
 
@@ -54,6 +63,7 @@ def run(
     Args:
         stack: fine-tunings of one shape that are trained and evaluated together at most; None decides by the memory at
             hand (on a CPU one at a time). It changes no result but by rounding, and by the draws of dropout.
+        profile: write a trace of some updates of the first stage to OUT/profile.
 
     Raises:
         InputError: the study or its data is wrong, or `out` belongs to another study; nothing is written then.
@@ -63,7 +73,7 @@ def run(
     material, plan = planned(study, data_root)
     study = plan.study
     store.open(study_id(study), study.name)
-    runner = _Runner(store, plan, material, quiet, stack)
+    runner = _Runner(store, plan, material, quiet, stack, Profile(store.out / "profile" if profile else None))
     runner.write_plan()
     made = runner.all()
     store.write_results(cell.cell for cell in plan.all_cells())
@@ -73,8 +83,11 @@ def run(
     return Results(store.out, len(plan.all_cells()), made)
 
 
-def provenance() -> dict:
-    """Where and with what a stage was made: device, precision, versions. Stored beside results, never in them."""
+def provenance(dtype: Any) -> dict:
+    """Where and with what something was computed in `dtype`: device, precision, versions.
+
+    Stored beside results, never in them.
+    """
     import flax
     import jaxlib
     import optax
@@ -84,7 +97,7 @@ def provenance() -> dict:
     device = jax.devices()[0]
     return {
         "device": f"{jax.device_count()} x {device.device_kind} ({platform.machine()})",
-        "precision": "float32",
+        "precision": next(name for name, known in DTYPES.items() if known == dtype),
         "versions": {
             "itt_jax": itt_jax.__version__,
             "jax": jax.__version__,
@@ -99,12 +112,13 @@ def provenance() -> dict:
 class _Runner:
     """Holds what several stages share: loaded bodies and the evaluation grids of one encoder at a time."""
 
-    def __init__(self, store: Store, plan: Plan, material: Material, quiet: bool, stack: int | None = None):
+    def __init__(self, store: Store, plan: Plan, material: Material, quiet: bool, stack: int | None, profile: Profile):
         self.store = store
         self.plan = plan
         self.material = material
-        self.quiet = quiet
+        self.quiet, self.profile = quiet, profile
         self.maker = StageMaker(store, plan, material, self.progress, stack)
+        self.said = time.time()
         self.bar = tqdm.tqdm(total=len(plan.stages), unit="stage", disable=True if quiet else None)
         self._grids: dict[tuple[str, str], Grid] = {}
         self._blocks: dict[str, dict[Place, Block]] = {}
@@ -162,6 +176,7 @@ class _Runner:
         if missing:
             began = time.time()
             made = self.maker.make(missing)
+            self.profile.stop()
             seconds = round((time.time() - began) / len(missing), 2)
             for stage, recorded in zip(missing, made, strict=True):
                 self.finish(stage, recorded, seconds)
@@ -181,12 +196,17 @@ class _Runner:
         """Record a stage as done, with what it cost and where; the record is what makes it done."""
         described = {"id": stage.id, "purpose": stage.purpose, "kind": stage.purpose, "model": stage.model}
         record = described | {"encoder": stage.model, "arm": self.arm_of(stage), "seed": stage.seed} | made
-        write_json(self.store.stage(stage.id) / "record.json", record | {"wall_seconds": seconds} | provenance())
+        write_json(
+            self.store.stage(stage.id) / "record.json",
+            record | {"wall_seconds": seconds} | provenance(training_dtype()),
+        )
         self.store.log("stage", id=stage.id, model=stage.model, purpose=stage.purpose, seconds=seconds)
         place = f"{list(self.plan.stages).index(stage.id) + 1}/{len(self.plan.stages)}"
-        self.say(
-            f"{place} {stage.model} {stage.purpose} (seed {stage.seed}): {made['updates']} updates in {seconds:.0f} s"
+        compiling = (
+            f", {made['compile_seconds']:.0f} s of them compiling" if made.get("compile_seconds", 0) >= 1 else ""
         )
+        done = f"{made['updates']} updates in {seconds:.0f} s{compiling}"
+        self.say(f"{place} {stage.model} {stage.purpose} (seed {stage.seed}): {done}")
 
     def arm_of(self, stage: Stage) -> str:
         """The arms whose cells rest on this very stage; empty for stages before the target stage."""
@@ -200,12 +220,13 @@ class _Runner:
         loaded = {stage.id: self.maker.load(stage) for stage in stages}
         # Two targets may train alike, and share a stage.
         for target in dict.fromkeys(cell.target for stage in stages for cell in cells[stage.id]):
-            own = {id: [cell for cell in cells[id] if cell.target == target] for id in loaded}
-            own = {id: found for id, found in own.items() if found}
+            own = {name: [cell for cell in cells[name] if cell.target == target] for name in loaded}
+            own = {name: found for name, found in own.items() if found}
             (body, head, _), first = loaded[next(iter(own))], next(iter(own.values()))[0]
-            grid = self.grid(body.tokenizer, first)
-            models = [{"encoder": loaded[id][0].params, "head": loaded[id][2]} for id in own]
-            for found, scores in zip(own.values(), grid.predict_stack(body.encoder, head, models), strict=True):
+            grid, dtype = self.grid(body.tokenizer, first), agreed_dtype(self.store, first.model, body.encoder)
+            encoder, head = in_dtype(body.encoder, dtype), head and in_dtype(head, dtype)
+            models = [{"encoder": loaded[name][0].params, "head": loaded[name][2]} for name in own]
+            for found, scores in zip(own.values(), grid.predict_stack(encoder, head, models), strict=True):
                 for cell in found:
                     result = grid.cell(scores, cell.place, cell.variant, self.material.task(cell.task))
                     self.store.write_cell(cell_row(cell, result.figures), result.columns)
@@ -240,6 +261,8 @@ class _Runner:
     def write_plan(self) -> None:
         """Write plan.json: the study, the plan, what was dropped and skipped, and the records of finished stages."""
         study = self.plan.study
+        names = [spec.name for spec in study.encoders]
+        precision = {f"scores of {name}": dtype for name, dtype in agreed(self.store, names).items()}
         records = [self.store.record(stage_id) for stage_id in self.plan.stages]
         write_json(
             self.store.out / "plan.json",
@@ -248,7 +271,7 @@ class _Runner:
                 "name": study.name,
                 "description": study.description,
                 "study": canonical(study),
-                "encoders": [spec.name for spec in study.encoders],
+                "encoders": names,
                 "arms": list(study.arms),
                 "targets": [target.name for target in study.running_targets()],
                 "seeds": list(study.seeds),
@@ -258,6 +281,7 @@ class _Runner:
                     for s in self.plan.stages.values()
                 ],
                 "cells": len(self.plan.all_cells()),
+                "provenance": {"precision": precision},
                 "skipped": self.plan.skipped,
                 "seen": [spec.name for spec in study.encoders if self.material.seen(spec)],
                 "overlap": [dataclasses.asdict(entry) for entry in self.material.dropped.values()],
@@ -271,5 +295,21 @@ class _Runner:
             print(text, file=sys.stderr, flush=True)
 
     def progress(self, done: int, updates: int, values: dict[str, float]) -> None:
-        """Show how far the stage in hand is."""
-        self.bar.set_postfix_str(f"update {done}/{updates} " + " ".join(f"{k} {v:.3f}" for k, v in values.items()))
+        """Show how far the stage in hand is; in a log once a minute."""
+        self.profile.progress(values)
+        if self.quiet or (self.bar.disable and time.time() - self.said < SAY_SECONDS):
+            return
+        parts = [
+            f"update {done}/{updates}",
+            *(f"{name} {values[name]:.3f}" for name in ("loss", "dev") if name in values),
+        ]
+        if "tokens/s" in values:
+            share = values["flops/s"] / (matmul_rate(training_dtype()) * jax.device_count())
+            left = datetime.timedelta(seconds=round(values["left"]))
+            parts += [f"{values['tokens/s']:,.0f} tokens/s", f"{values['real']:.0%} of them real"]
+            parts += [f"{share:.0%} of the matmul rate", f"{left} left"]
+        if self.bar.disable:
+            self.say(f"{self.bar.desc}{', '.join(parts)}")
+            self.said = time.time()
+        else:
+            self.bar.set_postfix_str(", ".join(parts))

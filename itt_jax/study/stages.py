@@ -18,10 +18,11 @@ from itt_jax.study.material import Material, Selection
 from itt_jax.study.plan import Plan, Stage
 from itt_jax.study.store import Store
 from itt_jax.tasks import Task, metrics
-from itt_jax.tasks.inputs import examples_of, outputs_of
+from itt_jax.tasks.inputs import kept_examples, outputs_of
 from itt_jax.tasks.span_decoding import SpanGold
 from itt_jax.train.checkpoint import forget_resume, load_checkpoint, load_seen, save_checkpoint
 from itt_jax.train.language import Corpus, language_model
+from itt_jax.train.precision import in_dtype, training_dtype
 from itt_jax.train.predict import default_metric
 from itt_jax.train.result import StageResult
 from itt_jax.train.stage import Job, TaskData, fine_tune_stack, stack_size
@@ -54,7 +55,7 @@ class StageMaker:
         self.progress = progress
         self.specs = {spec.name: spec for spec in plan.study.encoders}
         self._bodies: dict[str, Body] = {}
-        self._dev: dict[tuple, TaskData] = {}
+        self._data: dict[tuple, TaskData] = {}
 
     def stack_key(self, stage: Stage) -> tuple | None:
         """Equal for stages that may train together, by what the plan knows; None for one that trains alone."""
@@ -95,7 +96,7 @@ class StageMaker:
         recorded = {"updates": 0}
         if stage.settings is not None:
             result = language_model(
-                encoder,
+                in_dtype(encoder, training_dtype()),
                 corpus,
                 tokenizer,
                 {"encoder": params},
@@ -148,9 +149,9 @@ class StageMaker:
 
     def jobs(self, stage: Stage) -> tuple[Body, list[Job]]:
         """What a stage starts from, and a fine-tuning for each learning rate."""
-        body, spec = self.parent(stage), self.specs[stage.model]
-        training = self.task_data(stage, body, spec)
-        dev = self.dev_data(stage, body, spec)
+        body = self.parent(stage)
+        training = self.task_data(stage, body)
+        dev = self.data_of(stage, body, (stage.dev,), training=False)
         metric, params = dev_metric(self.material.task(stage.dev.task)), {"encoder": body.params}
         return body, [
             Job(
@@ -184,30 +185,32 @@ class StageMaker:
             "flops_of_grid": sum(result.flops for result in results),
         }
 
-    def dev_data(self, stage: Stage, body: Body, spec: EncoderSpec) -> TaskData:
-        """The dev rows of a stage; the same object for stages that select alike, so that a stack streams them once."""
-        key = (stage.dev, stage.model, stage.recipe.max_length)
-        if key not in self._dev:
-            rows = self.material.rows(stage.dev)
-            self._dev = {key: self.data(stage.dev, body, spec, rows, stage.recipe.max_length)}
-        return self._dev[key]
+    def data_of(self, stage: Stage, body: Body, selections: tuple[Selection, ...], training: bool) -> TaskData:
+        """Rows of one task (several languages are joined) as a stage takes them.
 
-    def task_data(self, stage: Stage, body: Body, spec: EncoderSpec) -> list[TaskData]:
-        """The training data of a stage: one entry a task; selections of one task (its languages) are joined."""
+        The same object for stages that read alike, so that a stack knows what its runs share.
+        """
+        length = stage.recipe.max_length
+        shuffle = stage.seed if training and stage.shuffle_labels else None
+        key = (selections, training, shuffle, stage.model, length)
+        if key not in self._data:
+            rows_of = self.material.training_rows if training else self.material.rows
+            rows = join([rows_of(selection) for selection in selections])
+            if shuffle is not None:
+                rows = shuffled(self.material.task(selections[0].task), rows, shuffle)
+            self._data[key] = self.prepared(selections[0].task, body, self.specs[stage.model], rows, length)
+        return self._data[key]
+
+    def task_data(self, stage: Stage, body: Body) -> list[TaskData]:
+        """The training data of a stage: one entry a task."""
         by_task: dict[str, list[Selection]] = {}
         for selection in stage.training:
             by_task.setdefault(selection.task, []).append(selection)
-        data = []
-        for selections in by_task.values():
-            rows = join([self.material.training_rows(selection) for selection in selections])
-            if stage.shuffle_labels:
-                rows = shuffled(self.material.task(selections[0].task), rows, stage.seed)
-            data.append(self.data(selections[0], body, spec, rows, stage.recipe.max_length))
-        return data
+        return [self.data_of(stage, body, tuple(selections), training=True) for selections in by_task.values()]
 
-    def data(self, selection: Selection, body: Body, spec: EncoderSpec, rows: Rows, max_length: int) -> TaskData:
-        """Rows as a stage takes them."""
-        task = self.material.task(selection.task)
+    def prepared(self, name: str, body: Body, spec: EncoderSpec, rows: Rows, max_length: int) -> TaskData:
+        """A task's rows with a head for it; their tokens are kept in the store and mapped from there."""
+        task = self.material.task(name)
         if task.kind in ("tagging", "span"):  # a head on tokens pools nothing
             head = make_head(body.encoder, task.kind, outputs_of(task))
         elif task.kind == "retrieval":  # BERT's and RoBERTa's poolers, as XTREME-R's code; XLNet has none
@@ -216,7 +219,7 @@ class StageMaker:
         else:
             pair = spec.pair_features and (len(task.fields) == 2 or task.kind == "choice")
             head = make_head(body.encoder, task.kind, outputs_of(task), spec.pooling, pair)
-        examples = examples_of(task, body.tokenizer, rows, max_length)
+        examples = kept_examples(self.store.tokens, task, body.tokenizer, rows, max_length)
         gold = rows.labels if task.kind == "tagging" else None
         if task.kind == "span":
             gold = SpanGold(examples.windows, rows.fields["context"], rows.labels, rows.language)
@@ -229,10 +232,10 @@ class StageMaker:
         """The body a stage starts from."""
         parent = self.plan.stages[stage.parent]
         if parent.id not in self._bodies:
-            if parent.purpose == "given":
-                self._bodies = {parent.id: given_body(self.specs[parent.model])}
-            else:
-                self._bodies = {parent.id: self.load(parent)[0]}
+            given = parent.purpose == "given"
+            body = given_body(self.specs[parent.model]) if given else self.load(parent)[0]
+            encoder = in_dtype(body.encoder, training_dtype())
+            self._bodies = {parent.id: dataclasses.replace(body, encoder=encoder)}
         return self._bodies[parent.id]
 
     def load(self, stage: Stage) -> tuple[Body, Head | None, dict | None]:

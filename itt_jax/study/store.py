@@ -5,6 +5,7 @@
     OUT/cells/<id>.parquet one cell's predictions; its row of the results stands in the file's metadata
     OUT/results.parquet    all rows of the plan's cells, derived from the cells
     OUT/claims/<id>        which worker is on it
+    OUT/tokens/<id>/       token ids of training rows, made once and mapped; may be removed
     OUT/log.jsonl          one line an event
 
 Every file is written aside, synced and renamed, so that a kill leaves it whole or absent.
@@ -93,6 +94,11 @@ class Store:
     def stage(self, stage_id: str) -> pathlib.Path:
         """The folder of a stage."""
         return self.out / "stages" / stage_id
+
+    @property
+    def tokens(self) -> pathlib.Path:
+        """The folder of token ids, which processes map; it may be removed at any time."""
+        return self.out / "tokens"
 
     def record(self, stage_id: str) -> dict | None:
         """What a finished stage recorded, or None if it is not done."""

@@ -16,13 +16,17 @@ from itt_jax.models import Encoder, Head
 from itt_jax.tasks.metrics import METRICS, constant, predictions_of
 from itt_jax.tasks.retrieval_metrics import retrieval_accuracy
 from itt_jax.tasks.span_decoding import SpanGold, decoded
+from itt_jax.train.memory import device_bytes, extra_bytes
 from itt_jax.train.sharding import data_shards, place_batch, place_params, stack_mesh
 from itt_jax.train.state import Params
-from itt_jax.train.step import predict_step
+from itt_jax.train.step import predict_program, predict_step
 
 # Row lengths that evaluation streams may have: few, so that stages share their programs.
 LENGTHS = (64, 128, 256, 512)
 TOKENS_PER_BATCH = 4096
+"""And device. A CPU gains nothing from more; an accelerator gets as many as its memory holds of up to MOST_TOKENS."""
+MOST_TOKENS = 65536
+SHARE_OF_MEMORY = 0.8  # of what is free
 READ = ("input_ids", "token_type_ids", "segment_ids", "example_ids", "field_ids", "summary_rows", "summary_positions")
 DEFAULT_METRICS = {
     "classification": "accuracy",
@@ -40,11 +44,15 @@ DevMetric = Callable[[np.ndarray, np.ndarray | Ragged | SpanGold], float]
 """Scores [n, outputs] (tagging: of words) and labels [n] (tagging: of the words of n texts) -> higher is better."""
 
 
-def stream_shape(examples: Examples, shards: int = 1) -> tuple[int, int, int]:
-    """Rows (a multiple of `shards`), row length and example slots of the batches that `examples` are streamed in."""
+def stream_shape(examples: Examples, shards: int = 1, tokens: int = TOKENS_PER_BATCH) -> tuple[int, int, int]:
+    """Rows, row length and example slots of the batches that `examples` are streamed in.
+
+    Args:
+        shards: devices that share the rows, with `tokens` each.
+    """
     longest = int(examples.lengths.max())
     length = next((length for length in LENGTHS if length >= longest), longest)
-    rows = max(1, TOKENS_PER_BATCH // length) * shards
+    rows = max(1, tokens // length) * shards
     return rows, length, rows * length // 16
 
 
@@ -96,12 +104,23 @@ def predict_stack(
     anchors = _anchors_by_example(examples) if head.kind == "tagging" else None
     outputs = 4 if head.kind == "span" else head.outputs
     scores = np.zeros((size, len(examples) if anchors is None else len(examples.anchors), outputs), np.float32)
-    function = None if change is None else change.function
+    static = {"encoder": encoder, "head": head, "change": None if change is None else change.function, "mesh": mesh}
     pending = collections.deque()
+
+    def placed(indices: np.ndarray, batch: packing.Batch) -> dict[str, jax.Array]:
+        arrays = {name: batch[name] for name in READ}
+        if change is not None:
+            arrays |= change.arrays(indices, len(batch["summary_rows"]))
+        return place_batch(arrays, mesh, stack=False)
+
+    def fits(shape: tuple[int, int, int]) -> bool:
+        program = predict_program(params, placed(*next(packing.stream(examples, *shape))), **static).result()
+        free, needed = device_bytes(jax.local_devices()[0]), extra_bytes(program.run)
+        return free is None or needed is None or needed <= SHARE_OF_MEMORY * free
 
     def collect() -> None:
         indices, batch, found = pending.popleft()
-        found = np.asarray(found)
+        found = jax.device_get(found)
         if head.kind == "span":
             for own, logits in zip(scores, found, strict=True):
                 ragged = _logits_of_batch(examples, indices, batch, logits)
@@ -112,18 +131,24 @@ def predict_stack(
             words, rows, positions = _words_of_batch(examples, anchors, indices, batch)
             scores[:, words] = found[:, rows, positions]
 
-    for indices, batch in packing.stream(examples, *stream_shape(examples, data_shards(mesh))):
-        arrays = {name: batch[name] for name in READ}
-        if change is not None:
-            arrays |= change.arrays(indices, len(batch["summary_rows"]))
-        placed = place_batch(arrays, mesh, stack=False)
-        found = predict_step(params, placed, encoder=encoder, head=head, change=function, mesh=mesh)
-        pending.append((indices, batch, found))
+    shapes = [stream_shape(examples, data_shards(mesh), tokens) for tokens in _tokens_per_batch(examples)]
+    shape = next((shape for shape in shapes[:-1] if fits(shape)), shapes[-1])
+    for indices, batch in packing.stream(examples, *shape):
+        pending.append((indices, batch, predict_step(params, placed(indices, batch), **static)))
         if len(pending) > IN_FLIGHT:
             collect()
     while pending:
         collect()
     return scores.reshape(size, -1, examples.choices) if head.kind == "choice" else scores
+
+
+def _tokens_per_batch(examples: Examples) -> list[int]:
+    """Sizes of a batch to try, largest first: none needlessly beyond all of the examples."""
+    if jax.default_backend() == "cpu":
+        return [TOKENS_PER_BATCH]
+    doublings = range((MOST_TOKENS // TOKENS_PER_BATCH).bit_length())
+    sizes = [TOKENS_PER_BATCH << doubling for doubling in doublings]
+    return [size for size in sizes if size < 2 * len(examples.ids)][::-1] or sizes[:1]
 
 
 def _anchors_by_example(examples: Examples) -> Ragged:

@@ -10,6 +10,7 @@ from itt_jax.config import Recipe
 from itt_jax.errors import InputError
 from itt_jax.models import make_head
 from itt_jax.train import loop
+from itt_jax.train import predict as prediction
 from itt_jax.train.predict import predict, predict_stack
 from itt_jax.train.stage import Job, fine_tune_stack
 from itt_jax.train.state import stacked
@@ -96,7 +97,7 @@ def test_microbatches_are_halved_where_memory_is_short(monkeypatch):
     monkeypatch.setattr(loop, "device_bytes", little)
     batches = []
     place = loop.place_batch
-    monkeypatch.setattr(loop, "place_batch", lambda batch, mesh: batches.append(batch) or place(batch, mesh))
+    monkeypatch.setattr(loop, "place_batch", lambda batch, *rest, **own: batches.append(batch) or place(batch, *rest, **own))
     found = fine_tune_stack(encoder, [job])
     assert batches[0]["input_ids"].shape[1:3] == (1, 8) and batches[-1]["input_ids"].shape[1:3] == (4, 2)
     assert_as_alone(encoder, found, expected)
@@ -135,3 +136,19 @@ def test_runs_of_other_shapes_are_refused():
         with pytest.raises(InputError, match="one shape"):
             fine_tune_stack(encoder, [first, other])
     assert same(first.params, jobs(encoder)[0].params)
+
+
+def test_evaluation_batches_are_as_large_as_memory_holds(monkeypatch):
+    """On an accelerator the largest size that fits is found; here a CPU is told that it is one."""
+    encoder = tiny_encoder("bert", layers=1)
+    task = toy_task(encoder, 60)
+    params = {"encoder": encoder.init(jax.random.key(0)), "head": task.head.init(jax.random.key(1))}
+    expected = predict(encoder, task.head, params, task.examples)
+    tried = []
+    monkeypatch.setattr(prediction, "_tokens_per_batch", lambda examples: [512, 256, 128])
+    monkeypatch.setattr(prediction, "device_bytes", lambda device: 10**9)
+    needed = {512: 2 * 10**9, 256: 10**6, 128: 0}
+    sizes = iter((512, 256, 128))
+    monkeypatch.setattr(prediction, "extra_bytes", lambda program: tried.append(next(sizes)) or needed[tried[-1]])
+    np.testing.assert_allclose(predict(encoder, task.head, params, task.examples), expected, atol=1e-6)
+    assert tried == [512, 256]

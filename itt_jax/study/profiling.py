@@ -1,0 +1,32 @@
+"""A trace of a stretch of training, for TensorBoard's profiler or Perfetto."""
+
+import pathlib
+
+import jax
+
+
+class Profile:
+    """Traces the updates between the first two lines of the log of the first stage that has them, once.
+
+    Args:
+        folder: where the trace is written; None traces nothing.
+    """
+
+    def __init__(self, folder: pathlib.Path | None):
+        self.folder, self.tracing = folder, False
+
+    def progress(self, values: dict[str, float]) -> None:
+        """To be called with what a stage tells of its progress."""
+        if "loss" not in values:
+            return
+        if self.tracing:
+            self.stop()
+        elif self.folder is not None:
+            jax.profiler.start_trace(self.folder)
+            self.folder, self.tracing = None, True
+
+    def stop(self) -> None:
+        """End the trace, if one is being written; to be called at the end of each stage too."""
+        if self.tracing:
+            jax.profiler.stop_trace()
+            self.tracing = False
