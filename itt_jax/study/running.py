@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import itertools
 import pathlib
 import platform
 import sys
@@ -151,8 +152,9 @@ class _Runner:
         key = self.maker.stack_key(stage)
         if key is None:
             return []
-        found = [other for other in later if self.maker.stack_key(other) == key]
-        return found[: self.maker.most_together - 1]
+        same = (other for other in later if self.maker.stack_key(other) == key)
+        ready = (other for other in same if self.needed(other) and self.parent_ready(other))
+        return list(itertools.islice(ready, self.maker.most_together - 1))
 
     def claimed(self, stages: list[Stage], claims: contextlib.ExitStack) -> list[Stage]:
         """Those that are missing, whose parents are there and that no other worker is on; ours until `claims` end."""

@@ -162,3 +162,18 @@ def test_two_targets_that_train_alike_share_the_stage_and_keep_their_cells(tiny_
     results = run(dataclasses.replace(study, targets=(first, other)), tmp_path / "out", quiet=True).to_pandas()
     assert results.groupby("target")["split"].unique().map(list).to_dict() == {"inference": ["test"], "on dev": ["dev"]}
     assert results["cell"].is_unique and len(results) == 6
+
+
+def test_stages_that_train_alike_train_together_where_asked(tiny_run, tmp_path):
+    """A stack makes the same stages and cells under the same names; its runs share one stream of evaluation."""
+    study, whole = tiny_run
+    out = tmp_path / "stacked"
+    chosen = dataclasses.replace(study, arms=("direct", "itt", "matched"))
+    results = run(chosen, out, quiet=True, stack=4)
+    assert results.made == results.cells
+    names = {path.name for path in (out / "cells").iterdir()}
+    assert names and names <= {path.name for path in (whole / "cells").iterdir()}
+    records = json.loads((out / "plan.json").read_text())["stages_done"]
+    tuned = [record for record in records if record["purpose"] in ("target", "intermediate")]
+    assert tuned and all(record["stack"] == 4 for record in tuned)  # two seeds, two learning rates
+    assert {record["id"] for record in tuned} <= {path.name for path in (whole / "stages").iterdir()}
