@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding
 
+from itt_jax.bench import torch_peer
 from itt_jax.bench.workload import SIZES, Data, Workload
 from itt_jax.config import LanguageModel, Recipe
 from itt_jax.data import packing
@@ -22,7 +23,7 @@ from itt_jax.evaluate.grid import CLEAN, Block, Grid, perturbed_block
 from itt_jax.evaluate.inputs import encode_block
 from itt_jax.models import Encoder, make_encoder, make_head
 from itt_jax.tasks.catalog import get
-from itt_jax.train import corpus, language, stage
+from itt_jax.train import ceiling, corpus, language, precision, stage
 from itt_jax.train.flops import forward_flops
 from itt_jax.train.loop import Feed, Run, Stack, stack_batches
 from itt_jax.train.optimizer import initial_optimizer_state, make_optimizer
@@ -36,6 +37,7 @@ from itt_jax.train.step import predict_step, train_program, train_step
 BATCH = 32
 UPDATES = 3000  # of the stage that is measured a part of: long enough for every row shape of its plan
 SEED = 0
+CEILING_REPEATS = 3
 VOCABULARY = 30_000  # of random ids
 
 
@@ -61,8 +63,7 @@ class Counts:
 
 def with_dtype(work: Workload, dtype: str) -> Workload:
     """The same with activations and matrix products in `dtype`."""
-    encoder = dataclasses.replace(work.encoder, dtype=jnp.dtype(dtype).type)
-    head = make_head(encoder, work.task.head.kind, work.task.head.outputs)
+    encoder, head = (precision.in_dtype(module, precision.DTYPES[dtype]) for module in (work.encoder, work.task.head))
     return dataclasses.replace(work, encoder=encoder, task=dataclasses.replace(work.task, head=head))
 
 
@@ -138,6 +139,22 @@ class Trainer:
     def _input(self, update: int) -> tuple[Any, dict[str, jax.Array]]:
         feeds, batch = self._together(update)
         return feeds[0].objective, place_batch(batch, self._mesh)
+
+
+def usual_updates(work: Workload, trainer: Trainer, count: int, among: int) -> list[int]:
+    """The `count` updates in a row, of the first `among`, whose positions are nearest to the mean of all.
+
+    Both ours and those of rows padded to the longest of their update: few updates are timed, and their longest example
+    would decide the result.
+    """
+    lengths = work.task.examples.lengths
+    packed = np.array([trainer.counts([update]).positions for update in range(among)])
+    parts = [torch_peer.parts_of([batch], work.data.accumulate) for batch in batches_of(work, range(among))]
+    padded = np.array([padded_counts(work.encoder, lengths, part, None).positions for part in parts])
+    windows = np.ones(count) / count
+    off = sum(np.abs(np.convolve(one, windows, "valid") / one.mean() - 1) for one in (packed, padded))
+    first = int(np.argmin(off))
+    return list(range(first, first + count))
 
 
 def compiled_update(work: Workload, batch_size: int, seeds: Sequence[int]) -> tuple[jax.stages.Compiled, Counts, int]:
@@ -219,6 +236,11 @@ class PerturbedGrid:
         return [
             [text for form in self._block.forms.values() for text in form.fields[field]] for field in self._rows.fields
         ]
+
+    @property
+    def real_share(self) -> float:
+        """Share of real tokens in the stream of distinct inputs."""
+        return evaluation_share(self._examples)
 
     @property
     def all_batches(self) -> int:
@@ -330,7 +352,14 @@ def device() -> str:
 
 
 def ceilings() -> dict[str, float]:
-    """FLOP/s of large matrix products here, by dtype."""
-    from itt_jax.train.ceiling import matmul_rate
+    """FLOP/s of large matrix products here, by dtype: the best of a few measurements."""
+    return {
+        name: max(ceiling.measured(dtype)[0] for _ in range(CEILING_REPEATS))
+        for name, dtype in precision.DTYPES.items()
+    }
 
-    return {dtype: matmul_rate(jnp.dtype(dtype)) for dtype in ("float32", "bfloat16")}
+
+def training_dtypes() -> list[str]:
+    """float32, and what stages compute in where that is another."""
+    chosen = jnp.dtype(precision.training_dtype()).name
+    return list(dict.fromkeys(("float32", chosen)))

@@ -15,7 +15,7 @@ DYNAMIC_AIMS = {"sst2": 2.0, "xnli": 1.4}
 FIXED_AIM, GROUPED_AIM, REAL_AIM, STREAM_AIM, CEILING_AIM = 5.0, 1.0, 0.85, 0.95, 0.65
 LANGUAGE_BATCHES = (32, 256)
 STREAMED_UPDATES = 20
-COUNTED_UPDATES = 200  # for the share of real tokens; those that are timed are too few for it
+COUNTED_UPDATES = 200  # for the share of real tokens, and those that are timed are as usual among them
 
 
 def measure(request: Request) -> dict:
@@ -23,8 +23,7 @@ def measure(request: Request) -> dict:
     from itt_jax.bench import ours
 
     chosen = names(request, ("bert", "roberta", "xlnet"), ("sst2", "xnli"), ("base",))
-    device, ceilings = ours.device(), ours.ceilings()
-    dtypes = ["float32"] + ["bfloat16"] * (ceilings["bfloat16"] > 1.1 * ceilings["float32"])
+    device, ceilings, dtypes = ours.device(), ours.ceilings(), ours.training_dtypes()
     runs, streams = [], []
     for family in chosen["encoders"]:
         for size in chosen["sizes"]:
@@ -43,16 +42,16 @@ def one(work: Workload, request: Request, dtypes: list[str], ceilings: dict[str,
     """An encoder on one data set: rows of methods, and the ratios between them."""
     from itt_jax.bench import ours
 
-    updates = list(range(request.updates or work.data.updates))
-    batches = ours.batches_of(work, updates)
+    updates: list[int] = []
     works, counts, made = {}, {}, {}
     for dtype in dtypes:
         trainer = ours.Trainer(ours.with_dtype(work, dtype))
+        updates = updates or ours.usual_updates(work, trainer, request.updates or work.data.updates, COUNTED_UPDATES)
         trainer.run(trainer.shapes(updates))  # compiles
         method = ("ours", dtype)
         works[method], counts[method] = functools.partial(trainer.run, updates), trainer.counts(updates)
     if torch_peer.installed():
-        works |= peer_works(work, batches, counts, made)
+        works |= peer_works(work, ours.batches_of(work, updates), counts, made)
     timings = alternating(works, request.repeats)
     rows = [
         row(method, timings[method], counts[method], made.get(method, len(updates)), ceilings) for method in timings
@@ -77,8 +76,8 @@ def peer_works(work: Workload, batches: list[list[int]], counts: dict, made: dic
     works = {}
     for dtype in ("float32", "bfloat16"):
         for name, (own, fixed) in methods.items():
-            if dtype == "bfloat16" and fixed:
-                continue
+            if dtype == "bfloat16" and name != "dynamic padding":
+                continue  # which is enough to know what it gains
             options = {"length": fixed, "accumulate": accumulate, "bfloat16": dtype == "bfloat16"}
             works[name, dtype] = functools.partial(peer.train, dataset, own, **options)
             parts = torch_peer.parts_of(own, accumulate)
@@ -105,17 +104,15 @@ def row(method: tuple[str, str], timing: Timing, counts: Any, updates: int, ceil
 
 
 def ratios(rows: list[dict]) -> list[dict]:
-    """Ours over each method of the peer at float32, and a last row with each side's best."""
+    """Ours over each method of the peer at float32, and a last row with each side's best on the same examples."""
     ours = {row["dtype"]: row for row in rows if row["method"] == "ours"}
     others = [row for row in rows if row["method"] != "ours"]
     if not others:
         return []
     found = [ratio(ours["float32"], other, other["method"]) for other in others if other["dtype"] == "float32"]
-    same_batches = [row for row in others if row["method"] == "dynamic padding"]
-    for name, among in (("best: dynamic padding", same_batches), ("best: any", others)):
-        best = max(among, key=lambda row: row["tokens_per_second"])
-        found.append(ratio(max(ours.values(), key=lambda row: row["tokens_per_second"]), best, name))
-    return found
+    best, rate = [row for row in others if row["method"] == "dynamic padding"], "tokens_per_second"
+    own, other = (max(among, key=lambda row: row[rate]) for among in (ours.values(), best))
+    return [*found, ratio(own, other, "each side's best")]
 
 
 def ratio(own: dict, other: dict, name: str) -> dict:

@@ -43,7 +43,7 @@ class Data:
 
 
 DATA = {
-    "sst2": Data("sst2", "train", updates=4),
+    "sst2": Data("sst2", "train"),
     "xnli": Data("xnli", "dev"),
     "reviews": Data("imdb", "train", max_length=512, updates=1, accumulate=4),
     EMBEDDED: Data("embedded_inference_general", "train"),
