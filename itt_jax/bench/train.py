@@ -31,7 +31,8 @@ def measure(request: Request) -> dict:
                 say(f"train: {family} {size} on {name}")
                 work = workload(request, family, name, size)
                 runs.append({"encoder": family, "size": size, "data": name} | one(work, request, dtypes, ceilings))
-        streams += stream_shares(workload(request, family, chosen["data"][0], "toy"), request)
+        for name in chosen["data"]:
+            streams += stream_shares(workload(request, family, name, "toy"), request)
     figures = {"device": device, "ceilings": ceilings, "runs": runs, "streams": streams}
     if not torch_peer.installed():
         figures["peer"] = torch_peer.ABSENT
