@@ -1,6 +1,11 @@
 """Rows from the Hugging Face hub, or a folder that `datasets` can read."""
 
-from collections.abc import Callable
+import contextlib
+import functools
+import socket
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
 
 from itt_jax.data.answers import Answers, answers_of
 from itt_jax.data.local import label_of, text_of
@@ -21,7 +26,8 @@ def read(source: Hub, split: str, language: str) -> Table:
     config = source.config and source.config.format(language=source.languages.get(language, language))
     where = f"hub data set {source.id}" + (f" ({config})" if config else "") + f", split {source.splits[split]}"
     try:
-        table = datasets.load_dataset(source.id, config, split=source.splits[split], revision=source.revision)
+        with without_retries():
+            table = datasets.load_dataset(source.id, config, split=source.splits[split], revision=source.revision)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise AbsentError(f"{where}: {reason}") from error
@@ -53,6 +59,40 @@ def read(source: Hub, split: str, language: str) -> Table:
             return Table(fields, labels, published, place)
         labels = [spelled(record[source.label], names) for record in records]
     return Table(fields, labels, published, place)
+
+
+@contextlib.contextmanager
+def without_retries() -> Iterator[None]:
+    """Where the hub's name has no address, `datasets` in its offline mode: what is in its cache is read, and the rest
+    is absent at once. Without it, each set that is not at hand is asked for six times, for half a minute."""
+    import datasets
+    import huggingface_hub.constants
+
+    if _has_address(huggingface_hub.constants.ENDPOINT):
+        yield
+        return
+    modules = (huggingface_hub.constants, datasets.config)
+    before = [module.HF_HUB_OFFLINE for module in modules]
+    try:
+        for module in modules:
+            module.HF_HUB_OFFLINE = True
+        yield
+    finally:
+        for module, value in zip(modules, before, strict=True):
+            module.HF_HUB_OFFLINE = value
+
+
+@functools.cache
+def _has_address(endpoint: str) -> bool:
+    """Whether the name of the endpoint resolves; behind a proxy, which resolves names itself, it is taken to."""
+    parts = urllib.parse.urlsplit(endpoint)
+    if parts.scheme in urllib.request.getproxies() or "all" in urllib.request.getproxies():
+        return True
+    try:
+        socket.getaddrinfo(parts.hostname, parts.port or 443)
+    except OSError:
+        return False
+    return True
 
 
 def given_answers(records: list[dict], source: Hub, place: Callable[[int], str]) -> Answers | None:

@@ -4,15 +4,17 @@ import dataclasses
 import importlib
 import json
 import pathlib
+import socket
 
 import numpy as np
 import pytest
 
 from itt_jax import tasks
+from itt_jax.data import hub
 from itt_jax.data.local import read_conll
 from itt_jax.data.reading import read
 from itt_jax.data.sources import Hub, LocalFiles, Tfds, data_root
-from itt_jax.errors import InputError
+from itt_jax.errors import AbsentError, InputError
 from itt_jax.tasks import Task
 
 
@@ -223,6 +225,33 @@ def test_hub_reads_a_folder_offline(hub_folder):
         read(Hub(hub_folder, {"text": "sentence"}, label="gold"), "dev", "en")
     with pytest.raises(InputError, match="split test"):
         read(source, "test", "en")
+
+
+def test_a_hub_without_an_address_is_not_asked_again_and_again(monkeypatch):
+    """Nor for good: the next process, or one with a proxy, asks it."""
+    datasets, constants = pytest.importorskip("datasets"), pytest.importorskip("huggingface_hub.constants")
+    asked = []
+
+    def no_address(*arguments, **options):
+        asked.append(arguments)
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_address)
+    for module in (datasets.config, constants):
+        monkeypatch.setattr(module, "HF_HUB_OFFLINE", False)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    hub._has_address.cache_clear()
+    for split in ("train", "dev"):
+        with pytest.raises(AbsentError, match="hub data set nobody/nothing"):
+            read(Hub("nobody/nothing", {"text": "text"}), split, "en")
+    assert len(asked) == 1
+    assert not datasets.config.HF_HUB_OFFLINE and not constants.HF_HUB_OFFLINE
+    monkeypatch.setenv("https_proxy", "http://localhost:1")
+    hub._has_address.cache_clear()
+    assert hub._has_address("https://huggingface.co") and len(asked) == 1
+    hub._has_address.cache_clear()
 
 
 def test_hub_test_is_glue_dev_and_dev_is_carved_from_train(hub_folder):
