@@ -1,6 +1,7 @@
 """Programs compiled ahead of time, in the background, and kept between processes."""
 
 import collections
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -70,7 +71,9 @@ def _compiled(function: Callable, shapes: tuple, static: dict, donated: tuple[in
     jitted = jax.jit(
         function, static_argnames=tuple(static), donate_argnums=donated, compiler_options=compiler_options()
     )
-    run = jitted.lower(*shapes, **static).compile()
+    mesh = next((leaf.sharding.mesh for leaf in jax.tree.leaves(shapes) if leaf.sharding is not None), None)
+    with jax.set_mesh(mesh) if mesh else contextlib.nullcontext():  # for kernels that the compiler cannot divide
+        run = jitted.lower(*shapes, **static).compile()
     return Program(run, time.perf_counter() - began)
 
 
