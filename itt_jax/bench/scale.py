@@ -16,11 +16,12 @@ PROCESSES = (1, 2, 4)
 SLICE = 8
 # (runs, examples of an update of each): one run with its rows over the slice, and one run a device.
 LAYOUTS = ((1, 32), (1, 256), (SLICE, 32))
-# Per chip: dense bfloat16 FLOP/s, and bytes/s of its links in all, as their makers publish them.
+# Per chip, as their makers publish them: dense bfloat16 FLOP/s; bytes/s that its links send (half the figure for both
+# directions); bytes/s of its memory.
 CHIPS = {
-    "TPU v5e": (197e12, 200e9),  # cloud.google.com/tpu/docs/v5e: 1,600 Gbit/s between chips
-    "TPU v4": (275e12, 300e9),  # cloud.google.com/tpu/docs/v4: 2,400 Gbit/s
-    "H100 SXM": (989e12, 900e9),  # nvidia.com, H100 data sheet: NVLink
+    "TPU v5e": (197e12, 200e9, 819e9),  # docs.cloud.google.com/tpu/docs/v5e
+    "TPU v6e": (918e12, 400e9, 1600e9),  # docs.cloud.google.com/tpu/docs/v6e
+    "H100 SXM": (989e12, 450e9, 3350e9),  # nvidia.com/en-us/data-center/h100
 }
 REACHED = 0.5  # of a chip's rate, as the aim of `bench utilisation` is
 
@@ -47,17 +48,18 @@ def cost(layout: tuple[int, int], arguments: list[str]) -> dict:
     return found | {"chips": {chip: predicted(found, *rates) for chip, rates in CHIPS.items()}}
 
 
-def predicted(found: dict, flops: float, link: float) -> dict:
-    """Seconds that a chip computes and communicates, with nothing overlapped, and the share that is computing.
+def predicted(found: dict, flops: float, link: float, memory: float) -> dict:
+    """Seconds that a chip computes, applies AdamW and communicates, with nothing overlapped; and what share computes.
 
-    A ring sums b bytes over n devices by moving 2 (n - 1) / n b through each device's links.
+    AdamW reads parameters, gradients and two moments and writes all but the gradients: 28 bytes a parameter. A ring
+    sums b bytes over n devices by sending 2 (n - 1) / n b from each.
     """
     moved = {"all-reduce": 2.0, "all-gather": 1.0, "reduce-scatter": 1.0, "all-to-all": 1.0, "collective-permute": 1.0}
     share = (SLICE - 1) / SLICE
-    moving = sum(moved[kind] * share * own["bytes"] for kind, own in found["collectives"].items())
-    computing, communicating = found["device_flops"] / (REACHED * flops), moving / link
-    efficiency = computing / (computing + communicating)
-    return {"computing": computing, "communicating": communicating, "ratio": efficiency}
+    sent = sum(moved[kind] * share * own["bytes"] for kind, own in found["collectives"].items())
+    computing, updating = found["device_flops"] / (REACHED * flops), 28 * found["parameters"] / memory
+    seconds = {"computing": computing, "updating": updating, "communicating": sent / link}
+    return seconds | {"ratio": computing / sum(seconds.values())}
 
 
 def processes(request: Request, arguments: list[str]) -> list[dict]:
@@ -119,7 +121,7 @@ def text(figures: dict) -> str:
     parts.append(table(headers, [[*row.values()] for row in figures["processes"]]))
     for own in figures["costs"]:
         cells = [[chip, *one.values()] for chip, one in own["chips"].items()]
-        own_table = table([f"{SLICE} chips", "computing, s", "communicating, s", "share computing"], cells)
+        own_table = table([f"{SLICE} chips", "computing, s", "AdamW, s", "communicating, s", "share computing"], cells)
         parts.append(f"{described(own)}\n{own_table}")
     return "\n\n".join(parts)
 

@@ -17,9 +17,9 @@ def test_collectives_of_a_program():
 
 
 def test_the_model_counts_a_ring():
-    found = {"device_flops": 5e11, "collectives": {"all-reduce": {"count": 1, "bytes": 800}}}
-    one = scale.predicted(found, flops=1e12, link=1400)
-    assert one["computing"] == 1.0 and one["communicating"] == 1.0 and one["ratio"] == 0.5
+    found = {"device_flops": 5e11, "parameters": 1000, "collectives": {"all-reduce": {"count": 1, "bytes": 800}}}
+    one = scale.predicted(found, flops=1e12, link=1400, memory=14_000)
+    assert one == {"computing": 1.0, "updating": 2.0, "communicating": 1.0, "ratio": 0.25}
 
 
 def test_devices_that_share_rows_sum_gradients_alone(monkeypatch):
@@ -28,7 +28,7 @@ def test_devices_that_share_rows_sum_gradients_alone(monkeypatch):
     (kind,) = found["collectives"]
     assert kind == "all-reduce"
     assert found["collectives"][kind]["bytes"] == pytest.approx(4 * found["parameters"], rel=0.02)
-    assert 0 < found["chips"]["TPU v4"]["ratio"] < 1
+    assert 0 < found["chips"]["TPU v5e"]["ratio"] < 1
 
 
 def test_start(monkeypatch, small):
