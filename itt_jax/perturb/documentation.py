@@ -96,9 +96,14 @@ class Example:
 
 def examples(operator: Operator) -> Iterator[Example]:
     """One for each language in which the operator changes the text of SAMPLES, in their order; else of UNUSUAL."""
-    found = [one for language, sample in SAMPLES.items() if (one := example(operator, language, *sample))]
-    others = UNUSUAL.items() if not found else ()
-    return itertools.chain(found, filter(None, (example(operator, language, *sample) for language, sample in others)))
+    for samples in (SAMPLES, UNUSUAL):
+        found = False
+        for language, sample in samples.items():
+            if one := example(operator, language, *sample):
+                found = True
+                yield one
+        if found:
+            return
 
 
 def example(operator: Operator, language: str, script: str, text: str) -> Example | None:

@@ -13,9 +13,21 @@ from tests.perturb import test_operators as promises
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def test_the_page_is_what_the_operators_make_now():
+@pytest.fixture(scope="module")
+def text() -> str:
+    """The page."""
+    return page()
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict]:
+    """The listing."""
+    return listing("perturbations")
+
+
+def test_the_page_is_what_the_operators_make_now(text):
     found = (ROOT / "docs" / "perturbations.md").read_text(encoding="utf-8")
-    assert found == page(), "renew it: python -m itt_jax.perturb.documentation > docs/perturbations.md"
+    assert found == text, "renew it: python -m itt_jax.perturb.documentation > docs/perturbations.md"
 
 
 def test_every_operator_has_an_example():
@@ -29,20 +41,19 @@ def test_every_operator_has_an_example():
             assert one.clean != one.perturbed
 
 
-def test_controls_are_marked_wherever_operators_are_listed():
-    text = page()
+def test_controls_are_marked_wherever_operators_are_listed(text, rows):
     heading = text.index("\n## control\n")
     assert "change the label" in text[heading : heading + 120]
-    lines = "\n".join(perturbation_lines(listing("perturbations")))
+    lines = "\n".join(perturbation_lines(rows))
     assert re.search("^control - these CHANGE the label", lines, re.MULTILINE)
-    for row in listing("perturbations"):
+    for row in rows:
         assert row["changes_label"] == (row["family"] == "control") == ("CONTROL" in row["summary"])
         assert row["name"] in lines
         assert (f"### {row['name']}\n" in text) == (row["family"] != "token")
 
 
-def test_rows_say_everything():
-    rows = [row for row in listing("perturbations") if row["family"] != "token"]
+def test_rows_say_everything(rows):
+    rows = [row for row in rows if row["family"] != "token"]
     assert [row["name"] for row in rows] == list(CATALOG)
     for row in rows:
         operator = CATALOG[row["name"]]
@@ -51,12 +62,12 @@ def test_rows_say_everything():
         assert row["languages"] == ("all" if operator.languages == LANGUAGES else sorted(operator.languages))
 
 
-def test_what_cannot_be_seen_is_written_out():
+def test_what_cannot_be_seen_is_written_out(text):
     assert visible("a\u200bb\u202ec\x08\u00a0\ufeffd\ufe0f e") == (
         "a⟨U+200B⟩b⟨U+202E⟩c⟨U+0008⟩⟨U+00A0⟩⟨U+FEFF⟩d⟨U+FE0F⟩ e"
     )
     assert visible("मरीज़ é 今日") == "मरीज़ é 今日"
-    assert not re.search("[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]", page())
+    assert not re.search("[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]", text)
     assert "U+200B" in "\n".join(section(CATALOG["invisible"]))
 
 
