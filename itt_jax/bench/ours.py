@@ -25,11 +25,11 @@ from itt_jax.models import Encoder, make_encoder, make_head
 from itt_jax.tasks.catalog import get
 from itt_jax.train import ceiling, corpus, language, precision, stage
 from itt_jax.train.flops import forward_flops
-from itt_jax.train.loop import Feed, Run, Stack, stack_batches
+from itt_jax.train.loop import Feed, Run, Stack, built
 from itt_jax.train.optimizer import initial_optimizer_state, make_optimizer
 from itt_jax.train.predict import READ, stream_shape
 from itt_jax.train.prefetch import prefetched
-from itt_jax.train.sharding import BY_RUN, data_shards, on_host, place_batch, place_by_run, stack_mesh
+from itt_jax.train.sharding import BY_RUN, Share, data_shards, on_host, place_batch, place_by_run, stack_mesh
 from itt_jax.train.stage import Job, TaskData
 from itt_jax.train.state import Params, Rates, TrainState, stacked
 from itt_jax.train.step import predict_step, train_program, train_step
@@ -125,20 +125,19 @@ class Trainer:
     def counts(self, updates: Sequence[int]) -> Counts:
         """Tokens of these updates, of all runs."""
         fed = [self._together(update) for update in updates]
-        shapes = [batch["input_ids"].shape for _, batch in fed]
+        shapes = [batch["input_ids"].shape for _, batch, _ in fed]
         rows = np.concatenate([np.full(np.prod(shape[:-1]), shape[-1]) for shape in shapes])
-        own = [feed for feeds, _ in fed for feed in feeds]
+        own = [feed for feeds, *_ in fed for feed in feeds]
         tokens, flops = sum(feed.tokens for feed in own), sum(feed.flops for feed in own)
         return Counts(tokens, int(rows.sum()), flops, forward_flops(self._work.encoder, rows))
 
-    def _together(self, update: int) -> tuple[list[Feed], packing.Batch]:
+    def _together(self, update: int) -> tuple[list[Feed], packing.Batch, Share]:
         feeds = [feed(update) for feed in self._feeds]
-        batches = [batch for feed in feeds for batch in feed.batches]
-        return feeds, stack_batches(batches, len(feeds), data_shards(self._mesh))
+        return feeds, *built(feeds, self._mesh)
 
     def _input(self, update: int) -> tuple[Any, dict[str, jax.Array]]:
-        feeds, batch = self._together(update)
-        return feeds[0].objective, place_batch(batch, self._mesh)
+        feeds, batch, share = self._together(update)
+        return feeds[0].objective, place_batch(batch, self._mesh, share=share)
 
 
 def usual_updates(work: Workload, trainer: Trainer, count: int, among: int) -> list[int]:
@@ -162,7 +161,7 @@ def compiled_update(work: Workload, batch_size: int, seeds: Sequence[int]) -> tu
     recipe, mesh, size = recipe_of(work, batch_size), stack_mesh(len(seeds)), len(seeds)
     jobs = [Job((work.task,), None, {}, recipe, 2e-5, seed) for seed in seeds]
     feeds = [feed(0) for feed in stage._feeds(work.encoder, jobs, data_shards(mesh))]
-    batch = stack_batches([part for feed in feeds for part in feed.batches], size, data_shards(mesh))
+    batch, _ = built(feeds, mesh)
     optimizer, keys = make_optimizer(recipe), jax.vmap(jax.random.key)(np.array(seeds))
 
     def initial_state() -> TrainState:
@@ -296,7 +295,7 @@ def language_share(work: Workload, batch_size: int, updates: int) -> float:
     encoded = corpus.encode(corpus.Corpus({work.rows.language: texts}, ()), work.tokenizer, recipe.max_length, 1.0)
     feed = language._feeder(head, encoded, work.tokenizer, settings, SEED, UPDATES, 1)
     fed = [feed(update) for update in range(updates)]
-    rows = sum(batch["input_ids"].size for one in fed for batch in one.batches)
+    rows = sum(batch["input_ids"].size for one in fed for batch in one.build(slice(0, one.rows)))
     return sum(one.tokens for one in fed) / rows
 
 

@@ -17,6 +17,7 @@ from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import Encoder, Head, export, from_pretrained, load_model, make_head
 from itt_jax.models.encoder import family_module
+from itt_jax.train.processes import await_others, first_pid, is_first
 from itt_jax.train.state import Params
 
 FORMAT = 1
@@ -30,24 +31,39 @@ def written_aside(directory: pathlib.Path) -> Iterator[pathlib.Path]:
 
     Every file is flushed to the disk before the rename, so that what has the name is whole; a manifest of sizes and
     checksums lets `check_whole` see later damage before anything is parsed.
+
+    Several processes of one run enter and leave it together, for Orbax saves in all of them. The first makes the folder
+    and renames it, and the others go on when it has its name.
     """
+    pid = first_pid()
     directory.parent.mkdir(parents=True, exist_ok=True)
-    aside = directory.with_name(f".{directory.name}.{os.getpid()}.aside")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
+    aside = directory.with_name(f".{directory.name}.{pid}.aside")
+    if is_first():
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+    await_others("made")
     try:
         yield aside
-        (aside / MANIFEST).write_text(json.dumps(manifest(aside)))
-        for path in [*aside.rglob("*"), aside]:
-            _flush(path)
-        old = directory.with_name(f".{directory.name}.{os.getpid()}.old")
-        if directory.exists():
-            os.rename(directory, old)
-        os.rename(aside, directory)
-        _flush(directory.parent)
-        shutil.rmtree(old, ignore_errors=True)
+        await_others("written")
+        if is_first():
+            _renamed(aside, directory, pid)
+        await_others("renamed")
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        if is_first():
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _renamed(aside: pathlib.Path, directory: pathlib.Path, pid: int) -> None:
+    """Flush a written folder and give it its name."""
+    (aside / MANIFEST).write_text(json.dumps(manifest(aside)))
+    for path in [*aside.rglob("*"), aside]:
+        _flush(path)
+    old = directory.with_name(f".{directory.name}.{pid}.old")
+    if directory.exists():
+        os.rename(directory, old)
+    os.rename(aside, directory)
+    _flush(directory.parent)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _flush(path: pathlib.Path) -> None:
@@ -126,13 +142,18 @@ class Resume:
     fingerprint: str
 
     def save(self, update: int, tree: Any, record: dict[str, Any]) -> None:
-        """Keep `tree` (arrays) and `record` (JSON) as the state after `update` updates; older ones are removed."""
+        """Keep `tree` (arrays) and `record` (JSON) as the state after `update` updates; older ones are removed.
+
+        Several processes call it together, with the same `tree` on each, and see one file system.
+        """
         older = self._found()
         with written_aside(self.directory / f"resume-{update}") as aside:
             save_tree(aside / "tree", tree)
-            (aside / "record.json").write_text(json.dumps({"fingerprint": self.fingerprint, **record}))
-        for path in older.values():
-            shutil.rmtree(path, ignore_errors=True)
+            if is_first():
+                (aside / "record.json").write_text(json.dumps({"fingerprint": self.fingerprint, **record}))
+        if is_first():
+            for path in older.values():
+                shutil.rmtree(path, ignore_errors=True)
 
     def record(self) -> tuple[int, dict[str, Any]] | None:
         """Updates done and the record of the newest state, or None. Raises InputError if it is another stage's."""

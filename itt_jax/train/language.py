@@ -141,10 +141,15 @@ def _feeder(
 
     def feed(update: int) -> Feed:
         examples = update_examples(encoded, tokenizer, settings, seed, update)
-        batches = masked_batches(examples, tokenizer, settings, plan, generator(seed, MASKS, update))
+        batches = masked_batches(examples, tokenizer, settings, plan, generator(seed, MASKS, update), shards)
         predicted = sum(int(batch["weights"].sum()) for batch in batches)
         flops = forward_flops(encoder, examples.lengths) + language_head_flops(encoder, predicted)
-        return Feed(objective, batches, len(examples.ids), flops)
+
+        # Masks are drawn for the update as a whole: a process builds all of its rows, and keeps its own.
+        def build(rows: slice) -> list[packing.Batch]:
+            return [{name: array[rows] for name, array in batch.items()} for batch in batches]
+
+        return Feed(objective, len(batches[0]["input_ids"]), build, len(examples.ids), flops)
 
     return feed
 
@@ -155,9 +160,10 @@ def masked_batches(
     settings: LanguageModel,
     plan: packing.RowPlan,
     random: np.random.Generator,
-) -> list[dict[str, np.ndarray]]:
-    """The microbatches of an update: input_ids (corrupted), token_type_ids, segment_ids, ranks (XLNet) int32 [B, T];
-    positions, targets int32 and weights float32 [B, P]."""
+    shards: int = 1,
+) -> list[packing.Batch]:
+    """The microbatches of an update, of one row count, a multiple of `shards`: input_ids (corrupted), token_type_ids,
+    segment_ids, ranks (XLNet) int32 [B, T]; positions, targets int32 and weights float32 [B, P]."""
     permuted = tokenizer.family == "xlnet"
     starts = tokenizer.word_starts(examples.ids) if settings.whole_words else np.ones(len(examples.ids), bool)
     chosen = masking.choose(examples, masking.words(examples, starts), settings.masking, random)
@@ -166,14 +172,19 @@ def masked_batches(
     else:
         corrupted = masking.corrupt(examples.ids, chosen, tokenizer.mask_id, tokenizer.vocabulary_size, random)
         seen = dataclasses.replace(examples, ids=corrupted)
-    batches = []
-    for part in np.array_split(np.arange(len(examples)), settings.recipe.accumulate):
+    batches, parts = [], np.array_split(np.arange(len(examples)), settings.recipe.accumulate)
+    if settings.recipe.packed:
+        rows = max(packing.rows_of_update(examples, part, plan) for part in parts)
+    else:
+        rows = max(map(len, parts))
+    rows = -(-rows // shards) * shards
+    for part in parts:
         size = len(part)
         if settings.recipe.packed:
-            packed = packing.pack_update(seen, part, plan, size)
+            packed = packing.pack_update(seen, part, plan, size, slice(0, rows))
         else:
-            packed = packing.pad_update(seen, part, settings.recipe.max_length, size)
-        rows, length = packed["input_ids"].shape
+            packed = packing.pad_update(seen, part, settings.recipe.max_length, size, slice(0, rows))
+        length = packed["input_ids"].shape[1]
         tokens = ragged_positions(examples.offsets[part], examples.lengths[part])
         places = masking.cells(packed, size)
         predicted = chosen[tokens]

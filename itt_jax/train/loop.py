@@ -8,11 +8,13 @@ Resuming (all of it):
    that it may go on in another stack, or alone.
 3. On the same kind and count of devices, with the same versions and stack, the resumed result is bitwise the
    uninterrupted one.
-4. The state of another stage (another digest of inputs) is refused, not overwritten.
+4. Several processes see one file system: the first writes, all read.
+5. The state of another stage (another digest of inputs) is refused, not overwritten.
 """
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
@@ -22,27 +24,47 @@ import numpy as np
 from jax.sharding import Mesh
 
 from itt_jax.config import Recipe
+from itt_jax.errors import InputError
 from itt_jax.train.checkpoint import Resume
 from itt_jax.train.clock import Clock
 from itt_jax.train.compiling import Program
 from itt_jax.train.memory import device_bytes, extra_bytes, halved, is_out_of_memory
-from itt_jax.train.optimizer import initial_optimizer_state, make_optimizer
+from itt_jax.train.optimizer import make_optimizer
 from itt_jax.train.prefetch import prefetched
 from itt_jax.train.result import Outcome, Record
-from itt_jax.train.sharding import data_shards, on_host, place_batch, place_by_run, place_optimizer, place_params
+from itt_jax.train.sharding import (
+    Share,
+    data_shards,
+    on_host,
+    place,
+    place_batch,
+    place_by_run,
+    place_optimizer,
+    place_params,
+)
 from itt_jax.train.state import Params, Rates, TrainState, member, stacked
 from itt_jax.train.step import Objective, train_program
 
 Progress = Callable[[int, int, dict[str, float]], None]
 LOG_EVERY = 50
+SHARE_OF_FREE = 0.9
+"""Of a device's free memory an update may take: the rest is lost to fragmentation."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Feed:
-    """One update's input of one run: a batch for each microbatch, and what they count."""
+    """One update's input of one run, known by its lengths before any row of it is built.
+
+    Attributes:
+        rows: that its largest microbatch needs.
+        build: rows [start, stop) -> the batch of each microbatch, of these rows alone; past the last one they are
+            empty. What is by example is whole in each.
+        tokens, flops: of the whole update, wherever its rows lie.
+    """
 
     objective: Objective
-    batches: list[dict[str, np.ndarray]]
+    rows: int
+    build: Callable[[slice], list[dict[str, np.ndarray]]]
     tokens: int
     flops: float
 
@@ -63,26 +85,22 @@ class Run:
     resume: Resume | None = None
 
 
-def stack_batches(batches: Sequence[dict[str, np.ndarray]], stack: int, shards: int) -> dict[str, np.ndarray]:
-    """The microbatches of `stack` runs, one run's after another's, as one batch of arrays [S, microbatches, ...].
+def built(feeds: Sequence[Feed], mesh: Mesh | None) -> tuple[dict[str, np.ndarray], Share]:
+    """The input of one update of a stack, what of it this process holds: arrays [runs, microbatches, ...].
 
-    Rows are filled up to one count, a multiple of `shards`.
+    The runs take the row count of the one that needs most, a multiple of the data shards.
     """
-    rows = max(len(batch["input_ids"]) for batch in batches)
-    rows = -(-rows // shards) * shards
+    shards = data_shards(mesh)
+    rows = -(-max(feed.rows for feed in feeds) // shards) * shards
+    share = Share.of(mesh, len(feeds), rows)
+    return stack_batches([feed.build(share.own_rows) for feed in feeds[share.own_runs]]), share
 
-    def filled(name: str, batch: dict[str, np.ndarray]) -> np.ndarray:
-        array = np.asarray(batch[name])
-        missing = rows - len(batch["input_ids"])
-        several = name == "labels" and array.dtype == bool  # [E, classes]
-        if not missing or array.ndim == 1 or several:
-            return array
-        # A language model's batch has no summaries, and no example ids either.
-        empty = len(batch["summary_rows"]) if name == "example_ids" else -1 if name == "labels" else 0
-        return np.concatenate([array, np.full((missing, *array.shape[1:]), empty, array.dtype)])
 
-    together = {name: np.stack([filled(name, batch) for batch in batches]) for name in batches[0]}
-    return {name: array.reshape(stack, -1, *array.shape[1:]) for name, array in together.items()}
+def stack_batches(runs: Sequence[list[dict[str, np.ndarray]]]) -> dict[str, np.ndarray]:
+    """The microbatches of each run, all of one row count, as one batch of arrays [S, microbatches, ...]."""
+    parts = [part for parts in runs for part in parts]
+    together = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+    return {name: array.reshape(len(runs), -1, *array.shape[1:]) for name, array in together.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +138,7 @@ class Stack:
         self.runs, self.recipe, self.evaluate, self.progress, self.mesh = runs, recipe, evaluate, progress, mesh
         self.optimizer = make_optimizer(recipe)
         self.records, self.best = [Record() for _ in runs], [None for _ in runs]
-        self.starts = [0] * len(runs)
+        self.starts, self.halvings = [0] * len(runs), 0
         self.state = self._initial_state(family)
         self._resume()
         self.shapes = jax.tree.map(
@@ -131,7 +149,6 @@ class Stack:
         self.key = place_by_run(stacked([run.key for run in runs]), mesh)
         self.active: tuple[bool, ...] = ()
         self.losses: list[tuple[jax.Array, tuple[bool, ...]]] = []  # on the device, with whose they are
-        self.halvings = 0
         self.fitting: set[Program] = set()
         self.clock = Clock()
 
@@ -146,7 +163,7 @@ class Stack:
         ]
         counters = (stacked(rates), jnp.zeros(size, jnp.int32), jnp.ones(size, bool))
         rates, update, finite = place_by_run(counters, mesh)
-        moments = place_optimizer(initial_optimizer_state(self.optimizer, params), params, mesh)
+        moments = place_optimizer(self.optimizer, params, mesh)
         return TrainState(params, moments, rates, update, finite)
 
     def _resume(self) -> None:
@@ -161,6 +178,7 @@ class Stack:
                 states.append(on_host(member(self.state, index)))
                 continue
             self.starts[index], self.records[index] = found[0], Record(**found[1])
+            self.halvings = max(self.halvings, self.records[index].halvings)
             wanted = {"state": like}
             wanted |= {"best": like.params} if self.records[index].best_update is not None else {}
             tree = self.runs[index].resume.tree(found[0], wanted)
@@ -168,7 +186,7 @@ class Stack:
             self.best[index] = tree.get("best")
         # Without a mesh nothing is bound to a device: a state that is would need programs of its own.
         shardings = jax.tree.map(lambda leaf: leaf.sharding, self.state) if self.mesh else None
-        self.state = jax.device_put(stacked(states), shardings)
+        self.state = place(stacked(states), shardings)
 
     # --- Input
 
@@ -177,18 +195,17 @@ class Stack:
         feeds = [
             run.feed(min(start + turn, run.updates - 1)) for run, start in zip(self.runs, self.starts, strict=True)
         ]
-        shards = data_shards(self.mesh)
-        batch = stack_batches([part for feed in feeds for part in feed.batches], len(feeds), shards)
-        row_tokens = batch["input_ids"][0].size
+        batch, share = built(feeds, self.mesh)
         objective = feeds[0].objective
-        for _ in range(self.halvings):
+        for _ in range(self.halvings):  # only in one process, so that the batch is whole
             parts = {name: array.reshape(-1, *array.shape[2:]) for name, array in batch.items()}
-            parts = halved(parts, shards, getattr(objective, "choices", 1))
+            parts = halved(parts, data_shards(self.mesh), getattr(objective, "choices", 1))
             batch = {name: array.reshape(len(feeds), -1, *array.shape[1:]) for name, array in parts.items()}
-        placed = place_batch(batch, self.mesh)
+            share = None
+        placed = place_batch(batch, self.mesh, share=share)
         active = jax.ShapeDtypeStruct((len(feeds),), bool, sharding=self.key.sharding if self.mesh else None)
         program = train_program(self.shapes, placed, self.key, active, objective=objective, optimizer=self.optimizer)
-        return _Turn(placed, program, feeds, row_tokens)
+        return _Turn(placed, program, feeds, math.prod(placed["input_ids"].shape[1:]))
 
     def program(self, turn: int) -> Program:
         """The compiled update that `turn` needs."""
@@ -218,9 +235,8 @@ class Stack:
         """Do one update; False where it did not fit the memory and its microbatches were halved instead."""
         with self.clock.compiling():
             program = given.program.result()
-        if self._halve(given, program):
-            self.halvings += 1
-            return False
+        if self._needs_more_than_is_free(given, program):
+            return self._halve()
         active = tuple(
             not stopped and done < run.updates
             for stopped, done, run in zip(self.stopped, self.done, self.runs, strict=True)
@@ -233,8 +249,7 @@ class Stack:
         except jax.errors.JaxRuntimeError as error:
             if not is_out_of_memory(error) or any(leaf.is_deleted() for leaf in jax.tree.leaves(self.state)):
                 raise
-            self.halvings += 1
-            return False
+            return self._halve()
         self.losses.append((metrics["loss"], active))
         for index in np.flatnonzero(active):
             record, feed = self.records[index], given.feeds[index]
@@ -246,16 +261,32 @@ class Stack:
         self.clock.updates += 1
         return True
 
-    def _halve(self, given: _Turn, program: Program) -> bool:
-        """Whether the update is to be done in smaller microbatches, as its program needs more memory than is free."""
-        if program in self.fitting:
+    def _needs_more_than_is_free(self, given: _Turn, program: Program) -> bool:
+        """Whether the update is to be done in smaller microbatches; looked at once for each program."""
+        if program in self.fitting or jax.process_count() > 1:  # each process would decide for itself
             return False
         self.fitting.add(program)
         rows, choices = given.batch["input_ids"].shape[2], getattr(given.feeds[0].objective, "choices", 1)
         if rows <= data_shards(self.mesh) or choices > 1:
             return False
         free, needed = device_bytes(jax.local_devices()[0]), extra_bytes(program.run)
-        return free is not None and needed is not None and needed > free
+        return free is not None and needed is not None and needed > SHARE_OF_FREE * free
+
+    def _halve(self) -> bool:
+        """From here on in microbatches of half the rows; False, as nothing was updated.
+
+        Raises:
+            InputError: in several processes, for the others do not know.
+        """
+        if jax.process_count() > 1:
+            raise InputError(
+                "an update does not fit the memory of a device; in several processes microbatches are not halved by "
+                "themselves: expected more accumulate, a smaller batch_size or max_length, or more devices"
+            )
+        self.halvings += 1
+        if self.progress:
+            self._tell({"microbatches halved, times": self.halvings})
+        return False
 
     def _after_update(self) -> bool:
         """Log, evaluate and save what is due; returns whether a run is still going."""
@@ -312,12 +343,13 @@ class Stack:
             self._tell({"dev": float(np.mean([scores[index] for index in which]))})
 
     def _save(self, which: list[int]) -> None:
+        """Keep the state of these runs, gathered from all processes and written by the first."""
         self._fetch_losses()
         for index in which:
             best, record = self.best[index], self.records[index]
+            record.halvings = self.halvings
             tree = {"state": on_host(member(self.state, index))} | ({"best": best} if best is not None else {})
-            if jax.process_index() == 0:
-                self.runs[index].resume.save(self.done[index], tree, dataclasses.asdict(record))
+            self.runs[index].resume.save(self.done[index], tree, dataclasses.asdict(record))
 
     def _outcome(self, index: int) -> Outcome:
         record, best = self.records[index], self.best[index]

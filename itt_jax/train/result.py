@@ -10,7 +10,8 @@ from itt_jax.train.state import Params
 class Record:
     """What a stage remembers besides parameters: JSON, part of the resumable state.
 
-    `recent` are the losses since the last entry of `losses`.
+    `recent` are the losses since the last entry of `losses`; `halvings` says how often its stack had halved its
+    microbatches, which number its dropout keys.
     """
 
     dev_history: list[tuple[int, float]] = dataclasses.field(default_factory=list)
@@ -21,6 +22,7 @@ class Record:
     tokens: int = 0
     row_tokens: int = 0
     flops: float = 0.0
+    halvings: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,8 @@ units begin and over their inputs where they end, so that a layer needs two sums
 compiler places them. "run" is the axis of stacked runs: it leads every array of a stack, and nothing crosses it.
 """
 
+import dataclasses
+import functools
 import math
 import re
 from collections.abc import Sequence
@@ -16,7 +18,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from itt_jax.errors import InputError
-from itt_jax.train.optimizer import path_name
+from itt_jax.train.optimizer import Optimizer, initial_optimizer_state, path_name
 from itt_jax.train.state import Params, stacked
 
 AXES = ("run", "data", "model")
@@ -110,19 +112,48 @@ def partition(family: str, params: Params, mesh: Mesh) -> Any:
 
 def place_params(params: Sequence[Params], family: str, mesh: Mesh | None) -> Params:
     """The parameters of the runs of a stack, copied to the device, or to the mesh by the family's rules."""
-    together = stacked(params)
-    return jax.device_put(together, partition(family, together, mesh)) if mesh else together
+    if mesh is None:
+        return stacked(params)
+    # Stacked on the host: one device need not hold all of them.
+    together = jax.tree.map(lambda *leaves: np.stack(jax.device_get(leaves)), *params)
+    return place(together, partition(family, together, mesh))
 
 
 def place_by_run(tree: Any, mesh: Mesh | None) -> Any:
     """A stack [S, ...] on the device, or on the mesh: each run's part where its parameters are."""
-    return jax.device_put(tree, NamedSharding(mesh, BY_RUN) if mesh else None)
+    return place(tree, NamedSharding(mesh, BY_RUN) if mesh else None)
 
 
-def place_optimizer(state: Any, params: Params, mesh: Mesh | None) -> Any:
-    """A stack's optimizer state on the device; on a mesh the moments lie beside their parameters."""
+def place(tree: Any, shardings: Any) -> Any:
+    """Arrays that every process has, on devices of all of them, without asking the others; None: on the one device.
+
+    `jax.device_put` to devices of several hosts would compare what they put, which is a collective for each array.
+    """
+    if jax.process_count() == 1:
+        return jax.device_put(tree, shardings)
+    return jax.tree.map(_placed, tree, jax.tree.broadcast(shardings, tree))
+
+
+def _placed(array: Any, sharding: NamedSharding, first: tuple[int, ...] = (), shape: tuple[int, ...] = ()) -> jax.Array:
+    """An array of `shape` (default: of `array`'s), of which `array` begins at `first` (default: 0) and holds at least
+    what lies on this process's devices."""
+    if sharding.is_fully_addressable:
+        return jax.device_put(array, sharding)
+    shape = shape or array.shape
+    starts = (*first, *[0] * (len(shape) - len(first)))
+    array = array if jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key) else jax.device_get(array)
+
+    def part(index: tuple[slice, ...]) -> Any:
+        bounds = [(*at.indices(size)[:2], start) for at, size, start in zip(index, shape, starts, strict=True)]
+        return array[tuple(slice(low - start, high - start) for low, high, start in bounds)]
+
+    return jax.make_array_from_callback(shape, sharding, part)
+
+
+def place_optimizer(optimizer: Optimizer, params: Params, mesh: Mesh | None) -> Any:
+    """A stack's first optimizer state on the device; on a mesh the moments lie beside their parameters."""
     if mesh is None:
-        return state
+        return initial_optimizer_state(optimizer, params)
     beside = {path_name(path): leaf.sharding for path, leaf in jax.tree.leaves_with_path(params)}
 
     def find(path: tuple, leaf: Any) -> NamedSharding:
@@ -130,26 +161,62 @@ def place_optimizer(state: Any, params: Params, mesh: Mesh | None) -> Any:
         tails = (path_name(path[start:]) for start in range(len(path)))
         return next((beside[tail] for tail in tails if tail in beside), NamedSharding(mesh, BY_RUN))
 
-    return jax.device_put(state, jax.tree_util.tree_map_with_path(find, state))
+    made = functools.partial(initial_optimizer_state, optimizer)
+    shardings = jax.tree_util.tree_map_with_path(find, jax.eval_shape(made, params))
+    return jax.jit(made, out_shardings=shardings)(params)
 
 
-def place_batch(batch: dict[str, np.ndarray], mesh: Mesh | None, stack: bool = True) -> dict[str, jax.Array]:
-    """`batch` on the device: arrays of rows split along "data", those of examples whole.
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """What of a stack's update lies on this process's devices, and is built by it.
+
+    Attributes:
+        stack, rows: of the whole. own_runs, own_rows: slices of them with a start and a stop.
+    """
+
+    stack: int
+    rows: int
+    own_runs: slice
+    own_rows: slice
+
+    @classmethod
+    def of(cls, mesh: Mesh | None, stack: int, rows: int) -> "Share":
+        """The share of this process in `stack` runs of `rows` rows, as `place_batch` splits them."""
+        if mesh is None:
+            return cls(stack, rows, slice(0, stack), slice(0, rows))
+        here = NamedSharding(mesh, P("run", "data")).addressable_devices_indices_map((stack, rows)).values()
+        bounds = [(runs.indices(stack), part.indices(rows)) for runs, part in here]
+        # A mesh may lay a host's devices apart from each other: then it builds what is between them, too.
+        runs, part = (slice(min(b[axis][0] for b in bounds), max(b[axis][1] for b in bounds)) for axis in (0, 1))
+        return cls(stack, rows, runs, part)
+
+
+def place_batch(
+    batch: dict[str, np.ndarray], mesh: Mesh | None, stack: bool = True, share: Share | None = None
+) -> dict[str, jax.Array]:
+    """`batch` on the device: arrays of rows split along "data", those of examples whole. Starts no collective.
 
     Args:
         batch: of a stack [S, microbatches, ...], split along "run" too; else one batch that every run reads. Of rows
             are arrays [B, T], of examples [E], and several labels each, bool [E, classes].
+        share: the part of the whole that `batch` is; None: it is the whole.
     """
     if mesh is None:
         return jax.device_put(batch)
     leading = ("run", None) if stack else ()
     by_row, whole = NamedSharding(mesh, P(*leading, "data")), NamedSharding(mesh, P(*leading[:1]))
 
-    def place(name: str, array: np.ndarray) -> NamedSharding:
+    def placed(name: str, array: np.ndarray) -> jax.Array:
         several_labels = name == "labels" and array.dtype == bool
-        return by_row if array.ndim == len(leading) + 2 and not several_labels else whole
+        of_rows = array.ndim == len(leading) + 2 and not several_labels
+        if share is None:
+            return _placed(array, by_row if of_rows else whole)
+        first, shape = (share.own_runs.start,), (share.stack, *array.shape[1:])
+        if of_rows:
+            first, shape = (*first, 0, share.own_rows.start), (*shape[:2], share.rows, *shape[3:])
+        return _placed(array, by_row if of_rows else whole, first, shape)
 
-    return {name: jax.device_put(array, place(name, array)) for name, array in batch.items()}
+    return {name: placed(name, array) for name, array in batch.items()}
 
 
 def on_host(tree: Any) -> Any:
@@ -162,6 +229,6 @@ def on_host(tree: Any) -> Any:
     def copied(leaf: Any) -> np.ndarray:
         if isinstance(leaf, jax.Array) and not (leaf.is_fully_addressable or leaf.is_fully_replicated):
             leaf = multihost_utils.process_allgather(leaf, tiled=True)
-        return np.array(leaf)
+        return np.array(jax.device_get(leaf))
 
     return jax.tree.map(copied, tree)

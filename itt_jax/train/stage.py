@@ -255,14 +255,17 @@ def _feeder(
 
     def feed(number: int) -> Feed:
         indices = examples.of_items(update_indices(examples.items, recipe.batch_size, seed, number))
-        parts = np.split(indices, recipe.accumulate)
-        if recipe.packed:
-            batches = [packing.pack_update(examples, part, plan, slots) for part in parts]
-        else:
-            batches = [packing.pad_update(examples, part, recipe.max_length, slots) for part in parts]
-        chosen = lengths[indices]
-        read = [{name: batch[name] for name in READ} for batch in batches]
-        return Feed(objective, read, int(chosen.sum()), forward_flops(encoder, chosen))
+        parts, chosen = np.split(indices, recipe.accumulate), lengths[indices]
+        needed = max(packing.rows_of_update(examples, part, plan) for part in parts) if recipe.packed else slots
+
+        def build(rows: slice) -> list[packing.Batch]:
+            if recipe.packed:
+                batches = [packing.pack_update(examples, part, plan, slots, rows) for part in parts]
+            else:
+                batches = [packing.pad_update(examples, part, recipe.max_length, slots, rows) for part in parts]
+            return [{name: batch[name] for name in READ} for batch in batches]
+
+        return Feed(objective, needed, build, int(chosen.sum()), forward_flops(encoder, chosen))
 
     return feed
 

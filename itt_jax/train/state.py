@@ -66,4 +66,5 @@ def stacked(trees: Sequence[Any]) -> Any:
 
 def member(tree: Any, index: int) -> Any:
     """One run's part of a stack."""
-    return jax.tree.map(lambda leaf: leaf[index], tree)
+    # Not leaf[index], which puts the index on the device: a transfer that nobody asked for.
+    return jax.tree.map(lambda leaf: jax.lax.index_in_dim(leaf, index, keepdims=False), tree)

@@ -1,45 +1,140 @@
-"""Run in its own process with eight devices: one update on a mesh, written where the test reads it."""
+"""Run in its own process with eight devices: updates and predictions on meshes, beside those of one of the devices."""
 
+import json
+import re
 import sys
 
 import jax
 
 jax.config.update("jax_platforms", "cpu")
-jax.config.update("jax_num_cpu_devices", int(sys.argv[2]))
+jax.config.update("jax_num_cpu_devices", 8)
 
 import numpy as np  # noqa: E402
 
+from itt_jax.bench.step_cost import array_bytes  # noqa: E402
 from itt_jax.config import Recipe  # noqa: E402
-from itt_jax.data import packing  # noqa: E402
-from itt_jax.train import sharding, stage  # noqa: E402
-from itt_jax.train.loop import stack_batches  # noqa: E402
-from itt_jax.train.objectives import TaskObjective  # noqa: E402
-from itt_jax.train.optimizer import initial_optimizer_state, make_optimizer, path_name  # noqa: E402
-from itt_jax.train.state import member  # noqa: E402
-from itt_jax.train.step import summed_gradients  # noqa: E402
-from tests.train.toy import FAMILIES, tiny_encoder, toy_task  # noqa: E402
+from itt_jax.models import Encoder  # noqa: E402
+from itt_jax.train import compiling, loop, predict, sharding, stage  # noqa: E402
+from itt_jax.train.optimizer import path_name  # noqa: E402
+from tests.train.toy import tiny_encoder, toy_task  # noqa: E402
 
-devices, found = int(sys.argv[2]), {}
-mesh = sharding.make_mesh(data=4, model=2) if devices == 8 else None
-for family in FAMILIES:
-    encoder = tiny_encoder(family, layers=1)
-    task = toy_task(encoder, 40)
-    params = {"encoder": encoder.init(jax.random.key(0)), "heads": (task.head.init(jax.random.key(1)),)}
-    batch = packing.pack_update(task.examples, np.arange(16), packing.RowPlan(32, (8,), 1.0), 16)
-    batch = stack_batches([{name: batch[name] for name in stage.READ}], 1, 4)
-    objective, optimizer = TaskObjective(encoder, task.head, 0, dropout=False), make_optimizer(Recipe())
-    step = jax.jit(
-        lambda p, b, o=objective, a=optimizer: summed_gradients(*member((p, b), 0), jax.random.key(0), o, a),
-        compiler_options={"xla_backend_optimization_level": 0},  # compiling is what takes the time here
-    )
-    total, _, gradients = step(sharding.place_params([params], family, mesh), sharding.place_batch(batch, mesh))
-    found[f"{family}/loss"] = total
-    found |= {f"{family}/{path_name(path)}": leaf for path, leaf in jax.tree.leaves_with_path(gradients)}
-if devices == 8:  # moments beside their parameters, and a whole stage: rows over all devices
-    placed = sharding.place_params([params], family, mesh)
-    moments = sharding.place_optimizer(initial_optimizer_state(optimizer, placed), placed, mesh)[1][0].mu
-    assert [leaf.sharding for leaf in jax.tree.leaves(moments)] == [leaf.sharding for leaf in jax.tree.leaves(placed)]
-    recipe = Recipe(updates=3, batch_size=16, max_length=32, dropout=False)
-    result = stage.fine_tune(encoder, [task], task, {"encoder": params["encoder"]}, recipe, 1e-3, 0)
-    assert len(result.dev_history) == 1 and not result.degenerate
-np.savez(sys.argv[1], **{name: np.asarray(leaf) for name, leaf in found.items()})
+# Family, runs, mesh.
+LAYOUTS = (
+    ("bert", 8, {"run": 8, "data": 1}),
+    ("bert", 1, {"data": 8}),
+    ("bert", 2, {"run": 2, "data": 4}),
+    ("bert", 4, {"run": 4, "data": 2}),
+    ("bert", 1, {"data": 4, "model": 2}),
+    ("xlnet", 1, {"data": 4, "model": 2}),
+)
+# With so large an epsilon Adam's first update is nearly the gradient, and no rounding of a tiny one fills it.
+RECIPE = Recipe(updates=1, batch_size=16, max_length=32, dropout=False, warmup=0.0, epsilon=1.0, weight_decay=0.0)
+KINDS = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute|collective-broadcast"
+COLLECTIVE = re.compile(rf"= (?P<shape>\(.*?\)|\S+) (?P<kind>{KINDS})(?:-start)?\((?P<rest>.*)")
+PLACES = ("mesh", "alone")
+
+
+def collectives(text: str, mesh: jax.sharding.Mesh) -> list[dict]:
+    """Those of a compiled program: kind, bytes of each array of its result on a device, axes that it crosses."""
+    return [
+        {"kind": match["kind"], "bytes": bytes_of(match["shape"]), "axes": axes_of(match["rest"], mesh)}
+        for match in COLLECTIVE.finditer(text)
+    ]
+
+
+def bytes_of(shape: str) -> list[int]:
+    return [array_bytes(*one) for one in re.findall(r"([a-z]+[0-9]*)\[([0-9,]*)\]", shape)]
+
+
+def axes_of(rest: str, mesh: jax.sharding.Mesh) -> list[str]:
+    """The axes of the mesh along which devices of one group differ."""
+    at = np.stack(np.unravel_index(groups_of(rest), mesh.devices.shape), axis=-1)  # [groups, devices, axes]
+    return [name for axis, name in enumerate(mesh.axis_names) if np.ptp(at[..., axis], axis=1).any()]
+
+
+def groups_of(rest: str) -> np.ndarray:
+    """The devices that communicate, [groups, devices]: from "{{0,1},{2,3}}", from "[2,4]<=[4,2]T(1,0)", or from
+    "mesh['a'=4,'b'=2] {'a'}", where "device_ids=([2,4]T(1,0))" may say in what order the mesh has its devices."""
+    if listed := re.search(r"(?:replica_groups|source_target_pairs)=\{(\{.*?\})\}", rest):
+        return np.array([[int(one) for one in group.split(",")] for group in re.findall(r"\{([0-9,]+)\}", listed[1])])
+    named = re.search(r"replica_groups=mesh\[(.*?)\](?:, device_ids=\(\[(.*?)\](?:T\((.*?)\))?\))? \{(.*?)\}", rest)
+    if named:
+        sizes = {name: int(size) for name, size in re.findall(r"'(\w+)'=(\d+)", named[1])}
+        crossed = re.findall(r"'(\w+)'", named[4])
+        order = sorted(range(len(sizes)), key=lambda axis: list(sizes)[axis] in crossed)
+        devices = ordered(named[2] or "8", named[3]).reshape([*sizes.values()]).transpose(order)
+        return devices.reshape(-1, int(np.prod([sizes[name] for name in crossed])))
+    counted = re.search(r"replica_groups=\[([0-9,]+)\]<=\[([0-9,]+)\](?:T\(([0-9,]+)\))?", rest)
+    return ordered(counted[2], counted[3]).reshape([int(one) for one in counted[1].split(",")])
+
+
+def ordered(sizes: str, order: str | None) -> np.ndarray:
+    """The devices as an array of these sizes, its axes in this order."""
+    devices = np.arange(8).reshape([int(one) for one in sizes.split(",")])
+    return devices.transpose([int(one) for one in order.split(",")] if order else None)
+
+
+def jobs_of(encoder: Encoder, runs: int) -> list[stage.Job]:
+    params = {"encoder": jax.jit(encoder.init)(jax.random.key(0))}
+    task = toy_task(encoder, 40)  # runs differ in head and order, and have one row plan
+    # Of two runs each has its own dev rows: they are streamed one by one.
+    dev = [toy_task(encoder, 40, seed) if runs == 2 else None for seed in range(runs)]
+    return [stage.Job([task], dev[seed], params, RECIPE, 1.0, seed) for seed in range(runs)]
+
+
+def trained(jobs: list[stage.Job], encoder: Encoder, mesh) -> tuple[list, str]:
+    """The results of a stack on `mesh` (None: on one device), and the text of the program of its update."""
+    programs, make = [], loop.train_program
+    loop.train_program = lambda *given, **static: programs.append(make(*given, **static)) or programs[-1]
+    stage.stack_mesh = lambda stack: mesh
+    predict.stack_mesh = (lambda stack=1: None) if mesh is None else sharding.stack_mesh
+    try:
+        return stage.fine_tune_stack(encoder, jobs), programs[0].result().run.as_text()
+    finally:
+        loop.train_program = make
+
+
+def scores_of(encoder: Encoder, jobs: list[stage.Job], mesh) -> np.ndarray:
+    """Of the first rows by untrained models on `mesh`, a stack."""
+    task = jobs[0].tasks[0]
+    params = [{**job.params, "head": task.head.init(jax.random.key(at))} for at, job in enumerate(jobs)]
+    predict.stack_mesh = lambda stack=1: mesh
+    return predict.predict_stack(encoder, task.head, sharding.place_params(params, encoder.family, mesh), task.examples)
+
+
+def main(target: str) -> None:
+    compiling.compiler_options = lambda: {"xla_backend_optimization_level": 0}  # compiling is what takes the time here
+    found, said, alone = {}, [], {}
+    for number, (family, runs, sizes) in enumerate(LAYOUTS):
+        encoder, mesh = tiny_encoder(family, layers=1), sharding.make_mesh(**sizes)
+        jobs = jobs_of(encoder, runs)
+        results, text = trained(jobs, encoder, mesh)
+        for at, (job, result) in enumerate(zip(jobs, results, strict=True)):
+            if (family, at) not in alone:  # what a run does alone
+                alone[family, at] = trained([job], encoder, None)[0][0]
+            own = {"mesh": result, "alone": alone[family, at]}
+            for place, one in own.items():
+                found[f"{number}/{place}/{at}/loss"] = one.losses[-1][1]
+                changed = jax.tree.map(np.subtract, one.params["encoder"], job.params["encoder"])
+                leaves = jax.tree.leaves_with_path(changed)
+                found |= {f"{number}/{place}/{at}/params/{path_name(path)}": leaf for path, leaf in leaves}
+        if runs in (2, 4) or "model" in sizes:
+            for place, where in zip(PLACES, (mesh, None), strict=True):
+                found[f"{number}/{place}/scores"] = scores_of(encoder, jobs, where)
+        head_bytes = 4 * sum(leaf.size for leaf in jax.tree.leaves(results[0].params["head"]))
+        gradient_bytes = head_bytes + 4 * sum(leaf.size for leaf in jax.tree.leaves(results[0].params["encoder"]))
+        # Rows [B, T] of a device, by what the result says of its tokens: float32 [B, T, 32].
+        positions = round(results[0].tokens / results[0].real_token_share) // mesh.shape["data"]
+        said.append(
+            {
+                "collectives": collectives(text, mesh),
+                "gradient_bytes": gradient_bytes,
+                "activation_bytes": 4 * 32 * positions,
+            }
+        )
+    found["said"] = json.dumps(said)
+    np.savez(target, **found)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -57,7 +57,7 @@ def test_a_batch_counts_items_and_holds_each_whole(monkeypatch):
     encoder = tiny_encoder("bert", layers=1)
     task, batches = toy_choice(encoder, items=10), []
     stacked = loop.stack_batches
-    monkeypatch.setattr(loop, "stack_batches", lambda parts, *sizes: batches.extend(parts) or stacked(parts, *sizes))
+    monkeypatch.setattr(loop, "stack_batches", lambda runs: batches.extend(runs[0]) or stacked(runs))
     recipe = Recipe(epochs=2, batch_size=4, accumulate=2, max_length=32)
     result = fine_tune(encoder, [task], None, {"encoder": encoder.init(jax.random.key(0))}, recipe, 1e-3, 0)
     assert result.updates == 5  # two passes over ten items, four at a time

@@ -95,7 +95,7 @@ def test_packed_loss_equals_padded(made, corpus):
     found = []
     for packed in (True, False):
         _, parts = batches(made, corpus, recipe=dataclasses.replace(SETTINGS.recipe, packed=packed))
-        batch = {name: array[0, 0] for name, array in stack_batches(parts, 1, 4).items()}
+        batch = {name: array[0, 0] for name, array in stack_batches([parts]).items()}
         found.append(objective(whole, batch, jax.random.key(0)))
     assert found[0][1] == found[1][1] > 0
     np.testing.assert_allclose(found[0][0], found[1][0], rtol=2e-5)

@@ -97,7 +97,9 @@ def test_microbatches_are_halved_where_memory_is_short(monkeypatch):
     monkeypatch.setattr(loop, "device_bytes", little)
     batches = []
     place = loop.place_batch
-    monkeypatch.setattr(loop, "place_batch", lambda batch, *rest, **own: batches.append(batch) or place(batch, *rest, **own))
+    monkeypatch.setattr(
+        loop, "place_batch", lambda batch, *rest, **own: batches.append(batch) or place(batch, *rest, **own)
+    )
     found = fine_tune_stack(encoder, [job])
     assert batches[0]["input_ids"].shape[1:3] == (1, 8) and batches[-1]["input_ids"].shape[1:3] == (4, 2)
     assert_as_alone(encoder, found, expected)

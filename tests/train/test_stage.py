@@ -148,7 +148,7 @@ def test_pretrained_pooling_reads_and_trains_the_layer_before_the_classifier(fam
 
 def test_a_batch_left_on_the_host_is_refused(bert, monkeypatch):
     encoder, params, task, _ = bert
-    monkeypatch.setattr(loop, "place_batch", lambda batch, mesh: batch)
+    monkeypatch.setattr(loop, "place_batch", lambda batch, mesh, share: batch)
     with pytest.raises(RuntimeError, match="Disallowed host-to-device transfer"):
         fine_tune(encoder, [task], None, params, RECIPE, 3e-3, 0)
 

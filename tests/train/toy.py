@@ -63,9 +63,16 @@ def same(a, b) -> bool:
 
 
 def update_of(batches: list[dict]) -> dict:
-    """The microbatches of one run's update as its step takes them: arrays [microbatches, ...]."""
-    read = [{name: batch[name] for name in (*READ, "labels", "weights")} for batch in batches]
-    return {name: array[0] for name, array in stack_batches(read, 1, 1).items()}
+    """The microbatches of one run's update as its step takes them: arrays [microbatches, ...]; rows of one count."""
+    rows = max(len(batch["input_ids"]) for batch in batches)
+
+    def filled(name: str, batch: dict) -> np.ndarray:
+        missing, of_rows = rows - len(batch["input_ids"]), batch[name].shape[:2] == batch["input_ids"].shape
+        empty = {"example_ids": len(batch["weights"]), "labels": -1}.get(name, 0)
+        return np.pad(batch[name], [(0, missing), (0, 0)], constant_values=empty) if of_rows else batch[name]
+
+    read = [{name: filled(name, batch) for name in (*READ, "labels", "weights")} for batch in batches]
+    return {name: array[0] for name, array in stack_batches([read]).items()}
 
 
 def scores_of(encoder: Encoder, head, params: dict, batch: dict) -> np.ndarray:

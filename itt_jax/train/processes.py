@@ -1,0 +1,39 @@
+"""What the processes of one run do together: every process calls these alike, in its main thread and in one order."""
+
+import os
+
+import jax
+import numpy as np
+
+
+def is_first() -> bool:
+    """Whether this process writes what one alone writes."""
+    return jax.process_index() == 0
+
+
+def await_others(name: str) -> None:
+    """Wait until every process has come here: what one of them has written, all may read from here on."""
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+
+        multihost_utils.sync_global_devices(name)
+
+
+def first_pid() -> int:
+    """The number of the first process, in all of them."""
+    if jax.process_count() == 1:
+        return os.getpid()
+    from jax.experimental import multihost_utils
+
+    return int(multihost_utils.broadcast_one_to_all(np.int32(os.getpid())))
+
+
+def smallest(value: int) -> int:
+    """The least that any process has."""
+    if jax.process_count() == 1:
+        return value
+    from jax.experimental import multihost_utils
+
+    # Not one number of 64 bits, which JAX would cut.
+    halves = multihost_utils.process_allgather(np.array(divmod(value, 1 << 31), np.int32))
+    return min(int(high) * (1 << 31) + int(low) for high, low in halves)

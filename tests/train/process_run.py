@@ -1,0 +1,90 @@
+"""Run in each of several processes, or in none: stages and predictions, written where the test reads them."""
+
+import dataclasses
+import pathlib
+import sys
+
+import jax
+import numpy as np
+
+if __name__ == "__main__":
+    jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_num_cpu_devices", 1)
+    jax.distributed.initialize(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+
+from itt_jax.config import Recipe
+from itt_jax.data import packing
+from itt_jax.train import compiling, loop
+from itt_jax.train.checkpoint import Resume
+from itt_jax.train.predict import predict
+from itt_jax.train.stage import Job, fine_tune_stack
+from tests.train.toy import tiny_encoder, toy_task
+
+RECIPE = Recipe(
+    updates=3,
+    batch_size=16,
+    max_length=32,
+    dropout=False,
+    evaluate_every=2,
+    checkpoint_every=2,
+    warmup=0.0,
+    keep="last",
+)
+
+
+def found_by(stack: int, directory: pathlib.Path | None) -> dict[str, np.ndarray]:
+    """A stack of fine-tunings, killed after its second update and resumed where there is a `directory`."""
+    encoder = tiny_encoder("bert", layers=1)
+    params, dev = {"encoder": jax.jit(encoder.init)(jax.random.key(0))}, toy_task(encoder, 40, 99)
+    own = [None if directory is None else directory / str(seed) for seed in range(stack)]
+    jobs = [
+        Job([toy_task(encoder, 60, seed)], dev, params, RECIPE, 1e-3 * (seed + 1), seed, own[seed])
+        for seed in range(stack)
+    ]
+    if directory is not None:
+        killed_after(encoder, jobs, 2)
+    results = fine_tune_stack(encoder, jobs)
+    found = {f"params/{at}": leaf for at, leaf in enumerate(jax.tree.leaves([result.params for result in results]))}
+    found["losses"] = np.array([[loss for _, loss in result.losses] for result in results])
+    found["dev"] = np.array([[score for _, score in result.dev_history] for result in results])
+    found["tokens"] = np.array([result.tokens for result in results])
+    found["scores"] = predict(encoder, jobs[0].tasks[0].head, results[0].params, dev.examples)
+    return found
+
+
+def killed_after(encoder, jobs: list[Job], updates: int) -> None:
+    """Train up to there, as a process that is killed: what is saved is all that stays."""
+    update, calls = loop.Stack._updated, []
+
+    def dying(*given):
+        calls.append(None)
+        if len(calls) > updates:
+            raise KeyboardInterrupt
+        return update(*given)
+
+    loop.Stack._updated = dying
+    try:
+        fine_tune_stack(encoder, jobs)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        loop.Stack._updated = update
+
+
+def main(target: str, address: str, count: str, index: str, stack: str) -> None:
+    """The same as one process does alone, and what this one built and wrote for it."""
+    compiling.compiler_options = lambda: {"xla_backend_optimization_level": 0}  # compiling is what takes the time
+    rows, plans, saved = [], [], []
+    pack, save, share_of = packing.pack_update, Resume.save, loop.Share.of
+    packing.pack_update = lambda *given: rows.append((given[-1].start, given[-1].stop)) or pack(*given)
+    Resume.save = lambda *given: saved.append(given[1]) or save(*given)
+    loop.Share.of = lambda *given: plans.append(dataclasses.astuple(share_of(*given))) or share_of(*given)
+    directory = pathlib.Path(target)
+    found = found_by(int(stack), directory / "resumed")
+    runs = [(whole, own.start, own.stop) for whole, _, own, _ in plans]
+    wholes = [count for _, count, _, _ in plans]
+    np.savez(directory / f"{index}.npz", rows=rows, runs=runs, wholes=wholes, saved=np.array(saved), **found)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
