@@ -102,7 +102,7 @@ def together(count: int, arguments: list[str]) -> dict:
     for process, (_, error) in zip(started, printed, strict=True):
         if process.returncode:
             raise RuntimeError(f"a process ended with {process.returncode}: {error[-2000:]}")
-    return json.loads(printed[0][0])
+    return json.loads(printed[0][0].splitlines()[-1])  # before it the library of collectives says who is connected
 
 
 def child(module: str, arguments: list[str]) -> dict:
@@ -111,7 +111,7 @@ def child(module: str, arguments: list[str]) -> dict:
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"JAX_PLATFORMS": "cpu"})
     if done.returncode:
         raise RuntimeError(f"{module} ended with {done.returncode}: {done.stderr[-2000:]}")
-    return json.loads(done.stdout)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def text(figures: dict) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from itt_jax import bench
-from itt_jax.bench import scale, start, step_cost
+from itt_jax.bench import Request, scale, start, step_cost
 
 
 def test_collectives_of_a_program():
@@ -29,6 +29,12 @@ def test_devices_that_share_rows_sum_gradients_alone(monkeypatch):
     assert kind == "all-reduce"
     assert found["collectives"][kind]["bytes"] == pytest.approx(4 * found["parameters"], rel=0.02)
     assert 0 < found["chips"]["TPU v5e"]["ratio"] < 1
+
+
+def test_processes_train_together(monkeypatch):
+    monkeypatch.setattr(scale, "PROCESSES", (2,))
+    (row,) = scale.processes(Request(repeats=1, updates=1), ["", "bert", "embedded", "toy"])
+    assert row["processes"] == 2 and 0.5 < row["loss"] < 2 and row["ratio"] == 1.0
 
 
 def test_start(monkeypatch, small):
