@@ -41,6 +41,7 @@ from itt_jax.train.sharding import (
     place_by_run,
     place_optimizer,
     place_params,
+    run_on_host,
 )
 from itt_jax.train.state import Params, Rates, TrainState, member, stacked
 from itt_jax.train.step import Objective, train_program
@@ -175,7 +176,7 @@ class Stack:
         states = []
         for index, found in enumerate(saved):
             if found is None:
-                states.append(on_host(member(self.state, index)))
+                states.append(run_on_host(self.state, index, self.mesh))
                 continue
             self.starts[index], self.records[index] = found[0], Record(**found[1])
             self.halvings = max(self.halvings, self.records[index].halvings)
@@ -338,7 +339,7 @@ class Stack:
             record.dev_history.append((self.done[index], score))
             if score > record.best_score and self.recipe.keep == "best":
                 record.best_update, record.best_score = self.done[index], score
-                self.best[index] = on_host(member(self.state.params, index))
+                self.best[index] = run_on_host(self.state.params, index, self.mesh)
         if self.progress:
             self._tell({"dev": float(np.mean([scores[index] for index in which]))})
 
@@ -348,13 +349,13 @@ class Stack:
         for index in which:
             best, record = self.best[index], self.records[index]
             record.halvings = self.halvings
-            tree = {"state": on_host(member(self.state, index))} | ({"best": best} if best is not None else {})
+            tree = {"state": run_on_host(self.state, index, self.mesh)} | ({"best": best} if best is not None else {})
             self.runs[index].resume.save(self.done[index], tree, dataclasses.asdict(record))
 
     def _outcome(self, index: int) -> Outcome:
         record, best = self.records[index], self.best[index]
         if best is None:
-            record.best_update, best = self.done[index], on_host(member(self.state.params, index))
+            record.best_update, best = self.done[index], run_on_host(self.state.params, index, self.mesh)
         finite = bool(on_host(self.state.finite)[index])
         clock = self.clock
         return Outcome(best, record, self.done[index], finite, clock.compile_seconds, clock.seconds())

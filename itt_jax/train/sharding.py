@@ -219,6 +219,17 @@ def place_batch(
     return {name: placed(name, array) for name, array in batch.items()}
 
 
+def run_on_host(tree: Any, index: int, mesh: Mesh | None) -> Any:
+    """A copy of one run's part of a stack, as `on_host`; one program for each shape, whatever the index."""
+    at = place(np.int32(index), NamedSharding(mesh, REPLICATED) if mesh else None)
+    return on_host(jax.tree.map(lambda leaf: _run_of(leaf, at), tree))
+
+
+@jax.jit
+def _run_of(leaf: jax.Array, index: jax.Array) -> jax.Array:
+    return jax.lax.dynamic_index_in_dim(leaf, index, keepdims=False)
+
+
 def on_host(tree: Any) -> Any:
     """A copy of `tree` in numpy: on CPU a mere view would hold the buffers that the next step reuses.
 

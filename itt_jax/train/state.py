@@ -65,6 +65,6 @@ def stacked(trees: Sequence[Any]) -> Any:
 
 
 def member(tree: Any, index: int) -> Any:
-    """One run's part of a stack."""
-    # Not leaf[index], which puts the index on the device: a transfer that nobody asked for.
+    """One run's part of a stack; inside a program, for outside one each index is a program of its own."""
+    # leaf[index] would put the index on the device: a transfer that nobody asked for.
     return jax.tree.map(lambda leaf: jax.lax.index_in_dim(leaf, index, keepdims=False), tree)

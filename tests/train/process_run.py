@@ -33,7 +33,7 @@ RECIPE = Recipe(
 
 
 def found_by(stack: int, directory: pathlib.Path | None) -> dict[str, np.ndarray]:
-    """A stack of fine-tunings, killed after its second update and resumed where there is a `directory`."""
+    """A stack of fine-tunings; where there is a `directory`, killed after the second update and resumed."""
     encoder = tiny_encoder("bert", layers=1)
     params, dev = {"encoder": jax.jit(encoder.init)(jax.random.key(0))}, toy_task(encoder, 40, 99)
     own = [None if directory is None else directory / str(seed) for seed in range(stack)]
@@ -80,7 +80,7 @@ def main(target: str, address: str, count: str, index: str, stack: str) -> None:
     Resume.save = lambda *given: saved.append(given[1]) or save(*given)
     loop.Share.of = lambda *given: plans.append(dataclasses.astuple(share_of(*given))) or share_of(*given)
     directory = pathlib.Path(target)
-    found = found_by(int(stack), directory / "resumed")
+    found = found_by(int(stack), directory / "resumed" if stack == "1" else None)
     runs = [(whole, own.start, own.stop) for whole, _, own, _ in plans]
     wholes = [count for _, count, _, _ in plans]
     np.savez(directory / f"{index}.npz", rows=rows, runs=runs, wholes=wholes, saved=np.array(saved), **found)
