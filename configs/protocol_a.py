@@ -15,9 +15,10 @@ checkpoint counts), English checkpoints for targets in other languages too. So t
 Its qualitative findings, to hold against the report: direct fine-tuning is often better, RoBERTa and BERT lead, XLNet
 is the weakest.
 
-Full form: checkpoints are Hugging Face directories or hub ids; one GPU or TPU host, hours. Small form: encoders of two
-layers pretrained here for a minute, hundreds of rows, two cores, minutes; it shows that everything runs, not what ITT
-does to real encoders.
+Full form: checkpoints are Hugging Face directories or hub ids; one GPU or TPU host, hours. Small form: encoders of one
+layer made here, one seed, the arms direct and itt, one noise, 72 cells in about four minutes on two busy cores. It
+shows that everything runs and that BERT learns each of the six targets (above chance, by the interval over items), not
+what ITT does to real encoders. Its similarity targets train on 2,000 rows, more than a tenth of the intermediate set.
 """
 
 import dataclasses
@@ -40,8 +41,7 @@ def encoders(small: bool) -> tuple[EncoderSpec, ...]:
     if not small:
         return tuple(EncoderSpec(family, family, checkpoint=name) for family, name in CHECKPOINTS.items())
     pretraining = LanguageModel(
-        recipe=Recipe(updates=120, batch_size=64, learning_rates=(1e-3,), max_length=64, keep="last"),
-        masking=0.3,
+        recipe=Recipe(updates=20, batch_size=64, learning_rates=(1e-3,), max_length=64, keep="last"),
         initial_embeddings="parallel",
     )
     corpus = (
@@ -49,7 +49,9 @@ def encoders(small: bool) -> tuple[EncoderSpec, ...]:
         Corpus("task:sst2", tuples=3000),
     )
     return tuple(
-        EncoderSpec(family, family, corpus=corpus, pretraining=pretraining, pooling="mean", pair_features=True)
+        EncoderSpec(
+            family, family, layers=1, corpus=corpus, pretraining=pretraining, pooling="mean", pair_features=True
+        )
         for family in CHECKPOINTS
     )
 
@@ -57,7 +59,10 @@ def encoders(small: bool) -> tuple[EncoderSpec, ...]:
 def study(small: bool = False) -> Study:
     """The study; `small` runs in minutes on two cores."""
     if small:
-        recipe = Recipe(updates=60, learning_rates=(1e-3,), max_length=64, keep="last")
+        # What a small encoder learns with: high rates, tokens' vectors above all, no dropout. Rows are padded: tasks
+        # whose rows have one shape then share a compiled program, which costs more than the training here.
+        rates = {"learning_rates": (2e-3,), "embedding_learning_rate": 10.0}
+        recipe = Recipe(updates=250, max_length=48, keep="last", dropout=False, packed=False, **rates)
         intermediate = recipe
     else:
         recipe = Recipe(epochs=10, learning_rates=(2e-5,), max_length=256, keep="last")
@@ -78,18 +83,19 @@ def study(small: bool = False) -> Study:
             **fields,
         )
 
+    similar = 2000 if small else 440  # a small encoder learns nothing of 440
     return Study(
         name="protocol_a_small" if small else "protocol_a",
         description="Protocol A: three tasks, after an intermediate task or not, in another domain or language.",
         encoders=encoders(small),
-        arms=("direct", "itt", "matched"),
+        arms=("direct", "itt") if small else ("direct", "itt", "matched"),
         targets=(
             target("classification_domain", "unfair_tos_en", "imdb", 170),
             target("classification_language", "unfair_tos_de", "imdb", 170),
             target("sentiment_domain", "druglib", "sst2", 2000),
             target("sentiment_language", "tweet_sentiment_binary_es", "sst2", 1000),
-            target("similarity_domain", "medical_question_similarity", "sick_relatedness", 440),
-            target("similarity_language", "stsb_multi_mt_fr", "sick_relatedness", 440),
+            target("similarity_domain", "medical_question_similarity", "sick_relatedness", similar),
+            target("similarity_language", "stsb_multi_mt_fr", "sick_relatedness", similar),
         ),
         tasks=(
             in_language("unfair_tos", "en"),
@@ -97,8 +103,8 @@ def study(small: bool = False) -> Study:
             in_language("tweet_sentiment_binary", "es"),
             in_language("stsb_multi_mt", "fr"),
         ),
-        perturbations=(Perturbation("swap", (0.1,)), Perturbation("keyboard", (0.1,))),
+        perturbations=(Perturbation("swap", (0.1,)), *(() if small else (Perturbation("keyboard", (0.1,)),))),
         seeds=(0,) if small else (0, 1, 2),
-        evaluation_rows=100 if small else 500,
-        max_length=64 if small else 256,
+        evaluation_rows=500,
+        max_length=48 if small else 256,
     )
