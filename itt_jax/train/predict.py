@@ -17,6 +17,7 @@ from itt_jax.tasks.metrics import METRICS, constant, predictions_of
 from itt_jax.tasks.retrieval_metrics import retrieval_accuracy
 from itt_jax.tasks.span_decoding import SpanGold, decoded
 from itt_jax.train.memory import device_bytes, extra_bytes
+from itt_jax.train.processes import smallest
 from itt_jax.train.sharding import data_shards, place_batch, place_params, stack_mesh
 from itt_jax.train.state import Params
 from itt_jax.train.step import predict_program, predict_step
@@ -116,7 +117,7 @@ def predict_stack(
     def fits(shape: tuple[int, int, int]) -> bool:
         program = predict_program(params, placed(*next(packing.stream(examples, *shape))), **static).result()
         free, needed = device_bytes(jax.local_devices()[0]), extra_bytes(program.run)
-        return free is None or needed is None or needed <= SHARE_OF_MEMORY * free
+        return free is None or needed is None or needed <= SHARE_OF_MEMORY * smallest(free)
 
     def collect() -> None:
         indices, batch, found = pending.popleft()

@@ -17,6 +17,7 @@ from itt_jax.data import packing
 from itt_jax.train import compiling, loop
 from itt_jax.train.checkpoint import Resume
 from itt_jax.train.predict import predict
+from itt_jax.train.processes import smallest
 from itt_jax.train.stage import Job, fine_tune_stack
 from tests.train.toy import tiny_encoder, toy_task
 
@@ -35,12 +36,12 @@ RECIPE = Recipe(
 def found_by(stack: int, directory: pathlib.Path | None) -> dict[str, np.ndarray]:
     """A stack of fine-tunings; where there is a `directory`, killed after the second update and resumed."""
     encoder = tiny_encoder("bert", layers=1)
-    params, dev = {"encoder": jax.jit(encoder.init)(jax.random.key(0))}, toy_task(encoder, 40, 99)
+    random, rows = np.random.default_rng(0), toy_task(encoder, 40, 99)
+    params = jax.tree.map(lambda leaf: 0.1 * random.standard_normal(leaf.shape, np.float32), encoder.shapes())
     own = [None if directory is None else directory / str(seed) for seed in range(stack)]
-    jobs = [
-        Job([toy_task(encoder, 60, seed)], dev, params, RECIPE, 1e-3 * (seed + 1), seed, own[seed])
-        for seed in range(stack)
-    ]
+    tasks, given = [toy_task(encoder, 60, seed) for seed in range(stack)], {"encoder": params}
+    dev = rows if stack == 1 else None
+    jobs = [Job([task], dev, given, RECIPE, 1e-3 * (seed + 1), seed, own[seed]) for seed, task in enumerate(tasks)]
     if directory is not None:
         killed_after(encoder, jobs, 2)
     results = fine_tune_stack(encoder, jobs)
@@ -48,7 +49,7 @@ def found_by(stack: int, directory: pathlib.Path | None) -> dict[str, np.ndarray
     found["losses"] = np.array([[loss for _, loss in result.losses] for result in results])
     found["dev"] = np.array([[score for _, score in result.dev_history] for result in results])
     found["tokens"] = np.array([result.tokens for result in results])
-    found["scores"] = predict(encoder, jobs[0].tasks[0].head, results[0].params, dev.examples)
+    found["scores"] = predict(encoder, jobs[0].tasks[0].head, results[0].params, rows.examples)
     return found
 
 
@@ -81,9 +82,12 @@ def main(target: str, address: str, count: str, index: str, stack: str) -> None:
     loop.Share.of = lambda *given: plans.append(dataclasses.astuple(share_of(*given))) or share_of(*given)
     directory = pathlib.Path(target)
     found = found_by(int(stack), directory / "resumed" if stack == "1" else None)
+    least = smallest((1 << 40) + 7 - int(index))
     runs = [(whole, own.start, own.stop) for whole, _, own, _ in plans]
     wholes = [count for _, count, _, _ in plans]
-    np.savez(directory / f"{index}.npz", rows=rows, runs=runs, wholes=wholes, saved=np.array(saved), **found)
+    np.savez(
+        directory / f"{index}.npz", rows=rows, runs=runs, wholes=wholes, saved=np.array(saved), least=least, **found
+    )
 
 
 if __name__ == "__main__":

@@ -52,4 +52,5 @@ def test_processes_together_are_one_process(tmp_path, count, stack):
         assert (own["runs"] == [stack, run, run + 1]).all()
         assert (own["rows"] == [at * whole // shards, (at + 1) * whole // shards]).all()
         assert len(own["rows"]) == len(own["wholes"])  # for each update one run's, whatever the stack
+        assert own["least"] == (1 << 40) + 8 - count
         assert own["saved"].tolist() == ([2] if stack == 1 else [])

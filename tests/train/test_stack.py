@@ -14,7 +14,7 @@ from itt_jax.train import predict as prediction
 from itt_jax.train.predict import predict, predict_stack
 from itt_jax.train.stage import Job, fine_tune_stack
 from itt_jax.train.state import stacked
-from tests.train.toy import FAMILIES, same, tiny_encoder, toy_task
+from tests.train.toy import same, tiny_encoder, toy_task
 
 RECIPE = Recipe(updates=3, batch_size=8, max_length=32, dropout=False, evaluate_every=2, warmup=0.0)
 # A few updates from equal parameters; Adam divides by the gradient's own size, so rounding grows with each.
@@ -47,7 +47,7 @@ def assert_as_alone(encoder, together, alone):
             np.testing.assert_allclose(one, other, atol=ROUNDING)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", ["bert", "xlnet"])  # RoBERTa's layers are BERT's
 def test_together_is_alone_and_ragged_ends_wait_for_nobody(family):
     encoder = tiny_encoder(family, layers=1)
     own = jobs(encoder, (2, 4, 3), keep="last")
@@ -84,10 +84,11 @@ def test_a_stack_stopped_between_saves_goes_on_in_another_stack(tmp_path, monkey
     assert_as_alone(encoder, found, expected)
 
 
-def test_microbatches_are_halved_where_memory_is_short(monkeypatch):
+def test_microbatches_are_halved_where_memory_is_short_and_stay_so_after_a_resume(monkeypatch, tmp_path):
     encoder = tiny_encoder("bert", layers=1)
-    job = jobs(encoder, (2,), keep="last", packed=False)[0]
+    job = jobs(encoder, (3,), keep="last", packed=False, checkpoint_every=2, evaluate_every=0)[0]
     expected = fine_tune_stack(encoder, [job])
+    job = dataclasses.replace(job, directory=tmp_path)
     asked = []
 
     def little(device):
@@ -100,9 +101,15 @@ def test_microbatches_are_halved_where_memory_is_short(monkeypatch):
     monkeypatch.setattr(
         loop, "place_batch", lambda batch, *rest, **own: batches.append(batch) or place(batch, *rest, **own)
     )
-    found = fine_tune_stack(encoder, [job])
+    told = []
+    found = fine_tune_stack(encoder, [job], lambda done, updates, values: told.append(values))
+    assert [values["microbatches halved, times"] for values in told[:2]] == [1, 2]
     assert batches[0]["input_ids"].shape[1:3] == (1, 8) and batches[-1]["input_ids"].shape[1:3] == (4, 2)
     assert_as_alone(encoder, found, expected)
+    batches.clear()
+    resumed = fine_tune_stack(encoder, [job])  # dropout's keys are numbered by microbatch
+    assert {batch["input_ids"].shape[1:3] for batch in batches} == {(4, 2)}
+    assert same(resumed[0].params, found[0].params)
 
 
 def test_one_stream_serves_many_models():
