@@ -61,8 +61,7 @@ def test_nothing_imports_torch_or_unpickles():
         modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
         modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
         found = {module.split(".")[0] for module in modules}
-        allowed = {"torch"} if path.name == "torch_peer.py" else set()  # the peer of benches
-        assert not found & {"torch", "pickle"} - allowed and "trust_remote_code=True" not in text, path
+        assert not found & {"torch", "pickle"} and "trust_remote_code=True" not in text, path
 
 
 def test_perturbing_and_listing_do_not_import_jax():
