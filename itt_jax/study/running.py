@@ -26,6 +26,7 @@ from itt_jax.study.stages import StageMaker
 from itt_jax.study.store import Store, write_json
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
+from itt_jax.train.loop import HALVED
 from itt_jax.train.precision import DTYPES, in_dtype, training_dtype
 
 POLL_SECONDS = 2
@@ -299,12 +300,15 @@ class _Runner:
     def progress(self, done: int, updates: int, values: dict[str, float]) -> None:
         """Show how far the stage in hand is; in a log once a minute."""
         self.profile.progress(values)
-        if self.quiet or (self.bar.disable and time.time() - self.said < SAY_SECONDS):
+        late = time.time() - self.said >= SAY_SECONDS or HALVED in values  # a log hears of that at once
+        if self.quiet or (self.bar.disable and not late):
             return
         parts = [
             f"update {done}/{updates}",
             *(f"{name} {values[name]:.3f}" for name in ("loss", "dev") if name in values),
         ]
+        if HALVED in values:
+            parts.append(f"microbatches halved {values[HALVED]} times, for want of memory")
         if "tokens/s" in values:
             share = values["flops/s"] / (matmul_rate(training_dtype()) * jax.device_count())
             left = datetime.timedelta(seconds=round(values["left"]))

@@ -48,6 +48,8 @@ from itt_jax.train.step import Objective, train_program
 
 Progress = Callable[[int, int, dict[str, float]], None]
 LOG_EVERY = 50
+HALVED = "halvings"
+"""What progress is told beside losses and scores: how often microbatches were halved so far."""
 SHARE_OF_FREE = 0.9
 """Of a device's free memory an update may take: the rest is lost to fragmentation."""
 
@@ -286,7 +288,7 @@ class Stack:
             )
         self.halvings += 1
         if self.progress:
-            self._tell({"microbatches halved, times": self.halvings})
+            self._tell({HALVED: self.halvings})
         return False
 
     def _after_update(self) -> bool:
