@@ -11,31 +11,69 @@ clauses of contracts in English, then in German, Italian and Polish. The report'
 domain" is the answer; how far the domains are apart stands beside it.
 
 Full form: mBERT and XLM-R (Hugging Face directories or hub ids), five seeds; one GPU or TPU host. Small form: a BERT of
-two layers made here, one seed, two cores, minutes. It shows that everything runs and where there is signal (English,
-the source language), no more.
+one layer made here, one seed, the arms direct and itt, three languages, one noise, in about three minutes on two busy
+cores; where ContractNLI is not at hand, the plan says so and inference is evaluated at home alone. Every target learns:
+in English, in the domain that trained it, its score is above chance (by the interval over items). In the other domains
+it is mostly not, with or without ITT, so the table of gains kept says what to expect of no encoder: it shows that the
+study runs. Paraphrases are MSRP's there: on 1,200 rows of PAWS-X, whose pairs differ by the order of their words, not
+even a linear model on words rises above chance.
 """
 
+import dataclasses
+
+from itt_jax import tasks
 from itt_jax.config import Corpus, EncoderSpec, LanguageModel, Perturbation, Recipe, StandIn, Study, Target
+
+# Scored as MSRP is, so that the two can be compared.
+MEDICAL_PARAPHRASE = dataclasses.replace(
+    tasks.get("medical_question_pairs"), name="medical_question_pairs_f1", metric="macro_f1"
+)
+
+
+def brief(updates: int) -> Recipe:
+    """What a small encoder learns with: high rates, tokens' vectors above all, no dropout.
+
+    Rows are padded, for tasks whose rows have one shape share a compiled program, which here costs more than training.
+    """
+    rates = {"learning_rates": (2e-3,), "embedding_learning_rate": 10.0}
+    return Recipe(updates=updates, max_length=64, dropout=False, packed=False, **rates)
 
 
 def study(small: bool = False) -> Study:
     """The study; `small` runs in minutes on two cores."""
     if small:
-        recipe = Recipe(updates=150, learning_rates=(1e-3,), max_length=64, evaluate_every=50)
-        tagging = Recipe(updates=300, learning_rates=(1e-3,), max_length=64, evaluate_every=100)
+        recipe, tagging = brief(150), dataclasses.replace(brief(300), packed=True)
     else:
         recipe = Recipe(epochs=5, learning_rates=(1e-5, 2e-5, 3e-5), max_length=128, evaluate_every=200)
         tagging = Recipe(epochs=10, learning_rates=(2e-5,), max_length=128, evaluate_every=500)
 
     def target(name: str, train: str, recipe: Recipe = recipe, **fields) -> Target:
-        rows = {"train_rows": 4000, "intermediate_rows": 4000, "dev_rows": 300} if small else {}
+        rows = {"train_rows": 4000, "intermediate_rows": 4000, "dev_rows": 100} if small else {}
         return Target(name, train=train, recipe=recipe, intermediate_recipe=recipe, **rows, **fields)
 
+    paraphrase = target(
+        "paraphrase",
+        "pawsx",
+        evaluate=("pawsx", "medical_question_pairs"),
+        train_split="dev[0%:60%]",
+        dev_split="dev[60%:75%]",
+        test_split="dev[75%:]",
+        intermediate=("msrp",),
+    )
+    news_paraphrase = target(
+        "news_paraphrase",
+        "msrp",
+        evaluate=("msrp", MEDICAL_PARAPHRASE.name),
+        intermediate=("pawsx",),
+        intermediate_split="dev[0%:75%]",
+        intermediate_dev_split="dev[75%:]",
+        languages=("en",),
+    )
     return Study(
         name="domain_shift_small" if small else "domain_shift",
         description="Gains of intermediate training at home and under a shift to medical and legal text.",
         encoders=encoders(small),
-        arms=("direct", "itt", "matched"),
+        arms=("direct", "itt") if small else ("direct", "itt", "matched"),
         targets=(
             target(
                 "sentiment",
@@ -49,15 +87,7 @@ def study(small: bool = False) -> Study:
                 evaluate=("stsb_multi_mt", "medical_question_similarity"),
                 intermediate=("sick_relatedness",),
             ),
-            target(
-                "paraphrase",
-                "pawsx",
-                evaluate=("pawsx", "medical_question_pairs"),
-                train_split="dev[0%:60%]",
-                dev_split="dev[60%:75%]",
-                test_split="dev[75%:]",
-                intermediate=("msrp",),
-            ),
+            news_paraphrase if small else paraphrase,
             target(
                 "inference",
                 "xnli",
@@ -80,13 +110,9 @@ def study(small: bool = False) -> Study:
                 intermediate=("subj",),
             ),
         ),
+        tasks=(MEDICAL_PARAPHRASE,) if small else (),
         stand_ins=(StandIn("xnli", "xnli", "dev[0%:70%]", "dev[70%:]"),),
-        perturbations=(
-            Perturbation("swap", (0.1,)),
-            Perturbation("phonetic", (0.2,)),
-            Perturbation("homoglyph", (0.1,)),
-            Perturbation("word_drop", (0.1,)),
-        )
+        perturbations=(Perturbation("swap", (0.1,)),)
         if small
         else (
             Perturbation("swap", (0.05, 0.1, 0.2), replicates=2),
@@ -98,8 +124,8 @@ def study(small: bool = False) -> Study:
             Perturbation("word_drop", (0.1,)),
         ),
         seeds=(0,) if small else (0, 1, 2, 3, 4),
-        languages=("en", "de", "es", "fr", "it", "pt", "pl"),
-        evaluation_rows=100 if small else None,
+        languages=("en", "de", "pt") if small else ("en", "de", "es", "fr", "it", "pt", "pl"),
+        evaluation_rows=300 if small else None,
         max_length=64 if small else 128,
     )
 
@@ -112,17 +138,17 @@ def encoders(small: bool) -> tuple[EncoderSpec, ...]:
             EncoderSpec("xlm-r", "roberta", checkpoint="xlm-roberta-base"),
         )
     pretraining = LanguageModel(
-        recipe=Recipe(updates=150, batch_size=64, learning_rates=(1e-3,), max_length=64, keep="last"),
-        masking=0.3,
+        recipe=Recipe(updates=20, batch_size=64, learning_rates=(1e-3,), max_length=64, keep="last"),
         translation_share=0.8,
         initial_embeddings="parallel",
     )
-    corpus = (Corpus("tatoeba", tuples=6000), Corpus("stsb_multi_mt/train", tuples=3000))
+    corpus = (Corpus("stsb_multi_mt/train", tuples=4000), Corpus("task:tweet_sentiment"))
     return (
         EncoderSpec(
             "bert",
             "bert",
-            vocabulary_size=6000,
+            layers=1,
+            vocabulary_size=8000,
             corpus=corpus,
             pretraining=pretraining,
             pooling="mean",
