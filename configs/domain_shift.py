@@ -43,13 +43,15 @@ def study(small: bool = False) -> Study:
     """The study; `small` runs in minutes on two cores."""
     if small:
         recipe, tagging = brief(150), dataclasses.replace(brief(300), packed=True)
+        before, before_tagging = brief(60), dataclasses.replace(brief(100), packed=True)
     else:
         recipe = Recipe(epochs=5, learning_rates=(1e-5, 2e-5, 3e-5), max_length=128, evaluate_every=200)
         tagging = Recipe(epochs=10, learning_rates=(2e-5,), max_length=128, evaluate_every=500)
+        before, before_tagging = recipe, tagging
 
-    def target(name: str, train: str, recipe: Recipe = recipe, **fields) -> Target:
+    def target(name: str, train: str, recipe: Recipe = recipe, before: Recipe = before, **fields) -> Target:
         rows = {"train_rows": 4000, "intermediate_rows": 4000, "dev_rows": 100} if small else {}
-        return Target(name, train=train, recipe=recipe, intermediate_recipe=recipe, **rows, **fields)
+        return Target(name, train=train, recipe=recipe, intermediate_recipe=before, **rows, **fields)
 
     paraphrase = target(
         "paraphrase",
@@ -98,6 +100,7 @@ def study(small: bool = False) -> Study:
                 "entities",
                 "panx",
                 recipe=tagging,
+                before=before_tagging,
                 evaluate=("panx", "e3c_panx", "ler_de_panx", "lener_br_panx"),
                 intermediate=("udpos",),
                 dev_split="train[90%:]",

@@ -49,9 +49,8 @@ def test_loss_is_cross_entropy_of_scaled_cosines(family):
     expected = optax.softmax_cross_entropy_with_integer_labels(logits, np.arange(8)).sum()
     batch = packing.pack_update(examples, examples.of_items(items), packing.plan_rows(examples.lengths, 16, 40), 20)
     objective = TaskObjective(encoder, head, 0, False, 2)
-    (total, weight), gradient = jax.value_and_grad(objective, has_aux=True)(
-        params, jax.tree.map(jnp.asarray, batch), jax.random.key(0)
-    )
+    gradient_of = jax.jit(jax.value_and_grad(objective, has_aux=True))
+    (total, weight), gradient = gradient_of(params, jax.tree.map(jnp.asarray, batch), jax.random.key(0))
     assert weight == 8 and all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
     np.testing.assert_allclose(total, expected, rtol=1e-3)
     np.testing.assert_allclose(predict(encoder, head, own, examples)[0::2][items], sides[0], atol=1e-5)

@@ -54,25 +54,22 @@ def test_packed_loss_is_that_of_single_examples(made):
     chosen = np.arange(0, len(examples), 3)
     objective = TaskObjective(encoder, head, 0, False)
     plan = packing.plan_rows(examples.lengths, len(chosen), 64)
-    losses = []
+    losses, own = [], {"encoder": params["encoder"], "head": params["heads"][0]}
+    alone = jax.jit(lambda batch: apply_model(encoder, head, own, batch))
     for index in chosen:
-        batch = packing.pad_update(examples, [index], int(examples.lengths[index]), 1)
-        own = {"encoder": params["encoder"], "head": params["heads"][0]}
-        scores = apply_model(encoder, head, own, jax.tree.map(jnp.asarray, batch))[0]
+        batch = packing.pad_update(examples, [index], int(examples.lengths.max()), 1)
+        scores = alone(jax.tree.map(jnp.asarray, batch))[0, : examples.lengths[index]]
         labels = batch["labels"][0]
         gold = [int(np.flatnonzero(labels & mark)[0]) for mark in (FIRST, LAST)]
         found = optax.softmax_cross_entropy_with_integer_labels(scores.T, jnp.array(gold))
         losses.append(float(found.mean()))
     batch = packing.pack_update(examples, chosen, plan, len(chosen) + 2)  # two slots stay empty
-    (total, weight), gradient = jax.value_and_grad(objective, has_aux=True)(
-        params, jax.tree.map(jnp.asarray, batch), jax.random.key(0)
-    )
+    gradient_of = jax.jit(jax.value_and_grad(objective, has_aux=True))
+    (total, weight), gradient = gradient_of(params, jax.tree.map(jnp.asarray, batch), jax.random.key(0))
     assert weight == len(chosen)
     np.testing.assert_allclose(total, sum(losses), rtol=2e-5)
     padded = packing.pad_update(examples, chosen, 64, len(chosen))
-    expected = jax.grad(lambda params: objective(params, jax.tree.map(jnp.asarray, padded), jax.random.key(0))[0])(
-        params
-    )
+    _, expected = gradient_of(params, jax.tree.map(jnp.asarray, padded), jax.random.key(0))
     for found, other in zip(jax.tree.leaves(gradient), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(found, other, atol=2e-4 * max(1, float(jnp.abs(other).max())))
 
