@@ -63,7 +63,7 @@ def study(small: bool = False) -> Study:
         # whose rows have one shape then share a compiled program, which costs more than the training here.
         rates = {"learning_rates": (2e-3,), "embedding_learning_rate": 10.0}
         recipe = Recipe(updates=250, max_length=48, keep="last", dropout=False, packed=False, **rates)
-        intermediate = recipe
+        intermediate = dataclasses.replace(recipe, updates=100)
     else:
         recipe = Recipe(epochs=10, learning_rates=(2e-5,), max_length=256, keep="last")
         intermediate = dataclasses.replace(recipe, epochs=100)
