@@ -165,11 +165,15 @@ def test_two_targets_that_train_alike_share_the_stage_and_keep_their_cells(tiny_
 
 
 def test_stages_that_train_alike_train_together_where_asked(tiny_run, tmp_path):
-    """A stack makes the same stages and cells under the same names; its runs share one stream of evaluation."""
+    """A stack makes the same stages and cells under the same names; its runs share one stream of evaluation.
+
+    The run writes a trace besides.
+    """
     study, whole = tiny_run
     out = tmp_path / "stacked"
     chosen = dataclasses.replace(study, arms=("direct", "itt", "matched"))
-    results = run(chosen, out, quiet=True, stack=4)
+    results = run(chosen, out, quiet=True, stack=4, profile=True)
+    assert any(path.is_file() for path in (out / "profile").rglob("*"))
     assert results.made == results.cells
     names = {path.name for path in (out / "cells").iterdir()}
     assert names and names <= {path.name for path in (whole / "cells").iterdir()}

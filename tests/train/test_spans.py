@@ -74,12 +74,12 @@ def test_packed_loss_is_that_of_single_examples(made):
         np.testing.assert_allclose(found, other, atol=2e-4 * max(1, float(jnp.abs(other).max())))
 
 
+@pytest.mark.parametrize("made", ["roberta"], indirect=True)  # what differs by family is in the test above
 def test_a_tiny_set_is_learned_by_heart(made):
     encoder, examples, gold = made
     head = make_head(encoder, "span", 2)
     task = TaskData("tiny", head, examples, "span", 1, gold)
-    updates = 300 if encoder.family == "bert" else 150
-    recipe = Recipe(updates=updates, batch_size=32, max_length=96, dropout=False, evaluate_every=100, warmup=0.1)
+    recipe = Recipe(updates=150, batch_size=32, max_length=96, dropout=False, evaluate_every=100, warmup=0.1)
     params = {"encoder": encoder.init(jax.random.key(0))}
     result = fine_tune(encoder, [task], task, params, recipe, 1e-2, 0)
     scores = predict(encoder, head, result.params, examples)
