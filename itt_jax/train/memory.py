@@ -1,8 +1,6 @@
 """What fits: a device's free memory, what a compiled program needs, and an update in twice as many microbatches."""
 
-import bisect
 import pathlib
-from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -44,21 +42,6 @@ def extra_bytes(compiled: jax.stages.Compiled) -> int | None:
     """Bytes on each device that `compiled` needs besides its arguments."""
     needed = needed_bytes(compiled)
     return None if needed is None else needed - compiled.memory_analysis().argument_size_in_bytes
-
-
-def largest(fits: Callable[[int], bool], candidates: Sequence[int]) -> int:
-    """The largest of the ascending `candidates` that fits, by bisection: of 15 candidates four are tried.
-
-    Args:
-        fits: compiles ahead of time and compares, say; whatever is smaller than what fits must fit.
-
-    Raises:
-        InputError: not even the smallest fits.
-    """
-    count = bisect.bisect_left(candidates, True, key=lambda candidate: not fits(candidate))
-    if not count:
-        raise InputError(f"not even {candidates[0]} fit the device's memory")
-    return candidates[count - 1]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

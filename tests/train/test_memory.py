@@ -83,19 +83,6 @@ def test_needed_bytes_counts_donated_memory_once():
     assert memory.needed_bytes(kept) >= 4 * 256 * 256 * 4  # two arguments, one result, one temporary at least
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 64, 100, 1 << 20])
-def test_the_largest_that_fits_is_found_in_few_tries(limit):
-    tried, candidates = [], [1 << n for n in range(15)]
-    found = memory.largest(lambda count: tried.append(count) or count <= limit, candidates)
-    assert found == max(count for count in candidates if count <= limit)
-    assert len(tried) <= 4
-
-
-def test_nothing_fits():
-    with pytest.raises(InputError, match="not even 8"):
-        memory.largest(lambda count: False, [8, 16])
-
-
 def test_out_of_memory_is_told_from_other_errors():
     with pytest.raises(Exception, match="memory") as error:
         jnp.zeros(1 << 44)
