@@ -12,7 +12,6 @@ Slot e holds the e-th example asked for. Padding has segment 0, example E and fi
 """
 
 import dataclasses
-import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -185,13 +184,13 @@ def pad_update(
 
 
 def plan_rows(
-    lengths: np.ndarray, examples_per_update: int, max_length: int, shards: int = 1, stack: int = 1
+    lengths: np.ndarray, examples_per_update: int, max_length: int, shards: int = 1, stack: int = 1, usual: int = 2
 ) -> RowPlan:
     """The row length and row counts with the largest share of real tokens in simulated updates.
 
-    Two row counts serve the simulated updates; a quarter above the largest that was seen is a third, and one that
-    always suffices the last: these two are compiled only if an update ever needs them. Among lengths within half a
-    point of the best share the shortest is taken, because attention is quadratic.
+    At most `usual` row counts serve the simulated updates; one more is as far above the largest that was seen as that
+    is above their median, and the last always suffices: these two are compiled only if an update ever needs them.
+    Among lengths within half a point of the best share the shortest is taken, because attention is quadratic.
 
     Args:
         lengths: tokens of each example, special tokens included.
@@ -199,33 +198,36 @@ def plan_rows(
         max_length: the longest that an example may be; rows are never shorter than the longest that there is.
         shards: devices that share the rows; row counts are multiples of it.
         stack: updates that are packed apart and take the largest row count among them.
+        usual: row counts, each a program to compile, among which most updates choose.
     """
     lengths = np.minimum(np.asarray(lengths, np.int64), max_length)
     longest = -(-int(lengths.max()) // 8) * 8
     candidates = {*range(longest, 2 * longest, max(8, longest // 64 * 8)), *(c for c in _LENGTHS if c >= longest)}
     generator = np.random.Generator(np.random.Philox(key=0))
     draws = lengths[generator.integers(0, len(lengths), (max(_SIMULATED, stack), examples_per_update))]
-    plans = [_plan(draws, length, shards, stack) for length in sorted(candidates)]
+    plans = [_plan(draws, length, shards, stack, usual) for length in sorted(candidates)]
     best = max(plan.real_share for plan in plans)
     return next(plan for plan in plans if plan.real_share >= best - 0.005)
 
 
-def _plan(draws: np.ndarray, length: int, shards: int, stack: int) -> RowPlan:
-    """The best row counts at this row length for the simulated updates: lengths [updates, examples]."""
+def _plan(draws: np.ndarray, length: int, shards: int, stack: int, usual: int) -> RowPlan:
+    """Good row counts at this row length for the simulated updates: lengths [updates, examples]."""
     needed = np.array([_best_fit(update, length).count for update in draws])
     together = needed[: len(needed) // stack * stack].reshape(-1, stack).max(1)
     needed = np.repeat(together, stack)
     needed = -(-needed // shards) * shards
     always = -(-draws.shape[1] // shards) * shards
-    above = min(-(-int(needed.max()) * 5 // (4 * shards)) * shards, always)
-    used = {
-        pair: np.where(needed <= pair[0], pair[0], np.where(needed <= pair[1], pair[1], above)).sum()
-        for pair in itertools.combinations_with_replacement(np.unique(needed).tolist(), 2)
-    }
-    pair = min(used, key=used.__getitem__)
-    return RowPlan(
-        length, tuple(sorted({*pair, above, always})), float(draws[: len(needed)].sum() / (used[pair] * length))
-    )
+    spread = int(needed.max() - np.median(needed))
+    above = min(-(-int(needed.max() + max(spread, 1)) // shards) * shards, always)
+
+    def rows_used(counts: list[int]) -> int:
+        return int(np.array(counts)[np.searchsorted(counts, needed)].sum())
+
+    counts = [above]
+    for _ in range(usual):  # each in turn the one that saves most rows
+        counts = min((sorted({*counts, one}) for one in np.unique(needed).tolist()), key=rows_used)
+    real = draws[: len(needed)].sum() / (rows_used(counts) * length)
+    return RowPlan(length, tuple(sorted({*counts, always})), float(real))
 
 
 def stream(examples: Examples, rows: int, length: int, slots: int) -> Iterator[tuple[np.ndarray, Batch]]:

@@ -28,7 +28,7 @@ from itt_jax.train.result import Outcome, StageResult
 from itt_jax.train.sharding import data_shards, stack_mesh
 from itt_jax.train.state import Params
 
-SHORT = 1000  # updates
+UPDATES_A_SHAPE, MOST_SHAPES = 1000, 4  # another row shape for every so many updates
 SHARE_OF_MEMORY = 0.8  # of what is free; the rest is for evaluation on dev and for what the compiler did not count
 READ = (*predict.READ, "labels", "weights")
 
@@ -273,11 +273,9 @@ def _feeder(
 def row_plan(
     lengths: np.ndarray, size: int, max_length: int, shards: int, updates: int, stack: int = 1
 ) -> packing.RowPlan:
-    """The row shapes of a stage; a short one keeps to the larger of the two, as a program costs seconds to compile."""
-    plan = packing.plan_rows(lengths, size, max_length, shards, stack)
-    if updates <= SHORT and len(plan.row_counts) > 2:
-        return dataclasses.replace(plan, row_counts=plan.row_counts[1:])
-    return plan
+    """The row shapes of a stage; the longer it is, the more of them, as a program costs seconds to compile."""
+    usual = min(1 + updates // UPDATES_A_SHAPE, MOST_SHAPES)
+    return packing.plan_rows(lengths, size, max_length, shards, stack, usual)
 
 
 def _check(tasks: Sequence[TaskData], dev: TaskData | None, recipe: Recipe) -> None:
