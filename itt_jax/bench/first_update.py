@@ -13,11 +13,13 @@ def main(started: str, root: str, family: str, name: str, size: str) -> dict[str
     from itt_jax.bench import Request, ours
     from itt_jax.bench.workload import workload
     from itt_jax.train.compiling import keep_compiled_programs
+    from itt_jax.train.memory import keep_freed_memory
 
     times.append(time.time())
     work = workload(Request(pathlib.Path(root) if root else None), family, name, size)
     times.append(time.time())
     keep_compiled_programs()
+    keep_freed_memory()
     trainer = ours.Trainer(work)
     trainer.wait()
     times.append(time.time())

@@ -26,6 +26,7 @@ from itt_jax.tasks.catalog import get
 from itt_jax.train import ceiling, corpus, language, precision, stage
 from itt_jax.train.flops import forward_flops
 from itt_jax.train.loop import Feed, Run, Stack, built
+from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.optimizer import initial_optimizer_state, make_optimizer
 from itt_jax.train.predict import READ, stream_shape
 from itt_jax.train.prefetch import prefetched
@@ -345,7 +346,8 @@ def accelerator() -> bool:
 
 
 def device() -> str:
-    """What the figures are taken on, plainly."""
+    """What the figures are taken on, plainly; from here on the process keeps freed memory, as a run does."""
+    keep_freed_memory()
     kind = jax.devices()[0].device_kind
     return f"{kind} (a CPU alone)" if not accelerator() else kind
 

@@ -16,7 +16,9 @@ def main(address: str, processes: str, index: str, updates: str, root: str, fami
 
     from itt_jax.bench import Request, ours
     from itt_jax.bench.workload import workload
+    from itt_jax.train.memory import keep_freed_memory
 
+    keep_freed_memory()
     work = workload(Request(pathlib.Path(root) if root else None), family, name, size)
     trainer = ours.Trainer(work)
     own = range(int(updates))

@@ -32,7 +32,7 @@ def measure(request: Request) -> dict:
                 work = workload(request, family, name, size)
                 runs.append({"encoder": family, "size": size, "data": name} | one(work, request, dtypes, ceilings))
         for name in chosen["data"]:
-            streams += stream_shares(workload(request, family, name, "toy"), request)
+            streams += stream_shares(workload(request, family, name, chosen["sizes"][0]), request)
     figures = {"device": device, "ceilings": ceilings, "runs": runs, "streams": streams}
     if not torch_peer.installed():
         figures["peer"] = torch_peer.ABSENT

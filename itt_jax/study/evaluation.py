@@ -23,6 +23,7 @@ from itt_jax.study.store import Store, write_json
 from itt_jax.tasks.inputs import outputs_of
 from itt_jax.train.checkpoint import load_checkpoint
 from itt_jax.train.compiling import keep_compiled_programs
+from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.precision import in_dtype
 
 DEFAULT_SEVERITIES = (0.05, 0.1, 0.2)
@@ -75,6 +76,7 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
             training (unless allowed), or an `out` that belongs to something else.
     """
     keep_compiled_programs()
+    keep_freed_memory()
     task = tasks.get(evaluation.task)
     unknown_languages = set(evaluation.languages) - set(task.languages)
     if unknown_languages:

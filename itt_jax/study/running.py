@@ -27,6 +27,7 @@ from itt_jax.study.store import Store, write_json
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.loop import HALVED
+from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.precision import DTYPES, in_dtype, training_dtype
 
 POLL_SECONDS = 2
@@ -71,6 +72,7 @@ def run(
         InputError: the study or its data is wrong, or `out` belongs to another study; nothing is written then.
     """
     keep_compiled_programs()
+    keep_freed_memory()
     store = Store(pathlib.Path(out))
     material, plan = planned(study, data_root)
     study = plan.study

@@ -137,7 +137,7 @@ def _feeder(
     objective = LanguageObjective(encoder, head, recipe.dropout)
     size = recipe.batch_size // recipe.accumulate
     simulated = [update_examples(encoded, tokenizer, settings, seed, n).lengths for n in range(_SIMULATED)]
-    plan = row_plan(np.concatenate(simulated), size, recipe.max_length, shards, updates)
+    plan = row_plan(encoder, np.concatenate(simulated), size, recipe, shards, updates)
 
     def feed(update: int) -> Feed:
         examples = update_examples(encoded, tokenizer, settings, seed, update)

@@ -55,18 +55,32 @@ class Optimizer:
         )
 
     def apply(
-        self, params: Params, gradients: Params, state: Any, rates: Rates, update: jax.Array
-    ) -> tuple[Params, Any]:
-        """Parameters and optax state after one update; `update` counts from 0."""
+        self, params: Params, gradients: Params, weight: jax.Array, state: Any, rates: Rates, update: jax.Array
+    ) -> tuple[Params, Any, jax.Array]:
+        """One update.
+
+        Args:
+            gradients: of the sum of weighted losses. weight: the weights' sum, float32 []; the loss is their quotient.
+            update: counts from 0.
+
+        Returns:
+            Parameters, optax state, and the norm of the loss's gradient before clipping, float32 [].
+        """
+        tables = matches(EMBEDDINGS, params)
+        read = jax.tree.map(lambda leaf, table: None if table and self.frozen_embeddings else leaf, gradients, tables)
+        norm = optax.tree.norm(read) / weight
+        # One factor for mean and clipping: each gradient is written once, by its matrix product, and read in place.
+        factor = jnp.where(norm < self.clip_norm, 1.0, self.clip_norm / norm) / weight
+        gradients = jax.tree.map(lambda leaf: leaf * factor, gradients)
         directions, state = self._transformation().update(gradients, state, params)
         rate = learning_rate(rates, update, self.schedule)
         params = jax.tree.map(
             lambda leaf, direction, table: leaf - direction * (rate * rates.embedding_factor if table else rate),
             params,
             directions,
-            matches(EMBEDDINGS, params),
+            tables,
         )
-        return params, state
+        return params, state, norm
 
     def _transformation(self) -> optax.GradientTransformation:
         adam = optax.chain(
@@ -77,7 +91,7 @@ class Optimizer:
         )
         if self.frozen_embeddings:
             adam = optax.masked(adam, lambda tree: jax.tree.map(lambda hit: not hit, matches(EMBEDDINGS, tree)))
-        return optax.chain(optax.clip_by_global_norm(self.clip_norm), adam)
+        return adam
 
 
 @functools.partial(jax.jit, static_argnames="optimizer")

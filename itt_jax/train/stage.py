@@ -28,7 +28,8 @@ from itt_jax.train.result import Outcome, StageResult
 from itt_jax.train.sharding import data_shards, stack_mesh
 from itt_jax.train.state import Params
 
-UPDATES_A_SHAPE, MOST_SHAPES = 1000, 4  # another row shape for every so many updates
+# Another row shape saves a twentieth of a stage's work or less, and costs some ten seconds to compile.
+FLOPS_A_SHAPE, MOST_SHAPES = {"cpu": 2e13, "gpu": 2e16}, 4
 SHARE_OF_MEMORY = 0.8  # of what is free; the rest is for evaluation on dev and for what the compiler did not count
 READ = (*predict.READ, "labels", "weights")
 
@@ -229,7 +230,7 @@ def _feeds(encoder: Encoder, jobs: Sequence[Job], shards: int) -> list[Callable[
         lengths = np.concatenate([examples.lengths for examples in distinct])
         slots = recipe.batch_size // recipe.accumulate * tasks[0].examples.choices
         longest = max(job.updates for job in jobs)
-        plan = row_plan(lengths, slots, recipe.max_length, shards, longest, len(jobs))
+        plan = row_plan(encoder, lengths, slots, recipe, shards, longest, len(jobs))
         by_task.append(
             [
                 _feeder(encoder, task, index, recipe, derived_seed(job.seed, index), plan, slots)
@@ -271,11 +272,16 @@ def _feeder(
 
 
 def row_plan(
-    lengths: np.ndarray, size: int, max_length: int, shards: int, updates: int, stack: int = 1
+    encoder: Encoder, lengths: np.ndarray, size: int, recipe: Recipe, shards: int, updates: int, stack: int = 1
 ) -> packing.RowPlan:
-    """The row shapes of a stage; the longer it is, the more of them, as a program costs seconds to compile."""
-    usual = min(1 + updates // UPDATES_A_SHAPE, MOST_SHAPES)
-    return packing.plan_rows(lengths, size, max_length, shards, stack, usual)
+    """The row shapes of a stage: the more it computes, the more of them, as each is a program to compile.
+
+    Args:
+        lengths: tokens of each example. size: examples of a microbatch. stack: runs that train together.
+    """
+    flops = 3 * forward_flops(encoder, lengths) / len(lengths) * size * recipe.accumulate * updates * stack
+    usual = 1 + int(flops / FLOPS_A_SHAPE.get(jax.default_backend(), FLOPS_A_SHAPE["gpu"]))
+    return packing.plan_rows(lengths, size, recipe.max_length, shards, stack, min(usual, MOST_SHAPES))
 
 
 def _check(tasks: Sequence[TaskData], dev: TaskData | None, recipe: Recipe) -> None:

@@ -59,10 +59,18 @@ def train_step(
 def _train_stack(
     state: TrainState, batch: Batch, key: jax.Array, active: jax.Array, *, objective: Objective, optimizer: Optimizer
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-    step = functools.partial(_train_step, objective=objective, optimizer=optimizer)
-    if len(active) == 1:  # the program of a run alone, without a batch axis in its matrix products
-        return jax.tree.map(lambda leaf: leaf[None], step(*member((state, batch, key), 0)))
-    trained, metrics = jax.vmap(step, spmd_axis_name="run")(state, batch, key)
+    def differentiated(params: Params, update: jax.Array, batch: Batch, key: jax.Array) -> tuple:
+        return summed_gradients(params, batch, jax.random.fold_in(key, update), objective, optimizer)
+
+    given = (state.params, state.update, batch, key)
+    if len(active) == 1:  # a run alone has no batch axis in its matrix products
+        sums = jax.tree.map(lambda leaf: leaf[None], differentiated(*member(given, 0)))
+    else:
+        sums = jax.vmap(differentiated, spmd_axis_name="run")(*given)
+    # With its axis even for one run: where a reshape stands between, the compiler copies the state to update it.
+    trained, metrics = jax.vmap(functools.partial(_updated, optimizer=optimizer), spmd_axis_name="run")(state, *sums)
+    if len(active) == 1:
+        return trained, metrics
 
     def kept(new: jax.Array, old: jax.Array) -> jax.Array:
         return jnp.where(active.reshape(-1, *[1] * (new.ndim - 1)), new, old)
@@ -70,15 +78,13 @@ def _train_stack(
     return jax.tree.map(kept, trained, state), metrics
 
 
-def _train_step(
-    state: TrainState, batch: Batch, key: jax.Array, *, objective: Objective, optimizer: Optimizer
+def _updated(
+    state: TrainState, total: jax.Array, weight: jax.Array, gradients: Params, *, optimizer: Optimizer
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-    key = jax.random.fold_in(key, state.update)
-    total, weight, gradients = summed_gradients(state.params, batch, key, objective, optimizer)
     loss = total / weight
-    gradients = jax.tree.map(lambda leaf: leaf / weight, gradients)
-    norm = jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(gradients)))
-    params, optimizer_state = optimizer.apply(state.params, gradients, state.optimizer, state.rates, state.update)
+    params, optimizer_state, norm = optimizer.apply(
+        state.params, gradients, weight, state.optimizer, state.rates, state.update
+    )
     finite = state.finite & jnp.isfinite(loss) & jnp.isfinite(norm)
     state = TrainState(params, optimizer_state, state.rates, state.update + 1, finite)
     return state, {"loss": loss, "gradient_norm": norm}

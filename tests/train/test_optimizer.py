@@ -44,7 +44,7 @@ def one_update(recipe, params, gradients):
     optimizer = make_optimizer(recipe)
     rates = Rates.create(0.1, recipe.embedding_learning_rate, 10, 0.0)
     update = jax.jit(lambda *given: optimizer.apply(*given, jnp.asarray(0))[0])
-    return update(params, gradients, optimizer.init(params), rates)
+    return update(params, gradients, jnp.asarray(1.0), optimizer.init(params), rates)
 
 
 def test_update_equals_adamw_by_hand():
