@@ -9,8 +9,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Test processes share what they compile; nothing is left in the user's own cache.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(pathlib.Path(__file__).parents[1] / ".pytest_cache" / "jax"))
-# Tests compile far longer than they compute; without LLVM's optimisations it takes half the time. The steps of stages
-# keep the level that they choose themselves.
+# Tests compile far longer than they compute; without LLVM's optimisations it takes half the time.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 

@@ -188,8 +188,9 @@ def plan_rows(
 ) -> RowPlan:
     """The row length and row counts with the largest share of real tokens in simulated updates.
 
-    At most `usual` row counts serve all simulated updates; one more is as far above the largest that was seen as that
-    is above their median, and the last always suffices: these two are compiled only if an update ever needs them.
+    At most `usual` row counts serve nearly all simulated updates, one alone serves all; one more is as far above the
+    largest that was seen as that is above their median, and the last always suffices: these two are compiled only if an
+    update ever needs them.
     Among lengths within half a point of the best share the shortest is taken, because attention is quadratic.
 
     Args:
@@ -223,9 +224,10 @@ def _plan(draws: np.ndarray, length: int, shards: int, stack: int, usual: int) -
     def rows_used(counts: list[int]) -> int:
         return int(np.array(counts)[np.searchsorted(counts, needed)].sum())
 
-    counts = [int(needed.max())]
-    for _ in range(usual - 1):  # each in turn the one that saves most rows
-        counts = min((sorted({*counts, one}) for one in np.unique(needed).tolist()), key=rows_used)
+    distinct = np.unique(needed).tolist()
+    counts = distinct[-1:] if usual == 1 else [above]
+    for _ in range(usual if usual > 1 else 0):  # each in turn the one that saves most rows
+        counts = min((sorted({*counts, one}) for one in distinct), key=rows_used)
     real = draws[: len(needed)].sum() / (rows_used(counts) * length)
     return RowPlan(length, tuple(sorted({*counts, above, always})), float(real))
 

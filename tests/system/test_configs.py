@@ -78,6 +78,7 @@ def small_run(request, data_root, tmp_path_factory):
     notes = list(plan.skipped)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running, "planned", lambda *arguments: (material, plan))  # reading every row once is enough
+        patch.delenv("XLA_FLAGS")  # these stages compute for longer than they compile: with the level they choose
         results = run(study, out, data_root, quiet=True)
     return name, plan, notes, results
 
