@@ -1,6 +1,8 @@
 """What fits is told and found, and an update in smaller microbatches is the same update."""
 
 import dataclasses
+import subprocess
+import sys
 import types
 
 import jax
@@ -71,6 +73,25 @@ def test_control_groups_bound_the_hosts_memory(tmp_path, groups, free):
 
 def test_a_host_that_tells_nothing(tmp_path):
     assert memory._host_bytes(tmp_path) is None
+
+
+FAULTS = """
+import resource, jax, jax.numpy as jnp
+from itt_jax.train.memory import keep_freed_memory
+keep_freed_memory()
+x = jnp.ones((4096, 4096))
+step = jax.jit(lambda x: (jnp.sin(x) @ x[:, :8]).sum())  # the product reads 64 MiB that are made for it
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(6):
+    before = faults()
+    step(x).block_until_ready()
+print(faults() - before)
+"""
+
+
+def test_a_step_finds_the_memory_that_the_last_one_left():
+    done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 64 * 2**20 / 4096 / 10  # a tenth of the pages of one buffer
 
 
 def test_needed_bytes_counts_donated_memory_once():

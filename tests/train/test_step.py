@@ -1,5 +1,7 @@
 """One update: packing, padding, microbatches and compiled programs change nothing but time."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,8 @@ from itt_jax.train import compiling, stage
 from itt_jax.train.objectives import TaskObjective
 from itt_jax.train.optimizer import make_optimizer
 from itt_jax.train.predict import predict
-from itt_jax.train.step import summed_gradients
+from itt_jax.train.state import Rates, TrainState, stacked
+from itt_jax.train.step import summed_gradients, train_program
 from tests.train.toy import FAMILIES, scores_of, tiny_encoder, toy_task, update_of
 
 # Float32 sums in another order: relative to the largest gradient of the tree.
@@ -63,6 +66,19 @@ def test_microbatches_and_empty_slots_change_nothing():
     parts = [packing.pack_update(task.examples, part, plan, 4) for part in np.split(indices, 3)]
     whole = packing.pad_update(task.examples, indices, 32, 16)
     assert_close(loss_and_gradient(task, params, parts), loss_and_gradient(task, params, [whole]))
+
+
+def test_an_update_of_one_run_copies_no_table_or_kernel():
+    _, task, params = model("bert")
+    optimizer = make_optimizer(Recipe())
+    state = TrainState(params, optimizer.init(params), Rates.create(1e-3, 1.0, 10, 0.1), jnp.zeros((), int), True)
+    plan = packing.plan_rows(task.examples.lengths, 4, 32)
+    batch = update_of([packing.pack_update(task.examples, np.arange(4), plan, 4)])
+    given = (stacked([state]), stacked([batch]), jax.random.key(0)[None], jnp.ones(1, bool))
+    objective = TaskObjective(task.head.encoder, task.head, 0, True, 1)
+    run = train_program(*given, objective=objective, optimizer=optimizer).result().run
+    copied = re.findall(r"f32\[1,(\d+),(\d+)\]\S* copy\(%?state_", run.as_text())
+    assert copied == [] and "copy(" in run.as_text()
 
 
 def test_learning_rate_seed_and_length_share_one_program():
