@@ -14,7 +14,7 @@ from itt_jax.train.predict import predict
 from itt_jax.train.stage import TaskData, fine_tune
 from tests.train.test_step import assert_close, loss_and_gradient
 from tests.train.test_tagging import drawn_params
-from tests.train.toy import LAYERS, scores_of, tiny_encoder, toy_examples
+from tests.train.toy import FAMILIES, scores_of, tiny_encoder, toy_examples
 
 CHOICES = 3
 
@@ -27,7 +27,7 @@ def toy_choice(encoder, items=20, seed=0, **options):
     return TaskData("choice", make_head(encoder, "choice", 1, **options), examples, "choice", CHOICES)
 
 
-@pytest.mark.parametrize("family", LAYERS)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_packed_loss_and_gradient_equal_padded(family):
     encoder = tiny_encoder(family, layers=1)
     task = toy_choice(encoder)

@@ -16,7 +16,7 @@ from itt_jax.train.corpus import Corpus, cut, encode, longest_example, update_ex
 from itt_jax.train.counters import generator
 from itt_jax.train.language import LanguageObjective, language_model, masked_batches
 from itt_jax.train.loop import stack_batches
-from tests.train.toy import LAYERS, same
+from tests.train.toy import FAMILIES, same
 
 SETTINGS = LanguageModel(
     recipe=Recipe(
@@ -47,7 +47,7 @@ def corpus():
     return Corpus({language: [entry[language] for entry in tuples] for language in ("en", "de")}, tuples)
 
 
-@pytest.fixture(scope="module", params=LAYERS)
+@pytest.fixture(scope="module", params=FAMILIES)
 def made(request, corpus):
     texts = [text for texts in corpus.texts.values() for text in texts]
     tokenizer = train_tokenizer(texts, request.param, 300)
@@ -64,7 +64,7 @@ def made(request, corpus):
     return tokenizer, encoder, {"encoder": encoder.init(jax.random.key(0))}
 
 
-def test_it_learns_and_resumes(made, corpus, tmp_path):
+def test_every_family_learns_and_resumes(made, corpus, tmp_path):
     tokenizer, encoder, params = made
     start = LanguageModel(recipe=dataclasses.replace(SETTINGS.recipe, updates=10), masking=0.2, translation_share=0.5)
     fresh = language_model(encoder, corpus, tokenizer, params, start, seed=0)

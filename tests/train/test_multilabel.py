@@ -16,7 +16,7 @@ from itt_jax.train.predict import predict
 from itt_jax.train.stage import TaskData, fine_tune
 from tests.train.test_step import assert_close, loss_and_gradient
 from tests.train.test_tagging import drawn_params
-from tests.train.toy import FIRST_WORD, LAYERS, scores_of, tiny_encoder, toy_examples, update_of
+from tests.train.toy import FAMILIES, FIRST_WORD, scores_of, tiny_encoder, toy_examples, update_of
 
 CLASSES = 5
 
@@ -33,7 +33,7 @@ def toy_multilabel(encoder, count=40, seed=0, **options):
     return TaskData("labels", make_head(encoder, "multilabel", CLASSES, **options), examples, "multilabel", CLASSES)
 
 
-@pytest.mark.parametrize("family", LAYERS)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_packed_loss_and_gradient_equal_padded_and_the_mean_of_the_formula(family):
     encoder = tiny_encoder(family, layers=1)
     task = toy_multilabel(encoder)

@@ -118,8 +118,9 @@ def test_frozen_embeddings_stay(bert):
     assert not same(found["embeddings"]["norm"], params["encoder"]["embeddings"]["norm"])
 
 
-def test_regression_is_learned_padded_in_microbatches():
-    encoder = tiny_encoder("xlnet", layers=1)
+@pytest.mark.parametrize("family", FAMILIES[1:])
+def test_every_family_learns_regression_padded_in_microbatches(family):
+    encoder = tiny_encoder(family, layers=1)
     task, dev = (toy_task(encoder, 200, seed, regression=True) for seed in (0, 1))
     recipe = dataclasses.replace(RECIPE, updates=100, packed=False, accumulate=2, evaluate_every=0, warmup=0.0)
     result = fine_tune(encoder, [task], dev, {"encoder": encoder.init(jax.random.key(0))}, recipe, 3e-3, 0)

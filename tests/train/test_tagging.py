@@ -13,7 +13,7 @@ from itt_jax.models import make_head
 from itt_jax.train.predict import predict
 from itt_jax.train.stage import TaskData, fine_tune
 from tests.train.test_step import assert_close, loss_and_gradient
-from tests.train.toy import FAMILIES, FIRST_WORD, LAYERS, scores_of, tiny_encoder, toy_examples
+from tests.train.toy import FAMILIES, FIRST_WORD, scores_of, tiny_encoder, toy_examples
 
 
 def toy_tags(family: str, count: int, seed: int = 0):
@@ -39,7 +39,7 @@ def drawn_params(encoder, head):
     return jax.tree.unflatten(structure, drawn)
 
 
-@pytest.mark.parametrize("family", LAYERS)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_packed_loss_and_gradient_equal_padded(family):
     encoder = tiny_encoder(family, layers=1)
     task = toy_tagging(encoder)

@@ -12,7 +12,6 @@ from itt_jax.train.state import stacked
 from itt_jax.train.step import predict_step
 
 FAMILIES = ("bert", "roberta", "xlnet")
-LAYERS = ("bert", "xlnet")  # whose layers differ: RoBERTa's are BERT's, its positions and heads are tested in models
 PAD = {"bert": 0, "roberta": 1, "xlnet": 5}
 FIRST_WORD = 10  # ids below are special
 
