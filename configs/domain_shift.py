@@ -30,13 +30,13 @@ MEDICAL_PARAPHRASE = dataclasses.replace(
 )
 
 
-def brief(updates: int) -> Recipe:
+def brief(steps: int) -> Recipe:
     """What a small encoder learns with: high rates, tokens' vectors above all, no dropout.
 
     Rows are padded, for tasks whose rows have one shape share a compiled program, which here costs more than training.
     """
     rates = {"learning_rates": (2e-3,), "embedding_learning_rate": 10.0}
-    return Recipe(updates=updates, max_length=64, dropout=False, packed=False, **rates)
+    return Recipe(steps=steps, max_length=64, dropout=False, packed=False, **rates)
 
 
 def study(small: bool = False) -> Study:
@@ -141,7 +141,7 @@ def encoders(small: bool) -> tuple[EncoderSpec, ...]:
             EncoderSpec("xlm-r", "roberta", checkpoint="xlm-roberta-base"),
         )
     pretraining = LanguageModel(
-        recipe=Recipe(updates=20, batch_size=64, learning_rates=(1e-3,), max_length=64, keep="last"),
+        recipe=Recipe(steps=20, batch_size=64, learning_rates=(1e-3,), max_length=64, keep="last"),
         translation_share=0.8,
         initial_embeddings="parallel",
     )

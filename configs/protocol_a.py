@@ -6,7 +6,7 @@
 Three tasks (text classification, sentiment, sentence similarity), each with one large English intermediate data set and
 two targets: the first in another domain, the second in another language, whose own rows train it. BERT, RoBERTa and
 XLNet, base size; 70 % of the rows train and the others test; the intermediate stage runs 100 epochs; every weight is
-updated. Arms: direct, itt, and the control that the publication lacks, matched (as many updates on target rows).
+updated. Arms: direct, itt, and the control that the publication lacks, matched (as many steps on target rows).
 
 What the publication says and this follows: the tasks, IMDB as intermediate set of text classification, the two kinds of
 target, 70 %, 100 epochs, full fine-tuning, targets at most a tenth of the intermediate set. What it does not say and is
@@ -41,7 +41,7 @@ def encoders(small: bool) -> tuple[EncoderSpec, ...]:
     if not small:
         return tuple(EncoderSpec(family, family, checkpoint=name) for family, name in CHECKPOINTS.items())
     pretraining = LanguageModel(
-        recipe=Recipe(updates=20, batch_size=64, learning_rates=(1e-3,), max_length=64, keep="last"),
+        recipe=Recipe(steps=20, batch_size=64, learning_rates=(1e-3,), max_length=64, keep="last"),
         initial_embeddings="parallel",
     )
     corpus = (
@@ -62,8 +62,8 @@ def study(small: bool = False) -> Study:
         # What a small encoder learns with: high rates, tokens' vectors above all, no dropout. Rows are padded: tasks
         # whose rows have one shape then share a compiled program, which costs more than the training here.
         rates = {"learning_rates": (2e-3,), "embedding_learning_rate": 10.0}
-        recipe = Recipe(updates=250, max_length=48, keep="last", dropout=False, packed=False, **rates)
-        intermediate = dataclasses.replace(recipe, updates=100)
+        recipe = Recipe(steps=250, max_length=48, keep="last", dropout=False, packed=False, **rates)
+        intermediate = dataclasses.replace(recipe, steps=100)
     else:
         recipe = Recipe(epochs=10, learning_rates=(2e-5,), max_length=256, keep="last")
         intermediate = dataclasses.replace(recipe, epochs=100)

@@ -10,14 +10,12 @@ de, es, fr and ru, in three domains, clean and under four operators at three sev
 from itt_jax.config import Corpus, EncoderSpec, LanguageModel, Perturbation, Recipe, Study, Target
 
 PRETRAINING = LanguageModel(
-    recipe=Recipe(updates=300, batch_size=64, learning_rates=(1e-3,), max_length=64, keep="last"),
+    recipe=Recipe(steps=300, batch_size=64, learning_rates=(1e-3,), max_length=64, keep="last"),
     masking=0.3,
     translation_share=0.8,
     initial_embeddings="parallel",
 )
-FINE_TUNING = Recipe(
-    updates=200, learning_rates=(1e-3,), embedding_learning_rate=0.05, max_length=64, evaluate_every=50
-)
+FINE_TUNING = Recipe(steps=200, learning_rates=(1e-3,), embedding_learning_rate=0.05, max_length=64, evaluate_every=50)
 
 
 def encoder(family: str) -> EncoderSpec:

@@ -7,9 +7,9 @@ is not evaluated here: Tatoeba, PAWS-X dev, STS-B train, the training part of XN
 Targets: tweet sentiment (also on drug reviews, a shift of domain) after SST-2, STS-B (also on medical questions) after
 SICK, XNLI after SNLI with its counterfactual revisions. English labels only; the six other languages are zero-shot.
 
-Cost, counted beforehand: 3 pretrainings of 400 updates of 64 examples (about 50 tokens each; 6 N FLOPs a token with
+Cost, counted beforehand: 3 pretrainings of 400 steps of 64 examples (about 50 tokens each; 6 N FLOPs a token with
 N = 0.4 M matrix weights, and the vocabulary's 1 M for the predicted 30 %: 10 TFLOP in all); 108 fine-tuning stages (27
-intermediate, 81 target; the control's first stage is direct's own) of 120 updates of 32 examples (about 35 tokens:
+intermediate, 81 target; the control's first stage is direct's own) of 120 steps of 32 examples (about 35 tokens:
 35 TFLOP); 81 checkpoints x 15 forms x 100 rows x 7 to 20 task-languages (0.8 million forward passes of about 45 tokens:
 30 TFLOP). 75 TFLOP are 42 minutes at 30 GFLOP/s, which is what two cores reach at this width.
 Measured: 57 TFLOP of training; 50 minutes by two workers on two cores that had other work besides, and 4 minutes of
@@ -30,12 +30,12 @@ CORPUS = (
     Corpus("task:tweet_sentiment"),
 )
 PRETRAINING = LanguageModel(
-    recipe=Recipe(updates=400, batch_size=64, learning_rates=(1e-3,), max_length=64, keep="last"),
+    recipe=Recipe(steps=400, batch_size=64, learning_rates=(1e-3,), max_length=64, keep="last"),
     masking=0.3,
     translation_share=0.8,
     initial_embeddings="parallel",
 )
-FINE_TUNING = Recipe(updates=120, learning_rates=(1e-3,), max_length=128, evaluate_every=40)
+FINE_TUNING = Recipe(steps=120, learning_rates=(1e-3,), max_length=128, evaluate_every=40)
 
 
 def encoder(family: str) -> EncoderSpec:

@@ -44,7 +44,7 @@ def encoders(small: bool) -> tuple[EncoderSpec, ...]:
             EncoderSpec("xlm-r", "roberta", checkpoint="xlm-roberta-base"),
         )
     pretraining = LanguageModel(
-        recipe=Recipe(updates=20, batch_size=64, learning_rates=(1e-3,), max_length=64, keep="last"),
+        recipe=Recipe(steps=20, batch_size=64, learning_rates=(1e-3,), max_length=64, keep="last"),
         translation_share=0.8,
         initial_embeddings="parallel",
     )
@@ -67,10 +67,10 @@ def encoders(small: bool) -> tuple[EncoderSpec, ...]:
     )
 
 
-def brief(updates: int, max_length: int, **fields) -> Recipe:
+def brief(steps: int, max_length: int, **fields) -> Recipe:
     """What a small encoder learns with: high rates, tokens' vectors above all, and no dropout."""
     rates = {"learning_rates": (2e-3,), "embedding_learning_rate": 10.0}
-    return Recipe(updates=updates, max_length=max_length, dropout=False, **rates, **fields)
+    return Recipe(steps=steps, max_length=max_length, dropout=False, **rates, **fields)
 
 
 def study(small: bool = False, dev_tests: bool = False) -> Study:

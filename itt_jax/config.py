@@ -30,19 +30,19 @@ class Recipe:
     """How one stage is trained. Published recipes keep their meaning: a batch counts examples, not rows.
 
     Attributes:
-        updates: number of optimiser updates; if None, `epochs` passes over the training rows decide it.
-        batch_size: examples per update.
-        accumulate: microbatches per update (the update is the same; memory is smaller).
+        steps: number of optimiser steps; if None, `epochs` passes over the training rows decide it.
+        batch_size: examples per step.
+        accumulate: microbatches per step (the step is the same; memory is smaller).
         learning_rates: the grid; every arm gets the same, chosen on the source language's dev rows.
         embedding_learning_rate: factor on the learning rate for the embedding tables (0 freezes them).
-        warmup: share of the updates in which the rate rises linearly; schedule: what follows.
+        warmup: share of the steps in which the rate rises linearly; schedule: what follows.
         temperature: of multi-task sampling; task i is drawn in proportion to size_i ** (1 / temperature).
-        evaluate_every: updates between dev evaluations; 0 evaluates once, at the end.
+        evaluate_every: steps between dev evaluations; 0 evaluates once, at the end.
         keep: parameters of the best dev evaluation, or the last ones. It never changes the length.
-        checkpoint_every: updates between resumable checkpoints.
+        checkpoint_every: steps between resumable checkpoints.
     """
 
-    updates: int | None = None
+    steps: int | None = None
     epochs: float = 3.0
     batch_size: int = 32
     accumulate: int = 1
@@ -72,11 +72,11 @@ class LanguageModel:
         masking: share of tokens predicted. whole_words: mask whole words (masked objective only).
         translation_share: share of examples that are a concatenated parallel pair (translation LM).
         initial_embeddings: "parallel" sets the embedding table from co-occurrence within parallel tuples
-            (PPMI, randomised SVD) before the first update; only for encoders made here.
+            (PPMI, randomised SVD) before the first step; only for encoders made here.
         recipe: packed rows of `recipe.max_length` tokens; `learning_rates` has one entry.
     """
 
-    recipe: Recipe = Recipe(updates=600, learning_rates=(1e-3,), max_length=64)
+    recipe: Recipe = Recipe(steps=600, learning_rates=(1e-3,), max_length=64)
     masking: float = 0.15
     whole_words: bool = False
     translation_share: float = 0.0
@@ -281,7 +281,7 @@ def override_field(study: Study, override: str) -> Study:
     """The study with one "path=value" applied.
 
     A path walks fields by name and tuples by index or by the `name` of an element ("encoders.bert.layers=4",
-    "targets.0.recipe.updates=100"); the value is a Python literal, or else a plain string. A scalar for a tuple field
+    "targets.0.recipe.steps=100"); the value is a Python literal, or else a plain string. A scalar for a tuple field
     becomes a tuple of one.
     """
     path, value = _parsed(override)
@@ -363,8 +363,8 @@ def _check_recipe(recipe: Recipe, where: str) -> None:
         recipe.batch_size % recipe.accumulate == 0,
         f"{where}.accumulate: expected a divisor of batch_size={recipe.batch_size}, found {recipe.accumulate}",
     )
-    updates, rates = recipe.updates, recipe.learning_rates
-    _require(updates is None or updates >= 1, f"{where}.updates: expected at least 1, found {updates}")
+    steps, rates = recipe.steps, recipe.learning_rates
+    _require(steps is None or steps >= 1, f"{where}.steps: expected at least 1, found {steps}")
     _require(recipe.epochs > 0, f"{where}.epochs: expected more than 0, found {recipe.epochs}")
     _require(bool(rates) and min(rates) > 0, f"{where}.learning_rates: expected positive numbers, found {rates}")
     _require(0 <= recipe.warmup < 1, f"{where}.warmup: expected a share in [0, 1), found {recipe.warmup}")

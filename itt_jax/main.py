@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
                 metavar="N",
                 help="fine-tunings trained together at most; default: what an accelerator's memory holds, 1 on a CPU",
             )
-            sub.add_argument("--profile", action="store_true", help="write a trace of some updates to OUT/profile")
+            sub.add_argument("--profile", action="store_true", help="write a trace of some steps to OUT/profile")
     sub = command("report", "Write tables, figures and report/index.html from a study's store.")
     sub.add_argument("--out", type=pathlib.Path, required=True, help="results folder of a run")
     sub = command("list", "List what is there by name.")
@@ -131,7 +131,7 @@ def _bench_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("name", metavar="NAME", help="perturb, train, evaluate, stack, scale, start or utilisation")
     sub.add_argument("--repeats", type=int, help="each figure is the median of as many; default: the bench's own")
     sub.add_argument("--sentences", type=int, help="that perturb (20000) or evaluate (100) works on")
-    sub.add_argument("--updates", type=int, help="in one measurement of training; default: by data")
+    sub.add_argument("--steps", type=int, help="in one measurement of training; default: by data")
     sub.add_argument("--encoders", nargs="+", default=[], help="of bert, roberta, xlnet; default: the bench's own")
     sub.add_argument("--sizes", nargs="+", default=[], help="of base, distil, tiny, toy; default: the bench's own")
     sub.add_argument("--data", nargs="+", default=[], help="of sst2, xnli, reviews; default: the bench's own")
@@ -328,7 +328,7 @@ def _score(options) -> int:
 def _bench(options) -> int:
     from itt_jax import bench
 
-    for name in ("repeats", "sentences", "updates"):
+    for name in ("repeats", "sentences", "steps"):
         if getattr(options, name) is not None and getattr(options, name) < 1:
             raise InputError(f"--{name}: found {getattr(options, name)}, expected at least 1")
     request = bench.Request(
@@ -338,7 +338,7 @@ def _bench(options) -> int:
         encoders=tuple(options.encoders),
         data=tuple(options.data),
         sizes=tuple(options.sizes),
-        updates=options.updates,
+        steps=options.steps,
     )
     figures, text = bench.run(options.name, request)
     print(json.dumps(figures, ensure_ascii=False, indent=1) if options.json else text)

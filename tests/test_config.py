@@ -14,7 +14,7 @@ def small_study() -> Study:
         name="s",
         encoders=(EncoderSpec("bert", "bert", corpus=(Corpus("embedded"),)),),
         targets=(
-            Target("t", train="sst2", intermediate=("imdb",), recipe=Recipe(), intermediate_recipe=Recipe(updates=5)),
+            Target("t", train="sst2", intermediate=("imdb",), recipe=Recipe(), intermediate_recipe=Recipe(steps=5)),
         ),
     )
 

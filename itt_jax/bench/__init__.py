@@ -20,7 +20,7 @@ class Request:
         repeats: how often each figure is taken; its median is reported.
         sentences: how many sentences `perturb` works on, of all languages together; rows that `evaluate` does.
         encoders, data, sizes: names in `workload`.
-        updates: that one measurement of training makes.
+        steps: that one measurement of training makes.
     """
 
     data_root: pathlib.Path | None = None
@@ -29,7 +29,7 @@ class Request:
     encoders: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     sizes: tuple[str, ...] = ()
-    updates: int | None = None
+    steps: int | None = None
 
 
 def run(name: str, request: Request) -> tuple[dict, str]:

@@ -17,7 +17,7 @@ from itt_jax.bench.workload import SIZES, Data, Workload
 from itt_jax.config import LanguageModel, Recipe
 from itt_jax.data import packing
 from itt_jax.data.examples import Examples, assemble
-from itt_jax.data.order import update_indices
+from itt_jax.data.order import step_indices
 from itt_jax.data.tokenizing import load_tokenizer
 from itt_jax.evaluate.grid import CLEAN, Block, Grid, perturbed_block
 from itt_jax.evaluate.inputs import encode_block
@@ -44,7 +44,7 @@ VOCABULARY = 30_000  # of random ids
 
 @dataclasses.dataclass(frozen=True)
 class Counts:
-    """Tokens of some updates.
+    """Tokens of some steps.
 
     Attributes:
         tokens: real ones. positions: those of the rows, padding too. flops: model FLOPs of the real tokens, forward;
@@ -71,7 +71,7 @@ def with_dtype(work: Workload, dtype: str) -> Workload:
 def recipe_of(work: Workload, batch_size: int = BATCH) -> Recipe:
     """AdamW with clipping and linear warm-up, dropout on."""
     data = work.data
-    return Recipe(updates=UPDATES, batch_size=batch_size, accumulate=data.accumulate, max_length=data.max_length)
+    return Recipe(steps=UPDATES, batch_size=batch_size, accumulate=data.accumulate, max_length=data.max_length)
 
 
 def initial(work: Workload, seed: int = SEED) -> Params:
@@ -80,13 +80,13 @@ def initial(work: Workload, seed: int = SEED) -> Params:
     return {"encoder": jax.jit(work.encoder.init)(encoder_key), "head": jax.jit(work.task.head.init)(head_key)}
 
 
-def batches_of(work: Workload, updates: Sequence[int]) -> list[list[int]]:
-    """The examples of each update: what the peer is given too."""
-    return [update_indices(work.task.examples.items, BATCH, SEED, update).tolist() for update in updates]
+def batches_of(work: Workload, steps: Sequence[int]) -> list[list[int]]:
+    """The examples of each step: what the peer is given too."""
+    return [step_indices(work.task.examples.items, BATCH, SEED, step).tolist() for step in steps]
 
 
 class Trainer:
-    """A stage's own input and step, one update after another; of one run, or of a stack of runs with these seeds."""
+    """A stage's own input and step, one step after another; of one run, or of a stack of runs with these seeds."""
 
     def __init__(self, work: Workload, batch_size: int = BATCH, seeds: Sequence[int] = (SEED,)):
         self._work, recipe, self._mesh = work, recipe_of(work, batch_size), stack_mesh(len(seeds))
@@ -99,10 +99,10 @@ class Trainer:
         self._stack = Stack(work.encoder.family, runs, recipe, mesh=self._mesh)
         self._active = place_by_run(np.ones(len(seeds), bool), self._mesh)
 
-    def run(self, updates: Sequence[int]) -> float:
-        """Makes these updates, their input in the background as a stage does; the last loss (of runs: the mean)."""
+    def run(self, steps: Sequence[int]) -> float:
+        """Makes these steps, their input in the background as a stage does; the last loss (of runs: the mean)."""
         stack = self._stack
-        with contextlib.closing(prefetched(self._input, updates)) as inputs:
+        with contextlib.closing(prefetched(self._input, steps)) as inputs:
             for objective, batch in inputs:
                 stack.state, metrics = train_step(
                     stack.state, batch, stack.key, self._active, objective=objective, optimizer=stack.optimizer
@@ -114,41 +114,41 @@ class Trainer:
         """Until the parameters are there."""
         jax.block_until_ready(self._stack.state)
 
-    def feed(self, updates: Sequence[int]) -> None:
+    def feed(self, steps: Sequence[int]) -> None:
         """Makes the input alone."""
-        for update in updates:
-            self._together(update)
+        for step in steps:
+            self._together(step)
 
-    def shapes(self, updates: Sequence[int]) -> list[int]:
-        """One update of each shape among these: those to compile by."""
-        return list({self._together(update)[1]["input_ids"].shape: update for update in updates}.values())
+    def shapes(self, steps: Sequence[int]) -> list[int]:
+        """One step of each shape among these: those to compile by."""
+        return list({self._together(step)[1]["input_ids"].shape: step for step in steps}.values())
 
-    def counts(self, updates: Sequence[int]) -> Counts:
-        """Tokens of these updates, of all runs."""
-        fed = [self._together(update) for update in updates]
+    def counts(self, steps: Sequence[int]) -> Counts:
+        """Tokens of these steps, of all runs."""
+        fed = [self._together(step) for step in steps]
         shapes = [batch["input_ids"].shape for _, batch, _ in fed]
         rows = np.concatenate([np.full(np.prod(shape[:-1]), shape[-1]) for shape in shapes])
         own = [feed for feeds, *_ in fed for feed in feeds]
         tokens, flops = sum(feed.tokens for feed in own), sum(feed.flops for feed in own)
         return Counts(tokens, int(rows.sum()), flops, forward_flops(self._work.encoder, rows))
 
-    def _together(self, update: int) -> tuple[list[Feed], packing.Batch, Share]:
-        feeds = [feed(update) for feed in self._feeds]
+    def _together(self, step: int) -> tuple[list[Feed], packing.Batch, Share]:
+        feeds = [feed(step) for feed in self._feeds]
         return feeds, *built(feeds, self._mesh)
 
-    def _input(self, update: int) -> tuple[Any, dict[str, jax.Array]]:
-        feeds, batch, share = self._together(update)
+    def _input(self, step: int) -> tuple[Any, dict[str, jax.Array]]:
+        feeds, batch, share = self._together(step)
         return feeds[0].objective, place_batch(batch, self._mesh, share=share)
 
 
-def usual_updates(work: Workload, trainer: Trainer, count: int, among: int) -> list[int]:
-    """The `count` updates in a row, of the first `among`, whose positions are nearest to the mean of all.
+def usual_steps(work: Workload, trainer: Trainer, count: int, among: int) -> list[int]:
+    """The `count` steps in a row, of the first `among`, whose positions are nearest to the mean of all.
 
-    Both ours and those of rows padded to the longest of their update: few updates are timed, and their longest example
+    Both ours and those of rows padded to the longest of their step: few steps are timed, and their longest example
     would decide the result.
     """
     lengths = work.task.examples.lengths
-    packed = np.array([trainer.counts([update]).positions for update in range(among)])
+    packed = np.array([trainer.counts([step]).positions for step in range(among)])
     parts = [torch_peer.parts_of([batch], work.data.accumulate) for batch in batches_of(work, range(among))]
     padded = np.array([padded_counts(work.encoder, lengths, part, None).positions for part in parts])
     windows = np.ones(count) / count
@@ -157,8 +157,8 @@ def usual_updates(work: Workload, trainer: Trainer, count: int, among: int) -> l
     return list(range(first, first + count))
 
 
-def compiled_update(work: Workload, batch_size: int, seeds: Sequence[int]) -> tuple[jax.stages.Compiled, Counts, int]:
-    """An update of a stack over all devices, compiled from shapes alone; its tokens; parameters of one run."""
+def compiled_step(work: Workload, batch_size: int, seeds: Sequence[int]) -> tuple[jax.stages.Compiled, Counts, int]:
+    """A step of a stack over all devices, compiled from shapes alone; its tokens; parameters of one run."""
     recipe, mesh, size = recipe_of(work, batch_size), stack_mesh(len(seeds)), len(seeds)
     jobs = [Job((work.task,), None, {}, recipe, 2e-5, seed) for seed in seeds]
     feeds = [feed(0) for feed in stage._feeds(work.encoder, jobs, data_shards(mesh))]
@@ -257,7 +257,7 @@ class PerturbedGrid:
         for first in range(0, len(every), BATCH):
             indices = np.arange(first, min(first + BATCH, len(every)))
             length = -(-int(every.lengths[indices].max()) // step) * step
-            batches.append(packing.pad_update(every, indices, length, BATCH))
+            batches.append(packing.pad_step(every, indices, length, BATCH))
         return _by_shape(batches)
 
     def runner(self, batch: packing.Batch, dtype: str) -> Callable[[], np.ndarray]:
@@ -286,16 +286,16 @@ def evaluation_share(examples: Examples) -> float:
     return len(examples.ids) / sum(batch["input_ids"].size for _, batch in batches)
 
 
-def language_share(work: Workload, batch_size: int, updates: int) -> float:
-    """Share of real tokens in the updates of a language-model stage on the texts of the rows."""
-    recipe = Recipe(updates=UPDATES, batch_size=batch_size, max_length=128, learning_rates=(1e-4,))
+def language_share(work: Workload, batch_size: int, steps: int) -> float:
+    """Share of real tokens in the steps of a language-model stage on the texts of the rows."""
+    recipe = Recipe(steps=UPDATES, batch_size=batch_size, max_length=128, learning_rates=(1e-4,))
     settings = LanguageModel(recipe=recipe)
     kind = "permuted_lm" if work.encoder.family == "xlnet" else "masked_lm"
     head = make_head(work.encoder, kind, work.encoder.config.vocabulary_size)
     texts = [text for field in work.rows.fields.values() for text in field]
     encoded = corpus.encode(corpus.Corpus({work.rows.language: texts}, ()), work.tokenizer, recipe.max_length, 1.0)
     feed = language._feeder(head, encoded, work.tokenizer, settings, SEED, UPDATES, 1)
-    fed = [feed(update) for update in range(updates)]
+    fed = [feed(step) for step in range(steps)]
     rows = sum(batch["input_ids"].size for one in fed for batch in one.build(slice(0, one.rows)))
     return sum(one.tokens for one in fed) / rows
 
@@ -324,7 +324,7 @@ def full_rows(
     data = Data("", "", max_length=length)
     work = with_dtype(Workload("full rows", data, encoder, None, pathlib.Path(), task, None), dtype)
     trainer, params = Trainer(work, rows), stacked([initial(work)])
-    batch = packing.pad_update(examples, np.arange(rows), length, rows)
+    batch = packing.pad_step(examples, np.arange(rows), length, rows)
     arrays = jax.device_put({name: batch[name] for name in READ})
 
     def infer() -> None:

@@ -14,7 +14,7 @@ from itt_jax.bench.workload import names
 REPEATS = 3
 PROCESSES = (1, 2, 4)
 SLICE = 8
-# (runs, examples of an update of each): one run with its rows over the slice, and one run a device.
+# (runs, examples of a step of each): one run with its rows over the slice, and one run a device.
 LAYOUTS = ((1, 32), (1, 256), (SLICE, 32))
 # Per chip, as their makers publish them: dense bfloat16 FLOP/s; bytes/s that its links send (half the figure for both
 # directions); bytes/s of its memory.
@@ -63,13 +63,13 @@ def predicted(found: dict, flops: float, link: float, memory: float) -> dict:
 
 
 def processes(request: Request, arguments: list[str]) -> list[dict]:
-    """Seconds of an update of 32 examples in 1, 2 and 4 processes, which share this machine's processors."""
-    updates = str(request.updates or 2)
+    """Seconds of a step of 32 examples in 1, 2 and 4 processes, which share this machine's processors."""
+    steps = str(request.steps or 2)
     seconds: dict[int, list[float]] = {count: [] for count in PROCESSES}
     losses = {}
     for _ in range(request.repeats):
         for count in PROCESSES:
-            found = together(count, [updates, *arguments])
+            found = together(count, [steps, *arguments])
             seconds[count].append(found["seconds"])
             losses[count] = found["loss"]
     medians = {count: statistics.median(own) for count, own in seconds.items()}
@@ -117,7 +117,7 @@ def child(module: str, arguments: list[str]) -> dict:
 def text(figures: dict) -> str:
     """The figures as tables."""
     parts = [heading(figures)]
-    headers = ["encoder", "size", "data", "processes", "s/update", "loss", "ratio"]
+    headers = ["encoder", "size", "data", "processes", "s/step", "loss", "ratio"]
     parts.append(table(headers, [[*row.values()] for row in figures["processes"]]))
     for own in figures["costs"]:
         cells = [[chip, *one.values()] for chip, one in own["chips"].items()]
@@ -127,10 +127,10 @@ def text(figures: dict) -> str:
 
 
 def described(own: dict) -> str:
-    """What a compiled update of one layout says of itself, in a few lines."""
+    """What a compiled step of one layout says of itself, in a few lines."""
     moved = [f"{kind}: {one['count']} of {one['bytes']:,} bytes" for kind, one in own["collectives"].items()]
     lines = (
-        f"{own['encoder']} {own['size']}, {own['data']}: {own['runs']} runs over {own['devices']} devices, updates of "
+        f"{own['encoder']} {own['size']}, {own['data']}: {own['runs']} runs over {own['devices']} devices, steps of "
         f"{own['batch_size']} examples, {own['parameters']:,} parameters",
         f"a device: {own['device_flops']:.3g} FLOPs, {own['device_bytes']:.3g} bytes of memory read and written, "
         f"{own['held_bytes']:.3g} bytes held, {own['temporary_bytes']:.3g} temporary",

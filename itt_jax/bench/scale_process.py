@@ -6,8 +6,8 @@ import sys
 import time
 
 
-def main(address: str, processes: str, index: str, updates: str, root: str, family: str, name: str, size: str) -> dict:
-    """Trains some updates after a first one."""
+def main(address: str, processes: str, index: str, steps: str, root: str, family: str, name: str, size: str) -> dict:
+    """Trains some steps after a first one."""
     import jax
 
     jax.config.update("jax_num_cpu_devices", 1)
@@ -21,7 +21,7 @@ def main(address: str, processes: str, index: str, updates: str, root: str, fami
     keep_freed_memory()
     work = workload(Request(pathlib.Path(root) if root else None), family, name, size)
     trainer = ours.Trainer(work)
-    own = range(int(updates))
+    own = range(int(steps))
     trainer.run(trainer.shapes(own))  # compiles
     begin = time.perf_counter()
     loss = trainer.run(own)

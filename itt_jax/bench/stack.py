@@ -25,20 +25,20 @@ def measure(request: Request) -> dict:
             for name in chosen["data"]:
                 say(f"stack: {family} {size} on {name}")
                 work = workload(request, family, name, size)
-                updates = range(request.updates or work.data.updates)
+                steps = range(request.steps or work.data.steps)
                 alone, together = ours.Trainer(work), ours.Trainer(work, seeds=range(RUNS))
                 for trainer in (alone, together):
-                    trainer.run(trainer.shapes(updates))  # compiles
+                    trainer.run(trainer.shapes(steps))  # compiles
                 works = {
-                    "in turn": functools.partial(alone.run, [*updates] * RUNS),
-                    "together": functools.partial(together.run, updates),
+                    "in turn": functools.partial(alone.run, [*steps] * RUNS),
+                    "together": functools.partial(together.run, steps),
                 }
                 timings = alternating(works, request.repeats)
-                row = {"encoder": family, "size": size, "data": name, "runs": RUNS, "updates": len(updates)}
-                row |= {key.replace(" ", "_"): timing.wall / len(updates) for key, timing in timings.items()}
+                row = {"encoder": family, "size": size, "data": name, "runs": RUNS, "steps": len(steps)}
+                row |= {key.replace(" ", "_"): timing.wall / len(steps) for key, timing in timings.items()}
                 row |= {"ratio": timings["in turn"].wall / timings["together"].wall}
                 row |= {"ratio_processor": timings["in turn"].processor / timings["together"].processor}
-                shares = [trainer.counts(updates).real_share for trainer in (alone, together)]
+                shares = [trainer.counts(steps).real_share for trainer in (alone, together)]
                 rows.append(row | dict(zip(("real_in_turn", "real_together"), shares, strict=True)))
     figures = {"device": ours.device(), "rows": rows}
     return figures | ({"aims": aims(rows)} if accelerator else {"note": CPU_NOTE})
@@ -56,7 +56,7 @@ def aims(rows: list[dict]) -> list[dict]:
 
 def text(figures: dict) -> str:
     """The figures as tables."""
-    headers = ["encoder", "size", "data", "runs", "updates", "in turn, s/update of all", "together", "ratio"]
+    headers = ["encoder", "size", "data", "runs", "steps", "in turn, s/step of all", "together", "ratio"]
     headers += ["of processor time", "real tokens in turn", "together"]
     parts = [heading(figures), table(headers, [[*row.values()] for row in figures["rows"]])]
     if "note" in figures:

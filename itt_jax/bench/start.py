@@ -1,4 +1,4 @@
-"""How long it takes to begin: `--help`, and a first update with an empty and with a filled folder of programs."""
+"""How long it takes to begin: `--help`, and a first step with an empty and with a filled folder of programs."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from itt_jax.bench.measure import heading, table
 from itt_jax.bench.workload import names
 
 REPEATS = 3
-PARTS = ("imports", "data", "parameters", "first update", "second update")
+PARTS = ("imports", "data", "parameters", "first step", "second step")
 
 
 def measure(request: Request) -> dict:
@@ -25,7 +25,7 @@ def measure(request: Request) -> dict:
         for size in chosen["sizes"]:
             for name in chosen["data"]:
                 own = {"encoder": family, "size": size, "data": name}
-                figures["first"].append(own | first_update(request, family, name, size))
+                figures["first"].append(own | first_step(request, family, name, size))
     return figures
 
 
@@ -41,27 +41,27 @@ def helped(repeats: int) -> dict:
     return found | {"ratio": found["help"] / found["python"]}
 
 
-def first_update(request: Request, family: str, name: str, size: str) -> dict:
-    """Seconds from the start of a process to its first update and the next, cold and warm."""
+def first_step(request: Request, family: str, name: str, size: str) -> dict:
+    """Seconds from the start of a process to its first step and the next, cold and warm."""
     runs: dict[str, list[dict[str, float]]] = {"cold": [], "warm": []}
     for _ in range(request.repeats):
         with tempfile.TemporaryDirectory() as programs:
             for kind in runs:
                 runs[kind].append(child(pathlib.Path(programs), request, family, name, size))
     found = {
-        kind: {part: statistics.median(run[part] for run in own) for part in (*PARTS, "to the first update")}
+        kind: {part: statistics.median(run[part] for run in own) for part in (*PARTS, "to the first step")}
         for kind, own in runs.items()
     }
     return found | {
-        "ratio": found["cold"]["to the first update"] / found["warm"]["to the first update"],
-        "ratio_update": found["cold"]["first update"] / found["warm"]["first update"],
+        "ratio": found["cold"]["to the first step"] / found["warm"]["to the first step"],
+        "ratio_step": found["cold"]["first step"] / found["warm"]["first step"],
     }
 
 
 def child(programs: pathlib.Path, request: Request, family: str, name: str, size: str) -> dict[str, float]:
     """What a new process took, with its compiled programs in `programs`."""
     root = str(request.data_root or "")
-    arguments = [sys.executable, "-m", "itt_jax.bench.first_update", repr(time.time()), root, family, name, size]
+    arguments = [sys.executable, "-m", "itt_jax.bench.first_step", repr(time.time()), root, family, name, size]
     environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(programs)}
     done = subprocess.run(arguments, check=True, capture_output=True, text=True, env=environment)
     return json.loads(done.stdout)
@@ -78,7 +78,5 @@ def text(figures: dict) -> str:
         rows = [[part, run["cold"][part], run["warm"][part]] for part in run["cold"]]
         title = f"{run['encoder']} {run['size']}, {run['data']}: seconds in a new process"
         parts.append(f"{title}\n{table(['', 'cold', 'warm'], rows)}")
-        parts.append(
-            f"ratio cold / warm: {run['ratio']:.3g} to the first update, {run['ratio_update']:.3g} the update alone"
-        )
+        parts.append(f"ratio cold / warm: {run['ratio']:.3g} to the first step, {run['ratio_step']:.3g} the step alone")
     return "\n\n".join(parts)

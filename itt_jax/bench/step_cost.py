@@ -1,4 +1,4 @@
-"""A process that compiles an update for several devices and prints what the program says of itself; see `scale`.
+"""A process that compiles a step for several devices and prints what the program says of itself; see `scale`.
 
 Nothing is placed or run: the compiler gets shapes and shardings alone.
 """
@@ -34,7 +34,7 @@ def array_bytes(type_name: str, sizes: str) -> int:
 
 
 def main(devices: str, runs: str, batch_size: str, root: str, family: str, name: str, size: str) -> dict:
-    """Costs of one update of `runs` runs of `batch_size` examples each."""
+    """Costs of one step of `runs` runs of `batch_size` examples each."""
     import jax
 
     jax.config.update("jax_num_cpu_devices", int(devices))
@@ -43,7 +43,7 @@ def main(devices: str, runs: str, batch_size: str, root: str, family: str, name:
     from itt_jax.bench.workload import workload
 
     work = workload(Request(pathlib.Path(root) if root else None), family, name, size)
-    compiled, counts, parameters = ours.compiled_update(work, int(batch_size), range(int(runs)))
+    compiled, counts, parameters = ours.compiled_step(work, int(batch_size), range(int(runs)))
     cost, memory = compiled.cost_analysis(), compiled.memory_analysis()
     return {
         "devices": int(devices),

@@ -7,8 +7,9 @@ import numpy as np
 from itt_jax.bench import Request
 from itt_jax.bench.material import Material
 from itt_jax.bench.tokens import NO_TOKENIZERS, folder
-from itt_jax.data.tokenizing import TokenArray, load_tokenizer
+from itt_jax.data.tokenizing import load_tokenizer
 from itt_jax.perturb import CATALOG, variants
+from itt_jax.ragged import Ragged
 
 TOKENIZERS = (
     "bert-base-uncased",
@@ -43,7 +44,7 @@ def survival(request: Request, material: Material) -> list[dict] | str:
     return rows
 
 
-def differ(before: TokenArray, i: int, after: TokenArray, k: int) -> bool:
+def differ(before: Ragged, i: int, after: Ragged, k: int) -> bool:
     """Whether text i of the one has other ids than text k of the other."""
     return not np.array_equal(before[i], after[k])
 

@@ -40,21 +40,21 @@ def rows_of(examples: "Examples") -> list[dict[str, Any]]:
     ]
 
 
-def length_grouped(lengths: Sequence[int], batch_size: int, updates: int) -> list[list[int]]:
-    """Batches of one of Trainer's mega-batches sorted by length: `updates` of them, evenly from long to short."""
+def length_grouped(lengths: Sequence[int], batch_size: int, steps: int) -> list[list[int]]:
+    """Batches of one of Trainer's mega-batches sorted by length: `steps` of them, evenly from long to short."""
     torch = importlib.import_module("torch")
     grouped = importlib.import_module("transformers.trainer_pt_utils").get_length_grouped_indices
-    batches = max(updates, min(len(lengths) // (4 * batch_size), MEGABATCH))
+    batches = max(steps, min(len(lengths) // (4 * batch_size), MEGABATCH))
     own = [int(length) for length in lengths]
     order = grouped(own, batch_size, batches, torch.Generator().manual_seed(0))
     last = batches * batch_size  # those after the first mega-batch begin again with long ones
-    chosen = [int((k + 0.5) / updates * batches) * batch_size for k in range(updates)]
+    chosen = [int((k + 0.5) / steps * batches) * batch_size for k in range(steps)]
     return [order[:last][start : start + batch_size] for start in chosen]
 
 
-def parts_of(updates: Sequence[Sequence[int]], accumulate: int) -> list[list[int]]:
-    """The microbatches of some updates."""
-    return [part.tolist() for update in updates for part in np.array_split(np.asarray(update), accumulate)]
+def parts_of(steps: Sequence[Sequence[int]], accumulate: int) -> list[list[int]]:
+    """The microbatches of some steps."""
+    return [part.tolist() for step in steps for part in np.array_split(np.asarray(step), accumulate)]
 
 
 class Peer:
@@ -62,10 +62,10 @@ class Peer:
 
     Args:
         encoder: whose sizes it has. labels: of the classifier. tokenizer_folder: what pads.
-        updates: the length of the schedule.
+        steps: the length of the schedule.
     """
 
-    def __init__(self, encoder: "Encoder", labels: int, tokenizer_folder: pathlib.Path, updates: int = 1000):
+    def __init__(self, encoder: "Encoder", labels: int, tokenizer_folder: pathlib.Path, steps: int = 1000):
         self._torch = torch = importlib.import_module("torch")
         transformers = importlib.import_module("transformers")
         torch.manual_seed(0)
@@ -79,7 +79,7 @@ class Peer:
         others = [p for name, p in self._model.named_parameters() if p.ndim <= 1 or "bias" in name]
         groups = [{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
         self._optimizer = torch.optim.AdamW(groups, lr=2e-5, fused=True)
-        self._schedule = transformers.get_linear_schedule_with_warmup(self._optimizer, updates // 10, updates)
+        self._schedule = transformers.get_linear_schedule_with_warmup(self._optimizer, steps // 10, steps)
 
     @property
     def threads(self) -> int:
@@ -89,21 +89,21 @@ class Peer:
     def train(
         self,
         dataset: list[dict[str, Any]],
-        updates: Sequence[Sequence[int]],
+        steps: Sequence[Sequence[int]],
         *,
         length: int | None = None,
         accumulate: int = 1,
         bfloat16: bool = False,
     ) -> float:
-        """One optimiser update for each entry of `updates` (indices of examples); the last loss.
+        """One optimiser step for each entry of `steps` (indices of examples); the last loss.
 
         Args:
-            length: rows are padded to; None: to the longest of the batch. accumulate: parts of an update.
+            length: rows are padded to; None: to the longest of the batch. accumulate: parts of a step.
             bfloat16: compute in it (autocast; parameters stay float32).
         """
         torch = self._torch
         self._model.train()
-        loader = self._loader(dataset, parts_of(updates, accumulate), length)
+        loader = self._loader(dataset, parts_of(steps, accumulate), length)
         for number, batch in enumerate(loader, start=1):
             with torch.autocast(self._device, torch.bfloat16, enabled=bfloat16):
                 loss = self._model(**batch.to(self._device)).loss / accumulate

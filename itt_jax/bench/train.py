@@ -43,28 +43,26 @@ def one(work: Workload, request: Request, dtypes: list[str], ceilings: dict[str,
     """An encoder on one data set: rows of methods, and the ratios between them."""
     from itt_jax.bench import ours
 
-    updates: list[int] = []
+    steps: list[int] = []
     works, counts, made = {}, {}, {}
     for dtype in dtypes:
         trainer = ours.Trainer(ours.with_dtype(work, dtype))
-        updates = updates or ours.usual_updates(work, trainer, request.updates or work.data.updates, COUNTED_UPDATES)
-        trainer.run(trainer.shapes(updates))  # compiles
+        steps = steps or ours.usual_steps(work, trainer, request.steps or work.data.steps, COUNTED_UPDATES)
+        trainer.run(trainer.shapes(steps))  # compiles
         method = ("ours", dtype)
-        works[method], counts[method] = functools.partial(trainer.run, updates), trainer.counts(updates)
+        works[method], counts[method] = functools.partial(trainer.run, steps), trainer.counts(steps)
     if torch_peer.installed():
-        works |= peer_works(work, ours.batches_of(work, updates), counts, made)
+        works |= peer_works(work, ours.batches_of(work, steps), counts, made)
     timings = alternating(works, request.repeats)
-    rows = [
-        row(method, timings[method], counts[method], made.get(method, len(updates)), ceilings) for method in timings
-    ]
-    feeding = alternating({"feed": functools.partial(trainer.feed, updates)}, request.repeats)["feed"]
-    fed = {"seconds": feeding.wall / len(updates), "share": feeding.wall / timings["ours", dtypes[-1]].wall}
-    found = {"updates": len(updates), "methods": rows, "feeding": fed, "ratios": ratios(rows)}
+    rows = [row(method, timings[method], counts[method], made.get(method, len(steps)), ceilings) for method in timings]
+    feeding = alternating({"feed": functools.partial(trainer.feed, steps)}, request.repeats)["feed"]
+    fed = {"seconds": feeding.wall / len(steps), "share": feeding.wall / timings["ours", dtypes[-1]].wall}
+    found = {"steps": len(steps), "methods": rows, "feeding": fed, "ratios": ratios(rows)}
     return found | {"real_token_share": trainer.counts(range(COUNTED_UPDATES)).real_share}
 
 
 def peer_works(work: Workload, batches: list[list[int]], counts: dict, made: dict) -> dict[tuple, Callable[[], Any]]:
-    """What PyTorch does; adds the tokens of each method to `counts`, and to `made` its updates where they are fewer."""
+    """What PyTorch does; adds the tokens of each method to `counts`, and to `made` its steps where they are fewer."""
     from itt_jax.bench import ours
 
     lengths, accumulate, most = work.task.examples.lengths, work.data.accumulate, work.data.max_length
@@ -73,7 +71,7 @@ def peer_works(work: Workload, batches: list[list[int]], counts: dict, made: dic
     grouped = torch_peer.length_grouped(lengths, ours.BATCH, len(batches))
     peer.train(dataset, batches[:1], accumulate=accumulate)
     methods = {"dynamic padding": (batches, None), "length grouping": (grouped, None)}
-    methods[FIXED.format(most)] = (batches[:1], most)  # every such update costs the same
+    methods[FIXED.format(most)] = (batches[:1], most)  # every such step costs the same
     works = {}
     for dtype in ("float32", "bfloat16"):
         for name, (own, fixed) in methods.items():
@@ -87,16 +85,16 @@ def peer_works(work: Workload, batches: list[list[int]], counts: dict, made: dic
     return works
 
 
-def row(method: tuple[str, str], timing: Timing, counts: Any, updates: int, ceilings: dict[str, float]) -> dict:
+def row(method: tuple[str, str], timing: Timing, counts: Any, steps: int, ceilings: dict[str, float]) -> dict:
     """The figures of one method: rates, share of real tokens, shares of the measured matmul ceiling of its dtype."""
     name, dtype = method
     ceiling = 3 / (timing.wall * ceilings[dtype])  # the backward pass costs two forward passes
     return {
         "method": name,
         "dtype": dtype,
-        "seconds_per_update": timing.wall / updates,
-        "examples_per_second": 32 * updates / timing.wall,
-        "examples_per_processor_second": 32 * updates / timing.processor,
+        "seconds_per_step": timing.wall / steps,
+        "examples_per_second": 32 * steps / timing.wall,
+        "examples_per_processor_second": 32 * steps / timing.processor,
         "tokens_per_second": counts.tokens / timing.wall,
         "real_token_share": counts.real_share,
         "ceiling_share": counts.flops * ceiling,
@@ -130,7 +128,7 @@ def stream_shares(work: Workload, request: Request) -> list[dict]:
     held_out = workload(request, work.encoder.family, work.name, "toy", "test" if work.name != EMBEDDED else "dev")
     shares = {f"evaluation, {work.name}": ours.evaluation_share(held_out.task.examples)}
     for size in LANGUAGE_BATCHES:
-        name = f"language model, {work.name}, updates of {size}"
+        name = f"language model, {work.name}, steps of {size}"
         shares[name] = ours.language_share(work, size, STREAMED_UPDATES)
     return [{"encoder": work.encoder.family, "stream": name, "real_token_share": v} for name, v in shares.items()]
 
@@ -149,7 +147,7 @@ def aims(figures: dict) -> list[dict]:
             key = "ratio_tokens" if one["against"] == "length grouping" else "ratio"
             if aim is not None:
                 values.setdefault((f"{where}: times {one['against']}", aim), []).append(one[key])
-        values.setdefault((f"{where}: real tokens in an update", REAL_AIM), []).append(run["real_token_share"])
+        values.setdefault((f"{where}: real tokens in a step", REAL_AIM), []).append(run["real_token_share"])
         values.setdefault((f"{where}: share of the matmul ceiling", CEILING_AIM), []).append(own["ceiling_share"])
     for stream in figures["streams"]:
         values.setdefault((f"{stream['stream']}: real tokens", STREAM_AIM), []).append(stream["real_token_share"])
@@ -160,11 +158,11 @@ def text(figures: dict) -> str:
     """The figures as tables."""
     parts = [heading(figures)]
     for run in figures["runs"]:
-        title = f"{run['encoder']} {run['size']}, {run['data']}: {run['updates']} updates of 32 examples"
+        title = f"{run['encoder']} {run['size']}, {run['data']}: {run['steps']} steps of 32 examples"
         columns = {
             "method": "method",
             "dtype": "dtype",
-            "s/update": "seconds_per_update",
+            "s/step": "seconds_per_step",
             "examples/s": "examples_per_second",
             "real tokens/s": "tokens_per_second",
             "real": "real_token_share",
@@ -178,8 +176,8 @@ def text(figures: dict) -> str:
             parts.append(table(headers, [[*one.values()] for one in run["ratios"]]))
         fed = run["feeding"]
         parts.append(
-            f"making the input: {fed['seconds'] * 1e3:.3g} ms an update, {fed['share']:.2%} of its time; "
-            f"real tokens over {COUNTED_UPDATES} updates: {run['real_token_share']:.3g}"
+            f"making the input: {fed['seconds'] * 1e3:.3g} ms a step, {fed['share']:.2%} of its time; "
+            f"real tokens over {COUNTED_UPDATES} steps: {run['real_token_share']:.3g}"
         )
     if "peer" in figures:
         parts.append(figures["peer"])

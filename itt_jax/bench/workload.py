@@ -32,20 +32,20 @@ class Data:
 
     Attributes:
         task, split: of the catalogue. max_length: tokens of an example.
-        updates: that one measurement makes. accumulate: microbatches of an update, on both sides.
+        steps: that one measurement makes. accumulate: microbatches of a step, on both sides.
     """
 
     task: str
     split: str
     max_length: int = 128
-    updates: int = 2
+    steps: int = 2
     accumulate: int = 1
 
 
 DATA = {
     "sst2": Data("sst2", "train"),
     "xnli": Data("xnli", "dev"),
-    "reviews": Data("imdb", "train", max_length=512, updates=1, accumulate=4),
+    "reviews": Data("imdb", "train", max_length=512, steps=1, accumulate=4),
     EMBEDDED: Data("embedded_inference_general", "train"),
 }
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from itt_jax.data.examples import Examples, assemble
-from itt_jax.data.ragged import Ragged
-from itt_jax.data.tokenizing import TokenArray, Tokenizer
+from itt_jax.data.tokenizing import Tokenizer
 
 
 def choice_examples(
@@ -25,8 +24,8 @@ def choice_examples(
     """
     n, k = len(contexts), len(choices)
     encoded = tokenizer.encode(contexts, language)
-    first = Ragged(encoded.ids, encoded.offsets)[np.repeat(np.arange(n), k)]
+    first = encoded[np.repeat(np.arange(n), k)]
     second = tokenizer.encode([text for item in zip(*choices, strict=True) for text in item], language)
     labels = None if labels is None else np.repeat(labels, k)
-    examples = assemble(tokenizer, [TokenArray(first.values, first.offsets), second], max_length, labels)
+    examples = assemble(tokenizer, [first, second], max_length, labels)
     return dataclasses.replace(examples, choices=k)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from itt_jax.ragged import ragged_positions
+
 _CUT = re.compile(r"(?<=\S)(?= )")
 _BLOCK = 16_384  # texts looked up between two looks at the bound
 
@@ -24,18 +26,6 @@ def cut(text: str) -> list[str]:
     if "  " in text or "\0" in text:
         return _CUT.split(text)
     return text.replace(" ", "\0 ").split("\0")  # the same cut, several times as fast as the expression
-
-
-def ragged_positions(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """The integers start, start + 1, ... of every range, joined: int64 [sum of lengths].
-
-    >>> ragged_positions(np.array([7, 0]), np.array([2, 3])).tolist()
-    [7, 8, 0, 1, 2]
-    """
-    lengths = np.asarray(lengths, np.int64)
-    ends = np.cumsum(lengths)
-    shift = np.asarray(starts, np.int64) - (ends - lengths)
-    return np.repeat(shift, lengths) + np.arange(ends[-1] if len(ends) else 0)
 
 
 class _Numbering(dict):

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from itt_jax.data.chunks import ragged_positions
 from itt_jax.data.rows import Rows
-from itt_jax.data.tokenizing import TokenArray, Tokenizer
+from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.errors import InputError
+from itt_jax.ragged import Ragged, ragged_positions
 
 if TYPE_CHECKING:
     from itt_jax.data.spans import Windows
@@ -114,7 +114,7 @@ def _truncated(lengths: Sequence[np.ndarray], room: int) -> list[np.ndarray]:
 
 
 def assemble(
-    tokenizer: Tokenizer, fields: Sequence[TokenArray], max_length: int, labels: np.ndarray | None = None
+    tokenizer: Tokenizer, fields: Sequence[Ragged], max_length: int, labels: np.ndarray | None = None
 ) -> Examples:
     """Examples of one or two fields, laid out and truncated (longest first) as Hugging Face does for the family.
 
@@ -146,7 +146,7 @@ def assemble(
         if part.field:
             source = fields[part.field - 1]
             places = ragged_positions(starts[:, k], lengths[:, k])
-            ids[places] = source.ids[ragged_positions(source.offsets[:-1], lengths[:, k])]
+            ids[places] = source.values[ragged_positions(source.offsets[:-1], lengths[:, k])]
         else:
             places = starts[:, k]
             ids[places] = getattr(tokenizer, part.special)

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from itt_jax.data.chunks import cut, ragged_positions
-from itt_jax.data.ragged import offsets_of
-from itt_jax.data.tokenizing import TokenArray, Tokenizer
+from itt_jax.data.chunks import cut
+from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.ragged import Ragged, offsets_of, ragged_positions
 
 _CHECKED = 4  # texts of each call that are also encoded whole
 
@@ -33,7 +33,7 @@ class LocatedTokens:
             within a text; equal where it stands for nothing but blanks.
     """
 
-    tokens: TokenArray
+    tokens: Ragged
     starts: np.ndarray
     stops: np.ndarray
 
@@ -100,7 +100,7 @@ def _tidied(
     texts: list[str], ids: np.ndarray, lengths: np.ndarray, starts: np.ndarray, stops: np.ndarray
 ) -> LocatedTokens:
     """Places without blanks at their ends, with the dropped marks that follow, in order."""
-    tokens = TokenArray(ids, offsets_of(lengths))
+    tokens = Ragged(ids, offsets_of(lengths))
     if not len(ids):
         return LocatedTokens(tokens, starts, stops)
     codepoints = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32)

@@ -16,9 +16,9 @@ import numpy as np
 from itt_jax.data.answers import member
 from itt_jax.data.local import read_lines, resolve
 from itt_jax.data.pools import Pool
-from itt_jax.data.ragged import Ragged
 from itt_jax.data.sources import LocalMentions, Table
 from itt_jax.errors import InputError
+from itt_jax.ragged import Ragged
 
 _BRACES = re.compile(r"\{(.*?)\}")
 

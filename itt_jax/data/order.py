@@ -1,4 +1,4 @@
-"""The order of training examples: a function of the seed and the number of the update, and of nothing else."""
+"""The order of training examples: a function of the seed and the number of the step, and of nothing else."""
 
 import functools
 
@@ -12,15 +12,15 @@ def _permutation(n: int, seed: int, epoch: int) -> np.ndarray:
     return np.argsort(bits, kind="stable").astype(np.int32 if n < 2**31 else np.int64)  # half as much to keep
 
 
-def update_indices(n: int, batch_size: int, seed: int, update: int) -> np.ndarray:
-    """The examples of update number `update` (from 0): int64 [batch_size].
+def step_indices(n: int, batch_size: int, seed: int, step: int) -> np.ndarray:
+    """The examples of step number `step` (from 0): int64 [batch_size].
 
-    The updates walk through one permutation of the n examples after another; an update may end one epoch and begin the
+    The steps walk through one permutation of the n examples after another; a step may end one epoch and begin the
     next, so that nothing is dropped.
     """
     if n < 1:
         raise ValueError(f"no examples to order: n={n}")
-    places = np.arange(update * batch_size, (update + 1) * batch_size, dtype=np.int64)
+    places = np.arange(step * batch_size, (step + 1) * batch_size, dtype=np.int64)
     epochs, places = np.divmod(places, n)
     indices = np.empty(batch_size, np.int64)
     for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):

@@ -16,25 +16,25 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from itt_jax.data.chunks import ragged_positions
 from itt_jax.data.examples import Examples
 from itt_jax.errors import InputError
+from itt_jax.ragged import ragged_positions
 
 Batch = dict[str, np.ndarray]
 
 _LENGTHS = (32, 48, 64, 96, 128, 192, 256, 384, 512)  # candidate row lengths, besides those near the longest example
-_SIMULATED = 200  # updates drawn to choose a plan
+_SIMULATED = 200  # steps drawn to choose a plan
 _WINDOW = 16_384  # examples that evaluation sorts and packs together
 
 
 @dataclasses.dataclass(frozen=True)
 class RowPlan:
-    """The shapes that the rows of an update may take.
+    """The shapes that the rows of a step may take.
 
     Attributes:
         length: tokens of a row, T.
         row_counts: the allowed numbers of rows, ascending; the last always suffices.
-        real_share: share of real tokens in the simulated updates.
+        real_share: share of real tokens in the simulated steps.
     """
 
     length: int
@@ -128,8 +128,8 @@ def _build(examples: Examples, indices: np.ndarray, places: _Places, rows: slice
     return batch
 
 
-def rows_of_update(examples: Examples, indices: Sequence[int] | np.ndarray, plan: RowPlan) -> int:
-    """The number of rows that `pack_update` gives.
+def rows_of_step(examples: Examples, indices: Sequence[int] | np.ndarray, plan: RowPlan) -> int:
+    """The number of rows that `pack_step` gives.
 
     Raises:
         InputError: an example longer than a row, or more rows than the plan has.
@@ -137,10 +137,10 @@ def rows_of_update(examples: Examples, indices: Sequence[int] | np.ndarray, plan
     return _packed(examples, np.asarray(indices, np.int64), plan, len(indices))[1]
 
 
-def pack_update(
+def pack_step(
     examples: Examples, indices: Sequence[int] | np.ndarray, plan: RowPlan, slots: int, rows: slice | None = None
 ) -> Batch:
-    """The examples `indices` of one update in as few rows as the plan allows.
+    """The examples `indices` of one step in as few rows as the plan allows.
 
     Args:
         rows: only these rows [start, stop) of the batch are built, a host's share of them; past the last row they are
@@ -155,7 +155,7 @@ def pack_update(
 
 
 def _packed(examples: Examples, indices: np.ndarray, plan: RowPlan, slots: int) -> tuple[_Places, int]:
-    """Where each example of an update goes, and the number of rows."""
+    """Where each example of a step goes, and the number of rows."""
     lengths = examples.offsets[indices + 1] - examples.offsets[indices]
     _check_fit(lengths, plan.length, slots)
     places = _best_fit(lengths, plan.length)
@@ -165,13 +165,13 @@ def _packed(examples: Examples, indices: np.ndarray, plan: RowPlan, slots: int) 
     return places, rows
 
 
-def pad_update(
+def pad_step(
     examples: Examples, indices: Sequence[int] | np.ndarray, length: int, slots: int, rows: slice | None = None
 ) -> Batch:
     """The examples `indices`, each in a row of its own: `slots` rows of `length` tokens. The reference of packing.
 
     Args:
-        rows: as in `pack_update`.
+        rows: as in `pack_step`.
 
     Raises:
         InputError: an example longer than a row, or more examples than slots.
@@ -184,36 +184,36 @@ def pad_update(
 
 
 def plan_rows(
-    lengths: np.ndarray, examples_per_update: int, max_length: int, shards: int = 1, stack: int = 1, usual: int = 2
+    lengths: np.ndarray, examples_per_step: int, max_length: int, shards: int = 1, stack: int = 1, usual: int = 2
 ) -> RowPlan:
-    """The row length and row counts with the largest share of real tokens in simulated updates.
+    """The row length and row counts with the largest share of real tokens in simulated steps.
 
-    At most `usual` row counts serve nearly all simulated updates, one alone serves all; one more is as far above the
+    At most `usual` row counts serve nearly all simulated steps, one alone serves all; one more is as far above the
     largest that was seen as that is above their median, and the last always suffices: these two are compiled only if an
-    update ever needs them.
+    step ever needs them.
     Among lengths within half a point of the best share the shortest is taken, because attention is quadratic.
 
     Args:
         lengths: tokens of each example, special tokens included.
-        examples_per_update: examples of one update.
+        examples_per_step: examples of one step.
         max_length: the longest that an example may be; rows are never shorter than the longest that there is.
         shards: devices that share the rows; row counts are multiples of it.
-        stack: updates that are packed apart and take the largest row count among them.
-        usual: row counts, each a program to compile, among which most updates choose.
+        stack: steps that are packed apart and take the largest row count among them.
+        usual: row counts, each a program to compile, among which most steps choose.
     """
     lengths = np.minimum(np.asarray(lengths, np.int64), max_length)
     longest = -(-int(lengths.max()) // 8) * 8
     candidates = {*range(longest, 2 * longest, max(8, longest // 64 * 8)), *(c for c in _LENGTHS if c >= longest)}
     generator = np.random.Generator(np.random.Philox(key=0))
-    draws = lengths[generator.integers(0, len(lengths), (max(_SIMULATED, stack), examples_per_update))]
+    draws = lengths[generator.integers(0, len(lengths), (max(_SIMULATED, stack), examples_per_step))]
     plans = [_plan(draws, length, shards, stack, usual) for length in sorted(candidates)]
     best = max(plan.real_share for plan in plans)
     return next(plan for plan in plans if plan.real_share >= best - 0.005)
 
 
 def _plan(draws: np.ndarray, length: int, shards: int, stack: int, usual: int) -> RowPlan:
-    """Good row counts at this row length for the simulated updates: lengths [updates, examples]."""
-    needed = np.array([_best_fit(update, length).count for update in draws])
+    """Good row counts at this row length for the simulated steps: lengths [steps, examples]."""
+    needed = np.array([_best_fit(step, length).count for step in draws])
     together = needed[: len(needed) // stack * stack].reshape(-1, stack).max(1)
     needed = np.repeat(together, stack)
     needed = -(-needed // shards) * shards

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from itt_jax.data.chunks import ragged_positions
 from itt_jax.data.examples import Examples, assemble
-from itt_jax.data.ragged import offsets_of
 from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.ragged import offsets_of, ragged_positions
 
 
 def pair_examples(

@@ -10,9 +10,9 @@ import numpy as np
 
 from itt_jax.data.answers import member, read_squad
 from itt_jax.data.local import read_lines, read_text, resolve, spell
-from itt_jax.data.ragged import Ragged
 from itt_jax.data.sources import LocalBitext, LocalSentences, Table
 from itt_jax.errors import InputError
+from itt_jax.ragged import Ragged
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from itt_jax.data.ragged import Ragged
 from itt_jax.errors import InputError
+from itt_jax.ragged import Ragged
 
 if TYPE_CHECKING:
     from itt_jax.data.answers import Answers

@@ -15,7 +15,7 @@ from itt_jax.errors import InputError, unknown
 if TYPE_CHECKING:
     from itt_jax.data.answers import Answers
     from itt_jax.data.pools import Pool
-    from itt_jax.data.ragged import Ragged
+    from itt_jax.ragged import Ragged
 
 FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "conll", "lines", "label_text"]
 Column = str | int | tuple[str | int, ...]

@@ -13,12 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from itt_jax.data.answers import Answers
-from itt_jax.data.chunks import ragged_positions
 from itt_jax.data.examples import Examples, assemble, special_tokens
 from itt_jax.data.located import LocatedTokens, locate
-from itt_jax.data.ragged import Ragged, offsets_of
-from itt_jax.data.tokenizing import TokenArray, Tokenizer
+from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.errors import InputError
+from itt_jax.ragged import Ragged, offsets_of, ragged_positions
 
 STRIDE = 128
 MAX_QUESTION = 64
@@ -86,8 +85,8 @@ def span_examples(
         )
     windows = _windows(located, np.array([numbers[context] for context in contexts], np.int64), room)
     context_first = tokenizer.family == "xlnet"
-    repeated = _gathered(asked, windows.rows)
-    parts = TokenArray(located.tokens.ids[ragged_positions(windows.first, windows.counts)], offsets_of(windows.counts))
+    repeated = asked[windows.rows]
+    parts = Ragged(located.tokens.values[ragged_positions(windows.first, windows.counts)], offsets_of(windows.counts))
     examples = assemble(tokenizer, [parts, repeated] if context_first else [repeated, parts], max_length)
     # the class token of XLNet and the question stand behind the context, otherwise one token does
     positions = np.zeros(len(examples), np.int64) if context_first else examples.lengths - 1 - windows.counts
@@ -101,15 +100,10 @@ def span_examples(
     return dataclasses.replace(examples, windows=windows, labels=labels)
 
 
-def _cut(tokens: TokenArray) -> TokenArray:
+def _cut(tokens: Ragged) -> Ragged:
     """The first MAX_QUESTION tokens of each text."""
     lengths = np.minimum(tokens.lengths, MAX_QUESTION)
-    return TokenArray(tokens.ids[ragged_positions(tokens.offsets[:-1], lengths)], offsets_of(lengths))
-
-
-def _gathered(tokens: TokenArray, rows: np.ndarray) -> TokenArray:
-    lengths = tokens.lengths[rows]
-    return TokenArray(tokens.ids[ragged_positions(tokens.offsets[rows], lengths)], offsets_of(lengths))
+    return Ragged(tokens.values[ragged_positions(tokens.offsets[:-1], lengths)], offsets_of(lengths))
 
 
 def _windows(located: LocatedTokens, context: np.ndarray, room: np.ndarray) -> Windows:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from itt_jax.data.chunks import cut, ragged_positions
+from itt_jax.data.chunks import cut
 from itt_jax.data.examples import Examples, assemble, special_tokens
-from itt_jax.data.ragged import Ragged, offsets_of
-from itt_jax.data.tokenizing import TokenArray, Tokenizer
+from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.errors import InputError
+from itt_jax.ragged import Ragged, offsets_of, ragged_positions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ def tagging_examples(
     if room < 1:
         raise InputError(f"max_length {max_length} leaves no room beside {max_length - room} special tokens")
     begins, parts = _parts(chunked, room)
-    examples = assemble(tokenizer, [TokenArray(chunked.ids.values, begins)], max_length)
+    examples = assemble(tokenizer, [Ragged(chunked.ids.values, begins)], max_length)
     anchors = np.flatnonzero(examples.fields == 1)[words]
     token_labels = None
     if labels is not None:
@@ -84,7 +84,7 @@ def _chunks(tokenizer: Tokenizer, texts: Sequence[str], starts: Ragged, language
     number = np.array([numbers.setdefault(chunk, len(numbers)) for own in cuts for chunk in own], np.int64)
     distinct = tokenizer.encode(list(numbers), language)
     # one more entry than there are distinct chunks: the unknown token, for chunks that make no token
-    ids, begins = np.append(distinct.ids, tokenizer.unk_id), np.append(distinct.offsets, len(distinct.ids) + 1)
+    ids, begins = np.append(distinct.values, tokenizer.unk_id), np.append(distinct.offsets, len(distinct.values) + 1)
     chunk_starts = offsets_of([len(chunk) for own in cuts for chunk in own])[:-1]
     first = offsets_of([len(own) for own in cuts])
     holds_word = np.zeros(len(number), bool)

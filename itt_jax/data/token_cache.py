@@ -24,14 +24,14 @@ import numpy as np
 from itt_jax.data.answers import Answers
 from itt_jax.data.examples import Examples
 from itt_jax.data.located import LocatedTokens
-from itt_jax.data.ragged import Ragged
 from itt_jax.data.rows import Rows
 from itt_jax.data.spans import Windows
-from itt_jax.data.tokenizing import TokenArray, Tokenizer
+from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.ragged import Ragged
 
-VERSION = 1
+VERSION = 2
 """Raise it when the same rows, tokenizer and length give other examples."""
-TYPES = (Examples, TokenArray, Ragged, Windows, LocatedTokens)
+TYPES = (Examples, Ragged, Ragged, Windows, LocatedTokens)
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -1,6 +1,5 @@
 """Texts in, token ids out: one tokenizer for every encoder family, over a chunk table that checks itself."""
 
-import dataclasses
 import functools
 import hashlib
 import logging
@@ -13,36 +12,13 @@ import numpy as np
 from itt_jax.data import vocabularies
 from itt_jax.data.chunks import ChunkTable
 from itt_jax.errors import InputError
+from itt_jax.ragged import Ragged, offsets_of
 
 _CHECKED = 8  # texts of each call that are also encoded whole
 # Scripts written without blanks: there a sentencepiece piece is the nearest thing to a word (codepoint ranges).
 _UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x3400, 0x9FFF))
 
 log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class TokenArray:
-    """The token ids of n texts, without special tokens.
-
-    Attributes:
-        ids: int32 [N]; offsets: int64 [n + 1], text i has ids[offsets[i]:offsets[i + 1]].
-    """
-
-    ids: np.ndarray
-    offsets: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        """The ids of one text: int32 [length]."""
-        return self.ids[self.offsets[index] : self.offsets[index + 1]]
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """int64 [n]."""
-        return np.diff(self.offsets)
 
 
 class Tokenizer:
@@ -87,7 +63,7 @@ class Tokenizer:
         """The piece of each id."""
         return self._vocabulary.pieces
 
-    def encode(self, texts: Sequence[str], language: str = "") -> TokenArray:
+    def encode(self, texts: Sequence[str], language: str = "") -> Ragged:
         """Token ids, equal to `encode_whole`; through the chunk table where the tokenizer has one.
 
         A sample of the call's texts is encoded whole as well; if one differs, the difference is logged, counted under
@@ -103,7 +79,7 @@ class Tokenizer:
             ids, lengths = self._table.encode(texts)
         except (UnicodeError, TypeError, AttributeError) as error:
             raise _unreadable(texts, error) from None
-        tokens = TokenArray(ids, _offsets(lengths))
+        tokens = Ragged(ids, offsets_of(lengths))
         sample = _sample(texts)
         whole = self.encode_whole([texts[i] for i in sample])
         wrong = [i for k, i in enumerate(sample) if not np.array_equal(tokens[i], whole[k])]
@@ -114,7 +90,7 @@ class Tokenizer:
             return self.encode_whole(texts)
         return tokens
 
-    def encode_whole(self, texts: Sequence[str]) -> TokenArray:
+    def encode_whole(self, texts: Sequence[str]) -> Ragged:
         """The reference: each text encoded whole."""
         texts = list(texts)
         try:
@@ -123,7 +99,7 @@ class Tokenizer:
             raise _unreadable(texts, error) from None
         lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
         ids = np.fromiter((i for text in encoded for i in text), np.int32, int(lengths.sum()))
-        return TokenArray(ids, _offsets(lengths))
+        return Ragged(ids, offsets_of(lengths))
 
     @property
     def by_chunk(self) -> bool:
@@ -185,12 +161,6 @@ def train_tokenizer(texts: Iterable[str], family: str, vocabulary_size: int) -> 
     from itt_jax.data.vocabulary_training import train_files
 
     return Tokenizer(train_files(texts, family, vocabulary_size), f"trained {family} tokenizer")
-
-
-def _offsets(lengths: np.ndarray) -> np.ndarray:
-    offsets = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return offsets
 
 
 def _sample(texts: list[str]) -> list[int]:

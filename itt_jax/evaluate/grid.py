@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from itt_jax import perturb
-from itt_jax.data.ragged import Ragged
 from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.evaluate import token_noise
@@ -18,6 +17,7 @@ from itt_jax.evaluate.token_noise import TOKEN_NOISES, NoisyInputs, noisy_inputs
 from itt_jax.evaluate.words import LOST, clean_words, kept, moved_words
 from itt_jax.models import Encoder, Head
 from itt_jax.perturb.engine import LexiconFile
+from itt_jax.ragged import Ragged
 from itt_jax.tasks import Task, metrics
 from itt_jax.tasks.retrieval_metrics import r_precisions
 from itt_jax.tasks.span_decoding import answers_of
@@ -71,9 +71,9 @@ def perturbed_block(task: Task, rows: Rows, variants: Mapping[Key, LexiconFile],
         variants: (operator, severity, replicate), for each operator every severity with every replicate; CLEAN is the
             text itself. Each with its lexicon, or None.
     """
-    tagged = rows.fields[task.fields[0]] if task.kind == "tagging" else None
+    tagged = rows.fields[task.fields[0]] if task.kind == "token_classification" else None
     words = None if tagged is None else clean_words(tagged)
-    answered = "context" if task.kind == "span" else None
+    answered = "context" if task.kind == "question_answering" else None
     forms = {CLEAN: Form(rows.fields, np.zeros(len(rows), bool), 0.0, words)}
     lexicons = {name: lexicon for (name, _, _), lexicon in variants.items() if name != CLEAN[0]}
     for name, lexicon in lexicons.items():
@@ -179,15 +179,15 @@ class Grid:
         """
         own = self._blocks[place]
         form, rows = own.block.forms[variant], own.block.rows
-        direct = task.kind in ("span", "retrieval")
+        direct = task.kind in ("question_answering", "retrieval")
         found = None if direct else own.inputs.scores_of(scores[place], variant)
-        if task.kind == "tagging":
+        if task.kind == "token_classification":
             value, columns = _tagged(task, rows, form, found)
         elif task.metric in MINING_METRICS:
             value, columns = mined_cell(rows, scores[place][variant], scores[place][CLEAN])
         elif task.kind == "retrieval":
             value, columns = ranked_cell(task, rows, scores[place][variant])
-        elif task.kind == "span":
+        elif task.kind == "question_answering":
             value, columns = _answered(task, rows, form, own.inputs, scores[place], variant)
         elif task.kind == "multilabel":
             value, columns = _labelled(task, rows, found)

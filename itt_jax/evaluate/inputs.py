@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from itt_jax.data.examples import Examples, assemble
-from itt_jax.data.ragged import Ragged, offsets_of
 from itt_jax.data.spans import span_examples
 from itt_jax.data.tagging import tagging_examples
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.evaluate.words import kept
+from itt_jax.ragged import Ragged, offsets_of
 from itt_jax.tasks import Task
 from itt_jax.tasks.inputs import contexts_of
 
@@ -74,13 +74,13 @@ class Inputs:
 
 def encode_block(tokenizer: Tokenizer, max_length: int, block: "Block") -> Inputs:
     """Token ids of the distinct inputs among all forms of a block."""
-    kinds = {"tagging": _tagged, "span": _asked, "retrieval": _compared}
+    kinds = {"token_classification": _tagged, "question_answering": _asked, "retrieval": _compared}
     return kinds.get(block.task.kind, _whole)(tokenizer, max_length, block)
 
 
 def _texts(task: Task, fields: dict[str, list[str]]) -> Iterator[tuple[str, ...]]:
     """The texts of each example: the fields of a row; of choice, the context with one choice after another."""
-    if task.kind != "choice":
+    if task.kind != "multiple_choice":
         return zip(*fields.values(), strict=True)
     items = zip(contexts_of(task, fields), *(fields[choice] for choice in task.labels), strict=True)
     return ((context, choice) for context, *choices in items for choice in choices)
@@ -93,7 +93,7 @@ def _whole(tokenizer: Tokenizer, max_length: int, block: "Block") -> Inputs:
         key: np.array([numbers.setdefault(texts, len(numbers)) for texts in _texts(block.task, form.fields)], np.int64)
         for key, form in block.forms.items()
     }
-    if block.task.kind == "choice":
+    if block.task.kind == "multiple_choice":
         index = {key: own.reshape(-1, len(block.task.labels)) for key, own in index.items()}
     fields = [tokenizer.encode(list(texts), block.rows.language) for texts in zip(*numbers, strict=True)]
     examples = assemble(tokenizer, fields, max_length)

@@ -16,13 +16,13 @@ import numpy as np
 from jaxtyping import Array, UInt
 
 from itt_jax import perturb
-from itt_jax.data.chunks import ragged_positions
 from itt_jax.data.examples import Examples
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.errors import unknown
 from itt_jax.models.attention import segment_starts
 from itt_jax.perturb import LANGUAGES, Operator
 from itt_jax.perturb.noise import hash_strings, text_keys
+from itt_jax.ragged import ragged_positions
 from itt_jax.train.predict import Change
 
 MASK, RANDOM, DROP = 1, 2, 3

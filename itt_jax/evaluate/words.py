@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from itt_jax.data.ragged import Ragged, offsets_of
 from itt_jax.data.tagging import word_starts
+from itt_jax.ragged import Ragged, offsets_of
 
 LOST = -1
 

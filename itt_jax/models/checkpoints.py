@@ -42,9 +42,9 @@ _SUMMARY = (*_dense("sequence_summary.summary", "dense"), *_dense("logits_proj",
 HEADS: dict[str, dict[str, tuple[str, Keys]]] = {
     "bert": {
         "classification": ("ForSequenceClassification", _CLASSIFIER),
-        "choice": ("ForMultipleChoice", _CLASSIFIER),
-        "tagging": ("ForTokenClassification", _CLASSIFIER),
-        "span": ("ForQuestionAnswering", _SPAN),
+        "multiple_choice": ("ForMultipleChoice", _CLASSIFIER),
+        "token_classification": ("ForTokenClassification", _CLASSIFIER),
+        "question_answering": ("ForQuestionAnswering", _SPAN),
         "masked_lm": (
             "ForMaskedLM",
             (
@@ -59,9 +59,9 @@ HEADS: dict[str, dict[str, tuple[str, Keys]]] = {
             "ForSequenceClassification",
             (*_dense("classifier.dense", "dense"), *_dense("classifier.out_proj", "output")),
         ),
-        "choice": ("ForMultipleChoice", _CLASSIFIER),
-        "tagging": ("ForTokenClassification", _CLASSIFIER),
-        "span": ("ForQuestionAnswering", _SPAN),
+        "multiple_choice": ("ForMultipleChoice", _CLASSIFIER),
+        "token_classification": ("ForTokenClassification", _CLASSIFIER),
+        "question_answering": ("ForQuestionAnswering", _SPAN),
         "masked_lm": (
             "ForMaskedLM",
             (*_dense("lm_head.dense", "dense"), *_norm("lm_head.layer_norm", "norm"), ("lm_head.bias", "bias", False)),
@@ -69,9 +69,9 @@ HEADS: dict[str, dict[str, tuple[str, Keys]]] = {
     },
     "xlnet": {
         "classification": ("ForSequenceClassification", _SUMMARY),
-        "choice": ("ForMultipleChoice", _SUMMARY),
-        "tagging": ("ForTokenClassification", _CLASSIFIER),
-        "span": ("ForQuestionAnsweringSimple", _SPAN),
+        "multiple_choice": ("ForMultipleChoice", _SUMMARY),
+        "token_classification": ("ForTokenClassification", _CLASSIFIER),
+        "question_answering": ("ForQuestionAnsweringSimple", _SPAN),
         "permuted_lm": ("LMHeadModel", (("lm_loss.bias", "bias", False),)),
     },
 }
@@ -131,7 +131,9 @@ def load_model(
     source = _Source(pathlib.Path(directory))
     labels = source.labels()
     kind = kind or source.head_kind(len(labels))
-    outputs = {"choice": 1, "span": 2}.get(kind, len(labels) if _form(kind) in ("classification", "tagging") else None)
+    outputs = {"multiple_choice": 1, "question_answering": 2}.get(
+        kind, len(labels) if _form(kind) in ("classification", "token_classification") else None
+    )
     head = make_head(source.encoder, kind, outputs or source.encoder.config.vocabulary_size)
     _, keys = HEADS[source.encoder.family][_form(kind)]
     encoder_flat = source.take(source.encoder_keys(), source.encoder.shapes())
@@ -140,7 +142,7 @@ def load_model(
     # Published BERTs say ForMaskedLM and still carry the next-sentence head of pretraining.
     source.finish(allowed=("cls.seq_relationship.",) if kind == "masked_lm" else ())
     placeholders = all(name == f"LABEL_{i}" for i, name in enumerate(labels))
-    named = kind in ("classification", "multilabel", "tagging") and not placeholders
+    named = kind in ("classification", "multilabel", "token_classification") and not placeholders
     return (
         source.encoder,
         head,

@@ -23,15 +23,15 @@ KINDS = (
     "classification",
     "multilabel",
     "regression",
-    "tagging",
-    "span",
-    "choice",
+    "token_classification",
+    "question_answering",
+    "multiple_choice",
     "embedding",
     "masked_lm",
     "permuted_lm",
 )
 POOLINGS = ("pretrained", "cls", "mean", "max_mean")
-_EXAMPLE_KINDS = ("classification", "multilabel", "regression", "choice", "embedding")
+_EXAMPLE_KINDS = ("classification", "multilabel", "regression", "multiple_choice", "embedding")
 SCALE = 100.0  # what a dual encoder's cosines are multiplied with at first (XTREME-R's code)
 
 
@@ -62,7 +62,7 @@ class Head:
     @property
     def reads_pooler(self) -> bool:
         """Whether Hugging Face's head of this kind stands on the family's pooler."""
-        poolers = {"bert": _EXAMPLE_KINDS, "roberta": ("choice", "embedding")}
+        poolers = {"bert": _EXAMPLE_KINDS, "roberta": ("multiple_choice", "embedding")}
         return self.pooling == "pretrained" and self.kind in poolers.get(self.encoder.family, ())
 
     @property
@@ -140,7 +140,12 @@ def make_head(
         raise errors.InputError(f"pair_features: pooling {pooling!r} reads one vector; expected 'mean' or 'max_mean'")
     if kind == "embedding" and (pair_features or pooling == "max_mean"):
         raise errors.InputError("an embedding head gives vectors of the encoder's width; expected another pooling")
-    fixed = {"choice": 1, "span": 2, "embedding": encoder.width, "masked_lm": encoder.config.vocabulary_size}
+    fixed = {
+        "multiple_choice": 1,
+        "question_answering": 2,
+        "embedding": encoder.width,
+        "masked_lm": encoder.config.vocabulary_size,
+    }
     fixed["permuted_lm"] = fixed["masked_lm"]
     if outputs != fixed.get(kind, outputs) or outputs < 1:
         raise errors.InputError(f"outputs of a {kind} head: expected {fixed.get(kind, 'at least 1')}, found {outputs}")
@@ -257,7 +262,7 @@ class _ExampleHead(nnx.Module):
             if config.summary_use_proj:
                 self.dense = linear(config, config.width, config.width, dtype, rngs)
             self.activation, self.last_rate = config.summary_activation, config.summary_last_dropout
-        if family == "roberta" and head.kind == "choice":
+        if family == "roberta" and head.kind == "multiple_choice":
             # Unlike the other classifiers of the family, this one takes the hidden states' rate.
             self.last_rate = config.dropout
         self.reads_pooler, self.summarises = head.reads_pooler, pretrained and family != "bert"
@@ -306,7 +311,9 @@ class _TokenHead(nnx.Module):
 
     def __init__(self, head: Head, rngs: nnx.Rngs) -> None:
         config = head.encoder.config
-        self.rate = _classifier_dropout(config) if head.kind == "tagging" and config.family != "xlnet" else 0.0
+        self.rate = (
+            _classifier_dropout(config) if head.kind == "token_classification" and config.family != "xlnet" else 0.0
+        )
         self.output = linear(config, config.width, head.outputs, jnp.float32, rngs)
 
     def __call__(self, x: Float[Array, "B T D"], table: None, key: PRNGKeyArray | None) -> Float[Array, "B T outputs"]:
@@ -343,7 +350,7 @@ def _classifier_dropout(config: Any) -> float:
 def _module(head: Head, rngs: nnx.Rngs) -> nnx.Module:
     if head.by_example:
         return (_EmbeddingHead if head.kind == "embedding" else _ExampleHead)(head, rngs)
-    return (_TokenHead if head.kind in ("tagging", "span") else _LanguageHead)(head, rngs)
+    return (_TokenHead if head.kind in ("token_classification", "question_answering") else _LanguageHead)(head, rngs)
 
 
 @functools.lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ def overlap(plan: dict[str, Any]) -> pd.DataFrame:
 
 
 def stages(plan: dict[str, Any]) -> pd.DataFrame:
-    """Finished stages summed by encoder, kind and arm: seeds, updates, tokens, FLOPs, time, degenerate seeds."""
+    """Finished stages summed by encoder, kind and arm: seeds, steps, tokens, FLOPs, time, degenerate seeds."""
     rows = [row for row in plan.get("stages_done", ()) if isinstance(row, dict)]
     found: dict[tuple, list[dict]] = {}
     for row in rows:
@@ -28,7 +28,7 @@ def stages(plan: dict[str, Any]) -> pd.DataFrame:
                 "stage": kind,
                 "arm": arm,
                 "stages": len(own),
-                "updates": _thousands(_total(own, "updates")),
+                "steps": _thousands(_total(own, "steps")),
                 "tokens": _thousands(_total(own, "tokens")),
                 "TFLOP": _decimals(_total(own, "flops"), 1e12),
                 "minutes": _decimals(_total(own, "wall_seconds"), 60),

@@ -129,7 +129,7 @@ XTREME_R = Benchmark(
     ),
 )
 
-_LEXTREME_KINDS = {"classification": "labels", "multilabel": "sets", "tagging": "tags"}
+_LEXTREME_KINDS = {"classification": "labels", "multilabel": "sets", "token_classification": "tags"}
 _LEXTREME_PREFIX = "lextreme_"
 LEXTREME = Benchmark(
     name="lextreme",

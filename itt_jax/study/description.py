@@ -126,12 +126,12 @@ def training_tokens(stage: Stage, material: Material) -> float:
     """Estimated real tokens of a stage."""
     if stage.settings is not None:
         recipe = stage.settings.recipe
-        return (recipe.updates or 0) * recipe.batch_size * recipe.max_length
+        return (recipe.steps or 0) * recipe.batch_size * recipe.max_length
     if stage.recipe is None:
         return 0.0
     lengths = [_tokens(material.training_rows(selection)) for selection in stage.training]
     mean = min(sum(lengths) / len(lengths), stage.recipe.max_length)
-    return stage.recipe.updates * stage.recipe.batch_size * mean
+    return stage.recipe.steps * stage.recipe.batch_size * mean
 
 
 def evaluation_tokens(plan: Plan, stage: Stage, material: Material, store: Store) -> float:

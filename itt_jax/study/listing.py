@@ -9,12 +9,12 @@ from itt_jax.errors import unknown
 ARM_SUMMARIES = {
     "direct": "target stage alone",
     "itt": "intermediate task, then the target",
-    "multitask_itt": "all intermediate tasks at once, then the target; as many updates as itt",
+    "multitask_itt": "all intermediate tasks at once, then the target; as many steps as itt",
     "matched": "control: itt's two stages with target training rows in place of intermediate rows",
     "shuffled_itt": "control: itt with the intermediate labels permuted",
     "dapt": "language modelling on domain text, then the target",
     "dapt_control": "control of dapt: language modelling on as much general text",
-    "translate_train": "target stage on the training rows of every language that has them; as many updates as direct",
+    "translate_train": "target stage on the training rows of every language that has them; as many steps as direct",
 }
 MODEL_SUMMARIES = {
     "bert": "BERT and mBERT: absolute positions, segment types, masked LM",

@@ -12,10 +12,10 @@ from itt_jax.config import Corpus, EncoderSpec, Study
 from itt_jax.data import overlap
 from itt_jax.data.answers import Answers
 from itt_jax.data.parallel import ParallelTexts, load_parallel
-from itt_jax.data.ragged import Ragged
 from itt_jax.data.rows import Rows
 from itt_jax.errors import AbsentError, InputError
 from itt_jax.models import local_folder
+from itt_jax.ragged import Ragged
 
 
 @dataclasses.dataclass(frozen=True)

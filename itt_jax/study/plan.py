@@ -32,7 +32,7 @@ class Stage:
         parent: the stage whose encoder it starts from, or None.
         training: the rows of each task (several: multi-task); of an "adaptation" their texts alone are read.
         dev: the rows that choose learning rate and checkpoint, or None.
-        recipe: with `updates` resolved to a number; None for a language-model stage, which has `settings`.
+        recipe: with `steps` resolved to a number; None for a language-model stage, which has `settings`.
         shuffle_labels: training labels are permuted (the `shuffled_itt` control).
     """
 
@@ -234,7 +234,7 @@ class _Planner:
             )
             for name in (target.intermediate if arm == "multitask_itt" else target.intermediate[:1])
         )
-        # Every arm's intermediate stage has as many updates as plain ITT's.
+        # Every arm's intermediate stage has as many steps as plain ITT's.
         first = Selection(
             target.intermediate[0],
             target.intermediate_split,
@@ -264,11 +264,11 @@ class _Planner:
         return self.add(purpose, spec.name, identity, shuffle_labels=shuffle_labels, **fields)
 
     def resolved(self, recipe: Recipe, training: tuple[Selection, ...]) -> Recipe:
-        """The recipe with its number of updates."""
-        if recipe.updates is not None:
+        """The recipe with its number of steps."""
+        if recipe.steps is not None:
             return recipe
         rows = sum(len(self.material.training_rows(selection)) for selection in training)
-        return dataclasses.replace(recipe, updates=max(1, math.ceil(recipe.epochs * rows / recipe.batch_size)))
+        return dataclasses.replace(recipe, steps=max(1, math.ceil(recipe.epochs * rows / recipe.batch_size)))
 
     def skip(self, reason: str) -> None:
         """Note something that the study asks for and the data cannot give."""

@@ -6,7 +6,7 @@ import jax
 
 
 class Profile:
-    """Traces the updates between the first two lines of the log of the first stage that has them, once.
+    """Traces the steps between the first two lines of the log of the first stage that has them, once.
 
     Args:
         folder: where the trace is written; None traces nothing.

@@ -66,7 +66,7 @@ def run(
     Args:
         stack: fine-tunings of one shape that are trained and evaluated together at most; None decides by the memory at
             hand (on a CPU one at a time). It changes no result but by rounding, and by the draws of dropout.
-        profile: write a trace of some updates of the first stage to OUT/profile.
+        profile: write a trace of some steps of the first stage to OUT/profile.
 
     Raises:
         InputError: the study or its data is wrong, or `out` belongs to another study; nothing is written then.
@@ -210,7 +210,7 @@ class _Runner:
         compiling = (
             f", {made['compile_seconds']:.0f} s of them compiling" if made.get("compile_seconds", 0) >= 1 else ""
         )
-        done = f"{made['updates']} updates in {seconds:.0f} s{compiling}"
+        done = f"{made['steps']} steps in {seconds:.0f} s{compiling}"
         self.say(f"{place} {stage.model} {stage.purpose} (seed {stage.seed}): {done}")
 
     def arm_of(self, stage: Stage) -> str:
@@ -299,14 +299,14 @@ class _Runner:
         if self.bar.disable and not self.quiet:
             print(text, file=sys.stderr, flush=True)
 
-    def progress(self, done: int, updates: int, values: dict[str, float]) -> None:
+    def progress(self, done: int, steps: int, values: dict[str, float]) -> None:
         """Show how far the stage in hand is; in a log once a minute."""
         self.profile.progress(values)
         late = time.time() - self.said >= SAY_SECONDS or HALVED in values  # a log hears of that at once
         if self.quiet or (self.bar.disable and not late):
             return
         parts = [
-            f"update {done}/{updates}",
+            f"step {done}/{steps}",
             *(f"{name} {values[name]:.3f}" for name in ("loss", "dev") if name in values),
         ]
         if HALVED in values:

@@ -7,11 +7,11 @@ import numpy as np
 
 from itt_jax import tasks
 from itt_jax.data.answers import Answers
-from itt_jax.data.ragged import Ragged
 from itt_jax.data.rows import Rows
 from itt_jax.errors import InputError, unknown
 from itt_jax.perturb.engine import LexiconFile
 from itt_jax.perturb.sheet import Line, Texts, sampled, write_sheet
+from itt_jax.ragged import Ragged
 
 
 def task_sheet(

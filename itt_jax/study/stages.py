@@ -10,10 +10,10 @@ from itt_jax.config import EncoderSpec
 from itt_jax.data import overlap
 from itt_jax.data.answers import Answers
 from itt_jax.data.parallel import ParallelTexts
-from itt_jax.data.ragged import Ragged
 from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer, train_tokenizer
 from itt_jax.models import Encoder, Head, from_pretrained, local_folder, make_encoder, make_head
+from itt_jax.ragged import Ragged
 from itt_jax.study.material import Material, Selection
 from itt_jax.study.plan import Plan, Stage
 from itt_jax.study.store import Store
@@ -44,7 +44,7 @@ class StageMaker:
     """Makes the stages of one plan; keeps the body that stages of one encoder start from.
 
     Args:
-        progress: called with (updates done, updates, {"loss" or "dev": value, ...}).
+        progress: called with (steps done, steps, {"loss" or "dev": value, ...}).
         stack: fine-tunings trained together at most; None decides by the memory at hand.
     """
 
@@ -62,7 +62,7 @@ class StageMaker:
         if stage.recipe is None or len({selection.task for selection in stage.training}) != 1:
             return None
         task = self.material.task(stage.training[0].task)
-        recipe = dataclasses.replace(stage.recipe, updates=None, epochs=0.0, learning_rates=())
+        recipe = dataclasses.replace(stage.recipe, steps=None, epochs=0.0, learning_rates=())
         return stage.model, task.kind, outputs_of(task), task.fields, recipe
 
     @property
@@ -93,7 +93,7 @@ class StageMaker:
             tokenizer = train_tokenizer(texts, spec.family, spec.vocabulary_size)
         encoder = made_encoder(spec, tokenizer)
         params = encoder.init(jax.random.key(spec.seed))
-        recorded = {"updates": 0}
+        recorded = {"steps": 0}
         if stage.settings is not None:
             result = language_model(
                 in_dtype(encoder, training_dtype()),
@@ -211,17 +211,17 @@ class StageMaker:
     def prepared(self, name: str, body: Body, spec: EncoderSpec, rows: Rows, max_length: int) -> TaskData:
         """A task's rows with a head for it; their tokens are kept in the store and mapped from there."""
         task = self.material.task(name)
-        if task.kind in ("tagging", "span"):  # a head on tokens pools nothing
+        if task.kind in ("token_classification", "question_answering"):  # a head on tokens pools nothing
             head = make_head(body.encoder, task.kind, outputs_of(task))
         elif task.kind == "retrieval":  # BERT's and RoBERTa's poolers, as XTREME-R's code; XLNet has none
             pooling = "cls" if body.encoder.family == "xlnet" else "pretrained"
             head = make_head(body.encoder, "embedding", body.encoder.width, pooling)
         else:
-            pair = spec.pair_features and (len(task.fields) == 2 or task.kind == "choice")
+            pair = spec.pair_features and (len(task.fields) == 2 or task.kind == "multiple_choice")
             head = make_head(body.encoder, task.kind, outputs_of(task), spec.pooling, pair)
         examples = kept_examples(self.store.tokens, task, body.tokenizer, rows, max_length)
-        gold = rows.labels if task.kind == "tagging" else None
-        if task.kind == "span":
+        gold = rows.labels if task.kind == "token_classification" else None
+        if task.kind == "question_answering":
             gold = SpanGold(examples.windows, rows.fields["context"], rows.labels, rows.language)
         labels = 2 if task.kind == "retrieval" else max(1, len(task.labels))
         return TaskData(task.name, head, examples, task.kind, labels, gold)
@@ -364,6 +364,6 @@ def best_score(result: StageResult) -> float:
 
 def summary(result: StageResult) -> dict:
     """What the record keeps of a stage's result."""
-    kept = ("updates", "tokens", "real_token_share", "flops", "best_update", "degenerate", "dev_history", "losses")
+    kept = ("steps", "tokens", "real_token_share", "flops", "best_step", "degenerate", "dev_history", "losses")
     kept += ("compile_seconds", "stack")
     return {name: getattr(result, name) for name in kept}

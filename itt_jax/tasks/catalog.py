@@ -48,7 +48,7 @@ def names() -> list[str]:
 def _embedded(about) -> Task:
     """A task of the embedded material; its scores go from 0 to 5."""
     regression = about.kind == "regression"
-    metric = {"regression": "pearson", "tagging": "entity_f1"}.get(about.kind, "accuracy")
+    metric = {"regression": "pearson", "token_classification": "entity_f1"}.get(about.kind, "accuracy")
     return Task(
         name=about.name,
         kind=about.kind,
@@ -61,6 +61,6 @@ def _embedded(about) -> Task:
         domain=about.domain,
         languages=about.languages,
         parallel=True,
-        fixed=("question",) if about.kind == "choice" else (),
+        fixed=("question",) if about.kind == "multiple_choice" else (),
         description="written for this project, in five languages",
     )

@@ -18,7 +18,7 @@ def _xcopa(name: str, description: str, editable: tuple[str, ...] = ()) -> Task:
     folder = "crosslingual/xcopa"
     return Task(
         name,
-        "choice",
+        "multiple_choice",
         _FIELDS,
         (
             LocalFiles(
@@ -76,7 +76,7 @@ CHOICE = (
     _xcopa("xcopa_choices", "XCOPA whose choices alone are perturbed", _CHOICES),
     Task(
         "siqa",
-        "choice",
+        "multiple_choice",
         _SIQA_FIELDS,
         (
             LocalFiles(

@@ -97,9 +97,9 @@ def _eurlex(name: str, metric: str, note: str) -> Task:
 
 
 def _lextreme(config: str, kind: str, labels: tuple[str, ...], languages: tuple[str, ...], **more: Any) -> Task:
-    metric = {"classification": "macro_f1", "multilabel": "label_macro_f1", "tagging": "entity_f1"}[kind]
+    metric = {"classification": "macro_f1", "multilabel": "label_macro_f1", "token_classification": "entity_f1"}[kind]
     note = "CC BY 4.0. Published is macro-F1"
-    if kind == "tagging":
+    if kind == "token_classification":
         note += " over the types of entities; ours is of all entities together"
     source = Hub(
         "joelniklaus/lextreme",
@@ -185,28 +185,28 @@ LEXTREME = (
     ),
     _lextreme(
         "greek_legal_ner",
-        "tagging",
+        "token_classification",
         entity_tags(GREEK_ENTITIES),
         ("el",),
         description="entities of eight types in Greek legislation",
     ),
     _lextreme(
         "legalnero",
-        "tagging",
+        "token_classification",
         entity_tags(("LEGAL", "LOC", "ORG", "PER", "TIME")),
         ("ro",),
         description="entities of five types in Romanian legal documents",
     ),
     _lextreme(
         "lener_br",
-        "tagging",
+        "token_classification",
         entity_tags(tuple(sorted(LENER_TYPES))),
         ("pt",),
         description="LeNER-Br as LEXTREME publishes it",
     ),
     _lextreme(
         "mapa_coarse",
-        "tagging",
+        "token_classification",
         entity_tags(("ADDRESS", "AMOUNT", "DATE", "ORGANISATION", "PERSON", "TIME")),
         MAPA_LANGUAGES,
         description="MAPA: entities of six types in EU law and court decisions, in 21 languages",

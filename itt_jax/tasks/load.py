@@ -10,11 +10,11 @@ import numpy as np
 
 from itt_jax.data.answers import Answers
 from itt_jax.data.local import check_texts
-from itt_jax.data.ragged import Ragged
 from itt_jax.data.reading import read
 from itt_jax.data.rows import Rows
 from itt_jax.data.sources import Embedded, Local, Source, Table
 from itt_jax.errors import InputError, unknown
+from itt_jax.ragged import Ragged
 from itt_jax.tasks.splits import Slice, hold_out_sentences, parse, part, published
 from itt_jax.tasks.task import Task
 
@@ -130,7 +130,7 @@ def _rows(task: Task, source: Source, wanted: Slice, language: str, data_root: s
     rows = Rows(task.name, wanted.split, language, task.domain, ids, fields, None)
     # the part is taken before rows are left out, so that tasks which leave out different rows share their parts
     keep = _part(task, ids, wanted)
-    if table.labels is not None and task.kind == "tagging":
+    if table.labels is not None and task.kind == "token_classification":
         rows = dataclasses.replace(rows, labels=tags_of(task, source, table))
     elif task.kind == "retrieval":
         if (table.pool is None) == (not task.candidates):
@@ -139,7 +139,7 @@ def _rows(task: Task, source: Source, wanted: Slice, language: str, data_root: s
             rows, labels=np.arange(len(rows), dtype=np.int32) if task.candidates else table.labels
         )
         rows = dataclasses.replace(rows, pool=table.pool)
-    elif table.labels is not None and task.kind == "span":
+    elif table.labels is not None and task.kind == "question_answering":
         if not isinstance(table.labels, Answers):
             raise InputError(f"task {task.name!r}: its source has no answers with their places; see LocalSquad, or Hub")
         rows = dataclasses.replace(rows, labels=table.labels)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from itt_jax.data.ragged import Ragged
+from itt_jax.ragged import Ragged
 from itt_jax.tasks.retrieval_metrics import r_precision
 from itt_jax.tasks.tagging_metrics import entity_counts
 from itt_jax.tasks.task import MINING_METRICS, RANKING_METRICS, SPAN_METRICS, Task
@@ -125,16 +125,16 @@ def of_label_counts(metric: str, counts: np.ndarray) -> np.ndarray | float:
 
 def value(task: Task, predictions: np.ndarray | Ragged, labels: np.ndarray | Ragged) -> float:
     """The task's metric of predictions against labels, both as `Rows.labels` (of several labels: their scores)."""
-    if task.kind == "tagging":
+    if task.kind == "token_classification":
         return float(of_counts(tagging_counts(task.metric, predictions, labels, task.labels).sum(0)))
     return float(METRICS[task.metric](predictions, labels))
 
 
 def chance_of(task: Task, labels: np.ndarray | Ragged) -> float:
     """`chance` of a task; for tagging, the best that one tag for all words gives; for spans and rankings 0."""
-    if task.kind == "span" or task.metric in RANKING_METRICS + MINING_METRICS:
+    if task.kind == "question_answering" or task.metric in RANKING_METRICS + MINING_METRICS:
         return 0.0
-    if task.kind == "tagging":
+    if task.kind == "token_classification":
         constant = (labels.with_values(np.full_like(labels.values, index)) for index in range(len(task.labels)))
         return max(value(task, same, labels) for same in constant)
     if task.kind == "multilabel":

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from itt_jax.data.answers import Answers
-from itt_jax.data.ragged import Ragged
 from itt_jax.data.spans import Windows
+from itt_jax.ragged import Ragged
 from itt_jax.tasks.span_metrics import span_item_scores
 
 N_BEST = 20

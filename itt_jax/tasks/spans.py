@@ -23,7 +23,7 @@ _TYDIQA = "crosslingual/tydiqa/tydiqa-goldp-v1.1"
 
 
 def _span(name: str, *sources, metric: str = "squad_f1", **more) -> Task:
-    return Task(name, "span", _FIELDS, sources, metric=metric, **more)
+    return Task(name, "question_answering", _FIELDS, sources, metric=metric, **more)
 
 
 def _mlqa(name: str, context: str, question: str, description: str, **more) -> Task:

@@ -88,7 +88,7 @@ def entity_labels(types: dict[str, str | None]) -> dict[str, str]:
 
 
 def _entities(name: str, types: tuple[str, ...], *sources, **more) -> Task:
-    return Task(name, "tagging", ("text",), sources, entity_tags(types), metric="entity_f1", **more)
+    return Task(name, "token_classification", ("text",), sources, entity_tags(types), metric="entity_f1", **more)
 
 
 def _at_home(languages: tuple[str, ...]) -> dict[str, str]:
@@ -120,7 +120,7 @@ _PANX = (
     ),
     Task(
         "udpos",
-        "tagging",
+        "token_classification",
         ("text",),
         (
             LocalFiles(

@@ -21,8 +21,9 @@ class Task:
 
     Attributes:
         kind: "classification" (class index), "multilabel" (any number of classes, whose names hold no space),
-            "regression" (score), "tagging" (a class for each word of one field, whose words stand with one space
-            between them), "choice" (which of several fields is right; the other fields are its context), "span" (the
+            "regression" (score), "token_classification" (a class for each word of one field, whose words
+            are separated by one space), "multiple_choice" (which of several fields is right; the other fields are its
+            context), "question_answering" (the
             answer to field "question" in field "context") or "retrieval" (the right candidate for a query).
         fields: names of its texts, in order; one or two, but for choice.
         labels: class names, in the order of the class indices; empty for regression; the fields to choose from.
@@ -44,7 +45,15 @@ class Task:
     """
 
     name: str
-    kind: Literal["classification", "multilabel", "regression", "tagging", "choice", "span", "retrieval"]
+    kind: Literal[
+        "classification",
+        "multilabel",
+        "regression",
+        "token_classification",
+        "multiple_choice",
+        "question_answering",
+        "retrieval",
+    ]
     fields: tuple[str, ...]
     sources: tuple[Source, ...]
     labels: tuple[str, ...] = ()
@@ -67,19 +76,23 @@ class Task:
 
     def __post_init__(self):
         """Raises InputError where fields do not fit together."""
-        if self.kind not in ("regression", "span", "retrieval") and len(self.labels) < 2:
+        if self.kind not in ("regression", "question_answering", "retrieval") and len(self.labels) < 2:
             raise InputError(f"task {self.name!r}: {self.kind} needs at least two labels, found {self.labels}")
-        own = {"tagging": TAGGING_METRICS, "span": SPAN_METRICS, "multilabel": MULTILABEL_METRICS}
+        own = {
+            "token_classification": TAGGING_METRICS,
+            "question_answering": SPAN_METRICS,
+            "multilabel": MULTILABEL_METRICS,
+        }
         own["retrieval"] = ("accuracy",) if self.candidates else RANKING_METRICS + MINING_METRICS
         others = {name for names in own.values() for name in names} - {"accuracy"}
         known = own.get(self.kind) or [name for name in METRICS if name not in others]
         if self.metric not in known:
             raise unknown(f"metric of {self.kind} task {self.name!r}:", self.metric, known)
-        if self.kind == "span" and (self.labels or self.fields != ("question", "context")):
+        if self.kind == "question_answering" and (self.labels or self.fields != ("question", "context")):
             raise InputError(f"task {self.name!r}: a span task has fields question, context, and no labels")
         if self.kind == "multilabel" and any(len(label.split()) != 1 for label in self.labels):
             raise InputError(f"task {self.name!r}: names of several labels hold no space, found {self.labels}")
-        if self.kind == "tagging" and len(self.fields) != 1:
+        if self.kind == "token_classification" and len(self.fields) != 1:
             raise InputError(f"task {self.name!r}: tagging has one field, found {', '.join(self.fields)}")
         if self.kind == "regression" and (self.labels or not self.score_range[0] < self.score_range[1]):
             raise InputError(f"task {self.name!r}: regression needs a score_range and no labels")
@@ -99,7 +112,7 @@ class Task:
             for field in names:
                 if field not in self.fields:
                     raise unknown(f"field in {group} of task {self.name!r}:", field, self.fields)
-        if self.kind == "choice" and not set(self.labels) < set(self.fields):
+        if self.kind == "multiple_choice" and not set(self.labels) < set(self.fields):
             raise InputError(
                 f"task {self.name!r}: the labels of a choice are some of its fields, {', '.join(self.fields)}; "
                 f"found {', '.join(self.labels)}"
@@ -108,7 +121,11 @@ class Task:
     @property
     def label_space(self) -> str:
         """Id of the label space."""
-        return self.space or "|".join(self.labels) or {"span": "answer", "retrieval": "vector"}.get(self.kind, "score")
+        return (
+            self.space
+            or "|".join(self.labels)
+            or {"question_answering": "answer", "retrieval": "vector"}.get(self.kind, "score")
+        )
 
     @property
     def editable_fields(self) -> tuple[str, ...]:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from itt_jax.data.tokenizing import TokenArray
+from itt_jax.ragged import Ragged
 
 
 def parallel_embeddings(
-    tuples: TokenArray, tuple_of: np.ndarray, vocabulary_size: int, width: int, seed: int, scale: float = 0.02
+    tuples: Ragged, tuple_of: np.ndarray, vocabulary_size: int, width: int, seed: int, scale: float = 0.02
 ) -> np.ndarray:
     """An embedding table in which tokens that occur in the same parallel tuples are near each other.
 
@@ -38,13 +38,13 @@ def parallel_embeddings(
     return table
 
 
-def occurrences(tuples: TokenArray, tuple_of: np.ndarray, vocabulary_size: int):
+def occurrences(tuples: Ragged, tuple_of: np.ndarray, vocabulary_size: int):
     """Which token occurs in which tuple: scipy.sparse CSR float32 [tuples, V] of 0 and 1."""
     from scipy import sparse
 
     rows = np.repeat(np.asarray(tuple_of), tuples.lengths)
     shape = (int(np.max(tuple_of)) + 1, vocabulary_size)
-    found = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, tuples.ids)), shape=shape)
+    found = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, tuples.values)), shape=shape)
     found.data[:] = 1
     return found
 

@@ -133,7 +133,7 @@ def load_tree(directory: pathlib.Path, like: Any) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Resume:
-    """Where one stage keeps its latest resumable state: `directory`/resume-<updates done>, the newest complete one.
+    """Where one stage keeps its latest resumable state: `directory`/resume-<steps done>, the newest complete one.
 
     `fingerprint` is a digest of everything that determines the stage; another stage's state is refused.
     """
@@ -141,13 +141,13 @@ class Resume:
     directory: pathlib.Path
     fingerprint: str
 
-    def save(self, update: int, tree: Any, record: dict[str, Any]) -> None:
-        """Keep `tree` (arrays) and `record` (JSON) as the state after `update` updates; older ones are removed.
+    def save(self, step: int, tree: Any, record: dict[str, Any]) -> None:
+        """Keep `tree` (arrays) and `record` (JSON) as the state after `step` steps; older ones are removed.
 
         Several processes call it together, with the same `tree` on each, and see one file system.
         """
         older = self._found()
-        with written_aside(self.directory / f"resume-{update}") as aside:
+        with written_aside(self.directory / f"resume-{step}") as aside:
             save_tree(aside / "tree", tree)
             if is_first():
                 (aside / "record.json").write_text(json.dumps({"fingerprint": self.fingerprint, **record}))
@@ -160,16 +160,16 @@ class Resume:
         found = self._found()
         if not found:
             return None
-        update = max(found)
-        check_whole(found[update])
-        record = json.loads((found[update] / "record.json").read_text())
+        step = max(found)
+        check_whole(found[step])
+        record = json.loads((found[step] / "record.json").read_text())
         if record.pop("fingerprint") != self.fingerprint:
-            raise InputError(f"{found[update]} belongs to another stage; remove it or choose another directory")
-        return update, record
+            raise InputError(f"{found[step]} belongs to another stage; remove it or choose another directory")
+        return step, record
 
-    def tree(self, update: int, like: Any) -> Any:
-        """The arrays of the state after `update` updates, shaped like `like`."""
-        return load_tree(self._found()[update] / "tree", like)
+    def tree(self, step: int, like: Any) -> Any:
+        """The arrays of the state after `step` steps, shaped like `like`."""
+        return load_tree(self._found()[step] / "tree", like)
 
     def _found(self) -> dict[int, pathlib.Path]:
         return {int(path.name.split("-")[1]): path for path in self.directory.glob("resume-*")}

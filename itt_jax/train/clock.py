@@ -11,7 +11,7 @@ class Clock:
     def __init__(self):
         self.began = self.lap_began = time.perf_counter()
         self.compile_seconds = self.paused = 0.0
-        self.updates = self.tokens = self.row_tokens = 0
+        self.steps = self.tokens = self.row_tokens = 0
         self.flops = 0.0
 
     def seconds(self) -> float:
@@ -34,7 +34,7 @@ class Clock:
         self.paused += time.perf_counter() - began
 
     def count(self, tokens: int, row_tokens: int, flops: float) -> None:
-        """One run's update."""
+        """One run's step."""
         self.tokens, self.row_tokens, self.flops = (
             self.tokens + tokens,
             self.row_tokens + row_tokens,
@@ -42,15 +42,15 @@ class Clock:
         )
 
     def lap(self, left: int) -> dict[str, float]:
-        """Since the last one: tokens a second, share of real tokens, FLOP/s; and seconds for `left` updates."""
+        """Since the last one: tokens a second, share of real tokens, FLOP/s; and seconds for `left` steps."""
         seconds = max(1e-9, time.perf_counter() - self.lap_began - self.paused)
         found = {
             "tokens/s": self.tokens / seconds,
             "real": self.tokens / max(1, self.row_tokens),
             "flops/s": self.flops / seconds,
-            "left": left * seconds / max(1, self.updates),
+            "left": left * seconds / max(1, self.steps),
         }
         self.lap_began, self.paused = time.perf_counter(), 0.0
-        self.updates = self.tokens = self.row_tokens = 0
+        self.steps = self.tokens = self.row_tokens = 0
         self.flops = 0.0
         return found

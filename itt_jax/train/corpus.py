@@ -1,4 +1,4 @@
-"""Text for language-model stages: token ids of plain and parallel text, and the examples of each update."""
+"""Text for language-model stages: token ids of plain and parallel text, and the examples of each step."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from itt_jax.config import LanguageModel
-from itt_jax.data.chunks import ragged_positions
 from itt_jax.data.examples import Examples, assemble
-from itt_jax.data.order import update_indices
-from itt_jax.data.tokenizing import TokenArray, Tokenizer
+from itt_jax.data.order import step_indices
+from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.ragged import Ragged, ragged_positions
 from itt_jax.train.counters import PAIRS, derived_seed, generator
 
 # Special tokens of a single text in all three families, and most of a pair (RoBERTa's).
@@ -38,9 +38,9 @@ class Encoded:
         members: the texts of all tuples, tuple after tuple; tuple_offsets: int64 [tuples + 1] into them.
     """
 
-    pieces: TokenArray
+    pieces: Ragged
     order: np.ndarray
-    members: TokenArray
+    members: Ragged
     tuple_offsets: np.ndarray
 
 
@@ -61,9 +61,9 @@ def encode(corpus: Corpus, tokenizer: Tokenizer, max_length: int, temperature: f
     owner = np.concatenate([np.zeros(0, np.int64), *owners])
     by_tuple = np.argsort(owner, kind="stable")
     return Encoded(
-        pieces=joined(by_language),
+        pieces=Ragged.joined(by_language),
         order=np.concatenate([np.zeros(0, np.int64), *order]),
-        members=select(joined(columns), by_tuple),
+        members=Ragged.joined(columns)[by_tuple],
         tuple_offsets=np.searchsorted(owner[by_tuple], np.arange(len(corpus.tuples) + 1)),
     )
 
@@ -76,44 +76,29 @@ def _repeated(sizes: np.ndarray, temperature: float) -> np.ndarray:
     return np.where(sizes > 0, np.rint(shares * np.max(sizes / shares)), 0).astype(np.int64)
 
 
-def cut(tokens: TokenArray, room: int) -> TokenArray:
+def cut(tokens: Ragged, room: int) -> Ragged:
     """Texts in pieces of at most `room` tokens; empty texts vanish."""
     counts = -(-tokens.lengths // room)
     starts = np.repeat(tokens.offsets[:-1], counts) + room * ragged_positions(np.zeros_like(counts), counts)
-    return TokenArray(tokens.ids, np.append(starts, len(tokens.ids)))
+    return Ragged(tokens.values, np.append(starts, len(tokens.values)))
 
 
-def joined(parts: Sequence[TokenArray]) -> TokenArray:
-    """The texts of all parts in one array."""
-    ids = np.concatenate([np.zeros(0, np.int32), *(part.ids for part in parts)])
-    lengths = np.concatenate([np.zeros(0, np.int64), *(part.lengths for part in parts)])
-    return TokenArray(ids, np.append(0, np.cumsum(lengths)))
-
-
-def select(tokens: TokenArray, indices: np.ndarray) -> TokenArray:
-    """The texts at `indices`, in that order."""
-    lengths = tokens.lengths[indices]
-    return TokenArray(tokens.ids[ragged_positions(tokens.offsets[indices], lengths)], np.append(0, np.cumsum(lengths)))
-
-
-def update_examples(
-    encoded: Encoded, tokenizer: Tokenizer, settings: LanguageModel, seed: int, update: int
-) -> Examples:
-    """The examples of one update, before masking: single texts first, then pairs."""
+def step_examples(encoded: Encoded, tokenizer: Tokenizer, settings: LanguageModel, seed: int, step: int) -> Examples:
+    """The examples of one step, before masking: single texts first, then pairs."""
     size, max_length = settings.recipe.batch_size, settings.recipe.max_length
     pairs = round(settings.translation_share * size)
     parts = []
     if size > pairs:
-        chosen = encoded.order[update_indices(len(encoded.order), size - pairs, derived_seed(seed, 1), update)]
-        parts.append(assemble(tokenizer, [select(encoded.pieces, chosen)], max_length))
+        chosen = encoded.order[step_indices(len(encoded.order), size - pairs, derived_seed(seed, 1), step)]
+        parts.append(assemble(tokenizer, [encoded.pieces[chosen]], max_length))
     if pairs:
-        tuples = update_indices(len(encoded.tuple_offsets) - 1, pairs, derived_seed(seed, 2), update)
+        tuples = step_indices(len(encoded.tuple_offsets) - 1, pairs, derived_seed(seed, 2), step)
         members = np.diff(encoded.tuple_offsets)[tuples]
-        first, step = generator(seed, PAIRS, update).random((2, pairs))
+        first, shift = generator(seed, PAIRS, step).random((2, pairs))
         first = (first * members).astype(np.int64)
-        second = (first + 1 + (step * (members - 1)).astype(np.int64)) % members
+        second = (first + 1 + (shift * (members - 1)).astype(np.int64)) % members
         starts = encoded.tuple_offsets[tuples]
-        fields = [select(encoded.members, starts + member) for member in (first, second)]
+        fields = [encoded.members[starts + member] for member in (first, second)]
         parts.append(assemble(tokenizer, fields, max_length))
     return parts[0] if len(parts) == 1 else _concatenated(parts)
 
@@ -128,7 +113,7 @@ def _concatenated(parts: Sequence[Examples]) -> Examples:
 
 
 def longest_example(encoded: Encoded, max_length: int) -> int:
-    """No example of any update has more tokens than this."""
+    """No example of any step has more tokens than this."""
     single = encoded.pieces.lengths.max(initial=0) + SPECIAL
     pair = 2 * encoded.members.lengths.max(initial=0) + SPECIAL_IN_PAIR
     return int(min(max_length, max(single, pair)))

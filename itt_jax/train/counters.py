@@ -1,14 +1,14 @@
-"""Random choices on the host as functions of (seed, stream, update): nothing to save, nothing to replay."""
+"""Random choices on the host as functions of (seed, stream, step): nothing to save, nothing to replay."""
 
 import numpy as np
 
-# One stream per purpose, so that no two choices of an update share their bits.
+# One stream per purpose, so that no two choices of a step share their bits.
 MIXTURE, MASKS, PAIRS = range(3)
 
 
-def generator(seed: int, stream: int, update: int) -> np.random.Generator:
-    """A fresh generator for one purpose of one update (Philox: counter-based, Salmon et al. 2011)."""
-    return np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, 0, update]))
+def generator(seed: int, stream: int, step: int) -> np.random.Generator:
+    """A fresh generator for one purpose of one step (Philox: counter-based, Salmon et al. 2011)."""
+    return np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, 0, step]))
 
 
 def derived_seed(seed: int, index: int) -> int:
@@ -16,20 +16,20 @@ def derived_seed(seed: int, index: int) -> int:
     return seed if index == 0 else int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint32)[0])
 
 
-def mixture(sizes: list[int], temperature: float, seed: int, updates: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which task each update draws from, and how many updates that task had before: int64 [updates] each.
+def mixture(sizes: list[int], temperature: float, seed: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which task each step draws from, and how many steps that task had before: int64 [steps] each.
 
-    Task i is drawn in proportion to sizes[i] ** (1 / temperature). The draw of an update depends on (seed, update)
+    Task i is drawn in proportion to sizes[i] ** (1 / temperature). The draw of a step depends on (seed, step)
     alone, so a longer stage begins like a shorter one.
     """
     shares = np.asarray(sizes, np.float64) ** (1.0 / temperature)
     edges = np.cumsum(shares / shares.sum())
     if len(sizes) == 1:
-        draws = np.zeros(updates, np.int64)
+        draws = np.zeros(steps, np.int64)
     else:
-        points = np.array([generator(seed, MIXTURE, update).random() for update in range(updates)])
+        points = np.array([generator(seed, MIXTURE, step).random() for step in range(steps)])
         draws = np.minimum(np.searchsorted(edges, points, side="right"), len(sizes) - 1)
-    before = np.zeros(updates, np.int64)
+    before = np.zeros(steps, np.int64)
     for task in range(len(sizes)):
         mine = draws == task
         before[mine] = np.arange(mine.sum())

@@ -13,7 +13,7 @@ from itt_jax.train.optimizer import path_name
 _NOT_MULTIPLIED = re.compile(r"embedding|bias|scale|pooler")
 
 
-@functools.lru_cache(maxsize=64)  # every update asks, and the answer takes milliseconds
+@functools.lru_cache(maxsize=64)  # every step asks, and the answer takes milliseconds
 def matmul_parameters(encoder: Encoder) -> int:
     """Parameters of the encoder that every token is multiplied with."""
     return sum(

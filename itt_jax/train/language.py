@@ -13,26 +13,26 @@ import optax
 
 from itt_jax.config import LanguageModel, content_id
 from itt_jax.data import packing
-from itt_jax.data.chunks import ragged_positions
 from itt_jax.data.examples import Examples
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import Encoder, Head, make_head
+from itt_jax.ragged import ragged_positions
 from itt_jax.train import masking
 from itt_jax.train.alignment import blend, parallel_embeddings
 from itt_jax.train.checkpoint import Resume
-from itt_jax.train.corpus import Corpus, Encoded, encode, update_examples
+from itt_jax.train.corpus import Corpus, Encoded, encode, step_examples
 from itt_jax.train.counters import MASKS, generator
 from itt_jax.train.flops import forward_flops, language_head_flops
 from itt_jax.train.loop import Feed, Progress, Run, Stack
 from itt_jax.train.optimizer import path_name
 from itt_jax.train.result import StageResult
 from itt_jax.train.sharding import data_shards, stack_mesh
-from itt_jax.train.stage import row_plan, total_updates
+from itt_jax.train.stage import row_plan, total_steps
 from itt_jax.train.state import Params
 from itt_jax.train.step import Batch
 
-_SIMULATED = 30  # updates drawn to choose row shapes
+_SIMULATED = 30  # steps drawn to choose row shapes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +83,7 @@ def language_model(
 ) -> StageResult:
     """Train an encoder on text: masked LM (BERT, RoBERTa) or permuted LM (XLNet), translation LM on pairs.
 
-    Of each update `settings.translation_share` of the examples are two members of a tuple as a pair of fields (Conneau
+    Of each step `settings.translation_share` of the examples are two members of a tuple as a pair of fields (Conneau
     and Lample 2019); the others are single texts, long ones in pieces. XLNet predicts `settings.masking` of the tokens
     (its paper: 1/6), the last of a random factorisation order, singly and not in spans.
 
@@ -101,10 +101,10 @@ def language_model(
     recipe, mesh = settings.recipe, stack_mesh()
     encoded = encode(corpus, tokenizer, recipe.max_length, recipe.temperature)
     _check(encoded, settings)
-    updates = total_updates(recipe, len(encoded.order) + len(encoded.tuple_offsets) - 1)
+    steps = total_steps(recipe, len(encoded.order) + len(encoded.tuple_offsets) - 1)
 
     # --- Parameters
-    head_key, update_key = jax.random.split(jax.random.key(seed))
+    head_key, step_key = jax.random.split(jax.random.key(seed))
     kind = "permuted_lm" if encoder.family == "xlnet" else "masked_lm"
     head = make_head(encoder, kind, encoder.config.vocabulary_size)
     head_params = params["head"] if "head" in params else head.init(head_key)
@@ -115,10 +115,10 @@ def language_model(
     # --- Loop
     run = Run(
         {"encoder": encoder_params, "heads": (head_params,)},
-        _feeder(head, encoded, tokenizer, settings, seed, updates, data_shards(mesh)),
-        update_key,
+        _feeder(head, encoded, tokenizer, settings, seed, steps, data_shards(mesh)),
+        step_key,
         recipe.learning_rates[0],
-        updates,
+        steps,
         _resume(directory, encoder, encoded, tokenizer, settings, seed),
     )
     outcome = Stack(encoder.family, [run], recipe, progress=progress, mesh=mesh).train()[0]
@@ -130,22 +130,22 @@ def language_model(
 
 
 def _feeder(
-    head: Head, encoded: Encoded, tokenizer: Tokenizer, settings: LanguageModel, seed: int, updates: int, shards: int
+    head: Head, encoded: Encoded, tokenizer: Tokenizer, settings: LanguageModel, seed: int, steps: int, shards: int
 ) -> Callable[[int], Feed]:
-    """The input of update n: a function of (seed, n)."""
+    """The input of step n: a function of (seed, n)."""
     recipe, encoder = settings.recipe, head.encoder
     objective = LanguageObjective(encoder, head, recipe.dropout)
     size = recipe.batch_size // recipe.accumulate
-    simulated = [update_examples(encoded, tokenizer, settings, seed, n).lengths for n in range(_SIMULATED)]
-    plan = row_plan(encoder, np.concatenate(simulated), size, recipe, shards, updates)
+    simulated = [step_examples(encoded, tokenizer, settings, seed, n).lengths for n in range(_SIMULATED)]
+    plan = row_plan(encoder, np.concatenate(simulated), size, recipe, shards, steps)
 
-    def feed(update: int) -> Feed:
-        examples = update_examples(encoded, tokenizer, settings, seed, update)
-        batches = masked_batches(examples, tokenizer, settings, plan, generator(seed, MASKS, update), shards)
+    def feed(step: int) -> Feed:
+        examples = step_examples(encoded, tokenizer, settings, seed, step)
+        batches = masked_batches(examples, tokenizer, settings, plan, generator(seed, MASKS, step), shards)
         predicted = sum(int(batch["weights"].sum()) for batch in batches)
         flops = forward_flops(encoder, examples.lengths) + language_head_flops(encoder, predicted)
 
-        # Masks are drawn for the update as a whole: a process builds all of its rows, and keeps its own.
+        # Masks are drawn for the step as a whole: a process builds all of its rows, and keeps its own.
         def build(rows: slice) -> list[packing.Batch]:
             return [{name: array[rows] for name, array in batch.items()} for batch in batches]
 
@@ -162,7 +162,7 @@ def masked_batches(
     random: np.random.Generator,
     shards: int = 1,
 ) -> list[packing.Batch]:
-    """The microbatches of an update, of one row count, a multiple of `shards`: input_ids (corrupted), token_type_ids,
+    """The microbatches of a step, of one row count, a multiple of `shards`: input_ids (corrupted), token_type_ids,
     segment_ids, ranks (XLNet) int32 [B, T]; positions, targets int32 and weights float32 [B, P]."""
     permuted = tokenizer.family == "xlnet"
     starts = tokenizer.word_starts(examples.ids) if settings.whole_words else np.ones(len(examples.ids), bool)
@@ -174,16 +174,16 @@ def masked_batches(
         seen = dataclasses.replace(examples, ids=corrupted)
     batches, parts = [], np.array_split(np.arange(len(examples)), settings.recipe.accumulate)
     if settings.recipe.packed:
-        rows = max(packing.rows_of_update(examples, part, plan) for part in parts)
+        rows = max(packing.rows_of_step(examples, part, plan) for part in parts)
     else:
         rows = max(map(len, parts))
     rows = -(-rows // shards) * shards
     for part in parts:
         size = len(part)
         if settings.recipe.packed:
-            packed = packing.pack_update(seen, part, plan, size, slice(0, rows))
+            packed = packing.pack_step(seen, part, plan, size, slice(0, rows))
         else:
-            packed = packing.pad_update(seen, part, settings.recipe.max_length, size, slice(0, rows))
+            packed = packing.pad_step(seen, part, settings.recipe.max_length, size, slice(0, rows))
         length = packed["input_ids"].shape[1]
         tokens = ragged_positions(examples.offsets[part], examples.lengths[part])
         places = masking.cells(packed, size)
@@ -242,6 +242,6 @@ def _resume(
     if directory is None:
         return None
     found = hashlib.sha256(tokenizer.fingerprint.encode())
-    for array in (encoded.pieces.ids, encoded.order, encoded.members.ids, encoded.tuple_offsets):
+    for array in (encoded.pieces.values, encoded.order, encoded.members.values, encoded.tuple_offsets):
         found.update(np.ascontiguousarray(array))
     return Resume(pathlib.Path(directory), content_id([repr(encoder), found.hexdigest(), settings, seed]))

@@ -1,10 +1,10 @@
 """The loop of every stage: runs of one shape, trained together around one compiled step.
 
 Resuming (all of it):
-1. What a run does at update u depends on (seed, u) and its state alone: order, mixture, masks and dropout keys are
+1. What a run does at step u depends on (seed, u) and its state alone: order, mixture, masks and dropout keys are
    counter-based, so there is nothing else to replay.
-2. Every `checkpoint_every` updates a run's state, its best parameters so far and its record (histories, counts) are
-   written aside, flushed, renamed. A kill loses the updates since then, never more. Each run is saved by itself, so
+2. Every `checkpoint_every` steps a run's state, its best parameters so far and its record (histories, counts) are
+   written aside, flushed, renamed. A kill loses the steps since then, never more. Each run is saved by itself, so
    that it may go on in another stack, or alone.
 3. On the same kind and count of devices, with the same versions and stack, the resumed result is bitwise the
    uninterrupted one.
@@ -51,18 +51,18 @@ LOG_EVERY = 50
 HALVED = "halvings"
 """What progress is told beside losses and scores: how often microbatches were halved so far."""
 SHARE_OF_FREE = 0.9
-"""Of a device's free memory an update may take: the rest is lost to fragmentation."""
+"""Of a device's free memory a step may take: the rest is lost to fragmentation."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Feed:
-    """One update's input of one run, known by its lengths before any row of it is built.
+    """One step's input of one run, known by its lengths before any row of it is built.
 
     Attributes:
         rows: that its largest microbatch needs.
         build: rows [start, stop) -> the batch of each microbatch, of these rows alone; past the last one they are
             empty. What is by example is whole in each.
-        tokens, flops: of the whole update, wherever its rows lie.
+        tokens, flops: of the whole step, wherever its rows lie.
     """
 
     objective: Objective
@@ -77,19 +77,19 @@ class Run:
     """What one run of a stack has of its own.
 
     Attributes:
-        params: {"encoder", "heads"}; not changed. feed: update number from 0 -> its input. key: of dropout.
+        params: {"encoder", "heads"}; not changed. feed: step number from 0 -> its input. key: of dropout.
     """
 
     params: Params
     feed: Callable[[int], Feed]
     key: jax.Array
     learning_rate: float
-    updates: int
+    steps: int
     resume: Resume | None = None
 
 
 def built(feeds: Sequence[Feed], mesh: Mesh | None) -> tuple[dict[str, np.ndarray], Share]:
-    """The input of one update of a stack, what of it this process holds: arrays [runs, microbatches, ...].
+    """The input of one step of a stack, what of it this process holds: arrays [runs, microbatches, ...].
 
     The runs take the row count of the one that needs most, a multiple of the data shards.
     """
@@ -108,7 +108,7 @@ def stack_batches(runs: Sequence[list[dict[str, np.ndarray]]]) -> dict[str, np.n
 
 @dataclasses.dataclass(frozen=True)
 class _Turn:
-    """One update of every run that has not ended, on the device with its program."""
+    """One step of every run that has not ended, on the device with its program."""
 
     batch: dict[str, jax.Array]
     program: Future[Program]
@@ -119,11 +119,11 @@ class _Turn:
 class Stack:
     """Runs of one shape in training; `train` is the loop.
 
-    A run that has had its updates keeps its state while the others go on: nobody waits, and nothing of it changes.
+    A run that has had its steps keeps its state while the others go on: nobody waits, and nothing of it changes.
 
     Args:
         family: of the encoder. runs: of parameters of one shape and feeds of one objective (a run alone may change its
-            objective from update to update).
+            objective from step to step).
         evaluate: the stack's parameters -> the dev score of every run, higher is better.
         mesh: of several devices, or None for one; see sharding.py.
     """
@@ -161,13 +161,13 @@ class Stack:
         recipe, mesh, size = self.recipe, self.mesh, len(self.runs)
         params = place_params([run.params for run in self.runs], family, mesh)
         rates = [
-            Rates.create(run.learning_rate, recipe.embedding_learning_rate, run.updates, recipe.warmup)
+            Rates.create(run.learning_rate, recipe.embedding_learning_rate, run.steps, recipe.warmup)
             for run in self.runs
         ]
         counters = (stacked(rates), jnp.zeros(size, jnp.int32), jnp.ones(size, bool))
-        rates, update, finite = place_by_run(counters, mesh)
+        rates, step, finite = place_by_run(counters, mesh)
         moments = place_optimizer(self.optimizer, params, mesh)
-        return TrainState(params, moments, rates, update, finite)
+        return TrainState(params, moments, rates, step, finite)
 
     def _resume(self) -> None:
         """Go on from what the runs have saved."""
@@ -183,7 +183,7 @@ class Stack:
             self.starts[index], self.records[index] = found[0], Record(**found[1])
             self.halvings = max(self.halvings, self.records[index].halvings)
             wanted = {"state": like}
-            wanted |= {"best": like.params} if self.records[index].best_update is not None else {}
+            wanted |= {"best": like.params} if self.records[index].best_step is not None else {}
             tree = self.runs[index].resume.tree(found[0], wanted)
             states.append(tree["state"])
             self.best[index] = tree.get("best")
@@ -194,10 +194,8 @@ class Stack:
     # --- Input
 
     def _turn(self, turn: int) -> _Turn:
-        """The input of update `turn` since the start; runs in the background. A run that has ended repeats its last."""
-        feeds = [
-            run.feed(min(start + turn, run.updates - 1)) for run, start in zip(self.runs, self.starts, strict=True)
-        ]
+        """The input of step `turn` since the start; runs in the background. A run that has ended repeats its last."""
+        feeds = [run.feed(min(start + turn, run.steps - 1)) for run, start in zip(self.runs, self.starts, strict=True)]
         batch, share = built(feeds, self.mesh)
         objective = feeds[0].objective
         for _ in range(self.halvings):  # only in one process, so that the batch is whole
@@ -211,37 +209,37 @@ class Stack:
         return _Turn(placed, program, feeds, math.prod(placed["input_ids"].shape[1:]))
 
     def program(self, turn: int) -> Program:
-        """The compiled update that `turn` needs."""
+        """The compiled step that `turn` needs."""
         return self._turn(turn).program.result()
 
     # --- Loop
 
     def train(self) -> list[Outcome]:
-        """Train every run to its last update.
+        """Train every run to its last step.
 
         Raises:
-            InputError: an update needs more memory than there is, whatever its microbatches.
+            InputError: a step needs more memory than there is, whatever its microbatches.
         """
-        turn, turns = 0, max(run.updates - start for run, start in zip(self.runs, self.starts, strict=True))
+        turn, turns = 0, max(run.steps - start for run, start in zip(self.runs, self.starts, strict=True))
         while turn < turns:
             with contextlib.closing(prefetched(self._turn, range(turn, turns))) as inputs:
                 for given in inputs:
                     if not self._updated(given):
-                        break  # the same update again, in smaller microbatches
+                        break  # the same step again, in smaller microbatches
                     turn += 1
-                    if not self._after_update():
+                    if not self._after_step():
                         turn = turns
                         break
         return [self._outcome(index) for index in range(len(self.runs))]
 
     def _updated(self, given: _Turn) -> bool:
-        """Do one update; False where it did not fit the memory and its microbatches were halved instead."""
+        """Do one step; False where it did not fit the memory and its microbatches were halved instead."""
         with self.clock.compiling():
             program = given.program.result()
         if self._needs_more_than_is_free(given, program):
             return self._halve()
         active = tuple(
-            not stopped and done < run.updates
+            not stopped and done < run.steps
             for stopped, done, run in zip(self.stopped, self.done, self.runs, strict=True)
         )
         if active != self.active:
@@ -261,11 +259,11 @@ class Stack:
             record.flops += 3 * feed.flops  # the backward pass costs two forward passes
             self.done[index] += 1
             self.clock.count(feed.tokens, given.row_tokens, 3 * feed.flops)
-        self.clock.updates += 1
+        self.clock.steps += 1
         return True
 
     def _needs_more_than_is_free(self, given: _Turn, program: Program) -> bool:
-        """Whether the update is to be done in smaller microbatches; looked at once for each program."""
+        """Whether the step is to be done in smaller microbatches; looked at once for each program."""
         if program in self.fitting or jax.process_count() > 1:  # each process would decide for itself
             return False
         self.fitting.add(program)
@@ -283,7 +281,7 @@ class Stack:
         """
         if jax.process_count() > 1:
             raise InputError(
-                "an update does not fit the memory of a device; in several processes microbatches are not halved by "
+                "a step does not fit the memory of a device; in several processes microbatches are not halved by "
                 "themselves: expected more accumulate, a smaller batch_size or max_length, or more devices"
             )
         self.halvings += 1
@@ -291,10 +289,10 @@ class Stack:
             self._tell({HALVED: self.halvings})
         return False
 
-    def _after_update(self) -> bool:
+    def _after_step(self) -> bool:
         """Log, evaluate and save what is due; returns whether a run is still going."""
         here = [int(index) for index in np.flatnonzero(self.active)]
-        ended = {index: self.done[index] == self.runs[index].updates for index in here}
+        ended = {index: self.done[index] == self.runs[index].steps for index in here}
         logged = [index for index in here if ended[index] or self.done[index] % LOG_EVERY == 0]
         if logged:
             self._log(logged)
@@ -326,12 +324,12 @@ class Stack:
             self.stopped[index] = not finite[index]
         if self.progress:
             loss = float(np.mean([self.records[index].losses[-1][1] for index in which]))
-            left = max(run.updates - done for run, done in zip(self.runs, self.done, strict=True))
+            left = max(run.steps - done for run, done in zip(self.runs, self.done, strict=True))
             self._tell({"loss": loss} | self.clock.lap(left))
 
     def _tell(self, values: dict[str, float]) -> None:
-        longest = max(range(len(self.runs)), key=lambda index: self.runs[index].updates)
-        self.progress(self.done[longest], self.runs[longest].updates, values)
+        longest = max(range(len(self.runs)), key=lambda index: self.runs[index].steps)
+        self.progress(self.done[longest], self.runs[longest].steps, values)
 
     def _select(self, which: list[int]) -> None:
         """Evaluate on dev, and keep the parameters of runs that are better than before."""
@@ -340,7 +338,7 @@ class Stack:
             record, score = self.records[index], float(scores[index])
             record.dev_history.append((self.done[index], score))
             if score > record.best_score and self.recipe.keep == "best":
-                record.best_update, record.best_score = self.done[index], score
+                record.best_step, record.best_score = self.done[index], score
                 self.best[index] = run_on_host(self.state.params, index, self.mesh)
         if self.progress:
             self._tell({"dev": float(np.mean([scores[index] for index in which]))})
@@ -357,7 +355,7 @@ class Stack:
     def _outcome(self, index: int) -> Outcome:
         record, best = self.records[index], self.best[index]
         if best is None:
-            record.best_update, best = self.done[index], run_on_host(self.state.params, index, self.mesh)
+            record.best_step, best = self.done[index], run_on_host(self.state.params, index, self.mesh)
         finite = bool(on_host(self.state.finite)[index])
         clock = self.clock
         return Outcome(best, record, self.done[index], finite, clock.compile_seconds, clock.seconds())

@@ -1,6 +1,6 @@
 """Which tokens a language model predicts, and what it sees instead: numpy, a function of the given generator alone.
 
-Choices are made on the examples of an update laid end to end, before they are packed, so that neither row shapes nor
+Choices are made on the examples of a step laid end to end, before they are packed, so that neither row shapes nor
 device counts touch them.
 """
 

@@ -1,4 +1,4 @@
-"""What fits: a device's free memory, what a compiled program needs, and an update in twice as many microbatches."""
+"""What fits: a device's free memory, what a compiled program needs, and a step in twice as many microbatches."""
 
 import ctypes
 import pathlib
@@ -16,7 +16,7 @@ def keep_freed_memory() -> None:
     """On a CPU, let a step write where the last one did; to be called before JAX's backend starts.
 
     glibc maps a buffer as large as a step's temporary memory anew each time, and the kernel clears it page by page: in
-    an update of BERT-base 426,000 page faults, a fifth of its processor time. So large buffers come from the heap of
+    a step of BERT-base 426,000 page faults, a fifth of its processor time. So large buffers come from the heap of
     the main thread, which is kept, and steps run in the thread that calls them, as other threads' heaps are small. What
     was once used goes back to the system when the process ends. Without glibc, and on accelerators, nothing is changed.
     """
@@ -112,7 +112,7 @@ def _lines(path: pathlib.Path) -> list[str]:
 
 
 def halved(batch: dict[str, np.ndarray], shards: int = 1, choices: int = 1) -> dict[str, np.ndarray]:
-    """The same update in twice as many microbatches of half the rows.
+    """The same step in twice as many microbatches of half the rows.
 
     Every example is counted in the microbatch that holds its row, so sum(weights * losses) and sum(weights) over all
     microbatches stay; dropout differs, for its keys are numbered by microbatch.

@@ -31,17 +31,17 @@ class TaskObjective:
         several labels bool [E, classes], of tagging [B, T] class numbers, -1 where there is none."""
         own = {"encoder": params["encoder"], "head": params["heads"][self.index]}
         scores = apply_model(self.encoder, self.head, own, batch, key=key if self.dropout else None)
-        if self.head.kind == "tagging":
+        if self.head.kind == "token_classification":
             labelled = (batch["labels"] >= 0).astype(scores.dtype)
             losses = optax.softmax_cross_entropy_with_integer_labels(scores, jnp.maximum(batch["labels"], 0))
             return jnp.sum(labelled * losses), jnp.sum(labelled)
         if self.head.kind == "embedding":
             losses, weights = pair_losses(scores, own["head"]["scale"], batch["weights"])
             return jnp.sum(losses), jnp.sum(weights)
-        if self.head.kind == "span":
+        if self.head.kind == "question_answering":
             losses = span_losses(scores, batch)
             return jnp.sum(losses), jnp.sum(batch["weights"])
-        if self.head.kind == "choice":  # an item's examples fill slots side by side
+        if self.head.kind == "multiple_choice":  # an item's examples fill slots side by side
             by_item = {name: batch[name].reshape(-1, self.choices)[:, 0] for name in ("labels", "weights")}
             losses = optax.softmax_cross_entropy_with_integer_labels(
                 scores.reshape(-1, self.choices), by_item["labels"]

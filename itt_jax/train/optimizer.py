@@ -55,13 +55,13 @@ class Optimizer:
         )
 
     def apply(
-        self, params: Params, gradients: Params, weight: jax.Array, state: Any, rates: Rates, update: jax.Array
+        self, params: Params, gradients: Params, weight: jax.Array, state: Any, rates: Rates, step: jax.Array
     ) -> tuple[Params, Any, jax.Array]:
-        """One update.
+        """One step.
 
         Args:
             gradients: of the sum of weighted losses. weight: the weights' sum, float32 []; the loss is their quotient.
-            update: counts from 0.
+            step: counts from 0.
 
         Returns:
             Parameters, optax state, and the norm of the loss's gradient before clipping, float32 [].
@@ -73,7 +73,7 @@ class Optimizer:
         factor = jnp.where(norm < self.clip_norm, 1.0, self.clip_norm / norm) / weight
         gradients = jax.tree.map(lambda leaf: leaf * factor, gradients)
         directions, state = self._transformation().update(gradients, state, params)
-        rate = learning_rate(rates, update, self.schedule)
+        rate = learning_rate(rates, step, self.schedule)
         params = jax.tree.map(
             lambda leaf, direction, table: leaf - direction * (rate * rates.embedding_factor if table else rate),
             params,
@@ -113,18 +113,18 @@ def make_optimizer(recipe: Recipe) -> Optimizer:
     )
 
 
-def learning_rate(rates: Rates, update: jax.Array, schedule: str) -> jax.Array:
-    """The rate of update number `update` (from 0), float32 []: the values of transformers' `get_scheduler`.
+def learning_rate(rates: Rates, step: jax.Array, schedule: str) -> jax.Array:
+    """The rate of step number `step` (from 0), float32 []: the values of transformers' `get_scheduler`.
 
-    So the first update of a warm-up has rate 0, and the last update of a decay is not quite 0.
+    So the first step of a warm-up has rate 0, and the last step of a decay is not quite 0.
     """
     warmup = rates.warmup.astype(jnp.float32)
-    rise = update / jnp.maximum(1.0, warmup)
-    progress = (update - warmup) / jnp.maximum(1.0, rates.updates - warmup)
+    rise = step / jnp.maximum(1.0, warmup)
+    progress = (step - warmup) / jnp.maximum(1.0, rates.steps - warmup)
     if schedule == "linear":
         fall = jnp.maximum(0.0, 1.0 - progress)
     elif schedule == "cosine":
         fall = 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.minimum(1.0, progress)))
     else:
         fall = jnp.ones_like(progress)
-    return rates.learning_rate * jnp.where(update < warmup, rise, fall)
+    return rates.learning_rate * jnp.where(step < warmup, rise, fall)

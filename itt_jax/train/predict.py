@@ -9,10 +9,9 @@ import jax
 import numpy as np
 
 from itt_jax.data import packing
-from itt_jax.data.chunks import ragged_positions
 from itt_jax.data.examples import Examples
-from itt_jax.data.ragged import Ragged, offsets_of
 from itt_jax.models import Encoder, Head
+from itt_jax.ragged import Ragged, offsets_of, ragged_positions
 from itt_jax.tasks.metrics import METRICS, constant, predictions_of
 from itt_jax.tasks.retrieval_metrics import retrieval_accuracy
 from itt_jax.tasks.span_decoding import SpanGold, decoded
@@ -33,9 +32,9 @@ DEFAULT_METRICS = {
     "classification": "accuracy",
     "multilabel": "label_micro_f1",
     "regression": "spearman",
-    "tagging": "accuracy",
-    "choice": "accuracy",
-    "span": "squad_f1",
+    "token_classification": "accuracy",
+    "multiple_choice": "accuracy",
+    "question_answering": "squad_f1",
     "retrieval": "accuracy",
 }
 IN_FLIGHT = 8
@@ -102,8 +101,8 @@ def predict_stack(
     size = jax.tree.leaves(params)[0].shape[0]
     mesh = stack_mesh(size)
     params = jax.device_put(params) if mesh is None else params
-    anchors = _anchors_by_example(examples) if head.kind == "tagging" else None
-    outputs = 4 if head.kind == "span" else head.outputs
+    anchors = _anchors_by_example(examples) if head.kind == "token_classification" else None
+    outputs = 4 if head.kind == "question_answering" else head.outputs
     scores = np.zeros((size, len(examples) if anchors is None else len(examples.anchors), outputs), np.float32)
     static = {"encoder": encoder, "head": head, "change": None if change is None else change.function, "mesh": mesh}
     pending = collections.deque()
@@ -122,7 +121,7 @@ def predict_stack(
     def collect() -> None:
         indices, batch, found = pending.popleft()
         found = jax.device_get(found)
-        if head.kind == "span":
+        if head.kind == "question_answering":
             for own, logits in zip(scores, found, strict=True):
                 ragged = _logits_of_batch(examples, indices, batch, logits)
                 own[indices] = decoded(ragged, indices, examples.windows, examples.summaries[indices])
@@ -140,7 +139,7 @@ def predict_stack(
             collect()
     while pending:
         collect()
-    return scores.reshape(size, -1, examples.choices) if head.kind == "choice" else scores
+    return scores.reshape(size, -1, examples.choices) if head.kind == "multiple_choice" else scores
 
 
 def _tokens_per_batch(examples: Examples) -> list[int]:
@@ -182,7 +181,7 @@ def default_metric(kind: str) -> DevMetric:
     """What selects a checkpoint where a stage names no metric of its own."""
     if kind == "retrieval":
         return lambda scores, labels: retrieval_accuracy(scores[0::2], scores[1::2])
-    if kind == "span":
+    if kind == "question_answering":
         return lambda scores, gold: gold.value(scores, DEFAULT_METRICS[kind])
     measure = METRICS[DEFAULT_METRICS[kind]]
 

@@ -168,7 +168,7 @@ def place_optimizer(optimizer: Optimizer, params: Params, mesh: Mesh | None) -> 
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-    """What of a stack's update lies on this process's devices, and is built by it.
+    """What of a stack's step lies on this process's devices, and is built by it.
 
     Attributes:
         stack, rows: of the whole. own_runs, own_rows: slices of them with a start and a stop.

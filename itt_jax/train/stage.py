@@ -12,10 +12,10 @@ import numpy as np
 from itt_jax.config import Recipe, content_id
 from itt_jax.data import packing
 from itt_jax.data.examples import Examples
-from itt_jax.data.order import update_indices
-from itt_jax.data.ragged import Ragged
+from itt_jax.data.order import step_indices
 from itt_jax.errors import InputError
 from itt_jax.models import Encoder, Head
+from itt_jax.ragged import Ragged
 from itt_jax.tasks.span_decoding import SpanGold
 from itt_jax.train import predict
 from itt_jax.train.checkpoint import Resume
@@ -40,8 +40,8 @@ class TaskData:
 
     Attributes:
         name: of the task; a dev task selects with the head of the training task of its name.
-        kind: "classification", "tagging", "choice" (labels are class numbers below `labels`), "multilabel" (bool
-            [n, `labels`]), "regression" (scores), "span" or "retrieval".
+        kind: "classification", "token_classification", "multiple_choice" (labels are class numbers below `labels`),
+            "multilabel" (bool [n, `labels`]), "regression" (scores), "question_answering" or "retrieval".
         labels: number of classes or choices; 1 for regression.
         gold: what the dev metric compares with, where the examples' own labels are not enough (tagging: by text;
             spans: rows and answers).
@@ -68,8 +68,8 @@ class Job:
     """One fine-tuning: every weight of encoder and head(s) is trained on `tasks`.
 
     Attributes:
-        tasks: one, or several drawn in proportion to size ** (1 / recipe.temperature), one task per update.
-        dev: evaluated every `recipe.evaluate_every` updates and at the end; it selects a checkpoint (recipe.keep), it
+        tasks: one, or several drawn in proportion to size ** (1 / recipe.temperature), one task per step.
+        dev: evaluated every `recipe.evaluate_every` steps and at the end; it selects a checkpoint (recipe.keep), it
             never changes the length. Its name must be that of a training task.
         params: {"encoder": ...}, and "head" (one task) where training goes on with a trained head; else heads are
             initialised from the seed. Not changed, not donated.
@@ -87,9 +87,9 @@ class Job:
     metric: predict.DevMetric | None = None
 
     @property
-    def updates(self) -> int:
+    def steps(self) -> int:
         """Updates of the whole stage."""
-        return total_updates(self.recipe, sum(task.examples.items for task in self.tasks))
+        return total_steps(self.recipe, sum(task.examples.items for task in self.tasks))
 
     @property
     def dev_index(self) -> int:
@@ -99,7 +99,7 @@ class Job:
     @property
     def shape(self) -> tuple:
         """Equal for jobs that may train together: one task each, of one kind, head and recipe; lengths may differ."""
-        recipe = dataclasses.replace(self.recipe, updates=None, epochs=0.0, learning_rates=())
+        recipe = dataclasses.replace(self.recipe, steps=None, epochs=0.0, learning_rates=())
         tasks = tuple((task.head, task.kind, task.labels, task.examples.choices) for task in self.tasks)
         return tasks, recipe, self.dev is None
 
@@ -128,7 +128,7 @@ def fine_tune_stack(encoder: Encoder, jobs: Sequence[Job], progress: Progress | 
     one count. Lengths, data, seeds, learning rates and parents may differ.
 
     Args:
-        progress: called with (updates done, updates, {"loss" or "dev": value, ...}).
+        progress: called with (steps done, steps, {"loss" or "dev": value, ...}).
 
     Raises:
         InputError: no tasks or rows, labels outside the label space, a dev task that is not trained, a batch size that
@@ -155,7 +155,7 @@ def stack_size(encoder: Encoder, jobs: Sequence[Job], most: int | None = None) -
     """How many of `jobs` to train together.
 
     Args:
-        most: at most as many; None means as many as the memory of the devices holds, by the compiled update of one, and
+        most: at most as many; None means as many as the memory of the devices holds, by the compiled step of one, and
             one on a CPU, where a stack gains little (BENCHMARKS.md).
     """
     if most is None and jax.default_backend() == "cpu":
@@ -170,20 +170,20 @@ def stack_size(encoder: Encoder, jobs: Sequence[Job], most: int | None = None) -
 
 
 def _bytes_of(encoder: Encoder, job: Job) -> int | None:
-    """Memory that the update of one job takes, parameters and moments included."""
+    """Memory that the step of one job takes, parameters and moments included."""
     run = _run(encoder, dataclasses.replace(job, directory=None), _feeds(encoder, [job], 1)[0])
     return needed_bytes(Stack(encoder.family, [run], job.recipe).program(0).run)
 
 
 def _run(encoder: Encoder, job: Job, feed: Callable[[int], Feed]) -> Run:
     """What the loop needs of a job."""
-    head_key, update_key = jax.random.split(jax.random.key(job.seed))
+    head_key, step_key = jax.random.split(jax.random.key(job.seed))
     if len(job.tasks) == 1 and "head" in job.params:
         heads = (job.params["head"],)
     else:
         heads = tuple(task.head.init(jax.random.fold_in(head_key, index)) for index, task in enumerate(job.tasks))
     params = {"encoder": job.params["encoder"], "heads": heads}
-    return Run(params, feed, update_key, job.learning_rate, job.updates, _resume(encoder, job))
+    return Run(params, feed, step_key, job.learning_rate, job.steps, _resume(encoder, job))
 
 
 def _dev_evaluation(encoder: Encoder, jobs: Sequence[Job]) -> Callable[[Params], list[float]]:
@@ -216,20 +216,20 @@ def _result(job: Job, outcome: Outcome, stack: int) -> StageResult:
     return StageResult.create(own, named, outcome, stack)
 
 
-def total_updates(recipe: Recipe, rows: int) -> int:
+def total_steps(recipe: Recipe, rows: int) -> int:
     """Updates of a stage on `rows` training rows: the recipe's number, or its epochs (part batches are completed)."""
-    return recipe.updates if recipe.updates is not None else math.ceil(recipe.epochs * rows / recipe.batch_size)
+    return recipe.steps if recipe.steps is not None else math.ceil(recipe.epochs * rows / recipe.batch_size)
 
 
 def _feeds(encoder: Encoder, jobs: Sequence[Job], shards: int) -> list[Callable[[int], Feed]]:
-    """The input of each job's updates, in rows of one plan for each task."""
+    """The input of each job's steps, in rows of one plan for each task."""
     by_task = []  # of each task of the jobs, a feeder for each job
     for index in range(len(jobs[0].tasks)):
         tasks, recipe = [job.tasks[index] for job in jobs], jobs[0].recipe
         distinct = {id(task.examples): task.examples for task in tasks}.values()
         lengths = np.concatenate([examples.lengths for examples in distinct])
         slots = recipe.batch_size // recipe.accumulate * tasks[0].examples.choices
-        longest = max(job.updates for job in jobs)
+        longest = max(job.steps for job in jobs)
         plan = row_plan(encoder, lengths, slots, recipe, shards, longest, len(jobs))
         by_task.append(
             [
@@ -241,29 +241,29 @@ def _feeds(encoder: Encoder, jobs: Sequence[Job], shards: int) -> list[Callable[
 
 
 def _mixed(job: Job, feeders: list[Callable[[int], Feed]]) -> Callable[[int], Feed]:
-    """The input of a job's updates, each drawn from one of its tasks."""
+    """The input of a job's steps, each drawn from one of its tasks."""
     sizes = [task.examples.items for task in job.tasks]
-    draws, before = mixture(sizes, job.recipe.temperature, job.seed, job.updates)
-    return lambda update: feeders[draws[update]](int(before[update]))
+    draws, before = mixture(sizes, job.recipe.temperature, job.seed, job.steps)
+    return lambda step: feeders[draws[step]](int(before[step]))
 
 
 def _feeder(
     encoder: Encoder, task: TaskData, index: int, recipe: Recipe, seed: int, plan: packing.RowPlan, slots: int
 ) -> Callable[[int], Feed]:
-    """The input of the task's n-th update, n from 0: a function of (seed, n)."""
+    """The input of the task's n-th step, n from 0: a function of (seed, n)."""
     examples, lengths = task.examples, task.examples.lengths
     objective = TaskObjective(encoder, task.head, index, recipe.dropout, examples.choices)
 
     def feed(number: int) -> Feed:
-        indices = examples.of_items(update_indices(examples.items, recipe.batch_size, seed, number))
+        indices = examples.of_items(step_indices(examples.items, recipe.batch_size, seed, number))
         parts, chosen = np.split(indices, recipe.accumulate), lengths[indices]
-        needed = max(packing.rows_of_update(examples, part, plan) for part in parts) if recipe.packed else slots
+        needed = max(packing.rows_of_step(examples, part, plan) for part in parts) if recipe.packed else slots
 
         def build(rows: slice) -> list[packing.Batch]:
             if recipe.packed:
-                batches = [packing.pack_update(examples, part, plan, slots, rows) for part in parts]
+                batches = [packing.pack_step(examples, part, plan, slots, rows) for part in parts]
             else:
-                batches = [packing.pad_update(examples, part, recipe.max_length, slots, rows) for part in parts]
+                batches = [packing.pad_step(examples, part, recipe.max_length, slots, rows) for part in parts]
             return [{name: batch[name] for name in READ} for batch in batches]
 
         return Feed(objective, needed, build, int(chosen.sum()), forward_flops(encoder, chosen))
@@ -272,14 +272,14 @@ def _feeder(
 
 
 def row_plan(
-    encoder: Encoder, lengths: np.ndarray, size: int, recipe: Recipe, shards: int, updates: int, stack: int = 1
+    encoder: Encoder, lengths: np.ndarray, size: int, recipe: Recipe, shards: int, steps: int, stack: int = 1
 ) -> packing.RowPlan:
     """The row shapes of a stage: the more it computes, the more of them, as each is a program to compile.
 
     Args:
         lengths: tokens of each example. size: examples of a microbatch. stack: runs that train together.
     """
-    flops = 3 * forward_flops(encoder, lengths) / len(lengths) * size * recipe.accumulate * updates * stack
+    flops = 3 * forward_flops(encoder, lengths) / len(lengths) * size * recipe.accumulate * steps * stack
     usual = 1 + int(flops / FLOPS_A_SHAPE.get(jax.default_backend(), FLOPS_A_SHAPE["gpu"]))
     return packing.plan_rows(lengths, size, recipe.max_length, shards, stack, min(usual, MOST_SHAPES))
 
@@ -293,19 +293,21 @@ def _check(tasks: Sequence[TaskData], dev: TaskData | None, recipe: Recipe) -> N
             raise InputError(f"{task.name}: no labelled rows")
         if task.kind not in predict.DEFAULT_METRICS:
             raise InputError(f"{task.name}: a stage trains {', '.join(predict.DEFAULT_METRICS)}, found {task.kind!r}")
-        if (task.kind == "span") != (task.examples.windows is not None):
+        if (task.kind == "question_answering") != (task.examples.windows is not None):
             raise InputError(f"{task.name}: {task.kind} on examples made for another kind")
-        grouped = task.kind in ("choice", "retrieval")
+        grouped = task.kind in ("multiple_choice", "retrieval")
         if grouped != (task.examples.choices > 1) or task.examples.choices not in (1, task.labels):
             raise InputError(f"{task.name}: {task.kind} of {task.labels} on items of {task.examples.choices} examples")
-        if (task.kind == "tagging") != (task.examples.anchors is not None):
+        if (task.kind == "token_classification") != (task.examples.anchors is not None):
             raise InputError(
                 f"{task.name}: {task.kind} on examples with {'no ' * (task.kind == 'tagging')}words' labels"
             )
         if (task.kind == "multilabel") != (labels.dtype == bool) or labels.shape[1:] not in ((), (task.labels,)):
             raise InputError(f"{task.name}: {task.kind} of {task.labels} on labels {labels.dtype} {labels.shape}")
-        lowest = -1 if task.kind == "tagging" else 0  # -1: a token that is no word's
-        if task.kind not in ("regression", "span") and not (lowest <= labels.min() and 0 <= labels.max() < task.labels):
+        lowest = -1 if task.kind == "token_classification" else 0  # -1: a token that is no word's
+        if task.kind not in ("regression", "question_answering") and not (
+            lowest <= labels.min() and 0 <= labels.max() < task.labels
+        ):
             raise InputError(
                 f"{task.name}: labels from {labels.min()} to {labels.max()}, expected 0 to {task.labels - 1}"
             )

@@ -1,4 +1,4 @@
-"""What changes from update to update, as one pytree; and stacks of such trees.
+"""What changes from step to step, as one pytree; and stacks of such trees.
 
 A stack is several runs of one shape on a leading axis [S] of every leaf. One run alone is a stack of one.
 """
@@ -21,33 +21,33 @@ class Rates:
 
     Attributes:
         learning_rate: float32 [], the peak; embedding_factor: float32 [], its multiple for the embedding tables.
-        updates, warmup: int32 [], of the whole stage and of its rise. In a stack each is [S].
+        steps, warmup: int32 [], of the whole stage and of its rise. In a stack each is [S].
     """
 
     learning_rate: jax.Array
     embedding_factor: jax.Array
-    updates: jax.Array
+    steps: jax.Array
     warmup: jax.Array
 
     @classmethod
-    def create(cls, learning_rate: float, embedding_factor: float, updates: int, warmup: float) -> "Rates":
-        """The rates of a stage of `updates` updates, the first ceil(warmup * updates) of which rise."""
+    def create(cls, learning_rate: float, embedding_factor: float, steps: int, warmup: float) -> "Rates":
+        """The rates of a stage of `steps` steps, the first ceil(warmup * steps) of which rise."""
         return cls(
             learning_rate=jnp.asarray(learning_rate, jnp.float32),
             embedding_factor=jnp.asarray(embedding_factor, jnp.float32),
-            updates=jnp.asarray(updates, jnp.int32),
-            warmup=jnp.asarray(math.ceil(warmup * updates), jnp.int32),
+            steps=jnp.asarray(steps, jnp.int32),
+            warmup=jnp.asarray(math.ceil(warmup * steps), jnp.int32),
         )
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class TrainState:
-    """Everything that an update reads and writes; donated to the step.
+    """Everything that a step reads and writes; donated to the step.
 
     Attributes:
         params: {"encoder": ..., "heads": (one per task, ...)}. optimizer: optax state. rates: see Rates.
-        update: int32 [], updates done. finite: bool [], False from the first loss or gradient that is not finite.
+        step: int32 [], steps done. finite: bool [], False from the first loss or gradient that is not finite.
 
     In a stack every leaf has a leading axis [S].
     """
@@ -55,7 +55,7 @@ class TrainState:
     params: Params
     optimizer: Any
     rates: Rates
-    update: jax.Array
+    step: jax.Array
     finite: jax.Array
 
 

@@ -31,14 +31,14 @@ class Objective(Protocol):
 def train_program(
     state: TrainState, batch: Batch, key: jax.Array, active: jax.Array, *, objective: Objective, optimizer: Optimizer
 ) -> Future[Program]:
-    """The compiled update of a stack of S runs, being made in the background: (state, batch, key, active) -> what
+    """The compiled step of a stack of S runs, being made in the background: (state, batch, key, active) -> what
     `train_step` gives.
 
-    The loss of a run is sum(weights * losses) / sum(weights) over its whole update, whatever its microbatches are.
+    The loss of a run is sum(weights * losses) / sum(weights) over its whole step, whatever its microbatches are.
 
     Args:
         state: [S, ...], donated when it is run. batch: arrays [S, microbatches, ...]. key: [S], the runs' keys; the
-            number of a run's update is folded in, then the microbatch's. active: bool [S]; a run that is not keeps
+            number of a run's step is folded in, then the microbatch's. active: bool [S]; a run that is not keeps
             its state. All of them arrays or jax.ShapeDtypeStruct: only shapes and shardings are read.
     """
     return program(_train_stack, (state, batch, key, active), {"objective": objective, "optimizer": optimizer}, (0,))
@@ -47,7 +47,7 @@ def train_program(
 def train_step(
     state: TrainState, batch: Batch, key: jax.Array, active: jax.Array, *, objective: Objective, optimizer: Optimizer
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-    """One update of a stack, waiting for its program; arguments as `train_program`.
+    """One step of a stack, waiting for its program; arguments as `train_program`.
 
     Returns:
         The next state, and {"loss", "gradient_norm"} (before clipping), float32 [S] on the device.
@@ -59,10 +59,10 @@ def train_step(
 def _train_stack(
     state: TrainState, batch: Batch, key: jax.Array, active: jax.Array, *, objective: Objective, optimizer: Optimizer
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-    def differentiated(params: Params, update: jax.Array, batch: Batch, key: jax.Array) -> tuple:
-        return summed_gradients(params, batch, jax.random.fold_in(key, update), objective, optimizer)
+    def differentiated(params: Params, step: jax.Array, batch: Batch, key: jax.Array) -> tuple:
+        return summed_gradients(params, batch, jax.random.fold_in(key, step), objective, optimizer)
 
-    given = (state.params, state.update, batch, key)
+    given = (state.params, state.step, batch, key)
     if len(active) == 1:  # a run alone has no batch axis in its matrix products
         sums = jax.tree.map(lambda leaf: leaf[None], differentiated(*member(given, 0)))
     else:
@@ -83,10 +83,10 @@ def _updated(
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     loss = total / weight
     params, optimizer_state, norm = optimizer.apply(
-        state.params, gradients, weight, state.optimizer, state.rates, state.update
+        state.params, gradients, weight, state.optimizer, state.rates, state.step
     )
     finite = state.finite & jnp.isfinite(loss) & jnp.isfinite(norm)
-    state = TrainState(params, optimizer_state, state.rates, state.update + 1, finite)
+    state = TrainState(params, optimizer_state, state.rates, state.step + 1, finite)
     return state, {"loss": loss, "gradient_norm": norm}
 
 

@@ -25,4 +25,4 @@ def alone(monkeypatch):
 def small(monkeypatch) -> Callable[..., Request]:
     """The smallest request; fields may be given."""
     monkeypatch.delenv("ITT_JAX_DATA", raising=False)
-    return lambda **given: Request(**({"repeats": 1, "updates": 1, "sizes": ("toy",), "encoders": ("bert",)} | given))
+    return lambda **given: Request(**({"repeats": 1, "steps": 1, "sizes": ("toy",), "encoders": ("bert",)} | given))

@@ -33,7 +33,7 @@ def test_devices_that_share_rows_sum_gradients_alone(monkeypatch):
 
 def test_processes_train_together(monkeypatch):
     monkeypatch.setattr(scale, "PROCESSES", (2,))
-    (row,) = scale.processes(Request(repeats=1, updates=1), ["", "bert", "embedded", "toy"])
+    (row,) = scale.processes(Request(repeats=1, steps=1), ["", "bert", "embedded", "toy"])
     assert row["processes"] == 2 and 0.5 < row["loss"] < 2 and row["ratio"] == 1.0
 
 
@@ -41,5 +41,5 @@ def test_start(monkeypatch, small):
     figures, text = bench.run("start", small())
     assert figures["help"]["help"] > 0
     (run,) = figures["first"]
-    assert set(run["cold"]) == set(run["warm"]) == {*start.PARTS, "to the first update"}
+    assert set(run["cold"]) == set(run["warm"]) == {*start.PARTS, "to the first step"}
     assert "cold / warm" in text

@@ -23,7 +23,7 @@ def few(monkeypatch, ceilings):
 
 def test_embedded_material_without_peers(few, alone, monkeypatch, capsys):
     monkeypatch.delenv("ITT_JAX_DATA", raising=False)
-    command = ["bench", "train", "--json", "--repeats", "1", "--updates", "1", "--sizes", "toy", "--encoders", "bert"]
+    command = ["bench", "train", "--json", "--repeats", "1", "--steps", "1", "--sizes", "toy", "--encoders", "bert"]
     assert main(command) == 0
     figures = json.loads(capsys.readouterr().out)
     (run,) = figures["runs"]
@@ -68,9 +68,9 @@ def test_peer_sees_the_same_examples(data_root, small):
 def test_updates_that_are_timed_are_usual(small):
     work = workload(small(), "bert", "embedded", "toy")
     trainer = ours.Trainer(work)
-    (chosen,) = ours.usual_updates(work, trainer, 1, 10)
+    (chosen,) = ours.usual_steps(work, trainer, 1, 10)
     mean = trainer.counts(range(10)).positions / 10
-    off = [abs(trainer.counts([update]).positions - mean) for update in range(10)]
+    off = [abs(trainer.counts([step]).positions - mean) for step in range(10)]
     assert off[chosen] <= sorted(off)[5]
 
 
@@ -88,5 +88,5 @@ def test_wrong_requests(capsys, small):
         bench.run("train", small(data=("sst2",)))
     with pytest.raises(InputError, match="unknown encoders 'brt'; did you mean 'bert'"):
         bench.run("train", small(encoders=("brt",)))
-    assert main(["bench", "train", "--updates", "0"]) == 2
-    assert "--updates: found 0, expected at least 1" in capsys.readouterr().err
+    assert main(["bench", "train", "--steps", "0"]) == 2
+    assert "--steps: found 0, expected at least 1" in capsys.readouterr().err

@@ -17,7 +17,7 @@ CONTEXT = "Mr. A. Lee left Rome in 1990. He never came back! Did he?"
 
 
 def task(source, fields=FIELDS, **more) -> tasks.Task:
-    return tasks.Task("asked", "span", fields, (source,), metric="squad_f1", **more)
+    return tasks.Task("asked", "question_answering", fields, (source,), metric="squad_f1", **more)
 
 
 @pytest.fixture
@@ -118,8 +118,8 @@ def test_span_tasks_that_do_not_fit_are_one_line(squad):
     source = LocalSquad({"train": str(squad / "train.json")})
     with pytest.raises(InputError, match="a span task has fields question, context"):
         task(source, ("context", "question"))
-    with pytest.raises(InputError, match="metric of span task 'asked': 'accuracy'"):
-        tasks.Task("asked", "span", FIELDS, (source,))
+    with pytest.raises(InputError, match="metric of question_answering task 'asked': 'accuracy'"):
+        tasks.Task("asked", "question_answering", FIELDS, (source,))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from itt_jax.data.chunks import ChunkTable, cut, ragged_positions
+from itt_jax.data.chunks import ChunkTable, cut
+from itt_jax.ragged import ragged_positions
 
 TEXT = st.text(alphabet=st.sampled_from("ab \t\0\u00a0\u0301.漢"), max_size=30)
 

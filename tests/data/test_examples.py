@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from itt_jax.data.examples import assemble, prepare
 from itt_jax.data.rows import Rows
-from itt_jax.data.tokenizing import TokenArray, load_tokenizer, train_tokenizer
+from itt_jax.data.tokenizing import load_tokenizer, train_tokenizer
 from itt_jax.errors import InputError
+from itt_jax.ragged import Ragged
 
 WORDS = "the patient said that der Ausschuss wird heute nicht more to come und so weiter".split()
 LENGTHS = [(0, 0), (1, 1), (3, 0), (0, 5), (4, 9), (9, 4), (5, 5), (7, 8), (8, 7), (20, 2), (2, 20), (30, 30), (30, 31)]
@@ -24,7 +25,7 @@ def tokenizers():
 def tokens(lengths, first=1000):
     """Texts of the given lengths with ids that count up, so that every id tells its place."""
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return TokenArray(np.arange(first, first + offsets[-1], dtype=np.int32), offsets)
+    return Ragged(np.arange(first, first + offsets[-1], dtype=np.int32), offsets)
 
 
 @pytest.mark.parametrize("name", ["bert-base-cased", "roberta-base", "xlm-roberta-base"])

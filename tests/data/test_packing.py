@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from itt_jax.data.examples import Examples
-from itt_jax.data.order import update_indices
-from itt_jax.data.packing import RowPlan, pack_update, pad_update, plan_rows, rows_of_update, stream
+from itt_jax.data.order import step_indices
+from itt_jax.data.packing import RowPlan, pack_step, pad_step, plan_rows, rows_of_step, stream
 from itt_jax.errors import InputError
 
 LENGTHS = st.lists(st.integers(2, 24), min_size=1, max_size=40)
@@ -84,7 +84,7 @@ def check(batch, examples: Examples, indices, slots: int) -> None:
 def test_packed_batches(lengths, length, summary_last, labels):
     examples = make_examples(lengths, summary_last, labels)
     indices = np.random.default_rng(0).permutation(len(lengths))
-    batch = pack_update(examples, indices, RowPlan(length, (3, 6, 40), 1.0), 41)
+    batch = pack_step(examples, indices, RowPlan(length, (3, 6, 40), 1.0), 41)
     check(batch, examples, indices, 41)
     assert batch["input_ids"].shape[0] in (3, 6, 40)
 
@@ -92,7 +92,7 @@ def test_packed_batches(lengths, length, summary_last, labels):
 @given(LENGTHS, st.booleans())
 def test_padded_batches_have_one_example_a_row(lengths, summary_last):
     examples = make_examples(lengths, summary_last)
-    batch = pad_update(examples, range(len(lengths)), 30, 41)
+    batch = pad_step(examples, range(len(lengths)), 30, 41)
     check(batch, examples, range(len(lengths)), 41)
     assert batch["input_ids"].shape == (41, 30)
     assert batch["summary_rows"][: len(lengths)].tolist() == list(range(len(lengths)))
@@ -107,10 +107,10 @@ def test_hosts_build_their_own_rows_and_all_examples(by_token, lengths, length, 
     indices = np.random.default_rng(0).permutation(len(lengths))
     plan = RowPlan(length, (4, 8, 40), 1.0)
     for build, whole, rows in (
-        (lambda share: pack_update(examples, indices, plan, 41, share), pack_update(examples, indices, plan, 41), 0),
-        (lambda share: pad_update(examples, indices, length, 44, share), pad_update(examples, indices, length, 44), 44),
+        (lambda share: pack_step(examples, indices, plan, 41, share), pack_step(examples, indices, plan, 41), 0),
+        (lambda share: pad_step(examples, indices, length, 44, share), pad_step(examples, indices, length, 44), 44),
     ):
-        rows = rows or rows_of_update(examples, indices, plan)
+        rows = rows or rows_of_step(examples, indices, plan)
         assert whole["input_ids"].shape == (rows, length)
         for host in range(hosts):
             share = slice(host * rows // hosts, (host + 1) * rows // hosts)
@@ -124,7 +124,7 @@ def test_hosts_build_their_own_rows_and_all_examples(by_token, lengths, length, 
 
 def test_a_hosts_rows_past_the_last_are_empty():
     examples = make_examples([3, 9, 3])
-    batch = pack_update(examples, [0, 1, 2], RowPlan(12, (2,), 1.0), 3, rows=slice(2, 4))
+    batch = pack_step(examples, [0, 1, 2], RowPlan(12, (2,), 1.0), 3, rows=slice(2, 4))
     assert batch["input_ids"].shape == (2, 12) and not batch["segment_ids"].any() and (batch["example_ids"] == 3).all()
     assert batch["weights"].tolist() == [1, 1, 1]
 
@@ -159,8 +159,8 @@ def test_updates_of_32_are_at_least_85_percent_real_tokens_in_few_shapes(lengths
     plan = plan_rows(lengths, 32, 128)
     real = total = 0
     shapes = []
-    for update in range(300):
-        batch = pack_update(examples, update_indices(len(lengths), 32, 1, update), plan, 32)
+    for step in range(300):
+        batch = pack_step(examples, step_indices(len(lengths), 32, 1, step), plan, 32)
         real += (batch["segment_ids"] > 0).sum()
         total += batch["segment_ids"].size
         shapes.append(batch["segment_ids"].shape)
@@ -172,13 +172,13 @@ def test_updates_of_32_are_at_least_85_percent_real_tokens_in_few_shapes(lengths
 
 @settings(max_examples=20, deadline=None)
 @given(LENGTHS, st.integers(1, 12), st.sampled_from([1, 4, 8]))
-def test_a_plan_suffices_for_any_update(lengths, examples_per_update, shards):
-    plan = plan_rows(np.array(lengths), examples_per_update, 24, shards)
+def test_a_plan_suffices_for_any_update(lengths, examples_per_step, shards):
+    plan = plan_rows(np.array(lengths), examples_per_step, 24, shards)
     assert all(count % shards == 0 for count in plan.row_counts)
     assert list(plan.row_counts) == sorted(set(plan.row_counts))
     longest = np.argmax(lengths)
-    batch = pack_update(make_examples(lengths), [longest] * examples_per_update, plan, examples_per_update)
-    assert batch["weights"].sum() == examples_per_update
+    batch = pack_step(make_examples(lengths), [longest] * examples_per_step, plan, examples_per_step)
+    assert batch["weights"].sum() == examples_per_step
 
 
 @pytest.mark.parametrize("stack", [8, 300])
@@ -195,17 +195,17 @@ def test_a_plan_is_a_function_of_its_arguments():
 
 def test_no_examples():
     examples = make_examples([3, 4])
-    check(pack_update(examples, [], RowPlan(8, (2,), 1.0), 4), examples, [], 4)
+    check(pack_step(examples, [], RowPlan(8, (2,), 1.0), 4), examples, [], 4)
     assert list(stream(make_examples([]), 2, 8, 4)) == []
 
 
 def test_what_does_not_fit_is_named():
     examples = make_examples([3, 9, 3])
     with pytest.raises(InputError, match="an example of 9 tokens does not fit a row of 8"):
-        pack_update(examples, [0, 1], RowPlan(8, (2,), 1.0), 4)
+        pack_step(examples, [0, 1], RowPlan(8, (2,), 1.0), 4)
     with pytest.raises(InputError, match="3 examples do not fit 2 slots"):
-        pad_update(examples, [0, 1, 2], 16, 2)
+        pad_step(examples, [0, 1, 2], 16, 2)
     with pytest.raises(InputError, match="3 rows are needed, the plan has at most 2"):
-        pack_update(examples, [1, 1, 1], RowPlan(16, (1, 2), 1.0), 4)
+        pack_step(examples, [1, 1, 1], RowPlan(16, (1, 2), 1.0), 4)
     with pytest.raises(InputError, match="a row holds 3 examples, more than 2 slots"):
         list(stream(examples, 2, 16, 2))

@@ -10,12 +10,12 @@ import pytest
 from itt_jax import perturb
 from itt_jax.data import located
 from itt_jax.data.answers import Answer, Answers, read_squad
-from itt_jax.data.ragged import Ragged
 from itt_jax.data.spans import FIRST, LAST, MAX_QUESTION, STRIDE, span_examples
 from itt_jax.data.tokenizing import load_tokenizer, train_tokenizer
 from itt_jax.data.vocabularies import xlnet_sources, xlnet_text
 from itt_jax.errors import InputError
 from itt_jax.evaluate.answers import editable_around, moved_answers
+from itt_jax.ragged import Ragged
 from itt_jax.tasks.span_decoding import NULL, SCORE, START, STOP, answers_of, decoded
 from itt_jax.tasks.span_metrics import span_item_scores
 
@@ -148,7 +148,7 @@ def check_located(tokenizer, texts: list[str]) -> None:
     """Ids are those of whole texts, places those of the tokenizer itself, and a word's tokens hold its letters."""
     found = located.locate(tokenizer, texts)
     whole = tokenizer.encode_whole(texts)
-    np.testing.assert_array_equal(found.tokens.ids, whole.ids)
+    np.testing.assert_array_equal(found.tokens.values, whole.values)
     np.testing.assert_array_equal(found.tokens.offsets, whole.offsets)
     again = located._tidied(texts, *located._arrays(tokenizer.locate_whole(texts)))
     np.testing.assert_array_equal(found.starts, again.starts)
@@ -303,7 +303,7 @@ def test_short_rows_lose_no_token(tokenizer):
     seen = set()
     for first, count in zip(windows.first, windows.counts, strict=True):
         seen |= set(range(first, first + count))
-    assert seen == set(range(len(windows.located.tokens.ids)))
+    assert seen == set(range(len(windows.located.tokens.values)))
 
 
 # --- Decoding

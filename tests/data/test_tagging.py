@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from itt_jax.data import embedded, packing
-from itt_jax.data.ragged import Ragged
 from itt_jax.data.tagging import tagging_examples, word_starts
 from itt_jax.data.tokenizing import train_tokenizer
+from itt_jax.ragged import Ragged
 
 WORDS = st.lists(
     st.text(st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters=" \0"), min_size=1, max_size=8),
@@ -72,7 +72,7 @@ def test_long_texts_are_cut_between_words(tokenizers, family):
     examples, parts = tagging_examples(tokenizer, ["kurz", text, "kurz"], starts_of(["kurz", text, "kurz"]), 24)
     assert parts.tolist()[:2] == [0, 1] and parts[2] > 5 and parts[3] == parts[2] + 1
     ids = examples.ids[examples.fields == 1]
-    assert ids.tolist() == np.concatenate([tokenizer.encode_whole([t]).ids for t in ("kurz", text, "kurz")]).tolist()
+    assert ids.tolist() == np.concatenate([tokenizer.encode_whole([t]).values for t in ("kurz", text, "kurz")]).tolist()
     first = np.append(examples.anchors, 0)[1:81]
     inside = first - examples.offsets[np.searchsorted(examples.offsets, first, side="right") - 1]
     assert (inside == (0 if family == "xlnet" else 1)).sum() >= parts[2] - parts[1]  # parts begin with a word
@@ -103,8 +103,8 @@ def test_packed_and_padded_batches_hold_each_label_at_its_token(tokenizers):
     indices = np.arange(len(examples))
     plan = packing.plan_rows(examples.lengths, len(indices), 20)
     for batch in (
-        packing.pack_update(examples, indices, plan, len(indices)),
-        packing.pad_update(examples, indices, 20, len(indices)),
+        packing.pack_step(examples, indices, plan, len(indices)),
+        packing.pad_step(examples, indices, 20, len(indices)),
     ):
         for e in indices:
             at = batch["example_ids"] == e

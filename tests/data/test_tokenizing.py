@@ -142,7 +142,7 @@ def test_chunk_table_equals_whole_encoding(name, load, clean, noisy):
 def test_special_strings_in_data_stay_text(name, load):
     tokenizer = load(name)
     special = {tokenizer.pad_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id, tokenizer.unk_id}
-    assert not special & set(tokenizer.encode(SPECIAL_TEXT).ids.tolist())
+    assert not special & set(tokenizer.encode(SPECIAL_TEXT).values.tolist())
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -179,7 +179,7 @@ def test_a_directory_with_only_tokenizer_json(name, load, clean, data_root, tmp_
 def test_word_starts(load):
     def starts(name, text):
         tokenizer = load(name)
-        ids = tokenizer.encode([text]).ids
+        ids = tokenizer.encode([text]).values
         return [tokenizer.pieces[i] for i in ids[tokenizer.word_starts(ids)]]
 
     assert starts("bert-base-cased", "unaffable kindness") == ["un", "kindness"]
@@ -219,7 +219,7 @@ TRAINING = [
 def test_trained_tokenizers_are_saved_and_read_again(family, tmp_path):
     tokenizer = train_tokenizer(TRAINING, family, 400)
     assert tokenizer.family == family and tokenizer.vocabulary_size <= 400
-    assert tokenizer.unk_id not in tokenizer.encode(TRAINING).ids
+    assert tokenizer.unk_id not in tokenizer.encode(TRAINING).values
     tokenizer.save(tmp_path)
     again = load_tokenizer(tmp_path)
     assert again.fingerprint == tokenizer.fingerprint == pickle.loads(pickle.dumps(tokenizer)).fingerprint

@@ -29,7 +29,9 @@ def made(request, tmp_path_factory):
         for i, (text, answer) in enumerate(QUESTIONS)
     ]
     path.write_text(json.dumps({"data": [{"paragraphs": [{"context": CONTEXT, "qas": questions}]}]}))
-    task = tasks.Task("asked", "span", ("question", "context"), (LocalSquad({"test": str(path)}),), metric="squad_f1")
+    task = tasks.Task(
+        "asked", "question_answering", ("question", "context"), (LocalSquad({"test": str(path)}),), metric="squad_f1"
+    )
     rows = tasks.load_rows(task, "test", "en")
     tokenizer = train_tokenizer([CONTEXT, *(text for text, _ in QUESTIONS)] * 4, request.param, 300)
     return task, rows, tokenizer, perturbed_block(task, rows, NOISE, 0)
@@ -67,7 +69,7 @@ def test_rows_without_their_answer_count_nowhere(made):
     if family != "xlnet":
         sizes["max_positions"] = 80
     encoder = make_encoder(family, pad_id=tokenizer.pad_id, vocabulary_size=tokenizer.vocabulary_size, **sizes)
-    head = make_head(encoder, "span", 2)
+    head = make_head(encoder, "question_answering", 2)
     params = {"encoder": encoder.init(jax.random.key(0)), "head": head.init(jax.random.key(1))}
     for form, n in ((kept, 2), (none, 0)):
         own = dataclasses.replace(block, forms=block.forms | {key: form})

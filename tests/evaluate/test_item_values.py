@@ -7,11 +7,11 @@ import pytest
 
 from itt_jax import tasks
 from itt_jax.data.pools import Pool
-from itt_jax.data.ragged import Ragged
 from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.evaluate.grid import CLEAN, Grid, perturbed_block
 from itt_jax.evaluate.ranking import Ranked, ranked_cell
+from itt_jax.ragged import Ragged
 from itt_jax.tasks import metrics, retrieval_metrics
 from itt_jax.tasks.task import RANKING_METRICS, SPAN_METRICS
 

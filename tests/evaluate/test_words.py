@@ -116,7 +116,7 @@ def test_a_row_that_lost_every_word_counts_nowhere(model):
     block = perturbed_block(task, rows, {CLEAN: None, ("word_drop", 1.0, 0): None}, 0)
     place = (task.name, "test", "en")
     grid = Grid(tokenizer, 24, {place: block})
-    head = make_head(encoder, "tagging", len(task.labels))
+    head = make_head(encoder, "token_classification", len(task.labels))
     params = {"encoder": encoder.init(jax.random.key(0))}
     params["head"] = head.init(jax.random.key(1))
     scores = grid.predict(encoder, head, params)

@@ -16,9 +16,9 @@ SIZES = {"layers": 2, "width": 16, "heads": 2, "vocabulary_size": 40, "max_posit
 HEADS = [
     ("classification", 3),
     ("regression", 1),
-    ("tagging", 4),
-    ("span", 2),
-    ("choice", 1),
+    ("token_classification", 4),
+    ("question_answering", 2),
+    ("multiple_choice", 1),
     ("language", 40),
 ]
 WEIGHTS = "model.safetensors"
@@ -56,7 +56,7 @@ def test_export_then_import_gives_the_same_bytes(model, kind, outputs, randomise
         kind = "permuted_lm" if encoder.family == "xlnet" else "masked_lm"
     head = make_head(encoder, kind, outputs)
     params = {"encoder": params, "head": randomised(head.shapes(), 1)}
-    labels = tuple(f"name {i}" for i in range(outputs)) if kind in ("classification", "tagging") else None
+    labels = tuple(f"name {i}" for i in range(outputs)) if kind in ("classification", "token_classification") else None
     export(tmp_path, encoder, params, head, labels)
     encoder_again, head_again, params_again, labels_again = load_model(tmp_path)
     assert (encoder_again, head_again, labels_again) == (encoder, head, labels)

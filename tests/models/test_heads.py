@@ -21,9 +21,9 @@ CLASSES = {
 HEADS = [
     ("classification", "ForSequenceClassification", {"num_labels": 3}),
     ("regression", "ForSequenceClassification", {"num_labels": 1}),
-    ("tagging", "ForTokenClassification", {"num_labels": 5}),
-    ("span", "ForQuestionAnswering", {}),
-    ("choice", "ForMultipleChoice", {}),
+    ("token_classification", "ForTokenClassification", {"num_labels": 5}),
+    ("question_answering", "ForQuestionAnswering", {}),
+    ("multiple_choice", "ForMultipleChoice", {}),
     ("language", "ForMaskedLM", {}),
 ]
 
@@ -34,7 +34,7 @@ def test_equals_hugging_face(name, kind, suffix, changes, base_config, reference
     family = CLASSES[name]
     layers = {"n_layer": 2} if family == "XLNet" else {"num_hidden_layers": 2}
     if family == "XLNet":
-        suffix = {"span": "ForQuestionAnsweringSimple", "language": "LMHeadModel"}.get(kind, suffix)
+        suffix = {"question_answering": "ForQuestionAnsweringSimple", "language": "LMHeadModel"}.get(kind, suffix)
         kind = {"language": "permuted_lm"}.get(kind, kind)
     model = reference(f"{family}{suffix}", base_config(name, vocab_size=5000, **layers, **changes))
     model.save_pretrained(tmp_path)
@@ -46,7 +46,7 @@ def test_equals_hugging_face(name, kind, suffix, changes, base_config, reference
     mask[1, :4] = 0  # the reference reads XLNet's last position, the others' first
     if family != "XLNet":
         mask = mask[:, ::-1].copy()
-    shape = (2, 2, 12) if kind == "choice" else (4, 12)
+    shape = (2, 2, 12) if kind == "multiple_choice" else (4, 12)
     with torch.no_grad():
         theirs = model(
             *(torch.from_numpy(x).view(shape) for x in (ids,)), attention_mask=torch.from_numpy(mask).view(shape)
@@ -59,7 +59,7 @@ def test_equals_hugging_face(name, kind, suffix, changes, base_config, reference
         summary_positions=where,
         **head.shared(params["encoder"]),
     )
-    if kind == "span":
+    if kind == "question_answering":
         theirs = torch.stack([theirs.start_logits, theirs.end_logits], -1)
     else:
         theirs = theirs.logits
@@ -173,7 +173,7 @@ def test_a_head_owns_the_pooler_that_its_encoder_lacks(small, randomised):
 
 def test_dropout_of_a_head_needs_a_key(small, randomised):
     encoder, params = small
-    head = make_head(encoder, "tagging", 4)
+    head = make_head(encoder, "token_classification", 4)
     params = {"encoder": params, "head": randomised(head.shapes(), 1)}
     quiet = jitted(encoder, head, params, BATCH)
     np.testing.assert_array_equal(quiet, jitted(encoder, head, params, BATCH))
@@ -200,9 +200,9 @@ def test_embed_pools_a_layer():
         ("bert", ("classification", 2, "average"), "unknown pooling 'average'"),
         ("bert", ("permuted_lm", 30), "bert has none"),
         ("xlnet", ("masked_lm", 30), "xlnet has none"),
-        ("bert", ("tagging", 3, "mean"), "pooling 'mean'"),
+        ("bert", ("token_classification", 3, "mean"), "pooling 'mean'"),
         ("bert", ("classification", 3, "cls", True), "pair_features"),
-        ("bert", ("choice", 4), "expected 1, found 4"),
+        ("bert", ("multiple_choice", 4), "expected 1, found 4"),
         ("bert", ("masked_lm", 31), "expected 30, found 31"),
         ("bert", ("classification", 0), "at least 1"),
     ],

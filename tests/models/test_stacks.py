@@ -9,7 +9,14 @@ from itt_jax.models import make_encoder, make_head
 from itt_jax.models.heads import KINDS
 
 SIZES = {"layers": 1, "width": 16, "heads": 2, "vocabulary_size": 40, "max_positions": 12, "initializer_range": 0.3}
-OUTPUTS = {"classification": 3, "multilabel": 4, "regression": 1, "tagging": 5, "span": 2, "choice": 1}
+OUTPUTS = {
+    "classification": 3,
+    "multilabel": 4,
+    "regression": 1,
+    "token_classification": 5,
+    "question_answering": 2,
+    "multiple_choice": 1,
+}
 OUTPUTS |= {"embedding": 16, "masked_lm": 40, "permuted_lm": 40}
 READ_BY_ENCODER = ("input_ids", "token_type_ids", "segment_ids")
 RUNS, ROUNDING = 2, 1e-5

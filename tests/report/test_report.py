@@ -32,7 +32,7 @@ PLAN = {
             "kind": "target",
             "arm": "itt",
             "seed": 1,
-            "updates": 200,
+            "steps": 200,
             "tokens": 12000,
             "flops": 3e12,
             "wall_seconds": 12.0,

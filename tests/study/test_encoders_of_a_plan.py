@@ -15,7 +15,7 @@ SPEC = EncoderSpec("bert", "bert", corpus=(Corpus("embedded", tuples=50),), pret
 
 
 def root_id(spec):
-    target = Target("t", "embedded_sentiment_legal", (), Recipe(updates=1), Recipe(updates=1))
+    target = Target("t", "embedded_sentiment_legal", (), Recipe(steps=1), Recipe(steps=1))
     study = Study("s", (spec,), (target,), arms=("direct",), seeds=(0,), languages=("en",), evaluation_rows=4)
     return next(iter(make_plan(study, Material(study)).stages))
 

@@ -9,10 +9,10 @@ import pytest
 
 from itt_jax import main, tasks
 from itt_jax.data.pools import Pool
-from itt_jax.data.ragged import Ragged
 from itt_jax.data.rows import Rows
 from itt_jax.errors import InputError
 from itt_jax.evaluate.ranking import Mined, Ranked, mined_cell, ranked_cell
+from itt_jax.ragged import Ragged
 from itt_jax.score import BENCHMARKS, score
 from itt_jax.score.benchmarks import LEXTREME
 from itt_jax.study.official import write_official
@@ -37,7 +37,7 @@ def cell_of(task: tasks.Task, language: str, random: np.random.Generator, lost: 
     applicable = np.ones(ITEMS, bool)
     if task.kind == "retrieval":
         return _ranked(task, language, random)
-    if task.kind == "span":
+    if task.kind == "question_answering":
         labels = [[ANSWERS[i - 1], ANSWERS[i]] if ANSWERS[i] else ["y"] for i in range(ITEMS)]
         labels = [[text for text in own if text] for own in labels]
         predicted = [own[-1] if ok else random.choice(ANSWERS) for own, ok in zip(labels, right, strict=True)]
@@ -46,7 +46,7 @@ def cell_of(task: tasks.Task, language: str, random: np.random.Generator, lost: 
         by_item = span_item_scores(predicted, labels, protocol, language)[name]
         value = by_item[applicable].mean()
         return value, {"prediction": predicted, "label": labels, "item_value": by_item, "applicable": applicable}
-    if task.kind == "tagging":
+    if task.kind == "token_classification":
         lengths = gold.integers(1, 6, ITEMS) * np.array([0 if lost and i == 3 else 1 for i in range(ITEMS)])
         labels = Ragged.of((gold.integers(0, len(task.labels), n) for n in lengths), np.int32)
         keep = random.random(len(labels.values)) < 0.5
@@ -150,7 +150,7 @@ def test_lextreme_by_seeds(tmp_path):
     scores = score("lextreme", tmp_path / "to" / "predictions", tmp_path / "to" / "labels", languages=languages)
     results = pd.read_parquet(tmp_path / "out" / "results.parquet")
     for (task, language), own in results.groupby(["task", "language"]):
-        if tasks.get(task).kind != "tagging":  # whose metric in a study is of all entities together
+        if tasks.get(task).kind != "token_classification":  # whose metric in a study is of all entities together
             found = scores.languages[task.removeprefix("lextreme_")][language]["macro_f1"]
             assert found == pytest.approx(100 * own["value"].mean())
     write_official(tmp_path / "out", "lextreme", tmp_path / "one", {"seed": 2})

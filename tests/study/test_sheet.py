@@ -9,10 +9,10 @@ import pytest
 
 from itt_jax import main, tasks
 from itt_jax.data.answers import Answer, Answers
-from itt_jax.data.ragged import Ragged
 from itt_jax.data.rows import Rows
 from itt_jax.errors import InputError
 from itt_jax.perturb.sheet import read_sheet, sampled
+from itt_jax.ragged import Ragged
 from itt_jax.study.sheet import judged_texts, label_texts, task_sheet
 
 

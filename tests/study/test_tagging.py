@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from itt_jax import tasks
-from itt_jax.data.ragged import Ragged
+from itt_jax.ragged import Ragged
 from itt_jax.study import grid, influence
 from itt_jax.study.store import Store
 from itt_jax.tasks import metrics

@@ -5,7 +5,7 @@ import pytest
 TINY = """
 from itt_jax.config import Corpus, EncoderSpec, LanguageModel, Perturbation, Recipe, Study, Target
 
-SHORT = Recipe(updates=6, batch_size=16, learning_rates=(1e-3, 5e-4), max_length=64, evaluate_every=3)
+SHORT = Recipe(steps=6, batch_size=16, learning_rates=(1e-3, 5e-4), max_length=64, evaluate_every=3)
 study = Study(
     name="tiny",
     encoders=(
@@ -13,7 +13,7 @@ study = Study(
             "bert", "bert", layers=1, width=16, heads=2, feed_forward=32, vocabulary_size=400,
             corpus=(Corpus("embedded", tuples=300),),
             pretraining=LanguageModel(
-                recipe=Recipe(updates=4, learning_rates=(1e-3,), max_length=64, keep="last"),
+                recipe=Recipe(steps=4, learning_rates=(1e-3,), max_length=64, keep="last"),
                 translation_share=0.5, initial_embeddings="parallel",
             ),
             pooling="max_mean", pair_features=True,
@@ -26,7 +26,7 @@ study = Study(
             train_rows=40, intermediate=("embedded_sentiment_general", "embedded_inference_general"),
             intermediate_rows=60, dev_rows=20, recipe=SHORT, intermediate_recipe=SHORT,
             domain_text=("embedded_inference_medical",), general_text=("embedded_inference_general",),
-            adaptation=LanguageModel(recipe=Recipe(updates=3, learning_rates=(1e-3,), max_length=64, keep="last")),
+            adaptation=LanguageModel(recipe=Recipe(steps=3, learning_rates=(1e-3,), max_length=64, keep="last")),
         ),
     ),
     arms=("direct", "itt", "multitask_itt", "matched", "shuffled_itt", "dapt", "dapt_control", "translate_train"),

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from itt_jax import config, tasks
-from itt_jax.data.ragged import Ragged
+from itt_jax.ragged import Ragged
 from itt_jax.study import run, running
 from itt_jax.study.absent import planned
 from itt_jax.study.statistics import analyse
@@ -119,8 +119,8 @@ def test_gold_labels_score_100_percent(small_run):
 
 def score_of_gold(task: tasks.Task, language: str, labels: pd.Series) -> float:
     """The task's metric of a cell's labels against themselves."""
-    if task.kind == "span":
+    if task.kind == "question_answering":
         protocol, _, name = task.metric.partition("_")
         return span_item_scores([own[0] for own in labels], list(labels), protocol, language)[name].mean()
-    same = Ragged.of(labels, int) if task.kind == "tagging" else labels.to_numpy()
+    same = Ragged.of(labels, int) if task.kind == "token_classification" else labels.to_numpy()
     return metrics.value(task, same, same)

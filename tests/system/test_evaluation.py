@@ -58,8 +58,8 @@ def test_export_and_convert_give_the_same_predictions(checkpoint, tmp_path):
     _, _, exported, found = load_model(tmp_path / "hf")
     assert found == labels
     assert all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(exported), jax.tree.leaves(params), strict=True))
-    assert load_tokenizer(tmp_path / "hf").encode(["Das Gesetz ist unfair."]).ids.tolist() == (
-        saved.tokenizer.encode(["Das Gesetz ist unfair."]).ids.tolist()
+    assert load_tokenizer(tmp_path / "hf").encode(["Das Gesetz ist unfair."]).values.tolist() == (
+        saved.tokenizer.encode(["Das Gesetz ist unfair."]).values.tolist()
     )
     assert main.main(["convert", str(tmp_path / "hf"), str(tmp_path / "back")]) == 0
     assert evaluate(tmp_path / "hf", tmp_path / "from_hf") == 0

@@ -13,8 +13,8 @@ from itt_jax.study.store import Store
 STUDY = """
 from itt_jax.config import Corpus, EncoderSpec, LanguageModel, Perturbation, Recipe, Study, Target
 
-RECIPE = Recipe(updates=120, batch_size=32, learning_rates=(4e-3,), max_length=LENGTH, dropout=False)
-SHORT = Recipe(updates=4, batch_size=16, learning_rates=(4e-3,), max_length=LENGTH)
+RECIPE = Recipe(steps=120, batch_size=32, learning_rates=(4e-3,), max_length=LENGTH, dropout=False)
+SHORT = Recipe(steps=4, batch_size=16, learning_rates=(4e-3,), max_length=LENGTH)
 study = Study(
     name="kinds",
     encoders=(
@@ -33,20 +33,20 @@ study = Study(
 )
 """
 TARGETS = {
-    "tagging": """Target(
+    "token_classification": """Target(
         "entities", train="embedded_entities_general",
         evaluate=("embedded_entities_general", "embedded_entities_legal"),
         intermediate=("embedded_entities_medical",), intermediate_rows=60, dev_rows=40,
         recipe=RECIPE, intermediate_recipe=SHORT,
     )""",
-    "choice": """Target(
+    "multiple_choice": """Target(
         "causes", train="embedded_causes_general", intermediate=("embedded_causes_general",), intermediate_rows=60,
         dev_rows=40, recipe=RECIPE, intermediate_recipe=SHORT,
     )""",
 }
-CORPORA = {"tagging": "task:embedded_entities_general", "choice": "task:embedded_causes_general"}
-LENGTHS = {"tagging": 24, "choice": 64}
-PLACES = {"tagging": 2 * 2, "choice": 2}  # tasks and languages
+CORPORA = {"token_classification": "task:embedded_entities_general", "multiple_choice": "task:embedded_causes_general"}
+LENGTHS = {"token_classification": 24, "multiple_choice": 64}
+PLACES = {"token_classification": 2 * 2, "multiple_choice": 2}  # tasks and languages
 
 
 @pytest.fixture(scope="module", params=TARGETS)
@@ -82,7 +82,7 @@ def test_the_analysis_has_every_table_and_agrees_with_the_store(kind_run):
 
 def test_words_that_were_dropped_take_their_tags_along(kind_run):
     kind, _, out = kind_run
-    if kind != "tagging":
+    if kind != "token_classification":
         pytest.skip("of tagging")
     results = pd.read_parquet(out / "results.parquet")
     assert (results.query("perturbation != 'word_drop'")["n_words_lost"] == 0).all()

@@ -17,7 +17,7 @@ from itt_jax.config import Corpus, EncoderSpec, Perturbation, Recipe, Study, Tar
 from itt_jax.data.sources import LocalFiles
 from itt_jax.tasks import Task
 
-SHORT = Recipe(updates=4, batch_size=16, learning_rates=(4e-3,), max_length=32)
+SHORT = Recipe(steps=4, batch_size=16, learning_rates=(4e-3,), max_length=32)
 paths = {split: "FOLDER/{language}-" + split + ".jsonl" for split in ("train", "dev", "test")}
 topics = Task(
     "topics", "multilabel", ("text",), (LocalFiles(paths, "jsonl", {"text": "text"}, "labels"),),
@@ -34,7 +34,7 @@ study = Study(
     targets=(
         Target(
             "topics", train="topics", intermediate=("topics",), intermediate_rows=40, dev_rows=40,
-            recipe=Recipe(updates=150, batch_size=32, learning_rates=(1e-2,), max_length=32, dropout=False),
+            recipe=Recipe(steps=150, batch_size=32, learning_rates=(1e-2,), max_length=32, dropout=False),
             intermediate_recipe=SHORT,
         ),
     ),

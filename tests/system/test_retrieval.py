@@ -12,7 +12,7 @@ from itt_jax.config import Corpus, EncoderSpec, Perturbation, Recipe, Study, Tar
 from itt_jax.data.sources import LocalFiles, LocalLines
 from itt_jax.tasks import Task
 
-RECIPE = Recipe(updates=100, batch_size=12, learning_rates=(3e-3,), max_length=32, dropout=False)
+RECIPE = Recipe(steps=100, batch_size=12, learning_rates=(3e-3,), max_length=32, dropout=False)
 SPLITS = ("train", "dev", "test")
 
 

@@ -15,13 +15,13 @@ from itt_jax.config import Corpus, EncoderSpec, Perturbation, Recipe, Study, Tar
 from itt_jax.data.sources import LocalSquad
 from itt_jax.tasks import Task
 
-RECIPE = Recipe(updates=220, batch_size=32, learning_rates=(1e-2,), max_length=64, dropout=False)
-SHORT = Recipe(updates=4, batch_size=16, learning_rates=(4e-3,), max_length=64)
+RECIPE = Recipe(steps=220, batch_size=32, learning_rates=(1e-2,), max_length=64, dropout=False)
+SHORT = Recipe(steps=4, batch_size=16, learning_rates=(4e-3,), max_length=64)
 
 
 def people(name):
     return Task(
-        name, "span", ("question", "context"),
+        name, "question_answering", ("question", "context"),
         (LocalSquad({split: "{language}-" + split + ".json" for split in ("train", "dev", "test")}),),
         metric="squad_f1", languages=("en", "de"), parallel=True,
     )

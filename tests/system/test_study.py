@@ -93,7 +93,7 @@ def test_arms_are_what_they_say(tiny_run):
     assert purposes.count("pretraining") == 1
     assert purposes.count("adaptation") == 2 * SEEDS
     assert sum(purpose in ("intermediate", "target") for purpose in purposes) == (ARMS + 3) * SEEDS
-    assert {record["updates"] for record in records.values() if record["purpose"] == "target"} == {6}
+    assert {record["steps"] for record in records.values() if record["purpose"] == "target"} == {6}
     assert all(record["learning_rate"] in (1e-3, 5e-4) for record in records.values() if "learning_rate" in record)
 
 

@@ -149,7 +149,7 @@ def test_hub_rows_get_their_question(tmp_path):
         ({"labels": ("choice1", "choice3")}, "the labels of a choice are some of its fields, premise, question"),
         ({"fixed": ("questions",)}, "unknown field in fixed of task 'xcopa': 'questions'; did you mean 'question'"),
         ({"patterns": {"x": "{}"}}, "unknown field in patterns of task 'xcopa': 'x'"),
-        ({"metric": "entity_f1"}, "unknown metric of choice task 'xcopa': 'entity_f1'"),
+        ({"metric": "entity_f1"}, "unknown metric of multiple_choice task 'xcopa': 'entity_f1'"),
     ],
 )
 def test_tasks_that_do_not_fit_together(change, message):

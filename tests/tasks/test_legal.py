@@ -106,7 +106,7 @@ def test_multi_eurlex(published):
 RECORDS = {
     "classification": lambda i, n: (f"text {i}", i % n),
     "multilabel": lambda i, n: (f"text {i}", [] if i == 1 else [i % n, (i + 1) % n]),
-    "tagging": lambda i, n: (["A", "New York", "court"], [0, (2 * i + 1) % n, 0]),
+    "token_classification": lambda i, n: (["A", "New York", "court"], [0, (2 * i + 1) % n, 0]),
 }
 
 
@@ -121,7 +121,7 @@ def test_lextreme(name, published):
     names = sorted(task.labels)  # not in our order
     label, text = datasets.ClassLabel(names=names), datasets.Value("string")
     features = {
-        "input": datasets.Sequence(text) if task.kind == "tagging" else text,
+        "input": datasets.Sequence(text) if task.kind == "token_classification" else text,
         "label": label if task.kind == "classification" else datasets.Sequence(label),
         "language": text,
     }

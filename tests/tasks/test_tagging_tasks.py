@@ -106,7 +106,7 @@ def test_overlapping_entities():
 def own_task(path, **more):
     labels = ("O", "B-X", "I-X")
     source = LocalFiles({"test": str(path)}, **({"format": "conll", "columns": {"text": 0}, "label": 1} | more))
-    return tasks.Task("mine", "tagging", ("text",), (source,), labels, metric="entity_f1")
+    return tasks.Task("mine", "token_classification", ("text",), (source,), labels, metric="entity_f1")
 
 
 @pytest.mark.parametrize(
@@ -155,19 +155,24 @@ def test_hub_data_sets_with_word_lists(tmp_path):
     table = datasets.Dataset.from_dict({"tokens": [["a", "b"], ["c"]], "tags": [[0, 1], [1]], "id": ["7", "7"]})
     table.remove_columns("id").cast(features).to_parquet(str(tmp_path / "test.parquet"))
     source = Hub(str(tmp_path), {"text": "tokens"}, label="tags", splits={"test": "test"})
-    task = tasks.Task("mine", "tagging", ("text",), (source,), ("O", "B-X"), metric="entity_f1")
+    task = tasks.Task("mine", "token_classification", ("text",), (source,), ("O", "B-X"), metric="entity_f1")
     rows = tasks.load_rows(task, "test", "en")
     assert rows.fields["text"] == ["a b", "c"] and [own.tolist() for own in rows.labels.arrays()] == [[0, 1], [1]]
     table.to_parquet(str(tmp_path / "test.parquet"))
     source = Hub(str(tmp_path), {"text": "tokens"}, label="tags", splits={"test": "test"}, index="id")
-    task = tasks.Task("mine", "tagging", ("text",), (source,), ("0", "1"), metric="entity_f1")
+    task = tasks.Task("mine", "token_classification", ("text",), (source,), ("0", "1"), metric="entity_f1")
     with pytest.raises(InputError, match=r"row 1: index '7' stands there twice"):
         tasks.load_rows(task, "test", "en")
 
 
 def test_documents_that_are_not_xmi(tmp_path):
     task = tasks.Task(
-        "mine", "tagging", ("text",), (LocalXmi(str(tmp_path), {"E": "X"}),), ("O", "B-X"), metric="entity_f1"
+        "mine",
+        "token_classification",
+        ("text",),
+        (LocalXmi(str(tmp_path), {"E": "X"}),),
+        ("O", "B-X"),
+        metric="entity_f1",
     )
     (tmp_path / "a.xml").write_text("<a><b")
     with pytest.raises(InputError, match=r"a\.xml: not a document in XMI form \(ParseError"):
@@ -180,13 +185,19 @@ def test_documents_that_are_not_xmi(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"metric": "accuracy"}, "unknown metric of tagging task 'mine': 'accuracy'"),
+        ({"metric": "accuracy"}, "unknown metric of token_classification task 'mine': 'accuracy'"),
         ({"fields": ("a", "b")}, "tagging has one field, found a, b"),
-        ({"labels": ("O",)}, "tagging needs at least two labels"),
+        ({"labels": ("O",)}, "token_classification needs at least two labels"),
         ({"kind": "classification"}, "unknown metric of classification task 'mine': 'entity_f1'"),
     ],
 )
 def test_tasks_that_do_not_fit_together(change, message, tmp_path):
-    fields = {"name": "mine", "kind": "tagging", "fields": ("text",), "labels": ("O", "B-X"), "metric": "entity_f1"}
+    fields = {
+        "name": "mine",
+        "kind": "token_classification",
+        "fields": ("text",),
+        "labels": ("O", "B-X"),
+        "metric": "entity_f1",
+    }
     with pytest.raises(InputError, match=message):
         tasks.Task(sources=(Hub("x", {}),), **(fields | change))

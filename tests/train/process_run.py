@@ -22,7 +22,7 @@ from itt_jax.train.stage import Job, fine_tune_stack
 from tests.train.toy import tiny_encoder, toy_task
 
 RECIPE = Recipe(
-    updates=3,
+    steps=3,
     batch_size=16,
     max_length=32,
     dropout=False,
@@ -34,7 +34,7 @@ RECIPE = Recipe(
 
 
 def found_by(stack: int, directory: pathlib.Path | None) -> dict[str, np.ndarray]:
-    """A stack of fine-tunings; where there is a `directory`, killed after the second update and resumed."""
+    """A stack of fine-tunings; where there is a `directory`, killed after the second step and resumed."""
     encoder = tiny_encoder("bert", layers=1)
     random, rows = np.random.default_rng(0), toy_task(encoder, 40, 99)
     params = jax.tree.map(lambda leaf: 0.1 * random.standard_normal(leaf.shape, np.float32), encoder.shapes())
@@ -53,15 +53,15 @@ def found_by(stack: int, directory: pathlib.Path | None) -> dict[str, np.ndarray
     return found
 
 
-def killed_after(encoder, jobs: list[Job], updates: int) -> None:
+def killed_after(encoder, jobs: list[Job], steps: int) -> None:
     """Train up to there, as a process that is killed: what is saved is all that stays."""
-    update, calls = loop.Stack._updated, []
+    step, calls = loop.Stack._updated, []
 
     def dying(*given):
         calls.append(None)
-        if len(calls) > updates:
+        if len(calls) > steps:
             raise KeyboardInterrupt
-        return update(*given)
+        return step(*given)
 
     loop.Stack._updated = dying
     try:
@@ -69,15 +69,15 @@ def killed_after(encoder, jobs: list[Job], updates: int) -> None:
     except KeyboardInterrupt:
         pass
     finally:
-        loop.Stack._updated = update
+        loop.Stack._updated = step
 
 
 def main(target: str, address: str, count: str, index: str, stack: str) -> None:
     """The same as one process does alone, and what this one built and wrote for it."""
     compiling.compiler_options = lambda: {"xla_backend_optimization_level": 0}  # compiling is what takes the time
     rows, plans, saved = [], [], []
-    pack, save, share_of = packing.pack_update, Resume.save, loop.Share.of
-    packing.pack_update = lambda *given: rows.append((given[-1].start, given[-1].stop)) or pack(*given)
+    pack, save, share_of = packing.pack_step, Resume.save, loop.Share.of
+    packing.pack_step = lambda *given: rows.append((given[-1].start, given[-1].stop)) or pack(*given)
     Resume.save = lambda *given: saved.append(given[1]) or save(*given)
     loop.Share.of = lambda *given: plans.append(dataclasses.astuple(share_of(*given))) or share_of(*given)
     directory = pathlib.Path(target)

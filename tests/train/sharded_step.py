@@ -1,4 +1,4 @@
-"""Run in its own process with eight devices: updates and predictions on meshes, beside those of one of the devices."""
+"""Run in its own process with eight devices: steps and predictions on meshes, beside those of one of the devices."""
 
 import json
 import re
@@ -27,8 +27,8 @@ LAYOUTS = (
     ("bert", 1, {"data": 4, "model": 2}),
     ("xlnet", 1, {"data": 4, "model": 2}),
 )
-# With so large an epsilon Adam's first update is nearly the gradient, and no rounding of a tiny one fills it.
-RECIPE = Recipe(updates=1, batch_size=16, max_length=32, dropout=False, warmup=0.0, epsilon=1.0, weight_decay=0.0)
+# With so large an epsilon Adam's first step is nearly the gradient, and no rounding of a tiny one fills it.
+RECIPE = Recipe(steps=1, batch_size=16, max_length=32, dropout=False, warmup=0.0, epsilon=1.0, weight_decay=0.0)
 KINDS = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute|collective-broadcast"
 COLLECTIVE = re.compile(rf"= (?P<shape>\(.*?\)|\S+) (?P<kind>{KINDS})(?:-start)?\((?P<rest>.*)")
 PLACES = ("mesh", "alone")
@@ -83,7 +83,7 @@ def jobs_of(encoder: Encoder, runs: int) -> list[stage.Job]:
 
 
 def trained(jobs: list[stage.Job], encoder: Encoder, mesh) -> tuple[list, str]:
-    """The results of a stack on `mesh` (None: on one device), and the text of the program of its update."""
+    """The results of a stack on `mesh` (None: on one device), and the text of the program of its step."""
     programs, make = [], loop.train_program
     loop.train_program = lambda *given, **static: programs.append(make(*given, **static)) or programs[-1]
     stage.stack_mesh = lambda stack: mesh

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from itt_jax.data.tokenizing import TokenArray
+from itt_jax.ragged import Ragged
 from itt_jax.train.alignment import blend, occurrences, parallel_embeddings, positive_mutual_information
 
 WORDS = 40  # ids 10.. in one language, 50.. in the other, 90 in every text
@@ -17,7 +17,7 @@ def toy_tuples(count=400):
             texts.append(np.append(random.permutation(chosen) + first, 90))
             owner.append(number)
     lengths = [len(text) for text in texts]
-    return TokenArray(np.concatenate(texts).astype(np.int32), np.append(0, np.cumsum(lengths))), np.array(owner)
+    return Ragged(np.concatenate(texts).astype(np.int32), np.append(0, np.cumsum(lengths))), np.array(owner)
 
 
 def test_the_nearest_neighbour_of_a_word_is_its_translation():

@@ -1,4 +1,4 @@
-"""Training on items with choices: softmax over each item's, items whole in every update, packing changes nothing."""
+"""Training on items with choices: softmax over each item's, items whole in every step, packing changes nothing."""
 
 import dataclasses
 
@@ -24,7 +24,9 @@ def toy_choice(encoder, items=20, seed=0, **options):
     examples = toy_examples(encoder.family, items * CHOICES, seed, regression=True)
     labels = np.repeat(examples.labels.reshape(-1, CHOICES).argmax(1).astype(np.int32), CHOICES)
     examples = dataclasses.replace(examples, labels=labels, choices=CHOICES)
-    return TaskData("choice", make_head(encoder, "choice", 1, **options), examples, "choice", CHOICES)
+    return TaskData(
+        "multiple_choice", make_head(encoder, "multiple_choice", 1, **options), examples, "multiple_choice", CHOICES
+    )
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -35,12 +37,12 @@ def test_packed_loss_and_gradient_equal_padded(family):
     items = np.array([3, 11, 7, 0, 15, 9])
     indices = examples.of_items(items)
     plan = packing.plan_rows(examples.lengths, len(indices), 32)
-    packed = packing.pack_update(examples, indices, plan, len(indices))
-    padded = packing.pad_update(examples, indices, 24, len(indices) + 2 * CHOICES)  # two empty items
+    packed = packing.pack_step(examples, indices, plan, len(indices))
+    padded = packing.pad_step(examples, indices, 24, len(indices) + 2 * CHOICES)  # two empty items
     assert packed["segment_ids"].max() > 1
     expected = loss_and_gradient(task, params, [padded])
     assert_close(loss_and_gradient(task, params, [packed]), expected)
-    parts = [packing.pack_update(examples, examples.of_items(part), plan, 2 * CHOICES) for part in np.split(items, 3)]
+    parts = [packing.pack_step(examples, examples.of_items(part), plan, 2 * CHOICES) for part in np.split(items, 3)]
     assert_close(loss_and_gradient(task, params, parts), expected)
     own = {"encoder": params["encoder"], "head": params["heads"][0]}
     scores = scores_of(encoder, task.head, own, padded)
@@ -60,7 +62,7 @@ def test_a_batch_counts_items_and_holds_each_whole(monkeypatch):
     monkeypatch.setattr(loop, "stack_batches", lambda runs: batches.extend(runs[0]) or stacked(runs))
     recipe = Recipe(epochs=2, batch_size=4, accumulate=2, max_length=32)
     result = fine_tune(encoder, [task], None, {"encoder": encoder.init(jax.random.key(0))}, recipe, 1e-3, 0)
-    assert result.updates == 5  # two passes over ten items, four at a time
+    assert result.steps == 5  # two passes over ten items, four at a time
     drawn = []
     for batch in batches:
         assert batch["weights"].tolist() == [1.0] * 2 * CHOICES
@@ -85,7 +87,7 @@ def bounds(examples, item):
 def test_a_tiny_encoder_learns_to_choose():
     encoder = tiny_encoder("roberta", layers=1)
     task, dev = (toy_choice(encoder, items, seed, pooling="max_mean") for items, seed in ((150, 0), (60, 1)))
-    recipe = Recipe(updates=80, batch_size=16, max_length=32, evaluate_every=40, warmup=0.0)
+    recipe = Recipe(steps=80, batch_size=16, max_length=32, evaluate_every=40, warmup=0.0)
     result = fine_tune(encoder, [task], dev, {"encoder": encoder.init(jax.random.key(0))}, recipe, 5e-3, 0)
     assert result.dev_history[-1][1] > 0.6  # a third by chance
     scores = predict(encoder, task.head, result.params, dev.examples)

@@ -8,11 +8,12 @@ import pytest
 
 from itt_jax.config import LanguageModel, Recipe
 from itt_jax.data import packing
-from itt_jax.data.tokenizing import TokenArray, train_tokenizer
+from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import make_encoder, make_head
+from itt_jax.ragged import Ragged
 from itt_jax.train import masking
-from itt_jax.train.corpus import Corpus, cut, encode, longest_example, update_examples
+from itt_jax.train.corpus import Corpus, cut, encode, longest_example, step_examples
 from itt_jax.train.counters import generator
 from itt_jax.train.language import LanguageObjective, language_model, masked_batches
 from itt_jax.train.loop import stack_batches
@@ -20,7 +21,7 @@ from tests.train.toy import FAMILIES, same
 
 SETTINGS = LanguageModel(
     recipe=Recipe(
-        updates=40,
+        steps=40,
         batch_size=16,
         learning_rates=(5e-3,),
         max_length=32,
@@ -66,24 +67,24 @@ def made(request, corpus):
 
 def test_every_family_learns_and_resumes(made, corpus, tmp_path):
     tokenizer, encoder, params = made
-    start = LanguageModel(recipe=dataclasses.replace(SETTINGS.recipe, updates=10), masking=0.2, translation_share=0.5)
+    start = LanguageModel(recipe=dataclasses.replace(SETTINGS.recipe, steps=10), masking=0.2, translation_share=0.5)
     fresh = language_model(encoder, corpus, tokenizer, params, start, seed=0)
     result = language_model(encoder, corpus, tokenizer, params, SETTINGS, 0, directory=tmp_path)
-    assert not result.degenerate and result.updates == 40
+    assert not result.degenerate and result.steps == 40
     assert result.losses[-1][1] < fresh.losses[-1][1]
-    again = language_model(encoder, corpus, tokenizer, params, SETTINGS, 0, directory=tmp_path)  # from update 30
+    again = language_model(encoder, corpus, tokenizer, params, SETTINGS, 0, directory=tmp_path)  # from step 30
     assert same(again.params, result.params) and again.losses == result.losses
     further = language_model(encoder, corpus, tokenizer, result.params, start, seed=1)
     assert further.losses[-1][1] < result.losses[-1][1]
 
 
-def batches(made, corpus, update=0, seed=0, **changes):
+def batches(made, corpus, step=0, seed=0, **changes):
     tokenizer = made[0]
     settings = dataclasses.replace(SETTINGS, **changes)
     encoded = encode(corpus, tokenizer, settings.recipe.max_length, 1.0)
-    examples = update_examples(encoded, tokenizer, settings, seed, update)
+    examples = step_examples(encoded, tokenizer, settings, seed, step)
     plan = packing.plan_rows(np.append(examples.lengths, longest_example(encoded, 32)), 16, 32)
-    return examples, masked_batches(examples, tokenizer, settings, plan, generator(seed, 1, update))
+    return examples, masked_batches(examples, tokenizer, settings, plan, generator(seed, 1, step))
 
 
 def test_packed_loss_equals_padded(made, corpus):
@@ -104,7 +105,7 @@ def test_packed_loss_equals_padded(made, corpus):
 def test_targets_are_the_true_tokens_and_specials_are_never_predicted(made, corpus):
     tokenizer, encoder, _ = made
     examples, (batch,) = batches(made, corpus)
-    plain = packing.pack_update(
+    plain = packing.pack_step(
         examples, np.arange(16), packing.RowPlan(batch["input_ids"].shape[1], (len(batch["input_ids"]),), 1.0), 16
     )
     rows, places = np.nonzero(batch["weights"])
@@ -125,7 +126,7 @@ def test_targets_are_the_true_tokens_and_specials_are_never_predicted(made, corp
 def test_masks_depend_on_seed_and_update_alone(made, corpus):
     first, second = batches(made, corpus)[1], batches(made, corpus)[1]
     assert same(first, second)
-    assert not np.array_equal(batches(made, corpus, update=1)[1][0]["targets"], first[0]["targets"])
+    assert not np.array_equal(batches(made, corpus, step=1)[1][0]["targets"], first[0]["targets"])
     # two microbatches see the same masks
     halves = batches(made, corpus, recipe=dataclasses.replace(SETTINGS.recipe, accumulate=2))[1]
     count = sum(np.bincount(half["targets"][half["weights"] > 0], minlength=400) for half in halves)
@@ -135,7 +136,7 @@ def test_masks_depend_on_seed_and_update_alone(made, corpus):
 def test_whole_words_are_predicted_whole(made, corpus):
     tokenizer = made[0]
     encoded = encode(corpus, tokenizer, 32, 1.0)
-    examples = update_examples(encoded, tokenizer, SETTINGS, 0, 0)
+    examples = step_examples(encoded, tokenizer, SETTINGS, 0, 0)
     units = masking.words(examples, tokenizer.word_starts(examples.ids))
     chosen = masking.choose(examples, units, 0.3, np.random.default_rng(0))
     assert chosen.any()
@@ -160,7 +161,7 @@ def test_pairs_are_two_languages_of_one_tuple(made, corpus):
     recipe = dataclasses.replace(SETTINGS.recipe, max_length=64)  # nothing is truncated
     encoded = encode(corpus, tokenizer, recipe.max_length, 1.0)
     settings = dataclasses.replace(SETTINGS, translation_share=1.0, recipe=recipe)
-    examples = update_examples(encoded, tokenizer, settings, 0, 0)
+    examples = step_examples(encoded, tokenizer, settings, 0, 0)
     known = {(tuple(encoded.members[i]), tuple(encoded.members[i + 1])) for i in range(0, 400, 2)}
     for i in range(16):
         part = slice(examples.offsets[i], examples.offsets[i + 1])
@@ -169,7 +170,7 @@ def test_pairs_are_two_languages_of_one_tuple(made, corpus):
 
 
 def test_long_texts_are_cut_and_empty_ones_vanish():
-    tokens = TokenArray(np.arange(12, dtype=np.int32), np.array([0, 5, 5, 12]))
+    tokens = Ragged(np.arange(12, dtype=np.int32), np.array([0, 5, 5, 12]))
     assert [cut(tokens, 3)[i].tolist() for i in range(5)] == [[0, 1, 2], [3, 4], [5, 6, 7], [8, 9, 10], [11]]
 
 

@@ -1,4 +1,4 @@
-"""What fits is told and found, and an update in smaller microbatches is the same update."""
+"""What fits is told and found, and a step in smaller microbatches is the same step."""
 
 import dataclasses
 import subprocess
@@ -128,9 +128,9 @@ def labelled(examples, kind):
     random = np.random.default_rng(3)
     if kind == "multilabel":
         return random.random((len(examples), 3)) < 0.5
-    if kind == "tagging":
+    if kind == "token_classification":
         return random.integers(-1, 3, len(examples.ids)).astype(np.int32)
-    if kind == "span":
+    if kind == "question_answering":
         labels = np.zeros(len(examples.ids), np.int32)
         first = examples.offsets[:-1] + random.integers(0, examples.lengths)
         np.add.at(labels, first, 1)
@@ -142,27 +142,27 @@ def labelled(examples, kind):
 def one_plan(examples, parts):
     """Rows of 32, as many as the largest part needs."""
     roomy = packing.RowPlan(32, tuple(range(1, 40)), 1.0)
-    return packing.RowPlan(32, (max(packing.rows_of_update(examples, part, roomy) for part in parts),), 1.0)
+    return packing.RowPlan(32, (max(packing.rows_of_step(examples, part, roomy) for part in parts),), 1.0)
 
 
 def together(batches, names):
     return {name: np.stack([batch[name] for batch in batches]) for name in names}
 
 
-def update_of(kind, encoder, microbatches=2):
-    """Objective and batch of an update; the last microbatch has an empty slot."""
+def step_of(kind, encoder, microbatches=2):
+    """Objective and batch of a step; the last microbatch has an empty slot."""
     examples = toy_examples(encoder.family, 26)
-    outputs = 2 if kind in ("classification", "span") else 3
+    outputs = 2 if kind in ("classification", "question_answering") else 3
     head = make_head(encoder, kind, outputs, "max_mean" if kind == "classification" else "pretrained")
-    by_token = {"anchors": np.zeros(0, np.int64)} if kind in ("tagging", "span") else {}
+    by_token = {"anchors": np.zeros(0, np.int64)} if kind in ("token_classification", "question_answering") else {}
     examples = dataclasses.replace(examples, labels=labelled(examples, kind), **by_token)
     parts = np.array_split(np.arange(len(examples) - 1), microbatches)
     plan, slots = one_plan(examples, parts), -(-len(examples) // microbatches)
-    batches = [packing.pack_update(examples, part, plan, slots) for part in parts]
+    batches = [packing.pack_step(examples, part, plan, slots) for part in parts]
     return TaskObjective(encoder, head, 0, dropout=False), head, together(batches, (*READ, "labels", "weights"))
 
 
-def language_update(encoder):
+def language_step(encoder):
     head = make_head(encoder, "permuted_lm" if encoder.family == "xlnet" else "masked_lm", 60)
     settings = LanguageModel(recipe=Recipe(batch_size=26, accumulate=2, max_length=32), masking=0.3)
     tokenizer = types.SimpleNamespace(
@@ -174,7 +174,7 @@ def language_update(encoder):
     return LanguageObjective(encoder, head, False), head, together(batches, batches[0])
 
 
-def assert_same_update(objective, head, batch, other):
+def assert_same_step(objective, head, batch, other):
     encoder, optimizer = head.encoder, make_optimizer(Recipe())
     params = drawn({"encoder": encoder.shapes(), "heads": (head.shapes(),)})
     step = jax.jit(lambda params, batch: summed_gradients(params, batch, jax.random.key(0), objective, optimizer))
@@ -187,29 +187,29 @@ def assert_same_update(objective, head, batch, other):
         np.testing.assert_allclose(one, leaf, atol=ROUNDING * largest, rtol=0, equal_nan=False)
 
 
-@pytest.mark.parametrize("kind", ["classification", "tagging", "span"])
+@pytest.mark.parametrize("kind", ["classification", "token_classification", "question_answering"])
 def test_a_halved_update_is_the_same_update(kind):
-    objective, head, batch = update_of(kind, tiny_encoder("bert", layers=1))
+    objective, head, batch = step_of(kind, tiny_encoder("bert", layers=1))
     rows = batch["input_ids"].shape[1]
     assert rows > 2 and batch["segment_ids"].max() > 1
     twice = memory.halved(memory.halved(batch))  # an odd number of rows comes along
     assert twice["input_ids"].shape[:2] == (8, -(-rows // 4))
     assert twice["weights"].sum() == batch["weights"].sum()
     assert {name: array.dtype for name, array in twice.items()} == {name: a.dtype for name, a in batch.items()}
-    assert_same_update(objective, head, batch, twice)
+    assert_same_step(objective, head, batch, twice)
 
 
 @pytest.mark.parametrize("family", ["bert", "xlnet"])
 def test_a_halved_language_model_update_is_the_same_update(family):
-    objective, head, batch = language_update(tiny_encoder(family, layers=1))
+    objective, head, batch = language_step(tiny_encoder(family, layers=1))
     halved = memory.halved(batch)
     assert halved["input_ids"].shape[:2] == (4, -(-batch["input_ids"].shape[1] // 2))
-    assert_same_update(objective, head, batch, halved)
+    assert_same_step(objective, head, batch, halved)
 
 
 @pytest.mark.parametrize("kind", ["classification", "multilabel"])
 def test_halves_keep_to_the_shards_and_lose_no_example(kind):
-    _, _, batch = update_of(kind, tiny_encoder("bert", layers=1), microbatches=1)
+    _, _, batch = step_of(kind, tiny_encoder("bert", layers=1), microbatches=1)
     halved = memory.halved(batch, shards=4)
     np.testing.assert_array_equal(halved["labels"], np.repeat(batch["labels"], 2, axis=0))
     assert halved["input_ids"].shape[1] % 4 == 0
@@ -221,7 +221,7 @@ def test_halves_keep_to_the_shards_and_lose_no_example(kind):
 
 
 def test_what_cannot_be_halved_is_refused():
-    _, _, batch = update_of("classification", tiny_encoder("bert", layers=1), microbatches=1)
+    _, _, batch = step_of("classification", tiny_encoder("bert", layers=1), microbatches=1)
     with pytest.raises(InputError, match="items of 2 examples"):
         memory.halved(batch, choices=2)
     rows = batch["input_ids"].shape[1]

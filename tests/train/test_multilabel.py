@@ -16,7 +16,7 @@ from itt_jax.train.predict import predict
 from itt_jax.train.stage import TaskData, fine_tune
 from tests.train.test_step import assert_close, loss_and_gradient
 from tests.train.test_tagging import drawn_params
-from tests.train.toy import FAMILIES, FIRST_WORD, scores_of, tiny_encoder, toy_examples, update_of
+from tests.train.toy import FAMILIES, FIRST_WORD, scores_of, step_of, tiny_encoder, toy_examples
 
 CLASSES = 5
 
@@ -40,12 +40,12 @@ def test_packed_loss_and_gradient_equal_padded_and_the_mean_of_the_formula(famil
     examples, params = task.examples, drawn_params(encoder, task.head)
     indices = np.arange(3, 15)
     plan = packing.plan_rows(examples.lengths, len(indices), 32)
-    packed = packing.pack_update(examples, indices, plan, len(indices))
-    padded = packing.pad_update(examples, indices, 24, len(indices) + 2)  # two empty slots
+    packed = packing.pack_step(examples, indices, plan, len(indices))
+    padded = packing.pad_step(examples, indices, 24, len(indices) + 2)  # two empty slots
     assert packed["segment_ids"].max() > 1 and packed["labels"].shape == (12, CLASSES)
     expected = loss_and_gradient(task, params, [padded])
     assert_close(loss_and_gradient(task, params, [packed]), expected)
-    parts = [packing.pack_update(examples, part, plan, 4) for part in np.split(indices, 3)]
+    parts = [packing.pack_step(examples, part, plan, 4) for part in np.split(indices, 3)]
     assert_close(loss_and_gradient(task, params, parts), expected)
     own = {"encoder": params["encoder"], "head": params["heads"][0]}
     scores = scores_of(encoder, task.head, own, padded)
@@ -63,9 +63,9 @@ def test_microbatches_of_different_rows_keep_their_labels():
     examples = toy_multilabel(encoder).examples
     short, long = (np.argsort(examples.lengths)[part] for part in (slice(None, 8), slice(-8, None)))
     plan = packing.RowPlan(32, (2, 3, 4, 8), 0.5)
-    batches = [packing.pack_update(examples, part, plan, 8) for part in (short, long)]
+    batches = [packing.pack_step(examples, part, plan, 8) for part in (short, long)]
     assert len(batches[0]["input_ids"]) < len(batches[1]["input_ids"])
-    stacked = update_of(batches)
+    stacked = step_of(batches)
     assert stacked["labels"].shape == (2, 8, CLASSES)
     assert (stacked["labels"][0] == examples.labels[short]).all()
 
@@ -73,7 +73,7 @@ def test_microbatches_of_different_rows_keep_their_labels():
 def test_a_tiny_encoder_learns_several_labels():
     encoder = tiny_encoder("bert", layers=1)
     task, dev = (toy_multilabel(encoder, count, seed, pooling="max_mean") for count, seed in ((300, 0), (80, 1)))
-    recipe = Recipe(updates=150, batch_size=32, max_length=32, evaluate_every=75, warmup=0.0, dropout=False)
+    recipe = Recipe(steps=150, batch_size=32, max_length=32, evaluate_every=75, warmup=0.0, dropout=False)
     result = fine_tune(encoder, [task], dev, {"encoder": encoder.init(jax.random.key(0))}, recipe, 1e-2, 0)
     gold = dev.gold_labels
     always = 2 * gold.sum() / (gold.size + gold.sum())
@@ -93,7 +93,7 @@ def test_labels_of_another_kind_are_refused():
         dataclasses.replace(task, examples=dataclasses.replace(task.examples, labels=np.zeros(40, np.int32))),
     ):
         with pytest.raises(InputError, match=r"labels: .* on labels (bool|int32) \(40"):
-            fine_tune(encoder, [changed], None, params, Recipe(updates=1), 1e-3, 0)
+            fine_tune(encoder, [changed], None, params, Recipe(steps=1), 1e-3, 0)
 
 
 def test_labels_of_examples_lie_whole_on_every_device_of_a_mesh():

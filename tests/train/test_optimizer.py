@@ -22,7 +22,7 @@ from tests.train.toy import FAMILIES, same, tiny_encoder
 )
 def test_schedule_has_the_values_of_transformers(schedule, expected):
     rates = Rates.create(1.0, 1.0, 50, 0.2)
-    found = [float(learning_rate(rates, jnp.asarray(update), schedule)) for update in (0, 5, 10, 20, 49)]
+    found = [float(learning_rate(rates, jnp.asarray(step), schedule)) for step in (0, 5, 10, 20, 49)]
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -40,18 +40,18 @@ def test_biases_and_norms_are_not_decayed(family):
     assert spared == vectors | (matrices if family == "xlnet" else set())
 
 
-def one_update(recipe, params, gradients):
+def one_step(recipe, params, gradients):
     optimizer = make_optimizer(recipe)
     rates = Rates.create(0.1, recipe.embedding_learning_rate, 10, 0.0)
-    update = jax.jit(lambda *given: optimizer.apply(*given, jnp.asarray(0))[0])
-    return update(params, gradients, jnp.asarray(1.0), optimizer.init(params), rates)
+    step = jax.jit(lambda *given: optimizer.apply(*given, jnp.asarray(0))[0])
+    return step(params, gradients, jnp.asarray(1.0), optimizer.init(params), rates)
 
 
-def test_update_equals_adamw_by_hand():
+def test_step_equals_adamw_by_hand():
     params = {"encoder": {"layer": {"kernel": jnp.full((2,), 2.0), "bias": jnp.full((2,), 2.0)}}}
     gradients = jax.tree.map(lambda leaf: jnp.array([3.0, -4.0]), params)
     recipe = Recipe(weight_decay=0.5, clip_norm=1.0, epsilon=1e-8)
-    found = one_update(recipe, params, gradients)["encoder"]["layer"]
+    found = one_step(recipe, params, gradients)["encoder"]["layer"]
     # Adam's first step is the gradient's sign; the norm of all four gradients, 7.07, is clipped, which cannot show here
     np.testing.assert_allclose(found["bias"], [2.0 - 0.1, 2.0 + 0.1], rtol=1e-5)
     np.testing.assert_allclose(found["kernel"], [2.0 - 0.1 * (1 + 1.0), 2.0 - 0.1 * (-1 + 1.0)], rtol=1e-5)
@@ -61,7 +61,7 @@ def test_clipping_scales_by_the_global_norm():
     # With epsilon far above the gradients, Adam's step is gradient / epsilon: linear in what clipping leaves
     params = {"encoder": {"a": {"kernel": jnp.zeros(1)}, "b": {"kernel": jnp.zeros(1)}}}
     gradients = {"encoder": {"a": {"kernel": jnp.array([30.0])}, "b": {"kernel": jnp.array([40.0])}}}
-    found = one_update(Recipe(weight_decay=0.0, clip_norm=5.0, epsilon=1e6), params, gradients)["encoder"]
+    found = one_step(Recipe(weight_decay=0.0, clip_norm=5.0, epsilon=1e6), params, gradients)["encoder"]
     np.testing.assert_allclose([found["a"]["kernel"][0], found["b"]["kernel"][0]], [-3e-7, -4e-7], rtol=1e-4)
 
 
@@ -69,9 +69,9 @@ def test_clipping_scales_by_the_global_norm():
 def test_factor_zero_freezes_the_tables_and_keeps_them_out_of_the_norm(family):
     params = {"encoder": tiny_encoder(family).init(jax.random.key(0))}
     ones = jax.tree.map(jnp.ones_like, params)
-    moved = one_update(Recipe(embedding_learning_rate=0.0), params, ones)
-    slow = one_update(Recipe(embedding_learning_rate=0.5), params, ones)
-    full = one_update(Recipe(), params, ones)
+    moved = one_step(Recipe(embedding_learning_rate=0.0), params, ones)
+    slow = one_step(Recipe(embedding_learning_rate=0.5), params, ones)
+    full = one_step(Recipe(), params, ones)
     tables = [path for path, _ in jax.tree.leaves_with_path(params) if path_name(path).endswith("/embedding")]
     assert len(tables) == (1 if family == "xlnet" else 3)
     for (path, before), after, half, whole in zip(

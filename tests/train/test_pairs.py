@@ -47,7 +47,7 @@ def test_loss_is_cross_entropy_of_scaled_cosines(family):
     np.testing.assert_allclose(np.linalg.norm(sides[0], axis=1), 1, rtol=1e-5)
     logits = SCALE * sides[0] @ sides[1].T
     expected = optax.softmax_cross_entropy_with_integer_labels(logits, np.arange(8)).sum()
-    batch = packing.pack_update(examples, examples.of_items(items), packing.plan_rows(examples.lengths, 16, 40), 20)
+    batch = packing.pack_step(examples, examples.of_items(items), packing.plan_rows(examples.lengths, 16, 40), 20)
     objective = TaskObjective(encoder, head, 0, False, 2)
     gradient_of = jax.jit(jax.value_and_grad(objective, has_aux=True))
     (total, weight), gradient = gradient_of(params, jax.tree.map(jnp.asarray, batch), jax.random.key(0))
@@ -59,13 +59,13 @@ def test_loss_is_cross_entropy_of_scaled_cosines(family):
 def test_pairs_are_learned_and_kept(tmp_path):
     encoder, head, examples, tokenizer = made("bert")
     task = TaskData("pairs", head, examples, "retrieval", 2)
-    recipe = Recipe(updates=120, batch_size=12, max_length=40, dropout=False, evaluate_every=60)
+    recipe = Recipe(steps=120, batch_size=12, max_length=40, dropout=False, evaluate_every=60)
     result = fine_tune(encoder, [task], task, {"encoder": encoder.init(jax.random.key(0))}, recipe, 3e-3, 0)
     vectors = predict(encoder, head, result.params, examples)
     assert retrieval_accuracy(vectors[0::2], vectors[1::2]) > 0.9 and result.dev_history[-1][1] > 0.9
     save_checkpoint(tmp_path / "checkpoint", encoder, result.params, head=head, tokenizer=tokenizer)
     saved = load_checkpoint(tmp_path / "checkpoint")
     assert saved.head == head
-    batch = packing.pad_update(examples, np.arange(4), 40, 4)
+    batch = packing.pad_step(examples, np.arange(4), 40, 4)
     found = apply_model(encoder, saved.head, saved.params, jax.tree.map(jnp.asarray, batch))
     np.testing.assert_allclose(found, vectors[:4], atol=1e-5)

@@ -11,7 +11,7 @@ import pytest
 from tests.train.process_run import found_by
 
 ROOT = pathlib.Path(__file__).parents[2]
-# Three updates from equal parameters, float32 sums in another order; found were at most 8e-8. Counts are equal.
+# Three steps from equal parameters, float32 sums in another order; found were at most 8e-8. Counts are equal.
 ROUNDING = {"losses": 1e-6, "scores": 1e-6, "params": 1e-6}
 
 
@@ -51,6 +51,6 @@ def test_processes_together_are_one_process(tmp_path, count, stack):
         run = index // shards
         assert (own["runs"] == [stack, run, run + 1]).all()
         assert (own["rows"] == [at * whole // shards, (at + 1) * whole // shards]).all()
-        assert len(own["rows"]) == len(own["wholes"])  # for each update one run's, whatever the stack
+        assert len(own["rows"]) == len(own["wholes"])  # for each step one run's, whatever the stack
         assert own["least"] == (1 << 40) + 8 - count
         assert own["saved"].tolist() == ([2] if stack == 1 else [])

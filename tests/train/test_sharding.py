@@ -1,4 +1,4 @@
-"""Rules cover every parameter; one update on eight devices equals the one on a single device."""
+"""Rules cover every parameter; one step on eight devices equals the one on a single device."""
 
 import json
 import pathlib
@@ -72,7 +72,7 @@ def test_updates_and_scores_on_eight_devices_equal_one_device(sharded):
 
 
 def test_what_a_step_says_to_other_devices(sharded):
-    """The table of collectives; `run` has none. A layer is one here, of width 32; 16 examples an update."""
+    """The table of collectives; `run` has none. A layer is one here, of width 32; 16 examples a step."""
     _, said = sharded
     by_run, by_data, *mixed, bert, xlnet = said
     assert by_run["collectives"] == []

@@ -48,7 +48,7 @@ def made(request):
 
 def test_packed_loss_is_that_of_single_examples(made):
     encoder, examples, _ = made
-    head = make_head(encoder, "span", 2)
+    head = make_head(encoder, "question_answering", 2)
     params = {"encoder": encoder.init(jax.random.key(0)), "heads": (head.init(jax.random.key(1)),)}
     params = jax.tree.map(lambda leaf: leaf * 4, params)
     chosen = np.arange(0, len(examples), 3)
@@ -57,18 +57,18 @@ def test_packed_loss_is_that_of_single_examples(made):
     losses, own = [], {"encoder": params["encoder"], "head": params["heads"][0]}
     alone = jax.jit(lambda batch: apply_model(encoder, head, own, batch))
     for index in chosen:
-        batch = packing.pad_update(examples, [index], int(examples.lengths.max()), 1)
+        batch = packing.pad_step(examples, [index], int(examples.lengths.max()), 1)
         scores = alone(jax.tree.map(jnp.asarray, batch))[0, : examples.lengths[index]]
         labels = batch["labels"][0]
         gold = [int(np.flatnonzero(labels & mark)[0]) for mark in (FIRST, LAST)]
         found = optax.softmax_cross_entropy_with_integer_labels(scores.T, jnp.array(gold))
         losses.append(float(found.mean()))
-    batch = packing.pack_update(examples, chosen, plan, len(chosen) + 2)  # two slots stay empty
+    batch = packing.pack_step(examples, chosen, plan, len(chosen) + 2)  # two slots stay empty
     gradient_of = jax.jit(jax.value_and_grad(objective, has_aux=True))
     (total, weight), gradient = gradient_of(params, jax.tree.map(jnp.asarray, batch), jax.random.key(0))
     assert weight == len(chosen)
     np.testing.assert_allclose(total, sum(losses), rtol=2e-5)
-    padded = packing.pad_update(examples, chosen, 64, len(chosen))
+    padded = packing.pad_step(examples, chosen, 64, len(chosen))
     _, expected = gradient_of(params, jax.tree.map(jnp.asarray, padded), jax.random.key(0))
     for found, other in zip(jax.tree.leaves(gradient), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(found, other, atol=2e-4 * max(1, float(jnp.abs(other).max())))
@@ -77,9 +77,9 @@ def test_packed_loss_is_that_of_single_examples(made):
 @pytest.mark.parametrize("made", ["roberta"], indirect=True)  # what differs by family is in the test above
 def test_a_tiny_set_is_learned_by_heart(made):
     encoder, examples, gold = made
-    head = make_head(encoder, "span", 2)
-    task = TaskData("tiny", head, examples, "span", 1, gold)
-    recipe = Recipe(updates=150, batch_size=32, max_length=96, dropout=False, evaluate_every=100, warmup=0.1)
+    head = make_head(encoder, "question_answering", 2)
+    task = TaskData("tiny", head, examples, "question_answering", 1, gold)
+    recipe = Recipe(steps=150, batch_size=32, max_length=96, dropout=False, evaluate_every=100, warmup=0.1)
     params = {"encoder": encoder.init(jax.random.key(0))}
     result = fine_tune(encoder, [task], task, params, recipe, 1e-2, 0)
     scores = predict(encoder, head, result.params, examples)

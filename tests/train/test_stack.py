@@ -16,12 +16,12 @@ from itt_jax.train.stage import Job, fine_tune_stack
 from itt_jax.train.state import stacked
 from tests.train.toy import same, tiny_encoder, toy_task
 
-RECIPE = Recipe(updates=3, batch_size=8, max_length=32, dropout=False, evaluate_every=2, warmup=0.0)
-# A few updates from equal parameters; Adam divides by the gradient's own size, so rounding grows with each.
+RECIPE = Recipe(steps=3, batch_size=8, max_length=32, dropout=False, evaluate_every=2, warmup=0.0)
+# A few steps from equal parameters; Adam divides by the gradient's own size, so rounding grows with each.
 ROUNDING = 2e-4
 
 
-def jobs(encoder, updates=(3, 3, 3), **changes):
+def jobs(encoder, steps=(3, 3, 3), **changes):
     """Runs that differ in seed, parent, data and learning rate."""
     dev = toy_task(encoder, 20, 99)
     recipe = dataclasses.replace(RECIPE, **changes)
@@ -30,18 +30,18 @@ def jobs(encoder, updates=(3, 3, 3), **changes):
             [toy_task(encoder, 30, seed)],
             dev,
             {"encoder": encoder.init(jax.random.key(seed))},
-            dataclasses.replace(recipe, updates=count),
+            dataclasses.replace(recipe, steps=count),
             1e-3 * (seed + 1),
             seed,
         )
-        for seed, count in enumerate(updates)
+        for seed, count in enumerate(steps)
     ]
 
 
 def assert_as_alone(encoder, together, alone):
     for found, expected in zip(together, alone, strict=True):
-        assert found.updates == expected.updates and found.tokens == expected.tokens
-        assert [update for update, _ in found.dev_history] == [update for update, _ in expected.dev_history]
+        assert found.steps == expected.steps and found.tokens == expected.tokens
+        assert [step for step, _ in found.dev_history] == [step for step, _ in expected.dev_history]
         np.testing.assert_allclose([loss for _, loss in found.losses], [loss for _, loss in expected.losses], rtol=1e-5)
         for one, other in zip(jax.tree.leaves(found.params), jax.tree.leaves(expected.params), strict=True):
             np.testing.assert_allclose(one, other, atol=ROUNDING)
@@ -52,7 +52,7 @@ def test_together_is_alone_and_ragged_ends_wait_for_nobody(family):
     encoder = tiny_encoder(family, layers=1)
     own = jobs(encoder, (2, 4, 3), keep="last")
     together = fine_tune_stack(encoder, own)
-    assert [result.updates for result in together] == [2, 4, 3]
+    assert [result.steps for result in together] == [2, 4, 3]
     assert all(result.stack == 3 for result in together)
     assert_as_alone(encoder, together, [fine_tune_stack(encoder, [job])[0] for job in own])
 
@@ -64,13 +64,13 @@ def test_a_stack_stopped_between_saves_goes_on_in_another_stack(tmp_path, monkey
     plain = jobs(encoder, (3, 5, 4), **recipe)
     expected = [fine_tune_stack(encoder, [job])[0] for job in plain]
     own = [dataclasses.replace(job, directory=tmp_path / str(job.seed)) for job in plain]
-    update, calls = loop.Stack._updated, []
+    step, calls = loop.Stack._updated, []
 
     def dying(*arguments):
         calls.append(None)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return update(*arguments)
+        return step(*arguments)
 
     monkeypatch.setattr(loop.Stack, "_updated", dying)
     with pytest.raises(KeyboardInterrupt):
@@ -102,7 +102,7 @@ def test_microbatches_are_halved_where_memory_is_short_and_stay_so_after_a_resum
         loop, "place_batch", lambda batch, *rest, **own: batches.append(batch) or place(batch, *rest, **own)
     )
     told = []
-    found = fine_tune_stack(encoder, [job], lambda done, updates, values: told.append(values))
+    found = fine_tune_stack(encoder, [job], lambda done, steps, values: told.append(values))
     assert [values[loop.HALVED] for values in told[:2]] == [1, 2]
     assert batches[0]["input_ids"].shape[1:3] == (1, 8) and batches[-1]["input_ids"].shape[1:3] == (4, 2)
     assert_as_alone(encoder, found, expected)
@@ -129,7 +129,7 @@ def test_a_run_that_breaks_stops_alone():
     own = jobs(encoder, (60, 60), keep="last", evaluate_every=0, warmup=0.1)
     broken = jax.tree.map(lambda leaf: leaf * np.float32(np.inf), own[0].params)
     found = fine_tune_stack(encoder, [dataclasses.replace(own[0], params=broken), own[1]])
-    assert [(result.updates, result.degenerate) for result in found] == [(50, True), (60, False)]
+    assert [(result.steps, result.degenerate) for result in found] == [(50, True), (60, False)]
     assert np.isfinite(jax.tree.leaves(found[1].params["encoder"])[0]).all()
 
 

@@ -13,10 +13,10 @@ from itt_jax.train.checkpoint import Resume, forget_resume
 from itt_jax.train.counters import mixture
 from itt_jax.train.flops import forward_flops, matmul_parameters
 from itt_jax.train.predict import default_metric, dev_score, predict
-from itt_jax.train.stage import fine_tune, total_updates
+from itt_jax.train.stage import fine_tune, total_steps
 from tests.train.toy import FAMILIES, same, tiny_encoder, toy_task
 
-RECIPE = Recipe(updates=60, batch_size=16, max_length=32, evaluate_every=20, checkpoint_every=25)
+RECIPE = Recipe(steps=60, batch_size=16, max_length=32, evaluate_every=20, checkpoint_every=25)
 
 
 class Killed(Exception):
@@ -41,23 +41,23 @@ def test_a_stage_learns_and_leaves_its_input_alone(bert, uninterrupted):
     assert losses[-1] < 0.75 * losses[0]
     assert max(score for _, score in uninterrupted.dev_history) > 0.75
     assert same(params, {"encoder": encoder.init(jax.random.key(0))})
-    assert [update for update, _ in uninterrupted.dev_history] == [20, 40, 60]
-    assert uninterrupted.updates == 60 and not uninterrupted.degenerate
+    assert [step for step, _ in uninterrupted.dev_history] == [20, 40, 60]
+    assert uninterrupted.steps == 60 and not uninterrupted.degenerate
 
 
 def test_the_best_dev_evaluation_is_kept(bert, uninterrupted):
     encoder, _, task, dev = bert
     best = max(score for _, score in uninterrupted.dev_history)
-    assert dict(uninterrupted.dev_history)[uninterrupted.best_update] == best
+    assert dict(uninterrupted.dev_history)[uninterrupted.best_step] == best
     scores = predict(encoder, task.head, uninterrupted.params, dev.examples)
     assert default_metric("classification")(scores, dev.examples.labels) == best
 
 
 def test_counts_are_of_real_tokens(bert, uninterrupted):
     encoder, _, task, _ = bert
-    from itt_jax.data.order import update_indices
+    from itt_jax.data.order import step_indices
 
-    lengths = np.concatenate([task.examples.lengths[update_indices(300, 16, 3, update)] for update in range(60)])
+    lengths = np.concatenate([task.examples.lengths[step_indices(300, 16, 3, step)] for step in range(60)])
     assert uninterrupted.tokens == lengths.sum()
     assert uninterrupted.flops == pytest.approx(3 * forward_flops(encoder, lengths))
     assert 0.5 < uninterrupted.real_token_share <= 1
@@ -105,13 +105,13 @@ def test_the_state_of_another_stage_is_refused(bert, tmp_path):
 def test_a_loss_that_is_not_finite_is_reported(bert):
     encoder, params, task, dev = bert
     broken = jax.tree.map(lambda leaf: leaf * np.float32(np.inf), params)
-    result = fine_tune(encoder, [task], dev, broken, dataclasses.replace(RECIPE, updates=20), 3e-3, 0)
-    assert result.degenerate and result.updates == 20
+    result = fine_tune(encoder, [task], dev, broken, dataclasses.replace(RECIPE, steps=20), 3e-3, 0)
+    assert result.degenerate and result.steps == 20
 
 
 def test_frozen_embeddings_stay(bert):
     encoder, params, task, _ = bert
-    recipe = dataclasses.replace(RECIPE, updates=5, embedding_learning_rate=0.0)
+    recipe = dataclasses.replace(RECIPE, steps=5, embedding_learning_rate=0.0)
     found = fine_tune(encoder, [task], None, params, recipe, 1e-2, 0).params["encoder"]
     for table in ("word", "position", "token_type"):
         assert same(found["embeddings"][table], params["encoder"]["embeddings"][table])
@@ -122,7 +122,7 @@ def test_frozen_embeddings_stay(bert):
 def test_every_family_learns_regression_padded_in_microbatches(family):
     encoder = tiny_encoder(family, layers=1)
     task, dev = (toy_task(encoder, 200, seed, regression=True) for seed in (0, 1))
-    recipe = dataclasses.replace(RECIPE, updates=100, packed=False, accumulate=2, evaluate_every=0, warmup=0.0)
+    recipe = dataclasses.replace(RECIPE, steps=100, packed=False, accumulate=2, evaluate_every=0, warmup=0.0)
     result = fine_tune(encoder, [task], dev, {"encoder": encoder.init(jax.random.key(0))}, recipe, 3e-3, 0)
     assert result.dev_history[0][0] == 100 and result.dev_history[0][1] > 0.6
 
@@ -132,7 +132,7 @@ def test_pretrained_pooling_reads_and_trains_the_layer_before_the_classifier(fam
     encoder = tiny_encoder(family, layers=1)
     task = toy_task(encoder, 40, pooling="pretrained")
     given = {"encoder": encoder.init(jax.random.key(0)), "head": task.head.init(jax.random.key(1))}
-    recipe = dataclasses.replace(RECIPE, updates=2, evaluate_every=0, dropout=False)
+    recipe = dataclasses.replace(RECIPE, steps=2, evaluate_every=0, dropout=False)
     result = fine_tune(encoder, [task], task, given, recipe, 3e-3, 0)
     room, name = ("encoder", "pooler") if family == "bert" else ("head", "dense")  # BERT's is the encoder's own
     assert (name in result.params["head"]) == (family != "bert")
@@ -157,25 +157,25 @@ def test_several_tasks_share_the_encoder(bert):
     encoder, params, task, dev = bert
     score = toy_task(encoder, 100, 2, name="score", regression=True)
     heard = []
-    recipe = dataclasses.replace(RECIPE, updates=30, keep="last", packed=False)
+    recipe = dataclasses.replace(RECIPE, steps=30, keep="last", packed=False)
     result = fine_tune(encoder, [score, task], dev, params, recipe, 3e-3, 0, progress=lambda *args: heard.append(args))
     assert set(result.heads) == {"score", "toy"} and same(result.params["head"], result.heads["toy"])
-    assert result.best_update == 30 and heard
+    assert result.best_step == 30 and heard
 
 
 def test_tasks_are_drawn_in_proportion_by_counters():
-    draws, before = mixture([900, 100], 1.0, seed=0, updates=4000)
+    draws, before = mixture([900, 100], 1.0, seed=0, steps=4000)
     assert abs(np.mean(draws == 0) - 0.9) < 0.02
     assert np.array_equal(before[draws == 1], np.arange(np.sum(draws == 1)))
-    flat, _ = mixture([900, 100], 2.0, seed=0, updates=4000)
+    flat, _ = mixture([900, 100], 2.0, seed=0, steps=4000)
     assert abs(np.mean(flat == 0) - 0.75) < 0.03  # 30 to 10
     assert np.array_equal(mixture([900, 100], 1.0, 0, 100)[0], draws[:100])
     assert not np.array_equal(mixture([900, 100], 1.0, 1, 100)[0], draws[:100])
 
 
 def test_epochs_decide_the_length_where_no_number_does():
-    assert total_updates(Recipe(epochs=2.5, batch_size=32), 100) == 8
-    assert total_updates(Recipe(updates=7), 100) == 7
+    assert total_steps(Recipe(epochs=2.5, batch_size=32), 100) == 8
+    assert total_steps(Recipe(steps=7), 100) == 7
 
 
 def test_dev_scores():
@@ -200,9 +200,9 @@ def test_a_dev_score_that_says_nothing_is_never_selected(bert, monkeypatch):
     encoder, params, task, dev = bert
     found = iter([np.nan, -0.3, np.nan, -0.4])
     monkeypatch.setattr(stage.predict, "dev_score", lambda *_: next(found))
-    recipe = dataclasses.replace(RECIPE, updates=8, evaluate_every=2)
+    recipe = dataclasses.replace(RECIPE, steps=8, evaluate_every=2)
     result = fine_tune(encoder, [task], dev, params, recipe, 3e-3, 0)
-    assert result.best_update == 4
+    assert result.best_step == 4
 
 
 @pytest.mark.parametrize(
@@ -210,8 +210,8 @@ def test_a_dev_score_that_says_nothing_is_never_selected(bert, monkeypatch):
     [
         ({"labels": 1}, "labels from 0 to 1, expected 0 to 0"),
         ({"kind": "masked_lm"}, "a stage trains .*, found 'masked_lm'"),
-        ({"kind": "span"}, "span on examples made for another kind"),
-        ({"kind": "tagging"}, "no words' labels"),
+        ({"kind": "question_answering"}, "span on examples made for another kind"),
+        ({"kind": "token_classification"}, "no words' labels"),
     ],
 )
 def test_bad_tasks_are_one_line(bert, change, message):

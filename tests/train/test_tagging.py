@@ -8,8 +8,8 @@ import pytest
 
 from itt_jax.config import Recipe
 from itt_jax.data import packing
-from itt_jax.data.ragged import Ragged, offsets_of
 from itt_jax.models import make_head
+from itt_jax.ragged import Ragged, offsets_of
 from itt_jax.train.predict import predict
 from itt_jax.train.stage import TaskData, fine_tune
 from tests.train.test_step import assert_close, loss_and_gradient
@@ -29,7 +29,13 @@ def toy_tags(family: str, count: int, seed: int = 0):
 
 
 def toy_tagging(encoder, count=40, seed=0):
-    return TaskData("tags", make_head(encoder, "tagging", 2), toy_tags(encoder.family, count, seed), "tagging", 2)
+    return TaskData(
+        "tags",
+        make_head(encoder, "token_classification", 2),
+        toy_tags(encoder.family, count, seed),
+        "token_classification",
+        2,
+    )
 
 
 def drawn_params(encoder, head):
@@ -45,12 +51,12 @@ def test_packed_loss_and_gradient_equal_padded(family):
     task = toy_tagging(encoder)
     params, indices = drawn_params(encoder, task.head), np.arange(3, 15)
     plan = packing.plan_rows(task.examples.lengths, len(indices), 32)
-    packed = packing.pack_update(task.examples, indices, plan, len(indices))
-    padded = packing.pad_update(task.examples, indices, 24, len(indices) + 3)
+    packed = packing.pack_step(task.examples, indices, plan, len(indices))
+    padded = packing.pad_step(task.examples, indices, 24, len(indices) + 3)
     assert packed["segment_ids"].max() > 1
     found, expected = (loss_and_gradient(task, params, [batch]) for batch in (packed, padded))
     assert_close(found, expected)
-    parts = [packing.pack_update(task.examples, part, plan, 4) for part in np.split(indices, 3)]
+    parts = [packing.pack_step(task.examples, part, plan, 4) for part in np.split(indices, 3)]
     assert_close(loss_and_gradient(task, params, parts), expected)
 
 
@@ -58,7 +64,7 @@ def test_the_loss_is_the_mean_over_words():
     encoder = tiny_encoder("bert", layers=1)
     task = toy_tagging(encoder)
     params = drawn_params(encoder, task.head)
-    batch = packing.pad_update(task.examples, np.arange(6), 24, 6)
+    batch = packing.pad_step(task.examples, np.arange(6), 24, 6)
     loss, _ = loss_and_gradient(task, params, [batch])
     own = {"encoder": params["encoder"], "head": params["heads"][0]}
     scores = scores_of(encoder, task.head, own, batch)
@@ -74,7 +80,7 @@ def test_predictions_come_back_by_word(family):
     params = drawn_params(encoder, task.head)
     own = {"encoder": params["encoder"], "head": params["heads"][0]}
     found = predict(encoder, task.head, own, task.examples)
-    batch = packing.pad_update(task.examples, np.arange(40), 24, 40)
+    batch = packing.pad_step(task.examples, np.arange(40), 24, 40)
     expected = scores_of(encoder, task.head, own, batch)
     examples = task.examples
     row = np.searchsorted(examples.offsets, examples.anchors, side="right") - 1
@@ -91,7 +97,7 @@ def test_a_tiny_encoder_learns_to_tag_and_dev_scores_are_by_text():
         heard.append(labels)
         return float((scores.argmax(1) == labels.values).mean())
 
-    recipe = Recipe(updates=60, batch_size=16, max_length=32, evaluate_every=30, warmup=0.0)
+    recipe = Recipe(steps=60, batch_size=16, max_length=32, evaluate_every=30, warmup=0.0)
     params = {"encoder": encoder.init(jax.random.key(0))}
     result = fine_tune(encoder, [task], dataclasses.replace(dev, gold=gold), params, recipe, 1e-2, 0, metric=metric)
     assert heard and all(labels is gold for labels in heard)

@@ -13,7 +13,7 @@ from itt_jax.train.predict import predict
 from itt_jax.train.stage import TaskData, fine_tune
 from tests.train.toy import tiny_encoder, toy_examples, toy_task
 
-RECIPE = Recipe(updates=3, batch_size=16, max_length=32, evaluate_every=1, checkpoint_every=1, dropout=False)
+RECIPE = Recipe(steps=3, batch_size=16, max_length=32, evaluate_every=1, checkpoint_every=1, dropout=False)
 
 
 def tuned(directory=None):
@@ -32,7 +32,7 @@ def test_the_state_before_a_step_is_given_to_it(monkeypatch):
     assert len(leaves) > 3 * len(jax.tree.leaves(params))  # parameters, two moments, counters
     assert [jax.tree_util.keystr(path) for path, leaf in leaves if not leaf.is_deleted()] == []
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(params))  # the caller's are the caller's
-    assert result.updates == 3
+    assert result.steps == 3
 
 
 def test_nothing_is_transferred_unasked_while_training(monkeypatch, tmp_path):
@@ -47,16 +47,16 @@ def test_nothing_is_transferred_unasked_while_training(monkeypatch, tmp_path):
     assert len(result.dev_history) == 3
 
 
-@pytest.mark.parametrize("kind", ["classification", "tagging"])
+@pytest.mark.parametrize("kind", ["classification", "token_classification"])
 @pytest.mark.parametrize("place", [jax.device_put, jax.device_get])
 def test_nothing_is_transferred_unasked_while_predicting(kind, place):
     encoder = tiny_encoder("bert", layers=1)
-    if kind == "tagging":
+    if kind == "token_classification":
         examples = toy_examples("bert", 20)
         anchors = np.flatnonzero(examples.fields)
         labels = np.where(examples.fields, 0, -1).astype(np.int32)
         examples = dataclasses.replace(examples, anchors=anchors, labels=labels)
-        task = TaskData("toy", make_head(encoder, "tagging", 3), examples, "tagging", 3)
+        task = TaskData("toy", make_head(encoder, "token_classification", 3), examples, "token_classification", 3)
     else:
         task = toy_task(encoder, 20)
     params = place({"encoder": encoder.init(jax.random.key(0)), "head": task.head.init(jax.random.key(1))})

@@ -62,8 +62,8 @@ def same(a, b) -> bool:
     return jax.tree.structure(a) == jax.tree.structure(b) and all(np.array_equal(x, y) for x, y in leaves)
 
 
-def update_of(batches: list[dict]) -> dict:
-    """The microbatches of one run's update as its step takes them: arrays [microbatches, ...]; rows of one count."""
+def step_of(batches: list[dict]) -> dict:
+    """The microbatches of one run's step as its step takes them: arrays [microbatches, ...]; rows of one count."""
     rows = max(len(batch["input_ids"]) for batch in batches)
 
     def filled(name: str, batch: dict) -> np.ndarray:

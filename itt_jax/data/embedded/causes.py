@@ -34,7 +34,7 @@ QUESTIONS = {
         "ru": "Каково было следствие?",
     },
 }
-TASKS = {NAME: EmbeddedTask(NAME, "choice", FIELDS, CHOICES, "general", splits=tuple(SIZES))}
+TASKS = {NAME: EmbeddedTask(NAME, "multiple_choice", FIELDS, CHOICES, "general", splits=tuple(SIZES))}
 _PERSONS = {"train": slice(0, 5), "dev": slice(5, 7), "test": slice(7, None)}
 _DRAWS = 4
 

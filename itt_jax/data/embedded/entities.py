@@ -8,15 +8,15 @@ import numpy as np
 from itt_jax.data.embedded.draws import Dice, draws
 from itt_jax.data.embedded.tables import DOMAINS, LANGUAGES, rows_of
 from itt_jax.data.embedded.tasks import EmbeddedTask
-from itt_jax.data.ragged import Ragged
 from itt_jax.data.rows import Rows
 from itt_jax.errors import unknown
+from itt_jax.ragged import Ragged
 
 LABELS = ("O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER")
 SIZES = {"train": 600, "dev": 100, "test": 200}
 TASKS = {
     f"embedded_entities_{domain}": EmbeddedTask(
-        f"embedded_entities_{domain}", "tagging", ("text",), LABELS, domain, splits=tuple(SIZES)
+        f"embedded_entities_{domain}", "token_classification", ("text",), LABELS, domain, splits=tuple(SIZES)
     )
     for domain in DOMAINS
 }

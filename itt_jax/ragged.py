@@ -1,11 +1,9 @@
-"""Rows of arrays of different lengths, such as one class for each word of a sentence, as two arrays."""
+"""Arrays of different lengths, such as the token ids of many texts, as one array of values and one of offsets."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-
-from itt_jax.data.chunks import ragged_positions
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -13,7 +11,7 @@ class Ragged:
     """n arrays; array i is values[offsets[i]:offsets[i + 1]].
 
     Attributes:
-        values: [N], of any one dtype. offsets: int64 [n + 1].
+        values: [N, ...], of any one dtype. offsets: int64 [n + 1].
     """
 
     values: np.ndarray
@@ -21,7 +19,7 @@ class Ragged:
 
     @classmethod
     def of(cls, arrays: Iterable[Sequence | np.ndarray], dtype: type) -> "Ragged":
-        """The arrays, joined."""
+        """Concatenate arrays."""
         arrays = [np.asarray(array, dtype) for array in arrays]
         return cls(np.concatenate([np.zeros(0, dtype), *arrays]), offsets_of([len(array) for array in arrays]))
 
@@ -35,7 +33,7 @@ class Ragged:
         return len(self.offsets) - 1
 
     def __getitem__(self, index: "int | np.ndarray") -> "np.ndarray | Ragged":
-        """One array, or those at the indices (integers or a boolean mask), in that order."""
+        """One array, or the arrays at some indices (integers or a boolean mask), in that order."""
         if isinstance(index, int | np.integer):
             return self.values[self.offsets[index] : self.offsets[index + 1]]
         index = np.arange(len(self))[index]
@@ -52,10 +50,24 @@ class Ragged:
         return np.split(self.values, self.offsets[1:-1]) if len(self) else []
 
     def with_values(self, values: np.ndarray) -> "Ragged":
-        """Other values [N, ...] in the same places."""
+        """Other values [N, ...] with the same offsets."""
         return Ragged(values, self.offsets)
 
 
 def offsets_of(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
-    """int64 [n + 1]: where each of n arrays begins, and the end."""
-    return np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64))]).astype(np.int64)
+    """int64 [n + 1]: where each of n arrays begins, and the end of the last."""
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(np.asarray(lengths, np.int64), out=offsets[1:])
+    return offsets
+
+
+def ragged_positions(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """The integers start, start + 1, ... of every range, concatenated: int64 [sum of lengths].
+
+    >>> ragged_positions(np.array([7, 0]), np.array([2, 3])).tolist()
+    [7, 8, 0, 1, 2]
+    """
+    lengths = np.asarray(lengths, np.int64)
+    ends = np.cumsum(lengths)
+    shift = np.asarray(starts, np.int64) - (ends - lengths)
+    return np.repeat(shift, lengths) + np.arange(ends[-1] if len(ends) else 0)

@@ -1,4 +1,4 @@
-"""A process that makes one update and then another, and prints as JSON what each part took; see `start`."""
+"""A process that makes one step and then another, and prints as JSON what each part took; see `start`."""
 
 import json
 import pathlib
@@ -23,13 +23,13 @@ def main(started: str, root: str, family: str, name: str, size: str) -> dict[str
     trainer = ours.Trainer(work)
     trainer.wait()
     times.append(time.time())
-    (update,) = trainer.shapes([0])
+    (step,) = trainer.shapes([0])
     for _ in range(2):
-        trainer.run([update])
+        trainer.run([step])
         times.append(time.time())
-    parts = ("imports", "data", "parameters", "first update", "second update")
+    parts = ("imports", "data", "parameters", "first step", "second step")
     found = {part: after - before for part, before, after in zip(parts, times[:-1], times[1:], strict=True)}
-    return found | {"to the first update": times[4] - times[0]}
+    return found | {"to the first step": times[4] - times[0]}
 
 
 if __name__ == "__main__":
