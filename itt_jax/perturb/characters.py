@@ -8,10 +8,11 @@ import functools
 import numpy as np
 
 from itt_jax.perturb import tables
+from itt_jax.perturb.codepoints import LETTER
 from itt_jax.perturb.edits import Edits, changing, deleted, inserted, pieces, ranges, replaced
 from itt_jax.perturb.noise import Noise, below, later_draws, threshold, under
 from itt_jax.perturb.operator import DEEPWORDBUG, IN_WORDS, LETTER_SCRIPTS, PRUTHI, ZEROE, Operator
-from itt_jax.perturb.units import LETTER, Document
+from itt_jax.perturb.units import Document
 
 
 def chosen(document: Document, noise: Noise, severity: float, eligible: np.ndarray) -> np.ndarray:

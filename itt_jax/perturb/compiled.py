@@ -1,20 +1,20 @@
-"""The passes over every codepoint, compiled by numba; each equals its plain reference, which is named at it.
+"""Loads the Numba kernels when they pay off.
 
-Loading numba and the kernels takes some tenths of a second (seconds when they are compiled, once per installation), so
-the plain passes do small work: see `kernels`.
+Importing Numba and the kernels takes a few tenths of a second, and compiling them, once per installation, takes
+seconds, so small jobs run the NumPy version of each kernel; the results are identical.
 """
 
 import functools
 import importlib.util
 import types
 
-PLAIN = 1 << 22  # codepoints that a process perturbs by the plain passes before it loads the compiled ones
+PLAIN = 1 << 22  # codepoints a process perturbs with NumPy before it loads the kernels
 _seen = 0
 
 
 @functools.cache
 def _loaded() -> types.ModuleType | None:
-    """kernels.py, compiled; None where numba is not installed (it comes out later than a new Python does)."""
+    """The compiled kernels, or None without Numba, whose releases trail those of Python."""
     if importlib.util.find_spec("numba") is None:
         return None
     from itt_jax.perturb import kernels
@@ -23,7 +23,7 @@ def _loaded() -> types.ModuleType | None:
 
 
 def kernels(codepoints: int = 0) -> types.ModuleType | None:
-    """The compiled passes, or None for the plain ones, after so many codepoints more; the results are the same."""
+    """Counts `codepoints` as work to do and returns the kernels, or None while the NumPy versions are to be used."""
     global _seen
     _seen += codepoints
     return _loaded() if _seen > PLAIN else None

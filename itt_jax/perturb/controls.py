@@ -11,6 +11,7 @@ import functools
 import numpy as np
 
 from itt_jax.perturb import tables
+from itt_jax.perturb.codepoints import SPACE, WORD
 from itt_jax.perturb.edits import Edits, deleted, pieces
 from itt_jax.perturb.lexicon import Lexicon, shipped_languages
 from itt_jax.perturb.noise import Noise, below, later_draws, under
@@ -18,7 +19,7 @@ from itt_jax.perturb.operator import LANGUAGES, Operator
 from itt_jax.perturb.rewriting import Matches, find, in_case_of, rewritten, strings
 from itt_jax.perturb.scrambling import contents
 from itt_jax.perturb.segmentation import among, same_text, sentence_starts
-from itt_jax.perturb.units import SPACE, WORD, Document
+from itt_jax.perturb.units import Document
 
 ATTACKS = "Zhang et al. 2023, Cross-lingual Cross-temporal Summarization (arXiv 2306.12916)"
 HYPHENS = "-\u2010\u2011"

@@ -7,12 +7,13 @@ import numpy as np
 
 from itt_jax.perturb import tables
 from itt_jax.perturb.characters import chosen, chosen_letters, draw_letters, exchanged, pairs, replace_by_table
+from itt_jax.perturb.codepoints import LETTER, MARK
 from itt_jax.perturb.edits import Edits, inserted, replaced
 from itt_jax.perturb.noise import Noise, below, later_draws
 from itt_jax.perturb.normalization import class_of, may_change, normalized, table
 from itt_jax.perturb.operator import BAD_CHARACTERS, IN_WORDS, LETTER_SCRIPTS, Operator
 from itt_jax.perturb.rewriting import added, rewritten, strings
-from itt_jax.perturb.units import LETTER, MARK, Document
+from itt_jax.perturb.units import Document
 
 # An isolate, so that nothing around it is ordered anew, and in it an override of the direction: what opens them and
 # what closes them, in text from left to right and in text from right to left.

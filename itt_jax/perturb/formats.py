@@ -6,12 +6,13 @@ import re
 import numpy as np
 
 from itt_jax.perturb import tables
+from itt_jax.perturb.codepoints import SPACE, SPACED, WORD, word_groups
 from itt_jax.perturb.edits import Edits
 from itt_jax.perturb.lexicon import Lexicon
 from itt_jax.perturb.noise import Noise, below, later_draws, under
 from itt_jax.perturb.operator import NL_AUGMENTER, Operator
 from itt_jax.perturb.rewriting import find, rewritten, strings
-from itt_jax.perturb.units import SPACE, SPACED, WORD, Document, word_groups
+from itt_jax.perturb.units import Document
 
 LINKS = " \u00a0\u202f-\u2010\u2011"  # one of them between two numerals makes one number of them
 WIDE = "、。，！？：；（）「」"  # with no space beside them

@@ -1,51 +1,59 @@
-"""Compiled passes over codepoints; `compiled.kernels` loads them. Each equals its plain reference on every input.
+"""Numba kernels, loaded by `compiled.kernels`. Each returns exactly what its NumPy reference returns.
 
-Indices in inner loops are made unsigned by `at`: signed ones are tested for counting from the end, which costs up to
-four times as much, as it keeps the loops from becoming vector instructions.
+Inner loops cast their indices to unsigned integers with `at`. Numba checks signed indices for counting from the end,
+which prevents vectorization and makes the loops up to four times slower.
+
+Numba's cache on disk notices changes to this file only. Touch it whenever an imported constant changes.
 """
 
 import numba
 import numpy as np
 
-from itt_jax.perturb.units import (
+from itt_jax.perturb.codepoints import (
     BETWEEN_LETTERS,
     BETWEEN_NUMBERS,
     CLUSTERS_PER_WORD,
+    CONSONANT,
+    EMOJI_FILLER,
+    FILLER,
     HAN,
     LETTER,
+    LINKER,
     NUMBER,
+    PICTOGRAPHIC,
+    REGIONAL,
     SOUTH_EAST_ASIAN,
     SPACE,
     SPACED,
     WORD,
+    ZWJ,
 )
+from itt_jax.perturb.splitmix import FIRST, GOLDEN, SECOND
 
 U8, U16, U32, U64, I64, BOOL = (
     numba.types.Array(kind, 1, "C", readonly=True)
     for kind in (numba.uint8, numba.uint16, numba.uint32, numba.uint64, numba.int64, numba.boolean)
 )
-# What a class of UAX 29 does in rules that look further back than one codepoint; bits of `units.roles`.
-LINKER, FILLER, CONSONANT, ZWJ, PICTOGRAPHIC, EMOJI_FILLER, REGIONAL = (1 << bit for bit in range(7))
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-FIRST = np.uint64(0xBF58476D1CE4E5B9)
-SECOND = np.uint64(0x94D049BB133111EB)
 at = np.uint64
 
 
 def compiled(*arguments: numba.types.Type):
-    """Compiles at import, for these types alone; the result is kept on disk. The interpreter's lock is let go."""
+    """Decorator that compiles for the given types at import, caches the result on disk and releases the GIL."""
     return numba.njit(arguments, cache=True, nogil=True, boundscheck=False)
 
 
 @compiled(U32, I64, U8, U8, U8, U16)
 def units(codepoints, offsets, classes, flags, joins, roles):
-    """Grapheme clusters; the reference is `units.cluster_breaks` with the plain properties of `Document`.
+    """Grapheme clusters; the reference is `Document.plain_units`.
 
     Args:
-        codepoints, offsets: the texts; classes, flags: uint8 [0x110000]; joins: uint8 [K * K]; roles: uint16 [K].
+        codepoints, offsets: the texts.
+        classes, flags: uint8 [0x110000] grapheme class and flag bits of every codepoint.
+        joins: uint8 [K * K], `joining_pairs` for the K grapheme classes, flattened.
+        roles: uint16 [K] role bits of each class.
 
     Returns:
-        starts int64 [G + 1], bases int64 [G], flags uint8 [G], text_clusters int64 [n + 1], as in `Document`.
+        starts int64 [G + 1], bases int64 [G], flags uint8 [G] and text_clusters int64 [n + 1], as in `Document`.
     """
     total, count = len(codepoints), len(offsets) - 1
     starts = np.empty(total + 1, np.int64)
@@ -56,7 +64,7 @@ def units(codepoints, offsets, classes, flags, joins, roles):
     cluster = 0
     for text in range(count):
         text_clusters[text] = cluster
-        before = 0  # class of the codepoint before
+        before = 0  # class of the previous codepoint
         base, emoji, emoji_before, run = 0, 0, 0, 0
         for place in range(offsets[text], offsets[text + 1]):
             codepoint = codepoints[at(place)]
@@ -92,7 +100,7 @@ def units(codepoints, offsets, classes, flags, joins, roles):
 
 @numba.njit(numba.uint64(numba.uint64), cache=True, nogil=True, inline="always")
 def mix(state):
-    """SplitMix64's finaliser; the reference is `noise.mix`."""
+    """SplitMix64's output function; the reference is `splitmix.mix`."""
     state = (state ^ (state >> np.uint64(30))) * FIRST
     state = (state ^ (state >> np.uint64(27))) * SECOND
     return state ^ (state >> np.uint64(31))
@@ -100,7 +108,7 @@ def mix(state):
 
 @compiled(U64, I64, I64, I64)
 def first_draws(keys, offsets, starts, counts):
-    """Draw 0 at each place; the reference is `noise.first_draws`, which says what the arguments are."""
+    """Draw 0 at each place; the reference is `noise.first_draws`, which documents the arguments."""
     draws = np.empty(len(starts), np.uint64)
     first = 0
     for text in range(len(counts)):
@@ -113,11 +121,11 @@ def first_draws(keys, offsets, starts, counts):
 
 @compiled(U32, I64, I64, I64, I64, U32, I64)
 def apply(codepoints, offsets, start, stop, lengths, new, cost):
-    """Writes edits into texts; the reference is `edits.apply` with `differing` and `counts_by_text`.
+    """Applies edits to texts; the reference is `edits.apply` with `differing` and `counts_by_text`.
 
     Returns:
-        codepoints uint32 [C'] and offsets int64 [n + 1] of the perturbed texts; changed bool [n], edits and their cost,
-        int64 [n] each, no cost where nothing changed.
+        codepoints uint32 [C'] and offsets int64 [n + 1] of the perturbed texts; changed bool [n]; the number of edits,
+        int64 [n]; their cost, int64 [n], which is 0 for unchanged texts.
     """
     count = len(offsets) - 1
     grown = 0
@@ -162,7 +170,7 @@ def apply(codepoints, offsets, start, stop, lengths, new, cost):
 
 @numba.njit([(U32, I64, kind[::1]) for kind in (numba.uint8, numba.uint16, numba.uint32)], cache=True, nogil=True)
 def separate(codepoints, offsets, output):
-    """Writes texts into zeros, one of which stays between each two; see `TextArray.strings`."""
+    """Copies the texts into a zeroed array, leaving one zero between any two; see `TextArray.strings`."""
     for text in range(len(offsets) - 1):
         for place in range(offsets[text], offsets[text + 1]):
             output[at(place + text)] = codepoints[at(place)]
@@ -170,9 +178,9 @@ def separate(codepoints, offsets, output):
 
 @compiled(U32, numba.types.Array(numba.int64, 3, "C", readonly=True), U32, I64)
 def pieces(codepoints, parts, new, place):
-    """Lengths, sources and codepoints of edits made of pieces; the reference is `edits.pieces`.
+    """Lengths, sources and codepoints of edits made of pieces; the reference is `edits.plain_pieces`.
 
-    `new` and `place` may be empty, for no new codepoint in any edit.
+    `new` and `place` are empty if no edit adds a codepoint.
     """
     count, size = parts.shape[:2]
     lengths = np.zeros(count, np.int64)
@@ -185,7 +193,7 @@ def pieces(codepoints, parts, new, place):
     written = np.empty(len(sources), np.uint32)
     out = 0
     for edit in range(count):
-        left = place[edit] if len(new) and new[edit] else -1  # codepoints still to come before the new one
+        left = place[edit] if len(new) and new[edit] else -1  # codepoints to write before the new one
         for part in range(size):
             for source in range(parts[at(edit), at(part), 0], parts[at(edit), at(part), 1]):
                 if left == 0:
@@ -205,7 +213,7 @@ def pieces(codepoints, parts, new, place):
 
 @compiled(U32, I64, I64, U32, BOOL)
 def inserted(codepoints, start, stop, new, after):
-    """Lengths, sources and codepoints of edits with one new codepoint; the reference is `edits.plain_inserted`."""
+    """Lengths, sources and codepoints of edits that insert a codepoint; the reference is `edits.plain_inserted`."""
     count = len(start)
     lengths = np.empty(count, np.int64)
     for edit in range(count):
@@ -228,17 +236,18 @@ def inserted(codepoints, start, stop, new, after):
 
 @compiled(I64, U8, I64, U8)
 def words(bases, flags, text_clusters, groups):
-    """First and stop of each word, int64 [W] each; the reference is `Document.plain_words`.
+    """Each word's first cluster and the cluster after its last; the reference is `Document.plain_words`.
 
     Args:
-        bases, flags, text_clusters: as in `Document`; groups: uint8 [0x110000], `units.word_groups`.
+        bases, flags, text_clusters: as in `Document`.
+        groups: uint8 [0x110000], `codepoints.word_groups`.
     """
     first = np.empty(len(bases), np.int64)
     stop = np.empty(len(bases), np.int64)
     count = 0
     for text in range(len(text_clusters) - 1):
         begin, end = text_clusters[text], text_clusters[text + 1]
-        group, index = -1, 0  # of the run of one kind of script so far; -1: none
+        group, index = -1, 0  # of the current run of one word group; -1 outside a run
         for cluster in range(begin, end):
             flag = flags[at(cluster)]
             member = flag & WORD > 0
@@ -268,10 +277,12 @@ def words(bases, flags, text_clusters, groups):
 
 @compiled(I64, U64, U8, U32, U32, U32, I64, I64)
 def letters(bases, draws, scripts, lower, upper, codepoints, first, count):
-    """Another letter for each base: uint32; the reference is `characters.plain_letters`.
+    """A different letter for each base, uint32; the reference is `characters.plain_letters`.
 
     Args:
-        bases, draws: of the clusters; scripts, lower, upper: by codepoint; codepoints, first, count: `alphabets`.
+        bases, draws: first codepoint and draw 0 of the clusters.
+        scripts, lower, upper: tables indexed by codepoint.
+        codepoints, first, count: `characters.alphabets`.
     """
     found = np.empty(len(bases), np.uint32)
     for index in range(len(bases)):
@@ -291,13 +302,13 @@ def letters(bases, draws, scripts, lower, upper, codepoints, first, count):
 
 @compiled(U64, numba.uint64, numba.boolean, BOOL)
 def chosen(draws, limit, every, eligible):
-    """Eligible places whose draw is below the limit (every one, if so asked): int64; see `characters.chosen`."""
+    """int64: eligible places whose draw is below the limit, or all eligible ones if `every`; see `characters.chosen`."""
     picked = np.empty(len(draws), np.uint8)
     for place in range(len(draws)):
         picked[place] = (every | (draws[place] < limit)) & eligible[place]
     found = np.empty(len(draws), np.int64)
     count = at(0)
-    for place in range(len(draws)):  # without a branch, which a random draw would have guessed wrongly
+    for place in range(len(draws)):  # branch-free: a branch on random draws is mispredicted half the time
         found[count] = place
         count += at(picked[place])
     return found[:count].copy()
@@ -305,15 +316,18 @@ def chosen(draws, limit, every, eligible):
 
 @compiled(U64, numba.uint64, numba.boolean, BOOL, U8, I64)
 def pairs(draws, limit, every, eligible, flags, text_clusters):
-    """First clusters of pairs of neighbours: int64; the reference is `characters.plain_pairs`.
+    """int64: the first clusters of pairs to edit; the reference is `characters.plain_pairs`.
 
     Args:
-        draws: of the clusters; limit, every: `noise.threshold`; eligible: bool [G]; flags, text_clusters: `Document`.
+        draws: uint64 [G] draw 0 of each cluster.
+        limit, every: `noise.threshold` of the severity.
+        eligible: bool [G].
+        flags, text_clusters: as in `Document`.
     """
     found = np.empty(len(draws) // 2, np.int64)
     count = 0
     for text in range(len(text_clusters) - 1):
-        begin = -1  # of the run of letters so far; -1: none
+        begin = -1  # of the current run of letters; -1 outside a run
         end = text_clusters[text + 1]
         for cluster in range(text_clusters[text], end):
             if not flags[at(cluster)] & WORD:
@@ -333,7 +347,7 @@ def pairs(draws, limit, every, eligible, flags, text_clusters):
 
 @compiled(U32, I64, I64)
 def exchanged(codepoints, starts, pair):
-    """The fields of `Edits` that exchange the clusters of pairs; the reference is `characters.plain_exchanged`."""
+    """The fields of `Edits` that swap the clusters of each pair; the reference is `characters.plain_exchanged`."""
     size = 0
     for first in pair:
         size += starts[first + 2] - starts[first]
@@ -349,7 +363,7 @@ def exchanged(codepoints, starts, pair):
             sources[out + place] = source
             written[out + place] = codepoints[source]
             differs |= codepoints[source] != codepoints[begin + place]
-        if differs:  # else the next pair is written over it
+        if differs:  # otherwise the next pair overwrites it
             start[count], stop[count], lengths[count] = begin, end, end - begin
             out += end - begin
             count += 1
@@ -358,7 +372,7 @@ def exchanged(codepoints, starts, pair):
 
 @compiled(U8, BOOL, I64, I64, I64)
 def spaces_around(flags, allowed, text_clusters, first, stop):
-    """Bounds of white space beside ranges: int64, int64; the reference is `words.plain_spaces_around`."""
+    """int64, int64: ranges widened by adjacent white space; the reference is `words.plain_spaces_around`."""
     before, after = first.copy(), stop.copy()
     text = 0
     for index in range(len(first)):

@@ -5,12 +5,14 @@ import functools
 import numpy as np
 
 from itt_jax.perturb import tables
+from itt_jax.perturb.codepoints import SPACED, word_groups
 from itt_jax.perturb.edits import Edits
 from itt_jax.perturb.lexicon import Lexicon, shipped, shipped_languages
-from itt_jax.perturb.noise import GOLDEN, Noise, below, later_draws, mix, under
+from itt_jax.perturb.noise import Noise, below, later_draws, under
 from itt_jax.perturb.operator import EDA, NL_AUGMENTER, Operator
 from itt_jax.perturb.rewriting import Matches, added, find, in_case_of, replace_by_lexicon, rewritten, strings
-from itt_jax.perturb.units import SPACED, Document, word_groups
+from itt_jax.perturb.splitmix import GOLDEN, mix
+from itt_jax.perturb.units import Document
 from itt_jax.perturb.words import spaces_around
 
 

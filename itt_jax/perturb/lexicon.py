@@ -1,4 +1,4 @@
-"""Words and what may stand in their place: tables that ship, and files that a user gives."""
+"""Lexicons, which map words to replacements: the built-in tables and files supplied by the user."""
 
 import functools
 import json
@@ -9,18 +9,18 @@ import numpy as np
 
 from itt_jax.errors import InputError
 from itt_jax.perturb import tables
-from itt_jax.perturb.noise import mix
+from itt_jax.perturb.splitmix import mix
 from itt_jax.perturb.text import TextArray, from_strings
 
-BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
+BASE = 0x9E3779B97F4A7C15  # odd, hence invertible modulo 2**64
 INVERSE = pow(BASE, -1, 2**64)
 INVERSE_MARK = "inverse:"
 NO_TEXT = re.compile("[\0\ud800-\udfff]")
-PAIR = re.compile(r"[a-z]{2,3}(-[a-z]{2,3})?(\.[0-9-]+)?\.(txt|tsv|json)")  # names of dictionaries in a folder
+PAIR = re.compile(r"[a-z]{2,3}(-[a-z]{2,3})?(\.[0-9-]+)?\.(txt|tsv|json)")  # dictionary file names in a folder
 
 
 def lowered(codepoints: np.ndarray) -> np.ndarray:
-    """uint32: each codepoint in its simple small form, so that lengths stay."""
+    """uint32: codepoints in lower case, by Unicode's simple case mapping, which preserves lengths."""
     lower = tables.look_up(tables.mapping("lower_upper", inverse=True), codepoints)
     return np.where(lower > 0, lower, codepoints).astype(np.uint32)
 
@@ -33,10 +33,10 @@ def powers(base: int, count: int) -> np.ndarray:
 
 
 class Ranges:
-    """Polynomial hashes of any range of small-letter codepoints, each in constant time.
+    """Polynomial hashes of arbitrary codepoint ranges, in constant time per range.
 
     Args:
-        codepoints: uint32 [C], lowered.
+        codepoints: uint32 [C]; pass them through `lowered` for hashes that ignore case.
     """
 
     def __init__(self, codepoints: np.ndarray):
@@ -45,12 +45,12 @@ class Ranges:
         self._inverse = powers(INVERSE, len(codepoints) + 1)
 
     def hashes(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
-        """uint64 [K]: the same for equal ranges, wherever they stand."""
+        """uint64 [K]: hashes of the ranges start[i] ... stop[i] - 1; they depend on content, not on position."""
         return (self._sums[stop] - self._sums[start]) * self._inverse[start]
 
 
 class HashSet:
-    """64-bit hashes, in which many are looked up at a time.
+    """A set of 64-bit hashes with vectorized lookup.
 
     Args:
         hashes: uint64 [H].
@@ -58,7 +58,7 @@ class HashSet:
 
     def __init__(self, hashes: np.ndarray):
         self._sorted, self._order = np.unique(hashes, return_index=True)
-        bits = 3 + len(self._sorted).bit_length()  # of 8 places one is filled, so most that are not held end there
+        bits = 3 + len(self._sorted).bit_length()  # at most 1/8 of the buckets are in use: most misses end there
         self._shift = np.uint64(64 - bits)
         places, first, counts = np.unique(self._sorted >> self._shift, return_index=True, return_counts=True)
         self._first = np.full(1 << bits, -1, np.int32)
@@ -66,7 +66,7 @@ class HashSet:
         self._most = int(counts.max(initial=0))
 
     def index(self, hashes: np.ndarray) -> np.ndarray:
-        """int64 [K]: which of the set each is, or -1."""
+        """int64 [K]: the index of each hash in the set, or -1."""
         found = np.full(len(hashes), -1)
         first = tables.look_up(self._first, hashes >> self._shift)
         likely = np.flatnonzero(first >= 0)
@@ -78,17 +78,19 @@ class HashSet:
         return found
 
     def holds(self, hashes: np.ndarray) -> np.ndarray:
-        """bool [K]: whether each is one of the set."""
+        """bool [K]: whether each hash is in the set."""
         return self.index(hashes) >= 0
 
 
 class Lexicon:
-    """Keys (words, or runs of words with what stands between them), each with its options.
+    """Keys, each a word or a phrase, and the options that may replace them.
 
-    Keys are matched whatever their case. An option equal to its key but for case is left out.
+    Keys match regardless of case. Options that differ from their key only in case are dropped.
 
     Attributes:
-        keys: the keys, lowered; options: per key, a tuple of strings.
+        keys: the keys in lower case.
+        options: for each key, a tuple of strings.
+        counts: int64 [keys] number of options.
     """
 
     def __init__(self, entries: dict[str, list[str] | str]):
@@ -108,9 +110,14 @@ class Lexicon:
         return len(self.options)
 
     def rows(self, hashes: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """int64 [K]: the key that each range of codepoints is, by its hash in `Ranges` and its length; or -1.
+        """int64 [K]: the index of the key equal to each codepoint range, or -1.
 
-        Of 10**5 keys and 10**8 ranges one is taken for a key in error once in 10**6 runs.
+        Ranges are compared by hash and length. With 10**5 keys, a pass over 10**8 ranges mistakes one for a key with
+        probability 10**-6.
+
+        Args:
+            hashes: uint64 [K] from `Ranges`.
+            lengths: int64 [K] in codepoints.
         """
         row = self._set.index(hashes)
         hit = np.flatnonzero(row >= 0)
@@ -130,41 +137,41 @@ def _string(codepoints: np.ndarray) -> str:
 
 
 def _lower(text: str) -> str:
-    """As `lowered`, for a string."""
+    """`lowered` for a string."""
     return text.lower() if text.isascii() else text.translate(_lower_table())
 
 
 @functools.cache
 def shipped(table: str, language: str) -> Lexicon:
-    """The lexicon of a language in tables/`table`.json ("entries": language -> key -> options)."""
+    """A language's lexicon from tables/`table`.json ("entries": language -> key -> options)."""
     return Lexicon(tables.read(table)["entries"][language])
 
 
 def shipped_languages(table: str) -> frozenset[str]:
-    """The languages that tables/`table`.json has entries for."""
+    """The languages with entries in tables/`table`.json."""
     return frozenset(tables.read(table)["entries"])
 
 
 def lexicon_source(path: pathlib.Path | str) -> tuple[pathlib.Path, bool]:
-    """The file or folder that a lexicon's path means, and whether it is read the other way round."""
+    """The file or folder of a lexicon path, and whether the path asks for the inverse lexicon."""
     name = str(path)
     return pathlib.Path(name.removeprefix(INVERSE_MARK)), name.startswith(INVERSE_MARK)
 
 
 def read_lexicon(path: pathlib.Path | str) -> Lexicon:
-    """A user's lexicon.
+    """Reads a lexicon supplied by the user.
 
-    A .json file holds {key: option or list of options}. Any other is UTF-8 text, one key a line and its options after
-    it, parted by tabs where the line has one and by white space otherwise (so MUSE's dictionaries, Belinkov and Bisk's
-    natural errors, PPDB pairs with "en_" before each word); keys may stand on several lines.
+    A .json file holds {key: option or list of options}. Any other file is UTF-8 text with a key and its options on
+    each line, separated by tabs if the line contains one and by white space otherwise. That covers MUSE's dictionaries,
+    Belinkov and Bisk's natural errors, and PPDB pairs, whose words carry the prefix "en_". A key may appear on several
+    lines.
 
-    Of a folder, the files named by a language or a pair of them are read ("de.txt", "en-de.txt", "en-de.0-5000.txt"):
-    each gives a key its first option (but itself), so that every language is drawn equally often. A path that begins
-    with "inverse:" is read the other way round, each option as a key (English-German as German-English).
+    In a folder, the files named by a language or a language pair are read ("de.txt", "en-de.txt",
+    "en-de.0-5000.txt"). Each contributes the first option that differs from the key, so that all languages are drawn
+    equally often. The prefix "inverse:" swaps keys and options, which turns English-German into German-English.
 
     Raises:
-        InputError: no such file, no UTF-8 or JSON, a line without an option, nothing to exchange, or no such file in a
-            folder.
+        InputError: the file is missing, malformed or without options, or the folder contains no such file.
     """
     path, inverse = lexicon_source(path)
     try:
@@ -175,13 +182,13 @@ def read_lexicon(path: pathlib.Path | str) -> Lexicon:
     except OSError as error:
         raise InputError(f"lexicon {path}: {error.strerror}") from error
     if not stamps:
-        raise InputError(f"lexicon {path}: the folder has no file named by languages, such as de.txt or en-de.txt")
+        raise InputError(f"lexicon {path}: found no file named by language, such as de.txt or en-de.txt")
     return _read(stamps, inverse, path.is_dir())
 
 
 @functools.lru_cache(maxsize=64)
 def _read(stamps: tuple[tuple[pathlib.Path, int], ...], inverse: bool, one_option_each: bool) -> Lexicon:
-    """The files as they are at those times of change, together."""
+    """The merged files; modification times are part of the cache key."""
     together: dict[str, list[str]] = {}
     for path, _ in stamps:
         own: dict[str, list[str]] = {}
@@ -192,12 +199,12 @@ def _read(stamps: tuple[tuple[pathlib.Path, int], ...], inverse: bool, one_optio
             together.setdefault(key, []).extend(others[:1] if one_option_each else others)
     lexicon = Lexicon(together)
     if not len(lexicon):
-        raise InputError(f"lexicon {stamps[0][0]}: no key has an option other than itself")
+        raise InputError(f"lexicon {stamps[0][0]}: found no key with an option other than itself")
     return lexicon
 
 
 def inverted(entries: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Each option -> the keys that have it."""
+    """Option -> the keys that list it."""
     found: dict[str, list[str]] = {}
     for key, options in entries.items():
         for option in options:
@@ -212,10 +219,10 @@ def _entries(path: pathlib.Path) -> dict[str, list[str]]:
         raise InputError(f"lexicon {path}: {error}") from error
     entries = _json_entries(path, text) if path.suffix == ".json" else _line_entries(path, text)
     if not entries:
-        raise InputError(f"lexicon {path}: it is empty")
+        raise InputError(f"lexicon {path}: found no entries")
     for key, options in entries.items():
         if any(NO_TEXT.search(part) for part in (key, *options)):
-            raise InputError(f"lexicon {path}: key {key!r} or one of its options holds NUL or a lone surrogate")
+            raise InputError(f"lexicon {path}: key {key!r} or one of its options contains NUL or a lone surrogate")
     return entries
 
 
@@ -225,11 +232,11 @@ def _json_entries(path: pathlib.Path, text: str) -> dict[str, list[str]]:
     except json.JSONDecodeError as error:
         raise InputError(f"lexicon {path}, line {error.lineno}: {error.msg}") from error
     if not isinstance(found, dict):
-        raise InputError(f"lexicon {path}: expected an object, found {type(found).__name__}")
+        raise InputError(f"lexicon {path}: found {type(found).__name__}, expected an object")
     found = {key: [options] if isinstance(options, str) else options for key, options in found.items()}
     for key, options in found.items():
         if not isinstance(options, list) or not options or not all(isinstance(option, str) for option in options):
-            raise InputError(f"lexicon {path}: key {key!r} has {options!r}, expected a string or a list of strings")
+            raise InputError(f"lexicon {path}: key {key!r}: found {options!r}, expected a string or a list of strings")
     return found
 
 

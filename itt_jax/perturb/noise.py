@@ -1,8 +1,8 @@
-"""Random draws as a function of what is perturbed, never of when or in what company.
+"""Random draws that depend only on the text being perturbed, never on call order or batch composition.
 
-Draw number d at a place is mix(mix(key + GOLDEN * (place + 1)) + GOLDEN * d), with SplitMix64's constants and mixer
-(Steele, Lea, Flood, OOPSLA 2014); `place` is the index of the codepoint in the clean text, and the key of a text hashes
-(noise seed, item id, field, operator and its version, replicate). Severity takes no part: it is a threshold on draw 0.
+Draw d at a place is mix(mix(key + GOLDEN * (place + 1)) + GOLDEN * d), which uses SplitMix64 as a counter-based
+generator. `place` is a codepoint's index in the clean text; a text's key is a hash of noise seed, item id, field,
+operator, operator version and replicate. Severity does not enter the key: it is a threshold on draw 0.
 """
 
 import dataclasses
@@ -12,28 +12,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from itt_jax.perturb.splitmix import GOLDEN, mix
 from itt_jax.perturb.text import from_strings
 from itt_jax.perturb.units import Document
 
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-FIRST = np.uint64(0xBF58476D1CE4E5B9)
-SECOND = np.uint64(0x94D049BB133111EB)
-
-
-def mix(values: np.ndarray) -> np.ndarray:
-    """SplitMix64's finaliser on uint64, in place."""
-    shifted = values >> np.uint64(30)
-    np.bitwise_xor(values, shifted, out=values)
-    np.multiply(values, FIRST, out=values)
-    np.right_shift(values, np.uint64(27), out=shifted)
-    np.bitwise_xor(values, shifted, out=values)
-    np.multiply(values, SECOND, out=values)
-    np.right_shift(values, np.uint64(31), out=shifted)
-    return np.bitwise_xor(values, shifted, out=values)
-
 
 def hash_strings(strings: Sequence[str]) -> np.ndarray:
-    """uint64 [n]: for each string the mixed sum, over its codepoints, of mix(codepoint + GOLDEN * (place + 1))."""
+    """uint64 [n]: a hash of each string.
+
+    It is mix(sum + length), where the sum runs over mix(codepoint + GOLDEN * (place + 1)).
+    """
     text = from_strings(strings)
     starts, lengths = text.offsets[:-1], np.diff(text.offsets)
     places = np.arange(len(text.codepoints)) - np.repeat(starts, lengths) + 1
@@ -44,9 +32,11 @@ def hash_strings(strings: Sequence[str]) -> np.ndarray:
 
 
 def text_keys(ids: np.ndarray, *context: object) -> np.ndarray:
-    """uint64 [n] keys of texts: `ids` from hash_strings, joined with a hash of what the texts share.
+    """uint64 [n]: the key of each text.
 
-    `context` is (noise seed, field, operator, version, replicate).
+    Args:
+        ids: uint64 [n] item ids hashed by `hash_strings`.
+        context: what the texts share: noise seed, field, operator, version, replicate.
     """
     digest = hashlib.blake2b("\0".join(map(str, context)).encode(), digest_size=8).digest()
     return mix(ids ^ np.frombuffer(digest, "<u8"))
@@ -56,8 +46,10 @@ def first_draws(keys: np.ndarray, offsets: np.ndarray, starts: np.ndarray, count
     """uint64 [G]: draw 0 at each place.
 
     Args:
-        keys: uint64 [n]; offsets: int64 [n] where each text starts; starts: int64 [G] the places, as indices of the
-            concatenated codepoints, text by text; counts: int64 [n] places per text.
+        keys: uint64 [n].
+        offsets: int64 [n] index of each text's first codepoint.
+        starts: int64 [G] places, as indices into the concatenated codepoints, in text order.
+        counts: int64 [n] number of places in each text.
     """
     states = starts.astype(np.uint64)
     np.multiply(states, GOLDEN, out=states)
@@ -67,10 +59,11 @@ def first_draws(keys: np.ndarray, offsets: np.ndarray, starts: np.ndarray, count
 
 @dataclasses.dataclass(frozen=True)
 class Noise:
-    """The draws of one operator and replicate over the texts of a document.
+    """The draws of one operator and replicate for the texts of a document.
 
     Attributes:
-        keys: uint64 [n]; document: the clean texts and their units.
+        keys: uint64 [n] from `text_keys`.
+        document: the clean texts and their units.
     """
 
     keys: np.ndarray
@@ -83,7 +76,7 @@ class Noise:
 
     @functools.cached_property
     def texts(self) -> np.ndarray:
-        """uint64 [n]: the draw of each text as a whole, as if at the place before its first codepoint."""
+        """uint64 [n]: draw 0 of each whole text, at the place before its first codepoint."""
         return mix(self.keys.copy())
 
     @functools.cached_property
@@ -99,22 +92,22 @@ class Noise:
 
 
 def later_draws(draws: np.ndarray, number: int) -> np.ndarray:
-    """uint64: draw `number` (from 1) at the places whose draw 0 is given."""
+    """uint64: draw `number` (1, 2, ...) at the places whose draw 0 is given."""
     return mix(draws + np.uint64(number * int(GOLDEN) % 2**64))
 
 
 def below(draws: np.ndarray, counts: np.ndarray | int) -> np.ndarray:
-    """int64: draws made uniform on 0 ... counts - 1 (counts below 2**31)."""
+    """int64: draws mapped uniformly to 0 ... counts - 1; counts must be below 2**31."""
     return ((draws >> np.uint64(33)) * np.asarray(counts, np.uint64) >> np.uint64(31)).astype(np.int64)
 
 
 def under(draws: np.ndarray, probability: float) -> np.ndarray:
-    """bool: true with the given probability; a smaller probability gives a subset."""
+    """bool: true with the given probability; the places true at a lower probability stay true at a higher one."""
     limit, every = threshold(probability)
     return np.ones(len(draws), bool) if every else draws < limit
 
 
 def threshold(probability: float) -> tuple[np.uint64, bool]:
-    """What draws with the given probability stay below, and whether all of them do."""
+    """The limit below which draws fall with the given probability, and whether all draws count as below it."""
     limit = int(probability * 2.0**64)
     return np.uint64(limit % 2**64), limit == 2**64

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from itt_jax.perturb.codepoints import SPACED, word_groups
 from itt_jax.perturb.edits import Edits, ranges
 from itt_jax.perturb.lexicon import HashSet, Lexicon, Ranges, lowered
 from itt_jax.perturb.noise import Noise, below, later_draws, under
 from itt_jax.perturb.text import TextArray, from_strings
-from itt_jax.perturb.units import SPACED, Document, cluster_breaks, word_groups
+from itt_jax.perturb.units import Document, cluster_breaks
 
 FREE = 0xE000  # codepoints from here on are no surrogates
 

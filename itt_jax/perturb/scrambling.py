@@ -11,11 +11,12 @@ import numpy as np
 
 from itt_jax.perturb import tables
 from itt_jax.perturb.characters import chosen, replace_by_table
+from itt_jax.perturb.codepoints import NUMBER, SPACE, SPACED, word_groups
 from itt_jax.perturb.edits import Edits, changing, deleted, inserted, ranges
 from itt_jax.perturb.lexicon import Ranges, lowered
 from itt_jax.perturb.noise import Noise, below, later_draws, under
 from itt_jax.perturb.operator import NL_AUGMENTER, ZEROE, Operator
-from itt_jax.perturb.units import NUMBER, SPACE, SPACED, Document, word_groups
+from itt_jax.perturb.units import Document
 
 # ASCII punctuation, as in Zeroe, but for the apostrophe and the hyphen: those stand inside words already.
 INTRUDERS = np.frombuffer('!"#$%&()*+,./:;<=>?@[\\]^_`{|}~'.encode("utf-32-le"), np.uint32)

@@ -10,12 +10,13 @@ import numpy as np
 
 from itt_jax.perturb import tables
 from itt_jax.perturb.characters import chosen
+from itt_jax.perturb.codepoints import HIRAGANA, KATAKANA, LETTER, NUMBER, word_groups
 from itt_jax.perturb.edits import Edits, inserted, replaced
 from itt_jax.perturb.noise import Noise, under
 from itt_jax.perturb.normalization import table
 from itt_jax.perturb.operator import Operator
 from itt_jax.perturb.rewriting import rewritten, strings
-from itt_jax.perturb.units import HIRAGANA, KATAKANA, LETTER, NUMBER, Document, word_groups
+from itt_jax.perturb.units import Document
 
 TATWEEL, NUKTA, CHANDRABINDU, ANUSVARA = 0x0640, 0x093C, 0x0901, 0x0902
 NON_JOINER = 0x200C

@@ -5,7 +5,8 @@ import functools
 import numpy as np
 
 from itt_jax.perturb import tables
-from itt_jax.perturb.units import NUMBER, SPACE, Document
+from itt_jax.perturb.codepoints import NUMBER, SPACE
+from itt_jax.perturb.units import Document
 
 SENTENCE_ENDS = ".!?…‥。．！？｡।॥۔؟።፧។៕။׃։\u037e"
 # The Greek question mark, and the danda of Indic scripts, as they are mostly typed.

@@ -9,6 +9,7 @@ import functools
 import numpy as np
 
 from itt_jax.perturb import tables
+from itt_jax.perturb.codepoints import SOUTH_EAST_ASIAN, SPACE, WORD, word_groups
 from itt_jax.perturb.edits import Edits
 from itt_jax.perturb.lexicon import lowered
 from itt_jax.perturb.noise import Noise, below, later_draws, under
@@ -23,7 +24,7 @@ from itt_jax.perturb.segmentation import (
     last_among,
     sentence_starts,
 )
-from itt_jax.perturb.units import SOUTH_EAST_ASIAN, SPACE, WORD, Document, word_groups
+from itt_jax.perturb.units import Document
 
 CHECKLIST = "Ribeiro et al. 2020, CheckList (arXiv 2005.04118)"
 STRESS_TEST = "Naik et al. 2018, Stress Test Evaluation (arXiv 1806.00692)"

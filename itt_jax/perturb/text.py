@@ -1,4 +1,4 @@
-"""Texts as flat arrays of codepoints, and back."""
+"""Conversion between strings and flat arrays of codepoints."""
 
 import dataclasses
 import itertools
@@ -12,10 +12,11 @@ from itt_jax.perturb import compiled
 
 @dataclasses.dataclass(frozen=True)
 class TextArray:
-    """n texts, concatenated; none of them holds NUL.
+    """n texts without NUL, concatenated.
 
     Attributes:
-        codepoints: uint32 [C]; offsets: int64 [n + 1], text i is codepoints[offsets[i]:offsets[i + 1]].
+        codepoints: uint32 [C].
+        offsets: int64 [n + 1]; text i is codepoints[offsets[i]:offsets[i + 1]].
     """
 
     codepoints: np.ndarray
@@ -25,17 +26,17 @@ class TextArray:
         return len(self.offsets) - 1
 
     def width(self) -> type:
-        """The narrowest kind that holds all codepoints; codecs of one and two bytes are faster than that of four."""
+        """The narrowest dtype for these codepoints; the one- and two-byte codecs decode faster than UTF-32."""
         highest = self.codepoints.max(initial=0)
         return np.uint8 if highest < 1 << 8 else np.uint16 if highest < 1 << 16 else np.uint32
 
     def strings(self, indices: np.ndarray | None = None) -> list[str]:
-        """The texts, or those at `indices`, as Python strings."""
+        """All texts, or those at `indices`, as Python strings."""
         kernels = compiled.kernels()
         if indices is None and kernels is not None and len(self):
             apart = np.zeros(len(self.codepoints) + len(self) - 1, self.width())
             kernels.separate(self.codepoints, self.offsets, apart)
-            return decoded(apart).split("\0")  # twice as fast as slices
+            return decoded(apart).split("\0")  # twice as fast as slicing
         whole = decoded(self.codepoints.astype(self.width()))
         if indices is None:
             return [whole[start:stop] for start, stop in itertools.pairwise(self.offsets.tolist())]
@@ -44,17 +45,17 @@ class TextArray:
 
 
 def decoded(codepoints: np.ndarray) -> str:
-    """A string of codepoints in one, two or four bytes each."""
+    """The string encoded by codepoints of one, two or four bytes each."""
     return str(codepoints, {1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}[codepoints.itemsize])
 
 
 def check_text(text: object, line: int) -> None:
-    """Raises InputError if `text` cannot be perturbed; `line` counts from one."""
+    """Raises InputError, naming the line, if `text` cannot be perturbed."""
     if not isinstance(text, str):
         raise InputError(f"line {line}: expected a string, found {type(text).__name__}")
     for position, character in enumerate(text):
         if character == "\0":
-            raise InputError(f"line {line}: character {position + 1} is NUL, which text may not hold")
+            raise InputError(f"line {line}: character {position + 1} is NUL, which is not allowed in text")
         if "\ud800" <= character <= "\udfff":
             raise InputError(f"line {line}: character {position + 1} is the lone surrogate U+{ord(character):04X}")
 
@@ -63,7 +64,7 @@ def from_strings(texts: Sequence[str], first_line: int = 1) -> TextArray:
     """Concatenates texts.
 
     Raises:
-        InputError: a text is no string, or holds NUL or a lone surrogate; names its line (`first_line` + index).
+        InputError: a text is not a string, or contains NUL or a lone surrogate; names its line (`first_line` + index).
     """
     try:
         whole = "".join(texts)

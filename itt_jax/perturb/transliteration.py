@@ -11,13 +11,14 @@ import functools
 import numpy as np
 
 from itt_jax.perturb import tables
+from itt_jax.perturb.codepoints import LETTER, MARK
 from itt_jax.perturb.edits import Edits
 from itt_jax.perturb.noise import Noise, under
 from itt_jax.perturb.normalization import SYLLABLE, SYLLABLES, TAILS, VOWELS, normalized
 from itt_jax.perturb.operator import Operator
 from itt_jax.perturb.rewriting import rewritten, strings
 from itt_jax.perturb.scripts import TO_KATAKANA, languages_of, rules
-from itt_jax.perturb.units import LETTER, MARK, Document
+from itt_jax.perturb.units import Document
 
 TATWEEL = "\u0640"
 SOKUON, LONG, SYLLABIC_N = "っ", "ー", "ん"

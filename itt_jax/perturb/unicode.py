@@ -6,10 +6,11 @@ import numpy as np
 
 from itt_jax.perturb import tables
 from itt_jax.perturb.characters import choices, chosen, replace_by_table
+from itt_jax.perturb.codepoints import LETTER, MARK
 from itt_jax.perturb.edits import Edits, inserted, ranges, replaced
 from itt_jax.perturb.noise import Noise, below, later_draws
 from itt_jax.perturb.operator import BAD_CHARACTERS, IN_WORDS, Operator
-from itt_jax.perturb.units import LETTER, MARK, Document
+from itt_jax.perturb.units import Document
 
 # Zero-width space, word joiner, zero-width no-break space: default-ignorable, and unlike the zero-width joiners they
 # join no emoji and do not choose the shape of Arabic and Indic letters.

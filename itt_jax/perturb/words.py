@@ -5,10 +5,11 @@ Severity is the share of Unicode words edited (units.py says what a word is).
 
 import numpy as np
 
+from itt_jax.perturb.codepoints import SPACE, SPACED, word_groups
 from itt_jax.perturb.edits import Edits, changing, deleted, pieces
 from itt_jax.perturb.noise import Noise, below, later_draws, under
 from itt_jax.perturb.operator import EDA, Operator
-from itt_jax.perturb.units import SPACE, SPACED, Document, word_groups
+from itt_jax.perturb.units import Document
 
 WINDOW = 3  # words that word_shuffle moves among themselves
 

@@ -155,15 +155,15 @@ def test_folders_draw_each_file_equally(tmp_path):
         ("a.txt", b"a b\n\nalone\n", "a.txt, line 3: found 'alone', expected a key and its options"),
         ("a.txt", b"a\t\tb\n", r"a.txt, line 1: found 'a\\t\\tb'"),
         ("a.txt", b"a \xff\n", "a.txt: 'utf-8' codec can't decode"),
-        ("a.txt", b" \n", "a.txt: it is empty"),
-        ("a.txt", b"a A\n", "a.txt: no key has an option other than itself"),
-        ("a.txt", b"a b\0\n", "a.txt: key 'a' or one of its options holds NUL"),
-        ("a.json", b'{"a": "\\ud800"}', "a.json: key 'a' or one of its options holds NUL or a lone surrogate"),
+        ("a.txt", b" \n", "a.txt: found no entries"),
+        ("a.txt", b"a A\n", "a.txt: found no key with an option other than itself"),
+        ("a.txt", b"a b\0\n", "a.txt: key 'a' or one of its options contains NUL"),
+        ("a.json", b'{"a": "\\ud800"}', "a.json: key 'a' or one of its options contains NUL or a lone surrogate"),
         ("a.json", b'{"a": "b",\n}', "a.json, line [12]: "),
-        ("a.json", b'["a"]', "a.json: expected an object, found list"),
-        ("a.json", b'{"a": []}', r"a.json: key 'a' has \[\], expected a string or a list of strings"),
-        ("a.json", b'{"a": [1]}', "a.json: key 'a' has"),
-        ("a.json", b"{}", "a.json: it is empty"),
+        ("a.json", b'["a"]', "a.json: found list, expected an object"),
+        ("a.json", b'{"a": []}', r"a.json: key 'a': found \[\], expected a string or a list of strings"),
+        ("a.json", b'{"a": [1]}', r"a.json: key 'a': found \[1\]"),
+        ("a.json", b"{}", "a.json: found no entries"),
     ],
 )
 def test_bad_files_are_named(tmp_path, name, content, message):
@@ -174,7 +174,7 @@ def test_bad_files_are_named(tmp_path, name, content, message):
 
 
 def test_folder_without_dictionaries(tmp_path):
-    with pytest.raises(InputError, match=re.escape(f"lexicon {tmp_path}: the folder has no file named by languages")):
+    with pytest.raises(InputError, match=re.escape(f"lexicon {tmp_path}: found no file named by language")):
         read_lexicon(tmp_path)
 
 

@@ -113,8 +113,8 @@ def test_bad_text_names_its_line(texts, message):
 
 def test_masks_must_fit():
     text = from_strings(["abc", "de"])
-    with pytest.raises(InputError, match="editable of line 2: 3 codepoints, expected 2"):
+    with pytest.raises(InputError, match="editable, line 2: found 3 values, expected 2"):
         flat_editable([None, [True] * 3], text)
-    with pytest.raises(InputError, match="1 masks, expected 2"):
+    with pytest.raises(InputError, match="editable: found 1 masks, expected 2"):
         flat_editable([None], text)
     assert flat_editable([None, [False, True]], text).tolist() == [True, True, True, False, True]
