@@ -1,0 +1,111 @@
+"""The base of every family's Config: sizes and rates of an encoder, checked, and converted to Hugging Face's and back."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from itt_jax.errors import InputError, unknown
+
+ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh")
+"""Names of activation functions; `models.layers.activation` computes them."""
+
+_EXPECTED: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "int | None": (int, type(None)),
+    "float": (int, float),
+    "float | None": (int, float, type(None)),
+    "str": (str,),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderConfig:
+    """What every family's Config provides, beside its fields.
+
+    Fields of every family: vocabulary_size, width, layers, heads, feed_forward, activation, dropout,
+    initializer_range, layer_norm_epsilon, pad_id.
+
+    Attributes:
+        family: name of the family. names: Hugging Face's name of each field.
+        supported: Hugging Face key -> the values under which its model is the one implemented here.
+    """
+
+    family: ClassVar[str]
+    names: ClassVar[Mapping[str, str]]
+    supported: ClassVar[Mapping[str, tuple]] = {}
+
+    def __post_init__(self) -> None:
+        """Checks types, counts and rates.
+
+        Raises:
+            InputError: a value that makes no encoder, under Hugging Face's name.
+        """
+        for field in dataclasses.fields(self):
+            value, name, expected = getattr(self, field.name), self.names.get(field.name, field.name), _type(field)
+            if expected in _EXPECTED and (not isinstance(value, _EXPECTED[expected]) or isinstance(value, bool)):
+                raise InputError(f"{name}: expected {expected}, found {value!r}")
+            if expected == "int" and field.name != "pad_id" and value < 1:
+                raise InputError(f"{name}: expected a count of at least 1, found {value!r}")
+            if field.name.endswith("dropout") and value is not None and not 0 <= value < 1:
+                raise InputError(f"{name}: expected a rate in [0, 1), found {value!r}")
+        if self.width % self.heads:
+            width, heads = self.names["width"], self.names["heads"]
+            raise InputError(f"{width} {self.width} is not a multiple of {heads} {self.heads}")
+        if self.activation not in ACTIVATIONS:
+            raise unknown(self.names["activation"], self.activation, ACTIVATIONS)
+
+    @classmethod
+    def from_huggingface(cls, values: Mapping[str, Any]) -> Self:
+        """The config in a Hugging Face config.json; fields it leaves out have Hugging Face's defaults.
+
+        Raises:
+            InputError: a value that this encoder does not support, under its key.
+        """
+        for name, supported in cls.supported.items():
+            if name in values and values[name] not in supported:
+                raise InputError(f"{name}: {values[name]!r} is not supported; expected {supported[0]!r}")
+        return cls(**{ours: values[theirs] for ours, theirs in cls.names.items() if theirs in values})
+
+    def to_huggingface(self) -> dict[str, Any]:
+        """This encoder's entries of a Hugging Face config.json."""
+        return {theirs: getattr(self, ours) for ours, theirs in self.names.items()}
+
+    @property
+    def pooler(self) -> bool:
+        """Whether the encoder owns a pooler; a field in families whose checkpoints may lack it."""
+        return False
+
+    @property
+    def max_positions(self) -> int | None:
+        """Longest example in tokens; None without a limit."""
+        return None
+
+    @property
+    def matmul_parameters(self) -> int:
+        """Parameters of the encoder that every token is multiplied with (no tables, biases, norms, pooler)."""
+        raise NotImplementedError
+
+    @property
+    def pair_flops(self) -> int:
+        """FLOPs of attention, all layers, for each pair of tokens in which one may attend to the other."""
+        raise NotImplementedError
+
+    @property
+    def language_head_parameters(self) -> int:
+        """Parameters that each predicted token is multiplied with beyond the encoder's forward pass."""
+        raise NotImplementedError
+
+    @property
+    def classifier_rate(self) -> float:
+        """Dropout rate in front of the output layer of classifiers whose pooling is not "pretrained"."""
+        return self.dropout
+
+    @property
+    def token_rate(self) -> float:
+        """Dropout rate in front of the output layer of token classifiers."""
+        return 0.0
+
+
+def _type(field: dataclasses.Field) -> str:
+    """The annotation of a field, as text."""
+    return field.type.__name__ if isinstance(field.type, type) else str(field.type)
