@@ -14,13 +14,13 @@ import json
 import logging
 import os
 import pathlib
-import secrets
 import shutil
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 
+from itt_jax import files
 from itt_jax.data.answers import Answers
 from itt_jax.data.examples import Examples
 from itt_jax.data.located import LocatedTokens
@@ -93,31 +93,10 @@ def _write(place: pathlib.Path, made: Any) -> None:
     """Write the arrays of `made`, all or nothing."""
     arrays: dict[str, np.ndarray] = {}
     described = _described(made, "", arrays)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    aside = place.with_name(f".{place.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    aside.mkdir()
-    try:
+    with files.new_folder(place, keep_existing=True) as folder:
         for name, array in arrays.items():
-            with open(aside / f"{name}.npy", "wb") as file:
-                np.save(file, array, allow_pickle=False)
-                _sync(file)
-        with open(aside / "arrays.json", "w", encoding="utf-8") as file:
-            json.dump(described, file)
-            _sync(file)
-        if place.exists() and not (place / "arrays.json").is_file():
-            shutil.rmtree(place)
-        try:
-            aside.rename(place)
-        except OSError:
-            if not (place / "arrays.json").is_file():  # otherwise another process was faster
-                raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def _sync(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+            np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        (folder / "arrays.json").write_text(json.dumps(described), encoding="utf-8")
 
 
 def _described(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
@@ -138,15 +117,14 @@ def _described(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
 
 
 def _opened(place: pathlib.Path, known: dict[str, type]) -> Any:
-    """What is kept at `place`, mapped; None where nothing is, or what is cannot be read."""
-    described = place / "arrays.json"
-    if not described.is_file():
+    """The value kept at `place`, mapped; None if there is none, or if it is damaged, which removes it."""
+    if not place.is_dir():
         return None
     try:
-        return _restored(json.loads(described.read_text(encoding="utf-8")), place, known)
+        return _restored(json.loads((place / "arrays.json").read_text(encoding="utf-8")), place, known)
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        log.warning("%s: cannot be read (%s); it is made again", place, error)
-        described.unlink(missing_ok=True)
+        log.warning("%s: cannot be read and is made again (%s)", place, error)
+        shutil.rmtree(place, ignore_errors=True)
         return None
 
 

@@ -1,12 +1,12 @@
 """The files of a checkpoint directory: read whole or refused, written whole or not at all."""
 
 import json
-import os
 import pathlib
 from typing import Any
 
 import numpy as np
 
+from itt_jax import files
 from itt_jax.errors import InputError
 
 Tensors = dict[str, np.ndarray]
@@ -91,15 +91,14 @@ def _read_file(path: pathlib.Path) -> Tensors:
         raise InputError(f"{path}: not a whole safetensors file ({error})") from error
 
 
-def write_aside(path: pathlib.Path, content: Tensors | dict[str, Any]) -> None:
-    """Writes aside, flushes to disk, renames: the file is either the old or the new one, whole."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    if path.suffix == ".json":
-        aside.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    else:
-        from safetensors.numpy import save_file
+def write_tensors(path: pathlib.Path, tensors: Tensors) -> None:
+    """Write a safetensors file that PyTorch users of `transformers` can load."""
+    from safetensors.numpy import save_file
 
-        save_file(content, aside, metadata={"format": "pt"})
-    with open(aside, "rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(aside, path)
+    with files.new_file(path) as partial:
+        save_file(tensors, partial, metadata={"format": "pt"})
+
+
+def write_config(path: pathlib.Path, config: dict[str, Any]) -> None:
+    """Write a config.json with sorted keys."""
+    files.write_text(path, json.dumps(config, indent=2, sort_keys=True) + "\n")

@@ -15,7 +15,15 @@ from flax import traverse_util
 
 from itt_jax import errors
 from itt_jax.errors import InputError
-from itt_jax.models.checkpoint_files import CONFIG, WEIGHTS, Tensors, read_json, read_tensors, write_aside
+from itt_jax.models.checkpoint_files import (
+    CONFIG,
+    WEIGHTS,
+    Tensors,
+    read_json,
+    read_tensors,
+    write_config,
+    write_tensors,
+)
 from itt_jax.models.encoder import Encoder, Params, family_module
 from itt_jax.models.heads import Head, make_head
 
@@ -183,8 +191,8 @@ def export(
     tensors = model_tensors(encoder, params, head)
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    write_aside(directory / WEIGHTS, tensors)
-    write_aside(directory / CONFIG, config)
+    write_tensors(directory / WEIGHTS, tensors)
+    write_config(directory / CONFIG, config)
 
 
 def model_tensors(encoder: Encoder, params: Params, head: Head | None = None) -> Tensors:

@@ -2,12 +2,12 @@
 
 import collections
 import contextlib
-import os
 import pathlib
 import sys
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from itt_jax import files
 from itt_jax.errors import InputError
 from itt_jax.perturb.engine import check_operator, check_severity, stream
 
@@ -19,22 +19,16 @@ def opened(path: pathlib.Path | None, default: BinaryIO, mode: str) -> Iterator[
         yield default
         return
     # A device, a pipe or a link (such as /dev/stdout) must stay what it is, so it is written in place.
-    direct = mode == "rb" or path.is_symlink() or (path.exists() and not path.is_file())
-    aside = path if direct else path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        file = aside.open(mode)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    if direct:
+    in_place = mode == "rb" or path.is_symlink() or (path.exists() and not path.is_file())
+    if not (in_place or path.parent.is_dir()):
+        raise InputError(f"{path}: No such file or directory")
+    with contextlib.nullcontext(path) if in_place else files.new_file(path) as target:
+        try:
+            file = target.open(mode)
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}") from error
         with file:
             yield file
-        return
-    try:
-        with file:
-            yield file
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def decoded(lines: Iterable[bytes], endings: collections.deque[str]) -> Iterator[str]:

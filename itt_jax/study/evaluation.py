@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from itt_jax import perturb, tasks
+from itt_jax import files, perturb, tasks
 from itt_jax.config import Perturbation, content_id
 from itt_jax.data import overlap
 from itt_jax.data.rows import Rows
@@ -19,7 +19,7 @@ from itt_jax.study.material import digest_files
 from itt_jax.study.plan import Cell, cell_row, variants
 from itt_jax.study.precision import agreed_dtype
 from itt_jax.study.running import provenance
-from itt_jax.study.store import Store, write_json
+from itt_jax.study.store import Store
 from itt_jax.tasks.inputs import outputs_of
 from itt_jax.train.checkpoint import load_checkpoint
 from itt_jax.train.compiling import keep_compiled_programs
@@ -102,7 +102,7 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
             )
     dtype = agreed_dtype(store, name, encoder)
     encoder, head = in_dtype(encoder, dtype), head and in_dtype(head, dtype)
-    write_json(
+    files.write_json(
         out / "plan.json",
         {
             "study_id": study_id,

@@ -5,17 +5,16 @@
 Scores of one encoder are compared across arms, noises and seeds, to differences smaller than what another dtype makes.
 """
 
-import os
 import pathlib
-import socket
 import urllib.parse
 from collections.abc import Iterable
 from typing import Any
 
 import jax.numpy as jnp
 
+from itt_jax import files
 from itt_jax.models import Encoder
-from itt_jax.study.store import Store, write_aside
+from itt_jax.study.store import Store
 from itt_jax.train.precision import DTYPES, evaluation_dtype
 
 
@@ -32,16 +31,7 @@ def agreed_dtype(store: Store, model: str, encoder: Encoder) -> Any:
         cells = store.out / "cells"
         old = not path.parent.is_dir() and cells.is_dir() and any(cells.iterdir())
         chosen = "float32" if old else jnp.dtype(evaluation_dtype(encoder)).name
-
-        proposal = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}")
-        write_aside(proposal, lambda aside: aside.write_text(chosen, encoding="utf-8"))
-        try:
-            os.link(proposal, path)  # fails where another worker was first
-        except FileExistsError:
-            pass
-        except OSError:  # a bucket has no links: of two first workers at once the later one decides
-            os.replace(proposal, path)
-        proposal.unlink(missing_ok=True)
+        files.create_text(path, chosen)
     return DTYPES[path.read_text(encoding="utf-8")]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import tqdm
 
+from itt_jax import files
 from itt_jax.config import Study, Target, canonical
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.evaluate.grid import Block, Grid, Place, perturbed_block
@@ -23,7 +24,7 @@ from itt_jax.study.plan import Cell, Plan, Stage, cell_row, evaluation_selection
 from itt_jax.study.precision import agreed, agreed_dtype
 from itt_jax.study.profiling import Profile
 from itt_jax.study.stages import StageMaker
-from itt_jax.study.store import Store, write_json
+from itt_jax.study.store import Store
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.loop import HALVED
@@ -201,7 +202,7 @@ class _Runner:
         """Record a stage as done, with what it cost and where; the record is what makes it done."""
         described = {"id": stage.id, "purpose": stage.purpose, "kind": stage.purpose, "model": stage.model}
         record = described | {"encoder": stage.model, "arm": self.arm_of(stage), "seed": stage.seed} | made
-        write_json(
+        files.write_json(
             self.store.stage(stage.id) / "record.json",
             record | {"wall_seconds": seconds} | provenance(training_dtype()),
         )
@@ -269,7 +270,7 @@ class _Runner:
         names = [spec.name for spec in study.encoders]
         precision = {f"scores of {name}": dtype for name, dtype in agreed(self.store, names).items()}
         records = [self.store.record(stage_id) for stage_id in self.plan.stages]
-        write_json(
+        files.write_json(
             self.store.out / "plan.json",
             {
                 "study_id": study_id(study),

@@ -8,7 +8,7 @@
     OUT/tokens/<id>/       token ids of training rows, made once and mapped; may be removed
     OUT/log.jsonl          one line an event
 
-Every file is written aside, synced and renamed, so that a kill leaves it whole or absent.
+Every file is written whole or not at all (`itt_jax.files`).
 """
 
 import contextlib
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from itt_jax import files
 from itt_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,25 +32,6 @@ if TYPE_CHECKING:
 
 STALE_SECONDS = 6 * 3600
 """A claim of another host older than this is taken over; on the same host a dead process's claim is taken at once."""
-
-
-def write_aside(path: pathlib.Path, write) -> None:
-    """Call `write(temporary_path)`, sync the file and rename it to `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(aside)
-        with open(aside, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def write_json(path: pathlib.Path, value: Any) -> None:
-    """Write `value` as JSON, whole or not at all."""
-    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-    write_aside(path, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +97,8 @@ class Store:
     def write_cell(self, row: dict[str, Any], columns: dict[str, Any]) -> None:
         """Write one cell: `columns` per example, `row` for the results (its "cell" names the file)."""
         table = pa.table(columns).replace_schema_metadata({"cell": json.dumps(row)})
-        write_aside(self._cell(row["cell"]), lambda aside: pq.write_table(table, aside))
+        with files.new_file(self._cell(row["cell"])) as partial:
+            pq.write_table(table, partial)
 
     def write_results(self, cell_ids: Iterable[str]) -> int:
         """Derive results.parquet from those of `cell_ids` that are there; returns how many."""
@@ -125,7 +108,8 @@ class Store:
                 rows.append(json.loads(pq.read_schema(self._cell(cell_id)).metadata[b"cell"]))
         if rows:
             table = pa.Table.from_pylist(rows)
-            write_aside(self.out / "results.parquet", lambda aside: pq.write_table(table, aside))
+            with files.new_file(self.out / "results.parquet") as partial:
+                pq.write_table(table, partial)
         return len(rows)
 
     @property
@@ -135,7 +119,8 @@ class Store:
 
     def write_distances(self, frame: "pd.DataFrame") -> None:
         """Write that table."""
-        write_aside(self.distances, lambda aside: frame.to_parquet(aside, index=False))
+        with files.new_file(self.distances) as partial:
+            frame.to_parquet(partial, index=False)
 
     def log(self, event: str, **details: Any) -> None:
         """Append one line to log.jsonl."""

@@ -6,100 +6,41 @@ import json
 import os
 import pathlib
 import shutil
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
+from itt_jax import files
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import Encoder, Head, export, from_pretrained, load_model, make_head
 from itt_jax.models.encoder import family_module
-from itt_jax.train.processes import await_others, first_pid, is_first
+from itt_jax.train.processes import await_others, is_first, shared_name
 from itt_jax.train.state import Params
 
 FORMAT = 1
-MANIFEST = "manifest.json"
 _HEAD_FIELDS = ("kind", "outputs", "pooling", "pair_features")
 
 
 @contextlib.contextmanager
-def written_aside(directory: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A fresh folder beside `directory` that becomes it at the end, and is removed if the body raises.
-
-    Every file is flushed to the disk before the rename, so that what has the name is whole; a manifest of sizes and
-    checksums lets `check_whole` see later damage before anything is parsed.
-
-    Several processes of one run enter and leave it together, for Orbax saves in all of them. The first makes the folder
-    and renames it, and the others go on when it has its name.
-    """
-    pid = first_pid()
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    aside = directory.with_name(f".{directory.name}.{pid}.aside")
+def new_folder(directory: pathlib.Path) -> Iterator[pathlib.Path]:
+    """`files.new_folder` with a manifest, entered and left together by all processes of one run: Orbax saves in all."""
+    partial = directory.with_name(f".{directory.name}.{shared_name()}")
     if is_first():
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir()
+        partial.mkdir(parents=True)
     await_others("made")
     try:
-        yield aside
+        yield partial
         await_others("written")
         if is_first():
-            _renamed(aside, directory, pid)
+            files.write_manifest(partial)
+            files.publish_folder(partial, directory)
         await_others("renamed")
     finally:
         if is_first():
-            shutil.rmtree(aside, ignore_errors=True)
-
-
-def _renamed(aside: pathlib.Path, directory: pathlib.Path, pid: int) -> None:
-    """Flush a written folder and give it its name."""
-    (aside / MANIFEST).write_text(json.dumps(manifest(aside)))
-    for path in [*aside.rglob("*"), aside]:
-        _flush(path)
-    old = directory.with_name(f".{directory.name}.{pid}.old")
-    if directory.exists():
-        os.rename(directory, old)
-    os.rename(aside, directory)
-    _flush(directory.parent)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _flush(path: pathlib.Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def manifest(directory: pathlib.Path) -> dict[str, list[int]]:
-    """Relative path -> [bytes, CRC-32] of every file but the manifest."""
-    found = {}
-    for path in sorted(directory.rglob("*")):
-        if path.is_file() and path.name != MANIFEST:
-            with path.open("rb") as file:
-                checksum = 0
-                while block := file.read(1 << 20):
-                    checksum = zlib.crc32(block, checksum)
-            found[path.relative_to(directory).as_posix()] = [path.stat().st_size, checksum]
-    return found
-
-
-def check_whole(directory: pathlib.Path) -> None:
-    """Raises InputError naming the first file of `directory` that is missing or not as it was written."""
-    path = directory / MANIFEST
-    try:
-        written = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{directory}: not a complete checkpoint: {error}") from error
-    found = manifest(directory)
-    for name, (size, checksum) in written.items():
-        if name not in found:
-            raise InputError(f"{directory}: not a complete checkpoint: {name} is missing")
-        if found[name] != [size, checksum]:
-            raise InputError(f"{directory / name}: damaged: {found[name][0]} bytes found, {size} other bytes written")
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def save_tree(directory: pathlib.Path, tree: Any) -> None:
@@ -112,7 +53,7 @@ def save_tree(directory: pathlib.Path, tree: Any) -> None:
 def load_tree(directory: pathlib.Path, like: Any) -> Any:
     """The pytree written at `directory`, as numpy arrays with the structure, shapes and dtypes of `like`.
 
-    Raises InputError where it is of another structure or has other shapes; see `check_whole` for damage.
+    Raises InputError where it is of another structure or has other shapes; see `files.check_manifest` for damage.
     """
     from orbax.checkpoint import v1 as ocp
 
@@ -147,7 +88,7 @@ class Resume:
         Several processes call it together, with the same `tree` on each, and see one file system.
         """
         older = self._found()
-        with written_aside(self.directory / f"resume-{step}") as aside:
+        with new_folder(self.directory / f"resume-{step}") as aside:
             save_tree(aside / "tree", tree)
             if is_first():
                 (aside / "record.json").write_text(json.dumps({"fingerprint": self.fingerprint, **record}))
@@ -161,7 +102,7 @@ class Resume:
         if not found:
             return None
         step = max(found)
-        check_whole(found[step])
+        files.check_manifest(found[step], "checkpoint")
         record = json.loads((found[step] / "record.json").read_text())
         if record.pop("fingerprint") != self.fingerprint:
             raise InputError(f"{found[step]} belongs to another stage; remove it or choose another directory")
@@ -231,7 +172,7 @@ def save_checkpoint(
         "task": task,
         "provenance": {"jax": jax.__version__, "device": jax.devices()[0].device_kind},
     }
-    with written_aside(pathlib.Path(directory)) as aside:
+    with new_folder(pathlib.Path(directory)) as aside:
         save_tree(aside / "params", {name: params[name] for name in ("encoder", *(["head"] if head else []))})
         if tokenizer is not None:
             tokenizer.save(aside / "tokenizer")
@@ -246,7 +187,7 @@ def load_checkpoint(directory: str | os.PathLike) -> Checkpoint:
         InputError: no checkpoint there, or one that is incomplete, damaged or of another format.
     """
     directory = pathlib.Path(directory)
-    check_whole(directory)
+    files.check_manifest(directory, "checkpoint")
     described = json.loads((directory / "checkpoint.json").read_text())
     if described["format"] != FORMAT:
         raise InputError(f"{directory / 'checkpoint.json'}: format {described['format']!r}, expected {FORMAT}")

@@ -1,6 +1,6 @@
 """What the processes of one run do together: every process calls these alike, in its main thread and in one order."""
 
-import os
+import secrets
 
 import jax
 import numpy as np
@@ -19,13 +19,14 @@ def await_others(name: str) -> None:
         multihost_utils.sync_global_devices(name)
 
 
-def first_pid() -> int:
-    """The number of the first process, in all of them."""
-    if jax.process_count() == 1:
-        return os.getpid()
-    from jax.experimental import multihost_utils
+def shared_name() -> str:
+    """A random name, the same in every process, as part of a temporary path."""
+    number = np.int32(secrets.randbits(31))
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
 
-    return int(multihost_utils.broadcast_one_to_all(np.int32(os.getpid())))
+        number = multihost_utils.broadcast_one_to_all(number)
+    return f"{int(number):08x}"
 
 
 def smallest(value: int) -> int:

@@ -8,22 +8,9 @@ import sys
 import pandas as pd
 import pytest
 
+from itt_jax import files
 from itt_jax.errors import InputError
-from itt_jax.study.store import Store, write_aside, write_json
-
-
-def test_failed_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "a.json"
-    write_json(path, {"a": 1})
-
-    def fail(aside):
-        aside.write_text("half")
-        raise RuntimeError("killed")
-
-    with pytest.raises(RuntimeError):
-        write_aside(path, fail)
-    assert path.read_text() == '{\n "a": 1\n}\n'
-    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+from itt_jax.study.store import Store
 
 
 def test_results_are_derived_from_the_cells_of_the_plan(tmp_path):
@@ -35,7 +22,7 @@ def test_results_are_derived_from_the_cells_of_the_plan(tmp_path):
 
 
 def test_folder_of_another_study_is_refused(tmp_path):
-    write_json(tmp_path / "plan.json", {"study_id": "1", "name": "one"})
+    files.write_json(tmp_path / "plan.json", {"study_id": "1", "name": "one"})
     Store(tmp_path).open("1", "one")
     with pytest.raises(InputError, match="belongs to study 'one'"):
         Store(tmp_path).open("2", "two")

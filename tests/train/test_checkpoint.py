@@ -7,10 +7,11 @@ import jax
 import numpy as np
 import pytest
 
+from itt_jax import files
 from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import make_head
-from itt_jax.train.checkpoint import MANIFEST, export_checkpoint, load_checkpoint, load_seen, manifest, save_checkpoint
+from itt_jax.train.checkpoint import export_checkpoint, load_checkpoint, load_seen, save_checkpoint
 from tests.train.toy import FAMILIES, same, tiny_encoder
 
 
@@ -75,7 +76,7 @@ def flip(path):
 
 
 def resign(directory):
-    (directory / MANIFEST).write_text(json.dumps(manifest(directory)))
+    files.write_manifest(directory)
 
 
 def edit(directory, **values):
@@ -94,7 +95,7 @@ DAMAGES = {
     "truncated description": lambda directory: truncate(directory / "checkpoint.json"),
     "truncated digests": lambda directory: truncate(directory / "seen.npy"),
     "no tokenizer file": lambda directory: (directory / "tokenizer" / "vocab.txt").unlink(),
-    "no manifest": lambda directory: (directory / MANIFEST).unlink(),
+    "no manifest": lambda directory: (directory / files.MANIFEST).unlink(),
     "nothing": shutil.rmtree,
     "other format": lambda directory: edit(directory, format=99),
     "other shapes": lambda directory: edit(directory, config={"width": 48}),

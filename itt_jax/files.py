@@ -1,0 +1,182 @@
+"""Files and folders that are written whole or not at all, on any file system that can rename.
+
+New content goes to a temporary name beside its target (.NAME.HOST.PID.RANDOM), is synced to disk and then renamed, so a
+killed process leaves the old version or none. Several hosts may share the file system.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import secrets
+import shutil
+import socket
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from itt_jax.errors import InputError
+
+MANIFEST = "manifest.json"
+_ATTEMPTS = 10  # how often a folder that other processes replace at the same moment is tried
+
+
+def temporary(path: str | os.PathLike) -> pathlib.Path:
+    """A path beside `path` that no other process or thread uses."""
+    path = pathlib.Path(path)
+    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}")
+
+
+@contextlib.contextmanager
+def new_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Yield a temporary path; the file that the body writes there replaces `path`, and is removed if the body raises.
+
+    Missing parent folders are made.
+    """
+    path = pathlib.Path(path)
+    with _partial_file(path) as partial:
+        yield partial
+        _sync(partial)
+        os.replace(partial, path)
+        _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def new_folder(path: str | os.PathLike, keep_existing: bool = False) -> Iterator[pathlib.Path]:
+    """Yield a new, empty temporary folder, which becomes `path`, or is removed if the body raises.
+
+    Args:
+        keep_existing: a folder that is already there, or that another process finishes first, stays; it is replaced
+            otherwise.
+    """
+    path = pathlib.Path(path)
+    partial = temporary(path)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        if not (keep_existing and path.exists()):
+            publish_folder(partial, path, keep_existing)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def publish_folder(folder: pathlib.Path, path: pathlib.Path, keep_existing: bool = False) -> None:
+    """Sync everything in `folder` and rename it to `path`; see `new_folder`."""
+    for inner in sorted(folder.rglob("*")):
+        _sync_folder(inner) if inner.is_dir() else _sync(inner)
+    _sync_folder(folder)
+    for attempt in range(_ATTEMPTS):
+        try:
+            os.rename(folder, path)
+            break
+        except OSError:
+            if not path.is_dir() or attempt == _ATTEMPTS - 1:
+                raise
+            if keep_existing:
+                return
+            replaced = temporary(path)
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(path, replaced)
+            shutil.rmtree(replaced, ignore_errors=True)
+    _sync_folder(path.parent)
+
+
+def write_bytes(path: str | os.PathLike, content: bytes) -> None:
+    """Write `content` to `path`."""
+    with new_file(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write `text` to `path` in UTF-8, its line ends unchanged."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: str | os.PathLike, value: Any) -> None:
+    """Write `value` to `path` as JSON."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def create_text(path: str | os.PathLike, text: str) -> bool:
+    """Write `text` to `path` unless the file exists; returns whether it was written.
+
+    Of several processes one succeeds. On a file system without hard links (a mounted bucket) two that start at the same
+    moment may both succeed, and the later one's text stays.
+    """
+    path = pathlib.Path(path)
+    if path.exists():
+        return False
+    with _partial_file(path) as partial:
+        partial.write_bytes(text.encode())
+        _sync(partial)
+        try:
+            os.link(partial, path)
+        except FileExistsError:
+            return False
+        except OSError:
+            os.replace(partial, path)
+    return True
+
+
+def write_manifest(folder: pathlib.Path) -> None:
+    """Record size and checksum of every file of `folder` in its manifest.json, for `check_manifest`."""
+    (folder / MANIFEST).write_text(json.dumps(_manifest(folder)), encoding="utf-8")
+
+
+def check_manifest(folder: pathlib.Path, what: str) -> None:
+    """Check that a folder holds what it was written with.
+
+    Args:
+        what: the noun that an error uses for the folder ("checkpoint").
+
+    Raises:
+        InputError: there is no manifest, or a file is missing or damaged; it names the first one.
+    """
+    try:
+        written = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}: not a complete {what}: {error}") from error
+    found = _manifest(folder)
+    for name, (size, checksum) in written.items():
+        if name not in found:
+            raise InputError(f"{folder}: not a complete {what}: {name} is missing")
+        if found[name] != [size, checksum]:
+            raise InputError(
+                f"{folder / name}: damaged: found {found[name][0]} bytes that differ from the {size} written"
+            )
+
+
+def _manifest(folder: pathlib.Path) -> dict[str, list[int]]:
+    """Relative path -> [bytes, CRC-32] of every file but the manifest."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != MANIFEST:
+            with path.open("rb") as file:
+                checksum = 0
+                while block := file.read(1 << 20):
+                    checksum = zlib.crc32(block, checksum)
+            found[path.relative_to(folder).as_posix()] = [path.stat().st_size, checksum]
+    return found
+
+
+@contextlib.contextmanager
+def _partial_file(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = temporary(path)
+    try:
+        yield partial
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _sync(path: pathlib.Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(path: pathlib.Path) -> None:
+    with contextlib.suppress(OSError):  # some file systems cannot sync a folder
+        _sync(path)

@@ -1,0 +1,131 @@
+"""Atomic files: the old version or the new one, nothing else, also under concurrent writers and without hard links."""
+
+import json
+import os
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from itt_jax import files
+from itt_jax.errors import InputError
+
+ALL = {
+    "bytes": lambda path: files.write_bytes(path, b"\xff\r\n"),
+    "text": lambda path: files.write_text(path, "ü\u2028\r\n"),
+    "json": lambda path: files.write_json(path, {"a": "ü"}),
+}
+EXPECTED = {"bytes": b"\xff\r\n", "text": "ü\u2028\r\n".encode(), "json": '{\n "a": "ü"\n}\n'.encode()}
+
+
+@pytest.mark.parametrize("form", ALL)
+def test_a_file_is_written_exactly_and_replaced(tmp_path, form):
+    path = tmp_path / "new" / "folder" / "file"
+    for _ in range(2):
+        ALL[form](path)
+        assert path.read_bytes() == EXPECTED[form]
+    assert os.listdir(path.parent) == ["file"]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.json"
+    files.write_json(path, {"a": 1})
+    with pytest.raises(RuntimeError), files.new_file(path) as partial:
+        partial.write_text("half")
+        raise RuntimeError("killed")
+    with pytest.raises(FileNotFoundError), files.new_file(path):
+        pass  # nothing was written
+    assert path.read_text() == '{\n "a": 1\n}\n'
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def fill(folder, text):
+    (folder / "inner").mkdir()
+    (folder / "inner" / "file").write_text(text)
+    (folder / "other").write_text(text)
+
+
+def texts(folder):
+    return {(folder / "inner" / "file").read_text(), (folder / "other").read_text()}
+
+
+@pytest.mark.parametrize("keep_existing", [False, True])
+def test_a_folder_is_replaced_or_kept(tmp_path, keep_existing):
+    for text in ("old", "new"):
+        with files.new_folder(tmp_path / "a" / "b", keep_existing) as folder:
+            fill(folder, text)
+    assert texts(tmp_path / "a" / "b") == {"old" if keep_existing else "new"}
+    assert os.listdir(tmp_path / "a") == ["b"]
+
+
+def test_a_failed_write_leaves_the_old_folder(tmp_path):
+    with files.new_folder(tmp_path / "b") as folder:
+        fill(folder, "old")
+    with pytest.raises(RuntimeError), files.new_folder(tmp_path / "b") as folder:
+        fill(folder, "new")
+        raise RuntimeError("killed")
+    assert texts(tmp_path / "b") == {"old"}
+    assert os.listdir(tmp_path) == ["b"]
+
+
+@pytest.mark.parametrize("keep_existing", [False, True])
+def test_concurrent_writers_leave_one_whole_folder(tmp_path, keep_existing):
+    together = threading.Barrier(4, timeout=30)
+
+    def write(number):
+        with files.new_folder(tmp_path / "b", keep_existing) as folder:
+            fill(folder, str(number))
+            together.wait()
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, range(4)))
+    assert len(texts(tmp_path / "b")) == 1
+    assert os.listdir(tmp_path) == ["b"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_the_first_to_create_a_file_decides(tmp_path, monkeypatch, links):
+    if not links:
+
+        def link(source, target):
+            raise OSError("this file system has no hard links")
+
+        monkeypatch.setattr(os, "link", link)
+    path = tmp_path / "new" / "file"
+    assert files.create_text(path, "first")
+    assert not files.create_text(path, "second")
+    assert path.read_text() == "first"
+    assert os.listdir(path.parent) == ["file"]
+
+
+def test_of_many_that_create_a_file_at_once_one_succeeds(tmp_path):
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda number: files.create_text(tmp_path / "file", str(number)), range(20)))
+    assert sum(made) == 1
+    assert (tmp_path / "file").read_text() == str(made.index(True))
+
+
+def flip(path):
+    path.write_bytes(bytes([path.read_bytes()[0] ^ 1]))
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda folder: (folder / "other").unlink(), "not a complete state: other is missing"),
+        (lambda folder: flip(folder / "other"), "other: damaged: found 1 bytes that differ from the 1 written"),
+        (lambda folder: (folder / "inner" / "file").write_text("longer"), "file: damaged: found 6 bytes"),
+        (lambda folder: (folder / files.MANIFEST).write_text("{"), "not a complete state: "),
+        (shutil.rmtree, "not a complete state: "),
+    ],
+)
+def test_a_manifest_finds_damage(tmp_path, harm, message):
+    with files.new_folder(tmp_path / "b") as folder:
+        fill(folder, "x")
+        files.write_manifest(folder)
+    files.check_manifest(tmp_path / "b", "state")
+    assert set(json.loads((tmp_path / "b" / files.MANIFEST).read_text())) == {"inner/file", "other"}
+    harm(tmp_path / "b")
+    with pytest.raises(InputError, match=message):
+        files.check_manifest(tmp_path / "b", "state")
