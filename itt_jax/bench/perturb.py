@@ -17,8 +17,9 @@ from itt_jax.perturb import CATALOG, compiled, perturb
 from itt_jax.perturb.engine import applied, blocks, line_ids
 from itt_jax.perturb.noise import Noise, hash_strings, text_keys
 from itt_jax.perturb.operator import Operator
-from itt_jax.perturb.text import TextArray, from_strings
+from itt_jax.perturb.text import from_strings
 from itt_jax.perturb.units import Document
+from itt_jax.ragged import Ragged
 
 REPEATS, SENTENCES = 5, 20_000
 SEVERITY = 0.1
@@ -54,14 +55,12 @@ def languages(name: str, material: Material) -> list[str]:
     return [language for language in material.sentences if language in CATALOG[name].languages]
 
 
-def edited(operator: Operator, language: str, text: TextArray, hashes: np.ndarray, severity: float) -> list[tuple]:
+def edited(operator: Operator, language: str, text: Ragged, hashes: np.ndarray, severity: float) -> list[tuple]:
     """The perturbed codepoints, block by block: texts, None, edits of each and their cost."""
     keys = text_keys(hashes, 0, "text", operator.name, operator.version, 0)
 
     found = []
-    for block in blocks(text):
-        start, stop = text.offsets[block.start], text.offsets[block.stop]
-        own = TextArray(text.codepoints[start:stop], text.offsets[block.start : block.stop + 1] - start)
+    for block, own in blocks(text):
         document = Document(own, None, language)
         found.append(applied(document, operator.function(document, Noise(keys[block], document), severity), False))
     return found

@@ -21,7 +21,7 @@ def moved_answers(answers: Answers, texts: Sequence[str], sources: Sequence[np.n
 
     Args:
         texts: the perturbed contexts. sources: of each the clean codepoint that each codepoint stands for, -1 for none
-            (`perturb.Variant.sources`).
+            (`PerturbedTexts.sources`).
     """
     items, applicable = [], np.ones(len(answers), bool)
     for i, (item, text, source) in enumerate(zip(answers.items, texts, sources, strict=True)):

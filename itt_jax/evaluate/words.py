@@ -20,7 +20,7 @@ def moved_words(texts: Sequence[str], sources: Sequence[np.ndarray]) -> Ragged:
 
     Args:
         sources: of each perturbed text the clean codepoint that each codepoint stands for, -1 for none
-            (`perturb.Variant.sources`). A word that stands there twice is read where it stands first.
+            (`PerturbedTexts.sources`). A word that stands there twice is read where it stands first.
 
     Returns:
         of each text int64 [words] codepoints of the perturbed text, in the clean order of the words.

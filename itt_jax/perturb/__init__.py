@@ -1,8 +1,8 @@
-"""Perturbation: text in, text out. Never sees a model or a tokenizer."""
+"""Perturbations: text in, text out, without access to a model or a tokenizer."""
 
 from itt_jax.perturb.align import span_after, span_before
 from itt_jax.perturb.catalog import CATALOG, get
-from itt_jax.perturb.engine import Variant, perturb, stream, variants
+from itt_jax.perturb.engine import PerturbedTexts, perturb, stream, variants
 from itt_jax.perturb.lexicon import Lexicon, read_lexicon
 from itt_jax.perturb.operator import LANGUAGES, Operator
 
@@ -11,7 +11,7 @@ __all__ = [
     "LANGUAGES",
     "Lexicon",
     "Operator",
-    "Variant",
+    "PerturbedTexts",
     "get",
     "perturb",
     "read_lexicon",

@@ -1,14 +1,17 @@
-"""Where a span of text went, by the clean codepoint that each perturbed one stands for (`Variant.sources`)."""
+"""Maps spans between clean and perturbed text, given the alignment in `PerturbedTexts.sources`."""
 
 import numpy as np
 
 
 def span_after(sources: np.ndarray, start: int, stop: int) -> tuple[int, int] | None:
-    """The span of the perturbed text that holds what is left of clean codepoints start ... stop - 1.
+    """The perturbed span that holds what remains of the clean codepoints start ... stop - 1.
+
+    Args:
+        sources: int64 [codepoints of the perturbed text] the clean codepoint behind each, -1 for new ones.
 
     Returns:
-        (start, stop), or None if nothing is left or something from outside the span now stands in it; new codepoints
-        between those of the span belong to it.
+        (start, stop), including new codepoints in between; None if nothing remains or the span would enclose
+        codepoints from outside.
     """
     inside = np.flatnonzero((sources >= start) & (sources < stop))
     if not len(inside):
@@ -21,10 +24,13 @@ def span_after(sources: np.ndarray, start: int, stop: int) -> tuple[int, int] | 
 
 
 def span_before(sources: np.ndarray, start: int, stop: int) -> tuple[int, int] | None:
-    """The span of the clean text from the first to the last codepoint that perturbed start ... stop - 1 stand for.
+    """The smallest clean span that covers the sources of the perturbed codepoints start ... stop - 1.
+
+    Args:
+        sources: int64 [codepoints of the perturbed text] the clean codepoint behind each, -1 for new ones.
 
     Returns:
-        (start, stop), or None where all of them are new.
+        (start, stop), or None if all of them are new.
     """
     known = sources[start:stop][sources[start:stop] >= 0]
     return (int(known.min()), int(known.max()) + 1) if len(known) else None

@@ -1,7 +1,7 @@
-"""Every operator by name, from the families' own tables.
+"""All operators by name.
 
-A new operator is one function (document, noise, severity) -> Edits and one row in the OPERATORS of its family's file;
-its digest goes to tests/perturb/test_golden.py, and the tests of that folder then hold it to its promises.
+To add an operator, write a function (document, noise, severity) -> Edits and a row in OPERATORS of its module, and add
+the digest of its output to tests/perturb/test_golden.py. The tests in that folder then check the row's promises.
 """
 
 import functools
@@ -35,10 +35,10 @@ CATALOG: dict[str, Operator] = {
 
 @functools.cache
 def get(name: str) -> Operator:
-    """The operator of that name; "a+b" is a, then b on what a made.
+    """The operator with this name; "a+b" applies a, then b to the result.
 
     Raises:
-        InputError: there is none.
+        InputError: the name is unknown, or the composed operators cannot share a lexicon.
     """
     steps = []
     for part in name.split("+"):
@@ -49,15 +49,15 @@ def get(name: str) -> Operator:
 
 
 def composed(name: str, steps: tuple[Operator, ...]) -> Operator:
-    """The operator that applies others in their order, each at the same severity; it promises what all of them do."""
+    """The operator that applies `steps` in order, all at the same severity, and promises what every step promises."""
     lexicons = {step.lexicon for step in steps if step.lexicon}
     if len(lexicons) > 1:
-        raise InputError(f"perturbation {name!r}: its operators read different lexicons, and one can be given")
+        raise InputError(f"perturbation {name!r}: its operators need different lexicons, but only one can be given")
     return Operator(
         name,
         steps[0].function,
         "composed",
-        "of each step, its own",
+        "each step's own unit",
         "; ".join(dict.fromkeys(step.reference for step in steps)),
         languages=frozenset.intersection(*(step.languages for step in steps)),
         lexicon="".join(lexicons),

@@ -10,12 +10,11 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from itt_jax.perturb.catalog import CATALOG
 from itt_jax.perturb.engine import variants
 from itt_jax.perturb.lexicon import Lexicon
 from itt_jax.perturb.operator import FAMILIES, LANGUAGES, Operator
+from itt_jax.perturb.text import to_strings
 
 SEVERITIES = (0.1, 0.3, 0.6, 1.0)  # an example is made at the lowest that changes its text
 SEED = 0
@@ -182,7 +181,7 @@ def page(operators: Sequence[Operator] | None = None) -> str:
         if any(operator.changes_label for operator in own):
             lines += ["**These change the label, or may: a score on them is not robustness.**", ""]
         lines += itertools.chain.from_iterable(section(operator) for operator in own)
-    keys = LEXICON.keys.strings(np.arange(len(LEXICON)))
+    keys = to_strings(LEXICON.keys)
     pairs = ", ".join(f"{key} → {options[0]}" for key, options in zip(keys, LEXICON.options, strict=True))
     return "\n".join([*lines, "## The lexicon of the examples", "", pairs, ""])
 

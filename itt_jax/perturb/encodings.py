@@ -33,7 +33,7 @@ def directions() -> np.ndarray:
 def text_directions(document: Document) -> np.ndarray:
     """int64 [n]: the direction of texts all of whose characters with a direction have the same, 0 of the others."""
     text = document.text
-    found = tables.look_up(directions(), text.codepoints)
+    found = tables.look_up(directions(), text.values)
 
     def holds(members: np.ndarray) -> np.ndarray:
         counts = np.append(0, np.cumsum(members))[text.offsets]
@@ -61,7 +61,7 @@ def bidi(document: Document, noise: Noise, severity: float) -> Edits:
 
 def one_base(document: Document) -> np.ndarray:
     """bool [G]: clusters of one codepoint and nonspacing marks, which follow it in display too (rule L3 of UAX 9)."""
-    no_mark = (tables.look_up(tables.property_of("flags"), document.text.codepoints) & MARK) == 0
+    no_mark = (tables.look_up(tables.property_of("flags"), document.codepoints) & MARK) == 0
     return np.diff(np.append(0, np.cumsum(no_mark))[document.starts]) == 1
 
 
@@ -114,8 +114,8 @@ def diacritics_add(document: Document, noise: Noise, severity: float) -> Edits:
 def normalize(document: Document, noise: Noise, severity: float, form: str) -> Edits:
     """Clusters in a normal form, each by itself; those that are in it already are not eligible."""
     text = document.text
-    classes = tables.look_up(class_of(), text.codepoints)
-    change = tables.look_up(may_change(form), text.codepoints)
+    classes = tables.look_up(class_of(), text.values)
+    change = tables.look_up(may_change(form), text.values)
     change[1:] |= (classes[:-1] > classes[1:]) & (classes[1:] > 0)
     touched = np.zeros(len(document.bases), bool)
     touched[np.searchsorted(document.starts, np.flatnonzero(change), "right") - 1] = True

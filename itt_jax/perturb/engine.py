@@ -1,4 +1,4 @@
-"""From texts to perturbed texts: checks, blocks, and what was realised."""
+"""Applies operators to texts: checks the request, works in blocks and records the realised edits."""
 
 import dataclasses
 import functools
@@ -14,26 +14,29 @@ from itt_jax.perturb.edits import Edits, apply, counts_by_text, differing
 from itt_jax.perturb.lexicon import Lexicon, read_lexicon
 from itt_jax.perturb.noise import Noise, hash_strings, text_keys
 from itt_jax.perturb.operator import LANGUAGES, Operator
-from itt_jax.perturb.text import TextArray, from_strings
+from itt_jax.perturb.text import from_strings, to_strings
 from itt_jax.perturb.units import Document, flat_editable
+from itt_jax.ragged import Ragged
 
-BLOCK = 1 << 15  # codepoints worked on at a time, so that the arrays stay in the processor's cache
+BLOCK = 1 << 15  # codepoints per block, so that the arrays fit in the processor's cache
 LexiconFile = pathlib.Path | str | Lexicon | None
-LINES = 10_000  # lines of a stream held at a time
+LINES = 10_000  # lines of a stream perturbed at a time
 
 
 @dataclasses.dataclass(frozen=True)
-class Variant:
-    """n texts under one operator, severity and replicate.
+class PerturbedTexts:
+    """n texts perturbed by one operator at one severity and replicate.
 
     Attributes:
-        severity, replicate: which variant it is.
-        texts: n strings; an unchanged text is the very object that was given.
-        changed: bool [n]; edits: int64 [n] grapheme edits made (insertions, deletions and substitutions of clusters; it
-            bounds the Levenshtein distance from above, and mostly equals it); clusters: int64 [n] of the clean text.
-        made: int64 [n] what was edited: units of the operator, each counted once however many clusters it has.
-        sources: per text int64 [codepoints of the perturbed text], the clean codepoint that each stands for, -1 for
-            none; None unless asked for.
+        severity, replicate: the request that produced the texts.
+        texts: n strings; unchanged texts are the original objects.
+        changed: bool [n].
+        edits: int64 [n] grapheme edits made (insertions, deletions and substitutions of clusters), an upper bound of
+            the Levenshtein distance that is usually tight.
+        clusters: int64 [n] grapheme clusters of the clean text.
+        made: int64 [n] number of edited units of the operator, however many clusters each has.
+        sources: for each text int64 [codepoints of the perturbed text], the clean codepoint behind each, -1 for new
+            ones; None unless requested.
     """
 
     severity: float
@@ -52,87 +55,88 @@ class Variant:
 
 
 def check_operator(name: str, language: str, lexicon: LexiconFile = None) -> tuple[Operator, Lexicon | None]:
-    """The operator and its lexicon, read.
+    """The operator and the lexicon it reads.
 
     Raises:
-        InputError: no such operator or language, no table for that language and no lexicon given, a lexicon for an
-            operator that reads none, or a file that is no lexicon.
+        InputError: the operator or language is unknown, the operator has no table for the language and no lexicon is
+            given, a lexicon is given to an operator that does not use one, or the file is not a valid lexicon.
     """
     operator = get(name)
     if language not in LANGUAGES:
         raise unknown("language", language, LANGUAGES)
     if lexicon is not None and not operator.lexicon:
-        raise InputError(f"perturbation {name!r} reads no lexicon")
+        raise InputError(f"perturbation {name!r} does not use a lexicon")
     if lexicon is None and language not in operator.languages:
         known = ", ".join(sorted(operator.languages)) or "none"
         hint = f"; give a lexicon ({operator.lexicon})" if operator.lexicon else ""
-        raise InputError(f"perturbation {name!r} has no table for language {language!r}; it has: {known}{hint}")
+        raise InputError(f"perturbation {name!r} has no table for language {language!r}, only for: {known}{hint}")
     return operator, lexicon if lexicon is None or isinstance(lexicon, Lexicon) else read_lexicon(lexicon)
 
 
 def check_severity(severity: float) -> float:
-    """The severity as a float; InputError outside [0, 1]."""
+    """The severity as a float; raises InputError unless it is a number in [0, 1]."""
     if isinstance(severity, bool) or not isinstance(severity, int | float | np.number) or not 0 <= severity <= 1:
         raise InputError(f"severity: found {severity!r}, expected a number from 0 to 1")
     return float(severity)
 
 
 def line_ids(first: int, count: int) -> list[str]:
-    """The item ids of texts that have none of their own: line numbers."""
+    """Line numbers, the item ids of texts without ids."""
     return [str(line) for line in range(first, first + count)]
 
 
 @functools.lru_cache(maxsize=4)
 def line_hashes(count: int) -> np.ndarray:
-    """uint64 [count]: the hashes of line numbers from 1 on; kept, as the same texts are mostly perturbed again."""
+    """uint64 [count]: hashes of the line numbers from 1, cached because the same texts are usually perturbed again."""
     hashes = hash_strings(line_ids(1, count))
     hashes.flags.writeable = False
     return hashes
 
 
-def blocks(text: TextArray) -> Iterator[slice]:
-    """Slices of the texts, each of about BLOCK codepoints and at least one text."""
+def blocks(text: Ragged) -> Iterator[tuple[slice, Ragged]]:
+    """Consecutive texts, at least one and about BLOCK codepoints at a time, and their indices."""
     first = 0
     while first < len(text):
         stop = int(np.searchsorted(text.offsets, text.offsets[first] + BLOCK, "right")) - 1
         stop = min(max(stop, first + 1), len(text))
-        yield slice(first, stop)
+        begin, end = text.offsets[first], text.offsets[stop]
+        yield slice(first, stop), Ragged(text.values[begin:end], text.offsets[first : stop + 1] - begin)
         first = stop
 
 
 def perturb_block(
-    request: "Request", document: Document, noise: Noise, severity: float, texts: Sequence[str]
-) -> Variant:
-    """One block under one severity; the fields are those of Variant."""
-    edits = request.operator.function(document, noise, severity)
-    output, clean, changed, made, cost = applied(document, edits, request.align)
+    call: "OperatorCall", document: Document, noise: Noise, severity: float, texts: Sequence[str]
+) -> PerturbedTexts:
+    """Perturbs one block of texts at one severity."""
+    edits = call.operator.function(document, noise, severity)
+    output, clean, changed, made, cost = applied(document, edits, call.align)
     sources = None
-    if request.align:
+    if call.align:
         own = np.where(clean < 0, -1, clean - np.repeat(document.text.offsets[:-1], np.diff(output.offsets)))
         sources = np.split(own, output.offsets[1:-1])
     clusters = np.diff(document.text_clusters)
-    return Variant(severity, 0, with_unchanged(output, changed, texts), changed, cost, clusters, made, sources)
+    return PerturbedTexts(severity, 0, with_unchanged(output, changed, texts), changed, cost, clusters, made, sources)
 
 
-def with_unchanged(output: TextArray, changed: np.ndarray, texts: Sequence[str]) -> list[str]:
-    """The perturbed texts as strings, and where nothing changed the given objects."""
-    if 2 * np.count_nonzero(changed) > len(texts):  # all are made, and the few others put back
-        result = output.strings()
+def with_unchanged(output: Ragged, changed: np.ndarray, texts: Sequence[str]) -> list[str]:
+    """The perturbed texts as strings; unchanged texts are the original objects."""
+    if 2 * np.count_nonzero(changed) > len(texts):  # converting all texts is faster than selecting most of them
+        result = to_strings(output)
         for index in np.flatnonzero(~changed).tolist():
             result[index] = texts[index]
         return result
     result, where = list(texts), np.flatnonzero(changed)
-    for index, string in zip(where.tolist(), output.strings(where), strict=True):
+    for index, string in zip(where.tolist(), to_strings(output, where), strict=True):
         result[index] = string
     return result
 
 
 def applied(
     document: Document, edits: Edits, align: bool
-) -> tuple[TextArray, np.ndarray | None, np.ndarray, np.ndarray, np.ndarray]:
-    """The perturbed texts and, if `align`, the clean codepoints behind theirs; of each text changed, edits and cost.
+) -> tuple[Ragged, np.ndarray | None, np.ndarray, np.ndarray, np.ndarray]:
+    """Perturbed texts, their sources if `align`, and for each text whether it changed, its edits and their cost.
 
-    Edits beside each other may undo each other ("!!", one dropped and one doubled): then no change, and no cost.
+    Adjacent edits can cancel out (in "!!", one mark deleted and the other doubled); unchanged texts have no cost.
     """
     text, kernels = document.text, document.kernels
     if kernels is None or align:
@@ -141,18 +145,18 @@ def applied(
         made, cost = counts_by_text(edits, text.offsets)
         return output, sources, changed, made, cost * changed
     codepoints, offsets, changed, made, cost = kernels.apply(
-        text.codepoints, text.offsets, edits.start, edits.stop, edits.lengths, edits.codepoints, edits.cost
+        text.values, text.offsets, edits.start, edits.stop, edits.lengths, edits.codepoints, edits.cost
     )
-    return TextArray(codepoints, offsets), None, changed, made, cost
+    return Ragged(codepoints, offsets), None, changed, made, cost
 
 
-def joined(parts: list[Variant], severity: float, replicate: int, align: bool) -> Variant:
-    """One variant from those of the blocks."""
+def joined(parts: list[PerturbedTexts], severity: float, replicate: int, align: bool) -> PerturbedTexts:
+    """Concatenates the results of all blocks."""
 
     def together(name: str, kind: type) -> np.ndarray:
         return np.concatenate([np.zeros(0, kind), *(getattr(part, name) for part in parts)])
 
-    return Variant(
+    return PerturbedTexts(
         severity,
         replicate,
         list(itertools.chain.from_iterable(part.texts for part in parts)),
@@ -177,40 +181,48 @@ def variants(
     editable: Sequence[np.ndarray | None] | None = None,
     align: bool = False,
     lexicon: LexiconFile = None,
-) -> list[Variant]:
-    """Perturbed forms of the texts: for each severity, each replicate, in this order.
+) -> list[PerturbedTexts]:
+    """Perturbs texts at every severity and replicate.
 
     Args:
-        texts: n strings; name: an operator of CATALOG, or several joined by "+", applied in this order; severities:
-            each from 0 to 1; language: ISO 639-1 code.
-        seed: the noise seed. Each choice depends on it and on item id, field, operator, replicate and position alone.
-        ids: item ids; by default "1", "2", ..., the line numbers.
-        editable: for each text a bool mask of its codepoints that may be edited, or None; by default everything.
-        align: whether to give `Variant.sources`.
-        lexicon: a file (see `read_lexicon`) or Lexicon for an operator that reads one.
+        texts: n strings.
+        name: an operator of CATALOG, or several joined by "+" and applied in that order.
+        severities: numbers from 0 to 1.
+        language: ISO 639 code of the texts.
+        seed: noise seed. Every random choice depends on seed, item id, field, operator, replicate and position only.
+        ids: item ids; by default the line numbers "1", "2", ...
+        field: name of the texts' field, such as "premise".
+        replicates: numbers of the independent repetitions.
+        editable: for each text a bool mask of the codepoints that may be edited, or None for all; by default all.
+        align: whether to compute `PerturbedTexts.sources`.
+        lexicon: a Lexicon or the path of one (see `read_lexicon`), for operators that read one.
+
+    Returns:
+        One result for each severity and replicate; all replicates of the first severity come first.
 
     Raises:
-        InputError: unknown operator or language, severity out of range, text with NUL or a lone surrogate, ids or
-            masks that do not fit the texts, or a lexicon that is missing, wrong or not wanted.
+        InputError: the operator or language is unknown, a severity is out of range, a text contains NUL or a lone
+            surrogate, ids or masks do not fit the texts, or the lexicon is missing, malformed or not applicable.
     """
     operator, lexicon = check_operator(name, language, lexicon)
     severities = [check_severity(severity) for severity in severities]
     texts = list(texts)
     if ids is not None and len(ids) != len(texts):
-        raise InputError(f"ids: {len(ids)}, expected {len(texts)}, one for each text")
+        raise InputError(f"ids: found {len(ids)}, expected {len(texts)}, one per text")
     hashes = line_hashes(len(texts)) if ids is None else hash_strings([str(item) for item in ids])
-    request = Request(operator, operator.name, language, seed, field, hashes, align, lexicon)
+    call = OperatorCall(operator, operator.name, language, seed, field, hashes, align, lexicon)
     if operator.steps:
-        return [one_after_another(request, texts, s, r, editable) for s in severities for r in replicates]
-    return made(request, texts, severities, replicates, editable)
+        return [one_after_another(call, texts, s, r, editable) for s in severities for r in replicates]
+    return made(call, texts, severities, replicates, editable)
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
-    """What is asked of one operator, besides texts, severities and replicates; the attributes are those of `variants`.
+class OperatorCall:
+    """The arguments of `variants` that are the same for all severities and replicates.
 
     Attributes:
-        stream: name of the random draws; hashes: uint64 [n] of the item ids.
+        stream: name that identifies the operator in the keys of the random draws.
+        hashes: uint64 [n] hashes of the item ids.
     """
 
     operator: Operator
@@ -224,41 +236,40 @@ class Request:
 
 
 def made(
-    request: Request, texts: list[str], severities: Sequence[float], replicates: Sequence[int], editable
-) -> list[Variant]:
-    """The variants of one operator that is not composed."""
+    call: OperatorCall, texts: list[str], severities: Sequence[float], replicates: Sequence[int], editable
+) -> list[PerturbedTexts]:
+    """`variants` for an operator without steps."""
     text = from_strings(texts)
-    field = "" if request.operator.shared_by_fields else request.field
-    context = (request.seed, field, request.stream, request.operator.version)
-    keys = {r: text_keys(request.hashes, *context, r) for r in replicates}
+    field = "" if call.operator.shared_by_fields else call.field
+    context = (call.seed, field, call.stream, call.operator.version)
+    keys = {r: text_keys(call.hashes, *context, r) for r in replicates}
     mask = flat_editable(editable, text)
     wanted = [(severity, replicate) for severity in severities for replicate in replicates]
     found = []
-    for block in blocks(text):
-        start, stop = text.offsets[block.start], text.offsets[block.stop]
-        own = TextArray(text.codepoints[start:stop], text.offsets[block.start : block.stop + 1] - start)
-        document = Document(own, None if mask is None else mask[start:stop], request.language, request.lexicon)
+    for block, own in blocks(text):
+        own_mask = None if mask is None else mask[text.offsets[block.start] : text.offsets[block.stop]]
+        document = Document(own, own_mask, call.language, call.lexicon)
         noise = {replicate: Noise(keys[replicate][block], document) for replicate in replicates}
-        found.append([perturb_block(request, document, noise[r], severity, texts[block]) for severity, r in wanted])
-    return [joined([parts[k] for parts in found], *one, request.align) for k, one in enumerate(wanted)]
+        found.append([perturb_block(call, document, noise[r], severity, texts[block]) for severity, r in wanted])
+    return [joined([parts[k] for parts in found], *one, call.align) for k, one in enumerate(wanted)]
 
 
 def one_after_another(
-    request: Request, texts: list[str], severity: float, replicate: int, editable: Sequence[np.ndarray | None] | None
-) -> Variant:
-    """The variant of a composed operator. What a step inserted, a later one may edit.
+    call: OperatorCall, texts: list[str], severity: float, replicate: int, editable: Sequence[np.ndarray | None] | None
+) -> PerturbedTexts:
+    """Applies the steps of a composed operator; a step may edit what an earlier one inserted.
 
-    Its grapheme edits are the sum over the steps, which bounds the distance from above.
+    Grapheme edits are summed over the steps, which gives an upper bound of the distance.
     """
     counts: dict[str, int] = {}
     now, edits, clusters, units = texts, np.zeros(len(texts), np.int64), None, np.zeros(len(texts), np.int64)
     sources = [np.arange(len(text)) for text in texts]
     masks = editable
-    for step in request.operator.steps:
+    for step in call.operator.steps:
         counts[step.name] = counts.get(step.name, 0) + 1
         stream = step.name if counts[step.name] == 1 else f"{step.name}#{counts[step.name]}"
-        lexicon = request.lexicon if step.lexicon else None
-        own = dataclasses.replace(request, operator=step, stream=stream, align=True, lexicon=lexicon)
+        lexicon = call.lexicon if step.lexicon else None
+        own = dataclasses.replace(call, operator=step, stream=stream, align=True, lexicon=lexicon)
         (variant,) = made(own, now, [severity], [replicate], masks)
         now, edits, units = variant.texts, edits + variant.edits, units + variant.made
         clusters = variant.clusters if clusters is None else clusters
@@ -274,7 +285,7 @@ def one_after_another(
     changed = np.array([new != old for new, old in zip(now, texts, strict=True)], bool)
     now = [new if differs else old for new, old, differs in zip(now, texts, changed.tolist(), strict=True)]
     edits, units = (np.where(changed, counted, 0) for counted in (edits, units))
-    return Variant(severity, replicate, now, changed, edits, clusters, units, sources if request.align else None)
+    return PerturbedTexts(severity, replicate, now, changed, edits, clusters, units, sources if call.align else None)
 
 
 def perturb(
@@ -290,7 +301,7 @@ def perturb(
     editable: Sequence[np.ndarray | None] | None = None,
     lexicon: LexiconFile = None,
 ) -> list[str]:
-    """The texts under one operator and severity; the arguments and errors are those of `variants`.
+    """Perturbs texts at one severity; arguments and errors are those of `variants`.
 
     >>> perturb(["The patient slept well."], "word_drop", 0.5, "en", seed=3)
     ['The well.']
@@ -320,10 +331,10 @@ def stream(
     replicate: int = 0,
     lexicon: LexiconFile = None,
 ) -> Iterator[str]:
-    """Perturbs lines of any number with little memory; the result is that of `perturb` on the list of them.
+    """Perturbs any number of lines in constant memory; the result equals `perturb` on the list of all lines.
 
     Raises:
-        InputError: as `perturb`, with the line's number in the whole stream. It comes before any line of its chunk.
+        InputError: as `perturb`, with the line's number in the stream, before any line of its chunk is yielded.
     """
     _, lexicon = check_operator(name, language, lexicon)
     check_severity(severity)

@@ -1,4 +1,4 @@
-"""The filter: lines of a file or pipe in, perturbed lines out, of any size."""
+"""Perturbs the lines of a file or pipe of any size."""
 
 import collections
 import contextlib
@@ -14,11 +14,11 @@ from itt_jax.perturb.engine import check_operator, check_severity, stream
 
 @contextlib.contextmanager
 def opened(path: pathlib.Path | None, default: BinaryIO, mode: str) -> Iterator[BinaryIO]:
-    """The file, or the standard stream in its place; a file written to takes its name only when it is whole."""
+    """Opens the file, or yields the standard stream if the path is None; output files appear only once complete."""
     if path is None:
         yield default
         return
-    # A device, a pipe or a link (such as /dev/stdout) must stay what it is, so it is written in place.
+    # Devices, pipes and links (such as /dev/stdout) must not be replaced by a file, so they are written in place.
     in_place = mode == "rb" or path.is_symlink() or (path.exists() and not path.is_file())
     if not (in_place or path.parent.is_dir()):
         raise InputError(f"{path}: No such file or directory")
@@ -32,7 +32,7 @@ def opened(path: pathlib.Path | None, default: BinaryIO, mode: str) -> Iterator[
 
 
 def decoded(lines: Iterable[bytes], endings: collections.deque[str]) -> Iterator[str]:
-    """The lines as text; their endings (LF, CR LF, or nothing after the last) go to the end of `endings`."""
+    """The lines as text; each line's ending (LF, CR LF, or none) is appended to `endings`."""
     for number, line in enumerate(lines, start=1):
         try:
             text = line.decode()
@@ -52,12 +52,12 @@ def perturb_lines(
     seed: int = 0,
     lexicon: pathlib.Path | None = None,
 ) -> None:
-    """Writes each line of `source` (None: standard input) to `out` (None: standard output), perturbed.
+    """Perturbs each line of `source` (None: standard input) and writes it to `out` (None: standard output).
 
-    Line k is `perturb` of the line with item id "k". An output file is written whole or not at all.
+    Line number k has item id "k". An output file is written completely or not at all.
 
     Raises:
-        InputError: as `perturb`; a file that cannot be read or written; bytes that are not UTF-8. It names the line.
+        InputError: as `perturb`; a file cannot be read or written; a line, which is named, is not valid UTF-8.
     """
     _, found = check_operator(name, language, lexicon)
     check_severity(severity)

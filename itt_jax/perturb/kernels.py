@@ -170,7 +170,7 @@ def apply(codepoints, offsets, start, stop, lengths, new, cost):
 
 @numba.njit([(U32, I64, kind[::1]) for kind in (numba.uint8, numba.uint16, numba.uint32)], cache=True, nogil=True)
 def separate(codepoints, offsets, output):
-    """Copies the texts into a zeroed array, leaving one zero between any two; see `TextArray.strings`."""
+    """Copies the texts into a zeroed array, leaving one zero between any two; see `Ragged.strings`."""
     for text in range(len(offsets) - 1):
         for place in range(offsets[text], offsets[text + 1]):
             output[at(place + text)] = codepoints[at(place)]
@@ -302,7 +302,7 @@ def letters(bases, draws, scripts, lower, upper, codepoints, first, count):
 
 @compiled(U64, numba.uint64, numba.boolean, BOOL)
 def chosen(draws, limit, every, eligible):
-    """int64: eligible places whose draw is below the limit, or all eligible ones if `every`; see `characters.chosen`."""
+    """int64: eligible places with a draw below the limit, or all of them if `every`; see `characters.chosen`."""
     picked = np.empty(len(draws), np.uint8)
     for place in range(len(draws)):
         picked[place] = (every | (draws[place] < limit)) & eligible[place]

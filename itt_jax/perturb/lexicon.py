@@ -10,7 +10,8 @@ import numpy as np
 from itt_jax.errors import InputError
 from itt_jax.perturb import tables
 from itt_jax.perturb.splitmix import mix
-from itt_jax.perturb.text import TextArray, from_strings
+from itt_jax.perturb.text import from_strings
+from itt_jax.ragged import Ragged
 
 BASE = 0x9E3779B97F4A7C15  # odd, hence invertible modulo 2**64
 INVERSE = pow(BASE, -1, 2**64)
@@ -101,8 +102,8 @@ class Lexicon:
                 if _lower(option) != _lower(key):
                     row[option] = None
         self.options = tuple(tuple(row) for row in merged.values() if row)
-        self.keys: TextArray = from_strings([key for key, row in merged.items() if row])
-        hashes = Ranges(self.keys.codepoints).hashes(self.keys.offsets[:-1], self.keys.offsets[1:])
+        self.keys: Ragged = from_strings([key for key, row in merged.items() if row])
+        hashes = Ranges(self.keys.values).hashes(self.keys.offsets[:-1], self.keys.offsets[1:])
         self._set = HashSet(hashes)
         self.counts = np.array([len(row) for row in self.options], np.int64)
 

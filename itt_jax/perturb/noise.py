@@ -24,8 +24,8 @@ def hash_strings(strings: Sequence[str]) -> np.ndarray:
     """
     text = from_strings(strings)
     starts, lengths = text.offsets[:-1], np.diff(text.offsets)
-    places = np.arange(len(text.codepoints)) - np.repeat(starts, lengths) + 1
-    terms = mix(text.codepoints + places.astype(np.uint64) * GOLDEN)
+    places = np.arange(len(text.values)) - np.repeat(starts, lengths) + 1
+    terms = mix(text.values + places.astype(np.uint64) * GOLDEN)
     totals = np.zeros(len(terms) + 1, np.uint64)
     np.cumsum(terms, out=totals[1:])
     return mix(totals[text.offsets[1:]] - totals[starts] + lengths.astype(np.uint64))

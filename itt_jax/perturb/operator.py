@@ -1,4 +1,4 @@
-"""What an operator is, and the words that its rows share."""
+"""The `Operator` record, and the constants shared by its instances."""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from itt_jax.perturb.edits import Edits
 from itt_jax.perturb.noise import Noise
 from itt_jax.perturb.units import Document
 
-# ISO 639-1, and 639-3 for languages of XTREME-R and Tatoeba that have no two-letter code.
+# ISO 639-1 codes, and ISO 639-3 codes for languages of XTREME-R and Tatoeba without a two-letter code.
 LANGUAGES = frozenset(
     "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en "
     "eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv "
@@ -25,25 +25,25 @@ FAMILIES = ("character", "misspelling", "unicode", "script", "word", "lexical", 
 
 @dataclasses.dataclass(frozen=True)
 class Operator:
-    """One way to change text.
+    """A named way to change text. Severity s edits each eligible unit with probability s.
 
     Attributes:
-        name: as given on the command line.
+        name: name on the command line.
         function: (document, noise, severity) -> Edits.
-        family: the heading it is listed under, one of FAMILIES, or "composed".
-        severity_unit: what a severity of 1 edits; severity s edits each eligible unit with probability s.
-        reference: where it comes from.
-        scripts: where it has something to edit; "all" or names.
-        languages: those for which its table ships; with a lexicon of the user's it takes any.
-        lexicon: what the columns of a lexicon file hold, or "" for an operator that reads none.
-        reversible: whether the clean text can be had back (but for coincidence) by a fixed rule.
-        readable: whether a human reads the result without effort at a severity of 0.1.
-        changes_label: a control, not a perturbation: the gold label of the result may be another.
-        nested: whether the edits at a severity are among those at any higher one.
-        shared_by_fields: whether the fields of an item share their draws, so that equal words in them change alike.
-        whole_clusters: whether no grapheme cluster of the clean text is cut.
-        version: raised whenever the output changes for some text; of a composed operator, those of its steps.
-        steps: of a composed operator, what it applies in this order (`function` is then not used).
+        family: one of FAMILIES, which groups operators in listings, or "composed".
+        severity_unit: the unit of severity, and the units of text that are eligible.
+        reference: paper or standard the operator follows.
+        scripts: scripts in which it finds something to edit: "all" or names.
+        languages: languages with a built-in table; with a user's lexicon, any language works.
+        lexicon: contents of the columns of a lexicon file; "" if the operator does not read one.
+        reversible: whether a fixed rule recovers the clean text, barring coincidences.
+        readable: whether people read the result without effort at severity 0.1.
+        changes_label: marks a control rather than a perturbation: the gold label may change.
+        nested: whether the edits at one severity are a subset of those at any higher severity.
+        shared_by_fields: whether the fields of an item share their draws, so that equal words change alike.
+        whole_clusters: whether grapheme clusters of the clean text are never split.
+        version: increased whenever the output changes for any text; for a composed operator, its steps' versions.
+        steps: the operators that a composed operator applies, in order; `function` is then unused.
     """
 
     name: str
@@ -65,9 +65,9 @@ class Operator:
 
     @property
     def summary(self) -> str:
-        """One line: what it does."""
+        """A one-line description."""
         if self.steps:
-            return "Applies in this order: " + ", ".join(step.name for step in self.steps) + "."
+            return "Applies, in this order: " + ", ".join(step.name for step in self.steps) + "."
         return self.function.__doc__.splitlines()[0]
 
 

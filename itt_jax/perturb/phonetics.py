@@ -88,7 +88,7 @@ def edges(document: Document) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     The last is 0 outside of words.
     """
-    size = len(document.text.codepoints)
+    size = len(document.codepoints)
     starts = document.starts
     first, stop = document.words
     begins, ends = np.zeros(size + 1, bool), np.zeros(size + 1, bool)
@@ -107,7 +107,7 @@ def find_sounds(document: Document) -> Sounds:
     A group without options, or one that may not be edited, hides those inside it all the same.
     """
     begins, ends, limit = edges(document)
-    hashes = Ranges(lowered(document.text.codepoints))
+    hashes = Ranges(lowered(document.codepoints))
     is_start = np.zeros(len(limit) + 1, bool)
     is_start[document.starts] = True
     found = [np.zeros((0, 5), np.int64)]

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from itt_jax.perturb.codepoints import SPACED, word_groups
-from itt_jax.perturb.edits import Edits, ranges
+from itt_jax.perturb.edits import Edits
 from itt_jax.perturb.lexicon import HashSet, Lexicon, Ranges, lowered
 from itt_jax.perturb.noise import Noise, below, later_draws, under
-from itt_jax.perturb.text import TextArray, from_strings
+from itt_jax.perturb.text import from_strings
 from itt_jax.perturb.units import Document, cluster_breaks
+from itt_jax.ragged import Ragged, ragged_positions
 
 FREE = 0xE000  # codepoints from here on are no surrogates
 
@@ -40,7 +41,7 @@ def find(document: Document, lexicon: Lexicon, anywhere: bool = False) -> Matche
     Args:
         anywhere: also what may not be edited.
     """
-    hashes = Ranges(lowered(document.text.codepoints))
+    hashes = Ranges(lowered(document.codepoints))
     first, stop = units(document)
     bounds = np.searchsorted(first, document.text_clusters)
     following = np.repeat(bounds[1:], np.diff(bounds)) - np.arange(len(first))  # units from here to the text's end
@@ -70,7 +71,7 @@ def units(document: Document) -> tuple[np.ndarray, np.ndarray]:
     if not unspaced.any():
         return first, stop
     lengths = np.where(unspaced, stop - first, 1)
-    begin = ranges(first, lengths)
+    begin = ragged_positions(first, lengths)
     return begin, np.where(np.repeat(unspaced, lengths), begin + 1, np.repeat(stop, lengths))
 
 
@@ -78,7 +79,7 @@ def units(document: Document) -> tuple[np.ndarray, np.ndarray]:
 def _beginnings(lexicon: Lexicon) -> tuple[HashSet, ...]:
     """For one, two, ... units, as long as there are keys of so many: the beginnings, of so many, of longer keys."""
     document = Document(lexicon.keys, None, "en")
-    hashes = Ranges(lexicon.keys.codepoints)
+    hashes = Ranges(lexicon.keys.values)
     first, stop = units(document)
     bounds = np.searchsorted(first, document.text_clusters)
     counts = np.diff(bounds)
@@ -140,12 +141,12 @@ def rewritten(document: Document, first: np.ndarray, stop: np.ndarray, new: Sequ
     first, stop = first[kept], stop[kept]
     text = from_strings([new[k] for k in kept])
     lengths = np.diff(text.offsets)
-    index = ranges(np.zeros_like(lengths), lengths)
+    index = ragged_positions(np.zeros_like(lengths), lengths)
     size = np.repeat(stop - first, lengths)
     sources = document.starts[np.repeat(first, lengths) + index * size // np.repeat(lengths, lengths)]
     cost = distances([old[k] for k in kept], [new[k] for k in kept])
     starts = document.starts
-    return Edits(starts[first], starts[stop], lengths, sources, text.codepoints, cost)
+    return Edits(starts[first], starts[stop], lengths, sources, text.values, cost)
 
 
 def distances(old: Sequence[str], new: Sequence[str]) -> np.ndarray:
@@ -154,8 +155,8 @@ def distances(old: Sequence[str], new: Sequence[str]) -> np.ndarray:
 
     sequences = [*old, *new]
     text, starts, bounds = _clusters(sequences)
-    if len(starts) <= len(text.codepoints):  # some cluster has several codepoints: let one codepoint stand for each
-        contents = Ranges(text.codepoints).hashes(starts[:-1], starts[1:])
+    if len(starts) <= len(text.values):  # some cluster has several codepoints: let one codepoint stand for each
+        contents = Ranges(text.values).hashes(starts[:-1], starts[1:])
         codes = FREE + np.unique(contents, return_inverse=True)[1]
         whole = codes.astype(np.uint32).tobytes().decode("utf-32-le")
         sequences = [whole[start:stop] for start, stop in itertools.pairwise(bounds.tolist())]
@@ -163,10 +164,10 @@ def distances(old: Sequence[str], new: Sequence[str]) -> np.ndarray:
     return np.array([Levenshtein.distance(before, after) for before, after in pairs], np.int64)
 
 
-def _clusters(texts: Sequence[str]) -> tuple[TextArray, np.ndarray, np.ndarray]:
+def _clusters(texts: Sequence[str]) -> tuple[Ragged, np.ndarray, np.ndarray]:
     """The texts; int64 [G + 1] where their clusters begin, and the end; int64 [n + 1] the cluster each text begins."""
     text = from_strings(texts)
-    starts = np.append(np.flatnonzero(cluster_breaks(text)), len(text.codepoints))
+    starts = np.append(np.flatnonzero(cluster_breaks(text)), len(text.values))
     return text, starts, np.searchsorted(starts, text.offsets)
 
 
@@ -185,9 +186,9 @@ def added(document: Document, clusters: np.ndarray, new: Sequence[str], after: b
     behind = np.broadcast_to(after, lengths.shape)
     sources = np.full(int(total.sum()), -1, np.int64)
     codepoints = np.empty(len(sources), np.uint32)
-    kept = ranges(begin + np.where(behind, 0, lengths), own)
-    sources[kept] = ranges(start, own)
-    codepoints[kept] = document.text.codepoints[sources[kept]]
-    codepoints[ranges(begin + np.where(behind, own, 0), lengths)] = text.codepoints
+    kept = ragged_positions(begin + np.where(behind, 0, lengths), own)
+    sources[kept] = ragged_positions(start, own)
+    codepoints[kept] = document.codepoints[sources[kept]]
+    codepoints[ragged_positions(begin + np.where(behind, own, 0), lengths)] = text.values
     cost = np.diff(_clusters(new)[2])
     return Edits(start, stop, total, sources, codepoints, cost)

@@ -12,11 +12,12 @@ import numpy as np
 from itt_jax.perturb import tables
 from itt_jax.perturb.characters import chosen, replace_by_table
 from itt_jax.perturb.codepoints import NUMBER, SPACE, SPACED, word_groups
-from itt_jax.perturb.edits import Edits, changing, deleted, inserted, ranges
+from itt_jax.perturb.edits import Edits, changing, deleted, inserted
 from itt_jax.perturb.lexicon import Ranges, lowered
 from itt_jax.perturb.noise import Noise, below, later_draws, under
 from itt_jax.perturb.operator import NL_AUGMENTER, ZEROE, Operator
 from itt_jax.perturb.units import Document
+from itt_jax.ragged import ragged_positions
 
 # ASCII punctuation, as in Zeroe, but for the apostrophe and the hyphen: those stand inside words already.
 INTRUDERS = np.frombuffer('!"#$%&()*+,./:;<=>?@[\\]^_`{|}~'.encode("utf-32-le"), np.uint32)
@@ -44,7 +45,7 @@ def drawn_words(document: Document, noise: Noise, severity: float, eligible: np.
 
 def contents(document: Document) -> np.ndarray:
     """uint64 [G]: equal for equal clusters."""
-    hashes = Ranges(document.text.codepoints)
+    hashes = Ranges(document.codepoints)
     return hashes.hashes(document.starts[:-1], document.starts[1:])
 
 
@@ -55,7 +56,7 @@ def shuffled(document: Document, noise: Noise, first: np.ndarray, stop: np.ndarr
     """
     from rapidfuzz.distance import Levenshtein
 
-    members = ranges(first, stop - first)
+    members = ragged_positions(first, stop - first)
     owners = np.repeat(np.arange(len(first)), stop - first)
     moves = document.in_word[members]
     places, owner = members[moves], owners[moves]
@@ -68,12 +69,12 @@ def shuffled(document: Document, noise: Noise, first: np.ndarray, stop: np.ndarr
     full = members.copy()
     full[moves] = np.where(same[owner], turned, order)
     starts = document.starts
-    sources = ranges(starts[full], starts[full + 1] - starts[full])
+    sources = ragged_positions(starts[full], starts[full + 1] - starts[full])
     bounds = np.append(0, np.cumsum(stop - first)).tolist()
     old, new = content[members].tolist(), content[full].tolist()
     cost = [Levenshtein.distance(old[a:b], new[a:b]) for a, b in itertools.pairwise(bounds)]
     start, end = starts[first], starts[stop]
-    codepoints = document.text.codepoints[sources]
+    codepoints = document.codepoints[sources]
     return changing(document.text, Edits(start, end, end - start, sources, codepoints, np.array(cost, np.int64)))
 
 
@@ -108,14 +109,14 @@ def vowels(document: Document, noise: Noise, severity: float) -> Edits:
     lost = before[stop] - before[first]
     eligible = spelled(document, 3) & (lost > 0) & (lost < letters[stop] - letters[first])
     first, stop, _ = drawn_words(document, noise, severity, eligible)
-    members = ranges(first, stop - first)
+    members = ragged_positions(first, stop - first)
     kept = members[~gone[members]]
     starts = document.starts
     sizes = starts[kept + 1] - starts[kept]
-    sources = ranges(starts[kept], sizes)
+    sources = ragged_positions(starts[kept], sizes)
     ends = np.append(0, np.cumsum(sizes))[np.cumsum(stop - first - (before[stop] - before[first]))]
     lengths = np.diff(np.append(0, ends))
-    codepoints = document.text.codepoints[sources]
+    codepoints = document.codepoints[sources]
     return Edits(starts[first], starts[stop], lengths, sources, codepoints, before[stop] - before[first])
 
 

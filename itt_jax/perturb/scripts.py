@@ -101,7 +101,7 @@ def joints(document: Document) -> np.ndarray:
     """bool [G]: clusters whose letter joins to that of the next one in their word."""
     after = np.append(document.bases[1:], 0)[: len(document.bases)]
     joins = tables.look_up(joining("both"), document.bases) & tables.look_up(joining("before"), after)
-    last = document.text.codepoints.take(document.starts[1:] - 1, mode="clip")
+    last = document.codepoints.take(document.starts[1:] - 1, mode="clip")
     return joins & document.joined & (last != NON_JOINER)
 
 
@@ -134,7 +134,7 @@ def presentation_forms(document: Document, noise: Noise, severity: float) -> Edi
     known, letter = (np.append(0, np.cumsum(each)) for each in (found > 0, (document.flags & LETTER) > 0))
     whole = (known[stop] - known[first] == letter[stop] - letter[first]) & (known[stop] > known[first])
     which = under(noise.words, severity) & whole & document.word_allowed
-    codepoints = document.text.codepoints.copy()
+    codepoints = document.codepoints.copy()
     codepoints[document.starts[:-1][found > 0]] = found[found > 0]
     written = codepoints.tobytes().decode("utf-32-le")
     bounds = zip(document.starts[first[which]].tolist(), document.starts[stop[which]].tolist(), strict=True)
@@ -143,7 +143,7 @@ def presentation_forms(document: Document, noise: Noise, severity: float) -> Edi
 
 def rewrite_clusters(document: Document, noise: Noise, severity: float, parts: dict[int, str]) -> Edits:
     """Puts strings in the place of codepoints of clusters of words, all those of a chosen cluster."""
-    text = document.text.codepoints
+    text = document.codepoints
     members = np.zeros(len(document.bases), bool)
     places = np.flatnonzero(np.isin(text, np.fromiter(parts, np.uint32, len(parts))))
     members[np.searchsorted(document.starts, places, "right") - 1] = True

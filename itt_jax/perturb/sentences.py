@@ -120,7 +120,7 @@ def protected_pieces(document: Document, text: int) -> list[str]:
     start, stop = document.text.offsets[text : text + 2].tolist()
     fixed = np.flatnonzero(np.diff(np.concatenate([[0], ~document.editable[start:stop], [0]])))
     bounds = (start + fixed).reshape(-1, 2).tolist()
-    pieces = (lowered(document.text.codepoints[a:b]).tobytes().decode("utf-32-le").strip() for a, b in bounds)
+    pieces = (lowered(document.codepoints[a:b]).tobytes().decode("utf-32-le").strip() for a, b in bounds)
     return [piece for piece in pieces if piece]
 
 

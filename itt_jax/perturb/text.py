@@ -1,6 +1,5 @@
 """Conversion between strings and flat arrays of codepoints."""
 
-import dataclasses
 import itertools
 from collections.abc import Sequence
 
@@ -8,44 +7,17 @@ import numpy as np
 
 from itt_jax.errors import InputError
 from itt_jax.perturb import compiled
+from itt_jax.ragged import Ragged, offsets_of
 
 
-@dataclasses.dataclass(frozen=True)
-class TextArray:
-    """n texts without NUL, concatenated.
-
-    Attributes:
-        codepoints: uint32 [C].
-        offsets: int64 [n + 1]; text i is codepoints[offsets[i]:offsets[i + 1]].
-    """
-
-    codepoints: np.ndarray
-    offsets: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def width(self) -> type:
-        """The narrowest dtype for these codepoints; the one- and two-byte codecs decode faster than UTF-32."""
-        highest = self.codepoints.max(initial=0)
-        return np.uint8 if highest < 1 << 8 else np.uint16 if highest < 1 << 16 else np.uint32
-
-    def strings(self, indices: np.ndarray | None = None) -> list[str]:
-        """All texts, or those at `indices`, as Python strings."""
-        kernels = compiled.kernels()
-        if indices is None and kernels is not None and len(self):
-            apart = np.zeros(len(self.codepoints) + len(self) - 1, self.width())
-            kernels.separate(self.codepoints, self.offsets, apart)
-            return decoded(apart).split("\0")  # twice as fast as slicing
-        whole = decoded(self.codepoints.astype(self.width()))
-        if indices is None:
-            return [whole[start:stop] for start, stop in itertools.pairwise(self.offsets.tolist())]
-        bounds = zip(self.offsets[indices].tolist(), self.offsets[indices + 1].tolist(), strict=True)
-        return [whole[start:stop] for start, stop in bounds]
+def width(codepoints: np.ndarray) -> type:
+    """The narrowest unsigned dtype for these codepoints; the one- and two-byte codecs decode faster than UTF-32."""
+    highest = codepoints.max(initial=0)
+    return np.uint8 if highest < 1 << 8 else np.uint16 if highest < 1 << 16 else np.uint32
 
 
 def decoded(codepoints: np.ndarray) -> str:
-    """The string encoded by codepoints of one, two or four bytes each."""
+    """The string with these codepoints, of any of the dtypes of `width`."""
     return str(codepoints, {1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}[codepoints.itemsize])
 
 
@@ -60,8 +32,8 @@ def check_text(text: object, line: int) -> None:
             raise InputError(f"line {line}: character {position + 1} is the lone surrogate U+{ord(character):04X}")
 
 
-def from_strings(texts: Sequence[str], first_line: int = 1) -> TextArray:
-    """Concatenates texts.
+def from_strings(texts: Sequence[str], first_line: int = 1) -> Ragged:
+    """The codepoints of each text, uint32.
 
     Raises:
         InputError: a text is not a string, or contains NUL or a lone surrogate; names its line (`first_line` + index).
@@ -75,6 +47,18 @@ def from_strings(texts: Sequence[str], first_line: int = 1) -> TextArray:
     if not valid:
         for index, text in enumerate(texts):
             check_text(text, first_line + index)
-    offsets = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), out=offsets[1:])
-    return TextArray(codepoints, offsets)
+    return Ragged(codepoints, offsets_of(np.fromiter(map(len, texts), np.int64, len(texts))))
+
+
+def to_strings(text: Ragged, indices: np.ndarray | None = None) -> list[str]:
+    """All texts, or those at `indices`, as Python strings."""
+    kernels = compiled.kernels()
+    if indices is None and kernels is not None and len(text):
+        apart = np.zeros(len(text.values) + len(text) - 1, width(text.values))
+        kernels.separate(text.values, text.offsets, apart)
+        return decoded(apart).split("\0")  # twice as fast as slicing
+    whole = decoded(text.values.astype(width(text.values)))
+    if indices is None:
+        return [whole[start:stop] for start, stop in itertools.pairwise(text.offsets.tolist())]
+    bounds = zip(text.offsets[indices].tolist(), text.offsets[indices + 1].tolist(), strict=True)
+    return [whole[start:stop] for start, stop in bounds]

@@ -7,10 +7,11 @@ import numpy as np
 from itt_jax.perturb import tables
 from itt_jax.perturb.characters import choices, chosen, replace_by_table
 from itt_jax.perturb.codepoints import LETTER, MARK
-from itt_jax.perturb.edits import Edits, inserted, ranges, replaced
+from itt_jax.perturb.edits import Edits, inserted, replaced
 from itt_jax.perturb.noise import Noise, below, later_draws
 from itt_jax.perturb.operator import BAD_CHARACTERS, IN_WORDS, Operator
 from itt_jax.perturb.units import Document
+from itt_jax.ragged import ragged_positions
 
 # Zero-width space, word joiner, zero-width no-break space: default-ignorable, and unlike the zero-width joiners they
 # join no emoji and do not choose the shape of Arabic and Indic letters.
@@ -48,7 +49,7 @@ def diacritic_scripts() -> np.ndarray:
 def diacritics(document: Document, noise: Noise, severity: float) -> Edits:
     """Takes the marks off letters: NFD without nonspacing marks, then NFC."""
     text, bare = document.text, tables.mapping("without_marks")
-    is_mark = (tables.look_up(tables.property_of("flags"), text.codepoints) & MARK) > 0
+    is_mark = (tables.look_up(tables.property_of("flags"), text.values) & MARK) > 0
     marked = tables.look_up(bare, document.bases) > 0
     marks = np.flatnonzero(is_mark)
     marked[np.searchsorted(document.starts, marks, "right") - 1] = True
@@ -56,13 +57,13 @@ def diacritics(document: Document, noise: Noise, severity: float) -> Edits:
     marked &= tables.look_up(diacritic_scripts(), scripts) & ((document.flags & LETTER) > 0)
     clusters = chosen(document, noise, severity, marked & document.in_word)
     start, stop = document.starts[clusters], document.starts[clusters + 1]
-    inside = ranges(start, stop - start)
+    inside = ragged_positions(start, stop - start)
     kept = inside[~is_mark[inside]]
-    plain = bare[text.codepoints[kept]]
+    plain = bare[text.values[kept]]
     counts = np.append(0, np.cumsum(~is_mark[inside]))
     ends = np.cumsum(stop - start)
     lengths = np.diff(np.append(0, counts[ends]))
-    codepoints = np.where(plain > 0, plain, text.codepoints[kept])
+    codepoints = np.where(plain > 0, plain, text.values[kept])
     return Edits(start, stop, lengths, kept, codepoints, np.ones_like(clusters))
 
 

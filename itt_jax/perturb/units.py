@@ -39,12 +39,12 @@ from itt_jax.perturb.codepoints import (
     word_groups,
 )
 from itt_jax.perturb.lexicon import Lexicon
-from itt_jax.perturb.text import TextArray
+from itt_jax.ragged import Ragged
 
 
-def cluster_breaks(text: TextArray) -> np.ndarray:
+def cluster_breaks(text: Ragged) -> np.ndarray:
     """bool [C]: whether a grapheme cluster begins at each codepoint."""
-    codepoints, offsets = text.codepoints, text.offsets
+    codepoints, offsets = text.values, text.offsets
     breaks = np.ones(len(codepoints), bool)
     classes = tables.look_up(tables.property_of("grapheme"), codepoints)
     if len(codepoints) > 1 and classes.any():
@@ -92,26 +92,31 @@ class Document:
     """Texts and their units, as passed to an operator.
 
     Attributes:
-        text: the clean texts.
+        text: the codepoints of n clean texts.
         editable: bool [C] codepoints that may be edited; None means all of them.
         language: ISO 639 code.
         lexicon: the user's lexicon, for operators that read one; None means the built-in table.
     """
 
-    text: TextArray
+    text: Ragged
     editable: np.ndarray | None
     language: str
     lexicon: Lexicon | None = None
 
+    @property
+    def codepoints(self) -> np.ndarray:
+        """uint32 [C]: the codepoints of all texts."""
+        return self.text.values
+
     @functools.cached_property
     def string(self) -> str:
         """All texts as one string, indexed by codepoint."""
-        return self.text.codepoints.tobytes().decode("utf-32-le")
+        return self.codepoints.tobytes().decode("utf-32-le")
 
     @functools.cached_property
     def kernels(self) -> types.ModuleType | None:
         """The compiled kernels, or None to use the NumPy versions."""
-        return compiled.kernels(len(self.text.codepoints))
+        return compiled.kernels(len(self.codepoints))
 
     @functools.cached_property
     def units(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -120,11 +125,11 @@ class Document:
             return self.plain_units()
         classes, flags = (tables.property_of(name) for name in ("grapheme", "flags"))
         joins = joining_pairs().ravel().view(np.uint8)
-        return self.kernels.units(self.text.codepoints, self.text.offsets, classes, flags, joins, roles())
+        return self.kernels.units(self.codepoints, self.text.offsets, classes, flags, joins, roles())
 
     def plain_units(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """`units` in NumPy; the reference for the kernel."""
-        codepoints, offsets = self.text.codepoints, self.text.offsets
+        codepoints, offsets = self.codepoints, self.text.offsets
         starts = np.append(np.flatnonzero(cluster_breaks(self.text)), len(codepoints))
         if len(starts) == len(codepoints) + 1:  # every codepoint is a cluster
             bases, text_clusters = codepoints.astype(np.int64), offsets
@@ -233,7 +238,7 @@ class Document:
         return np.logical_and.reduceat(np.append(self.allowed, True), edges)[::2]
 
 
-def flat_editable(editable, text: TextArray) -> np.ndarray | None:
+def flat_editable(editable, text: Ragged) -> np.ndarray | None:
     """bool [C]: one mask per text (bool [codepoints of the text], None if all are editable), concatenated.
 
     Raises:

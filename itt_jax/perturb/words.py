@@ -1,7 +1,4 @@
-"""Operators on words: each is one function (document, noise, severity) -> Edits.
-
-Severity is the share of Unicode words edited (units.py says what a word is).
-"""
+"""Operators on whole words. Severity is the share of words edited; units.py defines words."""
 
 import numpy as np
 
@@ -11,25 +8,22 @@ from itt_jax.perturb.noise import Noise, below, later_draws, under
 from itt_jax.perturb.operator import EDA, Operator
 from itt_jax.perturb.units import Document
 
-WINDOW = 3  # words that word_shuffle moves among themselves
+WINDOW = 3  # words that word_shuffle permutes
 
 
 def spaces_around(document: Document, first: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """int64, int64: where white space before clusters `first` begins, and where white space from `stop` on ends.
-
-    Each `stop` is past its `first`, in the same text.
-    """
+    """int64, int64: the ranges first ... stop - 1 (non-empty, within one text) widened by editable white space."""
     if document.kernels is None:
         return plain_spaces_around(document, first, stop)
     return document.kernels.spaces_around(document.flags, document.allowed, document.text_clusters, first, stop)
 
 
 def plain_spaces_around(document: Document, first: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`spaces_around` by plain passes; the reference of the compiled one."""
+    """`spaces_around` in NumPy; the reference for the kernel."""
     blank = np.append((document.flags & SPACE) > 0, False)
     blank[:-1] &= document.allowed
     begins, ends = ~blank, ~blank
-    begins[1:] = ~blank[:-1]  # the cluster before is no white space
+    begins[1:] = ~blank[:-1]  # the previous cluster is not white space
     begins[document.text_clusters] = ends[document.text_clusters] = True
     begin_places, end_places = np.flatnonzero(begins), np.flatnonzero(ends)
     return (
@@ -39,7 +33,7 @@ def plain_spaces_around(document: Document, first: np.ndarray, stop: np.ndarray)
 
 
 def word_drop(document: Document, noise: Noise, severity: float) -> Edits:
-    """Drops words, each with the white space after it, or before it where none is after it."""
+    """Drops words, each with the white space after it, or before it if none follows."""
     edited = np.flatnonzero(under(noise.words, severity) & document.word_allowed)
     first, stop = (ends[edited] for ends in document.words)
     before, after = spaces_around(document, first, stop)
@@ -49,7 +43,7 @@ def word_drop(document: Document, noise: Noise, severity: float) -> Edits:
 
 
 def word_duplicate(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes words twice, with a space between where the script has spaces."""
+    """Repeats words, with a space in between if the script uses spaces."""
     edited = np.flatnonzero(under(noise.words, severity) & document.word_allowed)
     first, stop = (ends[edited] for ends in document.words)
     start, end = document.starts[first], document.starts[stop]
@@ -60,9 +54,9 @@ def word_duplicate(document: Document, noise: Noise, severity: float) -> Edits:
 
 
 def windows(document: Document, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
-    """int64 [K], int64 [K]: first word and number of words (at most WINDOW) of the windows that part each text.
+    """int64 [K], int64 [K]: first word and size of the windows of at most WINDOW words that partition each text.
 
-    Where the first window of a text ends is a draw.
+    A random draw sets the size of a text's first window.
     """
     first, _ = document.words
     bounds = np.searchsorted(first, document.text_clusters)
@@ -74,21 +68,21 @@ def windows(document: Document, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
 
 
 def word_shuffle(document: Document, noise: Noise, severity: float) -> Edits:
-    """Moves every word of a window of three to another place of it; what stands between words stays."""
+    """Rotates the words of a window of three, so that each changes place; the gaps between them stay."""
     begin, count = windows(document, noise)
     allowed = np.append(0, np.cumsum(document.word_allowed))
     movable = (count > 1) & (allowed[begin + count] - allowed[begin] == count)
     mixed = movable & under(noise.words[begin], severity)
     begin, count = begin[mixed], count[mixed]
     first, stop = document.words
-    words = begin[:, None] + np.minimum(np.arange(WINDOW), count[:, None] - 1)  # [K, 3]; the last again in a pair
-    gaps = np.stack([stop[words[:, :-1]], first[words[:, 1:]]], axis=2)  # [K, 2, 2]; empty after a pair
+    words = begin[:, None] + np.minimum(np.arange(WINDOW), count[:, None] - 1)  # [K, 3]; a pair repeats its last
+    gaps = np.stack([stop[words[:, :-1]], first[words[:, 1:]]], axis=2)  # [K, 2, 2]; the second gap of a pair is empty
     gaps[:, 1, 0] = np.minimum(gaps[:, 1, 0], gaps[:, 1, 1])
     to_left = (later_draws(noise.words[begin], 1) >> np.uint64(63) > 0) | (count == 2)
     turned = np.where(to_left[:, None], [1, 2, 0], [2, 0, 1])
     order = np.take_along_axis(words, turned, axis=1)
     spans = np.stack([first[order], stop[order]], axis=2)  # [K, 3, 2] clusters
-    spans[count == 2, 1] = spans[count == 2, 0, :1]  # of a pair only two are words
+    spans[count == 2, 1] = spans[count == 2, 0, :1]  # a pair has only two words
     parts = np.stack([spans[:, 0], gaps[:, 0], spans[:, 1], gaps[:, 1], spans[:, 2]], axis=1)
     start, end = first[words[:, 0]], stop[words[:, -1]]
     moved = np.where(to_left, words[:, 0], words[:, -1])
@@ -98,9 +92,9 @@ def word_shuffle(document: Document, noise: Noise, severity: float) -> Edits:
 
 
 def turning_cost(document: Document, moved: np.ndarray, gaps: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """int64 [K]: grapheme edits that turn a window: one word and a gap go, a gap and the word come at the other end.
+    """int64 [K]: grapheme edits that rotate a window: delete a word and a gap, insert both at the other end.
 
-    Gaps that differ are exchanged besides. Never more than all clusters of the window, each substituted.
+    Unequal gaps are also swapped. Substituting every cluster of the window is an upper bound.
     """
     sizes = gaps[:, :, 1] - gaps[:, :, 0]
     bases = np.append(document.bases, 0)[gaps[:, :, 0]]
@@ -116,15 +110,15 @@ OPERATORS = (
         "word_duplicate",
         word_duplicate,
         "word",
-        "share of words written twice",
+        "share of words repeated",
         "NL-Augmenter (arXiv 2112.02721), word repetition",
     ),
     Operator(
         "word_shuffle",
         word_shuffle,
         "word",
-        "share of words moved; eligible: those in windows of two or three words",
-        "EDA (arXiv 1901.11196), random swap; here within windows of three words",
+        "share of words moved; eligible: words in windows of two or three",
+        "Wei and Zou 2019, EDA (arXiv 1901.11196), random swap; here within windows of three words",
         readable=False,
     ),
 )

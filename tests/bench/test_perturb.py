@@ -13,7 +13,7 @@ from itt_jax.main import main
 from itt_jax.perturb import CATALOG, perturb
 from itt_jax.perturb.engine import line_ids
 from itt_jax.perturb.noise import hash_strings
-from itt_jax.perturb.text import from_strings
+from itt_jax.perturb.text import from_strings, to_strings
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_codepoints_are_those_of_the_public_function():
     hashes = hash_strings(line_ids(1, len(texts)))
     for name in ("swap", "word_drop"):
         parts = perturb_bench.edited(CATALOG[name], "en", from_strings(texts), hashes, 0.3)
-        found = [text for output, *_ in parts for text in output.strings()]
+        found = [text for output, *_ in parts for text in to_strings(output)]
         assert found == perturb(texts, name, 0.3, "en")
 
 

@@ -9,7 +9,7 @@ from itt_jax.perturb import CATALOG, characters, compiled, tables, variants
 from itt_jax.perturb.characters import alphabetic, alphabets, plain_letters
 from itt_jax.perturb.edits import Edits, apply, counts_by_text, differing, plain_inserted, plain_pieces
 from itt_jax.perturb.noise import Noise, first_draws
-from itt_jax.perturb.text import from_strings
+from itt_jax.perturb.text import from_strings, to_strings
 from itt_jax.perturb.units import Document
 from itt_jax.perturb.words import plain_spaces_around, spaces_around
 from tests.perturb.material import language_for, lexicon_for
@@ -69,7 +69,7 @@ def test_strings(texts):
     with pytest.MonkeyPatch.context() as patch:
         for threshold in (-1, 1 << 62):
             patch.setattr(compiled, "PLAIN", threshold)
-            assert from_strings(texts).strings() == texts
+            assert to_strings(from_strings(texts)) == texts
 
 
 @given(st.lists(st.one_of(CLASSES, WORDS, st.text("aab \u0301", max_size=9)), max_size=5), st.data())
@@ -96,7 +96,7 @@ def test_choices(texts, data):
 @settings(max_examples=300, deadline=None)
 def test_edits(data):
     text = from_strings(data.draw(st.lists(st.text("abc", max_size=6), max_size=5)))
-    length = len(text.codepoints)
+    length = len(text.values)
     cuts = sorted(data.draw(st.sets(st.integers(0, length), max_size=8)))
     start, stop = (np.array(cuts[side::2][: len(cuts) // 2], np.int64) for side in (0, 1))
     within = np.searchsorted(text.offsets, start, "right") == np.searchsorted(text.offsets, stop)  # of one text
@@ -109,20 +109,20 @@ def test_edits(data):
     new = np.array(data.draw(st.lists(st.sampled_from([0, 100]), min_size=count, max_size=count)), np.uint32)
     where = np.array([data.draw(st.integers(0, int(size))) for size in kept], np.int64)
     none = np.zeros(0, np.uint32), np.zeros(0, np.int64)
-    assert equal(kernels.pieces(text.codepoints, parts, *none), plain_pieces(text, parts, None, None))
-    pieces = kernels.pieces(text.codepoints, parts, new, where)
+    assert equal(kernels.pieces(text.values, parts, *none), plain_pieces(text, parts, None, None))
+    pieces = kernels.pieces(text.values, parts, new, where)
     assert equal(pieces, plain_pieces(text, parts, new, where))
     if (new > 0).all():
         plain = plain_inserted(text, start, stop, new, where > 0)
-        beside = kernels.inserted(text.codepoints, start, stop, new, where > 0)
+        beside = kernels.inserted(text.values, start, stop, new, where > 0)
         assert equal(beside, (plain.lengths, plain.sources, plain.codepoints))
     edits = Edits(start, stop, *pieces, np.arange(count))
     output, _ = apply(text, edits)
     fields = (edits.start, edits.stop, edits.lengths, edits.codepoints, edits.cost)
-    made = kernels.apply(text.codepoints, text.offsets, *fields)
+    made = kernels.apply(text.values, text.offsets, *fields)
     changed = differing(text, output)
     counts, cost = counts_by_text(edits, text.offsets)
-    assert equal(made, (output.codepoints, output.offsets, changed, counts, cost * changed))
+    assert equal(made, (output.values, output.offsets, changed, counts, cost * changed))
 
 
 @pytest.mark.parametrize("name", CATALOG)

@@ -59,7 +59,7 @@ def test_promises_are_those_that_all_steps_keep():
 def test_errors_name_the_part_that_is_wrong():
     with pytest.raises(InputError, match=r"'swop'.*swap"):
         perturb(TEXTS, "keyboard+swop", 0.1, "en")
-    with pytest.raises(InputError, match="reads no lexicon"):
+    with pytest.raises(InputError, match="does not use a lexicon"):
         perturb(TEXTS, "swap", 0.1, "en", lexicon="words.tsv")
     with pytest.raises(InputError, match=r"'keyboard\+swap' has no table for language 'zh'"):
         perturb(TEXTS, "keyboard+swap", 0.1, "zh")

@@ -31,7 +31,7 @@ def test_bad_input(arguments, message):
 
 
 def test_ids_must_fit():
-    with pytest.raises(InputError, match="ids: 1, expected 2"):
+    with pytest.raises(InputError, match="ids: found 1, expected 2"):
         perturb(["a", "b"], "swap", 0.1, "en", ids=["x"])
 
 

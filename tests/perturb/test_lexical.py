@@ -9,6 +9,7 @@ import regex
 from itt_jax.perturb import CATALOG, LANGUAGES, Lexicon, perturb, tables, variants
 from itt_jax.perturb.lexical import name_groups, names, translations
 from itt_jax.perturb.lexicon import shipped
+from itt_jax.perturb.text import to_strings
 
 PAIRS = [
     ("Anna Smith met Peter in Paris.", "Anna met Peter in France."),
@@ -63,7 +64,7 @@ def test_every_key_can_be_found():
                 if name == "code_mix"
                 else shipped({"synonym": "synonyms"}.get(name, name), language)
             )
-            keys = lexicon.keys.strings(np.arange(len(lexicon)))
+            keys = to_strings(lexicon.keys)
             changed = variants([f"{key} 我x" for key in keys], name, [1.0], language)[0].changed
             assert [key for key, done in zip(keys, changed, strict=True) if not done] == [], (name, language)
 
@@ -173,7 +174,7 @@ def test_names_of_an_item_change_together():
 def test_names_move_injectively():
     for language in sorted(CATALOG["entity"].languages):
         lexicon, groups = names(language)
-        keys = lexicon.keys.strings(np.arange(len(lexicon)))
+        keys = to_strings(lexicon.keys)
         assert len(keys) == len(groups) == len(lexicon.counts)
         for group in set(groups.tolist()) - {-1}:
             rows = np.flatnonzero(groups == group)

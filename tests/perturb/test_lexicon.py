@@ -13,7 +13,7 @@ from itt_jax.errors import InputError
 from itt_jax.perturb import Lexicon, perturb, read_lexicon
 from itt_jax.perturb.lexicon import Ranges, lowered
 from itt_jax.perturb.rewriting import distances, find, strings, units
-from itt_jax.perturb.text import from_strings
+from itt_jax.perturb.text import from_strings, to_strings
 from itt_jax.perturb.units import Document
 
 ALPHABET = "aAbBİßéЖжσΣ1., '\ne\u0301我们去ですカวันที่แม่نक्ष👍🏽"
@@ -23,7 +23,7 @@ def plain_search(text: str, keys: set[str], allowed: list[bool]) -> list[tuple[i
     """Codepoint ranges of the keys: at each unit from the left the longest key that begins there."""
     document = Document(from_strings([text]), None, "en")
     first, stop = (document.starts[ends].tolist() for ends in units(document))
-    small = lowered(document.text.codepoints).tobytes().decode("utf-32-le")
+    small = lowered(document.codepoints).tobytes().decode("utf-32-le")
     found, position = [], 0
     for begin in first:
         ends = [end for end in stop if end > begin and small[begin:end] in keys]
@@ -41,7 +41,7 @@ def test_find_equals_a_plain_search(data):
     cuts = st.tuples(st.sampled_from(texts), st.integers(0, 14), st.integers(1, 9))
     keys = {text[at : at + size] for text, at, size in data.draw(st.lists(cuts, max_size=8))} - {""}
     lexicon = Lexicon({key: ["~"] for key in keys})
-    small = set(lexicon.keys.strings(np.arange(len(lexicon))))
+    small = set(to_strings(lexicon.keys))
     masks = [
         [all(allowed) for piece, allowed in clusters for _ in piece]
         for clusters in (
@@ -57,9 +57,9 @@ def test_find_equals_a_plain_search(data):
         for begin, end in plain_search(string, small, mask)
     ]
     assert list(zip(document.starts[matches.first], document.starts[matches.stop], strict=True)) == expected
-    names = lexicon.keys.strings(matches.row)
+    names = to_strings(lexicon.keys, matches.row)
     for name, string in zip(names, strings(document, matches.first, matches.stop), strict=True):
-        assert lowered(from_strings([string]).codepoints).tobytes().decode("utf-32-le") == name
+        assert lowered(from_strings([string]).values).tobytes().decode("utf-32-le") == name
 
 
 @pytest.mark.parametrize(
@@ -89,11 +89,11 @@ def test_keys_may_have_any_number_of_words():
 def test_hashes_are_those_of_the_content():
     """Equal wherever they stand; and no two of many short ranges are taken for one another."""
     text = from_strings(["abcabdabc", "xabc"])
-    hashes = Ranges(text.codepoints).hashes(np.array([0, 6, 10, 3]), np.array([3, 9, 13, 6]))
+    hashes = Ranges(text.values).hashes(np.array([0, 6, 10, 3]), np.array([3, 9, 13, 6]))
     assert hashes[0] == hashes[1] == hashes[2] != hashes[3]
     words = ["".join(letters) for size in (1, 2, 3) for letters in itertools.product("abcdefgh0é我", repeat=size)]
     text = from_strings(words)
-    assert len(np.unique(Ranges(text.codepoints).hashes(text.offsets[:-1], text.offsets[1:]))) == len(words)
+    assert len(np.unique(Ranges(text.values).hashes(text.offsets[:-1], text.offsets[1:]))) == len(words)
 
 
 def test_distances_are_in_clusters():
@@ -116,7 +116,7 @@ def test_files(tmp_path, name, content, expected):
     path = tmp_path / name
     path.write_bytes(content.encode())
     lexicon = read_lexicon(path)
-    assert dict(zip(lexicon.keys.strings(np.arange(len(lexicon))), lexicon.options, strict=True)) == expected
+    assert dict(zip(to_strings(lexicon.keys), lexicon.options, strict=True)) == expected
 
 
 def test_a_file_that_changes_is_read_again(tmp_path):
@@ -181,7 +181,7 @@ def test_folder_without_dictionaries(tmp_path):
 def test_published_files(data_root):
     """PPDB's pairs and MUSE's dictionaries parse as they are."""
     pairs = read_lexicon(data_root / "robustness" / "synonyms" / "ppdb_synonyms.txt")
-    words = dict(zip(pairs.keys.strings(np.arange(len(pairs))), pairs.options, strict=True))
+    words = dict(zip(to_strings(pairs.keys), pairs.options, strict=True))
     assert len(pairs) > 10_000 and "automobile" in words["car"] + words.get("cars", ())
     folder = data_root / "robustness" / "bilingual_dicts"
     everywhere, german = read_lexicon(folder), read_lexicon(folder / "de.txt")

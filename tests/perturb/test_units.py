@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from itt_jax.errors import InputError
 from itt_jax.perturb import tables
-from itt_jax.perturb.text import from_strings
+from itt_jax.perturb.text import from_strings, to_strings
 from itt_jax.perturb.units import Document, cluster_breaks, flat_editable
 
 UNICODE_18 = pytest.mark.skipif(
@@ -95,7 +95,7 @@ def test_words_end_with_their_text():
 
 @given(st.lists(ANYTHING, max_size=5))
 def test_texts_come_back(texts):
-    assert from_strings(texts).strings(np.arange(len(texts))) == texts
+    assert to_strings(from_strings(texts), np.arange(len(texts))) == texts
 
 
 @pytest.mark.parametrize(

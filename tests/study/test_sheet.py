@@ -73,7 +73,7 @@ def test_written_judged_and_read(capsys, tmp_path):
         (["--read-sheet", "s.csv", "--seed", "1"], "--seed does not go with --read-sheet"),
         (["--name", "swap", "--severity", "0.1"], "required: --language"),
         (["--name", "swap", "--severity", "0.1", "--language", "en", "--rows", "3"], "--rows does not go with --name"),
-        (["--name", "swap", "--severity", "0.1", "--language", "en", "--lexicon", "x"], "reads no lexicon"),
+        (["--name", "swap", "--severity", "0.1", "--language", "en", "--lexicon", "x"], "does not use a lexicon"),
         (["--name", "swap+swop", "--severity", "0.1", "--language", "en"], "did you mean 'swap'"),
     ],
 )

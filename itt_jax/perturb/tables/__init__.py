@@ -6,6 +6,8 @@ import json
 
 import numpy as np
 
+from itt_jax.ragged import offsets_of
+
 CODEPOINTS = 0x110000
 
 
@@ -77,5 +79,5 @@ class Choices:
         options = [option for row in choices.values() for option in row]
         self.count = np.array([len(row) for row in choices.values()], np.int64)
         self.first = np.cumsum(self.count) - self.count
-        self.option_offsets = np.concatenate([[0], np.cumsum([len(option) for option in options])]).astype(np.int64)
+        self.option_offsets = offsets_of([len(option) for option in options])
         self.codepoints = codepoints_of("".join(options))
