@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from itt_jax.study.statistics import Analysis
+from itt_jax.analysis import Analysis
 
 STYLES = {
     "direct": ("#555555", "o", "-"),

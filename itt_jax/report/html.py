@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from itt_jax.analysis.findings import Analysis, analyse, read_plan
 from itt_jax.report import provenance, summary, tables
-from itt_jax.study.statistics import Analysis, analyse, read_plan
 
 
 def write_report(out: pathlib.Path, analysis: Analysis | None = None) -> pathlib.Path:

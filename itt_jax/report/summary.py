@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from itt_jax.analysis import Analysis
 from itt_jax.report import tables
-from itt_jax.study.statistics import Analysis
 
 
 def summary_markdown(analysis: Analysis) -> str:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from itt_jax.study.statistics import Analysis
+from itt_jax.analysis import Analysis
 
 VERDICTS = {
     "supported": "more robust",

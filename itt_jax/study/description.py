@@ -9,10 +9,10 @@ from typing import Any
 from itt_jax.config import EncoderSpec, Study
 from itt_jax.errors import InputError
 from itt_jax.models import local_folder
+from itt_jax.store.folder import Store
 from itt_jax.study.absent import planned
 from itt_jax.study.material import Material, Selection
 from itt_jax.study.plan import Plan, Stage, study_id
-from itt_jax.study.store import Store
 
 CHARACTERS_PER_TOKEN = 3.5
 """Rough, over languages and vocabularies; only the cost estimate rests on it."""

@@ -15,11 +15,11 @@ from itt_jax.errors import InputError, unknown
 from itt_jax.evaluate.grid import CLEAN, Grid, perturbed_block
 from itt_jax.evaluate.token_noise import KINDS, TOKEN_NOISES, operator_of
 from itt_jax.models import Encoder, Head, load_model
+from itt_jax.store.folder import Store
+from itt_jax.store.precision import agreed_dtype
 from itt_jax.study.material import digest_files
 from itt_jax.study.plan import Cell, cell_row, variants
-from itt_jax.study.precision import agreed_dtype
 from itt_jax.study.running import provenance
-from itt_jax.study.store import Store
 from itt_jax.tasks.inputs import outputs_of
 from itt_jax.train.checkpoint import load_checkpoint
 from itt_jax.train.compiling import keep_compiled_programs

@@ -17,8 +17,8 @@ from itt_jax.errors import InputError, unknown
 from itt_jax.score import benchmarks
 from itt_jax.score.benchmarks import Benchmark, OfficialTask
 from itt_jax.score.layout import write_labels, write_predictions
-from itt_jax.study.grid import CLEAN, read_results
-from itt_jax.study.store import Store
+from itt_jax.store.folder import Store
+from itt_jax.store.results import CLEAN_TEXT, read_results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ def write_official(
         raise InputError(f"{out}: holds no task of {benchmark} ({', '.join(official.tasks)}); it has {held}")
     several = ("seed",) if official is benchmarks.LEXTREME else ()
     named = {name: value for name, value in (wanted or {}).items() if value is not None}
-    there, selection = _selected(there, {"perturbation": CLEAN} | named, out, several)
+    there, selection = _selected(there, {"perturbation": CLEAN_TEXT} | named, out, several)
     about = _tasks_of(out)
     notes, languages = [], {}
     for row in there.sort_values(["task", "language", "seed"]).itertuples():

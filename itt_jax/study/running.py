@@ -17,14 +17,14 @@ from itt_jax import files
 from itt_jax.config import Study, Target, canonical
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.evaluate.grid import Block, Grid, Place, perturbed_block
+from itt_jax.store.folder import Store
+from itt_jax.store.precision import agreed, agreed_dtype
 from itt_jax.study.absent import planned
 from itt_jax.study.distances import domain_distances
 from itt_jax.study.material import Material
 from itt_jax.study.plan import Cell, Plan, Stage, cell_row, evaluation_selections, study_id, variants
-from itt_jax.study.precision import agreed, agreed_dtype
 from itt_jax.study.profiling import Profile
 from itt_jax.study.stages import StageMaker
-from itt_jax.study.store import Store
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.loop import HALVED

@@ -14,9 +14,9 @@ from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer, train_tokenizer
 from itt_jax.models import Encoder, Head, from_pretrained, local_folder, make_encoder, make_head
 from itt_jax.ragged import Ragged
+from itt_jax.store.folder import Store
 from itt_jax.study.material import Material, Selection
 from itt_jax.study.plan import Plan, Stage
-from itt_jax.study.store import Store
 from itt_jax.tasks import Task, metrics
 from itt_jax.tasks.inputs import kept_examples, outputs_of
 from itt_jax.tasks.span_decoding import SpanGold

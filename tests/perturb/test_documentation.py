@@ -5,9 +5,9 @@ import re
 
 import pytest
 
+from itt_jax.cli.listing import listing, perturbation_lines
 from itt_jax.perturb import CATALOG, LANGUAGES, get
 from itt_jax.perturb.documentation import examples, languages_of, page, section, shown, visible
-from itt_jax.study.listing import listing, perturbation_lines
 from tests.perturb import test_operators as promises
 
 ROOT = pathlib.Path(__file__).parents[2]

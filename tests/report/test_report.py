@@ -9,9 +9,9 @@ import runpy
 import pandas as pd
 import pytest
 
+from itt_jax.analysis import analyse
 from itt_jax.errors import InputError
 from itt_jax.report import summary_markdown, tables, write_report
-from itt_jax.study.statistics import analyse
 
 write_store = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "simulated_store.py"))["write_store"]
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from itt_jax import config, tasks
+from itt_jax.analysis import analyse
 from itt_jax.ragged import Ragged
 from itt_jax.study import run, running
 from itt_jax.study.absent import planned
-from itt_jax.study.statistics import analyse
 from itt_jax.tasks import metrics
 from itt_jax.tasks.span_metrics import span_item_scores
 

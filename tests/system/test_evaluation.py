@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from itt_jax import main
-from itt_jax.study.store import Store
+from itt_jax.store.folder import Store
 
 
 @pytest.fixture(scope="module")

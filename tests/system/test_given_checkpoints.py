@@ -8,8 +8,8 @@ import pytest
 from itt_jax.config import EncoderSpec
 from itt_jax.errors import InputError
 from itt_jax.models import export
+from itt_jax.store.folder import Store
 from itt_jax.study import describe, run
-from itt_jax.study.store import Store
 from itt_jax.train.checkpoint import load_checkpoint
 
 

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from itt_jax import config, main
+from itt_jax.analysis import analyse
+from itt_jax.store.folder import Store
 from itt_jax.study import describe, run
-from itt_jax.study.statistics import analyse
-from itt_jax.study.store import Store
 
 STUDY = """
 from itt_jax.config import Corpus, EncoderSpec, LanguageModel, Perturbation, Recipe, Study, Target

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from itt_jax import config, tasks
+from itt_jax.analysis import analyse
+from itt_jax.store.folder import Store
 from itt_jax.study import describe, run
 from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint, parse_perturbations
-from itt_jax.study.statistics import analyse
-from itt_jax.study.store import Store
 
 STUDY = """
 from itt_jax.config import Corpus, EncoderSpec, Perturbation, Recipe, Study, Target

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from itt_jax import config
+from itt_jax.analysis import analyse
 from itt_jax.study import run
-from itt_jax.study.statistics import analyse
 
 STUDY = """
 from itt_jax.config import Corpus, EncoderSpec, Perturbation, Recipe, Study, Target

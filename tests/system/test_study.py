@@ -14,8 +14,8 @@ import pytest
 
 from itt_jax import config, perturb, tasks
 from itt_jax.evaluate.distance import vocabulary_divergence
+from itt_jax.store.folder import Store
 from itt_jax.study import describe, run
-from itt_jax.study.store import Store
 from itt_jax.train.checkpoint import load_checkpoint
 
 ARMS, SEEDS, TASKS, LANGUAGES, FORMS = 8, 2, 2, 2, 6

@@ -8,8 +8,9 @@ import pytest
 
 from itt_jax import tasks
 from itt_jax.ragged import Ragged
-from itt_jax.study import grid, influence
-from itt_jax.study.store import Store
+from itt_jax.store.folder import Store
+from itt_jax.store.results import read_cells
+from itt_jax.study import influence
 from itt_jax.tasks import metrics
 from itt_jax.tasks.tagging_metrics import entity_scores
 from itt_jax.tasks.task import TAGGING_METRICS
@@ -81,7 +82,7 @@ def test_cells_of_tagging_and_of_classification_are_read_together(tmp_path):
     }
     store.write_cell({"cell": "tags"}, items | tags)
     store.write_cell({"cell": "classes"}, items | {"prediction": np.arange(6), "label": np.ones(6, np.int32)})
-    cells = grid.read_cells(tmp_path, np.array(["classes", "tags"]))
+    cells = read_cells(tmp_path, np.array(["classes", "tags"]))
     assert cells["tags"].prediction.tolist() == counts.tolist() and cells["classes"].prediction.tolist() == list(
         range(6)
     )

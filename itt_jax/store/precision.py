@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from itt_jax import files
 from itt_jax.models import Encoder
-from itt_jax.study.store import Store
+from itt_jax.store.folder import Store
 from itt_jax.train.precision import DTYPES, evaluation_dtype
 
 

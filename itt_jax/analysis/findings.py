@@ -12,9 +12,10 @@ from collections import defaultdict
 import numpy as np
 import pandas as pd
 
+from itt_jax.analysis import controls, inference, panels
+from itt_jax.analysis.contrasts import Contrasts, Fit, TargetContrast, concat
 from itt_jax.errors import InputError
-from itt_jax.study import controls, grid, inference
-from itt_jax.study.contrasts import Contrasts, Fit, Share, concat
+from itt_jax.store.results import CLEAN_TEXT, read_cells, read_results
 
 CONTROLS = {"itt": "matched", "multitask_itt": "matched", "dapt": "dapt_control"}
 """The baseline of the primary contrast, declared here before any result; "direct" for other arms and without it."""
@@ -74,20 +75,20 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None) -> Analysis
     out = pathlib.Path(out)
     if smallest_effect is None:
         smallest_effect = float(read_plan(out).get("smallest_effect", 0.02))
-    results = grid.read_results(out)
-    cells = grid.read_cells(out, results["cell"].unique())
+    results = read_results(out)
+    cells = read_cells(out, results["cell"].unique())
     main_metric = results.drop_duplicates("target").set_index("target")["metric"]
     frames, shares = defaultdict(list), []
-    for block in grid.blocks(results, cells):
-        part = Contrasts(block, results)
+    for panel in panels.panels_of(results, cells):
+        part = Contrasts(panel, results)
         for name in ("cells", "gains", "gaps", "curves", "robustness"):
             frames[name].append(getattr(part, name)())
         frames["interactions"].append(part.interactions("all"))
         frames["counts"].append(_counts(frames["cells"][-1], part))
-        if main_metric[block.target] == block.metric:
-            shares += [part.share(arm, baseline) for arm, baseline in _primary_pairs(block.arms)]
-    for block in grid.blocks(results, cells, "changed"):
-        frames["secondary"].append(Contrasts(block, results).interactions("changed"))
+        if main_metric[panel.target] == panel.metric:
+            shares += [part.share(arm, baseline) for arm, baseline in _primary_pairs(panel.arms)]
+    for panel in panels.panels_of(results, cells, "changed"):
+        frames["secondary"].append(Contrasts(panel, results).interactions("changed"))
     tables = {name: concat(parts) for name, parts in frames.items()}
     tables["gains"]["p_adjusted"] = inference.adjust(tables["gains"]["p"], "fdr_bh")
     explored = [tables.pop("interactions"), tables.pop("secondary", concat([]))]
@@ -128,7 +129,7 @@ def _primary_pairs(arms: tuple[str, ...]) -> list[tuple[str, str]]:
     return pairs
 
 
-def _primary(shares: list[Share]) -> pd.DataFrame:
+def _primary(shares: list[TargetContrast]) -> pd.DataFrame:
     """The primary family: per model and treatment, the interaction over all that the study varies.
 
     Targets count alike. Their items are resampled together where they share them; a seed counts if every target has it.
@@ -150,7 +151,7 @@ def _primary(shares: list[Share]) -> pd.DataFrame:
     return family.astype(dict.fromkeys(["estimate", "low", "high", "error", "freedom", "p", "log_odds"], float))
 
 
-def _over_targets(usable: list[Share]) -> pd.DataFrame:
+def _over_targets(usable: list[TargetContrast]) -> pd.DataFrame:
     """The mean of the targets' contrasts, as one contrast."""
     seeds = sorted(set.intersection(*(set(share.seeds) for share in usable)))
     items = np.unique(np.concatenate([share.items for share in usable]))
@@ -171,24 +172,24 @@ def _over_targets(usable: list[Share]) -> pd.DataFrame:
 def _counts(cells: pd.DataFrame, part: Contrasts) -> pd.DataFrame:
     """How much stands behind the findings, per model, target and arm."""
     rows = []
-    block = part.block
+    panel = part.panel
     for arm, frame in cells.groupby("arm", sort=False):
-        is_clean, is_control = frame["perturbation"] == grid.CLEAN, frame["changes_label"].astype(bool)
+        is_clean, is_control = frame["perturbation"] == CLEAN_TEXT, frame["changes_label"].astype(bool)
         clean, perturbed = frame[is_clean], frame[~is_clean & ~is_control]
         home = clean[clean["source_language"].astype(bool) & clean["adapted"].astype(bool)]
         degenerate = home.groupby("seed")["no_signal"].all()
         rows.append(
             {
-                "model": block.model,
-                "target": block.target,
-                "metric": block.metric,
+                "model": panel.model,
+                "target": panel.target,
+                "metric": panel.metric,
                 "arm": arm,
                 "seeds": frame["seed"].nunique(),
                 "degenerate_seeds": " ".join(str(seed) for seed in degenerate.index[degenerate]),
                 "cells": len(frame),
                 "clean_cells": len(clean),
                 "clean_cells_no_signal": int(clean["no_signal"].sum()),
-                "groups": clean.drop_duplicates(grid.GROUP).shape[0],
+                "groups": clean.drop_duplicates(panels.GROUP).shape[0],
                 "groups_no_signal": len(part.no_signal[str(arm)]),
                 "predictions": int(frame["n"].sum()),
                 "changed_share": perturbed["n_changed"].sum() / max(perturbed["n"].sum(), 1),

@@ -12,9 +12,10 @@ from scipy import stats
 from sklearn import metrics as sklearn_metrics
 from statsmodels.stats.contingency_tables import mcnemar
 
+from itt_jax.analysis import analyse, inference, panels
 from itt_jax.errors import InputError
-from itt_jax.study import grid, inference, influence
-from itt_jax.study.statistics import analyse
+from itt_jax.store.results import read_cells, read_results
+from itt_jax.study import influence
 
 write_store = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "simulated_store.py"))["write_store"]
 
@@ -318,9 +319,9 @@ def test_one_seed_of_a_mean_of_item_scores_is_tested_by_permutation(tmp_path):
             right = (cell["prediction"] == cell["label"]).astype(float)
             cell.assign(item_value=right).to_parquet(path)
         gains[metric] = analyse(out).gains
-        results = grid.read_results(out)
-        block = next(grid.blocks(results, grid.read_cells(out, results["cell"].unique())))
-        assert ("worst item" in set(block.conditions["role"])) == (metric != "squad_f1")
+        results = read_results(out)
+        panel = next(panels.panels_of(results, read_cells(out, results["cell"].unique())))
+        assert ("worst item" in set(panel.conditions["role"])) == (metric != "squad_f1")
     single = gains["squad_exact_match"]["test"] == "mcnemar"
     assert single.any() and (gains["squad_f1"]["test"] == "permutation").all()
     p = [gains[metric]["p"][single] for metric in ("squad_exact_match", "squad_f1")]
@@ -346,11 +347,11 @@ def test_items_that_an_operator_cannot_touch_leave_the_clean_side_too(tmp_path):
         cell = pd.read_parquet(out / "cells" / f"{name}.parquet")
         cell["applicable"] = np.arange(100) < 70
         cell.to_parquet(out / "cells" / f"{name}.parquet")
-    results = grid.read_results(out)
-    block = next(grid.blocks(results, grid.read_cells(out, results["cell"].unique())))
-    twins = block.conditions[block.conditions["role"] == "twin"]
-    assert len(twins) == 6 and (block.sizes[:, :, twins.index] == 70).all()
-    assert (block.sizes[:, :, block.conditions["role"] == "clean"] == 100).all()
+    results = read_results(out)
+    panel = next(panels.panels_of(results, read_cells(out, results["cell"].unique())))
+    twins = panel.conditions[panel.conditions["role"] == "twin"]
+    assert len(twins) == 6 and (panel.sizes[:, :, twins.index] == 70).all()
+    assert (panel.sizes[:, :, panel.conditions["role"] == "clean"] == 100).all()
 
 
 def test_operators_that_a_language_lacks_are_no_missing_cells_and_missing_cells_drop_the_seed(tmp_path):
@@ -385,5 +386,5 @@ def test_wrong_stores_are_named(tmp_path):
 
 
 def test_statistics_need_no_jax():
-    code = "import sys, itt_jax.study.statistics, itt_jax.report; sys.exit('jax' in sys.modules)"
+    code = "import sys, itt_jax.analysis.findings, itt_jax.report; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=pathlib.Path(__file__).parents[2]).returncode == 0

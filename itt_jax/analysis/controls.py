@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from itt_jax.study.grid import CLEAN, KEY, Cell
+from itt_jax.store.results import CLEAN_TEXT, KEY, CellItems
 
 GROUP = ["model", "target", "arm", "perturbation", "severity"]
 COLUMNS = [*GROUP, "estimate", "low", "high", "items"]
@@ -13,14 +13,14 @@ CLASSES = ("accuracy", "macro_f1")
 """Metrics whose predictions are classes, so that two of them are the same or not."""
 
 
-def noticed(results: pd.DataFrame, cells: dict[str, Cell]) -> pd.DataFrame:
+def noticed(results: pd.DataFrame, cells: dict[str, CellItems]) -> pd.DataFrame:
     """Of the items that such an operator changed, the share whose predicted class changes with the text.
 
     Per model, target, arm, operator and severity; an item counts by its mean over languages, replicates and seeds, and
     the interval is Student's over items. Regressions have no such share.
     """
     results = results[results["metric"].isin(CLASSES)]
-    clean = results[results["perturbation"] == CLEAN]
+    clean = results[results["perturbation"] == CLEAN_TEXT]
     clean = dict(zip(clean[PLACE].itertuples(index=False, name=None), clean["cell"], strict=True))
     rows = []
     for group, part in results[results["changes_label"].astype(bool)].groupby(GROUP, sort=False):
@@ -33,7 +33,7 @@ def noticed(results: pd.DataFrame, cells: dict[str, Cell]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _differs(clean: Cell, edited: Cell) -> pd.Series:
+def _differs(clean: CellItems, edited: CellItems) -> pd.Series:
     """Item -> whether the prediction of an edited item is another than of its clean text."""
     before = pd.Series(clean.prediction, clean.items)
     kept = edited.applicable & edited.changed

@@ -1,4 +1,4 @@
-"""What is estimated, as weights over the conditions of a block.
+"""What is estimated, as weights over the conditions of a panel.
 
 Every quantity is a linear combination of cells, so an effect (one arm less another), its seed-level values and its
 items' influences follow by matrix products. Averages are taken level by level (replicates, severities, operators,
@@ -14,14 +14,14 @@ from collections.abc import Collection, Iterator
 import numpy as np
 from scipy import sparse
 
-from itt_jax.study.grid import Block
+from itt_jax.analysis.panels import Panel
 
 ALL = "all"
 
 
 @dataclasses.dataclass(frozen=True)
 class Quantity:
-    """One linear quantity of a block.
+    """One linear quantity of a panel.
 
     Attributes:
         kind: "score" (a mean score), "drop" (perturbed less clean on the same items: the arms' difference of it is
@@ -40,9 +40,9 @@ class Quantity:
     weights: dict[int, float]
 
 
-def average(block: Block, rows: np.ndarray) -> dict[int, float]:
+def average(panel: Panel, rows: np.ndarray) -> dict[int, float]:
     """Weights of the mean over the conditions in `rows` [int], level by level with equal weights."""
-    keys = [block.levels[row] for row in rows]
+    keys = [panel.levels[row] for row in rows]
     children = defaultdict(set)
     for key in keys:
         for depth in range(len(key)):
@@ -67,7 +67,7 @@ def matrix(quantities: list[Quantity], conditions: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((weights, (q, k)), shape=(len(quantities), conditions))
 
 
-def scores(block: Block, excluded: Collection[int] = ()) -> list[Quantity]:
+def scores(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
     """Mean scores, drops and clean scores of every scope, operator and severity.
 
     Of one language in one domain only the mean scores on clean text and over all operators.
@@ -75,119 +75,119 @@ def scores(block: Block, excluded: Collection[int] = ()) -> list[Quantity]:
     Args:
         excluded: groups (task, split, domain, language) that are left out.
     """
-    role, twin = block.columns["role"], block.columns["twin"]
+    role, twin = panel.columns["role"], panel.columns["twin"]
     found = []
-    for language, domain, scope in _scopes(block, _kept(block, excluded)):
+    for language, domain, scope in _scopes(panel, _kept(panel, excluded)):
         clean, perturbed = scope[role[scope] == "clean"], scope[role[scope] == "perturbed"]
         if len(clean):
-            found.append(Quantity("score", language, domain, "clean", 0.0, average(block, clean)))
+            found.append(Quantity("score", language, domain, "clean", 0.0, average(panel, clean)))
         if ALL not in (language, domain):
             if len(perturbed):
-                found.append(Quantity("score", language, domain, ALL, np.nan, average(block, perturbed)))
+                found.append(Quantity("score", language, domain, ALL, np.nan, average(panel, perturbed)))
             continue
-        for operator, severity, part in _noises(block, perturbed):
-            weights = average(block, part)
+        for operator, severity, part in _noises(panel, perturbed):
+            weights = average(panel, part)
             found.append(Quantity("score", language, domain, operator, severity, weights))
             if (twin[part] < 0).any():
                 continue
-            twins = _to_twins(block, weights)
+            twins = _to_twins(panel, weights)
             drop = combine((1.0, weights), (-1.0, twins))
             found.append(Quantity("drop", language, domain, operator, severity, drop))
             found.append(Quantity("clean", language, domain, operator, severity, twins))
     return found
 
 
-def curves(block: Block, excluded: Collection[int] = ()) -> list[Quantity]:
+def curves(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
     """Areas under the severity curves, per operator and over all, and the worst cases, for all languages."""
-    rows = _kept(block, excluded)
-    role, operators = block.columns["role"][rows], block.columns["perturbation"][rows]
-    perturbed = (role == "perturbed") & (block.columns["twin"][rows] >= 0)
+    rows = _kept(panel, excluded)
+    role, operators = panel.columns["role"][rows], panel.columns["perturbation"][rows]
+    perturbed = (role == "perturbed") & (panel.columns["twin"][rows] >= 0)
     areas = [
-        Quantity("area", ALL, ALL, str(operator), np.nan, _area(block, rows[perturbed & (operators == operator)]))
+        Quantity("area", ALL, ALL, str(operator), np.nan, _area(panel, rows[perturbed & (operators == operator)]))
         for operator in dict.fromkeys(operators[perturbed])
     ]
     if areas:
         mean = combine(*((1.0 / len(areas), quantity.weights) for quantity in areas))
         areas.append(Quantity("area", ALL, ALL, ALL, np.nan, mean))
     worst = [
-        Quantity(name, ALL, ALL, ALL, np.nan, average(block, rows[role == name]))
+        Quantity(name, ALL, ALL, ALL, np.nan, average(panel, rows[role == name]))
         for name in ("worst cell", "worst item")
         if (role == name).any()
     ]
     return areas + worst
 
 
-def _area(block: Block, rows: np.ndarray) -> dict[int, float]:
+def _area(panel: Panel, rows: np.ndarray) -> dict[int, float]:
     """Trapezoids from the clean score at severity 0 to the largest severity, divided by it; each group alike."""
     terms = []
-    groups, severity = block.columns["group"][rows], block.columns["severity"][rows]
+    groups, severity = panel.columns["group"][rows], panel.columns["severity"][rows]
     for group in np.unique(groups):
         levels = np.unique(severity[groups == group])
         knots = np.array([0.0, *levels])
         width = np.diff(knots)
         heights = (np.append(width, 0) + np.append(0, width)) / 2 / knots[-1] / len(np.unique(groups))
-        by_level = [average(block, rows[(groups == group) & (severity == level)]) for level in levels]
+        by_level = [average(panel, rows[(groups == group) & (severity == level)]) for level in levels]
         terms += list(zip(heights[1:], by_level, strict=True))
-        terms.append((heights[0], _to_twins(block, by_level[0])))
+        terms.append((heights[0], _to_twins(panel, by_level[0])))
     return combine(*terms)
 
 
-def gaps(block: Block, excluded: Collection[int] = ()) -> list[Quantity]:
+def gaps(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
     """Language gaps (per domain and over all) and domain gaps, on clean text and over all operators."""
-    kept = _kept(block, excluded)
+    kept = _kept(panel, excluded)
     found = []
     for role, noise, severity in (("clean", "clean", 0.0), ("perturbed", ALL, np.nan)):
-        rows = kept[block.columns["role"][kept] == role]
+        rows = kept[panel.columns["role"][kept] == role]
         if len(rows):
-            found += _language_gaps(block, rows, noise, severity)
-            found += _domain_gaps(block, rows, noise, severity)
+            found += _language_gaps(panel, rows, noise, severity)
+            found += _domain_gaps(panel, rows, noise, severity)
     return found
 
 
-def _language_gaps(block: Block, rows: np.ndarray, noise: str, severity: float) -> Iterator[Quantity]:
+def _language_gaps(panel: Panel, rows: np.ndarray, noise: str, severity: float) -> Iterator[Quantity]:
     """Of the domains that have both the source language and others."""
-    source, domains = block.columns["source_language"].astype(bool), block.columns["domain"]
+    source, domains = panel.columns["source_language"].astype(bool), panel.columns["domain"]
     both = [name for name in dict.fromkeys(domains[rows]) if len(set(source[rows[domains[rows] == name]])) == 2]
     rows = rows[np.isin(domains[rows], both)]
     for domain in ([ALL] if both else []) + (both if len(both) > 1 else []):
         scope = rows if domain == ALL else rows[domains[rows] == domain]
-        at_home, abroad = average(block, scope[source[scope]]), average(block, scope[~source[scope]])
+        at_home, abroad = average(panel, scope[source[scope]]), average(panel, scope[~source[scope]])
         weights = combine((1.0, at_home), (-1.0, abroad))
         yield Quantity("language gap", ALL, str(domain), noise, severity, weights)
 
 
-def _domain_gaps(block: Block, rows: np.ndarray, noise: str, severity: float) -> Iterator[Quantity]:
+def _domain_gaps(panel: Panel, rows: np.ndarray, noise: str, severity: float) -> Iterator[Quantity]:
     """Of each domain that the target stage did not train on, in the languages that it shares with an adapted one."""
-    adapted, domains = block.columns["adapted"].astype(bool), block.columns["domain"]
-    languages = block.columns["language"]
+    adapted, domains = panel.columns["adapted"].astype(bool), panel.columns["domain"]
+    languages = panel.columns["language"]
     home = rows[adapted[rows]]
     for domain in dict.fromkeys(domains[rows[~adapted[rows]]]):
         away = rows[~adapted[rows] & (domains[rows] == domain)]
         near = home[np.isin(languages[home], languages[away])]
         away = away[np.isin(languages[away], languages[near])]
         if len(away):
-            weights = combine((1.0, average(block, near)), (-1.0, average(block, away)))
+            weights = combine((1.0, average(panel, near)), (-1.0, average(panel, away)))
             yield Quantity("domain gap", ALL, str(domain), noise, severity, weights)
 
 
-def _kept(block: Block, excluded: Collection[int]) -> np.ndarray:
+def _kept(panel: Panel, excluded: Collection[int]) -> np.ndarray:
     """The conditions of the groups that are not left out, as row numbers."""
-    return np.flatnonzero(~np.isin(block.columns["group"], list(excluded)))
+    return np.flatnonzero(~np.isin(panel.columns["group"], list(excluded)))
 
 
-def _to_twins(block: Block, weights: dict[int, float]) -> dict[int, float]:
+def _to_twins(panel: Panel, weights: dict[int, float]) -> dict[int, float]:
     """The same weights on the clean counterparts."""
-    twin = block.columns["twin"]
+    twin = panel.columns["twin"]
     return combine(*((weight, {int(twin[row]): 1.0}) for row, weight in weights.items()))
 
 
-def _scopes(block: Block, rows: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
+def _scopes(panel: Panel, rows: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
     """(language, domain, conditions) of: everything, each language, each domain, each language in each domain.
 
     A level of one value is no scope of its own.
     """
-    languages, domains = block.columns["language"], block.columns["domain"]
-    several = {name: list(dict.fromkeys(block.columns[name])) for name in ("language", "domain")}
+    languages, domains = panel.columns["language"], panel.columns["domain"]
+    several = {name: list(dict.fromkeys(panel.columns[name])) for name in ("language", "domain")}
     several = {name: values if len(values) > 1 else [] for name, values in several.items()}
     for language in [ALL, *several["language"]]:
         for domain in [ALL, *several["domain"]]:
@@ -197,9 +197,9 @@ def _scopes(block: Block, rows: np.ndarray) -> Iterator[tuple[str, str, np.ndarr
                 yield str(language), str(domain), part
 
 
-def _noises(block: Block, rows: np.ndarray) -> Iterator[tuple[str, float, np.ndarray]]:
+def _noises(panel: Panel, rows: np.ndarray) -> Iterator[tuple[str, float, np.ndarray]]:
     """(operator, severity, conditions) of: everything, each operator, each operator at each severity."""
-    operators, severity = block.columns["perturbation"][rows], block.columns["severity"][rows]
+    operators, severity = panel.columns["perturbation"][rows], panel.columns["severity"][rows]
     if len(rows):
         yield ALL, np.nan, rows
     for operator in dict.fromkeys(operators):

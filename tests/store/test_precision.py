@@ -5,9 +5,9 @@ import os
 import jax.numpy as jnp
 import pytest
 
-from itt_jax.study import precision
-from itt_jax.study.precision import agreed_dtype
-from itt_jax.study.store import Store
+from itt_jax.store import precision
+from itt_jax.store.folder import Store
+from itt_jax.store.precision import agreed_dtype
 
 
 @pytest.fixture

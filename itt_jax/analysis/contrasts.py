@@ -1,4 +1,4 @@
-"""The contrasts of one block: gains, interactions, gaps, curves and ratios, arm by arm and pair by pair."""
+"""The contrasts of one panel: gains, interactions, gaps, curves and ratios, arm by arm and pair by pair."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator
@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pandas as pd
 
-from itt_jax.study import estimands, grid, inference, influence
-from itt_jax.study.estimands import ALL, Quantity
-from itt_jax.study.grid import Block
+from itt_jax.analysis import estimands, inference
+from itt_jax.analysis.estimands import ALL, Quantity
+from itt_jax.analysis.panels import Panel
+from itt_jax.store.results import CLEAN_TEXT, KEY
+from itt_jax.study import influence
 
 BASELINES = ("direct", "matched", "dapt_control")
 
@@ -65,7 +67,7 @@ class Fit:
 
 
 @dataclasses.dataclass(frozen=True)
-class Share:
+class TargetContrast:
     """One target's share in a primary contrast: fit has one row a quantity; None where nothing has signal.
 
     groups_left_out counts the (task, split, domain, language) groups without signal in either arm.
@@ -83,34 +85,34 @@ class Share:
 
 
 class Contrasts:
-    """The findings of one block; arms are fitted once for each set of left-out groups."""
+    """The findings of one panel; arms are fitted once for each set of left-out groups."""
 
-    def __init__(self, block: Block, results: pd.DataFrame):
-        self.block = block
+    def __init__(self, panel: Panel, results: pd.DataFrame):
+        self.panel = panel
         self.rows = results[
-            (results["model"] == block.model)
-            & (results["target"] == block.target)
-            & (results["metric"] == block.metric)
+            (results["model"] == panel.model)
+            & (results["target"] == panel.target)
+            & (results["metric"] == panel.metric)
         ]
-        self.open_scale = influence.on_open_scale(block.metric, block.values, block.sizes)
-        self.no_signal = {arm: self._no_signal(a) for a, arm in enumerate(block.arms)}
+        self.open_scale = influence.on_open_scale(panel.metric, panel.values, panel.sizes)
+        self.no_signal = {arm: self._no_signal(a) for a, arm in enumerate(panel.arms)}
         self._quantities: dict = {}
         self._fits: dict = {}
 
     def _no_signal(self, arm: int) -> frozenset[int]:
         """The groups whose clean score, mean of the seeds at hand, is not above chance (interval over items)."""
-        conditions = self.block.conditions
+        conditions = self.panel.conditions
         clean = np.flatnonzero(conditions["role"] == "clean")
-        sizes = self.block.sizes[arm][:, clean].max(0)
-        values = self.block.values[arm][:, clean].mean(0)
-        error = np.sqrt((self.block.influence[arm][:, clean].mean(0) ** 2).sum(-1))
-        low, _ = influence.cell_interval(self.block.metric, values, error, np.maximum(sizes, 1))
+        sizes = self.panel.sizes[arm][:, clean].max(0)
+        values = self.panel.values[arm][:, clean].mean(0)
+        error = np.sqrt((self.panel.influence[arm][:, clean].mean(0) ** 2).sum(-1))
+        low, _ = influence.cell_interval(self.panel.metric, values, error, np.maximum(sizes, 1))
         below = low <= conditions["chance"].to_numpy()[clean]
         return frozenset(conditions["group"].to_numpy()[clean[below]].tolist())
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """(arm, baseline) of every contrast."""
-        arms = self.block.arms
+        arms = self.panel.arms
         for arm in arms:
             for baseline in BASELINES:
                 if arm != "direct" and baseline in arms and baseline != arm:
@@ -120,39 +122,39 @@ class Contrasts:
         """The quantities of estimands' function `kind`."""
         key = (kind, excluded)
         if key not in self._quantities:
-            self._quantities[key] = getattr(estimands, kind)(self.block, excluded)
+            self._quantities[key] = getattr(estimands, kind)(self.panel, excluded)
         return self._quantities[key]
 
     def fit(self, kind: str, arm: str, excluded: frozenset[int] = frozenset()) -> Fit:
         """The quantities `kind` of one arm."""
         key = (kind, arm, excluded)
         if key not in self._fits:
-            block, a = self.block, self.block.arms.index(arm)
-            weights = estimands.matrix(self.quantities(kind, excluded), len(block.conditions))
+            panel, a = self.panel, self.panel.arms.index(arm)
+            weights = estimands.matrix(self.quantities(kind, excluded), len(panel.conditions))
             light = weights.astype(np.float32)
-            part = [light @ block.influence[a, s] for s in range(len(block.seeds))]
-            chance = block.conditions["chance"].to_numpy()
+            part = [light @ panel.influence[a, s] for s in range(len(panel.seeds))]
+            chance = panel.conditions["chance"].to_numpy()
             self._fits[key] = Fit(
-                values=(weights @ block.values[a].T).T,
+                values=(weights @ panel.values[a].T).T,
                 influence=np.stack(part),
                 open_scale=(weights @ self.open_scale[a].T).T,
                 chance=weights @ chance,
-                members=(abs(light) @ block.members.astype(np.float32)) > 0,
+                members=(abs(light) @ panel.members.astype(np.float32)) > 0,
                 cells=np.diff(weights.indptr),
             )
         return self._fits[key]
 
     def cells(self) -> pd.DataFrame:
-        """The block's rows of the results, each with an interval over its items."""
-        block, conditions = self.block, self.block.conditions
+        """The panel's rows of the results, each with an interval over its items."""
+        panel, conditions = self.panel, self.panel.conditions
         places = np.flatnonzero(conditions["role"].isin(["clean", "perturbed", "control", "empty"]))
-        index = pd.MultiIndex.from_frame(conditions.iloc[places][grid.KEY])
+        index = pd.MultiIndex.from_frame(conditions.iloc[places][KEY])
         rows = self.rows.reset_index(drop=True)
-        k = places[index.get_indexer(pd.MultiIndex.from_frame(rows[grid.KEY]))]
-        a, s = rows["arm"].map(block.arms.index).to_numpy(), rows["seed"].map(block.seeds.index).to_numpy()
-        value, size = block.values[a, s, k], block.sizes[a, s, k]
-        error = np.sqrt(np.array([(block.influence[at] ** 2).sum() for at in zip(a, s, k, strict=True)]))
-        low, high = influence.cell_interval(block.metric, value, error, np.maximum(size, 1))
+        k = places[index.get_indexer(pd.MultiIndex.from_frame(rows[KEY]))]
+        a, s = rows["arm"].map(panel.arms.index).to_numpy(), rows["seed"].map(panel.seeds.index).to_numpy()
+        value, size = panel.values[a, s, k], panel.sizes[a, s, k]
+        error = np.sqrt(np.array([(panel.influence[at] ** 2).sum() for at in zip(a, s, k, strict=True)]))
+        low, high = influence.cell_interval(panel.metric, value, error, np.maximum(size, 1))
         signal = low > rows["chance"].to_numpy()
         return rows.assign(low=low, high=high, no_signal=~signal, differs=np.abs(value - rows["value"]) > 1e-4)
 
@@ -162,8 +164,8 @@ class Contrasts:
         frames = []
         for arm, baseline in self.pairs():
             fit = self.fit("scores", arm).less(self.fit("scores", baseline)).select(rows)
-            single = 1 if self.block.right_or_wrong else -1
-            frame = fit.table(self.block.is_mean, single)
+            single = 1 if self.panel.right_or_wrong else -1
+            frame = fit.table(self.panel.is_mean, single)
             frames.append(self._named("scores", frozenset(), rows, frame, arm, baseline))
         return concat(frames)
 
@@ -179,7 +181,7 @@ class Contrasts:
                     continue
                 fits = [self.fit(function, name, left_out) for name in (arm, baseline)]
                 fit = fits[0].less(fits[1]) if sign > 0 else fits[1].less(fits[0])
-                frame = fit.select(rows).table(self.block.is_mean)
+                frame = fit.select(rows).table(self.panel.is_mean)
                 frame = self._named(function, left_out, rows, frame, arm, baseline)
                 frame = frame.drop(columns="quantity")
                 frames.append(frame.assign(kind=kind, groups_left_out=len(left_out), subset=subset))
@@ -194,13 +196,13 @@ class Contrasts:
         rows = self._rows("scores", frozenset(), {"score"})
         return self._within_range(
             self._named("scores", frozenset(), rows, self.fit("scores", arm).select(rows).table(False), arm)
-            for arm in self.block.arms
+            for arm in self.panel.arms
         )
 
     def _within_range(self, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
         """The tables as one; intervals of scores (not of differences) end where the metric does."""
         frame = concat(frames)
-        lowest = -1.0 if self.block.metric in influence.CORRELATIONS else 0.0
+        lowest = -1.0 if self.panel.metric in influence.CORRELATIONS else 0.0
         is_score = frame["baseline"] == ""
         frame[["low", "high"]] = frame[["low", "high"]].mask(is_score, frame[["low", "high"]].clip(lowest, 1.0))
         return frame
@@ -210,7 +212,7 @@ class Contrasts:
         frames = [
             self._within_range([self._each_arm_and_pair("curves", frozenset(), {"area", "worst cell", "worst item"})])
         ]
-        for arm in self.block.arms:
+        for arm in self.panel.arms:
             frames.append(self._ratios(arm, None, self.no_signal[arm]))
         for arm, baseline in self.pairs():
             frames.append(self._ratios(arm, baseline, self.no_signal[arm] | self.no_signal[baseline]))
@@ -234,11 +236,11 @@ class Contrasts:
             frames.append(frame.assign(quantity=quantity))
         return concat(frames)
 
-    def share(self, arm: str, baseline: str) -> "Share":
-        """The block's share in the primary contrast of two arms: perturbation, or domain where none is perturbed."""
-        block, left_out = self.block, self.no_signal[arm] | self.no_signal[baseline]
+    def share(self, arm: str, baseline: str) -> "TargetContrast":
+        """The panel's share in the primary contrast of two arms: perturbation, or domain where none is perturbed."""
+        panel, left_out = self.panel, self.no_signal[arm] | self.no_signal[baseline]
         for kind, function, sign in (("perturbation", "scores", 1), ("domain", "gaps", -1)):
-            names, noise = ({"drop"}, ALL) if sign > 0 else ({"domain gap"}, grid.CLEAN)
+            names, noise = ({"drop"}, ALL) if sign > 0 else ({"domain gap"}, CLEAN_TEXT)
             quantities = self.quantities(function, left_out)
             rows = [q for q in self._rows(function, left_out, names) if quantities[q].perturbation == noise]
             if sign > 0:
@@ -246,10 +248,12 @@ class Contrasts:
             if rows:
                 fits = [self.fit(function, name, left_out).select(np.array(rows)) for name in (arm, baseline)]
                 fit = fits[0].less(fits[1]) if sign > 0 else fits[1].less(fits[0])
-                return Share(
-                    block.model, arm, baseline, block.seeds, block.items, block.is_mean, len(left_out), kind, fit
+                return TargetContrast(
+                    panel.model, arm, baseline, panel.seeds, panel.items, panel.is_mean, len(left_out), kind, fit
                 )
-        return Share(block.model, arm, baseline, block.seeds, block.items, block.is_mean, len(left_out), "", None)
+        return TargetContrast(
+            panel.model, arm, baseline, panel.seeds, panel.items, panel.is_mean, len(left_out), "", None
+        )
 
     def _rows(self, function: str, excluded: frozenset[int], kinds: set[str]) -> np.ndarray:
         quantities = self.quantities(function, excluded)
@@ -259,7 +263,7 @@ class Contrasts:
         rows = self._rows(function, excluded, kinds)
         if not len(rows):
             return pd.DataFrame()
-        fits = [(arm, "", self.fit(function, arm, excluded)) for arm in self.block.arms]
+        fits = [(arm, "", self.fit(function, arm, excluded)) for arm in self.panel.arms]
         for arm, baseline in self.pairs():
             difference = self.fit(function, arm, excluded).less(self.fit(function, baseline, excluded))
             fits.append((arm, baseline, difference))
@@ -271,7 +275,7 @@ class Contrasts:
     def _named(self, function: str, excluded, rows: np.ndarray, frame: pd.DataFrame, arm: str, baseline: str = ""):
         """The statistics with what they are about before them."""
         quantities = [self.quantities(function, excluded)[q] for q in rows]
-        about = {"model": self.block.model, "target": self.block.target, "metric": self.block.metric}
+        about = {"model": self.panel.model, "target": self.panel.target, "metric": self.panel.metric}
         about |= {"arm": arm, "baseline": baseline, "quantity": [quantity.kind for quantity in quantities]}
         for name in ("language", "domain", "perturbation", "severity"):
             about[name] = [getattr(quantity, name) for quantity in quantities]

@@ -10,7 +10,7 @@ import pytest
 
 from itt_jax import files
 from itt_jax.errors import InputError
-from itt_jax.study.store import Store
+from itt_jax.store.folder import Store
 
 
 def test_results_are_derived_from_the_cells_of_the_plan(tmp_path):

@@ -5,8 +5,8 @@ import pandas as pd
 import pandas.testing
 import pytest
 
+from itt_jax.analysis import analyse
 from itt_jax.report import write_report
-from itt_jax.study.statistics import analyse
 from tests.simulated_store import write_store
 
 SHARE = 0.25  # of the changed items, those whose prediction the control turns

@@ -1,0 +1,206 @@
+"""The store as arrays: for each model, target and metric, the values of its cells and the influence of each item."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from itt_jax.store.results import CLEAN_TEXT, KEY, CellItems, Subset
+from itt_jax.study import influence
+from itt_jax.tasks.metrics import MEANS, RIGHT_OR_WRONG
+
+LEVELS = ["domain", "language", "task", "split", "perturbation", "severity", "replicate"]
+ABOUT = ["adapted", "source_language", "chance", "changes_label"]
+GROUP = ["task", "split", "domain", "language"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """All cells of one model, target and metric.
+
+    Attributes:
+        conditions: one row for each condition (columns KEY, ABOUT, role, group, twin).
+            role is "clean", "perturbed", "control" (by an operator that may change the label: in no average over
+            noise), "twin" (clean text, the items of one perturbed condition alone), "worst cell" (the lowest score over
+            operators, severities and replicates) or "worst item" (an item counts as right only if it is right under all
+            of them). twin is the row of a perturbed condition's clean counterpart.
+        values: float64 [A, S, K], NaN where a cell is missing. sizes: int [A, S, K] items in the cell.
+        influence: float32 [A, S, K, I]. members: bool [K, I], the items of each condition.
+        items: int [I], codes of the store's items.
+    """
+
+    model: str
+    target: str
+    metric: str
+    arms: tuple[str, ...]
+    seeds: tuple[int, ...]
+    conditions: pd.DataFrame
+    values: np.ndarray
+    sizes: np.ndarray
+    influence: np.ndarray
+    members: np.ndarray
+    items: np.ndarray
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether the metric is a mean over items, so that tests on single items apply."""
+        return self.metric in MEANS
+
+    @property
+    def right_or_wrong(self) -> bool:
+        """Whether it is the share of items that are right, so that items right everywhere can be counted."""
+        return self.metric in RIGHT_OR_WRONG
+
+    @functools.cached_property
+    def levels(self) -> list[tuple]:
+        """Each condition's values of LEVELS."""
+        return list(self.conditions[LEVELS].itertuples(index=False, name=None))
+
+    @functools.cached_property
+    def columns(self) -> dict[str, np.ndarray]:
+        """The conditions' columns as arrays [K]."""
+        return {name: self.conditions[name].to_numpy() for name in self.conditions}
+
+
+def panels_of(results: pd.DataFrame, cells: dict[str, CellItems], subset: Subset = "all") -> Iterator[Panel]:
+    """The panels of a store. Of subset "changed", a condition has only the items that its operator changed."""
+    for (model, target, metric), rows in results.groupby(["model", "target", "metric"], sort=False):
+        panel = _panel(str(model), str(target), str(metric), rows, cells, subset)
+        if panel is not None:
+            yield panel
+
+
+def _panel(model: str, target: str, metric: str, rows: pd.DataFrame, cells: dict[str, CellItems], subset: Subset):
+    arms, seeds = tuple(dict.fromkeys(rows["arm"])), tuple(sorted(set(rows["seed"])))
+    conditions, names = _conditions(rows, arms, seeds, cells, subset)
+    if conditions.empty:
+        return None
+    used = [cells[name] for name in names.ravel() if name is not None]
+    items = np.unique(np.concatenate([cell.items for cell in used]))
+    shape = (len(arms), len(seeds), len(conditions))
+    values, sizes = np.full(shape, np.nan), np.zeros(shape, dtype=int)
+    influences = np.zeros((*shape, len(items)), dtype=np.float32)
+    members = np.zeros((len(conditions), len(items)), dtype=bool)
+    masks = conditions["mask_of"].to_numpy()
+    for (arm, seed, k), name in np.ndenumerate(names):
+        if name is None or (masks[k] >= 0 and names[arm, seed, masks[k]] is None):
+            continue
+        cell = cells[name]
+        keep = cell.applicable
+        if masks[k] >= 0:
+            keep = keep & _among(cell, cells[names[arm, seed, masks[k]]], subset)
+        where = np.searchsorted(items, cell.items[keep])
+        value, part = influence.measure(metric, cell.prediction[keep], cell.label[keep])
+        values[arm, seed, k], sizes[arm, seed, k] = value, len(where)
+        influences[arm, seed, k, where] = part
+        members[k, where] = True
+    panel = Panel(model, target, metric, arms, seeds, conditions, values, sizes, influences, members, items)
+    return panel if subset == "changed" else _with_worst(panel, names, cells)
+
+
+def _among(cell: CellItems, other: CellItems, subset: Subset) -> np.ndarray:
+    """Which examples of `cell` are items that count in `other`."""
+    if len(cell.items) == len(other.items) and (cell.items == other.items).all():
+        return other.mask(subset)
+    return np.isin(cell.items, other.items[other.mask(subset)])
+
+
+def _conditions(rows: pd.DataFrame, arms: tuple, seeds: tuple, cells: dict[str, CellItems], subset: Subset):
+    """The conditions of a panel, and the cell's name (or None) of each arm, seed and condition [A, S, K].
+
+    A perturbed condition whose items are not all applicable (or, of subset "changed", any) is compared with the
+    clean scores of the same items: a "twin" condition. With fewer than two such items it is left out.
+    """
+    frame = rows.drop_duplicates(KEY)[[*KEY, *ABOUT]].reset_index(drop=True)
+    frame["role"] = np.where(frame["perturbation"] == CLEAN_TEXT, "clean", "perturbed")
+    frame.loc[frame["changes_label"].astype(bool), "role"] = "control"
+    frame["group"] = frame.groupby(GROUP, sort=False).ngroup()
+    index = pd.MultiIndex.from_frame(frame[KEY])
+    names = np.full((len(arms), len(seeds), len(frame)), None, dtype=object)
+    places = [
+        rows["arm"].map(arms.index),
+        rows["seed"].map(seeds.index),
+        index.get_indexer(pd.MultiIndex.from_frame(rows[KEY])),
+    ]
+    names[tuple(np.asarray(place) for place in places)] = rows["cell"].to_numpy()
+    clean = dict(
+        zip(frame.loc[frame["role"] == CLEAN_TEXT, "group"], frame.index[frame["role"] == CLEAN_TEXT], strict=True)
+    )
+    frame["twin"] = frame["group"].map(clean).fillna(-1).astype(int)
+    frame["mask_of"] = -1
+    twins, empty = [], []
+    for k in frame.index[(frame["role"] == "perturbed") & (frame["twin"] >= 0)]:
+        kept = [cells[name].mask(subset) for name in names[:, :, k].ravel() if name is not None]
+        if min(mask.sum() for mask in kept) < 2:
+            empty.append(k)
+        elif not all(mask.all() for mask in kept):
+            twins.append(k)
+    extra = frame.loc[twins].assign(
+        role="twin", mask_of=twins, chance=frame.loc[frame.loc[twins, "twin"], "chance"].to_numpy()
+    )
+    names = np.concatenate([names, names[:, :, frame.loc[twins, "twin"]]], axis=2)
+    frame.loc[twins, "twin"] = len(frame) + np.arange(len(twins))
+    if subset == "changed":
+        frame.loc[twins, "mask_of"] = twins
+    frame = pd.concat([frame, extra], ignore_index=True)
+    frame.loc[empty, "role"] = "empty"
+    if subset == "changed" and not twins and not (frame["role"] == "perturbed").any():
+        return frame.iloc[:0], names
+    return frame, names
+
+
+def _with_worst(panel: Panel, names: np.ndarray, cells: dict[str, CellItems]) -> Panel:
+    """Add to each group its worst cell and, for accuracy, its worst case item by item."""
+    conditions = panel.conditions
+    extra, values, sizes, influences, members = [], [], [], [], []
+
+    def add(row, role, value, size, part, member):
+        extra.append(row.assign(role=role, perturbation=role, severity=np.nan, replicate=0))
+        values.append(value)
+        sizes.append(size)
+        influences.append(part)
+        members.append(member)
+
+    for _, rows in conditions[conditions["role"] == "perturbed"].groupby("group"):
+        at = rows.index.to_numpy()
+        if len(at) < 2:
+            continue
+        mean = panel.values[:, :, at].mean(1)
+        worst = at[np.where(np.isnan(mean), np.inf, mean).argmin(1)]
+        arms = np.arange(len(panel.arms))
+        size, part = panel.sizes[arms, :, worst], panel.influence[arms, :, worst]
+        add(rows.iloc[:1], "worst cell", panel.values[arms, :, worst], size, part, panel.members[worst].any(0))
+        if panel.right_or_wrong and all(panel.members[k].sum() == panel.members[at[0]].sum() for k in at):
+            add(rows.iloc[:1], "worst item", *_worst_items(panel, at, names, cells), panel.members[at[0]])
+    if not extra:
+        return panel
+    return dataclasses.replace(
+        panel,
+        conditions=pd.concat([conditions, *extra], ignore_index=True),
+        values=np.concatenate([panel.values, np.stack(values, 2)], 2),
+        sizes=np.concatenate([panel.sizes, np.stack(sizes, 2)], 2),
+        influence=np.concatenate([panel.influence, np.stack(influences, 2)], 2),
+        members=np.concatenate([panel.members, np.stack(members)]),
+    )
+
+
+def _worst_items(panel: Panel, at: np.ndarray, names: np.ndarray, cells: dict[str, CellItems]):
+    """Value, size and influence [A, S, ...] of: right under every condition in `at`; NaN where a cell is missing."""
+    shape = panel.values.shape[:2]
+    values, sizes = np.full(shape, np.nan), np.zeros(shape, dtype=int)
+    influences = np.zeros((*shape, len(panel.items)), dtype=np.float32)
+    for arm, seed in np.ndindex(shape):
+        if any(name is None for name in names[arm, seed, at]):
+            continue
+        right = np.ones(len(panel.items), dtype=bool)
+        member = panel.members[at[0]]
+        for name in names[arm, seed, at]:
+            cell = cells[name]
+            right[np.searchsorted(panel.items, cell.items)] &= cell.prediction == cell.label
+        everything = right[member]
+        values[arm, seed], part = influence.measure("accuracy", everything, np.ones(len(everything)))
+        sizes[arm, seed] = len(everything)
+        influences[arm, seed, member] = part
+    return values, sizes, influences

@@ -1,0 +1,43 @@
+"""`bench`: measured figures beside those of other implementations."""
+
+import argparse
+import json
+
+from itt_jax.cli.options import add_data_root, add_json, data_root
+from itt_jax.errors import InputError
+
+SUMMARY = "Measure our speed and that of other implementations on this machine, in one run."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("name", metavar="NAME", help="perturb, train, evaluate, stack, scale, start or utilisation")
+    parser.add_argument("--repeats", type=int, help="each figure is the median of so many; default: by bench")
+    parser.add_argument("--sentences", type=int, help="sentences for perturb (20000) or evaluate (100)")
+    parser.add_argument("--steps", type=int, help="steps in one measurement of training; default: by data")
+    parser.add_argument("--encoders", nargs="+", default=[], help="bert, roberta, xlnet; default: by bench")
+    parser.add_argument("--sizes", nargs="+", default=[], help="base, distil, tiny, toy; default: by bench")
+    parser.add_argument("--data", nargs="+", default=[], help="sst2, xnli, reviews; default: by bench")
+    add_data_root(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the figures."""
+    from itt_jax import bench
+
+    for name in ("repeats", "sentences", "steps"):
+        if getattr(options, name) is not None and getattr(options, name) < 1:
+            raise InputError(f"--{name}: found {getattr(options, name)}, expected at least 1")
+    request = bench.Request(
+        data_root=data_root(options),
+        repeats=options.repeats,
+        sentences=options.sentences,
+        encoders=tuple(options.encoders),
+        data=tuple(options.data),
+        sizes=tuple(options.sizes),
+        steps=options.steps,
+    )
+    figures, text = bench.run(options.name, request)
+    print(json.dumps(figures, ensure_ascii=False, indent=1) if options.json else text)
+    return 0

@@ -1,0 +1,52 @@
+"""`evaluate`: the robustness report of one checkpoint."""
+
+import argparse
+import pathlib
+
+from itt_jax.cli.options import add_data_root, data_root
+
+SUMMARY = "Write the robustness report of a fine-tuned checkpoint, ours or Hugging Face's; trains nothing."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("--checkpoint", type=pathlib.Path, required=True)
+    parser.add_argument("--task", required=True)
+    parser.add_argument(
+        "--perturbations", nargs="+", metavar="NAME[:S,S...]", help="operators with severities, such as swap:0.1,0.2"
+    )
+    parser.add_argument("--lexicon", help="word list, for operators that read one; may contain {language}")
+    parser.add_argument("--languages", nargs="+", default=[], help="default: all of the task")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--rows", type=int, help="maximum number of rows a language")
+    parser.add_argument("--seed", type=int, default=0, help="noise seed")
+    parser.add_argument("--max-length", type=int, default=128, help="maximum tokens of an example")
+    parser.add_argument("--allow-seen", action="store_true", help="evaluate text that the checkpoint was trained on")
+    add_data_root(parser)
+    parser.add_argument("--out", type=pathlib.Path, help="results folder; default: runs/evaluate-TASK-CHECKPOINT")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate the checkpoint; print the summary of its report."""
+    from itt_jax.analysis import analyse
+    from itt_jax.report import summary_markdown, write_report
+    from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint, parse_perturbations
+
+    out = options.out or pathlib.Path(f"runs/evaluate-{options.task}-{options.checkpoint.resolve().name}")
+    evaluation = Evaluation(
+        checkpoint=options.checkpoint,
+        task=options.task,
+        perturbations=parse_perturbations(options.perturbations, options.lexicon),
+        languages=tuple(options.languages),
+        split=options.split,
+        rows=options.rows,
+        noise_seed=options.seed,
+        max_length=options.max_length,
+        allow_seen=options.allow_seen,
+    )
+    evaluate_checkpoint(evaluation, out, data_root(options))
+    analysis = analyse(out)
+    page = write_report(out, analysis)
+    print(summary_markdown(analysis))
+    print(f"\nReport: {page}")
+    return 0

@@ -1,0 +1,52 @@
+"""Arguments that several commands share."""
+
+import argparse
+import pathlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from itt_jax.config import Study
+
+
+def add_data_root(parser: argparse.ArgumentParser) -> None:
+    """--data-root."""
+    parser.add_argument(
+        "--data-root", type=pathlib.Path, help="folder of data in its published formats; default: $ITT_JAX_DATA"
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """--json."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_study(parser: argparse.ArgumentParser) -> None:
+    """--config, --set, --data-root and --out."""
+    parser.add_argument("--config", help="a Python file that defines `study`; default: the quickstart")
+    parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="override a field")
+    add_data_root(parser)
+    parser.add_argument("--out", type=pathlib.Path, help="results folder; default runs/NAME")
+
+
+def read_study(options: argparse.Namespace) -> "tuple[Study, pathlib.Path]":
+    """The study that `add_study`'s options name, and its results folder.
+
+    Raises:
+        InputError: see `config.load`.
+    """
+    from itt_jax import config
+    from itt_jax.study import quickstart
+
+    study = config.load(options.config or quickstart.__file__, options.set)
+    return study, options.out or pathlib.Path("runs") / study.name
+
+
+def data_root(options: argparse.Namespace) -> pathlib.Path | None:
+    """The folder that --data-root or $ITT_JAX_DATA names.
+
+    Raises:
+        InputError: it is not there.
+    """
+    from itt_jax.data.sources import data_root as checked
+
+    return checked(options.data_root)

@@ -1,0 +1,43 @@
+"""`run`: train and evaluate a study, then write its report."""
+
+import argparse
+import json
+
+from itt_jax.cli.options import add_json, add_study, data_root, read_study
+from itt_jax.errors import InputError
+
+SUMMARY = "Train and evaluate whatever a study still lacks, then write its report."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    add_study(parser)
+    add_json(parser)
+    parser.add_argument(
+        "--stack",
+        type=int,
+        metavar="N",
+        help="maximum number of fine-tunings trained together; default: what an accelerator's memory holds, 1 on a CPU",
+    )
+    parser.add_argument("--profile", action="store_true", help="write a trace of a few training steps to OUT/profile")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the study; print the summary of its report."""
+    from itt_jax import study as studies
+    from itt_jax.analysis import analyse
+    from itt_jax.report import summary_markdown, write_report
+
+    study, out = read_study(options)
+    if options.stack is not None and options.stack < 1:
+        raise InputError(f"--stack: found {options.stack}, expected at least 1")
+    root = data_root(options)
+    results = studies.run(study, out, root, quiet=options.json, stack=options.stack, profile=options.profile)
+    analysis = analyse(out)
+    page = write_report(out, analysis)
+    if options.json:
+        print(json.dumps({"out": str(out), "report": str(page), "cells": results.cells, "made": results.made}))
+    else:
+        print(summary_markdown(analysis))
+        print(f"\nThis run made {results.made} of {results.cells} cells. Report: {page}")
+    return 0
