@@ -1,4 +1,4 @@
-"""Measured figures beside their peers, on one machine, in one run; `bench NAME` on the command line."""
+"""Benchmarks: our speed beside that of peers, measured on one machine in one run; `bench NAME` on the command line."""
 
 import dataclasses
 import importlib
@@ -7,20 +7,45 @@ import pathlib
 from itt_jax.bench.measure import machine
 from itt_jax.errors import unknown
 
-# Each a module of this folder: measure(Request) -> figures, text(figures) -> what is printed, REPEATS by default.
-NAMES = ("perturb", "train", "evaluate", "stack", "scale", "start", "utilisation")
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """One benchmark.
+
+    Attributes:
+        name: its name on the command line.
+        summary: what it measures, in one line.
+        module: dotted path of a module with `REPEATS` (the default number of repeats), `measure(Request) -> figures`
+            (a dictionary that JSON can hold) and `text(figures) -> str`. Imported only when the bench runs: most
+            import JAX.
+    """
+
+    name: str
+    summary: str
+    module: str
+
+
+BENCHES = (
+    Bench("perturb", "perturbed sentences per second and token ids, beside nlpaug", "itt_jax.bench.perturb"),
+    Bench("train", "training steps and packing efficiency, beside PyTorch", "itt_jax.bench.train"),
+    Bench("evaluate", "a perturbed evaluation grid, beside nlpaug and PyTorch", "itt_jax.bench.evaluate"),
+    Bench("stack", "vmapped runs beside the same runs one after another", "itt_jax.bench.stack"),
+    Bench("scale", "training in several processes; a cost model for eight chips", "itt_jax.bench.scale"),
+    Bench("start", "time to the help text and to the first training step", "itt_jax.bench.start"),
+    Bench("utilisation", "share of the measured matmul rate on full rows", "itt_jax.bench.utilisation"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What a bench is asked for; where something is empty, the bench has a default.
+    """What to measure; each bench has defaults for empty fields.
 
     Attributes:
         data_root: folder of real data, or None for the embedded material.
-        repeats: how often each figure is taken; its median is reported.
-        sentences: how many sentences `perturb` works on, of all languages together; rows that `evaluate` does.
-        encoders, data, sizes: names in `workload`.
-        steps: that one measurement of training makes.
+        repeats: number of measurements of each figure; the median is reported.
+        sentences: number of sentences for `perturb`, all languages together; number of rows for `evaluate`.
+        encoders, data, sizes: names defined in `choices`.
+        steps: number of training steps in one measurement.
     """
 
     data_root: pathlib.Path | None = None
@@ -33,17 +58,18 @@ class Request:
 
 
 def run(name: str, request: Request) -> tuple[dict, str]:
-    """The figures of a bench with the machine they were taken on, and the same as tables of text.
+    """Run one bench; returns its figures, with the machine they were measured on, and the same as tables of text.
 
     Raises:
-        InputError: there is no such bench.
+        InputError: there is no bench of this name.
     """
-    if name not in NAMES:
-        raise unknown("bench", name, NAMES)
-    bench = importlib.import_module(f"itt_jax.bench.{name}")
+    benches = {bench.name: bench for bench in BENCHES}
+    if name not in benches:
+        raise unknown("bench", name, benches)
+    bench = importlib.import_module(benches[name].module)
     request = dataclasses.replace(request, repeats=request.repeats or bench.REPEATS)
     figures = {"bench": name, "machine": machine(), "repeats": request.repeats} | bench.measure(request)
     return figures, bench.text(figures)
 
 
-__all__ = ["NAMES", "Request", "run"]
+__all__ = ["BENCHES", "Bench", "Request", "run"]

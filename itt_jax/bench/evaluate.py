@@ -1,60 +1,56 @@
-"""A grid of perturbed rows to scores: ours beside nlpaug, a tokenizer and PyTorch; and which part gains what."""
+"""A perturbed evaluation grid, from rows to scores: ours beside nlpaug, a tokenizer and PyTorch, and each gain."""
 
 import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
-from itt_jax.bench import Request, peers, torch_peer
-from itt_jax.bench.measure import Timing, alternating, heading, say, table, verdicts
-from itt_jax.bench.workload import EMBEDDED, Workload, names, workload
+from itt_jax.bench import Request, ours, peers, torch_peer
+from itt_jax.bench.choices import EMBEDDED, choices
+from itt_jax.bench.measure import Timing, aims_table, alternating, heading, progress, table, verdicts
+from itt_jax.bench.workload import Workload, workload
 
 REPEATS, ROWS = 2, 100
 SEVERITIES = (0.05, 0.1, 0.2)
 AIM, STREAM_AIM = 4.0, 0.95
-SAMPLE = 4  # one in as many of the peer's batches is timed in bfloat16
+SAMPLE = 4  # every fourth batch of the peer is timed in bfloat16
 LANGUAGE = "en"
 
 
 def measure(request: Request) -> dict:
-    """All figures of this bench."""
-    from itt_jax.bench import ours
-
-    chosen = names(request, ("bert",), ("sst2",), ("base",))
+    """The figures of this bench."""
+    chosen = choices(request, ("bert",), ("sst2",), ("base",))
     ceilings = ours.ceilings()
     runs = []
-    for family in chosen["encoders"]:
-        for size in chosen["sizes"]:
-            for name in chosen["data"]:
-                say(f"evaluate: {family} {size} on {name}")
-                work = workload(request, family, name, size, "dev" if name == EMBEDDED else "test")
-                run = {"encoder": family, "size": size, "data": name}
-                runs.append(run | one(work, request.sentences or ROWS, request.repeats, ceilings))
+    for choice in chosen:
+        progress(f"evaluate: {choice}")
+        work = workload(request, choice, "dev" if choice.data == EMBEDDED else "test")
+        runs.append(choice.columns() | compared(work, request.sentences or ROWS, request.repeats))
     figures = {"device": ours.device(), "ceilings": ceilings, "operators": list(peers.GRID)}
     figures |= {"severities": SEVERITIES, "runs": runs}
     if absent():
         figures["peer"] = absent()
-    values = [("real tokens in the stream", min(run["real_token_share"] for run in runs), STREAM_AIM)]
+    values = [("packing efficiency of the stream", min(run["packing_efficiency"] for run in runs), STREAM_AIM)]
     if not absent():
         values.append(("times nlpaug + tokenizer + PyTorch", min(run["ratio"] for run in runs), AIM))
     return figures | {"aims": verdicts(values)}
 
 
 def absent() -> str:
-    """Which peers are missing, if any."""
+    """A note on the peers that are not installed; empty if both are."""
     missing = ((peers.installed, peers.ABSENT), (torch_peer.installed, torch_peer.ABSENT))
-    return "; ".join(note for there, note in missing if not there())
+    return "; ".join(note for installed, note in missing if not installed())
 
 
 class Parts:
-    """Work in named parts, one after another; the seconds of each are kept."""
+    """Functions called one after another, each with the result of the one before; records the seconds of each."""
 
     def __init__(self, *parts: tuple[str, Callable[[Any], Any]]):
         self._parts = parts
         self.seconds: dict[str, list[float]] = {name: [] for name, _ in parts}
 
     def __call__(self) -> None:
-        """Does each part with what the one before gave."""
+        """Call every part in order."""
         value = None
         for name, part in self._parts:
             begin = time.perf_counter()
@@ -62,14 +58,12 @@ class Parts:
             self.seconds[name].append(time.perf_counter() - begin)
 
     def medians(self) -> dict[str, float]:
-        """Seconds of each part."""
-        return {name: statistics.median(found) for name, found in self.seconds.items()}
+        """Median seconds of each part."""
+        return {name: statistics.median(seconds) for name, seconds in self.seconds.items()}
 
 
-def one(work: Workload, rows: int, repeats: int, ceilings: dict[str, float]) -> dict:
-    """An encoder on one data set."""
-    from itt_jax.bench import ours
-
+def compared(work: Workload, rows: int, repeats: int) -> dict:
+    """The figures of one encoder on one data set."""
     grid = ours.PerturbedGrid(work, rows, peers.GRID, SEVERITIES)
     mine = Parts(("perturb", grid.perturb), ("encode", grid.encode), ("predict", grid.predict))
     works: dict[str, Callable[[], Any]] = {"ours": mine}
@@ -82,7 +76,7 @@ def one(work: Workload, rows: int, repeats: int, ceilings: dict[str, float]) -> 
         "rows": len(grid.fields[0]),
         "inputs": grid.inputs,
         "distinct": grid.distinct,
-        "real_token_share": grid.real_share,
+        "packing_efficiency": grid.packing_efficiency,
     }
     found |= {"ours": side(timings["ours"], mine, grid.inputs), "forward": forwards}
     if absent():
@@ -98,7 +92,7 @@ def one(work: Workload, rows: int, repeats: int, ceilings: dict[str, float]) -> 
 
 
 def side(timing: Timing, parts: Parts, inputs: int) -> dict:
-    """Seconds in all and by part, and rows a second."""
+    """Total seconds, seconds of each part, and rows per second."""
     return {
         "seconds": timing.wall,
         "processor_seconds": timing.processor,
@@ -108,7 +102,7 @@ def side(timing: Timing, parts: Parts, inputs: int) -> dict:
 
 
 def peer_parts(work: Workload, fields: list[list[str]]) -> tuple[torch_peer.Peer, Parts]:
-    """nlpaug's texts, their token ids, and the scores of PyTorch, of clean rows and every operator and severity."""
+    """PyTorch's model, and its parts: nlpaug's texts for every operator and severity, their token ids, and scores."""
     peer = torch_peer.Peer(work.encoder, work.task.labels, work.tokenizer_folder)
     augmenters = [peers.augmenter(name, severity, LANGUAGE) for name in peers.GRID for severity in SEVERITIES]
 
@@ -125,7 +119,7 @@ def peer_parts(work: Workload, fields: list[list[str]]) -> tuple[torch_peer.Peer
 
 
 def peer_bfloat16(peer: torch_peer.Peer, grid: Any, max_length: int, seconds: dict[str, float]) -> float:
-    """Seconds of the peer with its forward passes in bfloat16, these taken from a sample of its batches."""
+    """The peer's seconds with forward passes in bfloat16; their gain is measured on a sample of the batches."""
     dataset = peer.encoded(grid.forms(), max_length)
     batches = [dataset[first : first + 32] for first in range(0, len(dataset), 32)]
     sample = [row for batch in batches[::SAMPLE] for row in batch]
@@ -139,9 +133,9 @@ def peer_bfloat16(peer: torch_peer.Peer, grid: Any, max_length: int, seconds: di
 
 
 def forward_seconds(grid: Any, repeats: int) -> dict[str, float]:
-    """Seconds of our forward passes over the grid in each way: one batch of each shape is timed, and counted.
+    """Seconds of our forward passes over the grid, with and without packing and de-duplication.
 
-    All batches of a stream have one shape, so a stream's time is that of a batch times their number.
+    Batches of one shape take the same time: one of each shape is timed and multiplied by their number.
     """
     packed = grid.packed_batches()
     ways = {
@@ -158,8 +152,8 @@ def forward_seconds(grid: Any, repeats: int) -> dict[str, float]:
         work()  # compiles
     timings = alternating(works, max(3, repeats))
     found = {
-        name: sum(count * timings[shape, "float32"].wall for shape, (_, count) in own.items())
-        for name, own in ways.items()
+        name: sum(count * timings[shape, "float32"].wall for shape, (_, count) in batches.items())
+        for name, batches in ways.items()
     }
     found["packed, distinct, bfloat16"] = sum(
         count * timings[shape, "bfloat16"].wall for shape, (_, count) in packed.items()
@@ -168,17 +162,17 @@ def forward_seconds(grid: Any, repeats: int) -> dict[str, float]:
 
 
 def chain(seconds: dict[str, dict[str, float]], forwards: dict[str, float], measured: float) -> list[dict]:
-    """From the peer's way to ours, one change after another: seconds in all, and what each change gains."""
+    """Total seconds and gain of each change on the way from the peer's method to ours."""
     ours, peer = seconds["ours"], seconds["peer"]
-    before = ours["perturb"] + ours["encode"]
+    input_seconds = ours["perturb"] + ours["encode"]
     totals = {
         "nlpaug + tokenizer + PyTorch": sum(peer.values()),
-        "our perturbation and token ids": before + peer["predict"],
-        "our forward pass, padded alike": before + forwards["padded, all rows"],
-        "packing": before + forwards["packed, all rows"],
-        "de-duplication": before + forwards["packed, distinct"],
-        "all of it, as measured": measured,
-        "bfloat16": before + forwards["packed, distinct, bfloat16"],
+        "our perturbation and token ids": input_seconds + peer["predict"],
+        "our forward pass, same padding": input_seconds + forwards["padded, all rows"],
+        "packing": input_seconds + forwards["packed, all rows"],
+        "de-duplication": input_seconds + forwards["packed, distinct"],
+        "all of these, measured": measured,
+        "bfloat16": input_seconds + forwards["packed, distinct, bfloat16"],
     }
     previous, steps = None, []
     for name, total in totals.items():
@@ -194,7 +188,7 @@ def text(figures: dict) -> str:
     for run in figures["runs"]:
         parts.append(
             f"{run['encoder']} {run['size']}, {run['data']}: {run['rows']} rows, {run['inputs']} inputs, "
-            f"{run['distinct']} of them distinct; real tokens in our stream: {run['real_token_share']:.3g}"
+            f"{run['distinct']} of them distinct; packing efficiency of our stream: {run['packing_efficiency']:.3g}"
         )
         sides = [name for name in ("ours", "peer") if name in run]
         cells = [
@@ -203,12 +197,11 @@ def text(figures: dict) -> str:
         parts.append(table(["side", "inputs/s", "seconds", "perturb", "encode", "predict"], cells))
         if "chain" in run:
             steps = [[*step.values()] for step in run["chain"]]
-            parts.append(table(["one change after another", "seconds", "gain"], steps))
+            parts.append(table(["change", "seconds", "gain"], steps))
             parts.append(
-                f"ratio {run['ratio']:.3g}, of processor time {run['ratio_processor']:.3g}, "
-                f"each side's best {run['ratio_best']:.3g}"
+                f"ratio {run['ratio']:.3g}, CPU time ratio {run['ratio_processor']:.3g}, "
+                f"ratio of each side's best {run['ratio_best']:.3g}"
             )
     if "peer" in figures:
         parts.append(figures["peer"])
-    parts.append(table(["aim", "value", "target", "met"], [[*row.values()] for row in figures["aims"]]))
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, aims_table(figures)])

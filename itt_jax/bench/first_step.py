@@ -1,4 +1,4 @@
-"""A process that makes one step and then another, and prints as JSON what each part took; see `start`."""
+"""A process that makes two training steps and prints the time of each part as JSON; started by `start`."""
 
 import json
 import pathlib
@@ -6,17 +6,19 @@ import sys
 import time
 
 
-def main(started: str, root: str, family: str, name: str, size: str) -> dict[str, float]:
-    """Seconds of each part; `started` is when the process was."""
+def main(started: str, root: str, family: str, size: str, name: str) -> dict[str, float]:
+    """Seconds of each part; `started` is the time at which the process was started."""
     times = [float(started)]
 
+    # Imported here because the time of these imports is measured.
     from itt_jax.bench import Request, ours
+    from itt_jax.bench.choices import Choice
     from itt_jax.bench.workload import workload
     from itt_jax.train.compiling import keep_compiled_programs
     from itt_jax.train.memory import keep_freed_memory
 
     times.append(time.time())
-    work = workload(Request(pathlib.Path(root) if root else None), family, name, size)
+    work = workload(Request(pathlib.Path(root) if root else None), Choice(family, size, name))
     times.append(time.time())
     keep_compiled_programs()
     keep_freed_memory()

@@ -1,18 +1,24 @@
-"""The sentences that benches work on."""
+"""The sentences that the perturbation bench works on."""
 
 import dataclasses
 import itertools
 import pathlib
+
+from itt_jax.data.embedded import LANGUAGES as EMBEDDED_LANGUAGES
+from itt_jax.data.embedded import parallel
+from itt_jax.tasks.catalog import get
+from itt_jax.tasks.load import load_rows
 
 LANGUAGES = ("en", "de", "fr", "es", "ru", "ar", "hi", "th", "zh", "vi")
 
 
 @dataclasses.dataclass(frozen=True)
 class Material:
-    """Sentences by language, and what to call them.
+    """Sentences by language.
 
     Attributes:
-        name: their source; sentences: language -> strings.
+        name: description of their source.
+        sentences: language -> sentences.
     """
 
     name: str
@@ -20,31 +26,28 @@ class Material:
 
     @property
     def count(self) -> int:
-        """Sentences of all languages."""
+        """Number of sentences in all languages."""
         return sum(map(len, self.sentences.values()))
 
     @property
     def codepoints(self) -> int:
-        """Codepoints of all of them."""
+        """Number of codepoints in all languages."""
         return sum(len(text) for texts in self.sentences.values() for text in texts)
 
     def head(self, languages: list[str], share: float) -> dict[str, list[str]]:
-        """The first sentences of some languages, at least one of each."""
-        return {one: self.sentences[one][: max(1, round(len(self.sentences[one]) * share))] for one in languages}
+        """The first `share` of the sentences of each given language, and at least one."""
+        return {
+            language: self.sentences[language][: max(1, round(len(self.sentences[language]) * share))]
+            for language in languages
+        }
 
 
 def sentences(data_root: pathlib.Path | None, count: int) -> Material:
-    """About `count` sentences: of XNLI's dev rows in ten languages; without a data root, embedded ones in five."""
+    """About `count` sentences: XNLI's dev rows in ten languages, or embedded ones in five without a data root."""
     if data_root is None:
-        from itt_jax.data.embedded import LANGUAGES as embedded_languages
-        from itt_jax.data.embedded import parallel
-
-        rows = parallel(max(1, count // len(embedded_languages)))
-        found = {language: [row[language] for row in rows] for language in embedded_languages}
+        rows = parallel(max(1, count // len(EMBEDDED_LANGUAGES)))
+        found = {language: [row[language] for row in rows] for language in EMBEDDED_LANGUAGES}
         return Material("embedded sentences (no data root was given)", found)
-    from itt_jax.tasks.catalog import get
-    from itt_jax.tasks.load import load_rows
-
     found = {}
     for language in LANGUAGES:
         rows = load_rows(get("xnli"), "dev", language, data_root)

@@ -1,4 +1,4 @@
-"""How benches measure: alternating repeats, medians, the machine, a child's memory, tables."""
+"""How benches measure and print: alternating repeats, medians, the machine, the peak memory of a process, tables."""
 
 import dataclasses
 import importlib.metadata
@@ -17,35 +17,36 @@ PACKAGES = ("numpy", "numba", "tokenizers", "sentencepiece", "nlpaug", "jax", "j
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """Seconds that a piece of work took: medians over the repeats.
+    """Median time of one piece of work, in seconds.
 
     Attributes:
-        wall: by the clock; processor: of this process on all processors, which other load on the machine hardly moves.
+        wall: elapsed time.
+        processor: CPU time of this process on all processors; other load on the machine hardly affects it.
     """
 
     wall: float
     processor: float
 
     def rates(self, count: float) -> dict[str, float]:
-        """How many of `count` things a second, by the clock and by processor time."""
+        """`count` things per second of elapsed time and per second of CPU time."""
         return {"per_second": count / self.wall, "per_processor_second": count / self.processor}
 
 
 def alternating(works: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, Timing]:
-    """The timing of each work; they take turns, so that a change of the machine's load meets all of them alike."""
+    """Time every function `repeats` times, in turns, so that a change in the machine's load affects all of them."""
     walls: dict[str, list[float]] = {name: [] for name in works}
     processor: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(repeats):
         for name, work in works.items():
-            begin, own = time.perf_counter(), time.process_time()
+            begin, begin_processor = time.perf_counter(), time.process_time()
             work()
             walls[name].append(time.perf_counter() - begin)
-            processor[name].append(time.process_time() - own)
+            processor[name].append(time.process_time() - begin_processor)
     return {name: Timing(statistics.median(walls[name]), statistics.median(processor[name])) for name in works}
 
 
 def machine() -> dict:
-    """What the figures were taken on; `load` is the number of running tasks, averaged over a minute, before the run."""
+    """The machine and the package versions; `load` is the one-minute load average before the run."""
     found = re.search(r"model name\s*: (.*)", _read("/proc/cpuinfo"))
     versions = {}
     for package in PACKAGES:
@@ -66,13 +67,35 @@ def _read(path: str) -> str:
     return pathlib.Path(path).read_text(encoding="utf-8") if pathlib.Path(path).exists() else ""
 
 
-def say(line: str) -> None:
-    """A line of progress, beside what is printed in the end."""
+def progress(line: str) -> None:
+    """Print a progress line to standard error; standard output holds the figures alone."""
     print(line, file=sys.stderr, flush=True)
 
 
+def verdicts(values: Sequence[tuple[str, float, float]]) -> list[dict]:
+    """Rows of aims from (aim, value reached, minimum aimed at)."""
+    return [{"aim": aim, "value": value, "target": target, "met": value >= target} for aim, value, target in values]
+
+
+_PEAK = """
+import pathlib, re, resource, sys
+status = pathlib.Path("/proc/self/status")
+found = re.search(r"VmHWM:\\s*([0-9]+)", status.read_text()) if status.exists() else None
+print(int(found.group(1)) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def peak_memory(code: str) -> float:
+    """Peak resident memory, in MiB, of a new Python process that runs `code`; the code must not print."""
+    done = subprocess.run([sys.executable, "-c", code + _PEAK], capture_output=True, text=True, check=True)
+    return int(done.stdout) / 1024
+
+
+# --- Text
+
+
 def heading(figures: dict) -> str:
-    """A line of text: what the figures were taken on."""
+    """One line: the machine and versions that the figures were measured with."""
     machine = figures["machine"]
     device = [f"device {figures['device']}"] if "device" in figures else []
     return ", ".join(
@@ -86,28 +109,9 @@ def heading(figures: dict) -> str:
     )
 
 
-def verdicts(values: Sequence[tuple[str, float, float]]) -> list[dict]:
-    """Aims with the value reached and whether that is enough; (aim, value, the least that is aimed at) each."""
-    return [{"aim": aim, "value": value, "target": target, "met": value >= target} for aim, value, target in values]
-
-
-_PEAK = """
-import pathlib, re, resource, sys
-status = pathlib.Path("/proc/self/status")
-found = re.search(r"VmHWM:\\s*([0-9]+)", status.read_text()) if status.exists() else None
-print(int(found.group(1)) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-
-
-def peak_memory(code: str) -> float:
-    """MiB that a new Python process held at most while it ran `code`, which must print nothing."""
-    done = subprocess.run([sys.executable, "-c", code + _PEAK], capture_output=True, text=True, check=True)
-    return int(done.stdout) / 1024
-
-
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Columns of text: the first to the left, the others to the right; numbers with three digits that count."""
-    lines = [list(headers), *([shown(value) for value in row] for row in rows)]
+    """A plain-text table, the first column left-aligned and the others right-aligned."""
+    lines = [list(headers), *([formatted(value) for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
@@ -118,8 +122,13 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     )
 
 
-def shown(value: object) -> str:
-    """A number with three digits that count; "-" for None."""
+def aims_table(figures: dict) -> str:
+    """The rows that `verdicts` made, as a table."""
+    return table(["aim", "value", "target", "met"], [[*row.values()] for row in figures["aims"]])
+
+
+def formatted(value: object) -> str:
+    """A float with three significant digits (no decimals from 100 on); "-" for None."""
     if value is None:
         return "-"
     if isinstance(value, float):

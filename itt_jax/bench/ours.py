@@ -1,4 +1,4 @@
-"""Our side of the benches of training and evaluation: the only module here that knows how stages are made."""
+"""Our side of the benches of training and evaluation; no other module of the benches knows how a stage is built."""
 
 import contextlib
 import dataclasses
@@ -13,7 +13,8 @@ import numpy as np
 from jax.sharding import NamedSharding
 
 from itt_jax.bench import torch_peer
-from itt_jax.bench.workload import SIZES, Data, Workload
+from itt_jax.bench.choices import SIZES, Data
+from itt_jax.bench.workload import Workload
 from itt_jax.config import LanguageModel, Recipe
 from itt_jax.data import packing
 from itt_jax.data.examples import Examples, assemble
@@ -36,19 +37,21 @@ from itt_jax.train.state import Params, Rates, TrainState, stacked
 from itt_jax.train.step import predict_step, train_program, train_step
 
 BATCH = 32
-UPDATES = 3000  # of the stage that is measured a part of: long enough for every row shape of its plan
+STAGE_STEPS = 3000  # length of the stage that the timed steps belong to: long enough for all its row shapes
 SEED = 0
 CEILING_REPEATS = 3
-VOCABULARY = 30_000  # of random ids
+VOCABULARY = 30_000  # number of distinct random ids
 
 
 @dataclasses.dataclass(frozen=True)
 class Counts:
-    """Tokens of some steps.
+    """Tokens and FLOPs of a number of steps.
 
     Attributes:
-        tokens: real ones. positions: those of the rows, padding too. flops: model FLOPs of the real tokens, forward;
-            position_flops: as if every position were a real token of one example as long as its row.
+        tokens: tokens without padding.
+        positions: tokens with padding.
+        flops: model FLOPs of a forward pass over the tokens without padding.
+        position_flops: model FLOPs of a forward pass in which every row holds one example of its full length.
     """
 
     tokens: int
@@ -57,36 +60,36 @@ class Counts:
     position_flops: float
 
     @property
-    def real_share(self) -> float:
-        """Share of real tokens."""
+    def packing_efficiency(self) -> float:
+        """Share of the positions that are not padding."""
         return self.tokens / self.positions
 
 
 def with_dtype(work: Workload, dtype: str) -> Workload:
-    """The same with activations and matrix products in `dtype`."""
+    """The same workload with activations and matrix products in `dtype`."""
     encoder, head = (precision.in_dtype(module, precision.DTYPES[dtype]) for module in (work.encoder, work.task.head))
     return dataclasses.replace(work, encoder=encoder, task=dataclasses.replace(work.task, head=head))
 
 
 def recipe_of(work: Workload, batch_size: int = BATCH) -> Recipe:
-    """AdamW with clipping and linear warm-up, dropout on."""
+    """The default recipe: AdamW with clipping, linear warm-up and dropout."""
     data = work.data
-    return Recipe(steps=UPDATES, batch_size=batch_size, accumulate=data.accumulate, max_length=data.max_length)
+    return Recipe(steps=STAGE_STEPS, batch_size=batch_size, accumulate=data.accumulate, max_length=data.max_length)
 
 
 def initial(work: Workload, seed: int = SEED) -> Params:
-    """Random weights: {"encoder": ..., "head": ...}."""
+    """Random parameters: {"encoder": ..., "head": ...}."""
     encoder_key, head_key = jax.random.split(jax.random.key(seed))
     return {"encoder": jax.jit(work.encoder.init)(encoder_key), "head": jax.jit(work.task.head.init)(head_key)}
 
 
 def batches_of(work: Workload, steps: Sequence[int]) -> list[list[int]]:
-    """The examples of each step: what the peer is given too."""
+    """Indices of the examples of each step, which the peer gets too."""
     return [step_indices(work.task.examples.items, BATCH, SEED, step).tolist() for step in steps]
 
 
 class Trainer:
-    """A stage's own input and step, one step after another; of one run, or of a stack of runs with these seeds."""
+    """Input and steps as in a training stage, for one run or for vmapped runs with the given seeds."""
 
     def __init__(self, work: Workload, batch_size: int = BATCH, seeds: Sequence[int] = (SEED,)):
         self._work, recipe, self._mesh = work, recipe_of(work, batch_size), stack_mesh(len(seeds))
@@ -95,12 +98,12 @@ class Trainer:
         self._feeds = stage._feeds(work.encoder, jobs, data_shards(self._mesh))
         started = {"encoder": params["encoder"], "heads": (params["head"],)}
         keys = [jax.random.key(seed) for seed in seeds]
-        runs = [Run(started, feed, key, 2e-5, UPDATES) for key, feed in zip(keys, self._feeds, strict=True)]
+        runs = [Run(started, feed, key, 2e-5, STAGE_STEPS) for key, feed in zip(keys, self._feeds, strict=True)]
         self._stack = Stack(work.encoder.family, runs, recipe, mesh=self._mesh)
         self._active = place_by_run(np.ones(len(seeds), bool), self._mesh)
 
     def run(self, steps: Sequence[int]) -> float:
-        """Makes these steps, their input in the background as a stage does; the last loss (of runs: the mean)."""
+        """Make these steps, with input from a background thread; returns the last loss, averaged over runs."""
         stack = self._stack
         with contextlib.closing(prefetched(self._input, steps)) as inputs:
             for objective, batch in inputs:
@@ -111,20 +114,20 @@ class Trainer:
         return float(on_host(metrics["loss"]).mean())
 
     def wait(self) -> None:
-        """Until the parameters are there."""
+        """Block until the parameters are initialised."""
         jax.block_until_ready(self._stack.state)
 
     def feed(self, steps: Sequence[int]) -> None:
-        """Makes the input alone."""
+        """Make only the input of these steps."""
         for step in steps:
             self._together(step)
 
     def shapes(self, steps: Sequence[int]) -> list[int]:
-        """One step of each shape among these: those to compile by."""
+        """One step of each input shape; running them compiles all programs."""
         return list({self._together(step)[1]["input_ids"].shape: step for step in steps}.values())
 
     def counts(self, steps: Sequence[int]) -> Counts:
-        """Tokens of these steps, of all runs."""
+        """Tokens of these steps in all runs."""
         fed = [self._together(step) for step in steps]
         shapes = [batch["input_ids"].shape for _, batch, _ in fed]
         rows = np.concatenate([np.full(np.prod(shape[:-1]), shape[-1]) for shape in shapes])
@@ -141,10 +144,10 @@ class Trainer:
         return feeds[0].objective, place_batch(batch, self._mesh, share=share)
 
 
-def usual_steps(work: Workload, trainer: Trainer, count: int, among: int) -> list[int]:
-    """The `count` steps in a row, of the first `among`, whose positions are nearest to the mean of all.
+def typical_steps(work: Workload, trainer: Trainer, count: int, among: int) -> list[int]:
+    """The `count` consecutive steps among the first `among` whose numbers of positions are nearest to the mean.
 
-    Both ours and those of rows padded to the longest of their step: few steps are timed, and their longest example
+    Positions are counted both packed and dynamically padded. Only a few steps are timed, so an unusually long example
     would decide the result.
     """
     lengths = work.task.examples.lengths
@@ -158,7 +161,7 @@ def usual_steps(work: Workload, trainer: Trainer, count: int, among: int) -> lis
 
 
 def compiled_step(work: Workload, batch_size: int, seeds: Sequence[int]) -> tuple[jax.stages.Compiled, Counts, int]:
-    """A step of a stack over all devices, compiled from shapes alone; its tokens; parameters of one run."""
+    """A step of vmapped runs over all devices, compiled from shapes; its token counts; one run's parameter count."""
     recipe, mesh, size = recipe_of(work, batch_size), stack_mesh(len(seeds)), len(seeds)
     jobs = [Job((work.task,), None, {}, recipe, 2e-5, seed) for seed in seeds]
     feeds = [feed(0) for feed in stage._feeds(work.encoder, jobs, data_shards(mesh))]
@@ -166,7 +169,7 @@ def compiled_step(work: Workload, batch_size: int, seeds: Sequence[int]) -> tupl
     optimizer, keys = make_optimizer(recipe), jax.vmap(jax.random.key)(np.array(seeds))
 
     def initial_state() -> TrainState:
-        rates = stacked([Rates.create(2e-5, 1.0, UPDATES, recipe.warmup)] * size)
+        rates = stacked([Rates.create(2e-5, 1.0, STAGE_STEPS, recipe.warmup)] * size)
         params = jax.vmap(lambda key: {"encoder": work.encoder.init(key), "heads": (work.task.head.init(key),)})(keys)
         moments = initial_optimizer_state(optimizer, params)
         return TrainState(params, moments, rates, jnp.zeros(size, jnp.int32), jnp.ones(size, bool))
@@ -189,7 +192,7 @@ def compiled_step(work: Workload, batch_size: int, seeds: Sequence[int]) -> tupl
 
 
 def padded_counts(encoder: Encoder, lengths: np.ndarray, batches: Sequence[Sequence[int]], fixed: int | None) -> Counts:
-    """Tokens of batches whose rows are padded to `fixed`, or to the longest of each."""
+    """Tokens of batches whose rows are padded to `fixed`, or to the longest of each batch."""
     own = [lengths[np.asarray(batch)] for batch in batches]
     rows = np.concatenate([np.full(len(batch), fixed or batch.max()) for batch in own])
     real = np.concatenate(own)
@@ -200,10 +203,12 @@ def padded_counts(encoder: Encoder, lengths: np.ndarray, batches: Sequence[Seque
 
 
 class PerturbedGrid:
-    """Rows of a workload under every operator and severity, in the parts that an evaluation is made of.
+    """The parts of an evaluation: perturb rows with every operator and severity, encode, predict.
 
     Attributes:
-        fields: the texts of the clean rows, field by field. inputs, distinct: rows of all forms, and inputs among them.
+        fields: texts of the clean rows, by field.
+        inputs: number of rows in all forms.
+        distinct: number of distinct inputs among them.
     """
 
     def __init__(self, work: Workload, rows: int, operators: Sequence[str], severities: Sequence[float]):
@@ -212,62 +217,62 @@ class PerturbedGrid:
         self._rows = work.rows.select(np.arange(len(work.rows)) < rows)
         self._variants = {CLEAN: None} | {(name, one, 0): None for name in operators for one in severities}
         self._params = initial(work)
-        self._block = self.perturb(None)  # its tables are read, so that this is not timed
+        self._block = self.perturb(None)  # also reads the operators' tables, so that reading is not timed
         self._examples = encode_block(work.tokenizer, work.data.max_length, self._block).examples
         self.fields = list(self._rows.fields.values())
         self.inputs = len(self._rows) * len(self._variants)
         self.distinct = len(self._examples)
 
     def perturb(self, _: None) -> Block:
-        """Every form of the rows."""
+        """The rows in every form: clean, and each operator at each severity."""
         return perturbed_block(self._task, self._rows, self._variants, SEED)
 
     def encode(self, block: Block) -> Grid:
-        """Token ids, by a tokenizer that has read nothing yet."""
+        """Token ids, with a new tokenizer whose chunk table is empty."""
         tokenizer = load_tokenizer(self._work.tokenizer_folder)
         return Grid(tokenizer, self._work.data.max_length, {("task", "split", "en"): block})
 
     def predict(self, grid: Grid) -> None:
-        """Scores of every input."""
+        """Predict every distinct input."""
         grid.predict(self._work.encoder, self._work.task.head, self._params)
 
     def forms(self) -> list[list[str]]:
-        """The texts of all forms, field by field."""
+        """The texts of all forms, by field."""
         return [
             [text for form in self._block.forms.values() for text in form.fields[field]] for field in self._rows.fields
         ]
 
     @property
-    def real_share(self) -> float:
-        """Share of real tokens in the stream of distinct inputs."""
-        return evaluation_share(self._examples)
+    def packing_efficiency(self) -> float:
+        """Packing efficiency of the stream of distinct inputs."""
+        return evaluation_efficiency(self._examples)
 
     @property
     def all_batches(self) -> int:
-        """Batches of the stream if no input were predicted once for several rows."""
-        return sum(1 for _ in packing.stream(self._every(), *stream_shape(self._examples)))
+        """Number of batches of the stream without de-duplication."""
+        return sum(1 for _ in packing.stream(self._all_examples(), *stream_shape(self._examples)))
 
     def packed_batches(self) -> dict[tuple, tuple[packing.Batch, int]]:
-        """Shape -> one batch, and how many there are; of the stream of distinct inputs."""
+        """Shape -> (one batch of this shape, their number), for the stream of distinct inputs."""
         return _by_shape(batch for _, batch in packing.stream(self._examples, *stream_shape(self._examples)))
 
     def padded_batches(self, step: int = 16) -> dict[tuple, tuple[packing.Batch, int]]:
-        """The same of all rows in batches of 32, padded to their longest or to a few tokens more: shapes are few."""
-        every, batches = self._every(), []
-        for first in range(0, len(every), BATCH):
-            indices = np.arange(first, min(first + BATCH, len(every)))
-            length = -(-int(every.lengths[indices].max()) // step) * step
-            batches.append(packing.pad_step(every, indices, length, BATCH))
+        """The same for all rows in batches of 32, padded to their longest row, rounded up to a multiple of `step`."""
+        examples, batches = self._all_examples(), []
+        for first in range(0, len(examples), BATCH):
+            indices = np.arange(first, min(first + BATCH, len(examples)))
+            length = -(-int(examples.lengths[indices].max()) // step) * step
+            batches.append(packing.pad_step(examples, indices, length, BATCH))
         return _by_shape(batches)
 
     def runner(self, batch: packing.Batch, dtype: str) -> Callable[[], np.ndarray]:
-        """Predicts one batch."""
+        """A function that predicts one batch."""
         work = with_dtype(self._work, dtype)
         arrays = jax.device_put({name: batch[name] for name in READ})
         params, static = stacked([self._params]), {"encoder": work.encoder, "head": work.task.head}
         return lambda: np.asarray(predict_step(params, arrays, **static))
 
-    def _every(self) -> Examples:
+    def _all_examples(self) -> Examples:
         tokens = [self._work.tokenizer.encode(texts, self._rows.language) for texts in self.forms()]
         return assemble(self._work.tokenizer, tokens, self._work.data.max_length)
 
@@ -280,21 +285,21 @@ def _by_shape(batches: Iterable[packing.Batch]) -> dict[tuple, tuple[packing.Bat
     return found
 
 
-def evaluation_share(examples: Examples) -> float:
-    """Share of real tokens in an evaluation's stream."""
+def evaluation_efficiency(examples: Examples) -> float:
+    """Packing efficiency of an evaluation's stream."""
     batches = packing.stream(examples, *stream_shape(examples))
     return len(examples.ids) / sum(batch["input_ids"].size for _, batch in batches)
 
 
-def language_share(work: Workload, batch_size: int, steps: int) -> float:
-    """Share of real tokens in the steps of a language-model stage on the texts of the rows."""
-    recipe = Recipe(steps=UPDATES, batch_size=batch_size, max_length=128, learning_rates=(1e-4,))
+def language_efficiency(work: Workload, batch_size: int, steps: int) -> float:
+    """Packing efficiency of a language-model stage on the texts of the rows."""
+    recipe = Recipe(steps=STAGE_STEPS, batch_size=batch_size, max_length=128, learning_rates=(1e-4,))
     settings = LanguageModel(recipe=recipe)
     kind = "permuted_lm" if work.encoder.family == "xlnet" else "masked_lm"
     head = make_head(work.encoder, kind, work.encoder.config.vocabulary_size)
     texts = [text for field in work.rows.fields.values() for text in field]
     encoded = corpus.encode(corpus.Corpus({work.rows.language: texts}, ()), work.tokenizer, recipe.max_length, 1.0)
-    feed = language._feeder(head, encoded, work.tokenizer, settings, SEED, UPDATES, 1)
+    feed = language._feeder(head, encoded, work.tokenizer, settings, SEED, STAGE_STEPS, 1)
     fed = [feed(step) for step in range(steps)]
     rows = sum(batch["input_ids"].size for one in fed for batch in one.build(slice(0, one.rows)))
     return sum(one.tokens for one in fed) / rows
@@ -306,7 +311,7 @@ def language_share(work: Workload, batch_size: int, steps: int) -> float:
 def full_rows(
     family: str, size: str, length: int, rows: int, dtype: str, steps: int
 ) -> tuple[dict[str, Callable[[], Any]], dict[str, float]]:
-    """Training and inference on `rows` examples of `length` tokens each: `steps` steps, and their model FLOPs."""
+    """Training and inference of `steps` steps on `rows` random examples of `length` tokens, and their model FLOPs."""
     encoder = make_encoder(family, vocabulary_size=VOCABULARY, max_positions=512, **SIZES[size])
     count, random = 4 * rows, np.random.default_rng(SEED)
     offsets = np.arange(count + 1) * length
@@ -341,19 +346,19 @@ def full_rows(
 
 
 def accelerator() -> bool:
-    """Whether this is more than a CPU."""
+    """Whether JAX runs on anything other than a CPU."""
     return jax.default_backend() != "cpu"
 
 
 def device() -> str:
-    """What the figures are taken on, plainly; from here on the process keeps freed memory, as a run does."""
+    """Name of the device; from this call on the process keeps freed memory, as a run does."""
     keep_freed_memory()
     kind = jax.devices()[0].device_kind
     return f"{kind} (a CPU alone)" if not accelerator() else kind
 
 
 def ceilings() -> dict[str, float]:
-    """FLOP/s of large matrix products here, by dtype: the best of a few measurements."""
+    """FLOP/s of large matrix products on this device, by dtype: the best of a few measurements."""
     return {
         name: max(ceiling.measured(dtype)[0] for _ in range(CEILING_REPEATS))
         for name, dtype in precision.DTYPES.items()
@@ -361,6 +366,6 @@ def ceilings() -> dict[str, float]:
 
 
 def training_dtypes() -> list[str]:
-    """float32, and what stages compute in where that is another."""
+    """float32, and the dtype that stages compute in if it differs."""
     chosen = jnp.dtype(precision.training_dtype()).name
     return list(dict.fromkeys(("float32", chosen)))

@@ -1,28 +1,28 @@
-"""nlpaug, the peer of the perturbations (Ma 2019; `.[bench]`): its augmenters that do what operators of ours do."""
+"""nlpaug (Ma 2019, installed with `.[bench]`), the peer of our perturbations: its equivalents of our operators."""
 
 import importlib.util
 from collections.abc import Callable
 
-# Its keyboards, among the languages of the bench.
+# The languages of the bench for which nlpaug has a keyboard.
 KEYBOARDS = ("en", "de", "fr", "es", "th")
 OPERATORS = ("swap", "delete", "insert", "substitute", "keyboard", "word_drop")
-# Those of a grid of evaluation; "mixed" (one typo in a word) stands beside its list of misspelled words.
+# The operators of an evaluation grid; "mixed" (one typo per word) is compared with nlpaug's list of misspelled words.
 GRID = (*OPERATORS, "ocr", "word_shuffle", "word_split", "mixed")
 ABSENT = "nlpaug is not installed (pip install '.[bench]')"
 
 
 def installed() -> bool:
-    """Whether nlpaug is there."""
+    """Whether nlpaug is installed."""
     return importlib.util.find_spec("nlpaug") is not None
 
 
 def languages(operator: str, among: list[str]) -> list[str]:
-    """Those for which the peer has the operator."""
+    """The given languages in which nlpaug has the operator."""
     return [language for language in among if operator != "keyboard" or language in KEYBOARDS]
 
 
 def augmenter(operator: str, severity: float, language: str) -> Callable[[list[str]], list[str]]:
-    """The augmenter that edits the same share of characters (or words, for word_drop) in the same way."""
+    """nlpaug's equivalent of an operator, editing the same share of characters or words."""
     from nlpaug.augmenter import char, word
 
     words = {"aug_p": severity, "aug_min": 0, "aug_max": None}

@@ -1,5 +1,6 @@
-"""How long it takes to begin: `--help`, and a first step with an empty and with a filled folder of programs."""
+"""Start-up time: `--help`, and the first training step with an empty and with a filled compilation cache."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -10,27 +11,24 @@ import tempfile
 import time
 
 from itt_jax.bench import Request
+from itt_jax.bench.choices import Choice, choices
 from itt_jax.bench.measure import heading, table
-from itt_jax.bench.workload import names
 
 REPEATS = 3
 PARTS = ("imports", "data", "parameters", "first step", "second step")
 
 
 def measure(request: Request) -> dict:
-    """All figures of this bench."""
-    chosen = names(request, ("bert",), ("sst2",), ("base",))
-    figures: dict = {"help": helped(request.repeats), "first": []}
-    for family in chosen["encoders"]:
-        for size in chosen["sizes"]:
-            for name in chosen["data"]:
-                own = {"encoder": family, "size": size, "data": name}
-                figures["first"].append(own | first_step(request, family, name, size))
+    """The figures of this bench."""
+    chosen = choices(request, ("bert",), ("sst2",), ("base",))
+    figures: dict = {"help": help_seconds(request.repeats), "first": []}
+    for choice in chosen:
+        figures["first"].append(choice.columns() | first_step(request, choice))
     return figures
 
 
-def helped(repeats: int) -> dict:
-    """Seconds of `--help`, beside those of a Python that does nothing."""
+def help_seconds(repeats: int) -> dict:
+    """Seconds of `--help`, and of a Python that does nothing."""
     seconds: dict[str, list[float]] = {"help": [], "python": []}
     for _ in range(repeats):
         for name, arguments in (("help", ["-m", "itt_jax.main", "--help"]), ("python", ["-c", ""])):
@@ -41,13 +39,13 @@ def helped(repeats: int) -> dict:
     return found | {"ratio": found["help"] / found["python"]}
 
 
-def first_step(request: Request, family: str, name: str, size: str) -> dict:
-    """Seconds from the start of a process to its first step and the next, cold and warm."""
+def first_step(request: Request, choice: Choice) -> dict:
+    """Seconds from the start of a process to its first two steps, cold (empty compilation cache) and warm."""
     runs: dict[str, list[dict[str, float]]] = {"cold": [], "warm": []}
     for _ in range(request.repeats):
-        with tempfile.TemporaryDirectory() as programs:
+        with tempfile.TemporaryDirectory() as cache:
             for kind in runs:
-                runs[kind].append(child(pathlib.Path(programs), request, family, name, size))
+                runs[kind].append(child(pathlib.Path(cache), request, choice))
     found = {
         kind: {part: statistics.median(run[part] for run in own) for part in (*PARTS, "to the first step")}
         for kind, own in runs.items()
@@ -58,25 +56,32 @@ def first_step(request: Request, family: str, name: str, size: str) -> dict:
     }
 
 
-def child(programs: pathlib.Path, request: Request, family: str, name: str, size: str) -> dict[str, float]:
-    """What a new process took, with its compiled programs in `programs`."""
-    root = str(request.data_root or "")
-    arguments = [sys.executable, "-m", "itt_jax.bench.first_step", repr(time.time()), root, family, name, size]
-    environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(programs)}
-    done = subprocess.run(arguments, check=True, capture_output=True, text=True, env=environment)
+def child(cache: pathlib.Path, request: Request, choice: Choice) -> dict[str, float]:
+    """Seconds of each part in a new process that keeps its compiled programs in `cache`."""
+    given = [repr(time.time()), str(request.data_root or ""), *dataclasses.astuple(choice)]
+    environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(cache)}
+    done = subprocess.run(
+        [sys.executable, "-m", "itt_jax.bench.first_step", *given],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
     return json.loads(done.stdout)
 
 
 def text(figures: dict) -> str:
     """The figures as tables."""
-    own = figures["help"]
+    seconds = figures["help"]
     parts = [
         heading(figures),
-        f"--help: {own['help']:.3g} s; a Python that does nothing: {own['python']:.3g} s",
+        f"--help: {seconds['help']:.3g} s; a Python that does nothing: {seconds['python']:.3g} s",
     ]
     for run in figures["first"]:
         rows = [[part, run["cold"][part], run["warm"][part]] for part in run["cold"]]
         title = f"{run['encoder']} {run['size']}, {run['data']}: seconds in a new process"
         parts.append(f"{title}\n{table(['', 'cold', 'warm'], rows)}")
-        parts.append(f"ratio cold / warm: {run['ratio']:.3g} to the first step, {run['ratio_step']:.3g} the step alone")
+        parts.append(
+            f"cold / warm: {run['ratio']:.3g} times up to the first step, {run['ratio_step']:.3g} times the step alone"
+        )
     return "\n\n".join(parts)

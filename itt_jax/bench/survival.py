@@ -1,4 +1,4 @@
-"""What a tokenizer's normaliser leaves of single edits."""
+"""Share of single edits that survive a tokenizer's normaliser."""
 
 import itertools
 
@@ -19,19 +19,19 @@ TOKENIZERS = (
     "xlnet-base-cased",
     "xlm-roberta-base",
 )
-SEVERITIES = (0.01, 0.03, 0.1, 0.3, 1.0)  # a text goes into the table at the first of them that edits it once
-SHARE = 0.02  # of the sentences of each language are tried
+SEVERITIES = (0.01, 0.03, 0.1, 0.3, 1.0)  # a text is counted at the first severity that edits it exactly once
+SHARE = 0.02  # share of the sentences of each language that is tried
 SEEDS = range(3)
 
 
 def survival(request: Request, material: Material) -> list[dict] | str:
-    """For every operator, its number of single edits, and by tokenizer the share after which the token ids differ."""
+    """For every operator, the number of single edits and, by tokenizer, the share after which the token ids differ."""
     found = folder(request)
     if found is None:
         return NO_TOKENIZERS
     pairs = {name: single_edits(name, material) for name in CATALOG}
     rows = [{"operator": name, "edits": len(pairs[name]), "share": {}} for name in CATALOG if pairs[name]]
-    clean = list(dict.fromkeys(old for own in pairs.values() for old, _ in own))
+    clean = list(dict.fromkeys(old for edits in pairs.values() for old, _ in edits))
     place = {text: k for k, text in enumerate(clean)}
     for directory in TOKENIZERS:
         tokenizer = load_tokenizer(found / directory)
@@ -45,22 +45,22 @@ def survival(request: Request, material: Material) -> list[dict] | str:
 
 
 def differ(before: Ragged, i: int, after: Ragged, k: int) -> bool:
-    """Whether text i of the one has other ids than text k of the other."""
+    """Whether text i of `before` has other ids than text k of `after`."""
     return not np.array_equal(before[i], after[k])
 
 
 def single_edits(name: str, material: Material) -> list[tuple[str, str]]:
-    """Sentences with just one edit: (clean, perturbed)."""
+    """Sentences with exactly one edit: (clean, perturbed)."""
     found = []
     among = [language for language in material.sentences if language in CATALOG[name].languages]
     for language, texts in material.head(among, SHARE).items():
         for seed in SEEDS:
             waiting = np.arange(len(texts))
             for severity in SEVERITIES:
-                own = [texts[i] for i in waiting]
+                tried = [texts[i] for i in waiting]
                 ids = [str(i + 1) for i in waiting]
-                (variant,) = variants(own, name, [severity], language, seed, ids=ids)
+                (variant,) = variants(tried, name, [severity], language, seed, ids=ids)
                 once = variant.made == 1
-                found += [(own[k], variant.texts[k]) for k in np.flatnonzero(once)]
+                found += [(tried[k], variant.texts[k]) for k in np.flatnonzero(once)]
                 waiting = waiting[~once]
     return found

@@ -1,4 +1,4 @@
-"""Perturbed text to token ids, beside the ceiling that the tokenizer sets and beside nlpaug."""
+"""Token ids of perturbed text, beside the ceiling set by the tokenizer alone and beside nlpaug."""
 
 import pathlib
 import statistics
@@ -18,16 +18,16 @@ NO_TOKENIZERS = "no data root was given, so there are no tokenizers"
 
 
 def folder(request: Request) -> pathlib.Path | None:
-    """Where the tokenizers are, if anywhere."""
+    """The folder of tokenizers, or None without one."""
     found = request.data_root / "tokenizers" if request.data_root else None
     return found if found and found.is_dir() else None
 
 
 def token_ids(request: Request, material: Material, severity: float, peer_share: float) -> list[dict] | str:
-    """For each tokenizer and some operators: ceiling, ours and the peer, in sentences a second.
+    """Sentences per second of the ceiling, ours and the peer, for each tokenizer and a few operators.
 
-    The ceiling is the time that the tokenizer alone takes for the chunks that clean text does not hold, each once; of a
-    tokenizer without a chunk table (sentencepiece), for the perturbed texts whole.
+    The ceiling is the tokenizer alone on each distinct chunk that is not in the clean text; without a chunk table
+    (sentencepiece), on the whole perturbed texts.
     """
     found = folder(request)
     if found is None:
@@ -42,7 +42,7 @@ def token_ids(request: Request, material: Material, severity: float, peer_share:
 def one_tokenizer(
     directory: pathlib.Path, operator: str, material: Material, severity: float, peer_share: float, repeats: int
 ) -> dict:
-    """One row; each repeat has a noise seed of its own and a chunk table that has seen the clean text alone."""
+    """One row; each repeat has its own noise seed and a chunk table that has seen only the clean text."""
     encode = reader(directory)
     ours: list[Timing] = []
     alone: list[Timing] = []
@@ -77,19 +77,19 @@ def one_tokenizer(
 
 
 def reader(directory: pathlib.Path) -> Callable[[list[str]], list[list[int]]]:
-    """The tokenizer's own encode_batch, without any of our arrays."""
+    """The tokenizer's own encode_batch, without our arrays."""
     files = {name: (directory / name).read_bytes() for name in FILES if (directory / name).is_file()}
     return read_vocabulary(files, str(directory)).encode
 
 
 def to_ids(tokenizer: Tokenizer, operator: str, material: Material, severity: float, seed: int) -> None:
-    """What is measured: perturbed texts, and their ids."""
+    """Perturb all texts and encode them: the work that is timed."""
     for language, texts in material.sentences.items():
         tokenizer.encode(perturb(texts, operator, severity, language, seed), language)
 
 
 def new_forms(tokenizer: Tokenizer, operator: str, material: Material, severity: float, seed: int) -> list[str]:
-    """What the tokenizer itself has to read: chunks that no clean text has, or all perturbed texts without a table."""
+    """The strings that the tokenizer must encode: chunks not in the clean text; without a table, whole texts."""
     perturbed = [
         text
         for language, texts in material.sentences.items()
@@ -104,8 +104,10 @@ def new_forms(tokenizer: Tokenizer, operator: str, material: Material, severity:
 def peer(
     encode: Callable, operator: str, material: Material, severity: float, share: float, repeats: int
 ) -> dict[str, float]:
-    """nlpaug, then encode_batch on its texts whole."""
+    """nlpaug, then encode_batch on its whole texts."""
     texts = material.head(list(material.sentences), share)
     augment = {language: peers.augmenter(operator, severity, language) for language in texts}
-    timing = alternating({"peer": lambda: [encode(augment[one](own)) for one, own in texts.items()]}, repeats)["peer"]
+    timing = alternating(
+        {"peer": lambda: [encode(augment[language](clean)) for language, clean in texts.items()]}, repeats
+    )["peer"]
     return {"peer": sum(map(len, texts.values())) / timing.wall}

@@ -1,7 +1,7 @@
-"""PyTorch with transformers, the peer of training and evaluation (`.[bench]`): the same sizes, random weights.
+"""PyTorch with transformers (installed with `.[bench]`), the peer of training and evaluation; random weights.
 
-Made as `transformers.Trainer` makes it by default: fused AdamW without decay of biases and norms, clipping at 1, linear
-warm-up, `DataCollatorWithPadding` in a DataLoader of the main process. Token ids are made beforehand, as ours are.
+Set up like the defaults of `transformers.Trainer`: fused AdamW without weight decay of biases and norms, clipping at 1,
+linear warm-up, `DataCollatorWithPadding` in a DataLoader of the main process. Token ids are made beforehand, like ours.
 """
 
 import importlib
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from itt_jax.models import Encoder
 
 ABSENT = "torch is not installed (pip install '.[bench]')"
-MEGABATCH = 50  # batches that length grouping sorts together
+MEGABATCH = 50  # number of batches that length grouping sorts together
 
 
 def installed() -> bool:
-    """Whether it is there."""
+    """Whether torch and transformers are installed."""
     return all(importlib.util.find_spec(name) is not None for name in ("torch", "transformers"))
 
 
 def rows_of(examples: "Examples") -> list[dict[str, Any]]:
-    """What a tokenised dataset holds: a dictionary an example."""
+    """The examples as a tokenised dataset: one dictionary per example."""
     ids, types, offsets = examples.ids.tolist(), examples.types.tolist(), examples.offsets.tolist()
     labels = [0] * len(examples) if examples.labels is None else examples.labels.tolist()
     return [
@@ -41,28 +41,29 @@ def rows_of(examples: "Examples") -> list[dict[str, Any]]:
 
 
 def length_grouped(lengths: Sequence[int], batch_size: int, steps: int) -> list[list[int]]:
-    """Batches of one of Trainer's mega-batches sorted by length: `steps` of them, evenly from long to short."""
+    """`steps` batches, evenly from long to short, from the first of Trainer's mega-batches sorted by length."""
     torch = importlib.import_module("torch")
     grouped = importlib.import_module("transformers.trainer_pt_utils").get_length_grouped_indices
     batches = max(steps, min(len(lengths) // (4 * batch_size), MEGABATCH))
-    own = [int(length) for length in lengths]
-    order = grouped(own, batch_size, batches, torch.Generator().manual_seed(0))
-    last = batches * batch_size  # those after the first mega-batch begin again with long ones
+    order = grouped([int(length) for length in lengths], batch_size, batches, torch.Generator().manual_seed(0))
+    last = batches * batch_size  # the next mega-batch starts again with long examples
     chosen = [int((k + 0.5) / steps * batches) * batch_size for k in range(steps)]
     return [order[:last][start : start + batch_size] for start in chosen]
 
 
 def parts_of(steps: Sequence[Sequence[int]], accumulate: int) -> list[list[int]]:
-    """The microbatches of some steps."""
+    """The microbatches of the given steps."""
     return [part.tolist() for step in steps for part in np.array_split(np.asarray(step), accumulate)]
 
 
 class Peer:
-    """A model of transformers with the sizes of an encoder of ours.
+    """A sequence classifier of transformers, with its optimizer and schedule.
 
     Args:
-        encoder: whose sizes it has. labels: of the classifier. tokenizer_folder: what pads.
-        steps: the length of the schedule.
+        encoder: our encoder, whose sizes it copies.
+        labels: number of classes.
+        tokenizer_folder: files of the tokenizer that pads and encodes.
+        steps: length of the learning-rate schedule.
     """
 
     def __init__(self, encoder: "Encoder", labels: int, tokenizer_folder: pathlib.Path, steps: int = 1000):
@@ -81,11 +82,6 @@ class Peer:
         self._optimizer = torch.optim.AdamW(groups, lr=2e-5, fused=True)
         self._schedule = transformers.get_linear_schedule_with_warmup(self._optimizer, steps // 10, steps)
 
-    @property
-    def threads(self) -> int:
-        """Threads that it computes with."""
-        return self._torch.get_num_threads()
-
     def train(
         self,
         dataset: list[dict[str, Any]],
@@ -95,11 +91,12 @@ class Peer:
         accumulate: int = 1,
         bfloat16: bool = False,
     ) -> float:
-        """One optimiser step for each entry of `steps` (indices of examples); the last loss.
+        """One optimizer step for each entry of `steps` (indices of examples); returns the last loss.
 
         Args:
-            length: rows are padded to; None: to the longest of the batch. accumulate: parts of a step.
-            bfloat16: compute in it (autocast; parameters stay float32).
+            length: padded length of every row; None pads to the longest of the batch.
+            accumulate: number of microbatches in a step.
+            bfloat16: compute in bfloat16 (autocast; parameters stay float32).
         """
         torch = self._torch
         self._model.train()
@@ -116,7 +113,7 @@ class Peer:
         return float(loss.detach())
 
     def predict(self, dataset: list[dict[str, Any]], batch_size: int = 32, *, bfloat16: bool = False) -> np.ndarray:
-        """Logits float32 [n, labels], in batches padded to their longest, in the order of the data."""
+        """Logits float32 [n, labels] in dataset order; each batch is padded to its longest row."""
         torch = self._torch
         self._model.eval()
         parts = [
@@ -129,7 +126,7 @@ class Peer:
         return np.concatenate(found)
 
     def encoded(self, fields: Sequence[list[str]], max_length: int) -> list[dict[str, Any]]:
-        """What `predict` reads, from n texts of each field: its tokenizer's own batch encoding."""
+        """A dataset for `predict` from n texts per field, encoded by the tokenizer's own batch encoding."""
         encoded = self._tokenizer(*fields, truncation=True, max_length=max_length)
         return [{name: values[i] for name, values in encoded.items()} | {"labels": 0} for i in range(len(fields[0]))]
 

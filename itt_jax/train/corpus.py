@@ -44,6 +44,9 @@ class Encoded:
     tuple_offsets: np.ndarray
 
 
+_NONE = Ragged.of([], np.int32)  # a corpus may lack plain text or parallel text
+
+
 def encode(corpus: Corpus, tokenizer: Tokenizer, max_length: int, temperature: float) -> Encoded:
     """The token ids of a corpus; see `Encoded`."""
     room = max_length - SPECIAL
@@ -61,9 +64,9 @@ def encode(corpus: Corpus, tokenizer: Tokenizer, max_length: int, temperature: f
     owner = np.concatenate([np.zeros(0, np.int64), *owners])
     by_tuple = np.argsort(owner, kind="stable")
     return Encoded(
-        pieces=Ragged.joined(by_language),
+        pieces=Ragged.joined([_NONE, *by_language]),
         order=np.concatenate([np.zeros(0, np.int64), *order]),
-        members=Ragged.joined(columns)[by_tuple],
+        members=Ragged.joined([_NONE, *columns])[by_tuple],
         tuple_offsets=np.searchsorted(owner[by_tuple], np.arange(len(corpus.tuples) + 1)),
     )
 

@@ -8,7 +8,7 @@ def test_stack(monkeypatch, small):
     monkeypatch.setattr(stack, "RUNS", 2)
     figures, text = bench.run("stack", small())
     (row,) = figures["rows"]
-    assert row["runs"] == 2 and row["ratio"] > 0 and 0.5 < row["real_together"] <= 1
+    assert row["runs"] == 2 and row["ratio"] > 0 and 0.5 < row["packing_efficiency_stacked"] <= 1
     assert stack.CPU_NOTE in text
 
 

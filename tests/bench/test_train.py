@@ -8,6 +8,7 @@ import pytest
 from itt_jax import bench
 from itt_jax.bench import ours, torch_peer
 from itt_jax.bench import train as train_bench
+from itt_jax.bench.choices import Choice
 from itt_jax.bench.workload import workload
 from itt_jax.errors import InputError
 from itt_jax.main import main
@@ -16,8 +17,8 @@ from itt_jax.main import main
 @pytest.fixture
 def few(monkeypatch, ceilings):
     """Short streams."""
-    monkeypatch.setattr(train_bench, "COUNTED_UPDATES", 5)
-    monkeypatch.setattr(train_bench, "STREAMED_UPDATES", 1)
+    monkeypatch.setattr(train_bench, "COUNTED_STEPS", 5)
+    monkeypatch.setattr(train_bench, "STREAMED_STEPS", 1)
     monkeypatch.setattr(train_bench, "LANGUAGE_BATCHES", (8,))
 
 
@@ -29,7 +30,7 @@ def test_embedded_material_without_peers(few, alone, monkeypatch, capsys):
     (run,) = figures["runs"]
     assert (run["encoder"], run["size"], run["data"]) == ("bert", "toy", "embedded")
     (own,) = run["methods"]
-    assert own["method"] == "ours" and own["examples_per_second"] > 0 and 0.5 < own["real_token_share"] <= 1
+    assert own["method"] == "ours" and own["examples_per_second"] > 0 and 0.5 < own["packing_efficiency"] <= 1
     assert own["ceiling_share"] < own["ceiling_share_positions"]
     assert run["ratios"] == [] and figures["peer"] == torch_peer.ABSENT
     assert len(figures["streams"]) == 2
@@ -44,7 +45,7 @@ def test_beside_pytorch(few, data_root, small):
     found = [(row["method"], row["dtype"]) for row in run["methods"]]
     assert found[:4] == [(name, "float32") for name in names] and found[4:] == [("dynamic padding", "bfloat16")]
     assert [row["against"] for row in run["ratios"]] == [*names[1:], "each side's best"]
-    shares = {row["method"]: row["real_token_share"] for row in run["methods"] if row["dtype"] == "float32"}
+    shares = {row["method"]: row["packing_efficiency"] for row in run["methods"] if row["dtype"] == "float32"}
     assert shares["padded to 128"] < shares["dynamic padding"] < shares["ours"] and shares["length grouping"] > 0.9
     assert {row["aim"] for row in figures["aims"]} >= {"xnli: times dynamic padding", "xnli: times padded to 128"}
     assert "padded to 128" in text
@@ -52,7 +53,7 @@ def test_beside_pytorch(few, data_root, small):
 
 def test_peer_sees_the_same_examples(data_root, small):
     pytest.importorskip("torch")
-    work = workload(small(data_root=data_root), "roberta", "xnli", "toy")
+    work = workload(small(data_root=data_root), Choice("roberta", "toy", "xnli"))
     (batch,) = ours.batches_of(work, [3])
     trainer = ours.Trainer(work)
     peer = torch_peer.Peer(work.encoder, work.task.labels, work.tokenizer_folder)
@@ -65,10 +66,10 @@ def test_peer_sees_the_same_examples(data_root, small):
     assert peer.predict(dataset[:3]).shape == (3, 3)
 
 
-def test_updates_that_are_timed_are_usual(small):
-    work = workload(small(), "bert", "embedded", "toy")
+def test_timed_steps_are_typical(small):
+    work = workload(small(), Choice("bert", "toy", "embedded"))
     trainer = ours.Trainer(work)
-    (chosen,) = ours.usual_steps(work, trainer, 1, 10)
+    (chosen,) = ours.typical_steps(work, trainer, 1, 10)
     mean = trainer.counts(range(10)).positions / 10
     off = [abs(trainer.counts([step]).positions - mean) for step in range(10)]
     assert off[chosen] <= sorted(off)[5]
