@@ -156,7 +156,7 @@ def stack_size(encoder: Encoder, jobs: Sequence[Job], most: int | None = None) -
 
     Args:
         most: at most as many; None means as many as the memory of the devices holds, by the compiled step of one, and
-            one on a CPU, where a stack gains little (BENCHMARKS.md).
+            one on a CPU, where a stack gains little (docs/benchmarks.md).
     """
     if most is None and jax.default_backend() == "cpu":
         return 1
