@@ -317,7 +317,7 @@ def full_rows(
     offsets = np.arange(count + 1) * length
     examples = Examples(
         ids=random.integers(10, VOCABULARY, offsets[-1]).astype(np.int32),
-        types=np.zeros(offsets[-1], np.int8),
+        token_type_ids=np.zeros(offsets[-1], np.int8),
         fields=np.ones(offsets[-1], np.int8),
         offsets=offsets,
         summaries=np.full(count, length - 1 if family == "xlnet" else 0, np.int32),

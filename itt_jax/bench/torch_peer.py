@@ -27,7 +27,7 @@ def installed() -> bool:
 
 def rows_of(examples: "Examples") -> list[dict[str, Any]]:
     """The examples as a tokenised dataset: one dictionary per example."""
-    ids, types, offsets = examples.ids.tolist(), examples.types.tolist(), examples.offsets.tolist()
+    ids, types, offsets = examples.ids.tolist(), examples.token_type_ids.tolist(), examples.offsets.tolist()
     labels = [0] * len(examples) if examples.labels is None else examples.labels.tolist()
     return [
         {

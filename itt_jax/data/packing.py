@@ -110,7 +110,7 @@ def _build(examples: Examples, indices: np.ndarray, places: _Places, rows: slice
     }
     batch["input_ids"][target] = examples.ids[source]
     batch["segment_ids"][target] = np.repeat(places.segments[mine], lengths)
-    batch["token_type_ids"][target] = examples.types[source]
+    batch["token_type_ids"][target] = examples.token_type_ids[source]
     batch["example_ids"][target] = np.repeat(mine, lengths)
     batch["field_ids"][target] = examples.fields[source]
     if examples.labels is not None and examples.labels_by_token:

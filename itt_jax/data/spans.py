@@ -1,8 +1,8 @@
 """Questions and contexts -> features: examples that hold the question and a window of the context.
 
 As XTREME's and transformers' `squad_convert_example_to_features`: the question is cut to 64 tokens, windows of the
-context begin every 128 tokens until one reaches its end, and each fills the example. BERT and RoBERTa read question,
-then context; XLNet context, then question. An answer is labelled by its first and last token in the windows that hold
+context begin every 128 tokens until one reaches its end, and each fills the example. Which of the two comes first, the
+tokenizer's layout says. An answer is labelled by its first and last token in the windows that hold
 all of it, and by the class token in the others. Where their code knows an answer's words and looks for the text of its
 tokens among them, ours knows each token's codepoints (`data.located`).
 """
@@ -13,9 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from itt_jax.data.answers import Answers
-from itt_jax.data.examples import Examples, assemble, special_tokens
+from itt_jax.data.examples import Examples, assemble
 from itt_jax.data.located import LocatedTokens, locate
 from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.data.windows import Windows
 from itt_jax.errors import InputError
 from itt_jax.ragged import Ragged, offsets_of, ragged_positions
 
@@ -23,37 +24,6 @@ STRIDE = 128
 MAX_QUESTION = 64
 FIRST, LAST = 1, 2
 """Labels of an answer's first and last token; their sum where both are one."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Windows:
-    """Which part of its row's context each of F examples holds.
-
-    Attributes:
-        parts: int64 [n + 1], the first example of each row; each has at least one.
-        first: int64 [F], the first context token of the example, numbered over all distinct contexts.
-        counts: int64 [F], its context tokens. positions: int64 [F], where the first of them stands in the example.
-        located: the tokens of the distinct contexts and their codepoints. context: int64 [n], each row's.
-        best: of each example bool [counts], whether it is the one in which this token has most context (the smaller of
-            what stands before and behind it, plus a hundredth of the window): an answer may begin at it there only.
-    """
-
-    parts: np.ndarray
-    first: np.ndarray
-    counts: np.ndarray
-    positions: np.ndarray
-    located: LocatedTokens
-    context: np.ndarray
-    best: Ragged
-
-    @property
-    def rows(self) -> np.ndarray:
-        """int64 [F]: the row of each example."""
-        return np.repeat(np.arange(len(self.parts) - 1), np.diff(self.parts))
-
-    def text(self, context: str, start: int, stop: int) -> str:
-        """What tokens start ... stop (numbered as `first`) stand for in their context."""
-        return context[self.located.starts[start] : self.located.stops[stop]]
 
 
 def span_examples(
@@ -78,19 +48,19 @@ def span_examples(
     asked = _cut(tokenizer.encode(questions, language if question_language is None else question_language))
     numbers = {context: i for i, context in enumerate(dict.fromkeys(contexts))}
     located = locate(tokenizer, list(numbers), language)
-    room = max_length - special_tokens(tokenizer.family, 2) - asked.lengths
+    layout = tokenizer.layout
+    room = max_length - layout.special_tokens(2) - asked.lengths
     if len(room) and room.min() < 1:
         raise InputError(
             f"max_length {max_length} leaves no room for a context beside a question of {MAX_QUESTION} tokens"
         )
     windows = _windows(located, np.array([numbers[context] for context in contexts], np.int64), room)
-    context_first = tokenizer.family == "xlnet"
     repeated = asked[windows.rows]
     parts = Ragged(located.tokens.values[ragged_positions(windows.first, windows.counts)], offsets_of(windows.counts))
-    examples = assemble(tokenizer, [parts, repeated] if context_first else [repeated, parts], max_length)
-    # the class token of XLNet and the question stand behind the context, otherwise one token does
-    positions = np.zeros(len(examples), np.int64) if context_first else examples.lengths - 1 - windows.counts
-    windows = dataclasses.replace(windows, positions=positions)
+    fields = [parts, repeated] if layout.context_first else [repeated, parts]
+    examples = assemble(tokenizer, fields, max_length)
+    start = layout.start(1 if layout.context_first else 2, [field.lengths for field in fields])
+    windows = dataclasses.replace(windows, positions=start)
     labels = None
     if answers is not None:
         first, last = (examples.offsets[:-1] + _labelled(windows, examples.summaries, answers).T).astype(np.int64)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from itt_jax.data.chunks import cut
-from itt_jax.data.examples import Examples, assemble, special_tokens
+from itt_jax.data.examples import Examples, assemble
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.errors import InputError
 from itt_jax.ragged import Ragged, offsets_of, ragged_positions
@@ -65,7 +65,7 @@ def tagging_examples(
     """
     chunked = _chunks(tokenizer, texts, starts, language)
     words = _tokens_of_words(tokenizer, texts, starts, chunked, language)
-    room = max_length - special_tokens(tokenizer.family, 1)
+    room = max_length - tokenizer.layout.special_tokens(1)
     if room < 1:
         raise InputError(f"max_length {max_length} leaves no room beside {max_length - room} special tokens")
     begins, parts = _parts(chunked, room)

@@ -25,11 +25,11 @@ from itt_jax.data.answers import Answers
 from itt_jax.data.examples import Examples
 from itt_jax.data.located import LocatedTokens
 from itt_jax.data.rows import Rows
-from itt_jax.data.spans import Windows
 from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.data.windows import Windows
 from itt_jax.ragged import Ragged
 
-VERSION = 2
+VERSION = 3
 """Raise it when the same rows, tokenizer and length give other examples."""
 TYPES = (Examples, Ragged, Ragged, Windows, LocatedTokens)
 

@@ -1,4 +1,4 @@
-"""Texts in, token ids out: one tokenizer for every encoder family, over a chunk table that checks itself."""
+"""Texts in, token ids out: one tokenizer for every format, over a chunk table that checks itself."""
 
 import functools
 import hashlib
@@ -15,19 +15,20 @@ from itt_jax.errors import InputError
 from itt_jax.ragged import Ragged, offsets_of
 
 _CHECKED = 8  # texts of each call that are also encoded whole
-# Scripts written without blanks: there a sentencepiece piece is the nearest thing to a word (codepoint ranges).
+# Scripts written without blanks, where a sentencepiece piece is the closest unit to a word (codepoint ranges).
 _UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x3400, 0x9FFF))
 
 log = logging.getLogger(__name__)
 
 
 class Tokenizer:
-    """A tokenizer of one encoder family.
+    """A tokenizer: its ids and the layout of its examples.
 
     Attributes:
-        family: "bert", "roberta" or "xlnet".
+        layout: special tokens and token types of examples.
         vocabulary_size: number of ids; pad_id, cls_id, sep_id, mask_id, unk_id: the special ids.
-        checked, mismatched: texts compared with their whole encoding, and texts that differed, by language.
+        checked, mismatched: number of texts compared with their whole encoding, and of those that differed, by
+            language.
 
     Args:
         files: name -> content of the tokenizer's files (`vocabularies.FILES`).
@@ -38,7 +39,7 @@ class Tokenizer:
         self._files = dict(files)
         self._vocabulary = vocabularies.read_vocabulary(self._files, where)
         self._table = ChunkTable(self._vocabulary.encode) if self._vocabulary.by_chunk else None
-        self.family = self._vocabulary.family
+        self.layout = self._vocabulary.layout
         self.vocabulary_size = len(self._vocabulary.pieces)
         special = self._vocabulary.special
         self.pad_id, self.cls_id, self.sep_id = special["pad"], special["cls"], special["sep"]
@@ -66,8 +67,8 @@ class Tokenizer:
     def encode(self, texts: Sequence[str], language: str = "") -> Ragged:
         """Token ids, equal to `encode_whole`; through the chunk table where the tokenizer has one.
 
-        A sample of the call's texts is encoded whole as well; if one differs, the difference is logged, counted under
-        `language`, and the whole call is encoded whole.
+        A sample of the call's texts is also encoded whole. If one differs, the difference is logged and counted under
+        `language`, and all texts of the call are encoded whole.
 
         Raises:
             InputError: a text with a lone surrogate, which no tokenizer can read.
@@ -91,7 +92,7 @@ class Tokenizer:
         return tokens
 
     def encode_whole(self, texts: Sequence[str]) -> Ragged:
-        """The reference: each text encoded whole."""
+        """Token ids of each text encoded whole: the reference."""
         texts = list(texts)
         try:
             encoded = self._vocabulary.encode(texts)
@@ -107,7 +108,7 @@ class Tokenizer:
         return self._vocabulary.by_chunk
 
     def locate_whole(self, texts: Sequence[str]) -> list[vocabularies.Located]:
-        """Each text encoded whole, with the codepoints that each token stands for (see `vocabularies.Vocabulary`)."""
+        """Ids of each text encoded whole, with the codepoints of each token (see `vocabularies.Vocabulary`)."""
         texts = list(texts)
         try:
             return self._vocabulary.locate(texts)
@@ -117,8 +118,8 @@ class Tokenizer:
     def word_starts(self, ids: np.ndarray) -> np.ndarray:
         """Which ids start a word: bool, the shape of `ids`; special ids do.
 
-        The first id of a text starts a word too, wherever its piece does not show it (RoBERTa): that is the caller's
-        to add. In scripts written without blanks each sentencepiece piece counts as a word.
+        The first id of a text starts a word even where its piece does not show it (RoBERTa); the caller adds that. In
+        scripts written without blanks each sentencepiece piece counts as a word.
         """
         return self._starts[ids]
 
@@ -144,7 +145,7 @@ class Tokenizer:
 
 
 def load_tokenizer(directory: str | pathlib.Path) -> Tokenizer:
-    """The tokenizer of a directory in Hugging Face's form.
+    """The tokenizer in a directory in Hugging Face's format.
 
     Raises:
         InputError: no such directory, or files that are not a tokenizer's.
@@ -157,14 +158,14 @@ def load_tokenizer(directory: str | pathlib.Path) -> Tokenizer:
 
 
 def train_tokenizer(texts: Iterable[str], family: str, vocabulary_size: int) -> Tokenizer:
-    """A tokenizer trained on `texts`, the same for the same texts; see `vocabulary_training.train_files`."""
+    """A tokenizer trained on `texts` in the family's format, a function of its arguments; see `vocabulary_training`."""
     from itt_jax.data.vocabulary_training import train_files
 
     return Tokenizer(train_files(texts, family, vocabulary_size), f"trained {family} tokenizer")
 
 
 def _sample(texts: list[str]) -> list[int]:
-    """The texts of a call that are checked: a function of the call alone."""
+    """Indices of the texts of a call that are checked; they depend on the number of texts alone."""
     if len(texts) <= _CHECKED:
         return list(range(len(texts)))
     generator = np.random.Generator(np.random.Philox(key=len(texts)))
@@ -172,7 +173,7 @@ def _sample(texts: list[str]) -> list[int]:
 
 
 def _unreadable(texts: list[str], error: Exception) -> Exception:
-    """The user's error for the first text that is not valid Unicode; `error` itself if there is none."""
+    """The error for the first text that is not valid Unicode; `error` if there is none."""
     for i, text in enumerate(texts):
         if not isinstance(text, str):
             return InputError(f"text {i}: found {type(text).__name__}, expected a string")

@@ -1,8 +1,8 @@
-"""Tokenizer files in Hugging Face's forms -> a native encoder, its pieces and its special ids. Needs no torch.
+"""Tokenizer files in Hugging Face's formats -> an encoding function, the pieces, the special ids and the layout.
 
-BERT's and RoBERTa's files are given to the Rust `tokenizers` library, sentencepiece models to the `sentencepiece`
-library itself: transformers' converted XLNet tokenizer makes added tokens of `. ( ) " -` and so differs from it, and
-its converted XLM-R reads combining marks otherwise (no difference in 29,880 clean sentences, in 3.7 % of edited ones).
+WordPiece and BPE files are read by the Rust `tokenizers` library, sentencepiece models by the `sentencepiece` library
+itself: transformers' converted XLNet tokenizer makes added tokens of `. ( ) " -` and so differs from it, and its
+converted XLM-R reads combining marks differently (no difference in 29,880 clean sentences, 3.7 % of edited ones).
 Strings such as "[SEP]" or "<mask>" in data never become special ids: no added special token is ever registered.
 """
 
@@ -11,7 +11,9 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from itt_jax.data.layout import Layout, from_post_processor, from_template
 from itt_jax.errors import InputError
 
 FILES = (
@@ -24,44 +26,84 @@ FILES = (
     "tokenizer_config.json",
     "special_tokens_map.json",
 )
-SPECIAL = {
-    "bert": {"pad": "[PAD]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]", "unk": "[UNK]"},
-    "roberta": {"pad": "<pad>", "cls": "<s>", "sep": "</s>", "mask": "<mask>", "unk": "<unk>"},
-    "xlnet": {"pad": "<pad>", "cls": "<cls>", "sep": "<sep>", "mask": "<mask>", "unk": "<unk>"},
-}
+ROLES = ("pad", "cls", "sep", "mask", "unk")
 Located = tuple[list[int], list[tuple[int, int]]]
 """The ids of a text, and for each the codepoints (start, stop) it stands for."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Vocabulary:
-    """What a tokenizer's files say.
+class _Class:
+    """What a tokenizer class of `transformers` implies where files do not say it.
 
     Attributes:
-        family: "bert", "roberta" or "xlnet".
+        special: names of its special tokens, in the order of ROLES.
+        single, pair: its templates (see `layout.from_template`).
+        types: whether it gives token type ids to the model.
+        pad_type: token type id of padding. context_first: it pads on the left.
+    """
+
+    special: tuple[str, ...]
+    single: str
+    pair: str
+    types: bool
+    pad_type: int = 0
+    context_first: bool = False
+
+
+_BERT = _Class(
+    ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]"), "cls:0 A:0 sep:0", "cls:0 A:0 sep:0 B:1 sep:1", types=True
+)
+_ROBERTA = _Class(
+    ("<pad>", "<s>", "</s>", "<mask>", "<unk>"), "cls:0 A:0 sep:0", "cls:0 A:0 sep:0 sep:0 B:0 sep:0", types=False
+)
+# transformers 5 no longer passes on XLNet's token types, with which the model was trained; 4 does.
+_XLNET = _Class(
+    ("<pad>", "<cls>", "<sep>", "<mask>", "<unk>"),
+    "A:0 sep:0 cls:2",
+    "A:0 sep:0 B:1 sep:1 cls:2",
+    types=True,
+    pad_type=3,
+    context_first=True,
+)
+_CLASSES = {
+    "BertTokenizer": _BERT,
+    "RobertaTokenizer": _ROBERTA,
+    "XLMRobertaTokenizer": _ROBERTA,
+    "XLNetTokenizer": _XLNET,
+}
+# Classes that leave everything to tokenizer.json and pass on no token types unless `model_input_names` has them.
+_GENERIC = ("PreTrainedTokenizer", "TokenizersBackend")
+
+
+@dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    """The content of a tokenizer's files.
+
+    Attributes:
         encode: whole texts -> a list of id lists, without special tokens.
         locate: whole texts -> the same ids, each list with the codepoints (start, stop) of the text that each token
             stands for; blanks may be among them, and an added token stands for none (start = stop).
         pieces: the piece of each id ("" where an id has none).
         special: "pad", "cls", "sep", "mask", "unk" -> id.
+        layout: special tokens and token types of examples.
         by_chunk: whether a chunk's ids are the same in every text, so that a chunk table may be used. Not so for the
             sentencepiece library: between two segmentations with the same pieces in another order ("...." as "..."
-            and ".") its choice hangs on the rounding of the score so far. It is as fast as the table (measured: 115,000
-            edited sentences a second on one core), so nothing is lost.
-        word_mark: what a piece that starts a word begins with, or None where "##" marks the others (WordPiece).
+            and ".") its choice depends on the rounding of the score so far. It is as fast as the table (115,000 edited
+            sentences a second on one core), so nothing is lost.
+        word_mark: beginning of pieces that start a word, or None where "##" marks the others (WordPiece).
     """
 
-    family: str
     encode: Callable[[list[str]], list[list[int]]]
     locate: Callable[[list[str]], list[Located]]
     pieces: list[str]
     special: dict[str, int]
+    layout: Layout
     by_chunk: bool
     word_mark: str | None
 
 
 def read_vocabulary(files: Mapping[str, bytes], where: str) -> Vocabulary:
-    """The vocabulary that `files` (name -> content) describe.
+    """The vocabulary in `files` (name -> content).
 
     A sentencepiece model is preferred to tokenizer.json, tokenizer.json to vocab.txt or vocab.json.
 
@@ -70,19 +112,34 @@ def read_vocabulary(files: Mapping[str, bytes], where: str) -> Vocabulary:
         where: what to call them in messages.
 
     Raises:
-        InputError: no vocabulary among the files, a file that cannot be parsed, or a special token without an id.
+        InputError: no vocabulary among the files, a file that cannot be parsed, files of a tokenizer class that is not
+            implemented, a special token without an id, or a template without a summary token.
     """
     settings = _json(files, "tokenizer_config.json", where) | _json(files, "special_tokens_map.json", where)
-    if "spiece.model" in files:
-        return _xlnet(files["spiece.model"], settings, where)
-    if "sentencepiece.bpe.model" in files:
-        return _xlm_roberta(files["sentencepiece.bpe.model"], where)
-    if "tokenizer.json" in files:
-        return _tokenizer_json(_json(files, "tokenizer.json", where), settings, where)
-    if "vocab.txt" in files:
-        return _bert(files["vocab.txt"], settings, where)
-    if "vocab.json" in files and "merges.txt" in files:
-        return _roberta(_json(files, "vocab.json", where), files["merges.txt"], settings, where)
+    named = _class_name(settings)
+    readers = {
+        "spiece.model": ("XLNetTokenizer", lambda: _xlnet(files["spiece.model"], settings, where)),
+        "sentencepiece.bpe.model": (
+            "XLMRobertaTokenizer",
+            lambda: _xlm_roberta(files["sentencepiece.bpe.model"], settings, where),
+        ),
+        "tokenizer.json": (named, lambda: _tokenizer_json(_json(files, "tokenizer.json", where), settings, where)),
+        "vocab.txt": ("BertTokenizer", lambda: _bert(files["vocab.txt"], settings, where)),
+        "merges.txt": (
+            "RobertaTokenizer",
+            lambda: _roberta(_json(files, "vocab.json", where), files["merges.txt"], settings, where),
+        ),
+    }
+    found = [name for name in readers if name in files and (name != "merges.txt" or "vocab.json" in files)]
+    for name in found:
+        own, read = readers[name]
+        if named in (own, "", *_GENERIC):
+            return read()
+    if found:
+        raise InputError(
+            f"{where}: tokenizer_class {named!r} without a tokenizer.json is not supported; {found[0]} is read as "
+            f"{readers[found[0]][0]}"
+        )
     raise InputError(
         f"{where}: no tokenizer files; expected vocab.txt, vocab.json with merges.txt, sentencepiece.bpe.model, "
         f"spiece.model or tokenizer.json"
@@ -101,16 +158,60 @@ def _json(files: Mapping[str, bytes], name: str, where: str) -> dict:
     return content
 
 
-def _special_ids(family: str, id_of: Mapping[str, int], settings: Mapping, where: str) -> dict[str, int]:
-    """The ids of the five special tokens, under the names that the settings give or the family's own."""
+def _special_ids(named: _Class | None, id_of: Mapping[str, int], settings: Mapping, where: str) -> dict[str, int]:
+    """The ids of the special tokens, by role: under the names in the settings, or else the class's.
+
+    Without a class the names are those of the class most of whose special tokens are in the vocabulary.
+    """
+    known = [named] if named else list(dict.fromkeys([_BERT, _XLNET, _ROBERTA]))
+    nearest = max(known, key=lambda own: sum(name in id_of for name in own.special))
     ids = {}
-    for role, default in SPECIAL[family].items():
+    for role, default in zip(ROLES, nearest.special, strict=True):
         name = settings.get(f"{role}_token") or default
         name = name["content"] if isinstance(name, dict) else name
         if name not in id_of:
             raise InputError(f"{where}: the {role} token {name!r} is not in the vocabulary")
         ids[role] = id_of[name]
     return ids
+
+
+def _layout(
+    named: _Class | None,
+    special: Mapping[str, int],
+    settings: Mapping,
+    where: str,
+    post_processor: dict | None = None,
+) -> Layout:
+    """The layout of examples: by the post-processor, or else by the class's template.
+
+    Token types are kept where the tokenizer gives them to the model: by `model_input_names` in the settings, or else by
+    its class; files that name no class keep them.
+
+    Raises:
+        InputError: a template without the summary token.
+    """
+    if post_processor is None and named is not None:
+        single, pair = from_template(named.single, named.pair, special)
+    else:
+        single, pair = from_post_processor(post_processor, f"{where}/tokenizer.json")
+    for parts in (single, pair):
+        if special["cls"] not in [part.special_id for part in parts]:
+            raise InputError(
+                f"{where}: the tokenizer's template adds no summary token; expected the cls token "
+                f"(id {special['cls']}) in a post_processor of tokenizer.json"
+            )
+    left = settings.get("padding_side", "left" if named is not None and named.context_first else "right") == "left"
+    pad_type = settings.get("pad_token_type_id", named.pad_type if named else 0)
+    layout = Layout(single, pair, special["cls"], special["pad"], pad_type, left)
+    types = named.types if named is not None else _class_name(settings) not in _GENERIC
+    if "model_input_names" in settings:
+        types = "token_type_ids" in settings["model_input_names"]
+    return layout if types else layout.without_types()
+
+
+def _class_name(settings: Mapping) -> str:
+    """The tokenizer class that the settings name, "" if none; slow and fast ones have one name."""
+    return str(settings.get("tokenizer_class") or "").removesuffix("Fast")
 
 
 def _pieces(id_of: Mapping[str, int]) -> list[str]:
@@ -147,7 +248,7 @@ def _bert(vocabulary: bytes, settings: Mapping, where: str) -> Vocabulary:
 
     lines = vocabulary.decode("utf-8").split("\n")
     id_of = {line.removesuffix("\r"): i for i, line in enumerate(lines[:-1] if lines[-1] == "" else lines)}
-    special = _special_ids("bert", id_of, settings, where)
+    special = _special_ids(_BERT, id_of, settings, where)
     unknown = _pieces(id_of)[special["unk"]]
     tokenizer = tokenizers.Tokenizer(tokenizers.models.WordPiece(id_of, unk_token=unknown))
     tokenizer.normalizer = tokenizers.normalizers.BertNormalizer(
@@ -157,7 +258,8 @@ def _bert(vocabulary: bytes, settings: Mapping, where: str) -> Vocabulary:
         lowercase=settings.get("do_lower_case", True),
     )
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
-    return Vocabulary("bert", _rust(tokenizer), _rust_located(tokenizer), _pieces(id_of), special, True, None)
+    layout = _layout(_BERT, special, settings, where)
+    return Vocabulary(_rust(tokenizer), _rust_located(tokenizer), _pieces(id_of), special, layout, True, None)
 
 
 def _roberta(id_of: Mapping[str, int], merges: bytes, settings: Mapping, where: str) -> Vocabulary:
@@ -171,8 +273,9 @@ def _roberta(id_of: Mapping[str, int], merges: bytes, settings: Mapping, where: 
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(
         add_prefix_space=settings.get("add_prefix_space", False)
     )
-    special = _special_ids("roberta", id_of, settings, where)
-    return Vocabulary("roberta", _rust(tokenizer), _rust_located(tokenizer), _pieces(id_of), special, True, "Ġ")
+    special = _special_ids(_ROBERTA, id_of, settings, where)
+    layout = _layout(_ROBERTA, special, settings, where)
+    return Vocabulary(_rust(tokenizer), _rust_located(tokenizer), _pieces(id_of), special, layout, True, "Ġ")
 
 
 def _tokenizer_json(content: dict, settings: Mapping, where: str) -> Vocabulary:
@@ -180,6 +283,7 @@ def _tokenizer_json(content: dict, settings: Mapping, where: str) -> Vocabulary:
 
     added = content.get("added_tokens") or []
     special = [token for token in added if token.get("special")]
+    post_processor = content.get("post_processor")
     content = content | {"truncation": None, "padding": None, "post_processor": None}
     kept = [token for token in added if not token.get("special")]
     try:
@@ -198,13 +302,14 @@ def _tokenizer_json(content: dict, settings: Mapping, where: str) -> Vocabulary:
     except Exception as error:  # the Rust library raises bare Exception
         raise InputError(f"{where}/tokenizer.json: not a tokenizer ({type(error).__name__}: {error})") from None
     id_of |= {token["content"]: token["id"] for token in added}
-    family = {"WordPiece": "bert", "BPE": "roberta"}.get(kind, "xlnet" if "<cls>" in id_of else "roberta")
+    named = _CLASSES.get(_class_name(settings))
+    roles = _special_ids(named, id_of, settings, where)
+    layout = _layout(named, roles, settings, where, post_processor)
     mark = {"WordPiece": None, "BPE": "Ġ"}.get(kind, "▁")
-    special = _special_ids(family, id_of, settings, where)
-    return Vocabulary(family, _rust(tokenizer), _rust_located(tokenizer), _pieces(id_of), special, True, mark)
+    return Vocabulary(_rust(tokenizer), _rust_located(tokenizer), _pieces(id_of), roles, layout, True, mark)
 
 
-def _sentencepiece(model: bytes, where: str):
+def _sentencepiece(model: bytes, where: str) -> Any:
     import sentencepiece
 
     try:
@@ -213,7 +318,7 @@ def _sentencepiece(model: bytes, where: str):
         raise InputError(f"{where}: not a sentencepiece model ({error})") from None
 
 
-def _xlm_roberta(model: bytes, where: str) -> Vocabulary:
+def _xlm_roberta(model: bytes, settings: Mapping, where: str) -> Vocabulary:
     """fairseq's ids: <s> 0, <pad> 1, </s> 2, <unk> 3, then the model's pieces from its fourth on, <mask> last."""
     processor = _sentencepiece(model, f"{where}/sentencepiece.bpe.model")
     own = processor.id_to_piece(list(range(processor.get_piece_size())))
@@ -227,16 +332,19 @@ def _xlm_roberta(model: bytes, where: str) -> Vocabulary:
         found = processor.encode(texts, return_type="offset_mapping")
         return [([i + 1 if i else 3 for i in text["ids"]], text["offsets"]) for text in found]
 
-    return Vocabulary("roberta", encode, locate, pieces, special, False, "▁")
+    layout = _layout(_ROBERTA, special, settings, where)
+    return Vocabulary(encode, locate, pieces, special, layout, False, "▁")
 
 
 def _xlnet(model: bytes, settings: Mapping, where: str) -> Vocabulary:
-    """The sentencepiece library's ids, after `xlnet_text`. Its symbol <eop> is user-defined in XLNet's published model,
-    so "<eop>" in a text is that piece there, as in the library itself; every other special string stays text.
+    """The sentencepiece library's ids, after `xlnet_text`.
+
+    <eop> is a user-defined symbol of XLNet's published model, so "<eop>" in a text becomes that piece, as in the
+    library itself; every other special string stays text.
     """
     processor = _sentencepiece(model, f"{where}/spiece.model")
     pieces = processor.id_to_piece(list(range(processor.get_piece_size())))
-    special = _special_ids("xlnet", {piece: i for i, piece in enumerate(pieces)}, settings, where)
+    special = _special_ids(_XLNET, {piece: i for i, piece in enumerate(pieces)}, settings, where)
     lower_case, keep_accents = settings.get("do_lower_case", False), settings.get("keep_accents", False)
 
     def encode(texts: list[str]) -> list[list[int]]:
@@ -253,7 +361,8 @@ def _xlnet(model: bytes, settings: Mapping, where: str) -> Vocabulary:
             for text, (_, own) in zip(found, prepared, strict=True)
         ]
 
-    return Vocabulary("xlnet", encode, locate, pieces, special, False, "▁")
+    layout = _layout(_XLNET, special, settings, where)
+    return Vocabulary(encode, locate, pieces, special, layout, False, "▁")
 
 
 def xlnet_text(text: str, lower_case: bool = False, keep_accents: bool = False) -> str:

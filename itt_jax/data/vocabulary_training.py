@@ -1,41 +1,38 @@
-"""Training a tokenizer's files, the same for the same texts.
+"""Training a tokenizer's files, as a function of the texts.
 
-Tokenizers trained here serve several languages: all of them keep case and accents.
+Tokenizers trained here serve several languages, so all of them keep case and accents.
 """
 
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from itt_jax.errors import InputError, unknown
+from itt_jax.errors import InputError
+from itt_jax.families import family as family_of
 
-# Order of the special ids. RoBERTa's <pad> stays 1, because its positions count from there; XLNet's as published.
+# In the order of their ids. RoBERTa's <pad> is 1, because its positions count from there; XLNet's are as published.
 _BERT = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _ROBERTA = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 _XLNET = ("<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>")  # after sentencepiece's own <unk> <s> </s>
-_LONGEST = 1_000_000  # bytes of a text that sentencepiece's trainer still reads
+_LONGEST = 1_000_000  # bytes; sentencepiece's trainer skips longer texts
 
 
 def train_files(texts: Iterable[str], family: str, vocabulary_size: int) -> dict[str, bytes]:
-    """File name -> content of a tokenizer trained on `texts`.
-
-    WordPiece for "bert", byte-level BPE for "roberta", a sentencepiece Unigram model for "xlnet" (by the
-    `sentencepiece` library itself, whose ids are the reference for XLNet).
+    """File name -> content of a tokenizer trained on `texts`, in the format of the family's encoders (`FORMATS`).
 
     Args:
-        vocabulary_size: the most ids; few texts may give fewer.
+        vocabulary_size: the largest number of ids; few texts may give fewer.
 
     Raises:
         InputError: unknown family, no text, or too small a vocabulary.
     """
-    trainers = {"bert": _word_piece, "roberta": _byte_level, "xlnet": _unigram}
-    if family not in trainers:
-        raise unknown("encoder family", family, trainers)
+    train = FORMATS[family_of(family).tokenizer]
     texts = [text for text in texts if text.strip()]
     if not texts:
         raise InputError(f"no text to train a {family} tokenizer on")
-    return trainers[family](texts, vocabulary_size)
+    return train(texts, vocabulary_size)
 
 
 def _settings(tokenizer_class: str, **settings: object) -> bytes:
@@ -52,8 +49,8 @@ def _word_piece(texts: list[str], vocabulary_size: int) -> dict[str, bytes]:
     characters = sorted({piece[-1] for piece in alphabet})
     trainer = tokenizers.trainers.WordPieceTrainer(
         vocab_size=vocabulary_size,
-        # The trainer numbers "##x" as its hash map happens to bring them, and breaks ties by number: so they are
-        # numbered here, in order. Characters named in `initial_alphabet` are the last that the limit drops.
+        # The trainer would number "##x" in the order of its hash map, and it breaks ties by number, so they are
+        # numbered here. Characters named in `initial_alphabet` are the last that the limit drops.
         special_tokens=[*_BERT, *alphabet],
         initial_alphabet=characters,
         limit_alphabet=len(characters),
@@ -66,10 +63,10 @@ def _word_piece(texts: list[str], vocabulary_size: int) -> dict[str, bytes]:
     return {"vocab.txt": "".join(f"{line}\n" for line in lines).encode(), "tokenizer_config.json": settings}
 
 
-def _alphabet(texts: list[str], tokenizer, vocabulary_size: int) -> list[str]:
-    """The commonest characters as they occur, first in a word ("x") or later in it ("##x"), sorted.
+def _alphabet(texts: list[str], tokenizer: Any, vocabulary_size: int) -> list[str]:
+    """The most frequent characters in the forms they occur in, first in a word ("x") or later in it ("##x"), sorted.
 
-    As many characters are taken as fit half of the vocabulary; the rest is unknown to the tokenizer.
+    They fill at most half of the vocabulary; the tokenizer does not know the others.
     """
     words: Counter[str] = Counter()
     for text in texts:
@@ -134,3 +131,12 @@ def _unigram(texts: list[str], vocabulary_size: int) -> dict[str, bytes]:
         ) from None
     settings = _settings("XLNetTokenizer", do_lower_case=False, keep_accents=True)
     return {"spiece.model": model.getvalue(), "tokenizer_config.json": settings}
+
+
+FORMATS: dict[str, Callable[[list[str], int], dict[str, bytes]]] = {
+    "wordpiece": _word_piece,
+    "byte_level_bpe": _byte_level,
+    # by the `sentencepiece` library itself, whose ids are the reference for XLNet
+    "unigram": _unigram,
+}
+"""Formats of trained tokenizers: name -> function of (texts, vocabulary size)."""

@@ -189,7 +189,7 @@ def _taken(examples: Examples, rows: np.ndarray) -> Examples:
     return dataclasses.replace(
         examples,
         ids=examples.ids[places],
-        types=examples.types[places],
+        token_type_ids=examples.token_type_ids[places],
         fields=examples.fields[places],
         offsets=np.append(0, np.cumsum(lengths)),
         summaries=examples.summaries[rows],

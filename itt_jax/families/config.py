@@ -1,4 +1,4 @@
-"""The base of every family's Config: sizes and rates of an encoder, checked, and converted to Hugging Face's and back."""
+"""The base of every family's Config: sizes and rates of an encoder, checked, to Hugging Face's names and back."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -141,7 +141,9 @@ def _feeder(
 
     def feed(step: int) -> Feed:
         examples = step_examples(encoded, tokenizer, settings, seed, step)
-        batches = masked_batches(examples, tokenizer, settings, plan, generator(seed, MASKS, step), shards)
+        permuted = head.kind == "permuted_lm"
+        masks = generator(seed, MASKS, step)
+        batches = masked_batches(examples, tokenizer, settings, plan, masks, shards, permuted=permuted)
         predicted = sum(int(batch["weights"].sum()) for batch in batches)
         flops = forward_flops(encoder, examples.lengths) + language_head_flops(encoder, predicted)
 
@@ -161,10 +163,11 @@ def masked_batches(
     plan: packing.RowPlan,
     random: np.random.Generator,
     shards: int = 1,
+    *,
+    permuted: bool,
 ) -> list[packing.Batch]:
     """The microbatches of a step, of one row count, a multiple of `shards`: input_ids (corrupted), token_type_ids,
     segment_ids, ranks (XLNet) int32 [B, T]; positions, targets int32 and weights float32 [B, P]."""
-    permuted = tokenizer.family == "xlnet"
     starts = tokenizer.word_starts(examples.ids) if settings.whole_words else np.ones(len(examples.ids), bool)
     chosen = masking.choose(examples, masking.words(examples, starts), settings.masking, random)
     if permuted:

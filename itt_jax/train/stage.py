@@ -332,6 +332,6 @@ def _resume(encoder: Encoder, job: Job) -> Resume | None:
 def digest(examples: Examples) -> str:
     """A short name for the content of `examples`."""
     found = hashlib.sha256()
-    for array in (examples.ids, examples.types, examples.fields, examples.offsets, examples.labels):
+    for array in (examples.ids, examples.token_type_ids, examples.fields, examples.offsets, examples.labels):
         found.update(np.ascontiguousarray(array))
     return found.hexdigest()[:16]

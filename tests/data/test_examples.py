@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itt_jax.data.examples import assemble, prepare
+from itt_jax.data.layout import Layout, from_template
 from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import load_tokenizer, train_tokenizer
 from itt_jax.errors import InputError
@@ -45,7 +46,7 @@ def test_equal_to_hugging_face(name, data_root):
             part = slice(examples.offsets[i], examples.offsets[i + 1])
             assert examples.ids[part].tolist() == expected["input_ids"][i]
             if name == "bert-base-cased":
-                assert examples.types[part].tolist() == expected["token_type_ids"][i]
+                assert examples.token_type_ids[part].tolist() == expected["token_type_ids"][i]
             sequences = [0 if s is None else s + 1 for s in expected.sequence_ids(i)]
             assert examples.fields[part].tolist() == sequences
 
@@ -61,7 +62,7 @@ def test_layouts(tokenizers):
         examples = assemble(tokenizer, [a, b], 16, np.array([1], np.int32))
         special = {"cls": tokenizer.cls_id, "sep": tokenizer.sep_id}
         assert examples.ids.tolist() == [special.get(i, i) for i in ids]
-        assert examples.types.tolist() == types
+        assert examples.token_type_ids.tolist() == types
         assert examples.fields.tolist() == fields
         assert examples.summaries.tolist() == [summary]
         assert examples.labels.tolist() == [1]
@@ -88,7 +89,7 @@ def test_truncation_takes_from_the_longer_field(lengths, max_length):
 
 
 class FakeBert:
-    family, cls_id, sep_id, pad_id = "bert", 101, 102, 0
+    layout = Layout(*from_template("cls:0 A:0 sep:0", "cls:0 A:0 sep:0 B:1 sep:1", {"cls": 101, "sep": 102}), 101, 0)
 
 
 def test_prepare_reads_rows(tokenizers):

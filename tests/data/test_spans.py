@@ -265,9 +265,9 @@ def test_layout_is_that_of_a_pair(tokenizer):
     examples = span_examples(tokenizer, QUESTIONS, CONTEXTS, 384)
     windows = examples.windows
     fields = [tokenizer.encode(QUESTIONS), tokenizer.encode(CONTEXTS)]
-    last = tokenizer.family == "xlnet"
+    last = tokenizer.layout.context_first
     expected = assemble(tokenizer, fields[::-1] if last else fields, 384)
-    for name in ("ids", "types", "offsets", "summaries"):
+    for name in ("ids", "token_type_ids", "offsets", "summaries"):
         np.testing.assert_array_equal(getattr(examples, name), getattr(expected, name))
     assert (windows.positions == 0).all() if last else (windows.positions > 1).all()
 

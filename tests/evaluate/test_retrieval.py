@@ -41,7 +41,7 @@ def single(encoded):
     found = {}
     for i in np.unique(examples.lengths, return_index=True)[1][:4].tolist():
         own = slice(examples.offsets[i], examples.offsets[i + 1])
-        ids, types = (jnp.asarray(values[own], jnp.int32)[None] for values in (examples.ids, examples.types))
+        ids, types = (jnp.asarray(values[own], jnp.int32)[None] for values in (examples.ids, examples.token_type_ids))
         found[i] = layers_of(ids, jnp.ones_like(ids), types)
     return found
 

@@ -159,7 +159,7 @@ def test_a_cell_is_the_prediction_of_the_noisy_ids(embedded_grid):
             expected = dataclasses.replace(
                 clean,
                 ids=np.concatenate(kept).astype(np.int32),
-                types=clean.types[places],
+                token_type_ids=clean.token_type_ids[places],
                 fields=clean.fields[places],
                 offsets=np.append(0, np.cumsum([len(own) for own in kept])),
             )

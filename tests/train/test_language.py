@@ -84,7 +84,8 @@ def batches(made, corpus, step=0, seed=0, **changes):
     encoded = encode(corpus, tokenizer, settings.recipe.max_length, 1.0)
     examples = step_examples(encoded, tokenizer, settings, seed, step)
     plan = packing.plan_rows(np.append(examples.lengths, longest_example(encoded, 32)), 16, 32)
-    return examples, masked_batches(examples, tokenizer, settings, plan, generator(seed, 1, step))
+    permuted = made[1].family == "xlnet"
+    return examples, masked_batches(examples, tokenizer, settings, plan, generator(seed, 1, step), permuted=permuted)
 
 
 def test_packed_loss_equals_padded(made, corpus):

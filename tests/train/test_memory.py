@@ -165,12 +165,11 @@ def step_of(kind, encoder, microbatches=2):
 def language_step(encoder):
     head = make_head(encoder, "permuted_lm" if encoder.family == "xlnet" else "masked_lm", 60)
     settings = LanguageModel(recipe=Recipe(batch_size=26, accumulate=2, max_length=32), masking=0.3)
-    tokenizer = types.SimpleNamespace(
-        family=encoder.family, mask_id=4, vocabulary_size=60, word_starts=lambda ids: np.ones(len(ids), bool)
-    )
+    tokenizer = types.SimpleNamespace(mask_id=4, vocabulary_size=60, word_starts=lambda ids: np.ones(len(ids), bool))
     examples = dataclasses.replace(toy_examples(encoder.family, 26), labels=None)
     plan = one_plan(examples, np.array_split(np.arange(26), 2))
-    batches = masked_batches(examples, tokenizer, settings, plan, generator(0, MASKS, 0))
+    permuted = head.kind == "permuted_lm"
+    batches = masked_batches(examples, tokenizer, settings, plan, generator(0, MASKS, 0), permuted=permuted)
     return LanguageObjective(encoder, head, False), head, together(batches, batches[0])
 
 
