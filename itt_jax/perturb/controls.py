@@ -1,8 +1,9 @@
-"""Controls, which CHANGE the label or may do so: each is one function (document, noise, severity) -> Edits.
+"""Controls: operators that change the label, or may change it.
 
-A model whose answer stays the same under these has not read the text (arXiv 2306.12916). They are no perturbations:
-`changes_label` is set, and a score on them is not robustness. An omission drops sentences at random, one of which at
-least is always left; the others make one change to a text, since two negations or exchanges may cancel each other.
+A model whose answer stays the same under a control did not use the text (arXiv 2306.12916). Controls are not
+perturbations: `changes_label` is set, and a score on them does not measure robustness. `omission` drops any number of
+sentences but always keeps one; the other controls make one change per text, because two negations or swaps could
+cancel out.
 """
 
 import dataclasses
@@ -16,15 +17,15 @@ from itt_jax.perturb.edits import Edits, deleted, pieces
 from itt_jax.perturb.lexicon import Lexicon, shipped_languages
 from itt_jax.perturb.noise import Noise, below, later_draws, under
 from itt_jax.perturb.operator import LANGUAGES, Operator
-from itt_jax.perturb.rewriting import Matches, find, in_case_of, rewritten, strings
+from itt_jax.perturb.rewriting import Matches, drawn_options, find, rewritten, strings
 from itt_jax.perturb.scrambling import contents
 from itt_jax.perturb.segmentation import among, same_text, sentence_starts
 from itt_jax.perturb.units import Document
 
 ATTACKS = "Zhang et al. 2023, Cross-lingual Cross-temporal Summarization (arXiv 2306.12916)"
 HYPHENS = "-\u2010\u2011"
-KEPT = "\uffff"  # stands in a lexicon for: leave this as it is
-# Languages that are mostly written without capitals.
+KEPT = "\uffff"  # as an option in a lexicon: keep the key unchanged
+# Languages whose usual script has no capital letters.
 CASELESS = frozenset(
     "am ar ara arq arz as bh bn bo cmn dv dz fa gu he hi ii iu ja ka khm km kn ko ks lo ml mr my ne or pa pes pi ps sa "
     "sd si ta te th ti ug uig ur wuu yi yue zh".split()
@@ -32,10 +33,10 @@ CASELESS = frozenset(
 
 
 def omission(document: Document, noise: Noise, severity: float) -> Edits:
-    """CONTROL: drops sentences of texts that have two or more; one, by a draw, is always left.
+    """CONTROL: deletes sentences from texts of two or more, always keeping one at random.
 
-    With a sentence goes the white space on the side of the one that is left. Scripts that do not mark the ends of
-    sentences (Thai, Lao) have none.
+    A sentence is deleted with the white space on the side of the sentence that is kept. Scripts that do not mark
+    sentence ends (Thai, Lao) have no sentences.
     """
     start = sentence_starts(document)
     bounds = np.searchsorted(start, document.text_clusters)
@@ -57,11 +58,12 @@ def omission(document: Document, noise: Noise, severity: float) -> Edits:
 
 @dataclasses.dataclass(frozen=True)
 class Negations:
-    """A language's table: what becomes what, with the phrases that are left as they are.
+    """A language's table of negations.
 
     Attributes:
-        kept: bool [keys of the lexicon], such phrases.
-        within_clause: whether a form is changed only where a word of its clause follows.
+        lexicon: form -> forms with opposite polarity, and the phrases to keep.
+        kept: bool [keys of the lexicon], whether the key is a phrase to keep.
+        within_clause: whether a form is changed only if another word of its clause follows.
     """
 
     lexicon: Lexicon
@@ -71,7 +73,7 @@ class Negations:
 
 @functools.cache
 def negations(language: str) -> Negations:
-    """The table that ships for the language."""
+    """The built-in table of a language."""
     row = tables.read("negations")["entries"][language]
     forms: dict[str, list[str]] = dict(row["forms"])
     kept = row.get("kept", [])
@@ -83,7 +85,7 @@ def negations(language: str) -> Negations:
 
 
 def by_rule(document: Document, matches: Matches, table: Negations) -> Matches:
-    """The matches that the table's rules allow to be changed."""
+    """The matches that the table's rules permit to change."""
     first, stop = matches.first, matches.stop
     bases, flags = np.append(document.bases, [0, 0]), np.append(document.flags, [0, 0])
     hyphens = among(HYPHENS)
@@ -97,9 +99,9 @@ def by_rule(document: Document, matches: Matches, table: Negations) -> Matches:
 
 
 def negation(document: Document, noise: Noise, severity: float) -> Edits:
-    """CONTROL: negates one auxiliary or form of "to be" of a text, or takes its negation away.
+    """CONTROL: negates a random auxiliary or form of "to be" in a text, or removes its negation.
 
-    Which one is a draw. A user's lexicon is taken as it stands, without the rules of the tables that ship.
+    A user's lexicon is applied literally, without the rules of the built-in tables.
     """
     table = negations(document.language) if document.lexicon is None else None
     lexicon = table.lexicon if table else document.lexicon
@@ -111,18 +113,15 @@ def negation(document: Document, noise: Noise, severity: float) -> Edits:
     edited = np.flatnonzero((counts > 0) & under(noise.texts, severity))
     draws = noise.texts[edited]
     matches = matches.select(bounds[edited] + below(later_draws(draws, 1), counts[edited]))
-    option = below(later_draws(draws, 2), lexicon.counts[matches.row])
-    new = [lexicon.options[row][k] for row, k in zip(matches.row.tolist(), option.tolist(), strict=True)]
-    old = strings(document, matches.first, matches.stop)
-    cased = [in_case_of(before, after) for before, after in zip(old, new, strict=True)]
-    return rewritten(document, matches.first, matches.stop, cased)
+    new = drawn_options(document, lexicon, matches, later_draws(draws, 2))
+    return rewritten(document, matches.first, matches.stop, new)
 
 
 def names(document: Document) -> tuple[np.ndarray, np.ndarray]:
-    """int64, int64: first cluster, and the one after the last, of what is taken for names.
+    """int64, int64: first cluster, and the cluster after the last, of presumed names.
 
-    These are runs of words of two letters or more that begin with a capital, a space or hyphen between them; without
-    the first word of a sentence, which has its capital anyway, and no part of a compound with a hyphen.
+    A name is a run of capitalized words of at least two letters, joined by spaces or hyphens. The first word of a
+    sentence, always capitalized, does not count, nor does a part of a hyphenated compound.
     """
     first, stop = document.words
     capital = tables.look_up(tables.mapping("lower_upper", inverse=True), document.bases[first]) > 0
@@ -143,7 +142,7 @@ def names(document: Document) -> tuple[np.ndarray, np.ndarray]:
 
 
 def entity_exchange(document: Document, noise: Noise, severity: float) -> Edits:
-    """CONTROL: exchanges two names of a text, that is two runs of words with capitals (in German, nouns too)."""
+    """CONTROL: swaps two names in a text, that is, two runs of capitalized words (in German also nouns)."""
     from rapidfuzz.distance import Levenshtein
 
     first, stop = names(document)
@@ -174,9 +173,9 @@ OPERATORS = (
         "omission",
         omission,
         "control",
-        "share of sentences dropped; eligible: those of texts with two or more, but one",
+        "share of sentences deleted; eligible: all but one sentence of texts with at least two",
         f"{ATTACKS}, plot omission",
-        scripts="those that mark the ends of sentences",
+        scripts="scripts that mark sentence ends",
         languages=LANGUAGES - {"th", "lo"},
         changes_label=True,
     ),
@@ -184,19 +183,19 @@ OPERATORS = (
         "negation",
         negation,
         "control",
-        "share of texts edited; eligible: those with a form of the table that may be edited",
+        "share of texts edited; eligible: texts with an editable form from the table",
         f"{ATTACKS}, plot negation",
         languages=shipped_languages("negations"),
-        lexicon="an auxiliary, its negated forms; a negated form, its auxiliary",
+        lexicon="an auxiliary and its negated forms, or a negated form and its auxiliary",
         changes_label=True,
     ),
     Operator(
         "entity_exchange",
         entity_exchange,
         "control",
-        "share of texts edited; eligible: those with two different names",
+        "share of texts edited; eligible: texts with two different names",
         f"{ATTACKS}, entity swap",
-        scripts="those with capitals",
+        scripts="scripts with capital letters",
         languages=LANGUAGES - CASELESS,
         changes_label=True,
     ),

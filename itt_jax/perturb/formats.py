@@ -1,4 +1,4 @@
-"""Operators on how numbers and marks are written: each is one function (document, noise, severity) -> Edits."""
+"""Operators on the notation of numbers and on punctuation."""
 
 import functools
 import re
@@ -14,16 +14,16 @@ from itt_jax.perturb.operator import NL_AUGMENTER, Operator
 from itt_jax.perturb.rewriting import find, rewritten, strings
 from itt_jax.perturb.units import Document
 
-LINKS = " \u00a0\u202f-\u2010\u2011"  # one of them between two numerals makes one number of them
-WIDE = "、。，！？：；（）「」"  # with no space beside them
+LINKS = " \u00a0\u202f-\u2010\u2011"  # a separator that joins two numerals into one number
+WIDE = "、。，！？：；（）「」"  # full-width marks, written without spaces around them
 OPENING = "([{\"'“‘„«¿¡" + WIDE
 CLOSING = ",;!?)]}\"'”’»" + WIDE
-LEAST_GROUPED = 5  # digits; of fewer, years are made
+LEAST_GROUPED = 5  # digits; shorter numbers may be years
 
 
 @functools.cache
 def among(characters: str) -> np.ndarray:
-    """bool [0x110000]: whether a codepoint is one of them."""
+    """bool [0x110000]: whether each codepoint is one of the characters."""
     found = np.zeros(tables.CODEPOINTS, bool)
     found[tables.codepoints_of(characters)] = True
     return found
@@ -31,20 +31,20 @@ def among(characters: str) -> np.ndarray:
 
 @functools.cache
 def number_table() -> dict:
-    """numbers.json: "words" are digits of number words, "" for numerals that stay, "+" for what joins numerals."""
+    """numbers.json; "words" maps number words to digits, numerals to keep to "", and joining words to "+"."""
     return tables.read("numbers")
 
 
 @functools.cache
 def numerals(language: str) -> tuple[Lexicon, np.ndarray]:
-    """The number words of a language, and of each its digits, "" or "+" (object [keys])."""
+    """A language's number words, and the digits, "" or "+" for each (object [keys])."""
     entries = number_table()["words"].get(language, {})
     return Lexicon(entries), np.array(list(entries.values()), object)
 
 
 @functools.cache
 def written_out(language: str) -> dict[str, str]:
-    """Digits -> number word, where there is one only."""
+    """Digits -> number word, where it is unique."""
     words = number_table()["words"].get(language, {})
     found = {digits: word for word, digits in words.items() if digits.isdigit()}
     values = list(words.values())
@@ -52,7 +52,7 @@ def written_out(language: str) -> dict[str, str]:
 
 
 def regrouped(number: str, language: str) -> list[str]:
-    """The number with its thousands marked, if they are not, or not marked, if they are."""
+    """The number with thousands separators added or, if it has them, removed; empty if neither is possible."""
     group, point = number_table()["separators"][language]
     size = 2 if language in number_table()["two_digit_groups"] else 3
     whole, sign, fraction = number.partition(point)
@@ -70,8 +70,8 @@ def regrouped(number: str, language: str) -> list[str]:
 
 
 def standing_alone(document: Document, first: np.ndarray, stop: np.ndarray) -> np.ndarray:
-    """bool: ranges with a text's end, white space, a bracket, quote or comma, or an unspaced script at either side."""
-    bases = np.append(document.bases, ord(" "))  # before the first and after the last cluster
+    """bool: ranges bounded on both sides by a text's end, white space, bracket, quote, comma or unspaced script."""
+    bases = np.append(document.bases, ord(" "))  # stands before the first and after the last cluster
     blank = np.append(document.flags & SPACE > 0, True) | (tables.look_up(word_groups(), bases) != SPACED)
     bounds = document.text_clusters
     begins, ends = np.isin(first, bounds), np.isin(stop, bounds)
@@ -82,7 +82,7 @@ def standing_alone(document: Document, first: np.ndarray, stop: np.ndarray) -> n
 
 
 def beside_numerals(document: Document, numeral: np.ndarray, joint: np.ndarray) -> np.ndarray:
-    """bool [W]: words with another numeral beside them, or one word further where the one between joins them."""
+    """bool [W]: words adjacent to a numeral, directly or across a joining word ("two and three")."""
     first, stop = document.words
     text = np.searchsorted(document.text_clusters, first, "right")
     bases = np.append(document.bases, 0)
@@ -99,7 +99,7 @@ def beside_numerals(document: Document, numeral: np.ndarray, joint: np.ndarray) 
 
 
 def number_forms(document: Document) -> tuple[np.ndarray, list[list[str]]]:
-    """int64 [K] words that are numbers with another form, which may be edited; and the other forms of each."""
+    """int64 [K]: editable words that are numbers with alternative forms; and those forms."""
     first, stop = document.words
     lexicon, values = numerals(document.language)
     matches = find(document, lexicon, anywhere=True)
@@ -127,7 +127,7 @@ def number_forms(document: Document) -> tuple[np.ndarray, list[list[str]]]:
 
 
 def numbers(document: Document, noise: Noise, severity: float) -> Edits:
-    """Marks thousands or unmarks them, writes small numbers in words and number words in digits; values stay."""
+    """Rewrites numbers with equal value: adds or removes thousands separators, spells out digits or the reverse."""
     word, forms = number_forms(document)
     first, stop = document.words
     draws = noise.words[word]
@@ -140,20 +140,20 @@ def numbers(document: Document, noise: Noise, severity: float) -> Edits:
 
 @functools.cache
 def mark_table(name: str) -> tuple[np.ndarray, dict[str, list[str]]]:
-    """bool [0x110000] which codepoints are keys of a part of punctuation.json; and that part."""
+    """bool [0x110000] keys of a section of punctuation.json; and that section."""
     part = tables.read("punctuation")[name]
     return among("".join(part)), part
 
 
 def marks(document: Document, noise: Noise, severity: float, name: str) -> np.ndarray:
-    """int64: the clusters, of one codepoint each, that are in the table and edited."""
+    """int64: the single-codepoint clusters to edit among those in a section of punctuation.json."""
     alone = np.diff(document.starts) == 1
     eligible = tables.look_up(mark_table(name)[0], document.bases) & alone & document.allowed
     return np.flatnonzero(eligible & under(noise.clusters, severity))
 
 
 def punctuation(document: Document, noise: Noise, severity: float) -> Edits:
-    """Drops marks, doubles them or exchanges them for others; not those of ASCII inside words and numbers."""
+    """Deletes, doubles or replaces punctuation marks, except ASCII marks inside words and numbers."""
     place = marks(document, noise, severity, "exchanged")
     word = np.append((document.flags & WORD) > 0, False)
     begins = np.isin(place, document.text_clusters)
@@ -174,7 +174,7 @@ def punctuation(document: Document, noise: Noise, severity: float) -> Edits:
 
 
 def typography(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes quotation marks, apostrophes, hyphens, dashes and ellipses in other forms that mean the same."""
+    """Replaces quotation marks, apostrophes, hyphens, dashes and ellipses by typographic variants."""
     place = marks(document, noise, severity, "forms")
     others = mark_table("forms")[1]
     old = strings(document, place, place + 1)
@@ -195,25 +195,25 @@ OPERATORS = (
         "numbers",
         numbers,
         "lexical",
-        "share of numbers rewritten; eligible: numbers with marked thousands or of five digits and more, number words "
-        "and their digits in numbers.json that are not part of a longer number, date or time",
+        "share of numbers rewritten; eligible: numbers with thousands separators or at least five digits, and number "
+        "words in numbers.json and their digits, unless part of a longer number, date or time",
         NL_AUGMENTER + ", number to word and back",
-        scripts="digits 0-9, and the scripts of the languages' number words",
+        scripts="digits 0-9 and the scripts of the number words",
         languages=frozenset(tables.read("numbers")["separators"]),
     ),
     Operator(
         "punctuation",
         punctuation,
         "lexical",
-        "share of punctuation marks dropped, doubled or exchanged; eligible: those in the table punctuation.json",
-        "Karimi et al. 2021, AEDA (arXiv 2108.13230), which only inserts; " + NL_AUGMENTER,
-        scripts="all that use Latin, Arabic, Devanagari, Chinese or Japanese, Armenian, Ethiopic or Myanmar marks",
+        "share of punctuation marks deleted, doubled or replaced; eligible: marks in punctuation.json",
+        "Karimi et al. 2021, AEDA (arXiv 2108.13230), which only inserts marks; " + NL_AUGMENTER,
+        scripts="scripts that use Latin, Arabic, Devanagari, Chinese, Japanese, Armenian, Ethiopic or Myanmar marks",
     ),
     Operator(
         "typography",
         typography,
         "lexical",
-        "share of quotation marks, apostrophes, hyphens, dashes and ellipses written in another form",
-        "Unicode Standard, chapter 6.2: characters with overlapping use",
+        "share of quotation marks, apostrophes, hyphens, dashes and ellipses replaced",
+        "Unicode Standard, section 6.2, general punctuation",
     ),
 )

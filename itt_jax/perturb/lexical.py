@@ -1,4 +1,4 @@
-"""Operators that exchange words for others, by lexicons: each is one function (document, noise, severity) -> Edits."""
+"""Operators that replace or insert words from lexicons."""
 
 import functools
 
@@ -10,7 +10,7 @@ from itt_jax.perturb.edits import Edits
 from itt_jax.perturb.lexicon import Lexicon, shipped, shipped_languages
 from itt_jax.perturb.noise import Noise, below, later_draws, under
 from itt_jax.perturb.operator import EDA, NL_AUGMENTER, Operator
-from itt_jax.perturb.rewriting import Matches, added, find, in_case_of, replace_by_lexicon, rewritten, strings
+from itt_jax.perturb.rewriting import Matches, added, drawn_options, find, replace_by_lexicon, rewritten
 from itt_jax.perturb.splitmix import GOLDEN, mix
 from itt_jax.perturb.units import Document
 from itt_jax.perturb.words import spaces_around
@@ -23,10 +23,10 @@ def synonym(document: Document, noise: Noise, severity: float) -> Edits:
 
 
 def word_insert(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes synonyms of words behind other words of the text.
+    """Inserts synonyms of words after other words of the text.
 
-    How many words on a synonym goes, from a text's last word to its first, is one draw for the text; so no two of them
-    go to one place.
+    All synonyms of a text are inserted the same random number of words further on, cyclically, so that no two end up
+    in the same place.
     """
     lexicon = document.lexicon or shipped("synonyms", document.language)
     matches = find(document, lexicon)
@@ -50,12 +50,12 @@ def word_insert(document: Document, noise: Noise, severity: float) -> Edits:
 
 @functools.cache
 def filler_table() -> dict[str, list[str]]:
-    """Language -> what speakers say while they think."""
+    """Language -> its hesitation words and phrases."""
     return tables.read("fillers")["entries"]
 
 
 def fillers(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes hesitations such as "uh" and "you know" between words."""
+    """Inserts hesitations such as "uh" and "you know" between words."""
     first, stop = document.words
     _, after = spaces_around(document, first, stop)
     follows = np.isin(after, first) & ~np.isin(after, document.text_clusters)
@@ -68,7 +68,7 @@ def fillers(document: Document, noise: Noise, severity: float) -> Edits:
 
 @functools.cache
 def translations(language: str) -> Lexicon:
-    """The words of tables/translations.json in a language, each with those of all other languages."""
+    """Words of a language and their translations into all other languages of tables/translations.json."""
     header, *rows = (row.split("|") for row in tables.read("translations")["rows"])
     own = header.index(language)
     entries = {
@@ -80,15 +80,15 @@ def translations(language: str) -> Lexicon:
 
 
 def code_mix(document: Document, noise: Noise, severity: float) -> Edits:
-    """Replaces words by their translations, each into a language of its own draw."""
+    """Replaces words by translations, each into a random language."""
     return replace_by_lexicon(document, noise, severity, document.lexicon or translations(document.language))
 
 
 def before_words(document: Document, matches: Matches) -> tuple[Matches, np.ndarray]:
-    """Those that whole words make and white space follows (none need follow in unspaced scripts).
+    """The matches that consist of whole words and precede white space or belong to an unspaced script.
 
     Returns:
-        The matches, and int64 [K] where the white space after each of them ends.
+        The matches, and int64 [K] the cluster after the white space that follows each.
     """
     _, after = spaces_around(document, matches.first, matches.stop)
     first, stop = document.words
@@ -99,30 +99,27 @@ def before_words(document: Document, matches: Matches) -> tuple[Matches, np.ndar
 
 
 def replaced_before_words(document: Document, noise: Noise, severity: float, lexicon: Lexicon) -> Edits:
-    """As `replace_by_lexicon`, of what other words follow; what is dropped goes with the white space after it."""
+    """`replace_by_lexicon` for the matches of `before_words`; deleted words take the white space after them along."""
     matches, after = before_words(document, find(document, lexicon))
     chosen = under(noise.clusters[matches.first], severity)
     matches, after = matches.select(chosen), after[chosen]
-    option = below(later_draws(noise.clusters[matches.first], 1), lexicon.counts[matches.row])
-    new = [lexicon.options[row][k] for row, k in zip(matches.row.tolist(), option.tolist(), strict=True)]
-    old = strings(document, matches.first, matches.stop)
-    cased = [in_case_of(before, string) for before, string in zip(old, new, strict=True)]
+    new = drawn_options(document, lexicon, matches, later_draws(noise.clusters[matches.first], 1))
     stop = np.where([not string for string in new], after, matches.stop)
-    return rewritten(document, matches.first, stop.astype(np.int64), cased)
+    return rewritten(document, matches.first, stop.astype(np.int64), new)
 
 
 def function_words(document: Document, noise: Noise, severity: float) -> Edits:
-    """Drops articles, prepositions, auxiliaries and particles, or exchanges them for others of their kind."""
+    """Deletes articles, prepositions, auxiliaries and particles, or replaces them by others of the same kind."""
     return replaced_before_words(document, noise, severity, shipped("function_words", document.language))
 
 
 def contractions(document: Document, noise: Noise, severity: float) -> Edits:
-    """Contracts pairs of words (do not, don't), and writes contractions in full."""
+    """Contracts phrases ("do not" as "don't") and expands contractions."""
     return replaced_before_words(document, noise, severity, shipped("contractions", document.language))
 
 
 def name_groups(language: str) -> list[list[list[str]]]:
-    """Groups of rows of names; the names of a row belong together, those of a column are of one kind."""
+    """Groups of rows of names; names in a row belong together, names in a column can replace each other."""
     table = tables.read("entities")
     persons = [[[name] for name in kind] for kind in table["latin"]] if language in table["latin_languages"] else []
     return persons + table["entries"].get(language, [])
@@ -130,9 +127,9 @@ def name_groups(language: str) -> list[list[list[str]]]:
 
 @functools.cache
 def names(language: str) -> tuple[Lexicon, np.ndarray]:
-    """Every name with those after it in its column, from the end on the first ones; int64 the group of each key.
+    """Each name with the names below it in its column, continuing cyclically from the top; int64 [keys] its group.
 
-    So the k-th option of all names of a group moves them alike. The group of names that are kept is -1.
+    The k-th option thus shifts all names of a group by k rows. Names that must be kept are in group -1.
     """
     entries, groups = {}, []
     for number, rows in enumerate(name_groups(language)):
@@ -147,16 +144,16 @@ def names(language: str) -> tuple[Lexicon, np.ndarray]:
 
 
 def may_be_names(document: Document, matches: Matches) -> np.ndarray:
-    """bool [K]: those that do not begin with a small letter."""
+    """bool [K]: whether each match does not begin with a lower-case letter."""
     return tables.look_up(tables.mapping("lower_upper"), document.bases[matches.first]) == 0
 
 
 def entity(document: Document, noise: Noise, severity: float) -> Edits:
-    """Exchanges names of persons, cities and countries for others of their kind, the same ones all over an item.
+    """Replaces names of people, cities and countries by others of the same kind, consistently within an item.
 
-    A group of names (given names of women, of men, surnames, places) is drawn at once: in an item all of a group are
-    moved by one step of its list or none is. So two names never become one, a name has one form in all fields, and a
-    city moves with its country. Where a name of a group may not be edited, the group stays in that field.
+    Names are drawn by group (women's given names, men's given names, surnames, places): all names of a group in an item
+    shift by the same number of rows of the table, or none does. Distinct names therefore stay distinct, a name changes
+    alike in all fields, and a city moves with its country. If a name may not be edited, its group stays in that field.
     """
     if document.lexicon:
         lexicon, groups = document.lexicon, np.arange(len(document.lexicon))
@@ -173,11 +170,8 @@ def entity(document: Document, noise: Noise, severity: float) -> Edits:
     draws = mix(noise.texts[text] + (group + 1).astype(np.uint64) * GOLDEN)
     moved = under(draws, severity) & ~stays
     matches, draws = matches.select(moved), draws[moved]
-    option = below(later_draws(draws, 1), lexicon.counts[matches.row])
-    new = [lexicon.options[row][k] for row, k in zip(matches.row.tolist(), option.tolist(), strict=True)]
-    old = strings(document, matches.first, matches.stop)
-    cased = [in_case_of(before, after) for before, after in zip(old, new, strict=True)]
-    return rewritten(document, matches.first, matches.stop, cased)
+    new = drawn_options(document, lexicon, matches, later_draws(draws, 1))
+    return rewritten(document, matches.first, matches.stop, new)
 
 
 OPERATORS = (
@@ -185,8 +179,8 @@ OPERATORS = (
         "synonym",
         synonym,
         "lexical",
-        "share of words and phrases replaced; eligible: those in the table synonyms.json, or in the lexicon",
-        "EDA (arXiv 1901.11196), synonym replacement; TextFooler (arXiv 1907.11932), without a model",
+        "share of words and phrases replaced; eligible: keys of synonyms.json or of the lexicon",
+        EDA + ", synonym replacement; Jin et al. 2020, TextFooler (arXiv 1907.11932), without a model",
         languages=shipped_languages("synonyms"),
         lexicon="a word or phrase and its synonyms",
     ),
@@ -194,7 +188,7 @@ OPERATORS = (
         "word_insert",
         word_insert,
         "word",
-        "synonyms written elsewhere in the text, per word that has one in the table synonyms.json or in the lexicon",
+        "synonyms inserted per eligible word or phrase; eligible: keys of synonyms.json or of the lexicon",
         EDA + ", random insertion",
         languages=shipped_languages("synonyms"),
         lexicon="a word or phrase and its synonyms",
@@ -203,7 +197,7 @@ OPERATORS = (
         "fillers",
         fillers,
         "word",
-        "share of places between words where one is written; eligible: with nothing but white space there",
+        "share of gaps between words filled; eligible: gaps of white space only",
         NL_AUGMENTER + ", filler words",
         languages=frozenset(filler_table()),
     ),
@@ -211,17 +205,17 @@ OPERATORS = (
         "code_mix",
         code_mix,
         "lexical",
-        "share of words translated; eligible: those in the table translations.json, or in the lexicon",
-        "Tan and Joty 2021, PolyGloss (arXiv 2103.09593), here drawn and not searched; CoSDA-ML (arXiv 2006.06402)",
+        "share of words translated; eligible: keys of translations.json or of the lexicon",
+        "Tan and Joty 2021, PolyGloss (arXiv 2103.09593), here sampled, not searched; CoSDA-ML (arXiv 2006.06402)",
         languages=frozenset(tables.read("translations")["rows"][0].split("|")),
-        lexicon="a word and its translations, as in MUSE; a folder of such files mixes their languages, and "
-        '"inverse:" before a path reads translations as words',
+        lexicon="a word and its translations, as in MUSE; a folder of such files mixes their languages, and the prefix "
+        '"inverse:" swaps words and translations',
     ),
     Operator(
         "function_words",
         function_words,
         "lexical",
-        "share of function words dropped or exchanged; eligible: those in the table function_words.json before a word",
+        "share of function words deleted or replaced; eligible: keys of function_words.json before a word",
         "Yin et al. 2020, Robustness of Language Encoders against Grammatical Errors (arXiv 2005.05683)",
         languages=shipped_languages("function_words"),
     ),
@@ -229,8 +223,7 @@ OPERATORS = (
         "contractions",
         contractions,
         "lexical",
-        "share of contractions and of what can be contracted rewritten; eligible: the table contractions.json, before "
-        "a word",
+        "share of contractions and contractible phrases rewritten; eligible: keys of contractions.json before a word",
         "Ribeiro et al. 2020, CheckList (arXiv 2005.04118); " + NL_AUGMENTER,
         languages=shipped_languages("contractions"),
     ),
@@ -238,14 +231,14 @@ OPERATORS = (
         "entity",
         entity,
         "lexical",
-        "share of the groups of names of an item (given names of women, of men, surnames, places; of a lexicon each "
-        "key) that are exchanged. Labels that rest on facts about a name, or on a name outside the table, may change; "
-        "those of pairs hold as both fields change alike",
+        "share of an item's groups of names replaced (women's given names, men's given names, surnames, places; each "
+        "key of a lexicon is its own group). Labels of pairs hold because both fields change alike; labels that rest "
+        "on facts about a name, or on a name outside the table, may change",
         "Ribeiro et al. 2020, CheckList (arXiv 2005.04118), change names and locations",
         languages=frozenset(
             [*tables.read("entities")["latin_languages"], *tables.read("entities")["entries"]],
         ),
-        lexicon="a name and the names that may stand for it",
+        lexicon="a name and its replacements",
         shared_by_fields=True,
     ),
 )

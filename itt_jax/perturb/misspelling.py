@@ -1,7 +1,7 @@
-"""Operators that misspell as people do: each is one function (document, noise, severity) -> Edits.
+"""Operators that imitate human misspellings, and the mapping from Zeroe's suite to our operators.
 
-docs/natural_errors.md measures how near they come. `ZEROE_OPERATORS` says which operators are Zeroe's suite (arXiv
-2010.05648), so that it can be run at `ZEROE_LEVELS`; most of them stand in scrambling.py.
+docs/natural_errors.md compares the operators with human errors. To run Zeroe's suite (arXiv 2010.05648), use
+`ZEROE_OPERATORS`, most of which are in scrambling.py, at `ZEROE_LEVELS`.
 """
 
 import dataclasses
@@ -18,38 +18,39 @@ from itt_jax.perturb.rewriting import replace_by_lexicon
 from itt_jax.perturb.scrambling import contents, drawn_words, spelled
 from itt_jax.perturb.tables import look_up
 from itt_jax.perturb.units import Document
+from itt_jax.ragged import ragged_positions
 
-# Zeroe's levels, low, middle and high: the share of words that it edits.
+# Zeroe's levels low, mid and high: the share of words edited.
 ZEROE_LEVELS = (0.2, 0.5, 0.8)
-# Zeroe's operators -> ours, and what else differs. Zeroe draws words until the wanted share of them has changed; here
-# each eligible word is drawn by itself, so that the share is met on average.
+# Zeroe's operator -> our operator, and the differences. In addition, Zeroe draws words until the requested share has
+# changed, whereas each eligible word is drawn independently here, which meets the share on average.
 ZEROE_OPERATORS = {
-    "visual": ("homoglyph", "Zeroe: any of a letter's 20 nearest images in Unicode; here: its true look-alikes"),
-    "phonetic": ("phonetic", "Zeroe: English words through a sound model; here: letter groups, and severity is theirs"),
-    "intruder": ("intruder", "Zeroe: the level is the share of words and that of their gaps; here: of all gaps"),
-    "disemvowel": ("vowels", "Zeroe: a e i o u; here: vowels with marks and of other alphabets too"),
-    "keyboard-typo": ("keyboard", "Zeroe: one letter of each drawn word; here: severity is the share of letters"),
-    "natural-typo": ("natural", "the same, given the same list of human errors"),
-    "truncate": ("truncate", "the same, but for words with a number"),
-    "segmentation": ("word_join", "Zeroe: any two tokens; here: where a space stands"),
-    "inner-shuffle": ("inner_shuffle", "the same, but for words with a number; signs inside words stay"),
-    "full-shuffle": ("full_shuffle", "the same, but for words with a number; signs inside words stay"),
+    "visual": ("homoglyph", "Zeroe: the 20 nearest glyph images in Unicode; here: listed look-alikes"),
+    "phonetic": ("phonetic", "Zeroe: a sound model for English words; here: letter groups, which severity counts"),
+    "intruder": ("intruder", "Zeroe: the level applies to words and to their gaps; here: to all gaps"),
+    "disemvowel": ("vowels", "Zeroe: a e i o u; here: also vowels with marks and of other alphabets"),
+    "keyboard-typo": ("keyboard", "Zeroe: one letter per drawn word; here: severity is the share of letters"),
+    "natural-typo": ("natural", "same, given the same list of human errors"),
+    "truncate": ("truncate", "same, except that words with numbers are skipped"),
+    "segmentation": ("word_join", "Zeroe: any two tokens; here: words separated by a space"),
+    "inner-shuffle": ("inner_shuffle", "same, except that words with numbers are skipped and signs inside words stay"),
+    "full-shuffle": ("full_shuffle", "same, except that words with numbers are skipped and signs inside words stay"),
 }
 
-# MulTypo's defaults: how often a typo leaves a letter out, puts one in, takes one for another, exchanges two.
+# MulTypo's default weights of the kinds of typo.
 DELETE, INSERT, REPLACE, TRANSPOSE = range(4)
 TYPO_WEIGHTS = np.array([28, 15, 28, 28])
 
 
 def phonetic(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes letters and groups of letters as others that sound alike."""
+    """Replaces letters and groups of letters by others that sound alike."""
     return replace_by_sound(document, noise, severity)
 
 
 def natural(document: Document, noise: Noise, severity: float) -> Edits:
-    """Replays misspellings that people made, from a list of words and their misspellings.
+    """Replaces words by misspellings that people have made, taken from a list.
 
-    No list ships: those that Belinkov and Bisk gathered come without a licence.
+    No list is included, because those collected by Belinkov and Bisk have no licence.
     """
     return replace_by_lexicon(document, noise, severity, document.lexicon)
 
@@ -59,19 +60,20 @@ class Typos:
     """One typo for each of K words.
 
     Attributes:
-        kind: int64 [K] DELETE ... TRANSPOSE; place: int64 [K] the cluster.
+        kind: int64 [K] DELETE, INSERT, REPLACE or TRANSPOSE.
+        place: int64 [K] the cluster.
     """
 
     kind: np.ndarray
     place: np.ndarray
 
     def of(self, kind: int) -> np.ndarray:
-        """bool [K]: those of a kind."""
+        """bool [K]: whether each typo is of this kind."""
         return self.kind == kind
 
 
 def possible_typos(document: Document) -> np.ndarray:
-    """bool [4, G]: whether a typo of each kind may befall a cluster; the first one of a word is spared."""
+    """bool [4, G]: whether a typo of each kind is possible at a cluster; it never is at a word's first."""
     first, _ = document.words
     inside = document.in_word.copy()
     inside[first] = False
@@ -82,24 +84,25 @@ def possible_typos(document: Document) -> np.ndarray:
 
 
 def place_weights(first: np.ndarray, stop: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """int64 [M]: how likely a typo stands at each of the clusters of its word, in hundredths.
+    """int64 [M]: relative probability of a typo at each of M clusters, given the bounds of their words.
 
-    It rises evenly from 100 for the second cluster to 200 for the last, as in MulTypo. Integers, so that every machine
-    draws alike.
+    It rises linearly from 100 at the second cluster of a word to 200 at the last, as in MulTypo. Integer arithmetic
+    keeps the draws identical on every machine.
     """
     index, count = clusters - first - 1, stop - first - 2
     return 100 + 100 * index // np.maximum(count, 1)
 
 
 def drawn_typos(document: Document, possible: np.ndarray, words: tuple[np.ndarray, ...]) -> Typos:
-    """A kind by TYPO_WEIGHTS among those possible in each word, and a place for it.
+    """Draws a kind for each word by TYPO_WEIGHTS, among the kinds possible in it, and a place.
 
     Args:
-        words: int64 [K] first cluster, int64 [K] the one after the last, uint64 [K] draw 0; of words with a typo.
+        possible: bool [4, G] from `possible_typos`.
+        words: first cluster (int64 [K]), cluster after the last (int64 [K]) and draw 0 (uint64 [K]) of each word.
     """
     first, stop, draws = words
     sizes = stop - first
-    members = np.repeat(first - np.cumsum(sizes) + sizes, sizes) + np.arange(sizes.sum())
+    members = ragged_positions(first, sizes)
     weights = place_weights(np.repeat(first, sizes), np.repeat(stop, sizes), members) * possible[:, members]
     ends = np.append(np.zeros((4, 1), np.int64), np.cumsum(weights, axis=1), axis=1)
     begin, end = np.cumsum(sizes) - sizes, np.cumsum(sizes)
@@ -115,7 +118,7 @@ def drawn_typos(document: Document, possible: np.ndarray, words: tuple[np.ndarra
 
 
 def mixed(document: Document, noise: Noise, severity: float) -> Edits:
-    """Makes one typo in words: a letter left out, put in, taken for one beside it on the keyboard, or two exchanged."""
+    """Makes one typo per word: deletes, inserts or swaps letters, or replaces one by its keyboard neighbour."""
     possible = possible_typos(document)
     first, stop = document.words
     befallen = np.append(0, np.cumsum(possible.any(axis=0)))
@@ -138,7 +141,7 @@ def mixed(document: Document, noise: Noise, severity: float) -> Edits:
 
 
 def neighbours(document: Document, typos: Typos, draws: np.ndarray) -> np.ndarray:
-    """uint32 [K]: a letter beside that of each cluster on the keyboard, to put in its place or after it; 0: none."""
+    """uint32 [K]: a keyboard neighbour of the typo's letter, for insertions and replacements; 0 for other kinds."""
     table = choices("keyboards", document.language)
     letters = np.zeros(len(draws), np.uint32)
     wanted = typos.of(INSERT) | typos.of(REPLACE)
@@ -153,16 +156,16 @@ OPERATORS = (
         "phonetic",
         phonetic,
         "misspelling",
-        "share of letter groups rewritten; eligible: groups in the table phonetic.json, from the left, longest first",
-        ZEROE + "; Li et al. 2019, TextBugger (arXiv 1812.05271), sub-c; the tables are this project's",
-        scripts="that of the language",
+        "share of letter groups replaced; eligible: groups in phonetic.json, matched left to right, longest first",
+        ZEROE + "; Li et al. 2019, TextBugger (arXiv 1812.05271), sub-c; tables made for this project",
+        scripts="the script of the language",
         languages=shipped_languages("phonetic"),
     ),
     Operator(
         "natural",
         natural,
         "misspelling",
-        "share of words misspelled; eligible: words of the list",
+        "share of words misspelled; eligible: words in the lexicon",
         "Belinkov and Bisk 2018 (arXiv 1711.02173), natural noise; " + ZEROE,
         languages=frozenset(),
         lexicon="a word and its misspellings",
@@ -171,11 +174,11 @@ OPERATORS = (
         "mixed",
         mixed,
         "misspelling",
-        "share of words with one typo, never at their first cluster; eligible: words of two clusters or more, with no "
-        "number",
-        "Liu et al. 2025, MulTypo (arXiv 2510.09536): its weights of kinds and places; here every neighbour on the "
-        "keyboard is as likely, letters of one hand are exchanged too, and no letter with a space",
-        scripts="that of the language's keyboard",
+        "share of words with one typo, never at the first cluster; eligible: words of at least two clusters without "
+        "numbers",
+        "Liu et al. 2025, MulTypo (arXiv 2510.09536), with its weights of kinds and places; here all adjacent keys are "
+        "equally likely, letters of the same hand are swapped too, and letters are never swapped with spaces",
+        scripts="the script of the language's keyboard",
         languages=frozenset(keyboard_layouts()),
     ),
 )

@@ -1,6 +1,6 @@
-"""Unicode's normal forms of a string, from a table of fixed version: the same on every Python.
+"""Unicode normalization from a table of fixed version, so that results do not depend on the Python version.
 
-The algorithm is that of Unicode Standard Annex 15 with Hangul by arithmetic (The Unicode Standard, 3.12).
+Follows Unicode Standard Annex 15, with Hangul computed arithmetically (The Unicode Standard, section 3.12).
 """
 
 import functools
@@ -10,7 +10,7 @@ import numpy as np
 from itt_jax.perturb import tables
 
 FORMS = ("NFD", "NFC", "NFKC")
-SYLLABLE, LEAD, VOWEL, TAIL = 0xAC00, 0x1100, 0x1161, 0x11A7  # Hangul; TAIL stands for no final consonant
+SYLLABLE, LEAD, VOWEL, TAIL = 0xAC00, 0x1100, 0x1161, 0x11A7  # Hangul; TAIL itself means no final consonant
 VOWELS, TAILS, SYLLABLES = 21, 28, 11172
 
 
@@ -22,20 +22,20 @@ def table() -> dict:
 
 @functools.cache
 def combining_classes() -> dict[str, int]:
-    """Character -> its canonical combining class, where that is not 0."""
+    """Character -> canonical combining class, for nonzero classes."""
     return {character: int(number) for number, found in table()["classes"].items() for character in found}
 
 
 @functools.cache
 def compositions() -> dict[str, str]:
-    """Two characters -> the one that NFC writes for them."""
+    """Two characters -> the one that NFC composes them into."""
     pairs, composed = table()["compositions"]
     return dict(zip((pairs[i : i + 2] for i in range(0, len(pairs), 2)), composed, strict=True))
 
 
 @functools.cache
 def decompositions(compatibility: bool) -> dict[int, str]:
-    """Codepoint -> its full decomposition, for str.translate; Hangul syllables with them."""
+    """Codepoint -> full decomposition, including Hangul syllables, for str.translate."""
     table_names = ("canonical", "compatibility") if compatibility else ("canonical",)
     found = {ord(c): parts for name in table_names for c, parts in table()[name].items()}
     for index in range(SYLLABLES):
@@ -46,7 +46,7 @@ def decompositions(compatibility: bool) -> dict[int, str]:
 
 
 def ordered(text: str) -> str:
-    """Marks in the order of their combining classes, each behind the same base."""
+    """Sorts the marks behind each base by combining class."""
     classes = combining_classes()
     if not any(c in classes for c in text):
         return text
@@ -62,7 +62,7 @@ def ordered(text: str) -> str:
 
 
 def pair_composed(first: str, second: str) -> str | None:
-    """The one character that stands for two, or None."""
+    """The character composed of two, or None."""
     lead, vowel, tail = ord(first) - LEAD, ord(second) - VOWEL, ord(second) - TAIL
     if 0 <= lead < SYLLABLES // (VOWELS * TAILS) and 0 <= vowel < VOWELS:
         return chr(SYLLABLE + (lead * VOWELS + vowel) * TAILS)
@@ -73,10 +73,10 @@ def pair_composed(first: str, second: str) -> str | None:
 
 
 def composed(text: str) -> str:
-    """Of an ordered decomposition: each base with those marks that it has a composed form with."""
+    """Composes each base of an ordered decomposition with its marks where a composed form exists."""
     classes = combining_classes()
     result: list[str] = []
-    base, last = -1, 0  # where the base stands in the result, and the class of what follows it
+    base, last = -1, 0  # index of the base in the result, combining class of the last mark after it
     for character in text:
         number = classes.get(character, 0)
         apart = base == len(result) - 1 or 0 < last < number
@@ -100,7 +100,7 @@ def normalized(text: str, form: str) -> str:
 
 @functools.cache
 def may_change(form: str) -> np.ndarray:
-    """bool [0x110000]: codepoints that a text not in this form must hold, unless marks are out of order."""
+    """bool [0x110000]: codepoints of which text not in this form contains at least one, unless marks are unordered."""
     found = np.zeros(tables.CODEPOINTS, bool)
     found[list(decompositions(form == "NFKC"))] = True
     if form != "NFD":
@@ -115,7 +115,7 @@ def may_change(form: str) -> np.ndarray:
 
 @functools.cache
 def class_of() -> np.ndarray:
-    """uint8 [0x110000]: canonical combining classes."""
+    """uint8 [0x110000]: canonical combining class."""
     found = np.zeros(tables.CODEPOINTS, np.uint8)
     for number, characters in table()["classes"].items():
         found[tables.codepoints_of(characters)] = int(number)

@@ -1,4 +1,4 @@
-"""Groups of letters that sound alike: where they stand, and what is written for them."""
+"""Finds groups of letters and replaces them by others that sound alike."""
 
 import dataclasses
 import functools
@@ -16,14 +16,16 @@ from itt_jax.perturb.units import Document
 
 @dataclasses.dataclass(frozen=True)
 class Groups:
-    """Groups of small letters of one length that are held to the same places in words.
+    """g groups of lower-case letters with the same length and the same allowed positions in a word.
 
     Attributes:
-        length: codepoints of each; at_begin, at_end: whether they must begin or end a word.
-        hashes: uint64 [g] sorted, of the letters.
-        options: per group what may be written for it, counts: int64 [g] how many; none where the group stays.
-        whole: bool [g] whether a match must begin and end with a cluster: in scripts whose marks are diacritics, a
-            letter with a mark is another letter, while those of Indic scripts are written around it.
+        length: codepoints per group.
+        at_begin, at_end: whether the groups match only at the beginning or end of a word.
+        hashes: uint64 [g] hashes of the letters, ascending.
+        options: the replacements of each group; none if the group must stay.
+        counts: int64 [g] number of options.
+        whole: bool [g] whether a match must consist of whole clusters. This holds in scripts whose marks are
+            diacritics, where a marked letter is a different letter, but not in Indic scripts, whose marks are vowels.
     """
 
     length: int
@@ -37,7 +39,7 @@ class Groups:
 
 @functools.cache
 def groups_of(language: str) -> tuple[Groups, ...]:
-    """The table of a language, longest groups first, and of these those held to more places."""
+    """The groups of a language: longest first, then those with more position constraints."""
     kinds: dict[tuple[int, int, int], dict[str, list[str]]] = {}
     for key, options in tables.read("phonetic")["entries"][language].items():
         letters = key.removeprefix("^").removesuffix("$")
@@ -62,12 +64,13 @@ def _groups(length: int, at_begin: int, at_end: int, entries: dict[str, list[str
 
 @dataclasses.dataclass(frozen=True)
 class Sounds:
-    """K groups found that have options, ascending, in no cluster more than one.
+    """K occurrences of groups, ascending, at most one per cluster.
 
     Attributes:
-        first, stop: int64 [K] the clusters they stand in.
-        begin, end: int64 [K] their codepoints, counted from the first one of these clusters.
-        table, row: int64 [K] which of groups_of, and which group of it; counts: int64 [K] options.
+        first, stop: int64 [K] first cluster, and the cluster after the last.
+        begin, end: int64 [K] codepoint range, relative to the first codepoint of these clusters.
+        table, row: int64 [K] index into `groups_of`, and of the group in it.
+        counts: int64 [K] number of options.
     """
 
     first: np.ndarray
@@ -79,14 +82,16 @@ class Sounds:
     counts: np.ndarray
 
     def select(self, which: np.ndarray) -> "Sounds":
-        """Those at the indices, or where the mask is true."""
+        """The occurrences at the indices, or where the mask is true."""
         return Sounds(*(getattr(self, field.name)[which] for field in dataclasses.fields(self)))
 
 
 def edges(document: Document) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """bool [C + 1] a word begins there; bool [C + 1] a word ends before; int64 [C] where the words without a gap end.
+    """Word boundaries.
 
-    The last is 0 outside of words.
+    Returns:
+        bool [C + 1] whether a word begins at the codepoint; bool [C + 1] whether a word ends before it; int64 [C] the
+        end of the run of adjacent words around the codepoint, 0 outside words.
     """
     size = len(document.codepoints)
     starts = document.starts
@@ -102,9 +107,9 @@ def edges(document: Document) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def find_sounds(document: Document) -> Sounds:
-    """Every group that may be edited: from the left, the longest first, of these those held to more places.
+    """Finds editable groups from left to right, in the order of preference of `groups_of`.
 
-    A group without options, or one that may not be edited, hides those inside it all the same.
+    A match suppresses matches inside it even if it has no options or may not be edited.
     """
     begins, ends, limit = edges(document)
     hashes = Ranges(lowered(document.codepoints))
@@ -139,7 +144,7 @@ def find_sounds(document: Document) -> Sounds:
 
 
 def replace_by_sound(document: Document, noise: Noise, severity: float) -> Edits:
-    """Rewrites each group that has options with probability `severity`, in the case of what stood there."""
+    """Replaces each group with options with probability `severity`, preserving case."""
     sounds = find_sounds(document)
     draws = noise.clusters[sounds.first]
     edited = under(draws, severity)

@@ -1,4 +1,4 @@
-"""Edits by strings: ranges of clusters found in a lexicon, written anew, or strings added beside clusters."""
+"""Edits made with strings: replacing clusters, in particular keys of a lexicon, and inserting text beside clusters."""
 
 import dataclasses
 import functools
@@ -15,15 +15,16 @@ from itt_jax.perturb.text import from_strings
 from itt_jax.perturb.units import Document, cluster_breaks
 from itt_jax.ragged import Ragged, ragged_positions
 
-FREE = 0xE000  # codepoints from here on are no surrogates
+FREE = 0xE000  # first codepoint after the surrogates
 
 
 @dataclasses.dataclass(frozen=True)
 class Matches:
-    """K disjoint places of a document where keys of a lexicon stand, ascending.
+    """K disjoint occurrences of lexicon keys, ascending.
 
     Attributes:
-        first, stop: int64 [K] clusters; row: int64 [K] the key.
+        first, stop: int64 [K] first cluster, and the cluster after the last.
+        row: int64 [K] index of the key.
     """
 
     first: np.ndarray
@@ -31,20 +32,22 @@ class Matches:
     row: np.ndarray
 
     def select(self, which: np.ndarray) -> "Matches":
-        """Those at the indices, or where the mask is true."""
+        """The matches at the indices, or where the mask is true."""
         return Matches(self.first[which], self.stop[which], self.row[which])
 
 
 def find(document: Document, lexicon: Lexicon, anywhere: bool = False) -> Matches:
-    """Every key that may be edited: from the left, the longest first; whole words, or in unspaced scripts clusters.
+    """Finds editable keys from left to right, preferring the longest.
+
+    A match consists of whole words, or of clusters in scripts written without spaces.
 
     Args:
-        anywhere: also what may not be edited.
+        anywhere: whether to include matches that may not be edited.
     """
     hashes = Ranges(lowered(document.codepoints))
     first, stop = units(document)
     bounds = np.searchsorted(first, document.text_clusters)
-    following = np.repeat(bounds[1:], np.diff(bounds)) - np.arange(len(first))  # units from here to the text's end
+    following = np.repeat(bounds[1:], np.diff(bounds)) - np.arange(len(first))  # units up to the end of the text
     index, found = np.arange(len(first)), [np.zeros((0, 3), np.int64)]
     for size, beginnings in enumerate(_beginnings(lexicon), start=1):
         begin, end = first[index], stop[index + size - 1]
@@ -62,9 +65,9 @@ def find(document: Document, lexicon: Lexicon, anywhere: bool = False) -> Matche
 
 
 def units(document: Document) -> tuple[np.ndarray, np.ndarray]:
-    """int64, int64: first cluster, and the one after the last, of what keys are made of.
+    """int64, int64: first cluster, and the cluster after the last, of the units that keys consist of.
 
-    These are words; in scripts without spaces clusters, as words are not marked there.
+    These are words, or clusters in scripts written without spaces, which do not mark words.
     """
     first, stop = document.words
     unspaced = word_groups()[document.bases[first]] != SPACED
@@ -77,7 +80,7 @@ def units(document: Document) -> tuple[np.ndarray, np.ndarray]:
 
 @functools.lru_cache(maxsize=64)
 def _beginnings(lexicon: Lexicon) -> tuple[HashSet, ...]:
-    """For one, two, ... units, as long as there are keys of so many: the beginnings, of so many, of longer keys."""
+    """For k = 1, 2, ... up to the longest key: the first k units of all keys longer than k units."""
     document = Document(lexicon.keys, None, "en")
     hashes = Ranges(lexicon.keys.values)
     first, stop = units(document)
@@ -92,8 +95,8 @@ def _beginnings(lexicon: Lexicon) -> tuple[HashSet, ...]:
 
 
 def _disjoint(hits: np.ndarray) -> np.ndarray:
-    """Indices of the hits (first, stop, row; sorted) that begin after the last one taken ends."""
-    begins = np.ones(len(hits) + 1, bool)  # after all that stand before it
+    """Indices of the sorted hits (first, stop, row) that do not overlap a hit selected before them."""
+    begins = np.ones(len(hits) + 1, bool)  # does it begin after the end of all previous hits?
     begins[1:-1] = hits[1:, 0] >= np.maximum.accumulate(hits[:, 1])[:-1]
     taken = begins[:-1].copy()
     end = 0
@@ -105,36 +108,41 @@ def _disjoint(hits: np.ndarray) -> np.ndarray:
 
 
 def replace_by_lexicon(document: Document, noise: Noise, severity: float, lexicon: Lexicon) -> Edits:
-    """Edits each key with probability `severity`: one of its options, with the case of what stood there."""
+    """Replaces each key with probability `severity` by one of its options, in the case of the original."""
     matches = find(document, lexicon)
     matches = matches.select(under(noise.clusters[matches.first], severity))
-    option = below(later_draws(noise.clusters[matches.first], 1), lexicon.counts[matches.row])
+    new = drawn_options(document, lexicon, matches, later_draws(noise.clusters[matches.first], 1))
+    return rewritten(document, matches.first, matches.stop, new)
+
+
+def drawn_options(document: Document, lexicon: Lexicon, matches: Matches, draws: np.ndarray) -> list[str]:
+    """One option for each of K matches, chosen by the draws (uint64 [K]), in the case of the original."""
+    option = below(draws, lexicon.counts[matches.row])
     new = [lexicon.options[row][k] for row, k in zip(matches.row.tolist(), option.tolist(), strict=True)]
     old = strings(document, matches.first, matches.stop)
-    cased = [in_case_of(before, after) for before, after in zip(old, new, strict=True)]
-    return rewritten(document, matches.first, matches.stop, cased)
+    return [in_case_of(before, after) for before, after in zip(old, new, strict=True)]
 
 
 def in_case_of(old: str, new: str) -> str:
-    """The new string in capitals, or with a first capital, where the old one has them."""
+    """The new string in upper case, or capitalized, if the old one is."""
     if len(old) > 1 and old.isupper():
         return new.upper()
     return new[:1].upper() + new[1:] if old[:1].isupper() else new
 
 
 def strings(document: Document, first: np.ndarray, stop: np.ndarray) -> list[str]:
-    """The text of clusters first[i] ... stop[i] - 1, for each i."""
+    """The text of the clusters first[i] ... stop[i] - 1 for each i."""
     bounds = zip(document.starts[first].tolist(), document.starts[stop].tolist(), strict=True)
     whole = document.string
     return [whole[start:end] for start, end in bounds]
 
 
 def rewritten(document: Document, first: np.ndarray, stop: np.ndarray, new: Sequence[str]) -> Edits:
-    """Edits that put a string in the place of each range of clusters; those that change nothing are left out.
+    """Edits that replace ranges of clusters by strings, without those that change nothing.
 
     Args:
-        first, stop: int64 [K] clusters, ascending, disjoint and not empty.
-        new: K strings, perhaps empty. Their codepoints stand for the clusters of the range in order, evenly.
+        first, stop: int64 [K] ranges of clusters, non-empty, disjoint and ascending.
+        new: K strings, which may be empty. The alignment spreads their codepoints evenly over the clusters.
     """
     old = strings(document, first, stop)
     kept = [k for k, (before, after) in enumerate(zip(old, new, strict=True)) if before != after]
@@ -150,12 +158,12 @@ def rewritten(document: Document, first: np.ndarray, stop: np.ndarray, new: Sequ
 
 
 def distances(old: Sequence[str], new: Sequence[str]) -> np.ndarray:
-    """int64 [K]: the Levenshtein distance of each pair, in grapheme clusters."""
+    """int64 [K]: the Levenshtein distance of each pair in grapheme clusters."""
     from rapidfuzz.distance import Levenshtein
 
     sequences = [*old, *new]
     text, starts, bounds = _clusters(sequences)
-    if len(starts) <= len(text.values):  # some cluster has several codepoints: let one codepoint stand for each
+    if len(starts) <= len(text.values):  # encode each distinct cluster as one codepoint
         contents = Ranges(text.values).hashes(starts[:-1], starts[1:])
         codes = FREE + np.unique(contents, return_inverse=True)[1]
         whole = codes.astype(np.uint32).tobytes().decode("utf-32-le")
@@ -165,17 +173,19 @@ def distances(old: Sequence[str], new: Sequence[str]) -> np.ndarray:
 
 
 def _clusters(texts: Sequence[str]) -> tuple[Ragged, np.ndarray, np.ndarray]:
-    """The texts; int64 [G + 1] where their clusters begin, and the end; int64 [n + 1] the cluster each text begins."""
+    """The texts, and `starts` (int64 [G + 1]) and `text_clusters` (int64 [n + 1]) as in `Document`."""
     text = from_strings(texts)
     starts = np.append(np.flatnonzero(cluster_breaks(text)), len(text.values))
     return text, starts, np.searchsorted(starts, text.offsets)
 
 
 def added(document: Document, clusters: np.ndarray, new: Sequence[str], after: bool | np.ndarray) -> Edits:
-    """Edits that write a string beside each of the clusters (int64 [K], ascending), after it or before it.
+    """Edits that insert strings beside clusters.
 
     Args:
-        after: bool, or bool [K].
+        clusters: int64 [K], ascending.
+        new: K strings.
+        after: bool or bool [K], whether to insert after the cluster rather than before it.
     """
     text = from_strings(new)
     start, stop = document.starts[clusters], document.starts[clusters + 1]

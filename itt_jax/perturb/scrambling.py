@@ -1,7 +1,7 @@
-"""Operators that disfigure words as Zeroe's benchmark does: each is one function (document, noise, severity) -> Edits.
+"""Operators that scramble words, after the Zeroe benchmark.
 
-But for `intruder` and `leetspeak` severity is a share of words (or of the spaces between them), and an eligible word
-is edited as a whole. Words that hold a number are left alone, as nobody could say what the number was.
+Severity is a share of words or of the spaces between them, except in `intruder` and `leetspeak`. Words that contain a
+number are skipped, because a scrambled number cannot be recovered.
 """
 
 import functools
@@ -17,42 +17,42 @@ from itt_jax.perturb.lexicon import Ranges, lowered
 from itt_jax.perturb.noise import Noise, below, later_draws, under
 from itt_jax.perturb.operator import NL_AUGMENTER, ZEROE, Operator
 from itt_jax.perturb.units import Document
-from itt_jax.ragged import ragged_positions
+from itt_jax.ragged import offsets_of, ragged_positions
 
-# ASCII punctuation, as in Zeroe, but for the apostrophe and the hyphen: those stand inside words already.
+# ASCII punctuation, as in Zeroe, without apostrophe and hyphen, which occur inside words anyway.
 INTRUDERS = np.frombuffer('!"#$%&()*+,./:;<=>?@[\\]^_`{|}~'.encode("utf-32-le"), np.uint32)
-SPACES = (0x20, 0xA0)  # no line breaks: nobody forgets those between two words
-# Small letters without marks; those with marks follow from these.
+SPACES = (0x20, 0xA0)  # not line breaks, which nobody forgets between two words
+# Lower-case letters without marks; marked letters are derived from them.
 VOWELS = "aeiouæœøıəαεηιουωаеиоуыэюяєіѵәөүұაეიოუաեէըիոօ"
-CONSONANTS = "йў"  # which would follow from и and у
-# Languages of the Latin script in which y is a vowel letter.
+CONSONANTS = "йў"  # not vowels, although derived from и and у
+# Languages in Latin script in which y is a vowel.
 VOWEL_Y = frozenset("af br cs cy da et fi fo is kl lt nb nn no pl sk sv vi".split())
 
 
 def spelled(document: Document, least: int) -> np.ndarray:
-    """bool [W]: words of `least` clusters or more that may be edited and hold no number."""
+    """bool [W]: editable words of at least `least` clusters without numbers."""
     first, stop = document.words
     numbers = np.append(0, np.cumsum((document.flags & NUMBER) > 0))
     return document.word_allowed & (stop - first >= least) & (numbers[first] == numbers[stop])
 
 
 def drawn_words(document: Document, noise: Noise, severity: float, eligible: np.ndarray) -> tuple[np.ndarray, ...]:
-    """int64, int64, uint64: the first cluster, the one after the last, and the draw of the words that are edited."""
+    """int64, int64, uint64: first cluster, cluster after the last, and draw 0 of the words to edit."""
     edited = under(noise.words, severity) & eligible
     first, stop = document.words
     return first[edited], stop[edited], noise.words[edited]
 
 
 def contents(document: Document) -> np.ndarray:
-    """uint64 [G]: equal for equal clusters."""
+    """uint64 [G]: a hash of each cluster's codepoints."""
     hashes = Ranges(document.codepoints)
     return hashes.hashes(document.starts[:-1], document.starts[1:])
 
 
 def shuffled(document: Document, noise: Noise, first: np.ndarray, stop: np.ndarray) -> Edits:
-    """Edits that put the clusters of each range into another order; signs inside words keep their places.
+    """Edits that permute the clusters of each range at random; signs inside words keep their places.
 
-    The order is that of a draw at each cluster, or, where this changes nothing, a turn by one.
+    A permutation that leaves the range unchanged is replaced by a rotation by one.
     """
     from rapidfuzz.distance import Levenshtein
 
@@ -70,7 +70,7 @@ def shuffled(document: Document, noise: Noise, first: np.ndarray, stop: np.ndarr
     full[moves] = np.where(same[owner], turned, order)
     starts = document.starts
     sources = ragged_positions(starts[full], starts[full + 1] - starts[full])
-    bounds = np.append(0, np.cumsum(stop - first)).tolist()
+    bounds = offsets_of(stop - first).tolist()
     old, new = content[members].tolist(), content[full].tolist()
     cost = [Levenshtein.distance(old[a:b], new[a:b]) for a, b in itertools.pairwise(bounds)]
     start, end = starts[first], starts[stop]
@@ -79,20 +79,20 @@ def shuffled(document: Document, noise: Noise, first: np.ndarray, stop: np.ndarr
 
 
 def inner_shuffle(document: Document, noise: Noise, severity: float) -> Edits:
-    """Shuffles the inside of words; their first and last clusters stay."""
+    """Shuffles the characters of words except the first and last."""
     first, stop, _ = drawn_words(document, noise, severity, spelled(document, 4))
     return shuffled(document, noise, first + 1, stop - 1)
 
 
 def full_shuffle(document: Document, noise: Noise, severity: float) -> Edits:
-    """Shuffles whole words."""
+    """Shuffles all characters of words."""
     first, stop, _ = drawn_words(document, noise, severity, spelled(document, 3))
     return shuffled(document, noise, first, stop)
 
 
 @functools.cache
 def vowel_table(with_y: bool) -> np.ndarray:
-    """bool [0x110000]: letters that are vowels."""
+    """bool [0x110000]: whether each codepoint is a vowel."""
     small = np.zeros(tables.CODEPOINTS, bool)
     small[tables.codepoints_of(VOWELS + "y" * with_y)] = True
     small |= small[tables.mapping("without_marks")]
@@ -101,7 +101,7 @@ def vowel_table(with_y: bool) -> np.ndarray:
 
 
 def vowels(document: Document, noise: Noise, severity: float) -> Edits:
-    """Drops every vowel letter of words."""
+    """Deletes all vowels of words."""
     gone = tables.look_up(vowel_table(document.language in VOWEL_Y), document.bases) & document.in_word
     before = np.append(0, np.cumsum(gone))
     letters = np.append(0, np.cumsum(document.in_word))
@@ -114,20 +114,20 @@ def vowels(document: Document, noise: Noise, severity: float) -> Edits:
     starts = document.starts
     sizes = starts[kept + 1] - starts[kept]
     sources = ragged_positions(starts[kept], sizes)
-    ends = np.append(0, np.cumsum(sizes))[np.cumsum(stop - first - (before[stop] - before[first]))]
+    ends = offsets_of(sizes)[np.cumsum(stop - first - (before[stop] - before[first]))]
     lengths = np.diff(np.append(0, ends))
     codepoints = document.codepoints[sources]
     return Edits(starts[first], starts[stop], lengths, sources, codepoints, before[stop] - before[first])
 
 
 def truncate(document: Document, noise: Noise, severity: float) -> Edits:
-    """Drops the last cluster of words."""
+    """Deletes the last character of words."""
     _, stop, _ = drawn_words(document, noise, severity, spelled(document, 4))
     return deleted(document.starts[stop - 1], document.starts[stop], np.ones_like(stop))
 
 
 def intruder(document: Document, noise: Noise, severity: float) -> Edits:
-    """Puts a sign between neighbouring letters; within a run of letters it is always the same sign."""
+    """Inserts punctuation between adjacent letters, the same mark throughout a word."""
     letter = document.in_word & ((document.flags & NUMBER) == 0)
     gap = chosen(document, noise, severity, document.joined & document.linked(letter))
     begin = document.run_starts[np.searchsorted(document.run_starts, gap, "right") - 1]
@@ -136,7 +136,7 @@ def intruder(document: Document, noise: Noise, severity: float) -> Edits:
 
 
 def word_join(document: Document, noise: Noise, severity: float) -> Edits:
-    """Takes away the space between two words, or between a word and a sign."""
+    """Deletes the space between two words, or between a word and a punctuation mark."""
     blank = np.isin(document.bases, SPACES) & document.allowed
     linked = document.linked(blank)
     first = np.flatnonzero(blank & ~np.append(False, linked)[:-1])
@@ -152,7 +152,7 @@ def word_join(document: Document, noise: Noise, severity: float) -> Edits:
 
 
 def word_split(document: Document, noise: Noise, severity: float) -> Edits:
-    """Puts a space inside words, at any place."""
+    """Inserts a space at a random place inside words."""
     spaced = word_groups()[document.bases[document.words[0]]] == SPACED
     first, stop, draws = drawn_words(document, noise, severity, spelled(document, 2) & spaced)
     before = first + below(later_draws(draws, 1), stop - first - 1)
@@ -163,12 +163,12 @@ def word_split(document: Document, noise: Noise, severity: float) -> Edits:
 
 @functools.cache
 def leet_choices() -> tables.Choices:
-    """Letter -> digits and signs that look like it."""
+    """Letter -> digits and signs that resemble it."""
     return tables.Choices(tables.read("leetspeak")["alike"])
 
 
 def leetspeak(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes digits and signs for letters that look like them."""
+    """Replaces letters by digits and signs that resemble them."""
     return replace_by_table(document, noise, severity, leet_choices())
 
 
@@ -177,25 +177,25 @@ OPERATORS = (
         "inner_shuffle",
         inner_shuffle,
         "misspelling",
-        "share of words shuffled; eligible: words of four clusters or more, with no number, whose inside can change",
+        "share of words shuffled; eligible: words of at least four clusters without numbers whose inside can change",
         ZEROE,
-        scripts="all, but in Han, Thai, Lao, Khmer and Myanmar no word is that long",
+        scripts="all except Han, Thai, Lao, Khmer and Myanmar, whose words are shorter",
     ),
     Operator(
         "full_shuffle",
         full_shuffle,
         "misspelling",
-        "share of words shuffled; eligible: words of three clusters or more, with no number, that can change",
+        "share of words shuffled; eligible: words of at least three clusters without numbers that can change",
         ZEROE,
-        scripts="all but Han, whose words are single characters",
+        scripts="all except Han, whose words are single characters",
         readable=False,
     ),
     Operator(
         "vowels",
         vowels,
         "misspelling",
-        "share of words that lose all vowel letters; eligible: words of three clusters or more, with no number, that "
-        "have vowel letters and others",
+        "share of words that lose all vowels; eligible: words of at least three clusters without numbers that contain "
+        "vowels and other letters",
         ZEROE,
         scripts="Latin, Greek, Cyrillic, Georgian, Armenian",
     ),
@@ -203,15 +203,15 @@ OPERATORS = (
         "truncate",
         truncate,
         "misspelling",
-        "share of words that lose their last cluster; eligible: words of four clusters or more, with no number",
+        "share of words that lose their last cluster; eligible: words of at least four clusters without numbers",
         ZEROE,
-        scripts="all, but in Han, Thai, Lao, Khmer and Myanmar no word is that long",
+        scripts="all except Han, Thai, Lao, Khmer and Myanmar, whose words are shorter",
     ),
     Operator(
         "intruder",
         intruder,
         "misspelling",
-        "signs per gap between two neighbouring letters",
+        "marks inserted per gap between two adjacent letters",
         ZEROE,
         reversible=True,
     ),
@@ -219,23 +219,23 @@ OPERATORS = (
         "word_join",
         word_join,
         "misspelling",
-        "share of spaces taken away; eligible: those inside a line, however wide",
+        "share of spaces deleted; eligible: spaces of any width within a line",
         ZEROE,
-        scripts="all that write spaces; elsewhere only spaces that happen to be there",
+        scripts="scripts that use spaces; in others only the occasional space",
     ),
     Operator(
         "word_split",
         word_split,
         "misspelling",
-        "share of words split; eligible: words of two clusters or more, with no number",
+        "share of words split; eligible: words of at least two clusters without numbers",
         "Li et al. 2019, TextBugger (arXiv 1812.05271), insert",
-        scripts="all that write spaces between words",
+        scripts="scripts that use spaces between words",
     ),
     Operator(
         "leetspeak",
         leetspeak,
         "misspelling",
-        "edits per cluster; eligible: letters in the table leetspeak.json",
+        "edits per eligible cluster; eligible: letters in leetspeak.json",
         NL_AUGMENTER + ", leet letters",
         scripts="Latin",
     ),

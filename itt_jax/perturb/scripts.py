@@ -1,7 +1,7 @@
-"""Operators on what is particular to a script: each is one function (document, noise, severity) -> Edits.
+"""Operators on features of individual scripts, imitating what people and software do with their letters.
 
-They follow what people and software do with these letters, not chance. Arabic vowel signs are not added by any of
-them: which ones a word takes hangs on its grammar, and signs at random would be errors of another kind.
+None of them adds Arabic vowel signs: the right ones depend on grammar, and random ones would be a different kind of
+error.
 """
 
 import functools
@@ -20,9 +20,9 @@ from itt_jax.perturb.units import Document
 
 TATWEEL, NUKTA, CHANDRABINDU, ANUSVARA = 0x0640, 0x093C, 0x0901, 0x0902
 NON_JOINER = 0x200C
-# Shape of an Arabic letter -> whether it joins to the letter before and to the one after.
+# Shape of an Arabic letter -> whether it joins the previous and the next letter.
 SHAPES = {"isolated": (False, False), "final": (True, False), "initial": (False, True), "medial": (True, True)}
-LAM, ALEFS = 0x0644, "آأإا"  # written as one shape
+LAM, ALEFS = 0x0644, "آأإا"  # written as a ligature
 NUKTA_LETTERS = {0x0958 + i: base for i, base in enumerate("कखगजडढफय")}  # precomposed
 TO_KATAKANA = 0x30A1 - 0x3041
 OPENCC = "OpenCC's tables of characters; NL-Augmenter (arXiv 2112.02721), Chinese simplified-traditional perturbation"
@@ -35,13 +35,13 @@ def rules() -> dict:
 
 
 def languages_of(*names: str) -> frozenset[str]:
-    """The languages that scripts.json lists for some scripts, or for an operator."""
+    """The languages that scripts.json lists for scripts or operators."""
     return frozenset(language for name in names for language in rules()["languages"][name].split())
 
 
 @functools.cache
 def letters(name: str) -> np.ndarray:
-    """uint32 [0x110000]: letter -> letter by a table of scripts.json or chinese.json, 0 elsewhere."""
+    """uint32 [0x110000]: letter -> letter by a table in scripts.json or chinese.json; 0 elsewhere."""
     if name in ("traditional", "simplified"):
         return tables.dense(*tables.read("chinese")[name])
     found = rules()[name]
@@ -49,39 +49,39 @@ def letters(name: str) -> np.ndarray:
 
 
 def replace_letters(document: Document, noise: Noise, severity: float, name: str) -> Edits:
-    """Puts the letter of a table in the place of another; the marks of its cluster stay."""
+    """Replaces letters by a table; combining marks stay."""
     other = tables.look_up(letters(name), document.bases)
     clusters = chosen(document, noise, severity, document.in_word & (other > 0))
     return replaced(document.starts[clusters], other[clusters])
 
 
 def traditional(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes simplified Chinese characters as traditional ones, where a character has one counterpart only."""
+    """Writes simplified Chinese characters in traditional form where the counterpart is unique."""
     return replace_letters(document, noise, severity, "traditional")
 
 
 def simplified(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes traditional Chinese characters as simplified ones, where a character has one counterpart only."""
+    """Writes traditional Chinese characters in simplified form where the counterpart is unique."""
     return replace_letters(document, noise, severity, "simplified")
 
 
 def dotted_i(document: Document, noise: Noise, severity: float) -> Edits:
-    """Exchanges the Turkic letters i and ı, İ and I."""
+    """Swaps the Turkic letters i and ı, and İ and I."""
     return replace_letters(document, noise, severity, "dotted_i")
 
 
 def arabic_yeh_kaf(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes the Persian letters ی and ک with the codepoints of Arabic ي and ك."""
+    """Encodes the Persian letters ی and ک as Arabic ي and ك."""
     return replace_letters(document, noise, severity, "arabic_yeh_kaf")
 
 
 def romanian_cedilla(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes Romanian ș and ț with a cedilla (ş, ţ) in the place of the comma."""
+    """Writes Romanian ș and ț with a cedilla (ş, ţ) instead of a comma."""
     return replace_letters(document, noise, severity, "romanian_cedilla")
 
 
 def arabic_letters(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes Arabic letters that are often not told apart as one: أ إ آ ٱ as ا, final ى as ي, final ة as ه."""
+    """Merges Arabic letters that are often not distinguished: أ إ آ ٱ to ا, final ى to ي, final ة to ه."""
     final = ~document.joined
     ending = tables.look_up(letters("arabic_endings"), document.bases)
     other = np.where(final & (ending > 0), ending, tables.look_up(letters("arabic_letters"), document.bases))
@@ -91,14 +91,14 @@ def arabic_letters(document: Document, noise: Noise, severity: float) -> Edits:
 
 @functools.cache
 def joining(side: str) -> np.ndarray:
-    """bool [0x110000]: Arabic letters that join on both sides ("both"), or to the letter before them ("before")."""
+    """bool [0x110000]: Arabic letters that join on both sides ("both") or join the previous letter ("before")."""
     found = np.zeros(tables.CODEPOINTS, bool)
     found[tables.codepoints_of(table()["joining"][side])] = True
     return found
 
 
 def joints(document: Document) -> np.ndarray:
-    """bool [G]: clusters whose letter joins to that of the next one in their word."""
+    """bool [G]: whether the cluster's letter joins the next letter of its word."""
     after = np.append(document.bases[1:], 0)[: len(document.bases)]
     joins = tables.look_up(joining("both"), document.bases) & tables.look_up(joining("before"), after)
     last = document.codepoints.take(document.starts[1:] - 1, mode="clip")
@@ -106,7 +106,7 @@ def joints(document: Document) -> np.ndarray:
 
 
 def tatweel(document: Document, noise: Noise, severity: float) -> Edits:
-    """Stretches Arabic words: a tatweel (U+0640) between letters that join, except in lam-alef."""
+    """Stretches Arabic words by a tatweel (U+0640) between joined letters, except in lam-alef."""
     ligature = np.zeros(len(document.bases), bool)
     ligature[:-1] = (document.bases[:-1] == LAM) & np.isin(document.bases[1:], tables.codepoints_of(ALEFS))
     clusters = chosen(document, noise, severity, document.in_word & joints(document) & ~ligature)
@@ -117,13 +117,13 @@ def tatweel(document: Document, noise: Noise, severity: float) -> Edits:
 
 @functools.cache
 def shapes(kind: str) -> np.ndarray:
-    """uint32 [0x110000]: Arabic letter -> its "isolated", "final", "initial" or "medial" presentation form, or 0."""
+    """uint32 [0x110000]: Arabic letter -> its "isolated", "final", "initial" or "medial" form; 0 elsewhere."""
     found = table()["forms"][kind]
     return tables.dense(found[::2], found[1::2])
 
 
 def presentation_forms(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes Arabic words with the codepoints of the letters' shapes (U+FB50-U+FEFF), as text drawn from PDF has."""
+    """Encodes Arabic words as presentation forms (U+FB50-U+FEFF), as in text extracted from PDF."""
     to_next = joints(document)
     to_last = np.append(False, to_next[:-1])[: len(to_next)]
     found = np.zeros(len(to_next), np.uint32)
@@ -142,7 +142,7 @@ def presentation_forms(document: Document, noise: Noise, severity: float) -> Edi
 
 
 def rewrite_clusters(document: Document, noise: Noise, severity: float, parts: dict[int, str]) -> Edits:
-    """Puts strings in the place of codepoints of clusters of words, all those of a chosen cluster."""
+    """Rewrites clusters of words by a table codepoint -> string, applied to the whole cluster."""
     text = document.codepoints
     members = np.zeros(len(document.bases), bool)
     places = np.flatnonzero(np.isin(text, np.fromiter(parts, np.uint32, len(parts))))
@@ -153,7 +153,7 @@ def rewrite_clusters(document: Document, noise: Noise, severity: float, parts: d
 
 
 def nukta(document: Document, noise: Noise, severity: float) -> Edits:
-    """Drops the nukta of Devanagari letters (ज़ as ज, ड़ as ड, फ़ as फ)."""
+    """Removes the nukta from Devanagari letters (ज़ as ज, ड़ as ड, फ़ as फ)."""
     return rewrite_clusters(document, noise, severity, {NUKTA: ""} | NUKTA_LETTERS)
 
 
@@ -164,23 +164,23 @@ def chandrabindu(document: Document, noise: Noise, severity: float) -> Edits:
 
 @functools.cache
 def two_letters(language: str) -> dict[str, str]:
-    """Letter -> the letters written for it in a language, small and capital."""
+    """Letter -> its two-letter spelling in a language, in both cases."""
     same = rules()["same_letters"].get(language, language)
     found = rules()["umlauts"][same]
     return found | {c.upper(): parts.capitalize() for c, parts in found.items() if len(c.upper()) == 1 and c != "ẞ"}
 
 
 def umlauts(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes letters that other keyboards lack as two: ä ae, ö oe, ü ue, ß ss; æ ae, ø oe, å aa; þ th.
+    """Spells letters missing from foreign keyboards as two: ä ae, ö oe, ü ue, ß ss; æ ae, ø oe, å aa; þ th.
 
-    Not the other way, as no one does: ae, oe, ue and ss have places of their own (Poet, neue, dass).
+    Not the reverse, because ae, oe, ue and ss also occur in their own right (Poet, neue, dass).
     """
     found = two_letters(document.language)
     eligible = np.isin(document.bases, [ord(letter) for letter in found])
     clusters = chosen(document, noise, severity, document.in_word & eligible)
     capital = tables.look_up(tables.mapping("lower_upper", inverse=True), document.bases) > 0
     joined = document.joined
-    next_to = np.zeros(len(capital), bool)  # a capital that stands beside it in its word
+    next_to = np.zeros(len(capital), bool)  # whether an adjacent letter of the word is a capital
     next_to[:-1] = capital[1:] & joined[:-1]
     next_to[1:] |= capital[:-1] & joined[:-1] & ~joined[1:]
     new = [
@@ -193,46 +193,46 @@ def umlauts(document: Document, noise: Noise, severity: float) -> Edits:
 
 
 def rewrite_words(document: Document, noise: Noise, severity: float, eligible: np.ndarray, parts: dict) -> Edits:
-    """Translates whole words (bool [W]) by a table for str.translate."""
+    """Rewrites eligible words (bool [W]) by a table for str.translate."""
     first, stop = (ends[under(noise.words, severity) & eligible & document.word_allowed] for ends in document.words)
     return rewritten(document, first, stop, [word.translate(parts) for word in strings(document, first, stop)])
 
 
 @functools.cache
 def other_kana() -> dict[int, int]:
-    """Hiragana -> Katakana and back, for str.translate."""
+    """Hiragana <-> Katakana, for str.translate."""
     pairs = {code: code + TO_KATAKANA for code in [*range(0x3041, 0x3097), 0x309D, 0x309E]}
     return pairs | {to: code for code, to in pairs.items()}
 
 
 def kana(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes runs of Hiragana in Katakana and runs of Katakana in Hiragana."""
+    """Writes runs of Hiragana in Katakana and vice versa."""
     groups = word_groups()[document.bases[document.words[0]]]
     return rewrite_words(document, noise, severity, (groups == HIRAGANA) | (groups == KATAKANA), other_kana())
 
 
 @functools.cache
 def other_digits(language: str) -> dict[int, int]:
-    """ASCII digits -> those of the language's script and back, for str.translate."""
+    """ASCII digits <-> digits of the language's script, for str.translate."""
     zero = ord(rules()["zeros"][language])
     return {ord("0") + i: zero + i for i in range(10)} | {zero + i: ord("0") + i for i in range(10)}
 
 
 def native_digits(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes numbers in the script's own digits, and those that are in the ASCII digits 0-9."""
+    """Writes numbers in the script's native digits instead of ASCII digits, and vice versa."""
     first, stop = document.words
     numbers = np.append(0, np.cumsum((document.flags & NUMBER) > 0))
     return rewrite_words(document, noise, severity, numbers[stop] > numbers[first], other_digits(document.language))
 
 
-PER_LETTER = "share of the eligible letters; eligible: "
+PER_LETTER = "share of letters replaced; eligible: "
 OPERATORS = (
     Operator(
         "tatweel",
         tatweel,
         "script",
-        "share of the joints between two letters of a word that get a tatweel",
-        "Unicode Standard, chapter 9.2, and ArabicShaping.txt",
+        "share of joints between two letters that get a tatweel",
+        "Unicode Standard, section 9.2, and ArabicShaping.txt",
         scripts="Arabic",
         languages=languages_of("tatweel"),
         reversible=True,
@@ -241,8 +241,8 @@ OPERATORS = (
         "presentation_forms",
         presentation_forms,
         "script",
-        "share of the words of Arabic letters; eligible: words all of whose letters have the shape in Unicode",
-        "Unicode Standard, chapter 9.2, Arabic presentation forms",
+        "share of words rewritten; eligible: words whose letters all have the required form in Unicode",
+        "Unicode Standard, section 9.2, Arabic presentation forms",
         scripts="Arabic",
         languages=languages_of("tatweel"),
         reversible=True,
@@ -261,7 +261,7 @@ OPERATORS = (
         arabic_yeh_kaf,
         "script",
         PER_LETTER + "ی and ک",
-        "the Persian text normalizers' first rule (Hazm, Parsivar), backwards",
+        "the first rule of Persian text normalizers (Hazm, Parsivar), reversed",
         scripts="Arabic",
         languages=frozenset({"fa", "pes", "ur"}),
         reversible=True,
@@ -270,8 +270,8 @@ OPERATORS = (
         "nukta",
         nukta,
         "script",
-        PER_LETTER + "those with a nukta",
-        "a common simplification of loans, in part that of the Central Hindi Directorate's standard; in ड़ ढ़ a slip",
+        PER_LETTER + "letters with a nukta",
+        "a common simplification of loanwords, in part in the Central Hindi Directorate's standard; a slip in ड़ and ढ़",
         scripts="Devanagari",
         languages=languages_of("nukta"),
     ),
@@ -279,8 +279,8 @@ OPERATORS = (
         "chandrabindu",
         chandrabindu,
         "script",
-        "share of the chandrabindus",
-        "a common simplification, which the Central Hindi Directorate's standard allows over signs above the line",
+        "share of chandrabindus replaced",
+        "a common simplification, permitted by the Central Hindi Directorate with vowel signs above the line",
         scripts="Devanagari",
         languages=languages_of("chandrabindu"),
     ),
@@ -288,7 +288,7 @@ OPERATORS = (
         "traditional",
         traditional,
         "script",
-        PER_LETTER + "simplified characters with one traditional counterpart, whose one simplified form they are",
+        PER_LETTER + "simplified characters with a one-to-one traditional counterpart",
         OPENCC,
         scripts="Han",
         languages=frozenset({"zh", "wuu", "yue"}),
@@ -298,7 +298,7 @@ OPERATORS = (
         "simplified",
         simplified,
         "script",
-        PER_LETTER + "traditional characters with one simplified counterpart",
+        PER_LETTER + "traditional characters with a unique simplified counterpart",
         OPENCC,
         scripts="Han",
         languages=frozenset({"zh", "wuu", "yue"}),
@@ -307,8 +307,8 @@ OPERATORS = (
         "kana",
         kana,
         "script",
-        "share of the runs of Hiragana and of Katakana",
-        "Unicode Standard, chapter 18.4: the two syllabaries run in parallel",
+        "share of runs of Hiragana and of Katakana rewritten",
+        "Unicode Standard, section 18.4: the two syllabaries are parallel",
         scripts="Hiragana, Katakana",
         languages=languages_of("Kana"),
     ),
@@ -316,7 +316,7 @@ OPERATORS = (
         "native_digits",
         native_digits,
         "script",
-        "share of the words with digits",
+        "share of words with digits rewritten",
         "Unicode Common Locale Data Repository, numbering systems",
         scripts="Arabic, Devanagari, Bengali, Gurmukhi, Gujarati, Oriya, Telugu, Kannada, Thai, Lao, Khmer, Myanmar, "
         "Tibetan",
@@ -327,7 +327,7 @@ OPERATORS = (
         dotted_i,
         "script",
         PER_LETTER + "i, ı, İ, I",
-        "Unicode's SpecialCasing.txt: what software that knows no Turkic case rules makes of them",
+        "Unicode's SpecialCasing.txt; imitates software without the Turkic case rules",
         scripts="Latin",
         languages=frozenset({"az", "tr"}),
     ),
@@ -345,7 +345,7 @@ OPERATORS = (
         romanian_cedilla,
         "script",
         PER_LETTER + "ș and ț",
-        "Unicode Standard, chapter 7.1, comma below and cedilla",
+        "Unicode Standard, section 7.1, comma below and cedilla",
         scripts="Latin",
         languages=frozenset({"ro"}),
         reversible=True,

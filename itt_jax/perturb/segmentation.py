@@ -1,4 +1,4 @@
-"""Where sentences begin and end, by the marks of their scripts."""
+"""Sentence boundaries, from the punctuation of each script."""
 
 import functools
 
@@ -9,16 +9,16 @@ from itt_jax.perturb.codepoints import NUMBER, SPACE
 from itt_jax.perturb.units import Document
 
 SENTENCE_ENDS = ".!?…‥。．！？｡।॥۔؟።፧។៕။׃։\u037e"
-# The Greek question mark, and the danda of Indic scripts, as they are mostly typed.
+# Common substitutes for the Greek question mark and for the danda of Indic scripts.
 TYPED_ENDS = {"el": ";"} | dict.fromkeys(("bn", "hi", "mr", "ne", "or", "pa", "sa"), "|")
 QUESTION_MARKS = "?？؟\u037e"
 CLOSING = "\"'”’»›)]}」』）》〉】"
-WIDE_ENDS = "。！？｡．"  # no space follows them
+WIDE_ENDS = "。！？｡．"  # not followed by a space
 
 
 @functools.cache
 def among(characters: str) -> np.ndarray:
-    """bool [highest codepoint + 2]: whether a codepoint is one of the characters; the last stands for all above."""
+    """bool [highest codepoint + 2]: whether a codepoint is one of the characters; the last entry covers the rest."""
     codepoints = tables.codepoints_of(characters)
     found = np.zeros(int(codepoints.max()) + 2, bool)
     found[codepoints] = True
@@ -26,37 +26,37 @@ def among(characters: str) -> np.ndarray:
 
 
 def ends_sentence(document: Document) -> np.ndarray:
-    """bool [G]: clusters that are a mark at the end of a sentence."""
+    """bool [G]: whether each cluster is a sentence-final mark."""
     return tables.look_up(among(SENTENCE_ENDS + TYPED_ENDS.get(document.language, "")), document.bases)
 
 
 def asks(document: Document) -> np.ndarray:
-    """bool [G]: clusters that are a question mark."""
+    """bool [G]: whether each cluster is a question mark."""
     return tables.look_up(among(QUESTION_MARKS + (";" if document.language == "el" else "")), document.bases)
 
 
 def last_among(document: Document, members: np.ndarray) -> np.ndarray:
-    """int64 [n]: the last cluster of each text among `members` (bool [G]), -1 where it has none."""
+    """int64 [n]: each text's last cluster among `members` (bool [G]), -1 if there is none."""
     last = np.maximum.accumulate(np.append(-1, np.where(members, np.arange(len(members)), -1)))
     last = last[document.text_clusters[1:]]
     return np.where(last >= document.text_clusters[:-1], last, -1)
 
 
 def first_among(document: Document, members: np.ndarray) -> np.ndarray:
-    """int64 [n]: the first cluster of each text among `members` (bool [G]), -1 where it has none."""
+    """int64 [n]: each text's first cluster among `members` (bool [G]), -1 if there is none."""
     places = np.append(np.flatnonzero(members), len(members))
     first = places[np.searchsorted(places, document.text_clusters[:-1])]
     return np.where(first < document.text_clusters[1:], first, -1)
 
 
 def same_text(document: Document, clusters: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """bool: whether the clusters stand in one text, pair by pair."""
+    """bool: whether the two clusters of each pair belong to the same text."""
     bounds = document.text_clusters
     return np.searchsorted(bounds, clusters, "right") == np.searchsorted(bounds, others, "right")
 
 
 def short(document: Document, last: np.ndarray) -> np.ndarray:
-    """bool: whether the word that ends with cluster `last` may be an abbreviation or ordinal ("Dr", "z", "5")."""
+    """bool: whether the word ending at each cluster `last` may be an abbreviation or ordinal ("Dr", "z", "5")."""
     first, stop = document.words
     word = np.searchsorted(first, last, "right") - 1
     if not len(first):
@@ -68,10 +68,10 @@ def short(document: Document, last: np.ndarray) -> np.ndarray:
 
 
 def sentence_starts(document: Document) -> np.ndarray:
-    """int64: the clusters where sentences begin, text by text; white space before a text's first belongs to none.
+    """int64: the first cluster of each sentence, in text order; white space before a text's first is in no sentence.
 
-    A sentence begins after marks that end one and white space, or after those of scripts without spaces; but not with a
-    small letter, nor after a full stop that may belong to an abbreviation or ordinal number.
+    A sentence begins after a sentence-final mark and white space (not required after full-width marks). It never begins
+    with a lower-case letter or after a full stop that may belong to an abbreviation or ordinal number.
     """
     bases, count = document.bases, len(document.bases)
     visible = document.flags & SPACE == 0

@@ -1,7 +1,7 @@
-"""Operators that add to a text what changes nothing it says: each is one function (document, noise, severity) -> Edits.
+"""Operators that add irrelevant material to a text.
 
-Severity is the share of texts edited. A text without a word is left alone. An addition stands beside a cluster that
-may be edited, or the text is left alone; so a field or span that is wholly protected stays as it is.
+Severity is the share of texts edited. Texts without words are skipped. Additions are placed next to an editable
+cluster, so fully protected fields and spans are unchanged.
 """
 
 import functools
@@ -28,28 +28,28 @@ from itt_jax.perturb.units import Document
 
 CHECKLIST = "Ribeiro et al. 2020, CheckList (arXiv 2005.04118)"
 STRESS_TEST = "Naik et al. 2018, Stress Test Evaluation (arXiv 1806.00692)"
-ADD_SENT = "Jia and Liang 2017, AddSent (arXiv 1707.07328), in part: its sentences do not depend on the question"
-WITH_WORD = "share of texts edited; eligible: those with a word"
-# No vowels, so that no word comes out by chance.
+ADD_SENT = "Jia and Liang 2017, AddSent (arXiv 1707.07328), with sentences that do not depend on the question"
+WITH_WORD = "share of texts edited; eligible: texts with a word"
+# No vowels, so that no words arise by chance.
 SIGNS = "bcdfghjklmnpqrstvwxz0123456789"
 LETTERS = SIGNS[:-10]
-UNMARKED_PARAGRAPH = 120  # clusters of a paragraph in a script that does not mark where sentences end
-LENGTH = 6  # of a random name, as in CheckList
+UNMARKED_PARAGRAPH = 120  # minimum clusters of a paragraph in scripts that do not mark sentence ends
+LENGTH = 6  # characters of a random name, as in CheckList
 
 
 def with_word(document: Document) -> np.ndarray:
-    """bool [n]: texts that have a word."""
+    """bool [n]: whether each text contains a word."""
     return last_among(document, (document.flags & WORD) > 0) >= 0
 
 
 @functools.cache
 def phrases(kind: str) -> dict[str, list[str]]:
-    """Language -> what can be added."""
+    """Language -> the phrases of this kind in sentences.json."""
     return {code: found[kind] for code, found in tables.read("sentences")["entries"].items() if kind in found}
 
 
 def clause(document: Document, noise: Noise, severity: float, kind: str) -> Edits:
-    """Adds the language's clause before the marks that end the last sentence, or at the end where there are none."""
+    """Adds the language's clause before the sentence-final marks of the last sentence, or at the end without them."""
     bare = (document.flags & SPACE > 0) | ends_sentence(document)
     last = last_among(document, ~bare)
     allowed = np.append(document.allowed, False)
@@ -63,17 +63,17 @@ def clause(document: Document, noise: Noise, severity: float, kind: str) -> Edit
 
 
 def tautology(document: Document, noise: Noise, severity: float) -> Edits:
-    """Adds to the last sentence, in the text's language, "and true is true"."""
+    """Appends "and true is true", in the text's language, to the last sentence."""
     return clause(document, noise, severity, "tautology")
 
 
 def negated_tautology(document: Document, noise: Noise, severity: float) -> Edits:
-    """Adds to the last sentence, in the text's language, "and false is not true"."""
+    """Appends "and false is not true", in the text's language, to the last sentence."""
     return clause(document, noise, severity, "negated_tautology")
 
 
 def name_beside(document: Document, noise: Noise, severity: float, prefix: str, signs: str) -> Edits:
-    """Writes the prefix and a random name at an end of texts: which end is a draw, unless one is protected."""
+    """Adds the prefix and a random name before or after texts, at random unless one end is protected."""
     visible = document.flags & SPACE == 0
     first, last = first_among(document, visible), last_among(document, visible)
     allowed = np.append(document.allowed, False)
@@ -87,24 +87,24 @@ def name_beside(document: Document, noise: Noise, severity: float, prefix: str, 
 
 
 def url(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes a random web address before or after texts."""
+    """Adds a random web address before or after texts."""
     return name_beside(document, noise, severity, "https://example.com/", SIGNS)
 
 
 def handle(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes a random user's handle before or after texts."""
+    """Adds a random user handle before or after texts."""
     return name_beside(document, noise, severity, "@", SIGNS)
 
 
 def hashtag(document: Document, noise: Noise, severity: float) -> Edits:
-    """Writes a random hashtag before or after texts."""
+    """Adds a random hashtag before or after texts."""
     return name_beside(document, noise, severity, "#", LETTERS)
 
 
 def paragraphs(document: Document) -> np.ndarray:
-    """bool [n]: texts of two sentences or more that end with the end of one, which is no question.
+    """bool [n]: texts of at least two sentences, the last of which is complete and not a question.
 
-    In scripts that do not mark the ends of sentences (such as Thai): texts as long as two sentences mostly are.
+    In scripts that do not mark sentence ends, such as Thai: texts of at least UNMARKED_PARAGRAPH clusters.
     """
     skipped = (document.flags & SPACE > 0) | tables.look_up(among(CLOSING), document.bases)
     last = last_among(document, ~skipped)
@@ -116,7 +116,7 @@ def paragraphs(document: Document) -> np.ndarray:
 
 
 def protected_pieces(document: Document, text: int) -> list[str]:
-    """Small-letter strings of the runs of a text that may not be edited, such as an answer."""
+    """The protected spans of a text, such as an answer, in lower case."""
     start, stop = document.text.offsets[text : text + 2].tolist()
     fixed = np.flatnonzero(np.diff(np.concatenate([[0], ~document.editable[start:stop], [0]])))
     bounds = (start + fixed).reshape(-1, 2).tolist()
@@ -125,11 +125,10 @@ def protected_pieces(document: Document, text: int) -> list[str]:
 
 
 def distractor(document: Document, noise: Noise, severity: float) -> Edits:
-    """Adds a sentence on invented people and places after or before paragraphs, the contexts of questions.
+    """Adds a sentence about invented people and places before or after paragraphs, such as contexts of questions.
 
-    Single sentences and questions are left alone: to a hypothesis it would add a claim, and change the label. No
-    sentence is added that contains a run of the text that may not be edited; so if a task protects its answers, none
-    of them stands in what is added.
+    Single sentences and questions are skipped, because adding a claim to a hypothesis would change the label. The
+    sentence never contains a protected span of the text, so it cannot contain an answer that the task protects.
     """
     visible = document.flags & SPACE == 0
     first, last = first_among(document, visible), last_among(document, visible)
@@ -182,7 +181,7 @@ OPERATORS = (
         "distractor",
         distractor,
         "sentence",
-        "share of texts edited; eligible: those of two sentences or more that do not end with a question",
+        "share of texts edited; eligible: texts of at least two sentences that do not end with a question",
         ADD_SENT,
         languages=frozenset(phrases("distractor")),
         reversible=True,

@@ -1,9 +1,9 @@
-"""Words spelled in another script's letters, by the standard that tables/transliteration.json names for each script.
+"""Operators that spell words in another script, by the standards named in tables/transliteration.json.
 
-The spelling leads back to the clean word (in NFC) where the table says so: ISO 9 (Cyrillic), ISO 843 (Greek), ISO 15919
-(Indic scripts, but for Malayalam's chillu letters), Hübschmann and Meillet (Armenian). It does not for Georgian
-(national system: ts is ც or თს), Kana (Hepburn: ji is じ or ぢ), Hangul (Revised Romanization: t is any of seven
-finals) and, as vowel signs are left out and final forms not told apart, Hebrew (ISO 259) and Arabic (ISO 233).
+The table marks the standards that are reversible, up to NFC: ISO 9 (Cyrillic), ISO 843 (Greek), ISO 15919 (Indic
+scripts, except Malayalam chillu letters) and Hübschmann and Meillet (Armenian). Not reversible are the Georgian
+national system (ts is ც or თს), Hepburn for Kana (ji is じ or ぢ), Revised Romanization for Hangul (t is any of seven
+finals), and ISO 259 for Hebrew and ISO 233 for Arabic, which omit vowel signs and merge final forms.
 """
 
 import functools
@@ -34,13 +34,13 @@ def table() -> dict:
 
 @functools.cache
 def script_names() -> tuple[str, ...]:
-    """The scripts that have a standard in the table."""
+    """The scripts with a standard in the table."""
     return (*table()["letters"], "Katakana", *table()["indic"]["scripts"], "Hangul")
 
 
 @functools.lru_cache(maxsize=1 << 16)
 def transliterated(word: str, script: str) -> str:
-    """A word of one script in Latin letters; the word itself where it holds a letter that the standard does not."""
+    """A word of one script in Latin letters, or unchanged if the standard lacks one of its letters."""
     composed = normalized(word, "NFC")
     if script == "Hangul":
         return romanized_hangul(composed)
@@ -54,12 +54,12 @@ def transliterated(word: str, script: str) -> str:
 
 
 def flags_of(character: str) -> int:
-    """The property flags of a character (units.py)."""
+    """The flag bits of a character (codepoints.py)."""
     return int(tables.property_of("flags")[ord(character)])
 
 
 def pieces_of(word: str, known: dict[str, str]) -> list[str] | None:
-    """The word cut into the longest keys of one or two characters, and others; None if a letter is not known."""
+    """The word cut into keys of one or two characters, longest first, and other signs; None if a letter is unknown."""
     found, place = [], 0
     while place < len(word):
         size = 2 if word[place : place + 2].lower() in known and place + 1 < len(word) else 1
@@ -72,9 +72,9 @@ def pieces_of(word: str, known: dict[str, str]) -> list[str] | None:
 
 
 def spelled(word: str, known: dict[str, str]) -> str | None:
-    """A word by a table of small letters, capitals kept; None if it holds a letter that is not in the table.
+    """Spells a word by a table of lower-case letters, preserving case; None if a letter is not in the table.
 
-    A capital that becomes several letters is written with one capital (Ψυχή: Psychī) unless it stands among capitals.
+    A capital that becomes several letters keeps one capital (Ψυχή: Psychī), unless it is next to capitals.
     """
     pieces = pieces_of(word, known)
     if pieces is None:
@@ -91,9 +91,9 @@ def spelled(word: str, known: dict[str, str]) -> str | None:
 
 
 def romanized_kana(word: str) -> str | None:
-    """Hiragana or Katakana in modified Hepburn: doubled consonants, long vowels by ー, n' before a vowel or y.
+    """Hiragana or Katakana in modified Hepburn; None if a letter is unknown.
 
-    None if a letter is not known.
+    Handles doubled consonants, long vowels marked by ー, and n' before a vowel or y.
     """
     known = table()["letters"]["Hiragana"]["spelling"]
     word = "".join(chr(ord(c) - TO_KATAKANA) if "\u30a1" <= c <= "\u30f6" else c for c in word)
@@ -114,7 +114,7 @@ def romanized_kana(word: str) -> str | None:
 
 
 def romanized_hangul(word: str) -> str:
-    """Each syllable by itself in the Revised Romanization, without the changes of sound between syllables."""
+    """Revised Romanization of each syllable in isolation, ignoring sound changes between syllables."""
     parts, result = table()["hangul"], []
     for character in word:
         index = ord(character) - SYLLABLE
@@ -127,16 +127,16 @@ def romanized_hangul(word: str) -> str:
 
 
 def romanized_indic(word: str, signs: dict) -> str | None:
-    """ISO 15919: a consonant without a vowel sign or virama has an a; a colon parts what would read as one letter.
+    """An Indic word in ISO 15919; None if a letter is unknown.
 
-    None if a letter is not known.
+    Consonants without a vowel sign or virama get an a; a colon separates letters that would be read as one.
     """
     kinds = ("vowels", "signs", "consonants", "others")
     known = {sign: (kind, latin) for kind in kinds for sign, latin in signs[kind].items()}
     pieces = pieces_of(word, {sign: latin for sign, (_, latin) in known.items()})
     if pieces is None:
         return None
-    result, before = "", ""  # before: the kind of the last sign
+    result, before = "", ""  # before: the kind of the previous sign
     for piece in pieces:
         kind, latin = known.get(piece, ("virama" if piece == signs["virama"] else "", piece))
         if before == "consonants" and kind not in ("signs", "virama"):
@@ -151,9 +151,9 @@ def romanized_indic(word: str, signs: dict) -> str | None:
 
 
 def transliterate(document: Document, noise: Noise, severity: float) -> Edits:
-    """Spells words in Latin letters, by the standard of their script (Врач: Vrač, मरीज़: marīza, 약을: yakeul).
+    """Romanizes words by the standard of their script (Врач: Vrač, मरीज़: marīza, 약을: yakeul).
 
-    Not reversible as a whole; which standards lead back is said at the head of this file and in the table.
+    Only some of the standards are reversible; see the head of this file and the table.
     """
     first, stop = document.words
     scripts = tables.look_up(tables.property_of("scripts"), document.bases[first])
@@ -167,15 +167,15 @@ def transliterate(document: Document, noise: Noise, severity: float) -> Edits:
 
 @functools.cache
 def gaj(to_latin: bool) -> dict[str, str]:
-    """Serbian Cyrillic -> Gaj's Latin letters, or the other way."""
+    """Serbian Cyrillic letter -> Gaj's Latin letters, or the reverse."""
     spelling = table()["gaj"]["spelling"]
     return spelling if to_latin else {latin: letter for letter, latin in spelling.items()}
 
 
 def serbian_alphabet(document: Document, noise: Noise, severity: float) -> Edits:
-    """Spells Cyrillic words in Gaj's Latin alphabet (љ: lj) and words of its letters in Serbian Cyrillic.
+    """Writes Serbian Cyrillic words in Gaj's Latin alphabet (љ: lj) and Latin words in Cyrillic.
 
-    Where n and j, l and j or d and ž are letters of two parts of a word (injekcija), they are read as one letter.
+    The sequences nj, lj and dž are always read as one letter, although they are two in words such as injekcija.
     """
     first, stop = (ends[under(noise.words, severity) & document.word_allowed] for ends in document.words)
     words = strings(document, first, stop)
@@ -187,7 +187,7 @@ OPERATORS = (
         "transliterate",
         transliterate,
         "script",
-        "share of the words of the scripts named; eligible: words all of whose letters the standard has",
+        "share of words romanized; eligible: words of the scripts listed whose letters are all in the standard",
         "ISO 9, ISO 843, ISO 15919, ISO 259, ISO 233, Hübschmann and Meillet 1913, Georgian national system 2002, "
         "modified Hepburn, Revised Romanization of Korean",
         scripts=", ".join(script_names()),
@@ -197,7 +197,7 @@ OPERATORS = (
         "serbian_alphabet",
         serbian_alphabet,
         "script",
-        "share of the words all of whose letters are in one of Serbian's two alphabets",
+        "share of words rewritten; eligible: words whose letters all belong to one of Serbian's two alphabets",
         "Pravopis srpskoga jezika: the two alphabets of Serbian",
         scripts="Cyrillic, Latin",
         languages=frozenset({"bs", "sh", "sr"}),

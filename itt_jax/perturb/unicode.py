@@ -1,4 +1,4 @@
-"""Operators on encoding and look of characters: each is one function (document, noise, severity) -> Edits."""
+"""Operators that change the encoding or appearance of characters."""
 
 import functools
 
@@ -13,25 +13,25 @@ from itt_jax.perturb.operator import BAD_CHARACTERS, IN_WORDS, Operator
 from itt_jax.perturb.units import Document
 from itt_jax.ragged import ragged_positions
 
-# Zero-width space, word joiner, zero-width no-break space: default-ignorable, and unlike the zero-width joiners they
-# join no emoji and do not choose the shape of Arabic and Indic letters.
+# Zero-width space, word joiner, zero-width no-break space: default-ignorable characters which, unlike the zero-width
+# joiners, do not affect emoji sequences or the shapes of Arabic and Indic letters.
 INVISIBLE = np.array([0x200B, 0x2060, 0xFEFF], np.uint32)
 # Scripts whose nonspacing marks are diacritics; in Indic and South East Asian scripts they are vowels.
 DIACRITIC_SCRIPTS = ("Latin", "Greek", "Cyrillic", "Arabic", "Hebrew")
 
 
 def homoglyph(document: Document, noise: Noise, severity: float) -> Edits:
-    """Replaces letters by letters of another script that look like them."""
+    """Replaces letters by look-alikes from other scripts."""
     return replace_by_table(document, noise, severity, choices("homoglyphs"))
 
 
 def ocr(document: Document, noise: Noise, severity: float) -> Edits:
-    """Misreads letters and digits as a scanner does, some of them as two."""
+    """Simulates OCR errors: replaces letters and digits by one or two similar-looking characters."""
     return replace_by_table(document, noise, severity, choices("ocr"))
 
 
 def invisible(document: Document, noise: Noise, severity: float) -> Edits:
-    """Puts a zero-width character behind clusters."""
+    """Inserts a zero-width character after characters of words."""
     before = chosen(document, noise, severity, document.in_word)
     new = INVISIBLE[below(later_draws(noise.clusters[before], 1), len(INVISIBLE))]
     after = np.ones(len(before), bool)
@@ -40,14 +40,14 @@ def invisible(document: Document, noise: Noise, severity: float) -> Edits:
 
 @functools.cache
 def diacritic_scripts() -> np.ndarray:
-    """bool [scripts]."""
+    """bool [scripts]: whether each script number belongs to DIACRITIC_SCRIPTS."""
     found = np.zeros(len(tables.unicode_table()["script_names"]) + 1, bool)
     found[[tables.script_number(name) for name in DIACRITIC_SCRIPTS]] = True
     return found
 
 
 def diacritics(document: Document, noise: Noise, severity: float) -> Edits:
-    """Takes the marks off letters: NFD without nonspacing marks, then NFC."""
+    """Removes diacritics from letters: NFD, minus nonspacing marks, then NFC."""
     text, bare = document.text, tables.mapping("without_marks")
     is_mark = (tables.look_up(tables.property_of("flags"), text.values) & MARK) > 0
     marked = tables.look_up(bare, document.bases) > 0
@@ -68,7 +68,7 @@ def diacritics(document: Document, noise: Noise, severity: float) -> Edits:
 
 
 def case(document: Document, noise: Noise, severity: float) -> Edits:
-    """Turns small letters to capitals and capitals to small ones."""
+    """Flips the case of letters."""
     bases = document.bases
     upper, lower = (tables.look_up(tables.mapping("lower_upper", inverse), bases) for inverse in (False, True))
     if document.language in ("tr", "az"):
@@ -84,15 +84,15 @@ OPERATORS = (
         "ocr",
         ocr,
         "character",
-        "share of eligible clusters misread; eligible: letters and digits in the table ocr.json",
-        "Ma 2019, nlpaug's OcrAug (the idea; the table is this project's)",
+        "share of eligible clusters misread; eligible: letters and digits in ocr.json",
+        "Ma 2019, nlpaug's OcrAug (the idea; the table was made for this project)",
         scripts="Latin, Greek, Cyrillic, Arabic, Hebrew, Devanagari, Bengali, Thai, Hiragana, Katakana, Han",
     ),
     Operator(
         "homoglyph",
         homoglyph,
         "unicode",
-        "edits per cluster; eligible: letters in the table homoglyphs.json",
+        "edits per eligible cluster; eligible: letters in homoglyphs.json",
         BAD_CHARACTERS + "; Unicode Technical Standard 39",
         scripts="Latin, Greek, Cyrillic, Armenian, Georgian",
         reversible=True,
@@ -101,7 +101,7 @@ OPERATORS = (
         "invisible",
         invisible,
         "unicode",
-        f"edits per cluster; eligible: {IN_WORDS}",
+        f"edits per eligible cluster; eligible: {IN_WORDS}",
         BAD_CHARACTERS,
         reversible=True,
     ),
@@ -109,15 +109,15 @@ OPERATORS = (
         "diacritics",
         diacritics,
         "unicode",
-        "edits per cluster; eligible: letters with marks",
-        "accent stripping of BERT (arXiv 1810.04805), in part",
+        "edits per eligible cluster; eligible: letters with diacritics",
+        "BERT's accent stripping (arXiv 1810.04805), applied to some letters",
         scripts=", ".join(DIACRITIC_SCRIPTS),
     ),
     Operator(
         "case",
         case,
         "unicode",
-        "edits per cluster; eligible: letters with one capital or small form",
+        "edits per eligible cluster; eligible: letters with a one-to-one case mapping",
         "NL-Augmenter (arXiv 2112.02721), random upper case",
         scripts="Latin, Greek, Cyrillic, Armenian and other scripts with case",
     ),
