@@ -4,7 +4,6 @@ import dataclasses
 import importlib
 import pathlib
 
-from itt_jax.bench.measure import machine
 from itt_jax.errors import unknown
 
 
@@ -63,6 +62,8 @@ def run(name: str, request: Request) -> tuple[dict, str]:
     Raises:
         InputError: there is no bench of this name.
     """
+    from itt_jax.bench.measure import machine  # here, because --help reads BENCHES and must be quick
+
     benches = {bench.name: bench for bench in BENCHES}
     if name not in benches:
         raise unknown("bench", name, benches)

@@ -3,6 +3,8 @@
 import argparse
 import json
 
+from itt_jax.bench import BENCHES, Request
+from itt_jax.bench import run as run_bench
 from itt_jax.cli.options import add_data_root, add_json, data_root
 from itt_jax.errors import InputError
 
@@ -11,7 +13,9 @@ SUMMARY = "Measure our speed and that of other implementations on this machine, 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("name", metavar="NAME", help="perturb, train, evaluate, stack, scale, start or utilisation")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "\n".join(["NAME:", *(f"  {bench.name:<12} {bench.summary}" for bench in BENCHES)])
+    parser.add_argument("name", metavar="NAME", help="what to measure; see below")
     parser.add_argument("--repeats", type=int, help="each figure is the median of so many; default: by bench")
     parser.add_argument("--sentences", type=int, help="sentences for perturb (20000) or evaluate (100)")
     parser.add_argument("--steps", type=int, help="steps in one measurement of training; default: by data")
@@ -24,12 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the figures."""
-    from itt_jax import bench
-
     for name in ("repeats", "sentences", "steps"):
         if getattr(options, name) is not None and getattr(options, name) < 1:
             raise InputError(f"--{name}: found {getattr(options, name)}, expected at least 1")
-    request = bench.Request(
+    request = Request(
         data_root=data_root(options),
         repeats=options.repeats,
         sentences=options.sentences,
@@ -38,6 +40,6 @@ def run(options: argparse.Namespace) -> int:
         sizes=tuple(options.sizes),
         steps=options.steps,
     )
-    figures, text = bench.run(options.name, request)
+    figures, text = run_bench(options.name, request)
     print(json.dumps(figures, ensure_ascii=False, indent=1) if options.json else text)
     return 0

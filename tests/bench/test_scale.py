@@ -22,6 +22,7 @@ def test_the_model_counts_a_ring():
     assert one == {"computing": 1.0, "adamw": 2.0, "communicating": 1.0, "ratio": 0.25}
 
 
+@pytest.mark.slow
 def test_devices_that_share_rows_sum_gradients_alone(monkeypatch):
     monkeypatch.setattr(scale, "SLICE", 2)
     found = scale.cost((1, 8), ["", "bert", "toy", "embedded"])
@@ -31,12 +32,14 @@ def test_devices_that_share_rows_sum_gradients_alone(monkeypatch):
     assert 0 < found["chips"]["TPU v5e"]["ratio"] < 1
 
 
+@pytest.mark.slow
 def test_processes_train_together(monkeypatch):
     monkeypatch.setattr(scale, "PROCESSES", (2,))
     (row,) = scale.processes(Request(repeats=1, steps=1), ["", "bert", "toy", "embedded"])
     assert row["processes"] == 2 and 0.5 < row["loss"] < 2 and row["ratio"] == 1.0
 
 
+@pytest.mark.slow
 def test_start(monkeypatch, small):
     figures, text = bench.run("start", small())
     assert figures["help"]["help"] > 0

@@ -37,6 +37,7 @@ def test_embedded_material_without_peers(few, alone, monkeypatch, capsys):
     assert "CPU alone" in figures["device"]
 
 
+@pytest.mark.slow
 def test_beside_pytorch(few, data_root, small):
     pytest.importorskip("torch")
     figures, text = bench.run("train", small(data_root=data_root, data=("xnli",)))
