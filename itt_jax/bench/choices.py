@@ -6,7 +6,7 @@ import itertools
 from itt_jax.bench import Request
 from itt_jax.errors import InputError, unknown
 
-# Family -> folder of its tokenizer under <data root>/tokenizers.
+# Family -> folder of a published tokenizer under <data root>/tokenizers.
 TOKENIZERS = {"bert": "bert-base-uncased", "roberta": "roberta-base", "xlnet": "xlnet-base-cased"}
 SIZES = {
     "base": {"layers": 12, "width": 768, "heads": 12},

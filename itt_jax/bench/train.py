@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from itt_jax.bench import Request, ours, torch_peer
-from itt_jax.bench.choices import DATA, EMBEDDED, Choice, choices
+from itt_jax.bench.choices import DATA, EMBEDDED, TOKENIZERS, Choice, choices
 from itt_jax.bench.measure import Timing, aims_table, alternating, heading, progress, table, verdicts
 from itt_jax.bench.workload import Workload, workload
 
@@ -21,7 +21,7 @@ COUNTED_STEPS = 200  # for packing efficiency; the timed steps are typical among
 
 def measure(request: Request) -> dict:
     """The figures of this bench."""
-    chosen = choices(request, ("bert", "roberta", "xlnet"), ("sst2", "xnli"), ("base",))
+    chosen = choices(request, tuple(TOKENIZERS), ("sst2", "xnli"), ("base",))
     device, ceilings, dtypes = ours.device(), ours.ceilings(), ours.training_dtypes()
     runs, streams = [], []
     for choice in chosen:

@@ -1,7 +1,7 @@
 """Share of the measured matmul rate that training and inference reach on full rows of one length."""
 
 from itt_jax.bench import Request, ours
-from itt_jax.bench.choices import choices
+from itt_jax.bench.choices import TOKENIZERS, choices
 from itt_jax.bench.measure import aims_table, alternating, heading, progress, table, verdicts
 
 REPEATS = 5
@@ -19,7 +19,7 @@ def measure(request: Request) -> dict:
     dtype = "bfloat16" if accelerator else "float32"
     sizes = ("base",) if accelerator else ("tiny",)
     ceiling, rows = ours.ceilings()[dtype], []
-    chosen = choices(request, ("bert", "roberta", "xlnet"), ("sst2",), sizes)
+    chosen = choices(request, tuple(TOKENIZERS), ("sst2",), sizes)
     for family, size in dict.fromkeys((choice.encoder, choice.size) for choice in chosen):
         for length in LENGTHS:
             rows += measured(request, family, size, length, dtype, ceiling)
