@@ -109,7 +109,7 @@ def step_examples(encoded: Encoded, tokenizer: Tokenizer, settings: LanguageMode
 def _concatenated(parts: Sequence[Examples]) -> Examples:
     arrays = {
         name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("ids", "types", "fields", "summaries")
+        for name in ("ids", "token_type_ids", "fields", "summaries")
     }
     lengths = np.concatenate([part.lengths for part in parts])
     return dataclasses.replace(parts[0], offsets=np.append(0, np.cumsum(lengths)), **arrays)

@@ -22,7 +22,7 @@ def make_examples(lengths, summary_last=False, labels=True) -> Examples:
     n, total = len(lengths), int(offsets[-1])
     return Examples(
         ids=np.arange(1, total + 1, dtype=np.int32),
-        types=(np.arange(total) % 3).astype(np.int8),
+        token_type_ids=(np.arange(total) % 3).astype(np.int8),
         fields=(np.arange(total) % 2).astype(np.int8),
         offsets=offsets,
         summaries=((lengths - 1) * summary_last).astype(np.int32),
@@ -63,7 +63,7 @@ def check(batch, examples: Examples, indices, slots: int) -> None:
         row, places = np.nonzero(batch["example_ids"] == slot)
         assert len(set(row)) == 1
         assert places.tolist() == list(range(places[0], places[0] + part.stop - part.start))
-        for name, values in (("input_ids", "ids"), ("token_type_ids", "types"), ("field_ids", "fields")):
+        for name, values in (("input_ids", "ids"), ("token_type_ids", "token_type_ids"), ("field_ids", "fields")):
             assert batch[name][row, places].tolist() == getattr(examples, values)[part].tolist()
         segment = batch["segment_ids"][row[0], places[0]]
         assert segment >= 1
