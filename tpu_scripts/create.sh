@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Create a TPU VM or pod slice: create.sh NAME ZONE, with PROJECT, ACCELERATOR and VERSION in the environment.
+# Create a TPU VM or pod slice: create.sh NAME ZONE. Environment: PROJECT, ACCELERATOR, VERSION; SPOT=1 for a spot VM.
 set -euo pipefail
 name=${1:?usage: create.sh NAME ZONE} zone=${2:?usage: create.sh NAME ZONE}
 gcloud compute tpus tpu-vm create "$name" --zone "$zone" --project "${PROJECT:?set PROJECT}" \

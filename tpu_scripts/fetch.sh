@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Copy a results folder from the first host, without the stages' parameters: fetch.sh NAME ZONE OUT DESTINATION.
+# Copy a results folder from the first host, without parameters of stages: fetch.sh NAME ZONE OUT DESTINATION.
 set -euo pipefail
 usage="usage: fetch.sh NAME ZONE OUT DESTINATION"
 name=${1:?$usage} zone=${2:?$usage} out=${3:?$usage} destination=${4:?$usage}

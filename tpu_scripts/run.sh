@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run a command of itt_jax on every host, in the background: run.sh NAME ZONE COMMAND [ARGUMENT ...].
+# Run an itt_jax command on every host in the background: run.sh NAME ZONE COMMAND [ARGUMENT ...].
 set -euo pipefail
 name=${1:?usage: run.sh NAME ZONE COMMAND ...} zone=${2:?usage: run.sh NAME ZONE COMMAND ...}
 shift 2
