@@ -30,7 +30,8 @@ def pair_examples(
     lengths = np.stack([side.lengths for side in sides], axis=1).ravel()
     starts = np.stack([sides[0].offsets[:-1], sides[1].offsets[:-1] + len(sides[0].ids)], axis=1).ravel()
     source = ragged_positions(starts, lengths)
-    arrays = {name: np.concatenate([getattr(side, name) for side in sides]) for name in ("ids", "token_type_ids", "fields")}
+    by_token = ("ids", "token_type_ids", "fields")
+    arrays = {name: np.concatenate([getattr(side, name) for side in sides]) for name in by_token}
     return dataclasses.replace(
         sides[0],
         **{name: values[source] for name, values in arrays.items()},
