@@ -1,4 +1,4 @@
-"""Quickstart: the study that `python -m itt_jax.main` runs; it is defined in the package, so that a wheel holds it."""
+"""Quickstart: the study that `python -m itt_jax.main` runs; defined in the package, so that a wheel contains it."""
 
 from itt_jax.study.quickstart import study
 

@@ -7,15 +7,21 @@ is not evaluated here: Tatoeba, PAWS-X dev, STS-B train, the training part of XN
 Targets: tweet sentiment (also on drug reviews, a shift of domain) after SST-2, STS-B (also on medical questions) after
 SICK, XNLI after SNLI with its counterfactual revisions. English labels only; the six other languages are zero-shot.
 
-Cost, counted beforehand: 3 pretrainings of 400 steps of 64 examples (about 50 tokens each; 6 N FLOPs a token with
-N = 0.4 M matrix weights, and the vocabulary's 1 M for the predicted 30 %: 10 TFLOP in all); 108 fine-tuning stages (27
-intermediate, 81 target; the control's first stage is direct's own) of 120 steps of 32 examples (about 35 tokens:
-35 TFLOP); 81 checkpoints x 15 forms x 100 rows x 7 to 20 task-languages (0.8 million forward passes of about 45 tokens:
-30 TFLOP). 75 TFLOP are 42 minutes at 30 GFLOP/s, which is what two cores reach at this width.
-Measured: 57 TFLOP of training; 50 minutes by two workers on two cores that had other work besides, and 4 minutes of
-BERT's pretraining before. Rates and pooling were set after a first try that hardly learned, on dev and test scores of
-BERT's seed 0: read the clean scores as those of a tuned recipe, the same for every arm.
-On a larger machine: --set encoders.bert.width=256 and so on, or give each encoder a checkpoint.
+Estimated cost:
+
+- 3 pretrainings of 400 steps of 64 examples, about 50 tokens each: 10 TFLOP (6 N FLOPs per token with N = 0.4 M matrix
+  weights, and the vocabulary's 1 M for the predicted 30 %);
+- 108 fine-tuning stages (27 intermediate, 81 target; the control's first stage is that of direct) of 120 steps of 32
+  examples, about 35 tokens each: 35 TFLOP;
+- 81 checkpoints x 15 forms x 100 rows x 7 to 20 task-languages, 0.8 million forward passes of about 45 tokens: 30
+  TFLOP.
+
+75 TFLOP take 42 minutes at 30 GFLOP/s, which two cores reach at this width. Measured: 57 TFLOP of training, in 50
+minutes with two workers on two busy cores, after 4 minutes of BERT's pretraining.
+
+Learning rates and pooling were set after a first try that hardly learned, on dev and test scores of BERT's seed 0: read
+the clean scores as those of a tuned recipe, the same for every arm. On a larger machine use --set
+encoders.bert.width=256 and so on, or give each encoder a checkpoint.
 """
 
 from itt_jax.config import Corpus, EncoderSpec, LanguageModel, Perturbation, Recipe, Study, Target
@@ -62,7 +68,7 @@ def target(name: str, train: str, **fields) -> Target:
 
 study = Study(
     name="real_small",
-    description="Sentiment, similarity, paraphrase and inference on real data, after intermediate training or without.",
+    description="Sentiment, similarity and inference on real data, with and without intermediate training.",
     encoders=tuple(encoder(family) for family in ("bert", "roberta", "xlnet")),
     arms=("direct", "itt", "matched"),
     targets=(

@@ -1,4 +1,4 @@
-"""XTREME-R: what does intermediate training do to clean and to perturbed cross-lingual transfer?
+"""XTREME-R: what does intermediate training do to cross-lingual transfer, clean and perturbed?
 
     python -m itt_jax.main run --config configs/xtreme_r.py                       hub data, hub checkpoints
     python -m itt_jax.main run --config configs/xtreme_r.py --data-root DIR --set dev_tests=True           local files
@@ -7,21 +7,22 @@
 The benchmark's tasks with its published recipes (arXiv 2104.07412 and its scripts): XNLI and PAWS-X 5 epochs at 2e-5,
 length 128; XCOPA 5; UD-POS and PAN-X 10; question answering 3 at 3e-5, length 384; batches of 32 examples. Encoders:
 mBERT and XLM-R base. The intermediate tasks are among those that arXiv 2005.13013 found best: inference (MultiNLI, that
-is XNLI's training set) before answering, tagging and paraphrases; questions (SQuAD) before inference; Social IQA before
-XCOPA, which is the published recipe there, so that its arm without an intermediate task, `direct`, is COPA alone.
-Retrieval reads the encoder after question answering (Tatoeba; issue 97 of the benchmark's repository) or after training
-as a dual encoder (LAReQA).
+is XNLI's training set) before question answering, tagging and paraphrases; questions (SQuAD) before inference; Social
+IQA before XCOPA, which is the published recipe, so that the arm `direct` is COPA alone. Retrieval uses the encoder
+after question answering (Tatoeba; issue 97 of the benchmark's repository) or after training as a dual encoder (LAReQA).
+PAWS-X comes from XTREME.
 
-Where a training set is not at hand (MultiNLI and SQuAD may be in no local files), a stand-in trains, and the target's
-name says so in every table: XNLI's English dev rows, TyDiQA's English rows. Absent: Mewsli-X, whose pool of a million
-entity descriptions is made by its own script. PAWS-X is XTREME's, besides.
+Where a training set is absent (MultiNLI and SQuAD may be missing from local files), a stand-in is used and the target's
+name says so in every table: XNLI's English dev rows, TyDiQA's English rows. Mewsli-X is not included, because its pool
+of a million entity descriptions is made by its own script.
 
-Full form: one GPU or TPU host per encoder, days on one, hours on several that drain one plan. Small form: a BERT of one
-layer made here, one seed, the arms direct and itt, English and German (of XCOPA Italian), one noise, in four to six
-minutes on two busy cores. It shows that every kind of task runs. In English, XNLI, UD-POS, PAN-X and the answers come
-out above chance (by the interval over items; for answers chance is 0). XCOPA does not: its English test rows have no
-labels and 400 training rows teach a small encoder nothing. Nor need LAReQA, whose answers are looked for among 13,000
-sentences of eleven languages. PAWS-X is left out: on 1,200 rows not even a linear model on words rises above chance.
+Full form: one GPU or TPU host per encoder; days on one host, hours on several that share one plan. Small form: a
+one-layer BERT made here, one seed, arms direct and itt, English and German (Italian for XCOPA), one operator; four to
+six minutes on two busy cores. It shows that every kind of task runs. In English, XNLI, UD-POS, PAN-X and question
+answering are above chance (by the interval over items; chance is 0 for answers). XCOPA is not: its English test rows
+have no labels, and 400 training rows teach a small encoder nothing. LAReQA may not be either: its answers are among
+13,000 sentences of eleven languages. PAWS-X is left out, because on 1,200 rows even a linear model on words stays at
+chance.
 """
 
 from itt_jax.config import Corpus, EncoderSpec, LanguageModel, Perturbation, Recipe, StandIn, Study, Target
@@ -32,7 +33,7 @@ STAND_INS = (
     StandIn("squad_sentences", "tydiqa_sentences"),
     StandIn("pawsx", "pawsx", "dev[0%:60%]", "dev[60%:75%]"),
 )
-# Where test rows are not at hand: dev rows test, and a part of train selects.
+# Where test rows are absent: evaluate on dev rows, and select on a part of train.
 DEV_TESTS = {"test_split": "dev", "train_split": "train[0%:90%]", "dev_split": "train[90%:]"}
 
 
@@ -68,7 +69,7 @@ def encoders(small: bool) -> tuple[EncoderSpec, ...]:
 
 
 def brief(steps: int, max_length: int, **fields) -> Recipe:
-    """What a small encoder learns with: high rates, tokens' vectors above all, and no dropout."""
+    """A recipe for small encoders: high learning rates, highest for token embeddings, and no dropout."""
     rates = {"learning_rates": (2e-3,), "embedding_learning_rate": 10.0}
     return Recipe(steps=steps, max_length=max_length, dropout=False, **rates, **fields)
 
@@ -78,7 +79,7 @@ def study(small: bool = False, dev_tests: bool = False) -> Study:
 
     Args:
         small: runs in minutes on two cores, on local files.
-        dev_tests: UD-POS, PAN-X, MLQA and PAWS-X are evaluated on dev rows, where test rows are not at hand.
+        dev_tests: evaluate UD-POS, PAN-X, MLQA and PAWS-X on dev rows, for local files without test rows.
     """
     dev_tests = dev_tests or small
     tagged, mlqa = (DEV_TESTS, "dev") if dev_tests else ({}, "test")
@@ -102,7 +103,7 @@ def study(small: bool = False, dev_tests: bool = False) -> Study:
     paraphrases = target("pawsx", "pawsx", pairs, "xnli", pairs, test_split="dev[75%:]" if dev_tests else "test")
     return Study(
         name="xtreme_r_small" if small else "xtreme_r",
-        description="XTREME-R's tasks, after an intermediate task or not, clean and perturbed.",
+        description="XTREME-R's tasks, with and without an intermediate task, clean and perturbed.",
         encoders=encoders(small),
         arms=("direct", "itt") if small else ("direct", "itt", "matched"),
         targets=(

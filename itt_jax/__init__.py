@@ -1,6 +1,6 @@
 """itt_jax: does intermediate-task training make cross-lingual transfer robust?
 
-Sub-packages are imported on first use, so that the command line answers at once.
+Sub-packages are imported on first use, which keeps the command line quick.
 """
 
 import importlib

@@ -1,9 +1,9 @@
-"""The one exception that means: what the user gave us is wrong."""
+"""The exception for wrong input."""
 
 import difflib
 from collections.abc import Iterable
 
-MOST_LISTED = 20  # names that an error lists, so that it stays one line to read
+MOST_LISTED = 20  # names listed in an error, so that it stays readable
 
 
 class InputError(ValueError):
@@ -14,11 +14,11 @@ class InputError(ValueError):
 
 
 class AbsentError(InputError):
-    """Data that is named rightly and is not at hand: no such file, or no way to the hub."""
+    """Correctly named data that is not available: the file does not exist, or the hub cannot be reached."""
 
 
 def unknown(kind: str, found: object, known: Iterable[str]) -> InputError:
-    """The error for a name that is not in a closed set, with the nearest known name.
+    """The error for an unknown name, with the nearest known name.
 
     >>> str(unknown("task", "xnly", ["xnli", "sst2"]))
     "unknown task 'xnly'; did you mean 'xnli'? known: sst2, xnli"

@@ -11,7 +11,8 @@ class Ragged:
     """n arrays; array i is values[offsets[i]:offsets[i + 1]].
 
     Attributes:
-        values: [N, ...], of any one dtype. offsets: int64 [n + 1].
+        values: [N, ...], any dtype.
+        offsets: int64 [n + 1].
     """
 
     values: np.ndarray
@@ -42,7 +43,7 @@ class Ragged:
 
     @property
     def lengths(self) -> np.ndarray:
-        """int64 [n]."""
+        """Length of each array, int64 [n]."""
         return np.diff(self.offsets)
 
     def arrays(self) -> list[np.ndarray]:
@@ -55,7 +56,7 @@ class Ragged:
 
 
 def offsets_of(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
-    """int64 [n + 1]: where each of n arrays begins, and the end of the last."""
+    """Start of each of n arrays, then the end of the last: int64 [n + 1]."""
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(np.asarray(lengths, np.int64), out=offsets[1:])
     return offsets
