@@ -1,9 +1,10 @@
-"""Validity sheets: perturbed texts for people to judge, and what they found.
+"""Validity sheets: perturbed texts for people to judge, and counts of their verdicts.
 
-A sheet is a CSV file that spreadsheets open as it is: UTF-8 with a byte order mark, one row a text, every cell quoted.
-A text that a spreadsheet would take for a formula has an apostrophe before it, which reading takes away. A judge
-writes "valid" or "invalid" (or v, i, yes, no, y, n, 1, 0) into the column verdict, or nothing; valid means that the
-label still holds for the perturbed text. Rows go round all operators and languages, so a judge may stop anywhere.
+A sheet is a CSV file that spreadsheets open directly: UTF-8 with a byte order mark, one row per text, every cell
+quoted. Texts that a spreadsheet would interpret as formulas are prefixed with an apostrophe, which is removed on
+reading. A judge enters "valid" or "invalid" (or v, i, yes, no, y, n, 1, 0) in the verdict column, or leaves it empty;
+valid means that the label still holds for the perturbed text. Rows cycle through operators and languages, so judging
+can stop at any row.
 """
 
 import csv
@@ -25,9 +26,9 @@ from itt_jax.perturb.filter import opened
 from itt_jax.perturb.noise import hash_strings
 
 VALID, INVALID = ("valid", "v", "yes", "y", "1"), ("invalid", "i", "no", "n", "0")
-FORMULA = tuple("=+-@\t\r\n＝＋－＠'")  # what a cell must not begin with, and the apostrophe that marks it as text
-LOT = 32  # texts perturbed at a time until enough of them have changed
-NAMED = 5  # wrong verdicts that an error names
+FORMULA = tuple("=+-@\t\r\n＝＋－＠'")  # first characters of formulas, and the apostrophe that escapes them
+LOT = 32  # texts perturbed at a time, until enough have changed
+NAMED = 5  # invalid verdicts listed in an error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +36,10 @@ class Texts:
     """n items in one language.
 
     Attributes:
-        fields: field -> n texts; labels: n, as a judge should read them.
-        edited: the fields that are perturbed.
-        editable: field -> n masks as `variants` takes them, of fields that hold something protected.
+        fields: field -> n texts.
+        labels: n labels, worded for the judge.
+        edited: the fields to perturb.
+        editable: field -> n masks, as in `variants`, for fields with protected spans.
     """
 
     language: str
@@ -50,7 +52,7 @@ class Texts:
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """One row of a sheet; the fields are its columns, and `verdict` is "valid", "invalid" or ""."""
+    """One row of a sheet, with its columns as fields; `verdict` is "valid", "invalid" or ""."""
 
     item: str
     language: str
@@ -73,23 +75,24 @@ def sampled(
     seed: int = 0,
     lexicon: LexiconFile = None,
 ) -> list[Line]:
-    """Lines of changed texts: of each operator in turn, in each language in turn.
+    """Samples changed texts, cycling through operators and, for each operator, through languages.
 
-    The texts are those of a study with noise seed `seed` at replicate 0. An operator is left out in languages that it
-    has no table for, unless it reads the lexicon.
+    The perturbed texts equal those of a study with noise seed `seed` at replicate 0. Operators are skipped in
+    languages for which they have no table, unless they read the lexicon.
 
     Args:
-        names: operators; empty means all of the catalogue that have something to read.
+        names: operators; empty for all that have a table or a lexicon.
+        rows: maximum number of lines.
 
     Raises:
-        InputError: an unknown operator, a severity out of range, fewer than one row, or nothing to sample.
+        InputError: an operator is unknown, the severity is out of range, `rows` is below 1, or nothing can be sampled.
     """
     check_severity(severity)
     if rows < 1:
         raise InputError(f"rows: found {rows}, expected at least 1")
     chosen = [get(name) for name in dict.fromkeys(names or CATALOG)]
     if lexicon is not None and not any(operator.lexicon for operator in chosen):
-        raise InputError("a lexicon is given, but none of the perturbations reads one")
+        raise InputError("a lexicon is given, but none of the perturbations uses one")
     turns = []
     for operator in chosen:
         given = lexicon if operator.lexicon else None
@@ -102,18 +105,18 @@ def sampled(
         turns.append(in_turn([made[key] for key in shuffled(made, seed)]))
     found = list(itertools.islice(in_turn([turns[k] for k in shuffled(range(len(turns)), seed)]), rows))
     if not found:
-        raise InputError("nothing to judge: no operator changes a text of these languages at this severity")
+        raise InputError("nothing to judge: no operator changes any text in these languages at this severity")
     return found
 
 
 def shuffled(things: Iterable[Any], seed: int) -> list[Any]:
-    """The things in an order by a hash of seed and their names."""
+    """The things in an order determined by hashes of seed and thing."""
     things = list(things)
     return [things[k] for k in np.argsort(hash_strings([f"{seed} {thing}" for thing in things])).tolist()]
 
 
 def in_turn(iterators: Sequence[Iterator[Line]]) -> Iterator[Line]:
-    """One line of each iterator, then another of each, until all are at their end."""
+    """Cycles through the iterators, one line each, until all are exhausted."""
     left = list(iterators)
     while left:
         for iterator in tuple(left):
@@ -125,14 +128,14 @@ def in_turn(iterators: Sequence[Iterator[Line]]) -> Iterator[Line]:
 
 
 def changed_lines(texts: Texts, name: str, severity: float, seed: int, lexicon: LexiconFile) -> Iterator[Line]:
-    """The items that the operator changes, in an order by hash that is the same in every language."""
+    """The items that the operator changes, in an order by hash of item id, which is the same in every language."""
     order = np.argsort(hash_strings([f"{seed} {name} {item}" for item in texts.ids])).tolist()
     for lot in (order[first : first + LOT] for first in range(0, len(order), LOT)):
         made = {field: [texts.fields[field][k] for k in lot] for field in texts.fields}
         changed = np.zeros(len(lot), bool)
         for field in texts.edited:
             masks = texts.editable.get(field)
-            (variant,) = variants(
+            (result,) = variants(
                 made[field],
                 name,
                 [severity],
@@ -143,8 +146,8 @@ def changed_lines(texts: Texts, name: str, severity: float, seed: int, lexicon: 
                 editable=None if masks is None else [masks[k] for k in lot],
                 lexicon=lexicon,
             )
-            made[field] = variant.texts
-            changed |= variant.changed
+            made[field] = result.texts
+            changed |= result.changed
         for place in np.flatnonzero(changed).tolist():
             k = lot[place]
             clean = together({field: texts.fields[field][k] for field in texts.fields})
@@ -153,22 +156,22 @@ def changed_lines(texts: Texts, name: str, severity: float, seed: int, lexicon: 
 
 
 def together(fields: dict[str, str]) -> str:
-    """The texts of an item in one cell, each on a line after its field's name where there are several."""
+    """The fields of an item as one cell; if there are several, one per line with the field's name."""
     if len(fields) == 1:
         return next(iter(fields.values()))
     return "\n".join(f"{name}: {text}" for name, text in fields.items())
 
 
 def write_sheet(path: pathlib.Path, make: Callable[[], list[Line]]) -> list[Line]:
-    """Makes the lines and writes them; the file is written whole or not at all.
+    """Writes the lines returned by `make` to a file, completely or not at all.
 
     Raises:
-        InputError: the file holds verdicts or something else than a sheet, or cannot be written.
+        InputError: the file already contains verdicts, is not a sheet, or cannot be written.
     """
     if path.exists():
         judged = sum(line.verdict != "" for line in read_sheet(path))
         if judged:
-            raise InputError(f"{path}: holds {judged} verdicts; give another file")
+            raise InputError(f"{path}: contains {judged} verdicts; choose another file")
     lines = make()
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
@@ -182,20 +185,20 @@ def write_sheet(path: pathlib.Path, make: Callable[[], list[Line]]) -> list[Line
 
 
 def guarded(cell: str) -> str:
-    """The cell with an apostrophe before it where a spreadsheet might take it for a formula."""
+    """The cell, prefixed with an apostrophe if a spreadsheet might interpret it as a formula."""
     return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
 def unguarded(cell: str) -> str:
-    """The cell as it was before `guarded`."""
+    """The inverse of `guarded`."""
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 
 def read_sheet(path: pathlib.Path) -> list[Line]:
-    """The lines of a sheet, also when a spreadsheet wrote it anew, with semicolons or tabs between the cells.
+    """Reads a sheet, including one that a spreadsheet saved with semicolons or tabs as delimiters.
 
     Raises:
-        InputError: no such file, no sheet, or wrong verdicts; it names their lines.
+        InputError: the file is missing or not a sheet, or verdicts, whose lines are named, are invalid.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -203,7 +206,7 @@ def read_sheet(path: pathlib.Path) -> list[Line]:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8; save it as CSV UTF-8") from error
+        raise InputError(f"{path}: not UTF-8; save it as CSV UTF-8") from error
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     limit = csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
@@ -211,7 +214,7 @@ def read_sheet(path: pathlib.Path) -> list[Line]:
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restkey="", strict=True)
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
         if missing:
-            raise InputError(f"{path}: is no sheet, it has no column {', '.join(missing)}")
+            raise InputError(f"{path}: not a sheet: missing column {', '.join(missing)}")
         lines, wrong, begin = [], [], reader.line_num + 1
         for row in reader:
             lines.append(parsed(path, row, begin, wrong))
@@ -222,33 +225,35 @@ def read_sheet(path: pathlib.Path) -> list[Line]:
         csv.field_size_limit(limit)
     if wrong:
         more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
-        raise InputError(f"{path}: verdicts must be valid, invalid or nothing: {', '.join(wrong[:NAMED])}{more}")
+        raise InputError(f"{path}: verdicts must be valid, invalid or empty; found {', '.join(wrong[:NAMED])}{more}")
     return lines
 
 
 def parsed(path: pathlib.Path, row: dict[str, str | None], line: int, wrong: list[str]) -> Line:
-    """One row of a sheet; what is wrong about its verdict goes to the end of `wrong`."""
+    """Parses a row; appends an invalid verdict and its line number to `wrong`."""
     if any(row[name] is None for name in COLUMNS):
-        raise InputError(f"{path}, line {line}: has fewer cells than the header")
+        raise InputError(f"{path}, line {line}: fewer cells than the header")
     cells = {name: unguarded(row[name]) for name in COLUMNS}
     verdict = cells["verdict"].strip().lower()
     if verdict and verdict not in VALID + INVALID:
-        wrong.append(f"line {line} has {cells['verdict']!r}")
+        wrong.append(f"{cells['verdict']!r} in line {line}")
     try:
         severity = float(cells["severity"].replace(",", "."))
     except ValueError as error:
-        raise InputError(f"{path}, line {line}: severity {cells['severity']!r} is no number") from error
+        raise InputError(f"{path}, line {line}: found severity {cells['severity']!r}, expected a number") from error
     cells["verdict"] = "valid" if verdict in VALID else "invalid" if verdict in INVALID else ""
     return Line(**(cells | {"severity": severity}))
 
 
 @dataclasses.dataclass(frozen=True)
 class Count:
-    """Verdicts on one operator and severity in one language, or in all ("all") of them.
+    """Verdicts on one operator at one severity, in one language or in all of them ("all").
 
     Attributes:
         control: whether the operator changes labels, so that few of its texts should be valid.
-        share: valid among judged, with a 95 % interval (Wilson); None where nothing is judged.
+        rows: number of texts; judged, valid, unjudged: how many of them have or lack a verdict.
+        share: valid texts among the judged ones; None if none are judged.
+        ci_low, ci_high: its 95 % confidence interval (Wilson).
     """
 
     operator: str
@@ -260,14 +265,14 @@ class Count:
     valid: int
     unjudged: int
     share: float | None
-    low: float | None
-    high: float | None
+    ci_low: float | None
+    ci_high: float | None
 
 
 def verdict_counts(lines: Sequence[Line]) -> list[Count]:
-    """Counts by operator, severity and language, each operator's own in all languages first.
+    """Counts by operator, severity and language; the counts over all languages come first.
 
-    An operator that the catalogue does not have is counted, and taken for a perturbation.
+    Operators that are not in the catalogue are treated as perturbations.
     """
     groups: dict[tuple[str, float, str], list[str]] = {}
     for line in lines:
@@ -278,17 +283,27 @@ def verdict_counts(lines: Sequence[Line]) -> list[Count]:
 
 
 def counted(operator: str, severity: float, language: str, verdicts: list[str]) -> Count:
-    """One count."""
+    """Counts one group of verdicts."""
     from statsmodels.stats.proportion import proportion_confint
 
     valid, judged = verdicts.count("valid"), len(verdicts) - verdicts.count("")
-    share = low = high = None
+    share = ci_low = ci_high = None
     if judged:
         share = valid / judged
-        low, high = (float(bound) for bound in proportion_confint(valid, judged, method="wilson"))
+        ci_low, ci_high = (float(bound) for bound in proportion_confint(valid, judged, method="wilson"))
     control = all(name in CATALOG for name in operator.split("+")) and get(operator).changes_label
     return Count(
-        operator, severity, language, control, len(verdicts), judged, valid, len(verdicts) - judged, share, low, high
+        operator,
+        severity,
+        language,
+        control,
+        len(verdicts),
+        judged,
+        valid,
+        len(verdicts) - judged,
+        share,
+        ci_low,
+        ci_high,
     )
 
 
@@ -298,11 +313,11 @@ def counts_json(counts: Sequence[Count]) -> str:
 
 
 def count_lines(counts: Sequence[Count]) -> Iterator[str]:
-    """The counts as a table for people; controls are marked."""
-    heads = f"{'valid':>6}{'judged':>8}{'unjudged':>10}  share [95 % interval]"
+    """The counts as a plain-text table, with controls marked."""
+    heads = f"{'valid':>6}{'judged':>8}{'unjudged':>10}  share [95 % CI]"
     yield f"{'operator':<24}{'severity':>8}  {'language':<9}{heads}"
     for one in counts:
-        share = "-" if one.share is None else f"{one.share:.2f} [{one.low:.2f}, {one.high:.2f}]"
-        mark = "  (control: changes the label)" if one.control else ""
+        share = "-" if one.share is None else f"{one.share:.2f} [{one.ci_low:.2f}, {one.ci_high:.2f}]"
+        mark = "  (control: may change the label)" if one.control else ""
         numbers = f"{one.valid:>6}{one.judged:>8}{one.unjudged:>10}"
         yield f"{one.operator:<24}{one.severity:>8g}  {one.language:<9}{numbers}  {share}{mark}"

@@ -75,7 +75,7 @@ def test_languages_in_words():
     assert languages_of(CATALOG["swap"]) == "all"
     assert languages_of(CATALOG["omission"]) == "all but lo th"
     assert languages_of(CATALOG["negation"]).startswith("ar bg ca ")
-    assert languages_of(CATALOG["negation"]).endswith("with a lexicon, any")
+    assert languages_of(CATALOG["negation"]).endswith("any with a lexicon")
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def test_lexicons_and_composed_operators():
         ((TEXTS, ["swap"], 2, 9), "expected a number from 0 to 1"),
         ((TEXTS, ["swap"], 0.2, 0), "rows: found 0"),
         ((TEXTS, ["swap"], 0.0, 9), "nothing to judge"),
-        ((TEXTS, ["swap"], 0.2, 9, 0, Lexicon({"a": "b"})), "none of the perturbations reads one"),
+        ((TEXTS, ["swap"], 0.2, 9, 0, Lexicon({"a": "b"})), "none of the perturbations uses one"),
     ],
 )
 def test_what_cannot_be_sampled(arguments, message):
@@ -181,12 +181,12 @@ def test_counts_have_wilsons_interval():
     english, both, german = counts["swap", 0.2, "en"], counts["swap", 0.2, "all"], counts["swap", 0.2, "de"]
     assert (english.rows, english.judged, english.valid, english.unjudged, english.share) == (15, 10, 9, 5, 0.9)
     # by hand: (p + z*z/2n -+ z * sqrt(p(1-p)/n + z*z/4nn)) / (1 + z*z/n), with n = 10, p = 0.9, z = 1.959964
-    assert (english.low, english.high) == pytest.approx((0.595850, 0.982124), abs=1e-6)
+    assert (english.ci_low, english.ci_high) == pytest.approx((0.595850, 0.982124), abs=1e-6)
     assert (both.rows, both.judged, both.unjudged) == (17, 10, 7)
-    assert (german.share, german.low, german.high) == (None, None, None)
+    assert (german.share, german.ci_low, german.ci_high) == (None, None, None)
     assert {one.operator for one in counts.values() if one.control} == {"negation"}
     text = "\n".join(count_lines(list(counts.values())))
-    assert "0.90 [0.60, 0.98]" in text and "control: changes the label" in text
+    assert "0.90 [0.60, 0.98]" in text and "control: may change the label" in text
     assert json.loads(counts_json([german]))[0]["share"] is None
 
 
@@ -195,7 +195,7 @@ def test_wrong_verdicts_are_named_by_line(tmp_path):
     lines = [Line("id", "en", "swap", 0.2, "good", "one\ntwo", "one\ntow")] * 8
     write_sheet(path, lambda: lines)
     rewritten(path, ["valid", "perhaps", "", "valdi", *["?"] * 4])
-    message = "line 5 has 'perhaps', line 11 has 'valdi', line 14 has '[?]'.* and 1 more"
+    message = "found 'perhaps' in line 5, 'valdi' in line 11, '[?]' in line 14.* and 1 more"
     with pytest.raises(InputError, match=message):
         read_sheet(path)
 
@@ -207,7 +207,7 @@ def test_a_judged_sheet_is_not_overwritten(tmp_path):
     assert [one.operator for one in read_sheet(path)] == ["delete"]
     rewritten(path, ["valid"])
     before = path.read_bytes()
-    with pytest.raises(InputError, match="holds 1 verdicts; give another file"):
+    with pytest.raises(InputError, match="contains 1 verdicts; choose another file"):
         write_sheet(path, lambda: pytest.fail("made in vain"))
     assert path.read_bytes() == before
 
@@ -215,12 +215,15 @@ def test_a_judged_sheet_is_not_overwritten(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is no sheet, it has no column item, language"),
-        (b"some notes\nof mine\n", "is no sheet"),
-        (b"item,language,operator,severity,label,clean,perturbed\n", "it has no column verdict"),
+        (b"", "not a sheet: missing column item, language"),
+        (b"some notes\nof mine\n", "not a sheet"),
+        (b"item,language,operator,severity,label,clean,perturbed\n", "missing column verdict"),
         ("item,language,operator,severity,label,clean,perturbed,verdict\né".encode("latin-1"), "CSV UTF-8"),
-        (b"item,language,operator,severity,label,clean,perturbed,verdict\na,en,swap\n", "line 2: has fewer cells"),
-        (b"item,language,operator,severity,label,clean,perturbed,verdict\na,en,s,x,l,c,p,\n", "'x' is no number"),
+        (b"item,language,operator,severity,label,clean,perturbed,verdict\na,en,swap\n", "line 2: fewer cells"),
+        (
+            b"item,language,operator,severity,label,clean,perturbed,verdict\na,en,s,x,l,c,p,\n",
+            "found severity 'x', expected a number",
+        ),
         (
             b'item,language,operator,severity,label,clean,perturbed,verdict\na,en,s,1,l,"c,p,\n',
             "line 2: unexpected end",

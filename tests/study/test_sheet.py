@@ -56,7 +56,7 @@ def test_written_judged_and_read(capsys, tmp_path):
     code, out, _ = run(capsys, "perturb", "--read-sheet", str(path))
     assert code == 0 and "1.00 [0.44, 1.00]" in out and "0.00 [0.00, 0.56]" in out
     code, out, err = run(capsys, *arguments)
-    assert (code, out) == (2, "") and "holds 6 verdicts" in err
+    assert (code, out) == (2, "") and "contains 6 verdicts" in err
 
 
 @pytest.mark.parametrize(

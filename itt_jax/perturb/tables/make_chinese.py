@@ -1,9 +1,9 @@
-"""Writes chinese.json: simplified and traditional characters that stand for each other alone, from OpenCC's tables.
+"""Writes chinese.json: unambiguous pairs of simplified and traditional characters, from OpenCC's tables.
 
     pip download opencc-python-reimplemented --no-deps && unzip opencc_python_reimplemented-*.whl
     python -m itt_jax.perturb.tables.make_chinese opencc/dictionary
 
-A character with more than one counterpart (发 for 發 and 髮) is left out: which one is meant is a matter of the word.
+Characters with several counterparts (发 for 發 and 髮) are omitted, because the right one depends on the word.
 """
 
 import json
@@ -12,7 +12,7 @@ import sys
 
 
 def counterparts(path: pathlib.Path) -> dict[str, list[str]]:
-    """Character -> those that may stand for it in the other script."""
+    """Character -> its counterparts in the other script."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return {
         row[0]: row[1].split() for row in (line.split("\t") for line in lines) if len(row) == 2 and len(row[0]) == 1
@@ -20,7 +20,7 @@ def counterparts(path: pathlib.Path) -> dict[str, list[str]]:
 
 
 def main() -> None:
-    """Write the table from the folder of OpenCC's files."""
+    """Write the table from the folder of OpenCC files given on the command line."""
     folder = pathlib.Path(sys.argv[1])
     to_traditional = counterparts(folder / "STCharacters.txt")
     to_simplified = counterparts(folder / "TSCharacters.txt")

@@ -3,9 +3,9 @@
     pip install confusable_homoglyphs==3.3.1
     python -m itt_jax.perturb.tables.make_homoglyphs
 
-The package (MIT) carries confusables.txt of Unicode Technical Standard 39 (Unicode License v3). Kept are pairs of
-single letters of two scripts and one case, in the Basic Multilingual Plane and unchanged by NFKC, so that no normaliser
-of compatibility forms undoes them.
+The package (MIT) contains confusables.txt of Unicode Technical Standard 39 (Unicode License v3). The table keeps pairs
+of single letters from different scripts but of the same case, in the Basic Multilingual Plane, that NFKC does not
+change, so that compatibility normalization cannot undo the replacement.
 """
 
 import importlib.metadata
@@ -18,12 +18,12 @@ SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN", "HEBREW", "ARAB
 
 
 def script(character: str) -> str:
-    """The script, as the first word of the character's name."""
+    """The script, taken from the first word of the character's name."""
     return unicodedata.name(character, "").split(" ")[0]
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether the pair is one that a reader would take for the other letter."""
+    """Whether the pair meets the conditions above."""
     pair = one + other
     return (
         len(pair) == 2

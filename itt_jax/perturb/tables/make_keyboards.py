@@ -1,12 +1,12 @@
-"""Writes keyboards.json: which keys lie beside each other, per language, from Debian's `xkb-data`.
+"""Writes keyboards.json: adjacent keys on the keyboard of each language, from Debian's `xkb-data`.
 
     apt-get install xkb-data libxkbcommon0
     python -m itt_jax.perturb.tables.make_keyboards
 
-Every layout is resolved by libxkbcommon from xkb-data's own files; no key is written by hand. LAYOUTS says which layout
-stands for a language: one that xkb-data's list (base.xml) gives for it, and among several one that writes the script
-the language is written in. A language without such a layout (Afrikaans, Basque, Haitian, Quechua; Chinese and Korean,
-typed through Latin keys there; Javanese in Latin script) has no entry.
+libxkbcommon resolves every layout from the files of xkb-data; no key is entered by hand. LAYOUTS assigns each language
+a layout that xkb-data's list (base.xml) gives for it, choosing among several one for the language's script. Languages
+without such a layout (Afrikaans, Basque, Haitian, Quechua; Chinese and Korean, which use Latin keys there; Javanese in
+Latin script) have no entry.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ import pathlib
 import subprocess
 import unicodedata
 
-# ISO 639-1 -> (layout, variant) of xkb-data.
+# ISO 639-1 code -> (layout, variant) in xkb-data.
 LAYOUTS = {
     "am": ("et", ""), "ar": ("ara", ""), "az": ("az", ""), "be": ("by", ""), "bg": ("bg", ""),
     "bn": ("bd", ""), "ca": ("es", "cat"), "cs": ("cz", ""), "da": ("dk", ""), "de": ("de", ""), "el": ("gr", ""),
@@ -31,9 +31,9 @@ LAYOUTS = {
     "tl": ("ph", ""), "tr": ("tr", ""), "uk": ("ua", ""), "ur": ("pk", ""), "uz": ("uz", "latin"), "vi": ("vn", ""),
     "wo": ("sn", ""), "yo": ("ng", "yoruba"),
 }  # fmt: skip
-# Row of keys -> (first key code of evdev, number of keys, column of the first, row): the stagger of common keyboards.
+# Key row -> (first evdev key code, number of keys, column of the first key, row), with the usual stagger.
 ROWS = {"digits": (10, 12, 0.0, 0), "upper": (24, 12, 0.5, 1), "home": (38, 11, 0.75, 2), "lower": (52, 10, 1.25, 3)}
-REACH = 1.3  # in widths of a key: the two or three nearest keys of the rows above and below
+REACH = 1.3  # in key widths: includes the two or three nearest keys of the rows above and below
 
 
 class RuleNames(ctypes.Structure):
@@ -43,7 +43,7 @@ class RuleNames(ctypes.Structure):
 
 
 def load_library() -> ctypes.CDLL:
-    """libxkbcommon, with the types of the functions that are called."""
+    """libxkbcommon, with the signatures of the functions used here."""
     library = ctypes.CDLL("libxkbcommon.so.0")
     for name in ("xkb_context_new", "xkb_keymap_new_from_names"):
         getattr(library, name).restype = ctypes.c_void_p
@@ -52,7 +52,7 @@ def load_library() -> ctypes.CDLL:
 
 
 def read_keys(library: ctypes.CDLL, layout: str, variant: str) -> list[dict[tuple[float, int], str]]:
-    """The characters by place (column, row), without Shift and with it."""
+    """The characters at each place (column, row), without and with Shift."""
     context = ctypes.c_void_p(library.xkb_context_new(0))
     names = RuleNames(b"evdev", b"pc105", layout.encode(), variant.encode(), b"")
     keymap = library.xkb_keymap_new_from_names(context, ctypes.byref(names), 0)
@@ -73,7 +73,7 @@ def read_keys(library: ctypes.CDLL, layout: str, variant: str) -> list[dict[tupl
 
 
 def kind(character: str) -> tuple[str, str] | None:
-    """(category, script) of a letter or digit; None for the rest and for compatibility forms (Arabic ligatures)."""
+    """(category, script) of a letter or digit; None for other characters and compatibility forms (Arabic ligatures)."""
     category = unicodedata.category(character)
     if category not in ("Lu", "Ll", "Lo", "Nd") or unicodedata.normalize("NFKC", character) != character:
         return None
@@ -81,7 +81,7 @@ def kind(character: str) -> tuple[str, str] | None:
 
 
 def neighbours(levels: list[dict[tuple[float, int], str]]) -> dict[str, str]:
-    """Letter -> letters of its script, digit -> digits, on the keys within reach, with the same state of Shift."""
+    """Letter -> letters of the same script, digit -> digits, on keys within reach, with the same Shift state."""
     beside: dict[str, str] = {}
     for characters in levels:
         for (column, row), character in characters.items():

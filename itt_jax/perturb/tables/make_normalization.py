@@ -3,8 +3,8 @@
     apt-get install unicode-data
     python -m itt_jax.perturb.tables.make_normalization
 
-Nothing is read from Python's unicodedata, whose version differs between Pythons; normal forms of a codepoint never
-change once it is assigned. Everything here but DRAWN_APART is a selection by properties.
+Python's unicodedata is not used, because its version differs between Python versions; the normal forms of an assigned
+codepoint never change. Everything except DRAWN_APART is selected by properties.
 """
 
 import itertools
@@ -14,24 +14,24 @@ import re
 import subprocess
 
 FOLDER = pathlib.Path("/usr/share/unicode")
-# Blocks whose precomposed letters are options for an accent: those of current orthographies.
+# Blocks with the precomposed letters of current orthographies, which `diacritics_add` may write.
 ACCENT_BLOCKS = ((0x00C0, 0x017F), (0x0370, 0x03FF), (0x0400, 0x045F))
-# Scripts whose letters look the same in either order of encoding: they neither join nor form conjuncts.
+# Scripts whose letters look the same when stored in reverse order, as they neither join nor form conjuncts.
 DRAWN_APART = (
     "Latin Greek Cyrillic Armenian Hebrew Georgian Ethiopic Han Hiragana Katakana Hangul Bopomofo Thai Lao".split()
 )
 CODEPOINTS = 0x110000
-TATWEEL = 0x0640  # joins on both sides; of no one script
+TATWEEL = 0x0640  # joins on both sides; its script property is Common
 
 
 def fields(name: str) -> list[list[str]]:
-    """The fields of each line of a file of the database, without comments."""
+    """The fields of each line of a Unicode database file, without comments."""
     lines = (line.split("#")[0].strip() for line in (FOLDER / name).read_text(encoding="utf-8").splitlines())
     return [[field.strip() for field in line.split(";")] for line in lines if line]
 
 
 def members(name: str) -> dict[str, set[int]]:
-    """Value -> codepoints, of a file with lines "range ; value"."""
+    """Value -> codepoints, from a file with lines "range ; value"."""
     found: dict[str, set[int]] = {}
     for where, value, *_ in fields(name):
         first, _, last = where.partition("..")
@@ -40,18 +40,18 @@ def members(name: str) -> dict[str, set[int]]:
 
 
 def fully(character: str, once: dict[str, str]) -> str:
-    """Its full decomposition, by mappings of one step."""
+    """The full decomposition of a character, given single-step decompositions."""
     return "".join(fully(part, once) for part in once[character]) if character in once else character
 
 
 def run_lengths(values: list[int]) -> str:
-    """ "length:value ..." over all codepoints."""
+    """The values of all codepoints as run lengths "length:value ..."."""
     bounds = [i for i, value in enumerate(values) if i == 0 or values[i - 1] != value] + [len(values)]
     return " ".join(f"{stop - start}:{values[start]}" for start, stop in itertools.pairwise(bounds))
 
 
 def directions() -> str:
-    """By codepoint: 0 none of its own, 1 left to right, 2 right to left, +2 for letters of DRAWN_APART, 5 others."""
+    """Directions by codepoint: 0 none, 1 left to right, 2 right to left, +2 for letters of DRAWN_APART, 5 other."""
     classes, scripts = members("extracted/DerivedBidiClass.txt"), members("Scripts.txt")
     general = members("extracted/DerivedGeneralCategory.txt")
     joining = {int(code, 16) for code, _, kind, *_ in fields("ArabicShaping.txt") if kind in "RLDC"}
@@ -67,7 +67,7 @@ def directions() -> str:
 
 
 def joining_letters() -> dict[str, str]:
-    """Letters of the Arabic script that join on both sides, and those that join to what is before them."""
+    """Arabic letters that join on both sides ("both"), and those that join the previous letter ("before")."""
     arabic = members("Scripts.txt")["Arabic"]
     rows = [(int(code, 16), kind) for code, _, kind, *_ in fields("ArabicShaping.txt")]
     return {

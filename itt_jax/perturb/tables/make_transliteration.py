@@ -1,16 +1,16 @@
-"""Writes transliteration.json: how words of a script are spelled in Latin letters, by the standard named for each.
+"""Writes transliteration.json: romanization tables of several scripts, each with its standard.
 
     python -m itt_jax.perturb.tables.make_transliteration
 
-The letter values are those of the standards, typed in for this project; where ICU 72 follows the same standard
-(Cyrillic of Slavic languages, Indic scripts, Georgian but for digraphs) they were compared with it.
+The letter values were entered by hand from the standards. Where ICU 72 follows the same standard (Cyrillic of Slavic
+languages, Indic scripts, Georgian except digraphs), they were checked against it.
 """
 
 import json
 import pathlib
 import unicodedata
 
-# Script -> (standard, whether the spelling leads back, "letter Latin ..." with small letters only).
+# Script -> (standard, whether it is reversible, "letter Latin letter Latin ..." in lower case).
 LETTERS = {
     "Cyrillic": (
         "ISO 9:1995 (GOST 7.79-2000, system A)",
@@ -43,13 +43,13 @@ LETTERS = {
         "א ʾ ב b ג g ד d ה h ו w ז z ח ḥ ט ṭ י y כ k ך k ל l מ m ם m נ n ן n ס s ע ʿ פ p ף p צ ṣ ץ ṣ ק q ר r ש š ת t",
     ),
     "Arabic": (
-        "ISO 233:1984 and ISO 233-3, consonants only; the sign of a hamza after its carrier",
+        "ISO 233:1984 and ISO 233-3, consonants only; hamza written after its carrier",
         False,
         "ء ˌ ا ʾ أ ʾˈ إ ʾˌ آ ʾâ ٱ ʾ ب b ت t ث ṯ ج ǧ ح ḥ خ ẖ د d ذ ḏ ر r ز z س s ش š ص ṣ ض ḍ ط ṭ ظ ẓ ع ʿ غ ġ ف f "
         "ق q ك k ل l م m ن n ه h ة ẗ و w ؤ wˈ ي y ئ yˈ ى ỳ پ p چ č ژ ž گ g ک k ی y",
     ),
     "Hiragana": (
-        "modified Hepburn, by letter; Katakana as the Hiragana beside it",
+        "modified Hepburn, letter by letter; Katakana like the corresponding Hiragana",
         False,
         "あ a い i う u え e お o か ka き ki く ku け ke こ ko さ sa し shi す su せ se そ so た ta ち chi "
         "つ tsu て te と to な na に ni ぬ nu ね ne の no は ha ひ hi ふ fu へ he ほ ho ま ma み mi む mu め me "
@@ -63,7 +63,7 @@ LETTERS = {
         "うぉ wo ゔぁ va ゔぃ vi ゔぇ ve ゔぉ vo つぁ tsa つぇ tse つぉ tso",
     ),
 }
-# Indic scripts lie in parallel blocks: what follows is by offset from a block's start (Unicode Standard, chapter 12).
+# Indic scripts occupy parallel blocks; the following tables use offsets into a block (Unicode Standard, chapter 12).
 INDIC = {
     "Devanagari": 0x0900, "Bengali": 0x0980, "Gurmukhi": 0x0A00, "Gujarati": 0x0A80, "Oriya": 0x0B00, "Tamil": 0x0B80,
     "Telugu": 0x0C00, "Kannada": 0x0C80, "Malayalam": 0x0D00,
@@ -79,7 +79,7 @@ NUKTA, VIRAMA = 0x3C, 0x4D
 DOTTED = "क q ख ḵẖ ग ġ ज z ड ṛ ढ ṛh न ṉ फ f य ẏ र ṟ ळ ḻ"
 NOT_PARALLEL = {*range(0x0C58, 0x0C5E), 0x0CDD, 0x0CDE, *range(0x0D54, 0x0D60)}
 OF_ONE_SCRIPT = {"Tamil": "ஃ ḵ", "Gurmukhi": "ੰ ṃ", "Malayalam": "ൺ ṇ ൻ n ർ r ൽ l ൾ ḷ ൿ k"}
-# Revised Romanization of Korean (2000), each syllable by itself.
+# Revised Romanization of Korean (2000), syllable by syllable.
 LEADS = "g kk n d tt r m b pp s ss - j jj ch k t p h"
 MEDIALS = "a ae ya yae eo e yeo ye o wa wae oe yo u wo we wi yu eu ui i"
 FINALS = "- k k k n n n t l k m l l l p l m p p t t ng t t k t p t"
@@ -90,13 +90,13 @@ GAJ = (
 
 
 def paired(text: str) -> dict[str, str]:
-    """Letter -> Latin, of "letter Latin letter Latin ..."."""
+    """Letter -> Latin, from "letter Latin letter Latin ..."."""
     parts = text.split()
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def indic(script: str) -> dict[str, dict[str, str] | str]:
-    """Sign -> Latin, for each kind of sign of a script; "dotted" letters are those with a nukta behind."""
+    """Kind of sign -> sign -> Latin, for a script; consonants include those followed by a nukta."""
     start = INDIC[script]
 
     def spread(rows: dict[int, str]) -> dict[str, str]:
@@ -118,14 +118,14 @@ def indic(script: str) -> dict[str, dict[str, str] | str]:
 def main() -> None:
     """Write the table."""
     table = {
-        "provenance": "written for this project after the standards named here; see make_transliteration.py",
+        "provenance": "written for this project from the standards named here; see make_transliteration.py",
         "letters": {
             script: {"standard": standard, "reversible": reversible, "spelling": paired(text)}
             for script, (standard, reversible, text) in LETTERS.items()
         },
         "indic": {"standard": "ISO 15919:2001", "reversible": True, "scripts": {name: indic(name) for name in INDIC}},
         "hangul": {
-            "standard": "Revised Romanization of Korean (2000), each syllable by itself",
+            "standard": "Revised Romanization of Korean (2000), syllable by syllable",
             "reversible": False,
             **{name: [part.strip("-") for part in row.split()] for name, row in
                (("leads", LEADS), ("medials", MEDIALS), ("finals", FINALS))},

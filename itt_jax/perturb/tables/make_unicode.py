@@ -1,11 +1,11 @@
-"""Writes unicode.json: the properties of every codepoint that perturbations need, fixed so that no machine differs.
+"""Writes unicode.json: the codepoint properties that perturbations use, at a fixed version for all machines.
 
     python -m itt_jax.perturb.tables.make_unicode
 
-Sources: the Unicode Character Database as carried by the `regex` package (grapheme cluster properties, general
-categories, scripts) and by Python's `unicodedata` (canonical decomposition, simple case pairs); the sets of common
-ideographs and syllables are levels of national standards (GB 2312 level 1, JIS X 0208 level 1, KS X 1001), read from
-Python's codecs. After a change of the table, raise the versions of the operators whose golden digests change.
+Sources: the Unicode Character Database in the `regex` package (grapheme cluster properties, general categories,
+scripts) and in Python's `unicodedata` (canonical decompositions, simple case pairs). The sets of common ideographs and
+syllables are levels of national standards (GB 2312 level 1, JIS X 0208 level 1, KS X 1001), read from Python's codecs.
+After changing the table, increase the versions of the operators whose golden digests change.
 """
 
 import itertools
@@ -14,8 +14,8 @@ import pathlib
 import sys
 import unicodedata
 
-# Classes of UAX 29 (Unicode 18, rules GB3-GB13), with Indic_Conjunct_Break folded in: it refines Other, Extend and
-# ZWJ only.
+# Classes of UAX 29 (Unicode 18, rules GB3-GB13), refined by Indic_Conjunct_Break, which splits only Other, Extend and
+# ZWJ.
 GRAPHEME_CLASSES = {
     "CR": r"\p{GCB=CR}",
     "LF": r"\p{GCB=LF}",
@@ -36,8 +36,8 @@ GRAPHEME_CLASSES = {
     "Pictographic": r"\p{Extended_Pictographic}",
     "Consonant": r"\p{InCB=Consonant}",
 }
-# The last two: what UAX 29 (WB6, WB7, WB11, WB12) lets stand inside a word, without the colon, semicolon and, between
-# letters, the full stop, which in running text part words more often.
+# The last two are the signs that UAX 29 (WB6, WB7, WB11, WB12) allows inside words, except the colon, the semicolon
+# and, between letters, the full stop, which more often separate words in running text.
 FLAGS = {
     "word": r"[\p{L}\p{M}\p{N}]",
     "space": r"\p{White_Space}",
@@ -48,8 +48,8 @@ FLAGS = {
     "between_numbers": r"['\u2019.,\u066b\u066c]",
 }
 
-# Script -> the first and last codepoints among which its common letters stand, one pair or more; taken are those
-# letters of the script that have no decomposition.
+# Script -> first and last codepoints of one or more ranges that contain its common letters; letters with a
+# decomposition are excluded.
 LETTERS = {
     "Latin": "az", "Greek": "αω", "Cyrillic": "ая", "Armenian": "աֆ", "Hebrew": "את", "Arabic": "ءغفي",
     "Devanagari": "ऄह", "Bengali": "অহ", "Gurmukhi": "ਅਹ", "Gujarati": "અહ", "Oriya": "ଅହ", "Tamil": "அஹ",
@@ -61,7 +61,7 @@ SMALL_KANA = "ぁぃぅぇぉっゃゅょゎゐゑァィゥェォッャュョヮ
 
 
 def run_lengths(values: list[int]) -> str:
-    """ "length:value ..." over all codepoints."""
+    """The values of all codepoints as run lengths "length:value ..."."""
     return " ".join(f"{sum(1 for _ in group)}:{value}" for value, group in itertools.groupby(values))
 
 
@@ -72,7 +72,7 @@ def codec_rows(codec: str, first: int, last: int) -> str:
 
 
 def stripped(character: str) -> str:
-    """NFC of NFD without nonspacing marks."""
+    """The character without nonspacing marks: NFD, minus marks, then NFC."""
     kept = (c for c in unicodedata.normalize("NFD", character) if unicodedata.category(c) != "Mn")
     return unicodedata.normalize("NFC", "".join(kept))
 
