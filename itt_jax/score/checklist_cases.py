@@ -1,4 +1,4 @@
-"""Cases of MultiCheckList: what each is about, the same in every language, and its texts in one language."""
+"""Cases of MultiCheckList: their values, which are the same in every language, and their texts in one language."""
 
 import dataclasses
 import functools
@@ -12,7 +12,7 @@ from itt_jax.score.checklist_templates import SLOT, Row, Templates, Test
 
 _PARTS = re.compile(r"\s*[,،，、၊]\s*")
 _NAME_SLOTS = ("first_name", "first_name1", "first_name2")
-# Tests whose translations agree with a man's name; the two professions of women take women's.
+# Tests whose translations are inflected for a man's name; the two professions of women take women's names.
 _MALE_ONLY = frozenset({"comparison", "intensifiers", "profession_nationality"})
 _WOMENS_PROFESSIONS = frozenset({"an actress", "a waitress"})
 _SENTENCE_START = re.compile(r"(?:^|[.!?])\s*$")
@@ -20,12 +20,13 @@ _SENTENCE_START = re.compile(r"(?:^|[.!?])\s*$")
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """What one case is about, in no language.
+    """The values of one case, independent of language.
 
     Attributes:
-        number: its place in the test's sequence of cases.
+        number: position in the test's sequence of cases.
         values: slot -> row of the templates ("adj", "s", "obj", "p.v1", "animal", ...).
-        names: slot -> position in the list of first names; `gender` is that list's, "any" for both.
+        names: slot -> position in the list of first names.
+        gender: list of first names that is used; "any" for both.
     """
 
     test: str
@@ -36,13 +37,13 @@ class Case:
 
     @functools.cached_property
     def words(self) -> frozenset[str]:
-        """The English values, with and without article, in lower case: what translations are listed for."""
+        """The English values with and without article, in lower case, by which translations are chosen."""
         parts = [part for row in self.values.values() for part in _PARTS.split(row.english)]
         return frozenset(word.casefold() for part in parts for word in (part, part.split(" ")[-1]))
 
 
 def cases(templates: Templates, test: str, seed: int) -> Iterator[Case]:
-    """The endless sequence of a test's cases; each draw is a function of (seed, test, number, slot) alone."""
+    """The endless sequence of a test's cases; each draw depends only on (seed, test, number, slot)."""
     content = templates.tests[test]
     number = 0
     while True:
@@ -54,7 +55,7 @@ def cases(templates: Templates, test: str, seed: int) -> Iterator[Case]:
             gender = "female" if woman else "male"
         size = len(first_names("en", gender))
         first = draw("first_name", size)
-        # The second person is another one; no text has three.
+        # The second person is a different one; no text has three.
         second = (first + 1 + draw("second_name", size - 1)) % size
         names = dict(zip(_NAME_SLOTS, (first, second, second), strict=True))
         yield Case(test, number, values, names, gender)
@@ -91,10 +92,10 @@ def _draw(seed: int, test: str, number: int, slot: str, size: int) -> int:
 
 @functools.cache
 def first_names(language: str, gender: str) -> tuple[str, ...]:
-    """First names in a language's script: "male", "female" or "any".
+    """First names in a language's script; `gender` is "male", "female" or "any".
 
     Raises:
-        InputError: there are none for the language.
+        InputError: the table has no names for the language.
     """
     table = importlib.resources.files("itt_jax.score").joinpath("tables/first_names.tsv").read_text(encoding="utf-8")
     for line in table.splitlines():
@@ -109,8 +110,8 @@ def first_names(language: str, gender: str) -> tuple[str, ...]:
 def render(case: Case, content: Test, language: str) -> list[tuple[str, str, str]] | None:
     """The (context, question, answer) triples of a case: every context with every question.
 
-    None where the templates have no translation that fits the case. A row that the language has no usable translation
-    of at all is left out of its cases.
+    None if the templates have no translation that fits the case. Rows without any usable translation are left out of
+    the language's cases.
     """
     triples = []
     for context_row in content.contexts:
@@ -144,14 +145,14 @@ def _answer(case: Case, row: Row, context_row: Row, language: str, context: str)
 
 
 def _property(case: Case, row: Row) -> str:
-    """The English name of the property that a text speaks of; a context's form follows its first."""
+    """The English name of a text's property; for a context, that of the first."""
     second = "p.p2" in row.english
     return case.values["p.p2" if second else "p.p1"].english if "obj" in case.values else ""
 
 
 def _fill(case: Case, text: str, row: Row, language: str) -> str | None:
-    # Values whose form depends on where they stand are listed with the English templates they are for; the lists write
-    # {animal} for every answer.
+    # Values whose form depends on their position are listed with the English templates that contain them; the lists
+    # write {animal} for every answer.
     where = {row.english.casefold()} | ({"{animal}"} if row.field == "Answer" else set())
     filled, end = [], 0
     for found in SLOT.finditer(text):
@@ -159,7 +160,7 @@ def _fill(case: Case, text: str, row: Row, language: str) -> str | None:
         if value is None:
             return None
         if found[1] == "obj" and _SENTENCE_START.search(text[: found.start()]):
-            # Title case leaves scripts without capitals alone.
+            # Title case does not change scripts without capitals.
             value = value[:1].title() + value[1:]
         filled += [text[end : found.start()], value]
         end = found.end()
@@ -175,6 +176,6 @@ def _value(case: Case, found: re.Match, words: frozenset[str], language: str) ->
     if variant is None or index is None:
         return variant and variant.text
     parts = _PARTS.split(variant.text)
-    # Thai writes the forms with a space between.
+    # Thai separates the forms with a space.
     parts = variant.text.split() if len(parts) == 1 else parts
     return parts[int(index)] if int(index) < len(parts) else None

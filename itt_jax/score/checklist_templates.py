@@ -1,4 +1,4 @@
-"""MultiCheckList's published templates: rows of texts with their translations, and which translation holds when."""
+"""MultiCheckList's published templates: texts with their translations, and when each translation applies."""
 
 import dataclasses
 import pathlib
@@ -17,7 +17,7 @@ TESTS = {
 """The published names of the tests -> ours."""
 PROPERTIES = frozenset({"color", "size", "age", "shape", "material"})
 SLOT = re.compile(r"\{(?:\w:)?(\w+)(?:\[(\d)\]|\.(\w+))?\}")
-"""A place to fill: {name}, {name[0]}, {p.v1}; {a:name} asks for an English article, which the values have already."""
+"""A slot: {name}, {name[0]}, {p.v1}; {a:name} asks for an English article, which the values already have."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Variant:
     """One translation of a row's text.
 
     Attributes:
-        when: English values for which it holds, in lower case; empty means any.
-        alternative: another form of an answer, right in another context (Quechua).
+        when: English values for which it applies, in lower case; empty means any.
+        alternative: another form of an answer, which is right in another context (Quechua).
     """
 
     text: str
@@ -34,7 +34,7 @@ class Variant:
     alternative: str = ""
 
     def holds(self, words: frozenset[str], prop: str) -> bool:
-        """Whether it holds for a case of these English words, where the property `prop` is spoken of."""
+        """Whether it applies to a case with these English words, in a text about the property `prop`."""
         properties, others = self.when & PROPERTIES, self.when - PROPERTIES
         return (not properties or prop in properties) and (not others or bool(others & words))
 
@@ -45,7 +45,7 @@ class Row:
 
     Attributes:
         field: "Context", "Question", "Answer", or the name of a list of values such as "adj".
-        variants: language -> translations that are fit for use, in order.
+        variants: language -> usable translations, in order.
     """
 
     field: str
@@ -53,7 +53,7 @@ class Row:
     variants: dict[str, tuple[Variant, ...]]
 
     def variant(self, language: str, words: frozenset[str], prop: str) -> Variant | None:
-        """The translation for a case: the first that is made for it, else the first for any, else None."""
+        """The translation for a case: the first listed for its values, else the first for any values, else None."""
         fit = [variant for variant in self.variants[language] if variant.holds(words, prop)]
         return next((variant for variant in fit if variant.when), fit[0] if fit else None)
 
@@ -69,21 +69,21 @@ class Test:
 
 @dataclasses.dataclass(frozen=True)
 class Templates:
-    """All tests by our names, and the languages."""
+    """All tests, by our names, and the languages."""
 
     languages: tuple[str, ...]
     tests: dict[str, Test]
 
 
 def read_templates(path: pathlib.Path) -> Templates:
-    """Read `checklist_templates.tsv`: a column a language, some of them repeated, with the values that each is for.
+    """Read `checklist_templates.tsv`: one column per language, some repeated, each with the values it applies to.
 
-    Translations that cannot be answered are left out: those that lack a slot of the English text (a name, say) or ask
-    for another one than the answer is. As published, that is three texts of Gujarati, one of Azerbaijani and one of
-    German.
+    Translations that cannot be answered are left out: those that lack a slot of the English text (a name, for example)
+    or ask for a different slot than the answer's. In the published file these are three Gujarati texts, one Azerbaijani
+    and one German.
 
     Raises:
-        InputError: the file is missing or has another form.
+        InputError: the file is missing or malformed.
     """
     try:
         lines = [line.rstrip("\r\n").split("\t") for line in path.read_text(encoding="utf-8").split("\n")]
@@ -108,7 +108,7 @@ def read_templates(path: pathlib.Path) -> Templates:
                 )
             tests[name].append(_row(field, columns, cells))
     if lacking := set(TESTS.values()) - set(tests):
-        raise InputError(f"{path}: the tests {', '.join(sorted(lacking))} are not there")
+        raise InputError(f"{path}: missing tests: {', '.join(sorted(lacking))}")
     return Templates(languages, {name: _test(path, name, rows) for name, rows in tests.items()})
 
 
@@ -134,7 +134,7 @@ def _items(listed: str) -> set[str]:
 
 
 def _answerable(text: str, english: str) -> bool:
-    """Whether a translation has the English slots; only the names of properties may be spelled out instead."""
+    """Whether a translation has the English slots; only names of properties may be written out instead."""
     slots, wanted = (_slots(side) for side in (text, english))
     return slots <= wanted and wanted - slots <= {"p.p1", "p.p2"}
 

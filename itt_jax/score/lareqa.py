@@ -1,4 +1,4 @@
-"""LAReQA's right answers from XQuAD-R's published files (arXiv 2004.05484; `utils_lareqa.py` of XTREME)."""
+"""Right answers of LAReQA, from XQuAD-R's published files (arXiv 2004.05484; `utils_lareqa.py` of XTREME)."""
 
 import pathlib
 from collections.abc import Sequence
@@ -11,16 +11,17 @@ from itt_jax.score.layout import articles_of, read_json, read_right_ids
 def right_answers(
     folder: pathlib.Path, languages: Sequence[str], searched: Sequence[str] = ()
 ) -> dict[str, dict[str, list[str]]]:
-    """Language -> question id -> ids of its right candidates, in every language.
+    """Language -> question id -> ids of its right candidates in all languages.
 
-    A candidate is a sentence; it is right for a question if its text is that of the sentence, in the same paragraph,
-    where the answer starts. A question whose answer starts in no sentence is left out, in that language.
+    A candidate is a sentence. It is right for a question if its text equals that of the sentence, in the same
+    paragraph, in which the answer starts. A question whose answer starts in no sentence is left out in that language.
 
     Args:
-        languages: of the questions. searched: more languages of candidates, as far as their files are there.
+        languages: languages of the questions.
+        searched: further languages of candidates, if they have files.
 
     Raises:
-        InputError: a file is missing, or is neither XQuAD-R's nor one of right ids (see `layout`).
+        InputError: a file is missing, or has neither XQuAD-R's format nor that of right ids (see `layout`).
     """
     candidates: dict[str, list[str]] = {}
     questions: dict[str, dict[str, list[str]]] = {}
@@ -30,7 +31,7 @@ def right_answers(
             if language not in languages:
                 continue
             path = folder / "lareqa" / f"{language}.json"
-            raise InputError(f"{path}: no such file; lareqa is scored with XQuAD-R's published files, one a language")
+            raise InputError(f"{path}: no such file; lareqa is scored with XQuAD-R's published files, one per language")
         content = read_json(path)
         if isinstance(content, dict) and "data" not in content:
             questions[language] = read_right_ids(path)
@@ -49,7 +50,7 @@ def _file(folder: pathlib.Path, language: str) -> pathlib.Path | None:
 
 
 def _sentences(content: Any, path: pathlib.Path, language: str) -> dict[str, list[str]]:
-    """Question id -> ids of this language's right sentences."""
+    """Question id -> ids of the right sentences of this language."""
     found: dict[str, list[str]] = {}
     for number, paragraph in enumerate(articles_of(content, path), start=1):
         if "sentence_breaks" not in paragraph:

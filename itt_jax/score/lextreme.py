@@ -1,12 +1,11 @@
-"""LEXTREME's figures (arXiv 2301.13126): macro-F1 of each language, and one figure from all (its code's mean of type
-"harmonic").
+"""LEXTREME's scores (arXiv 2301.13126): macro-F1 of each language, and their harmonic means.
 
-It has no official folders of predictions. Ours are as XTREME's (see `layout`), with a folder for each seed if several:
+LEXTREME has no official layout of predictions. Ours follows XTREME's (see `layout`), with one folder per seed:
 
     PREDICTIONS/seed-1/CONFIGURATION/test-LANGUAGE.tsv     or  PREDICTIONS/CONFIGURATION/test-LANGUAGE.tsv
     LABELS/CONFIGURATION/test-LANGUAGE.tsv
 
-Configurations are named as on the hub; their languages and labels are those of the catalogue's tasks lextreme_*.
+Configurations have their names on the hub; their languages and labels are those of the tasks lextreme_*.
 """
 
 import pathlib
@@ -39,14 +38,15 @@ DATASETS = {
 
 
 def score(benchmark: Benchmark, predictions: pathlib.Path, labels: pathlib.Path, notes: Sequence[str] = ()) -> Scores:
-    """Score folders as above; every figure is in percent, each mean over languages and beyond harmonic.
+    """Score folders in this layout. Figures are in percent; means over languages and above are harmonic.
 
     Args:
-        benchmark: LEXTREME, in all of its languages or some. notes: what a reader must know already.
+        benchmark: LEXTREME, with all of its languages or some.
+        notes: notes that the result already has.
 
     Raises:
-        InputError: no configuration, one that a seed lacks, or a file that is missing, malformed, or does not fit the
-            labels' file; the message names it.
+        InputError: there is no configuration, a seed lacks one, or a file is missing, malformed or does not match the
+            labels' file, which the message names.
     """
     seeds = sorted(path for path in predictions.glob(SEED_FOLDERS) if path.is_dir()) or [predictions]
     by_seed = [{path.name for path in seed.iterdir() if path.is_dir()} for seed in seeds]
@@ -82,11 +82,13 @@ def _score_configuration(
 
 
 def macro_f1(task: OfficialTask, predictions: Sequence[Any], labels: Sequence[Any]) -> float:
-    """Macro-F1 of one language, in [0, 1]: over the classes that occur; of sets of labels over all that there are; of
-    tags over the types of entities that occur (see `entity_macro_f1`).
+    """Macro-F1 of one language, in [0, 1].
+
+    The mean is over the classes that occur; for sets of labels over all classes; for tags over the types of entities
+    that occur (see `entity_macro_f1`).
 
     Raises:
-        InputError: numbers of items differ, or there is none.
+        InputError: the numbers of items differ or are 0.
     """
     if len(predictions) != len(labels):
         raise InputError(f"found {len(predictions)} items, expected {len(labels)}")
@@ -105,10 +107,10 @@ def macro_f1(task: OfficialTask, predictions: Sequence[Any], labels: Sequence[An
 def entity_macro_f1(predictions: Sequence[Sequence[str]], labels: Sequence[Sequence[str]]) -> float:
     """F1 of each type of entity, averaged over the types that occur on either side: seqeval's mode "strict" with IOB2.
 
-    An entity is B- of its type and the I- of that type that follow; an I- without them is none.
+    An entity is a B- tag and the I- tags of the same type after it; other I- tags are ignored.
 
     Raises:
-        InputError: a sentence has another number of tags.
+        InputError: the numbers of tags of a sentence differ.
     """
     found: tuple[set, set] = (set(), set())
     for n, (predicted, label) in enumerate(zip(predictions, labels, strict=True)):
@@ -125,7 +127,7 @@ def entity_macro_f1(predictions: Sequence[Sequence[str]], labels: Sequence[Seque
 
 
 def _strict_entities(tags: Sequence[str]) -> list[tuple[int, int, str]]:
-    """First position, position after the last, type."""
+    """(first position, position after the last, type) of each entity."""
     found = []
     for start, tag in enumerate(tags):
         if tag.startswith("B-"):
@@ -151,9 +153,9 @@ def _summary(
             groups[dataset] = Average(100 * means[dataset], own)
     of = {name: 100 * value for name, value in means.items() if name != "lextreme"}
     absent = tuple(config for configs in DATASETS.values() for config in configs if config not in found)
-    notes = [*notes, f"macro-F1; of each language the plain mean over {seeds} seed{'s' * (seeds > 1)}"]
+    notes = [*notes, f"macro-F1; the score of a language is the arithmetic mean over {seeds} seed{'s' * (seeds > 1)}"]
     if absent:
-        notes.append("the average leaves out what is absent, so it compares only where the same configurations are in")
+        notes.append("the average leaves out absent configurations: compare it only with averages over the same ones")
     return Scores(
         benchmark=benchmark.name,
         languages={
@@ -173,14 +175,14 @@ def _summary(
 def lextreme_score(scores: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, float]:
     """Harmonic means of macro-F1 over languages, then configurations, then data sets.
 
-    A language's figure is the plain mean over its seeds (published: 1, 2, 3). A figure of 0 makes those that it is in
-    0. Configurations that are not given are left out, and so the result compares only where the same ones are.
+    The score of a language is the arithmetic mean over its seeds (published: 1, 2, 3). A score of 0 makes every mean
+    over it 0. Configurations that are not given are left out, so results are comparable only over the same ones.
 
     Args:
-        scores: configuration -> language -> one score a seed, in [0, 1].
+        scores: configuration -> language -> one score per seed, in [0, 1].
 
     Returns:
-        data set -> its figure, and "lextreme" -> the harmonic mean of these.
+        data set -> its score, and "lextreme" -> the harmonic mean of these.
 
     Raises:
         InputError: no scores, an unknown configuration, numbers of seeds that differ, or a score outside [0, 1].
@@ -208,5 +210,5 @@ def lextreme_score(scores: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[
 
 
 def harmonic_mean(values: Sequence[float]) -> float:
-    """n / sum(1 / value) of numbers that are not negative; 0 where one is 0."""
+    """n / sum(1 / value) of non-negative numbers; 0 if one of them is 0."""
     return 0.0 if min(values) == 0 else len(values) / sum(1 / value for value in values)

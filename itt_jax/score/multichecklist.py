@@ -1,14 +1,14 @@
 """MultiCheckList (XTREME-R, arXiv 2104.07412): six minimum-functionality tests of question answering in 50 languages.
 
-Questions are generated from the published templates, 200 cases a test. A case is one draw of values with every context
-and question of its test; it fails if one answer of it is wrong. The score is the error rate: the share of cases that
-fail.
+Questions are generated from the published templates, 200 cases per test. A case is one draw of values with every
+context and question of its test, and fails if one of its answers is wrong. The score is the error rate: the share of
+cases that fail.
 
-What is not the official generator's: its draws come from the checklist library's names (Wikidata) and NumPy's global
-state over all languages in turn, which cannot be reproduced, so figures here are comparable with each other and not to
-the digit with published ones. Here a case is the same in every language, names are of one small list, a test has its
-full number of distinct cases, translations that cannot be answered are left out (`checklist_templates`), and which
-translation is used follows its list of English values by one rule instead of a rule for each language.
+Figures are comparable with each other, but not to the digit with published ones, because the official generator draws
+from the checklist library's names (Wikidata) and from NumPy's global state over all languages in turn, which cannot be
+reproduced. Here a case is the same in every language, names come from one small list, a test has its full number of
+distinct cases, translations that cannot be answered are left out (`checklist_templates`), and the translation is chosen
+by its list of English values with one rule instead of a rule per language.
 """
 
 import dataclasses
@@ -26,12 +26,12 @@ from itt_jax.score.scores import Average, Scores
 SAMPLES = 200
 SEED = 42
 _ATTEMPTS = 10
-"""Cases tried for each that is wanted, before a language has fewer."""
+"""Cases tried per case wanted; after that a language has fewer."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Question:
-    """One generated question. Ids are the same in every language."""
+    """One generated question; ids are the same in every language."""
 
     id: str
     test: str
@@ -44,14 +44,15 @@ class Question:
 def generate(
     templates: str | pathlib.Path, languages: Iterable[str] | None = None, samples: int = SAMPLES, seed: int = SEED
 ) -> dict[str, list[Question]]:
-    """Language -> its questions, test by test, case by case.
+    """Language -> its questions, ordered by test and case.
 
     Args:
-        templates: the published `checklist_templates.tsv`. languages: default, all of it.
-        samples: cases of each test.
+        templates: the published `checklist_templates.tsv`.
+        languages: default: all languages of the templates.
+        samples: number of cases per test.
 
     Raises:
-        InputError: the file is missing or has another form; an unknown language.
+        InputError: the file is missing or malformed, or a language is unknown.
     """
     read = read_templates(pathlib.Path(templates))
     wanted = tuple(languages or read.languages)
@@ -80,7 +81,7 @@ def write_questions(
 ) -> list[pathlib.Path]:
     """Write each language's questions as FOLDER/test-LANGUAGE.json in SQuAD's form; returns the files.
 
-    `answer_start` is -1 where the answer does not stand in the context letter by letter (an inflected form, say).
+    `answer_start` is -1 if the context does not contain the answer verbatim (an inflected form, for example).
 
     Raises:
         InputError: as `generate`.
@@ -115,7 +116,7 @@ def _articles(questions: list[Question]) -> list[dict]:
 
 
 def error_rates(questions: Iterable[Question], predictions: Mapping[str, str], language: str) -> dict[str, float]:
-    """Test -> share of cases with a wrong answer, in [0, 1]; no prediction is wrong."""
+    """Test -> share of cases with a wrong answer, in [0, 1]; a missing prediction is wrong."""
     failed: dict[str, dict[int, bool]] = {}
     for question in questions:
         answer = predictions.get(question.id)
@@ -126,25 +127,25 @@ def error_rates(questions: Iterable[Question], predictions: Mapping[str, str], l
 
 
 def score(predictions: str | pathlib.Path, templates: str | pathlib.Path, samples: int = SAMPLES) -> Scores:
-    """Error rates of a folder of predictions, test-LANGUAGE.json of {question id: answer}, in percent.
+    """Error rates, in percent, of a folder of predictions: files test-LANGUAGE.json of {question id: answer}.
 
-    Languages without a file are reported as absent. The average is over tests, of each test's mean over languages.
+    Languages without a file are reported as absent. The average is the mean over tests of their means over languages.
 
     Raises:
-        InputError: there is no language, a file is malformed, or none of its ids is a question's.
+        InputError: no language has a file, a file is malformed, or none of its ids belongs to a question.
     """
     folder = pathlib.Path(predictions)
     every = read_templates(pathlib.Path(templates)).languages
     there = tuple(language for language in every if (folder / _file(language)).is_file())
     if not there:
-        raise InputError(f"{folder}: no predictions; expected {_file('LANGUAGE')} of one of {' '.join(every)}")
-    notes = ["cases are drawn anew from the templates, not the official generator's: compare only figures made here"]
+        raise InputError(f"{folder}: no predictions; expected {_file('LANGUAGE')} for one of {' '.join(every)}")
+    notes = ["cases are not those of the official generator: compare only figures computed by this program"]
     found: dict[str, dict[str, dict[str, float]]] = {}
     for language, questions in generate(templates, there, samples).items():
         answers = layout.read_mapping(folder / _file(language), str, "a string")
         missing = sum(question.id not in answers for question in questions)
         if missing == len(questions):
-            raise InputError(f"{folder / _file(language)}: none of its ids is a question's; see `score --write`")
+            raise InputError(f"{folder / _file(language)}: none of its ids belongs to a question; see `score --write`")
         if missing:
             notes.append(f"{language}: {missing} of {len(questions)} questions have no prediction and count as wrong")
         for test, rate in error_rates(questions, answers, language).items():
@@ -163,7 +164,7 @@ def score(predictions: str | pathlib.Path, templates: str | pathlib.Path, sample
     )
 
 
-# What stands before a noun and may be missing from an answer, by language (the published `clean`).
+# Words before a noun that an answer may lack, by language (the published `clean`).
 _ARTICLES = {
     "af": r"(’n)\b",
     "ar": "ال",
@@ -195,7 +196,7 @@ _PUNCTUATION = {"bn": "৷", "hi": "৷", "pa": "।", "pl": "„”", "ur": "\u
 
 
 def clean(answer: str, language: str) -> str:
-    """An answer as it is compared: without articles, and without punctuation and space around it; case counts."""
+    """An answer for comparison: without articles and surrounding punctuation and space; case is kept."""
     if language in _ARTICLES:
         answer = re.sub(_ARTICLES[language], " ", answer)
     return answer.strip(",. " + _PUNCTUATION.get(language, ""))

@@ -1,4 +1,4 @@
-"""What scoring gives: figures by task and language, their averages, and what went into them."""
+"""Results of scoring: figures by task and language, their averages, and the tasks in each average."""
 
 import dataclasses
 import textwrap
@@ -6,10 +6,11 @@ import textwrap
 
 @dataclasses.dataclass(frozen=True)
 class Average:
-    """A mean over tasks, with what went into it.
+    """A mean over tasks, with its tasks.
 
     Attributes:
-        value: in percent. of: task -> its figure, each with the same weight.
+        value: in percent.
+        of: task -> its figure; all have the same weight.
     """
 
     value: float
@@ -17,7 +18,7 @@ class Average:
 
     @classmethod
     def over(cls, figures: dict[str, float]) -> "Average":
-        """The mean of tasks' figures."""
+        """The mean of the figures of tasks."""
         return cls(sum(figures.values()) / len(figures), figures)
 
 
@@ -28,12 +29,12 @@ class Scores:
     Attributes:
         languages: task -> language -> metric -> value.
         tasks: task -> metric -> mean over the languages.
-        figures: task -> the one figure that averages are taken over (of questions, the mean of exact match and F1).
-        groups: group -> mean over its tasks; a group that lacks a task is not there.
-        overall: mean over all tasks; None where one is absent.
+        figures: task -> the figure that enters averages (for question answering, the mean of exact match and F1).
+        groups: group -> mean over its tasks; groups that lack a task are left out.
+        overall: mean over all tasks; None if one is absent.
         absent: tasks without predictions or labels.
-        notes: what was left out, and by which rule something was computed.
-        mean: which mean is taken over languages and tasks.
+        notes: what was left out, and the rules used.
+        mean: the kind of mean over languages and tasks.
     """
 
     benchmark: str
@@ -47,11 +48,11 @@ class Scores:
     mean: str = "mean"
 
     def as_dict(self) -> dict:
-        """Everything, as JSON knows it."""
+        """All fields, as JSON values."""
         return dataclasses.asdict(self)
 
     def text(self) -> str:
-        """Everything, to read; precision and recall of each language are in `as_dict` alone."""
+        """All figures as text, except precision and recall of each language."""
         lines = []
         for task, by_metric in self.tasks.items():
             values = ", ".join(f"{metric} {value:.2f}" for metric, value in by_metric.items())
@@ -59,7 +60,7 @@ class Scores:
             for metric in [metric for metric in by_metric if metric not in ("precision", "recall")]:
                 row = " ".join(f"{code}\xa0{found[metric]:.2f}" for code, found in self.languages[task].items())
                 wrapped = textwrap.wrap(f"{metric}: {row}", 110, initial_indent="  ", subsequent_indent="    ")
-                # A code stays beside its figure.
+                # The no-break space kept each code beside its figure.
                 lines += [line.replace("\xa0", " ") for line in wrapped]
         lines += [self._line(name, average) for name, average in self.groups.items()]
         if self.overall:

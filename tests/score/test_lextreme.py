@@ -96,7 +96,7 @@ def test_folders_of_several_seeds(two_seeds):
     assert scores.overall.value == pytest.approx(hmean([100, 75])) and "mapa_coarse" in scores.absent
     assert "lextreme average: 85.71 = harmonic mean of german_argument_mining 100.00, legalnero 75.00" in scores.text()
     alone = score("lextreme", two_seeds[0] / "seed-1", two_seeds[1])
-    assert alone.overall.value == 100 and "of each language the plain mean over 1 seed" in alone.text()
+    assert alone.overall.value == 100 and "arithmetic mean over 1 seed" in alone.text()
 
 
 def test_wrong_folders_are_one_line(two_seeds, capsys):

@@ -181,7 +181,7 @@ def test_published_templates_can_be_rendered_in_every_language(official):
     [
         (lambda text: text.replace("Field", "Feld", 1), "line 1: expected MultiCheckList's columns"),
         (lambda text: text.replace("Animal vs Vehicle v2", "Animals"), "unknown test 'Animals'"),
-        (lambda text: text[: text.index("Name\tAnimal vs Vehicle v2")], "the tests animal_vehicle_v2 are not there"),
+        (lambda text: text[: text.index("Name\tAnimal vs Vehicle v2")], "missing tests: animal_vehicle_v2"),
         (lambda text: text.replace("adj\tolder, old\t", "adj\tolder, old", 1), "line 9: 4 columns after the field"),
     ],
 )
@@ -192,10 +192,10 @@ def test_wrong_templates_are_named(templates, change, message):
 
 
 def test_wrong_predictions_are_named(templates, tmp_path):
-    with pytest.raises(InputError, match=r"no predictions; expected test-LANGUAGE.json of one of en es"):
+    with pytest.raises(InputError, match=r"no predictions; expected test-LANGUAGE.json for one of en es"):
         score("multichecklist", tmp_path, templates)
     (tmp_path / "test-es.json").write_text('{"x": "y"}')
-    with pytest.raises(InputError, match=r"test-es.json: none of its ids is a question's"):
+    with pytest.raises(InputError, match=r"test-es.json: none of its ids belongs to a question"):
         score("multichecklist", tmp_path, templates)
     with pytest.raises(InputError, match="unknown language of MultiCheckList 'sp'"):
         multichecklist.generate(templates, ["sp"])
