@@ -1,7 +1,7 @@
-"""The embedded choice task: which of two events is the cause, or the effect, of what the premise tells; five languages.
+"""The embedded multiple-choice task: which of two events is the cause, or the effect, of the premise.
 
-Pairs of cause and effect are known from training; what a split holds out are the persons, and who did what with which
-wrong choice beside it. The wrong choice is the cause (or effect) of another pair.
+All splits share the pairs of cause and effect; a split holds out persons, and combinations of person, pair and wrong
+choice. The wrong choice is the cause (or effect) of another pair.
 """
 
 import functools
@@ -10,9 +10,7 @@ import numpy as np
 
 from itt_jax.data.embedded.draws import Dice, draws
 from itt_jax.data.embedded.tables import LANGUAGES, rows_of
-from itt_jax.data.embedded.tasks import EmbeddedTask
-from itt_jax.data.rows import Rows
-from itt_jax.errors import unknown
+from itt_jax.data.embedded.task import EmbeddedTask
 
 NAME = "embedded_causes_general"
 CHOICES = ("choice1", "choice2")
@@ -34,7 +32,7 @@ QUESTIONS = {
         "ru": "Каково было следствие?",
     },
 }
-TASKS = {NAME: EmbeddedTask(NAME, "multiple_choice", FIELDS, CHOICES, "general", splits=tuple(SIZES))}
+TASKS = {NAME: EmbeddedTask(NAME, "multiple_choice", FIELDS, CHOICES, "general", tuple(SIZES))}
 _PERSONS = {"train": slice(0, 5), "dev": slice(5, 7), "test": slice(7, None)}
 _DRAWS = 4
 
@@ -43,7 +41,7 @@ Words = dict[str, str]  # language -> words
 
 @functools.cache
 def _events() -> dict[str, list[Words]]:
-    """The events by role; those at one place of the two lists belong together."""
+    """Role -> its events; the i-th cause and the i-th effect belong together."""
     found: dict[str, list[Words]] = {"cause": [], "effect": []}
     for row in rows_of("events.tsv"):
         found[row["role"]].append({language: row[language] for language in LANGUAGES})
@@ -58,7 +56,7 @@ def _persons(split: str) -> list[Words]:
 
 @functools.lru_cache(maxsize=4)
 def _items(split: str) -> tuple[tuple[str, int, int, int, int], ...]:
-    """(question, pair, wrong pair, person, label) of each row; every other label is 1, and no item stands twice."""
+    """(question, pair, wrong pair, person, label) of each row; labels alternate, and no item occurs twice."""
     pairs, found, index = range(len(_events()["cause"])), {}, 0
     while len(found) < SIZES[split]:
         dice = Dice(draws(f"{NAME}/{split}", np.array([index]), _DRAWS)[0])
@@ -69,24 +67,15 @@ def _items(split: str) -> tuple[tuple[str, int, int, int, int], ...]:
     return tuple((*item, label) for item, label in found.items())
 
 
-def load(task: str, split: str, language: str) -> Rows:
-    """One split of the embedded choice task in one language; the same items, in the same order, in every language.
-
-    Labels are int32, the index of the right choice. Raises InputError for a split or language that does not exist.
-    """
-    if split not in SIZES:
-        raise unknown(f"split of {task}", split, SIZES)
-    if language not in LANGUAGES:
-        raise unknown(f"language of {task}", language, LANGUAGES)
+def texts_and_labels(task: str, split: str, language: str) -> tuple[dict[str, list[str]], list[str]]:
+    """The fields of a split, and the field with the right choice in each row."""
     fields: dict[str, list[str]] = {field: [] for field in FIELDS}
+    events = _events()
     for question, pair, wrong, person, label in _items(split):
-        name, told = _persons(split)[person][language], "effect" if question == "cause" else "cause"
-        events = _events()
-        right_first = (pair, wrong) if label == 0 else (wrong, pair)
-        texts = [events[told][pair], *(events[question][place] for place in right_first)]
+        name, given = _persons(split)[person][language], "effect" if question == "cause" else "cause"
+        choices = (pair, wrong) if label == 0 else (wrong, pair)
+        texts = [events[given][pair], *(events[question][place] for place in choices)]
         premise, *choices = (text[language].replace("{n}", name) for text in texts)
         for field, text in zip(FIELDS, (premise, QUESTIONS[question][language], *choices), strict=True):
             fields[field].append(text)
-    labels = np.array([item[-1] for item in _items(split)], np.int32)
-    ids = np.array([f"{task}/{split}/{index}" for index in range(len(labels))])
-    return Rows(task, split, language, "general", ids, fields, labels)
+    return fields, [CHOICES[item[-1]] for item in _items(split)]

@@ -1,4 +1,4 @@
-"""The embedded tagging tasks: persons, places and organisations in sentences of three domains and five languages."""
+"""The embedded token classification tasks: persons, places and organisations in sentences of three domains and five languages."""
 
 import functools
 import re
@@ -7,16 +7,13 @@ import numpy as np
 
 from itt_jax.data.embedded.draws import Dice, draws
 from itt_jax.data.embedded.tables import DOMAINS, LANGUAGES, rows_of
-from itt_jax.data.embedded.tasks import EmbeddedTask
-from itt_jax.data.rows import Rows
-from itt_jax.errors import unknown
-from itt_jax.ragged import Ragged
+from itt_jax.data.embedded.task import EmbeddedTask
 
 LABELS = ("O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER")
 SIZES = {"train": 600, "dev": 100, "test": 200}
 TASKS = {
     f"embedded_entities_{domain}": EmbeddedTask(
-        f"embedded_entities_{domain}", "token_classification", ("text",), LABELS, domain, splits=tuple(SIZES)
+        f"embedded_entities_{domain}", "token_classification", ("text",), LABELS, domain, tuple(SIZES)
     )
     for domain in DOMAINS
 }
@@ -24,12 +21,12 @@ _TYPES = {"P": "PER", "L": "LOC", "O": "ORG"}
 _DRAWS = 8
 
 Words = dict[str, str]  # language -> words
-Filled = tuple[Words, dict[str, Words]]  # a frame, and what fills its slots
+Filled = tuple[Words, dict[str, Words]]  # a frame, and the words for its slots
 
 
 @functools.cache
 def _table(name: str, column: str) -> dict[tuple[str, ...], list[Words]]:
-    """The lines of a table by the columns before the languages."""
+    """The lines of a table, by the values of the columns that are not languages."""
     found: dict[tuple[str, ...], list[Words]] = {}
     for row in rows_of(name):
         key = tuple(value for title, value in row.items() if title not in LANGUAGES)
@@ -43,9 +40,9 @@ def _both(first: Words, second: Words) -> Words:
 
 @functools.lru_cache(maxsize=16)
 def _sentences(task: str, split: str) -> tuple[Filled, ...]:
-    """The rows of a split before any language is chosen; no two read alike, and frames differ between test and others.
+    """The rows of a split, before a language is chosen; all differ, and test has frames of its own.
 
-    Every name may stand in every split; a sentence stands in one.
+    A name may occur in every split, a sentence in one only.
     """
     domain = TASKS[task].domain
     names = {key[0]: entries for key, entries in _table("entity_names.tsv", "part").items()}
@@ -77,7 +74,7 @@ def _english(filled: Filled) -> tuple[str, list[str]]:
 
 
 def _read(filled: Filled, language: str) -> tuple[str, list[str]]:
-    """The sentence in a language, its words with one space between them, and their tags."""
+    """The sentence in a language, its words separated by one space, and their tags."""
     frame, fillers = filled
     words, tags = [], []
     for part in frame[language].split(" "):
@@ -88,22 +85,7 @@ def _read(filled: Filled, language: str) -> tuple[str, list[str]]:
     return " ".join(words), tags
 
 
-def load(task: str, split: str, language: str) -> Rows:
-    """One split of an embedded tagging task in one language; the same items, in the same order, in every language.
-
-    Labels are class indices, one for each word. Raises InputError for a split or language that does not exist.
-    """
-    if split not in SIZES:
-        raise unknown(f"split of {task}", split, SIZES)
-    if language not in LANGUAGES:
-        raise unknown(f"language of {task}", language, LANGUAGES)
+def texts_and_labels(task: str, split: str, language: str) -> tuple[dict[str, list[str]], list[str]]:
+    """The fields of a split, and the tags of each row, joined by spaces."""
     read = [_read(filled, language) for filled in _sentences(task, split)]
-    return Rows(
-        task=task,
-        split=split,
-        language=language,
-        domain=TASKS[task].domain,
-        item_ids=np.array([f"{task}/{split}/{index}" for index in range(len(read))]),
-        fields={"text": [text for text, _ in read]},
-        labels=Ragged.of(([LABELS.index(tag) for tag in tags] for _, tags in read), np.int32),
-    )
+    return {"text": [text for text, _ in read]}, [" ".join(tags) for _, tags in read]

@@ -18,9 +18,8 @@ import numpy as np
 
 from itt_jax.data.embedded.draws import Dice, draws
 from itt_jax.data.embedded.sentences import Statement, Vocabulary, frames, vocabulary
-from itt_jax.data.embedded.tables import DOMAINS, LANGUAGES
-from itt_jax.data.rows import Rows
-from itt_jax.errors import unknown
+from itt_jax.data.embedded.tables import DOMAINS
+from itt_jax.data.embedded.task import EmbeddedTask
 
 SIZES = {"train": 1998, "dev": 198, "test": 300}
 SENTIMENT_ROLES = {"plain": 0.84, "negated": 0.06, "mixed": 0.1}
@@ -33,19 +32,6 @@ INFERENCE_FORMS = (
 OTHER_TOPIC = 0.75  # of the neutral pairs; the rest are about another quality of the same topic
 SIMILARITY_NEGATED = 0.1
 _DRAWS = 24
-
-
-@dataclasses.dataclass(frozen=True)
-class EmbeddedTask:
-    """What an embedded task asks. `labels` is None for a score from 0 to 5."""
-
-    name: str
-    kind: str
-    fields: tuple[str, ...]
-    labels: tuple[str, ...] | None
-    domain: str
-    languages: tuple[str, ...] = LANGUAGES
-    splits: tuple[str, ...] = tuple(SIZES)
 
 
 def _sentiment(dice: Dice, words: Vocabulary, split: str, label: int) -> tuple[tuple[Statement, ...], float]:
@@ -98,7 +84,7 @@ def _similarity(dice: Dice, words: Vocabulary, split: str, level: int) -> tuple[
 
 
 @dataclasses.dataclass(frozen=True)
-class _Kind:
+class _Subject:
     kind: str
     fields: tuple[str, ...]
     labels: tuple[str, ...] | None
@@ -106,67 +92,52 @@ class _Kind:
     make: Callable
 
 
-_KINDS = {
-    "sentiment": _Kind("classification", ("text",), ("negative", "positive"), 2, _sentiment),
-    "inference": _Kind(
+_SUBJECTS = {
+    "sentiment": _Subject("classification", ("text",), ("negative", "positive"), 2, _sentiment),
+    "inference": _Subject(
         "classification", ("premise", "hypothesis"), ("entailment", "neutral", "contradiction"), 3, _inference
     ),
-    "similarity": _Kind("regression", ("text_a", "text_b"), None, 6, _similarity),
+    "similarity": _Subject("regression", ("text_a", "text_b"), None, 6, _similarity),
 }
 
 TASKS = {
-    f"embedded_{kind}_{domain}": EmbeddedTask(f"embedded_{kind}_{domain}", what.kind, what.fields, what.labels, domain)
-    for kind, what in _KINDS.items()
+    f"embedded_{name}_{domain}": EmbeddedTask(
+        f"embedded_{name}_{domain}", about.kind, about.fields, about.labels, domain, tuple(SIZES)
+    )
+    for name, about in _SUBJECTS.items()
     for domain in DOMAINS
 }
 
 
 @functools.lru_cache(maxsize=32)
-def _statements(task: str, split: str) -> tuple[tuple[tuple[Statement, ...], ...], np.ndarray]:
-    """The rows of a split before any language is chosen, and their labels; no two rows read alike."""
-    _, kind, domain = task.split("_")
-    words, what, size = vocabulary(domain, split), _KINDS[kind], SIZES[split]
+def _statements(task: str, split: str) -> tuple[tuple[tuple[Statement, ...], ...], tuple[float, ...]]:
+    """The rows of a split, before a language is chosen, and their labels; all rows differ."""
+    _, name, domain = task.split("_")
+    words, about, size = vocabulary(domain, split), _SUBJECTS[name], SIZES[split]
     # Each block of `levels` rows holds every label once, in an order of its own.
-    order = draws(f"{task}/{split}/labels", np.arange(size // what.levels), what.levels)
+    order = draws(f"{task}/{split}/labels", np.arange(size // about.levels), about.levels)
     levels = np.argsort(order, axis=1).reshape(-1).tolist()
-    rows, labels, seen = [], [], set()
+    found, labels, seen = [], [], set()
     for index, level in enumerate(levels):
         attempt = 0
         while True:
             dice = Dice(draws(f"{task}/{split}/{index}", np.array([attempt]), _DRAWS)[0])
-            statements, label = what.make(dice, words, split, level)
+            statements, label = about.make(dice, words, split, level)
             reading = tuple(statement.text("en") for statement in statements)
             if reading not in seen:
                 break
             attempt += 1
         seen.add(reading)
-        rows.append(statements)
+        found.append(statements)
         labels.append(label)
-    return tuple(rows), np.array(labels, dtype=np.int32 if what.labels else np.float32)
+    return tuple(found), tuple(labels)
 
 
-def load(task: str, split: str, language: str) -> Rows:
-    """One split of an embedded task in one language; the same items, in the same order, in every language.
-
-    Labels are int32 class indices or float32 scores. Words are disjoint between the splits, frames between test and the
-    others. Raises InputError for a task, split or language that does not exist.
-    """
-    if task not in TASKS:
-        raise unknown("embedded task", task, TASKS)
-    if split not in SIZES:
-        raise unknown(f"split of {task}", split, SIZES)
-    if language not in LANGUAGES:
-        raise unknown(f"language of {task}", language, LANGUAGES)
-    rows, labels = _statements(task, split)
-    return Rows(
-        task=task,
-        split=split,
-        language=language,
-        domain=TASKS[task].domain,
-        item_ids=np.array([f"{task}/{split}/{index}" for index in range(len(rows))]),
-        fields={
-            field: [statements[place].text(language) for statements in rows]
-            for place, field in enumerate(TASKS[task].fields)
-        },
-        labels=labels.copy(),
-    )
+def texts_and_labels(task: str, split: str, language: str) -> tuple[dict[str, list[str]], list[str]]:
+    """The fields of a split, and the class or the score of each row."""
+    statements, labels = _statements(task, split)
+    fields = {
+        field: [row[place].text(language) for row in statements] for place, field in enumerate(TASKS[task].fields)
+    }
+    classes = TASKS[task].labels
+    return fields, [classes[label] if classes else f"{label:g}" for label in labels]

@@ -1,0 +1,90 @@
+"""CoNLL and CoNLL-U files, and their schemes of tags."""
+
+import dataclasses
+import pathlib
+import re
+from collections.abc import Sequence
+
+from itt_jax.data.sources.text import read_lines
+from itt_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Sentence:
+    """A sentence of a CoNLL file.
+
+    Attributes:
+        line: the number of its first token's line.
+        columns: columns[i] holds the i-th column of every token.
+        comments: its "# key = value" lines.
+    """
+
+    line: int
+    columns: tuple[list[str], ...]
+    comments: dict[str, str]
+
+
+def read_conll(path: pathlib.Path, encoding: str = "utf-8") -> list[Sentence]:
+    """The sentences of a file with one token a line, columns separated by tabs or else by blanks, and blank lines
+    between sentences.
+
+    -DOCSTART- lines, and the multi-word ranges (1-2) and empty nodes (1.1) of CoNLL-U, are left out.
+
+    Raises:
+        InputError: a token line has another number of columns than the first one.
+    """
+    lines = read_lines(path, encoding)
+    tabs = any("\t" in line for line in lines)
+    sentences: list[Sentence] = []
+    numbers: list[int] = []
+    comments: dict[str, str] = {}
+    width = None
+    for number, line in enumerate([*lines, ""], 1):
+        first = line[:1]
+        if first in "#-" or first.isspace():  # other lines are always tokens
+            if not line.strip() or line.startswith("-DOCSTART-"):
+                if numbers:
+                    width, kept, tokens = _tokens(path, numbers, lines, tabs, width)
+                    numbers = []
+                    if tokens:
+                        sentences.append(Sentence(kept[0], tuple(map(list, zip(*tokens, strict=True))), comments))
+                        comments = {}
+                continue
+            if first == "#" and "\t" not in line:
+                comment = re.match(r"#\s*(\S+)\s+=\s?(.*)$", line)
+                if comment or tabs:
+                    comments |= {comment[1]: comment[2]} if comment else {}
+                    continue
+        numbers.append(number)
+    return sentences
+
+
+def _tokens(
+    path: pathlib.Path, numbers: list[int], lines: list[str], tabs: bool, width: int | None
+) -> tuple[int, list[int], list[list[str]]]:
+    """The number of columns, and the line numbers and columns of the tokens on the lines `numbers`."""
+    tokens = [lines[number - 1].split("\t" if tabs else None) for number in numbers]
+    width = width or len(tokens[0])
+    for number, values in zip(numbers, tokens, strict=True):
+        if len(values) != width:
+            raise InputError(f"{path}, line {number}: {len(values)} columns, expected {width}")
+        if "" in values:
+            raise InputError(f"{path}, line {number}: column {values.index('') + 1} is empty")
+    if width == 10:
+        words = [not re.fullmatch(r"\d+[-.]\d+", values[0]) for values in tokens]
+        numbers = [number for number, word in zip(numbers, words, strict=True) if word]
+        tokens = [values for values, word in zip(tokens, words, strict=True) if word]
+    return width, numbers, tokens
+
+
+def iob2(tags: Sequence[str]) -> list[str]:
+    """IOB1 tags (B- only where an entity directly follows another of its type) as IOB2 (B- begins every entity).
+
+    >>> iob2(["I-X", "I-X", "O", "I-X", "B-X"])
+    ['B-X', 'I-X', 'O', 'B-X', 'B-X']
+    """
+    found = []
+    for before, tag in zip(["O", *tags], tags, strict=False):
+        begins = tag.startswith("I-") and before[1:] != tag[1:]
+        found.append(f"B{tag[1:]}" if begins else tag)
+    return found

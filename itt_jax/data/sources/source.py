@@ -1,0 +1,54 @@
+"""The base class of sources."""
+
+import abc
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+from typing import ClassVar
+
+from itt_jax.data.table import Table
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Source(abc.ABC):
+    """A place that rows are read from.
+
+    A source knows how data is published (files, columns, names of labels) and nothing about tasks. A new one is a
+    frozen dataclass with a `read` method; a task takes it as it is.
+
+    Attributes:
+        languages: language code -> its spelling in paths and columns. If given, the source has no other language.
+        slices: split -> a slice of a published split: {"dev": "train[90%:]"}.
+        local: whether the rows are on this machine; otherwise they come over the network.
+        labels: published label -> class name, or None to leave its rows out. Empty: published labels are class names.
+    """
+
+    languages: dict[str, str] = dataclasses.field(default_factory=dict)
+    slices: dict[str, str] = dataclasses.field(default_factory=dict)
+    local: ClassVar[bool] = True
+    labels: ClassVar[Mapping[str, str | None]] = {}
+    splits_in: ClassVar[str] = "paths"
+    """The field whose keys are the published splits."""
+
+    @abc.abstractmethod
+    def read(self, split: str, language: str, data_root: str | pathlib.Path | None = None) -> Table:
+        """A published split in one language.
+
+        Raises:
+            InputError: a file is malformed, or a package that the source needs is not installed.
+            AbsentError: the data is not on this machine and cannot be fetched.
+        """
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """Names of the published splits."""
+        return tuple(getattr(self, self.splits_in))
+
+    @property
+    def all_splits(self) -> tuple[str, ...]:
+        """Names of all splits, published or sliced."""
+        return tuple(dict.fromkeys((*self.published, *self.slices)))
+
+    def spelling(self, language: str) -> str:
+        """How the source spells a language."""
+        return self.languages.get(language, language)

@@ -1,0 +1,28 @@
+"""A table: one published split in one language, as a source gives it."""
+
+import dataclasses
+from collections.abc import Callable
+
+from itt_jax.data.answers import Answers
+from itt_jax.data.pools import Pool
+from itt_jax.ragged import Ragged
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """n published rows.
+
+    Attributes:
+        fields: field -> n texts.
+        labels: n published labels (several labels of one row are separated by spaces), n sets of answers, n arrays of
+            indices into the pool, or None if the split has no labels.
+        indices: n published indices, unique within the split.
+        place: row number -> where the row is, for error messages ("dev-de.tsv, line 12").
+        pool: the candidates of a retrieval task.
+    """
+
+    fields: dict[str, list[str]]
+    labels: list[str] | Answers | Ragged | None
+    indices: list[str]
+    place: Callable[[int], str]
+    pool: Pool | None = None
