@@ -34,8 +34,6 @@ ROW = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}
 NO_JAX = {"cli", "report", "analysis", "store", "config", "arms", "score", "tasks", "kinds", "metrics", "data"}
 NO_JAX |= {"families", "perturb", "ragged", "files", "errors"}
 UPWARD = {
-    ("itt_jax.data.parallel", "itt_jax.tasks"),
-    ("itt_jax.data.parallel", "itt_jax.tasks.task"),
     ("itt_jax.score.benchmarks", "itt_jax.tasks.lextreme"),
     ("itt_jax.score.lextreme", "itt_jax.tasks.label_metrics"),
     ("itt_jax.score.scoring", "itt_jax.tasks.retrieval_metrics"),
@@ -46,7 +44,6 @@ UPWARD = {
 CIRCLES = {
     frozenset({"itt_jax.evaluate.grid", "itt_jax.evaluate.inputs", "itt_jax.evaluate.ranking"}),
     frozenset({"itt_jax.data.examples", "itt_jax.data.spans"}),
-    frozenset({"itt_jax.data.answers", "itt_jax.data.local", "itt_jax.data.pools", "itt_jax.data.sources"}),
 }
 """Circles between files that are still there; to be emptied."""
 WITH_JAX = {"itt_jax.store.precision"}

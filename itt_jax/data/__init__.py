@@ -1,1 +1,1 @@
-"""Rows in, device batches out: sources, tokenising, packing, overlap between splits."""
+"""Rows in, device batches out: sources, tokenising, packing, contamination."""

@@ -1,6 +1,7 @@
 """Contamination: training text that is also evaluated (DESIGN.md, decision 10).
 
-Texts are compared after normalisation, by 64-bit hashes, so that millions of rows fit. A training row is contaminated if
+Texts are compared after normalisation, by 64-bit hashes, so that millions of rows fit. A training row is contaminated
+if
 
 - the whole row (all its fields, in order) is an evaluation row, however short; or
 - one of its fields, of at least `MINIMUM_WORDS` words, is a field of an evaluation row. Shorter fields ("A man is

@@ -26,7 +26,7 @@ class Description:
 
     Attributes:
         stages: (model, purpose) -> (stages, done, FLOPs missing). cells, cells_done: of the grid.
-        evaluation_flops: of the missing cells. dropped: source -> (rows, rows that overlap evaluation text).
+        evaluation_flops: of the missing cells. dropped: source -> (rows, contaminated rows).
     """
 
     name: str
@@ -94,7 +94,7 @@ def describe(study: Study, out: str | pathlib.Path, data_root: str | pathlib.Pat
         len(cells),
         sum(store.has_cell(cell.cell) for cell in cells),
         evaluation,
-        {entry.source: (entry.rows, entry.dropped) for entry in material.dropped.values()},
+        {entry.source: (entry.rows, entry.dropped) for entry in material.contamination.values()},
         plan.skipped,
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from itt_jax import files, perturb, tasks
 from itt_jax.config import Perturbation, content_id
-from itt_jax.data import overlap
+from itt_jax.data import contamination
 from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError, unknown
@@ -95,7 +95,7 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
         language: _rows(task, evaluation, language, data_root) for language in evaluation.languages or task.languages
     }
     for language, own in rows.items():
-        if np.isin(overlap.digests(tasks.telling(task, own)), seen).any() and not evaluation.allow_seen:
+        if np.isin(contamination.digests(tasks.telling(task, own)), seen).any() and not evaluation.allow_seen:
             raise InputError(
                 f"task {task.name!r}, split {evaluation.split!r}, language {language!r}: the checkpoint has seen some "
                 "of this text in training; choose other rows, or evaluate all the same with --allow-seen"

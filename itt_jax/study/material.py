@@ -1,4 +1,4 @@
-"""The material of a study: its tasks, rows and corpora, read once, with overlap dropped and digests for ids."""
+"""The material of a study: its tasks, rows and corpora, read once, without contamination, and digests for ids."""
 
 import dataclasses
 import hashlib
@@ -9,13 +9,14 @@ import numpy as np
 
 from itt_jax import tasks
 from itt_jax.config import Corpus, EncoderSpec, Study
-from itt_jax.data import overlap
 from itt_jax.data.answers import Answers
-from itt_jax.data.parallel import ParallelTexts, load_parallel
+from itt_jax.data.contamination import Contamination, contaminated, contaminated_tuples, digests, distinct
+from itt_jax.data.parallel import ParallelTexts
 from itt_jax.data.rows import Rows
 from itt_jax.errors import AbsentError, InputError
 from itt_jax.models import local_folder
 from itt_jax.ragged import Ragged
+from itt_jax.tasks.parallel import load_parallel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,15 +27,6 @@ class Selection:
     split: str
     language: str
     limit: int | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Dropped:
-    """How many training rows of a source were dropped because their text stands in an evaluation split."""
-
-    source: str
-    rows: int
-    dropped: int
 
 
 class Material:
@@ -48,7 +40,7 @@ class Material:
     def __init__(self, study: Study, data_root: pathlib.Path | None = None):
         self.study = study
         self.data_root = data_root
-        self.dropped: dict[str, Dropped] = {}
+        self.contamination: dict[str, Contamination] = {}
         self._rows: dict[Selection, Rows] = {}
         self._training: dict[Selection, Rows] = {}
         self._digests: dict[tuple[Selection, bool], str] = {}
@@ -87,15 +79,15 @@ class Material:
         return self._rows[selection]
 
     def training_rows(self, selection: Selection) -> Rows:
-        """The selected rows without those whose text stands in an evaluation split of the study; then the limit."""
+        """The selected rows without contaminated ones (see `data.contamination`); then the limit."""
         if selection not in self._training:
             everything = self.rows(dataclasses.replace(selection, limit=None))
-            seen = overlap.seen_rows(tasks.telling(self.task(selection.task), everything), self.evaluation_text())
-            rows, dropped = everything.select(~seen), int(seen.sum())
+            mask = contaminated(tasks.telling(self.task(selection.task), everything), self.evaluation_text())
+            rows, dropped = everything.select(~mask), int(mask.sum())
             source = f"{selection.task}/{selection.split}/{selection.language}"
-            self.dropped[source] = Dropped(source, len(everything), dropped)
+            self.contamination[source] = Contamination(source, len(everything), dropped)
             if not len(rows):
-                raise InputError(f"{source}: every training row overlaps the study's evaluation text")
+                raise InputError(f"{source}: every training row is contaminated by the study's evaluation text")
             self._training[selection] = rows if selection.limit is None else tasks.limit(rows, selection.limit)
         return self._training[selection]
 
@@ -113,22 +105,22 @@ class Material:
                     for language in self.task(name).languages:
                         if self.has(name, target.test_split, language):
                             rows = self.rows(Selection(name, target.test_split, language))
-                            found.append(overlap.digests(tasks.telling(self.task(name), rows)))
+                            found.append(digests(tasks.telling(self.task(name), rows)))
                             if rows.pool is not None:
                                 pools[id(rows.pool)] = rows.pool
             for texts in (texts for pool in pools.values() for texts in pool.fields.values()):
-                found.append(overlap.digests(list(dict.fromkeys(texts))))
-            self._evaluation_text = overlap.distinct(np.concatenate(found)) if found else np.zeros(0, np.uint64)
+                found.append(digests(list(dict.fromkeys(texts))))
+            self._evaluation_text = distinct(np.concatenate(found)) if found else np.zeros(0, np.uint64)
         return self._evaluation_text
 
     def corpus(self, corpus: Corpus) -> ParallelTexts:
-        """Parallel tuples for a language-model stage, without those that overlap evaluation text."""
+        """Parallel tuples for a language-model stage, without contaminated ones."""
         if corpus not in self._corpora:
             languages = corpus.languages or self.study.languages
             texts = load_parallel(corpus.source, languages, self.data_root, corpus.tuples, self.study.tasks)
-            kept, dropped = overlap.drop_parallel(texts, self.evaluation_text())
-            self.dropped[corpus.source] = Dropped(corpus.source, len(texts), dropped)
-            self._corpora[corpus] = kept
+            mask = contaminated_tuples(texts, self.evaluation_text())
+            self.contamination[corpus.source] = Contamination(corpus.source, len(texts), int(mask.sum()))
+            self._corpora[corpus] = texts.select(~mask)
         return self._corpora[corpus]
 
     def digest(self, selection: Selection, training: bool) -> str:

@@ -110,7 +110,7 @@ def study_id(study: Study) -> str:
 
 
 def make_plan(study: Study, material: Material) -> Plan:
-    """Expand a study to its plan; reads the rows, drops the training rows that overlap evaluation text.
+    """Expand a study to its plan; reads the rows, drops contaminated training rows.
 
     Raises:
         InputError: an unknown task, operator or language, rows that are not there, label spaces that do not fit.

@@ -290,7 +290,7 @@ class _Runner:
                 "provenance": {"precision": precision},
                 "skipped": self.plan.skipped,
                 "seen": [spec.name for spec in study.encoders if self.material.seen(spec)],
-                "overlap": [dataclasses.asdict(entry) for entry in self.material.dropped.values()],
+                "overlap": [dataclasses.asdict(entry) for entry in self.material.contamination.values()],
                 "stages_done": [record for record in records if record],
             },
         )

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from itt_jax.config import EncoderSpec
-from itt_jax.data import overlap
+from itt_jax.data import contamination
 from itt_jax.data.answers import Answers
 from itt_jax.data.parallel import ParallelTexts
 from itt_jax.data.rows import Rows
@@ -246,7 +246,7 @@ class StageMaker:
     def save(self, stage: Stage, body: Body, head: tuple | None, texts: list[str]) -> None:
         """Save a stage's parameters, with digests of the text that it and its parents saw."""
         folder = self.store.stage(stage.id)
-        seen = overlap.digests(texts)
+        seen = contamination.digests(texts)
         if stage.parent is not None and self.plan.stages[stage.parent].purpose != "given":
             seen = np.union1d(seen, load_seen(self.store.stage(stage.parent) / "checkpoint"))
         params = {"encoder": body.params} | ({"head": head[1]} if head else {})
@@ -298,10 +298,7 @@ def as_corpus(corpora: list[ParallelTexts]) -> Corpus:
     for corpus in corpora:
         for language in corpus.languages:
             texts.setdefault(language, []).extend(text for text in corpus.texts[language] if text)
-        for members in zip(*(corpus.texts[language] for language in corpus.languages), strict=True):
-            entry = {lang: text for lang, text in zip(corpus.languages, members, strict=True) if text}
-            if len(entry) > 1:
-                tuples.append(entry)
+        tuples += corpus.tuples()
     return Corpus(texts, tuples)
 
 

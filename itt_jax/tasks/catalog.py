@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from itt_jax.data import embedded
 from itt_jax.data.sources import Embedded
 from itt_jax.errors import unknown
 from itt_jax.tasks.biomedical import BIOMEDICAL
@@ -19,8 +20,6 @@ from itt_jax.tasks.task import Task
 
 def tasks(extra: Iterable[Task] = ()) -> dict[str, Task]:
     """Name -> task: the catalogue, the embedded tasks, and a study's own, which come before others of their name."""
-    from itt_jax.data import embedded
-
     groups = (ONE_TEXT, TWO_TEXTS, BIOMEDICAL, LEGAL, LEXTREME, REGRESSION, TAGGING, CHOICE, SPANS, RETRIEVAL)
     known = {task.name: task for group in groups for task in group}
     for about in embedded.TASKS.values():

@@ -1,18 +1,19 @@
 """A task's rows, from whichever of its sources is at hand."""
 
+import contextlib
 import dataclasses
 import functools
+import gc
 import math
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from itt_jax.data.answers import Answers
-from itt_jax.data.local import check_texts
-from itt_jax.data.reading import read
 from itt_jax.data.rows import Rows
-from itt_jax.data.sources import Embedded, Local, Source, Table
+from itt_jax.data.sources import Source, Table
+from itt_jax.data.sources.text import check_texts
 from itt_jax.errors import InputError, unknown
 from itt_jax.ragged import Ragged
 from itt_jax.tasks.splits import Slice, hold_out_sentences, parse, part, published
@@ -33,13 +34,8 @@ def load_rows(task: Task, split: str, language: str, data_root: str | pathlib.Pa
     if language not in task.languages:
         raise InputError(f"task {task.name!r} has no language {language!r}; it has {', '.join(task.languages)}")
     wanted = parse(split)
-    if isinstance(task.sources[0], Embedded):
-        from itt_jax.data import embedded
-
-        rows = embedded.load(task.sources[0].name, wanted.split, language)
-    else:
-        source = _choose(task, wanted.split, language, data_root)
-        rows = _published(task, source, wanted.split, language, data_root)
+    source = _choose(task, wanted.split, language, data_root)
+    rows = _published(task, source, wanted.split, language, data_root)
     rows = rows.select(_part(task, rows.item_ids, wanted))
     if len(rows) == 0:
         raise InputError(f"task {task.name!r}, split {split!r}, language {language!r}: no rows")
@@ -51,32 +47,23 @@ def has_rows(task: Task, split: str, language: str, data_root: str | pathlib.Pat
     wanted = parse(split)
     if language not in task.languages:
         return False
-    if isinstance(task.sources[0], Embedded):
-        from itt_jax.data import embedded
-
-        return wanted.split in embedded.TASKS[task.sources[0].name].splits
     return any(_offers(task, source, wanted.split, language) for source in _at_hand(task, data_root))
 
 
 def telling(task: Task, rows: Rows) -> Rows:
-    """The rows with the fields alone that tell one from another: what overlap is looked for in."""
+    """The rows with only the fields that distinguish them, which contamination is looked for in."""
     return dataclasses.replace(rows, fields={name: rows.fields[name] for name in task.telling_fields})
-
-
-def splits_of(source: Source) -> tuple[str, ...]:
-    """The splits that a source offers, published or sliced."""
-    return tuple(dict.fromkeys((*source.published, *source.slices)))
 
 
 def _at_hand(task: Task, data_root: str | pathlib.Path | None) -> list[Source]:
     """Local sources if there is a root for them or nothing else, otherwise the others."""
-    local = [source for source in task.sources if isinstance(source, Local)]
-    remote = [source for source in task.sources if not isinstance(source, Local)]
+    local = [source for source in task.sources if source.local]
+    remote = [source for source in task.sources if not source.local]
     return local if local and (data_root or not remote) else remote
 
 
 def _offers(task: Task, source: Source, split: str, language: str | None = None) -> bool:
-    named = split in splits_of(source) or (split == "dev" and task.held_out_sentences > 0)
+    named = split in source.all_splits or (split == "dev" and task.held_out_sentences > 0)
     return named and (language is None or not source.languages or language in source.languages)
 
 
@@ -84,7 +71,7 @@ def _choose(task: Task, split: str, language: str, data_root: str | pathlib.Path
     """The first source at hand that has this split in this language."""
     sources = [source for source in _at_hand(task, data_root) if _offers(task, source, split)]
     if not sources:
-        known = {name for source in _at_hand(task, data_root) for name in splits_of(source)}
+        known = {name for source in _at_hand(task, data_root) for name in source.all_splits}
         raise unknown(f"{task.name} split", split, known)
     for source in sources:
         if _offers(task, source, split, language):
@@ -114,7 +101,8 @@ def _part(task: Task, item_ids: np.ndarray, wanted: Slice) -> np.ndarray:
 
 def _rows(task: Task, source: Source, wanted: Slice, language: str, data_root: str | pathlib.Path | None) -> Rows:
     """A part of a published split as rows of the task: texts checked, labels mapped, item ids made."""
-    table = read(source, wanted.split, language, data_root)
+    with paused_garbage_collection():
+        table = source.read(wanted.split, language, data_root)
     if set(table.fields) != set(task.fields):
         raise InputError(
             f"task {task.name!r}: its source has columns for {', '.join(table.fields)}, "
@@ -151,6 +139,18 @@ def _rows(task: Task, source: Source, wanted: Slice, language: str, data_root: s
         rows = dataclasses.replace(rows, labels=np.array([found or 0 for found in labels], kind))
         keep &= np.array([found is not None for found in labels], bool)
     return rows.select(keep)
+
+
+@contextlib.contextmanager
+def paused_garbage_collection() -> Iterator[None]:
+    """Reading makes millions of objects in no cycle, which the collector would traverse again and again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def check_indices(table: Table) -> None:

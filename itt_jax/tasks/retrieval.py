@@ -61,7 +61,10 @@ RETRIEVAL = (
         "retrieval",
         ("text", "english"),
         (
-            LocalLines({"test": {"text": f"{_TATOEBA}.{{language}}", "english": f"{_TATOEBA}.eng"}}, TATOEBA_LANGUAGES),
+            LocalLines(
+                {"test": {"text": f"{_TATOEBA}.{{language}}", "english": f"{_TATOEBA}.eng"}},
+                languages=TATOEBA_LANGUAGES,
+            ),
             Hub(
                 "google/xtreme",
                 {"text": "source_sentence", "english": "target_sentence"},
@@ -130,7 +133,8 @@ RETRIEVAL = (
         ("question",),
         (
             LocalSentences(
-                {"test": "crosslingual/xquad_r/xquad-r/{language}.json"}, {code: code for code in LAREQA_LANGUAGES}
+                {"test": "crosslingual/xquad_r/xquad-r/{language}.json"},
+                languages={code: code for code in LAREQA_LANGUAGES},
             ),
         ),
         metric="map_at_20",

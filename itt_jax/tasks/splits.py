@@ -6,7 +6,8 @@ import re
 
 import numpy as np
 
-from itt_jax.data.overlap import stable_order, words_of
+from itt_jax.data.contamination import words_of
+from itt_jax.data.hashing import stable_order
 from itt_jax.data.rows import Rows
 from itt_jax.errors import InputError
 

@@ -132,7 +132,7 @@ class Checkpoint:
     Attributes:
         params: {"encoder": ...} and, with a head, "head"; float32, on the device.
         labels: names of the head's outputs, or None. task: name of the task it was trained on, or None.
-        seen: uint64 digests (data.overlap) of the text that it was trained on.
+        seen: uint64 digests (data.contamination) of the text that it was trained on.
         provenance: versions and device of its making; no result depends on it.
     """
 

@@ -7,10 +7,12 @@ import unicodedata
 import numpy as np
 import pytest
 
+from itt_jax import tasks
 from itt_jax.data import embedded
 from itt_jax.data.embedded import entities, tables
 from itt_jax.data.embedded.draws import draws
 from itt_jax.data.embedded.tasks import TASKS
+from itt_jax.data.rows import Rows
 from itt_jax.errors import InputError
 
 SPLITS = {"train": 1998, "dev": 198, "test": 300}
@@ -28,11 +30,15 @@ def normalised(text: str) -> str:
     return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
 
 
+def rows_of(task: str, split: str, language: str) -> Rows:
+    return tasks.load_rows(tasks.get(task), split, language)
+
+
 @pytest.fixture(scope="module")
 def material() -> dict:
     """(task, split, language) -> Rows of the tasks made of statements."""
     return {
-        (task, split, language): embedded.load(task, split, language)
+        (task, split, language): rows_of(task, split, language)
         for task in TASKS
         for split in SPLITS
         for language in embedded.LANGUAGES
@@ -184,7 +190,7 @@ def test_scales_have_two_synonyms_on_each_side_in_one_split():
 
 
 def test_mixed_sentences_name_both_polarities_and_the_main_clause_decides():
-    rows = embedded.load("embedded_sentiment_general", "train", "en")
+    rows = rows_of("embedded_sentiment_general", "train", "en")
     side = {quality.forms["en"][0]: quality.side for quality in tables.qualities() if quality.domain == "general"}
     for text, label in zip(rows.fields["text"], rows.labels, strict=True):
         match = re.fullmatch(r"At first .* seemed (.*), but in the end it was (.*)\.", text)
@@ -206,7 +212,7 @@ def test_rows_and_corpus_are_the_same_everywhere():
         else:
             for split in SPLITS:
                 for language in embedded.LANGUAGES:
-                    rows = embedded.load(name, split, language)
+                    rows = rows_of(name, split, language)
                     digest.update(repr((rows.fields, rows.labels.tolist())).encode())
         found[name] = digest.hexdigest()[:16]
     assert found == DIGESTS
@@ -224,7 +230,7 @@ def test_entities_are_tagged_alike_in_every_language():
     for task in entities.TASKS:
         readings: dict[str, str] = {}
         for split, size in entities.SIZES.items():
-            rows = {language: embedded.load(task, split, language) for language in embedded.LANGUAGES}
+            rows = {language: rows_of(task, split, language) for language in embedded.LANGUAGES}
             assert {len(own) for own in rows.values()} == {size}
             found = {}
             for language, own in rows.items():
@@ -243,7 +249,8 @@ def test_entities_are_tagged_alike_in_every_language():
             assert all(own == found["en"] for own in found.values()) and all(found["en"])
             for text in rows["en"].fields["text"]:
                 assert readings.setdefault(text, split) == split
-    text, tags = embedded.load(task, "test", "en").fields["text"][0], embedded.load(task, "test", "en").labels[0]
+    rows = rows_of(task, "test", "en")
+    text, tags = rows.fields["text"][0], rows.labels[0]
     words = [(word, entities.LABELS[tag]) for word, tag in zip(text.split(" "), tags, strict=True) if tag]
     assert words and all(word[0].isupper() for word, _ in words)
 

@@ -9,7 +9,8 @@ import pytest
 
 from itt_jax import perturb
 from itt_jax.data import located
-from itt_jax.data.answers import Answer, Answers, read_squad
+from itt_jax.data.answers import Answer, Answers
+from itt_jax.data.sources.squad import read_squad
 from itt_jax.data.spans import FIRST, LAST, MAX_QUESTION, STRIDE, span_examples
 from itt_jax.data.tokenizing import load_tokenizer, train_tokenizer
 from itt_jax.data.vocabularies import xlnet_sources, xlnet_text
@@ -116,7 +117,7 @@ def test_wrong_answers_are_named(tmp_path, questions, message):
 def test_an_id_stands_once_unless_told(tmp_path):
     entry = {"id": "12", "question": "?", "answers": [{"text": "sky", "answer_start": 4}]}
     path = squad_file(tmp_path / "twice.json", [entry, entry])
-    with pytest.raises(InputError, match=r"twice\.json, id '12': the id stands there twice"):
+    with pytest.raises(InputError, match=r"twice\.json, id '12': the id occurs twice"):
         read_squad(path)
     assert len(read_squad(path, unique_ids=False)) == 2
 

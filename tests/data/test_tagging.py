@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from itt_jax import tasks
 from itt_jax.data import embedded, packing
 from itt_jax.data.tagging import tagging_examples, word_starts
 from itt_jax.data.tokenizing import train_tokenizer
@@ -97,7 +98,7 @@ def test_a_word_without_a_token_gets_the_unknown_one(tokenizers):
 
 
 def test_packed_and_padded_batches_hold_each_label_at_its_token(tokenizers):
-    rows = embedded.load("embedded_entities_general", "train", "ru").select(np.arange(40))
+    rows = tasks.load_rows(tasks.get("embedded_entities_general"), "train", "ru").select(np.arange(40))
     (texts,) = rows.fields.values()
     examples, _ = tagging_examples(tokenizers["xlnet"], texts, starts_of(texts), 20, "ru", rows.labels)
     indices = np.arange(len(examples))

@@ -102,7 +102,7 @@ def test_a_part_of_the_rows_is_searched_alone(made, pairs):
 
 def test_files_of_different_lengths_are_refused(pairs, tmp_path):
     (tmp_path / "de.txt").write_text("Ada\n")
-    with pytest.raises(InputError, match=r"en\.txt: 18 lines, expected 1, as many as .*de\.txt"):
+    with pytest.raises(InputError, match=r"en\.txt: 18 lines, expected 1 as in .*de\.txt"):
         tasks.load_rows(pairs, "test", "de")
 
 
@@ -117,7 +117,9 @@ def test_a_pool_is_searched_in_every_language(made, tmp_path):
         ]
         paragraph = {"context": context, "qas": questions, "sentence_breaks": breaks}
         (tmp_path / f"{language}.json").write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}))
-    source = LocalSentences({"test": str(tmp_path / "{language}.json")}, {code: code for code in ("en", "de", "fr")})
+    source = LocalSentences(
+        {"test": str(tmp_path / "{language}.json")}, languages={code: code for code in ("en", "de", "fr")}
+    )
     task = tasks.Task(
         "sentences", "retrieval", ("question",), (source,), metric="map_at_20", languages=("en", "de"), parallel=True
     )
@@ -180,5 +182,5 @@ def test_pairs_are_mined_as_bucc(made, tmp_path):
     assert clean.columns["label"][0] == ["en-0"] and clean.columns["label"][15] == []
     assert found["swap", 0.3, 0].figures["value"] < clean.figures["value"]
     (tmp_path / "de-en.test.gold").write_text("de-1\ten-99\n")
-    with pytest.raises(InputError, match=r"gold, line 1: found 'de-1\\ten-99', expected an id of either side"):
+    with pytest.raises(InputError, match=r"gold, line 1: found 'de-1\\ten-99', expected an id of each set"):
         tasks.load_rows(task, "test", "de")

@@ -51,7 +51,7 @@ def operators(language: str):
 @pytest.mark.parametrize("language", ["en", "de", "ru"])
 def test_a_word_stands_where_its_letters_do(language):
     """The first codepoint that is left of a word is at its place, for every operator."""
-    rows = embedded.load("embedded_entities_general", "test", language).select(np.arange(60))
+    rows = tasks.load_rows(tasks.get("embedded_entities_general"), "test", language).select(np.arange(60))
     (texts,) = rows.fields.values()
     for name in operators(language):
         (found,) = perturb.variants(texts, name, [0.4], language, 0, ids=list(rows.item_ids), align=True)

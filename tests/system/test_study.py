@@ -98,16 +98,16 @@ def test_arms_are_what_they_say(tiny_run):
 
 
 def test_checkpoints_remember_what_they_saw(tiny_run):
-    from itt_jax.data import overlap
+    from itt_jax.data.contamination import digests
 
     _, out = tiny_run
     plan = json.loads((out / "plan.json").read_text())
     stage = next(r for r in plan["stages_done"] if r["purpose"] == "target" and r["arm"] == "itt")
     seen = load_checkpoint(Store(out).stage(stage["id"]) / "checkpoint").seen
     task = tasks.get("embedded_inference_medical")
-    trained = overlap.digests(tasks.limit(tasks.load_rows(task, "train", "en"), 40))
+    trained = digests(tasks.limit(tasks.load_rows(task, "train", "en"), 40))
     assert np.isin(trained, seen).mean() > 0.5  # fields of four words or more, and not the whole rows
-    assert not np.isin(overlap.digests(tasks.load_rows(task, "test", "de")), seen).any()
+    assert not np.isin(digests(tasks.load_rows(task, "test", "de")), seen).any()
 
 
 def test_killed_run_goes_on_and_gives_the_same_bytes(tiny_run, tiny_config, tmp_path):

@@ -1,4 +1,4 @@
-"""Choice tasks: rows and questions as published, fields that are perturbed apart, and overlap without the question."""
+"""Multiple choice: rows and questions as published, fields perturbed apart, contamination without the question."""
 
 import dataclasses
 
@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from itt_jax import perturb, tasks
-from itt_jax.data import embedded, overlap
+from itt_jax.data import embedded
+from itt_jax.data.contamination import contaminated, digests
 from itt_jax.data.embedded import causes
-from itt_jax.data.sources import Hub, LocalFiles
+from itt_jax.data.sources import Hub
 from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.evaluate.grid import CLEAN, Grid, perturbed_block
@@ -57,24 +58,25 @@ def test_what_is_perturbed_is_what_the_task_says(data_root):
             assert (noisy[field] != texts) == (field in fields)
 
 
-def test_the_question_makes_no_overlap():
+def test_the_question_alone_is_no_contamination():
     task = tasks.get("embedded_causes_general")
     train, test = (tasks.load_rows(task, split, "en") for split in ("train", "test"))
-    assert overlap.overlap(train, test).all(), "every question recurs"
+    assert contaminated(train, digests(test)).all(), "every question recurs"
     telling = tasks.telling(task, train)
-    assert not overlap.overlap(telling, tasks.telling(task, test)).any()
+    assert not contaminated(telling, digests(tasks.telling(task, test))).any()
 
 
 def test_embedded_items_are_the_same_in_every_language_and_follow_from_their_pairs():
     pairs = list(zip(causes._events()["cause"], causes._events()["effect"], strict=True))
     assert len(pairs) == 16
+    task = tasks.get(causes.NAME)
     for split, size in causes.SIZES.items():
-        english = embedded.load(causes.NAME, split, "en")
+        english = tasks.load_rows(task, split, "en")
         assert len(english) == size and np.bincount(english.labels).tolist() == [size // 2] * 2
         whole = list(zip(*english.fields.values(), strict=True))
         assert len({(premise, question, *sorted(choices)) for premise, question, *choices in whole}) > 0.9 * size
         for language in embedded.LANGUAGES:
-            rows = embedded.load(causes.NAME, split, language)
+            rows = tasks.load_rows(task, split, language)
             assert list(rows.item_ids) == list(english.item_ids) and (rows.labels == english.labels).all()
             names = [person[language] for person in causes._persons(split)]
             for i, (premise, question, *choices) in enumerate(zip(*rows.fields.values(), strict=True)):
@@ -160,6 +162,6 @@ def test_tasks_that_do_not_fit_together(change, message):
 def test_a_bad_answer_is_named_with_its_line(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"premise": "a", "question": "cause", "choice1": "b", "choice2": "c", "label": 2}\n')
-    source = LocalFiles({"test": str(path)}, "jsonl", *dataclasses.astuple(tasks.get("xcopa").sources[0])[2:5])
+    source = dataclasses.replace(tasks.get("xcopa").sources[0], paths={"test": str(path)})
     with pytest.raises(InputError, match=r"rows.jsonl, line 1: label '2' is not of task 'xcopa'; expected 0, 1"):
         tasks.load_rows(dataclasses.replace(tasks.get("xcopa"), sources=(source,)), "test", "en")

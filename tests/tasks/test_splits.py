@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from itt_jax import tasks
-from itt_jax.data.overlap import words_of
+from itt_jax.data.contamination import words_of
 from itt_jax.data.rows import Rows
 from itt_jax.errors import InputError
 from itt_jax.tasks.splits import Slice, hold_out_sentences, parse, part

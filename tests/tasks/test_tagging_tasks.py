@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from itt_jax import tasks
-from itt_jax.data.local import iob2
 from itt_jax.data.sources import Hub, LocalFiles, LocalXmi
-from itt_jax.data.xmi import tags
+from itt_jax.data.sources.conll import iob2
+from itt_jax.data.sources.xmi import tags
 from itt_jax.errors import InputError
 from itt_jax.tasks.tagging import LENER_TYPES, LER_TYPES, PANX_LANGUAGES, UDPOS_LANGUAGES, entity_labels
 
@@ -178,7 +178,7 @@ def test_documents_that_are_not_xmi(tmp_path):
     with pytest.raises(InputError, match=r"a\.xml: not a document in XMI form \(ParseError"):
         tasks.load_rows(task, "all", "en")
     (tmp_path / "a.xml").write_text('<a xmlns:c="c"><c:Sofa sofaString="ab"/><c:Token begin="0" end="3"/></a>')
-    with pytest.raises(InputError, match="Token from 0 to 3 lies outside the text of 2 characters"):
+    with pytest.raises(InputError, match="Token from 0 to 3 is outside the text of 2 characters"):
         tasks.load_rows(task, "all", "en")
 
 

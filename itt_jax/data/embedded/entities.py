@@ -1,4 +1,4 @@
-"""The embedded token classification tasks: persons, places and organisations in sentences of three domains and five languages."""
+"""The embedded token classification tasks: persons, places and organisations, in three domains and five languages."""
 
 import functools
 import re

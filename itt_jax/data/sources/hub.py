@@ -116,9 +116,7 @@ class Hub(Source):
         return Answers(tuple(items)) if items[0] else None
 
 
-def fields_of(
-    records: list[dict], columns: dict[str, Column], place: Callable[[int], str]
-) -> dict[str, list[str]]:
+def fields_of(records: list[dict], columns: dict[str, Column], place: Callable[[int], str]) -> dict[str, list[str]]:
     """Field -> the texts of its column."""
     return {
         field: [text_of(record, column, place(i)) for i, record in enumerate(records)]

@@ -70,11 +70,11 @@ def _pool(paths: tuple[tuple[str, pathlib.Path], ...]) -> tuple[Pool, dict[str, 
 
 
 def sentence_pool(paths: Mapping[str, pathlib.Path]) -> tuple[Pool, dict[str, list[Query]]]:
-    """The sentences of files in XQuAD-R's form as candidates ("sentence" and its "context"), and each language's queries.
+    """The sentences of files in XQuAD-R's form as candidates, and each language's queries.
 
-    As in `utils_lareqa.py` of XTREME, a candidate's id is LANGUAGE_PARAGRAPH_SENTENCE. Right is, in each language, the
-    sentence in which the answer starts, and any other of the same text in that paragraph. A question whose answer
-    starts in no sentence is left out in that language.
+    A candidate has fields "sentence" and "context", and the id LANGUAGE_PARAGRAPH_SENTENCE. As in `utils_lareqa.py` of
+    XTREME, right is, in each language, the sentence in which the answer starts, and any other of the same text in that
+    paragraph. A question whose answer starts in no sentence is left out in that language.
 
     Args:
         paths: language -> file.

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+import types
 from typing import ClassVar
 
 from itt_jax.data.table import Table
@@ -20,15 +20,16 @@ class Source(abc.ABC):
         languages: language code -> its spelling in paths and columns. If given, the source has no other language.
         slices: split -> a slice of a published split: {"dev": "train[90%:]"}.
         local: whether the rows are on this machine; otherwise they come over the network.
+        splits_in: name of the field whose keys are the published splits.
         labels: published label -> class name, or None to leave its rows out. Empty: published labels are class names.
     """
 
     languages: dict[str, str] = dataclasses.field(default_factory=dict)
     slices: dict[str, str] = dataclasses.field(default_factory=dict)
     local: ClassVar[bool] = True
-    labels: ClassVar[Mapping[str, str | None]] = {}
     splits_in: ClassVar[str] = "paths"
-    """The field whose keys are the published splits."""
+    # Not annotated, so that it is no field here: sources whose labels can be translated have it as a field.
+    labels = types.MappingProxyType({})
 
     @abc.abstractmethod
     def read(self, split: str, language: str, data_root: str | pathlib.Path | None = None) -> Table:

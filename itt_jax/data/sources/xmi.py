@@ -84,8 +84,6 @@ def _document(path: pathlib.Path) -> tuple[str, dict[str, list[tuple[int, int]]]
         raise InputError(f"{path}: {len(views)} texts, expected 1")
     for name, begin, stop in spans:
         if not 0 <= begin <= stop <= len(views[0]):
-            raise InputError(
-                f"{path}: {name} from {begin} to {stop} is outside the text of {len(views[0])} characters"
-            )
+            raise InputError(f"{path}: {name} from {begin} to {stop} is outside the text of {len(views[0])} characters")
     by_name = itertools.groupby(sorted(spans), key=lambda span: span[0])
     return views[0], {name: [(begin, stop) for _, begin, stop in own] for name, own in by_name}

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from itt_jax.data.pools import sentence_pool
+from itt_jax.data.sources.sentences import sentence_pool
 from itt_jax.errors import InputError
 from itt_jax.score.lareqa import right_answers
 

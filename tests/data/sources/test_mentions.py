@@ -77,7 +77,7 @@ def test_pairs(tmp_path):
     ("wrong", "message"),
     [
         (mention(36, "Smith"), "line 1: mention 'Smith' at 36 to 41, where the text holds ' Smit'"),
-        (mention(5, TEXT[5:20]), "lies in no one sentence"),
+        (mention(5, TEXT[5:20]), "is not inside one sentence"),
         (mention(37, "Smith", "Q9"), "entity 'Q9' is not among the candidates"),
     ],
 )

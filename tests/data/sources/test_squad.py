@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from itt_jax import tasks
-from itt_jax.data.answers import Answer, Answers, sentence_breaks
-from itt_jax.data.pools import _sentences
+from itt_jax.data.answers import Answer, Answers
 from itt_jax.data.sources import Hub, LocalFiles, LocalSquad
+from itt_jax.data.sources.sentences import sentences
+from itt_jax.data.sources.squad import sentence_breaks
 from itt_jax.errors import InputError
 
 FIELDS = ("question", "context")
@@ -56,7 +57,7 @@ def test_pairs_of_question_and_sentence(squad):
 
 def test_sentences_of_xquad_r(data_root):
     """Our rule finds 98 % of the sentences that LAReQA's files give."""
-    paragraphs = _sentences(data_root / "crosslingual/xquad_r/xquad-r/en.json")
+    paragraphs = sentences(data_root / "crosslingual/xquad_r/xquad-r/en.json")
     given = sum(len(breaks) for _, breaks in paragraphs)
     found = sum(len(set(breaks) & set(sentence_breaks(context))) for context, breaks in paragraphs)
     assert found / given > 0.975

@@ -1,14 +1,14 @@
-"""Overlap: the rule, and the overlaps counted in the documentation of the real data."""
+"""Contamination: the rule, and the counts in the documentation of the real data."""
 
 import numpy as np
 import pytest
 
 from itt_jax import tasks
-from itt_jax.data import overlap
-from itt_jax.data.local import read_lines
-from itt_jax.data.reading import read
-from itt_jax.data.rows import ParallelTexts, Rows
+from itt_jax.data.contamination import contaminated, contaminated_tuples, digests, distinct, normalise
+from itt_jax.data.parallel import ParallelTexts
+from itt_jax.data.rows import Rows
 from itt_jax.data.sources import LocalFiles
+from itt_jax.data.sources.text import read_lines
 
 
 def _rows(*columns: list[str]) -> Rows:
@@ -17,26 +17,26 @@ def _rows(*columns: list[str]) -> Rows:
 
 
 def test_normalise_folds_what_only_looks_different():
-    assert overlap.normalise("  Ｆｕｌｌ－width, “quotes” … and  STRASSE_ß ") == "full width quotes and strasse ss"
-    assert overlap.normalise("नमस्ते!") == overlap.normalise("नमस्ते") == "नमस्ते"
-    assert overlap.normalise("Cafe\u0301") == overlap.normalise("CAFÉ")
+    assert normalise("  Ｆｕｌｌ－width, “quotes” … and  STRASSE_ß ") == "full width quotes and strasse ss"
+    assert normalise("नमस्ते!") == normalise("नमस्ते") == "नमस्ते"
+    assert normalise("Cafe\u0301") == normalise("CAFÉ")
 
 
 def test_a_long_field_or_a_whole_row_counts():
     evaluation = _rows(["A man is singing.", "One two"], ["He sings.", "three"])
     train = _rows(["a man IS singing", "something else", "One two", "he sings"], ["x", "one two", "Three!", "y"])
-    assert overlap.overlap(train, evaluation).tolist() == [True, False, True, False]
-    assert overlap.seen_rows(train, overlap.digests(evaluation)).tolist() == [True, False, True, False]
+    assert contaminated(train, digests(evaluation)).tolist() == [True, False, True, False]
 
 
 def test_text_without_spaces_is_long_by_its_characters():
     evaluation = _rows(["他在房间里唱歌跳舞。", "唱歌"], ["甲", "乙"])
-    assert overlap.overlap(_rows(["他在房间里唱歌跳舞", "唱歌"], ["丙", "丙"]), evaluation).tolist() == [True, False]
+    train = _rows(["他在房间里唱歌跳舞", "唱歌"], ["丙", "丙"])
+    assert contaminated(train, digests(evaluation)).tolist() == [True, False]
 
 
-def test_empty_text_and_empty_evaluation_overlap_nothing():
-    assert not overlap.overlap(["", "a b c d e"], ["", "  "]).any()
-    assert not overlap.seen([["a b c d e"]], np.zeros(0, np.uint64)).any()
+def test_empty_text_and_empty_evaluation_contaminate_nothing():
+    assert not contaminated(["", None, "a b c d e"], digests(["", "  "])).any()
+    assert not contaminated(["a b c d e"], np.zeros(0, np.uint64)).any()
 
 
 def test_digests_are_distinct_and_found_among_the_sorted():
@@ -44,27 +44,26 @@ def test_digests_are_distinct_and_found_among_the_sorted():
     for n in (0, 1, 2, 50):
         found = random.integers(0, 30, n).astype(np.uint64)
         expected = np.unique(found)
-        assert overlap.distinct(found).tolist() == expected[expected != 0].tolist()
+        assert distinct(found).tolist() == expected[expected != 0].tolist()
     texts = [f"the text of number {i}" for i in range(60)]
-    evaluation = overlap.digests(texts[::3])
+    evaluation = digests(texts[::3])
     assert (np.diff(evaluation.astype(float)) > 0).all() and len(evaluation) == 20
-    assert overlap.seen([texts], evaluation).tolist() == [i % 3 == 0 for i in range(60)]
+    assert contaminated(texts, evaluation).tolist() == [i % 3 == 0 for i in range(60)]
 
 
 def test_parallel_tuples_go_when_any_language_is_evaluated():
     texts = ParallelTexts("s", ("en", "de"), {"en": ["a b c d", "e f g h", None], "de": ["w x y z", None, "q r s t"]})
-    kept, dropped = overlap.drop_parallel(texts, overlap.digests(["W x Y z!"]))
-    assert dropped == 1 and kept.texts == {"en": ["e f g h", None], "de": [None, "q r s t"]}
+    assert contaminated_tuples(texts, digests(["W x Y z!"])).tolist() == [True, False, False]
 
 
-def test_stsb_pairs_stand_in_sts_2012_to_2016(data_root):
+def test_stsb_pairs_are_in_sts_2012_to_2016(data_root):
     # counted with the order of the two sentences kept: both fields of a row, each normalised
     files = sorted((data_root / "english/sts_sick_msrp/sts/semeval-sts").glob("20*/*.tsv"))
     values = [line.split("\t") for path in files for line in read_lines(path)]
-    known = {(overlap.normalise(v[1]), overlap.normalise(v[2])) for v in values if len(v) >= 3}
+    known = {(normalise(v[1]), normalise(v[2])) for v in values if len(v) >= 3}
     for split, expected in (("test", 1004), ("dev", 1125)):
         rows = tasks.load_rows(tasks.get("stsb"), split, "en", data_root)
-        pairs = zip(*(map(overlap.normalise, texts) for texts in rows.fields.values()), strict=True)
+        pairs = zip(*(map(normalise, texts) for texts in rows.fields.values()), strict=True)
         assert sum(pair in known for pair in pairs) == expected
 
 
@@ -80,14 +79,14 @@ def test_stsb_test_rows_that_share_a_sentence(name, splits, expected, data_root)
     test = tasks.load_rows(tasks.get("stsb"), "test", "en", data_root)
     texts = [tasks.load_rows(tasks.get(name), split, "en", data_root).fields.values() for split in splits]
     sentences = [sentence for columns in texts for column in columns for sentence in column]
-    assert overlap.overlap(test, sentences).sum() == expected
+    assert contaminated(test, digests(sentences)).sum() == expected
 
 
 def test_sst2_dev_file_is_no_dev_set(data_root):
     paths = {split: f"english/sst2/{split}.tsv" for split in ("train", "dev")}
     source = LocalFiles(paths, "tsv", {"text": "sentence"}, "label", quoted=False)
-    train, dev = (read(source, split, "en", data_root).fields["text"] for split in ("train", "dev"))
-    assert (len(train), len(dev)) == (60614, 6735) and overlap.overlap(dev, train).sum() == 1553
+    train, dev = (source.read(split, "en", data_root).fields["text"] for split in ("train", "dev"))
+    assert (len(train), len(dev)) == (60614, 6735) and contaminated(dev, digests(train)).sum() == 1553
     ours = tasks.load_rows(tasks.get("sst2"), "train", "en", data_root)
     selection = tasks.load_rows(tasks.get("sst2"), "dev", "en", data_root)
-    assert not overlap.overlap(ours, selection).any()
+    assert not contaminated(ours, digests(selection)).any()
