@@ -33,7 +33,7 @@ def powers(base: int, count: int) -> np.ndarray:
     return np.cumprod(factors, dtype=np.uint64)
 
 
-class Ranges:
+class RangeHashes:
     """Polynomial hashes of arbitrary codepoint ranges, in constant time per range.
 
     Args:
@@ -103,7 +103,7 @@ class Lexicon:
                     row[option] = None
         self.options = tuple(tuple(row) for row in merged.values() if row)
         self.keys: Ragged = from_strings([key for key, row in merged.items() if row])
-        hashes = Ranges(self.keys.values).hashes(self.keys.offsets[:-1], self.keys.offsets[1:])
+        hashes = RangeHashes(self.keys.values).hashes(self.keys.offsets[:-1], self.keys.offsets[1:])
         self._set = HashSet(hashes)
         self.counts = np.array([len(row) for row in self.options], np.int64)
 
@@ -113,11 +113,11 @@ class Lexicon:
     def rows(self, hashes: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """int64 [K]: the index of the key equal to each codepoint range, or -1.
 
-        Ranges are compared by hash and length. With 10**5 keys, a pass over 10**8 ranges mistakes one for a key with
+        RangeHashes are compared by hash and length. With 10**5 keys, a pass over 10**8 ranges mistakes one for a key with
         probability 10**-6.
 
         Args:
-            hashes: uint64 [K] from `Ranges`.
+            hashes: uint64 [K] from `RangeHashes`.
             lengths: int64 [K] in codepoints.
         """
         row = self._set.index(hashes)

@@ -7,7 +7,7 @@ import numpy as np
 
 from itt_jax.perturb import tables
 from itt_jax.perturb.edits import Edits
-from itt_jax.perturb.lexicon import Ranges, lowered
+from itt_jax.perturb.lexicon import RangeHashes, lowered
 from itt_jax.perturb.noise import Noise, below, later_draws, under
 from itt_jax.perturb.rewriting import in_case_of, rewritten, strings
 from itt_jax.perturb.unicode import diacritic_scripts
@@ -53,7 +53,7 @@ def _groups(length: int, at_begin: int, at_end: int, entries: dict[str, list[str
     keys = list(entries)
     codepoints = tables.codepoints_of("".join(keys))
     places = np.arange(len(keys)) * length
-    hashes = Ranges(codepoints).hashes(places, places + length)
+    hashes = RangeHashes(codepoints).hashes(places, places + length)
     order = np.argsort(hashes)
     scripts = tables.look_up(tables.property_of("scripts"), codepoints[places])
     whole = tables.look_up(diacritic_scripts(), scripts)
@@ -112,7 +112,7 @@ def find_sounds(document: Document) -> Sounds:
     A match suppresses matches inside it even if it has no options or may not be edited.
     """
     begins, ends, limit = edges(document)
-    hashes = Ranges(lowered(document.codepoints))
+    hashes = RangeHashes(lowered(document.codepoints))
     is_start = np.zeros(len(limit) + 1, bool)
     is_start[document.starts] = True
     found = [np.zeros((0, 5), np.int64)]

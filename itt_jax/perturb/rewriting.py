@@ -9,7 +9,7 @@ import numpy as np
 
 from itt_jax.perturb.codepoints import SPACED, word_groups
 from itt_jax.perturb.edits import Edits
-from itt_jax.perturb.lexicon import HashSet, Lexicon, Ranges, lowered
+from itt_jax.perturb.lexicon import HashSet, Lexicon, RangeHashes, lowered
 from itt_jax.perturb.noise import Noise, below, later_draws, under
 from itt_jax.perturb.text import from_strings
 from itt_jax.perturb.units import Document, cluster_breaks
@@ -44,7 +44,7 @@ def find(document: Document, lexicon: Lexicon, anywhere: bool = False) -> Matche
     Args:
         anywhere: whether to include matches that may not be edited.
     """
-    hashes = Ranges(lowered(document.codepoints))
+    hashes = RangeHashes(lowered(document.codepoints))
     first, stop = units(document)
     bounds = np.searchsorted(first, document.text_clusters)
     following = np.repeat(bounds[1:], np.diff(bounds)) - np.arange(len(first))  # units up to the end of the text
@@ -82,7 +82,7 @@ def units(document: Document) -> tuple[np.ndarray, np.ndarray]:
 def _beginnings(lexicon: Lexicon) -> tuple[HashSet, ...]:
     """For k = 1, 2, ... up to the longest key: the first k units of all keys longer than k units."""
     document = Document(lexicon.keys, None, "en")
-    hashes = Ranges(lexicon.keys.values)
+    hashes = RangeHashes(lexicon.keys.values)
     first, stop = units(document)
     bounds = np.searchsorted(first, document.text_clusters)
     counts = np.diff(bounds)
@@ -164,7 +164,7 @@ def distances(old: Sequence[str], new: Sequence[str]) -> np.ndarray:
     sequences = [*old, *new]
     text, starts, bounds = _clusters(sequences)
     if len(starts) <= len(text.values):  # encode each distinct cluster as one codepoint
-        contents = Ranges(text.values).hashes(starts[:-1], starts[1:])
+        contents = RangeHashes(text.values).hashes(starts[:-1], starts[1:])
         codes = FREE + np.unique(contents, return_inverse=True)[1]
         whole = codes.astype(np.uint32).tobytes().decode("utf-32-le")
         sequences = [whole[start:stop] for start, stop in itertools.pairwise(bounds.tolist())]

@@ -13,7 +13,7 @@ from itt_jax.perturb import tables
 from itt_jax.perturb.characters import chosen, replace_by_table
 from itt_jax.perturb.codepoints import NUMBER, SPACE, SPACED, word_groups
 from itt_jax.perturb.edits import Edits, changing, deleted, inserted
-from itt_jax.perturb.lexicon import Ranges, lowered
+from itt_jax.perturb.lexicon import RangeHashes, lowered
 from itt_jax.perturb.noise import Noise, below, later_draws, under
 from itt_jax.perturb.operator import NL_AUGMENTER, ZEROE, Operator
 from itt_jax.perturb.units import Document
@@ -45,7 +45,7 @@ def drawn_words(document: Document, noise: Noise, severity: float, eligible: np.
 
 def contents(document: Document) -> np.ndarray:
     """uint64 [G]: a hash of each cluster's codepoints."""
-    hashes = Ranges(document.codepoints)
+    hashes = RangeHashes(document.codepoints)
     return hashes.hashes(document.starts[:-1], document.starts[1:])
 
 

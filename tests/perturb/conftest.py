@@ -1,4 +1,4 @@
-"""Sentences for the tests of the operators."""
+"""Fixtures with test sentences."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.perturb.material import ODD, SENTENCES
 
 @pytest.fixture(scope="session")
 def sentences():
-    """Language -> sentences of it, and some odd texts besides."""
+    """Language -> sentences and some unusual texts."""
     return {language: [*texts, *ODD] for language, texts in SENTENCES.items()}
 
 

@@ -1,4 +1,4 @@
-"""Sentences in many scripts and a lexicon, written for these tests."""
+"""Sentences in many scripts, and a lexicon, written for these tests."""
 
 from itt_jax.perturb import CATALOG, Lexicon
 
@@ -30,7 +30,7 @@ ODD = [
     "\u202eabc\u202c def",
     "\ufeffword\u200b word",
 ]
-# For operators on letters that the sentences above do not hold.
+# For operators on letters that do not occur in the sentences above.
 MORE = {
     "hi": [
         "\u0915\u094d\u092f\u093e मरी\u095b की दवा \u0959त्म हो गई?",
@@ -49,7 +49,7 @@ MORE = {
     "hy": ["Բժիշկը առավոտյան քննեց հիվանդին։", "Ջուրը սառն է, և բաժակը լի է։"],
     "bn": ["ডাক্তার সকালে রোগীকে দেখলেন।", "আমরা ২৫ তারিখে 3.5 কিমি পাহাড়ে যাব।"],
 }
-MORE_FOR = ("normalize_nfc", "normalize_nfkc", "half_width", "ligatures")  # besides those of family "script"
+MORE_FOR = ("normalize_nfc", "normalize_nfkc", "half_width", "ligatures")  # in addition to the family "script"
 
 
 LEXICON = Lexicon(
@@ -64,18 +64,18 @@ LEXICON = Lexicon(
 
 
 def language_for(name: str, language: str = "en") -> str:
-    """The language itself, or one that the operator has a table for; with the test lexicon it needs none."""
+    """The language, or another one if the operator has no table for it and reads no lexicon."""
     languages = CATALOG[name].languages
     return language if language in languages or CATALOG[name].lexicon else min(languages)
 
 
 def lexicon_for(name: str) -> Lexicon | None:
-    """The test lexicon, for operators that read one."""
+    """The test lexicon if the operator reads one."""
     return LEXICON if CATALOG[name].lexicon else None
 
 
 def sentences_for(name: str, sentences: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
-    """(language, texts): the sentences, those with letters that few operators look for, paragraphs for some."""
+    """(language, texts): the sentences, plus MORE or paragraphs for the operators that need them."""
     if CATALOG[name].family == "control" or name == "distractor":
         return [(language, [" ".join(texts[:2]), *texts]) for language, texts in sentences.items()]
     rare = CATALOG[name].family == "script" or name in MORE_FOR

@@ -1,4 +1,4 @@
-"""The compiled passes equal their plain references on every input, and what operators make does not depend on them."""
+"""Kernels equal their NumPy references on any input, and operators give the same output with either."""
 
 import numpy as np
 import pytest
@@ -21,8 +21,8 @@ WORDS = st.text(st.sampled_from("aé1' .,’·中かカー๑กำ\u0301我ខ9
 
 
 @pytest.fixture
-def passes(monkeypatch):
-    """A function that makes all later work use the compiled passes, or the plain ones."""
+def use_kernels(monkeypatch):
+    """A function that selects the kernels (True) or the NumPy versions (False) for all further work."""
 
     def use(which: bool) -> None:
         monkeypatch.setattr(compiled, "PLAIN", -1 if which else 1 << 62)
@@ -31,7 +31,7 @@ def passes(monkeypatch):
 
 
 def equal(one, other) -> bool:
-    """Whether two tuples of arrays are the same, kinds and all."""
+    """Whether two tuples of arrays are equal, including dtypes."""
     return all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
@@ -99,7 +99,7 @@ def test_edits(data):
     length = len(text.values)
     cuts = sorted(data.draw(st.sets(st.integers(0, length), max_size=8)))
     start, stop = (np.array(cuts[side::2][: len(cuts) // 2], np.int64) for side in (0, 1))
-    within = np.searchsorted(text.offsets, start, "right") == np.searchsorted(text.offsets, stop)  # of one text
+    within = np.searchsorted(text.offsets, start, "right") == np.searchsorted(text.offsets, stop)  # within one text
     start, stop = start[within], stop[within]
     place = st.integers(0, length)
     pairs = st.lists(st.tuples(place, place).map(sorted), min_size=2, max_size=2)
@@ -126,14 +126,14 @@ def test_edits(data):
 
 
 @pytest.mark.parametrize("name", CATALOG)
-def test_operators(name, passes):
+def test_operators(name, use_kernels):
     @given(texts=TEXTS, severity=st.floats(0, 1), masked=st.booleans())
     @settings(max_examples=15, deadline=None)
     def same(texts, severity, masked):
         masks = [np.arange(len(text)) % 3 > 0 for text in texts] if masked else None
         found = []
         for which in (True, False):
-            passes(which)
+            use_kernels(which)
             (variant,) = variants(
                 texts, name, [severity], language_for(name), 1, editable=masks, lexicon=lexicon_for(name)
             )
@@ -145,18 +145,18 @@ def test_operators(name, passes):
     same()
 
 
-def test_sentences(passes, sentences):
+def test_sentences(use_kernels, sentences):
     for name in CATALOG:
         for language, texts in sentences.items():
             found = []
             for which in (True, False):
-                passes(which)
+                use_kernels(which)
                 own = language_for(name, language)
                 found.append(variants(texts, name, [0.3], own, 5, lexicon=lexicon_for(name))[0].texts)
             assert found[0] == found[1]
 
 
-def test_small_work_is_done_by_the_plain_passes(monkeypatch):
+def test_small_jobs_use_numpy(monkeypatch):
     monkeypatch.setattr(compiled, "_seen", 0)
     assert compiled.kernels(compiled.PLAIN) is None
     assert compiled.kernels(1) is kernels

@@ -1,4 +1,4 @@
-"""Operators joined by "+" are applied in their order, and keep what each of them promises."""
+"""Operators joined by "+" apply in order and keep the properties that all of them have."""
 
 import numpy as np
 import pytest
@@ -13,11 +13,11 @@ NAMES = ["swap+keyboard", "word_drop+delete", "insert+delete+case", "swap+swap",
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_is_each_operator_on_what_the_one_before_made(name):
+def test_each_step_applies_to_the_result_of_the_previous_one(name):
     texts = TEXTS * 5
     expected = texts
     for step in name.split("+"):
-        if name != "swap+swap":  # the second use of one operator has draws of its own
+        if name != "swap+swap":  # repeated operators use different draws
             expected = perturb(expected, step, 0.3, "en", 5)
     (variant,) = variants(texts, name, [0.3], "en", 5)
     if name != "swap+swap":
@@ -31,7 +31,7 @@ def test_is_each_operator_on_what_the_one_before_made(name):
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
 @settings(max_examples=15, deadline=None)
-def test_what_is_protected_stays_through_every_step(name, data):
+def test_protected_text_survives_every_step(name, data):
     masks = [np.array(data.draw(st.lists(st.booleans(), min_size=len(t), max_size=len(t))), bool) for t in TEXTS]
     (variant,) = variants(TEXTS, name, [0.7], "en", editable=masks, align=True)
     for old, new, mask, sources in zip(TEXTS, variant.texts, masks, variant.sources, strict=True):
@@ -48,7 +48,7 @@ def test_severity_zero_changes_nothing():
     assert not variant.edits.any()
 
 
-def test_promises_are_those_that_all_steps_keep():
+def test_properties_are_those_of_all_steps():
     composed = get("keyboard+swap")
     assert composed.languages == CATALOG["keyboard"].languages
     assert composed.version == (CATALOG["keyboard"].version, CATALOG["swap"].version)
@@ -56,7 +56,7 @@ def test_promises_are_those_that_all_steps_keep():
     assert get("swap") is CATALOG["swap"]
 
 
-def test_errors_name_the_part_that_is_wrong():
+def test_errors_name_the_wrong_part():
     with pytest.raises(InputError, match=r"'swop'.*swap"):
         perturb(TEXTS, "keyboard+swop", 0.1, "en")
     with pytest.raises(InputError, match="does not use a lexicon"):

@@ -1,4 +1,4 @@
-"""Controls change what a text says, are marked as such, and know where their rules do not hold."""
+"""Controls change the meaning of a text, are marked as controls, and respect the limits of their rules."""
 
 import itertools
 import json
@@ -19,7 +19,7 @@ def sentences_of(text: str) -> list[str]:
     return [text[a:b].strip() for a, b in itertools.pairwise(starts)]
 
 
-def test_controls_and_nothing_else_are_marked():
+def test_exactly_the_controls_are_marked():
     controls = {name for name, operator in CATALOG.items() if operator.changes_label}
     assert controls == {name for name, operator in CATALOG.items() if operator.family == "control"}
     assert controls >= {"omission", "negation", "entity_exchange"}
@@ -58,7 +58,7 @@ def test_sentences_do_not_depend_on_neighbours():
     assert found == alone
 
 
-def test_omission_leaves_one_sentence():
+def test_omission_keeps_one_sentence():
     text = "One is here.  Two is there. Three is gone! "
     found = perturb([text] * 100, "omission", 1.0, "en")
     assert set(found) == {"One is here. ", "Two is there. ", "Three is gone! "}
@@ -125,14 +125,14 @@ def test_negation(language, text, expected):
     assert perturb([text], "negation", 1.0, language) == [expected]
 
 
-def test_one_negation_a_text():
+def test_one_negation_per_text():
     found = set(perturb(["He is ill and she was well."] * 60, "negation", 1.0, "en"))
     assert found == {"He isn't ill and she was well.", "He is ill and she wasn't well."}
 
 
 @pytest.mark.parametrize("language", sorted(CATALOG["negation"].languages))
-def test_negations_come_back(language):
-    """What an affirmed form becomes is a form too, and becomes that one; some negations are only taken away."""
+def test_negations_are_reversible(language):
+    """Every replacement maps back to its form, unless it merely removes a negation."""
     row = read("negations")["entries"][language]
     for form, options in row["forms"].items():
         for option in options:
@@ -155,7 +155,7 @@ def test_a_users_negations_have_no_rules(tmp_path):
     ("language", "text", "expected"),
     [
         ("en", "Today Anna met Bob Smith.", ["Today Bob Smith met Anna."]),
-        ("en", "Anna met Bob.", ["Anna met Bob."]),  # the first word has its capital anyway
+        ("en", "Anna met Bob.", ["Anna met Bob."]),  # the first word is always capitalized
         ("en", "The CIA and the UN met.", ["The UN and the CIA met."]),
         ("en", "So I like Anna, Anna.", ["So I like Anna, Anna."]),
         ("fr", "Elle va aux États-Unis avec Paul.", ["Elle va aux Paul avec États-Unis."]),

@@ -1,4 +1,4 @@
-"""What is written about operators is what they do: docs/perturbations.md, the listing, CONTRIBUTING.md."""
+"""docs/perturbations.md, the listing and CONTRIBUTING.md agree with the operators."""
 
 import pathlib
 import re
@@ -25,9 +25,9 @@ def rows() -> list[dict]:
     return listing("perturbations")
 
 
-def test_the_page_is_what_the_operators_make_now(text):
+def test_the_page_is_current(text):
     found = (ROOT / "docs" / "perturbations.md").read_text(encoding="utf-8")
-    assert found == text, "renew it: python -m itt_jax.perturb.documentation > docs/perturbations.md"
+    assert found == text, "regenerate it: python -m itt_jax.perturb.documentation > docs/perturbations.md"
 
 
 def test_every_operator_has_an_example():
@@ -52,7 +52,7 @@ def test_controls_are_marked_wherever_operators_are_listed(text, rows):
         assert (f"### {row['name']}\n" in text) == (row["family"] != "token")
 
 
-def test_rows_say_everything(rows):
+def test_rows_are_complete(rows):
     rows = [row for row in rows if row["family"] != "token"]
     assert [row["name"] for row in rows] == list(CATALOG)
     for row in rows:
@@ -62,7 +62,7 @@ def test_rows_say_everything(rows):
         assert row["languages"] == ("all" if operator.languages == LANGUAGES else sorted(operator.languages))
 
 
-def test_what_cannot_be_seen_is_written_out(text):
+def test_invisible_characters_are_written_as_code_points(text):
     assert visible("a\u200bb\u202ec\x08\u00a0\ufeffd\ufe0f e") == (
         "a⟨U+200B⟩b⟨U+202E⟩c⟨U+0008⟩⟨U+00A0⟩⟨U+FEFF⟩d⟨U+FE0F⟩ e"
     )
@@ -80,7 +80,7 @@ def test_languages_in_words():
 
 @pytest.fixture
 def stutter(monkeypatch):
-    """The operator of CONTRIBUTING.md, in the catalogue; its checks have run."""
+    """The operator of CONTRIBUTING.md, added to the catalogue, after running the checks there."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     text = text.split("## Adding an operator")[1].split("\n## ")[0]
     function, row, checks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)

@@ -1,4 +1,4 @@
-"""The public functions: bad input, streams, blocks, long and odd text, replicates."""
+"""The public functions: invalid input, streams, blocks, long and unusual text, replicates."""
 
 import numpy as np
 import pytest
@@ -68,8 +68,8 @@ def test_blocks_do_not_matter(name, sentences, monkeypatch):
         assert all((a == b).all() for a, b in zip(one.sources, other.sources, strict=True))
 
 
-# Those that find nothing to edit in the long text below: their letters or words do not stand in it, it has controls of
-# direction (bidi), or the draw of this one text is above 0.5 (those that edit a text as a whole).
+# Operators that leave the long text below unchanged: their letters or words do not occur in it, it contains direction
+# controls (bidi), or its draw is above 0.5 (operators that edit whole texts).
 UNTOUCHED = set(
     "bidi normalize_nfc normalize_nfkc half_width ligatures tatweel presentation_forms arabic_letters arabic_yeh_kaf "
     "nukta chandrabindu traditional simplified native_digits umlauts romanian_cedilla contractions typography url "
@@ -105,7 +105,7 @@ def test_unchanged_texts_are_the_same_objects():
     assert variant.edit_rate == 5 / 15
 
 
-def test_each_source_of_choice_matters():
+def test_the_result_depends_on_each_part_of_the_key():
     texts = [TEXT] * 30
     base = perturb(texts, "swap", 0.5, "en")
     assert len(set(base)) > 10
@@ -117,7 +117,7 @@ def test_each_source_of_choice_matters():
     assert len(set(perturb(texts, "swap", 0.5, "en", ids=["x"] * 30))) == 1
 
 
-def test_one_variant_each_equals_perturb():
+def test_variants_equal_perturb():
     texts = [f"{TEXT} {i}" for i in range(10)]
     found = variants(texts, "keyboard", [0.1, 0.4], "de", 7, replicates=[0, 1], field="premise")
     for variant in found:
@@ -135,8 +135,8 @@ def test_catalogue_is_complete():
         assert operator.summary.endswith(".")
 
 
-def test_edits_that_undo_each_other_are_no_change():
-    """Of two equal marks one may be dropped and the other doubled."""
+def test_edits_that_cancel_out_count_as_unchanged():
+    """One of two equal marks may be deleted and the other doubled."""
     texts = ["!!"] * 60
     (variant,) = variants(texts, "punctuation", [1.0], "en")
     same = [new is old for new, old in zip(variant.texts, texts, strict=True)]

@@ -1,4 +1,4 @@
-"""The filter gives what `perturb` gives, keeps line endings, and leaves nothing half-written."""
+"""The filter equals `perturb`, preserves line endings, and never leaves a partial file."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""Operators on numbers and marks: what they make of known text, and that a number keeps its value."""
+"""Operators on numbers and punctuation: expected outputs, and numbers keep their value."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,7 @@ def test_regrouping_keeps_the_value(number, fraction, language):
 
 
 def test_words_and_digits_agree():
-    """A number that is written out is read back as the same."""
+    """A spelled-out number converts back to the same digits."""
     assert set(NUMBERS["words"]) | set(NUMBERS["written"]) <= CATALOG["numbers"].languages
     for language, words in NUMBERS["words"].items():
         assert all(digits in ("", "+") or 2 <= int(digits) < 100 for digits in words.values())
@@ -91,7 +91,7 @@ def test_punctuation(language, text, expected):
 
 
 def test_punctuation_changes_nothing_else():
-    """Letters, digits and white space stay, in their order."""
+    """Letters, digits and white space stay, in order."""
     text = "“Well,” she said: “it's 10,000, isn't it?” 你好！ क्या? نعم، لا."
     for made in outcomes("punctuation", text, "en"):
         assert regex.findall(r"[\p{L}\p{M}\p{N}\s]", made) == regex.findall(r"[\p{L}\p{M}\p{N}\s]", text)
@@ -111,13 +111,13 @@ def test_typography(text, expected):
     assert outcomes("typography", text, "en") == expected
 
 
-def test_marks_are_clean():
+def test_the_tables_of_marks_are_consistent():
     for part in ("exchanged", "forms"):
         for mark, others in MARKS[part].items():
             assert len(mark) == 1 and mark not in others and len(set(others)) == len(others) and all(others)
 
 
-def test_a_mark_with_a_combining_one_stays():
+def test_a_mark_with_a_combining_character_stays():
     assert outcomes("punctuation", "a,\u0301 b", "en") == {"a,\u0301 b"}
 
 

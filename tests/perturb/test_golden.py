@@ -1,6 +1,6 @@
-"""The output of each operator is fixed, with its version: a cell's id holds the version, so a change must raise it.
+"""Every operator's output is fixed for its version, which is part of cell ids.
 
-When an output changes on purpose, raise the operator's version in catalog.py and put the new pair here.
+When an output changes on purpose, increase the operator's version in its row and update the pair here.
 """
 
 import hashlib
@@ -84,7 +84,7 @@ GOLDEN: dict[str, tuple[int, str]] = {
 
 
 def digest(name: str, sentences: dict[str, list[str]]) -> str:
-    """SHA-256 of what the operator makes of the test sentences, in each language, at two severities."""
+    """SHA-256 of the operator's output for the test sentences in each language, at two severities and replicates."""
     whole = hashlib.sha256()
     for language, texts in sentences_for(name, sentences):
         if language in CATALOG[name].languages or CATALOG[name].lexicon:
@@ -99,5 +99,5 @@ def test_every_operator_has_its_digest():
 
 
 @pytest.mark.parametrize("name", CATALOG)
-def test_output_is_that_of_the_version(name, sentences):
+def test_output_matches_the_version(name, sentences):
     assert (CATALOG[name].version, digest(name, sentences)) == GOLDEN[name]

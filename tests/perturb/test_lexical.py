@@ -1,4 +1,4 @@
-"""Operators that exchange words: what they make of known sentences, and what their tables promise."""
+"""Operators that replace words: expected outputs, and the consistency of their tables."""
 
 import itertools
 
@@ -41,7 +41,7 @@ def test_synonyms(language, text, expected):
 
 @pytest.mark.parametrize("table", ["synonyms", "function_words", "contractions"])
 def test_tables_are_clean(table):
-    """Every option can be told from its key, stands once, and no string has white space at its ends."""
+    """Options differ from their key and from each other, and no string has surplus white space."""
     content = tables.read(table)
     assert content["provenance"].startswith("written for this project")
     assert set(content["entries"]) <= LANGUAGES
@@ -56,7 +56,7 @@ def test_tables_are_clean(table):
 
 
 def test_every_key_can_be_found():
-    """A key begins and ends with words, so that it is met in text."""
+    """Every key matches itself in a text."""
     for name in ("synonym", "function_words", "contractions", "code_mix"):
         for language in CATALOG[name].languages:
             lexicon = (
@@ -70,14 +70,14 @@ def test_every_key_can_be_found():
 
 
 def test_english_synonyms_keep_their_article():
-    """A word and its synonym begin both with a vowel or both with a consonant, so that "a" and "an" stay right."""
+    """A word and its synonyms all begin with a vowel sound or all with a consonant, so "a" and "an" stay correct."""
     for key, options in tables.read("synonyms")["entries"]["en"].items():
         vowel = regex.match("[aeiou](?!ni|se|su)|hou|hon", key) is not None
         assert all((regex.match("[aeiou](?!ni|se|su)|hou|hon", o) is not None) == vowel for o in options), key
 
 
 def test_translations():
-    """Each row has a word of every language; a word that is two words elsewhere is never translated."""
+    """Each row has a word in every language, and ambiguous words are never translated."""
     header, *rows = (row.split("|") for row in tables.read("translations")["rows"])
     assert {len(row) for row in rows} == {len(header)}
     for place, language in enumerate(header):
@@ -90,7 +90,7 @@ def test_translations():
 
 
 def test_code_mix_of_a_folder(data_root):
-    """The published English dictionaries, all at once: a word goes to all of their languages alike."""
+    """All published English dictionaries together: every target language is equally likely."""
     folder = data_root / "robustness" / "bilingual_dicts"
     made = perturb(["water"] * 3400, "code_mix", 1.0, "en", lexicon=folder)
     counts = {word: made.count(word) for word in set(made)}
@@ -104,7 +104,7 @@ def test_code_mix_of_a_folder(data_root):
     ("language", "text", "expected"),
     [
         ("en", "The dog is here", {f"{a}dog {b}here" for a in ("A ", "") for b in ("are ", "")}),
-        ("en", "who it is.", {"who it is."}),  # nothing follows
+        ("en", "who it is.", {"who it is."}),  # no word follows
         ("de", "für einen Hund", {"für ein Hund", "für einem Hund"}),
         ("zh", "我们的老师", {"我们老师"}),
         ("ja", "猫は魚を食べる。ものが", {f"猫{a}魚{b}食べる。ものが" for a in ("が", "") for b in ("は", "")}),
@@ -115,7 +115,7 @@ def test_function_words(language, text, expected):
     assert outcomes("function_words", text, language) == expected
 
 
-def test_negation_is_no_function_word():
+def test_negations_are_not_function_words():
     negations = {
         "en": "no not never none nor without cannot n't",
         "de": "nicht kein keine keinen nie ohne",
@@ -153,7 +153,7 @@ def test_contractions(language, text, expected):
 
 
 def test_names_of_an_item_change_together():
-    """Two fields of one item: a name has one form in both, no two become one, and cities stay in their countries."""
+    """In two fields of an item, names change alike, stay distinct, and cities stay in their countries."""
     cities = {row[1]: row[0] for group in name_groups("en") for row in group if len(row) == 4}
     nations = {row[0]: row[3] for group in name_groups("en") for row in group if len(row) == 4}
     for (first, second), seed in itertools.product(PAIRS, range(60)):
@@ -171,7 +171,7 @@ def test_names_of_an_item_change_together():
             assert made[1] == f"{match[4].capitalize()} lives there."
 
 
-def test_names_move_injectively():
+def test_names_stay_distinct():
     for language in sorted(CATALOG["entity"].languages):
         lexicon, groups = names(language)
         keys = to_strings(lexicon.keys)
@@ -186,13 +186,13 @@ def test_names_move_injectively():
 @pytest.mark.parametrize(
     ("language", "text"),
     [
-        ("en", "the polish of a turkey in chile, anna"),  # no capitals, no names
+        ("en", "the polish of a turkey in chile, anna"),  # lower-case words are not names
         ("en", "Great Britain and the British Isles"),
         ("en", "Annas Parisian"),
         ("zh", "戴安娜"),
     ],
 )
-def test_what_is_no_name_stays(language, text):
+def test_words_that_are_not_names_stay(language, text):
     assert outcomes("entity", text, language) == {text}
 
 
@@ -226,7 +226,7 @@ def test_word_insert_adds_a_synonym_elsewhere():
     assert set(perturb(["你好b"] * 60, "word_insert", 1.0, "zh", lexicon=lexicon)) == {"你x好b", "你好xb", "你好b x"}
 
 
-def test_fillers_stand_between_words():
+def test_fillers_are_inserted_between_words():
     options = tables.read("fillers")["entries"]["en"]
     for made in perturb(["Well, he slept."] * 60, "fillers", 1.0, "en"):
         filler = regex.fullmatch(r"Well, he (.*) slept\.", made)[1]

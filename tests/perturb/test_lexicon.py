@@ -1,4 +1,4 @@
-"""Lexicons: what is found in text, against a plain search; the files that a user may give."""
+"""Lexicons: matches compared with a naive search, and files supplied by the user."""
 
 import itertools
 import re
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from itt_jax.errors import InputError
 from itt_jax.perturb import Lexicon, perturb, read_lexicon
-from itt_jax.perturb.lexicon import Ranges, lowered
+from itt_jax.perturb.lexicon import RangeHashes, lowered
 from itt_jax.perturb.rewriting import distances, find, strings, units
 from itt_jax.perturb.text import from_strings, to_strings
 from itt_jax.perturb.units import Document
@@ -20,7 +20,7 @@ ALPHABET = "aAbBİßéЖжσΣ1., '\ne\u0301我们去ですカวันที่
 
 
 def plain_search(text: str, keys: set[str], allowed: list[bool]) -> list[tuple[int, int]]:
-    """Codepoint ranges of the keys: at each unit from the left the longest key that begins there."""
+    """Codepoint ranges of the keys: from left to right, the longest key that begins at each unit."""
     document = Document(from_strings([text]), None, "en")
     first, stop = (document.starts[ends].tolist() for ends in units(document))
     small = lowered(document.codepoints).tobytes().decode("utf-32-le")
@@ -36,7 +36,7 @@ def plain_search(text: str, keys: set[str], allowed: list[bool]) -> list[tuple[i
 @given(data=st.data())
 @settings(max_examples=300, deadline=None)
 def test_find_equals_a_plain_search(data):
-    """Keys are drawn from the texts, so that many overlap; masks forbid clusters, and every key that holds one."""
+    """Keys come from the texts, so many overlap; masks protect clusters and every key that contains one."""
     texts = data.draw(st.lists(st.text(st.sampled_from(ALPHABET), max_size=14), min_size=1, max_size=4))
     cuts = st.tuples(st.sampled_from(texts), st.integers(0, 14), st.integers(1, 9))
     keys = {text[at : at + size] for text, at, size in data.draw(st.lists(cuts, max_size=8))} - {""}
@@ -71,7 +71,7 @@ def test_find_equals_a_plain_search(data):
         ("can't cannot can", {"can": "may", "can't": "may not"}, "may not cannot may"),
         ("我们去北京大学。", {"北京": "上海", "北京大学": "清华大学", "去": "到"}, "我们到清华大学。"),
         ("น้ำในแม่น้ำไหล", {"แม่น้ำ": "คลอง"}, "น้ำในคลองไหล"),
-        ("ΣΊΣΥΦΟΣ σίσυφος", {"σίσυφος": "α"}, "ΣΊΣΥΦΟΣ α"),  # the final sigma is no simple small form
+        ("ΣΊΣΥΦΟΣ σίσυφος", {"σίσυφος": "α"}, "ΣΊΣΥΦΟΣ α"),  # final sigma has no simple case mapping
         ("ДОМ Дом", {"дом": "хата"}, "ХАТА Хата"),
         ("one. two", {"one two": "x"}, "one. two"),
         ("a b", {"a": "a", "b": "B"}, "a b"),
@@ -87,13 +87,13 @@ def test_keys_may_have_any_number_of_words():
 
 
 def test_hashes_are_those_of_the_content():
-    """Equal wherever they stand; and no two of many short ranges are taken for one another."""
+    """Equal at any position, and without collisions among many short ranges."""
     text = from_strings(["abcabdabc", "xabc"])
-    hashes = Ranges(text.values).hashes(np.array([0, 6, 10, 3]), np.array([3, 9, 13, 6]))
+    hashes = RangeHashes(text.values).hashes(np.array([0, 6, 10, 3]), np.array([3, 9, 13, 6]))
     assert hashes[0] == hashes[1] == hashes[2] != hashes[3]
     words = ["".join(letters) for size in (1, 2, 3) for letters in itertools.product("abcdefgh0é我", repeat=size)]
     text = from_strings(words)
-    assert len(np.unique(Ranges(text.values).hashes(text.offsets[:-1], text.offsets[1:]))) == len(words)
+    assert len(np.unique(RangeHashes(text.values).hashes(text.offsets[:-1], text.offsets[1:]))) == len(words)
 
 
 def test_distances_are_in_clusters():
@@ -179,7 +179,7 @@ def test_folder_without_dictionaries(tmp_path):
 
 
 def test_published_files(data_root):
-    """PPDB's pairs and MUSE's dictionaries parse as they are."""
+    """PPDB's pairs and MUSE's dictionaries parse in their published form."""
     pairs = read_lexicon(data_root / "robustness" / "synonyms" / "ppdb_synonyms.txt")
     words = dict(zip(to_strings(pairs.keys), pairs.options, strict=True))
     assert len(pairs) > 10_000 and "automobile" in words["car"] + words.get("cars", ())

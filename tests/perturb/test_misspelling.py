@@ -1,4 +1,4 @@
-"""What each operator of the family "misspelling" does to words that can be read."""
+"""Operators of the family "misspelling": expected outputs, rates and properties."""
 
 import collections
 
@@ -41,7 +41,7 @@ def test_full_severity(name, language, text, expected):
     assert perturb([text], name, 1.0, language) == [expected]
 
 
-def test_shuffles_move_letters_of_one_word():
+def test_shuffles_stay_within_words():
     texts = ["don't perturb this sentence"] * 100
     inner, full = perturb(texts, "inner_shuffle", 1.0, "en"), perturb(texts, "full_shuffle", 1.0, "en")
     assert len(set(inner)) > 90
@@ -55,7 +55,7 @@ def test_shuffles_move_letters_of_one_word():
     assert {text[0] for text in full} == set("dont")
 
 
-def test_intruder_is_one_sign_in_a_word_and_reversible():
+def test_intruder_uses_one_mark_per_word_and_is_reversible():
     texts = ["letters between 2023 words"] * 50
     for text in perturb(texts, "intruder", 1.0, "en"):
         assert regex.fullmatch(r"l(\W|_)e\1t\1t\1e\1r\1s b(\W|_)([etw]\2)+n 2023 w(\W|_)o\4r\4d\4s", text)
@@ -82,7 +82,7 @@ def test_sources_follow_shuffled_letters():
 
 
 def test_phonetic_tables():
-    """All of XTREME-R's languages but seven; keys as they are looked for, and every option a change."""
+    """Covers XTREME-R except seven languages; keys are in lower case, and every option differs from its key."""
     entries = tables.read("phonetic")["entries"]
     xtreme_r = (
         "af ar az bg bn de el en es et eu fa fi fr gu he hi ht hu id it ja jv ka kk ko lt ml mr ms my nl pa pl pt qu "
@@ -100,14 +100,14 @@ def test_phonetic_tables():
             assert not any(regex.search(r"[\^$~>,]", option) for option in options), (language, key)
 
 
-def test_phonetic_groups_are_replaced_as_often_as_stated():
+def test_phonetic_replaces_groups_at_the_stated_rate():
     texts = ["physics photo dolphin phase"] * 2000
     counts = collections.Counter(4 - text.count("ph") for text in perturb(texts, "phonetic", 0.25, "en"))
     shares = [counts[k] / 2000 for k in range(3)]
-    assert shares == pytest.approx([0.316, 0.422, 0.211], abs=0.05)  # binomial(4, 0.25); other groups do not matter
+    assert shares == pytest.approx([0.316, 0.422, 0.211], abs=0.05)  # binomial(4, 0.25), other groups ignored
 
 
-def test_natural_replays_the_list(tmp_path):
+def test_natural_uses_the_list(tmp_path):
     path = tmp_path / "en.natural"
     path.write_text("luck lock lucke\nbelieve beleive\n", encoding="utf-8")
     assert set(perturb(["Believe in LUCK"] * 99, "natural", 1.0, "en", lexicon=path)) == {
@@ -119,8 +119,8 @@ def test_natural_replays_the_list(tmp_path):
         perturb(["a"], "natural", 0.5, "en")
 
 
-def test_mixed_makes_every_kind_of_typo_as_often_as_weighed():
-    """One typo in each word, never at its first letter, and rather late than early."""
+def test_mixed_follows_its_weights():
+    """One typo per word, never at the first letter, and more often late than early."""
     word, count = "plaster", 6000
     kinds: collections.Counter = collections.Counter()
     places: collections.Counter = collections.Counter()
@@ -148,7 +148,7 @@ def test_mixed_on_short_words():
     expected = {"i", *(f"i{letter}" for letter in "rfgy"), *(f"it{letter}" for letter in "rfgy")}
     assert set(perturb(["it"] * 400, "mixed", 1.0, "en")) == expected
     capitals = perturb(["ITT"] * 400, "mixed", 1.0, "en")
-    assert all(text.isupper() and text != "ITT" for text in capitals)  # TT cannot be exchanged
+    assert all(text.isupper() and text != "ITT" for text in capitals)  # TT cannot be transposed
 
 
 def test_zeroe_suite():

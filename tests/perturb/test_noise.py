@@ -1,4 +1,4 @@
-"""Draws equal a plain reference, are uniform, and depend on everything they should."""
+"""Draws equal a reference in plain Python, are uniform, and depend on every part of the key."""
 
 import numpy as np
 from scipy import stats
@@ -10,7 +10,7 @@ GOLDEN = 0x9E3779B97F4A7C15
 
 
 def mix(value: int) -> int:
-    """SplitMix64's finaliser, one number at a time."""
+    """SplitMix64's output function in plain Python."""
     value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 & MASK
     value = (value ^ value >> 27) * 0x94D049BB133111EB & MASK
     return value ^ value >> 31

@@ -1,4 +1,4 @@
-"""What every operator of the catalogue promises, over every script we hold text for."""
+"""The properties of every operator in the catalogue, tested on many scripts."""
 
 import itertools
 
@@ -20,7 +20,7 @@ TEXTS = st.lists(
     min_size=1,
     max_size=4,
 )
-# Operators that only move, drop or add codepoints; the others change what a codepoint is.
+# Operators that only move, delete or insert codepoints; the others replace codepoints.
 MOVING = (
     *("swap", "delete", "insert", "repeat", "invisible", "word_drop", "word_duplicate", "word_shuffle"),
     *("inner_shuffle", "full_shuffle", "vowels", "truncate", "intruder", "word_join", "word_split"),
@@ -28,13 +28,13 @@ MOVING = (
     *("bidi", "deletion", "marks"),
     *("tautology", "negated_tautology", "url", "handle", "hashtag", "distractor", "omission", "entity_exchange"),
 )
-# The share of the edits counted at a severity of 0.1 that the edit distance shows at least, where it is not 97 %.
-DISTANCE_SHARE = {"word_shuffle": 0.85}  # counts a moved word twice, which may be more than its letters differ
+# Minimum ratio of edit distance to counted edits at severity 0.1, where it is not 97 %.
+DISTANCE_SHARE = {"word_shuffle": 0.85}  # counts a moved word twice, which can exceed the difference in letters
 every_operator = pytest.mark.parametrize("name", CATALOG)
 
 
 def edits_of(name: str, texts: list[str], severity: float) -> tuple[Document, list[tuple[int, int, tuple[int, ...]]]]:
-    """The units of the texts, and the operator's edits as (start, stop, what is put there)."""
+    """The document, and the operator's edits as (start, stop, replacement codepoints)."""
     document = Document(from_strings(texts), None, language_for(name), lexicon_for(name))
     keys = text_keys(hash_strings([str(i) for i in range(len(texts))]), 5)
     edits = CATALOG[name].function(document, Noise(keys, document), severity)
@@ -57,7 +57,7 @@ def test_severity_zero_changes_nothing(name, texts):
 @given(texts=TEXTS, severity=st.floats(0, 1), seed=st.integers(0, 9))
 @settings(max_examples=25, deadline=None)
 def test_any_text(name, texts, severity, seed):
-    """Clusters stay whole, sources lead back, only changed texts differ; and the work is stable under company."""
+    """Clusters stay whole, sources and `changed` are correct, and the result does not depend on order or batch."""
     options = {"name": name, "language": language_for(name), "seed": seed, "lexicon": lexicon_for(name)}
     (variant,) = variants(texts, severities=[severity], align=True, **options)
     clean = Document(from_strings(texts), None, "en")
@@ -88,7 +88,7 @@ def test_weaker_edits_are_among_stronger_ones(name, texts, low, high):
         return
     _, weak = edits_of(name, texts, min(low, high))
     _, strong = edits_of(name, texts, max(low, high))
-    if name == "word_drop":  # the white space between two dropped words goes with either
+    if name == "word_drop":  # either of two deleted words may take the white space between them
         assert {p for start, stop, _ in weak for p in range(start, stop)} <= {
             p for start, stop, _ in strong for p in range(start, stop)
         }
@@ -111,7 +111,7 @@ def test_nothing_outside_the_mask_changes(name, texts, data):
 
 @every_operator
 def test_realised_rate(name, sentences):
-    """Each eligible unit is edited with probability `severity`: severity 1 edits all of them."""
+    """Each eligible unit is edited with probability `severity`; severity 1 edits all of them."""
     texts = [text for _, found in sentences_for(name, sentences) for text in found] * 20
     _, everything = edits_of(name, texts, 1.0)
     for severity in (0.05, 0.3, 0.7):
@@ -130,7 +130,7 @@ def test_eligible_clusters_are_those_of_words(sentences):
 
 @every_operator
 def test_edits_bound_the_grapheme_edit_distance(name, sentences):
-    """And mostly equal it at a severity of 0.1."""
+    """At severity 0.1 they are almost always equal."""
     counted = realised = 0
     for language, texts in sentences_for(name, sentences):
         texts = texts[:2] * 10
@@ -147,7 +147,7 @@ def test_edits_bound_the_grapheme_edit_distance(name, sentences):
 
 @every_operator
 def test_real_text(name, real_sentences):
-    """On XNLI's sentences: the Levenshtein bound holds, and a second run in other company gives the same."""
+    """XNLI sentences: edits bound the Levenshtein distance, and the result does not depend on the batch."""
     for language, texts in real_sentences.items():
         options = {"field": "hypothesis", "lexicon": lexicon_for(name)}
         language = language_for(name, language)
@@ -173,7 +173,7 @@ def test_spans_follow():
     assert span_before(np.array([-1, -1]), 0, 2) is None
 
 
-def test_swap_exchanges_neighbours_of_one_word():
+def test_swap_stays_within_words():
     texts = ["abcdef ghijkl"] * 200
     for new in perturb(texts, "swap", 0.5, "en"):
         assert sorted(new[:6]) == list("abcdef")
@@ -193,7 +193,7 @@ def test_keyboard_neighbours(language, letter, neighbours):
 
 
 def test_keyboards_cover_xtreme_r():
-    """All of its 50 languages but those for which xkb-data lists no layout in the script they are written in."""
+    """All 50 languages except those for which xkb-data has no layout in their script."""
     xtreme_r = (
         "af ar az bg bn de el en es et eu fa fi fr gu he hi ht hu id it ja jv ka kk ko lt ml mr ms my nl pa pl pt qu "
         "ro ru sw ta te th tl tr uk ur vi wo yo zh"
@@ -231,7 +231,7 @@ def test_invisible_is_reversible(sentences):
             assert regex.sub("[\u200b\u2060\ufeff]", "", new) == old
 
 
-def test_new_letters_are_of_the_script_and_case(sentences):
+def test_new_letters_have_the_same_script_and_case(sentences):
     script = {"ru": "Cyrillic", "el": "Greek", "hi": "Devanagari", "ko": "Hangul", "zh": "Han", "th": "Thai"}
     for language, name in script.items():
         for text in perturb(sentences[language][:2] * 10, "substitute", 1.0, language):

@@ -1,4 +1,4 @@
-"""What is particular to scripts: rules give what readers expect, and what promises to lead back does."""
+"""Operators on individual scripts: expected outputs, and reversible operators are reversed by a fixed rule."""
 
 import collections
 
@@ -12,7 +12,7 @@ from itt_jax.perturb.transliteration import gaj, script_names, spelled, table, t
 from tests.perturb.material import MORE, SENTENCES
 
 TEXTS = {language: [*SENTENCES.get(language, []), *MORE.get(language, [])] for language in {*SENTENCES, *MORE}}
-LANGUAGES = {"Cyrillic": "ru uk", "Greek": "el", "Armenian": "hy"}  # of scripts whose spelling leads back
+LANGUAGES = {"Cyrillic": "ru uk", "Greek": "el", "Armenian": "hy"}  # scripts with a reversible romanization
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_full_severity(name, language, text, expected):
 
 
 def reversed_by(name: str, text: str) -> str:
-    """The fixed rule that undoes the operator."""
+    """The fixed rule that reverses the operator."""
     if name == "tatweel":
         return text.replace("\u0640", "")
     if name == "presentation_forms":
@@ -95,14 +95,14 @@ def test_reversed_by_a_fixed_rule(name, language):
 
 
 def inverse_of(word: str, spelling: dict[str, str]) -> str:
-    """The word that a spelling stands for, the longest Latin strings first; small letters."""
+    """The lower-case word behind a romanization, matching the longest Latin strings first."""
     back = {normalized(latin, "NFC"): letter for letter, latin in reversed(spelling.items())}
     pattern = "|".join(regex.escape(latin) for latin in sorted(back, key=len, reverse=True))
     return regex.sub(pattern, lambda found: back[found[0]], word)
 
 
 @pytest.mark.parametrize("script", LANGUAGES)
-def test_spelling_leads_back(script):
+def test_romanization_is_reversible(script):
     standard = table()["letters"][script]
     assert standard["reversible"]
     texts = [text for language in LANGUAGES[script].split() for text in TEXTS[language]]
@@ -117,7 +117,7 @@ def test_spelling_leads_back(script):
 @pytest.mark.parametrize(
     ("language", "script"), [("ru", "Cyrillic"), ("bg", "Cyrillic"), ("el", "Greek"), ("hi", "Devanagari")]
 )
-def test_no_two_real_words_are_spelled_alike(language, script, real_sentences):
+def test_real_words_have_distinct_romanizations(language, script, real_sentences):
     words = {
         normalized(w, "NFC").lower()
         for w in regex.findall(rf"\p{{Script={script}}}+", " ".join(real_sentences[language]))
@@ -138,13 +138,13 @@ def test_every_script_has_a_standard():
     assert len(script_names()) == 18
 
 
-def test_serbian_goes_both_ways():
+def test_serbian_works_both_ways():
     (latin,) = perturb([TEXTS["sr"][0]], "serbian_alphabet", 1.0, "sr")
     assert latin == "Lekar je jutros pregledao bolesnika i njegovu kćer."
     assert perturb([latin], "serbian_alphabet", 1.0, "sr") == [TEXTS["sr"][0]]
 
 
-def test_other_languages_have_no_rule():
+def test_other_languages_have_no_rules():
     for name, operator in CATALOG.items():
         assert ("en" in operator.languages) <= (operator.family != "script"), name
     (variant,) = variants(["The patient slept."], "transliterate", [1.0], "ru")

@@ -1,4 +1,4 @@
-"""Additions to texts: where they stand, in which languages, and what they leave alone."""
+"""Additions to texts: position, languages, and texts that are skipped."""
 
 import numpy as np
 import pytest
@@ -20,14 +20,14 @@ SCRIPTS = {
 SCRIPT = {language: script for script, languages in SCRIPTS.items() for language in languages.split()}
 
 
-def test_tautologies_cover_xtreme_r_but_three():
+def test_tautologies_cover_xtreme_r_except_three():
     for name in ("tautology", "negated_tautology"):
         assert set(XTREME_R) - CATALOG[name].languages == {"my", "qu", "wo"}
 
 
 @pytest.mark.parametrize("kind", ["tautology", "negated_tautology", "distractor"])
-def test_phrases_are_of_their_language(kind):
-    """One script each, no digits, told apart within a language; clauses bring what parts them from the sentence."""
+def test_phrases_match_their_language(kind):
+    """One script each, no digits, distinct within a language; clauses include their separator from the sentence."""
     for language, found in phrases(kind).items():
         if kind == "distractor":
             assert len(set(found)) == len(found) == 4
@@ -57,18 +57,18 @@ def test_phrases_are_of_their_language(kind):
         ("ko", "비가 온다.", "비가 온다, 그리고 참은 참이다."),
     ],
 )
-def test_a_clause_stands_before_the_marks_at_the_end(language, text, expected):
+def test_a_clause_precedes_the_final_marks(language, text, expected):
     assert perturb([text], "tautology", 1.0, language) == [expected]
 
 
 @pytest.mark.parametrize("name", ADDITIONS)
-def test_texts_without_a_word_are_left_alone(name):
+def test_texts_without_words_are_skipped(name):
     texts = ["", " ", "\n\t", "...", "👍 !?", "\u200b"]
     assert perturb(texts, name, 1.0, "en") == texts
 
 
 @pytest.mark.parametrize("name", ADDITIONS)
-def test_additions_stand_beside_what_may_be_edited(name):
+def test_additions_are_placed_next_to_editable_text(name):
     text = "  He woke. The patient slept well.  "
     whole = np.zeros(len(text), bool)
     start, mark, word = whole.copy(), whole.copy(), whole.copy()
@@ -95,7 +95,7 @@ def test_additions_stand_beside_what_may_be_edited(name):
         ("hashtag", "#[b-z]{6}"),
     ],
 )
-def test_names_are_random_and_stand_at_either_end(name, pattern):
+def test_names_are_random_and_placed_at_either_end(name, pattern):
     texts = ["Дождь идёт."] * 200
     new = perturb(texts, name, 1.0, "ru")
     found = [regex.fullmatch(rf"({pattern}) Дождь идёт\.|Дождь идёт\. ({pattern})", text) for text in new]
@@ -103,7 +103,7 @@ def test_names_are_random_and_stand_at_either_end(name, pattern):
     assert 60 < sum(match[1] is None for match in found) < 140
 
 
-def test_distractors_stand_at_either_end_of_paragraphs():
+def test_distractors_are_placed_at_either_end_of_paragraphs():
     new = perturb(["He woke. The patient slept well."] * 60, "distractor", 1.0, "en")
     assert 15 < sum(text.startswith("He woke. The patient slept well. ") for text in new) < 45
     assert len(set(new)) == 8  # four sentences at two ends
@@ -128,11 +128,11 @@ def test_distractors_stand_at_either_end_of_paragraphs():
         ("th", "เขาตื่นแล้ว และไปทำงาน " * 12, True),
     ],
 )
-def test_distractors_leave_sentences_and_questions_alone(language, text, paragraph):
+def test_distractors_skip_sentences_and_questions(language, text, paragraph):
     assert (perturb([text], "distractor", 1.0, language) != [text]) == paragraph
 
 
-def test_no_distractor_holds_a_protected_answer():
+def test_distractors_never_contain_a_protected_answer():
     text = "So it is. Bo is by Brothers, in an OLD TOWN."
     answers = ["brothers", "OLD TOWN", "o"]
     masks = []

@@ -1,4 +1,4 @@
-"""Validity sheets: what is sampled, what a file keeps, which verdicts count, and what is refused."""
+"""Validity sheets: sampling, files, verdicts and invalid input."""
 
 import collections
 import csv
@@ -44,7 +44,7 @@ def line(operator: str = "swap", language: str = "en", verdict: str = "", severi
     return Line("id", language, operator, severity, "good", "clean", "prturbed", verdict)
 
 
-def test_lines_are_what_the_engine_makes():
+def test_lines_equal_the_output_of_perturb():
     found = sampled(TEXTS, ["swap", "tautology"], 0.4, 40, seed=3)
     assert len(found) == 40
     assert collections.Counter((one.operator, one.language) for one in found) == dict.fromkeys(
@@ -59,20 +59,20 @@ def test_lines_are_what_the_engine_makes():
         assert one.clean != one.perturbed and one.verdict == ""
 
 
-def test_samples_are_fixed_by_their_seed_and_each_begins_the_longer_one():
+def test_samples_depend_on_the_seed_and_are_prefixes_of_longer_ones():
     found = sampled(TEXTS, ["swap", "negation"], 0.3, 30, seed=1)
     assert found == sampled(TEXTS, ["swap", "negation"], 0.3, 30, seed=1)
     assert found[:12] == sampled(TEXTS, ["swap", "negation"], 0.3, 12, seed=1)
     assert found != sampled(TEXTS, ["swap", "negation"], 0.3, 30, seed=2)
 
 
-def test_operators_come_in_turn_where_rows_are_few():
+def test_few_rows_cycle_through_the_operators():
     found = sampled(TEXTS, [], 0.5, 20)
     assert len({one.operator for one in found}) == 20
     assert {one.language for one in found} == {"en", "de"}
 
 
-def test_fewer_rows_than_wanted_are_all_that_change():
+def test_all_changed_texts_are_returned_if_fewer_than_requested():
     found = sampled(TEXTS, ["tautology"], 0.5, 1000)
     assert 40 < len(found) < 80
     assert len({(one.item, one.language) for one in found}) == len(found)
@@ -110,7 +110,7 @@ def test_lexicons_and_composed_operators():
         ((TEXTS, ["swap"], 0.2, 9, 0, Lexicon({"a": "b"})), "none of the perturbations uses one"),
     ],
 )
-def test_what_cannot_be_sampled(arguments, message):
+def test_invalid_requests(arguments, message):
     with pytest.raises(InputError, match=message):
         sampled(*arguments)
 
@@ -140,12 +140,12 @@ def test_pandas_reads_a_sheet(tmp_path):
 
 
 @pytest.mark.parametrize("text", ODD)
-def test_the_apostrophe_goes_as_it_came(text):
+def test_the_apostrophe_is_removed_again(text):
     assert unguarded(guarded(text)) == text
 
 
 def rewritten(path, verdicts: list[str], delimiter: str = ",", encoding: str = "utf-8") -> None:
-    """As a spreadsheet saves it after judging: few quotes, perhaps another delimiter, decimal commas, no mark."""
+    """Saves the judged sheet like a spreadsheet: few quotes, another delimiter, decimal commas, no byte order mark."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         header, *rows = csv.reader(file)
     text = io.StringIO(newline="")
@@ -170,7 +170,7 @@ def test_verdicts_of_a_judged_sheet(tmp_path, delimiter):
     assert {one.severity for one in found} == {0.2}
 
 
-def test_counts_have_wilsons_interval():
+def test_counts_have_wilson_intervals():
     lines = [line(verdict="valid")] * 9 + [line(verdict="invalid")] + [line()] * 5 + [line(language="de")] * 2
     lines += [line("negation", verdict="invalid")] * 3 + [line(severity=0.5, verdict="valid")] + [line("gone")]
     counts = {(one.operator, one.severity, one.language): one for one in verdict_counts(lines)}
@@ -190,7 +190,7 @@ def test_counts_have_wilsons_interval():
     assert json.loads(counts_json([german]))[0]["share"] is None
 
 
-def test_wrong_verdicts_are_named_by_line(tmp_path):
+def test_invalid_verdicts_are_named_by_line(tmp_path):
     path = tmp_path / "sheet.csv"
     lines = [Line("id", "en", "swap", 0.2, "good", "one\ntwo", "one\ntow")] * 8
     write_sheet(path, lambda: lines)
@@ -230,7 +230,7 @@ def test_a_judged_sheet_is_not_overwritten(tmp_path):
         ),
     ],
 )
-def test_what_is_no_sheet_is_refused_and_kept(tmp_path, content, message):
+def test_other_files_are_refused_and_kept(tmp_path, content, message):
     path = tmp_path / "notes.csv"
     path.write_bytes(content)
     with pytest.raises(InputError, match=message):
@@ -240,14 +240,14 @@ def test_what_is_no_sheet_is_refused_and_kept(tmp_path, content, message):
     assert path.read_bytes() == content
 
 
-def test_files_that_cannot_be(tmp_path):
+def test_missing_files(tmp_path):
     with pytest.raises(InputError, match="No such file"):
         read_sheet(tmp_path / "none.csv")
     with pytest.raises(InputError, match="No such file"):
         write_sheet(tmp_path / "nowhere" / "sheet.csv", lambda: [line()])
 
 
-def test_texts_longer_than_a_cell_of_the_csv_module(tmp_path):
+def test_texts_longer_than_the_csv_field_limit(tmp_path):
     path = tmp_path / "sheet.csv"
     limit = csv.field_size_limit()
     long = Line("id", "en", "swap", 0.2, "good", "a" * 200_000, "b" * 200_000)

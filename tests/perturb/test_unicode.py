@@ -1,4 +1,4 @@
-"""Other encodings of the same text: what promises to be reversible is reversed, and normal forms are Unicode's."""
+"""Operators on encodings: reversible ones are reversed by a fixed rule, and normal forms equal Unicode's."""
 
 import itertools
 import unicodedata
@@ -29,7 +29,7 @@ SAMPLES = [
 
 
 def reversed_by(name: str, text: str) -> str:
-    """The fixed rule that undoes the operator."""
+    """The fixed rule that reverses the operator."""
     if name == "bidi":
         return PAIR.sub(r"\2\1", text)
     if name == "deletion":
@@ -59,11 +59,11 @@ def test_reversed_by_a_fixed_rule(name, severity):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_normal_forms_equal_those_of_python(form):
-    """Of every character of the sentences and the table, alone and before marks; assigned ones never change."""
+def test_normal_forms_equal_unicodedata(form):
+    """For every character of the sentences and the table, alone and with marks."""
     characters = {*table()["canonical"], *table()["compatibility"], *"".join(CLEAN), *SAMPLES}
     characters |= {chr(code) for code in range(0xAC00, 0xD7A4, 7)}
-    characters = {text for text in characters if all(unicodedata.category(c) != "Cn" for c in text)}  # in this Python
+    characters = {text for text in characters if all(unicodedata.category(c) != "Cn" for c in text)}  # known to Python
     classes = class_of()
     for character in characters:
         for text in (character, character + "\u0323\u0301", "\u0301\u0345" + character, character * 2):
@@ -117,8 +117,8 @@ def test_directions_of_texts():
     assert text_directions(Document(from_strings(texts), None, "en")).tolist() == [1, 2, 0, 0, 0, 0, 0, 1, 0]
 
 
-def test_displayed_as_the_clean_text():
-    """By an implementation of the Unicode Bidirectional Algorithm; it leaves marks to the renderer (L3)."""
+def test_bidi_displays_as_the_clean_text():
+    """Rendered by python-bidi, which leaves marks to the renderer (rule L3)."""
     display = pytest.importorskip("bidi", reason="needs python-bidi").get_display
     clean = [text for text in CLEAN if not regex.search(r"\p{M}", text)]
     found = perturb(clean, "bidi", 1.0, "en")
@@ -128,14 +128,14 @@ def test_displayed_as_the_clean_text():
 def test_added_letters_and_marks():
     for text in perturb(["patient"] * 30, "diacritics_add", 1.0, "en"):
         assert [unicodedata.normalize("NFD", letter)[0] for letter in text] == list("patient")
-        assert all(new != old for new, old in zip(text[1:], "atient", strict=True))  # p takes none
+        assert all(new != old for new, old in zip(text[1:], "atient", strict=True))  # p has no accented form
     for text in perturb(["patient"] * 30, "marks", 1.0, "en"):
         assert len(text) == 14
         assert unicodedata.normalize("NFC", text) == text
 
 
 @pytest.mark.parametrize("name", CATALOG)
-def test_nothing_that_text_may_not_hold_is_made(name):
+def test_results_are_valid_text(name):
     for text in perturb(CLEAN, name, 0.5, language_for(name), lexicon=lexicon_for(name)):
         assert "\0" not in text
         text.encode()

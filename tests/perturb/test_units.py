@@ -1,4 +1,4 @@
-"""Grapheme clusters equal UAX 29 as the `regex` package has it; words are what units.py says; texts come back whole."""
+"""Grapheme clusters equal those of the `regex` package, words follow units.py, and texts survive conversion."""
 
 import itertools
 
@@ -14,12 +14,12 @@ from itt_jax.perturb.text import from_strings, to_strings
 from itt_jax.perturb.units import Document, cluster_breaks, flat_editable
 
 UNICODE_18 = pytest.mark.skipif(
-    len(regex.findall(r"\X", "\u094d\u0915")) != 1, reason="the regex package here follows an older UAX 29"
+    len(regex.findall(r"\X", "\u094d\u0915")) != 1, reason="this regex package follows an older UAX 29"
 )
 
 
 def some_of_each_class() -> str:
-    """Some codepoints of each grapheme class, where rules meet."""
+    """Some codepoints of each grapheme class."""
     classes = tables.property_of("grapheme")
     places = [np.flatnonzero(classes == number) for number in range(classes.max() + 1)]
     return "".join(chr(c) for found in places for c in found[np.linspace(0, len(found) - 1, 4, dtype=int)] if c)
@@ -30,7 +30,7 @@ ANYTHING = st.text(st.characters(exclude_categories=["Cs", "Cn"], exclude_charac
 
 
 def clusters(texts: list[str]) -> list[list[str]]:
-    """Each text cut by `cluster_breaks`."""
+    """The clusters of each text by `cluster_breaks`."""
     text = from_strings(texts)
     breaks = cluster_breaks(text)
     cuts = [np.flatnonzero(breaks[a:b]) for a, b in zip(text.offsets[:-1], text.offsets[1:], strict=True)]
@@ -94,7 +94,7 @@ def test_words_end_with_their_text():
 
 
 @given(st.lists(ANYTHING, max_size=5))
-def test_texts_come_back(texts):
+def test_texts_survive_conversion(texts):
     assert to_strings(from_strings(texts), np.arange(len(texts))) == texts
 
 
