@@ -35,12 +35,12 @@ class RowPlan:
     Attributes:
         length: tokens of a row, T.
         row_counts: the allowed numbers of rows, ascending; the last always suffices.
-        real_share: share of real tokens in the simulated steps.
+        packing_efficiency: share of real tokens in the simulated steps.
     """
 
     length: int
     row_counts: tuple[int, ...]
-    real_share: float
+    packing_efficiency: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,8 +210,8 @@ def plan_rows(
     generator = np.random.Generator(np.random.Philox(key=0))
     draws = lengths[generator.integers(0, len(lengths), (max(_SIMULATED, stack), examples_per_step))]
     plans = [_plan(draws, length, shards, stack, usual) for length in sorted(candidates)]
-    best = max(plan.real_share for plan in plans)
-    return next(plan for plan in plans if plan.real_share >= best - 0.005)
+    best = max(plan.packing_efficiency for plan in plans)
+    return next(plan for plan in plans if plan.packing_efficiency >= best - 0.005)
 
 
 def _plan(draws: np.ndarray, length: int, shards: int, stack: int, usual: int) -> RowPlan:

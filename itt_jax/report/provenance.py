@@ -21,7 +21,7 @@ def stages(plan: dict[str, Any]) -> pd.DataFrame:
         found.setdefault(key, []).append(row)
     table = []
     for (encoder, kind, arm), own in found.items():
-        degenerate = sorted({str(row.get("seed", "?")) for row in own if row.get("degenerate")})
+        degenerate = sorted({str(row.get("seed", "?")) for row in own if row.get("diverged")})
         table.append(
             {
                 "encoder": encoder,

@@ -354,13 +354,13 @@ def dev_metric(task: Task):
 
 
 def best_score(result: StageResult) -> float:
-    """The best dev score of a stage; a degenerate one loses against any other."""
+    """The best dev score of a stage; a diverged one loses against any other."""
     scores = [score for _, score in result.dev_history if np.isfinite(score)]
-    return -np.inf if result.degenerate or not scores else max(scores)
+    return -np.inf if result.diverged or not scores else max(scores)
 
 
 def summary(result: StageResult) -> dict:
     """What the record keeps of a stage's result."""
-    kept = ("steps", "tokens", "real_token_share", "flops", "best_step", "degenerate", "dev_history", "losses")
+    kept = ("steps", "tokens", "packing_efficiency", "flops", "best_step", "diverged", "dev_history", "losses")
     kept += ("compile_seconds", "stack")
     return {name: getattr(result, name) for name in kept}

@@ -171,7 +171,7 @@ def test_updates_of_32_are_at_least_85_percent_real_tokens_in_few_shapes(lengths
         total += batch.by_row["segment_ids"].size
         shapes.append(batch.row_shape)
     assert real / total >= 0.85
-    assert abs(real / total - plan.real_share) < 0.03
+    assert abs(real / total - plan.packing_efficiency) < 0.03
     assert len(set(shapes)) <= 3
     assert lengths.max() <= plan.length <= 2 * lengths.max()
 
@@ -191,7 +191,7 @@ def test_a_plan_suffices_for_any_update(lengths, examples_per_step, shards):
 def test_updates_packed_apart_share_the_plan_of_the_largest(stack):
     lengths = sst2_like(2000)
     alone, together = plan_rows(lengths, 4, 128), plan_rows(lengths, 4, 128, stack=stack)
-    assert together.real_share < alone.real_share
+    assert together.packing_efficiency < alone.packing_efficiency
     assert together.row_counts[-1] == alone.row_counts[-1] == 4
 
 

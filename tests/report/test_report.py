@@ -36,7 +36,7 @@ PLAN = {
             "tokens": 12000,
             "flops": 3e12,
             "wall_seconds": 12.0,
-            "degenerate": True,
+            "diverged": True,
             "device": "cpu",
             "versions": {"jax": "0.10.2"},
         },

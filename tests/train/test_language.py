@@ -70,7 +70,7 @@ def test_every_family_learns_and_resumes(made, corpus, tmp_path):
     start = LanguageModel(recipe=dataclasses.replace(SETTINGS.recipe, steps=10), masking=0.2, translation_share=0.5)
     fresh = language_model(encoder, corpus, tokenizer, params, start, seed=0)
     result = language_model(encoder, corpus, tokenizer, params, SETTINGS, 0, directory=tmp_path)
-    assert not result.degenerate and result.steps == 40
+    assert not result.diverged and result.steps == 40
     assert result.losses[-1][1] < fresh.losses[-1][1]
     again = language_model(encoder, corpus, tokenizer, params, SETTINGS, 0, directory=tmp_path)  # from step 30
     assert same(again.params, result.params) and again.losses == result.losses

@@ -129,7 +129,7 @@ def test_a_run_that_breaks_stops_alone():
     own = jobs(encoder, (60, 60), keep="last", evaluate_every=0, warmup=0.1)
     broken = jax.tree.map(lambda leaf: leaf * np.float32(np.inf), own[0].params)
     found = fine_tune_stack(encoder, [dataclasses.replace(own[0], params=broken), own[1]])
-    assert [(result.steps, result.degenerate) for result in found] == [(50, True), (60, False)]
+    assert [(result.steps, result.diverged) for result in found] == [(50, True), (60, False)]
     assert np.isfinite(jax.tree.leaves(found[1].params["encoder"])[0]).all()
 
 
