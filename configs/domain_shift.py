@@ -81,7 +81,7 @@ def study(small: bool = False) -> Study:
         name="domain_shift_small" if small else "domain_shift",
         description="Gains of intermediate training in the training domain and after a shift to medical or legal text.",
         encoders=encoders(small),
-        arms=("direct", "itt") if small else ("direct", "itt", "matched"),
+        arms=("direct", "itt") if small else ("direct", "itt", "matched_steps"),
         targets=(
             target(
                 "sentiment",

@@ -88,7 +88,7 @@ def study(small: bool = False) -> Study:
         name="protocol_a_small" if small else "protocol_a",
         description="Protocol A: three tasks, with and without an intermediate task, in another domain or language.",
         encoders=encoders(small),
-        arms=("direct", "itt") if small else ("direct", "itt", "matched"),
+        arms=("direct", "itt") if small else ("direct", "itt", "matched_steps"),
         targets=(
             target("classification_domain", "unfair_tos_en", "imdb", 170),
             target("classification_language", "unfair_tos_de", "imdb", 170),

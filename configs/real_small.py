@@ -70,7 +70,7 @@ study = Study(
     name="real_small",
     description="Sentiment, similarity and inference on real data, with and without intermediate training.",
     encoders=tuple(encoder(family) for family in ("bert", "roberta", "xlnet")),
-    arms=("direct", "itt", "matched"),
+    arms=("direct", "itt", "matched_steps"),
     targets=(
         target(
             "sentiment",

@@ -105,7 +105,7 @@ def study(small: bool = False, dev_tests: bool = False) -> Study:
         name="xtreme_r_small" if small else "xtreme_r",
         description="XTREME-R's tasks, with and without an intermediate task, clean and perturbed.",
         encoders=encoders(small),
-        arms=("direct", "itt") if small else ("direct", "itt", "matched"),
+        arms=("direct", "itt") if small else ("direct", "itt", "matched_steps"),
         targets=(
             target("xnli", "xnli", pairs, "squad", answers),
             target("xcopa", "xcopa", choices, "siqa", choices, languages=("it",) if small else ()),

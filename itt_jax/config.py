@@ -15,14 +15,14 @@ from typing import Any, Literal
 
 import pydantic
 
+from itt_jax import families
 from itt_jax.errors import InputError, unknown
+from itt_jax.study import arms
+from itt_jax.study.arms import Arm
 from itt_jax.tasks.task import Task
 
-Family = Literal["bert", "roberta", "xlnet"]
-ARMS = ("direct", "itt", "multitask_itt", "matched", "shuffled_itt", "dapt", "dapt_control", "translate_train")
-
 LATER = {"later": True}
-"""Metadata of a field that stands in ids only where it is set, so that what is older than the field keeps its name."""
+"""Metadata of a field that is excluded from ids at its default, so ids from before the field existed stay valid."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +112,7 @@ class EncoderSpec:
     """
 
     name: str
-    family: Family
+    family: str
     checkpoint: str | None = None
     tokenizer: str | None = None
     layers: int = 2
@@ -220,7 +220,7 @@ class Study:
     name: str
     encoders: tuple[EncoderSpec, ...]
     targets: tuple[Target, ...]
-    arms: tuple[Literal[ARMS], ...] = ("direct", "itt", "matched")
+    arms: tuple[str | Arm, ...] = ("direct", "itt", "matched_steps")
     perturbations: tuple[Perturbation, ...] = ()
     seeds: tuple[int, ...] = (0, 1, 2)
     description: str = ""
@@ -393,7 +393,8 @@ def _check_encoder(spec: EncoderSpec, where: str) -> None:
     )
     rate = spec.attention_dropout
     _require(rate is None or 0 <= rate < 1, f"{where}.attention_dropout: expected a rate in [0, 1), found {rate}")
-    _require(rate is None or spec.family != "xlnet", f"{where}.attention_dropout: xlnet has one rate for all dropout")
+    own_rate = "attention_dropout" in families.family(spec.family).fields
+    _require(rate is None or own_rate, f"{where}.attention_dropout: {spec.family} has one rate for all dropout")
 
 
 def _check_perturbation(perturbation: Perturbation, where: str) -> None:
@@ -410,7 +411,8 @@ def _check_study(study: Study, where: str) -> None:
         values = getattr(study, name)
         _require(bool(values), f"{where}.{name}: expected at least one")
         names = [getattr(value, "name", value) for value in values]
-        _require(len(set(names)) == len(names), f"{where}.{name}: a name stands twice in {names}")
+        _require(len(set(names)) == len(names), f"{where}.{name}: a name occurs twice in {names}")
+    arms.check(study.arms, f"{where}.arms")
     for name in study.active_targets:
         if name not in (known := [target.name for target in study.targets]):
             raise unknown(f"target in {where}.active_targets:", name, known)

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pandas as pd
 
-ARM_EFFECT = {"direct": 0.0, "matched": 0.2, "itt": 0.7}
+ARM_EFFECT = {"direct": 0.0, "matched_steps": 0.2, "itt": 0.7}
 """Log-odds of being right that an arm adds."""
 
 
@@ -13,7 +13,7 @@ def write_store(
     out: pathlib.Path,
     *,
     models=("bert",),
-    arms=("direct", "matched", "itt"),
+    arms=("direct", "matched_steps", "itt"),
     targets=("sentiment",),
     languages=("en", "de", "zh"),
     domains=("general", "legal"),
@@ -53,7 +53,7 @@ def write_store(
                                     | {"model": model, "arm": arm, "target": target, "task": f"{target}_{domain}"}
                                     | {"split": "test", "language": language, "domain": domain, "seed": seed}
                                     | {"perturbation": noise, "severity": severity, "replicate": replicate}
-                                    | {"adapted": domain == domains[0], "source_language": language == languages[0]}
+                                    | {"in_domain": domain == domains[0], "source_language": language == languages[0]}
                                     | {"cell": f"c{len(rows):05d}"}
                                 )
                                 name = rows[-1]["cell"]

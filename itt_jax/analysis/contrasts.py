@@ -1,27 +1,27 @@
-"""The contrasts of one panel: gains, interactions, gaps, curves and ratios, arm by arm and pair by pair."""
+"""The contrasts of one panel: gains, interactions, gaps, curves and ratios, by arm and by pair of arms."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from itt_jax.analysis import estimands, inference
+from itt_jax.analysis.arms import pairs
 from itt_jax.analysis.estimands import ALL, Quantity
 from itt_jax.analysis.panels import Panel
 from itt_jax.store.results import CLEAN_TEXT, KEY
 from itt_jax.study import influence
-
-BASELINES = ("direct", "matched", "dapt_control")
+from itt_jax.study.arms import Arm
 
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """Quantities of one arm, or of one arm less another.
+    """Quantities of one arm, or the differences between two. Axes: S seeds, Q quantities, I items.
 
     Attributes:
-        values: [S, Q]; open_scale: [S, Q], the same of log-odds or Fisher's z; chance: [Q].
-        influence: [S, Q, I]; members: bool [Q, I]; cells: int [Q], how many cells a quantity combines.
+        values: [S, Q]. open_scale: [S, Q], the same on log-odds or Fisher's z. chance: [Q].
+        influence: [S, Q, I]. members: bool [Q, I]. cells: int [Q], the number of cells that a quantity combines.
     """
 
     values: np.ndarray
@@ -55,8 +55,8 @@ class Fit:
         """Statistics, one row a quantity.
 
         Args:
-            is_mean: whether the metric is a mean over items. single: how many cells a quantity has that McNemar's test
-                applies to; -1 for none.
+            is_mean: whether the metric is a mean over items.
+            single: McNemar's test applies to quantities of so many cells; -1 for none.
         """
         two_cells = (self.cells == single) if is_mean else None
         frame = inference.table(self.values, self.influence, self.members, two_cells)
@@ -68,9 +68,11 @@ class Fit:
 
 @dataclasses.dataclass(frozen=True)
 class TargetContrast:
-    """One target's share in a primary contrast: fit has one row a quantity; None where nothing has signal.
+    """One target's part of a primary contrast.
 
-    groups_left_out counts the (task, split, domain, language) groups without signal in either arm.
+    Attributes:
+        groups_left_out: number of groups (task, split, domain, language) without signal in one of the arms.
+        kind: "perturbation" or "domain". fit: None where no group has signal.
     """
 
     model: str
@@ -85,10 +87,15 @@ class TargetContrast:
 
 
 class Contrasts:
-    """The findings of one panel; arms are fitted once for each set of left-out groups."""
+    """The findings of one panel; each arm is fitted once for each set of left-out groups.
 
-    def __init__(self, panel: Panel, results: pd.DataFrame):
+    Args:
+        results: the rows of the whole folder. arms: its arms.
+    """
+
+    def __init__(self, panel: Panel, results: pd.DataFrame, arms: Sequence[Arm]):
         self.panel = panel
+        self.arms = [next(arm for arm in arms if arm.name == name) for name in panel.arms]
         self.rows = results[
             (results["model"] == panel.model)
             & (results["target"] == panel.target)
@@ -100,7 +107,7 @@ class Contrasts:
         self._fits: dict = {}
 
     def _no_signal(self, arm: int) -> frozenset[int]:
-        """The groups whose clean score, mean of the seeds at hand, is not above chance (interval over items)."""
+        """The groups whose clean score, the mean over seeds, is not above chance by its interval over items."""
         conditions = self.panel.conditions
         clean = np.flatnonzero(conditions["role"] == "clean")
         sizes = self.panel.sizes[arm][:, clean].max(0)
@@ -110,23 +117,19 @@ class Contrasts:
         below = low <= conditions["chance"].to_numpy()[clean]
         return frozenset(conditions["group"].to_numpy()[clean[below]].tolist())
 
-    def pairs(self) -> Iterator[tuple[str, str]]:
+    def pairs(self) -> list[tuple[str, str]]:
         """(arm, baseline) of every contrast."""
-        arms = self.panel.arms
-        for arm in arms:
-            for baseline in BASELINES:
-                if arm != "direct" and baseline in arms and baseline != arm:
-                    yield arm, baseline
+        return list(pairs(self.arms))
 
     def quantities(self, kind: str, excluded: frozenset[int] = frozenset()) -> list[Quantity]:
-        """The quantities of estimands' function `kind`."""
+        """The quantities that the function `kind` of `estimands` gives."""
         key = (kind, excluded)
         if key not in self._quantities:
             self._quantities[key] = getattr(estimands, kind)(self.panel, excluded)
         return self._quantities[key]
 
     def fit(self, kind: str, arm: str, excluded: frozenset[int] = frozenset()) -> Fit:
-        """The quantities `kind` of one arm."""
+        """The same quantities of one arm."""
         key = (kind, arm, excluded)
         if key not in self._fits:
             panel, a = self.panel, self.panel.arms.index(arm)
@@ -155,8 +158,8 @@ class Contrasts:
         value, size = panel.values[a, s, k], panel.sizes[a, s, k]
         error = np.sqrt(np.array([(panel.influence[at] ** 2).sum() for at in zip(a, s, k, strict=True)]))
         low, high = influence.cell_interval(panel.metric, value, error, np.maximum(size, 1))
-        signal = low > rows["chance"].to_numpy()
-        return rows.assign(low=low, high=high, no_signal=~signal, differs=np.abs(value - rows["value"]) > 1e-4)
+        signal, differs = low > rows["chance"].to_numpy(), np.abs(value - rows["value"]) > 1e-4
+        return rows.assign(ci_low=low, ci_high=high, no_signal=~signal, differs=differs)
 
     def gains(self) -> pd.DataFrame:
         """Scores of each arm less those of each baseline."""
@@ -170,7 +173,7 @@ class Contrasts:
         return concat(frames)
 
     def interactions(self, subset: str) -> pd.DataFrame:
-        """Differences between arms of drops, and of domain gaps (their sign turned: positive is more robust)."""
+        """Differences between arms in drops and in domain gaps; positive means more robust."""
         frames = []
         for arm, baseline in self.pairs():
             left_out = self.no_signal[arm] | self.no_signal[baseline]
@@ -200,15 +203,16 @@ class Contrasts:
         )
 
     def _within_range(self, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-        """The tables as one; intervals of scores (not of differences) end where the metric does."""
+        """The tables as one; intervals of scores (not of differences) are clipped to the metric's range."""
         frame = concat(frames)
         lowest = -1.0 if self.panel.metric in influence.CORRELATIONS else 0.0
         is_score = frame["baseline"] == ""
-        frame[["low", "high"]] = frame[["low", "high"]].mask(is_score, frame[["low", "high"]].clip(lowest, 1.0))
+        ends = frame[["ci_low", "ci_high"]]
+        frame[["ci_low", "ci_high"]] = ends.mask(is_score, ends.clip(lowest, 1.0))
         return frame
 
     def robustness(self) -> pd.DataFrame:
-        """Areas and worst cases of all groups; relative drop and retention where there is signal."""
+        """Areas and worst cases over all groups; relative drop and retention over those with signal."""
         frames = [
             self._within_range([self._each_arm_and_pair("curves", frozenset(), {"area", "worst cell", "worst item"})])
         ]
@@ -236,8 +240,8 @@ class Contrasts:
             frames.append(frame.assign(quantity=quantity))
         return concat(frames)
 
-    def share(self, arm: str, baseline: str) -> "TargetContrast":
-        """The panel's share in the primary contrast of two arms: perturbation, or domain where none is perturbed."""
+    def target_contrast(self, arm: str, baseline: str) -> TargetContrast:
+        """The panel's part of the primary contrast of two arms: perturbation, or domain where nothing is perturbed."""
         panel, left_out = self.panel, self.no_signal[arm] | self.no_signal[baseline]
         for kind, function, sign in (("perturbation", "scores", 1), ("domain", "gaps", -1)):
             names, noise = ({"drop"}, ALL) if sign > 0 else ({"domain gap"}, CLEAN_TEXT)
@@ -273,7 +277,7 @@ class Contrasts:
         )
 
     def _named(self, function: str, excluded, rows: np.ndarray, frame: pd.DataFrame, arm: str, baseline: str = ""):
-        """The statistics with what they are about before them."""
+        """The statistics, with the columns that name the contrasts before them."""
         quantities = [self.quantities(function, excluded)[q] for q in rows]
         about = {"model": self.panel.model, "target": self.panel.target, "metric": self.panel.metric}
         about |= {"arm": arm, "baseline": baseline, "quantity": [quantity.kind for quantity in quantities]}
@@ -285,7 +289,8 @@ class Contrasts:
 def _ratio(drop: Fit, clean: Fit, of_drop: float, of_clean: float, chance: float) -> Fit:
     """(of_drop x drop + of_clean x clean - chance) / (clean - chance), linearised about the means over seeds.
 
-    The drop's chance is the difference of the chance levels, so chance-corrected perturbed scores use their own.
+    The drop's chance is the difference between the chance levels, so that a chance-corrected perturbed score uses its
+    own level.
     """
     above = clean.values - chance * clean.chance
     numerator = of_drop * drop.values + of_clean * clean.values - chance * (clean.chance + drop.chance)
@@ -298,7 +303,7 @@ def _ratio(drop: Fit, clean: Fit, of_drop: float, of_clean: float, chance: float
 
 
 def concat(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """One table of the frames that have rows; without any, one with the columns that callers read."""
+    """One table of the frames that have rows; an empty one with the columns that callers read if none has."""
     frames = [frame for frame in frames if len(frame)]
     if frames:
         return pd.concat(frames, ignore_index=True)
@@ -315,5 +320,5 @@ def concat(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
         "domain",
         "perturbation",
     ]
-    columns += ["severity", "estimate", "low", "high", "error", "freedom", "p", "test", "seeds", "items", "log_odds"]
-    return pd.DataFrame(columns=columns).astype({"estimate": float, "error": float, "freedom": float, "p": float})
+    columns += ["severity", "estimate", "ci_low", "ci_high", "std_err", "df", "p", "test", "seeds", "items", "log_odds"]
+    return pd.DataFrame(columns=columns).astype({"estimate": float, "std_err": float, "df": float, "p": float})

@@ -1,4 +1,6 @@
-"""Operators that may change the gold label: not noise to be robust against, but edits that a model should notice."""
+"""Operators that may change the gold label: no noise to be robust against, but edits that a model should notice."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -6,24 +8,24 @@ from scipy import stats
 
 from itt_jax.store.results import CLEAN_TEXT, KEY, CellItems
 
-GROUP = ["model", "target", "arm", "perturbation", "severity"]
-COLUMNS = [*GROUP, "estimate", "low", "high", "items"]
+GROUPED = ["model", "target", "arm", "perturbation", "severity"]
+COLUMNS = [*GROUPED, "estimate", "ci_low", "ci_high", "items"]
 PLACE = ["model", "target", "arm", "seed", *KEY[: KEY.index("perturbation")]]
 CLASSES = ("accuracy", "macro_f1")
-"""Metrics whose predictions are classes, so that two of them are the same or not."""
+"""Metrics of predicted classes, two of which are the same or not."""
 
 
-def noticed(results: pd.DataFrame, cells: dict[str, CellItems]) -> pd.DataFrame:
-    """Of the items that such an operator changed, the share whose predicted class changes with the text.
+def noticed(results: pd.DataFrame, cells: Mapping[str, CellItems]) -> pd.DataFrame:
+    """The share of the items changed by such an operator whose predicted class changes with the text.
 
-    Per model, target, arm, operator and severity; an item counts by its mean over languages, replicates and seeds, and
-    the interval is Student's over items. Regressions have no such share.
+    One row per model, target, arm, operator and severity. An item counts with its mean over languages, replicates and
+    seeds, and the interval is Student's over items. Regressions have no such share.
     """
     results = results[results["metric"].isin(CLASSES)]
     clean = results[results["perturbation"] == CLEAN_TEXT]
     clean = dict(zip(clean[PLACE].itertuples(index=False, name=None), clean["cell"], strict=True))
     rows = []
-    for group, part in results[results["changes_label"].astype(bool)].groupby(GROUP, sort=False):
+    for group, part in results[results["changes_label"].astype(bool)].groupby(GROUPED, sort=False):
         found = []
         for place, name in zip(part[PLACE].itertuples(index=False, name=None), part["cell"], strict=True):
             if place in clean:
@@ -34,15 +36,15 @@ def noticed(results: pd.DataFrame, cells: dict[str, CellItems]) -> pd.DataFrame:
 
 
 def _differs(clean: CellItems, edited: CellItems) -> pd.Series:
-    """Item -> whether the prediction of an edited item is another than of its clean text."""
-    before = pd.Series(clean.prediction, clean.items)
+    """Item -> whether its prediction differs between the edited and the clean text."""
+    before = pd.Series(clean.values["prediction"], clean.items)
     kept = edited.applicable & edited.changed
-    after = pd.Series(edited.prediction[kept], edited.items[kept])
+    after = pd.Series(edited.values["prediction"][kept], edited.items[kept])
     return (before.reindex(after.index) != after).astype(float)
 
 
 def _mean(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean and 95 % interval; NaN where there are too few values, the mean alone where all are alike."""
+    """Mean and 95 % interval; NaN where there are fewer than two values."""
     if len(values) < 2:
         return np.nan, np.nan, np.nan
     half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)

@@ -1,9 +1,9 @@
-"""What is estimated, as weights over the conditions of a panel.
+"""Estimands, as weights over the conditions of a panel.
 
-Every quantity is a linear combination of cells, so an effect (one arm less another), its seed-level values and its
+Every quantity is a linear combination of cells, so an effect (one arm less another), its values in each seed and its
 items' influences follow by matrix products. Averages are taken level by level (replicates, severities, operators,
-tasks, languages, domains), each level with equal weights, over what exists: an operator that a language lacks is no
-missing cell.
+tasks, languages, domains), with equal weights within a level, over what exists: an operator that a language lacks is
+no missing cell.
 """
 
 import dataclasses
@@ -24,12 +24,12 @@ class Quantity:
     """One linear quantity of a panel.
 
     Attributes:
-        kind: "score" (a mean score), "drop" (perturbed less clean on the same items: the arms' difference of it is
+        kind: "score" (a mean score), "drop" (perturbed less clean on the same items; its difference between arms is
             the interaction), "clean" (the clean score that a drop starts from), "area" (under the severity curve,
-            over the largest severity: a mean score), "worst cell", "worst item", "language gap" (source language
-            less the mean of the others) or "domain gap" (adapted domain less the one in `domain`).
-        language, domain, perturbation: a value or "all"; severity: NaN for all.
-        weights: condition's row -> weight.
+            divided by the largest severity: a mean score), "worst cell", "worst item", "language gap" (source language
+            less the mean of the others) or "domain gap" (training domain less the one in `domain`).
+        language, domain, perturbation: a value or "all". severity: NaN for all.
+        weights: row of a condition -> weight.
     """
 
     kind: str
@@ -70,10 +70,10 @@ def matrix(quantities: list[Quantity], conditions: int) -> sparse.csr_matrix:
 def scores(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
     """Mean scores, drops and clean scores of every scope, operator and severity.
 
-    Of one language in one domain only the mean scores on clean text and over all operators.
+    For one language in one domain, only the mean scores on clean text and over all operators.
 
     Args:
-        excluded: groups (task, split, domain, language) that are left out.
+        excluded: groups (task, split, domain, language) to leave out.
     """
     role, twin = panel.columns["role"], panel.columns["twin"]
     found = []
@@ -118,7 +118,7 @@ def curves(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
 
 
 def _area(panel: Panel, rows: np.ndarray) -> dict[int, float]:
-    """Trapezoids from the clean score at severity 0 to the largest severity, divided by it; each group alike."""
+    """Trapezoids from severity 0 (clean) to the largest severity, divided by it; groups have equal weight."""
     terms = []
     groups, severity = panel.columns["group"][rows], panel.columns["severity"][rows]
     for group in np.unique(groups):
@@ -145,7 +145,7 @@ def gaps(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
 
 
 def _language_gaps(panel: Panel, rows: np.ndarray, noise: str, severity: float) -> Iterator[Quantity]:
-    """Of the domains that have both the source language and others."""
+    """The gaps of the domains that have both the source language and others."""
     source, domains = panel.columns["source_language"].astype(bool), panel.columns["domain"]
     both = [name for name in dict.fromkeys(domains[rows]) if len(set(source[rows[domains[rows] == name]])) == 2]
     rows = rows[np.isin(domains[rows], both)]
@@ -157,12 +157,12 @@ def _language_gaps(panel: Panel, rows: np.ndarray, noise: str, severity: float) 
 
 
 def _domain_gaps(panel: Panel, rows: np.ndarray, noise: str, severity: float) -> Iterator[Quantity]:
-    """Of each domain that the target stage did not train on, in the languages that it shares with an adapted one."""
-    adapted, domains = panel.columns["adapted"].astype(bool), panel.columns["domain"]
+    """The gap of each domain that the target stage did not train on, in the languages it shares with one it did."""
+    in_domain, domains = panel.columns["in_domain"].astype(bool), panel.columns["domain"]
     languages = panel.columns["language"]
-    home = rows[adapted[rows]]
-    for domain in dict.fromkeys(domains[rows[~adapted[rows]]]):
-        away = rows[~adapted[rows] & (domains[rows] == domain)]
+    home = rows[in_domain[rows]]
+    for domain in dict.fromkeys(domains[rows[~in_domain[rows]]]):
+        away = rows[~in_domain[rows] & (domains[rows] == domain)]
         near = home[np.isin(languages[home], languages[away])]
         away = away[np.isin(languages[away], languages[near])]
         if len(away):
@@ -171,7 +171,7 @@ def _domain_gaps(panel: Panel, rows: np.ndarray, noise: str, severity: float) ->
 
 
 def _kept(panel: Panel, excluded: Collection[int]) -> np.ndarray:
-    """The conditions of the groups that are not left out, as row numbers."""
+    """Row numbers of the conditions whose group is not left out."""
     return np.flatnonzero(~np.isin(panel.columns["group"], list(excluded)))
 
 
@@ -182,9 +182,9 @@ def _to_twins(panel: Panel, weights: dict[int, float]) -> dict[int, float]:
 
 
 def _scopes(panel: Panel, rows: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
-    """(language, domain, conditions) of: everything, each language, each domain, each language in each domain.
+    """(language, domain, conditions) for everything, each language, each domain and each language in each domain.
 
-    A level of one value is no scope of its own.
+    Where there is one language (or domain) it is no scope of its own.
     """
     languages, domains = panel.columns["language"], panel.columns["domain"]
     several = {name: list(dict.fromkeys(panel.columns[name])) for name in ("language", "domain")}
@@ -198,7 +198,7 @@ def _scopes(panel: Panel, rows: np.ndarray) -> Iterator[tuple[str, str, np.ndarr
 
 
 def _noises(panel: Panel, rows: np.ndarray) -> Iterator[tuple[str, float, np.ndarray]]:
-    """(operator, severity, conditions) of: everything, each operator, each operator at each severity."""
+    """(operator, severity, conditions) for everything, each operator and each operator at each severity."""
     operators, severity = panel.columns["perturbation"][rows], panel.columns["severity"][rows]
     if len(rows):
         yield ALL, np.nan, rows

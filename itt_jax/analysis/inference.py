@@ -1,24 +1,25 @@
 """Intervals, tests and verdicts for contrasts whose seeds and items are crossed.
 
-The estimate of a contrast is its mean over S seeds. The same items recur in every seed, so its variance has a seed
-part and an item part:
+The estimate of a contrast is its mean over S seeds. Every seed is evaluated on the same items, so the variance of the
+estimate has a seed part and an item part:
 
-    seed   variance of the seed-level contrasts / S                (holds the seed effect and the interaction / S)
-    item   sum of squares of the items' mean influences, less the interaction, which the seed part already holds
+    seed   variance of the seed-level contrasts / S                (includes the interaction of seeds and items / S)
+    item   sum of squares of the items' mean influences, less the interaction, which the seed part already includes
 
-with Satterthwaite's degrees of freedom for their sum. A seed part from two or four degrees of freedom needs two cares.
+with Satterthwaite's degrees of freedom for their sum. A seed part with only two or four degrees of freedom needs two
+corrections.
 
-Where it comes out small the plain formula gives too many degrees of freedom (92.4 % coverage at worst with three
-seeds). Since E[estimate^2] = (1 + 2/f) variance^2 for f = S - 1, it enters the formula for the degrees of freedom (not
-the variance) with the factor (f + 2) / f.
+Where it happens to come out small, the plain formula gives too many degrees of freedom (coverage down to 92.4 % with
+three seeds). Since E[estimate^2] = (1 + 2/f) variance^2 for f = S - 1, it enters the formula for the degrees of freedom
+(not the variance) with the factor (f + 2) / f.
 
 It cannot truly be smaller than the interaction, which is known from (S - 1)(I - 1) degrees of freedom. Where its
-estimate falls below POOLED = 0.7 of that, this share of the interaction takes its place, so that three seeds which
-happen to agree never give an interval much shorter than the noise of the items. (At 1.0 coverage rises to 97.4 % where
-all variance is interaction; at 0 it holds too, with absurdly short intervals now and then.)
+estimate falls below POOLED = 0.7 of that, this share of the interaction replaces it, so that three seeds which happen
+to agree never give an interval much shorter than the noise of the items. (At 1.0 coverage rises to 97.4 % where all
+variance is interaction; at 0 coverage is right too, with absurdly short intervals now and then.)
 
-Simulated coverage over mixtures of the three variances: 93.6 to 96.1 % at three seeds, 94.4 to 96.3 % from four to ten.
-A bootstrap of seeds, then items, does not hold 93 %; tests/study simulates both.
+Simulated coverage over mixtures of the three variances: 93.6 to 96.1 % with three seeds, 94.4 to 96.3 % with four to
+ten. A bootstrap of seeds, then items, does not reach 93 %; tests/analysis simulates both.
 """
 
 import numpy as np
@@ -45,21 +46,21 @@ def crossed(values: np.ndarray, influence: np.ndarray, items: np.ndarray) -> tup
     seeds = len(values)
     estimate = values.mean(0)
     item = np.einsum("qi,qi->q", influence.mean(0), influence.mean(0), dtype=np.float64)
-    item_freedom = np.maximum(items - 1, 1).astype(np.float64)
+    item_df = np.maximum(items - 1, 1).astype(np.float64)
     if seeds == 1:
-        return estimate, np.sqrt(item), item_freedom
-    freedom = seeds - 1
+        return estimate, np.sqrt(item), item_df
+    f = seeds - 1
     seed = values.var(0, ddof=1) / seeds
-    interaction = (np.einsum("sqi,sqi->q", influence, influence, dtype=np.float64) / seeds - item) / freedom
+    interaction = (np.einsum("sqi,sqi->q", influence, influence, dtype=np.float64) / seeds - item) / f
     item = np.maximum(item - interaction, 0)
     floor = POOLED * np.maximum(interaction, 0)
     pooled = seed < floor
     seed = np.where(pooled, floor, seed)
-    seed_freedom = np.where(pooled, freedom * item_freedom, freedom)
-    wide = np.where(pooled, seed, seed * (freedom + 2) / freedom)
-    below = wide**2 / seed_freedom + item**2 / item_freedom
-    degrees = np.divide((wide + item) ** 2, below, out=np.full_like(seed, freedom), where=below > 0)
-    return estimate, np.sqrt(seed + item), np.maximum(degrees, freedom)
+    seed_df = np.where(pooled, f * item_df, f)
+    wide = np.where(pooled, seed, seed * (f + 2) / f)
+    below = wide**2 / seed_df + item**2 / item_df
+    df = np.divide((wide + item) ** 2, below, out=np.full_like(seed, f), where=below > 0)
+    return estimate, np.sqrt(seed + item), np.maximum(df, f)
 
 
 def table(values: np.ndarray, influence: np.ndarray, members: np.ndarray, two_cells: np.ndarray | None) -> pd.DataFrame:
@@ -67,15 +68,15 @@ def table(values: np.ndarray, influence: np.ndarray, members: np.ndarray, two_ce
 
     Args:
         values, influence: as in `crossed`. members: bool [Q, I], the items that have a part.
-        two_cells: bool [Q], True where the contrast is one share of right items less another, so McNemar's test
-            applies to a single seed (elsewhere permutation); None where the metric is no mean over items (then a
-            single seed is tested by t over items).
+        two_cells: bool [Q], True where the contrast is one share of right items less another, so that McNemar's test
+            applies to a single seed (permutation applies elsewhere); None where the metric is no mean over items (a
+            single seed is then tested by t over items).
 
     Returns:
-        columns estimate, low, high (95 %), error, freedom, p (two-sided, against 0), test, seeds, items.
+        columns estimate, ci_low, ci_high (95 %), std_err, df, p (two-sided, against 0), test, seeds, items.
     """
     items = members.sum(1)
-    frame = pd.DataFrame(np.nan, index=range(values.shape[1]), columns=["estimate", "error", "freedom", "p"])
+    frame = pd.DataFrame(np.nan, index=range(values.shape[1]), columns=["estimate", "std_err", "df", "p"])
     frame["test"], frame["seeds"], frame["items"] = "none", 0, items
     present = np.isfinite(values)
     patterns, which = np.unique(present, axis=1, return_inverse=True)
@@ -84,25 +85,25 @@ def table(values: np.ndarray, influence: np.ndarray, members: np.ndarray, two_ce
         if not pattern.any():
             continue
         part, part_influence = values[pattern][:, rows], influence[pattern][:, rows]
-        estimate, error, freedom = crossed(part, part_influence, items[rows])
-        p = np.where(error > 0, 2 * stats.t.sf(np.abs(estimate) / np.maximum(error, 1e-300), freedom), 1.0)
+        estimate, std_err, df = crossed(part, part_influence, items[rows])
+        p = np.where(std_err > 0, 2 * stats.t.sf(np.abs(estimate) / np.maximum(std_err, 1e-300), df), 1.0)
         test = np.full(len(rows), "t", dtype=object)
         if pattern.sum() == 1 and two_cells is not None:
             p, test = _one_seed(part[0], part_influence[0], members[rows], two_cells[rows])
         for column, found in zip(
-            ("estimate", "error", "freedom", "p", "test", "seeds"),
-            (estimate, error, freedom, p, test, int(pattern.sum())),
+            ("estimate", "std_err", "df", "p", "test", "seeds"),
+            (estimate, std_err, df, p, test, int(pattern.sum())),
             strict=True,
         ):
             frame.loc[rows, column] = found
-    half = stats.t.ppf(1 - LEVEL / 2, frame["freedom"]) * frame["error"]
-    frame.insert(1, "low", frame["estimate"] - half)
-    frame.insert(2, "high", frame["estimate"] + half)
+    half = stats.t.ppf(1 - LEVEL / 2, frame["df"]) * frame["std_err"]
+    frame.insert(1, "ci_low", frame["estimate"] - half)
+    frame.insert(2, "ci_high", frame["estimate"] + half)
     return frame
 
 
 def _one_seed(values: np.ndarray, influence: np.ndarray, members: np.ndarray, two_cells: np.ndarray):
-    """p-values [Q] where one seed is all there is: exact McNemar for two cells, else paired permutation.
+    """p-values [Q] of a single seed: exact McNemar for two cells, else paired permutation.
 
     An item's share of the contrast is its influence plus an equal part of the value.
     """
@@ -122,7 +123,7 @@ def mcnemar(better: np.ndarray, worse: np.ndarray) -> np.ndarray:
 
 
 def permutation(share: np.ndarray) -> np.ndarray:
-    """Two-sided paired permutation test: the two sides of each item are exchanged at random. [Q, I] -> [Q]."""
+    """Two-sided paired permutation test that exchanges the two sides of each item at random. [Q, I] -> [Q]."""
     signs = np.random.default_rng(0).choice(np.float32([-1, 1]), size=(PERMUTATIONS, share.shape[1]))
     sums = np.abs(signs @ share.T.astype(np.float32))
     return ((sums >= np.abs(share.sum(1)) - 1e-6).sum(0) + 1) / (PERMUTATIONS + 1)
@@ -142,26 +143,25 @@ def adjust(p: pd.Series, method: str) -> np.ndarray:
 def judge(frame: pd.DataFrame, smallest_effect: float, method: str) -> pd.DataFrame:
     """Verdicts on interactions: supported, contradicted or undetermined.
 
-    Supported: the interval lies beyond +smallest_effect, also after the family's adjustment (of the p-values against
-    the bound), and percentage points and log-odds agree in sign. Contradicted: the same beyond -smallest_effect.
+    Supported: the interval lies above +smallest_effect, also after the family's adjustment (of the p-values against
+    the bound), and percentage points and log-odds agree in sign. Contradicted: the same below -smallest_effect.
 
     Adds p_adjusted (against 0), p_bound (against the nearer bound, adjusted), agree, verdict, clear (the interval lies
     beyond a bound), negligible (it lies within the bounds), detectable (the smallest true effect that would be called
     supported with probability 0.8, before adjustment).
     """
     frame = frame.copy()
-    error = frame["error"].clip(lower=1e-300)
-    beyond = stats.t.sf((frame["estimate"].abs() - smallest_effect) / error, frame["freedom"])
+    std_err = frame["std_err"].clip(lower=1e-300)
+    beyond = stats.t.sf((frame["estimate"].abs() - smallest_effect) / std_err, frame["df"])
     bound = pd.Series(np.minimum(2 * beyond, 1.0), index=frame.index).where(frame["estimate"].notna())
     frame["p_adjusted"] = adjust(frame["p"], method)
     frame["p_bound"] = adjust(bound, method)
     frame["agree"] = np.sign(frame["estimate"]) == np.sign(frame["log_odds"])
     sure = (frame["p_bound"] <= LEVEL) & frame["agree"]
-    supported = sure & (frame["low"] > smallest_effect)
-    contradicted = sure & (frame["high"] < -smallest_effect)
-    frame["verdict"] = np.select([supported, contradicted], ["supported", "contradicted"], "undetermined")
-    frame["clear"] = (frame["low"] > smallest_effect) | (frame["high"] < -smallest_effect)
-    frame["negligible"] = (frame["low"] > -smallest_effect) & (frame["high"] < smallest_effect)
-    reach = stats.t.ppf(1 - LEVEL / 2, frame["freedom"]) + stats.t.ppf(POWER, frame["freedom"])
-    frame["detectable"] = smallest_effect + reach * frame["error"]
+    above, below = frame["ci_low"] > smallest_effect, frame["ci_high"] < -smallest_effect
+    frame["verdict"] = np.select([sure & above, sure & below], ["supported", "contradicted"], "undetermined")
+    frame["clear"] = above | below
+    frame["negligible"] = (frame["ci_low"] > -smallest_effect) & (frame["ci_high"] < smallest_effect)
+    reach = stats.t.ppf(1 - LEVEL / 2, frame["df"]) + stats.t.ppf(POWER, frame["df"])
+    frame["detectable"] = smallest_effect + reach * frame["std_err"]
     return frame

@@ -1,34 +1,40 @@
-"""The store as arrays: for each model, target and metric, the values of its cells and the influence of each item."""
+"""A results folder as arrays: the values of all cells of a model, target and metric, and each item's influence."""
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+import pathlib
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
-from itt_jax.store.results import CLEAN_TEXT, KEY, CellItems, Subset
+from itt_jax.store.results import CLEAN_TEXT, KEY, CellItems, Subset, read_cells, read_results
 from itt_jax.study import influence
-from itt_jax.tasks.metrics import MEANS, RIGHT_OR_WRONG
+from itt_jax.tasks.metrics import COUNTS, ITEM_VALUE, LABEL_COUNTS, MEANS, RIGHT_OR_WRONG
+from itt_jax.tasks.task import MINING_METRICS, RANKING_METRICS, SPAN_METRICS, TAGGING_METRICS
 
 LEVELS = ["domain", "language", "task", "split", "perturbation", "severity", "replicate"]
-ABOUT = ["adapted", "source_language", "chance", "changes_label"]
+"""The levels of an average, from the outermost."""
+ABOUT = ["in_domain", "source_language", "chance", "changes_label"]
 GROUP = ["task", "split", "domain", "language"]
+"""Columns that name a group of rows, whose clean score decides whether it has signal."""
+Cells = Mapping[str, CellItems]
 
 
 @dataclasses.dataclass(frozen=True)
 class Panel:
-    """All cells of one model, target and metric.
+    """All cells of one model, target and metric. Axes: A arms, S seeds, K conditions, I items.
 
     Attributes:
-        conditions: one row for each condition (columns KEY, ABOUT, role, group, twin).
-            role is "clean", "perturbed", "control" (by an operator that may change the label: in no average over
-            noise), "twin" (clean text, the items of one perturbed condition alone), "worst cell" (the lowest score over
-            operators, severities and replicates) or "worst item" (an item counts as right only if it is right under all
-            of them). twin is the row of a perturbed condition's clean counterpart.
-        values: float64 [A, S, K], NaN where a cell is missing. sizes: int [A, S, K] items in the cell.
+        conditions: one row a condition (columns KEY, ABOUT, role, group, twin).
+            role is "clean"; "perturbed"; "control" (an operator that may change the label: part of no average over
+            noise); "twin" (clean text, on the items of one perturbed condition alone); "empty" (perturbed, with fewer
+            than two items); "worst cell" (the lowest score over operators, severities and replicates) or "worst item"
+            (an item counts as right only if it is right under all of them).
+            twin is the row of a perturbed condition's clean counterpart.
+        values: float64 [A, S, K], NaN where a cell is missing. sizes: int [A, S, K], items in the cell.
         influence: float32 [A, S, K, I]. members: bool [K, I], the items of each condition.
-        items: int [I], codes of the store's items.
+        items: int [I], codes of the folder's items.
     """
 
     model: str
@@ -50,7 +56,7 @@ class Panel:
 
     @property
     def right_or_wrong(self) -> bool:
-        """Whether it is the share of items that are right, so that items right everywhere can be counted."""
+        """Whether the metric is the share of right items, so that items right everywhere can be counted."""
         return self.metric in RIGHT_OR_WRONG
 
     @functools.cached_property
@@ -64,15 +70,47 @@ class Panel:
         return {name: self.conditions[name].to_numpy() for name in self.conditions}
 
 
-def panels_of(results: pd.DataFrame, cells: dict[str, CellItems], subset: Subset = "all") -> Iterator[Panel]:
-    """The panels of a store. Of subset "changed", a condition has only the items that its operator changed."""
+def columns_of(metric: str) -> tuple[str, ...]:
+    """The columns of a cell that its metric is made of."""
+    if metric in (*TAGGING_METRICS, *MINING_METRICS):
+        return COUNTS
+    if metric in (*SPAN_METRICS, *RANKING_METRICS, "r_precision"):
+        return (ITEM_VALUE,)
+    return (LABEL_COUNTS,) if metric in ("label_micro_f1", "label_macro_f1") else ("prediction", "label")
+
+
+def sides(metric: str, cell: CellItems) -> tuple[np.ndarray, np.ndarray]:
+    """Predictions and labels of a cell's items, as `influence.measure` takes them."""
+    columns = columns_of(metric)
+    if columns == COUNTS:
+        return np.stack([cell.values[name] for name in COUNTS], axis=1), np.zeros(len(cell.items))
+    if columns == (ITEM_VALUE,):
+        return cell.values[ITEM_VALUE], np.ones(len(cell.items))
+    if columns == (LABEL_COUNTS,):
+        return cell.values[LABEL_COUNTS].reshape(len(cell.items), -1, 3), np.zeros(len(cell.items))
+    return cell.values["prediction"], cell.values["label"]
+
+
+def read(out: pathlib.Path) -> tuple[pd.DataFrame, Cells]:
+    """The rows of a folder's results, and the items of its cells.
+
+    Raises:
+        InputError: see `read_results` and `read_cells`.
+    """
+    results = read_results(out)
+    columns = {metric: columns_of(metric) for metric in results["metric"].unique()}
+    return results, read_cells(out, dict(zip(results["cell"], results["metric"].map(columns), strict=True)))
+
+
+def panels_of(results: pd.DataFrame, cells: Cells, subset: Subset = "all") -> Iterator[Panel]:
+    """The panels of a results folder; with subset "changed" a condition has only the items its operator changed."""
     for (model, target, metric), rows in results.groupby(["model", "target", "metric"], sort=False):
         panel = _panel(str(model), str(target), str(metric), rows, cells, subset)
         if panel is not None:
             yield panel
 
 
-def _panel(model: str, target: str, metric: str, rows: pd.DataFrame, cells: dict[str, CellItems], subset: Subset):
+def _panel(model: str, target: str, metric: str, rows: pd.DataFrame, cells: Cells, subset: Subset):
     arms, seeds = tuple(dict.fromkeys(rows["arm"])), tuple(sorted(set(rows["seed"])))
     conditions, names = _conditions(rows, arms, seeds, cells, subset)
     if conditions.empty:
@@ -92,7 +130,8 @@ def _panel(model: str, target: str, metric: str, rows: pd.DataFrame, cells: dict
         if masks[k] >= 0:
             keep = keep & _among(cell, cells[names[arm, seed, masks[k]]], subset)
         where = np.searchsorted(items, cell.items[keep])
-        value, part = influence.measure(metric, cell.prediction[keep], cell.label[keep])
+        prediction, label = sides(metric, cell)
+        value, part = influence.measure(metric, prediction[keep], label[keep])
         values[arm, seed, k], sizes[arm, seed, k] = value, len(where)
         influences[arm, seed, k, where] = part
         members[k, where] = True
@@ -101,17 +140,17 @@ def _panel(model: str, target: str, metric: str, rows: pd.DataFrame, cells: dict
 
 
 def _among(cell: CellItems, other: CellItems, subset: Subset) -> np.ndarray:
-    """Which examples of `cell` are items that count in `other`."""
+    """Which examples of `cell` are items that count in `other`: bool [n]."""
     if len(cell.items) == len(other.items) and (cell.items == other.items).all():
         return other.mask(subset)
     return np.isin(cell.items, other.items[other.mask(subset)])
 
 
-def _conditions(rows: pd.DataFrame, arms: tuple, seeds: tuple, cells: dict[str, CellItems], subset: Subset):
+def _conditions(rows: pd.DataFrame, arms: tuple, seeds: tuple, cells: Cells, subset: Subset):
     """The conditions of a panel, and the cell's name (or None) of each arm, seed and condition [A, S, K].
 
-    A perturbed condition whose items are not all applicable (or, of subset "changed", any) is compared with the
-    clean scores of the same items: a "twin" condition. With fewer than two such items it is left out.
+    A perturbed condition some of whose items do not count (not applicable or, in subset "changed", unchanged) is
+    compared with the clean scores of those that do: a "twin" condition. With fewer than two of them it is left out.
     """
     frame = rows.drop_duplicates(KEY)[[*KEY, *ABOUT]].reset_index(drop=True)
     frame["role"] = np.where(frame["perturbation"] == CLEAN_TEXT, "clean", "perturbed")
@@ -125,9 +164,8 @@ def _conditions(rows: pd.DataFrame, arms: tuple, seeds: tuple, cells: dict[str, 
         index.get_indexer(pd.MultiIndex.from_frame(rows[KEY])),
     ]
     names[tuple(np.asarray(place) for place in places)] = rows["cell"].to_numpy()
-    clean = dict(
-        zip(frame.loc[frame["role"] == CLEAN_TEXT, "group"], frame.index[frame["role"] == CLEAN_TEXT], strict=True)
-    )
+    is_clean = frame["role"] == "clean"
+    clean = dict(zip(frame.loc[is_clean, "group"], frame.index[is_clean], strict=True))
     frame["twin"] = frame["group"].map(clean).fillna(-1).astype(int)
     frame["mask_of"] = -1
     twins, empty = [], []
@@ -151,8 +189,8 @@ def _conditions(rows: pd.DataFrame, arms: tuple, seeds: tuple, cells: dict[str, 
     return frame, names
 
 
-def _with_worst(panel: Panel, names: np.ndarray, cells: dict[str, CellItems]) -> Panel:
-    """Add to each group its worst cell and, for accuracy, its worst case item by item."""
+def _with_worst(panel: Panel, names: np.ndarray, cells: Cells) -> Panel:
+    """Add each group's worst cell and, where the metric counts right items, its worst case item by item."""
     conditions = panel.conditions
     extra, values, sizes, influences, members = [], [], [], [], []
 
@@ -186,8 +224,8 @@ def _with_worst(panel: Panel, names: np.ndarray, cells: dict[str, CellItems]) ->
     )
 
 
-def _worst_items(panel: Panel, at: np.ndarray, names: np.ndarray, cells: dict[str, CellItems]):
-    """Value, size and influence [A, S, ...] of: right under every condition in `at`; NaN where a cell is missing."""
+def _worst_items(panel: Panel, at: np.ndarray, names: np.ndarray, cells: Cells):
+    """Value, size and influence [A, S, ...] of being right under every condition in `at`; NaN if a cell is missing."""
     shape = panel.values.shape[:2]
     values, sizes = np.full(shape, np.nan), np.zeros(shape, dtype=int)
     influences = np.zeros((*shape, len(panel.items)), dtype=np.float32)
@@ -198,7 +236,8 @@ def _worst_items(panel: Panel, at: np.ndarray, names: np.ndarray, cells: dict[st
         member = panel.members[at[0]]
         for name in names[arm, seed, at]:
             cell = cells[name]
-            right[np.searchsorted(panel.items, cell.items)] &= cell.prediction == cell.label
+            prediction, label = sides(panel.metric, cell)
+            right[np.searchsorted(panel.items, cell.items)] &= prediction == label
         everything = right[member]
         values[arm, seed], part = influence.measure("accuracy", everything, np.ones(len(everything)))
         sizes[arm, seed] = len(everything)

@@ -3,10 +3,10 @@
 import argparse
 import json
 
+from itt_jax.cli.listing import LISTED, listing, perturbation_lines
 from itt_jax.cli.options import add_json
 
 SUMMARY = "List models, tasks, perturbations or arms."
-LISTED = ("models", "tasks", "perturbations", "arms")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,8 +17,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the rows."""
-    from itt_jax.cli.listing import listing, perturbation_lines
-
     rows = listing(options.kind)
     if options.json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))

@@ -1,44 +1,42 @@
-"""What there is, by name: the rows that `list` prints."""
+"""The rows that `list` prints."""
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
 from typing import Any, Literal
 
 from itt_jax.errors import unknown
+from itt_jax.study import arms
 
-ARM_SUMMARIES = {
-    "direct": "target stage alone",
-    "itt": "intermediate task, then the target",
-    "multitask_itt": "all intermediate tasks at once, then the target; as many steps as itt",
-    "matched": "control: itt's two stages with target training rows in place of intermediate rows",
-    "shuffled_itt": "control: itt with the intermediate labels permuted",
-    "dapt": "language modelling on domain text, then the target",
-    "dapt_control": "control of dapt: language modelling on as much general text",
-    "translate_train": "target stage on the training rows of every language that has them; as many steps as direct",
-}
-MODEL_SUMMARIES = {
-    "bert": "BERT and mBERT: absolute positions, segment types, masked LM",
-    "roberta": "RoBERTa and XLM-R: absolute positions after the padding id, masked LM",
-    "xlnet": "XLNet: relative positions, permutation LM in two streams, memories",
-}
-KINDS = ("models", "tasks", "perturbations", "arms")
+LISTED = ("models", "tasks", "perturbations", "arms")
 
 
-def listing(kind: Literal["models", "tasks", "perturbations", "arms"]) -> list[dict[str, Any]]:
+def listing(listed: Literal[LISTED]) -> list[dict[str, Any]]:
     """Rows with at least "name" and "summary".
 
     Raises:
-        InputError: no such kind.
+        InputError: there is no such list.
     """
-    if kind == "models":
-        return [{"name": name, "summary": summary} for name, summary in MODEL_SUMMARIES.items()]
-    if kind == "arms":
-        return [{"name": name, "summary": summary} for name, summary in ARM_SUMMARIES.items()]
-    if kind == "tasks":
+    if listed == "models":
+        return [{"name": family.name, "summary": family.summary} for family in _families()]
+    if listed == "arms":
+        return [_arm(arm) for arm in arms.ARMS]
+    if listed == "tasks":
         return [_task(task) for _, task in sorted(_tasks().items())]
-    if kind == "perturbations":
+    if listed == "perturbations":
         return [_operator(operator) for operator in _operators().values()] + _token_noises()
-    raise unknown("kind", kind, KINDS)
+    raise unknown("list", listed, LISTED)
+
+
+def _arm(arm: arms.Arm) -> dict[str, Any]:
+    stages = [{"stage": type(stage).__name__, **dataclasses.asdict(stage)} for stage in arm.stages]
+    return {"name": arm.name, "summary": arm.summary, "role": arm.role, "baseline": arm.baseline, "stages": stages}
+
+
+def _families():
+    from itt_jax.families import FAMILIES
+
+    return FAMILIES
 
 
 def _tasks():
@@ -117,7 +115,7 @@ def _token_noises() -> list[dict[str, Any]]:
 
 
 def perturbation_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """The rows of "perturbations" for people: families as headings, a few lines an operator."""
+    """The rows of "perturbations" to read: families as headings, a few lines an operator."""
     from itt_jax.perturb import get
     from itt_jax.perturb.documentation import languages_of, visible
 

@@ -1,6 +1,7 @@
-"""The report's figures, as SVG: colours that colour-blind readers can tell apart, and a marker for each arm."""
+"""The report's figures, as SVG; each arm has its color, marker and line."""
 
 import io
+import itertools
 import re
 
 import numpy as np
@@ -10,19 +11,8 @@ from matplotlib.figure import Figure
 
 from itt_jax.analysis import Analysis
 
-STYLES = {
-    "direct": ("#555555", "o", "-"),
-    "matched": ("#E69F00", "s", "--"),
-    "itt": ("#0072B2", "D", "-"),
-    "shuffled_itt": ("#CC79A7", "v", ":"),
-    "multitask_itt": ("#009E73", "^", "-"),
-    "dapt": ("#D55E00", "P", "-"),
-    "dapt_control": ("#56B4E9", "X", "--"),
-    "translate_train": ("#8B6F00", "*", "-"),
-}
-"""Arm -> colour, marker, line; the palette is Okabe and Ito's."""
-
-OTHERS = ("#882255", "h", "-.")
+UNSTYLED = (("#882255", "h", "-."), ("#332288", "p", "-."), ("#117733", "<", "-."), ("#AA4499", ">", "-."))
+"""Color, marker and line of arms that set none, in turn; from Tol's muted palette."""
 SETTINGS = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -40,7 +30,7 @@ SETTINGS = {
 
 
 def all_figures(analysis: Analysis) -> dict[str, str]:
-    """Figure's name -> SVG text: "primary", "curves-<target>", "operators-<target>", "languages-<target>"."""
+    """Name of a figure -> SVG text: "primary", "curves-<target>", "operators-<target>", "languages-<target>"."""
     found = {}
     with rc_context(SETTINGS):
         if analysis.primary["estimate"].notna().any():
@@ -54,7 +44,7 @@ def all_figures(analysis: Analysis) -> dict[str, str]:
 
 
 def _svg(figure: Figure, name: str) -> str:
-    """The figure as text to put into a page: the same for the same figure, its ids its own."""
+    """The figure as text for a page: the same text for the same figure, with ids of its own."""
     buffer = io.StringIO()
     with rc_context({"svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
@@ -64,9 +54,15 @@ def _svg(figure: Figure, name: str) -> str:
     return re.sub(r'(id="|href="#|url\(#)', lambda found: f"{found[1]}{salt}-", text)
 
 
-def _style(arm: str) -> dict:
-    colour, marker, line = STYLES.get(arm, OTHERS)
-    return {"color": colour, "marker": marker, "linestyle": line}
+def _styles(analysis: Analysis) -> dict[str, dict[str, str]]:
+    """Arm -> its color, marker and line, as Matplotlib takes them."""
+    unstyled = itertools.cycle(UNSTYLED)
+    styles = {}
+    for arm in analysis.arms:
+        own = (arm.color, arm.marker, arm.line)
+        color, marker, line = own if all(own) else next(unstyled)
+        styles[arm.name] = {"color": color, "marker": marker, "linestyle": line}
+    return styles
 
 
 def _forest(analysis: Analysis) -> Figure:
@@ -74,12 +70,12 @@ def _forest(analysis: Analysis) -> Figure:
     frame = analysis.primary[analysis.primary["estimate"].notna()].reset_index(drop=True)
     figure = Figure(figsize=(7.6, 1.0 + 0.36 * len(frame)))
     axes = figure.subplots()
-    bound = 100 * analysis.smallest_effect
+    bound, styles = 100 * analysis.smallest_effect, _styles(analysis)
     axes.axvspan(-bound, bound, color="#EEEEEE", zorder=0)
     axes.axvline(0, color="#888888", linewidth=0.8)
     for y, row in frame.iterrows():
-        style = _style(row["arm"])
-        axes.plot([100 * row["low"], 100 * row["high"]], [y, y], color=style["color"], linewidth=2)
+        style = styles[row["arm"]]
+        axes.plot([100 * row["ci_low"], 100 * row["ci_high"]], [y, y], color=style["color"], linewidth=2)
         axes.plot(100 * row["estimate"], y, marker=style["marker"], color=style["color"], markersize=7)
     labels = [f"{model}: {arm} − {base}" for model, arm, base in frame[["model", "arm", "baseline"]].to_numpy()]
     axes.set_yticks(range(len(frame)), labels)
@@ -92,7 +88,7 @@ def _forest(analysis: Analysis) -> Figure:
 
 
 def _curves(analysis: Analysis, target: str) -> Figure | None:
-    """Score against severity: a row for each encoder (and metric), a column for each operator, a line for each arm."""
+    """Score by severity: a row for each encoder (and metric), a column for each operator, a line for each arm."""
     frame = analysis.curves[(analysis.curves["target"] == target) & (analysis.curves["language"] == "all")]
     frame = frame[(frame["domain"] == "all") & frame["severity"].notna()]
     operators = [name for name in dict.fromkeys(frame["perturbation"]) if name != "clean"]
@@ -103,15 +99,15 @@ def _curves(analysis: Analysis, target: str) -> Figure | None:
     rows = list(dict.fromkeys(zip(frame["model"], frame["metric"], strict=True)))
     figure = Figure(figsize=(max(4.2, 1.2 + 2.1 * len(operators)), 0.8 + 1.9 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), len(operators), sharey=True, squeeze=False)
-    handles = {}
+    handles, styles = {}, _styles(analysis)
     for (model, metric), line_of_axes in zip(rows, grid, strict=True):
         part = frame[(frame["model"] == model) & (frame["metric"] == metric)]
         for operator, axes in zip(operators, line_of_axes, strict=True):
             for arm, own in part[part["perturbation"].isin(["clean", operator])].groupby("arm", sort=False):
                 own = own.sort_values("severity")
-                (line,) = axes.plot(own["severity"], 100 * own["estimate"], markersize=4.5, **_style(str(arm)))
+                (line,) = axes.plot(own["severity"], 100 * own["estimate"], markersize=4.5, **styles[str(arm)])
                 shade = {"color": line.get_color(), "alpha": 0.12, "linewidth": 0}
-                axes.fill_between(own["severity"], 100 * own["low"], 100 * own["high"], **shade)
+                axes.fill_between(own["severity"], 100 * own["ci_low"], 100 * own["ci_high"], **shade)
                 handles.setdefault(arm, line)
             axes.grid(axis="y", color="#E5E5E5", linewidth=0.7)
             axes.set_title(operator if model == rows[0][0] else "")
@@ -164,7 +160,7 @@ def _languages(analysis: Analysis, target: str) -> Figure | None:
     rows = list(dict.fromkeys(zip(frame["model"], frame["metric"], strict=True)))
     names, arms = list(dict.fromkeys(frame["language"])), list(dict.fromkeys(frame["arm"]))
     figure = Figure(figsize=(max(5.0, 1.4 + 0.85 * len(names)), 0.8 + 1.9 * len(rows)), layout="constrained")
-    handles = {}
+    handles, styles = {}, _styles(analysis)
     for (model, metric), axes in zip(
         rows, figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0], strict=True
     ):
@@ -174,7 +170,7 @@ def _languages(analysis: Analysis, target: str) -> Figure | None:
             wide = part[part["arm"] == arm].pivot(index="language", columns="perturbation", values="estimate")
             wide = 100 * wide.reindex(index=names, columns=["clean", "all"])
             x = np.arange(len(names)) + shift
-            style = _style(arm)
+            style = styles[arm]
             axes.vlines(x, wide["all"], wide["clean"], color=style["color"], linewidth=1.4)
             own = {"linestyle": "none", "marker": style["marker"], "color": style["color"], "markersize": 5}
             (handles[arm],) = axes.plot(x, wide["clean"], **own)

@@ -1,4 +1,4 @@
-"""Writes a study's report: one HTML page without any outside part, a Markdown summary, CSV tables and SVG figures."""
+"""Writes the report: one self-contained HTML page, a Markdown summary, CSV tables and SVG figures."""
 
 import pathlib
 import re
@@ -6,29 +6,30 @@ from typing import Any
 
 import pandas as pd
 
-from itt_jax.analysis.findings import Analysis, analyse, read_plan
+from itt_jax.analysis import Analysis, analyse
 from itt_jax.report import provenance, summary, tables
+from itt_jax.store import Store
 
 
 def write_report(out: pathlib.Path, analysis: Analysis | None = None) -> pathlib.Path:
-    """Write report/ of a store: index.html, summary.md, tables/*.csv, figures/*.svg.
+    """Write the report of a results folder: index.html, summary.md, tables/*.csv, figures/*.svg.
 
     Args:
-        out: the store's directory; its plan.json, where there is one, adds the data's provenance and the costs.
-        analysis: of that store, where it is at hand.
+        out: the folder; its plan, where there is one, adds provenance and costs.
+        analysis: of that folder; None makes it.
 
     Returns:
         the path of index.html.
 
     Raises:
-        InputError: the store has no results, or they are damaged.
+        InputError: there are no results, or they are damaged.
     """
     from itt_jax.report.figures import all_figures
 
-    out = pathlib.Path(out)
-    plan = read_plan(out)
-    analysis = analysis or analyse(out)
-    report = out / "report"
+    store = Store(pathlib.Path(out))
+    plan = store.plan()
+    analysis = analysis or analyse(store.out)
+    report = store.report
     for folder in ("tables", "figures"):
         (report / folder).mkdir(parents=True, exist_ok=True)
     for name, table in tables.all_tables(analysis).items():
@@ -60,14 +61,15 @@ def _page(analysis: Analysis, plan: dict[str, Any], figures: dict[str, str]) -> 
     environment.filters["table"] = _html_table
     targets = [_target(analysis, target, figures) for target in summary.targets(analysis)]
     return environment.get_template("page.html.jinja").render(
-        title=plan.get("name") or plan.get("study") or "A study of robust transfer",
+        title=plan.get("name") or "A study of robust transfer",
         description=plan.get("description") or "",
         run=summary.run_sentence(analysis),
         verdicts=summary.verdict_sentences(analysis),
         warnings=summary.warning_sentences(analysis),
-        seen=[str(name) for name in plan.get("seen") or ()],
+        contaminated=[str(name) for name in plan.get("contaminated") or ()],
         primary=tables.primary(analysis),
         forest=figures.get("primary"),
+        arms=[arm for arm in analysis.arms if arm.summary],
         targets=targets,
         operators=tables.operators(analysis),
         languages=tables.language_interactions(analysis),
@@ -77,7 +79,7 @@ def _page(analysis: Analysis, plan: dict[str, Any], figures: dict[str, str]) -> 
         controls=tables.without_constant(tables.controls(analysis)),
         edits=tables.edits(analysis),
         counts=tables.without_constant(tables.counts(analysis)),
-        overlap=provenance.overlap(plan),
+        contamination=provenance.contamination(plan),
         skipped=[str(reason) for reason in plan.get("skipped") or ()],
         stages=provenance.stages(plan),
         machines=provenance.machines(plan),
@@ -87,7 +89,7 @@ def _page(analysis: Analysis, plan: dict[str, Any], figures: dict[str, str]) -> 
 
 
 def _target(analysis: Analysis, target: str, figures: dict[str, str]) -> dict[str, Any]:
-    """What the page shows of one target."""
+    """One target's part of the page."""
     cells = analysis.cells[analysis.cells["target"] == target]
     perturbed = (cells["perturbation"] != "clean").any()
     return {
@@ -106,13 +108,13 @@ def _target(analysis: Analysis, target: str, figures: dict[str, str]) -> dict[st
 
 
 def _html_table(frame: pd.DataFrame):
-    """A table whose text columns stand left and whose figures stand right; a verdict carries its class."""
+    """A table with text on the left and numbers on the right of their columns; verdicts have a class."""
     import markupsafe
 
     escape = markupsafe.escape
     names = [str(name) for name in frame.columns]
     text = {"encoder", "arm", "against", "metric", "target", "verdict", "operator", "language", "stage"}
-    text |= {"shifted domain", "source", "evaluation", "degenerate seeds", "text", "task"}
+    text |= {"shifted domain", "source", "evaluation", "no signal: seeds", "diverged seeds", "text", "task"}
     head = "".join(f"<th{_left(name in text)}>{escape(name)}</th>" for name in names)
     body, above = [], None
     for row in frame.astype(object).to_numpy():
@@ -128,7 +130,7 @@ def _html_table(frame: pd.DataFrame):
 
 
 def _cell(name: str, value: Any) -> str:
-    """A cell's HTML: a verdict in its colour, an interval under its estimate."""
+    """The HTML of a table's cell: a verdict in its color, an interval below its estimate."""
     from markupsafe import escape
 
     shown = str(value)

@@ -1,27 +1,27 @@
-"""What plan.json tells of where the results come from; every key is optional."""
+"""Where results come from, as the folder's plan describes it; every key is optional."""
 
 from typing import Any
 
 import pandas as pd
 
 
-def overlap(plan: dict[str, Any]) -> pd.DataFrame:
-    """Training rows that were dropped because their text is evaluated."""
-    rows = [row for row in plan.get("overlap", ()) if isinstance(row, dict)]
+def contamination(plan: dict[str, Any]) -> pd.DataFrame:
+    """Numbers of training rows that were dropped because their text is evaluated, by source."""
+    rows = [row for row in plan.get("contamination", ()) if isinstance(row, dict)]
     frame = pd.DataFrame(rows)
     return frame[frame["dropped"] > 0] if "dropped" in frame else frame
 
 
 def stages(plan: dict[str, Any]) -> pd.DataFrame:
-    """Finished stages summed by encoder, kind and arm: seeds, steps, tokens, FLOPs, time, degenerate seeds."""
+    """Finished stages summed by encoder, kind and arm: steps, tokens, FLOPs, time, diverged seeds."""
     rows = [row for row in plan.get("stages_done", ()) if isinstance(row, dict)]
     found: dict[tuple, list[dict]] = {}
     for row in rows:
-        key = (row.get("encoder") or row.get("model") or "–", row.get("kind") or "–", row.get("arm") or "shared")
+        key = (row.get("encoder") or "–", row.get("kind") or "–", row.get("arm") or "shared")
         found.setdefault(key, []).append(row)
     table = []
     for (encoder, kind, arm), own in found.items():
-        degenerate = sorted({str(row.get("seed", "?")) for row in own if row.get("diverged")})
+        diverged = sorted({str(row.get("seed", "?")) for row in own if row.get("diverged")})
         table.append(
             {
                 "encoder": encoder,
@@ -32,14 +32,14 @@ def stages(plan: dict[str, Any]) -> pd.DataFrame:
                 "tokens": _thousands(_total(own, "tokens")),
                 "TFLOP": _decimals(_total(own, "flops"), 1e12),
                 "minutes": _decimals(_total(own, "wall_seconds"), 60),
-                "degenerate seeds": " ".join(degenerate) or "none",
+                "diverged seeds": " ".join(diverged) or "none",
             }
         )
     return pd.DataFrame(table)
 
 
 def machines(plan: dict[str, Any]) -> list[str]:
-    """Each combination of device, precision and library versions that stages or the study name."""
+    """Each combination of device, precision and library versions, one line each."""
     found: dict[str, int] = {}
     for row in [*plan.get("stages_done", ()), plan.get("provenance")]:
         if isinstance(row, dict):

@@ -1,4 +1,4 @@
-"""The findings in plain words, as Markdown; the report's first section says the same."""
+"""The findings in plain words, as Markdown; the report begins with the same sentences."""
 
 import pandas as pd
 
@@ -7,7 +7,7 @@ from itt_jax.report import tables
 
 
 def summary_markdown(analysis: Analysis) -> str:
-    """What was run and what was found, for a terminal or a text file."""
+    """What was run and found, for a terminal or a text file."""
     parts = ["# What was run", run_sentence(analysis), "# Does the arm make transfer more robust?"]
     parts += [f"- {sentence}" for sentence in verdict_sentences(analysis)]
     if len(analysis.primary):
@@ -18,7 +18,7 @@ def summary_markdown(analysis: Analysis) -> str:
         parts += ["", _table(gains)] if len(gains) else []
     warnings = warning_sentences(analysis)
     if warnings:
-        parts += ["", "# Mind", *(f"- {sentence}" for sentence in warnings)]
+        parts += ["", "# Note", *(f"- {sentence}" for sentence in warnings)]
     return "\n".join(parts)
 
 
@@ -50,7 +50,7 @@ def run_sentence(analysis: Analysis) -> str:
 def verdict_sentences(analysis: Analysis) -> list[str]:
     """One sentence for each primary contrast."""
     if analysis.primary.empty:
-        return ["The store holds no treatment beside a baseline, so there is no primary contrast; scores stand below."]
+        return ["There is no treatment with a baseline, so there is no primary contrast; scores are below."]
     return [_verdict_sentence(row, analysis.smallest_effect) for _, row in analysis.primary.iterrows()]
 
 
@@ -58,9 +58,9 @@ def _verdict_sentence(row: pd.Series, smallest_effect: float) -> str:
     """The contrast of one encoder and arm in words."""
     about = f"{row['model']}, {row['arm']} against {row['baseline']}: "
     if pd.isna(row["estimate"]):
-        return about + "no answer, since no clean score was above chance in both arms."
+        return about + "no answer, because no clean score was above chance in both arms."
     changed = "perturbation" if row["kind"] == "perturbation" else "the shift of domain"
-    low, high = (tables.points(row[name], signed=True) for name in ("low", "high"))
+    low, high = (tables.points(row[name], signed=True) for name in ("ci_low", "ci_high"))
     size = tables.points(abs(row["estimate"]))
     way = "smaller" if row["estimate"] > 0 else "larger"
     found = f"{changed} costs {size} points less" if way == "smaller" else f"{changed} costs {size} points more"
@@ -78,13 +78,12 @@ def _verdict_sentence(row: pd.Series, smallest_effect: float) -> str:
 
 
 def warning_sentences(analysis: Analysis) -> list[str]:
-    """What a reader must know before believing the tables."""
+    """What a reader must know before trusting the tables."""
     counts, found = analysis.counts, []
-    degenerate = counts[counts["degenerate_seeds"] != ""]
-    for _, row in degenerate.iterrows():
+    for _, row in counts[counts["no_signal_seeds"] != ""].iterrows():
         about = f"{row['model']}, {row['arm']}, {row['target']} ({row['metric']})"
         found.append(
-            f"Seed {row['degenerate_seeds']} of {about} is not above chance in the source language; it is kept."
+            f"Seed {row['no_signal_seeds']} of {about} is not above chance in the source language; it is kept."
         )
     below = counts["groups_no_signal"].sum()
     if below:
@@ -97,11 +96,11 @@ def warning_sentences(analysis: Analysis) -> list[str]:
         found.append("One seed: intervals and tests cover the choice of items alone, not another training run.")
     elif 1 < seeds < 5:
         found.append(
-            f"{seeds} seeds: intervals are wide because little is known of the variation between training runs."
+            f"{seeds} seeds: intervals are wide because few seeds say little about the variation between training runs."
         )
     differing = int(counts["cells_whose_value_differs"].sum())
     if differing:
-        found.append(f"{differing} cells' stored values differ from those of their predictions; the latter are used.")
+        found.append(f"Stored values of {differing} cells differ from those of their predictions; the latter are used.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""The report's tables: findings as a reader wants them, in percentage points with one decimal."""
+"""The report's tables, in percentage points with one decimal."""
 
 import pandas as pd
 
@@ -9,7 +9,7 @@ VERDICTS = {
     "contradicted": "less robust",
     "undetermined": "undetermined",
 }
-"""What a verdict on an interaction means."""
+"""Verdict on an interaction -> its meaning."""
 
 
 def points(value: float, signed: bool = False) -> str:
@@ -21,9 +21,9 @@ def points(value: float, signed: bool = False) -> str:
 
 
 def with_interval(frame: pd.DataFrame, signed: bool = False) -> pd.Series:
-    """estimate [low, high], in points."""
+    """Estimates with their intervals, in points: "1.2 [0.3, 2.1]"."""
     texts = []
-    for estimate, low, high in frame[["estimate", "low", "high"]].itertuples(index=False, name=None):
+    for estimate, low, high in frame[["estimate", "ci_low", "ci_high"]].itertuples(index=False, name=None):
         text = points(estimate, signed)
         texts.append(text if pd.isna(low) else f"{text} [{points(low, signed)}, {points(high, signed)}]")
     return pd.Series(texts, index=frame.index, dtype=object)
@@ -35,7 +35,7 @@ def p_value(value: float) -> str:
 
 
 def verdict(row: pd.Series) -> str:
-    """The verdict in words, with what an undetermined one hides."""
+    """The verdict in words, with the reason why it is undetermined."""
     if pd.isna(row["estimate"]):
         return "no signal"
     if row["verdict"] == "undetermined" and row["negligible"]:
@@ -75,7 +75,7 @@ def overall(frame: pd.DataFrame, **where) -> pd.DataFrame:
 
 
 def arms(analysis: Analysis, target: str) -> pd.DataFrame:
-    """Of one target: clean and perturbed scores of each arm, their relative drop, retention, area and worst case."""
+    """Clean and perturbed scores of each arm on one target, with relative drop, retention, area and worst case."""
     columns = {}
     curves = overall(analysis.curves, target=target)
     for name in ("clean", "all"):
@@ -91,7 +91,7 @@ def arms(analysis: Analysis, target: str) -> pd.DataFrame:
 
 
 def gains(analysis: Analysis, target: str) -> pd.DataFrame:
-    """Of one target: each arm less each baseline, clean and perturbed, and the interaction."""
+    """Each arm less each baseline on one target, clean and perturbed, and the interaction."""
     key = ["model", "metric", "arm", "baseline"]
     columns = {}
     frame = overall(analysis.gains, target=target)
@@ -110,7 +110,7 @@ def gains(analysis: Analysis, target: str) -> pd.DataFrame:
 
 
 def languages(analysis: Analysis, target: str, noise: str) -> pd.DataFrame:
-    """Of one target: scores by language, on clean text (noise "clean") or over all operators ("all"), and the gap."""
+    """Scores on one target by language, on clean text (noise "clean") or over all operators ("all"), and the gap."""
     key = ["model", "metric", "arm"]
     frame = analysis.curves[(analysis.curves["target"] == target) & (analysis.curves["domain"] == "all")]
     frame = frame[frame["perturbation"] == noise]
@@ -124,7 +124,7 @@ def languages(analysis: Analysis, target: str, noise: str) -> pd.DataFrame:
 
 
 def domains(analysis: Analysis, target: str) -> pd.DataFrame:
-    """Of one target: clean scores by domain, the gap to the domain trained on, and whether an arm narrows it."""
+    """Clean scores on one target by domain, and the gap to the domain trained on."""
     frame = analysis.curves[(analysis.curves["target"] == target) & (analysis.curves["perturbation"] == "clean")]
     frame = frame[(frame["language"] == "all") & (frame["domain"] != "all")]
     if frame.empty:
@@ -140,12 +140,12 @@ def domains(analysis: Analysis, target: str) -> pd.DataFrame:
 
 
 def kept(analysis: Analysis) -> pd.DataFrame:
-    """What is left of an arm's gain under a shift of domain: by language, on clean text and over all operators.
+    """How much of an arm's gain is kept under a shift of domain, by language, on clean text and over all operators.
 
-    The share kept (gain there / gain at home) is given where the gain at home is above zero by its interval.
+    The share kept (gain there / gain at home) is given where the interval of the gain at home is above zero.
     """
     key = ["model", "target", "metric", "arm", "baseline", "language", "perturbation"]
-    home = analysis.cells[analysis.cells["adapted"].astype(bool)].groupby("target")["domain"].first()
+    home = analysis.cells[analysis.cells["in_domain"].astype(bool)].groupby("target")["domain"].first()
     frame = analysis.gains
     frame = frame[(frame["domain"] != "all") & frame["perturbation"].isin(["clean", "all"])]
     if frame.empty:
@@ -158,7 +158,7 @@ def kept(analysis: Analysis) -> pd.DataFrame:
         if place not in before.index:
             continue
         own = before.loc[place]
-        share = points(row["estimate"] / own["estimate"]) if own["low"] > 0 else "–"
+        share = points(row["estimate"] / own["estimate"]) if own["ci_low"] > 0 else "–"
         text = {"clean": "clean", "all": "perturbed"}[row["perturbation"]]
         named = dict(zip(("encoder", "target", "metric", "arm", "against", "language"), place, strict=False))
         shown = {"text": text, "shifted domain": row["domain"]}
@@ -169,7 +169,7 @@ def kept(analysis: Analysis) -> pd.DataFrame:
 
 
 def distances(analysis: Analysis) -> pd.DataFrame:
-    """How far shifted domains are from home."""
+    """How far shifted domains are from the training domain."""
     frame = analysis.distances
     if frame.empty:
         return frame
@@ -237,7 +237,7 @@ def _interaction_table(frame: pd.DataFrame, by: dict[str, str]) -> pd.DataFrame:
 
 
 def edits(analysis: Analysis) -> pd.DataFrame:
-    """What each operator really did: share of items changed, realised edit rate, share of tokens changed."""
+    """What each operator did: share of items changed, realised edit rate, share of tokens changed."""
     frame = analysis.cells[analysis.cells["perturbation"] != "clean"]
     frame = frame.drop_duplicates(["target", "task", "split", "language", "perturbation", "severity", "replicate"])
     rows = []
@@ -256,7 +256,7 @@ def _rate(values: pd.Series) -> str:
 
 
 def counts(analysis: Analysis) -> pd.DataFrame:
-    """What stands behind the findings."""
+    """What each arm's findings rest on."""
     frame = analysis.counts
     return pd.DataFrame(
         {
@@ -265,7 +265,7 @@ def counts(analysis: Analysis) -> pd.DataFrame:
             "metric": frame["metric"],
             "arm": frame["arm"],
             "seeds": frame["seeds"],
-            "degenerate seeds": frame["degenerate_seeds"].replace("", "none"),
+            "no signal: seeds": frame["no_signal_seeds"].replace("", "none"),
             "cells": frame["cells"],
             "no signal: clean cells": [
                 f"{below} of {cells}"
@@ -281,12 +281,12 @@ def counts(analysis: Analysis) -> pd.DataFrame:
 
 
 def without_constant(frame: pd.DataFrame, name: str = "metric") -> pd.DataFrame:
-    """Without a column that says the same in every row."""
+    """The table without a column that has one value throughout."""
     return frame.drop(columns=name) if name in frame and frame[name].nunique() == 1 else frame
 
 
 def _in_order(wide: pd.DataFrame, frame: pd.DataFrame, key: tuple | list = ("model", "metric", "arm")) -> pd.DataFrame:
-    """Rows in the order of the study rather than of the alphabet."""
+    """Rows in the order of the study."""
     order = pd.MultiIndex.from_frame(frame[list(key)].drop_duplicates())
     return wide.reindex(order)
 

@@ -1,126 +1,201 @@
-"""The store: finished stages and cells in a folder, each named by what determines it.
+"""A results folder: finished stages and cells, each named by a hash of everything that determines it.
 
-    OUT/plan.json          the study and its plan
-    OUT/stages/<id>/       record.json, written last: a stage without it is not done
-    OUT/cells/<id>.parquet one cell's predictions; its row of the results stands in the file's metadata
-    OUT/results.parquet    all rows of the plan's cells, derived from the cells
-    OUT/claims/<id>        which worker is on it
-    OUT/tokens/<id>/       token ids of training rows, made once and mapped; may be removed
-    OUT/log.jsonl          one line an event
+    OUT/plan.json            the study and its plan
+    OUT/stages/<id>/         record.json, written last: a stage without it is not done; checkpoint/
+    OUT/cells/<id>.parquet   predictions of one cell; its row of the results is in the file's metadata
+    OUT/results.parquet      the rows of all cells of the plan, derived from the cells
+    OUT/domains.parquet      distances between the domains of the study
+    OUT/precision/<model>    the dtype in which every worker evaluates this model
+    OUT/claims/<id>          which worker is on it
+    OUT/tokens/<id>/         token ids of training rows, made once and memory-mapped; may be removed
+    OUT/profile/             a trace of a few training steps, where one was asked for
+    OUT/report/              tables, figures and the page
+    OUT/log.jsonl            one line an event
 
 Every file is written whole or not at all (`itt_jax.files`).
 """
 
-import contextlib
 import dataclasses
 import json
-import os
 import pathlib
-import socket
 import time
-from collections.abc import Iterable, Iterator
+import urllib.parse
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from itt_jax import files
 from itt_jax.errors import InputError
+from itt_jax.store.claims import claimed
+from itt_jax.store.schema import SCHEMA, current_plan, schema_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-STALE_SECONDS = 6 * 3600
-"""A claim of another host older than this is taken over; on the same host a dead process's claim is taken at once."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Store:
-    """One study's results folder.
-
-    Attributes:
-        out: the folder; it is made when something is first written.
-    """
+    """The results folder `out`; it is created when something is first written."""
 
     out: pathlib.Path
 
     def open(self, study_id: str, study_name: str) -> None:
-        """Check that the folder is free or belongs to this study.
+        """Check that the folder is new, or belongs to this study.
 
         Raises:
-            InputError: it holds another study, or files that are no study's.
+            InputError: it holds another study, a study of an earlier schema, or files of something else.
         """
-        found = self.plan()
+        path = self.out / "plan.json"
+        found = self._read_plan()
         if found is None:
             if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
                 raise InputError(f"--out {self.out}: holds files, but no study of ours; expected a new or empty folder")
             return
+        if not {"study_id", "name"} <= set(found):
+            raise InputError(f"{path}: not a plan of ours; expected a study_id and a name")
+        if schema_of(found) != SCHEMA:
+            raise InputError(
+                f"--out {self.out}: written in schema {schema_of(found)}, expected {SCHEMA}; `report` can read it, but "
+                "nothing can be added to it: choose another --out"
+            )
         if found["study_id"] != study_id:
             raise InputError(
                 f"--out {self.out}: belongs to study {found['name']!r} ({found['study_id']}), found {study_name!r} "
                 f"({study_id}); expected the same config, or another --out"
             )
 
-    def plan(self) -> dict | None:
-        """The stored plan.json, or None."""
+    # --- The plan
+
+    def write_plan(self, plan: dict[str, Any]) -> None:
+        """Write plan.json."""
+        files.write_json(self.out / "plan.json", {"schema": SCHEMA, **plan})
+
+    def plan(self) -> dict[str, Any]:
+        """What plan.json says, in today's names; empty without it, since results can be analysed alone.
+
+        Raises:
+            InputError: the file is no JSON object.
+        """
+        plan = self._read_plan() or {}
+        return current_plan(plan) if plan and schema_of(plan) < SCHEMA else plan
+
+    @property
+    def is_current(self) -> bool:
+        """Whether results are in today's names."""
+        plan = self._read_plan()
+        return plan is None or schema_of(plan) == SCHEMA
+
+    def _read_plan(self) -> dict[str, Any] | None:
         path = self.out / "plan.json"
         if not path.is_file():
             return None
         try:
             plan = json.loads(path.read_text(encoding="utf-8"))
-            plan["study_id"], plan["name"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path}: not a plan of ours ({error})") from error
+        except ValueError as error:
+            raise InputError(f"{path}: not JSON ({error})") from error
+        if not isinstance(plan, dict):
+            raise InputError(f"{path}: holds a {type(plan).__name__}, expected an object")
         return plan
+
+    # --- Stages
 
     def stage(self, stage_id: str) -> pathlib.Path:
         """The folder of a stage."""
         return self.out / "stages" / stage_id
 
-    @property
-    def tokens(self) -> pathlib.Path:
-        """The folder of token ids, which processes map; it may be removed at any time."""
-        return self.out / "tokens"
+    def checkpoint(self, stage_id: str) -> pathlib.Path:
+        """The folder of a finished stage's parameters."""
+        return self.stage(stage_id) / "checkpoint"
 
-    def record(self, stage_id: str) -> dict | None:
-        """What a finished stage recorded, or None if it is not done."""
+    def record(self, stage_id: str) -> dict[str, Any] | None:
+        """What a finished stage recorded; None where it is not done."""
         path = self.stage(stage_id) / "record.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
-    def has_cell(self, cell_id: str) -> bool:
-        """Whether the cell is there, whole."""
-        return self._cell(cell_id).is_file()
+    def write_record(self, stage_id: str, record: dict[str, Any]) -> None:
+        """Record a stage, which makes it done."""
+        files.write_json(self.stage(stage_id) / "record.json", record)
 
-    def _cell(self, cell_id: str) -> pathlib.Path:
+    # --- Cells and results
+
+    def has_cell(self, cell_id: str) -> bool:
+        """Whether the cell is there."""
+        return self.cell(cell_id).is_file()
+
+    def cell(self, cell_id: str) -> pathlib.Path:
+        """The file of a cell's predictions."""
         return self.out / "cells" / f"{cell_id}.parquet"
 
     def write_cell(self, row: dict[str, Any], columns: dict[str, Any]) -> None:
-        """Write one cell: `columns` per example, `row` for the results (its "cell" names the file)."""
+        """Write one cell: `columns` with one entry an example, and its row of the results (with its id, "cell")."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         table = pa.table(columns).replace_schema_metadata({"cell": json.dumps(row)})
-        with files.new_file(self._cell(row["cell"])) as partial:
+        with files.new_file(self.cell(row["cell"])) as partial:
             pq.write_table(table, partial)
 
+    @property
+    def results(self) -> pathlib.Path:
+        """The table of all cells' rows."""
+        return self.out / "results.parquet"
+
     def write_results(self, cell_ids: Iterable[str]) -> int:
-        """Derive results.parquet from those of `cell_ids` that are there; returns how many."""
-        rows = []
-        for cell_id in cell_ids:
-            if self.has_cell(cell_id):
-                rows.append(json.loads(pq.read_schema(self._cell(cell_id)).metadata[b"cell"]))
-        if rows:
-            table = pa.Table.from_pylist(rows)
-            with files.new_file(self.out / "results.parquet") as partial:
-                pq.write_table(table, partial)
-        return len(rows)
+        """Derive the results from those of `cell_ids` that are there; returns how many."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        there = [cell_id for cell_id in cell_ids if self.has_cell(cell_id)]
+        if there:
+            rows = [json.loads(pq.read_schema(self.cell(cell_id)).metadata[b"cell"]) for cell_id in there]
+            with files.new_file(self.results) as partial:
+                pq.write_table(pa.Table.from_pylist(rows), partial)
+        return len(there)
 
     @property
-    def distances(self) -> pathlib.Path:
-        """The table of distances between domains."""
-        return self.out / "domains.parquet"
+    def has_distances(self) -> bool:
+        """Whether distances between domains are there."""
+        return self._distances.is_file()
 
     def write_distances(self, frame: "pd.DataFrame") -> None:
-        """Write that table."""
-        with files.new_file(self.distances) as partial:
+        """Write the table of distances between domains."""
+        with files.new_file(self._distances) as partial:
             frame.to_parquet(partial, index=False)
+
+    def distances(self) -> "pd.DataFrame":
+        """The table of distances between domains; empty where the study has none."""
+        import pandas as pd
+
+        return pd.read_parquet(self._distances) if self.has_distances else pd.DataFrame()
+
+    @property
+    def _distances(self) -> pathlib.Path:
+        return self.out / "domains.parquet"
+
+    # --- Workers
+
+    def claim(self, work_id: str) -> AbstractContextManager[bool]:
+        """Claim a piece of work against other workers on the folder; yields whether it is ours."""
+        return claimed(self.out / "claims" / work_id)
+
+    def dtype(self, model: str, choose: Callable[[], str]) -> str:
+        """The dtype in which every cell of `model` is computed, "float32" or "bfloat16"; the first worker chooses it.
+
+        Scores of one encoder are compared across arms, noises and seeds, and the differences of interest are smaller
+        than those between dtypes.
+        """
+        path = self._dtype(model)
+        if not path.is_file():
+            files.create_text(path, choose())
+        return path.read_text(encoding="utf-8")
+
+    def dtypes(self, models: Iterable[str]) -> dict[str, str]:
+        """The dtypes of those models for which one is chosen."""
+        paths = {model: self._dtype(model) for model in models}
+        return {model: path.read_text(encoding="utf-8") for model, path in paths.items() if path.is_file()}
+
+    def _dtype(self, model: str) -> pathlib.Path:
+        return self.out / "precision" / urllib.parse.quote(model, safe="")
 
     def log(self, event: str, **details: Any) -> None:
         """Append one line to log.jsonl."""
@@ -129,50 +204,19 @@ class Store:
         with open(self.out / "log.jsonl", "a", encoding="utf-8") as file:
             file.write(line + "\n")
 
-    @contextlib.contextmanager
-    def claim(self, work_id: str) -> Iterator[bool]:
-        """Claim a piece of work against other workers on the same store; yields whether it is ours.
+    # --- Folders that others fill
 
-        Claims only spare work: two workers that take over one stale claim at the same moment do the same work and
-        write the same content-addressed files.
-        """
-        path = self.out / "claims" / work_id
-        path.parent.mkdir(parents=True, exist_ok=True)
-        mine = f"{socket.gethostname()} {os.getpid()}"
-        if not _create(path, mine):
-            if not _stale(path):
-                yield False
-                return
-            path.unlink(missing_ok=True)
-            if not _create(path, mine):
-                yield False
-                return
-        try:
-            yield True
-        finally:
-            path.unlink(missing_ok=True)
+    @property
+    def tokens(self) -> pathlib.Path:
+        """The folder of token ids, which processes memory-map."""
+        return self.out / "tokens"
 
+    @property
+    def profile(self) -> pathlib.Path:
+        """The folder of a trace."""
+        return self.out / "profile"
 
-def _create(path: pathlib.Path, text: str) -> bool:
-    """Create `path` if it is not there; the file system decides between two workers."""
-    try:
-        with open(path, "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        return False
-    return True
-
-
-def _stale(path: pathlib.Path) -> bool:
-    """Whether the worker that holds the claim is gone."""
-    try:
-        words = path.read_text(encoding="utf-8").split()
-        age = time.time() - path.stat().st_mtime
-    except FileNotFoundError:
-        return True
-    if len(words) == 2 and words[0] == socket.gethostname():
-        try:
-            os.kill(int(words[1]), 0)
-        except ProcessLookupError:
-            return True
-    return age > STALE_SECONDS
+    @property
+    def report(self) -> pathlib.Path:
+        """The folder of the report."""
+        return self.out / "report"

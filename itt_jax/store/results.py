@@ -1,133 +1,174 @@
-"""The results of a folder: the rows of results.parquet, and the examples of its cells."""
+"""Reading a results folder: the rows of its results, and the examples of its cells."""
 
 import dataclasses
 import pathlib
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from itt_jax.errors import InputError
-from itt_jax.tasks.metrics import COUNTS, ITEM_VALUE, LABEL_COUNTS
+from itt_jax.store.folder import Store
+from itt_jax.store.schema import current_results
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 KEY = ["task", "split", "domain", "language", "perturbation", "severity", "replicate"]
+"""Columns that name the rows and the form in which a model is evaluated."""
 CLEAN_TEXT = "clean"
 """The perturbation of clean text."""
 REQUIRED = ["model", "arm", "seed", *KEY, "metric", "value", "n", "cell"]
+DEFAULTS = {
+    "in_domain": True,
+    "source_language": False,
+    "chance": 0.0,
+    "changes_label": False,
+    "n_changed": 0,
+    "n_not_applicable": 0,
+    "n_words_lost": 0,
+    "edit_rate": np.nan,
+    "token_change_rate": np.nan,
+}
 Subset = Literal["all", "changed"]
 
 
 @dataclasses.dataclass(frozen=True)
 class CellItems:
-    """One cell's examples: items int32 codes [n], predictions and labels float64 [n], masks bool [n].
+    """The examples of one cell.
 
-    Of tagging, predictions are the items' counts [n, 3] (`tasks.metrics.tagging_counts`) and labels say nothing. Where
-    the metric is a mean of items' own scores (answers), predictions are these and labels 1. Of several labels an item
-    predictions are the counts of each class [n, classes, 3].
+    Attributes:
+        items: int32 codes of the item ids [n], the same for every cell read together.
+        values: column -> float64 [n], or [n, k] for a column of lists of one length.
+        changed: bool [n], the operator changed the text. applicable: bool [n], the item still has its right answer.
     """
 
     items: np.ndarray
-    prediction: np.ndarray
-    label: np.ndarray
+    values: dict[str, np.ndarray]
     changed: np.ndarray
     applicable: np.ndarray
 
     def mask(self, subset: Subset) -> np.ndarray:
-        """The examples that count: those that the operator applies to, or of these only the changed ones."""
+        """The examples that count: the applicable ones, or of these the changed ones alone."""
         return self.applicable & self.changed if subset == "changed" else self.applicable
 
 
 def read_results(out: pathlib.Path) -> pd.DataFrame:
-    """results.parquet, with defaults for the columns that say how its rows were chosen.
+    """The rows of results.parquet in today's names, with defaults for columns that describe how rows were chosen.
 
     Raises:
         InputError: no results, missing columns, or the same cell twice.
     """
-    path = out / "results.parquet"
-    if not path.is_file():
-        raise InputError(f"{path}: not found; expected the results of a study, so run it first")
-    frame = pd.read_parquet(path)
+    store = Store(pathlib.Path(out))
+    if not store.results.is_file():
+        raise InputError(f"{store.results}: not found; expected the results of a study, so run it first")
+    frame = pd.read_parquet(store.results)
     missing = [name for name in REQUIRED if name not in frame]
     if missing:
-        raise InputError(f"{path}: lacks the columns {', '.join(missing)}; found {', '.join(frame.columns)}")
-    defaults = {"target": frame["task"], "adapted": True, "source_language": False, "chance": 0.0}
-    defaults |= {
-        "changes_label": False,
-        "n_changed": 0,
-        "n_not_applicable": 0,
-        "n_words_lost": 0,
-        "edit_rate": np.nan,
-        "token_change_rate": np.nan,
-    }
-    for name, default in defaults.items():
+        raise InputError(f"{store.results}: lacks the columns {', '.join(missing)}; found {', '.join(frame.columns)}")
+    if not store.is_current:
+        frame = current_results(frame)
+    for name, default in ({"target": frame["task"]} | DEFAULTS).items():
         if name not in frame:
             frame[name] = default
     frame.loc[frame["perturbation"] == CLEAN_TEXT, "severity"] = 0.0
     frame = frame.astype({"severity": float, "seed": int, "value": float, "chance": float})
     twice = frame.duplicated(["model", "target", "arm", "seed", "metric", *KEY])
     if twice.any():
-        raise InputError(f"{path}: cell {frame.loc[twice, 'cell'].iloc[0]!r} stands there twice")
+        raise InputError(f"{store.results}: cell {frame.loc[twice, 'cell'].iloc[0]!r} occurs twice")
     return frame
 
 
-def read_cells(out: pathlib.Path, names: np.ndarray) -> dict[str, CellItems]:
-    """The examples of the named cells, read in one pass.
+def read_cell(out: pathlib.Path, cell: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Some columns of one cell, one row an example.
 
     Raises:
-        InputError: a cell's file is missing or lacks a column.
+        InputError: the cell is not there.
     """
+    path = Store(pathlib.Path(out)).cell(cell)
+    if not path.is_file():
+        raise InputError(f"{path}: not found, though results.parquet names it")
+    return pd.read_parquet(path, columns=list(columns))
+
+
+def read_cells(out: pathlib.Path, columns: Mapping[str, tuple[str, ...]]) -> dict[str, CellItems]:
+    """The examples of many cells, read in one pass.
+
+    Args:
+        columns: cell -> names of the columns to read; numbers, or lists of numbers of one length.
+
+    Raises:
+        InputError: a cell is missing or lacks a value in one of the columns.
+    """
+    store = Store(pathlib.Path(out))
+    paths = {cell: store.cell(cell) for cell in columns}
+    absent = [path for path in paths.values() if not path.is_file()]
+    if absent and len(absent) == len(paths):
+        raise InputError(
+            f"{out}: holds the results of {len(paths):,} cells without their predictions (no {absent[0].parent.name}/ "
+            "folder); intervals and tests need the predictions"
+        )
+    if absent:
+        raise InputError(f"{absent[0]}: not found, though results.parquet names it ({len(absent)} such cells)")
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for cell, names in columns.items():
+        groups.setdefault(names, []).append(cell)
+    codes = _ItemCodes()
+    found = {}
+    for names, cells in groups.items():
+        for cell, table in _tables({cell: paths[cell] for cell in cells}, names).items():
+            values = {name: _values(table.column(name)) for name in names}
+            changed, applicable = (table.column(name).to_numpy() for name in ("changed", "applicable"))
+            found[cell] = CellItems(codes.of(table.column("item_id")), values, changed, applicable)
+    return found
+
+
+def _tables(paths: Mapping[str, pathlib.Path], columns: tuple[str, ...]) -> "dict[str, pa.Table]":
+    """Cell -> its columns, numbers as float64."""
     import pyarrow as pa
     import pyarrow.dataset
     import pyarrow.parquet as pq
 
-    paths = {str(out / "cells" / f"{name}.parquet"): name for name in names}
-    absent = [path for path in paths if not pathlib.Path(path).is_file()]
-    if absent:
-        raise InputError(f"{absent[0]}: not found, though results.parquet names it ({len(absent)} such cells)")
-    boolean = [("changed", pa.bool_()), ("applicable", pa.bool_())]
-    kinds: dict[tuple[str, ...], list[str]] = {}
-    for path in paths:
-        held = pq.read_schema(path).names
-        summed = (COUNTS, (ITEM_VALUE,), (LABEL_COUNTS,))
-        columns = next((names for names in summed if names[0] in held), ("prediction", "label"))
-        kinds.setdefault(columns, []).append(path)
-    codes: dict[str, int] = {}
-    seen: dict[tuple, np.ndarray] = {}
-    cells = {}
-    for names, own in kinds.items():
-        kind = pa.list_(pa.float64()) if names == (LABEL_COUNTS,) else pa.float64()
-        schema = pa.schema([("item_id", pa.string()), *((name, kind) for name in names), *boolean])
-        dataset = pyarrow.dataset.dataset(own, schema=schema, format="parquet")
-        parts: dict[str, list] = {}
-        for tagged in dataset.scanner(use_threads=False).scan_batches():
-            parts.setdefault(tagged.fragment.path, []).append(tagged.record_batch)
-        for path in own:
-            table = pa.Table.from_batches(parts[path], schema=schema)
-            if table.num_rows and any(column.null_count for column in table.columns):
-                raise InputError(f"{path}: has no value in one of the columns {', '.join(schema.names)}")
-            *values, changed, applicable = (_values(table.column(column)) for column in schema.names[1:])
-            if names == COUNTS:
-                values = np.stack(values, axis=1), np.zeros(table.num_rows)
-            elif names == (ITEM_VALUE,):
-                values = values[0], np.ones(table.num_rows)
-            elif names == (LABEL_COUNTS,):
-                values = values[0].reshape(table.num_rows, -1, 3), np.zeros(table.num_rows)
-            prediction, label = values
-            items = _encode(table.column("item_id"), codes, seen)
-            cells[paths[path]] = CellItems(items, prediction, label, changed, applicable)
-    return cells
+    held = pq.read_schema(next(iter(paths.values())))
+    types = {name: pa.float64() for name in columns}
+    for name in set(columns) & set(held.names):
+        if pa.types.is_list(held.field(name).type):
+            types[name] = pa.list_(pa.float64())
+    flags = [("changed", pa.bool_()), ("applicable", pa.bool_())]
+    schema = pa.schema([("item_id", pa.string()), *types.items(), *flags])
+    names = {str(path): cell for cell, path in paths.items()}
+    dataset = pyarrow.dataset.dataset(list(names), schema=schema, format="parquet")
+    parts: dict[str, list[Any]] = {}
+    for tagged in dataset.scanner(use_threads=False).scan_batches():
+        parts.setdefault(tagged.fragment.path, []).append(tagged.record_batch)
+    found = {}
+    for path, cell in names.items():
+        table = pa.Table.from_batches(parts[path], schema=schema)
+        if table.num_rows and any(column.null_count for column in table.columns):
+            raise InputError(f"{path}: has no value in one of the columns {', '.join(schema.names)}")
+        found[cell] = table
+    return found
 
 
-def _values(column) -> np.ndarray:
-    """A column's values, those of lists one after another."""
+def _values(column: "pa.ChunkedArray") -> np.ndarray:
+    """A column as [n], one of lists as [n, k]."""
     flat = column.combine_chunks()
-    return flat.flatten().to_numpy() if hasattr(flat, "flatten") and flat.type.num_fields else column.to_numpy()
+    return flat.flatten().to_numpy().reshape(len(flat), -1) if flat.type.num_fields else column.to_numpy()
 
 
-def _encode(column, codes: dict[str, int], seen: dict[tuple, np.ndarray]) -> np.ndarray:
-    """Item ids as integers; cells of one evaluation set hold the same list, so a list is encoded once."""
-    chunk = column.combine_chunks()
-    key = (chunk.offset, len(chunk), *(bytes(buffer) for buffer in chunk.buffers() if buffer is not None))
-    if key not in seen:
-        seen[key] = np.array([codes.setdefault(item, len(codes)) for item in chunk.to_pylist()], dtype=np.int32)
-    return seen[key]
+class _ItemCodes:
+    """Item ids as integers; cells of one evaluation set hold the same list, so each list is encoded once."""
+
+    def __init__(self):
+        self._codes: dict[str, int] = {}
+        self._lists: dict[tuple, np.ndarray] = {}
+
+    def of(self, column: "pa.ChunkedArray") -> np.ndarray:
+        """int32 [n]."""
+        chunk = column.combine_chunks()
+        key = (chunk.offset, len(chunk), *(bytes(buffer) for buffer in chunk.buffers() if buffer is not None))
+        if key not in self._lists:
+            codes = [self._codes.setdefault(item, len(self._codes)) for item in chunk.to_pylist()]
+            self._lists[key] = np.array(codes, dtype=np.int32)
+        return self._lists[key]

@@ -1,4 +1,4 @@
-"""Studies: from a config to a plan, to a store of results."""
+"""Studies: from a config to a plan, to a results folder."""
 
 import importlib
 
@@ -7,7 +7,7 @@ __all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str):
-    # On first use, because running imports JAX and listing does not need it.
+    # On first use: running imports JAX, which configs and listings do not need.
     if name not in _HOMES:
         raise AttributeError(f"module 'itt_jax.study' has no attribute {name!r}")
     return getattr(importlib.import_module(f"itt_jax.study.{_HOMES[name]}"), name)

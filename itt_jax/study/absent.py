@@ -1,16 +1,17 @@
-"""What a study makes of data that is not at hand: stand-ins, targets left out, and notes that say so."""
+"""Absent data: stand-ins take its place, targets without it are left out, and notes say so."""
 
 import dataclasses
 import pathlib
 
 from itt_jax.config import StandIn, Study, Target
 from itt_jax.errors import InputError
+from itt_jax.study import arms
 from itt_jax.study.material import Material
-from itt_jax.study.plan import WITH_INTERMEDIATE, Plan, check_names, make_plan
+from itt_jax.study.plan import Plan, check_names, make_plan
 
 
-def at_hand(study: Study, material: Material) -> tuple[Study, list[str]]:
-    """The study with the targets that can run on the data at hand, and a note on each that cannot or runs otherwise.
+def available(study: Study, material: Material) -> tuple[Study, list[str]]:
+    """The study with the targets whose data is there, and a note on each that is left out or changed.
 
     A stand-in becomes part of its target's name, so that every table shows it.
 
@@ -24,52 +25,53 @@ def at_hand(study: Study, material: Material) -> tuple[Study, list[str]]:
         targets += [found] if found else []
         notes += said
     if not targets:
-        raise InputError("no target of the study has its data at hand: " + "; ".join(notes))
+        raise InputError("no target of the study has its data: " + "; ".join(notes))
     if not notes:
         return study, []
     return dataclasses.replace(study, targets=tuple(targets), active_targets=()), notes
 
 
 def planned(study: Study, data_root: str | pathlib.Path | None) -> tuple[Material, Plan]:
-    """The plan of what can run on the data at hand, and its material; `plan.skipped` says what cannot.
+    """The material of a study, and the plan of what can run on it; `plan.skipped` lists what cannot.
 
     Raises:
         InputError: see `make_plan`; or no target can run.
     """
     material = Material(study, None if data_root is None else pathlib.Path(data_root))
-    material.study, notes = at_hand(study, material)
+    material.study, notes = available(study, material)
     plan = make_plan(material.study, material)
     plan.skipped[:0] = notes
     return material, plan
 
 
 def _with_data(study: Study, target: Target, material: Material) -> tuple[Target | None, list[str]]:
-    """The target as it can run, or None; and what to say of it."""
+    """The target as it can run, or None; and notes on it."""
     notes, names = [], []
     evaluate = [name for name in target.evaluate or (target.train,) if _evaluates(study, target, name, material)]
     for name in target.evaluate or (target.train,):
         if name not in evaluate:
-            notes.append(f"{target.name}: {name} has no split {target.test_split!r} at hand and is not evaluated")
+            notes.append(f"{target.name}: {name} has no split {target.test_split!r} here and is not evaluated")
     if not evaluate:
         return None, notes
     found = dataclasses.replace(target, evaluate=tuple(evaluate)) if notes else target
     if not _trains(target.train, (target.train_split, target.dev_split), material):
         other = _stand_in(study, target.train, material)
         if other is None:
-            return None, [*notes, f"{target.name}: no training rows of {target.train} at hand; left out"]
-        notes.append(f"{target.name}: {_said(other)} stands in for the training rows of {target.train}")
+            return None, [*notes, f"{target.name}: no training rows of {target.train} here; left out"]
+        notes.append(f"{target.name}: {_said(other)} replaces the training rows of {target.train}")
         names.append(f"trained on {_said(other)}")
         splits = {"train_split": other.train_split, "dev_split": other.dev_split}
         found = dataclasses.replace(found, train=other.task, evaluate=tuple(evaluate), **splits)
     splits = {"intermediate_split": target.intermediate_split, "intermediate_dev_split": target.intermediate_dev_split}
     intermediate = []
-    for name in target.intermediate if set(study.arms) & WITH_INTERMEDIATE else ():
+    wanted = any("intermediate" in arm.needs for arm in arms.resolved(study.arms))
+    for name in target.intermediate if wanted else ():
         other = StandIn(name, name, *splits.values())
         if not _trains(name, tuple(splits.values()), material):
             other = _stand_in(study, name, material)
             if other is None:
-                return None, [*notes, f"{target.name}: no training rows of {name} (intermediate) at hand; left out"]
-            notes.append(f"{target.name}: {_said(other)} stands in for the intermediate rows of {name}")
+                return None, [*notes, f"{target.name}: no training rows of {name} (intermediate) here; left out"]
+            notes.append(f"{target.name}: {_said(other)} replaces the intermediate rows of {name}")
             names.append(f"itt on {_said(other)}")
             splits = {"intermediate_split": other.train_split, "intermediate_dev_split": other.dev_split}
         intermediate.append(other.task)
@@ -80,10 +82,10 @@ def _with_data(study: Study, target: Target, material: Material) -> tuple[Target
 
 
 def _evaluates(study: Study, target: Target, name: str, material: Material) -> bool:
-    """Whether a task has rows at hand in a language that is asked for."""
+    """Whether a task has rows in a language that is asked for."""
     wanted = set(target.languages or study.languages or material.task(name).languages)
     if not wanted & set(material.task(name).languages):
-        return True  # a mistake of the study's, which planning names
+        return True  # a mistake in the study, which planning reports
     return any(
         material.has(name, target.test_split, language)
         for language in material.task(name).languages
@@ -92,12 +94,12 @@ def _evaluates(study: Study, target: Target, name: str, material: Material) -> b
 
 
 def _trains(name: str, splits: tuple[str, ...], material: Material) -> bool:
-    """Whether a task has these splits at hand in its source language."""
+    """Whether a task has rows of these splits in its source language."""
     return all(material.has(name, split, material.task(name).source_language) for split in splits)
 
 
 def _stand_in(study: Study, absent: str, material: Material) -> StandIn | None:
-    """The first stand-in for a task that is at hand itself."""
+    """The first stand-in for a task that has rows itself."""
     for other in study.stand_ins:
         if other.absent == absent and _trains(other.task, (other.train_split, other.dev_split), material):
             return other

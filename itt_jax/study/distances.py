@@ -1,4 +1,4 @@
-"""How far the domains of a study's targets are apart, beside the gains that survive the shift or do not."""
+"""How far the domains of a study's targets are apart, to read beside the gains kept under the shift."""
 
 import numpy as np
 import pandas as pd
@@ -10,24 +10,24 @@ from itt_jax.evaluate.distance import FOLDS, proxy_a_distance, vocabulary_diverg
 from itt_jax.evaluate.retrieval import retrieval_layer, sentence_vectors
 from itt_jax.study.material import Material
 from itt_jax.study.plan import Plan, evaluation_selections
-from itt_jax.study.stages import Body, StageMaker
+from itt_jax.study.stages.workshop import Body, Workshop
 
 COLUMNS = ["model", "target", "domain", "task", "language", "vocabulary_divergence", "proxy_a_distance", "rows"]
 
 
-def domain_distances(plan: Plan, material: Material, maker: StageMaker) -> pd.DataFrame:
-    """One row per encoder, target, shifted task and language that the task at home has too.
+def domain_distances(plan: Plan, material: Material, workshop: Workshop) -> pd.DataFrame:
+    """One row per encoder, target, task in a shifted domain, and language that the training domain has too.
 
-    Evaluation rows of the task in the shifted domain against those at home in the same language: divergence of their
-    words, and the proxy A-distance of the encoder before any fine-tuning. Rows are joined texts; `rows` counts the
-    smaller side. An A-distance of too few rows is NaN.
+    Compares the evaluation rows of both domains in one language: divergence of their words, and proxy A-distance of the
+    encoder before any fine-tuning. Each row is one text; `rows` is the size of the smaller side. The A-distance is NaN
+    where there are too few rows.
     """
     rows = []
     for spec in plan.study.encoders:
         body = None
         for target in plan.study.running_targets():
             for home, away in shifted(plan, material, target):
-                body = body or root(plan, maker, spec)
+                body = body or root_body(plan, workshop, spec)
                 sides = [texts_of(own) for own in (home, away)]
                 size = min(map(len, sides))
                 divergence = vocabulary_divergence(*sides, away.language)
@@ -39,7 +39,7 @@ def domain_distances(plan: Plan, material: Material, maker: StageMaker) -> pd.Da
 
 
 def shifted(plan: Plan, material: Material, target: Target) -> list[tuple[Rows, Rows]]:
-    """(rows at home, rows in another domain) of a target, for each shifted task and language in which both exist."""
+    """(rows in the training domain, rows in another one) of a target, for each task and language that has both."""
     domain = material.task(target.train).domain
     home, found = {}, []
     for name in target.evaluate or (target.train,):
@@ -58,15 +58,15 @@ def texts_of(rows: Rows) -> list[str]:
     return [" ".join(texts) for texts in zip(*rows.fields.values(), strict=True)]
 
 
-def root(plan: Plan, maker: StageMaker, spec: EncoderSpec) -> Body:
+def root_body(plan: Plan, workshop: Workshop, spec: EncoderSpec) -> Body:
     """An encoder as every arm starts from it."""
-    stage = next(stage for stage in plan.stages.values() if stage.model == spec.name and stage.parent is not None)
-    while plan.stages[stage.parent].parent is not None:
-        stage = plan.stages[stage.parent]
-    return maker.parent(stage)
+    stage = next(stage for stage in plan.stages.values() if stage.spec.name == spec.name and stage.parent is not None)
+    while stage.parent.parent is not None:
+        stage = stage.parent
+    return stage.start(workshop)
 
 
 def embedded(body: Body, texts: list[str], language: str, max_length: int) -> np.ndarray:
-    """float32 [n, D]: the mean of the states that retrieval reads."""
+    """Mean hidden states of the layer that retrieval reads: float32 [n, D]."""
     examples = assemble(body.tokenizer, [body.tokenizer.encode(texts, language)], max_length)
     return sentence_vectors(body.encoder, body.params, examples, retrieval_layer(body.encoder.config.layers))

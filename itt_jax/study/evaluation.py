@@ -1,4 +1,4 @@
-"""Robustness of one fine-tuned checkpoint: cells and a store without a study, without training."""
+"""Evaluation of one checkpoint: cells in a results folder, without a study and without training."""
 
 import dataclasses
 import pathlib
@@ -6,20 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from itt_jax import files, perturb, tasks
+from itt_jax import perturb, tasks
 from itt_jax.config import Perturbation, content_id
 from itt_jax.data import contamination
 from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError, unknown
-from itt_jax.evaluate.grid import CLEAN, Grid, perturbed_block
+from itt_jax.evaluate.grid import Grid, perturbed_block
 from itt_jax.evaluate.token_noise import KINDS, TOKEN_NOISES, operator_of
 from itt_jax.models import Encoder, Head, load_model
-from itt_jax.store.folder import Store
-from itt_jax.store.precision import agreed_dtype
-from itt_jax.study.material import digest_files
-from itt_jax.study.plan import Cell, cell_row, variants
-from itt_jax.study.running import provenance
+from itt_jax.store import Store
+from itt_jax.study import arms
+from itt_jax.study.cells import Evaluated, cells_of, variants_of
+from itt_jax.study.material import digest_files, digest_rows
+from itt_jax.study.provenance import agreed_dtype, provenance
 from itt_jax.tasks.inputs import outputs_of
 from itt_jax.train.checkpoint import load_checkpoint
 from itt_jax.train.compiling import keep_compiled_programs
@@ -27,16 +27,20 @@ from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.precision import in_dtype
 
 DEFAULT_SEVERITIES = (0.05, 0.1, 0.2)
+ARM = "direct"
+"""The arm under which a checkpoint's cells are stored: it is compared with none."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What to evaluate.
+    """A checkpoint, and what to evaluate it on.
 
     Attributes:
-        checkpoint: a directory of ours or of Hugging Face's, with a head for the task.
-        perturbations: empty means every operator of the catalogue at three severities.
-        languages: empty means all of the task. rows: at most this many a language, the same items in each.
+        checkpoint: a directory of ours or Hugging Face's, with a head for the task.
+        perturbations: beside clean text, which is always evaluated.
+        languages: empty means all of the task.
+        rows: maximum number a language, the same items in each.
+        allow_seen: evaluate text that the checkpoint was trained on (the report says so).
     """
 
     checkpoint: pathlib.Path
@@ -51,10 +55,14 @@ class Evaluation:
 
 
 def parse_perturbations(texts: Sequence[str] | None, lexicon: str | None = None) -> tuple[Perturbation, ...]:
-    """Operators as the command line writes them: "swap" or "swap:0.1,0.2"; None means the whole catalogue.
+    """Operators as the command line writes them: "swap", at DEFAULT_SEVERITIES, or "swap:0.1,0.2".
 
     Args:
-        lexicon: given to the operators that read one; "{language}" in it stands for the language.
+        texts: None means the whole catalogue.
+        lexicon: for the operators that read one; may contain "{language}".
+
+    Raises:
+        InputError: an unknown operator, or severities that are no numbers.
     """
     found = []
     for text in texts or sorted(perturb.CATALOG):
@@ -69,11 +77,11 @@ def parse_perturbations(texts: Sequence[str] | None, lexicon: str | None = None)
 
 
 def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pathlib.Path | None = None) -> None:
-    """Predict the task's rows, clean and perturbed, and store the cells at `out`.
+    """Predict the task's rows, clean and perturbed, and store the cells in the results folder `out`.
 
     Raises:
-        InputError: no such checkpoint or task, a head that does not fit the task, text that the checkpoint has seen in
-            training (unless allowed), or an `out` that belongs to something else.
+        InputError: no such checkpoint or task, a head that does not fit the task, text that the checkpoint was trained
+            on (unless allowed), or an `out` that belongs to something else.
     """
     keep_compiled_programs()
     keep_freed_memory()
@@ -102,23 +110,23 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
             )
     dtype = agreed_dtype(store, name, encoder)
     encoder, head = in_dtype(encoder, dtype), head and in_dtype(head, dtype)
-    files.write_json(
-        out / "plan.json",
+    store.write_plan(
         {
             "study_id": study_id,
             "name": f"evaluation of {name}",
             "description": f"Robustness of {name} on {task.name}, without training.",
             "encoders": [name],
-            "arms": ["direct"],
+            "arms": [arms.as_row(arms.arm(ARM))],
             "targets": [task.name],
             "seeds": [0],
-            "seen": [name] if evaluation.allow_seen else [],
+            "contaminated": [name] if evaluation.allow_seen else [],
             "provenance": provenance(dtype),
-        },
+        }
     )
-    for language, own in rows.items():
-        _evaluate_language(evaluation, task, own, language, (encoder, head, params, tokenizer), store, checkpoint_id)
-    store.write_results(sorted(path.stem for path in (out / "cells").glob("*.parquet")))
+    cells = []
+    for own in rows.values():
+        cells += _evaluate_rows(evaluation, task, own, (encoder, head, params, tokenizer), store, checkpoint_id)
+    store.write_results(cells)
 
 
 def _rows(task: tasks.Task, evaluation: Evaluation, language: str, data_root: pathlib.Path | None) -> Rows:
@@ -128,43 +136,41 @@ def _rows(task: tasks.Task, evaluation: Evaluation, language: str, data_root: pa
     return tasks.limit(rows, evaluation.rows)
 
 
-def _evaluate_language(evaluation, task, rows: Rows, language: str, model, store: Store, checkpoint_id: str) -> None:
-    """The cells of one language."""
+def _evaluate_rows(evaluation, task, rows: Rows, model, store: Store, checkpoint_id: str) -> list[str]:
+    """Store the cells of one language; returns their ids."""
     encoder, head, params, tokenizer = model
-    wanted = variants(evaluation.perturbations, language)
-    place = (task.name, evaluation.split, language)
+    evaluated = Evaluated(
+        stage=checkpoint_id,
+        model=evaluation.checkpoint.resolve().name,
+        arm=ARM,
+        target=task.name,
+        seed=0,
+        trained_on=task,
+        task=task,
+        split=evaluation.split,
+        language=rows.language,
+        rows=digest_rows(rows),
+        max_length=evaluation.max_length,
+        noise_seed=evaluation.noise_seed,
+    )
+    wanted = variants_of(evaluation.perturbations, rows.language, lambda reason: None)
+    cells = list(cells_of(evaluated, wanted, lambda reason: None))
     block = perturbed_block(task, rows, wanted, evaluation.noise_seed)
-    grid = Grid(tokenizer, evaluation.max_length, {place: block})
+    grid = Grid(tokenizer, evaluation.max_length, {(task.name, evaluation.split, rows.language): block})
     scores = grid.predict(encoder, head, params)
-    for perturbation, severity, replicate in wanted:
-        cell = Cell(
-            cell=content_id(
-                [checkpoint_id, dataclasses.replace(evaluation, perturbations=()), language, severity, perturbation]
-            ),
-            stage=checkpoint_id,
-            model=evaluation.checkpoint.resolve().name,
-            arm="direct",
-            target=task.name,
-            task=task.name,
-            split=evaluation.split,
-            language=language,
-            domain=task.domain,
-            perturbation=perturbation,
-            severity=severity,
-            replicate=replicate,
-            seed=0,
-            adapted=True,
-            source_language=language == task.source_language,
-            changes_label=perturbation != CLEAN[0] and operator_of(perturbation).changes_label,
-        )
-        result = grid.cell(scores, place, cell.variant, task)
-        store.write_cell(cell_row(cell, result.figures), result.columns)
+    for cell in cells:
+        result = grid.cell(scores, cell.place, cell.variant, task)
+        store.write_cell(cell.row(result.figures), result.columns)
+    return [cell.cell for cell in cells]
 
 
 def load_fine_tuned(folder: pathlib.Path, task: tasks.Task) -> tuple[Encoder, Head | None, dict, Tokenizer, np.ndarray]:
-    """Encoder, head, parameters, tokenizer and seen-text digests of a checkpoint whose head fits the task.
+    """Encoder, head, parameters, tokenizer and digests of the training text of a checkpoint whose head fits the task.
 
     Retrieval reads the encoder's states, so any head fits it, or none.
+
+    Raises:
+        InputError: no such checkpoint, or a head that does not fit.
     """
     if not folder.is_dir():
         raise InputError(f"--checkpoint {folder}: no such directory")
@@ -189,9 +195,9 @@ def load_fine_tuned(folder: pathlib.Path, task: tasks.Task) -> tuple[Encoder, He
 
 
 def in_task_order(params: dict, labels: tuple[str, ...] | None, task: tasks.Task) -> dict:
-    """Parameters whose outputs stand in the order of the task's labels.
+    """Parameters with the head's outputs in the order of the task's labels.
 
-    Labels that a checkpoint names otherwise (LABEL_0, ...) are taken to be in the task's order already.
+    Outputs whose names are not the task's labels (LABEL_0, ...) are taken to be in that order already.
     """
     names = [label.casefold() for label in labels or ()]
     wanted = [label.casefold() for label in task.labels]

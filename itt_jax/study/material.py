@@ -1,4 +1,4 @@
-"""The material of a study: its tasks, rows and corpora, read once, without contamination, and digests for ids."""
+"""The material of a study: its tasks, rows and corpora, read once, without contamination, with digests for ids."""
 
 import dataclasses
 import hashlib
@@ -18,6 +18,9 @@ from itt_jax.models import local_folder
 from itt_jax.ragged import Ragged
 from itt_jax.tasks.parallel import load_parallel
 
+CHARACTERS_PER_TOKEN = 3.5
+"""A rough mean over languages and vocabularies, which only cost estimates use."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
@@ -30,10 +33,10 @@ class Selection:
 
 
 class Material:
-    """Reads what a study needs; every method gives the same answer however often it is called.
+    """Reads the rows of a study; every method caches, so calls are cheap and always give the same answer.
 
     Args:
-        study: names the tasks; its own tasks come before the catalogue's.
+        study: its own tasks come before the catalogue's.
         data_root: folder of local files in their published formats, or None for embedded, hub and TFDS sources.
     """
 
@@ -52,10 +55,10 @@ class Material:
         return tasks.get(name, self.study.tasks)
 
     def has(self, task: str, split: str, language: str) -> bool:
-        """Whether the task has that split in that language, and it is at hand.
+        """Whether the task has that split in that language, and its files are there.
 
         Raises:
-            InputError: the files of a task of the study's own are missing; one of the catalogue may be absent.
+            InputError: the files of a task of the study's own are missing; those of a catalogued task may be.
         """
         if not tasks.has_rows(self.task(task), split, language, self.data_root):
             return False
@@ -79,7 +82,7 @@ class Material:
         return self._rows[selection]
 
     def training_rows(self, selection: Selection) -> Rows:
-        """The selected rows without contaminated ones (see `data.contamination`); then the limit."""
+        """The selected rows, without those whose text the study evaluates; the limit applies afterwards."""
         if selection not in self._training:
             everything = self.rows(dataclasses.replace(selection, limit=None))
             mask = contaminated(tasks.telling(self.task(selection.task), everything), self.evaluation_text())
@@ -87,12 +90,12 @@ class Material:
             source = f"{selection.task}/{selection.split}/{selection.language}"
             self.contamination[source] = Contamination(source, len(everything), dropped)
             if not len(rows):
-                raise InputError(f"{source}: every training row is contaminated by the study's evaluation text")
+                raise InputError(f"{source}: the text of every training row is evaluated in the study")
             self._training[selection] = rows if selection.limit is None else tasks.limit(rows, selection.limit)
         return self._training[selection]
 
     def texts(self, selection: Selection) -> list[str]:
-        """Every text of the selected training rows, but for those that recur from row to row."""
+        """Every text of the selected training rows, except fields whose texts recur from row to row."""
         rows = tasks.telling(self.task(selection.task), self.training_rows(selection))
         return [text for texts in rows.fields.values() for text in texts]
 
@@ -114,7 +117,7 @@ class Material:
         return self._evaluation_text
 
     def corpus(self, corpus: Corpus) -> ParallelTexts:
-        """Parallel tuples for a language-model stage, without contaminated ones."""
+        """Parallel tuples for language-model training, without those whose text is evaluated."""
         if corpus not in self._corpora:
             languages = corpus.languages or self.study.languages
             texts = load_parallel(corpus.source, languages, self.data_root, corpus.tuples, self.study.tasks)
@@ -124,32 +127,22 @@ class Material:
         return self._corpora[corpus]
 
     def digest(self, selection: Selection, training: bool) -> str:
-        """A name for the rows' content: ids, texts and labels."""
+        """A hash of the selected rows' content."""
         key = (selection, training)
         if key not in self._digests:
-            rows = self.training_rows(selection) if training else self.rows(selection)
-            parts = [*rows.item_ids, *(text for texts in rows.fields.values() for text in texts)]
-            if rows.pool is not None:
-                parts += [*rows.pool.ids, *(text for texts in rows.pool.fields.values() for text in texts)]
-            # the words of tagged texts tell how many labels each has
-            labels = rows.labels.values if isinstance(rows.labels, Ragged) else rows.labels
-            if isinstance(labels, Answers):
-                encoded = labels.encoded()
-            else:
-                encoded = b"" if labels is None else np.ascontiguousarray(labels).tobytes()
-            self._digests[key] = _sha256(parts, encoded)
+            self._digests[key] = digest_rows(self.training_rows(selection) if training else self.rows(selection))
         return self._digests[key]
 
     def corpus_digest(self, corpus: Corpus) -> str:
-        """A name for a corpus's content."""
+        """A hash of a corpus's content."""
         texts = self.corpus(corpus)
         return _sha256([text or "" for language in texts.languages for text in texts.texts[language]])
 
     def checkpoint_digest(self, directory: str) -> str:
-        """A name for the weights and config in a checkpoint directory."""
+        """A hash of the weights and config in a checkpoint directory."""
         return digest_files(local_folder(directory))
 
-    def seen(self, spec: EncoderSpec) -> bool:
+    def is_contaminated(self, spec: EncoderSpec) -> bool:
         """Whether a given checkpoint of ours was trained on text that the study evaluates on."""
         if spec.checkpoint is None:
             return False
@@ -157,7 +150,7 @@ class Material:
         return path.is_file() and bool(np.isin(np.load(path), self.evaluation_text()).any())
 
     def tokenizer_digest(self, spec: EncoderSpec) -> str | None:
-        """A name for the tokenizer files that the encoder is given, or None if one is trained here."""
+        """A hash of the tokenizer files that the encoder is given; None if one is trained here."""
         directory = spec.tokenizer or spec.checkpoint
         return None if directory is None else digest_files(local_folder(directory), weights=False)
 
@@ -172,8 +165,22 @@ def _sha256(parts: Sequence[str], *blobs: bytes) -> str:
     return digest.hexdigest()[:16]
 
 
+def digest_rows(rows: Rows) -> str:
+    """A hash of rows: ids, texts and labels, and the candidates of their pool."""
+    parts = [*rows.item_ids, *(text for texts in rows.fields.values() for text in texts)]
+    if rows.pool is not None:
+        parts += [*rows.pool.ids, *(text for texts in rows.pool.fields.values() for text in texts)]
+    # a tagged text has a label for each word, so lengths need not be part of it
+    labels = rows.labels.values if isinstance(rows.labels, Ragged) else rows.labels
+    if isinstance(labels, Answers):
+        encoded = labels.encoded()
+    else:
+        encoded = b"" if labels is None else np.ascontiguousarray(labels).tobytes()
+    return _sha256(parts, encoded)
+
+
 def digest_files(folder: pathlib.Path, weights: bool = True) -> str:
-    """A name for the files under a folder, by their content and relative names."""
+    """A hash of the files under a folder, by content and relative name."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and (weights or (path.suffix in (".json", ".txt", ".model") and path.name != "config.json")):
@@ -181,3 +188,9 @@ def digest_files(folder: pathlib.Path, weights: bool = True) -> str:
             with open(path, "rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]
+
+
+def mean_tokens(rows: Rows) -> float:
+    """Estimated number of tokens of a mean row, special tokens included."""
+    characters = sum(len(text) for texts in rows.fields.values() for text in texts)
+    return characters / max(1, len(rows)) / CHARACTERS_PER_TOKEN + 1 + len(rows.fields)

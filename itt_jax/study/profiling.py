@@ -1,4 +1,4 @@
-"""A trace of a stretch of training, for TensorBoard's profiler or Perfetto."""
+"""A trace of a few training steps, for TensorBoard's profiler or Perfetto."""
 
 import pathlib
 
@@ -6,7 +6,7 @@ import jax
 
 
 class Profile:
-    """Traces the steps between the first two lines of the log of the first stage that has them, once.
+    """Traces the steps between the first two reported losses of a run, once.
 
     Args:
         folder: where the trace is written; None traces nothing.
@@ -16,7 +16,7 @@ class Profile:
         self.folder, self.tracing = folder, False
 
     def progress(self, values: dict[str, float]) -> None:
-        """To be called with what a stage tells of its progress."""
+        """Start or stop the trace; called with what a stage reports of its progress."""
         if "loss" not in values:
             return
         if self.tracing:
@@ -26,7 +26,7 @@ class Profile:
             self.folder, self.tracing = None, True
 
     def stop(self) -> None:
-        """End the trace, if one is being written; to be called at the end of each stage too."""
+        """End the trace, if one is being written; also called at the end of each stage."""
         if self.tracing:
             jax.profiler.stop_trace()
             self.tracing = False

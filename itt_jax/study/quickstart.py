@@ -49,7 +49,7 @@ study = Study(
     name="quickstart",
     description="Does general intermediate training help a small legal target, across languages, domains and noise?",
     encoders=tuple(encoder(family) for family in ("bert", "roberta", "xlnet")),
-    arms=("direct", "itt", "matched"),
+    arms=("direct", "itt", "matched_steps"),
     targets=tuple(
         target(kind, domain) for kind in ("sentiment", "inference", "similarity") for domain in ("medical", "legal")
     ),

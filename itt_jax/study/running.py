@@ -1,11 +1,10 @@
-"""Run a plan: what is in the store stays, what is missing is made."""
+"""Running a plan: whatever the results folder lacks is made."""
 
 import contextlib
 import dataclasses
 import datetime
 import itertools
 import pathlib
-import platform
 import sys
 import time
 from typing import Any
@@ -13,43 +12,44 @@ from typing import Any
 import jax
 import tqdm
 
-from itt_jax import files
 from itt_jax.config import Study, Target, canonical
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.evaluate.grid import Block, Grid, Place, perturbed_block
-from itt_jax.store.folder import Store
-from itt_jax.store.precision import agreed, agreed_dtype
+from itt_jax.store import Store
+from itt_jax.store.results import read_results
+from itt_jax.study import arms
 from itt_jax.study.absent import planned
+from itt_jax.study.cells import Cell, variants_of
 from itt_jax.study.distances import domain_distances
 from itt_jax.study.material import Material
-from itt_jax.study.plan import Cell, Plan, Stage, cell_row, evaluation_selections, study_id, variants
+from itt_jax.study.plan import Plan, evaluation_selections, study_id
 from itt_jax.study.profiling import Profile
-from itt_jax.study.stages import StageMaker
+from itt_jax.study.provenance import agreed_dtype, provenance
+from itt_jax.study.stages import Stage
+from itt_jax.study.stages.workshop import Workshop
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.loop import HALVED
 from itt_jax.train.memory import keep_freed_memory
-from itt_jax.train.precision import DTYPES, in_dtype, training_dtype
+from itt_jax.train.precision import in_dtype, training_dtype
 
 POLL_SECONDS = 2
-"""Between looks at the store while other workers hold all that is left."""
+"""Time between two looks at the folder while other workers hold everything that is left."""
 SAY_SECONDS = 60
-"""Between lines on the progress of one stage, where there is no terminal."""
+"""Time between two lines on the progress of one stage, where there is no terminal."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """What a run leaves: the store, the number of the plan's cells, and how many of them this run made."""
+    """The outcome of a run: the results folder, the number of cells of the plan, and how many this run made."""
 
     out: pathlib.Path
     cells: int
     made: int
 
     def to_pandas(self):
-        """The tidy table of results.parquet."""
-        import pandas
-
-        return pandas.read_parquet(self.out / "results.parquet")
+        """The tidy table of results: one row a cell."""
+        return read_results(self.out)
 
 
 def run(
@@ -60,14 +60,14 @@ def run(
     stack: int | None = None,
     profile: bool = False,
 ) -> Results:
-    """Train and evaluate what the store at `out` lacks of the study.
+    """Train and evaluate whatever the results folder `out` lacks of the study.
 
-    Several processes may run the same study on one store: each claims the stages that it works on.
+    Several processes may run the same study on one folder; each claims the stages that it works on.
 
     Args:
-        stack: fine-tunings of one shape that are trained and evaluated together at most; None decides by the memory at
-            hand (on a CPU one at a time). It changes no result but by rounding, and by the draws of dropout.
-        profile: write a trace of some steps of the first stage to OUT/profile.
+        stack: maximum number of fine-tunings of one shape that are trained and evaluated together; None lets the memory
+            decide (1 on a CPU). It changes results by rounding and by the draws of dropout alone.
+        profile: write a trace of a few steps of the first stage to OUT/profile.
 
     Raises:
         InputError: the study or its data is wrong, or `out` belongs to another study; nothing is written then.
@@ -78,65 +78,39 @@ def run(
     material, plan = planned(study, data_root)
     study = plan.study
     store.open(study_id(study), study.name)
-    runner = _Runner(store, plan, material, quiet, stack, Profile(store.out / "profile" if profile else None))
+    runner = _Runner(store, plan, material, quiet, stack, Profile(store.profile if profile else None))
     runner.write_plan()
     made = runner.all()
     store.write_results(cell.cell for cell in plan.all_cells())
-    if not store.distances.is_file():
-        store.write_distances(domain_distances(plan, material, runner.maker))
+    if not store.has_distances:
+        store.write_distances(domain_distances(plan, material, runner.workshop))
     runner.write_plan()
     return Results(store.out, len(plan.all_cells()), made)
 
 
-def provenance(dtype: Any) -> dict:
-    """Where and with what something was computed in `dtype`: device, precision, versions.
-
-    Stored beside results, never in them.
-    """
-    import flax
-    import jaxlib
-    import optax
-
-    import itt_jax
-
-    device = jax.devices()[0]
-    return {
-        "device": f"{jax.device_count()} x {device.device_kind} ({platform.machine()})",
-        "precision": next(name for name, known in DTYPES.items() if known == dtype),
-        "versions": {
-            "itt_jax": itt_jax.__version__,
-            "jax": jax.__version__,
-            "jaxlib": jaxlib.__version__,
-            "flax": flax.__version__,
-            "optax": optax.__version__,
-            "python": platform.python_version(),
-        },
-    }
-
-
 class _Runner:
-    """Holds what several stages share: loaded bodies and the evaluation grids of one encoder at a time."""
+    """One worker on a plan; keeps the evaluation grids of one encoder at a time."""
 
     def __init__(self, store: Store, plan: Plan, material: Material, quiet: bool, stack: int | None, profile: Profile):
         self.store = store
         self.plan = plan
         self.material = material
         self.quiet, self.profile = quiet, profile
-        self.maker = StageMaker(store, plan, material, self.progress, stack)
+        self.workshop = Workshop(store, material, self.progress, stack)
         self.said = time.time()
         self.bar = tqdm.tqdm(total=len(plan.stages), unit="stage", disable=True if quiet else None)
         self._grids: dict[tuple[str, str], Grid] = {}
         self._blocks: dict[str, dict[Place, Block]] = {}
 
     def all(self) -> int:
-        """Make every missing stage and cell, or wait for the worker that does; returns the cells made here."""
+        """Make every missing stage and cell, or wait for the worker that does; returns how many cells were made."""
         made = 0
         pending = list(self.plan.stages.values())
         with self.bar:
             while pending:
                 waiting, done = [], set()
                 for number, stage in enumerate(pending):
-                    self.bar.set_description(f"{stage.model} {stage.purpose}")
+                    self.bar.set_description(f"{stage.spec.name} {stage.kind}")
                     if stage.id not in done and self.needed(stage):
                         with contextlib.ExitStack() as claims:
                             together = self.claimed([stage, *self.companions(stage, pending[number + 1 :])], claims)
@@ -153,15 +127,15 @@ class _Runner:
 
     def companions(self, stage: Stage, later: list[Stage]) -> list[Stage]:
         """Later stages that may train together with this one."""
-        key = self.maker.stack_key(stage)
+        key = stage.stack_key(self.material)
         if key is None:
             return []
-        same = (other for other in later if self.maker.stack_key(other) == key)
+        same = (other for other in later if other.stack_key(self.material) == key)
         ready = (other for other in same if self.needed(other) and self.parent_ready(other))
-        return list(itertools.islice(ready, self.maker.most_together - 1))
+        return list(itertools.islice(ready, self.workshop.most_together - 1))
 
     def claimed(self, stages: list[Stage], claims: contextlib.ExitStack) -> list[Stage]:
-        """Those that are missing, whose parents are there and that no other worker is on; ours until `claims` end."""
+        """Those that are missing, whose parents are done and that no other worker is on; ours until `claims` closes."""
         return [
             stage
             for stage in stages
@@ -169,62 +143,61 @@ class _Runner:
         ]
 
     def missing_cells(self, stage: Stage):
-        """Cells of the stage that are not in the store."""
+        """Cells of the stage that the folder lacks."""
         return [cell for cell in self.plan.cells.get(stage.id, ()) if not self.store.has_cell(cell.cell)]
 
     def needed(self, stage: Stage) -> bool:
         """Whether the stage or a cell of it is missing."""
-        return bool(self.missing_cells(stage)) or (stage.purpose != "given" and self.store.record(stage.id) is None)
+        return bool(self.missing_cells(stage)) or not stage.is_done(self.store)
 
     def work(self, stages: list[Stage]) -> int:
-        """Make those of the stages that are missing, then their missing cells; returns how many."""
-        missing = [stage for stage in stages if stage.purpose != "given" and self.store.record(stage.id) is None]
+        """Make the missing ones of the stages, then their missing cells; returns the number of cells."""
+        missing = [stage for stage in stages if not stage.is_done(self.store)]
         if missing:
             began = time.time()
-            made = self.maker.make(missing)
+            made = type(missing[0]).make_all(missing, self.workshop)
             self.profile.stop()
             seconds = round((time.time() - began) / len(missing), 2)
             for stage, recorded in zip(missing, made, strict=True):
                 self.finish(stage, recorded, seconds)
         cells = {stage.id: self.missing_cells(stage) for stage in stages}
-        size = self.maker.most_together
+        size = self.workshop.most_together
         for first in range(0, len(stages), size):
             self.evaluate([stage for stage in stages[first : first + size] if cells[stage.id]], cells)
         return sum(map(len, cells.values()))
 
     def parent_ready(self, stage: Stage) -> bool:
-        """Whether the parameters that the stage starts from can be read; another worker may still be on them."""
-        if stage.parent is None or self.plan.stages[stage.parent].purpose == "given":
-            return True
-        return self.store.record(stage.parent) is not None
+        """Whether the parameters that the stage starts from are there; another worker may still be making them."""
+        return stage.parent is None or stage.parent.is_done(self.store)
 
     def finish(self, stage: Stage, made: dict, seconds: float) -> None:
-        """Record a stage as done, with what it cost and where; the record is what makes it done."""
-        described = {"id": stage.id, "purpose": stage.purpose, "kind": stage.purpose, "model": stage.model}
-        record = described | {"encoder": stage.model, "arm": self.arm_of(stage), "seed": stage.seed} | made
-        files.write_json(
-            self.store.stage(stage.id) / "record.json",
-            record | {"wall_seconds": seconds} | provenance(training_dtype()),
-        )
-        self.store.log("stage", id=stage.id, model=stage.model, purpose=stage.purpose, seconds=seconds)
+        """Record a stage, with its cost and provenance, which makes it done."""
+        described = {**self.described(stage), "arm": self.arm_of(stage)}
+        self.store.write_record(stage.id, described | made | {"wall_seconds": seconds} | provenance(training_dtype()))
+        self.store.log("stage", id=stage.id, encoder=stage.spec.name, kind=stage.kind, seconds=seconds)
         place = f"{list(self.plan.stages).index(stage.id) + 1}/{len(self.plan.stages)}"
         compiling = (
             f", {made['compile_seconds']:.0f} s of them compiling" if made.get("compile_seconds", 0) >= 1 else ""
         )
         done = f"{made['steps']} steps in {seconds:.0f} s{compiling}"
-        self.say(f"{place} {stage.model} {stage.purpose} (seed {stage.seed}): {done}")
+        self.say(f"{place} {stage.spec.name} {stage.kind} (seed {stage.seed}): {done}")
+
+    @staticmethod
+    def described(stage: Stage) -> dict[str, Any]:
+        """How plan and record name a stage."""
+        return {"id": stage.id, "kind": stage.kind, "encoder": stage.spec.name, "seed": stage.seed}
 
     def arm_of(self, stage: Stage) -> str:
-        """The arms whose cells rest on this very stage; empty for stages before the target stage."""
+        """The arms whose cells evaluate this stage; empty for stages before the target stage."""
         return ", ".join(sorted({cell.arm for cell in self.plan.cells.get(stage.id, ())}))
 
     # --- Cells
 
     def evaluate(self, stages: list[Stage], cells: dict[str, list[Cell]]) -> None:
-        """Predict the stages' missing cells from one stream of distinct inputs a target, and store them."""
+        """Predict the stages' missing cells, from one stream of distinct inputs a target, and store them."""
         began = time.time()
-        loaded = {stage.id: self.maker.load(stage) for stage in stages}
-        # Two targets may train alike, and share a stage.
+        loaded = {stage.id: stage.load(self.store) for stage in stages}
+        # Two targets that train alike share a stage.
         for target in dict.fromkeys(cell.target for stage in stages for cell in cells[stage.id]):
             own = {name: [cell for cell in cells[name] if cell.target == target] for name in loaded}
             own = {name: found for name, found in own.items() if found}
@@ -235,7 +208,7 @@ class _Runner:
             for found, scores in zip(own.values(), grid.predict_stack(encoder, head, models), strict=True):
                 for cell in found:
                     result = grid.cell(scores, cell.place, cell.variant, self.material.task(cell.task))
-                    self.store.write_cell(cell_row(cell, result.figures), result.columns)
+                    self.store.write_cell(cell.row(result.figures), result.columns)
         seconds = round((time.time() - began) / max(1, len(stages)), 2)
         for stage in stages:
             self.store.log("cells", stage=stage.id, cells=len(cells[stage.id]), seconds=seconds)
@@ -250,13 +223,13 @@ class _Runner:
         return self._grids[key]
 
     def blocks(self, target: Target) -> dict[Place, Block]:
-        """The perturbed rows of a target's evaluation tasks; made once for all encoders."""
+        """The perturbed rows of a target's evaluation tasks, made once for all encoders."""
         if target.name not in self._blocks:
             study, found = self.plan.study, {}
             for name in target.evaluate or (target.train,):
                 task = self.material.task(name)
                 for selection in evaluation_selections(study, target, task, self.material):
-                    wanted = variants(study.perturbations, selection.language)
+                    wanted = variants_of(study.perturbations, selection.language, self.plan.skip)
                     block = perturbed_block(task, self.material.rows(selection), wanted, study.noise_seed)
                     found[name, selection.split, selection.language] = block
             self._blocks[target.name] = found
@@ -265,45 +238,41 @@ class _Runner:
     # --- Plan and progress
 
     def write_plan(self) -> None:
-        """Write plan.json: the study, the plan, what was dropped and skipped, and the records of finished stages."""
+        """Write the plan: the study, what was dropped and skipped, and the records of finished stages."""
         study = self.plan.study
         names = [spec.name for spec in study.encoders]
-        precision = {f"scores of {name}": dtype for name, dtype in agreed(self.store, names).items()}
+        precision = {f"scores of {name}": dtype for name, dtype in self.store.dtypes(names).items()}
         records = [self.store.record(stage_id) for stage_id in self.plan.stages]
-        files.write_json(
-            self.store.out / "plan.json",
+        self.store.write_plan(
             {
                 "study_id": study_id(study),
                 "name": study.name,
                 "description": study.description,
                 "study": canonical(study),
                 "encoders": names,
-                "arms": list(study.arms),
+                "arms": [arms.as_row(arm) for arm in arms.resolved(study.arms)],
                 "targets": [target.name for target in study.running_targets()],
                 "seeds": list(study.seeds),
                 "smallest_effect": study.smallest_effect,
-                "stages": [
-                    {"id": s.id, "purpose": s.purpose, "model": s.model, "seed": s.seed}
-                    for s in self.plan.stages.values()
-                ],
+                "stages": [self.described(stage) for stage in self.plan.stages.values()],
                 "cells": len(self.plan.all_cells()),
                 "provenance": {"precision": precision},
                 "skipped": self.plan.skipped,
-                "seen": [spec.name for spec in study.encoders if self.material.seen(spec)],
-                "overlap": [dataclasses.asdict(entry) for entry in self.material.contamination.values()],
+                "contaminated": [spec.name for spec in study.encoders if self.material.is_contaminated(spec)],
+                "contamination": [dataclasses.asdict(entry) for entry in self.material.contamination.values()],
                 "stages_done": [record for record in records if record],
             },
         )
 
     def say(self, text: str) -> None:
-        """A line for a log, where there is no terminal to draw a bar on."""
+        """Print a line for a log, where there is no terminal to draw a bar on."""
         if self.bar.disable and not self.quiet:
             print(text, file=sys.stderr, flush=True)
 
     def progress(self, done: int, steps: int, values: dict[str, float]) -> None:
-        """Show how far the stage in hand is; in a log once a minute."""
+        """Show how far the current stage is; in a log once a minute."""
         self.profile.progress(values)
-        late = time.time() - self.said >= SAY_SECONDS or HALVED in values  # a log hears of that at once
+        late = time.time() - self.said >= SAY_SECONDS or HALVED in values  # a log shows that at once
         if self.quiet or (self.bar.disable and not late):
             return
         parts = [
@@ -311,11 +280,11 @@ class _Runner:
             *(f"{name} {values[name]:.3f}" for name in ("loss", "dev") if name in values),
         ]
         if HALVED in values:
-            parts.append(f"microbatches halved {values[HALVED]} times, for want of memory")
+            parts.append(f"microbatches halved {values[HALVED]} times to fit the memory")
         if "tokens/s" in values:
             share = values["flops/s"] / (matmul_rate(training_dtype()) * jax.device_count())
             left = datetime.timedelta(seconds=round(values["left"]))
-            parts += [f"{values['tokens/s']:,.0f} tokens/s", f"packing efficiency {values['packing efficiency']:.0%}"]
+            parts += [f"{values['tokens/s']:,.0f} tokens/s", f"{values['real']:.0%} of them real"]
             parts += [f"{share:.0%} of the matmul rate", f"{left} left"]
         if self.bar.disable:
             self.say(f"{self.bar.desc}{', '.join(parts)}")

@@ -40,10 +40,10 @@ def stores(tmp_path_factory):
 
 def test_the_share_noticed_is_that_of_the_changed_items(stores):
     table = analyse(stores[1]).controls
-    assert set(table["arm"]) == {"direct", "matched", "itt"}
+    assert set(table["arm"]) == {"direct", "matched_steps", "itt"}
     assert (table["estimate"] == SHARE).all()
     assert (table["items"] == 64).all()  # 32 of each of the two domains
-    assert ((table["low"] < SHARE) & (table["high"] > SHARE)).all()
+    assert ((table["ci_low"] < SHARE) & (table["ci_high"] > SHARE)).all()
 
 
 def test_no_other_finding_sees_them(stores):

@@ -14,7 +14,6 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from itt_jax.analysis import analyse, inference, panels
 from itt_jax.errors import InputError
-from itt_jax.store.results import read_cells, read_results
 from itt_jax.study import influence
 
 write_store = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "simulated_store.py"))["write_store"]
@@ -44,7 +43,7 @@ def intervals(contrasts):
     values = contrasts.mean(2).T
     part = (contrasts - contrasts.mean(2, keepdims=True)) / items * np.sqrt(items / (items - 1))
     frame = inference.table(values, part.transpose(1, 0, 2), np.ones((studies, items), bool), None)
-    return frame["low"].to_numpy(), frame["high"].to_numpy()
+    return frame["ci_low"].to_numpy(), frame["ci_high"].to_numpy()
 
 
 def covered(low, high, truth=0.0):
@@ -189,14 +188,14 @@ def test_mcnemar_and_permutation_equal_their_references():
 
 def test_verdicts_need_the_bound_the_adjustment_and_the_log_odds():
     frame = pd.DataFrame({"estimate": [0.1, -0.1, 0.1, 0.03, 0.001, 0.05], "log_odds": [1, -1, -1, 1, 1, 1.0]})
-    frame["error"] = [0.01, 0.01, 0.01, 0.01, 0.001, 0.0115]
-    frame["freedom"], frame["seeds"] = 20.0, 3
-    half = stats.t.ppf(0.975, 20) * frame["error"]
-    frame["low"], frame["high"] = frame["estimate"] - half, frame["estimate"] + half
-    frame["p"] = 2 * stats.t.sf(frame["estimate"].abs() / frame["error"], 20)
+    frame["std_err"] = [0.01, 0.01, 0.01, 0.01, 0.001, 0.0115]
+    frame["df"], frame["seeds"] = 20.0, 3
+    half = stats.t.ppf(0.975, 20) * frame["std_err"]
+    frame["ci_low"], frame["ci_high"] = frame["estimate"] - half, frame["estimate"] + half
+    frame["p"] = 2 * stats.t.sf(frame["estimate"].abs() / frame["std_err"], 20)
     judged = inference.judge(frame, 0.02, "holm")
     assert list(judged["verdict"]) == ["supported", "contradicted", *["undetermined"] * 4]
-    assert judged["low"][5] > 0.02 and judged["p_bound"][5] > 0.05  # beyond the bound, but not after Holm
+    assert judged["ci_low"][5] > 0.02 and judged["p_bound"][5] > 0.05  # beyond the bound, but not after Holm
     assert list(judged["negligible"]) == [False, False, False, False, True, False]
     assert (judged["detectable"] > 0.02).all()
 
@@ -263,7 +262,7 @@ def test_area_gaps_and_worst_cases(simulated):
 def test_a_true_interaction_is_supported_and_its_opposite_contradicted(simulated, tmp_path):
     _, analysis = simulated
     primary = one(analysis.primary, model="bert", arm="itt")
-    assert primary["baseline"] == "matched" and primary["verdict"] == "supported" and primary["low"] > 0.02
+    assert primary["baseline"] == "matched_steps" and primary["verdict"] == "supported" and primary["ci_low"] > 0.02
     assert set(analysis.primary["arm"]) == {"itt"}
     opposite = analyse(write_store(tmp_path, robust=-1.5, seeds=(0, 1, 2, 3), base=1.5))
     assert one(opposite.primary, arm="itt")["verdict"] == "contradicted"
@@ -288,7 +287,7 @@ def test_groups_without_signal_are_left_out_and_counted(tmp_path):
 def test_correlations_have_intervals_over_seeds_and_items(tmp_path):
     analysis = analyse(write_store(tmp_path, metric="pearson", domains=("general",), items=80, base=3.0))
     found = one(analysis.curves, arm="direct", language="all", perturbation="clean")
-    assert 0 < found["low"] < found["estimate"] < found["high"] < 1
+    assert 0 < found["ci_low"] < found["estimate"] < found["ci_high"] < 1
     assert np.isfinite(analysis.primary["estimate"]).all()
 
 
@@ -319,8 +318,7 @@ def test_one_seed_of_a_mean_of_item_scores_is_tested_by_permutation(tmp_path):
             right = (cell["prediction"] == cell["label"]).astype(float)
             cell.assign(item_value=right).to_parquet(path)
         gains[metric] = analyse(out).gains
-        results = read_results(out)
-        panel = next(panels.panels_of(results, read_cells(out, results["cell"].unique())))
+        panel = next(panels.panels_of(*panels.read(out)))
         assert ("worst item" in set(panel.conditions["role"])) == (metric != "squad_f1")
     single = gains["squad_exact_match"]["test"] == "mcnemar"
     assert single.any() and (gains["squad_f1"]["test"] == "permutation").all()
@@ -331,7 +329,13 @@ def test_one_seed_of_a_mean_of_item_scores_is_tested_by_permutation(tmp_path):
 def test_targets_count_alike_and_pair_by_seed(tmp_path):
     out = write_store(tmp_path, targets=("sentiment", "topic"), domains=("general",), base=2.0)
     analysis = analyse(out)
-    about = {"arm": "itt", "baseline": "matched", "kind": "perturbation", "perturbation": "all", "language": "all"}
+    about = {
+        "arm": "itt",
+        "baseline": "matched_steps",
+        "kind": "perturbation",
+        "perturbation": "all",
+        "language": "all",
+    }
     parts = [
         one(analysis.interactions, **about, subset="all", target=name)["estimate"] for name in ("sentiment", "topic")
     ]
@@ -347,8 +351,7 @@ def test_items_that_an_operator_cannot_touch_leave_the_clean_side_too(tmp_path):
         cell = pd.read_parquet(out / "cells" / f"{name}.parquet")
         cell["applicable"] = np.arange(100) < 70
         cell.to_parquet(out / "cells" / f"{name}.parquet")
-    results = read_results(out)
-    panel = next(panels.panels_of(results, read_cells(out, results["cell"].unique())))
+    panel = next(panels.panels_of(*panels.read(out)))
     twins = panel.conditions[panel.conditions["role"] == "twin"]
     assert len(twins) == 6 and (panel.sizes[:, :, twins.index] == 70).all()
     assert (panel.sizes[:, :, panel.conditions["role"] == "clean"] == 100).all()
@@ -381,10 +384,10 @@ def test_wrong_stores_are_named(tmp_path):
         analyse(out)
     frame = pd.read_parquet(out / "results.parquet")
     pd.concat([frame, frame.iloc[:1]]).to_parquet(out / "results.parquet")
-    with pytest.raises(InputError, match="stands there twice"):
+    with pytest.raises(InputError, match="occurs twice"):
         analyse(out)
 
 
 def test_statistics_need_no_jax():
-    code = "import sys, itt_jax.analysis.findings, itt_jax.report; sys.exit('jax' in sys.modules)"
+    code = "import sys, itt_jax.analysis, itt_jax.report; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=pathlib.Path(__file__).parents[2]).returncode == 0

@@ -8,7 +8,7 @@ import pytest
 
 from itt_jax import tasks
 from itt_jax.ragged import Ragged
-from itt_jax.store.folder import Store
+from itt_jax.store import Store
 from itt_jax.store.results import read_cells
 from itt_jax.study import influence
 from itt_jax.tasks import metrics
@@ -82,10 +82,9 @@ def test_cells_of_tagging_and_of_classification_are_read_together(tmp_path):
     }
     store.write_cell({"cell": "tags"}, items | tags)
     store.write_cell({"cell": "classes"}, items | {"prediction": np.arange(6), "label": np.ones(6, np.int32)})
-    cells = read_cells(tmp_path, np.array(["classes", "tags"]))
-    assert cells["tags"].prediction.tolist() == counts.tolist() and cells["classes"].prediction.tolist() == list(
-        range(6)
-    )
+    cells = read_cells(tmp_path, {"classes": ("prediction", "label"), "tags": metrics.COUNTS})
+    assert [cells["tags"].values[name].tolist() for name in metrics.COUNTS] == counts.T.tolist()
+    assert cells["classes"].values["prediction"].tolist() == list(range(6))
     assert (cells["tags"].items == cells["classes"].items).all()
     stored = pd.read_parquet(tmp_path / "cells" / "tags.parquet")
     assert [list(row) for row in stored["prediction"]] == [row.tolist() for row in predictions.arrays()]

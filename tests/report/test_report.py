@@ -16,16 +16,17 @@ from itt_jax.report import summary_markdown, tables, write_report
 write_store = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "simulated_store.py"))["write_store"]
 
 PLAN = {
+    "schema": 2,
     "study_id": "0123",
     "name": "A <small> study",
     "description": "Two encoders & three arms.",
     "smallest_effect": 0.03,
-    "overlap": [
+    "contamination": [
         {"source": "sst2/train", "rows": 100, "dropped": 7},
         {"source": "sick/train", "rows": 100, "dropped": 0},
     ],
     "skipped": ["diacritics: has no table for 'zh'"],
-    "seen": ["bert-made-here"],
+    "contaminated": ["bert-made-here"],
     "stages_done": [
         {
             "encoder": "bert",
@@ -102,7 +103,7 @@ def test_the_page_says_what_the_plan_knows(written):
     text = written[1].read_text(encoding="utf-8")
     assert "A &lt;small&gt; study" in text and "encoders &amp; three" in text
     assert "sst2/train" in text and "sick/train" not in text
-    assert "bert-made-here has seen text" in text and "diacritics: has no table" in text
+    assert "bert-made-here was trained on" in text and "diacritics: has no table" in text
     assert "jax 0.10.2" in text and "12,000" in text
 
 
@@ -129,7 +130,7 @@ def test_writing_again_gives_the_same_bytes(written):
 def test_the_summary_gives_estimate_interval_and_verdict(written, analysis):
     text = summary_markdown(analysis)
     row = analysis.primary.iloc[0]
-    interval = f"[{tables.points(row['low'], True)}, {tables.points(row['high'], True)}]"
+    interval = f"[{tables.points(row['ci_low'], True)}, {tables.points(row['ci_high'], True)}]"
     assert f"interaction {tables.points(row['estimate'], True)} {interval}" in text
     assert row["verdict"] in text and "2 encoders (bert, xlnet)" in text
     assert (written[1].parent / "summary.md").read_text(encoding="utf-8") == text + "\n"

@@ -8,9 +8,8 @@ import sys
 import pandas as pd
 import pytest
 
-from itt_jax import files
 from itt_jax.errors import InputError
-from itt_jax.store.folder import Store
+from itt_jax.store import Store
 
 
 def test_results_are_derived_from_the_cells_of_the_plan(tmp_path):
@@ -22,7 +21,7 @@ def test_results_are_derived_from_the_cells_of_the_plan(tmp_path):
 
 
 def test_folder_of_another_study_is_refused(tmp_path):
-    files.write_json(tmp_path / "plan.json", {"study_id": "1", "name": "one"})
+    Store(tmp_path).write_plan({"study_id": "1", "name": "one"})
     Store(tmp_path).open("1", "one")
     with pytest.raises(InputError, match="belongs to study 'one'"):
         Store(tmp_path).open("2", "two")

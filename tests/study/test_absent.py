@@ -27,8 +27,8 @@ def plan_of(root, *targets: Target, **changes):
 def test_a_target_without_data_is_left_out_and_the_rest_runs(tmp_path):
     plan = plan_of(tmp_path, HOME, INFERENCE)
     assert names(plan) == {"sentiment"}
-    assert plan.skipped[0] == "inference: xnli has no split 'test' at hand and is not evaluated"
-    with pytest.raises(InputError, match="no target of the study has its data at hand: inference: xnli"):
+    assert plan.skipped[0] == "inference: xnli has no split 'test' here and is not evaluated"
+    with pytest.raises(InputError, match="no target of the study has its data: inference: xnli"):
         plan_of(tmp_path, INFERENCE)
 
 
@@ -40,7 +40,7 @@ def test_a_stand_in_trains_and_every_table_says_so(tmp_path):
     assert {cell.task for cell in cells} == {"embedded_inference_legal"}
     stage = plan.stages[cells[0].stage]
     assert [selection.task for selection in stage.training] == ["embedded_inference_general"]
-    assert "embedded_inference_general stands in for the training rows of xnli" in plan.skipped[1]
+    assert "embedded_inference_general replaces the training rows of xnli" in plan.skipped[1]
 
 
 def test_an_intermediate_task_has_a_stand_in_too(tmp_path):
@@ -49,7 +49,7 @@ def test_an_intermediate_task_has_a_stand_in_too(tmp_path):
     plan = plan_of(tmp_path, target, arms=("direct", "itt"), stand_ins=(other,))
     assert names(plan) == {"sentiment (itt on embedded_sentiment_general)"}
     assert names(plan_of(tmp_path, target)) == {"sentiment"}  # no arm needs it
-    with pytest.raises(InputError, match=r"no training rows of sst2 \(intermediate\) at hand; left out"):
+    with pytest.raises(InputError, match=r"no training rows of sst2 \(intermediate\) here; left out"):
         plan_of(tmp_path, target, arms=("direct", "itt"))
 
 

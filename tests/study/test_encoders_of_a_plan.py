@@ -9,7 +9,8 @@ from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.models import export, make_encoder
 from itt_jax.study.material import Material
 from itt_jax.study.plan import make_plan
-from itt_jax.study.stages import given_body, made_encoder
+from itt_jax.study.stages.given import given_body
+from itt_jax.study.stages.pretrain import made_encoder
 
 SPEC = EncoderSpec("bert", "bert", corpus=(Corpus("embedded", tuples=50),), pretraining=LanguageModel())
 

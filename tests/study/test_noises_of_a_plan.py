@@ -6,8 +6,9 @@ import pytest
 
 from itt_jax.config import Corpus, EncoderSpec, Perturbation, Recipe, Study, Target, validate
 from itt_jax.errors import InputError
+from itt_jax.study.cells import lexicon_digest
 from itt_jax.study.material import Material
-from itt_jax.study.plan import lexicon_digest, make_plan
+from itt_jax.study.plan import make_plan
 
 STUDY = Study(
     name="noises",

@@ -15,7 +15,7 @@ from itt_jax.evaluate.ranking import Mined, Ranked, mined_cell, ranked_cell
 from itt_jax.ragged import Ragged
 from itt_jax.score import BENCHMARKS, score
 from itt_jax.score.benchmarks import LEXTREME
-from itt_jax.store.folder import Store
+from itt_jax.store import Store
 from itt_jax.study.official import write_official
 from itt_jax.tasks import metrics
 from itt_jax.tasks.span_metrics import span_item_scores

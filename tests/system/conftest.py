@@ -29,7 +29,7 @@ study = Study(
             adaptation=LanguageModel(recipe=Recipe(steps=3, learning_rates=(1e-3,), max_length=64, keep="last")),
         ),
     ),
-    arms=("direct", "itt", "multitask_itt", "matched", "shuffled_itt", "dapt", "dapt_control", "translate_train"),
+    arms=("direct", "itt", "multitask_itt", "matched_steps", "shuffled_itt", "dapt", "dapt_control", "translate_train"),
     perturbations=(Perturbation("swap", (0.1, 0.3), replicates=2), Perturbation("keyboard", (0.2,))),
     seeds=(0, 1),
     languages=("en", "de"),

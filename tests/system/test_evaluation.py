@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from itt_jax import main
-from itt_jax.store.folder import Store
+from itt_jax.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -15,8 +15,8 @@ def checkpoint(tiny_run):
     """A fine-tuned checkpoint of ours, from the tiny study."""
     _, out = tiny_run
     plan = json.loads((out / "plan.json").read_text())
-    stage = next(r for r in plan["stages_done"] if r["purpose"] == "target" and r["arm"] == "itt" and r["seed"] == 0)
-    return Store(out).stage(stage["id"]) / "checkpoint"
+    stage = next(r for r in plan["stages_done"] if r["kind"] == "target" and r["arm"] == "itt" and r["seed"] == 0)
+    return Store(out).checkpoint(stage["id"])
 
 
 def evaluate(checkpoint, out, *more: str) -> int:

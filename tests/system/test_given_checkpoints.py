@@ -8,7 +8,7 @@ import pytest
 from itt_jax.config import EncoderSpec
 from itt_jax.errors import InputError
 from itt_jax.models import export
-from itt_jax.store.folder import Store
+from itt_jax.store import Store
 from itt_jax.study import describe, run
 from itt_jax.train.checkpoint import load_checkpoint
 
@@ -18,8 +18,8 @@ def pretrained(tiny_run):
     """The tiny study's fine-tuned encoder: it has seen medical training rows."""
     _, out = tiny_run
     plan = json.loads((out / "plan.json").read_text())
-    stage = next(r for r in plan["stages_done"] if r["purpose"] == "target" and r["arm"] == "direct" and r["seed"] == 0)
-    return Store(out).stage(stage["id"]) / "checkpoint"
+    stage = next(r for r in plan["stages_done"] if r["kind"] == "target" and r["arm"] == "direct" and r["seed"] == 0)
+    return Store(out).checkpoint(stage["id"])
 
 
 def study_of(study, checkpoint, **changes):

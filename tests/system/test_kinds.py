@@ -7,7 +7,7 @@ import pytest
 
 from itt_jax import config, main
 from itt_jax.analysis import analyse
-from itt_jax.store.folder import Store
+from itt_jax.store import Store
 from itt_jax.study import describe, run
 
 STUDY = """
@@ -64,9 +64,9 @@ def kind_run(request, tmp_path_factory):
 def test_a_tiny_encoder_is_above_chance_in_the_source_language(kind_run):
     _, _, out = kind_run
     results = pd.read_parquet(out / "results.parquet")
-    home = results.query("language == 'en' and perturbation == 'clean' and adapted and arm == 'direct'").iloc[0]
+    home = results.query("language == 'en' and perturbation == 'clean' and in_domain and arm == 'direct'").iloc[0]
     assert home["value"] > home["chance"] + 0.2, home[["value", "chance"]]
-    noisy = results.query("language == 'en' and perturbation == 'swap' and adapted and arm == 'direct'").iloc[0]
+    noisy = results.query("language == 'en' and perturbation == 'swap' and in_domain and arm == 'direct'").iloc[0]
     assert noisy["value"] < home["value"]
 
 
@@ -75,7 +75,7 @@ def test_the_analysis_has_every_table_and_agrees_with_the_store(kind_run):
     analysis = analyse(out)
     assert not analysis.cells["differs"].any() and len(analysis.cells) == 9 * PLACES[kind]
     assert len(analysis.primary) and len(analysis.interactions) and len(analysis.gaps)
-    assert (analysis.cells["low"] <= analysis.cells["value"]).all()
+    assert (analysis.cells["ci_low"] <= analysis.cells["value"]).all()
     described = describe(study, out).as_dict()
     assert described["cells_done"] == described["cells"] == 9 * PLACES[kind]
 
@@ -99,9 +99,9 @@ def test_words_that_were_dropped_take_their_tags_along(kind_run):
 def test_evaluate_gives_the_cells_of_the_study(kind_run, tmp_path, capsys):
     kind, study, out = kind_run
     plan = json.loads((out / "plan.json").read_text())
-    stage = next(r for r in plan["stages_done"] if r["purpose"] == "target" and r["arm"] == "direct")
+    stage = next(r for r in plan["stages_done"] if r["kind"] == "target" and r["arm"] == "direct")
     task = study.targets[0].train
-    arguments = ["--checkpoint", str(Store(out).stage(stage["id"]) / "checkpoint"), "--task", task, "--rows", "60"]
+    arguments = ["--checkpoint", str(Store(out).checkpoint(stage["id"])), "--task", task, "--rows", "60"]
     arguments += ["--perturbations", "swap:0.2", "word_drop:0.3", "--languages", "en", "de"]
     arguments += ["--max-length", str(LENGTHS[kind])]
     assert main.main(["evaluate", *arguments, "--out", str(tmp_path / "out")]) == 0, capsys.readouterr().err

@@ -8,7 +8,7 @@ import pytest
 
 from itt_jax import config, tasks
 from itt_jax.analysis import analyse
-from itt_jax.store.folder import Store
+from itt_jax.store import Store
 from itt_jax.study import describe, run
 from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint, parse_perturbations
 
@@ -102,9 +102,9 @@ def test_evaluate_gives_the_cells_of_the_study(labels_run, tmp_path, monkeypatch
     study, out = labels_run
     monkeypatch.setattr(tasks, "get", lambda name: study.tasks[0])
     plan = json.loads((out / "plan.json").read_text())
-    stage = next(r for r in plan["stages_done"] if r["purpose"] == "target" and r["arm"] == "direct")
+    stage = next(r for r in plan["stages_done"] if r["kind"] == "target" and r["arm"] == "direct")
     evaluation = Evaluation(
-        Store(out).stage(stage["id"]) / "checkpoint", "topics", parse_perturbations(["swap:0.3", "token_drop:0.3"]),
+        Store(out).checkpoint(stage["id"]), "topics", parse_perturbations(["swap:0.3", "token_drop:0.3"]),
         rows=80, max_length=32,
     )  # fmt: skip
     evaluate_checkpoint(evaluation, tmp_path / "out")

@@ -7,7 +7,7 @@ import pytest
 
 from itt_jax import config, main
 from itt_jax.analysis import analyse
-from itt_jax.store.folder import Store
+from itt_jax.store import Store
 from itt_jax.study import run
 
 STUDY = """
@@ -109,14 +109,14 @@ def test_the_analysis_reads_them(people_run):
     _, _, out = people_run
     analysis = analyse(out)
     assert not analysis.cells["differs"].any() and len(analysis.cells) == 12
-    assert (analysis.cells["low"] <= analysis.cells["value"]).all() and len(analysis.interactions)
+    assert (analysis.cells["ci_low"] <= analysis.cells["value"]).all() and len(analysis.interactions)
 
 
 def test_evaluate_reads_a_published_task(people_run, data_root, tmp_path, capsys):
     _, _, out = people_run
     plan = json.loads((out / "plan.json").read_text())
-    stage = next(r for r in plan["stages_done"] if r["purpose"] == "target" and r["arm"] == "direct")
-    arguments = ["--checkpoint", str(Store(out).stage(stage["id"]) / "checkpoint"), "--task", "xquad", "--rows", "12"]
+    stage = next(r for r in plan["stages_done"] if r["kind"] == "target" and r["arm"] == "direct")
+    arguments = ["--checkpoint", str(Store(out).checkpoint(stage["id"])), "--task", "xquad", "--rows", "12"]
     arguments += ["--perturbations", "swap:0.2", "--languages", "en", "th", "--data-root", str(data_root)]
     assert main.main(["evaluate", *arguments, "--out", str(tmp_path / "out")]) == 0, capsys.readouterr().err
     results = pd.read_parquet(tmp_path / "out" / "results.parquet")

@@ -14,7 +14,7 @@ import pytest
 
 from itt_jax import config, perturb, tasks
 from itt_jax.evaluate.distance import vocabulary_divergence
-from itt_jax.store.folder import Store
+from itt_jax.store import Store
 from itt_jax.study import describe, run
 from itt_jax.train.checkpoint import load_checkpoint
 
@@ -34,7 +34,7 @@ def test_grid_is_complete(tiny_run):
     assert clean[["n_changed", "edit_rate", "token_change_rate"]].eq(0).all(axis=None)
     assert (results.query("perturbation != 'clean'")["edit_rate"] > 0).all()
     assert results.groupby("language")["source_language"].first().to_dict() == {"de": False, "en": True}
-    assert results.groupby("domain")["adapted"].first().to_dict() == {"legal": False, "medical": True}
+    assert results.groupby("domain")["in_domain"].first().to_dict() == {"legal": False, "medical": True}
 
 
 def test_cells_hold_what_was_predicted(tiny_run):
@@ -88,12 +88,12 @@ def test_arms_are_what_they_say(tiny_run):
     _, out = tiny_run
     plan = json.loads((out / "plan.json").read_text())
     records = {record["id"]: record for record in plan["stages_done"]}
-    purposes = [record["purpose"] for record in records.values()]
+    purposes = [record["kind"] for record in records.values()]
     # direct's stage, on the same rows and recipe, is the matched arm's first; shuffled labels make a stage of their own
     assert purposes.count("pretraining") == 1
     assert purposes.count("adaptation") == 2 * SEEDS
     assert sum(purpose in ("intermediate", "target") for purpose in purposes) == (ARMS + 3) * SEEDS
-    assert {record["steps"] for record in records.values() if record["purpose"] == "target"} == {6}
+    assert {record["steps"] for record in records.values() if record["kind"] == "target"} == {6}
     assert all(record["learning_rate"] in (1e-3, 5e-4) for record in records.values() if "learning_rate" in record)
 
 
@@ -102,8 +102,8 @@ def test_checkpoints_remember_what_they_saw(tiny_run):
 
     _, out = tiny_run
     plan = json.loads((out / "plan.json").read_text())
-    stage = next(r for r in plan["stages_done"] if r["purpose"] == "target" and r["arm"] == "itt")
-    seen = load_checkpoint(Store(out).stage(stage["id"]) / "checkpoint").seen
+    stage = next(r for r in plan["stages_done"] if r["kind"] == "target" and r["arm"] == "itt")
+    seen = load_checkpoint(Store(out).checkpoint(stage["id"])).seen
     task = tasks.get("embedded_inference_medical")
     trained = digests(tasks.limit(tasks.load_rows(task, "train", "en"), 40))
     assert np.isin(trained, seen).mean() > 0.5  # fields of four words or more, and not the whole rows
@@ -171,13 +171,13 @@ def test_stages_that_train_alike_train_together_where_asked(tiny_run, tmp_path):
     """
     study, whole = tiny_run
     out = tmp_path / "stacked"
-    chosen = dataclasses.replace(study, arms=("direct", "itt", "matched"))
+    chosen = dataclasses.replace(study, arms=("direct", "itt", "matched_steps"))
     results = run(chosen, out, quiet=True, stack=4, profile=True)
     assert any(path.is_file() for path in (out / "profile").rglob("*"))
     assert results.made == results.cells
     names = {path.name for path in (out / "cells").iterdir()}
     assert names and names <= {path.name for path in (whole / "cells").iterdir()}
     records = json.loads((out / "plan.json").read_text())["stages_done"]
-    tuned = [record for record in records if record["purpose"] in ("target", "intermediate")]
+    tuned = [record for record in records if record["kind"] in ("target", "intermediate")]
     assert tuned and all(record["stack"] == 4 for record in tuned)  # two seeds, two learning rates
     assert {record["id"] for record in tuned} <= {path.name for path in (whole / "stages").iterdir()}

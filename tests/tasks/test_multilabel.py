@@ -7,12 +7,13 @@ import pytest
 from sklearn.metrics import f1_score
 
 from itt_jax import perturb, tasks
+from itt_jax.analysis.panels import columns_of, sides
 from itt_jax.data.sources import LocalFiles
 from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.evaluate.grid import CLEAN, Grid, perturbed_block
 from itt_jax.evaluate.token_noise import TOKEN_NOISES
-from itt_jax.store.folder import Store
+from itt_jax.store import Store
 from itt_jax.store.results import read_cells
 from itt_jax.study import influence
 from itt_jax.study.sheet import label_texts
@@ -116,13 +117,13 @@ def test_gold_predictions_score_100_percent_under_every_operator(metric, rows_fi
     tokenizer = train_tokenizer(rows.fields["text"] * 5, "bert", 150)
     names = [name for name, operator in perturb.CATALOG.items() if "en" in operator.languages]
     variants = {CLEAN: None} | {(name, 0.3, 0): None for name in names}
-    panel = perturbed_block(task, rows, variants, 0)
-    cells = Grid(tokenizer, 128, {("topics", "test", "en"): panel})
+    block = perturbed_block(task, rows, variants, 0)
+    cells = Grid(tokenizer, 128, {("topics", "test", "en"): block})
     (own,) = cells._blocks.values()
     # two rows of noise may become one text; then no model can tell them apart, so such forms are left out here
     store, scored = Store(tmp_path), 0
     for variant in variants:
-        texts = panel.forms[variant].fields["text"]
+        texts = block.forms[variant].fields["text"]
         if len(set(texts)) < len(texts):
             continue
         scores = np.zeros((len(own.inputs.examples), len(TOPICS)), np.float32)
@@ -133,8 +134,8 @@ def test_gold_predictions_score_100_percent_under_every_operator(metric, rows_fi
         scored += 1
     assert scored > 0.9 * len(variants)
     store.write_cell({"cell": "last"}, result.columns)
-    cell = read_cells(tmp_path, np.array(["last"]))["last"]
-    value, _ = influence.measure(metric, cell.prediction[cell.applicable], cell.label[cell.applicable])
+    cell = read_cells(tmp_path, {"last": columns_of(metric)})["last"]
+    value, _ = influence.measure(metric, *(side[cell.applicable] for side in sides(metric, cell)))
     assert value == 1.0 and len(cell.items) == 6
     assert [own.tolist() for own in result.columns["label"]] == [np.flatnonzero(own).tolist() for own in rows.labels]
 
@@ -142,5 +143,5 @@ def test_gold_predictions_score_100_percent_under_every_operator(metric, rows_fi
 def test_token_noises_reach_rows_of_several_labels(rows_file):
     task = own_task(rows_file, "label_micro_f1")
     rows = tasks.load_rows(task, "test", "en")
-    panel = perturbed_block(task, rows, {CLEAN: None} | {(name, 0.2, 0): None for name in TOKEN_NOISES}, 0)
-    assert {name for name, _, _ in panel.token_noises} == set(TOKEN_NOISES)
+    block = perturbed_block(task, rows, {CLEAN: None} | {(name, 0.2, 0): None for name in TOKEN_NOISES}, 0)
+    assert {name for name, _, _ in block.token_noises} == set(TOKEN_NOISES)

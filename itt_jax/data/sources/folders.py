@@ -19,7 +19,6 @@ class LocalFolders(Source):
     Attributes:
         path: the folder that holds the class folders, absolute or under the data root.
         folders: folder -> class name.
-        encoding: that of the files.
     """
 
     path: str

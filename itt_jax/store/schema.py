@@ -1,0 +1,46 @@
+"""The schema of a results folder, and how one of schema 1 is read.
+
+Folders of schema 1 (their plan.json names no schema) can be read and reported. Nothing is added to them: names are part
+of what stage and cell ids are made of, so their ids are not those of today. CHANGELOG.md lists the names.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 2
+
+# Names of schema 1 -> names of schema 2.
+COLUMNS = {"adapted": "in_domain"}
+ARMS = {"matched": "matched_steps"}
+PLAN = {"overlap": "contamination", "seen": "contaminated"}
+RECORD = {
+    "updates": "steps",
+    "best_update": "best_step",
+    "real_token_share": "packing_efficiency",
+    "degenerate": "diverged",
+}
+DUPLICATES = ("purpose", "model")
+"""Keys of records that said the same as "kind" and "encoder"."""
+
+
+def schema_of(plan: dict[str, Any]) -> int:
+    """The schema of the folder whose plan.json is given."""
+    return plan.get("schema", 1)
+
+
+def current_results(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The rows of a results.parquet of schema 1 in today's names."""
+    return frame.rename(columns=COLUMNS).assign(arm=frame["arm"].replace(ARMS))
+
+
+def current_plan(plan: dict[str, Any]) -> dict[str, Any]:
+    """A plan.json of schema 1 in today's names; its arms, which it knows by name alone, are left out."""
+    current = {PLAN.get(key, key): value for key, value in plan.items() if key != "arms"}
+    return current | {"stages_done": [_current_record(record) for record in plan.get("stages_done", ())]}
+
+
+def _current_record(record: dict[str, Any]) -> dict[str, Any]:
+    current = {RECORD.get(key, key): value for key, value in record.items() if key not in DUPLICATES}
+    return current | {"arm": ", ".join(ARMS.get(arm, arm) for arm in record.get("arm", "").split(", "))}

@@ -1,0 +1,217 @@
+"""Arms: the treatments that a study compares, each a sequence of stages before and including the target stage.
+
+Plain data, which configs read. A new arm is one row here, or an `Arm` in a study's own config:
+
+    Arm(
+        "dapt_then_itt",
+        "language modelling on domain text, the intermediate task, then the target",
+        stages=(Adapt("domain"), FineTune("intermediate"), FineTune("target")),
+        baseline="itt",
+    )
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from itt_jax.errors import InputError, unknown
+
+
+@dataclasses.dataclass(frozen=True)
+class FineTune:
+    """Fine-tune the encoder, with a new head, on labelled rows.
+
+    Attributes:
+        on: "target" (the target's training task), "intermediate" (the first of its intermediate tasks) or
+            "all_intermediate" (all of them at once).
+        labels: "own", or "shuffled": permuted, so that they say nothing about the rows.
+        languages: "source", or "all" that the task has training rows in.
+        recipe: whose recipe, and so whose number of steps: the target's or the intermediate task's; "own" is that of
+            the task trained on. Every intermediate recipe has the steps of the first intermediate task.
+    """
+
+    on: Literal["target", "intermediate", "all_intermediate"]
+    labels: Literal["own", "shuffled"] = "own"
+    languages: Literal["source", "all"] = "source"
+    recipe: Literal["own", "target", "intermediate"] = "own"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Fields of the target that must not be empty."""
+        return () if self.on == "target" and self.recipe != "intermediate" else ("intermediate",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Adapt:
+    """Continue language modelling with the target's `adaptation`.
+
+    Attributes:
+        text: "domain", the training texts of `domain_text`, or "general", as many characters from `general_text`.
+    """
+
+    text: Literal["domain", "general"]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Fields of the target that must not be empty."""
+        return ("domain_text", "adaptation") + (("general_text",) if self.text == "general" else ())
+
+
+Description = FineTune | Adapt
+"""How an arm describes one of its stages; `itt_jax.study.stages` makes them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """One arm of a study.
+
+    Attributes:
+        name: as tables show it.
+        summary: one line.
+        stages: from the pretrained encoder to the evaluated model; the last one fine-tunes on the target.
+        role: a "treatment" has a primary contrast; a "control" isolates one explanation of a treatment's gain; a
+            "baseline" is what every other arm is compared with.
+        baseline: the arm that the primary contrast compares a treatment with. An arm that is the baseline of any arm is
+            compared with all others in the exploratory tables.
+        color, marker, line: how Matplotlib draws it; where empty, the report chooses.
+    """
+
+    name: str
+    summary: str
+    stages: tuple[Description, ...]
+    role: Literal["treatment", "control", "baseline"] = "treatment"
+    baseline: str = "direct"
+    color: str = ""
+    marker: str = ""
+    line: str = ""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Fields of a target that must not be empty."""
+        return tuple(dict.fromkeys(field for stage in self.stages for field in stage.needs))
+
+
+TARGET = FineTune("target")
+
+# The colours are Okabe and Ito's, which colour-blind readers can tell apart.
+ARMS: tuple[Arm, ...] = (
+    Arm("direct", "the target stage alone", (TARGET,), "baseline", "", "#555555", "o", "-"),
+    Arm(
+        "itt",
+        "an intermediate task, then the target",
+        (FineTune("intermediate"), TARGET),
+        baseline="matched_steps",
+        color="#0072B2",
+        marker="D",
+        line="-",
+    ),
+    Arm(
+        "multitask_itt",
+        "all intermediate tasks at once, then the target; as many steps as itt",
+        (FineTune("all_intermediate"), TARGET),
+        baseline="matched_steps",
+        color="#009E73",
+        marker="^",
+        line="-",
+    ),
+    Arm(
+        "matched_steps",
+        "control: both stages of itt, with target rows in place of intermediate rows",
+        (FineTune("target", recipe="intermediate"), TARGET),
+        role="control",
+        color="#E69F00",
+        marker="s",
+        line="--",
+    ),
+    Arm(
+        "shuffled_itt",
+        "control: itt with permuted intermediate labels",
+        (FineTune("intermediate", labels="shuffled"), TARGET),
+        role="control",
+        color="#CC79A7",
+        marker="v",
+        line=":",
+    ),
+    Arm(
+        "dapt",
+        "language modelling on domain text, then the target",
+        (Adapt("domain"), TARGET),
+        baseline="dapt_control",
+        color="#D55E00",
+        marker="P",
+        line="-",
+    ),
+    Arm(
+        "dapt_control",
+        "control of dapt: language modelling on as much general text",
+        (Adapt("general"), TARGET),
+        role="control",
+        color="#56B4E9",
+        marker="X",
+        line="--",
+    ),
+    Arm(
+        "translate_train",
+        "the target stage on training rows of every language that has them; as many steps as direct",
+        (FineTune("target", languages="all"),),
+        color="#8B6F00",
+        marker="*",
+        line="-",
+    ),
+)
+
+
+def arm(name: str) -> Arm:
+    """The arm of the catalogue with that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    for one in ARMS:
+        if one.name == name:
+            return one
+    raise unknown("arm", name, [one.name for one in ARMS])
+
+
+def resolved(arms: Sequence[str | Arm]) -> tuple[Arm, ...]:
+    """Arms for names and arms.
+
+    Raises:
+        InputError: see `arm`.
+    """
+    return tuple(arm(one) if isinstance(one, str) else one for one in arms)
+
+
+def check(arms: Sequence[str | Arm], where: str) -> None:
+    """Check the arms of a study.
+
+    Args:
+        where: the field that an error names.
+
+    Raises:
+        InputError: an unknown name, or an arm of the study's own that does not fit together.
+    """
+    catalogue = [one.name for one in ARMS]
+    for one in arms:
+        if isinstance(one, str) and one not in catalogue:
+            raise unknown(f"arm in {where}:", one, catalogue)
+    known = list(dict.fromkeys([one.name for one in resolved(arms)] + catalogue))
+    for one in (own for own in arms if not isinstance(own, str)):
+        place = f"{where}.{one.name}"
+        if one.name in catalogue and one != arm(one.name):
+            raise InputError(f"{place}: the catalogue has another arm of this name; expected a new name")
+        if not one.stages or getattr(one.stages[-1], "on", None) != "target":
+            raise InputError(f"{place}.stages: expected FineTune('target') as the last stage, found {one.stages}")
+        others = [name for name in known if name != one.name]
+        if one.role != "baseline" and one.baseline not in others:
+            raise unknown(f"arm in {place}.baseline:", one.baseline, others)
+
+
+def as_row(one: Arm) -> dict[str, str]:
+    """An arm as plan.json describes it: without its stages, which analysis and report do not need."""
+    return {field.name: getattr(one, field.name) for field in dataclasses.fields(one) if field.name != "stages"}
+
+
+def from_row(row: Mapping[str, str]) -> Arm:
+    """The arm that `as_row` described."""
+    return Arm(stages=(), **row)

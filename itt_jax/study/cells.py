@@ -1,0 +1,166 @@
+"""Cells: the points of the evaluation grid, and the ids that both studies and `evaluate` give them."""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from itt_jax.config import Perturbation, content_id
+from itt_jax.evaluate.grid import CLEAN, Key, Place
+from itt_jax.evaluate.token_noise import KINDS, TOKEN_NOISES, operator_of
+from itt_jax.perturb.lexicon import lexicon_source
+from itt_jax.study.material import digest_files
+from itt_jax.tasks import Task, metrics
+
+Skip = Callable[[str], None]
+"""Called with the reason why something that was asked for is left out."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One point of the evaluation grid; its fields but `stage` are key columns of the results.
+
+    Attributes:
+        cell: its id. stage: id of the stage that is evaluated.
+        in_domain: the target stage was trained on the domain of the rows.
+        changes_label: the operator may change the gold label.
+    """
+
+    cell: str
+    stage: str
+    model: str
+    arm: str
+    target: str
+    task: str
+    split: str
+    language: str
+    domain: str
+    perturbation: str
+    severity: float
+    replicate: int
+    seed: int
+    in_domain: bool
+    source_language: bool
+    changes_label: bool = False
+
+    @property
+    def place(self) -> Place:
+        """The rows that it evaluates on."""
+        return self.task, self.split, self.language
+
+    @property
+    def variant(self) -> Key:
+        """The form of the rows."""
+        return self.perturbation, self.severity, self.replicate
+
+    def row(self, figures: Mapping[str, Any]) -> dict[str, Any]:
+        """Its row of the results."""
+        key = {name: value for name, value in dataclasses.asdict(self).items() if name != "stage"}
+        return {**key, **figures}
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluated:
+    """What is evaluated: one model on the rows of one task in one language.
+
+    Attributes:
+        stage: id of the stage (or checkpoint). trained_on: the task of the target stage's rows.
+        rows: digest of the evaluated rows' content.
+        max_length: maximum tokens of an example. noise_seed: of the perturbations.
+        The others are as in `Cell`.
+    """
+
+    stage: str
+    model: str
+    arm: str
+    target: str
+    seed: int
+    trained_on: Task
+    task: Task
+    split: str
+    language: str
+    rows: str
+    max_length: int
+    noise_seed: int
+
+
+def cells_of(evaluated: Evaluated, variants: Mapping[Key, str | None], skip: Skip) -> Iterator[Cell]:
+    """A cell for each variant that applies to the task.
+
+    Args:
+        variants: as `variants_of` gives them.
+    """
+    task = evaluated.task
+    for variant, lexicon in variants.items():
+        if variant[0] in TOKEN_NOISES and task.kind not in KINDS:
+            skip(f"{variant[0]}: not for {task.kind} ({task.name})")
+            continue
+        yield Cell(
+            cell=cell_id(evaluated, variant, lexicon),
+            stage=evaluated.stage,
+            model=evaluated.model,
+            arm=evaluated.arm,
+            target=evaluated.target,
+            task=task.name,
+            split=evaluated.split,
+            language=evaluated.language,
+            domain=task.domain,
+            perturbation=variant[0],
+            severity=variant[1],
+            replicate=variant[2],
+            seed=evaluated.seed,
+            in_domain=task.domain == evaluated.trained_on.domain,
+            source_language=evaluated.language == evaluated.trained_on.source_language,
+            changes_label=variant != CLEAN and operator_of(variant[0]).changes_label,
+        )
+
+
+def cell_id(evaluated: Evaluated, variant: Key, lexicon: str | None) -> str:
+    """A hash of everything that determines a cell.
+
+    Arm and target are part of it because two of them may share their last stage and are reported apart.
+    """
+    task = evaluated.task
+    identity = {
+        "stage": evaluated.stage,
+        "rows": evaluated.rows,
+        "max_length": evaluated.max_length,
+        "metric": [task.metric, metrics.VERSION],
+        "variant": variant,
+        "arm": evaluated.arm,
+        "target": evaluated.target,
+    }
+    if variant != CLEAN:
+        identity["noise"] = {
+            "seed": evaluated.noise_seed,
+            "version": operator_of(variant[0]).version,
+            "fields": task.editable_fields,
+            "lexicon": None if lexicon is None else lexicon_digest(lexicon),
+        }
+    return content_id(identity)
+
+
+def variants_of(perturbations: Sequence[Perturbation], language: str, skip: Skip) -> dict[Key, str | None]:
+    """The clean text and every operator x severity x replicate that a language has, each with its lexicon, or None."""
+    found: dict[Key, str | None] = {CLEAN: None}
+    for perturbation in perturbations:
+        lexicon = perturbation.lexicon_of(language)
+        if lexicon is None and language not in operator_of(perturbation.name).languages:
+            skip(f"{perturbation.name}: has no table for {language!r}")
+            continue
+        if lexicon is not None and not lexicon_source(lexicon)[0].exists():
+            skip(f"{perturbation.name}: no lexicon {lexicon} for {language!r}")
+            continue
+        for severity in perturbation.severities:
+            for replicate in range(perturbation.replicates):
+                found[perturbation.name, severity, replicate] = lexicon
+    return found
+
+
+@functools.cache
+def lexicon_digest(lexicon: str) -> str:
+    """A hash of what a lexicon holds: its file or folder, and the direction in which it is read."""
+    path, inverse = lexicon_source(lexicon)
+    content = digest_files(path) if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return content + "-inverse" * inverse

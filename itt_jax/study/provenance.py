@@ -1,0 +1,39 @@
+"""Where and with what results were computed. Provenance is stored beside results and is part of no id."""
+
+import platform
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from itt_jax.models import Encoder
+from itt_jax.store import Store
+from itt_jax.train.precision import DTYPES, evaluation_dtype
+
+
+def provenance(dtype: Any) -> dict[str, Any]:
+    """Device, precision and versions of a computation in `dtype`."""
+    import flax
+    import jaxlib
+    import optax
+
+    import itt_jax
+
+    device = jax.devices()[0]
+    return {
+        "device": f"{jax.device_count()} x {device.device_kind} ({platform.machine()})",
+        "precision": jnp.dtype(dtype).name,
+        "versions": {
+            "itt_jax": itt_jax.__version__,
+            "jax": jax.__version__,
+            "jaxlib": jaxlib.__version__,
+            "flax": flax.__version__,
+            "optax": optax.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def agreed_dtype(store: Store, model: str, encoder: Encoder) -> Any:
+    """The dtype in which every worker on the folder evaluates a model; the first worker chooses it for its machine."""
+    return DTYPES[store.dtype(model, lambda: jnp.dtype(evaluation_dtype(encoder)).name)]

@@ -1,0 +1,87 @@
+"""Adaptation: continued language modelling on domain text, or on as much general text."""
+
+import dataclasses
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from itt_jax.config import LanguageModel
+from itt_jax.study.arms import Adapt
+from itt_jax.study.material import Material, Selection
+from itt_jax.study.stages.stage import Place, Stage, digests, summary
+from itt_jax.study.stages.workshop import Workshop
+from itt_jax.train.language import Corpus, language_model
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Adaptation(Stage):
+    """Trains the language model of the parent's encoder.
+
+    Attributes:
+        training: rows whose texts are read.
+        as_much_as: rows; as many characters as they have are read of the training texts. Empty: all of them.
+    """
+
+    training: tuple[Selection, ...]
+    settings: LanguageModel
+    as_much_as: tuple[Selection, ...] = ()
+
+    description: ClassVar[type] = Adapt
+
+    @classmethod
+    def planned(cls, description: Adapt, place: Place) -> Self:
+        """The training texts of the target's domain or general tasks."""
+        domain, general = (
+            tuple(Selection(name, "train", place.material.task(name).source_language) for name in names)
+            for names in (place.target.domain_text, place.target.general_text)
+        )
+        return cls(
+            spec=place.spec,
+            parent=place.parent,
+            seed=place.seed,
+            training=domain if description.text == "domain" else general,
+            as_much_as=() if description.text == "domain" else domain,
+            settings=place.target.adaptation,
+        )
+
+    @property
+    def kind(self) -> str:
+        """What plans, records and reports call it."""
+        return "adaptation"
+
+    def identity(self, material: Material) -> list[Any]:
+        """Parent, texts, settings and seed."""
+        texts = [digests(selections, material) for selections in (self.training, self.as_much_as)]
+        return ["adaptation", self.parent.id, texts, self.settings, self.seed]
+
+    def training_tokens(self, material: Material) -> float:
+        """Rows are packed, so all their positions."""
+        recipe = self.settings.recipe
+        return (recipe.steps or 0) * recipe.batch_size * recipe.max_length
+
+    def make(self, workshop: Workshop) -> dict[str, Any]:
+        """Train on the texts."""
+        body, material = self.start(workshop), workshop.material
+        texts = [text for selection in self.training for text in material.texts(selection)]
+        if self.as_much_as:
+            wanted = sum(len(text) for selection in self.as_much_as for text in material.texts(selection))
+            texts = as_much_text(texts, wanted)
+        language = material.task(self.training[0].task).source_language
+        result = language_model(
+            body.encoder,
+            Corpus({language: texts}, []),
+            body.tokenizer,
+            {"encoder": body.params},
+            self.settings,
+            self.seed,
+            directory=workshop.store.stage(self.id),
+            progress=workshop.progress,
+        )
+        self.save(workshop, dataclasses.replace(body, params=result.params["encoder"]), texts)
+        return summary(result)
+
+
+def as_much_text(texts: list[str], characters: int) -> list[str]:
+    """The first texts that have `characters` characters together."""
+    ends = np.cumsum([len(text) for text in texts])
+    return texts[: int(np.searchsorted(ends, characters)) + 1]

@@ -1,0 +1,301 @@
+"""Fine-tuning: the encoder with a new head on labelled rows, with each learning rate of a grid."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from itt_jax.config import Recipe
+from itt_jax.data.answers import Answers
+from itt_jax.data.rows import Rows
+from itt_jax.models import make_head
+from itt_jax.ragged import Ragged
+from itt_jax.study.arms import FineTune
+from itt_jax.study.material import Material, Selection, mean_tokens
+from itt_jax.study.stages.stage import Place, Skipped, Stage, digests, summary
+from itt_jax.study.stages.workshop import Body, Workshop
+from itt_jax.tasks import Task, metrics
+from itt_jax.tasks.inputs import kept_examples, outputs_of
+from itt_jax.tasks.span_decoding import SpanGold
+from itt_jax.train.checkpoint import forget_resume
+from itt_jax.train.predict import default_metric
+from itt_jax.train.result import StageResult
+from itt_jax.train.stage import Job, TaskData, fine_tune_stack, stack_size
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FineTuning(Stage):
+    """Fine-tunes with every learning rate of the recipe and keeps the best on dev rows.
+
+    Attributes:
+        training: the rows of each task (several: multi-task).
+        dev: the rows that choose learning rate and checkpoint.
+        recipe: with a number of steps.
+        labels: "shuffled" permutes the training labels.
+        role: "target" for the stage that is evaluated. The same training run has the same id in either role.
+    """
+
+    training: tuple[Selection, ...]
+    dev: Selection
+    recipe: Recipe
+    labels: Literal["own", "shuffled"] = "own"
+    role: Literal["intermediate", "target"] = "target"
+
+    description: ClassVar[type] = FineTune
+
+    @classmethod
+    def planned(cls, description: FineTune, place: Place) -> Self:
+        """The rows and the recipe of the target or of its intermediate tasks."""
+        target, rows = place.target, _target_rows if description.on == "target" else _intermediate_rows
+        training, dev = rows(description, place)
+        recipes = {
+            "target": lambda: steps_resolved(target.recipe, _first_target(place), place.material),
+            "intermediate": lambda: steps_resolved(
+                target.intermediate_recipe, _first_intermediate(place), place.material
+            ),
+        }
+        own = "target" if description.on == "target" else "intermediate"
+        return cls(
+            spec=place.spec,
+            parent=place.parent,
+            seed=place.seed,
+            training=training,
+            dev=dev,
+            recipe=recipes[own if description.recipe == "own" else description.recipe](),
+            labels=description.labels,
+            role="target" if place.is_last else "intermediate",
+        )
+
+    @property
+    def kind(self) -> str:
+        """What plans, records and reports call it."""
+        return self.role
+
+    def identity(self, material: Material) -> list[Any]:
+        """Parent, tasks, head, rows, recipe and seed."""
+        tasks = [
+            (task.kind, task.labels, task.fields, task.score_range, task.metric)
+            for task in (material.task(selection.task) for selection in (*self.training, self.dev))
+        ]
+        head = [self.spec.pooling, self.spec.pair_features]
+        rows = [digests(self.training, material), material.digest(self.dev, training=False), self.labels]
+        return ["fine_tuning", self.parent.id, tasks, head, metrics.VERSION, rows, self.recipe, self.seed]
+
+    def training_tokens(self, material: Material) -> float:
+        """Tokens of a mean row in every step."""
+        lengths = [mean_tokens(material.training_rows(selection)) for selection in self.training]
+        mean = min(sum(lengths) / len(lengths), self.recipe.max_length)
+        return self.recipe.steps * self.recipe.batch_size * mean
+
+    def stack_key(self, material: Material) -> tuple | None:
+        """Fine-tunings on one task, of one encoder and one form of recipe and head, may train together."""
+        if len({selection.task for selection in self.training}) != 1:
+            return None
+        task = material.task(self.training[0].task)
+        recipe = dataclasses.replace(self.recipe, steps=None, epochs=0.0, learning_rates=())
+        return self.spec.name, task.kind, outputs_of(task), task.fields, recipe
+
+    @classmethod
+    def make_all(cls, stages: Sequence[Self], workshop: Workshop) -> list[dict[str, Any]]:
+        """Fine-tune several stages together, as many as fit."""
+        starts = [(stage.start(workshop), stage.jobs(workshop)) for stage in stages]
+        encoder = starts[0][0].encoder
+        together = [job for _, jobs in starts for job in jobs]
+        size = stack_size(encoder, together, workshop.stack)
+        results: list[StageResult] = []
+        for first in range(0, len(together), size):
+            results += fine_tune_stack(encoder, together[first : first + size], workshop.progress)
+        recorded = []
+        for stage, (body, jobs) in zip(stages, starts, strict=True):
+            own, results = results[: len(jobs)], results[len(jobs) :]
+            recorded.append(stage.keep_best(workshop, body, jobs, own))
+        return recorded
+
+    def jobs(self, workshop: Workshop) -> list[Job]:
+        """A fine-tuning for each learning rate."""
+        body, material = self.start(workshop), workshop.material
+        by_task: dict[str, list[Selection]] = {}
+        for selection in self.training:
+            by_task.setdefault(selection.task, []).append(selection)
+        training = [self.data(workshop, tuple(own), training=True) for own in by_task.values()]
+        dev = self.data(workshop, (self.dev,), training=False)
+        metric, params = dev_metric(material.task(self.dev.task)), {"encoder": body.params}
+        return [
+            Job(
+                training,
+                dev,
+                params,
+                self.recipe,
+                rate,
+                self.seed,
+                directory=workshop.store.stage(self.id) / f"rate-{rate:g}",
+                metric=metric,
+            )
+            for rate in self.recipe.learning_rates
+        ]
+
+    def keep_best(
+        self, workshop: Workshop, body: Body, jobs: Sequence[Job], results: Sequence[StageResult]
+    ) -> dict[str, Any]:
+        """Save the best of the fine-tunings (of equals the first); returns what to record."""
+        best = max(range(len(jobs)), key=lambda index: (best_score(results[index]), -index))
+        material, result = workshop.material, results[best]
+        self.save(
+            workshop,
+            dataclasses.replace(body, params=result.params["encoder"]),
+            [text for selection in self.training for text in material.texts(selection)],
+            head=jobs[best].tasks[0].head,
+            head_params=result.params["head"],
+            task=material.task(self.dev.task),
+        )
+        for job in jobs:
+            forget_resume(job.directory)
+        return summary(result) | {
+            "learning_rate": jobs[best].learning_rate,
+            "tried": [
+                {"learning_rate": job.learning_rate, "dev": best_score(result)}
+                for job, result in zip(jobs, results, strict=True)
+            ],
+            "flops_of_grid": sum(result.flops for result in results),
+        }
+
+    def data(self, workshop: Workshop, selections: tuple[Selection, ...], training: bool) -> TaskData:
+        """Rows of one task, several languages as one set, as training takes them."""
+        material, length = workshop.material, self.recipe.max_length
+        shuffle = self.seed if training and self.labels == "shuffled" else None
+
+        def make() -> TaskData:
+            rows = join([material.training_rows(own) if training else material.rows(own) for own in selections])
+            task = material.task(selections[0].task)
+            if shuffle is not None:
+                rows = shuffled(task, rows, shuffle)
+            return self.prepared(workshop, task, rows)
+
+        return workshop.data((selections, training, shuffle, self.spec, length), make)
+
+    def prepared(self, workshop: Workshop, task: Task, rows: Rows) -> TaskData:
+        """A task's rows with a head for it; their tokens are kept in the results folder and memory-mapped."""
+        body, spec = self.start(workshop), self.spec
+        if task.kind in ("token_classification", "question_answering"):  # a head on tokens pools nothing
+            head = make_head(body.encoder, task.kind, outputs_of(task))
+        elif task.kind == "retrieval":  # BERT's and RoBERTa's poolers, as XTREME-R's code; XLNet has none
+            pooling = "cls" if body.encoder.family == "xlnet" else "pretrained"
+            head = make_head(body.encoder, "embedding", body.encoder.width, pooling)
+        else:
+            pair = spec.pair_features and (len(task.fields) == 2 or task.kind == "multiple_choice")
+            head = make_head(body.encoder, task.kind, outputs_of(task), spec.pooling, pair)
+        examples = kept_examples(workshop.store.tokens, task, body.tokenizer, rows, self.recipe.max_length)
+        gold = rows.labels if task.kind == "token_classification" else None
+        if task.kind == "question_answering":
+            gold = SpanGold(examples.windows, rows.fields["context"], rows.labels, rows.language)
+        labels = 2 if task.kind == "retrieval" else max(1, len(task.labels))
+        return TaskData(task.name, head, examples, task.kind, labels, gold)
+
+
+def _first_target(place: Place) -> Selection:
+    """The target's training rows in its source language, which set the target recipe's number of steps."""
+    target = place.target
+    language = place.material.task(target.train).source_language
+    return Selection(target.train, target.train_split, language, target.train_rows)
+
+
+def _first_intermediate(place: Place) -> Selection:
+    """The first intermediate task's training rows, which set the intermediate recipe's number of steps."""
+    target, name = place.target, place.target.intermediate[0]
+    language = place.material.task(name).source_language
+    return Selection(name, target.intermediate_split, language, target.intermediate_rows)
+
+
+def _target_rows(description: FineTune, place: Place) -> tuple[tuple[Selection, ...], Selection]:
+    """Training and dev rows on the target."""
+    first, target = _first_target(place), place.target
+    dev = dataclasses.replace(first, split=target.dev_split, limit=target.dev_rows)
+    return _in_languages([first], description, place), dev
+
+
+def _intermediate_rows(description: FineTune, place: Place) -> tuple[tuple[Selection, ...], Selection]:
+    """Training rows on one or all intermediate tasks, and dev rows of the first."""
+    first, target = _first_intermediate(place), place.target
+    names = target.intermediate if description.on == "all_intermediate" else target.intermediate[:1]
+    selections = [
+        dataclasses.replace(first, task=name, language=place.material.task(name).source_language) for name in names
+    ]
+    dev = dataclasses.replace(first, split=target.intermediate_dev_split, limit=target.dev_rows)
+    return _in_languages(selections, description, place), dev
+
+
+def _in_languages(selections: list[Selection], description: FineTune, place: Place) -> tuple[Selection, ...]:
+    """The selections, or the same in every language that has such rows."""
+    if description.languages == "source":
+        return tuple(selections)
+    material = place.material
+    found = tuple(
+        dataclasses.replace(selection, language=language)
+        for selection in selections
+        for language in material.task(selection.task).languages
+        if material.has(selection.task, selection.split, language)
+    )
+    if len(found) <= len(selections):
+        raise Skipped(f"{place.target.name}: no parallel training rows for {place.arm.name}")
+    return found
+
+
+def steps_resolved(recipe: Recipe, training: Selection, material: Material) -> Recipe:
+    """The recipe with a number of steps."""
+    if recipe.steps is not None:
+        return recipe
+    steps = math.ceil(recipe.epochs * len(material.training_rows(training)) / recipe.batch_size)
+    return dataclasses.replace(recipe, steps=max(1, steps))
+
+
+def join(parts: list[Rows]) -> Rows:
+    """Rows of several languages as one training set."""
+    first = parts[0]
+    return dataclasses.replace(
+        first,
+        item_ids=np.concatenate([part.item_ids for part in parts]),
+        fields={name: [text for part in parts for text in part.fields[name]] for name in first.fields},
+        labels=getattr(type(first.labels), "joined", np.concatenate)([part.labels for part in parts]),
+    )
+
+
+def shuffled(task: Task, rows: Rows, seed: int) -> Rows:
+    """Rows whose labels have no relation to them: other rows' labels or candidates, or an answer elsewhere."""
+    if isinstance(rows.labels, Answers):
+        return dataclasses.replace(rows, labels=rows.labels.elsewhere(rows.fields["context"], seed))
+    if task.kind == "retrieval":
+        order = permuted(np.arange(len(rows)), seed)
+        moved = {name: [rows.fields[name][i] for i in order] for name in task.candidates}
+        return dataclasses.replace(rows, fields=rows.fields | moved)
+    return dataclasses.replace(rows, labels=permuted(rows.labels, seed))
+
+
+def permuted(labels: np.ndarray | Ragged, seed: int) -> np.ndarray | Ragged:
+    """The same labels in another order, without a relation to the rows (or to the words of a tagged row)."""
+    if isinstance(labels, Ragged):
+        return labels.with_values(permuted(labels.values, seed))
+    return np.random.default_rng([seed, 0x5EED]).permutation(labels)
+
+
+def dev_metric(task: Task):
+    """The function (scores, labels) -> metric of the task that selects checkpoint and learning rate."""
+
+    def metric(scores: np.ndarray, labels: np.ndarray | Ragged | SpanGold) -> float:
+        if isinstance(labels, SpanGold):
+            return labels.value(scores, task.metric)
+        if task.kind == "retrieval":
+            return default_metric(task.kind)(scores, labels)
+        predictions = metrics.predictions_of(task.kind, scores)
+        if isinstance(labels, Ragged):
+            predictions = labels.with_values(predictions)
+        return metrics.value(task, predictions, labels)
+
+    return metric
+
+
+def best_score(result: StageResult) -> float:
+    """The best dev score of a stage; a diverged one loses against any other."""
+    scores = [score for _, score in result.dev_history if np.isfinite(score)]
+    return -np.inf if result.degenerate or not scores else max(scores)

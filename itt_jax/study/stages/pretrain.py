@@ -1,0 +1,88 @@
+"""Pretraining: an encoder made here, with its tokenizer."""
+
+import dataclasses
+from typing import Any
+
+import jax
+
+from itt_jax.config import EncoderSpec
+from itt_jax.data.parallel import ParallelTexts
+from itt_jax.data.tokenizing import Tokenizer, load_tokenizer, train_tokenizer
+from itt_jax.models import Encoder, local_folder, make_encoder
+from itt_jax.study.material import Material
+from itt_jax.study.stages.stage import Stage, rates, summary, with_rates
+from itt_jax.study.stages.workshop import Body, Workshop
+from itt_jax.train.language import Corpus, language_model
+from itt_jax.train.precision import in_dtype, training_dtype
+
+SIZES = ("layers", "width", "heads", "feed_forward", "max_positions")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pretraining(Stage):
+    """Makes an encoder: its tokenizer and parameters, and its language-model training, if the spec has one."""
+
+    @property
+    def kind(self) -> str:
+        """What plans, records and reports call it."""
+        return "pretraining"
+
+    def identity(self, material: Material) -> list[Any]:
+        """Family and sizes, corpora, tokenizer, settings and seed."""
+        spec = self.spec
+        made = {name: getattr(spec, name) for name in ("family", "vocabulary_size", *SIZES)}
+        corpora = [material.corpus_digest(corpus) for corpus in spec.corpus]
+        tokenizer = material.tokenizer_digest(spec)
+        return ["pretraining", made, corpora, tokenizer, rates(spec), spec.pretraining, self.seed]
+
+    def training_tokens(self, material: Material) -> float:
+        """Rows are packed, so all their positions."""
+        if self.spec.pretraining is None:
+            return 0.0
+        recipe = self.spec.pretraining.recipe
+        return (recipe.steps or 0) * recipe.batch_size * recipe.max_length
+
+    def make(self, workshop: Workshop) -> dict[str, Any]:
+        """Make the encoder."""
+        spec = self.spec
+        corpus = as_corpus([workshop.material.corpus(corpus) for corpus in spec.corpus])
+        texts = [text for own in corpus.texts.values() for text in own]
+        if spec.tokenizer is not None:
+            tokenizer = load_tokenizer(local_folder(spec.tokenizer))
+        else:
+            tokenizer = train_tokenizer(texts, spec.family, spec.vocabulary_size)
+        encoder = made_encoder(spec, tokenizer)
+        params = encoder.init(jax.random.key(self.seed))
+        recorded: dict[str, Any] = {"steps": 0}
+        if spec.pretraining is not None:
+            result = language_model(
+                in_dtype(encoder, training_dtype()),
+                corpus,
+                tokenizer,
+                {"encoder": params},
+                spec.pretraining,
+                self.seed,
+                directory=workshop.store.stage(self.id),
+                progress=workshop.progress,
+            )
+            params, recorded = result.params["encoder"], summary(result)
+        self.save(workshop, Body(encoder, params, tokenizer), texts)
+        return recorded
+
+
+def made_encoder(spec: EncoderSpec, tokenizer: Tokenizer) -> Encoder:
+    """An encoder of the spec's sizes for a tokenizer."""
+    sizes = {name: getattr(spec, name) for name in SIZES}
+    sizes |= {"vocabulary_size": tokenizer.vocabulary_size, "pad_id": tokenizer.pad_id}
+    return with_rates(make_encoder(spec.family, **sizes), spec)
+
+
+def as_corpus(corpora: list[ParallelTexts]) -> Corpus:
+    """Several sources as one corpus; a tuple with one language left is plain text."""
+    texts: dict[str, list[str]] = {}
+    tuples: list[dict[str, str]] = []
+    for corpus in corpora:
+        for language in corpus.languages:
+            texts.setdefault(language, []).extend(text for text in corpus.texts[language] if text)
+        tuples += corpus.tuples()
+    return Corpus(texts, tuples)

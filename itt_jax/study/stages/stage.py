@@ -1,0 +1,177 @@
+"""What every stage is: a named training run from parent parameters to parameters."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from itt_jax.config import EncoderSpec, Target, content_id
+from itt_jax.data import contamination
+from itt_jax.models import Encoder, Head
+from itt_jax.store import Store
+from itt_jax.study.arms import Arm, Description
+from itt_jax.study.material import Material, Selection
+from itt_jax.study.stages.workshop import Body, Workshop
+from itt_jax.tasks import Task
+from itt_jax.train.checkpoint import forget_resume, load_checkpoint, load_seen, save_checkpoint
+from itt_jax.train.result import StageResult
+
+STAGE_VERSION = 2
+"""Raised when a stage of the same identity would give other parameters."""
+
+
+class Skipped(Exception):
+    """The data cannot give what an arm asks for; the plan notes the reason and goes on without it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a described stage is in the grid of a study.
+
+    Attributes:
+        parent: the stage before it. is_last: whether it is the arm's last stage, which is evaluated.
+    """
+
+    spec: EncoderSpec
+    target: Target
+    arm: Arm
+    seed: int
+    parent: "Stage"
+    is_last: bool
+    material: Material
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One training run: the parameters of a parent, rows and a recipe give parameters.
+
+    Attributes:
+        id: hash of everything that determines the result; see `identified`.
+        spec: the encoder.
+        parent: the stage whose encoder it starts from.
+        seed: fixes heads, order and dropout.
+        description: how arms describe stages of the class; None for those that precede every arm.
+    """
+
+    spec: EncoderSpec
+    parent: "Stage | None" = None
+    seed: int = 0
+    id: str = ""
+
+    description: ClassVar[type | None] = None
+
+    @classmethod
+    def planned(cls, description: Description, place: Place) -> Self:
+        """The stage that a description means in a place.
+
+        Raises:
+            Skipped: the data cannot give what it asks for.
+        """
+        raise NotImplementedError
+
+    def identified(self, material: Material) -> Self:
+        """The stage with its id. Not in it: devices, row shapes, paths, names of encoders and arms."""
+        return dataclasses.replace(self, id=content_id([STAGE_VERSION, self.identity(material)]))
+
+    def identity(self, material: Material) -> list[Any]:
+        """Everything that determines the result."""
+        raise NotImplementedError
+
+    @property
+    def kind(self) -> str:
+        """What plans, records and reports call it."""
+        raise NotImplementedError
+
+    def training_tokens(self, material: Material) -> float:
+        """Estimated number of tokens to train on."""
+        raise NotImplementedError
+
+    # --- Making it
+
+    def stack_key(self, material: Material) -> tuple | None:
+        """Equal for stages that may train together; None for one that trains alone."""
+        return None
+
+    @classmethod
+    def make_all(cls, stages: Sequence[Self], workshop: Workshop) -> list[dict[str, Any]]:
+        """Make stages of one `stack_key` and save their parameters; returns what to record of each."""
+        return [stage.make(workshop) for stage in stages]
+
+    def make(self, workshop: Workshop) -> dict[str, Any]:
+        """Make the stage and save its parameters; returns what to record."""
+        raise NotImplementedError
+
+    # --- Its parameters
+
+    def is_done(self, store: Store) -> bool:
+        """Whether its parameters are there."""
+        return store.record(self.id) is not None
+
+    def body(self, workshop: Workshop) -> Body:
+        """The encoder that it leaves."""
+        return self.load(workshop.store)[0]
+
+    def load(self, store: Store) -> tuple[Body, Head | None, dict | None]:
+        """What it leaves: the encoder, and the head with its parameters, if it has one."""
+        saved = load_checkpoint(store.checkpoint(self.id))
+        return Body(saved.encoder, saved.params["encoder"], saved.tokenizer), saved.head, saved.params.get("head")
+
+    def start(self, workshop: Workshop) -> Body:
+        """The encoder that it starts from, in the training dtype."""
+        return workshop.body(self.parent.id, lambda: self.parent.body(workshop))
+
+    def seen(self, store: Store) -> np.ndarray:
+        """Digests of the text that it and the stages before it were trained on: uint64 [n]."""
+        return load_seen(store.checkpoint(self.id))
+
+    def save(
+        self,
+        workshop: Workshop,
+        body: Body,
+        texts: Sequence[str],
+        head: Head | None = None,
+        head_params: dict | None = None,
+        task: Task | None = None,
+    ) -> None:
+        """Save what it leaves, with digests of `texts`, which it was trained on, and of what its parents saw."""
+        seen = contamination.digests(texts)
+        if self.parent is not None:
+            seen = np.union1d(seen, self.parent.seen(workshop.store))
+        save_checkpoint(
+            workshop.store.checkpoint(self.id),
+            body.encoder,
+            {"encoder": body.params} | ({"head": head_params} if head else {}),
+            head=head,
+            labels=task.labels if task else None,
+            task=task.name if task else None,
+            tokenizer=body.tokenizer,
+            seen=seen,
+        )
+        forget_resume(workshop.store.stage(self.id))
+
+
+def digests(selections: Sequence[Selection], material: Material) -> list[str]:
+    """Names for the content of training rows."""
+    return [material.digest(selection, training=True) for selection in selections]
+
+
+def with_rates(encoder: Encoder, spec: EncoderSpec) -> Encoder:
+    """The encoder with the dropout rates that its spec sets."""
+    if spec.attention_dropout is None:
+        return encoder
+    return dataclasses.replace(
+        encoder, config=dataclasses.replace(encoder.config, attention_dropout=spec.attention_dropout)
+    )
+
+
+def rates(spec: EncoderSpec) -> dict[str, float]:
+    """The dropout rates that a spec sets, as part of an identity."""
+    return {} if spec.attention_dropout is None else {"attention_dropout": spec.attention_dropout}
+
+
+def summary(result: StageResult) -> dict[str, Any]:
+    """What the record keeps of a stage's result."""
+    kept = ("steps", "tokens", "real_token_share", "flops", "best_step", "degenerate", "dev_history", "losses")
+    kept += ("compile_seconds", "stack")
+    return {name: getattr(result, name) for name in kept}

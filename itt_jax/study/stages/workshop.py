@@ -1,0 +1,58 @@
+"""What the stages of one run share: the results folder, the material, and what is kept in memory between stages."""
+
+import dataclasses
+from collections.abc import Callable, Hashable
+
+import jax
+
+from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.models import Encoder
+from itt_jax.store import Store
+from itt_jax.study.material import Material
+from itt_jax.train.precision import in_dtype, training_dtype
+from itt_jax.train.stage import TaskData
+
+MOST_TOGETHER = 64
+"""Maximum number of stages that are claimed together on an accelerator; its memory limits how many train at once."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Body:
+    """An encoder with its parameters and tokenizer, as a stage starts from it and leaves it."""
+
+    encoder: Encoder
+    params: dict
+    tokenizer: Tokenizer
+
+
+class Workshop:
+    """Shared by the stages of one run.
+
+    Args:
+        progress: called with (steps done, steps, {"loss" or "dev": value, ...}).
+        stack: maximum number of fine-tunings trained together; None lets memory decide.
+    """
+
+    def __init__(self, store: Store, material: Material, progress: Callable, stack: int | None = None):
+        self.store, self.material, self.progress, self.stack = store, material, progress, stack
+        self._bodies: dict[str, Body] = {}
+        self._data: dict[Hashable, TaskData] = {}
+
+    @property
+    def most_together(self) -> int:
+        """Maximum number of stages that train together."""
+        return self.stack or (1 if jax.default_backend() == "cpu" else MOST_TOGETHER)
+
+    def body(self, stage_id: str, load: Callable[[], Body]) -> Body:
+        """The body of a stage in the training dtype; the last one asked for is kept."""
+        if stage_id not in self._bodies:
+            body = load()
+            encoder = in_dtype(body.encoder, training_dtype())
+            self._bodies = {stage_id: dataclasses.replace(body, encoder=encoder)}
+        return self._bodies[stage_id]
+
+    def data(self, key: Hashable, make: Callable[[], TaskData]) -> TaskData:
+        """Task data, the same object for the same key, so that a stack knows what its runs share."""
+        if key not in self._data:
+            self._data[key] = make()
+        return self._data[key]
