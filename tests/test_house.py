@@ -27,12 +27,12 @@ ROOMS = (
     ("data", "models"),
     ("families",),
     ("perturb",),
-    ("ragged", "files"),
+    ("ragged", "batch", "files"),
     ("errors",),
 )
 ROW = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}
 NO_JAX = {"cli", "report", "analysis", "store", "config", "arms", "score", "tasks", "kinds", "metrics", "data"}
-NO_JAX |= {"families", "perturb", "ragged", "files", "errors"}
+NO_JAX |= {"families", "perturb", "ragged", "batch", "files", "errors"}
 UPWARD = {
     ("itt_jax.score.benchmarks", "itt_jax.tasks.lextreme"),
     ("itt_jax.score.lextreme", "itt_jax.tasks.label_metrics"),
@@ -124,7 +124,7 @@ def test_models_families_and_perturb_know_nothing_of_the_rest():
     for module, others in OURS.items():
         room = room_of(module) if module != "itt_jax" else None
         if room in ("models", "families", "perturb"):
-            allowed = {room, "ragged", "files", "errors"} | ({"families"} if room == "models" else set())
+            allowed = {room, "ragged", "batch", "files", "errors"} | ({"families"} if room == "models" else set())
             assert {room_of(other) for other in others} <= allowed, module
 
 

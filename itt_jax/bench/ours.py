@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import math
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 
 from itt_jax import families
+from itt_jax.batch import Batch
 from itt_jax.bench import torch_peer
 from itt_jax.bench.choices import SIZES, Data
 from itt_jax.bench.workload import Workload
@@ -30,7 +32,7 @@ from itt_jax.train.flops import forward_flops
 from itt_jax.train.loop import Feed, Run, Stack, built
 from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.optimizer import initial_optimizer_state, make_optimizer
-from itt_jax.train.predict import READ, stream_shape
+from itt_jax.train.predict import stream_shape
 from itt_jax.train.prefetch import prefetched
 from itt_jax.train.sharding import BY_RUN, Share, data_shards, on_host, place_batch, place_by_run, stack_mesh
 from itt_jax.train.stage import Job, TaskData
@@ -125,22 +127,22 @@ class Trainer:
 
     def shapes(self, steps: Sequence[int]) -> list[int]:
         """One step of each input shape; running them compiles all programs."""
-        return list({self._together(step)[1]["input_ids"].shape: step for step in steps}.values())
+        return list({self._together(step)[1].row_shape: step for step in steps}.values())
 
     def counts(self, steps: Sequence[int]) -> Counts:
         """Tokens of these steps in all runs."""
         fed = [self._together(step) for step in steps]
-        shapes = [batch["input_ids"].shape for _, batch, _ in fed]
+        shapes = [batch.row_shape for _, batch, _ in fed]
         rows = np.concatenate([np.full(np.prod(shape[:-1]), shape[-1]) for shape in shapes])
         own = [feed for feeds, *_ in fed for feed in feeds]
         tokens, flops = sum(feed.tokens for feed in own), sum(feed.flops for feed in own)
         return Counts(tokens, int(rows.sum()), flops, forward_flops(self._work.encoder, rows))
 
-    def _together(self, step: int) -> tuple[list[Feed], packing.Batch, Share]:
+    def _together(self, step: int) -> tuple[list[Feed], Batch, Share]:
         feeds = [feed(step) for feed in self._feeds]
         return feeds, *built(feeds, self._mesh)
 
-    def _input(self, step: int) -> tuple[Any, dict[str, jax.Array]]:
+    def _input(self, step: int) -> tuple[Any, Batch]:
         feeds, batch, share = self._together(step)
         return feeds[0].objective, place_batch(batch, self._mesh, share=share)
 
@@ -181,11 +183,11 @@ def compiled_step(work: Workload, batch_size: int, seeds: Sequence[int]) -> tupl
     state = jax.tree.map(placed, jax.eval_shape(initial_state))
     given = (state, place_batch(batch, mesh), place_by_run(keys, mesh), placed(jax.ShapeDtypeStruct((size,), bool)))
     made = train_program(*given, objective=feeds[0].objective, optimizer=optimizer).result()
-    shape = batch["input_ids"].shape
+    shape = batch.row_shape
     rows = np.full(np.prod(shape[:-1]), shape[-1])
     counts = Counts(
         tokens=sum(feed.tokens for feed in feeds),
-        positions=batch["input_ids"].size,
+        positions=math.prod(batch.row_shape),
         flops=sum(feed.flops for feed in feeds),
         position_flops=forward_flops(work.encoder, rows),
     )
@@ -253,11 +255,11 @@ class PerturbedGrid:
         """Number of batches of the stream without de-duplication."""
         return sum(1 for _ in packing.stream(self._all_examples(), *stream_shape(self._examples)))
 
-    def packed_batches(self) -> dict[tuple, tuple[packing.Batch, int]]:
+    def packed_batches(self) -> dict[tuple, tuple[Batch, int]]:
         """Shape -> (one batch of this shape, their number), for the stream of distinct inputs."""
         return _by_shape(batch for _, batch in packing.stream(self._examples, *stream_shape(self._examples)))
 
-    def padded_batches(self, step: int = 16) -> dict[tuple, tuple[packing.Batch, int]]:
+    def padded_batches(self, step: int = 16) -> dict[tuple, tuple[Batch, int]]:
         """The same for all rows in batches of 32, padded to their longest row, rounded up to a multiple of `step`."""
         examples, batches = self._all_examples(), []
         for first in range(0, len(examples), BATCH):
@@ -266,10 +268,10 @@ class PerturbedGrid:
             batches.append(packing.pad_step(examples, indices, length, BATCH))
         return _by_shape(batches)
 
-    def runner(self, batch: packing.Batch, dtype: str) -> Callable[[], np.ndarray]:
+    def runner(self, batch: Batch, dtype: str) -> Callable[[], np.ndarray]:
         """A function that predicts one batch."""
         work = with_dtype(self._work, dtype)
-        arrays = jax.device_put({name: batch[name] for name in READ})
+        arrays = jax.device_put(batch.inputs)
         params, static = stacked([self._params]), {"encoder": work.encoder, "head": work.task.head}
         return lambda: np.asarray(predict_step(params, arrays, **static))
 
@@ -278,10 +280,10 @@ class PerturbedGrid:
         return assemble(self._work.tokenizer, tokens, self._work.data.max_length)
 
 
-def _by_shape(batches: Iterable[packing.Batch]) -> dict[tuple, tuple[packing.Batch, int]]:
-    found: dict[tuple, tuple[packing.Batch, int]] = {}
+def _by_shape(batches: Iterable[Batch]) -> dict[tuple, tuple[Batch, int]]:
+    found: dict[tuple, tuple[Batch, int]] = {}
     for batch in batches:
-        shape = batch["input_ids"].shape
+        shape = batch.row_shape
         found[shape] = (batch, found[shape][1] + 1 if shape in found else 1)
     return found
 
@@ -289,7 +291,7 @@ def _by_shape(batches: Iterable[packing.Batch]) -> dict[tuple, tuple[packing.Bat
 def evaluation_efficiency(examples: Examples) -> float:
     """Packing efficiency of an evaluation's stream."""
     batches = packing.stream(examples, *stream_shape(examples))
-    return len(examples.ids) / sum(batch["input_ids"].size for _, batch in batches)
+    return len(examples.ids) / sum(math.prod(batch.row_shape) for _, batch in batches)
 
 
 def language_efficiency(work: Workload, batch_size: int, steps: int) -> float:
@@ -302,7 +304,7 @@ def language_efficiency(work: Workload, batch_size: int, steps: int) -> float:
     encoded = corpus.encode(corpus.Corpus({work.rows.language: texts}, ()), work.tokenizer, recipe.max_length, 1.0)
     feed = language._feeder(head, encoded, work.tokenizer, settings, SEED, STAGE_STEPS, 1)
     fed = [feed(step) for step in range(steps)]
-    rows = sum(batch["input_ids"].size for one in fed for batch in one.build(slice(0, one.rows)))
+    rows = sum(math.prod(batch.row_shape) for one in fed for batch in one.build(slice(0, one.rows)))
     return sum(one.tokens for one in fed) / rows
 
 
@@ -331,7 +333,7 @@ def full_rows(
     work = with_dtype(Workload("full rows", data, encoder, None, pathlib.Path(), task, None), dtype)
     trainer, params = Trainer(work, rows), stacked([initial(work)])
     batch = packing.pad_step(examples, np.arange(rows), length, rows)
-    arrays = jax.device_put({name: batch[name] for name in READ})
+    arrays = jax.device_put(batch.inputs)
 
     def infer() -> None:
         for _ in range(steps):

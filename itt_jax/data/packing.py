@@ -1,14 +1,16 @@
 """Examples -> batches of fixed shape: many examples in a row, kept apart by segment ids, or one example a row.
 
-A batch is a dictionary of numpy arrays, the same for packed and padded ones, so that one step serves both:
+Packed and padded batches hold the same numpy arrays, so that one train step serves both:
 
-    input_ids, segment_ids, token_type_ids, example_ids  int32 [B, T]
-    field_ids                                             int8 [B, T]
-    summary_rows, summary_positions                       int32 [E]
-    labels [E], only where the examples have labels       weights float32 [E], 0 for an empty slot
-    of tagging and spans labels int32 [B, T], -1 for padding, and in tagging for a token that is no word's
+    by_row      input_ids, segment_ids, token_type_ids, example_ids  int32 [B, T]
+                field_ids                                             int8 [B, T]
+                labels, where they are per token                     int32 [B, T]; -1 for padding and unlabelled tokens
+    by_example  summary_rows, summary_positions                      int32 [E]
+                weights                                              float32 [E]; 0 for an empty slot
+                labels, where they are per example                   [E] or [E, classes]
 
-Slot e holds the e-th example asked for. Padding has segment 0, example E and field 0; segments count from 1 in a row.
+Slot e holds the e-th requested example. Segments are numbered from 1 in each row; padding has segment 0, example E and
+field 0.
 """
 
 import dataclasses
@@ -16,11 +18,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from itt_jax.batch import Batch
 from itt_jax.data.examples import Examples
 from itt_jax.errors import InputError
 from itt_jax.ragged import ragged_positions
-
-Batch = dict[str, np.ndarray]
 
 _LENGTHS = (32, 48, 64, 96, 128, 192, 256, 384, 512)  # candidate row lengths, besides those near the longest example
 _SIMULATED = 200  # steps drawn to choose a plan
@@ -34,12 +35,12 @@ class RowPlan:
     Attributes:
         length: tokens of a row, T.
         row_counts: the allowed numbers of rows, ascending; the last always suffices.
-        real_share: share of real tokens in the simulated steps.
+        packing_efficiency: share of real tokens in the simulated steps.
     """
 
     length: int
     row_counts: tuple[int, ...]
-    real_share: float
+    packing_efficiency: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,32 +101,34 @@ def _build(examples: Examples, indices: np.ndarray, places: _Places, rows: slice
     lengths = examples.offsets[indices[mine] + 1] - starts
     source = ragged_positions(starts, lengths)
     target = ragged_positions((places.rows[mine] - rows.start) * length + places.starts[mine], lengths)
-    n = len(indices)
-    batch = {
-        "input_ids": np.full(count * length, examples.pad_id, np.int32),
-        "segment_ids": np.zeros(count * length, np.int32),
-        "token_type_ids": np.full(count * length, examples.pad_type, np.int32),
-        "example_ids": np.full(count * length, slots, np.int32),
-        "field_ids": np.zeros(count * length, np.int8),
+
+    def rows_of(values: np.ndarray, empty: int, dtype: type = np.int32) -> np.ndarray:
+        found = np.full(count * length, empty, dtype)
+        found[target] = values
+        return found.reshape(count, length)
+
+    def slots_of(values: np.ndarray, dtype: type = np.int32) -> np.ndarray:
+        found = np.zeros((slots, *values.shape[1:]), dtype)
+        found[: len(indices)] = values
+        return found
+
+    by_row = {
+        "input_ids": rows_of(examples.ids[source], examples.pad_id),
+        "segment_ids": rows_of(np.repeat(places.segments[mine], lengths), 0),
+        "token_type_ids": rows_of(examples.token_type_ids[source], examples.pad_type),
+        "example_ids": rows_of(np.repeat(mine, lengths), slots),
+        "field_ids": rows_of(examples.fields[source], 0, np.int8),
     }
-    batch["input_ids"][target] = examples.ids[source]
-    batch["segment_ids"][target] = np.repeat(places.segments[mine], lengths)
-    batch["token_type_ids"][target] = examples.token_type_ids[source]
-    batch["example_ids"][target] = np.repeat(mine, lengths)
-    batch["field_ids"][target] = examples.fields[source]
+    by_example = {
+        "summary_rows": slots_of(places.rows),
+        "summary_positions": slots_of(places.starts + examples.summaries[indices]),
+        "weights": slots_of(np.ones(len(indices)), np.float32),
+    }
     if examples.labels is not None and examples.labels_by_token:
-        batch["labels"] = np.full(count * length, -1, np.int32)
-        batch["labels"][target] = examples.labels[source]
-    batch = {name: values.reshape(count, length) for name, values in batch.items()}
-    for name, values in (("summary_rows", places.rows), ("summary_positions", places.starts)):
-        batch[name] = np.zeros(slots, np.int32)
-        batch[name][:n] = values
-    batch["summary_positions"][:n] += examples.summaries[indices]
-    batch["weights"] = (np.arange(slots) < n).astype(np.float32)
-    if examples.labels is not None and not examples.labels_by_token:
-        batch["labels"] = np.zeros((slots, *examples.labels.shape[1:]), examples.labels.dtype)
-        batch["labels"][:n] = examples.labels[indices]
-    return batch
+        by_row["labels"] = rows_of(examples.labels[source], -1)
+    elif examples.labels is not None:
+        by_example["labels"] = slots_of(examples.labels[indices], examples.labels.dtype)
+    return Batch(by_row, by_example)
 
 
 def rows_of_step(examples: Examples, indices: Sequence[int] | np.ndarray, plan: RowPlan) -> int:
@@ -207,8 +210,8 @@ def plan_rows(
     generator = np.random.Generator(np.random.Philox(key=0))
     draws = lengths[generator.integers(0, len(lengths), (max(_SIMULATED, stack), examples_per_step))]
     plans = [_plan(draws, length, shards, stack, usual) for length in sorted(candidates)]
-    best = max(plan.real_share for plan in plans)
-    return next(plan for plan in plans if plan.real_share >= best - 0.005)
+    best = max(plan.packing_efficiency for plan in plans)
+    return next(plan for plan in plans if plan.packing_efficiency >= best - 0.005)
 
 
 def _plan(draws: np.ndarray, length: int, shards: int, stack: int, usual: int) -> RowPlan:

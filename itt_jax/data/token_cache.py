@@ -1,10 +1,10 @@
-"""Tokenise once: examples as memory-mapped arrays in a folder, named by what determines them.
+"""Tokenise once: examples are kept as memory-mapped arrays in a folder named by everything that determines them.
 
-    FOLDER/<key>/arrays.json    what the arrays are fields of
+    FOLDER/<key>/arrays.json    the dataclasses that the arrays are fields of
     FOLDER/<key>/*.npy          one file an array
 
-A folder is written aside, synced and renamed, so that several processes may want the same one; the first to finish
-leaves it. What is read back is mapped read-only: it takes no memory of the process's own, and processes share it.
+Folders are written whole or not at all; if several processes make the same one, the first to finish decides. Arrays are
+mapped read-only, so all processes of a host share one copy in memory.
 """
 
 import dataclasses
@@ -30,25 +30,24 @@ from itt_jax.data.windows import Windows
 from itt_jax.ragged import Ragged
 
 VERSION = 3
-"""Raise it when the same rows, tokenizer and length give other examples."""
-TYPES = (Examples, Ragged, Ragged, Windows, LocatedTokens)
+"""Must change whenever the same rows, tokenizer and length give other examples."""
+TYPES = (Examples, Ragged, Windows, LocatedTokens)
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-def cached(folder: str | os.PathLike, key: str, make: Callable[[], T], *types: type) -> T:
-    """What `make()` gave for this key before, mapped from `folder`; or what it gives now, which is kept there.
+def cached(folder: str | os.PathLike, key: str, make: Callable[[], T]) -> T:
+    """The result of `make()`: mapped from `folder` if it was made before, else made now and kept there.
 
-    A folder that cannot be read is made again; one that cannot be written is left out, with a warning.
+    A damaged folder is made again, and a result that cannot be written is not kept; both log a warning.
 
     Args:
-        make: gives a dataclass of arrays, numbers, strings, None and further such dataclasses.
-        types: the dataclasses among them that are not in TYPES.
+        make: returns one of the dataclasses in `TYPES`, whose fields are arrays, numbers, strings, None and such
+            dataclasses.
     """
     place = pathlib.Path(folder) / key
-    known = {kind.__name__: kind for kind in (*TYPES, *types)}
-    found = _opened(place, known)
+    found = _opened(place)
     if found is not None:
         return found
     made = make()
@@ -57,7 +56,7 @@ def cached(folder: str | os.PathLike, key: str, make: Callable[[], T], *types: t
     except OSError as error:
         log.warning("%s: token ids are not kept (%s)", place, error)
         return made
-    found = _opened(place, known)
+    found = _opened(place)
     return made if found is None else found
 
 
@@ -65,7 +64,7 @@ def examples_key(tokenizer: Tokenizer, rows: Rows, max_length: int, *task: Any) 
     """A name for the examples of `rows`: 16 hexadecimal digits.
 
     Args:
-        task: what else decides how rows are read: the kind and the roles of fields, as JSON values.
+        task: everything else that decides how rows are read (the kind, the roles of fields), as JSON values.
     """
     libraries = [importlib.metadata.version(name) for name in ("tokenizers", "sentencepiece")]
     parts = [VERSION, libraries, tokenizer.fingerprint, rows_digest(rows), max_length, task]
@@ -73,11 +72,11 @@ def examples_key(tokenizer: Tokenizer, rows: Rows, max_length: int, *task: Any) 
 
 
 def rows_digest(rows: Rows) -> str:
-    """A name for what the examples of `rows` are made from: its fields and labels, in their order."""
+    """A name for the fields and labels of `rows`, in their order: 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for name, texts in rows.fields.items():
         digest.update(f"{name} {len(texts)}\n".encode())
-        digest.update(np.array([len(text) for text in texts], np.int64))  # where one text ends and another begins
+        digest.update(np.array([len(text) for text in texts], np.int64))  # tells ["ab", "c"] from ["a", "bc"]
         digest.update("".join(texts).encode("utf-8", "surrogatepass"))
     labels = rows.labels
     if isinstance(labels, Answers):
@@ -100,7 +99,7 @@ def _write(place: pathlib.Path, made: Any) -> None:
 
 
 def _described(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
-    """`value` as JSON; its arrays are put into `arrays` by the names of their files."""
+    """`value` as JSON; its arrays go into `arrays`, by the names of their files."""
     if isinstance(value, np.ndarray):
         name = path.removeprefix(".")
         arrays[name] = value
@@ -116,23 +115,23 @@ def _described(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
     raise TypeError(f"{path}: cannot keep {type(value).__name__}")
 
 
-def _opened(place: pathlib.Path, known: dict[str, type]) -> Any:
+def _opened(place: pathlib.Path) -> Any:
     """The value kept at `place`, mapped; None if there is none, or if it is damaged, which removes it."""
     if not place.is_dir():
         return None
     try:
-        return _restored(json.loads((place / "arrays.json").read_text(encoding="utf-8")), place, known)
+        return _restored(json.loads((place / "arrays.json").read_text(encoding="utf-8")), place)
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         log.warning("%s: cannot be read and is made again (%s)", place, error)
         shutil.rmtree(place, ignore_errors=True)
         return None
 
 
-def _restored(described: dict, place: pathlib.Path, known: dict[str, type]) -> Any:
+def _restored(described: dict, place: pathlib.Path) -> Any:
     if "array" in described:
-        # a plain array over the map: numpy's own class for maps costs time at every index
+        # As a plain array: indexing numpy's memmap class is slower.
         return np.load(place / f"{described['array']}.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)
     if "type" in described:
-        fields = {name: _restored(field, place, known) for name, field in described["fields"].items()}
-        return known[described["type"]](**fields)
+        fields = {name: _restored(field, place) for name, field in described["fields"].items()}
+        return {kind.__name__: kind for kind in TYPES}[described["type"]](**fields)
     return described["value"]

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from itt_jax.batch import Batch
 from itt_jax.data import packing
 from itt_jax.data.examples import Examples
 from itt_jax.errors import InputError, unknown
@@ -61,30 +62,24 @@ def sentence_vectors(
     params = jax.device_put(params)
     vectors = np.zeros((len(examples), encoder.width), np.float32)
     for indices, batch in packing.stream(examples, *stream_shape(examples)):
-        batch = {name: batch[name] for name in _READ}
-        found = _vectors(params, batch, encoder=encoder, layer=layer, pooling=pooling)
+        found = _vectors(params, batch.inputs, encoder=encoder, layer=layer, pooling=pooling)
         vectors[indices] = np.asarray(found)[: len(indices)]
     return vectors
 
 
-_READ = ("input_ids", "token_type_ids", "segment_ids", "example_ids", "summary_rows", "summary_positions")
-
-
 @functools.partial(jax.jit, static_argnames=("encoder", "layer", "pooling"))
-def _vectors(
-    params: Params, batch: dict[str, Array], *, encoder: Encoder, layer: int, pooling: str
-) -> Float[Array, "E D"]:
+def _vectors(params: Params, batch: Batch, *, encoder: Encoder, layer: int, pooling: str) -> Float[Array, "E D"]:
     layers = encoder(
         params,
-        batch["input_ids"],
-        token_type_ids=batch["token_type_ids"],
-        segment_ids=batch["segment_ids"],
+        batch.by_row["input_ids"],
+        token_type_ids=batch.by_row["token_type_ids"],
+        segment_ids=batch.by_row["segment_ids"],
         all_layers=True,
     )
     hidden = layers[layer].astype(jnp.float32)
     if pooling == "cls":
-        return hidden[batch["summary_rows"], batch["summary_positions"]]
-    return mean_by_example(hidden, batch["example_ids"], batch["summary_rows"].shape[0])
+        return hidden[batch.by_example["summary_rows"], batch.by_example["summary_positions"]]
+    return mean_by_example(hidden, batch.by_row["example_ids"], batch.slots)
 
 
 def mean_by_example(hidden: Float[Array, "B T D"], example_ids: Int[Array, "B T"], slots: int) -> Float[Array, "E D"]:

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, UInt
 
 from itt_jax import perturb
+from itt_jax.batch import Batch
 from itt_jax.data.examples import Examples
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.errors import unknown
@@ -103,26 +104,27 @@ def _mixed(x: UInt[Array, "..."]) -> UInt[Array, "..."]:
     return x ^ (x >> np.uint32(16))
 
 
-def noisy(batch: dict[str, Any]) -> dict[str, Any]:
-    """A packed batch with the noise of its examples in it; pure, for use inside a jitted step.
+def noisy(batch: Batch, shared: dict[str, Any]) -> Batch:
+    """A packed batch with noise on the tokens of its examples; pure, for use inside a jitted step.
 
     Args:
-        batch: as data.packing gives it, the arrays of `arrays` by slot [E], and noise_tokens int32 [V'], the token ids
-            that random tokens are drawn from, and noise_mask int32 [], the mask token.
+        batch: as data.packing builds it, with the arrays of `arrays` by example.
+        shared: noise_tokens int32 [V'], the token ids that random tokens are drawn from, and noise_mask int32 [], the
+            id of the mask token.
     """
-    ordinary = batch["noise_tokens"]
-    example, positions = batch["example_ids"], jnp.arange(batch["example_ids"].shape[1], dtype=jnp.int32)[None]
-    places = (positions - segment_starts(batch["segment_ids"])).astype(jnp.uint32)
+    rows = batch.by_row
+    example, positions = rows["example_ids"], jnp.arange(batch.row_shape[1], dtype=jnp.int32)[None]
+    places = (positions - segment_starts(rows["segment_ids"])).astype(jnp.uint32)
 
-    def by_token(name: str) -> jax.Array:  # what lies outside every example has slot E, and no noise
-        padded = jnp.pad(batch[name], [(0, 1)] + [(0, 0)] * (batch[name].ndim - 1))
-        return padded[example]
+    def by_token(name: str) -> jax.Array:  # padding has slot E, and no noise
+        values = batch.by_example[name]
+        return jnp.pad(values, [(0, 1)] + [(0, 0)] * (values.ndim - 1))[example]
 
     kind, keys = by_token("noise_kind"), by_token("noise_key")
-    hit = (batch["field_ids"] > 0) & (draws(keys, places, 0) < by_token("noise_threshold"))
-    ids = jnp.where(hit & (kind == MASK), batch["noise_mask"], batch["input_ids"])
-    ids = jnp.where(hit & (kind == RANDOM), _other(ids, draws(keys, places, 1), ordinary), ids)
-    return _without(batch | {"input_ids": ids}, hit & (kind == DROP))
+    hit = (rows["field_ids"] > 0) & (draws(keys, places, 0) < by_token("noise_threshold"))
+    ids = jnp.where(hit & (kind == MASK), shared["noise_mask"], rows["input_ids"])
+    ids = jnp.where(hit & (kind == RANDOM), _other(ids, draws(keys, places, 1), shared["noise_tokens"]), ids)
+    return _without(Batch(rows | {"input_ids": ids}, batch.by_example), hit & (kind == DROP))
 
 
 def _other(ids: jax.Array, drawn: jax.Array, ordinary: jax.Array) -> jax.Array:
@@ -132,17 +134,17 @@ def _other(ids: jax.Array, drawn: jax.Array, ordinary: jax.Array) -> jax.Array:
     return ordinary[(index + same) % len(ordinary)]
 
 
-def _without(batch: dict[str, Any], dropped: jax.Array) -> dict[str, Any]:
-    """The rows without some tokens: what is left moves up, and padding fills the end."""
+def _without(batch: Batch, dropped: jax.Array) -> Batch:
+    """The rows without some tokens: the others move up, and padding fills the end."""
     order = jnp.argsort(dropped, axis=1, stable=True)
-    slots = batch["summary_rows"].shape[0]
-    gone = {"segment_ids": 0, "example_ids": slots, "field_ids": 0}
+    gone = {"segment_ids": 0, "example_ids": batch.slots, "field_ids": 0}
     moved = {
-        name: jnp.take_along_axis(jnp.where(dropped, gone.get(name, batch[name]), batch[name]), order, axis=1)
-        for name in ("input_ids", "token_type_ids", "segment_ids", "example_ids", "field_ids")
+        name: jnp.take_along_axis(jnp.where(dropped, gone.get(name, array), array), order, axis=1)
+        for name, array in batch.by_row.items()
     }
-    before = jnp.cumsum(dropped, axis=1)[batch["summary_rows"], batch["summary_positions"]]
-    return batch | moved | {"summary_positions": batch["summary_positions"] - before}
+    rows, positions = (batch.by_example[name] for name in ("summary_rows", "summary_positions"))
+    before = jnp.cumsum(dropped, axis=1)[rows, positions]
+    return Batch(moved, batch.by_example | {"summary_positions": positions - before})
 
 
 @dataclasses.dataclass(frozen=True)

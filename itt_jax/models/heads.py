@@ -15,6 +15,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax import errors
+from itt_jax.batch import Batch
 from itt_jax.models.attention import dropout, subkey
 from itt_jax.models.bert import ACTIVATIONS, layer_norm, linear
 from itt_jax.models.encoder import Encoder, Params
@@ -156,7 +157,7 @@ def apply_model(
     encoder: Encoder,
     head: Head,
     params: Params,
-    batch: dict[str, Array],
+    batch: Batch,
     *,
     key: PRNGKeyArray | None = None,
     **encoder_options: Any,
@@ -164,26 +165,25 @@ def apply_model(
     """Logits of a whole model, params {"encoder", "head"}, on one batch of packed or padded rows.
 
     Args:
-        batch: input_ids, segment_ids, token_type_ids, example_ids, field_ids [B, T]; summary_rows,
-            summary_positions [E].
+        batch: as data.packing builds it; labels and weights are not read.
         key: of dropout in encoder and head; None means none.
         encoder_options: further keywords of the encoder (input_embeddings, perm_mask, target_mapping).
     """
     hidden = encoder(
         params["encoder"],
-        batch["input_ids"],
-        token_type_ids=batch["token_type_ids"],
-        segment_ids=batch["segment_ids"],
+        batch.by_row["input_ids"],
+        token_type_ids=batch.by_row["token_type_ids"],
+        segment_ids=batch.by_row["segment_ids"],
         key=subkey(key, 0),
         **encoder_options,
     )
     return head(
         params["head"],
         hidden,
-        example_ids=batch["example_ids"],
-        field_ids=batch["field_ids"],
-        summary_rows=batch["summary_rows"],
-        summary_positions=batch["summary_positions"],
+        example_ids=batch.by_row["example_ids"],
+        field_ids=batch.by_row["field_ids"],
+        summary_rows=batch.by_example["summary_rows"],
+        summary_positions=batch.by_example["summary_positions"],
         key=subkey(key, 1),
         **head.shared(params["encoder"]),
     )

@@ -19,7 +19,7 @@ from itt_jax.errors import InputError
 from itt_jax.perturb import tables
 from itt_jax.perturb.characters import keyboard_layouts
 from itt_jax.perturb.engine import perturb
-from itt_jax.perturb.lexicon import lowered, read_lexicon
+from itt_jax.perturb.lexicon import lower, read_lexicon
 from itt_jax.perturb.text import from_strings
 from itt_jax.perturb.unicode import diacritic_scripts
 from itt_jax.perturb.units import Document
@@ -148,14 +148,14 @@ def type_of(operation: str, clean: Word, place: int, old: str, new: str, languag
     if operation == "transpose":
         return "transpose", place if place == 0 or place + 2 < len(clean) else place + 1
     if operation == "substitute":
-        if small(old) == small(new):
+        if lower(old) == lower(new):
             return "case", place
         if bare(old) == bare(new):
             return "diacritic", place
-        return ("adjacent key" if beside(small(old), small(new), language) else "other letter"), place
-    letter = small(old or new)
+        return ("adjacent key" if beside(lower(old), lower(new), language) else "other letter"), place
+    letter = lower(old or new)
     # An insertion is between the clean clusters at place - 1 and place; a deletion removes the one at place.
-    around = [k for k in (place - 1, place + bool(old)) if 0 <= k < len(clean) and small(clean[k]) == letter]
+    around = [k for k in (place - 1, place + bool(old)) if 0 <= k < len(clean) and lower(clean[k]) == letter]
     if operation == "delete":
         return ("undouble" if around else "delete"), place
     if around:
@@ -164,19 +164,13 @@ def type_of(operation: str, clean: Word, place: int, old: str, new: str, languag
 
 
 @functools.lru_cache(maxsize=1 << 16)
-def small(cluster: str) -> str:
-    """The cluster in lower case."""
-    return lowered(tables.codepoints_of(cluster)).tobytes().decode("utf-32-le")
-
-
-@functools.lru_cache(maxsize=1 << 16)
 def bare(cluster: str) -> str:
     """The lower-case cluster, without marks in scripts whose marks are diacritics."""
-    base = tables.codepoints_of(small(cluster)[:1])
+    base = tables.codepoints_of(lower(cluster)[:1])
     if not tables.look_up(diacritic_scripts(), tables.property_of("scripts")[base])[0]:
-        return small(cluster)
+        return lower(cluster)
     plain = int(tables.mapping("without_marks")[base][0])
-    return chr(plain) if plain else small(cluster)[:1]
+    return chr(plain) if plain else lower(cluster)[:1]
 
 
 def beside(old: str, new: str, language: str) -> bool:

@@ -13,6 +13,7 @@ from itt_jax.perturb.noise import Noise, below, later_draws
 from itt_jax.perturb.normalization import class_of, may_change, normalized, table
 from itt_jax.perturb.operator import BAD_CHARACTERS, LETTER_SCRIPTS, Operator
 from itt_jax.perturb.rewriting import added, rewritten, strings
+from itt_jax.perturb.text import decoded
 from itt_jax.perturb.units import Document
 
 # An isolate, which keeps the surrounding text in order, and inside it a direction override: the opening controls for
@@ -86,7 +87,7 @@ def deletion(document: Document, noise: Noise, severity: float) -> Edits:
     A terminal shows the clean text; software that ignores the control shows the extra letter, like `insert`.
     """
     before = chosen_letters(document, noise, severity)
-    letters = draw_letters(document, noise, before).tobytes().decode("utf-32-le")
+    letters = decoded(draw_letters(document, noise, before))
     return added(document, before, [letter + BACKSPACE for letter in letters], True)
 
 

@@ -12,6 +12,7 @@ from itt_jax.perturb.lexicon import Lexicon
 from itt_jax.perturb.noise import Noise, below, later_draws, under
 from itt_jax.perturb.operator import NL_AUGMENTER, Operator
 from itt_jax.perturb.rewriting import find, rewritten, strings
+from itt_jax.perturb.segmentation import among
 from itt_jax.perturb.units import Document
 
 LINKS = " \u00a0\u202f-\u2010\u2011"  # a separator that joins two numerals into one number
@@ -19,14 +20,6 @@ WIDE = "、。，！？：；（）「」"  # full-width marks, written without 
 OPENING = "([{\"'“‘„«¿¡" + WIDE
 CLOSING = ",;!?)]}\"'”’»" + WIDE
 LEAST_GROUPED = 5  # digits; shorter numbers may be years
-
-
-@functools.cache
-def among(characters: str) -> np.ndarray:
-    """bool [0x110000]: whether each codepoint is one of the characters."""
-    found = np.zeros(tables.CODEPOINTS, bool)
-    found[tables.codepoints_of(characters)] = True
-    return found
 
 
 @functools.cache
@@ -140,7 +133,7 @@ def numbers(document: Document, noise: Noise, severity: float) -> Edits:
 
 @functools.cache
 def mark_table(name: str) -> tuple[np.ndarray, dict[str, list[str]]]:
-    """bool [0x110000] keys of a section of punctuation.json; and that section."""
+    """The keys of a section of punctuation.json, as returned by `among`; and that section."""
     part = tables.read("punctuation")[name]
     return among("".join(part)), part
 

@@ -97,9 +97,9 @@ class Lexicon:
     def __init__(self, entries: dict[str, list[str] | str]):
         merged: dict[str, dict[str, None]] = {}
         for key, options in entries.items():
-            row = merged.setdefault(_lower(key), {})
+            row = merged.setdefault(lower(key), {})
             for option in [options] if isinstance(options, str) else options:
-                if _lower(option) != _lower(key):
+                if lower(option) != lower(key):
                     row[option] = None
         self.options = tuple(tuple(row) for row in merged.values() if row)
         self.keys: Ragged = from_strings([key for key, row in merged.items() if row])
@@ -113,7 +113,7 @@ class Lexicon:
     def rows(self, hashes: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """int64 [K]: the index of the key equal to each codepoint range, or -1.
 
-        RangeHashes are compared by hash and length. With 10**5 keys, a pass over 10**8 ranges mistakes one for a key with
+        Ranges are compared by hash and length. With 10**5 keys, a pass over 10**8 ranges mistakes one for a key with
         probability 10**-6.
 
         Args:
@@ -128,16 +128,12 @@ class Lexicon:
 
 
 @functools.cache
-def _lower_table() -> dict[int, str]:
+def _lower_table() -> dict[int, int]:
     uppers = np.flatnonzero(tables.mapping("lower_upper", inverse=True))
-    return dict(zip(uppers.tolist(), _string(lowered(uppers)), strict=True))
+    return dict(zip(uppers.tolist(), lowered(uppers).tolist(), strict=True))
 
 
-def _string(codepoints: np.ndarray) -> str:
-    return codepoints.astype(np.uint32).tobytes().decode("utf-32-le")
-
-
-def _lower(text: str) -> str:
+def lower(text: str) -> str:
     """`lowered` for a string."""
     return text.lower() if text.isascii() else text.translate(_lower_table())
 
@@ -194,9 +190,9 @@ def _read(stamps: tuple[tuple[pathlib.Path, int], ...], inverse: bool, one_optio
     for path, _ in stamps:
         own: dict[str, list[str]] = {}
         for key, options in (inverted(_entries(path)) if inverse else _entries(path)).items():
-            own.setdefault(_lower(key), []).extend(options)
+            own.setdefault(lower(key), []).extend(options)
         for key, options in own.items():
-            others = [option for option in options if _lower(option) != key]
+            others = [option for option in options if lower(option) != key]
             together.setdefault(key, []).extend(others[:1] if one_option_each else others)
     lexicon = Lexicon(together)
     if not len(lexicon):

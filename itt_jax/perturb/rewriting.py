@@ -11,7 +11,7 @@ from itt_jax.perturb.codepoints import SPACED, word_groups
 from itt_jax.perturb.edits import Edits
 from itt_jax.perturb.lexicon import HashSet, Lexicon, RangeHashes, lowered
 from itt_jax.perturb.noise import Noise, below, later_draws, under
-from itt_jax.perturb.text import from_strings
+from itt_jax.perturb.text import decoded, from_strings
 from itt_jax.perturb.units import Document, cluster_breaks
 from itt_jax.ragged import Ragged, ragged_positions
 
@@ -166,7 +166,7 @@ def distances(old: Sequence[str], new: Sequence[str]) -> np.ndarray:
     if len(starts) <= len(text.values):  # encode each distinct cluster as one codepoint
         contents = RangeHashes(text.values).hashes(starts[:-1], starts[1:])
         codes = FREE + np.unique(contents, return_inverse=True)[1]
-        whole = codes.astype(np.uint32).tobytes().decode("utf-32-le")
+        whole = decoded(codes.astype(np.uint32))
         sequences = [whole[start:stop] for start, stop in itertools.pairwise(bounds.tolist())]
     pairs = zip(sequences[: len(old)], sequences[len(old) :], strict=True)
     return np.array([Levenshtein.distance(before, after) for before, after in pairs], np.int64)

@@ -20,7 +20,7 @@ from itt_jax.perturb.units import Document
 from itt_jax.ragged import offsets_of, ragged_positions
 
 # ASCII punctuation, as in Zeroe, without apostrophe and hyphen, which occur inside words anyway.
-INTRUDERS = np.frombuffer('!"#$%&()*+,./:;<=>?@[\\]^_`{|}~'.encode("utf-32-le"), np.uint32)
+INTRUDERS = tables.codepoints_of('!"#$%&()*+,./:;<=>?@[\\]^_`{|}~')
 SPACES = (0x20, 0xA0)  # not line breaks, which nobody forgets between two words
 # Lower-case letters without marks; marked letters are derived from them.
 VOWELS = "aeiouæœøıəαεηιουωаеиоуыэюяєіѵәөүұაეიოუաեէըիոօ"

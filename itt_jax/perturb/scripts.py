@@ -16,6 +16,7 @@ from itt_jax.perturb.noise import Noise, under
 from itt_jax.perturb.normalization import table
 from itt_jax.perturb.operator import Operator
 from itt_jax.perturb.rewriting import rewritten, strings
+from itt_jax.perturb.text import decoded
 from itt_jax.perturb.units import Document
 
 TATWEEL, NUKTA, CHANDRABINDU, ANUSVARA = 0x0640, 0x093C, 0x0901, 0x0902
@@ -136,7 +137,7 @@ def presentation_forms(document: Document, noise: Noise, severity: float) -> Edi
     which = under(noise.words, severity) & whole & document.word_allowed
     codepoints = document.codepoints.copy()
     codepoints[document.starts[:-1][found > 0]] = found[found > 0]
-    written = codepoints.tobytes().decode("utf-32-le")
+    written = decoded(codepoints)
     bounds = zip(document.starts[first[which]].tolist(), document.starts[stop[which]].tolist(), strict=True)
     return rewritten(document, first[which], stop[which], [written[start:end] for start, end in bounds])
 

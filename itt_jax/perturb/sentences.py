@@ -11,7 +11,7 @@ import numpy as np
 from itt_jax.perturb import tables
 from itt_jax.perturb.codepoints import SOUTH_EAST_ASIAN, SPACE, WORD, word_groups
 from itt_jax.perturb.edits import Edits
-from itt_jax.perturb.lexicon import lowered
+from itt_jax.perturb.lexicon import lower
 from itt_jax.perturb.noise import Noise, below, later_draws, under
 from itt_jax.perturb.operator import Operator
 from itt_jax.perturb.rewriting import added
@@ -120,7 +120,7 @@ def protected_pieces(document: Document, text: int) -> list[str]:
     start, stop = document.text.offsets[text : text + 2].tolist()
     fixed = np.flatnonzero(np.diff(np.concatenate([[0], ~document.editable[start:stop], [0]])))
     bounds = (start + fixed).reshape(-1, 2).tolist()
-    pieces = (lowered(document.codepoints[a:b]).tobytes().decode("utf-32-le").strip() for a, b in bounds)
+    pieces = (lower(document.string[a:b]).strip() for a, b in bounds)
     return [piece for piece in pieces if piece]
 
 
@@ -142,17 +142,13 @@ def distractor(document: Document, noise: Noise, severity: float) -> Edits:
     for text, k in zip(edited.tolist(), drawn.tolist(), strict=True):
         pieces = [] if document.editable is None else protected_pieces(document, text)
         candidates = sentences[k:] + sentences[:k]
-        fitting = [one for one in candidates if not any(piece in _small(one) for piece in pieces)]
+        fitting = [one for one in candidates if not any(piece in lower(one) for piece in pieces)]
         if fitting:
             space = "" if fitting[0].endswith("。") else " "
             after.append(bool(behind[text]))
             clusters.append(last[text] if after[-1] else first[text])
             new.append(space + fitting[0] if after[-1] else fitting[0] + space)
     return added(document, np.array(clusters, np.int64), new, np.array(after, bool))
-
-
-def _small(text: str) -> str:
-    return lowered(tables.codepoints_of(text)).tobytes().decode("utf-32-le")
 
 
 OPERATORS = (

@@ -39,6 +39,7 @@ from itt_jax.perturb.codepoints import (
     word_groups,
 )
 from itt_jax.perturb.lexicon import Lexicon
+from itt_jax.perturb.text import decoded
 from itt_jax.ragged import Ragged
 
 
@@ -111,7 +112,7 @@ class Document:
     @functools.cached_property
     def string(self) -> str:
         """All texts as one string, indexed by codepoint."""
-        return self.codepoints.tobytes().decode("utf-32-le")
+        return decoded(self.codepoints)
 
     @functools.cached_property
     def kernels(self) -> types.ModuleType | None:

@@ -33,7 +33,7 @@ def plain_spaces_around(document: Document, first: np.ndarray, stop: np.ndarray)
 
 
 def word_drop(document: Document, noise: Noise, severity: float) -> Edits:
-    """Drops words, each with the white space after it, or before it if none follows."""
+    """Deletes words, each with the white space after it, or before it if none follows."""
     edited = np.flatnonzero(under(noise.words, severity) & document.word_allowed)
     first, stop = (ends[edited] for ends in document.words)
     before, after = spaces_around(document, first, stop)
@@ -105,7 +105,7 @@ def turning_cost(document: Document, moved: np.ndarray, gaps: np.ndarray, total:
 
 
 OPERATORS = (
-    Operator("word_drop", word_drop, "word", "share of words dropped", EDA),
+    Operator("word_drop", word_drop, "word", "share of words deleted", EDA),
     Operator(
         "word_duplicate",
         word_duplicate,

@@ -284,7 +284,7 @@ class _Runner:
         if "tokens/s" in values:
             share = values["flops/s"] / (matmul_rate(training_dtype()) * jax.device_count())
             left = datetime.timedelta(seconds=round(values["left"]))
-            parts += [f"{values['tokens/s']:,.0f} tokens/s", f"{values['real']:.0%} of them real"]
+            parts += [f"{values['tokens/s']:,.0f} tokens/s", f"packing efficiency {values['packing efficiency']:.0%}"]
             parts += [f"{share:.0%} of the matmul rate", f"{left} left"]
         if self.bar.disable:
             self.say(f"{self.bar.desc}{', '.join(parts)}")

@@ -46,7 +46,7 @@ class Clock:
         seconds = max(1e-9, time.perf_counter() - self.lap_began - self.paused)
         found = {
             "tokens/s": self.tokens / seconds,
-            "real": self.tokens / max(1, self.row_tokens),
+            "packing efficiency": self.tokens / max(1, self.row_tokens),
             "flops/s": self.flops / seconds,
             "left": left * seconds / max(1, self.steps),
         }

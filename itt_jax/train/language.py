@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from itt_jax.batch import Batch
 from itt_jax.config import LanguageModel, content_id
 from itt_jax.data import packing
 from itt_jax.data.examples import Examples
@@ -30,7 +31,6 @@ from itt_jax.train.result import StageResult
 from itt_jax.train.sharding import data_shards, stack_mesh
 from itt_jax.train.stage import row_plan, total_steps
 from itt_jax.train.state import Params
-from itt_jax.train.step import Batch
 
 _SIMULATED = 30  # steps drawn to choose row shapes
 
@@ -45,30 +45,30 @@ class LanguageObjective:
 
     def __call__(self, params: Params, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Sum of weighted losses and sum of weights, float32 []; batch as `_feeder` makes it."""
+        rows, options = batch.by_row, {}
         encoder_key, head_key = jax.random.split(key) if self.dropout else (None, None)
-        options = {}
         if self.head.kind == "permuted_lm":
-            ranks = batch["ranks"]
+            ranks = rows["ranks"]
             # Position i must not see a predicted j unless i comes later in the factorisation order.
             options["perm_mask"] = ((ranks[:, None, :] >= 0) & (ranks[:, :, None] <= ranks[:, None, :])).astype(
                 jnp.float32
             )
             # The query stream sums what maps to a position, so an empty slot (position 0) must map nowhere.
-            real = (batch["weights"] > 0)[..., None]
-            options["target_mapping"] = jax.nn.one_hot(batch["positions"], ranks.shape[1]) * real
+            real = (rows["weights"] > 0)[..., None]
+            options["target_mapping"] = jax.nn.one_hot(rows["positions"], ranks.shape[1]) * real
         hidden = self.encoder(
             params["encoder"],
-            batch["input_ids"],
-            token_type_ids=batch["token_type_ids"],
-            segment_ids=batch["segment_ids"],
+            rows["input_ids"],
+            token_type_ids=rows["token_type_ids"],
+            segment_ids=rows["segment_ids"],
             key=encoder_key,
             **options,
         )
         if self.head.kind == "masked_lm":
-            hidden = jnp.take_along_axis(hidden, batch["positions"][..., None], axis=1)
+            hidden = jnp.take_along_axis(hidden, rows["positions"][..., None], axis=1)
         scores = self.head(params["heads"][0], hidden, key=head_key, **self.head.shared(params["encoder"]))
-        losses = optax.softmax_cross_entropy_with_integer_labels(scores, batch["targets"])
-        return jnp.sum(batch["weights"] * losses), jnp.sum(batch["weights"])
+        losses = optax.softmax_cross_entropy_with_integer_labels(scores, rows["targets"])
+        return jnp.sum(rows["weights"] * losses), jnp.sum(rows["weights"])
 
 
 def language_model(
@@ -144,14 +144,14 @@ def _feeder(
         permuted = head.kind == "permuted_lm"
         masks = generator(seed, MASKS, step)
         batches = masked_batches(examples, tokenizer, settings, plan, masks, shards, permuted=permuted)
-        predicted = sum(int(batch["weights"].sum()) for batch in batches)
+        predicted = sum(int(batch.by_row["weights"].sum()) for batch in batches)
         flops = forward_flops(encoder, examples.lengths) + language_head_flops(encoder, predicted)
 
         # Masks are drawn for the step as a whole: a process builds all of its rows, and keeps its own.
-        def build(rows: slice) -> list[packing.Batch]:
-            return [{name: array[rows] for name, array in batch.items()} for batch in batches]
+        def build(rows: slice) -> list[Batch]:
+            return [Batch({name: array[rows] for name, array in batch.by_row.items()}, {}) for batch in batches]
 
-        return Feed(objective, len(batches[0]["input_ids"]), build, len(examples.ids), flops)
+        return Feed(objective, batches[0].row_shape[0], build, len(examples.ids), flops)
 
     return feed
 
@@ -165,7 +165,7 @@ def masked_batches(
     shards: int = 1,
     *,
     permuted: bool,
-) -> list[packing.Batch]:
+) -> list[Batch]:
     """The microbatches of a step, of one row count, a multiple of `shards`: input_ids (corrupted), token_type_ids,
     segment_ids, ranks (XLNet) int32 [B, T]; positions, targets int32 and weights float32 [B, P]."""
     starts = tokenizer.word_starts(examples.ids) if settings.whole_words else np.ones(len(examples.ids), bool)
@@ -187,17 +187,17 @@ def masked_batches(
             packed = packing.pack_step(seen, part, plan, size, slice(0, rows))
         else:
             packed = packing.pad_step(seen, part, settings.recipe.max_length, size, slice(0, rows))
-        length = packed["input_ids"].shape[1]
+        length = packed.row_shape[1]
         tokens = ragged_positions(examples.offsets[part], examples.lengths[part])
-        places = masking.cells(packed, size)
+        places = masking.cells(packed)
         predicted = chosen[tokens]
         most = math.ceil(settings.masking * length) + 2
-        batch = {name: packed[name] for name in ("input_ids", "token_type_ids", "segment_ids")}
-        batch |= masking.predictions(examples.ids[tokens][predicted], places[predicted], rows, length, most)
+        own = {name: packed.by_row[name] for name in ("input_ids", "token_type_ids", "segment_ids")}
+        own |= masking.predictions(examples.ids[tokens][predicted], places[predicted], rows, length, most)
         if permuted:
-            batch["ranks"] = np.full((rows, length), masking.KEPT_AS_CONTEXT, np.int32)
-            batch["ranks"].ravel()[places] = ranks[tokens]
-        batches.append(batch)
+            own["ranks"] = np.full((rows, length), masking.KEPT_AS_CONTEXT, np.int32)
+            own["ranks"].ravel()[places] = ranks[tokens]
+        batches.append(Batch(own, {}))
     return batches
 
 

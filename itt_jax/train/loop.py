@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from itt_jax.batch import Batch
 from itt_jax.config import Recipe
 from itt_jax.errors import InputError
 from itt_jax.train.checkpoint import Resume
@@ -67,7 +68,7 @@ class Feed:
 
     objective: Objective
     rows: int
-    build: Callable[[slice], list[dict[str, np.ndarray]]]
+    build: Callable[[slice], list[Batch]]
     tokens: int
     flops: float
 
@@ -88,7 +89,7 @@ class Run:
     resume: Resume | None = None
 
 
-def built(feeds: Sequence[Feed], mesh: Mesh | None) -> tuple[dict[str, np.ndarray], Share]:
+def built(feeds: Sequence[Feed], mesh: Mesh | None) -> tuple[Batch, Share]:
     """The input of one step of a stack, what of it this process holds: arrays [runs, microbatches, ...].
 
     The runs take the row count of the one that needs most, a multiple of the data shards.
@@ -99,18 +100,17 @@ def built(feeds: Sequence[Feed], mesh: Mesh | None) -> tuple[dict[str, np.ndarra
     return stack_batches([feed.build(share.own_rows) for feed in feeds[share.own_runs]]), share
 
 
-def stack_batches(runs: Sequence[list[dict[str, np.ndarray]]]) -> dict[str, np.ndarray]:
+def stack_batches(runs: Sequence[list[Batch]]) -> Batch:
     """The microbatches of each run, all of one row count, as one batch of arrays [S, microbatches, ...]."""
     parts = [part for parts in runs for part in parts]
-    together = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
-    return {name: array.reshape(len(runs), -1, *array.shape[1:]) for name, array in together.items()}
+    return jax.tree.map(lambda *arrays: np.stack(arrays).reshape(len(runs), -1, *arrays[0].shape), *parts)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Turn:
     """One step of every run that has not ended, on the device with its program."""
 
-    batch: dict[str, jax.Array]
+    batch: Batch
     program: Future[Program]
     feeds: list[Feed]
     row_tokens: int
@@ -199,14 +199,14 @@ class Stack:
         batch, share = built(feeds, self.mesh)
         objective = feeds[0].objective
         for _ in range(self.halvings):  # only in one process, so that the batch is whole
-            parts = {name: array.reshape(-1, *array.shape[2:]) for name, array in batch.items()}
+            parts = jax.tree.map(lambda array: array.reshape(-1, *array.shape[2:]), batch)
             parts = halved(parts, data_shards(self.mesh), getattr(objective, "choices", 1))
-            batch = {name: array.reshape(len(feeds), -1, *array.shape[1:]) for name, array in parts.items()}
+            batch = jax.tree.map(lambda array: array.reshape(len(feeds), -1, *array.shape[1:]), parts)
             share = None
         placed = place_batch(batch, self.mesh, share=share)
         active = jax.ShapeDtypeStruct((len(feeds),), bool, sharding=self.key.sharding if self.mesh else None)
         program = train_program(self.shapes, placed, self.key, active, objective=objective, optimizer=self.optimizer)
-        return _Turn(placed, program, feeds, math.prod(placed["input_ids"].shape[1:]))
+        return _Turn(placed, program, feeds, math.prod(placed.row_shape[1:]))
 
     def program(self, turn: int) -> Program:
         """The compiled step that `turn` needs."""
@@ -267,7 +267,7 @@ class Stack:
         if program in self.fitting or jax.process_count() > 1:  # each process would decide for itself
             return False
         self.fitting.add(program)
-        rows, choices = given.batch["input_ids"].shape[2], getattr(given.feeds[0].objective, "choices", 1)
+        rows, choices = given.batch.row_shape[2], getattr(given.feeds[0].objective, "choices", 1)
         if rows <= data_shards(self.mesh) or choices > 1:
             return False
         free, needed = device_bytes(jax.local_devices()[0]), extra_bytes(program.run)

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from itt_jax.batch import Batch
 from itt_jax.data.spans import FIRST, LAST
-from itt_jax.train.step import Batch
 
 
 def span_losses(scores: Float[Array, "B T 2"], batch: Batch) -> Float[Array, " E"]:
@@ -18,12 +18,13 @@ def span_losses(scores: Float[Array, "B T 2"], batch: Batch) -> Float[Array, " E
         batch: labels int32 [B, T], FIRST and LAST at one token each of every example; example_ids [B, T];
             weights [E].
     """
-    slots = batch["weights"].shape[0]
-    flat, index, labels = scores.reshape(-1, 2), batch["example_ids"].reshape(-1), batch["labels"].reshape(-1, 1)
+    slots = batch.slots
+    flat, index = scores.reshape(-1, 2), batch.by_row["example_ids"].reshape(-1)
+    labels = batch.by_row["labels"].reshape(-1, 1)
     most = jax.lax.stop_gradient(jax.ops.segment_max(flat, index, slots + 1))
     most = jnp.where(jnp.isfinite(most), most, 0)  # an empty slot has none
     total = jax.ops.segment_sum(jnp.exp(flat - most[index]), index, slots + 1)[:slots]
-    used = batch["weights"] > 0
+    used = batch.by_example["weights"] > 0
     normaliser = most[:slots] + jnp.log(jnp.where(used[:, None], total, 1))
     marked = (labels > 0) & (labels & jnp.array([FIRST, LAST]) > 0)
     gold = jax.ops.segment_sum(jnp.where(marked, flat, 0), index, slots + 1)[:slots]

@@ -6,8 +6,8 @@ device counts touch them.
 
 import numpy as np
 
+from itt_jax.batch import Batch
 from itt_jax.data.examples import Examples
-from itt_jax.data.packing import Batch
 
 KEPT_AS_CONTEXT = -1
 
@@ -71,10 +71,10 @@ def factorisation(chosen: np.ndarray, generator: np.random.Generator) -> np.ndar
     return ranks
 
 
-def cells(batch: Batch, slots: int) -> np.ndarray:
+def cells(batch: Batch) -> np.ndarray:
     """Where in the flattened rows of a batch each token of its examples went, example after example: int64 [N]."""
-    examples = batch["example_ids"].ravel()
-    filled = np.flatnonzero(examples < slots)
+    examples = batch.by_row["example_ids"].ravel()
+    filled = np.flatnonzero(examples < batch.slots)
     return filled[np.argsort(examples[filled], kind="stable")]
 
 

@@ -6,6 +6,7 @@ import pathlib
 import jax
 import numpy as np
 
+from itt_jax.batch import Batch
 from itt_jax.errors import InputError
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of mallopt, as malloc.h numbers them
@@ -111,15 +112,14 @@ def _lines(path: pathlib.Path) -> list[str]:
 # --- Microbatches
 
 
-def halved(batch: dict[str, np.ndarray], shards: int = 1, choices: int = 1) -> dict[str, np.ndarray]:
+def halved(batch: Batch, shards: int = 1, choices: int = 1) -> Batch:
     """The same step in twice as many microbatches of half the rows.
 
     Every example is counted in the microbatch that holds its row, so sum(weights * losses) and sum(weights) over all
     microbatches stay; dropout differs, for its keys are numbered by microbatch.
 
     Args:
-        batch: arrays with a leading axis of microbatches, on the host: [M, B, ...] of rows, and of examples [M, E]
-            (several labels: bool [M, E, classes]). A language model's has no examples: its arrays are all of rows.
+        batch: numpy arrays with a leading axis of microbatches, [M, B, ...] and [M, E, ...].
         shards: devices that share the rows; both halves have a multiple of it, with empty rows where need be.
         choices: examples of an item, as `Examples.choices`.
 
@@ -127,7 +127,7 @@ def halved(batch: dict[str, np.ndarray], shards: int = 1, choices: int = 1) -> d
         InputError: the rows cannot be halved, or an item's examples (choice, retrieval) might come apart: its loss is
             over all of them, and a retrieval query's over all candidates of its microbatch.
     """
-    rows = batch["input_ids"].shape[1]
+    rows, length = batch.row_shape[1:]
     if choices > 1:
         raise InputError(
             f"a microbatch of items of {choices} examples does not fit the device's memory and cannot be halved by "
@@ -136,33 +136,24 @@ def halved(batch: dict[str, np.ndarray], shards: int = 1, choices: int = 1) -> d
         )
     if rows <= shards:
         raise InputError(
-            f"a microbatch of {rows} rows of {batch['input_ids'].shape[2]} tokens does not fit the device's memory; "
+            f"a microbatch of {rows} rows of {length} tokens does not fit the device's memory; "
             "expected a shorter max_length, a smaller encoder or more memory"
         )
     half = -(-rows // (2 * shards)) * shards
-    if "summary_rows" not in batch:
-        return {name: _rows_apart(array, half, 0) for name, array in batch.items()}
-    slots, here = batch["summary_rows"].shape[1], _examples_apart(batch["summary_rows"])
-    second = here // half == np.tile([0, 1], len(here) // 2)[:, None]  # whether a slot's example is in this half
-    found = {}
-    for name, array in batch.items():
-        if array.ndim == 3 and array.dtype != bool:
-            empty = slots if name == "example_ids" else -1 if name == "labels" else 0
-            found[name] = _rows_apart(array, half, empty)
-        else:
-            found[name] = _examples_apart(array)
-    found["weights"] = np.where(second, found["weights"], 0).astype(batch["weights"].dtype)
-    found["summary_rows"] = np.where(second, here % half, 0).astype(here.dtype)
-    found["summary_positions"] = np.where(second, found["summary_positions"], 0).astype(here.dtype)
-    return found
+    if not batch.by_example:
+        return Batch({name: _rows_apart(array, half, 0) for name, array in batch.by_row.items()}, {})
+    empty = {"example_ids": batch.slots, "labels": -1}
+    by_row = {name: _rows_apart(array, half, empty.get(name, 0)) for name, array in batch.by_row.items()}
+    by_example = {name: np.repeat(array, 2, axis=0) for name, array in batch.by_example.items()}
+    here = by_example["summary_rows"]
+    own = here // half == np.tile([0, 1], len(here) // 2)[:, None]  # whether a slot's example is in this half
+    by_example["summary_rows"] = here % half
+    for name in ("weights", "summary_rows", "summary_positions"):
+        by_example[name] = np.where(own, by_example[name], 0).astype(by_example[name].dtype)
+    return Batch(by_row, by_example)
 
 
 def _rows_apart(array: np.ndarray, half: int, empty: int) -> np.ndarray:
     """[M, B, ...] -> [2 M, half, ...]; missing rows hold `empty`."""
     missing = np.full((len(array), 2 * half - array.shape[1], *array.shape[2:]), empty, array.dtype)
     return np.concatenate([array, missing], axis=1).reshape(2 * len(array), half, *array.shape[2:])
-
-
-def _examples_apart(array: np.ndarray) -> np.ndarray:
-    """[M, E, ...] -> [2 M, E, ...]: every microbatch twice, side by side."""
-    return np.repeat(array, 2, axis=0)

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from itt_jax.batch import Batch
 from itt_jax.models import Encoder, Head, apply_model
 from itt_jax.train.losses import pair_losses, span_losses
 from itt_jax.train.state import Params
-from itt_jax.train.step import Batch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,25 +32,23 @@ class TaskObjective:
         own = {"encoder": params["encoder"], "head": params["heads"][self.index]}
         scores = apply_model(self.encoder, self.head, own, batch, key=key if self.dropout else None)
         if self.head.kind == "token_classification":
-            labelled = (batch["labels"] >= 0).astype(scores.dtype)
-            losses = optax.softmax_cross_entropy_with_integer_labels(scores, jnp.maximum(batch["labels"], 0))
+            labelled = (batch.by_row["labels"] >= 0).astype(scores.dtype)
+            losses = optax.softmax_cross_entropy_with_integer_labels(scores, jnp.maximum(batch.by_row["labels"], 0))
             return jnp.sum(labelled * losses), jnp.sum(labelled)
         if self.head.kind == "embedding":
-            losses, weights = pair_losses(scores, own["head"]["scale"], batch["weights"])
+            losses, weights = pair_losses(scores, own["head"]["scale"], batch.by_example["weights"])
             return jnp.sum(losses), jnp.sum(weights)
         if self.head.kind == "question_answering":
             losses = span_losses(scores, batch)
-            return jnp.sum(losses), jnp.sum(batch["weights"])
+            return jnp.sum(losses), jnp.sum(batch.by_example["weights"])
+        labels, weights = batch.by_example["labels"], batch.by_example["weights"]
         if self.head.kind == "multiple_choice":  # an item's examples fill slots side by side
-            by_item = {name: batch[name].reshape(-1, self.choices)[:, 0] for name in ("labels", "weights")}
-            losses = optax.softmax_cross_entropy_with_integer_labels(
-                scores.reshape(-1, self.choices), by_item["labels"]
-            )
-            return jnp.sum(by_item["weights"] * losses), jnp.sum(by_item["weights"])
+            scores, labels, weights = (array.reshape(-1, self.choices) for array in (scores, labels, weights))
+            labels, weights = labels[:, 0], weights[:, 0]
         if self.head.kind == "regression":
-            losses = jnp.square(scores[:, 0] - batch["labels"])
+            losses = jnp.square(scores[:, 0] - labels)
         elif self.head.kind == "multilabel":  # the mean over labels, as Hugging Face's
-            losses = optax.sigmoid_binary_cross_entropy(scores, batch["labels"].astype(scores.dtype)).mean(-1)
+            losses = optax.sigmoid_binary_cross_entropy(scores, labels.astype(scores.dtype)).mean(-1)
         else:
-            losses = optax.softmax_cross_entropy_with_integer_labels(scores, batch["labels"])
-        return jnp.sum(batch["weights"] * losses), jnp.sum(batch["weights"])
+            losses = optax.softmax_cross_entropy_with_integer_labels(scores, labels)
+        return jnp.sum(weights * losses), jnp.sum(weights)

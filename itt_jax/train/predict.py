@@ -8,6 +8,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
+from itt_jax.batch import Batch
 from itt_jax.data import packing
 from itt_jax.data.examples import Examples
 from itt_jax.models import Encoder, Head
@@ -17,7 +18,7 @@ from itt_jax.tasks.retrieval_metrics import retrieval_accuracy
 from itt_jax.tasks.span_decoding import SpanGold, decoded
 from itt_jax.train.memory import device_bytes, extra_bytes
 from itt_jax.train.processes import smallest
-from itt_jax.train.sharding import data_shards, place_batch, place_params, stack_mesh
+from itt_jax.train.sharding import data_shards, place_batch, place_params, place_whole, stack_mesh
 from itt_jax.train.state import Params
 from itt_jax.train.step import predict_program, predict_step
 
@@ -27,7 +28,6 @@ TOKENS_PER_BATCH = 4096
 """And device. A CPU gains nothing from more; an accelerator gets as many as its memory holds of up to MOST_TOKENS."""
 MOST_TOKENS = 65536
 SHARE_OF_MEMORY = 0.8  # of what is free
-READ = ("input_ids", "token_type_ids", "segment_ids", "example_ids", "field_ids", "summary_rows", "summary_positions")
 DEFAULT_METRICS = {
     "classification": "accuracy",
     "multilabel": "label_micro_f1",
@@ -58,24 +58,25 @@ def stream_shape(examples: Examples, shards: int = 1, tokens: int = TOKENS_PER_B
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """What is done to examples on the device, before the encoder.
+    """A change of every batch on the device, before the encoder reads it.
 
     Attributes:
-        function: a pure function of a batch (a module's own, so that its program is found again).
-        by_example: [n, ...] arrays that it reads at each slot; shared: arrays that it reads whole.
+        function: pure function (batch, shared) -> batch, defined at module level so that its program is found again.
+        by_example: arrays [n, ...], one entry an example; the batch holds those of its own examples.
+        shared: arrays that are the same for every batch.
     """
 
-    function: Callable[[dict], dict]
+    function: Callable[[Batch, dict[str, jax.Array]], Batch]
     by_example: dict[str, np.ndarray]
     shared: dict[str, np.ndarray]
 
-    def arrays(self, indices: np.ndarray, slots: int) -> dict[str, np.ndarray]:
-        """What the batch of these examples needs besides."""
-        found = dict(self.shared)
+    def added_to(self, batch: Batch, indices: np.ndarray) -> Batch:
+        """The batch of examples `indices` with their entries of `by_example`."""
+        own = {}
         for name, values in self.by_example.items():
-            found[name] = np.zeros((slots, *values.shape[1:]), values.dtype)
-            found[name][: len(indices)] = values[indices]
-        return found
+            own[name] = np.zeros((batch.slots, *values.shape[1:]), values.dtype)
+            own[name][: len(indices)] = values[indices]
+        return Batch(batch.by_row, batch.by_example | own)
 
 
 def predict(
@@ -104,17 +105,16 @@ def predict_stack(
     anchors = _anchors_by_example(examples) if head.kind == "token_classification" else None
     outputs = 4 if head.kind == "question_answering" else head.outputs
     scores = np.zeros((size, len(examples) if anchors is None else len(examples.anchors), outputs), np.float32)
-    static = {"encoder": encoder, "head": head, "change": None if change is None else change.function, "mesh": mesh}
+    static = {"encoder": encoder, "head": head, "change": change and change.function, "mesh": mesh}
+    shared = place_whole(change.shared, mesh) if change else None
     pending = collections.deque()
 
-    def placed(indices: np.ndarray, batch: packing.Batch) -> dict[str, jax.Array]:
-        arrays = {name: batch[name] for name in READ}
-        if change is not None:
-            arrays |= change.arrays(indices, len(batch["summary_rows"]))
-        return place_batch(arrays, mesh, stack=False)
+    def placed(indices: np.ndarray, batch: Batch) -> Batch:
+        own = change.added_to(batch.inputs, indices) if change else batch.inputs
+        return place_batch(own, mesh, stack=False)
 
     def fits(shape: tuple[int, int, int]) -> bool:
-        program = predict_program(params, placed(*next(packing.stream(examples, *shape))), **static).result()
+        program = predict_program(params, placed(*next(packing.stream(examples, *shape))), shared, **static).result()
         free, needed = device_bytes(jax.local_devices()[0]), extra_bytes(program.run)
         return free is None or needed is None or needed <= SHARE_OF_MEMORY * smallest(free)
 
@@ -134,7 +134,7 @@ def predict_stack(
     shapes = [stream_shape(examples, data_shards(mesh), tokens) for tokens in _tokens_per_batch(examples)]
     shape = next((shape for shape in shapes[:-1] if fits(shape)), shapes[-1])
     for indices, batch in packing.stream(examples, *shape):
-        pending.append((indices, batch, predict_step(params, placed(indices, batch), **static)))
+        pending.append((indices, batch, predict_step(params, placed(indices, batch), shared, **static)))
         if len(pending) > IN_FLIGHT:
             collect()
     while pending:
@@ -157,24 +157,26 @@ def _anchors_by_example(examples: Examples) -> Ragged:
     return Ragged(np.argsort(owner, kind="stable"), offsets_of(np.bincount(owner, minlength=len(examples))))
 
 
-def _logits_of_batch(examples: Examples, indices: np.ndarray, batch: packing.Batch, found: np.ndarray) -> Ragged:
+def _logits_of_batch(examples: Examples, indices: np.ndarray, batch: Batch, found: np.ndarray) -> Ragged:
     """Of each example in a batch, the scores of its tokens: arrays [tokens, outputs] of found [B, T, outputs]."""
     slots, lengths = len(indices), examples.lengths[indices]
-    first = batch["summary_positions"][:slots] - examples.summaries[indices]
-    places = ragged_positions(batch["summary_rows"][:slots].astype(np.int64) * found.shape[1] + first, lengths)
+    first = batch.by_example["summary_positions"][:slots] - examples.summaries[indices]
+    places = ragged_positions(
+        batch.by_example["summary_rows"][:slots].astype(np.int64) * found.shape[1] + first, lengths
+    )
     return Ragged(found.reshape(-1, found.shape[-1])[places], offsets_of(lengths))
 
 
 def _words_of_batch(
-    examples: Examples, anchors: Ragged, indices: np.ndarray, batch: packing.Batch
+    examples: Examples, anchors: Ragged, indices: np.ndarray, batch: Batch
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The words that a batch holds, with the row and position of the token that stands for each: int64 [w] each."""
     counts = anchors.lengths[indices]
     words = anchors.values[ragged_positions(anchors.offsets[indices], counts)]
     slots = np.repeat(np.arange(len(indices)), counts)
-    first = batch["summary_positions"][: len(indices)] - examples.summaries[indices]
+    first = batch.by_example["summary_positions"][: len(indices)] - examples.summaries[indices]
     within = examples.anchors[words] - examples.offsets[indices][slots]
-    return words, batch["summary_rows"][slots], first[slots] + within
+    return words, batch.by_example["summary_rows"][slots], first[slots] + within
 
 
 def default_metric(kind: str) -> DevMetric:

@@ -1,4 +1,4 @@
-"""What runs and stages give back."""
+"""Results of runs and stages."""
 
 import dataclasses
 import math
@@ -8,10 +8,14 @@ from itt_jax.train.state import Params
 
 @dataclasses.dataclass
 class Record:
-    """What a stage remembers besides parameters: JSON, part of the resumable state.
+    """Histories and counts of a run: JSON, part of its resumable state.
 
-    `recent` are the losses since the last entry of `losses`; `halvings` says how often its stack had halved its
-    microbatches, which number its dropout keys.
+    Attributes:
+        dev_history, losses: as in `StageResult`.
+        recent: losses since the last entry of `losses`.
+        best_step, best_score: of the best dev evaluation so far.
+        tokens, flops: as in `StageResult`. row_tokens: all positions of the rows, padding included.
+        halvings: how often the stack had halved its microbatches; dropout keys are numbered by microbatch.
     """
 
     dev_history: list[tuple[int, float]] = dataclasses.field(default_factory=list)
@@ -27,11 +31,12 @@ class Record:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a run ended.
+    """A finished run.
 
     Attributes:
-        params: on the host, best or last, as the recipe keeps. steps: done. finite: all losses and gradients were.
-        compile_seconds: that the loop waited for programs; seconds: of the loop in all. Both are its stack's.
+        params: on the host; the best or the last ones, as the recipe keeps.
+        steps: number of steps done. finite: whether all losses and gradients were.
+        compile_seconds: time that the loop waited for programs. seconds: total time of the loop. Both are the stack's.
     """
 
     params: Params
@@ -44,18 +49,18 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class StageResult:
-    """What a stage gives back.
+    """The result of a stage.
 
     Attributes:
-        params: {"encoder": ..., "head": ...}, numpy on the host: those of the best dev evaluation, or the last.
-        heads: task name -> head parameters, for stages of several tasks.
-        steps: done, always those of the recipe, but for a degenerate stage, which stops where it was noticed.
-        dev_history: (steps done, score); losses: (steps done, mean loss since the entry before).
-        tokens: real tokens trained on; real_token_share: of all positions of the rows; flops: model FLOPs, forward
-            and backward, of the real tokens (see flops.py).
-        best_step: steps done at the parameters that are returned.
-        degenerate: a loss or gradient was not finite; reported, never dropped.
-        compile_seconds, seconds: see Outcome. stack: runs that were trained together.
+        params: {"encoder": ..., "head": ...}, numpy arrays: those of the best dev evaluation, or the last.
+        heads: task name -> head parameters, for stages on several tasks.
+        steps: number of steps done: the recipe's, unless the stage diverged and stopped early.
+        dev_history: (steps done, score). losses: (steps done, mean loss since the previous entry).
+        tokens: real tokens trained on. packing_efficiency: their share of all positions of the rows.
+        flops: model FLOPs of the real tokens, forward and backward (see flops.py).
+        best_step: steps done at the returned parameters.
+        diverged: a loss or gradient was not finite; the stage is reported, never dropped.
+        compile_seconds, seconds: see `Outcome`. stack: number of runs trained together.
     """
 
     params: Params
@@ -64,17 +69,17 @@ class StageResult:
     dev_history: tuple[tuple[int, float], ...]
     losses: tuple[tuple[int, float], ...]
     tokens: int
-    real_token_share: float
+    packing_efficiency: float
     flops: float
     best_step: int
-    degenerate: bool
+    diverged: bool
     compile_seconds: float
     seconds: float
     stack: int
 
     @classmethod
     def create(cls, params: Params, heads: dict[str, Params], outcome: Outcome, stack: int = 1) -> "StageResult":
-        """The result of a run that ended so."""
+        """The result of a stage whose run ended with `outcome`."""
         record = outcome.record
         return cls(
             params=params,
@@ -83,10 +88,10 @@ class StageResult:
             dev_history=tuple(map(tuple, record.dev_history)),
             losses=tuple(map(tuple, record.losses)),
             tokens=record.tokens,
-            real_token_share=record.tokens / max(1, record.row_tokens),
+            packing_efficiency=record.tokens / max(1, record.row_tokens),
             flops=record.flops,
             best_step=record.best_step,
-            degenerate=not outcome.finite,
+            diverged=not outcome.finite,
             compile_seconds=outcome.compile_seconds,
             seconds=outcome.seconds,
             stack=stack,

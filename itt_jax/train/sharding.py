@@ -17,6 +17,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from itt_jax.batch import Batch
 from itt_jax.errors import InputError
 from itt_jax.train.optimizer import Optimizer, initial_optimizer_state, path_name
 from itt_jax.train.state import Params, stacked
@@ -124,6 +125,11 @@ def place_by_run(tree: Any, mesh: Mesh | None) -> Any:
     return place(tree, NamedSharding(mesh, BY_RUN) if mesh else None)
 
 
+def place_whole(tree: Any, mesh: Mesh | None) -> Any:
+    """Arrays that every device reads, whole on each."""
+    return place(tree, NamedSharding(mesh, REPLICATED) if mesh else None)
+
+
 def place(tree: Any, shardings: Any) -> Any:
     """Arrays that every process has, on devices of all of them, without asking the others; None: on the one device.
 
@@ -191,37 +197,37 @@ class Share:
         return cls(stack, rows, runs, part)
 
 
-def place_batch(
-    batch: dict[str, np.ndarray], mesh: Mesh | None, stack: bool = True, share: Share | None = None
-) -> dict[str, jax.Array]:
-    """`batch` on the device: arrays of rows split along "data", those of examples whole. Starts no collective.
+def place_batch(batch: Batch, mesh: Mesh | None, stack: bool = True, share: Share | None = None) -> Batch:
+    """`batch` on the device: arrays by row split along "data", arrays by example whole. Starts no collective.
 
     Args:
-        batch: of a stack [S, microbatches, ...], split along "run" too; else one batch that every run reads. Of rows
-            are arrays [B, T], of examples [E], and several labels each, bool [E, classes].
+        batch: of a stack [S, microbatches, ...], split along "run" too; else one batch that every run reads.
         share: the part of the whole that `batch` is; None: it is the whole.
     """
     if mesh is None:
         return jax.device_put(batch)
     leading = ("run", None) if stack else ()
-    by_row, whole = NamedSharding(mesh, P(*leading, "data")), NamedSharding(mesh, P(*leading[:1]))
+    by_row, by_example = NamedSharding(mesh, P(*leading, "data")), NamedSharding(mesh, P(*leading[:1]))
+    if share is None:
+        return Batch(
+            {name: _placed(array, by_row) for name, array in batch.by_row.items()},
+            {name: _placed(array, by_example) for name, array in batch.by_example.items()},
+        )
+    run, row = share.own_runs.start, share.own_rows.start
 
-    def placed(name: str, array: np.ndarray) -> jax.Array:
-        several_labels = name == "labels" and array.dtype == bool
-        of_rows = array.ndim == len(leading) + 2 and not several_labels
-        if share is None:
-            return _placed(array, by_row if of_rows else whole)
-        first, shape = (share.own_runs.start,), (share.stack, *array.shape[1:])
-        if of_rows:
-            first, shape = (*first, 0, share.own_rows.start), (*shape[:2], share.rows, *shape[3:])
-        return _placed(array, by_row if of_rows else whole, first, shape)
+    def rows(array: np.ndarray) -> jax.Array:
+        _, microbatches, _, *rest = array.shape
+        return _placed(array, by_row, (run, 0, row), (share.stack, microbatches, share.rows, *rest))
 
-    return {name: placed(name, array) for name, array in batch.items()}
+    def examples(array: np.ndarray) -> jax.Array:
+        return _placed(array, by_example, (run,), (share.stack, *array.shape[1:]))
+
+    return Batch(jax.tree.map(rows, batch.by_row), jax.tree.map(examples, batch.by_example))
 
 
 def run_on_host(tree: Any, index: int, mesh: Mesh | None) -> Any:
     """A copy of one run's part of a stack, as `on_host`; one program for each shape, whatever the index."""
-    at = place(np.int32(index), NamedSharding(mesh, REPLICATED) if mesh else None)
+    at = place_whole(np.int32(index), mesh)
     return on_host(jax.tree.map(lambda leaf: _run_of(leaf, at), tree))
 
 

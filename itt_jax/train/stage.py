@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 
+from itt_jax.batch import Batch
 from itt_jax.config import Recipe, content_id
 from itt_jax.data import packing
 from itt_jax.data.examples import Examples
@@ -31,7 +32,6 @@ from itt_jax.train.state import Params
 # Another row shape saves a twentieth of a stage's work or less, and costs some ten seconds to compile.
 FLOPS_A_SHAPE, MOST_SHAPES = {"cpu": 2e13, "gpu": 2e16}, 4
 SHARE_OF_MEMORY = 0.8  # of what is free; the rest is for evaluation on dev and for what the compiler did not count
-READ = (*predict.READ, "labels", "weights")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -259,12 +259,10 @@ def _feeder(
         parts, chosen = np.split(indices, recipe.accumulate), lengths[indices]
         needed = max(packing.rows_of_step(examples, part, plan) for part in parts) if recipe.packed else slots
 
-        def build(rows: slice) -> list[packing.Batch]:
+        def build(rows: slice) -> list[Batch]:
             if recipe.packed:
-                batches = [packing.pack_step(examples, part, plan, slots, rows) for part in parts]
-            else:
-                batches = [packing.pad_step(examples, part, recipe.max_length, slots, rows) for part in parts]
-            return [{name: batch[name] for name in READ} for batch in batches]
+                return [packing.pack_step(examples, part, plan, slots, rows) for part in parts]
+            return [packing.pad_step(examples, part, recipe.max_length, slots, rows) for part in parts]
 
         return Feed(objective, needed, build, int(chosen.sum()), forward_flops(encoder, chosen))
 

@@ -14,12 +14,11 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from itt_jax.batch import Batch
 from itt_jax.models import Encoder, Head, apply_model
 from itt_jax.train.compiling import Program, program
 from itt_jax.train.optimizer import Optimizer
 from itt_jax.train.state import Params, TrainState, member
-
-Batch = dict[str, jax.Array]
 
 
 class Objective(Protocol):
@@ -116,32 +115,36 @@ def summed_gradients(
 def predict_program(
     params: Params,
     batch: Batch,
+    shared: dict[str, jax.Array] | None = None,
     *,
     encoder: Encoder,
     head: Head,
-    change: Callable[[Batch], Batch] | None = None,
+    change: Callable[[Batch, dict[str, jax.Array]], Batch] | None = None,
     mesh: Mesh | None = None,
 ) -> Future[Program]:
-    """The compiled prediction of a stack on one batch, being made in the background: (params, batch) -> scores.
+    """The compiled prediction of a stack on one batch, being made in the background: (params, batch, shared) -> scores.
 
     Scores are float32 [S, E, outputs] (tagging, spans: [S, B, T, outputs]), whole on every device; no dropout.
 
     Args:
-        params: [S, ...], {"encoder": ..., "head": ...}. batch: as data.packing gives it, the same for every run; labels
-            and weights are not read.
-        change: what is done to the batch first, on the device; a pure function, compiled with the step.
+        params: {"encoder": ..., "head": ...}, a stack [S, ...].
+        batch: the `inputs` of a batch of data.packing, the same for every run.
+        change: applied to (batch, shared) first; a pure function, compiled with the step.
+        shared: arrays that `change` reads besides the batch.
     """
     static = {"encoder": encoder, "head": head, "change": change, "mesh": mesh}
-    return program(_predict_stack, (params, batch), static)
+    return program(_predict_stack, (params, batch, shared), static)
 
 
-def predict_step(params: Params, batch: Batch, **static: Any) -> jax.Array:
+def predict_step(params: Params, batch: Batch, shared: dict[str, jax.Array] | None = None, **static: Any) -> jax.Array:
     """Scores of one batch, waiting for the program; arguments and result as `predict_program`."""
-    return predict_program(params, batch, **static).result().run(params, batch)
+    return predict_program(params, batch, shared, **static).result().run(params, batch, shared)
 
 
-def _predict_stack(params: Params, batch: Batch, *, encoder: Encoder, head: Head, change, mesh) -> jax.Array:
-    batch = batch if change is None else change(batch)
+def _predict_stack(
+    params: Params, batch: Batch, shared: dict[str, jax.Array] | None, *, encoder: Encoder, head: Head, change, mesh
+) -> jax.Array:
+    batch = batch if change is None else change(batch, shared)
     if jax.tree.leaves(params)[0].shape[0] == 1:
         scores = apply_model(encoder, head, member(params, 0), batch)[None]
     else:

@@ -270,7 +270,7 @@ def test_draws_depend_on_name_and_index_alone():
         (lambda: embedded.load("embedded_sentiment_general", "test", "it"), "known: de, en, es, fr, ru"),
         (lambda: embedded.parallel(-1), "expected 0 to"),
         (lambda: embedded.parallel(10, domains=("finance",)), "unknown domain 'finance'"),
-        (lambda: embedded.parallel(10, domains=()), "no domain"),
+        (lambda: embedded.parallel(10, domains=()), "no domain, expected"),
     ],
 )
 def test_wrong_names_are_told_in_one_line(call, message):

@@ -45,8 +45,10 @@ def xnli_like(n: int) -> np.ndarray:
 
 
 def check(batch, examples: Examples, indices, slots: int) -> None:
-    """All that a batch promises."""
-    rows, length = batch["input_ids"].shape
+    """Everything that a batch guarantees."""
+    rows, length = batch.row_shape
+    assert batch.slots == slots and not batch.by_row.keys() & batch.by_example.keys()
+    batch = batch.by_row | batch.by_example
     assert {name: batch[name].dtype.name for name in batch if name != "labels"} == {
         "input_ids": "int32",
         "segment_ids": "int32",
@@ -86,7 +88,7 @@ def test_packed_batches(lengths, length, summary_last, labels):
     indices = np.random.default_rng(0).permutation(len(lengths))
     batch = pack_step(examples, indices, RowPlan(length, (3, 6, 40), 1.0), 41)
     check(batch, examples, indices, 41)
-    assert batch["input_ids"].shape[0] in (3, 6, 40)
+    assert batch.row_shape[0] in (3, 6, 40)
 
 
 @given(LENGTHS, st.booleans())
@@ -94,8 +96,8 @@ def test_padded_batches_have_one_example_a_row(lengths, summary_last):
     examples = make_examples(lengths, summary_last)
     batch = pad_step(examples, range(len(lengths)), 30, 41)
     check(batch, examples, range(len(lengths)), 41)
-    assert batch["input_ids"].shape == (41, 30)
-    assert batch["summary_rows"][: len(lengths)].tolist() == list(range(len(lengths)))
+    assert batch.row_shape == (41, 30)
+    assert batch.by_example["summary_rows"][: len(lengths)].tolist() == list(range(len(lengths)))
 
 
 @pytest.mark.parametrize("by_token", [False, True])
@@ -111,22 +113,26 @@ def test_hosts_build_their_own_rows_and_all_examples(by_token, lengths, length, 
         (lambda share: pad_step(examples, indices, length, 44, share), pad_step(examples, indices, length, 44), 44),
     ):
         rows = rows or rows_of_step(examples, indices, plan)
-        assert whole["input_ids"].shape == (rows, length)
+        assert whole.row_shape == (rows, length)
         for host in range(hosts):
             share = slice(host * rows // hosts, (host + 1) * rows // hosts)
             found = build(share)
-            assert found.keys() == whole.keys()
-            for name, values in whole.items():
-                expected = values[share] if values.shape == (rows, length) else values
-                assert found[name].dtype == values.dtype
-                np.testing.assert_array_equal(found[name], expected)
+            for own, expected in (
+                (found.by_row, {name: array[share] for name, array in whole.by_row.items()}),
+                (found.by_example, whole.by_example),
+            ):
+                assert own.keys() == expected.keys()
+                for name, array in expected.items():
+                    assert own[name].dtype == array.dtype
+                    np.testing.assert_array_equal(own[name], array)
 
 
 def test_a_hosts_rows_past_the_last_are_empty():
     examples = make_examples([3, 9, 3])
     batch = pack_step(examples, [0, 1, 2], RowPlan(12, (2,), 1.0), 3, rows=slice(2, 4))
-    assert batch["input_ids"].shape == (2, 12) and not batch["segment_ids"].any() and (batch["example_ids"] == 3).all()
-    assert batch["weights"].tolist() == [1, 1, 1]
+    assert batch.row_shape == (2, 12)
+    assert not batch.by_row["segment_ids"].any() and (batch.by_row["example_ids"] == 3).all()
+    assert batch.by_example["weights"].tolist() == [1, 1, 1]
 
 
 @given(st.lists(st.integers(2, 24), max_size=120), st.integers(1, 5), st.integers(24, 50), st.integers(13, 60))
@@ -135,7 +141,7 @@ def test_stream_has_every_example_once_in_one_shape(lengths, rows, length, slots
     seen = []
     for indices, batch in stream(examples, rows, length, max(slots, length // 2)):
         check(batch, examples, indices, max(slots, length // 2))
-        assert batch["input_ids"].shape == (rows, length)
+        assert batch.row_shape == (rows, length)
         seen.extend(indices.tolist())
     assert sorted(seen) == list(range(len(lengths)))
 
@@ -147,8 +153,8 @@ def test_stream_over_several_windows_is_well_filled():
         seen = []
         for indices, batch in stream(examples, 16, 128, 512):
             seen.append(indices)
-            real += (batch["segment_ids"] > 0).sum()
-            total += batch["segment_ids"].size
+            real += (batch.by_row["segment_ids"] > 0).sum()
+            total += batch.by_row["segment_ids"].size
         assert np.array_equal(np.sort(np.concatenate(seen)), np.arange(len(lengths)))
         assert real / total >= 0.95
 
@@ -161,11 +167,11 @@ def test_updates_of_32_are_at_least_85_percent_real_tokens_in_few_shapes(lengths
     shapes = []
     for step in range(300):
         batch = pack_step(examples, step_indices(len(lengths), 32, 1, step), plan, 32)
-        real += (batch["segment_ids"] > 0).sum()
-        total += batch["segment_ids"].size
-        shapes.append(batch["segment_ids"].shape)
+        real += (batch.by_row["segment_ids"] > 0).sum()
+        total += batch.by_row["segment_ids"].size
+        shapes.append(batch.row_shape)
     assert real / total >= 0.85
-    assert abs(real / total - plan.real_share) < 0.03
+    assert abs(real / total - plan.packing_efficiency) < 0.03
     assert len(set(shapes)) <= 3
     assert lengths.max() <= plan.length <= 2 * lengths.max()
 
@@ -178,14 +184,14 @@ def test_a_plan_suffices_for_any_update(lengths, examples_per_step, shards):
     assert list(plan.row_counts) == sorted(set(plan.row_counts))
     longest = np.argmax(lengths)
     batch = pack_step(make_examples(lengths), [longest] * examples_per_step, plan, examples_per_step)
-    assert batch["weights"].sum() == examples_per_step
+    assert batch.by_example["weights"].sum() == examples_per_step
 
 
 @pytest.mark.parametrize("stack", [8, 300])
 def test_updates_packed_apart_share_the_plan_of_the_largest(stack):
     lengths = sst2_like(2000)
     alone, together = plan_rows(lengths, 4, 128), plan_rows(lengths, 4, 128, stack=stack)
-    assert together.real_share < alone.real_share
+    assert together.packing_efficiency < alone.packing_efficiency
     assert together.row_counts[-1] == alone.row_counts[-1] == 4
 
 

@@ -107,6 +107,7 @@ def test_packed_and_padded_batches_hold_each_label_at_its_token(tokenizers):
         packing.pack_step(examples, indices, plan, len(indices)),
         packing.pad_step(examples, indices, 20, len(indices)),
     ):
+        batch = batch.by_row
         for e in indices:
             at = batch["example_ids"] == e
             own = slice(examples.offsets[e], examples.offsets[e + 1])

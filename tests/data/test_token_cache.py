@@ -1,4 +1,4 @@
-"""Examples kept in files are the same examples; nothing else is ever found under a key; nothing half-written is."""
+"""Examples kept in files equal those made, and nothing else or half-written is ever found under a key."""
 
 import dataclasses
 import hashlib
@@ -34,7 +34,7 @@ KINDS = {
     "multiple_choice": "xcopa",
     "retrieval": "squad_sentences",
 }
-# What `examples_of` gives, by token_cache.VERSION: where one changes on purpose, the other must be raised.
+# Digests of what `examples_of` gives, with token_cache.VERSION: a deliberate change must raise the version.
 GOLDEN = {
     "classification": (3, "ff8ca9268ee07427"),
     "multilabel": (3, "56a13947d0af8385"),
@@ -54,7 +54,7 @@ def tokenizer():
 
 
 def material(kind: str) -> tuple[tasks.Task, Rows]:
-    """A task of the catalogue and rows such as it has."""
+    """A task of the catalogue and rows of its form."""
     task = tasks.get(KINDS[kind])
     n = len(TEXTS)
     fields = {name: TEXTS[i:] + TEXTS[:i] for i, name in enumerate(task.fields)}
@@ -72,7 +72,7 @@ def material(kind: str) -> tuple[tasks.Task, Rows]:
 
 
 def arrays(value, path=""):
-    """Every array in a tree of dataclasses, by name; and what else there is."""
+    """Name and value of every array, and of everything else, in a tree of dataclasses."""
     if dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             yield from arrays(getattr(value, field.name), f"{path}.{field.name}")
@@ -114,13 +114,18 @@ def test_rows_of_a_task_are_tokenised_once(tmp_path, tokenizer, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_examples_are_those_of_this_version(tokenizer, kind):
+def test_examples_belong_to_this_version(tokenizer, kind):
     found = hashlib.sha256()
     task, rows = material(kind)
     for name, array in arrays(examples_of(task, tokenizer, rows, LENGTH)):
         found.update(f"{name} {getattr(array, 'dtype', array)}".encode())
         found.update(np.ascontiguousarray(array).tobytes() if isinstance(array, np.ndarray) else b"")
     assert GOLDEN[kind] == (token_cache.VERSION, found.hexdigest()[:16])
+
+
+def assert_same_batch(one, other):
+    for part, expected in zip(one, other, strict=True):
+        assert part.keys() == expected.keys() and all(np.array_equal(part[name], expected[name]) for name in part)
 
 
 def test_mapped_examples_pack_stream_and_have_the_same_digest(tmp_path, tokenizer):
@@ -133,11 +138,12 @@ def test_mapped_examples_pack_stream_and_have_the_same_digest(tmp_path, tokenize
         (packing.pack_step(own, [4, 0, 2], plan, 3), packing.pad_step(own, [1, 3], LENGTH, 3)) for own in (found, made)
     ]
     for one, other in zip(*pairs, strict=True):
-        assert all(np.array_equal(one[name], other[name]) for name in other)
+        assert_same_batch(one, other)
     for (at, one), (_, other) in zip(
         packing.stream(found, 2, LENGTH, 4), packing.stream(made, 2, LENGTH, 4), strict=True
     ):
-        assert len(at) and all(np.array_equal(one[name], other[name]) for name in other)
+        assert len(at)
+        assert_same_batch(one, other)
 
 
 def test_no_examples(tmp_path, tokenizer):
@@ -146,21 +152,22 @@ def test_no_examples(tmp_path, tokenizer):
         assert_same(cached(tmp_path, "key", lambda: nothing), nothing)
 
 
-def test_dataclasses_of_the_caller(tmp_path):
+def test_values_of_other_types(tmp_path, monkeypatch):
     @dataclasses.dataclass(frozen=True)
     class Own:
         tokens: Ragged
         name: str
         share: float
 
+    monkeypatch.setattr(token_cache, "TYPES", (*token_cache.TYPES, Own))
     own = Own(Ragged(np.arange(3, dtype=np.int32), np.array([0, 3])), "de", 0.5)
     for _ in range(2):
-        assert_same(cached(tmp_path, "key", lambda: own, Own), own)
+        assert_same(cached(tmp_path, "key", lambda: own), own)
     with pytest.raises(TypeError, match="cannot keep list"):
-        cached(tmp_path, "other", lambda: dataclasses.replace(own, name=[]), Own)
+        cached(tmp_path, "other", lambda: dataclasses.replace(own, name=[]))
 
 
-def test_a_key_names_all_that_examples_are_made_from(tokenizer):
+def test_a_key_depends_on_everything_that_examples_are_made_from(tokenizer):
     _, rows = material("classification")
     other_tokenizer = Tokenizer({"vocab.txt": tokenizer._files["vocab.txt"] + b"\nblue"})
     first, second = rows.fields
@@ -189,7 +196,7 @@ def test_a_key_names_all_that_examples_are_made_from(tokenizer):
 
 
 @pytest.mark.parametrize("harm", ["array_cut", "array_gone", "json_cut", "json_gone", "unknown_type"])
-def test_what_is_damaged_is_made_again(tmp_path, caplog, harm):
+def test_a_damaged_folder_is_made_again(tmp_path, caplog, harm):
     tokens = Ragged(np.arange(5000, dtype=np.int32), np.array([0, 5000]))
     cached(tmp_path, "key", lambda: tokens)
     described, array = tmp_path / "key" / "arrays.json", tmp_path / "key" / "values.npy"
@@ -221,7 +228,7 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch, caplog):
     assert os.listdir(tmp_path) == []
 
 
-def test_all_who_make_the_same_at_once_get_it(tmp_path):
+def test_concurrent_makers_of_one_key_all_get_it(tmp_path):
     tokens = Ragged(np.arange(100_000, dtype=np.int32), np.array([0, 100_000]))
     everyone = threading.Barrier(4, timeout=30)
 
@@ -237,7 +244,7 @@ def test_all_who_make_the_same_at_once_get_it(tmp_path):
     assert os.listdir(tmp_path) == ["key"]
 
 
-def test_examples_hold_no_field_that_cannot_be_kept():
+def test_every_field_of_examples_can_be_kept():
     assert {field.type for field in dataclasses.fields(Examples)} <= {
         np.ndarray, np.ndarray | None, int, Windows | None
     }  # fmt: skip

@@ -15,7 +15,7 @@ from itt_jax.evaluate import token_noise
 from itt_jax.evaluate.grid import CLEAN, Grid, perturbed_block
 from itt_jax.evaluate.token_noise import TOKEN_NOISES
 from itt_jax.models import make_encoder, make_head
-from itt_jax.train.predict import predict
+from itt_jax.train.predict import Change, predict
 
 MASK_ID, ORDINARY = 4, np.arange(5, 40, dtype=np.int32)
 WORD = 0xFFFFFFFF
@@ -76,10 +76,9 @@ def noisy_ids(own: Examples, name: str, severity: float, rows: int = 4, length: 
     shared = {"noise_tokens": ORDINARY, "noise_mask": np.int32(MASK_ID)}
     found = {}
     for indices, batch in packing.stream(own, rows, length, SLOTS):
-        extra = {key: np.zeros((SLOTS, *values.shape[1:]), values.dtype) for key, values in every.items()}
-        for key, values in every.items():
-            extra[key][: len(indices)] = values[indices]
-        out = {key: np.asarray(value) for key, value in step({**batch, **extra, **shared}).items()}
+        batch = Change(token_noise.noisy, every, shared).added_to(batch.inputs, indices)
+        by_row, by_example = jax.tree.map(np.asarray, step(batch, shared))
+        out = by_row | by_example
         for slot, index in enumerate(indices.tolist()):
             row, place = out["summary_rows"][slot], out["summary_positions"][slot]
             mine = out["example_ids"][row] == slot

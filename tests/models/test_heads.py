@@ -9,6 +9,7 @@ import pytest
 
 from itt_jax.errors import InputError
 from itt_jax.models import apply_model, embed, load_model, make_encoder, make_head
+from tests.batches import as_batch
 
 jitted = jax.jit(apply_model, static_argnums=(0, 1))
 
@@ -107,7 +108,7 @@ def test_pooling_over_the_tokens_of_an_example(small, pooling, pair_features, ra
         else:
             expected.append(pooled(example, None))
     output = params["head"]["output"]
-    logits = jitted(encoder, head, params, BATCH)
+    logits = jitted(encoder, head, params, as_batch(BATCH))
     np.testing.assert_allclose(logits, np.stack(expected) @ output["kernel"] + output["bias"], atol=1e-5)
 
 
@@ -118,7 +119,7 @@ def test_cls_pooling_reads_the_summary_token(small, randomised):
     hidden = encoder(params["encoder"], BATCH["input_ids"], segment_ids=BATCH["segment_ids"])
     output = params["head"]["output"]
     expected = hidden[BATCH["summary_rows"], BATCH["summary_positions"]] @ output["kernel"] + output["bias"]
-    np.testing.assert_allclose(jitted(encoder, head, params, BATCH), expected, atol=1e-6)
+    np.testing.assert_allclose(jitted(encoder, head, params, as_batch(BATCH)), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "xlnet"])
@@ -151,8 +152,8 @@ def test_packed_rows_give_the_logits_and_gradients_of_padded_ones(family, random
         return sum((x**2).sum() for x in logits), logits
 
     differentiate = jax.jit(jax.value_and_grad(run, has_aux=True))
-    (_, packed), packed_gradient = differentiate(params, packed_batch)
-    (_, padded), padded_gradient = differentiate(params, padded_batch)
+    (_, packed), packed_gradient = differentiate(params, as_batch(packed_batch))
+    (_, padded), padded_gradient = differentiate(params, as_batch(padded_batch))
     np.testing.assert_allclose(packed, padded, atol=2e-6)
     largest = max(float(jnp.abs(x).max()) for x in jax.tree.leaves(padded_gradient))
     pairs = zip(jax.tree.leaves(packed_gradient), jax.tree.leaves(padded_gradient), strict=True)
@@ -165,19 +166,19 @@ def test_a_head_owns_the_pooler_that_its_encoder_lacks(small, randomised):
     head, owner = make_head(encoder, "classification", 2), make_head(without, "classification", 2)
     output = randomised(head.shapes(), 1)
     assert set(head.shapes()) == {"output"} and set(owner.shapes()) == {"output", "pooler"}
-    shared = jitted(encoder, head, {"encoder": params, "head": output}, BATCH)
+    shared = jitted(encoder, head, {"encoder": params, "head": output}, as_batch(BATCH))
     own = {"encoder": {name: params[name] for name in ("embeddings", "layers")}}
     own |= {"head": output | {"pooler": params["pooler"]}}
-    np.testing.assert_array_equal(jitted(without, owner, own, BATCH), shared)
+    np.testing.assert_array_equal(jitted(without, owner, own, as_batch(BATCH)), shared)
 
 
 def test_dropout_of_a_head_needs_a_key(small, randomised):
     encoder, params = small
     head = make_head(encoder, "token_classification", 4)
     params = {"encoder": params, "head": randomised(head.shapes(), 1)}
-    quiet = jitted(encoder, head, params, BATCH)
-    np.testing.assert_array_equal(quiet, jitted(encoder, head, params, BATCH))
-    noisy = [jitted(encoder, head, params, BATCH, key=jax.random.key(seed)) for seed in (0, 0, 1)]
+    quiet = jitted(encoder, head, params, as_batch(BATCH))
+    np.testing.assert_array_equal(quiet, jitted(encoder, head, params, as_batch(BATCH)))
+    noisy = [jitted(encoder, head, params, as_batch(BATCH), key=jax.random.key(seed)) for seed in (0, 0, 1)]
     np.testing.assert_array_equal(noisy[0], noisy[1])
     assert np.abs(noisy[0] - noisy[2]).max() > 0 and np.abs(noisy[0] - quiet).max() > 0
 

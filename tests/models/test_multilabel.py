@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from itt_jax.models import export, load_model, make_encoder, make_head
+from tests.batches import as_batch
 
 SIZES = {"layers": 1, "width": 16, "heads": 2, "vocabulary_size": 40, "max_positions": 12}
 
@@ -62,5 +63,7 @@ def test_transformers_says_the_same_loss(class_name, reference, torch, tmp_path)
         "weights": np.ones(2, np.float32),
     }
     objective = TaskObjective(encoder, head, 0, dropout=False)
-    total, weight = objective({"encoder": params["encoder"], "heads": (params["head"],)}, batch, jax.random.key(0))
+    total, weight = objective(
+        {"encoder": params["encoder"], "heads": (params["head"],)}, as_batch(batch), jax.random.key(0)
+    )
     assert float(total / weight) == pytest.approx(expected, abs=1e-5)

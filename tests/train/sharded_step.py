@@ -124,7 +124,7 @@ def main(target: str) -> None:
         head_bytes = 4 * sum(leaf.size for leaf in jax.tree.leaves(results[0].params["head"]))
         gradient_bytes = head_bytes + 4 * sum(leaf.size for leaf in jax.tree.leaves(results[0].params["encoder"]))
         # Rows [B, T] of a device, by what the result says of its tokens: float32 [B, T, 32].
-        positions = round(results[0].tokens / results[0].real_token_share) // mesh.shape["data"]
+        positions = round(results[0].tokens / results[0].packing_efficiency) // mesh.shape["data"]
         said.append(
             {
                 "collectives": collectives(text, mesh),

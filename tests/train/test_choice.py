@@ -39,7 +39,7 @@ def test_packed_loss_and_gradient_equal_padded(family):
     plan = packing.plan_rows(examples.lengths, len(indices), 32)
     packed = packing.pack_step(examples, indices, plan, len(indices))
     padded = packing.pad_step(examples, indices, 24, len(indices) + 2 * CHOICES)  # two empty items
-    assert packed["segment_ids"].max() > 1
+    assert packed.by_row["segment_ids"].max() > 1
     expected = loss_and_gradient(task, params, [padded])
     assert_close(loss_and_gradient(task, params, [packed]), expected)
     parts = [packing.pack_step(examples, examples.of_items(part), plan, 2 * CHOICES) for part in np.split(items, 3)]
@@ -65,8 +65,8 @@ def test_a_batch_counts_items_and_holds_each_whole(monkeypatch):
     assert result.steps == 5  # two passes over ten items, four at a time
     drawn = []
     for batch in batches:
-        assert batch["weights"].tolist() == [1.0] * 2 * CHOICES
-        ids = [batch["input_ids"][batch["example_ids"] == slot].tolist() for slot in range(2 * CHOICES)]
+        assert batch.by_example["weights"].tolist() == [1.0] * 2 * CHOICES
+        ids = [batch.by_row["input_ids"][batch.by_row["example_ids"] == slot].tolist() for slot in range(2 * CHOICES)]
         for item in range(2):
             own = [
                 i

@@ -70,7 +70,7 @@ def test_every_family_learns_and_resumes(made, corpus, tmp_path):
     start = LanguageModel(recipe=dataclasses.replace(SETTINGS.recipe, steps=10), masking=0.2, translation_share=0.5)
     fresh = language_model(encoder, corpus, tokenizer, params, start, seed=0)
     result = language_model(encoder, corpus, tokenizer, params, SETTINGS, 0, directory=tmp_path)
-    assert not result.degenerate and result.steps == 40
+    assert not result.diverged and result.steps == 40
     assert result.losses[-1][1] < fresh.losses[-1][1]
     again = language_model(encoder, corpus, tokenizer, params, SETTINGS, 0, directory=tmp_path)  # from step 30
     assert same(again.params, result.params) and again.losses == result.losses
@@ -97,7 +97,7 @@ def test_packed_loss_equals_padded(made, corpus):
     found = []
     for packed in (True, False):
         _, parts = batches(made, corpus, recipe=dataclasses.replace(SETTINGS.recipe, packed=packed))
-        batch = {name: array[0, 0] for name, array in stack_batches([parts]).items()}
+        batch = jax.tree.map(lambda array: array[0, 0], stack_batches([parts]))
         found.append(objective(whole, batch, jax.random.key(0)))
     assert found[0][1] == found[1][1] > 0
     np.testing.assert_allclose(found[0][0], found[1][0], rtol=2e-5)
@@ -107,8 +107,9 @@ def test_targets_are_the_true_tokens_and_specials_are_never_predicted(made, corp
     tokenizer, encoder, _ = made
     examples, (batch,) = batches(made, corpus)
     plain = packing.pack_step(
-        examples, np.arange(16), packing.RowPlan(batch["input_ids"].shape[1], (len(batch["input_ids"]),), 1.0), 16
+        examples, np.arange(16), packing.RowPlan(batch.row_shape[1], (batch.row_shape[0],), 1.0), 16
     )
+    plain, batch = plain.by_row, batch.by_row
     rows, places = np.nonzero(batch["weights"])
     positions = batch["positions"][rows, places]
     assert np.array_equal(batch["targets"][rows, places], plain["input_ids"][rows, positions])
@@ -124,14 +125,18 @@ def test_targets_are_the_true_tokens_and_specials_are_never_predicted(made, corp
         assert set(zip(*np.nonzero(changed), strict=True)) <= set(zip(rows, positions, strict=True))
 
 
+def predicted(batch):
+    return batch.by_row["targets"][batch.by_row["weights"] > 0]
+
+
 def test_masks_depend_on_seed_and_update_alone(made, corpus):
     first, second = batches(made, corpus)[1], batches(made, corpus)[1]
     assert same(first, second)
-    assert not np.array_equal(batches(made, corpus, step=1)[1][0]["targets"], first[0]["targets"])
+    assert not np.array_equal(batches(made, corpus, step=1)[1][0].by_row["targets"], first[0].by_row["targets"])
     # two microbatches see the same masks
     halves = batches(made, corpus, recipe=dataclasses.replace(SETTINGS.recipe, accumulate=2))[1]
-    count = sum(np.bincount(half["targets"][half["weights"] > 0], minlength=400) for half in halves)
-    assert np.array_equal(count, np.bincount(first[0]["targets"][first[0]["weights"] > 0], minlength=400))
+    count = sum(np.bincount(predicted(half), minlength=400) for half in halves)
+    assert np.array_equal(count, np.bincount(predicted(first[0]), minlength=400))
 
 
 def test_whole_words_are_predicted_whole(made, corpus):

@@ -19,7 +19,6 @@ from itt_jax.train.counters import MASKS, generator
 from itt_jax.train.language import LanguageObjective, masked_batches
 from itt_jax.train.objectives import TaskObjective
 from itt_jax.train.optimizer import make_optimizer
-from itt_jax.train.predict import READ
 from itt_jax.train.step import summed_gradients
 from tests.train.toy import tiny_encoder, toy_examples
 
@@ -139,14 +138,14 @@ def labelled(examples, kind):
     return examples.labels
 
 
+def together(batches):
+    return jax.tree.map(lambda *arrays: np.stack(arrays), *batches)
+
+
 def one_plan(examples, parts):
     """Rows of 32, as many as the largest part needs."""
     roomy = packing.RowPlan(32, tuple(range(1, 40)), 1.0)
     return packing.RowPlan(32, (max(packing.rows_of_step(examples, part, roomy) for part in parts),), 1.0)
-
-
-def together(batches, names):
-    return {name: np.stack([batch[name] for batch in batches]) for name in names}
 
 
 def step_of(kind, encoder, microbatches=2):
@@ -159,7 +158,7 @@ def step_of(kind, encoder, microbatches=2):
     parts = np.array_split(np.arange(len(examples) - 1), microbatches)
     plan, slots = one_plan(examples, parts), -(-len(examples) // microbatches)
     batches = [packing.pack_step(examples, part, plan, slots) for part in parts]
-    return TaskObjective(encoder, head, 0, dropout=False), head, together(batches, (*READ, "labels", "weights"))
+    return TaskObjective(encoder, head, 0, dropout=False), head, together(batches)
 
 
 def language_step(encoder):
@@ -170,7 +169,7 @@ def language_step(encoder):
     plan = one_plan(examples, np.array_split(np.arange(26), 2))
     permuted = head.kind == "permuted_lm"
     batches = masked_batches(examples, tokenizer, settings, plan, generator(0, MASKS, 0), permuted=permuted)
-    return LanguageObjective(encoder, head, False), head, together(batches, batches[0])
+    return LanguageObjective(encoder, head, False), head, together(batches)
 
 
 def assert_same_step(objective, head, batch, other):
@@ -189,12 +188,12 @@ def assert_same_step(objective, head, batch, other):
 @pytest.mark.parametrize("kind", ["classification", "token_classification", "question_answering"])
 def test_a_halved_update_is_the_same_update(kind):
     objective, head, batch = step_of(kind, tiny_encoder("bert", layers=1))
-    rows = batch["input_ids"].shape[1]
-    assert rows > 2 and batch["segment_ids"].max() > 1
+    rows = batch.row_shape[1]
+    assert rows > 2 and batch.by_row["segment_ids"].max() > 1
     twice = memory.halved(memory.halved(batch))  # an odd number of rows comes along
-    assert twice["input_ids"].shape[:2] == (8, -(-rows // 4))
-    assert twice["weights"].sum() == batch["weights"].sum()
-    assert {name: array.dtype for name, array in twice.items()} == {name: a.dtype for name, a in batch.items()}
+    assert twice.row_shape[:2] == (8, -(-rows // 4))
+    assert twice.by_example["weights"].sum() == batch.by_example["weights"].sum()
+    assert jax.tree.map(lambda array: array.dtype, twice) == jax.tree.map(lambda array: array.dtype, batch)
     assert_same_step(objective, head, batch, twice)
 
 
@@ -202,7 +201,7 @@ def test_a_halved_update_is_the_same_update(kind):
 def test_a_halved_language_model_update_is_the_same_update(family):
     objective, head, batch = language_step(tiny_encoder(family, layers=1))
     halved = memory.halved(batch)
-    assert halved["input_ids"].shape[:2] == (4, -(-batch["input_ids"].shape[1] // 2))
+    assert halved.row_shape[:2] == (4, -(-batch.row_shape[1] // 2))
     assert_same_step(objective, head, batch, halved)
 
 
@@ -210,12 +209,13 @@ def test_a_halved_language_model_update_is_the_same_update(family):
 def test_halves_keep_to_the_shards_and_lose_no_example(kind):
     _, _, batch = step_of(kind, tiny_encoder("bert", layers=1), microbatches=1)
     halved = memory.halved(batch, shards=4)
-    np.testing.assert_array_equal(halved["labels"], np.repeat(batch["labels"], 2, axis=0))
-    assert halved["input_ids"].shape[1] % 4 == 0
-    assert (halved["weights"].sum(axis=0) == batch["weights"].sum(axis=0)).all()
+    own, whole = halved.by_example, batch.by_example
+    np.testing.assert_array_equal(own["labels"], np.repeat(whole["labels"], 2, axis=0))
+    assert halved.row_shape[1] % 4 == 0
+    assert (own["weights"].sum(axis=0) == whole["weights"].sum(axis=0)).all()
     for part in range(2):
-        used = halved["weights"][part] > 0
-        held = halved["example_ids"][part][halved["summary_rows"][part], halved["summary_positions"][part]]
+        used = own["weights"][part] > 0
+        held = halved.by_row["example_ids"][part][own["summary_rows"][part], own["summary_positions"][part]]
         np.testing.assert_array_equal(held[used], np.flatnonzero(used))
 
 
@@ -223,6 +223,6 @@ def test_what_cannot_be_halved_is_refused():
     _, _, batch = step_of("classification", tiny_encoder("bert", layers=1), microbatches=1)
     with pytest.raises(InputError, match="items of 2 examples"):
         memory.halved(batch, choices=2)
-    rows = batch["input_ids"].shape[1]
+    rows = batch.row_shape[1]
     with pytest.raises(InputError, match=f"{rows} rows of"):
         memory.halved(batch, shards=rows)

@@ -42,7 +42,7 @@ def test_packed_loss_and_gradient_equal_padded_and_the_mean_of_the_formula(famil
     plan = packing.plan_rows(examples.lengths, len(indices), 32)
     packed = packing.pack_step(examples, indices, plan, len(indices))
     padded = packing.pad_step(examples, indices, 24, len(indices) + 2)  # two empty slots
-    assert packed["segment_ids"].max() > 1 and packed["labels"].shape == (12, CLASSES)
+    assert packed.by_row["segment_ids"].max() > 1 and packed.by_example["labels"].shape == (12, CLASSES)
     expected = loss_and_gradient(task, params, [padded])
     assert_close(loss_and_gradient(task, params, [packed]), expected)
     parts = [packing.pack_step(examples, part, plan, 4) for part in np.split(indices, 3)]
@@ -64,10 +64,10 @@ def test_microbatches_of_different_rows_keep_their_labels():
     short, long = (np.argsort(examples.lengths)[part] for part in (slice(None, 8), slice(-8, None)))
     plan = packing.RowPlan(32, (2, 3, 4, 8), 0.5)
     batches = [packing.pack_step(examples, part, plan, 8) for part in (short, long)]
-    assert len(batches[0]["input_ids"]) < len(batches[1]["input_ids"])
+    assert batches[0].row_shape[0] < batches[1].row_shape[0]
     stacked = step_of(batches)
-    assert stacked["labels"].shape == (2, 8, CLASSES)
-    assert (stacked["labels"][0] == examples.labels[short]).all()
+    assert stacked.by_example["labels"].shape == (2, 8, CLASSES)
+    assert (stacked.by_example["labels"][0] == examples.labels[short]).all()
 
 
 def test_a_tiny_encoder_learns_several_labels():
@@ -102,12 +102,12 @@ import jax
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 4)
 import numpy as np
+from itt_jax.batch import Batch
 from itt_jax.train import sharding
 mesh = sharding.make_mesh(data=4, model=1)
-batch = {"input_ids": np.zeros((1, 1, 8, 6), np.int32), "labels": np.ones((1, 1, 5, 6), bool)}
-batch["weights"] = np.ones((1, 1, 5))
-placed = sharding.place_batch(batch, mesh)
-assert placed["input_ids"].sharding.shard_shape((1, 1, 8, 6)) == (1, 1, 2, 6)
-assert placed["labels"].sharding.is_fully_replicated and placed["weights"].sharding.is_fully_replicated
+labels = {"labels": np.ones((1, 1, 5, 6), bool), "weights": np.ones((1, 1, 5))}
+placed = sharding.place_batch(Batch({"input_ids": np.zeros((1, 1, 8, 6), np.int32)}, labels), mesh)
+assert placed.by_row["input_ids"].sharding.shard_shape((1, 1, 8, 6)) == (1, 1, 2, 6)
+assert all(array.sharding.is_fully_replicated for array in placed.by_example.values())
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

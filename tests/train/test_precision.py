@@ -10,6 +10,7 @@ import pytest
 from itt_jax.models import make_encoder, make_head
 from itt_jax.train import precision
 from itt_jax.train.objectives import TaskObjective
+from tests.batches import as_batch
 from tests.models.test_stacks import OUTPUTS, READ_BY_ENCODER, batch_of
 
 SIZES = {"layers": 2, "width": 32, "heads": 2, "vocabulary_size": 40, "max_positions": 12, "initializer_range": 0.1}
@@ -50,7 +51,7 @@ def test_half_precision_scores_are_near_and_float32(family):
 def test_losses_and_gradients_are_float32():
     encoder = precision.in_dtype(make_encoder("bert", **SIZES), jnp.bfloat16)
     head = make_head(encoder, "classification", 3)
-    batch = batch_of(0) | {"labels": np.array([0, 1, 2, 0]), "weights": np.ones(4, np.float32)}
+    batch = as_batch(batch_of(0) | {"labels": np.array([0, 1, 2, 0]), "weights": np.ones(4, np.float32)})
     shapes = {"encoder": encoder.shapes(), "heads": (head.shapes(),)}
     objective = TaskObjective(encoder, head, 0, dropout=True)
     found = jax.eval_shape(jax.value_and_grad(objective, has_aux=True), shapes, batch, jax.random.key(0))

@@ -59,7 +59,7 @@ def test_packed_loss_is_that_of_single_examples(made):
     for index in chosen:
         batch = packing.pad_step(examples, [index], int(examples.lengths.max()), 1)
         scores = alone(jax.tree.map(jnp.asarray, batch))[0, : examples.lengths[index]]
-        labels = batch["labels"][0]
+        labels = batch.by_row["labels"][0]
         gold = [int(np.flatnonzero(labels & mark)[0]) for mark in (FIRST, LAST)]
         found = optax.softmax_cross_entropy_with_integer_labels(scores.T, jnp.array(gold))
         losses.append(float(found.mean()))

@@ -104,11 +104,11 @@ def test_microbatches_are_halved_where_memory_is_short_and_stay_so_after_a_resum
     told = []
     found = fine_tune_stack(encoder, [job], lambda done, steps, values: told.append(values))
     assert [values[loop.HALVED] for values in told[:2]] == [1, 2]
-    assert batches[0]["input_ids"].shape[1:3] == (1, 8) and batches[-1]["input_ids"].shape[1:3] == (4, 2)
+    assert batches[0].row_shape[1:3] == (1, 8) and batches[-1].row_shape[1:3] == (4, 2)
     assert_as_alone(encoder, found, expected)
     batches.clear()
     resumed = fine_tune_stack(encoder, [job])  # dropout's keys are numbered by microbatch
-    assert {batch["input_ids"].shape[1:3] for batch in batches} == {(4, 2)}
+    assert {batch.row_shape[1:3] for batch in batches} == {(4, 2)}
     assert same(resumed[0].params, found[0].params)
 
 
@@ -129,7 +129,7 @@ def test_a_run_that_breaks_stops_alone():
     own = jobs(encoder, (60, 60), keep="last", evaluate_every=0, warmup=0.1)
     broken = jax.tree.map(lambda leaf: leaf * np.float32(np.inf), own[0].params)
     found = fine_tune_stack(encoder, [dataclasses.replace(own[0], params=broken), own[1]])
-    assert [(result.steps, result.degenerate) for result in found] == [(50, True), (60, False)]
+    assert [(result.steps, result.diverged) for result in found] == [(50, True), (60, False)]
     assert np.isfinite(jax.tree.leaves(found[1].params["encoder"])[0]).all()
 
 

@@ -42,7 +42,7 @@ def test_a_stage_learns_and_leaves_its_input_alone(bert, uninterrupted):
     assert max(score for _, score in uninterrupted.dev_history) > 0.75
     assert same(params, {"encoder": encoder.init(jax.random.key(0))})
     assert [step for step, _ in uninterrupted.dev_history] == [20, 40, 60]
-    assert uninterrupted.steps == 60 and not uninterrupted.degenerate
+    assert uninterrupted.steps == 60 and not uninterrupted.diverged
 
 
 def test_the_best_dev_evaluation_is_kept(bert, uninterrupted):
@@ -60,7 +60,7 @@ def test_counts_are_of_real_tokens(bert, uninterrupted):
     lengths = np.concatenate([task.examples.lengths[step_indices(300, 16, 3, step)] for step in range(60)])
     assert uninterrupted.tokens == lengths.sum()
     assert uninterrupted.flops == pytest.approx(3 * forward_flops(encoder, lengths))
-    assert 0.5 < uninterrupted.real_token_share <= 1
+    assert 0.5 < uninterrupted.packing_efficiency <= 1
     # per layer 4 D D of attention and 2 D F of feed-forward
     assert matmul_parameters(tiny_encoder("bert")) == 2 * (4 * 32 * 32 + 2 * 32 * 64)
 
@@ -106,7 +106,7 @@ def test_a_loss_that_is_not_finite_is_reported(bert):
     encoder, params, task, dev = bert
     broken = jax.tree.map(lambda leaf: leaf * np.float32(np.inf), params)
     result = fine_tune(encoder, [task], dev, broken, dataclasses.replace(RECIPE, steps=20), 3e-3, 0)
-    assert result.degenerate and result.steps == 20
+    assert result.diverged and result.steps == 20
 
 
 def test_frozen_embeddings_stay(bert):

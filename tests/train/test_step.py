@@ -55,7 +55,7 @@ def test_packed_loss_and_gradient_equal_padded(family, pooling, regression):
     plan = packing.plan_rows(task.examples.lengths, len(indices), 32)
     packed = packing.pack_step(task.examples, indices, plan, len(indices))
     padded = packing.pad_step(task.examples, indices, 24, len(indices))
-    assert packed["segment_ids"].max() > 1 and len(packed["input_ids"]) < len(padded["input_ids"])
+    assert packed.by_row["segment_ids"].max() > 1 and packed.row_shape[0] < padded.row_shape[0]
     assert_close(loss_and_gradient(task, params, [packed]), loss_and_gradient(task, params, [padded]))
 
 

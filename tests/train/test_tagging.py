@@ -53,7 +53,7 @@ def test_packed_loss_and_gradient_equal_padded(family):
     plan = packing.plan_rows(task.examples.lengths, len(indices), 32)
     packed = packing.pack_step(task.examples, indices, plan, len(indices))
     padded = packing.pad_step(task.examples, indices, 24, len(indices) + 3)
-    assert packed["segment_ids"].max() > 1
+    assert packed.by_row["segment_ids"].max() > 1
     found, expected = (loss_and_gradient(task, params, [batch]) for batch in (packed, padded))
     assert_close(found, expected)
     parts = [packing.pack_step(task.examples, part, plan, 4) for part in np.split(indices, 3)]
@@ -69,8 +69,8 @@ def test_the_loss_is_the_mean_over_words():
     own = {"encoder": params["encoder"], "head": params["heads"][0]}
     scores = scores_of(encoder, task.head, own, batch)
     log = scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True)
-    row, at = np.nonzero(batch["labels"] >= 0)
-    assert float(loss) == pytest.approx(-log[row, at, batch["labels"][row, at]].mean(), rel=1e-5)
+    row, at = np.nonzero(batch.by_row["labels"] >= 0)
+    assert float(loss) == pytest.approx(-log[row, at, batch.by_row["labels"][row, at]].mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

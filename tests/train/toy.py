@@ -3,10 +3,10 @@
 import jax
 import numpy as np
 
+from itt_jax.batch import Batch
 from itt_jax.data.examples import Examples
 from itt_jax.models import Encoder, make_encoder, make_head
 from itt_jax.train.loop import stack_batches
-from itt_jax.train.predict import READ
 from itt_jax.train.stage import TaskData
 from itt_jax.train.state import stacked
 from itt_jax.train.step import predict_step
@@ -62,20 +62,21 @@ def same(a, b) -> bool:
     return jax.tree.structure(a) == jax.tree.structure(b) and all(np.array_equal(x, y) for x, y in leaves)
 
 
-def step_of(batches: list[dict]) -> dict:
-    """The microbatches of one run's step as its step takes them: arrays [microbatches, ...]; rows of one count."""
-    rows = max(len(batch["input_ids"]) for batch in batches)
+def step_of(batches: list[Batch]) -> Batch:
+    """One run's step as the objective takes it: arrays [microbatches, ...], all of the largest number of rows."""
+    rows = max(batch.row_shape[0] for batch in batches)
 
-    def filled(name: str, batch: dict) -> np.ndarray:
-        missing, of_rows = rows - len(batch["input_ids"]), batch[name].shape[:2] == batch["input_ids"].shape
-        empty = {"example_ids": len(batch["weights"]), "labels": -1}.get(name, 0)
-        return np.pad(batch[name], [(0, missing), (0, 0)], constant_values=empty) if of_rows else batch[name]
+    def filled(batch: Batch) -> Batch:
+        empty, missing = {"example_ids": batch.slots, "labels": -1}, rows - batch.row_shape[0]
+        by_row = {
+            name: np.pad(array, [(0, missing), (0, 0)], constant_values=empty.get(name, 0))
+            for name, array in batch.by_row.items()
+        }
+        return Batch(by_row, batch.by_example)
 
-    read = [{name: filled(name, batch) for name in (*READ, "labels", "weights")} for batch in batches]
-    return {name: array[0] for name, array in stack_batches([read]).items()}
+    return jax.tree.map(lambda array: array[0], stack_batches([[filled(batch) for batch in batches]]))
 
 
-def scores_of(encoder: Encoder, head, params: dict, batch: dict) -> np.ndarray:
-    """The scores of one batch by a model alone, without streaming."""
-    read = {name: batch[name] for name in READ}
-    return np.asarray(predict_step(stacked([params]), read, encoder=encoder, head=head))[0]
+def scores_of(encoder: Encoder, head, params: dict, batch: Batch) -> np.ndarray:
+    """Scores of one batch by a single model, without streaming."""
+    return np.asarray(predict_step(stacked([params]), batch.inputs, encoder=encoder, head=head))[0]

@@ -1,4 +1,4 @@
-"""The unlabelled parallel corpus: every word of the material, in frames that no task uses."""
+"""The unlabelled parallel corpus: all words of the material, in sentence frames that no task uses."""
 
 from collections.abc import Sequence
 
@@ -10,22 +10,24 @@ from itt_jax.data.embedded.tables import DOMAINS, LANGUAGES
 from itt_jax.errors import InputError, unknown
 
 ROLES = {"same": 0.46, "synonym": 0.08, "positive": 0.14, "negative": 0.14, "contrast": 0.03, "neutral": 0.15}
-# General praise and blame that people use in any domain; it gives the three domains one axis of polarity.
+# General praise and blame, used in every domain, so that the three domains share one axis of polarity.
 SHARED_SCALES = ("worth", "pleasure", "use")
 SHARED = 0.5
 LIMIT = 50_000
-_BLOCK = 4096
+_DRAWN_AT_ONCE = 4096
 _DRAWS = 16
 
 
 def parallel(n: int, seed: int = 0, domains: Sequence[str] = DOMAINS) -> list[dict[str, str]]:
     """`n` distinct sentences, each as language -> text in the five languages.
 
-    A prefix of the list is the list of a smaller `n`. The domains take turns. Raises InputError for no domain, an
-    unknown one, or an `n` outside 0..50,000.
+    The list for a smaller `n` is a prefix of it. The domains take turns.
+
+    Raises:
+        InputError: no domain, an unknown one, or an `n` outside 0..50,000.
     """
     if not domains:
-        raise InputError("no domain is named for the parallel sentences")
+        raise InputError("parallel sentences: no domain, expected at least one")
     for domain in domains:
         if domain not in DOMAINS:
             raise unknown("domain", domain, DOMAINS)
@@ -33,7 +35,7 @@ def parallel(n: int, seed: int = 0, domains: Sequence[str] = DOMAINS) -> list[di
         raise InputError(f"number of parallel sentences is {n}, expected 0 to {LIMIT}")
     found, seen, start = [], set(), 0
     while len(found) < n:
-        for row in draws(f"corpus/{seed}", np.arange(start, start + _BLOCK), _DRAWS):
+        for row in draws(f"corpus/{seed}", np.arange(start, start + _DRAWN_AT_ONCE), _DRAWS):
             domain = domains[len(found) % len(domains)]
             statement = _statement(Dice(row), vocabulary(domain, "corpus"))
             english = statement.text("en")
@@ -43,12 +45,12 @@ def parallel(n: int, seed: int = 0, domains: Sequence[str] = DOMAINS) -> list[di
             found.append({language: statement.text(language) for language in LANGUAGES})
             if len(found) == n:
                 break
-        start += _BLOCK
+        start += _DRAWN_AT_ONCE
     return found
 
 
 def _statement(dice: Dice, words: Vocabulary):
-    """One corpus sentence. Qualities stand together by polarity and by synonymy, as they do in honest text."""
+    """One corpus sentence. Qualities co-occur by polarity and by synonymy, as in natural text."""
     role = dice.weighted(ROLES)
     frame = dice.pick(frames("corpus", role, "corpus"))
     side = {"positive": 1, "negative": 0}.get(role, dice.pick((0, 1)))

@@ -1,4 +1,4 @@
-"""Who says what about which topic: statements, drawn by dice, filled in any language."""
+"""Statements (who says what about which topic), drawn once and rendered in any language."""
 
 import dataclasses
 import functools
@@ -9,7 +9,7 @@ from itt_jax.data.embedded.draws import Dice
 
 @dataclasses.dataclass(frozen=True)
 class Statement:
-    """A frame with all its slots decided; `text(language)` is the same sentence in each language."""
+    """A frame with all its slots decided; `text(language)` renders the same sentence in each language."""
 
     frame: tables.Frame
     topic: tables.Topic
@@ -24,7 +24,7 @@ class Statement:
 
 
 class Vocabulary:
-    """The words of one domain that one split may use (all of them for split "corpus")."""
+    """The words of a domain that a split may use; split "corpus" may use all."""
 
     def __init__(self, domain: str, split: str):
         def mine(entry) -> bool:
@@ -49,11 +49,11 @@ class Vocabulary:
         return dice.pick(self._words[dice.pick(self.scales), side])
 
     def topic_but(self, dice: Dice, *others: tables.Topic) -> tables.Topic:
-        """A topic that is none of `others`."""
+        """A topic other than `others`."""
         return dice.pick([topic for topic in self.topics if topic not in others])
 
     def state(self, dice: Dice, frame, topic, a, b=None, other=None) -> Statement:
-        """A statement about `topic`; what is not given is drawn."""
+        """A statement about `topic`; slots that are not given are drawn."""
         return Statement(
             frame=frame,
             topic=topic,
@@ -66,12 +66,12 @@ class Vocabulary:
 
 @functools.cache
 def vocabulary(domain: str, split: str) -> Vocabulary:
-    """The vocabulary of a domain and split; "corpus" is all of the domain's."""
+    """The words of a domain that a split may use."""
     return Vocabulary(domain, split)
 
 
 @functools.cache
 def frames(kind: str, role: str, split: str) -> tuple[tables.Frame, ...]:
-    """The frames of a kind and role. dev rows use the training frames: held-out words, known frames."""
+    """The frames of a kind and role. Dev rows use training frames with held-out words."""
     split = "train" if split == "dev" else split
     return tuple(f for f in tables.frames() if (f.kind, f.role, f.split) == (kind, role, split))

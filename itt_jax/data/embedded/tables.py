@@ -13,9 +13,12 @@ GENDERS = "mfn"
 
 @dataclasses.dataclass(frozen=True)
 class Quality:
-    """One adjective: `quality` names the scale it lies on, `side` is 1 for its positive end.
+    """One adjective.
 
-    forms: language -> forms by gender (masculine, feminine, neuter).
+    Attributes:
+        quality: the scale it is on.
+        side: 1 for the positive end of the scale, 0 for the negative one.
+        forms: language -> forms by gender (masculine, feminine, neuter).
     """
 
     domain: str
@@ -27,7 +30,12 @@ class Quality:
 
 @dataclasses.dataclass(frozen=True)
 class Topic:
-    """One noun with its article. forms: language -> (nominative, accusative); gender: language -> 0, 1 or 2."""
+    """One noun with its article.
+
+    Attributes:
+        forms: language -> (nominative, accusative).
+        gender: language -> its index in `GENDERS`.
+    """
 
     domain: str
     split: str
@@ -37,7 +45,12 @@ class Topic:
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """One sentence frame. patterns: language -> `str.format` pattern by gender of the topic; slots: those it uses."""
+    """One sentence frame.
+
+    Attributes:
+        patterns: language -> `str.format` patterns by the topic's gender.
+        slots: names of the slots it uses.
+    """
 
     kind: str
     role: str
@@ -62,7 +75,7 @@ class Frame:
 
 
 def rows_of(name: str) -> Iterator[dict[str, str]]:
-    """The lines of a table as dictionaries; lines that start with # say where it comes from."""
+    """The lines of a table as dictionaries; lines that start with # are its provenance."""
     text = importlib.resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
     lines = [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
     for cells in lines[1:]:
@@ -77,7 +90,7 @@ def _by_gender(cell: str) -> tuple[str, str, str]:
 
 @functools.cache
 def qualities() -> tuple[Quality, ...]:
-    """All adjectives, in the table's order: of each scale two positive ones, then two negative ones."""
+    """All adjectives, in the table's order: two positive, then two negative ones for each scale."""
     return tuple(
         Quality(
             domain=row["domain"],
@@ -110,7 +123,7 @@ def topics() -> tuple[Topic, ...]:
 
 @functools.cache
 def details(domain: str, detail: str) -> tuple[dict[str, str], ...]:
-    """The sources ("source") or circumstances ("circumstance") that suit a domain: language -> words."""
+    """The sources ("source") or circumstances ("circumstance") that fit a domain: language -> words."""
     return tuple(
         {language: row[language] for language in LANGUAGES}
         for row in rows_of("details.tsv")

@@ -1,11 +1,11 @@
 """The embedded tasks: sentiment, inference and similarity, each in three domains and five languages.
 
 Labels follow from how a row is made:
-- sentiment: the polarity of what the sentence as a whole says of its topic. Negation turns it; of two clauses that
-  disagree ("although", "but", "not") the main one decides.
+- sentiment: the polarity of what the whole sentence says about its topic. Negation reverses it; if two clauses
+  disagree ("although", "but", "not"), the main clause decides.
 - inference: a statement entails its paraphrase by a synonym and the denial of its antonym, contradicts its antonym and
-  the denial of its synonym, and is neutral to other topics and other qualities. Who says it and when does not count,
-  and the shares of negated premises and hypotheses are equal in the three classes.
+  the denial of its synonym, and is neutral to other topics and other qualities. Who says it and when does not
+  matter, and the three classes have equal shares of negated premises and of negated hypotheses.
 - similarity: 3 for the same topic, plus 2 for the same quality, 1.5 for a synonym (or a denied antonym), 1 for another
   quality of the same polarity, 0 for the opposite polarity.
 """
@@ -23,13 +23,13 @@ from itt_jax.data.embedded.task import EmbeddedTask
 
 SIZES = {"train": 1998, "dev": 198, "test": 300}
 SENTIMENT_ROLES = {"plain": 0.84, "negated": 0.06, "mixed": 0.1}
-# Share of (premise negated, hypothesis negated) by class; both margins are equal over the classes.
+# Share of (premise negated, hypothesis negated) in each class; both margins are equal in all classes.
 INFERENCE_FORMS = (
     {(False, False): 0.8, (False, True): 0.12, (True, True): 0.08},
     {(False, False): 0.74, (False, True): 0.18, (True, False): 0.06, (True, True): 0.02},
     {(False, False): 0.72, (False, True): 0.2, (True, False): 0.08},
 )
-OTHER_TOPIC = 0.75  # of the neutral pairs; the rest are about another quality of the same topic
+OTHER_TOPIC = 0.75  # share of neutral pairs about another topic; the rest are about another quality of the same one
 SIMILARITY_NEGATED = 0.1
 _DRAWS = 24
 
@@ -114,7 +114,7 @@ def _statements(task: str, split: str) -> tuple[tuple[tuple[Statement, ...], ...
     """The rows of a split, before a language is chosen, and their labels; all rows differ."""
     _, name, domain = task.split("_")
     words, about, size = vocabulary(domain, split), _SUBJECTS[name], SIZES[split]
-    # Each block of `levels` rows holds every label once, in an order of its own.
+    # Each run of `levels` rows has every label once, in random order.
     order = draws(f"{task}/{split}/labels", np.arange(size // about.levels), about.levels)
     levels = np.argsort(order, axis=1).reshape(-1).tolist()
     found, labels, seen = [], [], set()

@@ -20,7 +20,8 @@ class LocalDocuments(Source):
     Attributes:
         texts, tags: folders with files of the same names; "{language}" is replaced by the language.
         lists: published split -> files that each name one document a line.
-        flags: lines with one of these tags are of class `flagged`, all others of class `plain`.
+        flags: the tags that make a line flagged.
+        flagged, plain: class names of flagged lines and of all others.
     """
 
     texts: str

@@ -30,6 +30,7 @@ class LocalFiles(Source):
         label_paths: published split -> file with one label a line, if labels are in files of their own.
         header: csv and tsv: the first line names the columns.
         quoted: csv and tsv: values may be quoted; otherwise " is an ordinary character.
+        encoding: that of the files.
         scheme: "iob1" if B- marks only entities that directly follow one of their type; tags are converted to IOB2.
 
     Raises:

@@ -19,6 +19,7 @@ class LocalFolders(Source):
     Attributes:
         path: the folder that holds the class folders, absolute or under the data root.
         folders: folder -> class name.
+        encoding: that of the files.
     """
 
     path: str

@@ -298,4 +298,4 @@ def dev_metric(task: Task):
 def best_score(result: StageResult) -> float:
     """The best dev score of a stage; a diverged one loses against any other."""
     scores = [score for _, score in result.dev_history if np.isfinite(score)]
-    return -np.inf if result.degenerate or not scores else max(scores)
+    return -np.inf if result.diverged or not scores else max(scores)

@@ -172,6 +172,6 @@ def rates(spec: EncoderSpec) -> dict[str, float]:
 
 def summary(result: StageResult) -> dict[str, Any]:
     """What the record keeps of a stage's result."""
-    kept = ("steps", "tokens", "real_token_share", "flops", "best_step", "degenerate", "dev_history", "losses")
+    kept = ("steps", "tokens", "packing_efficiency", "flops", "best_step", "diverged", "dev_history", "losses")
     kept += ("compile_seconds", "stack")
     return {name: getattr(result, name) for name in kept}

@@ -1,4 +1,4 @@
-"""Sources of questions with answers: files in SQuAD's form, the hub's, pairs of question and sentence."""
+"""LocalSquad: questions with answers in files and on the hub, and pairs of question and sentence."""
 
 import itertools
 import json
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from itt_jax import tasks
-from itt_jax.data.answers import Answer, Answers
+from itt_jax.data.answers import Answer
 from itt_jax.data.sources import Hub, LocalFiles, LocalSquad
 from itt_jax.data.sources.sentences import sentences
 from itt_jax.data.sources.squad import sentence_breaks
@@ -103,16 +103,6 @@ def test_answers_of_the_hub(tmp_path, monkeypatch):
     (tmp_path / "x.jsonl").write_text('{"question": "a", "context": "b", "answers": "b"}\n')
     with pytest.raises(InputError, match="no answers with their places"):
         tasks.load_rows(task(other), "train", "en", tmp_path)
-
-
-def test_answers_elsewhere_have_the_same_lengths():
-    contexts = [CONTEXT, CONTEXT[:30], CONTEXT[5:50]]
-    answers = Answers(((Answer(24, "1990"),), (Answer(0, "Mr."),), (Answer(2, "Lee left Rome"),)))
-    other = answers.elsewhere(contexts, 3)
-    for context, (answer,) in zip(contexts, other.items, strict=True):
-        assert context[answer.start : answer.stop] == answer.text
-    assert sorted(len(answer.text) for (answer,) in other.items) == [3, 4, 13]
-    assert other.encoded() == answers.elsewhere(contexts, 3).encoded() != answers.encoded()
 
 
 def test_span_tasks_that_do_not_fit_are_one_line(squad):
