@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """One right answer: `text` stands in the context from codepoint `start` on."""
+    """One right answer: the context holds `text` from codepoint `start` on."""
 
     start: int
     text: str

@@ -16,7 +16,7 @@ def _rows(*columns: list[str]) -> Rows:
     return Rows("t", "test", "en", "general", ids, {f"f{j}": column for j, column in enumerate(columns)}, None)
 
 
-def test_normalise_folds_what_only_looks_different():
+def test_normalise_ignores_case_width_and_punctuation():
     assert normalise("  Ｆｕｌｌ－width, “quotes” … and  STRASSE_ß ") == "full width quotes and strasse ss"
     assert normalise("नमस्ते!") == normalise("नमस्ते") == "नमस्ते"
     assert normalise("Cafe\u0301") == normalise("CAFÉ")
@@ -51,13 +51,13 @@ def test_digests_are_distinct_and_found_among_the_sorted():
     assert contaminated(texts, evaluation).tolist() == [i % 3 == 0 for i in range(60)]
 
 
-def test_parallel_tuples_go_when_any_language_is_evaluated():
+def test_a_tuple_is_contaminated_in_any_language():
     texts = ParallelTexts("s", ("en", "de"), {"en": ["a b c d", "e f g h", None], "de": ["w x y z", None, "q r s t"]})
     assert contaminated_tuples(texts, digests(["W x Y z!"])).tolist() == [True, False, False]
 
 
 def test_stsb_pairs_are_in_sts_2012_to_2016(data_root):
-    # counted with the order of the two sentences kept: both fields of a row, each normalised
+    # Pairs of normalised sentences, in their order.
     files = sorted((data_root / "english/sts_sick_msrp/sts/semeval-sts").glob("20*/*.tsv"))
     values = [line.split("\t") for path in files for line in read_lines(path)]
     known = {(normalise(v[1]), normalise(v[2])) for v in values if len(v) >= 3}
@@ -82,6 +82,7 @@ def test_stsb_test_rows_that_share_a_sentence(name, splits, expected, data_root)
     assert contaminated(test, digests(sentences)).sum() == expected
 
 
+@pytest.mark.slow
 def test_sst2_dev_file_is_no_dev_set(data_root):
     paths = {split: f"english/sst2/{split}.tsv" for split in ("train", "dev")}
     source = LocalFiles(paths, "tsv", {"text": "sentence"}, "label", quoted=False)

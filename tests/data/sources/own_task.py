@@ -1,4 +1,4 @@
-"""A task of one's own over any source."""
+"""A task with a given source."""
 
 from itt_jax.data.sources import Source
 from itt_jax.tasks import Task

@@ -1,4 +1,4 @@
-"""Sources and tasks: a source of one's own, which source is read, and what is said of wrong names."""
+"""Sources and tasks: a user-defined source, which source is read, and errors for wrong names."""
 
 import dataclasses
 import pathlib
