@@ -1,0 +1,31 @@
+"""Configs: a study as frozen dataclasses, read from a Python file, checked, and named by its content."""
+
+from itt_jax.config.ids import canonical, content_id
+from itt_jax.config.loading import load, override_field
+from itt_jax.config.study import (
+    Corpus,
+    EncoderSpec,
+    LanguageModel,
+    Perturbation,
+    Recipe,
+    StandIn,
+    Study,
+    Target,
+)
+from itt_jax.config.validation import validate
+
+__all__ = [
+    "Corpus",
+    "EncoderSpec",
+    "LanguageModel",
+    "Perturbation",
+    "Recipe",
+    "StandIn",
+    "Study",
+    "Target",
+    "canonical",
+    "content_id",
+    "load",
+    "override_field",
+    "validate",
+]

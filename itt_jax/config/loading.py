@@ -1,0 +1,100 @@
+"""Reading a study from a Python file, with overrides from the command line."""
+
+import ast
+import dataclasses
+import inspect
+import pathlib
+import runpy
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from itt_jax.config.study import Study
+from itt_jax.config.validation import checked, require, validate
+from itt_jax.errors import InputError, unknown
+
+
+def load(path: str | pathlib.Path, overrides: Sequence[str] = ()) -> Study:
+    """The validated study that a Python file defines as `study`, with `--set` overrides applied.
+
+    `study` is a Study, or a function that makes one from keyword arguments with defaults. An override of such an
+    argument ("small=True") is passed to the function.
+
+    Raises:
+        InputError: the file is missing, fails or defines no Study, or a field or an override is wrong.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise InputError(f"config {path}: no such file")
+    try:
+        study = runpy.run_path(str(path)).get("study")
+    except InputError:
+        raise
+    except Exception as error:  # whatever the user's file raises is the user's error
+        line = next(
+            (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(path)), 0
+        )
+        line = getattr(error, "lineno", None) or line
+        raise InputError(f"config {path}, line {line}: {type(error).__name__}: {error}") from error
+    if inspect.isfunction(study):
+        arguments = inspect.signature(study).parameters
+        given = dict(_parsed(override) for override in overrides if override.partition("=")[0] in arguments)
+        for name, value in given.items():
+            kind = type(arguments[name].default)
+            require(type(value) is kind, f"--set {name}: expected a {kind.__name__}, found {value!r}")
+        overrides = [override for override in overrides if override.partition("=")[0] not in arguments]
+        study = study(**given)
+    if not isinstance(study, Study):
+        raise InputError(f"config {path}: expected a variable 'study' of type Study, found {type(study).__name__}")
+    for override in overrides:
+        study = override_field(study, override)
+    validate(study)
+    return study
+
+
+def override_field(study: Study, override: str) -> Study:
+    """The study with one "path=value" applied.
+
+    A path names fields, and elements of a tuple by index or by their `name` ("encoders.bert.layers=4",
+    "targets.0.recipe.steps=100"). The value is a Python literal, or else a plain string. A scalar for a tuple field
+    becomes a tuple of one.
+
+    Raises:
+        InputError: no such field, or a value that does not fit it.
+    """
+    path, value = _parsed(override)
+    return _replaced(study, path.split("."), value, path)
+
+
+def _parsed(override: str) -> tuple[str, Any]:
+    """Path and value of one override."""
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise InputError(f"--set {override!r}: expected PATH=VALUE, such as seeds=[0,1]")
+    try:
+        return path, ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return path, text
+
+
+def _replaced(node: Any, keys: list[str], value: Any, path: str) -> Any:
+    if not keys:
+        return value
+    key, rest = keys[0], keys[1:]
+    if dataclasses.is_dataclass(node):
+        fields = {field.name: field for field in dataclasses.fields(node)}
+        if key not in fields:
+            raise unknown(f"field in --set {path}:", key, fields)
+        new = _replaced(getattr(node, key), rest, value, path)
+        if not rest:
+            if isinstance(getattr(node, key), tuple) and not isinstance(new, list | tuple):
+                new = (new,)
+            new = checked(type(node), key, new, f"--set {path}")
+        return dataclasses.replace(node, **{key: new})
+    if isinstance(node, tuple):
+        names = [getattr(element, "name", str(i)) for i, element in enumerate(node)]
+        index = names.index(key) if key in names else int(key) if key.isdigit() and int(key) < len(node) else None
+        if index is None:
+            raise unknown(f"element in --set {path}:", key, names)
+        return (*node[:index], _replaced(node[index], rest, value, path), *node[index + 1 :])
+    raise InputError(f"--set {path}: {key!r} is a field of a plain value, {node!r}")

@@ -1,0 +1,251 @@
+"""A study and its parts: frozen dataclasses of everything that determines a result."""
+
+import dataclasses
+from typing import Literal
+
+from itt_jax.config.ids import LATER
+from itt_jax.study.arms import Arm
+from itt_jax.tasks.task import Task
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How one stage is trained. A batch counts examples, not rows, so published recipes keep their meaning.
+
+    Attributes:
+        steps: optimizer steps; None derives them from `epochs`.
+        epochs: passes over the training rows.
+        batch_size: examples per step.
+        accumulate: microbatches per step. More of them need less memory and give the same step.
+        learning_rates: the grid. Every arm gets the same one; the best rate on the source language's dev rows is kept.
+        embedding_learning_rate: factor on the learning rate of the embedding tables; 0 freezes them.
+        warmup: share of the steps during which the learning rate rises linearly.
+        schedule: the learning rate after warm-up.
+        weight_decay, clip_norm, beta1, beta2, epsilon: AdamW's settings; `clip_norm` bounds the gradient's global norm.
+        dropout: False trains without dropout.
+        max_length: maximum tokens of an example; longer ones are truncated.
+        packed: several examples share a row. False pads instead; results agree to rounding.
+        temperature: of multi-task sampling: task i is drawn in proportion to size_i ** (1 / temperature).
+        evaluate_every: steps between dev evaluations; 0 evaluates once, at the end.
+        keep: the parameters of the best dev evaluation or the last ones. The number of steps is the same.
+        checkpoint_every: steps between resumable checkpoints.
+    """
+
+    steps: int | None = None
+    epochs: float = 3.0
+    batch_size: int = 32
+    accumulate: int = 1
+    learning_rates: tuple[float, ...] = (2e-5,)
+    embedding_learning_rate: float = 1.0
+    warmup: float = 0.1
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-6
+    dropout: bool = True
+    max_length: int = 128
+    packed: bool = True
+    temperature: float = 1.0
+    evaluate_every: int = 0
+    keep: Literal["best", "last"] = "best"
+    checkpoint_every: int = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class LanguageModel:
+    """Language-model training: masked (BERT, RoBERTa) or permuted (XLNet), on text and on parallel pairs.
+
+    Attributes:
+        recipe: rows of `recipe.max_length` tokens are filled completely; `learning_rates` has one entry.
+        masking: share of tokens to predict.
+        whole_words: mask whole words (masked language models only).
+        translation_share: share of examples that are a concatenated parallel pair (translation language model).
+        initial_embeddings: "parallel" initialises the embedding table from co-occurrence in parallel tuples (PPMI,
+            randomised SVD). Only for encoders made here.
+    """
+
+    recipe: Recipe = Recipe(steps=600, learning_rates=(1e-3,), max_length=64)
+    masking: float = 0.15
+    whole_words: bool = False
+    translation_share: float = 0.0
+    initial_embeddings: Literal["random", "parallel"] = "random"
+
+
+@dataclasses.dataclass(frozen=True)
+class Corpus:
+    """Parallel or monolingual text for language models and tokenizers.
+
+    Attributes:
+        source: a parallel source ("embedded", "tatoeba", "stsb_multi_mt", ...), or "task:NAME" for the texts of a
+            task's training rows.
+        tuples: maximum number of parallel tuples (or rows), chosen by a stable hash; None takes all.
+        languages: languages to read; empty means the study's.
+    """
+
+    source: str
+    tuples: int | None = None
+    languages: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderSpec:
+    """An encoder under study: read from a checkpoint, or made here and pretrained on `corpus`.
+
+    Attributes:
+        name: as tables show it.
+        family: "bert", "roberta", "xlnet" (`list models`).
+        checkpoint: a Hugging Face directory or hub id, or one of our checkpoint directories. None makes an encoder of
+            the sizes below.
+        tokenizer: a directory of tokenizer files or a hub id. None takes the checkpoint's, or trains one on `corpus`.
+        layers, width, heads, feed_forward, vocabulary_size, max_positions: sizes of an encoder made here.
+        corpus: its text. pretraining: its language-model training; None leaves it untrained.
+        pooling: how heads summarise an example; "pretrained" is the family's own head in Hugging Face.
+        pair_features: heads on pairs of texts also get |u - v| and u * v (pooling "mean" or "max_mean").
+        seed: of initialisation and pretraining.
+        attention_dropout: dropout rate of attention probabilities; None is the checkpoint's, or 0.1. With 0, every
+            stage can train with a fused attention kernel. XLNet has one rate for all dropout and no such kernel.
+    """
+
+    name: str
+    family: str
+    checkpoint: str | None = None
+    tokenizer: str | None = None
+    layers: int = 2
+    width: int = 64
+    heads: int = 2
+    feed_forward: int = 256
+    vocabulary_size: int = 3000
+    max_positions: int = 512
+    corpus: tuple[Corpus, ...] = ()
+    pretraining: LanguageModel | None = None
+    pooling: Literal["pretrained", "cls", "mean", "max_mean"] = "pretrained"
+    pair_features: bool = False
+    seed: int = 0
+    attention_dropout: float | None = dataclasses.field(default=None, metadata=LATER)
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A target task with its intermediate tasks and recipes.
+
+    Splits are published split names, or slices of one: "dev[0%:70%]" (rows in the order of a stable hash of their item
+    id, so that translations of a row stay together).
+
+    Attributes:
+        name: as tables show it.
+        train: the task of the target stage, trained in its source language.
+        intermediate: the intermediate tasks. Arms with one of them take the first.
+        recipe, intermediate_recipe: of the target stage and of intermediate stages.
+        evaluate: tasks to evaluate on; empty means `train`. They share its label space; a task of another domain
+            measures domain shift.
+        train_split, dev_split, test_split: splits of the target. intermediate_split, intermediate_dev_split: of the
+            intermediate tasks.
+        train_rows, intermediate_rows, dev_rows: maximum number of rows, chosen by a stable hash of the item id; None
+            takes all.
+        domain_text, general_text: tasks whose training texts `dapt` and its control are adapted to.
+        adaptation: the language-model training of those arms.
+        languages: evaluation languages; empty means the study's.
+    """
+
+    name: str
+    train: str
+    intermediate: tuple[str, ...]
+    recipe: Recipe
+    intermediate_recipe: Recipe
+    evaluate: tuple[str, ...] = ()
+    train_split: str = "train"
+    dev_split: str = "dev"
+    test_split: str = "test"
+    intermediate_split: str = "train"
+    intermediate_dev_split: str = "dev"
+    train_rows: int | None = None
+    intermediate_rows: int | None = None
+    dev_rows: int | None = None
+    domain_text: tuple[str, ...] = ()
+    general_text: tuple[str, ...] = ()
+    adaptation: LanguageModel | None = None
+    languages: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class StandIn:
+    """A replacement for a catalogued task whose training rows are absent. Every table names it.
+
+    Attributes:
+        absent: the task to replace. task, train_split, dev_split: its replacement.
+    """
+
+    absent: str
+    task: str
+    train_split: str = "train"
+    dev_split: str = "dev"
+
+
+@dataclasses.dataclass(frozen=True)
+class Perturbation:
+    """An operator, with the severities and the number of replicates to evaluate.
+
+    Attributes:
+        name: an operator (`list perturbations`), or several joined by "+", applied in this order.
+        severities: expected edits per grapheme cluster (character operators) or share of words edited (word operators).
+        replicates: independent draws of the noise at each severity.
+        lexicon: a word list for operators that read one (see `perturb.read_lexicon`). "{language}" in it is replaced by
+            the language of the rows; a language without such a file is left out.
+    """
+
+    name: str
+    severities: tuple[float, ...] = (0.1,)
+    replicates: int = 1
+    lexicon: str | None = None
+
+    def lexicon_of(self, language: str) -> str | None:
+        """The lexicon for a language."""
+        return None if self.lexicon is None else self.lexicon.replace("{language}", language)
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """The axes of the grid, and the recipes.
+
+    Attributes:
+        name: the default results folder is runs/NAME.
+        encoders, targets, seeds: axes of the grid. A seed fixes heads, order and dropout of every stage after
+            pretraining.
+        arms: names of arms (`list arms`), or the study's own (`itt_jax.study.arms.Arm`).
+        perturbations: evaluated beside clean text.
+        description: a sentence for the report.
+        active_targets: names of the targets to run; empty means all.
+        tasks: the study's own tasks (`itt_jax.tasks.Task`), which precede the catalogue's.
+        languages: evaluation languages; empty means every language of each task. A task is evaluated in those of them
+            that it has; a target with none of them is an error.
+        evaluation_rows: maximum number of rows a language, the same items in each; None takes all.
+        max_length: maximum tokens of an evaluated example.
+        noise_seed: of the perturbations, whatever the training seed.
+        smallest_effect: the smallest effect of interest in the primary family (0.02 is two points of accuracy).
+        allow_seen: evaluate on text that a given checkpoint was trained on (the report says so).
+        stand_ins: replacements for absent training rows. Without one, a target whose training, intermediate or
+            evaluation rows are absent is left out, and the plan says so.
+    """
+
+    name: str
+    encoders: tuple[EncoderSpec, ...]
+    targets: tuple[Target, ...]
+    arms: tuple[str | Arm, ...] = ("direct", "itt", "matched_steps")
+    perturbations: tuple[Perturbation, ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2)
+    description: str = ""
+    active_targets: tuple[str, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    languages: tuple[str, ...] = ()
+    evaluation_rows: int | None = None
+    max_length: int = 128
+    noise_seed: int = 0
+    smallest_effect: float = 0.02
+    allow_seen: bool = False
+    stand_ins: tuple[StandIn, ...] = ()
+
+    def running_targets(self) -> tuple[Target, ...]:
+        """The targets to run, in the study's order."""
+        return tuple(t for t in self.targets if not self.active_targets or t.name in self.active_targets)

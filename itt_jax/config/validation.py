@@ -1,0 +1,128 @@
+"""Checks of a study: every field against its annotation, and the values that annotations do not cover."""
+
+import dataclasses
+import functools
+import typing
+from typing import Any
+
+import pydantic
+
+from itt_jax import families
+from itt_jax.config.study import EncoderSpec, LanguageModel, Perturbation, Recipe, Study
+from itt_jax.errors import InputError, unknown
+from itt_jax.study import arms
+
+
+def validate(node: Any, where: str = "study") -> None:
+    """Check a tree of dataclasses.
+
+    Raises:
+        InputError: a wrong value; the message begins with the path of its field.
+    """
+    for field in dataclasses.fields(node):
+        value = getattr(node, field.name)
+        checked(type(node), field.name, value, f"{where}.{field.name}")
+        for i, child in enumerate(value if isinstance(value, tuple) else (value,)):
+            if dataclasses.is_dataclass(child) and not isinstance(child, type):
+                label = getattr(child, "name", i)
+                validate(child, f"{where}.{field.name}" + (f".{label}" if isinstance(value, tuple) else ""))
+    _CHECKS.get(type(node), lambda node, where: None)(node, where)
+
+
+@functools.cache
+def _adapter(owner: type, field: str) -> pydantic.TypeAdapter:
+    return pydantic.TypeAdapter(typing.get_type_hints(owner)[field])
+
+
+def checked(owner: type, field: str, value: Any, where: str) -> Any:
+    """`value` as the annotation of `owner.field` requires it (a list becomes a tuple).
+
+    Raises:
+        InputError: it does not fit; the message begins with `where`.
+    """
+    try:
+        return _adapter(owner, field).validate_python(value)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"] if isinstance(part, int))
+        raise InputError(
+            f"{where}{'[' + place + ']' if place else ''}: {first['msg']}, found {first['input']!r}"
+        ) from error
+
+
+def require(condition: bool, message: str) -> None:
+    """Raises InputError with `message` unless the condition holds."""
+    if not condition:
+        raise InputError(message)
+
+
+def _check_recipe(recipe: Recipe, where: str) -> None:
+    for name in ("batch_size", "accumulate", "max_length", "checkpoint_every"):
+        require(getattr(recipe, name) >= 1, f"{where}.{name}: expected at least 1, found {getattr(recipe, name)}")
+    require(
+        recipe.batch_size % recipe.accumulate == 0,
+        f"{where}.accumulate: expected a divisor of batch_size={recipe.batch_size}, found {recipe.accumulate}",
+    )
+    steps, rates = recipe.steps, recipe.learning_rates
+    require(steps is None or steps >= 1, f"{where}.steps: expected at least 1, found {steps}")
+    require(recipe.epochs > 0, f"{where}.epochs: expected more than 0, found {recipe.epochs}")
+    require(bool(rates) and min(rates) > 0, f"{where}.learning_rates: expected positive numbers, found {rates}")
+    require(0 <= recipe.warmup < 1, f"{where}.warmup: expected a share in [0, 1), found {recipe.warmup}")
+    require(recipe.temperature > 0, f"{where}.temperature: expected more than 0, found {recipe.temperature}")
+
+
+def _check_language_model(settings: LanguageModel, where: str) -> None:
+    require(0 < settings.masking < 1, f"{where}.masking: expected a share in (0, 1), found {settings.masking}")
+    share = settings.translation_share
+    require(0 <= share <= 1, f"{where}.translation_share: expected a share in [0, 1], found {share}")
+
+
+def _check_encoder(spec: EncoderSpec, where: str) -> None:
+    known = [family.name for family in families.FAMILIES]
+    if spec.family not in known:
+        raise unknown(f"family in {where}.family:", spec.family, known)
+    require(
+        spec.width % spec.heads == 0, f"{where}.heads: expected a divisor of width={spec.width}, found {spec.heads}"
+    )
+    require(
+        spec.checkpoint is not None or spec.tokenizer is not None or bool(spec.corpus),
+        f"{where}: without a checkpoint it needs a corpus (to train its tokenizer on) or a tokenizer",
+    )
+    require(spec.pretraining is None or bool(spec.corpus), f"{where}.corpus: pretraining needs at least one Corpus")
+    require(
+        not spec.pair_features or spec.pooling in ("mean", "max_mean"),
+        f"{where}.pair_features: needs pooling 'mean' or 'max_mean', found {spec.pooling!r}",
+    )
+    rate, own = spec.attention_dropout, "attention_dropout" in families.family(spec.family).fields
+    require(rate is None or 0 <= rate < 1, f"{where}.attention_dropout: expected a rate in [0, 1), found {rate}")
+    require(rate is None or own, f"{where}.attention_dropout: {spec.family} has one rate for all dropout")
+
+
+def _check_perturbation(perturbation: Perturbation, where: str) -> None:
+    require(bool(perturbation.severities), f"{where}.severities: expected at least one")
+    require(perturbation.replicates >= 1, f"{where}.replicates: expected at least 1, found {perturbation.replicates}")
+    require(
+        min(perturbation.severities, default=1) > 0,
+        f"{where}.severities: expected more than 0 (clean text is always evaluated), found {perturbation.severities}",
+    )
+
+
+def _check_study(study: Study, where: str) -> None:
+    for name in ("encoders", "targets", "arms", "seeds"):
+        values = getattr(study, name)
+        require(bool(values), f"{where}.{name}: expected at least one")
+        names = [getattr(value, "name", value) for value in values]
+        require(len(set(names)) == len(names), f"{where}.{name}: a name occurs twice in {names}")
+    arms.check(study.arms, f"{where}.arms")
+    for name in study.active_targets:
+        if name not in (known := [target.name for target in study.targets]):
+            raise unknown(f"target in {where}.active_targets:", name, known)
+
+
+_CHECKS = {
+    Recipe: _check_recipe,
+    LanguageModel: _check_language_model,
+    EncoderSpec: _check_encoder,
+    Perturbation: _check_perturbation,
+    Study: _check_study,
+}
