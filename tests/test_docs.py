@@ -1,0 +1,55 @@
+"""README and docs: links lead somewhere, examples run, and every command and benchmark is described."""
+
+import dataclasses
+import pathlib
+import re
+import runpy
+
+import pytest
+
+from itt_jax import config, main
+from itt_jax.bench import BENCHES
+from itt_jax.study import quickstart
+from itt_jax.tasks import Task
+
+ROOT = pathlib.Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "tpu_scripts").glob("*.md")])
+PYTHON = r"^```python\n(.*?)^```$"
+LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def example(page: str, number: int = 0) -> str:
+    """A Python block of a page."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(PYTHON, text, re.MULTILINE | re.DOTALL)[number]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        assert link.startswith("https://") or (page.parent / link).exists(), link
+
+
+def test_the_first_study_of_the_readme_is_valid(tmp_path):
+    (tmp_path / "tweets.py").write_text(example("README.md"), encoding="utf-8")
+    study = config.load(tmp_path / "tweets.py")
+    assert study.name == "tweets" and len(study.targets) == 1
+
+
+def test_the_task_of_the_docs_is_valid(tmp_path):
+    (tmp_path / "reviews.py").write_text(example("docs/tasks.md"), encoding="utf-8")
+    assert isinstance(runpy.run_path(str(tmp_path / "reviews.py"))["reviews"], Task)
+
+
+def test_every_command_and_bench_is_described():
+    commands = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    described = set(re.findall(r"`([a-z]+) (?:--|[A-Z\w])", commands))
+    assert {module.__name__.rpartition(".")[2] for module in main.COMMANDS} <= described
+    assert "bench " + r"\|".join(bench.name for bench in BENCHES) in commands
+
+
+def test_the_arm_of_contributing_is_valid_in_a_study():
+    section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("<!-- example: arm -->")[1].split("\n## ")[0]
+    space: dict = {}
+    exec(compile("".join(re.findall(PYTHON, section, re.MULTILINE | re.DOTALL)), "CONTRIBUTING.md", "exec"), space)
+    config.validate(dataclasses.replace(quickstart.study, arms=("direct", "itt", space["DAPT_THEN_ITT"])))
