@@ -13,7 +13,7 @@ from itt_jax.ragged import Ragged, ragged_positions
 from itt_jax.train.counters import PAIRS, derived_seed, generator
 
 # Special tokens of a single text in all three families, and most of a pair (RoBERTa's).
-SPECIAL, SPECIAL_IN_PAIR = 2, 4
+SPECIAL = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,10 +113,3 @@ def _concatenated(parts: Sequence[Examples]) -> Examples:
     }
     lengths = np.concatenate([part.lengths for part in parts])
     return dataclasses.replace(parts[0], offsets=np.append(0, np.cumsum(lengths)), **arrays)
-
-
-def longest_example(encoded: Encoded, max_length: int) -> int:
-    """No example of any step has more tokens than this."""
-    single = encoded.pieces.lengths.max(initial=0) + SPECIAL
-    pair = 2 * encoded.members.lengths.max(initial=0) + SPECIAL_IN_PAIR
-    return int(min(max_length, max(single, pair)))

@@ -13,7 +13,7 @@ from itt_jax.errors import InputError
 from itt_jax.models import make_encoder, make_head
 from itt_jax.ragged import Ragged
 from itt_jax.train import masking
-from itt_jax.train.corpus import Corpus, cut, encode, longest_example, step_examples
+from itt_jax.train.corpus import Corpus, cut, encode, step_examples
 from itt_jax.train.counters import generator
 from itt_jax.train.language import LanguageObjective, language_model, masked_batches
 from itt_jax.train.loop import stack_batches
@@ -83,7 +83,7 @@ def batches(made, corpus, step=0, seed=0, **changes):
     settings = dataclasses.replace(SETTINGS, **changes)
     encoded = encode(corpus, tokenizer, settings.recipe.max_length, 1.0)
     examples = step_examples(encoded, tokenizer, settings, seed, step)
-    plan = packing.plan_rows(np.append(examples.lengths, longest_example(encoded, 32)), 16, 32)
+    plan = packing.plan_rows(np.append(examples.lengths, settings.recipe.max_length), 16, 32)
     permuted = made[1].family == "xlnet"
     return examples, masked_batches(examples, tokenizer, settings, plan, generator(seed, 1, step), permuted=permuted)
 
