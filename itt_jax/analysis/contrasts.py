@@ -10,8 +10,8 @@ from itt_jax.analysis import estimands, inference
 from itt_jax.analysis.arms import pairs
 from itt_jax.analysis.estimands import ALL, Quantity
 from itt_jax.analysis.panels import Panel
+from itt_jax.metrics import metric
 from itt_jax.store.results import CLEAN_TEXT, KEY
-from itt_jax.study import influence
 from itt_jax.study.arms import Arm
 
 
@@ -101,7 +101,7 @@ class Contrasts:
             & (results["target"] == panel.target)
             & (results["metric"] == panel.metric)
         ]
-        self.open_scale = influence.on_open_scale(panel.metric, panel.values, panel.sizes)
+        self.open_scale = metric(panel.metric).open_scale(panel.values, panel.sizes)
         self.no_signal = {arm: self._no_signal(a) for a, arm in enumerate(panel.arms)}
         self._quantities: dict = {}
         self._fits: dict = {}
@@ -113,7 +113,7 @@ class Contrasts:
         sizes = self.panel.sizes[arm][:, clean].max(0)
         values = self.panel.values[arm][:, clean].mean(0)
         error = np.sqrt((self.panel.influence[arm][:, clean].mean(0) ** 2).sum(-1))
-        low, _ = influence.cell_interval(self.panel.metric, values, error, np.maximum(sizes, 1))
+        low, _ = metric(self.panel.metric).interval(values, error, np.maximum(sizes, 1))
         below = low <= conditions["chance"].to_numpy()[clean]
         return frozenset(conditions["group"].to_numpy()[clean[below]].tolist())
 
@@ -157,7 +157,7 @@ class Contrasts:
         a, s = rows["arm"].map(panel.arms.index).to_numpy(), rows["seed"].map(panel.seeds.index).to_numpy()
         value, size = panel.values[a, s, k], panel.sizes[a, s, k]
         error = np.sqrt(np.array([(panel.influence[at] ** 2).sum() for at in zip(a, s, k, strict=True)]))
-        low, high = influence.cell_interval(panel.metric, value, error, np.maximum(size, 1))
+        low, high = metric(panel.metric).interval(value, error, np.maximum(size, 1))
         signal, differs = low > rows["chance"].to_numpy(), np.abs(value - rows["value"]) > 1e-4
         return rows.assign(ci_low=low, ci_high=high, no_signal=~signal, differs=differs)
 
@@ -205,10 +205,10 @@ class Contrasts:
     def _within_range(self, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
         """The tables as one; intervals of scores (not of differences) are clipped to the metric's range."""
         frame = concat(frames)
-        lowest = -1.0 if self.panel.metric in influence.CORRELATIONS else 0.0
+        measure = metric(self.panel.metric)
         is_score = frame["baseline"] == ""
         ends = frame[["ci_low", "ci_high"]]
-        frame[["ci_low", "ci_high"]] = ends.mask(is_score, ends.clip(lowest, 1.0))
+        frame[["ci_low", "ci_high"]] = ends.mask(is_score, ends.clip(measure.lowest, measure.highest))
         return frame
 
     def robustness(self) -> pd.DataFrame:

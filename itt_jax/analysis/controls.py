@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from itt_jax.metrics import metric
 from itt_jax.store.results import CLEAN_TEXT, KEY, CellItems
 
 GROUPED = ["model", "target", "arm", "perturbation", "severity"]
 COLUMNS = [*GROUPED, "estimate", "ci_low", "ci_high", "items"]
 PLACE = ["model", "target", "arm", "seed", *KEY[: KEY.index("perturbation")]]
-CLASSES = ("accuracy", "macro_f1")
-"""Metrics of predicted classes, two of which are the same or not."""
 
 
 def noticed(results: pd.DataFrame, cells: Mapping[str, CellItems]) -> pd.DataFrame:
@@ -21,7 +20,8 @@ def noticed(results: pd.DataFrame, cells: Mapping[str, CellItems]) -> pd.DataFra
     One row per model, target, arm, operator and severity. An item counts with its mean over languages, replicates and
     seeds, and the interval is Student's over items. Regressions have no such share.
     """
-    results = results[results["metric"].isin(CLASSES)]
+    of_classes = [name for name in results["metric"].unique() if "class" in metric(name).outcomes]
+    results = results[results["metric"].isin(of_classes)]
     clean = results[results["perturbation"] == CLEAN_TEXT]
     clean = dict(zip(clean[PLACE].itertuples(index=False, name=None), clean["cell"], strict=True))
     rows = []

@@ -8,10 +8,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
+from itt_jax import metrics
 from itt_jax.store.results import CLEAN_TEXT, KEY, CellItems, Subset, read_cells, read_results
-from itt_jax.study import influence
-from itt_jax.tasks.metrics import COUNTS, ITEM_VALUE, LABEL_COUNTS, MEANS, RIGHT_OR_WRONG
-from itt_jax.tasks.task import MINING_METRICS, RANKING_METRICS, SPAN_METRICS, TAGGING_METRICS
 
 LEVELS = ["domain", "language", "task", "split", "perturbation", "severity", "replicate"]
 """The levels of an average, from the outermost."""
@@ -52,12 +50,12 @@ class Panel:
     @property
     def is_mean(self) -> bool:
         """Whether the metric is a mean over items, so that tests on single items apply."""
-        return self.metric in MEANS
+        return metrics.metric(self.metric).is_mean
 
     @property
     def right_or_wrong(self) -> bool:
         """Whether the metric is the share of right items, so that items right everywhere can be counted."""
-        return self.metric in RIGHT_OR_WRONG
+        return metrics.metric(self.metric).right_or_wrong
 
     @functools.cached_property
     def levels(self) -> list[tuple]:
@@ -70,27 +68,6 @@ class Panel:
         return {name: self.conditions[name].to_numpy() for name in self.conditions}
 
 
-def columns_of(metric: str) -> tuple[str, ...]:
-    """The columns of a cell that its metric is made of."""
-    if metric in (*TAGGING_METRICS, *MINING_METRICS):
-        return COUNTS
-    if metric in (*SPAN_METRICS, *RANKING_METRICS, "r_precision"):
-        return (ITEM_VALUE,)
-    return (LABEL_COUNTS,) if metric in ("label_micro_f1", "label_macro_f1") else ("prediction", "label")
-
-
-def sides(metric: str, cell: CellItems) -> tuple[np.ndarray, np.ndarray]:
-    """Predictions and labels of a cell's items, as `influence.measure` takes them."""
-    columns = columns_of(metric)
-    if columns == COUNTS:
-        return np.stack([cell.values[name] for name in COUNTS], axis=1), np.zeros(len(cell.items))
-    if columns == (ITEM_VALUE,):
-        return cell.values[ITEM_VALUE], np.ones(len(cell.items))
-    if columns == (LABEL_COUNTS,):
-        return cell.values[LABEL_COUNTS].reshape(len(cell.items), -1, 3), np.zeros(len(cell.items))
-    return cell.values["prediction"], cell.values["label"]
-
-
 def read(out: pathlib.Path) -> tuple[pd.DataFrame, Cells]:
     """The rows of a folder's results, and the items of its cells.
 
@@ -98,7 +75,7 @@ def read(out: pathlib.Path) -> tuple[pd.DataFrame, Cells]:
         InputError: see `read_results` and `read_cells`.
     """
     results = read_results(out)
-    columns = {metric: columns_of(metric) for metric in results["metric"].unique()}
+    columns = {metric: metrics.metric(metric).columns for metric in results["metric"].unique()}
     return results, read_cells(out, dict(zip(results["cell"], results["metric"].map(columns), strict=True)))
 
 
@@ -121,7 +98,7 @@ def _panel(model: str, target: str, metric: str, rows: pd.DataFrame, cells: Cell
     values, sizes = np.full(shape, np.nan), np.zeros(shape, dtype=int)
     influences = np.zeros((*shape, len(items)), dtype=np.float32)
     members = np.zeros((len(conditions), len(items)), dtype=bool)
-    masks = conditions["mask_of"].to_numpy()
+    masks, measure = conditions["mask_of"].to_numpy(), metrics.metric(metric)
     for (arm, seed, k), name in np.ndenumerate(names):
         if name is None or (masks[k] >= 0 and names[arm, seed, masks[k]] is None):
             continue
@@ -130,8 +107,7 @@ def _panel(model: str, target: str, metric: str, rows: pd.DataFrame, cells: Cell
         if masks[k] >= 0:
             keep = keep & _among(cell, cells[names[arm, seed, masks[k]]], subset)
         where = np.searchsorted(items, cell.items[keep])
-        prediction, label = sides(metric, cell)
-        value, part = influence.measure(metric, prediction[keep], label[keep])
+        value, part = measure.influence(measure.read(cell.values)[keep])
         values[arm, seed, k], sizes[arm, seed, k] = value, len(where)
         influences[arm, seed, k, where] = part
         members[k, where] = True
@@ -229,6 +205,7 @@ def _worst_items(panel: Panel, at: np.ndarray, names: np.ndarray, cells: Cells):
     shape = panel.values.shape[:2]
     values, sizes = np.full(shape, np.nan), np.zeros(shape, dtype=int)
     influences = np.zeros((*shape, len(panel.items)), dtype=np.float32)
+    measure = metrics.metric(panel.metric)
     for arm, seed in np.ndindex(shape):
         if any(name is None for name in names[arm, seed, at]):
             continue
@@ -236,10 +213,9 @@ def _worst_items(panel: Panel, at: np.ndarray, names: np.ndarray, cells: Cells):
         member = panel.members[at[0]]
         for name in names[arm, seed, at]:
             cell = cells[name]
-            prediction, label = sides(panel.metric, cell)
-            right[np.searchsorted(panel.items, cell.items)] &= prediction == label
+            right[np.searchsorted(panel.items, cell.items)] &= measure.read(cell.values) == 1
         everything = right[member]
-        values[arm, seed], part = influence.measure("accuracy", everything, np.ones(len(everything)))
+        values[arm, seed], part = measure.influence(everything.astype(np.float64))
         sizes[arm, seed] = len(everything)
         influences[arm, seed, member] = part
     return values, sizes, influences

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding
 
-from itt_jax import families
+from itt_jax import families, kinds
 from itt_jax.batch import Batch
 from itt_jax.bench import torch_peer
 from itt_jax.bench.choices import SIZES, Data
@@ -23,8 +23,9 @@ from itt_jax.data import packing
 from itt_jax.data.examples import Examples, assemble
 from itt_jax.data.order import step_indices
 from itt_jax.data.tokenizing import load_tokenizer
-from itt_jax.evaluate.grid import CLEAN, Block, Grid, perturbed_block
-from itt_jax.evaluate.inputs import encode_block
+from itt_jax.evaluate.evaluator import Evaluator
+from itt_jax.evaluate.forms import RowForms, row_forms
+from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.models import Encoder, make_encoder, make_head
 from itt_jax.tasks.catalog import get
 from itt_jax.train import ceiling, corpus, language, precision, stage
@@ -218,24 +219,28 @@ class PerturbedGrid:
         self._work = work
         self._task = get(work.data.task)
         self._rows = work.rows.select(np.arange(len(work.rows)) < rows)
-        self._variants = {CLEAN: None} | {(name, one, 0): None for name in operators for one in severities}
+        self._variants = {CLEAN_FORM: None} | {(name, one, 0): None for name in operators for one in severities}
         self._params = initial(work)
         self._block = self.perturb(None)  # also reads the operators' tables, so that reading is not timed
-        self._examples = encode_block(work.tokenizer, work.data.max_length, self._block).examples
+        self._examples = (
+            kinds.kind(self._task.kind)
+            .inputs(self._task, work.tokenizer, self._rows, self._block.forms, work.data.max_length)
+            .examples
+        )
         self.fields = list(self._rows.fields.values())
         self.inputs = len(self._rows) * len(self._variants)
         self.distinct = len(self._examples)
 
-    def perturb(self, _: None) -> Block:
+    def perturb(self, _: None) -> RowForms:
         """The rows in every form: clean, and each operator at each severity."""
-        return perturbed_block(self._task, self._rows, self._variants, SEED)
+        return row_forms(self._task, self._rows, self._variants, SEED)
 
-    def encode(self, block: Block) -> Grid:
+    def encode(self, block: RowForms) -> Evaluator:
         """Token ids, with a new tokenizer whose chunk table is empty."""
         tokenizer = load_tokenizer(self._work.tokenizer_folder)
-        return Grid(tokenizer, self._work.data.max_length, {("task", "split", "en"): block})
+        return Evaluator(tokenizer, self._work.data.max_length, {("task", "split", "en"): block})
 
-    def predict(self, grid: Grid) -> None:
+    def predict(self, grid: Evaluator) -> None:
         """Predict every distinct input."""
         grid.predict(self._work.encoder, self._work.task.head, self._params)
 

@@ -52,9 +52,9 @@ def _operators():
 
 
 def _task(task) -> dict[str, Any]:
-    classes = ", ".join(task.labels)
-    if task.kind == "regression":
-        classes = f"{task.score_range[0]:g} to {task.score_range[1]:g}"
+    from itt_jax import kinds
+
+    classes = kinds.kind(task.kind).label_summary(task)
     kind = f"{task.kind} ({classes})" if classes else task.kind
     return {
         "name": task.name,
@@ -97,7 +97,8 @@ def _operator(operator) -> dict[str, Any]:
 
 
 def _token_noises() -> list[dict[str, Any]]:
-    from itt_jax.evaluate.token_noise import KINDS, TOKEN_NOISES
+    from itt_jax import kinds
+    from itt_jax.evaluate.noises import TOKEN_NOISES
 
     return [
         {
@@ -106,7 +107,7 @@ def _token_noises() -> list[dict[str, Any]]:
             "family": "token",
             "severity": "share of an example's tokens, special ones apart",
             "languages": "all",
-            "kinds": list(KINDS),
+            "kinds": [kind.name for kind in kinds.KINDS if kind.token_noise],
             "changes_label": noise.changes_label,
             "version": noise.version,
         }

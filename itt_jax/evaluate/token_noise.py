@@ -15,65 +15,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, UInt
 
-from itt_jax import perturb
 from itt_jax.batch import Batch
 from itt_jax.data.examples import Examples
 from itt_jax.data.tokenizing import Tokenizer
-from itt_jax.errors import unknown
+from itt_jax.evaluate.noises import DROP, MASK, RANDOM, TOKEN_NOISES, TokenNoise
 from itt_jax.models.attention import segment_starts
-from itt_jax.perturb import LANGUAGES, Operator
 from itt_jax.perturb.noise import hash_strings, text_keys
 from itt_jax.ragged import ragged_positions
 from itt_jax.train.predict import Change
 
-MASK, RANDOM, DROP = 1, 2, 3
 _GOLDEN, _FIRST, _SECOND = np.uint32(0x9E3779B9), np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)
-
-
-@dataclasses.dataclass(frozen=True)
-class TokenNoise:
-    """One kind of noise.
-
-    Attributes:
-        name: as studies name it. kind: its number in a batch. summary: one line.
-        version: raised whenever the output changes.
-        languages, lexicon, changes_label: as an operator's.
-    """
-
-    name: str
-    kind: int
-    summary: str
-    version: int = 1
-    languages: frozenset[str] = LANGUAGES
-    lexicon: str = ""
-    changes_label: bool = False
-
-
-TOKEN_NOISES = {
-    noise.name: noise
-    for noise in (
-        TokenNoise("token_mask", MASK, "Puts the mask token in the place of tokens."),
-        TokenNoise("token_random", RANDOM, "Puts another, random token of the vocabulary in the place of tokens."),
-        TokenNoise("token_drop", DROP, "Leaves tokens out."),
-    )
-}
-
-
-KINDS = ("classification", "multilabel", "regression")
-"""The kinds of task whose examples it is made for: one example a row, and one summary of it."""
-
-
-def operator_of(name: str) -> TokenNoise | Operator:
-    """The noise or the operator of that name.
-
-    Raises:
-        InputError: there is neither.
-    """
-    if name in TOKEN_NOISES:
-        return TOKEN_NOISES[name]
-    if name not in perturb.CATALOG and "+" not in name:
-        raise unknown("perturbation", name, [*perturb.CATALOG, *TOKEN_NOISES])
-    return perturb.get(name)
 
 
 def arrays(

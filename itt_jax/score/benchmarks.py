@@ -9,12 +9,11 @@ LEXTREME (2301.13126) has no official layout; ours follows XTREME's, with the ta
 """
 
 import dataclasses
-from typing import Literal
 
+from itt_jax import kinds
 from itt_jax.errors import unknown
+from itt_jax.score.formats import Format, format_named
 from itt_jax.tasks import lextreme
-
-Kind = Literal["labels", "choices", "sets", "tags", "spans", "pairs", "ranking"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,26 +21,21 @@ class OfficialTask:
     """One task of a benchmark.
 
     Attributes:
-        name: its folder's name. kind: what its files hold, see `layout`.
+        name: its folder's name. format: of its files.
         languages: in the order of the official script, which averages over all of them.
         known: the labels that are allowed, in the order of their numbers in the data; empty where any are.
-        protocol: of span answers, see `tasks.span_metrics`.
+        protocol: normalisation of answers, see `metrics.answers`.
     """
 
     name: str
-    kind: Kind
+    format: Format
     languages: tuple[str, ...]
     known: tuple[str, ...] = ()
     protocol: str = ""
 
-    @property
-    def suffix(self) -> str:
-        """The ending of its files."""
-        return {"choices": "jsonl", "sets": "jsonl", "spans": "json", "ranking": "json"}.get(self.kind, "tsv")
-
     def file(self, language: str) -> str:
         """Path of a language's file in a folder of predictions or labels."""
-        return f"{self.name}/test-{language}.{self.suffix}"
+        return f"{self.name}/test-{language}.{self.format.suffix}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +67,10 @@ _MLQA = "en es de ar hi vi zh"
 _TYDIQA = "en ar bn fi id ko ru sw te"
 
 
-def _tasks(*tasks: tuple[str, Kind, str, dict]) -> dict[str, OfficialTask]:
-    return {name: OfficialTask(name, kind, tuple(codes.split()), **more) for name, kind, codes, more in tasks}
+def _tasks(*tasks: tuple[str, str, str, dict]) -> dict[str, OfficialTask]:
+    return {
+        name: OfficialTask(name, format_named(form), tuple(codes.split()), **more) for name, form, codes, more in tasks
+    }
 
 
 _SQUAD = {"protocol": "squad"}
@@ -89,9 +85,9 @@ XTREME = Benchmark(
         ("udpos", "tags", _UDPOS, {}),
         ("bucc2018", "pairs", "de fr ru zh", {}),
         ("tatoeba", "labels", _TATOEBA, {}),
-        ("xquad", "spans", _XQUAD, _SQUAD),
-        ("mlqa", "spans", _MLQA, {"protocol": "mlqa"}),
-        ("tydiqa", "spans", _TYDIQA, _SQUAD),
+        ("xquad", "answers", _XQUAD, _SQUAD),
+        ("mlqa", "answers", _MLQA, {"protocol": "mlqa"}),
+        ("tydiqa", "answers", _TYDIQA, _SQUAD),
     ),
     groups={
         "classification": ("pawsx", "xnli"),
@@ -108,12 +104,12 @@ XTREME_R = Benchmark(
         ("xcopa", "choices", "et ht id it qu sw ta th tr vi zh", {"known": ("0", "1")}),
         ("panx", "tags", _PANX + " qu pl uk az lt pa gu ro", {}),
         ("udpos", "tags", _UDPOS + " lt pl uk wo ro", {}),
-        ("xquad", "spans", _XQUAD + " ro", _SQUAD),
-        ("mlqa", "spans", _MLQA, {"protocol": "mlqa"}),
-        ("tydiqa", "spans", _TYDIQA, _SQUAD),
+        ("xquad", "answers", _XQUAD + " ro", _SQUAD),
+        ("mlqa", "answers", _MLQA, {"protocol": "mlqa"}),
+        ("tydiqa", "answers", _TYDIQA, _SQUAD),
         ("tatoeba", "labels", _TATOEBA + " az lt pl uk ro", {}),
-        ("mewslix", "ranking", "ar de en es fa ja pl ro ta tr uk", {}),
-        ("lareqa", "ranking", "ar de el en es hi ru th tr vi zh", {}),
+        ("mewslix", "rankings", "ar de en es fa ja pl ro ta tr uk", {}),
+        ("lareqa", "rankings", "ar de el en es hi ru th tr vi zh", {}),
     ),
     groups={
         "classification": ("xnli", "xcopa"),
@@ -129,7 +125,6 @@ XTREME_R = Benchmark(
     ),
 )
 
-_LEXTREME_KINDS = {"classification": "labels", "multilabel": "sets", "token_classification": "tags"}
 _LEXTREME_PREFIX = "lextreme_"
 LEXTREME = Benchmark(
     name="lextreme",
@@ -137,7 +132,7 @@ LEXTREME = Benchmark(
         *(
             (
                 task.name.removeprefix(_LEXTREME_PREFIX),
-                _LEXTREME_KINDS[task.kind],
+                kinds.kind(task.kind).file_format(task),
                 " ".join(task.languages),
                 {"known": task.labels},
             )

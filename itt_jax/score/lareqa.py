@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from itt_jax.errors import InputError
-from itt_jax.score.layout import articles_of, read_json, read_right_ids
+from itt_jax.score.reading import paragraphs_of, read_json, read_right_ids
 
 
 def right_answers(
@@ -52,7 +52,7 @@ def _file(folder: pathlib.Path, language: str) -> pathlib.Path | None:
 def _sentences(content: Any, path: pathlib.Path, language: str) -> dict[str, list[str]]:
     """Question id -> ids of the right sentences of this language."""
     found: dict[str, list[str]] = {}
-    for number, paragraph in enumerate(articles_of(content, path), start=1):
+    for number, paragraph in enumerate(paragraphs_of(content, path), start=1):
         if "sentence_breaks" not in paragraph:
             raise InputError(f"{path}: paragraph {number} has no sentence_breaks; is it XQuAD-R's?")
         try:

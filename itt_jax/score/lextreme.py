@@ -18,7 +18,6 @@ from itt_jax.errors import InputError, unknown
 from itt_jax.score import layout
 from itt_jax.score.benchmarks import LEXTREME, Benchmark, OfficialTask
 from itt_jax.score.scores import Average, Scores
-from itt_jax.tasks import label_metrics
 
 SEED_FOLDERS = "seed-*"
 DATASETS = {
@@ -85,7 +84,7 @@ def macro_f1(task: OfficialTask, predictions: Sequence[Any], labels: Sequence[An
     """Macro-F1 of one language, in [0, 1].
 
     The mean is over the classes that occur; for sets of labels over all classes; for tags over the types of entities
-    that occur (see `entity_macro_f1`).
+    that occur (see `metrics.entities.entity_macro_f1`).
 
     Raises:
         InputError: the numbers of items differ or are 0.
@@ -94,48 +93,7 @@ def macro_f1(task: OfficialTask, predictions: Sequence[Any], labels: Sequence[An
         raise InputError(f"found {len(predictions)} items, expected {len(labels)}")
     if not labels:
         raise InputError("nothing to score")
-    if task.kind == "tags":
-        return entity_macro_f1(predictions, labels)
-    number = {label: i for i, label in enumerate(task.known)}
-    if task.kind == "labels":
-        sides = (np.array([number[label] for label in side]) for side in (predictions, labels))
-    else:
-        sides = (np.array([[label in own for label in task.known] for own in side]) for side in (predictions, labels))
-    return label_metrics.f1(*sides, average="macro")
-
-
-def entity_macro_f1(predictions: Sequence[Sequence[str]], labels: Sequence[Sequence[str]]) -> float:
-    """F1 of each type of entity, averaged over the types that occur on either side: seqeval's mode "strict" with IOB2.
-
-    An entity is a B- tag and the I- tags of the same type after it; other I- tags are ignored.
-
-    Raises:
-        InputError: the numbers of tags of a sentence differ.
-    """
-    found: tuple[set, set] = (set(), set())
-    for n, (predicted, label) in enumerate(zip(predictions, labels, strict=True)):
-        if len(predicted) != len(label):
-            raise InputError(f"sentence {n + 1}: found {len(predicted)} predicted tags, expected {len(label)}")
-        for entities, tags in zip(found, (predicted, label), strict=True):
-            entities.update((n, *entity) for entity in _strict_entities(tags))
-    types = {entity[-1] for entity in found[0] | found[1]}
-    by_type = []
-    for kind in types:
-        own, right = ({entity for entity in side if entity[-1] == kind} for side in found)
-        by_type.append(2 * len(own & right) / (len(own) + len(right)))
-    return sum(by_type) / len(by_type) if by_type else 0.0
-
-
-def _strict_entities(tags: Sequence[str]) -> list[tuple[int, int, str]]:
-    """(first position, position after the last, type) of each entity."""
-    found = []
-    for start, tag in enumerate(tags):
-        if tag.startswith("B-"):
-            stop = start + 1
-            while stop < len(tags) and tags[stop] == f"I-{tag[2:]}":
-                stop += 1
-            found.append((start, stop, tag[2:]))
-    return found
+    return task.format.macro_f1(predictions, labels, task.known)
 
 
 def _summary(

@@ -18,9 +18,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from itt_jax.errors import InputError, unknown
-from itt_jax.score import layout
 from itt_jax.score.checklist_cases import cases, render
 from itt_jax.score.checklist_templates import Templates, read_templates
+from itt_jax.score.reading import read_mapping
 from itt_jax.score.scores import Average, Scores
 
 SAMPLES = 200
@@ -142,7 +142,7 @@ def score(predictions: str | pathlib.Path, templates: str | pathlib.Path, sample
     notes = ["cases are not those of the official generator: compare only figures computed by this program"]
     found: dict[str, dict[str, dict[str, float]]] = {}
     for language, questions in generate(templates, there, samples).items():
-        answers = layout.read_mapping(folder / _file(language), str, "a string")
+        answers = read_mapping(folder / _file(language), str, "a string")
         missing = sum(question.id not in answers for question in questions)
         if missing == len(questions):
             raise InputError(f"{folder / _file(language)}: none of its ids belongs to a question; see `score --write`")

@@ -4,18 +4,15 @@ import dataclasses
 import difflib
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 from itt_jax.errors import InputError, unknown
+from itt_jax.metrics import entities
 from itt_jax.score import benchmarks, lareqa, layout, lextreme, multichecklist
 from itt_jax.score.benchmarks import Benchmark, OfficialTask
 from itt_jax.score.scores import Average, Scores
-from itt_jax.tasks import retrieval_metrics, span_metrics, tagging_metrics
 
 OFFICIAL_TAGGING = "seqeval-0.0.12"
 """The convention of the project's own expected scores; its installer does not pin seqeval."""
-RANKED = 20
-"""Candidates of a ranking that count, in Mewsli-X and LAReQA."""
 
 
 def score(
@@ -32,15 +29,15 @@ def score(
     Args:
         benchmark: "xtreme", "xtreme-r", "lextreme" (see `lextreme`) or "multichecklist" (where `labels` is the file of
             templates).
-        tagging: the convention of entity F1, see `tasks.tagging_metrics`; LEXTREME has its own.
+        tagging: the convention of entity F1, see `metrics.entities`; LEXTREME has its own.
         languages: score these alone; empty means all of each task, as the benchmark asks.
 
     Raises:
         InputError: an unknown benchmark, no task at all, or a file that is missing, malformed, or does not fit the
             labels' file; the message names it.
     """
-    if tagging not in tagging_metrics.CONVENTIONS:
-        raise unknown("tagging convention", tagging, tagging_metrics.CONVENTIONS)
+    if tagging not in entities.CONVENTIONS:
+        raise unknown("tagging convention", tagging, entities.CONVENTIONS)
     if benchmark not in benchmarks.NAMES:
         raise unknown("benchmark", benchmark, benchmarks.NAMES)
     if predictions is None:
@@ -123,41 +120,22 @@ def _score_task(
         predicted = layout.read_predictions(predictions, task, language)
         gold = every[language] if every else layout.read_labels(labels, task, language)
         try:
-            values = _values(task, predicted, gold, language, tagging)
+            values = task.format.scores(predicted, gold, protocol=task.protocol, language=language, tagging=tagging)
         except InputError as error:
             raise InputError(f"{predictions / task.file(language)}: {error}") from error
         found[language] = {metric: 100 * value for metric, value in values.items()}
-        if task.kind in ("spans", "ranking"):
+        if task.format.by_id:
             unanswered += sum(id not in predicted for id in gold)
     if unanswered:
         notes.append(f"{task.name}: {unanswered} items have no prediction and score 0")
     return found
 
 
-def _values(task: OfficialTask, predicted: Any, gold: Any, language: str, tagging: str) -> dict[str, float]:
-    """Metric -> value in [0, 1] of one language."""
-    if task.kind == "spans":
-        return span_metrics.span_scores(predicted, gold, task.protocol, language)
-    if task.kind == "ranking":
-        rankings = [predicted.get(id, []) for id in gold]
-        right = list(gold.values())
-        return {f"map@{RANKED}": retrieval_metrics.mean_average_precision_at(rankings, right, RANKED)}
-    if task.kind == "pairs":
-        return retrieval_metrics.pair_scores(predicted, gold)
-    if task.kind == "tags":
-        return tagging_metrics.entity_scores(gold, predicted, tagging)
-    if len(predicted) != len(gold):
-        raise InputError(f"found {len(predicted)} labels, expected {len(gold)}")
-    if not gold:
-        raise InputError("nothing to score")
-    return {"accuracy": sum(a == b for a, b in zip(predicted, gold, strict=True)) / len(gold)}
-
-
 def _summary(
     official: Benchmark, languages: dict[str, dict[str, dict[str, float]]], tagging: str, notes: list[str]
 ) -> Scores:
     tasks = {name: _means(list(by_language.values())) for name, by_language in languages.items()}
-    figures = {name: _figure(official.tasks[name], means) for name, means in tasks.items()}
+    figures = {name: official.tasks[name].format.averaged(means) for name, means in tasks.items()}
 
     def average(names: Sequence[str]) -> Average | None:
         wanted = [name for name in names if name in figures or name not in official.optional]
@@ -167,8 +145,8 @@ def _summary(
     every = benchmarks.get(official.name).tasks
     overall = average(tuple(every))
     absent = tuple(name for name in every if name not in figures)
-    if any(official.tasks[name].kind == "tags" for name in figures):
-        notes.append(f"entity F1 by the rules of {tagging}; {' and '.join(tagging_metrics.CONVENTIONS)} are offered")
+    if any(official.tasks[name].format.tagged for name in figures):
+        notes.append(f"entity F1 by the rules of {tagging}; {' and '.join(entities.CONVENTIONS)} are offered")
     for name in official.optional:
         if name in absent and overall:
             notes.append(f"{name} is left out of the average and of its group: the official script cannot score it")
@@ -189,10 +167,3 @@ def _summary(
 
 def _means(by_language: list[dict[str, float]]) -> dict[str, float]:
     return {metric: sum(row[metric] for row in by_language) / len(by_language) for metric in by_language[0]}
-
-
-def _figure(task: OfficialTask, means: dict[str, float]) -> float:
-    """The figure of a task that goes into averages."""
-    if task.kind == "spans":
-        return (means["exact_match"] + means["f1"]) / 2
-    return means[{"tags": "f1", "pairs": "f1", "ranking": f"map@{RANKED}"}.get(task.kind, "accuracy")]

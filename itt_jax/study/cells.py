@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from itt_jax import kinds, metrics
 from itt_jax.config import Perturbation, content_id
-from itt_jax.evaluate.grid import CLEAN, Key, Place
-from itt_jax.evaluate.token_noise import KINDS, TOKEN_NOISES, operator_of
+from itt_jax.evaluate.forms import Place
+from itt_jax.evaluate.noises import TOKEN_NOISES, operator_of
+from itt_jax.kinds.forms import CLEAN_FORM, FormKey
 from itt_jax.perturb.lexicon import lexicon_source
 from itt_jax.study.material import digest_files
-from itt_jax.tasks import Task, metrics
+from itt_jax.tasks import Task
 
 Skip = Callable[[str], None]
 """Called with the reason why something that was asked for is left out."""
@@ -50,7 +52,7 @@ class Cell:
         return self.task, self.split, self.language
 
     @property
-    def variant(self) -> Key:
+    def variant(self) -> FormKey:
         """The form of the rows."""
         return self.perturbation, self.severity, self.replicate
 
@@ -85,7 +87,7 @@ class Evaluated:
     noise_seed: int
 
 
-def cells_of(evaluated: Evaluated, variants: Mapping[Key, str | None], skip: Skip) -> Iterator[Cell]:
+def cells_of(evaluated: Evaluated, variants: Mapping[FormKey, str | None], skip: Skip) -> Iterator[Cell]:
     """A cell for each variant that applies to the task.
 
     Args:
@@ -93,7 +95,7 @@ def cells_of(evaluated: Evaluated, variants: Mapping[Key, str | None], skip: Ski
     """
     task = evaluated.task
     for variant, lexicon in variants.items():
-        if variant[0] in TOKEN_NOISES and task.kind not in KINDS:
+        if variant[0] in TOKEN_NOISES and not kinds.kind(task.kind).token_noise:
             skip(f"{variant[0]}: not for {task.kind} ({task.name})")
             continue
         yield Cell(
@@ -112,11 +114,11 @@ def cells_of(evaluated: Evaluated, variants: Mapping[Key, str | None], skip: Ski
             seed=evaluated.seed,
             in_domain=task.domain == evaluated.trained_on.domain,
             source_language=evaluated.language == evaluated.trained_on.source_language,
-            changes_label=variant != CLEAN and operator_of(variant[0]).changes_label,
+            changes_label=variant != CLEAN_FORM and operator_of(variant[0]).changes_label,
         )
 
 
-def cell_id(evaluated: Evaluated, variant: Key, lexicon: str | None) -> str:
+def cell_id(evaluated: Evaluated, variant: FormKey, lexicon: str | None) -> str:
     """A hash of everything that determines a cell.
 
     Arm and target are part of it because two of them may share their last stage and are reported apart.
@@ -126,12 +128,12 @@ def cell_id(evaluated: Evaluated, variant: Key, lexicon: str | None) -> str:
         "stage": evaluated.stage,
         "rows": evaluated.rows,
         "max_length": evaluated.max_length,
-        "metric": [task.metric, metrics.VERSION],
+        "metric": [task.metric, metrics.metric(task.metric).version],
         "variant": variant,
         "arm": evaluated.arm,
         "target": evaluated.target,
     }
-    if variant != CLEAN:
+    if variant != CLEAN_FORM:
         identity["noise"] = {
             "seed": evaluated.noise_seed,
             "version": operator_of(variant[0]).version,
@@ -141,9 +143,9 @@ def cell_id(evaluated: Evaluated, variant: Key, lexicon: str | None) -> str:
     return content_id(identity)
 
 
-def variants_of(perturbations: Sequence[Perturbation], language: str, skip: Skip) -> dict[Key, str | None]:
+def variants_of(perturbations: Sequence[Perturbation], language: str, skip: Skip) -> dict[FormKey, str | None]:
     """The clean text and every operator x severity x replicate that a language has, each with its lexicon, or None."""
-    found: dict[Key, str | None] = {CLEAN: None}
+    found: dict[FormKey, str | None] = {CLEAN_FORM: None}
     for perturbation in perturbations:
         lexicon = perturbation.lexicon_of(language)
         if lexicon is None and language not in operator_of(perturbation.name).languages:

@@ -6,21 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from itt_jax import perturb, tasks
+from itt_jax import kinds, perturb, tasks
 from itt_jax.config import Perturbation, content_id
 from itt_jax.data import contamination
 from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError, unknown
-from itt_jax.evaluate.grid import Grid, perturbed_block
-from itt_jax.evaluate.token_noise import KINDS, TOKEN_NOISES, operator_of
+from itt_jax.evaluate.evaluator import Evaluator
+from itt_jax.evaluate.forms import row_forms
+from itt_jax.evaluate.noises import TOKEN_NOISES, operator_of
 from itt_jax.models import Encoder, Head, load_model
 from itt_jax.store import Store
 from itt_jax.study import arms
 from itt_jax.study.cells import Evaluated, cells_of, variants_of
 from itt_jax.study.material import digest_files, digest_rows
 from itt_jax.study.provenance import agreed_dtype, provenance
-from itt_jax.tasks.inputs import outputs_of
 from itt_jax.train.checkpoint import load_checkpoint
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.memory import keep_freed_memory
@@ -91,8 +91,9 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
         raise unknown(f"language of task {task.name!r}", min(unknown_languages), task.languages)
     encoder, head, params, tokenizer, seen = load_fine_tuned(evaluation.checkpoint, task)
     for perturbation in evaluation.perturbations:
-        if perturbation.name in TOKEN_NOISES and task.kind not in KINDS:
-            raise InputError(f"perturbation {perturbation.name!r} is for {' and '.join(KINDS)}, not for {task.kind}")
+        if perturbation.name in TOKEN_NOISES and not kinds.kind(task.kind).token_noise:
+            fitting = " and ".join(kind.name for kind in kinds.KINDS if kind.token_noise)
+            raise InputError(f"perturbation {perturbation.name!r} is for {fitting}, not for {task.kind}")
     store = Store(out)
     checkpoint_id = digest_files(evaluation.checkpoint)
     name = evaluation.checkpoint.resolve().name
@@ -149,17 +150,17 @@ def _evaluate_rows(evaluation, task, rows: Rows, model, store: Store, checkpoint
         task=task,
         split=evaluation.split,
         language=rows.language,
-        rows=digest_rows(rows),
+        rows=digest_rows(kinds.kind(task.kind), rows),
         max_length=evaluation.max_length,
         noise_seed=evaluation.noise_seed,
     )
     wanted = variants_of(evaluation.perturbations, rows.language, lambda reason: None)
     cells = list(cells_of(evaluated, wanted, lambda reason: None))
-    block = perturbed_block(task, rows, wanted, evaluation.noise_seed)
-    grid = Grid(tokenizer, evaluation.max_length, {(task.name, evaluation.split, rows.language): block})
-    scores = grid.predict(encoder, head, params)
+    forms = row_forms(task, rows, wanted, evaluation.noise_seed)
+    evaluator = Evaluator(tokenizer, evaluation.max_length, {(task.name, evaluation.split, rows.language): forms})
+    scores = evaluator.predict(encoder, head, params)
     for cell in cells:
-        result = grid.cell(scores, cell.place, cell.variant, task)
+        result = evaluator.cell(scores, cell.place, cell.variant, task)
         store.write_cell(cell.row(result.figures), result.columns)
     return [cell.cell for cell in cells]
 
@@ -181,14 +182,15 @@ def load_fine_tuned(folder: pathlib.Path, task: tasks.Task) -> tuple[Encoder, He
     else:
         encoder, head, params, labels = load_model(folder)
         tokenizer, seen = load_tokenizer(folder), np.zeros(0, np.uint64)
-    if task.kind == "retrieval":
+    kind = kinds.kind(task.kind)
+    if kind.by_vectors:
         return encoder, head, params, tokenizer, seen
     if head is None:
         raise InputError(f"--checkpoint {folder}: holds an encoder without a head; fine-tune it first")
-    outputs = outputs_of(task)
-    if (head.kind, head.outputs) != (task.kind, outputs):
+    outputs = kind.outputs(task)
+    if (head.kind, head.outputs) != (kind.head, outputs):
         raise InputError(
-            f"--checkpoint {folder}: its head is {head.kind} with {head.outputs} outputs, expected {task.kind} with "
+            f"--checkpoint {folder}: its head is {head.kind} with {head.outputs} outputs, expected {kind.head} with "
             f"{outputs} for task {task.name!r}"
         )
     return encoder, head, in_task_order(params, labels, task), tokenizer, seen

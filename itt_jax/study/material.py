@@ -7,15 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from itt_jax import tasks
+from itt_jax import kinds, tasks
 from itt_jax.config import Corpus, EncoderSpec, Study
-from itt_jax.data.answers import Answers
 from itt_jax.data.contamination import Contamination, contaminated, contaminated_tuples, digests, distinct
 from itt_jax.data.parallel import ParallelTexts
 from itt_jax.data.rows import Rows
 from itt_jax.errors import AbsentError, InputError
 from itt_jax.models import local_folder
-from itt_jax.ragged import Ragged
 from itt_jax.tasks.parallel import load_parallel
 
 CHARACTERS_PER_TOKEN = 3.5
@@ -130,7 +128,8 @@ class Material:
         """A hash of the selected rows' content."""
         key = (selection, training)
         if key not in self._digests:
-            self._digests[key] = digest_rows(self.training_rows(selection) if training else self.rows(selection))
+            rows = self.training_rows(selection) if training else self.rows(selection)
+            self._digests[key] = digest_rows(kinds.kind(self.task(selection.task).kind), rows)
         return self._digests[key]
 
     def corpus_digest(self, corpus: Corpus) -> str:
@@ -165,18 +164,12 @@ def _sha256(parts: Sequence[str], *blobs: bytes) -> str:
     return digest.hexdigest()[:16]
 
 
-def digest_rows(rows: Rows) -> str:
+def digest_rows(kind: kinds.Kind, rows: Rows) -> str:
     """A hash of rows: ids, texts and labels, and the candidates of their pool."""
     parts = [*rows.item_ids, *(text for texts in rows.fields.values() for text in texts)]
     if rows.pool is not None:
         parts += [*rows.pool.ids, *(text for texts in rows.pool.fields.values() for text in texts)]
-    # a tagged text has a label for each word, so lengths need not be part of it
-    labels = rows.labels.values if isinstance(rows.labels, Ragged) else rows.labels
-    if isinstance(labels, Answers):
-        encoded = labels.encoded()
-    else:
-        encoded = b"" if labels is None else np.ascontiguousarray(labels).tobytes()
-    return _sha256(parts, encoded)
+    return _sha256(parts, b"" if rows.labels is None else kind.label_bytes(rows.labels))
 
 
 def digest_files(folder: pathlib.Path, weights: bool = True) -> str:

@@ -153,25 +153,15 @@ def _read(out: pathlib.Path, cell: str) -> "pd.DataFrame":
 
 def _sides(task: OfficialTask, about: _About, language: str, cell: "pd.DataFrame") -> tuple[Any, Any]:
     """Predictions and labels as `score.layout` takes them."""
-    predicted, right = cell["prediction"].tolist(), cell["label"].tolist()
     ids = [_published(item, language if about.prefixed else None) for item in cell["item_id"]]
-    if task.kind in ("spans", "ranking"):
-        return dict(zip(ids, predicted, strict=True)), dict(zip(ids, right, strict=True))
-    if task.kind == "pairs":
-        found = [(id, own) for id, own in zip(ids, predicted, strict=True) if own]
-        return found, [(id, one) for id, own in zip(ids, right, strict=True) for one in own]
-    names = _names(task, about)
-    if task.kind in ("tags", "sets"):
-        predicted, right = ([[names[i] for i in own] for own in side] for side in (predicted, right))
-        return predicted, right
-    return [names[i] for i in predicted], [names[i] for i in right]
+    return task.format.from_cell(ids, cell["prediction"].tolist(), cell["label"].tolist(), _names(task, about))
 
 
 def _names(task: OfficialTask, about: _About) -> "tuple[str, ...] | range":
     """Class index -> what the official files write: the name where they know it, otherwise the index itself."""
     if not about.labels:
         return range(1 << 31)  # of Tatoeba, where a class is a sentence's number
-    if task.kind == "tags" or set(about.labels) <= set(task.known):
+    if not task.known or set(about.labels) <= set(task.known):
         return about.labels
     if len(about.labels) == len(task.known):
         return task.known

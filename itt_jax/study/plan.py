@@ -7,10 +7,10 @@ again.
 
 import dataclasses
 
-from itt_jax import perturb
+from itt_jax import kinds, perturb
 from itt_jax.config import EncoderSpec, Study, Target, content_id
 from itt_jax.errors import InputError
-from itt_jax.evaluate.token_noise import operator_of
+from itt_jax.evaluate.noises import operator_of
 from itt_jax.study import arms, stages
 from itt_jax.study.arms import Arm
 from itt_jax.study.cells import Cell, Evaluated, cells_of, variants_of
@@ -89,7 +89,7 @@ def check_names(study: Study, material: Material) -> None:
         train = material.task(target.train)
         for name in target.evaluate:
             other = material.task(name)
-            if other.kind == "retrieval":  # needs an encoder and no head
+            if kinds.kind(other.kind).by_vectors:  # needs an encoder and no head
                 continue
             if (other.kind, other.label_space, len(other.fields)) != (train.kind, train.label_space, len(train.fields)):
                 raise InputError(

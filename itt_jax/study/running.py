@@ -14,7 +14,8 @@ import tqdm
 
 from itt_jax.config import Study, Target, canonical
 from itt_jax.data.tokenizing import Tokenizer
-from itt_jax.evaluate.grid import Block, Grid, Place, perturbed_block
+from itt_jax.evaluate.evaluator import Evaluator
+from itt_jax.evaluate.forms import Place, RowForms, row_forms
 from itt_jax.store import Store
 from itt_jax.store.results import read_results
 from itt_jax.study import arms
@@ -89,7 +90,7 @@ def run(
 
 
 class _Runner:
-    """One worker on a plan; keeps the evaluation grids of one encoder at a time."""
+    """One worker on a plan; keeps the evaluators of one encoder at a time."""
 
     def __init__(self, store: Store, plan: Plan, material: Material, quiet: bool, stack: int | None, profile: Profile):
         self.store = store
@@ -99,8 +100,8 @@ class _Runner:
         self.workshop = Workshop(store, material, self.progress, stack)
         self.said = time.time()
         self.bar = tqdm.tqdm(total=len(plan.stages), unit="stage", disable=True if quiet else None)
-        self._grids: dict[tuple[str, str], Grid] = {}
-        self._blocks: dict[str, dict[Place, Block]] = {}
+        self._evaluators: dict[tuple[str, str], Evaluator] = {}
+        self._forms: dict[str, dict[Place, RowForms]] = {}
 
     def all(self) -> int:
         """Make every missing stage and cell, or wait for the worker that does; returns how many cells were made."""
@@ -202,38 +203,41 @@ class _Runner:
             own = {name: [cell for cell in cells[name] if cell.target == target] for name in loaded}
             own = {name: found for name, found in own.items() if found}
             (body, head, _), first = loaded[next(iter(own))], next(iter(own.values()))[0]
-            grid, dtype = self.grid(body.tokenizer, first), agreed_dtype(self.store, first.model, body.encoder)
+            evaluator, dtype = (
+                self.evaluator(body.tokenizer, first),
+                agreed_dtype(self.store, first.model, body.encoder),
+            )
             encoder, head = in_dtype(body.encoder, dtype), head and in_dtype(head, dtype)
             models = [{"encoder": loaded[name][0].params, "head": loaded[name][2]} for name in own]
-            for found, scores in zip(own.values(), grid.predict_stack(encoder, head, models), strict=True):
+            for found, scores in zip(own.values(), evaluator.predict_stack(encoder, head, models), strict=True):
                 for cell in found:
-                    result = grid.cell(scores, cell.place, cell.variant, self.material.task(cell.task))
+                    result = evaluator.cell(scores, cell.place, cell.variant, self.material.task(cell.task))
                     self.store.write_cell(cell.row(result.figures), result.columns)
         seconds = round((time.time() - began) / max(1, len(stages)), 2)
         for stage in stages:
             self.store.log("cells", stage=stage.id, cells=len(cells[stage.id]), seconds=seconds)
 
-    def grid(self, tokenizer: Tokenizer, cell: Cell) -> Grid:
+    def evaluator(self, tokenizer: Tokenizer, cell: Cell) -> Evaluator:
         """The evaluation inputs of one target for one tokenizer; kept while the same encoder is evaluated."""
         key = (cell.model, cell.target)
-        if key not in self._grids:
-            self._grids = {other: grid for other, grid in self._grids.items() if other[0] == cell.model}
+        if key not in self._evaluators:
+            self._evaluators = {other: own for other, own in self._evaluators.items() if other[0] == cell.model}
             target = next(target for target in self.plan.study.targets if target.name == cell.target)
-            self._grids[key] = Grid(tokenizer, self.plan.study.max_length, self.blocks(target))
-        return self._grids[key]
+            self._evaluators[key] = Evaluator(tokenizer, self.plan.study.max_length, self.forms(target))
+        return self._evaluators[key]
 
-    def blocks(self, target: Target) -> dict[Place, Block]:
+    def forms(self, target: Target) -> dict[Place, RowForms]:
         """The perturbed rows of a target's evaluation tasks, made once for all encoders."""
-        if target.name not in self._blocks:
+        if target.name not in self._forms:
             study, found = self.plan.study, {}
             for name in target.evaluate or (target.train,):
                 task = self.material.task(name)
                 for selection in evaluation_selections(study, target, task, self.material):
                     wanted = variants_of(study.perturbations, selection.language, self.plan.skip)
-                    block = perturbed_block(task, self.material.rows(selection), wanted, study.noise_seed)
-                    found[name, selection.split, selection.language] = block
-            self._blocks[target.name] = found
-        return self._blocks[target.name]
+                    forms = row_forms(task, self.material.rows(selection), wanted, study.noise_seed)
+                    found[name, selection.split, selection.language] = forms
+            self._forms[target.name] = found
+        return self._forms[target.name]
 
     # --- Plan and progress
 

@@ -3,15 +3,11 @@
 import pathlib
 from collections.abc import Sequence
 
-import numpy as np
-
-from itt_jax import tasks
-from itt_jax.data.answers import Answers
+from itt_jax import kinds, tasks
 from itt_jax.data.rows import Rows
 from itt_jax.errors import InputError, unknown
 from itt_jax.perturb.engine import LexiconFile
 from itt_jax.perturb.sheet import Line, Texts, sampled, write_sheet
-from itt_jax.ragged import Ragged
 
 
 def task_sheet(
@@ -50,29 +46,15 @@ def task_sheet(
 
 
 def judged_texts(task: tasks.Task, rows: Rows) -> Texts:
-    """The rows with their labels in words; where answers stand, they may not be edited (as in evaluation)."""
-    editable = {}
-    if isinstance(rows.labels, Answers):
-        for name, texts in rows.fields.items():
-            pairs = zip(texts, rows.labels.items, strict=True)
-            if all(text[item[0].start : item[0].stop] == item[0].text for text, item in pairs):
-                editable[name] = [~mask for mask in rows.labels.covered(texts)]
-    ids = [str(item) for item in rows.item_ids]
-    return Texts(rows.language, ids, rows.fields, label_texts(task, rows), task.editable_fields, editable)
+    """The rows with their labels in words; what may not be edited in evaluation may not be edited here.
 
-
-def label_texts(task: tasks.Task, rows: Rows) -> list[str]:
-    """What is right for each row: class, chosen field, score, answers, or the words that have a class other than O."""
+    Raises:
+        InputError: the rows have no labels.
+    """
     if rows.labels is None:
         raise InputError(f"task {task.name!r}, split {rows.split!r}: it has no labels to judge by")
-    if isinstance(rows.labels, Answers):
-        return [" | ".join(dict.fromkeys(texts)) for texts in rows.labels.texts]
-    if isinstance(rows.labels, Ragged):
-        (texts,) = rows.fields.values()
-        named = [[task.labels[tag] for tag in tags.tolist()] for tags in rows.labels.arrays()]
-        pairs = [zip(text.split(" "), tags, strict=True) for text, tags in zip(texts, named, strict=True)]
-        return [" ".join(f"{word}/{tag}" for word, tag in pair if tag != "O") for pair in pairs]
-    if task.kind == "multilabel":
-        return [" | ".join(np.array(task.labels)[own].tolist()) for own in rows.labels]
-    labels = np.asarray(rows.labels).tolist()
-    return [f"{label:g}" if task.kind == "regression" else task.labels[label] for label in labels]
+    kind = kinds.kind(task.kind)
+    masks = {name: kind.editable(rows, name) for name in rows.fields}
+    editable = {name: own for name, own in masks.items() if own is not None}
+    ids = [str(item) for item in rows.item_ids]
+    return Texts(rows.language, ids, rows.fields, kind.label_texts(task, rows), task.editable_fields, editable)

@@ -2,20 +2,17 @@
 
 import contextlib
 import dataclasses
-import functools
 import gc
-import math
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
-from itt_jax.data.answers import Answers
+from itt_jax import kinds
 from itt_jax.data.rows import Rows
 from itt_jax.data.sources import Source, Table
 from itt_jax.data.sources.text import check_texts
 from itt_jax.errors import InputError, unknown
-from itt_jax.ragged import Ragged
 from itt_jax.tasks.splits import Slice, hold_out_sentences, parse, part, published
 from itt_jax.tasks.task import Task
 
@@ -115,30 +112,10 @@ def _rows(task: Task, source: Source, wanted: Slice, language: str, data_root: s
     fields = {name: table.fields[name] for name in task.fields}
     for name, pattern in task.patterns.items():
         fields[name] = [pattern.replace("{}", text) for text in fields[name]]
-    rows = Rows(task.name, wanted.split, language, task.domain, ids, fields, None)
-    # the part is taken before rows are left out, so that tasks which leave out different rows share their parts
-    keep = _part(task, ids, wanted)
-    if table.labels is not None and task.kind == "token_classification":
-        rows = dataclasses.replace(rows, labels=tags_of(task, source, table))
-    elif task.kind == "retrieval":
-        if (table.pool is None) == (not task.candidates):
-            raise InputError(f"task {task.name!r}: its source has a pool of candidates, or the task names their fields")
-        rows = dataclasses.replace(
-            rows, labels=np.arange(len(rows), dtype=np.int32) if task.candidates else table.labels
-        )
-        rows = dataclasses.replace(rows, pool=table.pool)
-    elif table.labels is not None and task.kind == "question_answering":
-        if not isinstance(table.labels, Answers):
-            raise InputError(f"task {task.name!r}: its source has no answers with their places; see LocalSquad, or Hub")
-        rows = dataclasses.replace(rows, labels=table.labels)
-    elif table.labels is not None and task.kind == "multilabel":
-        rows = dataclasses.replace(rows, labels=label_sets_of(task, source, table))
-    elif table.labels is not None:
-        label, kind = (_score, np.float32) if task.kind == "regression" else (_class, np.int32)
-        labels = [label(task, source, text, functools.partial(table.place, i)) for i, text in enumerate(table.labels)]
-        rows = dataclasses.replace(rows, labels=np.array([found or 0 for found in labels], kind))
-        keep &= np.array([found is not None for found in labels], bool)
-    return rows.select(keep)
+    labels, keep = kinds.kind(task.kind).read_labels(task, source.labels, table)
+    rows = Rows(task.name, wanted.split, language, task.domain, ids, fields, labels, table.pool)
+    # the part is taken together with the rows to keep, so that tasks which leave out different rows share their parts
+    return rows.select(_part(task, ids, wanted) & keep)
 
 
 @contextlib.contextmanager
@@ -161,71 +138,3 @@ def check_indices(table: Table) -> None:
             if index in seen:
                 raise InputError(f"{table.place(i)}: index {index!r} stands there twice")
             seen.add(index)
-
-
-def tags_of(task: Task, source: Source, table: Table) -> Ragged:
-    """The class of each word of each row.
-
-    Raises:
-        InputError: an empty word, more or fewer tags than words, or a tag outside the label space; with its place.
-    """
-    (texts,) = table.fields.values()
-    words, tags = [text.split(" ") for text in texts], [label.split(" ") for label in table.labels]
-    for i, (own, given) in enumerate(zip(words, tags, strict=True)):
-        if not all(own):
-            raise InputError(f"{table.place(i)}: word {own.index('') + 1} is empty")
-        if len(own) != len(given):
-            raise InputError(f"{table.place(i)}: {len(given)} tags, expected {len(own)}, one for each word")
-    classes: dict[str, int] = {}
-    for i, given in enumerate(tags):
-        for k, tag in enumerate(given):
-            if tag not in classes:
-                place = f"{table.place(i)}, word {k + 1} ({words[i][k]!r})"
-                found = _class(task, source, tag, lambda place=place: place)
-                if found is None:
-                    raise InputError(f"{place}: tag {tag!r} is to be left out, but every word needs a tag")
-                classes[tag] = found
-    return Ragged.of(([classes[tag] for tag in given] for given in tags), np.int32)
-
-
-def label_sets_of(task: Task, source: Source, table: Table) -> np.ndarray:
-    """Which classes each row has: bool [n, classes]; published are the labels with one space between them.
-
-    A label that the source turns into None is left out, not its row.
-
-    Raises:
-        InputError: a label outside the label space, with its place.
-    """
-    found = np.zeros((len(table.labels), len(task.labels)), bool)
-    for i, labels in enumerate(table.labels):
-        classes = [_class(task, source, label, functools.partial(table.place, i)) for label in labels.split()]
-        found[i, [index for index in classes if index is not None]] = True
-    return found
-
-
-def _class(task: Task, source: Source, label: str, place: Callable[[], str]) -> int | None:
-    known = source.labels or {name: name for name in task.labels}
-    if label not in known:
-        expected = ", ".join(known)
-        raise InputError(f"{place()}: label {label!r} is not of task {task.name!r}; expected {expected}")
-    if known[label] is None:
-        return None
-    if known[label] not in task.labels:
-        raise InputError(
-            f"task {task.name!r}: a source turns {label!r} into {known[label]!r}, which is not of its labels"
-        )
-    return task.labels.index(known[label])
-
-
-def _score(task: Task, source: Source, label: str, place: Callable[[], str]) -> float | None:
-    text = source.labels.get(label, label)
-    if text is None:
-        return None
-    low, high = task.score_range
-    try:
-        score = float(text)
-    except ValueError:
-        score = math.nan
-    if not low <= score <= high:
-        raise InputError(f"{place()}: score {label!r}; expected a number from {low:g} to {high:g}")
-    return score

@@ -1,8 +1,7 @@
-"""Scores of a whole set of examples, and the dev score that selects a checkpoint."""
+"""Scores of a whole set of examples."""
 
 import collections
 import dataclasses
-import math
 from collections.abc import Callable
 
 import jax
@@ -11,11 +10,9 @@ import numpy as np
 from itt_jax.batch import Batch
 from itt_jax.data import packing
 from itt_jax.data.examples import Examples
+from itt_jax.data.span_decoding import decoded
 from itt_jax.models import Encoder, Head
 from itt_jax.ragged import Ragged, offsets_of, ragged_positions
-from itt_jax.tasks.metrics import METRICS, constant, predictions_of
-from itt_jax.tasks.retrieval_metrics import retrieval_accuracy
-from itt_jax.tasks.span_decoding import SpanGold, decoded
 from itt_jax.train.memory import device_bytes, extra_bytes
 from itt_jax.train.processes import smallest
 from itt_jax.train.sharding import data_shards, place_batch, place_params, place_whole, stack_mesh
@@ -28,20 +25,8 @@ TOKENS_PER_BATCH = 4096
 """And device. A CPU gains nothing from more; an accelerator gets as many as its memory holds of up to MOST_TOKENS."""
 MOST_TOKENS = 65536
 SHARE_OF_MEMORY = 0.8  # of what is free
-DEFAULT_METRICS = {
-    "classification": "accuracy",
-    "multilabel": "label_micro_f1",
-    "regression": "spearman",
-    "token_classification": "accuracy",
-    "multiple_choice": "accuracy",
-    "question_answering": "squad_f1",
-    "retrieval": "accuracy",
-}
 IN_FLIGHT = 8
 """Batches that the device may be ahead of the host: more would only keep scores of tokens in its memory."""
-
-DevMetric = Callable[[np.ndarray, np.ndarray | Ragged | SpanGold], float]
-"""Scores [n, outputs] (tagging: of words) and labels [n] (tagging: of the words of n texts) -> higher is better."""
 
 
 def stream_shape(examples: Examples, shards: int = 1, tokens: int = TOKENS_PER_BATCH) -> tuple[int, int, int]:
@@ -93,7 +78,7 @@ def predict_stack(
 ) -> np.ndarray:
     """Scores float32 [S, n, outputs] of S models in the order of `examples`, streamed once, packed; no dropout.
 
-    Of spans: [S, n, 4], as `tasks.span_decoding.decoded` gives them. Of tagging: [S, words, outputs], in the order of
+    Of spans: [S, n, 4], as `data.span_decoding.decoded` gives them. Of tagging: [S, words, outputs], in the order of
     `examples.anchors`. Of choice: [S, items, choices].
 
     Args:
@@ -177,28 +162,3 @@ def _words_of_batch(
     first = batch.by_example["summary_positions"][: len(indices)] - examples.summaries[indices]
     within = examples.anchors[words] - examples.offsets[indices][slots]
     return words, batch.by_example["summary_rows"][slots], first[slots] + within
-
-
-def default_metric(kind: str) -> DevMetric:
-    """What selects a checkpoint where a stage names no metric of its own."""
-    if kind == "retrieval":
-        return lambda scores, labels: retrieval_accuracy(scores[0::2], scores[1::2])
-    if kind == "question_answering":
-        return lambda scores, gold: gold.value(scores, DEFAULT_METRICS[kind])
-    measure = METRICS[DEFAULT_METRICS[kind]]
-
-    def metric(scores: np.ndarray, labels: np.ndarray | Ragged) -> float:
-        return measure(predictions_of(kind, scores), labels.values if isinstance(labels, Ragged) else labels)
-
-    return metric
-
-
-def dev_score(metric: DevMetric, kind: str, scores: np.ndarray, labels: np.ndarray | Ragged) -> float:
-    """`metric` of scores [n, outputs] and labels; NaN where it would say nothing, for that is never selected.
-
-    That is so where a score is not finite, and in a regression whose scores or labels are constant: a metric may well
-    give that 0, which is more than many a real correlation.
-    """
-    if not np.isfinite(scores).all() or (kind == "regression" and constant(predictions_of(kind, scores), labels)):
-        return math.nan
-    return float(metric(scores, labels))

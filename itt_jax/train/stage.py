@@ -9,15 +9,16 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 
+from itt_jax import kinds, metrics
 from itt_jax.batch import Batch
 from itt_jax.config import Recipe, content_id
 from itt_jax.data import packing
 from itt_jax.data.examples import Examples
 from itt_jax.data.order import step_indices
 from itt_jax.errors import InputError
+from itt_jax.kinds.kind import Gold
+from itt_jax.metrics import Metric
 from itt_jax.models import Encoder, Head
-from itt_jax.ragged import Ragged
-from itt_jax.tasks.span_decoding import SpanGold
 from itt_jax.train import predict
 from itt_jax.train.checkpoint import Resume
 from itt_jax.train.counters import derived_seed, mixture
@@ -40,11 +41,8 @@ class TaskData:
 
     Attributes:
         name: of the task; a dev task selects with the head of the training task of its name.
-        kind: "classification", "token_classification", "multiple_choice" (labels are class numbers below `labels`),
-            "multilabel" (bool [n, `labels`]), "regression" (scores), "question_answering" or "retrieval".
-        labels: number of classes or choices; 1 for regression.
-        gold: what the dev metric compares with, where the examples' own labels are not enough (tagging: by text;
-            spans: rows and answers).
+        kind: name of one of `kinds.KINDS`. labels: number of classes or candidates of an item; 1 for a score.
+        gold: what dev scores are compared with; None where the labels of the examples are enough.
     """
 
     name: str
@@ -52,15 +50,12 @@ class TaskData:
     examples: Examples
     kind: str
     labels: int
-    gold: np.ndarray | Ragged | SpanGold | None = None
+    gold: Gold | None = None
 
     @property
-    def gold_labels(self) -> np.ndarray | Ragged | SpanGold:
-        """Labels in the order of `predict`'s scores."""
-        if self.gold is not None:
-            return self.gold
-        labels, anchors = self.examples.labels, self.examples.anchors
-        return labels[:: self.examples.choices] if anchors is None else labels[anchors]
+    def expected(self) -> Gold:
+        """What dev scores are compared with."""
+        return self.gold or kinds.kind(self.kind).gold_of(self.examples)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +69,7 @@ class Job:
         params: {"encoder": ...}, and "head" (one task) where training goes on with a trained head; else heads are
             initialised from the seed. Not changed, not donated.
         seed: fixes heads, order and dropout. directory: where the stage keeps what it resumes from.
-        metric: of dev; default accuracy, or Spearman for regression. Where it says nothing, the history holds NaN.
+        metric: dev metric, default the kind's own. NaN is recorded where it is undefined.
     """
 
     tasks: Sequence[TaskData]
@@ -84,7 +79,7 @@ class Job:
     learning_rate: float
     seed: int
     directory: str | pathlib.Path | None = None
-    metric: predict.DevMetric | None = None
+    metric: Metric | None = None
 
     @property
     def steps(self) -> int:
@@ -114,7 +109,7 @@ def fine_tune(
     seed: int,
     directory: str | pathlib.Path | None = None,
     progress: Progress | None = None,
-    metric: predict.DevMetric | None = None,
+    metric: Metric | None = None,
 ) -> StageResult:
     """One fine-tuning alone; arguments as `Job`, result and errors as `fine_tune_stack`."""
     job = Job(tasks, dev, params, recipe, learning_rate, seed, directory, metric)
@@ -188,7 +183,6 @@ def _run(encoder: Encoder, job: Job, feed: Callable[[int], Feed]) -> Run:
 
 def _dev_evaluation(encoder: Encoder, jobs: Sequence[Job]) -> Callable[[Params], list[float]]:
     """A stack's parameters -> dev scores; rows that the jobs share are streamed once."""
-    metrics = [job.metric or predict.default_metric(job.tasks[job.dev_index].kind) for job in jobs]
     chosen, together = jobs[0].dev_index, len({id(job.dev.examples) for job in jobs}) == 1
 
     def scores_of(params: Params, dev: TaskData) -> np.ndarray:
@@ -201,12 +195,15 @@ def _dev_evaluation(encoder: Encoder, jobs: Sequence[Job]) -> Callable[[Params],
         else:
             one = [jax.tree.map(lambda leaf, at=at: leaf[at : at + 1], trained) for at in range(len(jobs))]
             found = [scores_of(params, job.dev)[0] for params, job in zip(one, jobs, strict=True)]
-        return [
-            predict.dev_score(metric, job.dev.kind, scores, job.dev.gold_labels)
-            for metric, job, scores in zip(metrics, jobs, found, strict=True)
-        ]
+        return [_dev_value(job, scores) for job, scores in zip(jobs, found, strict=True)]
 
     return evaluate
+
+
+def _dev_value(job: Job, scores: np.ndarray) -> float:
+    """The metric that selects the job's checkpoint: higher is better, NaN where it says nothing."""
+    kind = kinds.kind(job.dev.kind)
+    return kind.dev_value(job.metric or metrics.metric(kind.dev_metric), scores, job.dev.expected)
 
 
 def _result(job: Job, outcome: Outcome, stack: int) -> StageResult:
@@ -289,26 +286,7 @@ def _check(tasks: Sequence[TaskData], dev: TaskData | None, recipe: Recipe) -> N
         labels = task.examples.labels
         if labels is None or not len(task.examples):
             raise InputError(f"{task.name}: no labelled rows")
-        if task.kind not in predict.DEFAULT_METRICS:
-            raise InputError(f"{task.name}: a stage trains {', '.join(predict.DEFAULT_METRICS)}, found {task.kind!r}")
-        if (task.kind == "question_answering") != (task.examples.windows is not None):
-            raise InputError(f"{task.name}: {task.kind} on examples made for another kind")
-        grouped = task.kind in ("multiple_choice", "retrieval")
-        if grouped != (task.examples.choices > 1) or task.examples.choices not in (1, task.labels):
-            raise InputError(f"{task.name}: {task.kind} of {task.labels} on items of {task.examples.choices} examples")
-        if (task.kind == "token_classification") != (task.examples.anchors is not None):
-            raise InputError(
-                f"{task.name}: {task.kind} on examples with {'no ' * (task.kind == 'tagging')}words' labels"
-            )
-        if (task.kind == "multilabel") != (labels.dtype == bool) or labels.shape[1:] not in ((), (task.labels,)):
-            raise InputError(f"{task.name}: {task.kind} of {task.labels} on labels {labels.dtype} {labels.shape}")
-        lowest = -1 if task.kind == "token_classification" else 0  # -1: a token that is no word's
-        if task.kind not in ("regression", "question_answering") and not (
-            lowest <= labels.min() and 0 <= labels.max() < task.labels
-        ):
-            raise InputError(
-                f"{task.name}: labels from {labels.min()} to {labels.max()}, expected 0 to {task.labels - 1}"
-            )
+        kinds.kind(task.kind).check_examples(task.name, task.examples, task.labels)
     if dev and dev.name not in {task.name for task in tasks}:
         raise InputError(f"dev task {dev.name!r} is not trained; known: {', '.join(task.name for task in tasks)}")
     if recipe.batch_size % recipe.accumulate:

@@ -9,12 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from sklearn import metrics as sklearn_metrics
 from statsmodels.stats.contingency_tables import mcnemar
 
 from itt_jax.analysis import analyse, inference, panels
 from itt_jax.errors import InputError
-from itt_jax.study import influence
 
 write_store = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "simulated_store.py"))["write_store"]
 
@@ -120,63 +118,6 @@ def test_agreeing_seeds_do_not_make_the_interval_shorter_than_item_noise():
     contrasts -= contrasts.mean(2, keepdims=True)
     low, high = intervals(contrasts)
     assert high[0] - low[0] > 0.8 * 2 * 1.96 / np.sqrt(300)
-
-
-SKLEARN = {
-    "accuracy": sklearn_metrics.accuracy_score,
-    "f1": sklearn_metrics.f1_score,
-    "macro_f1": lambda label, prediction: sklearn_metrics.f1_score(label, prediction, average="macro"),
-    "mcc": sklearn_metrics.matthews_corrcoef,
-    "pearson": lambda label, prediction: stats.pearsonr(label, prediction).statistic,
-    "spearman": lambda label, prediction: stats.spearmanr(label, prediction).statistic,
-}
-
-
-@pytest.mark.parametrize("metric", SKLEARN)
-def test_metrics_equal_the_references_and_influence_equals_the_jackknife(metric):
-    random = np.random.default_rng(1)
-    n = 120
-    label = random.integers(0, 2, n).astype(float)
-    prediction = np.where(random.random(n) < 0.7, label, 1 - label)
-    if metric in ("pearson", "spearman"):
-        label = np.round(random.normal(0, 2, n))  # ties, as in graded similarity
-        prediction = label + random.normal(0, 2, n)
-    value, part = influence.measure(metric, prediction, label)
-    assert value == pytest.approx(SKLEARN[metric](label, prediction), abs=1e-12)
-    left_out = np.array([SKLEARN[metric](np.delete(label, i), np.delete(prediction, i)) for i in range(n)])
-    jackknife = np.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum())
-    assert np.sqrt((part**2).sum()) == pytest.approx(jackknife, rel=0.06)
-    assert np.corrcoef(part, -left_out)[0, 1] > 0.99
-
-
-@pytest.mark.parametrize("metric", ["pearson", "spearman"])
-@pytest.mark.parametrize("prediction", [np.zeros(20), np.full(20, np.nan)], ids=["constant", "diverged"])
-def test_predictions_that_say_nothing_correlate_with_nothing(metric, prediction):
-    value, part = influence.measure(metric, prediction, np.arange(20.0))
-    assert value == 0 and not part.any()
-
-
-def test_spearman_error_equals_scipys_bootstrap():
-    random = np.random.default_rng(2)
-    label = random.normal(size=150)
-    prediction = label + random.normal(size=150)
-    _, part = influence.measure("spearman", prediction, label)
-    bootstrap = stats.bootstrap(
-        (prediction, label),
-        lambda x, y: stats.spearmanr(x, y).statistic,
-        paired=True,
-        vectorized=False,
-        n_resamples=500,
-        method="percentile",
-        rng=random,
-    )
-    assert np.sqrt((part**2).sum()) == pytest.approx(bootstrap.standard_error, rel=0.12)
-
-
-def test_accuracy_intervals_are_wilsons():
-    low, high = influence.cell_interval("accuracy", np.array([0.6]), np.array([0.05]), np.array([90]))
-    expected = stats.binomtest(54, 90).proportion_ci(method="wilson")
-    assert (low[0], high[0]) == pytest.approx((expected.low, expected.high))
 
 
 def test_mcnemar_and_permutation_equal_their_references():

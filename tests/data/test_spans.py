@@ -11,14 +11,14 @@ from itt_jax import perturb
 from itt_jax.data import located
 from itt_jax.data.answers import Answer, Answers
 from itt_jax.data.sources.squad import read_squad
+from itt_jax.data.span_decoding import NULL, SCORE, START, STOP, answers_of, decoded
 from itt_jax.data.spans import FIRST, LAST, MAX_QUESTION, STRIDE, span_examples
 from itt_jax.data.tokenizing import load_tokenizer, train_tokenizer
 from itt_jax.data.vocabularies import xlnet_sources, xlnet_text
 from itt_jax.errors import InputError
-from itt_jax.evaluate.answers import editable_around, moved_answers
+from itt_jax.kinds.question_answering import moved_answers
+from itt_jax.metrics.answers import span_item_scores
 from itt_jax.ragged import Ragged
-from itt_jax.tasks.span_decoding import NULL, SCORE, START, STOP, answers_of, decoded
-from itt_jax.tasks.span_metrics import span_item_scores
 
 TOKENIZERS = [
     "bert-base-uncased",
@@ -380,7 +380,7 @@ def test_gold_answers_survive_every_perturbation(name):
         language = language if language in known else min(known)
         contexts, ids = [f"{context} {other}" for other in [*CONTEXTS, context]], [str(i) for i in range(6)]
         answers = answers_in(contexts, [text] * 6)
-        masks = editable_around(answers, contexts)
+        masks = [~mask for mask in answers.covered(contexts)]
         for variant in perturb.variants(contexts, name, [0.1, 0.6], language, ids=ids, editable=masks, align=True):
             moved, applicable = moved_answers(answers, variant.texts, variant.sources)
             assert applicable.all()

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from itt_jax import files, tasks
+from itt_jax import files, kinds, tasks
 from itt_jax.data import packing, token_cache
 from itt_jax.data.answers import Answer, Answers
 from itt_jax.data.examples import Examples
@@ -20,7 +20,7 @@ from itt_jax.data.token_cache import cached, examples_key
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.data.windows import Windows
 from itt_jax.ragged import Ragged
-from itt_jax.tasks.inputs import examples_of, kept_examples
+from itt_jax.tasks.inputs import kept_examples
 from itt_jax.train.stage import digest
 
 LENGTH = 90
@@ -34,7 +34,7 @@ KINDS = {
     "multiple_choice": "xcopa",
     "retrieval": "squad_sentences",
 }
-# Digests of what `examples_of` gives, with token_cache.VERSION: a deliberate change must raise the version.
+# Digests of what `Kind.encode` gives, with token_cache.VERSION: a deliberate change must raise the version.
 GOLDEN = {
     "classification": (3, "ff8ca9268ee07427"),
     "multilabel": (3, "56a13947d0af8385"),
@@ -92,7 +92,7 @@ def assert_same(one, other):
 @pytest.mark.parametrize("kind", KINDS)
 def test_examples_of_every_kind_come_back_mapped(tmp_path, tokenizer, kind):
     task, rows = material(kind)
-    made = examples_of(task, tokenizer, rows, LENGTH)
+    made = kinds.kind(task.kind).encode(task, tokenizer, rows, LENGTH)
     calls = []
     for _ in range(2):
         found = cached(tmp_path, "key", lambda: calls.append(1) or made)
@@ -106,7 +106,7 @@ def test_examples_of_every_kind_come_back_mapped(tmp_path, tokenizer, kind):
 def test_rows_of_a_task_are_tokenised_once(tmp_path, tokenizer, monkeypatch):
     task, rows = material("multiple_choice")
     made = kept_examples(tmp_path, task, tokenizer, rows, LENGTH)
-    assert_same(made, examples_of(task, tokenizer, rows, LENGTH))
+    assert_same(made, kinds.kind(task.kind).encode(task, tokenizer, rows, LENGTH))
     other = dataclasses.replace(task, labels=task.labels[::-1])
     assert not np.array_equal(kept_examples(tmp_path, other, tokenizer, rows, LENGTH).ids, made.ids)
     monkeypatch.setattr(Tokenizer, "encode", None)
@@ -117,7 +117,7 @@ def test_rows_of_a_task_are_tokenised_once(tmp_path, tokenizer, monkeypatch):
 def test_examples_belong_to_this_version(tokenizer, kind):
     found = hashlib.sha256()
     task, rows = material(kind)
-    for name, array in arrays(examples_of(task, tokenizer, rows, LENGTH)):
+    for name, array in arrays(kinds.kind(task.kind).encode(task, tokenizer, rows, LENGTH)):
         found.update(f"{name} {getattr(array, 'dtype', array)}".encode())
         found.update(np.ascontiguousarray(array).tobytes() if isinstance(array, np.ndarray) else b"")
     assert GOLDEN[kind] == (token_cache.VERSION, found.hexdigest()[:16])
@@ -130,7 +130,7 @@ def assert_same_batch(one, other):
 
 def test_mapped_examples_pack_stream_and_have_the_same_digest(tmp_path, tokenizer):
     task, rows = material("classification")
-    made = examples_of(task, tokenizer, rows, LENGTH)
+    made = kinds.kind(task.kind).encode(task, tokenizer, rows, LENGTH)
     found = cached(tmp_path, "key", lambda: made)
     assert digest(found) == digest(made)
     plan = packing.plan_rows(made.lengths, 3, LENGTH)

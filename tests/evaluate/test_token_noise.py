@@ -12,8 +12,10 @@ from itt_jax.data import packing
 from itt_jax.data.examples import Examples, prepare
 from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.evaluate import token_noise
-from itt_jax.evaluate.grid import CLEAN, Grid, perturbed_block
+from itt_jax.evaluate.evaluator import Evaluator
+from itt_jax.evaluate.forms import row_forms
 from itt_jax.evaluate.token_noise import TOKEN_NOISES
+from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.models import make_encoder, make_head
 from itt_jax.train.predict import Change, predict
 
@@ -125,28 +127,28 @@ def test_replicates_differ_and_random_tokens_are_others():
 
 
 @pytest.fixture(scope="module")
-def embedded_grid():
-    """A grid of ten embedded rows, clean and under every token noise, with what made it."""
+def noisy_rows():
+    """Ten embedded rows, clean and under every token noise, with what made it."""
     task = tasks.get("embedded_inference_legal")
     rows = tasks.limit(tasks.load_rows(task, "test", "de"), 10)
     texts = [text for own in rows.fields.values() for text in own]
     tokenizer = train_tokenizer(texts, "bert", 200)
-    variants = {CLEAN: None} | {(name, 0.4, replicate): None for name in TOKEN_NOISES for replicate in (0, 1)}
+    variants = {CLEAN_FORM: None} | {(name, 0.4, replicate): None for name in TOKEN_NOISES for replicate in (0, 1)}
     place = ("embedded_inference_legal", "test", "de")
-    grid = Grid(tokenizer, 64, {place: perturbed_block(task, rows, variants, 7)})
-    return task, rows, tokenizer, place, grid
+    evaluator = Evaluator(tokenizer, 64, {place: row_forms(task, rows, variants, 7)})
+    return task, rows, tokenizer, place, evaluator
 
 
-def test_a_cell_is_the_prediction_of_the_noisy_ids(embedded_grid):
+def test_a_cell_is_the_prediction_of_the_noisy_ids(noisy_rows):
     """The scores are those of examples whose ids were changed one by one beforehand."""
-    task, rows, tokenizer, place, grid = embedded_grid
+    task, rows, tokenizer, place, evaluator = noisy_rows
     encoder = make_encoder(
         "bert", layers=1, width=16, heads=2, feed_forward=32, vocabulary_size=tokenizer.vocabulary_size
     )
     head = make_head(encoder, "classification", 3)
     params = {"encoder": encoder.init(jax.random.key(0)), "head": head.init(jax.random.key(1))}
     params = jax.tree.map(lambda leaf: leaf + 0.3 * jax.random.normal(jax.random.key(leaf.size), leaf.shape), params)
-    scores = grid.predict(encoder, head, params)
+    scores = evaluator.predict(encoder, head, params)
     clean = prepare(tokenizer, rows, 64)
     special = {tokenizer.pad_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id, tokenizer.unk_id}
     ordinary = np.array([i for i in range(tokenizer.vocabulary_size) if i not in special])
@@ -162,7 +164,7 @@ def test_a_cell_is_the_prediction_of_the_noisy_ids(embedded_grid):
                 fields=clean.fields[places],
                 offsets=np.append(0, np.cumsum([len(own) for own in kept])),
             )
-            result = grid.cell(scores, place, (name, 0.4, replicate), task)
+            result = evaluator.cell(scores, place, (name, 0.4, replicate), task)
             wanted = predict(encoder, head, params, expected)
             assert np.stack(result.columns["scores"]) == pytest.approx(wanted, abs=1e-5)
             whole = [clean.ids[a:b].tolist() for a, b in itertools.pairwise(clean.offsets)]

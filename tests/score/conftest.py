@@ -53,7 +53,7 @@ def folders(tmp_path) -> Callable[..., tuple[pathlib.Path, pathlib.Path]]:
             official = benchmarks.get(benchmark).tasks[task]
             for language in official.languages:
                 gold = perfect(task)
-                if official.kind == "spans" or task == "lareqa":
+                if official.format.name == "answers" or task == "lareqa":
                     path = labels / official.file(language)
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_text(json.dumps(squad({"q1": "Paris", "q2": "1900"})), encoding="utf-8")

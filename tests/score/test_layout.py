@@ -4,31 +4,33 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from itt_jax import kinds, tasks
 from itt_jax.errors import InputError
 from itt_jax.score import BENCHMARKS, layout, write_predictions
-from itt_jax.score.benchmarks import LEXTREME
+from itt_jax.score.benchmarks import LAYOUTS, LEXTREME, catalogue_name
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 CELL = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=6)
-BY_KIND = {
+BY_FORMAT = {
     "labels": ("tatoeba", st.lists(CELL, min_size=1)),
     "choices": ("xcopa", st.lists(st.integers(0, 1), min_size=1)),
     "tags": ("udpos", st.lists(st.lists(CELL, min_size=1), min_size=1)),
-    "spans": ("mlqa", st.dictionaries(TEXT, TEXT)),
-    "ranking": ("mewslix", st.dictionaries(TEXT, st.lists(TEXT))),
+    "answers": ("mlqa", st.dictionaries(TEXT, TEXT)),
+    "rankings": ("mewslix", st.dictionaries(TEXT, st.lists(TEXT))),
 }
 
 
-@pytest.mark.parametrize("kind", BY_KIND)
+@pytest.mark.parametrize("form", BY_FORMAT)
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_round_trip(tmp_path, kind, data):
-    task, strategy = BY_KIND[kind]
+def test_round_trip(tmp_path, form, data):
+    task, strategy = BY_FORMAT[form]
     predictions = data.draw(strategy)
     official = BENCHMARKS["xtreme-r"].tasks[task]
+    assert official.format.name == form
     language = official.languages[0]
     path = write_predictions(tmp_path, "xtreme-r", task, language, predictions)
-    assert path == tmp_path / task / f"test-{language}.{official.suffix}"
+    assert path == tmp_path / task / f"test-{language}.{official.format.suffix}"
     assert layout.read_predictions(tmp_path, official, language) == predictions
 
 
@@ -82,3 +84,10 @@ def test_empty_lines_between_and_after_sentences_do_not_matter(tmp_path):
     path.write_text("\nNOUN\nX\n\n\nVERB\n\n\n", encoding="utf-8")
     found = layout.read_predictions(tmp_path, BENCHMARKS["xtreme"].tasks["udpos"], "de")
     assert found == [["NOUN", "X"], ["VERB"]]
+
+
+def test_a_task_of_the_catalogue_writes_the_format_of_its_benchmark():
+    for official in LAYOUTS.values():
+        for name, task in official.tasks.items():
+            own = tasks.get(catalogue_name(official, name))
+            assert kinds.kind(own.kind).file_format(own) == task.format.name, name

@@ -1,6 +1,5 @@
 """LEXTREME: macro-F1 of folders; means over seeds, harmonic means over languages, configurations, data sets."""
 
-import numpy as np
 import pytest
 from scipy.stats import hmean
 
@@ -9,7 +8,7 @@ from itt_jax.errors import InputError
 from itt_jax.score import score, write_predictions
 from itt_jax.score.benchmarks import LEXTREME
 from itt_jax.score.layout import write_labels
-from itt_jax.score.lextreme import DATASETS, entity_macro_f1, lextreme_score, macro_f1
+from itt_jax.score.lextreme import DATASETS, lextreme_score, macro_f1
 
 
 def test_successive_harmonic_means():
@@ -47,21 +46,6 @@ def test_the_catalogue_has_no_configuration_that_lextreme_has_not():
         "greek_legal_code_chapter", "greek_legal_code_subject", "mapa_fine", "multi_eurlex_level_2",
         "multi_eurlex_level_3",
     }  # fmt: skip
-
-
-def test_entities_count_as_in_seqeval_s_strict_mode():
-    """As LEXTREME's code calls it: macro average, mode strict, scheme IOB2."""
-    from seqeval.metrics import f1_score
-    from seqeval.scheme import IOB2
-
-    random, tags = np.random.default_rng(0), ["O", "O", "B-PER", "I-PER", "B-LOC", "I-LOC", "I-ORG"]
-    for _ in range(60):
-        lengths = random.integers(1, 9, 5)
-        gold = [random.choice(tags[:6], n).tolist() for n in lengths]
-        guess = [[tag if random.random() < 0.7 else str(random.choice(tags)) for tag in own] for own in gold]
-        expected = f1_score(guess, gold, average="macro", mode="strict", scheme=IOB2, zero_division=0)
-        assert entity_macro_f1(guess, gold) == pytest.approx(expected)
-    assert entity_macro_f1([["O", "I-PER"]], [["O", "O"]]) == 0
 
 
 def test_macro_f1_by_hand():

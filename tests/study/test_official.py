@@ -7,18 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from itt_jax import main, tasks
+from itt_jax import kinds, main, tasks
 from itt_jax.data.pools import Pool
 from itt_jax.data.rows import Rows
 from itt_jax.errors import InputError
-from itt_jax.evaluate.ranking import Mined, Ranked, mined_cell, ranked_cell
+from itt_jax.kinds.forms import CLEAN_FORM, Form
+from itt_jax.kinds.retrieval import Mined, Ranked
+from itt_jax.metrics import metric
 from itt_jax.ragged import Ragged
 from itt_jax.score import BENCHMARKS, score
 from itt_jax.score.benchmarks import LEXTREME
 from itt_jax.store import Store
 from itt_jax.study.official import write_official
-from itt_jax.tasks import metrics
-from itt_jax.tasks.span_metrics import span_item_scores
 
 ITEMS = 8
 ANSWERS = ("Paris", "in 1900", "the blue whale", "Ärger", "二十 人", "a b", "", "x y z")
@@ -42,8 +42,7 @@ def cell_of(task: tasks.Task, language: str, random: np.random.Generator, lost: 
         labels = [[text for text in own if text] for own in labels]
         predicted = [own[-1] if ok else random.choice(ANSWERS) for own, ok in zip(labels, right, strict=True)]
         applicable[2:4] = not lost
-        protocol, _, name = task.metric.partition("_")
-        by_item = span_item_scores(predicted, labels, protocol, language)[name]
+        by_item = metric(task.metric).statistic(predicted, labels, (), language)
         value = by_item[applicable].mean()
         return value, {"prediction": predicted, "label": labels, "item_value": by_item, "applicable": applicable}
     if task.kind == "token_classification":
@@ -52,7 +51,7 @@ def cell_of(task: tasks.Task, language: str, random: np.random.Generator, lost: 
         keep = random.random(len(labels.values)) < 0.5
         guesses = random.integers(0, len(task.labels), len(keep))
         predicted = labels.with_values(np.where(keep, labels.values, guesses).astype(np.int32))
-        value = metrics.value(task, predicted, labels)
+        value = metric(task.metric).score(predicted, labels, task.labels)
         columns = {"prediction": predicted.arrays(), "label": labels.arrays(), "applicable": lengths > 0}
         return value, columns
     if task.kind == "multilabel":
@@ -60,11 +59,11 @@ def cell_of(task: tasks.Task, language: str, random: np.random.Generator, lost: 
         scores = np.where(random.random(labels.shape) < 0.8, labels, ~labels) - 0.5
         found = [[np.flatnonzero(own > 0) for own in side] for side in (scores, labels)]
         columns = dict(zip(("prediction", "label"), found, strict=True))
-        return metrics.value(task, scores, labels), columns | {"applicable": applicable}
+        return metric(task.metric).score(scores, labels), columns | {"applicable": applicable}
     labels = gold.integers(0, len(task.labels), ITEMS).astype(np.int32)
     predicted = np.where(right, labels, random.integers(0, len(task.labels), ITEMS)).astype(np.int32)
     columns = {"prediction": predicted, "label": labels, "applicable": applicable}
-    return metrics.value(task, predicted, labels), columns
+    return metric(task.metric).score(predicted, labels), columns
 
 
 def _ranked(task: tasks.Task, language: str, random: np.random.Generator) -> tuple[float, dict]:
@@ -79,11 +78,13 @@ def _ranked(task: tasks.Task, language: str, random: np.random.Generator) -> tup
     rows = Rows(task.name, "test", language, "general", names(task, language), {}, labels, pool)
     if task.metric == "mining_f1":
         mined = Mined(np.arange(7), np.array([0, 1, 9, 3, 4, 8, 20]), np.linspace(1, 0, 7).astype(np.float32))
-        value, columns = mined_cell(rows, mined, mined)
+        found = mined
     else:
         most = ITEMS if pool is None else 20
         indices = np.stack([random.permutation(ITEMS if pool is None else 60)[:most] for _ in range(ITEMS)])
-        value, columns = ranked_cell(task, rows, Ranked(np.zeros(indices.shape, np.float32), indices))
+        found = Ranked(np.zeros(indices.shape, np.float32), indices)
+    form = Form({}, np.zeros(ITEMS, bool), 0.0)
+    value, _, columns = kinds.kind(task.kind).cell(task, rows, form, None, {CLEAN_FORM: found}, CLEAN_FORM)
     return value, columns | {"applicable": np.ones(ITEMS, bool)}
 
 
@@ -111,9 +112,6 @@ def write(out, cells: list[dict]) -> None:
     store.write_results(f"c{number}" for number in range(len(cells)))
 
 
-NAMES = {"tags": "f1", "spans": "f1", "pairs": "f1", "ranking": "map@20"}
-
-
 @pytest.mark.parametrize(
     ("benchmark", "perturbation", "languages"), [("xtreme-r", "clean", ()), ("xtreme", "swap", ("en", "de", "zh"))]
 )
@@ -127,8 +125,9 @@ def test_scored_folders_give_the_figures_of_the_store(tmp_path, benchmark, pertu
     assert written.languages == {name: sorted(own) for name, own in codes.items()}
     scores = score(benchmark, tmp_path / "to" / "predictions", tmp_path / "to" / "labels", languages=languages)
     for row in pd.read_parquet(tmp_path / "out" / "results.parquet").itertuples():
-        metric = NAMES.get(BENCHMARKS[benchmark].tasks[row.task].kind, "accuracy")
-        assert scores.languages[row.task][row.language][metric] == pytest.approx(100 * row.value), row
+        form = BENCHMARKS[benchmark].tasks[row.task].format
+        figure = "f1" if form.name == "answers" else form.figure
+        assert scores.languages[row.task][row.language][figure] == pytest.approx(100 * row.value), row
     assert scores.overall is not None and not any("have no prediction" in note for note in scores.notes)
     lost = [note for note in written.notes if "official label files do not fit" in note]
     assert bool(lost) == (perturbation == "swap")

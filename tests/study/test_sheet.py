@@ -13,7 +13,7 @@ from itt_jax.data.rows import Rows
 from itt_jax.errors import InputError
 from itt_jax.perturb.sheet import read_sheet, sampled
 from itt_jax.ragged import Ragged
-from itt_jax.study.sheet import judged_texts, label_texts, task_sheet
+from itt_jax.study.sheet import judged_texts, task_sheet
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
@@ -108,18 +108,18 @@ def test_labels_in_words():
     tags = Ragged.of(
         [[panx.labels.index(tag) for tag in row.split()] for row in ("B-PER O O B-LOC O", "O O O")], np.int32
     )
-    assert label_texts(panx, rows_with(tags, **texts)) == ["Anna/B-PER Rome/B-LOC", ""]
-    assert label_texts(tasks.get("sst2"), rows_with(np.array([0, 1]), **texts)) == ["negative", "positive"]
-    assert label_texts(tasks.get("stsb"), rows_with(np.array([0.5, 5], np.float32), **texts)) == ["0.5", "5"]
+    assert judged_texts(panx, rows_with(tags, **texts)).labels == ["Anna/B-PER Rome/B-LOC", ""]
+    assert judged_texts(tasks.get("sst2"), rows_with(np.array([0, 1]), **texts)).labels == ["negative", "positive"]
+    assert judged_texts(tasks.get("stsb"), rows_with(np.array([0.5, 5], np.float32), **texts)).labels == ["0.5", "5"]
     with pytest.raises(InputError, match="no labels to judge by"):
-        label_texts(panx, rows_with(None, **texts))
+        judged_texts(panx, rows_with(None, **texts))
 
 
 def test_answers_are_shown_and_not_edited():
     contexts = ["Anna lives in Rome.", "The sky is blue today."]
     answers = Answers(((Answer(14, "Rome"), Answer(14, "Rome")), (Answer(11, "blue"), Answer(4, "sky"))))
     rows = rows_with(answers, question=["Where does she live?", "Which colour?"], context=contexts)
-    task = dataclasses.replace(tasks.get("rte"), fields=("question", "context"), editable=("context",))
+    task = dataclasses.replace(tasks.get("xquad"), editable=("context",))
     texts = judged_texts(task, rows)
     assert texts.labels == ["Rome", "blue | sky"]
     assert set(texts.editable) == {"context"}

@@ -6,13 +6,11 @@ import pathlib
 import pandas as pd
 import pytest
 
-from itt_jax import config, tasks
+from itt_jax import config, metrics, tasks
 from itt_jax.analysis import analyse
 from itt_jax.ragged import Ragged
 from itt_jax.study import run, running
 from itt_jax.study.absent import planned
-from itt_jax.tasks import metrics
-from itt_jax.tasks.span_metrics import span_item_scores
 
 CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
 TARGETS = {
@@ -112,15 +110,15 @@ def test_gold_labels_score_100_percent(small_run):
     _, plan, _, results = small_run
     for row in results.to_pandas().query("arm == 'direct'").itertuples():
         task = tasks.get(row.task, plan.study.tasks)
-        if task.kind != "retrieval":  # tests/evaluate/test_ranking.py
+        if task.kind != "retrieval":  # tests/kinds/test_retrieval.py
             rows = pd.read_parquet(results.out / "cells" / f"{row.cell}.parquet").query("applicable")
             assert score_of_gold(task, row.language, rows["label"]) == pytest.approx(1), (row.task, row.perturbation)
 
 
 def score_of_gold(task: tasks.Task, language: str, labels: pd.Series) -> float:
     """The task's metric of a cell's labels against themselves."""
+    measure = metrics.metric(task.metric)
     if task.kind == "question_answering":
-        protocol, _, name = task.metric.partition("_")
-        return span_item_scores([own[0] for own in labels], list(labels), protocol, language)[name].mean()
+        return measure.score([own[0] for own in labels], list(labels), task.labels, language)
     same = Ragged.of(labels, int) if task.kind == "token_classification" else labels.to_numpy()
-    return metrics.value(task, same, same)
+    return measure.score(same, same, task.labels)

@@ -186,7 +186,7 @@ def test_documents_that_are_not_xmi(tmp_path):
     ("change", "message"),
     [
         ({"metric": "accuracy"}, "unknown metric of token_classification task 'mine': 'accuracy'"),
-        ({"fields": ("a", "b")}, "tagging has one field, found a, b"),
+        ({"fields": ("a", "b")}, "token_classification has one field, found a, b"),
         ({"labels": ("O",)}, "token_classification needs at least two labels"),
         ({"kind": "classification"}, "unknown metric of classification task 'mine': 'entity_f1'"),
     ],

@@ -92,4 +92,4 @@ def test_a_tiny_encoder_learns_to_choose():
     assert result.dev_history[-1][1] > 0.6  # a third by chance
     scores = predict(encoder, task.head, result.params, dev.examples)
     best = max(score for _, score in result.dev_history)
-    assert best == np.mean(scores.argmax(1) == dev.gold_labels)
+    assert best == np.mean(scores.argmax(1) == dev.expected.labels)

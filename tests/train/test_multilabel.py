@@ -75,7 +75,7 @@ def test_a_tiny_encoder_learns_several_labels():
     task, dev = (toy_multilabel(encoder, count, seed, pooling="max_mean") for count, seed in ((300, 0), (80, 1)))
     recipe = Recipe(steps=150, batch_size=32, max_length=32, evaluate_every=75, warmup=0.0, dropout=False)
     result = fine_tune(encoder, [task], dev, {"encoder": encoder.init(jax.random.key(0))}, recipe, 1e-2, 0)
-    gold = dev.gold_labels
+    gold = dev.expected.labels
     always = 2 * gold.sum() / (gold.size + gold.sum())
     best = max(score for _, score in result.dev_history)
     assert best > always + 0.15, (best, always)
@@ -92,7 +92,7 @@ def test_labels_of_another_kind_are_refused():
         dataclasses.replace(task, labels=CLASSES + 1),
         dataclasses.replace(task, examples=dataclasses.replace(task.examples, labels=np.zeros(40, np.int32))),
     ):
-        with pytest.raises(InputError, match=r"labels: .* on labels (bool|int32) \(40"):
+        with pytest.raises(InputError, match=r"labels: .* expected, found labels (bool|int32) \(40"):
             fine_tune(encoder, [changed], None, params, Recipe(steps=1), 1e-3, 0)
 
 

@@ -9,11 +9,11 @@ import pytest
 from itt_jax.config import Recipe
 from itt_jax.data import packing
 from itt_jax.data.examples import assemble
-from itt_jax.data.pairs import pair_examples
 from itt_jax.data.tokenizing import train_tokenizer
+from itt_jax.kinds.retrieval import side_by_side
+from itt_jax.metrics.ranking import retrieval_accuracy
 from itt_jax.models import apply_model, make_encoder, make_head
 from itt_jax.models.heads import SCALE
-from itt_jax.tasks.retrieval_metrics import retrieval_accuracy
 from itt_jax.train.checkpoint import load_checkpoint, save_checkpoint
 from itt_jax.train.objectives import TaskObjective
 from itt_jax.train.predict import predict
@@ -31,7 +31,8 @@ def made(family: str):
         sizes["max_positions"] = 64
     encoder = make_encoder(family, pad_id=tokenizer.pad_id, **sizes)
     head = make_head(encoder, "embedding", 32, "cls" if family == "xlnet" else "pretrained")
-    return encoder, head, pair_examples(tokenizer, [FIRST], [SECOND, FIRST], 40), tokenizer
+    fields = [[tokenizer.encode(texts) for texts in side] for side in ([FIRST], [SECOND, FIRST])]
+    return encoder, head, side_by_side(*(assemble(tokenizer, side, 40) for side in fields)), tokenizer
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "xlnet"])

@@ -11,8 +11,10 @@ from itt_jax.data import packing
 from itt_jax.data.answers import Answer, Answers
 from itt_jax.data.spans import FIRST, LAST, span_examples
 from itt_jax.data.tokenizing import train_tokenizer
+from itt_jax.kinds import kind
+from itt_jax.kinds.kind import Gold
+from itt_jax.metrics import metric
 from itt_jax.models import apply_model, make_encoder, make_head
-from itt_jax.tasks.span_decoding import SpanGold
 from itt_jax.train.objectives import TaskObjective
 from itt_jax.train.predict import predict
 from itt_jax.train.stage import TaskData, fine_tune
@@ -43,7 +45,7 @@ def made(request):
         sizes["max_positions"] = 100
     encoder = make_encoder(request.param, pad_id=tokenizer.pad_id, **sizes)
     examples = span_examples(tokenizer, questions, contexts, 96, "en", answers)
-    return encoder, examples, SpanGold(examples.windows, contexts, answers, "en")
+    return encoder, examples, Gold(answers.texts, (), "en", examples, {"context": contexts})
 
 
 def test_packed_loss_is_that_of_single_examples(made):
@@ -83,6 +85,6 @@ def test_a_tiny_set_is_learned_by_heart(made):
     params = {"encoder": encoder.init(jax.random.key(0))}
     result = fine_tune(encoder, [task], task, params, recipe, 1e-2, 0)
     scores = predict(encoder, head, result.params, examples)
-    assert gold.value(scores, "squad_exact_match") == 1
+    assert kind("question_answering").dev_value(metric("squad_exact_match"), scores, gold) == 1
     assert max(score for _, score in result.dev_history) == 1
     assert scores.shape == (len(examples), 4)

@@ -6,13 +6,15 @@ import jax
 import numpy as np
 import pytest
 
+from itt_jax import kinds
 from itt_jax.config import Recipe
 from itt_jax.errors import InputError
-from itt_jax.train import loop, stage
+from itt_jax.metrics import metric
+from itt_jax.train import loop
 from itt_jax.train.checkpoint import Resume, forget_resume
 from itt_jax.train.counters import mixture
 from itt_jax.train.flops import forward_flops, matmul_parameters
-from itt_jax.train.predict import default_metric, dev_score, predict
+from itt_jax.train.predict import predict
 from itt_jax.train.stage import fine_tune, total_steps
 from tests.train.toy import FAMILIES, same, tiny_encoder, toy_task
 
@@ -50,7 +52,7 @@ def test_the_best_dev_evaluation_is_kept(bert, uninterrupted):
     best = max(score for _, score in uninterrupted.dev_history)
     assert dict(uninterrupted.dev_history)[uninterrupted.best_step] == best
     scores = predict(encoder, task.head, uninterrupted.params, dev.examples)
-    assert default_metric("classification")(scores, dev.examples.labels) == best
+    assert metric("accuracy").score(scores.argmax(1), dev.examples.labels) == best
 
 
 def test_counts_are_of_real_tokens(bert, uninterrupted):
@@ -139,7 +141,7 @@ def test_pretrained_pooling_reads_and_trains_the_layer_before_the_classifier(fam
     for leaf in ("kernel", "bias"):
         assert not same(result.params[room][name][leaf], given[room][name][leaf])
     scores = predict(encoder, task.head, result.params, task.examples)
-    assert result.dev_history == ((2, default_metric("classification")(scores, task.examples.labels)),)
+    assert result.dev_history == ((2, metric("accuracy").score(scores.argmax(1), task.examples.labels)),)
     silent = {name: jax.tree.map(np.zeros_like, result.params[room][name])}
     muted = predict(encoder, task.head, result.params | {room: result.params[room] | silent}, task.examples)
     bias = result.params["head"]["output"]["bias"]
@@ -178,28 +180,10 @@ def test_epochs_decide_the_length_where_no_number_does():
     assert total_steps(Recipe(steps=7), 100) == 7
 
 
-def test_dev_scores():
-    def score(scores, labels, kind="regression"):
-        return dev_score(default_metric(kind), kind, np.array(scores, np.float32), np.array(labels))
-
-    assert score([[0, 1], [2, 1]], [1, 1], "classification") == 0.5
-    assert score([[1, 0], [1, 0]], [0, 1], "classification") == 0.5  # always one class: the score it deserves
-    assert score([[1], [5], [9]], [0.1, 0.2, 0.9]) == pytest.approx(1.0)
-    assert score([[9], [5], [1]], [0.1, 0.2, 0.9]) == pytest.approx(-1.0)
-    for scores, labels in [
-        ([[1], [1], [1]], [0.1, 0.2, 0.9]),
-        ([[1], [5], [9]], [0.5, 0.5, 0.5]),
-        ([[1], [5], [np.nan]], [0.1, 0.2, 0.9]),
-        ([[1], [5], [np.inf]], [0.1, 0.2, 0.9]),
-    ]:
-        assert np.isnan(score(scores, labels))
-    assert np.isnan(score([[0, np.nan], [2, 1]], [1, 1], "classification"))
-
-
 def test_a_dev_score_that_says_nothing_is_never_selected(bert, monkeypatch):
     encoder, params, task, dev = bert
     found = iter([np.nan, -0.3, np.nan, -0.4])
-    monkeypatch.setattr(stage.predict, "dev_score", lambda *_: next(found))
+    monkeypatch.setattr(kinds.Kind, "dev_value", lambda *_: next(found))
     recipe = dataclasses.replace(RECIPE, steps=8, evaluate_every=2)
     result = fine_tune(encoder, [task], dev, params, recipe, 3e-3, 0)
     assert result.best_step == 4
@@ -209,9 +193,9 @@ def test_a_dev_score_that_says_nothing_is_never_selected(bert, monkeypatch):
     ("change", "message"),
     [
         ({"labels": 1}, "labels from 0 to 1, expected 0 to 0"),
-        ({"kind": "masked_lm"}, "a stage trains .*, found 'masked_lm'"),
-        ({"kind": "question_answering"}, "span on examples made for another kind"),
-        ({"kind": "token_classification"}, "no words' labels"),
+        ({"kind": "masked_lm"}, "unknown kind of task 'masked_lm'"),
+        ({"kind": "question_answering"}, "question_answering on examples made for another kind"),
+        ({"kind": "token_classification"}, "token_classification on examples made for another kind"),
     ],
 )
 def test_bad_tasks_are_one_line(bert, change, message):

@@ -7,20 +7,17 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from itt_jax import kinds, metrics
 from itt_jax.config import Recipe
-from itt_jax.data.answers import Answers
 from itt_jax.data.rows import Rows
 from itt_jax.models import make_head
-from itt_jax.ragged import Ragged
 from itt_jax.study.arms import FineTune
 from itt_jax.study.material import Material, Selection, mean_tokens
 from itt_jax.study.stages.stage import Place, Skipped, Stage, digests, summary
 from itt_jax.study.stages.workshop import Body, Workshop
-from itt_jax.tasks import Task, metrics
-from itt_jax.tasks.inputs import kept_examples, outputs_of
-from itt_jax.tasks.span_decoding import SpanGold
+from itt_jax.tasks import Task
+from itt_jax.tasks.inputs import kept_examples
 from itt_jax.train.checkpoint import forget_resume
-from itt_jax.train.predict import default_metric
 from itt_jax.train.result import StageResult
 from itt_jax.train.stage import Job, TaskData, fine_tune_stack, stack_size
 
@@ -81,7 +78,8 @@ class FineTuning(Stage):
         ]
         head = [self.spec.pooling, self.spec.pair_features]
         rows = [digests(self.training, material), material.digest(self.dev, training=False), self.labels]
-        return ["fine_tuning", self.parent.id, tasks, head, metrics.VERSION, rows, self.recipe, self.seed]
+        selected_by = metrics.metric(material.task(self.dev.task).metric)
+        return ["fine_tuning", self.parent.id, tasks, head, selected_by.version, rows, self.recipe, self.seed]
 
     def training_tokens(self, material: Material) -> float:
         """Tokens of a mean row in every step."""
@@ -95,7 +93,7 @@ class FineTuning(Stage):
             return None
         task = material.task(self.training[0].task)
         recipe = dataclasses.replace(self.recipe, steps=None, epochs=0.0, learning_rates=())
-        return self.spec.name, task.kind, outputs_of(task), task.fields, recipe
+        return self.spec.name, task.kind, kinds.kind(task.kind).outputs(task), task.fields, recipe
 
     @classmethod
     def make_all(cls, stages: Sequence[Self], workshop: Workshop) -> list[dict[str, Any]]:
@@ -121,7 +119,7 @@ class FineTuning(Stage):
             by_task.setdefault(selection.task, []).append(selection)
         training = [self.data(workshop, tuple(own), training=True) for own in by_task.values()]
         dev = self.data(workshop, (self.dev,), training=False)
-        metric, params = dev_metric(material.task(self.dev.task)), {"encoder": body.params}
+        metric, params = metrics.metric(material.task(self.dev.task).metric), {"encoder": body.params}
         return [
             Job(
                 training,
@@ -167,10 +165,11 @@ class FineTuning(Stage):
         shuffle = self.seed if training and self.labels == "shuffled" else None
 
         def make() -> TaskData:
-            rows = join([material.training_rows(own) if training else material.rows(own) for own in selections])
             task = material.task(selections[0].task)
+            kind = kinds.kind(task.kind)
+            rows = join(kind, [material.training_rows(own) if training else material.rows(own) for own in selections])
             if shuffle is not None:
-                rows = shuffled(task, rows, shuffle)
+                rows = kind.shuffle(task, rows, shuffle)
             return self.prepared(workshop, task, rows)
 
         return workshop.data((selections, training, shuffle, self.spec, length), make)
@@ -178,20 +177,18 @@ class FineTuning(Stage):
     def prepared(self, workshop: Workshop, task: Task, rows: Rows) -> TaskData:
         """A task's rows with a head for it; their tokens are kept in the results folder and memory-mapped."""
         body, spec = self.start(workshop), self.spec
-        if task.kind in ("token_classification", "question_answering"):  # a head on tokens pools nothing
-            head = make_head(body.encoder, task.kind, outputs_of(task))
-        elif task.kind == "retrieval":  # BERT's and RoBERTa's poolers, as XTREME-R's code; XLNet has none
+        kind = kinds.kind(task.kind)
+        if kind.by_vectors:  # BERT's and RoBERTa's poolers, as XTREME-R's code; XLNet has none
             pooling = "cls" if body.encoder.family == "xlnet" else "pretrained"
-            head = make_head(body.encoder, "embedding", body.encoder.width, pooling)
+            head = make_head(body.encoder, kind.head, body.encoder.width, pooling)
+        elif kind.pools:
+            pair = spec.pair_features and kind.reads_pairs(task)
+            head = make_head(body.encoder, kind.head, kind.outputs(task), spec.pooling, pair)
         else:
-            pair = spec.pair_features and (len(task.fields) == 2 or task.kind == "multiple_choice")
-            head = make_head(body.encoder, task.kind, outputs_of(task), spec.pooling, pair)
+            head = make_head(body.encoder, kind.head, kind.outputs(task))
         examples = kept_examples(workshop.store.tokens, task, body.tokenizer, rows, self.recipe.max_length)
-        gold = rows.labels if task.kind == "token_classification" else None
-        if task.kind == "question_answering":
-            gold = SpanGold(examples.windows, rows.fields["context"], rows.labels, rows.language)
-        labels = 2 if task.kind == "retrieval" else max(1, len(task.labels))
-        return TaskData(task.name, head, examples, task.kind, labels, gold)
+        gold = kind.gold(task, rows, examples)
+        return TaskData(task.name, head, examples, task.kind, kind.classes(task), gold)
 
 
 def _first_target(place: Place) -> Selection:
@@ -250,49 +247,15 @@ def steps_resolved(recipe: Recipe, training: Selection, material: Material) -> R
     return dataclasses.replace(recipe, steps=max(1, steps))
 
 
-def join(parts: list[Rows]) -> Rows:
+def join(kind: kinds.Kind, parts: list[Rows]) -> Rows:
     """Rows of several languages as one training set."""
     first = parts[0]
     return dataclasses.replace(
         first,
         item_ids=np.concatenate([part.item_ids for part in parts]),
         fields={name: [text for part in parts for text in part.fields[name]] for name in first.fields},
-        labels=getattr(type(first.labels), "joined", np.concatenate)([part.labels for part in parts]),
+        labels=kind.join([part.labels for part in parts]),
     )
-
-
-def shuffled(task: Task, rows: Rows, seed: int) -> Rows:
-    """Rows whose labels have no relation to them: other rows' labels or candidates, or an answer elsewhere."""
-    if isinstance(rows.labels, Answers):
-        return dataclasses.replace(rows, labels=rows.labels.elsewhere(rows.fields["context"], seed))
-    if task.kind == "retrieval":
-        order = permuted(np.arange(len(rows)), seed)
-        moved = {name: [rows.fields[name][i] for i in order] for name in task.candidates}
-        return dataclasses.replace(rows, fields=rows.fields | moved)
-    return dataclasses.replace(rows, labels=permuted(rows.labels, seed))
-
-
-def permuted(labels: np.ndarray | Ragged, seed: int) -> np.ndarray | Ragged:
-    """The same labels in another order, without a relation to the rows (or to the words of a tagged row)."""
-    if isinstance(labels, Ragged):
-        return labels.with_values(permuted(labels.values, seed))
-    return np.random.default_rng([seed, 0x5EED]).permutation(labels)
-
-
-def dev_metric(task: Task):
-    """The function (scores, labels) -> metric of the task that selects checkpoint and learning rate."""
-
-    def metric(scores: np.ndarray, labels: np.ndarray | Ragged | SpanGold) -> float:
-        if isinstance(labels, SpanGold):
-            return labels.value(scores, task.metric)
-        if task.kind == "retrieval":
-            return default_metric(task.kind)(scores, labels)
-        predictions = metrics.predictions_of(task.kind, scores)
-        if isinstance(labels, Ragged):
-            predictions = labels.with_values(predictions)
-        return metrics.value(task, predictions, labels)
-
-    return metric
 
 
 def best_score(result: StageResult) -> float:

@@ -1,0 +1,149 @@
+"""Many cells at once: every form of the evaluation rows, encoded once, predicted in one stream."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from itt_jax import kinds, metrics
+from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.evaluate.forms import Place, RowForms
+from itt_jax.evaluate.token_noise import NoisyInputs, noisy_inputs
+from itt_jax.evaluate.vectors import compared, pool_examples, vectors_of
+from itt_jax.kinds.forms import CLEAN_FORM, LOST, Form, FormKey, Inputs
+from itt_jax.kinds.retrieval import Mined, Ranked
+from itt_jax.models import Encoder, Head
+from itt_jax.tasks import Task
+from itt_jax.train.predict import predict_stack
+from itt_jax.train.sharding import place_params, stack_mesh
+
+Scores = np.ndarray | dict[FormKey, Ranked] | dict[FormKey, Mined]
+"""Scores of the distinct inputs of one task's rows; by vectors, the rankings or mined pairs of each form."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CellResult:
+    """A cell's figures (columns of the results) and its table of predictions (columns per example)."""
+
+    figures: dict[str, Any]
+    columns: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Encoded:
+    """The forms of one task's rows for one tokenizer, with what is the same for every encoder of it."""
+
+    block: RowForms
+    inputs: Inputs
+    token_change_rate: dict[FormKey, float]
+    chance: float
+    noisy: NoisyInputs | None = None
+
+    @property
+    def by_vectors(self) -> bool:
+        """Whether vectors of texts are compared."""
+        return kinds.kind(self.block.task.kind).by_vectors
+
+
+class Evaluator:
+    """Forms of evaluation rows as one tokenizer's token ids; predicts with any encoder of that tokenizer.
+
+    Args:
+        tokenizer: of the encoder. max_length: tokens of an example. blocks: as `row_forms` makes them.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, max_length: int, blocks: dict[Place, RowForms]):
+        self._blocks = {place: _encode(tokenizer, max_length, block) for place, block in blocks.items()}
+        pools = {id(block.rows.pool): block.rows.pool for block in blocks.values() if block.rows.pool is not None}
+        self._pools = {key: pool_examples(tokenizer, max_length, pool) for key, pool in pools.items()}
+
+    def predict(self, encoder: Encoder, head: Head | None, params: dict[str, Any]) -> dict[Place, Scores]:
+        """Scores of the distinct inputs at every place, as `train.predict` gives them.
+
+        Args:
+            head: None where every task is predicted by vectors of the encoder alone.
+        """
+        return self.predict_stack(encoder, head, [params])[0]
+
+    def predict_stack(
+        self, encoder: Encoder, head: Head | None, models: Sequence[dict[str, Any]]
+    ) -> list[dict[Place, Scores]]:
+        """`predict` with each of several parameters, from one stream of inputs (by vectors: one after the other)."""
+        found: list[dict[Place, Scores]] = [{} for _ in models]
+        others = {place: own for place, own in self._blocks.items() if not own.by_vectors}
+        if len(others) < len(self._blocks):
+            for params, scores in zip(models, found, strict=True):
+                scores |= self._compared(encoder, head, params)
+        if others:
+            placed = place_params(models, encoder.family, stack_mesh(len(models)))
+        for place, own in others.items():
+            by_model = predict_stack(encoder, head, placed, own.inputs.examples)
+            if own.noisy is not None:
+                noisy = predict_stack(encoder, head, placed, own.noisy.examples, own.noisy.change)
+                by_model = np.concatenate([by_model, noisy], axis=1)
+            for scores, mine in zip(found, by_model, strict=True):
+                scores[place] = mine
+        return found
+
+    def _compared(self, encoder: Encoder, head: Head | None, params: dict[str, Any]) -> dict[Place, Scores]:
+        pools = {key: vectors_of(encoder, head, params, examples) for key, examples in self._pools.items()}
+        return {
+            place: compared(encoder, head, params, own.block, own.inputs, pools.get(id(own.block.rows.pool)))
+            for place, own in self._blocks.items()
+            if own.by_vectors
+        }
+
+    def cell(self, scores: dict[Place, Scores], place: Place, key: FormKey, task: Task) -> CellResult:
+        """One cell from the scores of `predict`.
+
+        Args:
+            place, key: which rows, and which form of them. task: whose metric and labels count.
+        """
+        own = self._blocks[place]
+        form, rows = own.block.forms[key], own.block.rows
+        kind = kinds.kind(task.kind)
+        value, applicable, columns = kind.cell(task, rows, form, own.inputs, scores[place], key)
+        figures = {
+            "metric": task.metric,
+            "value": value,
+            "chance": own.chance,
+            "n": int(applicable.sum()),
+            "n_changed": int((form.changed & applicable).sum()),
+            "n_not_applicable": int((~applicable).sum()),
+            "n_words_lost": 0 if form.words is None else int((form.words.values == LOST).sum()),
+            "edit_rate": form.edit_rate,
+            "token_change_rate": own.token_change_rate[key],
+        }
+        about = {"item_id": [str(item) for item in rows.item_ids]}
+        return CellResult(figures, about | columns | {"changed": form.changed, "applicable": applicable})
+
+
+def _encode(tokenizer: Tokenizer, max_length: int, block: RowForms) -> _Encoded:
+    """The inputs of a block and what follows from them and from its clean labels alone."""
+    task, rows = block.task, block.rows
+    inputs = kinds.kind(task.kind).inputs(task, tokenizer, rows, block.forms, max_length)
+    rates = {key: inputs.token_change_rate(key) for key in block.forms}
+    encoded = _Encoded(block, inputs, rates, metrics.metric(task.metric).chance(rows.labels, task.labels))
+    return _with_token_noises(tokenizer, encoded) if block.token_noises else encoded
+
+
+def _with_token_noises(tokenizer: Tokenizer, own: _Encoded) -> _Encoded:
+    """The block with a form for each of its token noises; their scores come after those of the distinct inputs."""
+    block, inputs = own.block, own.inputs
+    clean, n, distinct = inputs.index[CLEAN_FORM], len(block.rows), len(inputs.examples)
+    ids = [str(item) for item in block.rows.item_ids]
+    noisy = noisy_inputs(tokenizer, inputs.examples, clean, block.token_noises, ids, block.noise_seed)
+    tokens = int(inputs.examples.lengths[clean].sum())
+    forms, index, rates = dict(block.forms), dict(inputs.index), dict(own.token_change_rate)
+    for k, (key, hits) in enumerate(zip(block.token_noises, noisy.hits, strict=True)):
+        forms[key] = Form(block.rows.fields, hits > 0, 0.0)
+        index[key] = distinct + k * n + np.arange(n)
+        rates[key] = int(hits.sum()) / max(1, tokens)
+    return dataclasses.replace(
+        own,
+        block=dataclasses.replace(block, forms=forms),
+        inputs=dataclasses.replace(inputs, index=index),
+        token_change_rate=rates,
+        noisy=noisy,
+    )

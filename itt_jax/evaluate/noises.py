@@ -1,0 +1,51 @@
+"""What a study may perturb with: the operators of `perturb`, and noises on token ids (made in `token_noise`)."""
+
+import dataclasses
+
+from itt_jax import perturb
+from itt_jax.errors import unknown
+from itt_jax.perturb import LANGUAGES, Operator
+
+MASK, RANDOM, DROP = 1, 2, 3
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenNoise:
+    """One kind of noise.
+
+    Attributes:
+        name: as studies name it. kind: its number in a batch. summary: one line.
+        version: raised whenever the output changes.
+        languages, lexicon, changes_label: as an operator's.
+    """
+
+    name: str
+    kind: int
+    summary: str
+    version: int = 1
+    languages: frozenset[str] = LANGUAGES
+    lexicon: str = ""
+    changes_label: bool = False
+
+
+TOKEN_NOISES = {
+    noise.name: noise
+    for noise in (
+        TokenNoise("token_mask", MASK, "Puts the mask token in the place of tokens."),
+        TokenNoise("token_random", RANDOM, "Puts another, random token of the vocabulary in the place of tokens."),
+        TokenNoise("token_drop", DROP, "Leaves tokens out."),
+    )
+}
+
+
+def operator_of(name: str) -> TokenNoise | Operator:
+    """The noise or the operator of that name.
+
+    Raises:
+        InputError: there is neither.
+    """
+    if name in TOKEN_NOISES:
+        return TOKEN_NOISES[name]
+    if name not in perturb.CATALOG and "+" not in name:
+        raise unknown("perturbation", name, [*perturb.CATALOG, *TOKEN_NOISES])
+    return perturb.get(name)

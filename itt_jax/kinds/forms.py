@@ -1,0 +1,94 @@
+"""Perturbed forms of the rows of one task, and the distinct inputs among them."""
+
+import dataclasses
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from itt_jax.data.examples import Examples, assemble
+from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.ragged import Ragged
+
+FormKey = tuple[str, float, int]
+"""Names a form: operator, severity, replicate."""
+CLEAN_FORM: FormKey = ("clean", 0.0, 0)
+LOST = -1
+"""In place of a word's position: nothing is left of the word."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """One form of n rows: their clean text, or a perturbation of it.
+
+    Attributes:
+        fields: field -> n texts. changed: bool [n], some field differs from the clean text.
+        edit_rate: grapheme edits per grapheme cluster of the editable fields, over all rows.
+        words: of tagged words: where each word of each row now begins, in codepoints, or LOST; None otherwise.
+        applicable: bool [n], whether what is asked is still there; None where it always is.
+    """
+
+    fields: dict[str, list[str]]
+    changed: np.ndarray
+    edit_rate: float
+    words: Ragged | None = None
+    applicable: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """The distinct inputs among all forms of the rows of one task, and which of them each form of a row is.
+
+    Attributes:
+        examples: the distinct inputs, each one example or (long texts) several.
+        index: form -> int64 [n], the input of each row; [n, k] where a row is read as k inputs.
+        ids: the token ids of each input, special tokens included; a long text is whole and there once.
+        words: int64 [inputs + 1], where the words of each input begin in `examples.anchors`; None without tagged words.
+    """
+
+    examples: Examples
+    index: dict[FormKey, np.ndarray]
+    ids: Ragged
+    words: np.ndarray | None = None
+
+    def scores_of(self, scores: np.ndarray, key: FormKey) -> np.ndarray | Ragged:
+        """Scores of a form's rows from those of the distinct inputs: [n, outputs], or [n, k] where a row is k inputs of
+        one output; of tagged words Ragged [n] of [words left, outputs]."""
+        index = self.index[key]
+        if self.words is not None:
+            return Ragged(scores, self.words)[index]
+        return scores[index] if index.ndim == 1 else scores[index, 0]
+
+    def token_change_rate(self, key: FormKey) -> float:
+        """Token edits (Levenshtein) per token of the clean inputs, over all rows."""
+        from rapidfuzz.distance import Levenshtein
+
+        before, after = self.index[CLEAN_FORM].ravel(), self.index[key].ravel()
+        edits = sum(
+            Levenshtein.distance(self.ids[a].tolist(), self.ids[b].tolist())
+            for a, b in zip(before.tolist(), after.tolist(), strict=True)
+            if a != b
+        )
+        return edits / max(1, int(self.ids.lengths[before].sum()))
+
+
+def numbered(forms: Mapping[FormKey, Iterable[Hashable]]) -> tuple[list[Hashable], dict[FormKey, np.ndarray]]:
+    """The distinct inputs among those of several forms, in order of appearance, and form -> int64, which each is."""
+    numbers: dict[Hashable, int] = {}
+    index = {
+        key: np.array([numbers.setdefault(one, len(numbers)) for one in inputs], np.int64)
+        for key, inputs in forms.items()
+    }
+    return list(numbers), index
+
+
+def whole_inputs(
+    tokenizer: Tokenizer,
+    distinct: Sequence[tuple[str, ...]],
+    index: dict[FormKey, np.ndarray],
+    max_length: int,
+    language: str,
+) -> Inputs:
+    """Inputs that are one example each: a text, or a pair of texts."""
+    fields = [tokenizer.encode(list(texts), language) for texts in zip(*distinct, strict=True)]
+    examples = assemble(tokenizer, fields, max_length)
+    return Inputs(examples, index, Ragged(examples.ids, examples.offsets))

@@ -1,0 +1,312 @@
+"""The base of every kind of task: how its labels are read, its rows encoded, perturbed, predicted and scored.
+
+The way of the data: a source's table -> `read_labels` -> rows -> `encode` -> examples -> a head's scores -> `decode` ->
+predictions -> a metric. In evaluation: rows in many forms (`follow`) -> `inputs`, each distinct text once -> scores ->
+`cell`, the value and the stored columns of one form.
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from itt_jax.data.examples import Examples, prepare
+from itt_jax.data.rows import Rows
+from itt_jax.data.table import Table
+from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.errors import InputError
+from itt_jax.kinds.forms import Form, FormKey, Inputs, numbered, whole_inputs
+from itt_jax.metrics import Metric, metric
+
+Published = Mapping[str, str | None]
+"""Published label -> the task's name of it, None to leave it out; empty where both are the same."""
+
+
+class TaskLike(Protocol):
+    """What a kind reads of a task (`tasks.Task`)."""
+
+    name: str
+    fields: tuple[str, ...]
+    labels: tuple[str, ...]
+    score_range: tuple[float, float]
+    metric: str
+    candidates: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Gold:
+    """What dev scores are compared with.
+
+    Attributes:
+        labels: as `Rows.labels`. names: label names. language: ISO 639-1 code of the rows.
+        examples, fields: the predicted examples and the rows' fields, for kinds whose decoding reads them.
+    """
+
+    labels: Any
+    names: tuple[str, ...] = ()
+    language: str = ""
+    examples: Examples | None = None
+    fields: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+
+
+class Kind:
+    """A kind of task. This base has one class a row, and one example: a text or a pair of texts.
+
+    Attributes:
+        name: as tasks and configs name it. summary: one line.
+        head: the kind of head that it trains (`models.heads`).
+        dev_metric: the metric that selects a checkpoint where a stage names none.
+        layout: of its training examples: "whole" (one a row), "words" (labels by word), "windows" (of a long context),
+            "groups" (several examples side by side are one item).
+        pools: whether its head reads one vector an example, so that a study's choice of pooling applies.
+        by_vectors: whether it is predicted by comparing vectors of texts, so that an encoder needs no head.
+        token_noise: whether noise on token ids applies to it.
+    """
+
+    name: str
+    summary: str
+    head: str
+    dev_metric: str = "accuracy"
+    layout: str = "whole"
+    pools: bool = True
+    by_vectors: bool = False
+    token_noise: bool = False
+
+    def __repr__(self) -> str:
+        return f"<kind {self.name}>"
+
+    # --- What a task of this kind is
+
+    def check(self, task: TaskLike) -> None:
+        """Raises InputError where fields and labels of a task do not fit the kind."""
+        if len(task.labels) < 2:
+            raise InputError(f"task {task.name!r}: {self.name} needs at least two labels, found {task.labels}")
+
+    def outcomes(self, task: TaskLike) -> tuple[str, ...]:
+        """Forms that predictions may have; a metric of one of them fits the task (`Metric.outcomes`)."""
+        return ("class",)
+
+    def label_space(self, task: TaskLike) -> str:
+        """Id of the label space; tasks of one space may be evaluated with each other's heads."""
+        return "|".join(task.labels)
+
+    def label_summary(self, task: TaskLike) -> str:
+        """The labels in one line, to read."""
+        return ", ".join(task.labels)
+
+    # --- Labels
+
+    def read_labels(self, task: TaskLike, published: Published, table: Table) -> tuple[Any, np.ndarray]:
+        """The labels of a table's rows, None where the split has none, and which rows to keep: bool [n].
+
+        Raises:
+            InputError: a label is outside the task's; the message names its place.
+        """
+        keep = np.ones(len(table.indices), bool)
+        if table.labels is None:
+            return None, keep
+        labels = [
+            class_index(task, published, text, functools.partial(table.place, i)) for i, text in enumerate(table.labels)
+        ]
+        keep = np.array([label is not None for label in labels], bool)
+        return np.array([label or 0 for label in labels], np.int32), keep
+
+    def join(self, parts: Sequence[Any]) -> Any:
+        """The labels of several parts, one after another."""
+        return np.concatenate(parts)
+
+    def label_bytes(self, labels: Any) -> bytes:
+        """Bytes that differ where the labels of the same rows do."""
+        return np.ascontiguousarray(labels).tobytes()
+
+    def shuffle(self, task: TaskLike, rows: Rows, seed: int) -> Rows:
+        """Rows whose labels have no relation to them (a control): the same labels in another order."""
+        return dataclasses.replace(rows, labels=permuted(rows.labels, seed))
+
+    def label_texts(self, task: TaskLike, rows: Rows) -> list[str]:
+        """The label of each row in words, for people to judge."""
+        return [task.labels[label] for label in rows.labels.tolist()]
+
+    def file_format(self, task: TaskLike) -> str:
+        """Name of the format in which benchmarks exchange its predictions (`score.formats`)."""
+        return "labels"
+
+    # --- Training
+
+    def encode(self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, max_length: int) -> Examples:
+        """The examples of clean rows, with labels where the rows have them."""
+        return prepare(tokenizer, rows, max_length)
+
+    def encoding_key(self, task: TaskLike) -> list:
+        """What `encode` depends on beside rows, tokenizer and length."""
+        return [self.name, list(task.fields)]
+
+    def outputs(self, task: TaskLike) -> int:
+        """Outputs of the task's head."""
+        return self.classes(task)
+
+    def classes(self, task: TaskLike) -> int:
+        """How many classes (or candidates) an item is told apart by; 1 for a score."""
+        return max(1, len(task.labels))
+
+    def reads_pairs(self, task: TaskLike) -> bool:
+        """Whether every example is a pair of texts, so that a head may compare them."""
+        return len(task.fields) == 2
+
+    def check_examples(self, name: str, examples: Examples, classes: int) -> None:
+        """Raises InputError, naming task `name`, unless the examples and their labels are of this kind."""
+        if layout_of(examples) != self.layout:
+            raise InputError(f"{name}: {self.name} on examples made for another kind")
+        if examples.choices not in (1, classes):
+            raise InputError(f"{name}: {self.name} of {classes} on items of {examples.choices} examples")
+        self.check_labels(name, examples.labels, classes)
+
+    def check_labels(self, name: str, labels: np.ndarray, classes: int) -> None:
+        """The part of `check_examples` about labels."""
+        check_classes(name, labels, classes)
+
+    def gold(self, task: TaskLike, rows: Rows, examples: Examples) -> Gold:
+        """What scores of `examples`, made of `rows`, are compared with."""
+        return Gold(rows.labels, task.labels, rows.language)
+
+    def gold_of(self, examples: Examples) -> Gold:
+        """The same from the labels of examples alone, for kinds where they are enough."""
+        return Gold(examples.labels[:: examples.choices])
+
+    def dev_value(self, measure: Metric, scores: np.ndarray, gold: Gold) -> float:
+        """The metric of dev scores, as `predict` gives them, turned so that higher is better.
+
+        NaN where it says nothing (a score is not finite, a correlation of a constant): no checkpoint is selected by it.
+        """
+        if not np.isfinite(scores).all():
+            return math.nan
+        items = measure.statistic(self.dev_predictions(scores, gold), gold.labels, gold.names, gold.language)
+        items = items[measure.applicable(gold.labels)]
+        if not len(items):
+            raise InputError(f"{measure.name}: no dev row counts")
+        value = measure.value(items) if measure.defined(items) else math.nan
+        return value if measure.higher_is_better else -value
+
+    def dev_predictions(self, scores: np.ndarray, gold: Gold) -> Any:
+        """Predictions in the form of `Gold.labels`."""
+        return self.decode(scores)
+
+    # --- Evaluation
+
+    def aligned_fields(self, task: TaskLike) -> tuple[str, ...]:
+        """Fields whose labels follow their text, so that perturbing them must say where each codepoint went."""
+        return ()
+
+    def editable(self, rows: Rows, field: str) -> list[np.ndarray] | None:
+        """For each row, the codepoints of a field that a perturbation may edit: bool masks; None for all of them."""
+        return None
+
+    def follow(
+        self,
+        task: TaskLike,
+        rows: Rows,
+        fields: Mapping[str, list[str]],
+        sources: Mapping[str, Sequence[np.ndarray]],
+        changed: np.ndarray,
+        edit_rate: float,
+    ) -> Form:
+        """A form of the rows, with where their labels went.
+
+        Args:
+            fields: every field's texts in this form. sources: perturbed aligned field -> for each text, the clean
+                codepoint that each of its codepoints stands for, -1 for none (`perturb.Variant.sources`).
+            changed, edit_rate: as in `Form`.
+        """
+        return Form(dict(fields), changed, edit_rate)
+
+    def inputs(
+        self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, forms: Mapping[FormKey, Form], max_length: int
+    ) -> Inputs:
+        """Token ids of the distinct inputs among all forms."""
+        distinct, index = numbered({key: self.texts(task, form.fields) for key, form in forms.items()})
+        return whole_inputs(tokenizer, distinct, index, max_length, rows.language)
+
+    def texts(self, task: TaskLike, fields: Mapping[str, list[str]]) -> Any:
+        """The texts of each example, row by row."""
+        return zip(*fields.values(), strict=True)
+
+    def decode(self, scores: Any) -> Any:
+        """A head's outputs [n, K] -> predictions, in the form of `Rows.labels`: here the best class, int32 [n]."""
+        return np.argmax(scores, axis=1).astype(np.int32)
+
+    def cell(
+        self, task: TaskLike, rows: Rows, form: Form, inputs: Inputs, scores: Any, key: FormKey
+    ) -> tuple[float, np.ndarray, dict[str, Any]]:
+        """One cell.
+
+        Args:
+            scores: of the distinct inputs (or as `evaluate` compares vectors, by form). key: names the form.
+
+        Returns:
+            the metric's value, 0 where no row counts; which rows count, bool [n]; the columns to store, each of n
+            values or lists: "prediction", "label", "scores", and what the metric records.
+        """
+        measure = metric(task.metric)
+        predictions, labels, columns = self.predicted(task, rows, form, inputs, scores, key)
+        columns |= measure.record(predictions, labels, task.labels, rows.language)
+        applicable = measure.applicable(labels)
+        if form.applicable is not None:
+            applicable = applicable & form.applicable
+        items = measure.read(columns)[applicable]
+        value = measure.value(items) if len(items) else 0.0
+        return value, applicable, {name: _listed(own) for name, own in columns.items()}
+
+    def predicted(
+        self, task: TaskLike, rows: Rows, form: Form, inputs: Inputs, scores: Any, key: FormKey
+    ) -> tuple[Any, Any, dict[str, Any]]:
+        """Predictions and labels of one form as metrics take them, and the columns that show them; as `cell`."""
+        found = inputs.scores_of(scores, key)
+        predictions = self.decode(found)
+        return predictions, rows.labels, {"prediction": predictions, "scores": list(found), "label": rows.labels}
+
+
+def _listed(column: Any) -> Any:
+    """A column of n values or lists."""
+    return list(column) if isinstance(column, np.ndarray) and column.ndim > 1 else column
+
+
+def class_index(task: TaskLike, published: Published, label: str, place: Callable[[], str]) -> int | None:
+    """The index of a published label among the task's, None for one to leave out.
+
+    Raises:
+        InputError: the label is unknown; the message begins with `place`.
+    """
+    known = published or {name: name for name in task.labels}
+    if label not in known:
+        expected = ", ".join(known)
+        raise InputError(f"{place()}: label {label!r} is not of task {task.name!r}; expected {expected}")
+    if known[label] is None:
+        return None
+    if known[label] not in task.labels:
+        raise InputError(f"task {task.name!r}: a source maps {label!r} to {known[label]!r}, which is not of its labels")
+    return task.labels.index(known[label])
+
+
+def permuted(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Labels [n, ...] in another order."""
+    return np.random.default_rng([seed, 0x5EED]).permutation(labels)
+
+
+def layout_of(examples: Examples) -> str:
+    """The layout of examples, as `Kind.layout` names them."""
+    if examples.windows is not None:
+        return "windows"
+    if examples.anchors is not None:
+        return "words"
+    return "groups" if examples.choices > 1 else "whole"
+
+
+def check_classes(name: str, labels: np.ndarray, classes: int, lowest: int = 0) -> None:
+    """Raises InputError unless labels are class indices [n], from `lowest` (no class, if below 0) to classes - 1."""
+    if labels.dtype == bool or labels.ndim > 1:
+        raise InputError(f"{name}: class indices [n] expected, found labels {labels.dtype} {labels.shape}")
+    if not (lowest <= labels.min() and 0 <= labels.max() < classes):
+        raise InputError(f"{name}: labels from {labels.min()} to {labels.max()}, expected 0 to {classes - 1}")

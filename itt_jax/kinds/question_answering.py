@@ -1,0 +1,186 @@
+"""The answer to a question: a span of its context."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from itt_jax.data.answers import Answer, Answers
+from itt_jax.data.examples import Examples
+from itt_jax.data.rows import Rows
+from itt_jax.data.span_decoding import answers_of
+from itt_jax.data.spans import span_examples
+from itt_jax.data.table import Table
+from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.errors import InputError
+from itt_jax.kinds.forms import Form, FormKey, Inputs, numbered
+from itt_jax.kinds.kind import Gold, Kind, Published, TaskLike
+from itt_jax.perturb import span_after
+from itt_jax.ragged import Ragged
+
+CONTEXT = "context"
+
+
+class QuestionAnswering(Kind):
+    """Labels are the right answers of each question with their places (`Answers`); predictions are texts.
+
+    The right answers in a context are not edited, and found again after a perturbation; a row that lost one counts
+    nowhere.
+    """
+
+    name = "question_answering"
+    summary = "the answer to a question, a span of its context"
+    head = "question_answering"
+    dev_metric = "squad_f1"
+    layout = "windows"
+    pools = False
+
+    def check(self, task: TaskLike) -> None:
+        """Raises InputError unless the fields are question and context, without labels."""
+        if task.labels or task.fields != ("question", CONTEXT):
+            raise InputError(f"task {task.name!r}: {self.name} has fields question, context, and no labels")
+
+    def outcomes(self, task: TaskLike) -> tuple[str, ...]:
+        """Texts of answers."""
+        return ("answer",)
+
+    def label_space(self, task: TaskLike) -> str:
+        """All answers are of one space."""
+        return "answer"
+
+    # --- Labels
+
+    def read_labels(self, task: TaskLike, published: Published, table: Table) -> tuple[Any, np.ndarray]:
+        """`Answers`.
+
+        Raises:
+            InputError: the source has texts in their place.
+        """
+        if table.labels is not None and not isinstance(table.labels, Answers):
+            raise InputError(f"task {task.name!r}: its source has no answers with their places; see LocalSquad, or Hub")
+        return table.labels, np.ones(len(table.indices), bool)
+
+    def join(self, parts: Sequence[Any]) -> Any:
+        """The questions of all parts."""
+        return Answers.joined(parts)
+
+    def label_bytes(self, labels: Any) -> bytes:
+        """Texts and places of the answers."""
+        return labels.encoded()
+
+    def shuffle(self, task: TaskLike, rows: Rows, seed: int) -> Rows:
+        """Rows with a wrong answer each: a random place in their context."""
+        return dataclasses.replace(rows, labels=rows.labels.elsewhere(rows.fields[CONTEXT], seed))
+
+    def label_texts(self, task: TaskLike, rows: Rows) -> list[str]:
+        """The distinct answers of each row."""
+        return [" | ".join(dict.fromkeys(texts)) for texts in rows.labels.texts]
+
+    def file_format(self, task: TaskLike) -> str:
+        """Answers by question id."""
+        return "answers"
+
+    # --- Training
+
+    def outputs(self, task: TaskLike) -> int:
+        """Scores of a token as the answer's first and as its last."""
+        return 2
+
+    def encode(self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, max_length: int) -> Examples:
+        """The examples of clean rows, several for a long context."""
+        questions, contexts = rows.fields.values()
+        return span_examples(tokenizer, questions, contexts, max_length, rows.language, rows.labels)
+
+    def check_labels(self, name: str, labels: np.ndarray, classes: int) -> None:
+        """Nothing: `data.spans` makes them."""
+
+    def gold(self, task: TaskLike, rows: Rows, examples: Examples) -> Gold:
+        """The right answers, with what turns scores into texts."""
+        return Gold(rows.labels.texts, (), rows.language, examples, rows.fields)
+
+    def gold_of(self, examples: Examples) -> Gold:
+        """Not without the answers: see `gold`."""
+        raise NotImplementedError
+
+    def dev_predictions(self, scores: np.ndarray, gold: Gold) -> Any:
+        """The answer of each row."""
+        return answers_of(scores, gold.examples.windows, gold.fields[CONTEXT])[0]
+
+    # --- Evaluation
+
+    def aligned_fields(self, task: TaskLike) -> tuple[str, ...]:
+        """The context."""
+        return (CONTEXT,)
+
+    def editable(self, rows: Rows, field: str) -> list[np.ndarray] | None:
+        """In contexts, everything but the right answers: the question keeps its answer, the text around it changes."""
+        return [~mask for mask in rows.labels.covered(rows.fields[field])] if field == CONTEXT else None
+
+    def follow(
+        self,
+        task: TaskLike,
+        rows: Rows,
+        fields: Mapping[str, list[str]],
+        sources: Mapping[str, Sequence[np.ndarray]],
+        changed: np.ndarray,
+        edit_rate: float,
+    ) -> Form:
+        """A form that applies to the rows whose right answers are all still in the context."""
+        applicable = None
+        if CONTEXT in sources:
+            _, applicable = moved_answers(rows.labels, fields[CONTEXT], sources[CONTEXT])
+        return Form(dict(fields), changed, edit_rate, applicable=applicable)
+
+    def inputs(
+        self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, forms: Mapping[FormKey, Form], max_length: int
+    ) -> Inputs:
+        """Questions with their contexts, each one or several examples; in `ids` a context is whole."""
+        distinct, index = numbered({key: self.texts(task, form.fields) for key, form in forms.items()})
+        questions, contexts = zip(*distinct, strict=True)
+        examples = span_examples(tokenizer, questions, contexts, max_length, rows.language)
+        return Inputs(examples, index, _whole_ids(examples))
+
+    def decode(self, scores: Any) -> Any:
+        """Not without contexts: see `dev_predictions` and `predicted`."""
+        raise NotImplementedError
+
+    def predicted(
+        self, task: TaskLike, rows: Rows, form: Form, inputs: Inputs, scores: Any, key: FormKey
+    ) -> tuple[Any, Any, dict[str, Any]]:
+        """Columns: the predicted text, the right ones, and the scores of the answer and of none."""
+        windows, rows_of = inputs.examples.windows, inputs.index[key]
+        texts, found = answers_of(scores, windows, form.fields[CONTEXT], rows_of)
+        return texts, rows.labels.texts, {"prediction": texts, "scores": list(found), "label": rows.labels.texts}
+
+
+def _whole_ids(examples: Examples) -> Ragged:
+    """The token ids of each row of windowed examples, its whole context in the place of its first window."""
+    windows, found = examples.windows, []
+    for row, first in enumerate(windows.parts[:-1].tolist()):
+        ids = examples.ids[examples.offsets[first] : examples.offsets[first + 1]]
+        start, stop = windows.positions[first], windows.positions[first] + windows.counts[first]
+        found.append(np.concatenate([ids[:start], windows.located.tokens[int(windows.context[row])], ids[stop:]]))
+    return Ragged.of(found, np.int32)
+
+
+def moved_answers(answers: Answers, texts: Sequence[str], sources: Sequence[np.ndarray]) -> tuple[Answers, np.ndarray]:
+    """The answers at their places in the perturbed contexts, and bool [n], whether all of a row's are still there.
+
+    Args:
+        texts: the perturbed contexts. sources: for each, the clean codepoint that each of its codepoints stands for, -1
+            for none (`perturb.Variant.sources`).
+    """
+    items, applicable = [], np.ones(len(answers), bool)
+    for i, (item, text, source) in enumerate(zip(answers.items, texts, sources, strict=True)):
+        found = [_moved(answer, text, source) for answer in item]
+        applicable[i] = None not in found
+        items.append(tuple(found) if applicable[i] else item)
+    return Answers(tuple(items)), applicable
+
+
+def _moved(answer: Answer, text: str, source: np.ndarray) -> Answer | None:
+    place = span_after(source, answer.start, answer.stop)
+    if place is None or text[slice(*place)] != answer.text:
+        return None
+    return Answer(place[0], answer.text)

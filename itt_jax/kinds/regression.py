@@ -1,0 +1,82 @@
+"""A score for a text or a pair of texts."""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from itt_jax.data.rows import Rows
+from itt_jax.data.table import Table
+from itt_jax.errors import InputError
+from itt_jax.kinds.kind import Kind, Published, TaskLike
+
+
+class Regression(Kind):
+    """Labels are scores float32 [n] within the task's `score_range`, predictions likewise (but without limits)."""
+
+    name = "regression"
+    summary = "a score for a text or a pair of texts"
+    head = "regression"
+    dev_metric = "spearman"
+    token_noise = True
+
+    def check(self, task: TaskLike) -> None:
+        """Raises InputError for labels, or a score_range that is empty."""
+        if task.labels or not task.score_range[0] < task.score_range[1]:
+            raise InputError(f"task {task.name!r}: regression needs a score_range and no labels")
+
+    def outcomes(self, task: TaskLike) -> tuple[str, ...]:
+        """Scores."""
+        return ("score",)
+
+    def label_space(self, task: TaskLike) -> str:
+        """All scores are of one space."""
+        return "score"
+
+    def label_summary(self, task: TaskLike) -> str:
+        """The range of scores."""
+        return f"{task.score_range[0]:g} to {task.score_range[1]:g}"
+
+    def read_labels(self, task: TaskLike, published: Published, table: Table) -> tuple[Any, np.ndarray]:
+        """Scores float32 [n].
+
+        Raises:
+            InputError: a label that is no number of the task's range.
+        """
+        keep = np.ones(len(table.indices), bool)
+        if table.labels is None:
+            return None, keep
+        scores = [
+            _score(task, published, text, functools.partial(table.place, i)) for i, text in enumerate(table.labels)
+        ]
+        keep = np.array([score is not None for score in scores], bool)
+        return np.array([score or 0 for score in scores], np.float32), keep
+
+    def label_texts(self, task: TaskLike, rows: Rows) -> list[str]:
+        """The scores."""
+        return [f"{label:g}" for label in rows.labels.tolist()]
+
+    def check_labels(self, name: str, labels: np.ndarray, classes: int) -> None:
+        """Raises InputError unless labels are numbers [n]."""
+        if labels.dtype == bool or labels.ndim > 1:
+            raise InputError(f"{name}: scores [n] expected, found labels {labels.dtype} {labels.shape}")
+
+    def decode(self, scores: Any) -> Any:
+        """The one output: float32 [n]."""
+        return scores[:, 0]
+
+
+def _score(task: TaskLike, published: Published, label: str, place: Callable[[], str]) -> float | None:
+    text = published.get(label, label)
+    if text is None:
+        return None
+    low, high = task.score_range
+    try:
+        score = float(text)
+    except ValueError:
+        score = math.nan
+    if not low <= score <= high:
+        raise InputError(f"{place()}: score {label!r}; expected a number from {low:g} to {high:g}")
+    return score

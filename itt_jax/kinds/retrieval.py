@@ -1,0 +1,222 @@
+"""The right candidate for a query, by the vectors of texts."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from itt_jax.data.examples import Examples, assemble
+from itt_jax.data.rows import Rows
+from itt_jax.data.table import Table
+from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.errors import InputError
+from itt_jax.kinds.forms import CLEAN_FORM, Form, FormKey, Inputs, numbered, whole_inputs
+from itt_jax.kinds.kind import Gold, Kind, Published, TaskLike, permuted
+from itt_jax.metrics import metric
+from itt_jax.metrics.ranking import nearest, pair_threshold
+from itt_jax.ragged import Ragged, offsets_of, ragged_positions
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranked:
+    """The best candidates of n queries: cosines float32 [n, k], best first, and their indices int64 [n, k]."""
+
+    cosines: np.ndarray
+    indices: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Mined:
+    """Pairs of a query and a candidate, each in one pair at most: their indices int64 [p], scores float32 [p]."""
+
+    queries: np.ndarray
+    candidates: np.ndarray
+    scores: np.ndarray
+
+    def as_scores(self) -> dict[tuple[int, int], float]:
+        """Pair -> score."""
+        pairs = zip(self.queries.tolist(), self.candidates.tolist(), strict=True)
+        return dict(zip(pairs, self.scores.tolist(), strict=True))
+
+
+class Retrieval(Kind):
+    """Candidates are fields of the rows, where each row's own is right (Tatoeba), or a pool that all queries search.
+
+    Labels are row numbers int32 [n], or the right candidates' indices in the pool, Ragged int64 [n]. A row's query is
+    its fields that are no candidates. A perturbation edits the fields that the task lets it: of Tatoeba the candidates,
+    so that the figure for clean text is XTREME's; of LAReQA the questions.
+    """
+
+    name = "retrieval"
+    summary = "the right candidate for a query, by the vectors of texts"
+    head = "embedding"
+    layout = "groups"
+    pools = False
+    by_vectors = True
+
+    def check(self, task: TaskLike) -> None:
+        """Nothing beyond what all tasks need."""
+
+    def outcomes(self, task: TaskLike) -> tuple[str, ...]:
+        """The best candidate of each row; of a pool rankings, or mined pairs."""
+        return ("candidate",) if task.candidates else ("ranking", "pairs")
+
+    def label_space(self, task: TaskLike) -> str:
+        """All vectors are of one space."""
+        return "vector"
+
+    # --- Labels
+
+    def read_labels(self, task: TaskLike, published: Published, table: Table) -> tuple[Any, np.ndarray]:
+        """Row numbers, or the right candidates of the table's pool.
+
+        Raises:
+            InputError: neither a pool nor candidate fields, or both.
+        """
+        if (table.pool is None) == (not task.candidates):
+            raise InputError(f"task {task.name!r}: its source has a pool of candidates, or the task names their fields")
+        labels = np.arange(len(table.indices), dtype=np.int32) if task.candidates else table.labels
+        return labels, np.ones(len(table.indices), bool)
+
+    def join(self, parts: Sequence[Any]) -> Any:
+        """The rows of all parts; a pool is one part's own."""
+        return Ragged.joined(parts) if isinstance(parts[0], Ragged) else super().join(parts)
+
+    def label_bytes(self, labels: Any) -> bytes:
+        """Row numbers, or the right candidates."""
+        return super().label_bytes(labels.values if isinstance(labels, Ragged) else labels)
+
+    def label_texts(self, task: TaskLike, rows: Rows) -> list[str]:
+        """The right candidates."""
+        if rows.pool is None:
+            return [" ".join(texts) for texts in zip(*(rows.fields[name] for name in task.candidates), strict=True)]
+        candidates = [" ".join(texts) for texts in zip(*rows.pool.fields.values(), strict=True)]
+        return [" | ".join(candidates[i] for i in own) for own in rows.labels.arrays()]
+
+    def shuffle(self, task: TaskLike, rows: Rows, seed: int) -> Rows:
+        """Rows with another row's candidates."""
+        order = permuted(np.arange(len(rows)), seed)
+        moved = {name: [rows.fields[name][i] for i in order] for name in task.candidates}
+        return dataclasses.replace(rows, fields=rows.fields | moved)
+
+    def file_format(self, task: TaskLike) -> str:
+        """Numbers of sentences, rankings or pairs."""
+        if task.candidates:
+            return "labels"
+        return "pairs" if "pairs" in metric(task.metric).outcomes else "rankings"
+
+    # --- Training
+
+    def classes(self, task: TaskLike) -> int:
+        """An item is a query and its candidate."""
+        return 2
+
+    def encode(self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, max_length: int) -> Examples:
+        """Queries with their right candidates, side by side: of item i the query is example 2 i, the candidate 2 i + 1.
+
+        Labels are 0, for a query's right candidate is its neighbour.
+
+        Raises:
+            InputError: the candidates are a pool.
+        """
+        if not task.candidates:
+            raise InputError(f"task {task.name!r}: its candidates are a pool, which nothing is trained on")
+        sides = [
+            assemble(tokenizer, [tokenizer.encode(rows.fields[name], rows.language) for name in names], max_length)
+            for names in _sides(task)
+        ]
+        return side_by_side(*sides)
+
+    def encoding_key(self, task: TaskLike) -> list:
+        """The candidates too."""
+        return [*super().encoding_key(task), list(task.candidates)]
+
+    def gold(self, task: TaskLike, rows: Rows, examples: Examples) -> Gold:
+        """Of each row its own candidate."""
+        return self.gold_of(examples)
+
+    def gold_of(self, examples: Examples) -> Gold:
+        """Of each query its own candidate."""
+        return Gold(np.arange(examples.items))
+
+    def dev_predictions(self, scores: np.ndarray, gold: Gold) -> Any:
+        """The nearest of all rows' candidates to each query: int64 [n] of vectors [2 n, D]."""
+        return nearest(scores[0::2], scores[1::2])
+
+    # --- Evaluation
+
+    def inputs(
+        self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, forms: Mapping[FormKey, Form], max_length: int
+    ) -> Inputs:
+        """Queries, and candidates where these are the rows' own: index [n, 1 or 2]."""
+        sides = [names for names in _sides(task) if names]
+        texts = {
+            key: [own for names in sides for own in zip(*(form.fields[name] for name in names), strict=True)]
+            for key, form in forms.items()
+        }
+        distinct, index = numbered(texts)
+        index = {key: own.reshape(len(sides), -1).T for key, own in index.items()}
+        return whole_inputs(tokenizer, distinct, index, max_length, rows.language)
+
+    def predicted(
+        self, task: TaskLike, rows: Rows, form: Form, inputs: Inputs, scores: Any, key: FormKey
+    ) -> tuple[Any, Any, dict[str, Any]]:
+        """Columns of a ranking or of mined pairs; `scores` are a `Ranked` or a `Mined` for each form."""
+        found = scores[key]
+        if isinstance(found, Mined):
+            return _mined(rows, found, scores[CLEAN_FORM])
+        return _best(rows, found) if rows.pool is None else _ranking(rows, found)
+
+
+def _sides(task: TaskLike) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The fields of the query, and those of the candidate."""
+    return tuple(name for name in task.fields if name not in task.candidates), task.candidates
+
+
+def _best(rows: Rows, ranked: Ranked) -> tuple[Any, Any, dict[str, Any]]:
+    """Candidates are rows: "prediction" is the best one's number, "ranking" the best ones, "scores" their cosines."""
+    found, labels = ranked.indices[:, 0].astype(np.int32), np.arange(len(rows), dtype=np.int32)
+    columns = {"prediction": found, "label": labels, "scores": list(ranked.cosines), "ranking": list(ranked.indices)}
+    return found, labels, columns
+
+
+def _ranking(rows: Rows, ranked: Ranked) -> tuple[Any, Any, dict[str, Any]]:
+    """Candidates are a pool's: "prediction" and "ranking" are the ids of the best, "label" those of the right ones."""
+    ids = np.array(rows.pool.ids, dtype=object)
+    found = [ids[own].tolist() for own in ranked.indices]
+    right = [ids[own].tolist() for own in rows.labels.arrays()]
+    columns = {"prediction": found, "label": right, "scores": list(ranked.cosines), "ranking": found}
+    return ranked.indices, rows.labels, columns
+
+
+def _mined(rows: Rows, mined: Mined, clean: Mined) -> tuple[Any, Any, dict[str, Any]]:
+    """Pairs that score at least the threshold of highest F1 on the rows' clean text: "prediction" is the id of a row's
+    candidate, or "". XTREME takes the threshold from a dev split."""
+    ids = np.array(rows.pool.ids, dtype=object)
+    right = {(i, int(candidate)) for i, own in enumerate(rows.labels.arrays()) for candidate in own}
+    taken = mined.scores >= pair_threshold(clean.as_scores(), right)
+    found = np.full(len(rows), -1)
+    found[mined.queries[taken]] = mined.candidates[taken]
+    best = np.zeros(len(rows), np.float32)
+    best[mined.queries] = mined.scores
+    columns = {"prediction": [ids[candidate] if candidate >= 0 else "" for candidate in found]}
+    columns |= {"label": [ids[own].tolist() for own in rows.labels.arrays()], "scores": list(best[:, None])}
+    return found, rows.labels, columns
+
+
+def side_by_side(queries: Examples, candidates: Examples) -> Examples:
+    """Items of two examples, n queries and their candidates in turn; labels are 0."""
+    sides = (queries, candidates)
+    lengths = np.stack([side.lengths for side in sides], axis=1).ravel()
+    starts = np.stack([queries.offsets[:-1], candidates.offsets[:-1] + len(queries.ids)], axis=1).ravel()
+    source = ragged_positions(starts, lengths)
+    names = ("ids", "token_type_ids", "fields")
+    return dataclasses.replace(
+        queries,
+        **{name: np.concatenate([getattr(side, name) for side in sides])[source] for name in names},
+        offsets=offsets_of(lengths),
+        summaries=np.stack([side.summaries for side in sides], axis=1).ravel(),
+        labels=np.zeros(len(lengths), np.int32),
+        choices=2,
+    )

@@ -1,0 +1,213 @@
+"""A class for each word of a text."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from itt_jax.data.examples import Examples
+from itt_jax.data.rows import Rows
+from itt_jax.data.table import Table
+from itt_jax.data.tagging import tagging_examples, word_starts
+from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.errors import InputError
+from itt_jax.kinds.forms import LOST, Form, FormKey, Inputs, numbered
+from itt_jax.kinds.kind import Gold, Kind, Published, TaskLike, check_classes, class_index, permuted
+from itt_jax.ragged import Ragged, offsets_of
+
+
+class TokenClassification(Kind):
+    """Labels are class indices of words, Ragged int32 [n]; predictions likewise.
+
+    A text is its words with one space between them. Tags follow their words through insertions, deletions and moves;
+    a word of which nothing is left counts nowhere.
+    """
+
+    name = "token_classification"
+    summary = "a class for each word of a text"
+    head = "token_classification"
+    dev_metric = "tag_accuracy"
+    layout = "words"
+    pools = False
+
+    def check(self, task: TaskLike) -> None:
+        """Raises InputError for fewer than two labels, or several fields."""
+        super().check(task)
+        if len(task.fields) != 1:
+            raise InputError(f"task {task.name!r}: {self.name} has one field, found {', '.join(task.fields)}")
+
+    def outcomes(self, task: TaskLike) -> tuple[str, ...]:
+        """Tags of words."""
+        return ("tags",)
+
+    # --- Labels
+
+    def read_labels(self, task: TaskLike, published: Published, table: Table) -> tuple[Any, np.ndarray]:
+        """The class of each word of each row: Ragged int32 [n]. Published tags are separated by one space.
+
+        Raises:
+            InputError: an empty word, more or fewer tags than words, or an unknown tag; the message names its place.
+        """
+        keep = np.ones(len(table.indices), bool)
+        if table.labels is None:
+            return None, keep
+        (texts,) = table.fields.values()
+        words, tags = [text.split(" ") for text in texts], [label.split(" ") for label in table.labels]
+        for i, (own, given) in enumerate(zip(words, tags, strict=True)):
+            if not all(own):
+                raise InputError(f"{table.place(i)}: word {own.index('') + 1} is empty")
+            if len(own) != len(given):
+                raise InputError(f"{table.place(i)}: {len(given)} tags, expected {len(own)}, one for each word")
+        classes: dict[str, int] = {}
+        for i, given in enumerate(tags):
+            for k, tag in enumerate(given):
+                if tag not in classes:
+                    place = f"{table.place(i)}, word {k + 1} ({words[i][k]!r})"
+                    found = class_index(task, published, tag, lambda place=place: place)
+                    if found is None:
+                        raise InputError(f"{place}: tag {tag!r} is to be left out, but every word needs a tag")
+                    classes[tag] = found
+        return Ragged.of(([classes[tag] for tag in given] for given in tags), np.int32), keep
+
+    def join(self, parts: Sequence[Any]) -> Any:
+        """The texts of all parts."""
+        return Ragged.joined(parts)
+
+    def label_bytes(self, labels: Any) -> bytes:
+        """The classes alone: the texts say how many words each row has."""
+        return np.ascontiguousarray(labels.values).tobytes()
+
+    def shuffle(self, task: TaskLike, rows: Rows, seed: int) -> Rows:
+        """Rows with the same tags on other words."""
+        return dataclasses.replace(rows, labels=rows.labels.with_values(permuted(rows.labels.values, seed)))
+
+    def label_texts(self, task: TaskLike, rows: Rows) -> list[str]:
+        """The words that have a class other than O, as word/class."""
+        (texts,) = rows.fields.values()
+        named = [[task.labels[tag] for tag in tags.tolist()] for tags in rows.labels.arrays()]
+        pairs = [zip(text.split(" "), tags, strict=True) for text, tags in zip(texts, named, strict=True)]
+        return [" ".join(f"{word}/{tag}" for word, tag in pair if tag != "O") for pair in pairs]
+
+    def file_format(self, task: TaskLike) -> str:
+        """Tags of sentences."""
+        return "tags"
+
+    # --- Training
+
+    def encode(self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, max_length: int) -> Examples:
+        """The examples of clean rows; a text too long for one becomes several."""
+        (texts,) = rows.fields.values()
+        return tagging_examples(tokenizer, texts, clean_words(texts), max_length, rows.language, rows.labels)[0]
+
+    def check_labels(self, name: str, labels: np.ndarray, classes: int) -> None:
+        """Raises InputError unless labels are class indices of tokens, -1 for one that stands for no word."""
+        check_classes(name, labels, classes, lowest=-1)
+
+    def gold_of(self, examples: Examples) -> Gold:
+        """The labels of all words, as one text."""
+        labels = examples.labels[examples.anchors]
+        return Gold(Ragged(labels, offsets_of([len(labels)])))
+
+    def dev_predictions(self, scores: np.ndarray, gold: Gold) -> Any:
+        """Predictions from scores [words, outputs]."""
+        return self.decode(gold.labels.with_values(scores))
+
+    # --- Evaluation
+
+    def aligned_fields(self, task: TaskLike) -> tuple[str, ...]:
+        """The text."""
+        return task.fields
+
+    def follow(
+        self,
+        task: TaskLike,
+        rows: Rows,
+        fields: Mapping[str, list[str]],
+        sources: Mapping[str, Sequence[np.ndarray]],
+        changed: np.ndarray,
+        edit_rate: float,
+    ) -> Form:
+        """A form with the words' positions."""
+        (field,) = task.fields
+        clean = rows.fields[field]
+        words = moved_words(clean, sources[field]) if field in sources else clean_words(clean)
+        return Form(dict(fields), changed, edit_rate, words=words)
+
+    def inputs(
+        self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, forms: Mapping[FormKey, Form], max_length: int
+    ) -> Inputs:
+        """Two rows are the same input where their text and the positions of their words are the same."""
+        texts_and_words = {key: self._texts_and_words(form) for key, form in forms.items()}
+        distinct, index = numbered(texts_and_words)
+        starts = Ragged.of([np.frombuffer(words, np.int64) for _, words in distinct], np.int64)
+        texts = [text for text, _ in distinct]
+        examples, parts = tagging_examples(tokenizer, texts, starts, max_length, rows.language)
+        return Inputs(examples, index, Ragged(examples.ids, examples.offsets[parts]), starts.offsets)
+
+    @staticmethod
+    def _texts_and_words(form: Form) -> list[tuple[str, bytes]]:
+        """Each text with the positions of the words that are left, int64."""
+        (texts,) = form.fields.values()
+        starts = kept(form.words, form.words).arrays()
+        return [(text, own.tobytes()) for text, own in zip(texts, starts, strict=True)]
+
+    def decode(self, scores: Any) -> Any:
+        """The best class of each word: Ragged of scores [words, K] -> Ragged int32."""
+        return scores.with_values(super().decode(scores.values))
+
+    def predicted(
+        self, task: TaskLike, rows: Rows, form: Form, inputs: Inputs, scores: Any, key: FormKey
+    ) -> tuple[Any, Any, dict[str, Any]]:
+        """Columns hold lists with an entry for each word that is left: "word" is its number in the clean text, "scores"
+        the log-probability of the predicted tag."""
+        found, labels = inputs.scores_of(scores, key), kept(rows.labels, form.words)
+        predictions = labels.with_values(self.decode(found).values)
+        numbers = Ragged.of(map(np.arange, form.words.lengths), np.int32)
+        likelihood = found.values.max(1) - np.logaddexp.reduce(found.values, axis=1)
+        columns = {
+            "prediction": predictions.arrays(),
+            "scores": labels.with_values(likelihood).arrays(),
+            "label": labels.arrays(),
+            "word": kept(numbers, form.words).arrays(),
+        }
+        return predictions, labels, columns
+
+
+def clean_words(texts: Sequence[str]) -> Ragged:
+    """Where each word begins: int64 [words] codepoints for each text."""
+    return Ragged.of(map(word_starts, texts), np.int64)
+
+
+def moved_words(texts: Sequence[str], sources: Sequence[np.ndarray]) -> Ragged:
+    """Where each word of the clean `texts` begins after a perturbation, or LOST where nothing of it is left.
+
+    Args:
+        sources: for each perturbed text, the clean codepoint that each of its codepoints stands for, -1 for none
+            (`perturb.Variant.sources`). A word that occurs twice is read at its first place.
+
+    Returns:
+        for each text int64 [words] codepoints of the perturbed text, in the clean order of the words.
+    """
+    codepoints = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
+    offsets = offsets_of([len(text) for text in texts])
+    spaces = codepoints == ord(" ")
+    text_of = np.repeat(np.arange(len(texts)), np.diff(offsets))
+    word_of = np.where(spaces, LOST, np.cumsum(spaces) + text_of)
+    counts = np.bincount(text_of, spaces, len(texts)).astype(np.int64) + 1
+    moved = Ragged.of(sources, np.int64)
+    text_of_moved = np.repeat(np.arange(len(texts)), moved.lengths)
+    clean = moved.values >= 0
+    word = np.full(len(clean), LOST)
+    word[clean] = word_of[moved.values[clean] + offsets[text_of_moved[clean]]]
+    places = np.flatnonzero(word != LOST)[::-1]  # backwards, so that the first place of a word is set last
+    starts = np.full(int(counts.sum()), LOST, np.int64)
+    starts[word[places]] = places - moved.offsets[text_of_moved[places]]
+    return Ragged(starts, offsets_of(counts))
+
+
+def kept(rows: Ragged, starts: Ragged) -> Ragged:
+    """The entries of words that are not lost; `rows` has one entry for each word, as `starts` has."""
+    left = starts.values != LOST
+    counts = np.bincount(np.repeat(np.arange(len(starts)), starts.lengths), left, len(starts))
+    return Ragged(rows.values[left], offsets_of(counts))

@@ -1,0 +1,237 @@
+"""The base of every metric: what it keeps of each item, its value, and each item's influence on that value.
+
+The influence of an item is how far the metric moves when the item's weight grows (the infinitesimal jackknife). For a
+mean it is the item's deviation divided by n, so accuracy's item variance is the usual one; for correlations it gives
+what a per-example decomposition cannot, since there is none. Contrasts of cells are sums of influences, whatever the
+metric, so the analysis needs no other interface.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from itt_jax.errors import InputError
+
+ITEM_VALUE = "item_value"
+"""Column of a cell that holds what each item contributes."""
+COUNTS = ("correct", "predicted", "actual")
+"""Columns of a cell that hold how many things of each item are predicted rightly, predicted, and there."""
+Z_95 = 1.959963984540054
+"""Quantile of the normal distribution for a two-sided 95 % interval."""
+
+
+class Metric:
+    """One metric; a subclass sets the attributes and defines at least `statistic` and `value`.
+
+    Attributes:
+        name: as tasks and results name it. summary: one line.
+        outcomes: forms of predictions that it measures: "class", "score", "tags", "label_set", "answer", "candidate",
+            "ranking" or "pairs". A task may use it if its kind has one of them (`Kind.outcomes`).
+        columns: columns of a stored cell that its statistic is read from.
+        lowest, highest: its range.
+        higher_is_better: whether a larger value is a better one.
+        is_mean: whether it is the mean of its statistic, so that tests on single items apply.
+        right_or_wrong: whether that statistic is 1 (right) or 0 (wrong).
+        version: raised when the value of the same predictions would change; part of the ids of stages and cells.
+    """
+
+    name: str
+    summary: str
+    outcomes: tuple[str, ...]
+    columns: tuple[str, ...] = (ITEM_VALUE,)
+    lowest: float = 0.0
+    highest: float = 1.0
+    higher_is_better: bool = True
+    is_mean: bool = False
+    right_or_wrong: bool = False
+    version: int = 1
+
+    def __repr__(self) -> str:
+        return f"<metric {self.name}>"
+
+    def check(self, names: Sequence[str]) -> None:
+        """Raises InputError if a task with these label names cannot use the metric."""
+
+    # --- Predictions to statistic
+
+    def statistic(self, predictions: Any, labels: Any, names: Sequence[str] = (), language: str = "") -> np.ndarray:
+        """What each of n items contributes: [n, ...].
+
+        Args:
+            predictions: as the kind's `decode` gives them. labels: as `Rows.labels`.
+            names: label names. language: ISO 639-1 code of the rows.
+        """
+        raise NotImplementedError
+
+    def record(
+        self, predictions: Any, labels: Any, names: Sequence[str] = (), language: str = ""
+    ) -> dict[str, np.ndarray]:
+        """Columns that a cell stores for this metric beside its predictions and labels: name -> [n] or [n, k]."""
+        return {ITEM_VALUE: self.statistic(predictions, labels, names, language)}
+
+    def read(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The statistic [n, ...] from the stored `columns`."""
+        return columns[ITEM_VALUE]
+
+    def applicable(self, labels: Any) -> np.ndarray:
+        """Which items count: bool [n]. The statistic of the others means nothing."""
+        return np.ones(len(labels), bool)
+
+    # --- Statistic to value
+
+    def value(self, items: np.ndarray) -> float:
+        """The metric of the statistic [n, ...] of n >= 1 items."""
+        raise NotImplementedError
+
+    def score(self, predictions: Any, labels: Any, names: Sequence[str] = (), language: str = "") -> float:
+        """The metric of predictions: arguments as `statistic`, items that do not count left out.
+
+        Raises:
+            InputError: no item counts.
+        """
+        items = self.statistic(predictions, labels, names, language)[self.applicable(labels)]
+        if not len(items):
+            raise InputError(f"{self.name}: nothing to score")
+        return self.value(items)
+
+    def defined(self, items: np.ndarray) -> bool:
+        """Whether the value says anything; where it does not, no checkpoint is selected by it."""
+        return True
+
+    def influence(self, items: np.ndarray) -> tuple[float, np.ndarray]:
+        """The value and each item's influence on it.
+
+        Returns:
+            the value, NaN for fewer than two items; float64 [n] influences, whose sum of squares is the variance of the
+            value over samples of items (Bessel's factor included).
+        """
+        n = len(items)
+        if n < 2:
+            return float("nan"), np.zeros(n)
+        value, influence = self._influence(items)
+        return float(value), influence * np.sqrt(n / (n - 1))
+
+    def _influence(self, items: np.ndarray) -> tuple[float, np.ndarray]:
+        """Value and influence [n] before Bessel's factor. Leaves out one item after the other; slow, always right."""
+        value = self.value(items)
+        without = np.array([self.value(np.delete(items, i, axis=0)) for i in range(len(items))])
+        return value, left_out(value, without)
+
+    def chance(self, labels: Any, names: Sequence[str] = ()) -> float:
+        """The value that needs no text: of the best constant answer or of a uniform guess."""
+        return 0.0
+
+    # --- Scales and intervals
+
+    def open_scale(self, value: np.ndarray, n: np.ndarray) -> np.ndarray:
+        """Values on an unbounded scale, same shape: log-odds of a share, half an item added on each side."""
+        share = (value * n + 0.5) / (n + 1)
+        return np.log(share / (1 - share))
+
+    def interval(self, value: np.ndarray, error: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The 95 % interval over samples of items, given the model: the normal one, cut at the ends of the range.
+
+        Args:
+            value, error, n: [cells]; `error` is the standard error over items, `n` their number.
+        """
+        return np.maximum(value - Z_95 * error, self.lowest), np.minimum(value + Z_95 * error, self.highest)
+
+
+class FromPredictions(Metric):
+    """A metric that is read from predictions and labels [n], which every cell stores."""
+
+    columns = ("prediction", "label")
+
+    def statistic(self, predictions: Any, labels: Any, names: Sequence[str] = (), language: str = "") -> np.ndarray:
+        """[n, 2]: prediction and label."""
+        return np.stack([predictions, labels], axis=1)
+
+    def record(
+        self, predictions: Any, labels: Any, names: Sequence[str] = (), language: str = ""
+    ) -> dict[str, np.ndarray]:
+        """Nothing more."""
+        return {}
+
+    def read(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The statistic from the columns "prediction" and "label"."""
+        return self.statistic(columns["prediction"], columns["label"])
+
+
+class Mean(Metric):
+    """A metric that is the mean of its statistic [n]."""
+
+    is_mean = True
+
+    def value(self, items: np.ndarray) -> float:
+        """The mean."""
+        return float(items.mean())
+
+    def _influence(self, items: np.ndarray) -> tuple[float, np.ndarray]:
+        value = items.mean()
+        return value, (items - value) / len(items)
+
+
+class OfSums(Metric):
+    """A metric that is a function of its statistic [n, ...] summed over items."""
+
+    def of_sums(self, sums: np.ndarray) -> np.ndarray:
+        """The metric of sums [..., *statistic]: float64 [...]."""
+        raise NotImplementedError
+
+    def value(self, items: np.ndarray) -> float:
+        """The metric of the sum over all items."""
+        return float(self.of_sums(items.sum(0)))
+
+    def _influence(self, items: np.ndarray) -> tuple[float, np.ndarray]:
+        total = items.sum(0)
+        value = float(self.of_sums(total))
+        return value, left_out(value, self.of_sums(total - items))
+
+
+class CountsF1(OfSums):
+    """F1 of summed counts; its statistic is int64 [n, 3], as COUNTS."""
+
+    columns = COUNTS
+
+    def record(
+        self, predictions: Any, labels: Any, names: Sequence[str] = (), language: str = ""
+    ) -> dict[str, np.ndarray]:
+        """A column for each of COUNTS."""
+        return dict(zip(COUNTS, self.statistic(predictions, labels, names, language).T, strict=True))
+
+    def read(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """[n, 3], as COUNTS."""
+        return np.stack([columns[name] for name in COUNTS], axis=1)
+
+    def of_sums(self, sums: np.ndarray) -> np.ndarray:
+        """F1 of counts [..., 3]."""
+        return f1_of_counts(sums)
+
+
+class FisherScale(Metric):
+    """A correlation: its range is -1 to 1, its scale Fisher's z."""
+
+    lowest = -1.0
+
+    def open_scale(self, value: np.ndarray, n: np.ndarray) -> np.ndarray:
+        """Fisher's z; the ends of the range are taken half an item inwards."""
+        return np.arctanh(np.clip(value, -1 + 0.5 / (n + 1), 1 - 0.5 / (n + 1)))
+
+    def interval(self, value: np.ndarray, error: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The normal interval on Fisher's z."""
+        inside = np.clip(value, -1 + 1e-9, 1 - 1e-9)
+        half = Z_95 * error / (1 - inside**2)
+        return np.tanh(np.arctanh(inside) - half), np.tanh(np.arctanh(inside) + half)
+
+
+def left_out(value: float, without: np.ndarray) -> np.ndarray:
+    """Influences [n] from the value of all items and the values `without` each one."""
+    n = len(without)
+    influence = (value - without) * (n - 1) / n
+    return influence - influence.mean()
+
+
+def f1_of_counts(counts: np.ndarray) -> np.ndarray:
+    """F1 of counts [..., 3] of right, predicted and actual things; 0 where there are none."""
+    return 2 * counts[..., 0] / np.maximum(counts[..., 1] + counts[..., 2], 1)
