@@ -9,7 +9,7 @@ from itt_jax.data.sources import LocalFiles
 from itt_jax.errors import InputError
 from itt_jax.study.absent import planned
 from itt_jax.tasks import Task
-from tests.study.test_noises_of_a_plan import STUDY
+from tests.study.studies import STUDY
 
 HOME = STUDY.targets[0]
 INFERENCE = dataclasses.replace(HOME, name="inference", train="xnli", train_split="dev[0%:70%]", dev_split="dev[70%:]")

@@ -1,0 +1,65 @@
+"""Arms: rows of the catalogue, and a study's own."""
+
+import dataclasses
+
+import pytest
+
+from itt_jax import config
+from itt_jax.errors import InputError
+from itt_jax.study import arms
+from itt_jax.study.arms import Adapt, Arm, FineTune
+from tests.study.studies import STUDY
+
+OWN = Arm("dapt_then_itt", "both", (Adapt("domain"), FineTune("intermediate"), FineTune("target")), baseline="itt")
+
+
+def test_every_row_of_the_catalogue_is_whole():
+    arms.check(arms.ARMS, "ARMS")
+    names = [arm.name for arm in arms.ARMS]
+    assert len(set(names)) == len(names)
+    assert [arm.name for arm in arms.ARMS if arm.role == "baseline"] == ["direct"]
+    assert len({(arm.color, arm.marker, arm.line) for arm in arms.ARMS}) == len(names)
+    assert all(arm.summary and arm.color and arm.marker and arm.line for arm in arms.ARMS)
+
+
+def test_needs_follow_from_stages():
+    needs = {arm.name: set(arm.needs) for arm in arms.ARMS}
+    assert needs["direct"] == needs["translate_train"] == set()
+    for name in ("itt", "multitask_itt", "matched_steps", "shuffled_itt"):
+        assert needs[name] == {"intermediate"}
+    assert needs["dapt"] == {"domain_text", "adaptation"}
+    assert needs["dapt_control"] == {"domain_text", "general_text", "adaptation"}
+    assert set(OWN.needs) == {"intermediate", "domain_text", "adaptation"}
+
+
+def test_names_and_own_arms_are_looked_up_when_asked(monkeypatch):
+    assert [arm.name for arm in arms.resolved(("itt", OWN))] == ["itt", "dapt_then_itt"]
+    monkeypatch.setattr(arms, "ARMS", (*arms.ARMS, OWN))
+    assert arms.arm("dapt_then_itt") is OWN
+    config.validate(dataclasses.replace(STUDY, arms=("dapt_then_itt",)))
+
+
+def test_a_row_comes_back():
+    row = arms.as_row(OWN)
+    assert "stages" not in row
+    assert arms.from_row(row) == dataclasses.replace(OWN, stages=())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "itt"}, "study.arms.itt: the catalogue has another arm of this name"),
+        ({"stages": ()}, "expected FineTune('target') as the last stage"),
+        ({"stages": (FineTune("target"), Adapt("domain"))}, "expected FineTune('target') as the last stage"),
+        ({"stages": (FineTune("intermediat"), FineTune("target"))}, "found 'intermediat'"),
+        ({"stages": ("itt",)}, "study.arms"),
+        ({"baseline": "ittt"}, "did you mean 'itt'"),
+        ({"baseline": "dapt_then_itt"}, "unknown arm in study.arms.dapt_then_itt.baseline: 'dapt_then_itt'"),
+        ({"role": "contol"}, "found 'contol'"),
+    ],
+)
+def test_a_wrong_arm_is_named(changes, message):
+    study = dataclasses.replace(STUDY, arms=("direct", dataclasses.replace(OWN, **changes)))
+    with pytest.raises(InputError) as error:
+        config.validate(study)
+    assert message in str(error.value) and "\n" not in str(error.value)

@@ -1,0 +1,109 @@
+"""Material: rows read once, contamination dropped and counted, digests of content."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from itt_jax import tasks
+from itt_jax.config import Corpus, EncoderSpec
+from itt_jax.data.sources import LocalFiles
+from itt_jax.errors import InputError
+from itt_jax.study.material import Material, Selection, digest_files, digest_rows, mean_tokens
+from itt_jax.tasks import Task
+from tests.study.studies import STUDY
+
+TRAIN = ["the court was fair to them", "a long and unfair contract", "nobody read the small print", "the judge agreed with them"]
+TEST = ["the judge agreed with them", "an appeal was then filed", "A long and UNFAIR contract"]
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Material of a study on a task of its own; two of its training texts are evaluated."""
+    for split, texts in {"train": TRAIN, "dev": ["one more"], "test": TEST}.items():
+        (tmp_path / f"{split}.tsv").write_text("".join(f"{text}\tgood\n" for text in texts))
+    paths = {split: str(tmp_path / f"{split}.tsv") for split in ("train", "dev", "test")}
+    source = LocalFiles(paths, "tsv", {"text": 0}, 1, header=False)
+    task = Task("own", "classification", ("text",), (source,), ("good", "bad"))
+    target = dataclasses.replace(STUDY.targets[0], train="own")
+    return Material(dataclasses.replace(STUDY, targets=(target,), tasks=(task,), languages=()))
+
+
+def test_training_rows_lack_what_is_evaluated_and_the_count_is_kept(own):
+    rows = own.training_rows(Selection("own", "train", "en"))
+    assert rows.fields["text"] == [TRAIN[0], TRAIN[2]]
+    (entry,) = own.contamination.values()
+    assert (entry.source, entry.rows, entry.dropped) == ("own/train/en", 4, 2)
+
+
+def test_the_limit_applies_to_what_is_left(own):
+    everything = own.training_rows(Selection("own", "train", "en"))
+    one = own.training_rows(Selection("own", "train", "en", 1))
+    assert len(one) == 1 and set(one.item_ids) < set(everything.item_ids)
+
+
+def test_limits_take_the_same_items_in_every_language():
+    material = Material(STUDY)
+    ids = [list(material.rows(Selection("embedded_sentiment_legal", "test", code, 7)).item_ids) for code in ("en", "de")]
+    assert ids[0] == ids[1] and len(ids[0]) == 7
+
+
+def test_missing_files_of_an_own_task_are_an_error_and_of_a_catalogued_one_are_not(own, tmp_path):
+    assert own.has("own", "test", "en") and not own.has("own", "test", "de")
+    assert not Material(STUDY, tmp_path).has("xnli", "test", "en")
+    (tmp_path / "test.tsv").unlink()
+    with pytest.raises(InputError, match=r"test\.tsv"):
+        Material(own.study).has("own", "test", "en")
+
+
+def test_digests_depend_on_content():
+    rows = tasks.load_rows(tasks.get("embedded_sentiment_legal"), "test", "en")
+    labels = np.array(rows.labels)
+    labels[0] = 1 - labels[0]
+    texts = {**rows.fields, "text": ["changed", *rows.fields["text"][1:]]}
+    others = [
+        dataclasses.replace(rows, labels=labels),
+        dataclasses.replace(rows, fields=texts),
+        dataclasses.replace(rows, labels=None),
+        rows.select(np.arange(len(rows)) > 0),
+    ]
+    found = [digest_rows(one) for one in (rows, *others)]
+    assert len(set(found)) == 5
+    assert digest_rows(dataclasses.replace(rows)) == found[0]
+
+
+def test_digests_of_every_kind_of_label():
+    """Tagged words, answers and pools have digests too."""
+    names = ("embedded_entities_legal", "embedded_inference_legal", "embedded_similarity_legal", "embedded_causes_general")
+    assert len({digest_rows(tasks.load_rows(tasks.get(name), "test", "en")) for name in names}) == len(names)
+
+
+def test_files_are_named_by_content_and_relative_name(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+        (tmp_path / name / "vocab.txt").write_text("x")
+    assert digest_files(tmp_path / "a") == digest_files(tmp_path / "b")
+    (tmp_path / "b" / "model.safetensors").write_bytes(b"w")
+    assert digest_files(tmp_path / "a") != digest_files(tmp_path / "b")
+    assert digest_files(tmp_path / "a", weights=False) == digest_files(tmp_path / "b", weights=False)
+    (tmp_path / "b" / "vocab.txt").write_text("y")
+    assert digest_files(tmp_path / "a", weights=False) != digest_files(tmp_path / "b", weights=False)
+
+
+def test_a_corpus_lacks_what_is_evaluated(own):
+    assert own.corpus(Corpus("task:own")).texts["en"] == [TRAIN[0], TRAIN[2]]
+    assert own.corpus_digest(Corpus("task:own")) != own.corpus_digest(Corpus("task:own", tuples=1))
+
+
+def test_a_checkpoint_that_saw_evaluated_text_is_contaminated(own, tmp_path):
+    spec = EncoderSpec("given", "bert", checkpoint=str(tmp_path))
+    assert not own.is_contaminated(spec) and not own.is_contaminated(STUDY.encoders[0])
+    np.save(tmp_path / "seen.npy", own.evaluation_text()[:1])
+    assert own.is_contaminated(spec)
+
+
+def test_mean_tokens_count_characters_and_special_tokens():
+    rows = tasks.load_rows(tasks.get("embedded_sentiment_legal"), "test", "en")
+    characters = np.mean([len(text) for text in rows.fields["text"]])
+    assert mean_tokens(rows) == pytest.approx(characters / 3.5 + 2)

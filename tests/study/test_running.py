@@ -1,0 +1,130 @@
+"""Running: parents first, stages of one shape together, other workers' claims, and what is recorded."""
+
+import dataclasses
+import json
+import threading
+import time
+from typing import ClassVar
+
+import pytest
+
+from itt_jax.config import EncoderSpec
+from itt_jax.errors import InputError
+from itt_jax.store import Store
+from itt_jax.study import running
+from itt_jax.study.plan import Plan
+from itt_jax.study.profiling import Profile
+from itt_jax.study.running import Results, _Runner
+from itt_jax.study.stages import Stage
+from tests.study.studies import STUDY
+
+SPEC = EncoderSpec("bert", "bert")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Toy(Stage):
+    """A stage that only notes with which others it was made."""
+
+    shape: str = ""
+    made: ClassVar[list[list[str]]] = []
+
+    @property
+    def kind(self):
+        return "toy"
+
+    def stack_key(self, material):
+        return self.shape or None
+
+    @classmethod
+    def make_all(cls, stages, workshop):
+        cls.made.append([stage.id for stage in stages])
+        return [{"steps": 1} for _ in stages]
+
+
+@pytest.fixture(autouse=True)
+def nothing_made(monkeypatch):
+    monkeypatch.setattr(Toy, "made", [])
+    monkeypatch.setattr(running, "POLL_SECONDS", 0.01)
+
+
+def stages(*descriptions: tuple[str, str | None, str]) -> dict[str, Stage]:
+    """Stages from (id, id of the parent, shape)."""
+    found: dict[str, Stage] = {}
+    for name, parent, shape in descriptions:
+        found[name] = Toy(spec=SPEC, id=name, parent=found.get(parent), shape=shape)
+    return found
+
+
+def runner(out, found: dict[str, Stage], stack: int | None = None) -> _Runner:
+    """A worker on a plan of stages without cells."""
+    return _Runner(Store(out), Plan(STUDY, found), None, True, stack, Profile(None))
+
+
+TREE = (("a", None, ""), ("b", "a", "x"), ("c", "a", "x"), ("d", "b", "x"), ("e", "a", "y"), ("f", "c", "x"))
+
+
+def test_each_stage_is_made_once_after_its_parent(tmp_path):
+    assert runner(tmp_path, stages(*TREE)).all() == 0
+    assert Toy.made == [["a"], ["b"], ["c"], ["d"], ["e"], ["f"]]
+    runner(tmp_path, stages(*TREE)).all()
+    assert len(Toy.made) == 6  # a second worker finds everything done
+
+
+def test_stages_of_one_shape_are_made_together_once_their_parents_are_done(tmp_path):
+    runner(tmp_path, stages(*TREE), stack=3).all()
+    assert Toy.made == [["a"], ["b", "c"], ["d", "f"], ["e"]]
+
+
+def test_no_more_stages_than_the_stack_allows(tmp_path):
+    siblings = (("a", None, ""), *((name, "a", "x") for name in "bcdef"))
+    runner(tmp_path, stages(*siblings), stack=2).all()
+    assert Toy.made == [["a"], ["b", "c"], ["d", "e"], ["f"]]
+
+
+def test_a_stage_that_another_worker_is_on_is_left_to_it_and_its_children_wait(tmp_path):
+    store = Store(tmp_path)
+    store.write_record("a", {"id": "a"})
+    held = threading.Event()
+
+    def other():
+        with store.claim("b") as ours:
+            assert ours
+            held.set()
+            time.sleep(0.2)
+            assert ["d"] not in Toy.made  # its parent is not done
+            store.write_record("b", {"id": "b"})
+
+    worker = threading.Thread(target=other)
+    worker.start()
+    held.wait()
+    runner(tmp_path, stages(*TREE)).all()
+    worker.join()
+    assert ["b"] not in Toy.made and Toy.made[-1] == ["d"]
+    assert sorted(name for together in Toy.made for name in together) == ["c", "d", "e", "f"]
+
+
+def test_a_record_has_what_names_a_stage_once(tmp_path):
+    runner(tmp_path, stages(("a", None, ""))).all()
+    record = Store(tmp_path).record("a")
+    assert {name: record[name] for name in ("id", "kind", "encoder", "arm", "seed", "steps")} == {
+        "id": "a", "kind": "toy", "encoder": "bert", "arm": "", "seed": 0, "steps": 1,
+    }  # fmt: skip
+    assert {"purpose", "model"}.isdisjoint(record)
+    assert {"wall_seconds", "device", "precision", "versions"} < set(record)
+
+
+def test_stages_of_earlier_schemas_are_not_added_to(tmp_path):
+    (tmp_path / "plan.json").write_text(json.dumps({"study_id": "x", "name": "old"}))
+    with pytest.raises(InputError, match="written in schema 1, expected 2") as error:
+        running.run(STUDY, tmp_path, quiet=True)
+    assert "\n" not in str(error.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
+
+
+def test_results_are_a_table(tmp_path):
+    store = Store(tmp_path)
+    row = {"model": "m", "arm": "direct", "seed": 0, "task": "t", "split": "test", "domain": "d", "language": "en"}
+    row |= {"perturbation": "clean", "severity": 0.0, "replicate": 0, "metric": "accuracy", "value": 0.5, "n": 2}
+    store.write_cell(row | {"cell": "c"}, {"item_id": ["a", "b"]})
+    store.write_results(["c"])
+    assert Results(tmp_path, 1, 1).to_pandas()["value"].tolist() == [0.5]
