@@ -1,4 +1,4 @@
-"""Stores made from a known model of seeds and items, for the tests of statistics and report."""
+"""Results folders simulated from a known model of seeds and items, for the tests of analysis and report."""
 
 import pathlib
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 ARM_EFFECT = {"direct": 0.0, "matched_steps": 0.2, "itt": 0.7}
-"""Log-odds of being right that an arm adds."""
+"""Log-odds of a right answer that an arm adds."""
 
 
 def write_store(
@@ -26,9 +26,15 @@ def write_store(
     base=1.0,
     classes=2,
     noise_seed=0,
+    names=None,
 ) -> pathlib.Path:
-    """Write results.parquet and cells/ of a study in which noise costs severity x 5 log-odds; `robust` is what the arm
-    "itt" wins back of that, in log-odds at every severity. Seeds (0.3), items (1.0) and their interaction (0.5) vary.
+    """Write the results and cells of a study in which noise costs severity x 5 log-odds.
+
+    Standard deviations, in log-odds: seeds 0.3, items 1.0, their interaction 0.5.
+
+    Args:
+        robust: log-odds that the arm "itt" regains at every severity.
+        names: arm -> its name in the folder, where that differs.
     """
     random = np.random.default_rng(noise_seed)
     (out / "cells").mkdir(parents=True, exist_ok=True)
@@ -50,7 +56,12 @@ def write_store(
                                 odds += robust * (arm == "itt" and noise != "clean") - 0.3 * languages.index(language)
                                 rows.append(
                                     _cell(out, random, odds, label[domain], metric, classes, f"{target}/{domain}")
-                                    | {"model": model, "arm": arm, "target": target, "task": f"{target}_{domain}"}
+                                    | {
+                                        "model": model,
+                                        "arm": (names or {}).get(arm, arm),
+                                        "target": target,
+                                        "task": f"{target}_{domain}",
+                                    }
                                     | {"split": "test", "language": language, "domain": domain, "seed": seed}
                                     | {"perturbation": noise, "severity": severity, "replicate": replicate}
                                     | {"in_domain": domain == domains[0], "source_language": language == languages[0]}

@@ -12,6 +12,7 @@ from itt_jax.study import cells
 from itt_jax.study.cells import Evaluated, cell_id, cells_of, lexicon_digest, variants_of
 from tests.study import studies
 
+
 def planned(*perturbations: Perturbation):
     """The plan, and its cells by (language, perturbation, severity)."""
     plan = studies.planned(perturbations=perturbations)

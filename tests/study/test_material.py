@@ -13,7 +13,12 @@ from itt_jax.study.material import Material, Selection, digest_files, digest_row
 from itt_jax.tasks import Task
 from tests.study.studies import STUDY
 
-TRAIN = ["the court was fair to them", "a long and unfair contract", "nobody read the small print", "the judge agreed with them"]
+TRAIN = [
+    "the court was fair to them",
+    "a long and unfair contract",
+    "nobody read the small print",
+    "the judge agreed with them",
+]
 TEST = ["the judge agreed with them", "an appeal was then filed", "A long and UNFAIR contract"]
 
 
@@ -44,7 +49,9 @@ def test_the_limit_applies_to_what_is_left(own):
 
 def test_limits_take_the_same_items_in_every_language():
     material = Material(STUDY)
-    ids = [list(material.rows(Selection("embedded_sentiment_legal", "test", code, 7)).item_ids) for code in ("en", "de")]
+    ids = [
+        list(material.rows(Selection("embedded_sentiment_legal", "test", code, 7)).item_ids) for code in ("en", "de")
+    ]
     assert ids[0] == ids[1] and len(ids[0]) == 7
 
 
@@ -74,7 +81,12 @@ def test_digests_depend_on_content():
 
 def test_digests_of_every_kind_of_label():
     """Tagged words, answers and pools have digests too."""
-    names = ("embedded_entities_legal", "embedded_inference_legal", "embedded_similarity_legal", "embedded_causes_general")
+    names = (
+        "embedded_entities_legal",
+        "embedded_inference_legal",
+        "embedded_similarity_legal",
+        "embedded_causes_general",
+    )
     assert len({digest_rows(tasks.load_rows(tasks.get(name), "test", "en")) for name in names}) == len(names)
 
 
