@@ -102,7 +102,7 @@ class EncoderSpec:
         layers, width, heads, feed_forward, vocabulary_size, max_positions: sizes of an encoder made here.
         corpus: its text. pretraining: its language-model training; None leaves it untrained.
         pooling: how heads summarise an example; "pretrained" is the family's own head in Hugging Face.
-        pair_features: heads on pairs read (a, b, |a - b|, a * b) of the two texts, pooled apart by "mean" or "max_mean".
+        pair_features: heads on pairs of texts read (a, b, |a - b|, a * b) of the two, each pooled ("mean", "max_mean").
         seed: of initialisation and pretraining.
         attention_dropout: dropout rate of attention probabilities; None is the checkpoint's, or 0.1. With 0, every
             stage can train with a fused attention kernel. XLNet has one rate for all dropout and no such kernel.

@@ -208,7 +208,7 @@ def check(arms: Sequence[str | Arm], where: str) -> None:
 
 
 def as_row(one: Arm) -> dict[str, str]:
-    """An arm as plan.json describes it: without its stages, which analysis and report do not need."""
+    """An arm as a results folder describes it, without its stages, which analysis and report do not need."""
     return {field.name: getattr(one, field.name) for field in dataclasses.fields(one) if field.name != "stages"}
 
 

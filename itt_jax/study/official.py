@@ -18,7 +18,7 @@ from itt_jax.score import benchmarks
 from itt_jax.score.benchmarks import Benchmark, OfficialTask
 from itt_jax.score.layout import write_labels, write_predictions
 from itt_jax.store.folder import Store
-from itt_jax.store.results import CLEAN_TEXT, read_results
+from itt_jax.store.results import CLEAN_TEXT, read_cell, read_results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ def write_official(
         if row.language not in task.languages:
             notes.append(f"{task.name}: {row.language} is no language of {benchmark}; left out")
             continue
-        cell = _read(out, row.cell)
+        cell = read_cell(out, row.cell, ("item_id", "prediction", "label", "applicable"))
         predictions, labels = _sides(task, about(row.task), row.language, cell[cell["applicable"].to_numpy(bool)])
         side = folder / "predictions" / (f"seed-{row.seed}" if several else "")
         write_predictions(side, benchmark, task.name, row.language, predictions)
@@ -128,7 +128,7 @@ class _About:
 
 def _tasks_of(out: pathlib.Path) -> Callable[[str], _About]:
     """A function from the names of the store's tasks: a study's own come before the catalogue's."""
-    study = (Store(out).plan() or {}).get("study", {})
+    study = Store(out).plan().get("study", {})
     own = {task["name"]: task for task in study.get("tasks", ())}
 
     def about(name: str) -> _About:
@@ -140,15 +140,6 @@ def _tasks_of(out: pathlib.Path) -> Callable[[str], _About]:
         return _About(tuple(labels), not parallel and len(languages) > 1)
 
     return about
-
-
-def _read(out: pathlib.Path, cell: str) -> "pd.DataFrame":
-    import pandas as pd
-
-    path = out / "cells" / f"{cell}.parquet"
-    if not path.is_file():
-        raise InputError(f"{path}: not found, though results.parquet names it")
-    return pd.read_parquet(path, columns=["item_id", "prediction", "label", "applicable"])
 
 
 def _sides(task: OfficialTask, about: _About, language: str, cell: "pd.DataFrame") -> tuple[Any, Any]:

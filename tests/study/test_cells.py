@@ -7,7 +7,7 @@ import pytest
 from itt_jax import perturb, tasks
 from itt_jax.config import Perturbation
 from itt_jax.errors import InputError
-from itt_jax.evaluate.grid import CLEAN
+from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.study import cells
 from itt_jax.study.cells import Evaluated, cell_id, cells_of, lexicon_digest, variants_of
 from tests.study import studies
@@ -33,12 +33,12 @@ def evaluated(**changes) -> Evaluated:
 def test_an_id_depends_on_what_is_evaluated(change):
     noisy = ("swap", 0.1, 0)
     assert cell_id(evaluated(**change), noisy, None) != cell_id(evaluated(), noisy, None)
-    same = cell_id(evaluated(**change), CLEAN, None) == cell_id(evaluated(), CLEAN, None)
+    same = cell_id(evaluated(**change), CLEAN_FORM, None) == cell_id(evaluated(), CLEAN_FORM, None)
     assert same == ("noise_seed" in change)  # clean text has no noise
 
 
 def test_an_id_depends_on_the_variant_and_on_versions(monkeypatch):
-    variants = [CLEAN, ("swap", 0.1, 0), ("swap", 0.1, 1), ("swap", 0.2, 0), ("keyboard", 0.1, 0)]
+    variants = [CLEAN_FORM, ("swap", 0.1, 0), ("swap", 0.1, 1), ("swap", 0.2, 0), ("keyboard", 0.1, 0)]
     before = [cell_id(evaluated(), variant, None) for variant in variants]
     assert len(set(before)) == len(variants)
     raised = dataclasses.replace(perturb.CATALOG["swap"], version=100)
@@ -48,7 +48,7 @@ def test_an_id_depends_on_the_variant_and_on_versions(monkeypatch):
 
 
 def test_an_id_does_not_depend_on_names_that_change_no_result():
-    assert cell_id(evaluated(model="other", seed=7), CLEAN, None) == cell_id(evaluated(), CLEAN, None)
+    assert cell_id(evaluated(model="other", seed=7), CLEAN_FORM, None) == cell_id(evaluated(), CLEAN_FORM, None)
 
 
 def test_a_variant_for_each_severity_and_replicate_that_a_language_has():
@@ -56,7 +56,7 @@ def test_a_variant_for_each_severity_and_replicate_that_a_language_has():
     lacking = next(name for name, operator in perturb.CATALOG.items() if "zh" not in operator.languages)
     noises = (Perturbation("swap", (0.1, 0.2), replicates=2), Perturbation(lacking, (0.5,)))
     assert list(variants_of(noises, "zh", said.append)) == [
-        CLEAN,
+        CLEAN_FORM,
         *(("swap", severity, replicate) for severity in (0.1, 0.2) for replicate in (0, 1)),
     ]
     assert said == [f"{lacking}: has no table for 'zh'"]
@@ -65,7 +65,7 @@ def test_a_variant_for_each_severity_and_replicate_that_a_language_has():
 def test_token_noise_is_for_some_kinds_alone():
     said = []
     entities = tasks.get("embedded_entities_legal")
-    variants = {CLEAN: None, ("token_mask", 0.1, 0): None}
+    variants = {CLEAN_FORM: None, ("token_mask", 0.1, 0): None}
     assert [cell.perturbation for cell in cells_of(evaluated(), variants, said.append)] == ["clean", "token_mask"]
     found = cells_of(evaluated(task=entities, trained_on=entities), variants, said.append)
     assert [cell.perturbation for cell in found] == ["clean"]
@@ -74,8 +74,8 @@ def test_token_noise_is_for_some_kinds_alone():
 
 def test_domain_and_language_are_those_of_the_training_rows():
     general = tasks.get("embedded_sentiment_general")
-    (away,) = cells_of(evaluated(task=general, language="de"), {CLEAN: None}, lambda reason: None)
-    (home,) = cells_of(evaluated(), {CLEAN: None}, lambda reason: None)
+    (away,) = cells_of(evaluated(task=general, language="de"), {CLEAN_FORM: None}, lambda reason: None)
+    (home,) = cells_of(evaluated(), {CLEAN_FORM: None}, lambda reason: None)
     assert (away.in_domain, away.source_language) == (False, False)
     assert (home.in_domain, home.source_language) == (True, True)
 

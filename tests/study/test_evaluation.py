@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from itt_jax import tasks
+from itt_jax import kinds, tasks
 from itt_jax.config import Perturbation
 from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.errors import InputError
@@ -46,7 +46,7 @@ def test_every_replicate_has_a_cell_with_the_id_of_a_studys_cell(checkpoint, tmp
     assert results["cell"].is_unique and results["cell"].tolist() == [original(*about) for about in built]
     rows = tasks.limit(tasks.load_rows(TASK, "test", "en"), 6)
     evaluated, variant, lexicon = built[-1]
-    assert (evaluated.stage, evaluated.rows) == (digest_files(checkpoint), digest_rows(rows))
+    assert (evaluated.stage, evaluated.rows) == (digest_files(checkpoint), digest_rows(kinds.kind(TASK.kind), rows))
     assert (variant, lexicon) == (("swap", 0.2, 2), None)
 
 

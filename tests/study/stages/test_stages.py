@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from itt_jax import tasks
+from itt_jax import kinds, tasks
 from itt_jax.config import LanguageModel, Recipe
 from itt_jax.data.parallel import ParallelTexts
 from itt_jax.errors import InputError
@@ -14,7 +14,7 @@ from itt_jax.study.arms import Adapt, Arm, FineTune
 from itt_jax.study.material import Material, Selection
 from itt_jax.study.stages import STAGES, Adaptation, FineTuning, Given, Place, Pretraining
 from itt_jax.study.stages.adapt import as_much_text
-from itt_jax.study.stages.fine_tune import best_score, join, shuffled, steps_resolved
+from itt_jax.study.stages.fine_tune import best_score, join, steps_resolved
 from itt_jax.study.stages.pretrain import as_corpus
 from tests.study.studies import ADAPTATION, INFERENCE, STUDY
 
@@ -168,7 +168,8 @@ def test_sources_are_one_corpus():
 def test_shuffled_labels_are_the_same_labels_and_depend_on_the_seed():
     task = tasks.get("embedded_inference_medical")
     rows = tasks.limit(tasks.load_rows(task, "train", "en"), 60)
-    found = [shuffled(task, rows, seed).labels for seed in (0, 0, 1)]
+    kind = kinds.kind(task.kind)
+    found = [kind.shuffle(task, rows, seed).labels for seed in (0, 0, 1)]
     assert sorted(found[0]) == sorted(rows.labels)
     assert np.array_equal(found[0], found[1]) and not np.array_equal(found[0], found[2])
     assert not np.array_equal(found[0], rows.labels)
@@ -177,7 +178,7 @@ def test_shuffled_labels_are_the_same_labels_and_depend_on_the_seed():
 def test_languages_are_joined_into_one_training_set():
     task = tasks.get("embedded_inference_medical")
     parts = [tasks.limit(tasks.load_rows(task, "train", language), 4) for language in ("en", "de")]
-    joined = join(parts)
+    joined = join(kinds.kind(task.kind), parts)
     assert len(joined) == 8 and list(joined.labels) == [*parts[0].labels, *parts[1].labels]
     assert all(joined.fields[name] == [*texts, *parts[1].fields[name]] for name, texts in parts[0].fields.items())
 
