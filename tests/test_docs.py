@@ -7,8 +7,9 @@ import runpy
 
 import pytest
 
-from itt_jax import config, main
+from itt_jax import config, kinds, main, metrics
 from itt_jax.bench import BENCHES
+from itt_jax.data.sources import LocalFiles
 from itt_jax.study import quickstart
 from itt_jax.tasks import Task
 
@@ -48,8 +49,23 @@ def test_every_command_and_bench_is_described():
     assert "bench " + r"\|".join(bench.name for bench in BENCHES) in commands
 
 
-def test_the_arm_of_contributing_is_valid_in_a_study():
-    section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("<!-- example: arm -->")[1].split("\n## ")[0]
+def contributed(axis: str) -> dict:
+    """What the examples of one of CONTRIBUTING's axes define, after running the checks there."""
+    section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split(f"<!-- example: {axis} -->")[1]
+    blocks = re.findall(PYTHON, section.split("\n## ")[0], re.MULTILINE | re.DOTALL)
     space: dict = {}
-    exec(compile("".join(re.findall(PYTHON, section, re.MULTILINE | re.DOTALL)), "CONTRIBUTING.md", "exec"), space)
-    config.validate(dataclasses.replace(quickstart.study, arms=("direct", "itt", space["DAPT_THEN_ITT"])))
+    exec(compile("\n".join(blocks), "CONTRIBUTING.md", "exec"), space)
+    return space
+
+
+def test_the_arm_of_contributing_is_valid_in_a_study():
+    arm = contributed("arm")["DAPT_THEN_ITT"]
+    config.validate(dataclasses.replace(quickstart.study, arms=("direct", "itt", arm)))
+
+
+def test_a_task_can_have_the_kind_and_the_metric_of_contributing(monkeypatch):
+    monkeypatch.setattr(kinds, "KINDS", (*kinds.KINDS, contributed("kind")["Ordinal"]()))
+    monkeypatch.setattr(metrics, "METRICS", (*metrics.METRICS, contributed("metric")["WithinOne"]()))
+    source = LocalFiles({"train": "train.csv"}, "csv", {"text": "text"}, "label")
+    stars = Task("stars", "ordinal", ("text",), (source,), labels=("1", "2", "3"), metric="within_one")
+    assert kinds.kind(stars.kind).classes(stars) == 3 and stars.label_space == "1|2|3"
