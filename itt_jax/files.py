@@ -65,6 +65,7 @@ def publish_folder(folder: pathlib.Path, path: pathlib.Path, keep_existing: bool
     for inner in sorted(folder.rglob("*")):
         _sync_folder(inner) if inner.is_dir() else _sync(inner)
     _sync_folder(folder)
+    replaced = []
     for attempt in range(_ATTEMPTS):
         try:
             os.rename(folder, path)
@@ -74,11 +75,12 @@ def publish_folder(folder: pathlib.Path, path: pathlib.Path, keep_existing: bool
                 raise
             if keep_existing:
                 return
-            replaced = temporary(path)
+            replaced.append(temporary(path))
             with contextlib.suppress(FileNotFoundError):
-                os.rename(path, replaced)
-            shutil.rmtree(replaced, ignore_errors=True)
+                os.rename(path, replaced[-1])
     _sync_folder(path.parent)
+    for old in replaced:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from itt_jax import files
 from itt_jax.analysis import Analysis, analyse
 from itt_jax.report import provenance, summary, tables
 from itt_jax.store import Store
@@ -30,16 +31,14 @@ def write_report(out: pathlib.Path, analysis: Analysis | None = None) -> pathlib
     plan = store.plan()
     analysis = analysis or analyse(store.out)
     report = store.report
-    for folder in ("tables", "figures"):
-        (report / folder).mkdir(parents=True, exist_ok=True)
     for name, table in tables.all_tables(analysis).items():
-        table.to_csv(report / "tables" / f"{name}.csv", index=False, float_format="%.6g")
+        files.write_text(report / "tables" / f"{name}.csv", table.to_csv(index=False, float_format="%.6g"))
     figures = {_file_name(name): figure for name, figure in all_figures(analysis).items()}
     for name, figure in figures.items():
-        (report / "figures" / f"{name}.svg").write_text(figure, encoding="utf-8")
-    (report / "summary.md").write_text(summary.summary_markdown(analysis) + "\n", encoding="utf-8")
+        files.write_text(report / "figures" / f"{name}.svg", figure)
+    files.write_text(report / "summary.md", summary.summary_markdown(analysis) + "\n")
     page = report / "index.html"
-    page.write_text(_page(analysis, plan, figures), encoding="utf-8")
+    files.write_text(page, _page(analysis, plan, figures))
     return page
 
 

@@ -122,4 +122,4 @@ def test_evaluate_reads_a_published_task(people_run, data_root, tmp_path, capsys
     results = pd.read_parquet(tmp_path / "out" / "results.parquet")
     assert len(results) == 4 and (results["n"] == 12).all() and results["value"].between(0, 1).all()
     assert main.main(["evaluate", *arguments[:3], "xcopa", "--out", str(tmp_path / "other")]) == 2
-    assert "its head is span with 2 outputs, expected choice" in capsys.readouterr().err
+    assert "its head is question_answering with 2 outputs, expected multiple_choice" in capsys.readouterr().err
