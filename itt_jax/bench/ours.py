@@ -29,8 +29,9 @@ from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.models import Encoder, make_encoder, make_head
 from itt_jax.tasks.catalog import get
 from itt_jax.train import ceiling, corpus, language, precision, stage
+from itt_jax.train.feeds import Feed, build_step
 from itt_jax.train.flops import forward_flops
-from itt_jax.train.loop import Feed, Run, Stack, built
+from itt_jax.train.loop import Run, Stack
 from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.optimizer import initial_optimizer_state, make_optimizer
 from itt_jax.train.predict import stream_shape
@@ -141,7 +142,7 @@ class Trainer:
 
     def _together(self, step: int) -> tuple[list[Feed], Batch, Share]:
         feeds = [feed(step) for feed in self._feeds]
-        return feeds, *built(feeds, self._mesh)
+        return feeds, *build_step(feeds, self._mesh)
 
     def _input(self, step: int) -> tuple[Any, Batch]:
         feeds, batch, share = self._together(step)
@@ -169,7 +170,7 @@ def compiled_step(work: Workload, batch_size: int, seeds: Sequence[int]) -> tupl
     recipe, mesh, size = recipe_of(work, batch_size), stack_mesh(len(seeds)), len(seeds)
     jobs = [Job((work.task,), None, {}, recipe, 2e-5, seed) for seed in seeds]
     feeds = [feed(0) for feed in stage._feeds(work.encoder, jobs, data_shards(mesh))]
-    batch, _ = built(feeds, mesh)
+    batch, _ = build_step(feeds, mesh)
     optimizer, keys = make_optimizer(recipe), jax.vmap(jax.random.key)(np.array(seeds))
 
     def initial_state() -> TrainState:

@@ -1,4 +1,4 @@
-"""Examples -> batches of fixed shape: many examples in a row, kept apart by segment ids, or one example a row.
+"""Batches of fixed shape: several examples per row, separated by segment ids, or one example per row.
 
 Packed and padded batches hold the same numpy arrays, so that one train step serves both:
 
@@ -23,19 +23,19 @@ from itt_jax.data.examples import Examples
 from itt_jax.errors import InputError
 from itt_jax.ragged import ragged_positions
 
-_LENGTHS = (32, 48, 64, 96, 128, 192, 256, 384, 512)  # candidate row lengths, besides those near the longest example
-_SIMULATED = 200  # steps drawn to choose a plan
-_WINDOW = 16_384  # examples that evaluation sorts and packs together
+_LENGTHS = (32, 48, 64, 96, 128, 192, 256, 384, 512)  # candidate row lengths, with others near the longest example
+_SIMULATED = 200  # steps simulated to choose a plan
+_WINDOW = 16_384  # examples that evaluation packs together
 
 
 @dataclasses.dataclass(frozen=True)
 class RowPlan:
-    """The shapes that the rows of a step may take.
+    """The possible shapes of the rows of a step.
 
     Attributes:
-        length: tokens of a row, T.
-        row_counts: the allowed numbers of rows, ascending; the last always suffices.
-        packing_efficiency: share of real tokens in the simulated steps.
+        length: row length T.
+        row_counts: possible numbers of rows, ascending; the last is enough for any step.
+        packing_efficiency: share of real tokens in simulated steps.
     """
 
     length: int
@@ -45,7 +45,7 @@ class RowPlan:
 
 @dataclasses.dataclass(frozen=True)
 class _Places:
-    """Where each item goes: its row, the position of its first token, its segment (from 1), each int64 [n]."""
+    """The row, first position and segment (from 1) of each item, int64 [n] each; and the number of rows."""
 
     rows: np.ndarray
     starts: np.ndarray
@@ -54,9 +54,9 @@ class _Places:
 
 
 def _best_fit(lengths: np.ndarray, length: int) -> _Places:
-    """Best fit, longest first: each item goes to the fullest row that still has room.
+    """Best fit, longest first: each item goes into the fullest row that has room for it.
 
-    The rows with room r are kept in a list under r, and which r occur in the bits of one integer.
+    `open_rows[r]` lists the rows with r free positions; bit r of `occurs` says whether there are any.
     """
     order = np.argsort(-lengths, kind="stable")
     open_rows: list[list[int]] = [[] for _ in range(length + 1)]
@@ -94,7 +94,7 @@ def _check_fit(lengths: np.ndarray, length: int, slots: int) -> None:
 
 
 def _build(examples: Examples, indices: np.ndarray, places: _Places, rows: slice, length: int, slots: int) -> Batch:
-    """The batch that has examples `indices` at `places`; of its rows only `rows`, of its examples all."""
+    """The batch with examples `indices` at `places`: of its rows only `rows`, and all examples."""
     count = rows.stop - rows.start
     mine = np.flatnonzero((places.rows >= rows.start) & (places.rows < rows.stop))
     starts = examples.offsets[indices[mine]]
@@ -132,10 +132,10 @@ def _build(examples: Examples, indices: np.ndarray, places: _Places, rows: slice
 
 
 def rows_of_step(examples: Examples, indices: Sequence[int] | np.ndarray, plan: RowPlan) -> int:
-    """The number of rows that `pack_step` gives.
+    """The number of rows that `pack_step` returns.
 
     Raises:
-        InputError: an example longer than a row, or more rows than the plan has.
+        InputError: an example is longer than a row, or more rows are needed than the plan has.
     """
     return _packed(examples, np.asarray(indices, np.int64), plan, len(indices))[1]
 
@@ -146,11 +146,12 @@ def pack_step(
     """The examples `indices` of one step in as few rows as the plan allows.
 
     Args:
-        rows: only these rows [start, stop) of the batch are built, a host's share of them; past the last row they are
-            empty. What is by example stays whole, and `summary_rows` counts the rows of the whole batch.
+        rows: build only these rows [start, stop) of the batch, a host's share. Rows beyond the last are padding.
+            Per-example arrays stay whole, and `summary_rows` are row numbers of the whole batch.
 
     Raises:
-        InputError: an example longer than a row, more examples than slots, or more rows than the plan has.
+        InputError: an example is longer than a row, there are more examples than slots, or more rows are needed than
+            the plan has.
     """
     indices = np.asarray(indices, np.int64)
     places, count = _packed(examples, indices, plan, slots)
@@ -158,7 +159,7 @@ def pack_step(
 
 
 def _packed(examples: Examples, indices: np.ndarray, plan: RowPlan, slots: int) -> tuple[_Places, int]:
-    """Where each example of a step goes, and the number of rows."""
+    """The place of each example of a step, and the number of rows."""
     lengths = examples.offsets[indices + 1] - examples.offsets[indices]
     _check_fit(lengths, plan.length, slots)
     places = _best_fit(lengths, plan.length)
@@ -171,13 +172,13 @@ def _packed(examples: Examples, indices: np.ndarray, plan: RowPlan, slots: int) 
 def pad_step(
     examples: Examples, indices: Sequence[int] | np.ndarray, length: int, slots: int, rows: slice | None = None
 ) -> Batch:
-    """The examples `indices`, each in a row of its own: `slots` rows of `length` tokens. The reference of packing.
+    """The examples `indices`, one per row: `slots` rows of `length` tokens. The reference for packing.
 
     Args:
         rows: as in `pack_step`.
 
     Raises:
-        InputError: an example longer than a row, or more examples than slots.
+        InputError: an example is longer than a row, or there are more examples than slots.
     """
     indices = np.asarray(indices, np.int64)
     _check_fit(examples.offsets[indices + 1] - examples.offsets[indices], length, slots)
@@ -189,20 +190,20 @@ def pad_step(
 def plan_rows(
     lengths: np.ndarray, examples_per_step: int, max_length: int, shards: int = 1, stack: int = 1, usual: int = 2
 ) -> RowPlan:
-    """The row length and row counts with the largest share of real tokens in simulated steps.
+    """The row length and row counts with the highest packing efficiency in simulated steps.
 
-    At most `usual` row counts serve nearly all simulated steps, one alone serves all; one more is as far above the
-    largest that was seen as that is above their median, and the last always suffices: these two are compiled only if an
-    step ever needs them.
-    Among lengths within half a point of the best share the shortest is taken, because attention is quadratic.
+    The plan has at most `usual` row counts for the simulated steps. Two more are compiled only if a step needs them:
+    one as far above the largest simulated count as that is above the median, and one that is enough for any step.
+    Among row lengths within half a percentage point of the best efficiency, the shortest is chosen, as attention is
+    quadratic.
 
     Args:
         lengths: tokens of each example, special tokens included.
-        examples_per_step: examples of one step.
-        max_length: the longest that an example may be; rows are never shorter than the longest that there is.
+        examples_per_step: number of examples in a step.
+        max_length: maximum length of an example; rows are never shorter than the longest example.
         shards: devices that share the rows; row counts are multiples of it.
-        stack: steps that are packed apart and take the largest row count among them.
-        usual: row counts, each a program to compile, among which most steps choose.
+        stack: number of steps that are packed separately and then get the largest row count among them.
+        usual: number of row counts, each with a program to compile, that most steps use.
     """
     lengths = np.minimum(np.asarray(lengths, np.int64), max_length)
     longest = -(-int(lengths.max()) // 8) * 8
@@ -215,7 +216,11 @@ def plan_rows(
 
 
 def _plan(draws: np.ndarray, length: int, shards: int, stack: int, usual: int) -> RowPlan:
-    """Good row counts at this row length for the simulated steps: lengths [steps, examples]."""
+    """The best row counts at this row length.
+
+    Args:
+        draws: lengths of the examples of simulated steps, [steps, examples].
+    """
     needed = np.array([_best_fit(step, length).count for step in draws])
     together = needed[: len(needed) // stack * stack].reshape(-1, stack).max(1)
     needed = np.repeat(together, stack)
@@ -229,7 +234,7 @@ def _plan(draws: np.ndarray, length: int, shards: int, stack: int, usual: int) -
 
     distinct = np.unique(needed).tolist()
     counts = distinct[-1:] if usual == 1 else [above]
-    for _ in range(usual if usual > 1 else 0):  # each in turn the one that saves most rows
+    for _ in range(usual if usual > 1 else 0):  # greedily, the count that saves most rows
         counts = min((sorted({*counts, one}) for one in distinct), key=rows_used)
     real = draws[: len(needed)].sum() / (rows_used(counts) * length)
     return RowPlan(length, tuple(sorted({*counts, above, always})), float(real))
@@ -238,40 +243,44 @@ def _plan(draws: np.ndarray, length: int, shards: int, stack: int, usual: int) -
 def stream(examples: Examples, rows: int, length: int, slots: int) -> Iterator[tuple[np.ndarray, Batch]]:
     """All examples once, for evaluation, in well-filled batches of one shape.
 
-    Windows of consecutive examples are packed together; the rows of a window are dealt to its batches so that each has
-    about equally many examples. Rows are left empty in the last batches of a window, and where examples are so short
-    that `slots` runs out.
+    Windows of consecutive examples are packed together, and the rows of a window are distributed over its batches so
+    that their numbers of examples are about equal. Some rows stay empty in the last batches of a window, and where
+    short examples use up the slots.
 
     Yields:
-        (indices int64 [m], batch): slot e of the batch is example indices[e].
+        (indices int64 [m], batch): slot e of the batch holds example indices[e].
 
     Raises:
-        InputError: an example longer than a row, or a row that holds more examples than there are slots.
+        InputError: an example is longer than a row, or a row holds more examples than there are slots.
     """
     for first in range(0, len(examples), _WINDOW):
         window = np.arange(first, min(first + _WINDOW, len(examples)))
         lengths = examples.offsets[window + 1] - examples.offsets[window]
         _check_fit(lengths, length, len(window))
         places = _best_fit(lengths, length)
-        batch_of, row_of = _deal(np.bincount(places.rows), rows, slots)
+        batch_of, row_of = _distribute(np.bincount(places.rows), rows, slots)
         batches = batch_of[places.rows]
         for members in np.split(np.argsort(batches, kind="stable"), np.cumsum(np.bincount(batches))[:-1]):
             mine = _Places(row_of[places.rows[members]], places.starts[members], places.segments[members], rows)
             yield window[members], _build(examples, window[members], mine, slice(0, rows), length, slots)
 
 
-def _deal(items: np.ndarray, rows: int, slots: int) -> tuple[np.ndarray, np.ndarray]:
-    """The batch of each packed row and its row there; `items` counts the examples of each packed row."""
+def _distribute(items: np.ndarray, rows: int, slots: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each packed row, its batch and its row in it.
+
+    Args:
+        items: number of examples of each packed row.
+    """
     if items.max() > slots:
         raise InputError(f"a row holds {items.max()} examples, more than {slots} slots")
     order = np.argsort(-items, kind="stable")
     batches = max(-(-len(items) // rows), -(-int(items.sum()) // slots))
     while True:
-        turn, seat = np.divmod(np.arange(len(items)), batches)
-        seat = np.where(turn % 2, batches - 1 - seat, seat)  # there and back, so that the counts even out
-        if np.bincount(seat, items[order]).max() <= slots:
+        row, batch = np.divmod(np.arange(len(items)), batches)
+        batch = np.where(row % 2, batches - 1 - batch, batch)  # back and forth, so that the counts even out
+        if np.bincount(batch, items[order]).max() <= slots:
             break
         batches += 1
     batch_of, row_of = np.empty(len(items), np.int64), np.empty(len(items), np.int64)
-    batch_of[order], row_of[order] = seat, turn
+    batch_of[order], row_of[order] = batch, row
     return batch_of, row_of

@@ -1,4 +1,4 @@
-"""Word embeddings that already know translations, from co-occurrence within parallel tuples, in seconds."""
+"""Word embeddings in which translations are near each other, from co-occurrence in parallel tuples; takes seconds."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,16 @@ def parallel_embeddings(
 ) -> np.ndarray:
     """An embedding table in which tokens that occur in the same parallel tuples are near each other.
 
-    Tokens of one tuple, whatever their language, co-occur. Their positive pointwise mutual information [V, V] is
-    factorised as U S V^T (randomised SVD) and U S^(1/2) kept (Levy and Goldberg 2014, with a tuple as the window).
+    Tokens of one tuple co-occur, in any of its languages. Their positive pointwise mutual information [V, V] is
+    factorised as U S V^T (randomised SVD), and U S^(1/2) is the table (Levy and Goldberg 2014, with tuples as windows).
 
     Args:
-        tuples: the token ids of every text of every tuple; tuple_of: int [n], the tuple of each text.
-        width: D. scale: standard deviation of each row, the encoder's initialiser's.
+        tuples: token ids of every text of every tuple. tuple_of: the tuple of each text, int [n].
+        width: D. scale: standard deviation of each row; the encoder's initializer_range.
 
     Returns:
-        float32 [V, D]; rows of tokens that never occur, or occur in every tuple, are 0, for the caller to leave as they
-        were initialised. The same for the same arguments.
+        float32 [V, D]. Rows of tokens that occur in no tuple or in every tuple are 0; the caller keeps their initial
+        values. Deterministic.
     """
     from sklearn.utils.extmath import randomized_svd
 
@@ -31,7 +31,7 @@ def parallel_embeddings(
     known = np.flatnonzero(np.diff(ppmi.indptr))
     table = np.zeros((vocabulary_size, width), np.float32)
     table[known, :rank] = left[known] * np.sqrt(values)
-    # The leading directions carry most of the energy; without their common offset rows compare by what differs.
+    # The leading directions hold most of the energy; without their common offset, rows differ more clearly.
     table[known] -= table[known].mean(0)
     deviation = table[known].std(1, keepdims=True)
     table[known] *= scale / np.maximum(deviation, np.finfo(np.float32).tiny)
@@ -39,7 +39,7 @@ def parallel_embeddings(
 
 
 def occurrences(tuples: Ragged, tuple_of: np.ndarray, vocabulary_size: int):
-    """Which token occurs in which tuple: scipy.sparse CSR float32 [tuples, V] of 0 and 1."""
+    """Whether a token occurs in a tuple: scipy.sparse CSR float32 [tuples, V] of 0 and 1."""
     from scipy import sparse
 
     rows = np.repeat(np.asarray(tuple_of), tuples.lengths)
@@ -50,9 +50,9 @@ def occurrences(tuples: Ragged, tuple_of: np.ndarray, vocabulary_size: int):
 
 
 def positive_mutual_information(found):
-    """max(0, log(n_ij n / (n_i n_j))) of tokens i, j over the n tuples: scipy.sparse CSR float32 [V, V].
+    """max(0, log(n_ij n / (n_i n_j))) of tokens i and j over n tuples: scipy.sparse CSR float32 [V, V].
 
-    Each token is paired with itself too, which keeps its own row from being empty where it has no partner.
+    A token also counts as its own partner, so the row of a token without others is not empty.
     """
     together = (found.T @ found).tocoo()
     counts = np.asarray(found.sum(0)).ravel()
@@ -64,7 +64,7 @@ def positive_mutual_information(found):
 
 
 def blend(table: np.ndarray, aligned: np.ndarray, keep: Sequence[int]) -> np.ndarray:
-    """`table` with the rows of `aligned` wherever a token occurred, but for the ids in `keep` (special tokens)."""
+    """`table` with the non-zero rows of `aligned` put in, except at the ids in `keep` (special tokens)."""
     take = np.abs(aligned).sum(1) > 0
     take[list(keep)] = False
     return np.where(take[:, None], aligned, table)

@@ -1,4 +1,4 @@
-"""What this device can multiply at most, measured: what model FLOP utilisation is a share of."""
+"""The measured maximum rate of matrix products on this device: the denominator of model FLOP utilisation."""
 
 import functools
 from time import perf_counter
@@ -8,27 +8,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-_BUDGET = 0.25  # seconds of measuring, after compiling
+_BUDGET = 0.25  # seconds to measure, after compiling
 _MOST = 32
-# Square, and the products of a base encoder's layer over 512 tokens, times what an accelerator needs to be filled.
+# A square product, and those of a base encoder's feed-forward over 512 tokens; larger ones to fill an accelerator.
 _SHAPES = ((1024, 1024, 1024), (512, 768, 3072), (512, 3072, 768))
 _LARGER = 8
 
 
 @functools.cache
 def matmul_rate(dtype: Any) -> float:
-    """The highest rate of matrix products seen on the default device, in FLOP/s; float32 sums.
+    """The highest measured rate of matrix products on the default device, in FLOP/s.
 
-    The best single run of [M, K] x [K, N] products, 2 M K N FLOP each: a square one and two of a base-size encoder's
-    feed-forward (on accelerators eight times the rows and a larger square). Operands are `dtype`, products are summed
-    in float32, at JAX's default precision. It is a ceiling of this machine as it is now (shared cores, clock, heat),
-    not a data sheet's figure; a quarter of a second and the compiling of three products, once a process.
+    It is the best single run of [M, K] x [K, N] products, 2 M K N FLOP each: a square one, and the two of a base-size
+    encoder's feed-forward (on accelerators with eight times the rows and a larger square). Operands are `dtype`, sums
+    are float32, at JAX's default precision. The rate describes this machine in its present state (shared cores, clock,
+    heat), not a data sheet. Takes a quarter of a second and three compilations, once per process.
     """
     return measured(dtype)[0]
 
 
 def measured(dtype: Any) -> tuple[float, tuple[int, int, int]]:
-    """(FLOP/s, [M, K, N]) of the fastest product; measured anew at each call."""
+    """(FLOP/s, [M, K, N]) of the fastest product; measured at each call."""
     scale = 1 if jax.default_backend() == "cpu" else _LARGER
     found = (0.0, _SHAPES[0])
     for rows, inner, outer in _SHAPES:
@@ -39,7 +39,7 @@ def measured(dtype: Any) -> tuple[float, tuple[int, int, int]]:
 
 
 def _rate(shape: tuple[int, int, int], dtype: Any) -> float:
-    """FLOP/s of the fastest run of one product; runs until its share of the budget is spent."""
+    """FLOP/s of the fastest run of one product, within its share of the time budget."""
     rows, inner, outer = shape
     rng = np.random.default_rng(0)
     a, b = (jax.device_put(rng.random(size, np.float32).astype(dtype)) for size in ((rows, inner), (inner, outer)))

@@ -1,4 +1,4 @@
-"""What a loop's time went to."""
+"""How a loop spent its time."""
 
 import contextlib
 import time
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 class Clock:
-    """Seconds of a loop, apart by what they went to, and what it did since the last line of the log."""
+    """Seconds of a loop by activity, and its work since the last log line."""
 
     def __init__(self):
         self.began = self.lap_began = time.perf_counter()
@@ -15,12 +15,12 @@ class Clock:
         self.flops = 0.0
 
     def seconds(self) -> float:
-        """Since the loop began."""
+        """Seconds since the loop began."""
         return time.perf_counter() - self.began
 
     @contextlib.contextmanager
     def compiling(self) -> Iterator[None]:
-        """Time that the loop waits for a program."""
+        """A context in which the loop waits for a program."""
         began = time.perf_counter()
         with self.pausing():
             yield
@@ -28,21 +28,19 @@ class Clock:
 
     @contextlib.contextmanager
     def pausing(self) -> Iterator[None]:
-        """Time in which nothing is trained."""
+        """A context in which nothing is trained."""
         began = time.perf_counter()
         yield
         self.paused += time.perf_counter() - began
 
     def count(self, tokens: int, row_tokens: int, flops: float) -> None:
-        """One run's step."""
-        self.tokens, self.row_tokens, self.flops = (
-            self.tokens + tokens,
-            self.row_tokens + row_tokens,
-            self.flops + flops,
-        )
+        """Add one step of one run."""
+        self.tokens += tokens
+        self.row_tokens += row_tokens
+        self.flops += flops
 
     def lap(self, left: int) -> dict[str, float]:
-        """Since the last one: tokens a second, share of real tokens, FLOP/s; and seconds for `left` steps."""
+        """Real tokens/s, packing efficiency and FLOP/s since the last lap, and seconds for `left` further steps."""
         seconds = max(1e-9, time.perf_counter() - self.lap_began - self.paused)
         found = {
             "tokens/s": self.tokens / seconds,

@@ -1,4 +1,4 @@
-"""Programs compiled ahead of time, in the background, and kept between processes."""
+"""Programs compiled ahead of time, in the background, and kept from one process to the next."""
 
 import collections
 import contextlib
@@ -17,7 +17,7 @@ import jax
 from jax.sharding import NamedSharding
 
 KEPT = 64
-"""Programs held at once; the one unused for longest goes first."""
+"""Maximum number of programs in memory; the least recently used is dropped."""
 _LEVEL = "xla_backend_optimization_level"
 
 
@@ -26,7 +26,7 @@ class Program:
     """A compiled function.
 
     Attributes:
-        run: takes the arrays of the shapes and shardings that it was compiled for. seconds: that compiling took.
+        run: takes arrays of the shapes and shardings that it was compiled for. seconds: compile time.
     """
 
     run: jax.stages.Compiled
@@ -41,27 +41,27 @@ _background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile")
 def program(
     function: Callable[..., Any], arguments: tuple, static: dict[str, Hashable], donated: tuple[int, ...] = ()
 ) -> Future[Program]:
-    """`function` compiled for the shapes of `arguments`; the same one for the same question.
+    """`function` compiled for the shapes of `arguments`; equal requests share one program.
 
     Args:
-        function: a module's own. arguments: trees of arrays or of jax.ShapeDtypeStruct. static: its keyword arguments.
-        donated: which arguments may be overwritten.
+        function: defined at module level. arguments: trees of arrays or of jax.ShapeDtypeStruct.
+        static: keyword arguments. donated: indices of the arguments that may be overwritten.
     """
     shapes = jax.tree.map(_shape, arguments)
     leaves, structure = jax.tree.flatten(shapes)
-    kinds = tuple((leaf.shape, leaf.dtype, leaf.sharding) for leaf in leaves)
-    question = (function, tuple(sorted(static.items())), structure, kinds)
+    described = tuple((leaf.shape, leaf.dtype, leaf.sharding) for leaf in leaves)
+    request = (function, tuple(sorted(static.items())), structure, described)
     with _lock:
-        if question not in _programs:
-            _programs[question] = _background.submit(_compiled, function, shapes, static, donated)
+        if request not in _programs:
+            _programs[request] = _background.submit(_compiled, function, shapes, static, donated)
             if len(_programs) > KEPT:
                 _programs.popitem(last=False)
-        _programs.move_to_end(question)
-        return _programs[question]
+        _programs.move_to_end(request)
+        return _programs[request]
 
 
 def _shape(leaf: Any) -> jax.ShapeDtypeStruct:
-    """Shape and dtype; a sharding only where it spans a mesh, for a single device binds nothing."""
+    """Shape and dtype, with the sharding where it spans a mesh; on a single device a program is not bound to it."""
     sharding = getattr(leaf, "sharding", None)
     named = sharding if isinstance(sharding, NamedSharding) else None
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=named)
@@ -73,23 +73,26 @@ def _compiled(function: Callable, shapes: tuple, static: dict, donated: tuple[in
         function, static_argnames=tuple(static), donate_argnums=donated, compiler_options=compiler_options()
     )
     mesh = next((leaf.sharding.mesh for leaf in jax.tree.leaves(shapes) if leaf.sharding is not None), None)
-    with jax.set_mesh(mesh) if mesh else contextlib.nullcontext():  # for kernels that the compiler cannot divide
+    with jax.set_mesh(mesh) if mesh else contextlib.nullcontext():  # read by kernels that the compiler cannot partition
         run = jitted.lower(*shapes, **static).compile()
     return Program(run, time.perf_counter() - began)
 
 
 def compiler_options() -> dict[str, int] | None:
-    """On CPU, LLVM at level 1: a step compiles in 4.5 instead of 11.5 CPU seconds (BERT, 2 layers, width 64) and runs
-    as fast, since the matrix products are library calls. A level in XLA_FLAGS stands."""
+    """Options of the compiler: on a CPU, LLVM's optimisation level 1, unless XLA_FLAGS sets one.
+
+    A step (BERT, 2 layers, width 64) then compiles in 4.5 instead of 11.5 CPU seconds and runs as fast, since matrix
+    products are library calls.
+    """
     chosen = _LEVEL in os.environ.get("XLA_FLAGS", "")
     return {_LEVEL: 1} if jax.default_backend() == "cpu" and not chosen else None
 
 
 def keep_compiled_programs() -> None:
-    """Let later processes on this machine load what this one compiles, instead of compiling it again.
+    """Save compiled programs, so that later processes on this machine load them.
 
-    The folder is named by JAX's version and the processor's features, since a program may hold instructions that
-    another processor lacks. JAX's own variable JAX_COMPILATION_CACHE_DIR, where set, says which folder instead.
+    The folder's name has JAX's version and the processor's features, since a program may contain instructions that
+    other processors lack. JAX's variable JAX_COMPILATION_CACHE_DIR overrides it.
     """
     if jax.config.jax_compilation_cache_dir is None:
         cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
@@ -97,7 +100,7 @@ def keep_compiled_programs() -> None:
 
 
 def _processor() -> str:
-    """A short name for this kind of processor."""
+    """A short name of this kind of processor."""
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         features = next(line for line in lines if line.startswith(("flags", "Features")))

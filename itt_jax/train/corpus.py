@@ -1,4 +1,4 @@
-"""Text for language-model stages: token ids of plain and parallel text, and the examples of each step."""
+"""Text of language-model stages: token ids of plain and parallel text, and the examples of each step."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -12,16 +12,13 @@ from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.ragged import Ragged, ragged_positions
 from itt_jax.train.counters import PAIRS, derived_seed, generator
 
-# Special tokens of a single text in all three families, and most of a pair (RoBERTa's).
-SPECIAL = 2
-
 
 @dataclasses.dataclass(frozen=True)
 class Corpus:
     """Text for language-model stages.
 
     Attributes:
-        texts: language -> texts. tuples: translations of one another, language -> text each.
+        texts: language -> texts. tuples: parallel texts, each language -> text.
     """
 
     texts: Mapping[str, Sequence[str]]
@@ -33,9 +30,9 @@ class Encoded:
     """A corpus as token ids.
 
     Attributes:
-        pieces: of the texts, none longer than a row allows; order: indices of pieces that one epoch walks through
-            (small languages are repeated where the recipe's temperature says so).
-        members: the texts of all tuples, tuple after tuple; tuple_offsets: int64 [tuples + 1] into them.
+        pieces: the texts, long ones in pieces. order: indices of the pieces of one epoch; small languages are repeated
+            according to the recipe's temperature.
+        members: the texts of all tuples, tuple after tuple. tuple_offsets: where each tuple begins, int64 [tuples + 1].
     """
 
     pieces: Ragged
@@ -49,7 +46,7 @@ _NONE = Ragged.of([], np.int32)  # a corpus may lack plain text or parallel text
 
 def encode(corpus: Corpus, tokenizer: Tokenizer, max_length: int, temperature: float) -> Encoded:
     """The token ids of a corpus; see `Encoded`."""
-    room = max_length - SPECIAL
+    room = max_length - tokenizer.layout.special_tokens(1)
     by_language = [cut(tokenizer.encode(texts, language), room) for language, texts in corpus.texts.items() if texts]
     sizes = np.array([len(pieces) for pieces in by_language])
     starts = np.cumsum(sizes) - sizes
@@ -72,7 +69,7 @@ def encode(corpus: Corpus, tokenizer: Tokenizer, max_length: int, temperature: f
 
 
 def _repeated(sizes: np.ndarray, temperature: float) -> np.ndarray:
-    """How many examples an epoch has of each language: in proportion to size ** (1 / temperature), none cut short."""
+    """Examples per epoch of each language: in proportion to size ** (1 / temperature), each at least its size."""
     if temperature == 1 or not len(sizes):
         return sizes
     shares = np.maximum(sizes, 1) ** (1.0 / temperature)
@@ -80,7 +77,7 @@ def _repeated(sizes: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def cut(tokens: Ragged, room: int) -> Ragged:
-    """Texts in pieces of at most `room` tokens; empty texts vanish."""
+    """Texts in pieces of at most `room` tokens; empty texts are dropped."""
     counts = -(-tokens.lengths // room)
     starts = np.repeat(tokens.offsets[:-1], counts) + room * ragged_positions(np.zeros_like(counts), counts)
     return Ragged(tokens.values, np.append(starts, len(tokens.values)))

@@ -1,26 +1,26 @@
-"""Random choices on the host as functions of (seed, stream, step): nothing to save, nothing to replay."""
+"""Random choices on the host, as functions of (seed, stream, step): a resumed run has nothing to restore or replay."""
 
 import numpy as np
 
-# One stream per purpose, so that no two choices of a step share their bits.
+# One stream per purpose, so that no two choices of a step share random bits.
 MIXTURE, MASKS, PAIRS = range(3)
 
 
 def generator(seed: int, stream: int, step: int) -> np.random.Generator:
-    """A fresh generator for one purpose of one step (Philox: counter-based, Salmon et al. 2011)."""
+    """A generator for one purpose in one step (Philox, counter-based: Salmon et al. 2011)."""
     return np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, 0, step]))
 
 
 def derived_seed(seed: int, index: int) -> int:
-    """A seed for part number `index` of a stage, far from those of other parts and stages; 0 keeps `seed`."""
+    """The seed of part `index` of a stage, unrelated to those of other parts and stages; part 0 has `seed` itself."""
     return seed if index == 0 else int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint32)[0])
 
 
 def mixture(sizes: list[int], temperature: float, seed: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which task each step draws from, and how many steps that task had before: int64 [steps] each.
+    """The task of each step, and the number of earlier steps of that task: int64 [steps] each.
 
-    Task i is drawn in proportion to sizes[i] ** (1 / temperature). The draw of a step depends on (seed, step)
-    alone, so a longer stage begins like a shorter one.
+    Task i is drawn in proportion to sizes[i] ** (1 / temperature). A draw depends only on (seed, step), so a longer
+    stage begins like a shorter one.
     """
     shares = np.asarray(sizes, np.float64) ** (1.0 / temperature)
     edges = np.cumsum(shares / shares.sum())

@@ -24,8 +24,9 @@ from itt_jax.train.alignment import blend, parallel_embeddings
 from itt_jax.train.checkpoint import Resume
 from itt_jax.train.corpus import Corpus, Encoded, encode, step_examples
 from itt_jax.train.counters import MASKS, generator
+from itt_jax.train.feeds import Feed
 from itt_jax.train.flops import forward_flops, language_head_flops
-from itt_jax.train.loop import Feed, Progress, Run, Stack
+from itt_jax.train.loop import Progress, Run, Stack
 from itt_jax.train.optimizer import path_name
 from itt_jax.train.result import StageResult
 from itt_jax.train.sharding import data_shards, stack_mesh
@@ -189,7 +190,7 @@ def masked_batches(
             packed = packing.pad_step(seen, part, settings.recipe.max_length, size, slice(0, rows))
         length = packed.row_shape[1]
         tokens = ragged_positions(examples.offsets[part], examples.lengths[part])
-        places = masking.cells(packed)
+        places = masking.token_places(packed)
         predicted = chosen[tokens]
         most = math.ceil(settings.masking * length) + 2
         own = {name: packed.by_row[name] for name in ("input_ids", "token_type_ids", "segment_ids")}

@@ -1,15 +1,15 @@
 """The loop of every stage: runs of one shape, trained together around one compiled step.
 
-Resuming (all of it):
-1. What a run does at step u depends on (seed, u) and its state alone: order, mixture, masks and dropout keys are
-   counter-based, so there is nothing else to replay.
+Resume policy:
+1. A run's step n depends only on (seed, n) and the run's state: order, mixture, masks and dropout keys are
+   counter-based, so nothing else needs to be replayed.
 2. Every `checkpoint_every` steps a run's state, its best parameters so far and its record (histories, counts) are
-   written aside, flushed, renamed. A kill loses the steps since then, never more. Each run is saved by itself, so
-   that it may go on in another stack, or alone.
-3. On the same kind and count of devices, with the same versions and stack, the resumed result is bitwise the
-   uninterrupted one.
-4. Several processes see one file system: the first writes, all read.
-5. The state of another stage (another digest of inputs) is refused, not overwritten.
+   written to a temporary folder, flushed and renamed. A killed process loses the steps since then, never more. Runs are
+   saved separately, so that each can continue in another stack, or alone.
+3. On the same kind and number of devices, with the same versions and stack, the resumed result equals the uninterrupted
+   one bit for bit.
+4. All processes see one file system: the first writes, all read.
+5. The state of another stage (another digest of its inputs) is refused, not overwritten.
 """
 
 import contextlib
@@ -29,12 +29,13 @@ from itt_jax.errors import InputError
 from itt_jax.train.checkpoint import Resume
 from itt_jax.train.clock import Clock
 from itt_jax.train.compiling import Program
-from itt_jax.train.memory import device_bytes, extra_bytes, halved, is_out_of_memory
+from itt_jax.train.feeds import Feed, build_step
+from itt_jax.train.memory import device_bytes, extra_bytes, is_out_of_memory
+from itt_jax.train.microbatches import halved
 from itt_jax.train.optimizer import make_optimizer
 from itt_jax.train.prefetch import prefetched
 from itt_jax.train.result import Outcome, Record
 from itt_jax.train.sharding import (
-    Share,
     data_shards,
     on_host,
     place,
@@ -45,40 +46,26 @@ from itt_jax.train.sharding import (
     run_on_host,
 )
 from itt_jax.train.state import Params, Rates, TrainState, member, stacked
-from itt_jax.train.step import Objective, train_program
+from itt_jax.train.step import train_program
 
 Progress = Callable[[int, int, dict[str, float]], None]
+"""Called with (steps done, steps, values): losses, dev scores, speed, or `HALVED`."""
 LOG_EVERY = 50
 HALVED = "halvings"
-"""What progress is told beside losses and scores: how often microbatches were halved so far."""
+"""Name of a progress value: how often microbatches have been halved so far."""
 SHARE_OF_FREE = 0.9
-"""Of a device's free memory a step may take: the rest is lost to fragmentation."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Feed:
-    """One step's input of one run, known by its lengths before any row of it is built.
-
-    Attributes:
-        rows: that its largest microbatch needs.
-        build: rows [start, stop) -> the batch of each microbatch, of these rows alone; past the last one they are
-            empty. What is by example is whole in each.
-        tokens, flops: of the whole step, wherever its rows lie.
-    """
-
-    objective: Objective
-    rows: int
-    build: Callable[[slice], list[Batch]]
-    tokens: int
-    flops: float
+"""Share of a device's free memory that a step may take; the rest is lost to fragmentation."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What one run of a stack has of its own.
+    """One run of a stack.
 
     Attributes:
-        params: {"encoder", "heads"}; not changed. feed: step number from 0 -> its input. key: of dropout.
+        params: {"encoder", "heads"}; not changed.
+        feed: step number, from 0 -> input. key: dropout key.
+        learning_rate: the peak. steps: total number of steps.
+        resume: where the run saves its state, or None.
     """
 
     params: Params
@@ -89,26 +76,13 @@ class Run:
     resume: Resume | None = None
 
 
-def built(feeds: Sequence[Feed], mesh: Mesh | None) -> tuple[Batch, Share]:
-    """The input of one step of a stack, what of it this process holds: arrays [runs, microbatches, ...].
-
-    The runs take the row count of the one that needs most, a multiple of the data shards.
-    """
-    shards = data_shards(mesh)
-    rows = -(-max(feed.rows for feed in feeds) // shards) * shards
-    share = Share.of(mesh, len(feeds), rows)
-    return stack_batches([feed.build(share.own_rows) for feed in feeds[share.own_runs]]), share
-
-
-def stack_batches(runs: Sequence[list[Batch]]) -> Batch:
-    """The microbatches of each run, all of one row count, as one batch of arrays [S, microbatches, ...]."""
-    parts = [part for parts in runs for part in parts]
-    return jax.tree.map(lambda *arrays: np.stack(arrays).reshape(len(runs), -1, *arrays[0].shape), *parts)
-
-
 @dataclasses.dataclass(frozen=True)
-class _Turn:
-    """One step of every run that has not ended, on the device with its program."""
+class _StepInput:
+    """The input of one step of the stack, on the device, with its program.
+
+    Attributes:
+        row_tokens: positions of the rows of one run, padding included.
+    """
 
     batch: Batch
     program: Future[Program]
@@ -119,13 +93,14 @@ class _Turn:
 class Stack:
     """Runs of one shape in training; `train` is the loop.
 
-    A run that has had its steps keeps its state while the others go on: nobody waits, and nothing of it changes.
+    A run that has finished keeps its state while the others continue: no run waits for another.
 
     Args:
-        family: of the encoder. runs: of parameters of one shape and feeds of one objective (a run alone may change its
-            objective from step to step).
-        evaluate: the stack's parameters -> the dev score of every run, higher is better.
-        mesh: of several devices, or None for one; see sharding.py.
+        family: name of the encoder's family.
+        runs: with parameters of one shape and feeds with one objective (a single run may change its objective from step
+            to step).
+        evaluate: parameters of the stack -> dev score of each run; higher is better.
+        mesh: for several devices, None for one; see sharding.py.
     """
 
     def __init__(
@@ -151,7 +126,7 @@ class Stack:
         self.done, self.stopped = list(self.starts), [False] * len(runs)
         self.key = place_by_run(stacked([run.key for run in runs]), mesh)
         self.active: tuple[bool, ...] = ()
-        self.losses: list[tuple[jax.Array, tuple[bool, ...]]] = []  # on the device, with whose they are
+        self.losses: list[tuple[jax.Array, tuple[bool, ...]]] = []  # on the device, with the runs they belong to
         self.fitting: set[Program] = set()
         self.clock = Clock()
 
@@ -170,7 +145,7 @@ class Stack:
         return TrainState(params, moments, rates, step, finite)
 
     def _resume(self) -> None:
-        """Go on from what the runs have saved."""
+        """Replace the initial state by what the runs have saved."""
         saved = [run.resume.record() if run.resume else None for run in self.runs]
         if not any(saved):
             return
@@ -187,30 +162,30 @@ class Stack:
             tree = self.runs[index].resume.tree(found[0], wanted)
             states.append(tree["state"])
             self.best[index] = tree.get("best")
-        # Without a mesh nothing is bound to a device: a state that is would need programs of its own.
+        # Without a mesh nothing is committed to a device: a state that is would need programs of its own.
         shardings = jax.tree.map(lambda leaf: leaf.sharding, self.state) if self.mesh else None
         self.state = place(stacked(states), shardings)
 
     # --- Input
 
-    def _turn(self, turn: int) -> _Turn:
-        """The input of step `turn` since the start; runs in the background. A run that has ended repeats its last."""
-        feeds = [run.feed(min(start + turn, run.steps - 1)) for run, start in zip(self.runs, self.starts, strict=True)]
-        batch, share = built(feeds, self.mesh)
-        objective = feeds[0].objective
-        for _ in range(self.halvings):  # only in one process, so that the batch is whole
-            parts = jax.tree.map(lambda array: array.reshape(-1, *array.shape[2:]), batch)
-            parts = halved(parts, data_shards(self.mesh), getattr(objective, "choices", 1))
-            batch = jax.tree.map(lambda array: array.reshape(len(feeds), -1, *array.shape[1:]), parts)
-            share = None
+    def _input(self, number: int) -> _StepInput:
+        """The input of step `number` since the start or resume; a finished run repeats its last. Runs in a thread."""
+        feeds = [
+            run.feed(min(start + number, run.steps - 1)) for run, start in zip(self.runs, self.starts, strict=True)
+        ]
+        batch, share = build_step(feeds, self.mesh)
+        for _ in range(self.halvings):
+            batch, share = halved(batch, data_shards(self.mesh), feeds[0].choices), None  # one process: share is all
         placed = place_batch(batch, self.mesh, share=share)
         active = jax.ShapeDtypeStruct((len(feeds),), bool, sharding=self.key.sharding if self.mesh else None)
-        program = train_program(self.shapes, placed, self.key, active, objective=objective, optimizer=self.optimizer)
-        return _Turn(placed, program, feeds, math.prod(placed.row_shape[1:]))
+        program = train_program(
+            self.shapes, placed, self.key, active, objective=feeds[0].objective, optimizer=self.optimizer
+        )
+        return _StepInput(placed, program, feeds, math.prod(placed.row_shape[1:]))
 
-    def program(self, turn: int) -> Program:
-        """The compiled step that `turn` needs."""
-        return self._turn(turn).program.result()
+    def program(self, number: int) -> Program:
+        """The compiled step number `number`."""
+        return self._input(number).program.result()
 
     # --- Loop
 
@@ -218,22 +193,22 @@ class Stack:
         """Train every run to its last step.
 
         Raises:
-            InputError: a step needs more memory than there is, whatever its microbatches.
+            InputError: a step does not fit the memory even in the smallest microbatches.
         """
-        turn, turns = 0, max(run.steps - start for run, start in zip(self.runs, self.starts, strict=True))
-        while turn < turns:
-            with contextlib.closing(prefetched(self._turn, range(turn, turns))) as inputs:
+        number, end = 0, max(run.steps - start for run, start in zip(self.runs, self.starts, strict=True))
+        while number < end:
+            with contextlib.closing(prefetched(self._input, range(number, end))) as inputs:
                 for given in inputs:
-                    if not self._updated(given):
-                        break  # the same step again, in smaller microbatches
-                    turn += 1
+                    if not self._step(given):
+                        break  # repeat the step with smaller microbatches
+                    number += 1
                     if not self._after_step():
-                        turn = turns
+                        number = end
                         break
         return [self._outcome(index) for index in range(len(self.runs))]
 
-    def _updated(self, given: _Turn) -> bool:
-        """Do one step; False where it did not fit the memory and its microbatches were halved instead."""
+    def _step(self, given: _StepInput) -> bool:
+        """Do one step. Returns False if it did not fit the memory, and microbatches have been halved instead."""
         with self.clock.compiling():
             program = given.program.result()
         if self._needs_more_than_is_free(given, program):
@@ -245,7 +220,7 @@ class Stack:
         if active != self.active:
             self.active, self.active_on_device = active, place_by_run(np.array(active), self.mesh)
         try:
-            with jax.transfer_guard("disallow"):  # a step that waited for the host would cost more than it computes
+            with jax.transfer_guard("disallow"):  # a step that waits for the host costs more than it computes
                 self.state, metrics = program.run(self.state, given.batch, self.key, self.active_on_device)
         except jax.errors.JaxRuntimeError as error:
             if not is_out_of_memory(error) or any(leaf.is_deleted() for leaf in jax.tree.leaves(self.state)):
@@ -262,27 +237,26 @@ class Stack:
         self.clock.steps += 1
         return True
 
-    def _needs_more_than_is_free(self, given: _Turn, program: Program) -> bool:
-        """Whether the step is to be done in smaller microbatches; looked at once for each program."""
-        if program in self.fitting or jax.process_count() > 1:  # each process would decide for itself
+    def _needs_more_than_is_free(self, given: _StepInput, program: Program) -> bool:
+        """Whether the step needs smaller microbatches; checked once per program."""
+        if program in self.fitting or jax.process_count() > 1:  # processes might decide differently
             return False
         self.fitting.add(program)
-        rows, choices = given.batch.row_shape[2], getattr(given.feeds[0].objective, "choices", 1)
-        if rows <= data_shards(self.mesh) or choices > 1:
+        if given.batch.row_shape[2] <= data_shards(self.mesh) or given.feeds[0].choices > 1:
             return False
         free, needed = device_bytes(jax.local_devices()[0]), extra_bytes(program.run)
         return free is not None and needed is not None and needed > SHARE_OF_FREE * free
 
     def _halve(self) -> bool:
-        """From here on in microbatches of half the rows; False, as nothing was updated.
+        """Use microbatches of half as many rows from now on. Returns False, as no step was done.
 
         Raises:
-            InputError: in several processes, for the others do not know.
+            InputError: there are several processes, and the others do not know.
         """
         if jax.process_count() > 1:
             raise InputError(
-                "a step does not fit the memory of a device; in several processes microbatches are not halved by "
-                "themselves: expected more accumulate, a smaller batch_size or max_length, or more devices"
+                "a step does not fit the memory of a device, and with several processes microbatches are not halved "
+                "automatically: expected more accumulate, a smaller batch_size or max_length, or more devices"
             )
         self.halvings += 1
         if self.progress:
@@ -290,13 +264,13 @@ class Stack:
         return False
 
     def _after_step(self) -> bool:
-        """Log, evaluate and save what is due; returns whether a run is still going."""
-        here = [int(index) for index in np.flatnonzero(self.active)]
-        ended = {index: self.done[index] == self.runs[index].steps for index in here}
-        logged = [index for index in here if ended[index] or self.done[index] % LOG_EVERY == 0]
+        """Log, evaluate and save what is due. Returns whether any run continues."""
+        active = [int(index) for index in np.flatnonzero(self.active)]
+        ended = {index: self.done[index] == self.runs[index].steps for index in active}
+        logged = [index for index in active if ended[index] or self.done[index] % LOG_EVERY == 0]
         if logged:
             self._log(logged)
-        every, going = self.recipe.evaluate_every, [index for index in here if not self.stopped[index]]
+        every, going = self.recipe.evaluate_every, [index for index in active if not self.stopped[index]]
         due = [index for index in going if ended[index] or (every and self.done[index] % every == 0)]
         if self.evaluate and due:
             with self.clock.pausing():
@@ -308,7 +282,7 @@ class Stack:
         return any(not ended[index] for index in going)
 
     def _fetch_losses(self) -> None:
-        """Hand the losses on the device to the records."""
+        """Move the losses from the device to the records."""
         for losses, active in zip(on_host([loss for loss, _ in self.losses]), [a for _, a in self.losses], strict=True):
             for index in np.flatnonzero(active):
                 self.records[index].recent.append(float(losses[index]))
@@ -332,7 +306,7 @@ class Stack:
         self.progress(self.done[longest], self.runs[longest].steps, values)
 
     def _select(self, which: list[int]) -> None:
-        """Evaluate on dev, and keep the parameters of runs that are better than before."""
+        """Evaluate on dev, and keep the parameters of runs that have improved."""
         scores = self.evaluate(self.state.params)
         for index in which:
             record, score = self.records[index], float(scores[index])
@@ -344,7 +318,7 @@ class Stack:
             self._tell({"dev": float(np.mean([scores[index] for index in which]))})
 
     def _save(self, which: list[int]) -> None:
-        """Keep the state of these runs, gathered from all processes and written by the first."""
+        """Save the state of these runs: gathered from all processes, written by the first."""
         self._fetch_losses()
         for index in which:
             best, record = self.best[index], self.records[index]

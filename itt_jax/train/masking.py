@@ -1,7 +1,6 @@
-"""Which tokens a language model predicts, and what it sees instead: numpy, a function of the given generator alone.
+"""The tokens that a language model predicts, and what it sees in their place: numpy, determined by a generator.
 
-Choices are made on the examples of a step laid end to end, before they are packed, so that neither row shapes nor
-device counts touch them.
+Choices are made on the concatenated examples of a step, before packing, so they do not depend on row shapes or devices.
 """
 
 import numpy as np
@@ -13,7 +12,7 @@ KEPT_AS_CONTEXT = -1
 
 
 def words(examples: Examples, starts: np.ndarray) -> np.ndarray:
-    """The word of each token, numbered through: int64 [N]; a new field or example begins a word, as `starts` does."""
+    """Number of each token's word, int64 [N]. Words begin where `starts` is True, and with each field and example."""
     begins = starts.copy()
     begins[examples.offsets[:-1][examples.lengths > 0]] = True
     begins[1:] |= examples.fields[1:] != examples.fields[:-1]
@@ -21,14 +20,14 @@ def words(examples: Examples, starts: np.ndarray) -> np.ndarray:
 
 
 def choose(examples: Examples, units: np.ndarray, share: float, generator: np.random.Generator) -> np.ndarray:
-    """Which tokens are predicted: bool [N], about `share` of each example's tokens in whole units; never special ones.
+    """The tokens to predict, bool [N]: about `share` of each example's tokens, in whole units, without special tokens.
 
-    An example of m tokens (special ones not counted) gives share * m of them, rounded up or down at random so that
-    short examples give their share too. Units (words, or single tokens) are taken in random order while at least half
-    of the next one still fits.
+    Of an example with m tokens (special ones not counted), share * m are chosen, rounded up or down at random so that
+    short examples contribute their share. Units (words, or single tokens) are taken in random order while at least half
+    of the next one fits.
 
     Args:
-        units: the unit of each token, ascending: int [N].
+        units: number of each token's unit, ascending, int [N].
     """
     free = np.flatnonzero(examples.fields > 0)
     if not len(free):
@@ -51,7 +50,7 @@ def choose(examples: Examples, units: np.ndarray, share: float, generator: np.ra
 def corrupt(
     ids: np.ndarray, chosen: np.ndarray, mask_id: int, vocabulary_size: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """`ids` with 80 % of the chosen tokens masked, 10 % replaced by any token, 10 % left (Devlin et al. 2019)."""
+    """`ids` with 80 % of the chosen tokens masked, 10 % replaced by random tokens, 10 % kept (Devlin et al. 2019)."""
     places = np.flatnonzero(chosen)
     fate = generator.random(len(places))
     changed = ids.copy()
@@ -62,31 +61,31 @@ def corrupt(
 
 
 def factorisation(chosen: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """The place of each predicted token in the factorisation order: int32 [N], -1 for the context that comes first.
+    """Rank of each token in the factorisation order, int32 [N]: -1 for context, which comes first.
 
-    Only the order within an example matters. The tokens of an example are predicted singly, not in spans.
+    Only the order within an example matters. Tokens are predicted singly, not in spans.
     """
     ranks = np.full(len(chosen), KEPT_AS_CONTEXT, np.int32)
     ranks[chosen] = generator.permutation(int(chosen.sum()))
     return ranks
 
 
-def cells(batch: Batch) -> np.ndarray:
-    """Where in the flattened rows of a batch each token of its examples went, example after example: int64 [N]."""
+def token_places(batch: Batch) -> np.ndarray:
+    """Index into the flattened rows of a batch of each token of its examples, example after example: int64 [N]."""
     examples = batch.by_row["example_ids"].ravel()
     filled = np.flatnonzero(examples < batch.slots)
     return filled[np.argsort(examples[filled], kind="stable")]
 
 
 def predictions(targets: np.ndarray, places: np.ndarray, rows: int, length: int, most: int) -> dict[str, np.ndarray]:
-    """The predicted tokens by row, so that scores over the vocabulary are made for them alone.
+    """The predicted tokens of each row, so that only they are scored over the vocabulary.
 
     Args:
-        targets: their ids, int [n]; places: their cells, int [n]. most: predictions a row has room for; what a row has
-            beyond that stays hidden and is not predicted.
+        targets: ids of the tokens to predict, int [n]. places: their indices, as `token_places` returns them, int [n].
+        most: P, maximum number of predictions per row; further ones stay hidden but are not predicted.
 
     Returns:
-        positions, targets int32 [B, P] and weights float32 [B, P], 0 for an empty place.
+        positions, targets int32 [B, P] and weights float32 [B, P], 0 for unused predictions.
     """
     order = np.argsort(places)
     row, position = np.divmod(places[order], length)

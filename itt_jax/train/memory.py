@@ -1,25 +1,21 @@
-"""What fits: a device's free memory, what a compiled program needs, and a step in twice as many microbatches."""
+"""Free memory of a device, and the memory that a compiled program needs."""
 
 import ctypes
 import pathlib
 
 import jax
-import numpy as np
 
-from itt_jax.batch import Batch
-from itt_jax.errors import InputError
-
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of mallopt, as malloc.h numbers them
-_UNLIMITED = 1 << 60  # a control group without a limit says so with a number near 2 ** 63
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # parameters of mallopt in malloc.h
+_UNLIMITED = 1 << 60  # control groups without a limit report a number near 2 ** 63
 
 
 def keep_freed_memory() -> None:
-    """On a CPU, let a step write where the last one did; to be called before JAX's backend starts.
+    """On a CPU, keep freed memory for the next step. Call it before JAX's backend starts.
 
-    glibc maps a buffer as large as a step's temporary memory anew each time, and the kernel clears it page by page: in
-    a step of BERT-base 426,000 page faults, a fifth of its processor time. So large buffers come from the heap of
-    the main thread, which is kept, and steps run in the thread that calls them, as other threads' heaps are small. What
-    was once used goes back to the system when the process ends. Without glibc, and on accelerators, nothing is changed.
+    By default glibc maps a step's temporary buffer anew each time, and the kernel clears it page by page: 426,000 page
+    faults in a step of BERT-base, 20 % of its processor time. With these settings, large buffers come from the main
+    thread's heap, which is never trimmed, and steps run in the calling thread, as the heaps of other threads are small.
+    The memory returns to the system when the process ends. Nothing changes without glibc or on accelerators.
     """
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     libc = ctypes.CDLL(None)
@@ -28,14 +24,11 @@ def keep_freed_memory() -> None:
         libc.mallopt(_TRIM_THRESHOLD, -1)
 
 
-# --- Bytes
-
-
 def device_bytes(device: jax.Device) -> int | None:
-    """Free memory of `device` in bytes, or None where it does not tell.
+    """Free memory of `device` in bytes; None where the device does not report it.
 
-    Of an accelerator what its allocator may still give; of a CPU what the kernel and the process's control groups
-    leave without swapping (its devices share it).
+    For an accelerator, what its allocator has left. For a CPU, what the kernel and the process's control groups have
+    left without swapping; all CPU devices share it.
     """
     if device.platform == "cpu":
         return _host_bytes(pathlib.Path("/"))
@@ -44,10 +37,10 @@ def device_bytes(device: jax.Device) -> int | None:
 
 
 def needed_bytes(compiled: jax.stages.Compiled) -> int | None:
-    """Bytes on each device while `compiled` runs: arguments, results and temporaries, donated memory counted once.
+    """Bytes on each device while `compiled` runs: arguments, results and temporaries; donated memory counts once.
 
-    Arguments that are on the device already (parameters) are in here and in no `device_bytes` any more. None where the
-    backend does not tell.
+    Arguments that are already on the device (parameters) count here, and `device_bytes` no longer contains them. None
+    where the backend does not report it.
     """
     found = compiled.memory_analysis()
     if found is None:
@@ -57,20 +50,20 @@ def needed_bytes(compiled: jax.stages.Compiled) -> int | None:
 
 
 def extra_bytes(compiled: jax.stages.Compiled) -> int | None:
-    """Bytes on each device that `compiled` needs besides its arguments."""
+    """Bytes on each device that `compiled` needs in addition to its arguments."""
     needed = needed_bytes(compiled)
     return None if needed is None else needed - compiled.memory_analysis().argument_size_in_bytes
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a program could not be compiled or run for want of memory (XLA's RESOURCE_EXHAUSTED, or the host's)."""
+    """Whether compiling or running a program ran out of memory (XLA's RESOURCE_EXHAUSTED, or the host's)."""
     return isinstance(error, MemoryError) or (
         isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
     )
 
 
 def _host_bytes(root: pathlib.Path) -> int | None:
-    """The least of what the kernel and each control group of this process, up to the root, has free."""
+    """The smallest free memory among the kernel and this process's control groups, up to the root."""
     free = [_available(root / "proc/meminfo")]
     for line in _lines(root / "proc/self/cgroup"):
         _, controllers, path = line.split(":", 2)
@@ -93,7 +86,7 @@ def _available(meminfo: pathlib.Path) -> int | None:
 
 
 def _group_bytes(group: pathlib.Path, limit: str, usage: str, reclaimable: str) -> int | None:
-    """What a control group has free; the page cache that it holds and does not use counts as free."""
+    """Free memory of a control group; its inactive page cache counts as free."""
     limits, usages = _lines(group / limit), _lines(group / usage)
     if not limits or not usages or limits[0] == "max" or int(limits[0]) > _UNLIMITED:
         return None
@@ -102,58 +95,8 @@ def _group_bytes(group: pathlib.Path, limit: str, usage: str, reclaimable: str) 
 
 
 def _lines(path: pathlib.Path) -> list[str]:
-    """The lines of a file of the kernel's; none where it is absent or may not be read."""
+    """The lines of a kernel file; none where it is absent or unreadable."""
     try:
         return path.read_text().splitlines()
     except OSError:
         return []
-
-
-# --- Microbatches
-
-
-def halved(batch: Batch, shards: int = 1, choices: int = 1) -> Batch:
-    """The same step in twice as many microbatches of half the rows.
-
-    Every example is counted in the microbatch that holds its row, so sum(weights * losses) and sum(weights) over all
-    microbatches stay; dropout differs, for its keys are numbered by microbatch.
-
-    Args:
-        batch: numpy arrays with a leading axis of microbatches, [M, B, ...] and [M, E, ...].
-        shards: devices that share the rows; both halves have a multiple of it, with empty rows where need be.
-        choices: examples of an item, as `Examples.choices`.
-
-    Raises:
-        InputError: the rows cannot be halved, or an item's examples (choice, retrieval) might come apart: its loss is
-            over all of them, and a retrieval query's over all candidates of its microbatch.
-    """
-    rows, length = batch.row_shape[1:]
-    if choices > 1:
-        raise InputError(
-            f"a microbatch of items of {choices} examples does not fit the device's memory and cannot be halved by "
-            "rows, as an item's loss reads all its examples (in retrieval, all candidates); expected a smaller "
-            "batch_size or (choice) more accumulate"
-        )
-    if rows <= shards:
-        raise InputError(
-            f"a microbatch of {rows} rows of {length} tokens does not fit the device's memory; "
-            "expected a shorter max_length, a smaller encoder or more memory"
-        )
-    half = -(-rows // (2 * shards)) * shards
-    if not batch.by_example:
-        return Batch({name: _rows_apart(array, half, 0) for name, array in batch.by_row.items()}, {})
-    empty = {"example_ids": batch.slots, "labels": -1}
-    by_row = {name: _rows_apart(array, half, empty.get(name, 0)) for name, array in batch.by_row.items()}
-    by_example = {name: np.repeat(array, 2, axis=0) for name, array in batch.by_example.items()}
-    here = by_example["summary_rows"]
-    own = here // half == np.tile([0, 1], len(here) // 2)[:, None]  # whether a slot's example is in this half
-    by_example["summary_rows"] = here % half
-    for name in ("weights", "summary_rows", "summary_positions"):
-        by_example[name] = np.where(own, by_example[name], 0).astype(by_example[name].dtype)
-    return Batch(by_row, by_example)
-
-
-def _rows_apart(array: np.ndarray, half: int, empty: int) -> np.ndarray:
-    """[M, B, ...] -> [2 M, half, ...]; missing rows hold `empty`."""
-    missing = np.full((len(array), 2 * half - array.shape[1], *array.shape[2:]), empty, array.dtype)
-    return np.concatenate([array, missing], axis=1).reshape(2 * len(array), half, *array.shape[2:])

@@ -1,4 +1,4 @@
-"""AdamW as the encoders' papers use it: decay mask, warm-up and decay, clipping, a factor for embedding tables."""
+"""AdamW as in the encoders' papers: decay mask, warm-up and decay, clipping, and a factor for embedding tables."""
 
 import dataclasses
 import functools
@@ -12,7 +12,7 @@ import optax
 from itt_jax.config import Recipe
 from itt_jax.train.state import Params, Rates
 
-# Biases (XLNet's r_w_bias and kin too) and normalisation are never decayed, as in BERT's, RoBERTa's and XLNet's code.
+# Biases (XLNet's r_w_bias etc. included) and norms are never decayed, as in BERT's, RoBERTa's and XLNet's code.
 NO_DECAY = re.compile(r"bias|norm|scale", re.IGNORECASE)
 EMBEDDINGS = re.compile(r"^encoder/.*/embedding$")
 
@@ -23,15 +23,15 @@ def path_name(path: tuple) -> str:
 
 
 def matches(pattern: re.Pattern, params: Params) -> Any:
-    """A tree of bool like `params`: whether `pattern` is found in each parameter's path."""
+    """A tree of bool like `params`: whether `pattern` occurs in each parameter's path."""
     return jax.tree_util.tree_map_with_path(lambda path, _: bool(pattern.search(path_name(path))), params)
 
 
 @dataclasses.dataclass(frozen=True)
 class Optimizer:
-    """What of the recipe shapes the compiled program; the numbers that vary between runs are in `Rates`.
+    """The part of a recipe that shapes the compiled program; numbers that vary between runs are in `Rates`.
 
-    `frozen_embeddings` drops the tables' gradients and moments, so that clipping does not see them.
+    `frozen_embeddings` drops the gradients and moments of the embedding tables, so that clipping ignores them.
     """
 
     schedule: Literal["linear", "cosine", "constant"]
@@ -47,7 +47,7 @@ class Optimizer:
         return self._transformation().init(params)
 
     def trainable(self, params: Params) -> Params:
-        """`params` with the gradient stopped at frozen tables."""
+        """`params` with gradients stopped at frozen tables."""
         if not self.frozen_embeddings:
             return params
         return jax.tree.map(
@@ -60,8 +60,9 @@ class Optimizer:
         """One step.
 
         Args:
-            gradients: of the sum of weighted losses. weight: the weights' sum, float32 []; the loss is their quotient.
-            step: counts from 0.
+            gradients: gradient of the sum of weighted losses. weight: sum of the weights, float32 []; the loss is the
+                quotient of the sums.
+            step: number of the step, from 0.
 
         Returns:
             Parameters, optax state, and the norm of the loss's gradient before clipping, float32 [].
@@ -96,12 +97,12 @@ class Optimizer:
 
 @functools.partial(jax.jit, static_argnames="optimizer")
 def initial_optimizer_state(optimizer: Optimizer, params: Params) -> Any:
-    """The optax states of a stack's parameters as one program: arrays [S, ...], counters too."""
+    """The optax states of a stack's parameters, computed in one program: arrays [S, ...], counters included."""
     return jax.vmap(optimizer.init)(params)
 
 
 def make_optimizer(recipe: Recipe) -> Optimizer:
-    """The optimizer of a recipe; its learning rate and length are given by `Rates.create`."""
+    """The optimizer of a recipe; learning rate and length are in `Rates`."""
     return Optimizer(
         schedule=recipe.schedule,
         weight_decay=recipe.weight_decay,
@@ -114,9 +115,9 @@ def make_optimizer(recipe: Recipe) -> Optimizer:
 
 
 def learning_rate(rates: Rates, step: jax.Array, schedule: str) -> jax.Array:
-    """The rate of step number `step` (from 0), float32 []: the values of transformers' `get_scheduler`.
+    """The learning rate of step number `step` (from 0), float32 []: the values of transformers' `get_scheduler`.
 
-    So the first step of a warm-up has rate 0, and the last step of a decay is not quite 0.
+    The first step of a warm-up therefore has rate 0, and the last step of a decay has a rate above 0.
     """
     warmup = rates.warmup.astype(jnp.float32)
     rise = step / jnp.maximum(1.0, warmup)

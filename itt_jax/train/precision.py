@@ -1,7 +1,7 @@
 """The dtype of activations and matrix products: bfloat16 where the hardware has it, float32 elsewhere.
 
-Parameters, LayerNorm, softmax, heads and losses are float32 in either. Precision is provenance: it names no stage and
-no cell, but the cells of one store agree on one (`study.precision`).
+Parameters, LayerNorm, softmax, heads and losses are float32 with either. Precision is provenance: it is in the id of no
+stage and no cell, but all cells of one store have the same (`study.precision`).
 """
 
 import dataclasses
@@ -17,23 +17,23 @@ from itt_jax.models import Encoder, Head
 from itt_jax.train.compiling import compiler_options
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
-GAIN = 1.2  # bfloat16 must be so many times faster on a CPU, or its rounding is not worth it
-MEASURED_WIDTH = 256  # narrower layers spend their time elsewhere than in matrix products
+GAIN = 1.2  # bfloat16 is used on a CPU if it is this many times faster; less is not worth its rounding
+MEASURED_WIDTH = 256  # in narrower layers, matrix products take little of the time
 _ROWS, _LENGTH, _REPETITIONS = 4, 128, 3
 
 Module = TypeVar("Module", Encoder, Head)
 
 
 def training_dtype() -> Any:
-    """What stages compute in: bfloat16 on accelerators that have it; float32 on CPUs, which train faster in it."""
+    """The dtype of training: bfloat16 on accelerators that have it; float32 on CPUs, where it is faster."""
     return jnp.bfloat16 if _accelerated() else jnp.float32
 
 
 def evaluation_dtype(encoder: Encoder) -> Any:
-    """What this encoder's scores are computed in.
+    """The dtype of evaluation for this encoder.
 
-    On a CPU that depends on its instructions and on JAX's version, so a layer of the encoder's shapes is timed, two
-    or three seconds once a process; encoders narrower than 256 are float32 without that.
+    On a CPU the faster one depends on its instructions and JAX's version, so a layer of the encoder's shapes is timed:
+    two or three seconds, once per process. Encoders narrower than 256 use float32 without a measurement.
     """
     if _accelerated():
         return jnp.bfloat16
@@ -43,14 +43,14 @@ def evaluation_dtype(encoder: Encoder) -> Any:
 
 
 def in_dtype(module: Module, dtype: Any) -> Module:
-    """The encoder, or the head with its encoder, computing in `dtype`; its parameters are the same."""
+    """The encoder, or the head with its encoder, computing in `dtype`; parameters do not change."""
     if isinstance(module, Head):
         return dataclasses.replace(module, encoder=in_dtype(module.encoder, dtype))
     return dataclasses.replace(module, dtype=dtype)
 
 
 def _accelerated() -> bool:
-    """Whether the default device multiplies bfloat16 matrices in hardware: TPUs, AMD's GPUs, NVIDIA's since Ampere."""
+    """Whether the default device multiplies bfloat16 matrices in hardware: TPUs, AMD GPUs, NVIDIA GPUs since Ampere."""
     if jax.default_backend() == "cpu":
         return False
     major = str(getattr(jax.local_devices()[0], "compute_capability", "")).partition(".")[0]
@@ -59,7 +59,7 @@ def _accelerated() -> bool:
 
 @functools.cache
 def _faster_on_this_processor(config: Any) -> Any:
-    """bfloat16 if one layer of the config runs GAIN times faster in it, else float32."""
+    """bfloat16 if one layer of this config runs GAIN times faster in it, else float32."""
     one = Encoder(dataclasses.replace(config, layers=1, vocabulary_size=64))
     rng = np.random.default_rng(0)
     params = jax.tree.map(lambda x: rng.standard_normal(x.shape, np.float32) * 0.02, one.shapes())
@@ -70,7 +70,7 @@ def _faster_on_this_processor(config: Any) -> Any:
         for dtype in (jnp.float32, jnp.bfloat16)
     }
     seconds = {dtype: np.inf for dtype in runs}
-    for _ in range(1 + _REPETITIONS):  # the first warms up; in turns, so that both meet the same load
+    for _ in range(1 + _REPETITIONS):  # the first warms up; the dtypes alternate, so that both see the same load
         for dtype, run in runs.items():
             began = perf_counter()
             jax.block_until_ready(run(*inputs))

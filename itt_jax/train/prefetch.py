@@ -1,4 +1,4 @@
-"""Inputs made in the background, so that the device does not wait for the host."""
+"""Inputs prepared in a background thread, so that the device does not wait for the host."""
 
 import collections
 import itertools
@@ -10,27 +10,27 @@ T = TypeVar("T")
 
 
 def prefetched(make: Callable[[int], T], numbers: Iterable[int], depth: int = 2) -> Iterator[T]:
-    """`make(number)` for each of `numbers`, in order, made in a thread of its own at most `depth` ahead.
+    """`make(number)` for each of `numbers`, in order, computed in a background thread at most `depth` ahead.
 
-    While the caller holds the k-th, no more than `depth` after it exist or are being made, so that many batches are in
-    the device's memory besides the caller's. The thread begins with the first step and ends with the generator: use
+    While the caller has the k-th result, at most `depth` later ones exist or are being made; device memory must hold
+    that many more batches. The thread starts with the first step and ends with the generator:
 
         with contextlib.closing(prefetched(make, range(start, stop))) as inputs:
             for given in inputs: ...
 
-    and an exception or a break in the loop (KeyboardInterrupt too) waits for the one `make` that runs, drops what is
-    ahead, and joins the thread. Without `closing` that happens when the generator is collected.
+    When the loop ends by an exception or a break (KeyboardInterrupt included), the running `make` is awaited, the
+    results ahead are dropped and the thread is joined. Without `closing` this happens when the generator is collected.
 
     Args:
-        make: runs in the other thread, so what JAX keeps by thread (transfer guards, `jax.set_mesh`,
-            `jax.default_device`) does not reach it. It must start no collective, for each host would start it at
-            another place among those of its steps. `jax.device_put` to devices of several hosts is one (it compares
-            what they put); `jax.make_array_from_callback` and `jax.make_array_from_process_local_data` are none.
+        make: runs in the background thread, where JAX's thread-local settings (transfer guards, `jax.set_mesh`,
+            `jax.default_device`) of the caller do not apply. It must not start a collective, as each host would start
+            it at a different place among those of its steps. `jax.device_put` to devices of several hosts is one, since
+            it compares the values; `jax.make_array_from_callback` and `jax.make_array_from_process_local_data` are not.
         numbers: read in the caller's thread.
 
     Raises:
-        ValueError: `depth` below 1. Whatever `make` raises, at the step that would have given its result; what was made
-            before it is given first.
+        ValueError: `depth` is below 1. An exception of `make` is raised in place of its result, after all earlier
+            results.
     """
     if depth < 1:
         raise ValueError(f"depth {depth}: expected at least 1")

@@ -1,4 +1,4 @@
-"""What the processes of one run do together: every process calls these alike, in its main thread and in one order."""
+"""Cooperation of the processes of one run: all of them call these functions, in the main thread and in one order."""
 
 import secrets
 
@@ -7,12 +7,12 @@ import numpy as np
 
 
 def is_first() -> bool:
-    """Whether this process writes what one alone writes."""
+    """Whether this is the process that writes files."""
     return jax.process_index() == 0
 
 
 def await_others(name: str) -> None:
-    """Wait until every process has come here: what one of them has written, all may read from here on."""
+    """Wait until every process has arrived here; from then on, all may read what one of them has written."""
     if jax.process_count() > 1:
         from jax.experimental import multihost_utils
 
@@ -30,11 +30,11 @@ def shared_name() -> str:
 
 
 def smallest(value: int) -> int:
-    """The least that any process has."""
+    """The smallest value among all processes."""
     if jax.process_count() == 1:
         return value
     from jax.experimental import multihost_utils
 
-    # Not one number of 64 bits, which JAX would cut.
+    # As two halves, since JAX would truncate a number of 64 bits.
     halves = multihost_utils.process_allgather(np.array(divmod(value, 1 << 31), np.int32))
     return min(int(high) * (1 << 31) + int(low) for high, low in halves)

@@ -22,8 +22,9 @@ from itt_jax.models import Encoder, Head
 from itt_jax.train import predict
 from itt_jax.train.checkpoint import Resume
 from itt_jax.train.counters import derived_seed, mixture
+from itt_jax.train.feeds import Feed
 from itt_jax.train.flops import forward_flops
-from itt_jax.train.loop import Feed, Progress, Run, Stack
+from itt_jax.train.loop import Progress, Run, Stack
 from itt_jax.train.memory import device_bytes, needed_bytes
 from itt_jax.train.objectives import TaskObjective
 from itt_jax.train.result import Outcome, StageResult
@@ -261,7 +262,7 @@ def _feeder(
                 return [packing.pack_step(examples, part, plan, slots, rows) for part in parts]
             return [packing.pad_step(examples, part, recipe.max_length, slots, rows) for part in parts]
 
-        return Feed(objective, needed, build, int(chosen.sum()), forward_flops(encoder, chosen))
+        return Feed(objective, needed, build, int(chosen.sum()), forward_flops(encoder, chosen), examples.choices)
 
     return feed
 

@@ -1,6 +1,6 @@
-"""What changes from step to step, as one pytree; and stacks of such trees.
+"""The train state, one pytree of everything that changes from step to step; and stacks of such trees.
 
-A stack is several runs of one shape on a leading axis [S] of every leaf. One run alone is a stack of one.
+A stack holds several runs of one shape on a leading axis [S] of every leaf. A single run is a stack of one.
 """
 
 import dataclasses
@@ -17,11 +17,11 @@ Params = dict[str, Any]
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Rates:
-    """The numbers of a schedule. They are arrays, so that another learning rate or length needs no new program.
+    """The numbers of a schedule, as arrays, so that other learning rates and lengths share one program.
 
     Attributes:
-        learning_rate: float32 [], the peak; embedding_factor: float32 [], its multiple for the embedding tables.
-        steps, warmup: int32 [], of the whole stage and of its rise. In a stack each is [S].
+        learning_rate: the peak, float32 []. embedding_factor: its multiple for the embedding tables, float32 [].
+        steps, warmup: total steps and warm-up steps, int32 []. In a stack each is [S].
     """
 
     learning_rate: jax.Array
@@ -31,7 +31,7 @@ class Rates:
 
     @classmethod
     def create(cls, learning_rate: float, embedding_factor: float, steps: int, warmup: float) -> "Rates":
-        """The rates of a stage of `steps` steps, the first ceil(warmup * steps) of which rise."""
+        """The schedule of a stage of `steps` steps; the first ceil(warmup * steps) are the warm-up."""
         return cls(
             learning_rate=jnp.asarray(learning_rate, jnp.float32),
             embedding_factor=jnp.asarray(embedding_factor, jnp.float32),
@@ -46,8 +46,8 @@ class TrainState:
     """Everything that a step reads and writes; donated to the step.
 
     Attributes:
-        params: {"encoder": ..., "heads": (one per task, ...)}. optimizer: optax state. rates: see Rates.
-        step: int32 [], steps done. finite: bool [], False from the first loss or gradient that is not finite.
+        params: {"encoder": ..., "heads": (one per task, ...)}. optimizer: optax state. rates: the schedule.
+        step: steps done, int32 []. finite: False from the first loss or gradient that is not finite, bool [].
 
     In a stack every leaf has a leading axis [S].
     """
@@ -60,11 +60,11 @@ class TrainState:
 
 
 def stacked(trees: Sequence[Any]) -> Any:
-    """Trees of one structure and shape as one tree with a leading axis [S]; always a copy, as the step donates."""
+    """Trees of one structure and shape as one tree with a leading axis [S]; always a copy, as the step donates it."""
     return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *trees)
 
 
 def member(tree: Any, index: int) -> Any:
-    """One run's part of a stack; inside a program, for outside one each index is a program of its own."""
-    # leaf[index] would put the index on the device: a transfer that nobody asked for.
+    """One run's part of a stack, inside a program; outside of one, every index would compile a program."""
+    # leaf[index] would transfer the index to the device.
     return jax.tree.map(lambda leaf: jax.lax.index_in_dim(leaf, index, keepdims=False), tree)

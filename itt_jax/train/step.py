@@ -1,7 +1,7 @@
-"""The one train step and the one predict step: pure functions of stacks of runs, compiled once per shape.
+"""The train step and the predict step: pure functions of stacks of runs, compiled once per shape.
 
 What varies between runs of one shape (learning rate, length, seed) is in arrays; what shapes the program (encoder,
-heads, optimizer) is hashable and static. So a study's many fine-tunings share their programs.
+heads, optimizer) is hashable and static. So the many fine-tunings of a study share their programs.
 """
 
 import functools
@@ -30,15 +30,16 @@ class Objective(Protocol):
 def train_program(
     state: TrainState, batch: Batch, key: jax.Array, active: jax.Array, *, objective: Objective, optimizer: Optimizer
 ) -> Future[Program]:
-    """The compiled step of a stack of S runs, being made in the background: (state, batch, key, active) -> what
-    `train_step` gives.
+    """The compiled train step of a stack of S runs, compiled in the background; it is called like `train_step`.
 
-    The loss of a run is sum(weights * losses) / sum(weights) over its whole step, whatever its microbatches are.
+    A run's loss is sum(weights * losses) / sum(weights) over its whole step, however it is divided into microbatches.
 
     Args:
-        state: [S, ...], donated when it is run. batch: arrays [S, microbatches, ...]. key: [S], the runs' keys; the
-            number of a run's step is folded in, then the microbatch's. active: bool [S]; a run that is not keeps
-            its state. All of them arrays or jax.ShapeDtypeStruct: only shapes and shardings are read.
+        state: [S, ...], donated when the program runs.
+        batch: arrays [S, microbatches, ...].
+        key: keys of the runs, [S]; the number of a run's step is folded in, then that of the microbatch.
+        active: bool [S]; inactive runs keep their state.
+            All arguments may be jax.ShapeDtypeStruct: only shapes and shardings are read.
     """
     return program(_train_stack, (state, batch, key, active), {"objective": objective, "optimizer": optimizer}, (0,))
 
@@ -46,7 +47,7 @@ def train_program(
 def train_step(
     state: TrainState, batch: Batch, key: jax.Array, active: jax.Array, *, objective: Objective, optimizer: Optimizer
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-    """One step of a stack, waiting for its program; arguments as `train_program`.
+    """One step of a stack, after waiting for its program; arguments as `train_program`.
 
     Returns:
         The next state, and {"loss", "gradient_norm"} (before clipping), float32 [S] on the device.
@@ -62,19 +63,19 @@ def _train_stack(
         return summed_gradients(params, batch, jax.random.fold_in(key, step), objective, optimizer)
 
     given = (state.params, state.step, batch, key)
-    if len(active) == 1:  # a run alone has no batch axis in its matrix products
+    if len(active) == 1:  # without vmap, matrix products have no extra axis
         sums = jax.tree.map(lambda leaf: leaf[None], differentiated(*member(given, 0)))
     else:
         sums = jax.vmap(differentiated, spmd_axis_name="run")(*given)
-    # With its axis even for one run: where a reshape stands between, the compiler copies the state to update it.
+    # With an axis even for a single run: after a reshape, the compiler would copy the state to update it.
     trained, metrics = jax.vmap(functools.partial(_updated, optimizer=optimizer), spmd_axis_name="run")(state, *sums)
     if len(active) == 1:
         return trained, metrics
 
-    def kept(new: jax.Array, old: jax.Array) -> jax.Array:
+    def where_active(new: jax.Array, old: jax.Array) -> jax.Array:
         return jnp.where(active.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
-    return jax.tree.map(kept, trained, state), metrics
+    return jax.tree.map(where_active, trained, state), metrics
 
 
 def _updated(
@@ -92,7 +93,7 @@ def _updated(
 def summed_gradients(
     params: Params, batch: Batch, key: jax.Array, objective: Objective, optimizer: Optimizer
 ) -> tuple[jax.Array, jax.Array, Params]:
-    """Sum of losses, sum of weights, and gradient of the former, over the microbatches."""
+    """Sum of losses, sum of weights, and gradient of the sum of losses, over all microbatches [M, ...]."""
     differentiate = jax.value_and_grad(
         lambda params, part, part_key: objective(optimizer.trainable(params), part, part_key), has_aux=True
     )
@@ -103,7 +104,7 @@ def summed_gradients(
         return jax.tree.map(jnp.add, carry, (total, weight, gradients)), None
 
     microbatches = jax.tree.leaves(batch)[0].shape[0]
-    if microbatches == 1:  # a scan of one step would only cost compile time
+    if microbatches == 1:  # a scan would only cost compile time
         (total, weight), gradients = differentiate(
             params, jax.tree.map(lambda leaf: leaf[0], batch), jax.random.fold_in(key, 0)
         )
@@ -122,9 +123,9 @@ def predict_program(
     change: Callable[[Batch, dict[str, jax.Array]], Batch] | None = None,
     mesh: Mesh | None = None,
 ) -> Future[Program]:
-    """The compiled prediction of a stack on one batch, being made in the background: (params, batch, shared) -> scores.
+    """The compiled prediction of a stack on one batch, compiled in the background: (params, batch, shared) -> outputs.
 
-    Scores are float32 [S, E, outputs] (tagging, spans: [S, B, T, outputs]), whole on every device; no dropout.
+    Outputs are float32 [S, E, outputs] or, of heads on tokens, [S, B, T, outputs]; whole on every device; no dropout.
 
     Args:
         params: {"encoder": ..., "head": ...}, a stack [S, ...].
@@ -137,7 +138,7 @@ def predict_program(
 
 
 def predict_step(params: Params, batch: Batch, shared: dict[str, jax.Array] | None = None, **static: Any) -> jax.Array:
-    """Scores of one batch, waiting for the program; arguments and result as `predict_program`."""
+    """Outputs for one batch, after waiting for the program; arguments as `predict_program`."""
     return predict_program(params, batch, shared, **static).result().run(params, batch, shared)
 
 

@@ -14,12 +14,13 @@ if __name__ == "__main__":
 
 from itt_jax.config import Recipe
 from itt_jax.data import packing
-from itt_jax.train import compiling, loop
+from itt_jax.train import compiling
 from itt_jax.train.checkpoint import Resume
 from itt_jax.train.predict import predict
 from itt_jax.train.processes import smallest
+from itt_jax.train.sharding import Share
 from itt_jax.train.stage import Job, fine_tune_stack
-from tests.train.toy import tiny_encoder, toy_task
+from tests.train.toy import killed_after, tiny_encoder, toy_task
 
 RECIPE = Recipe(
     steps=3,
@@ -43,7 +44,8 @@ def found_by(stack: int, directory: pathlib.Path | None) -> dict[str, np.ndarray
     dev = rows if stack == 1 else None
     jobs = [Job([task], dev, given, RECIPE, 1e-3 * (seed + 1), seed, own[seed]) for seed, task in enumerate(tasks)]
     if directory is not None:
-        killed_after(encoder, jobs, 2)
+        with killed_after(2):
+            fine_tune_stack(encoder, jobs)
     results = fine_tune_stack(encoder, jobs)
     found = {f"params/{at}": leaf for at, leaf in enumerate(jax.tree.leaves([result.params for result in results]))}
     found["losses"] = np.array([[loss for _, loss in result.losses] for result in results])
@@ -53,33 +55,14 @@ def found_by(stack: int, directory: pathlib.Path | None) -> dict[str, np.ndarray
     return found
 
 
-def killed_after(encoder, jobs: list[Job], steps: int) -> None:
-    """Train up to there, as a process that is killed: what is saved is all that stays."""
-    step, calls = loop.Stack._updated, []
-
-    def dying(*given):
-        calls.append(None)
-        if len(calls) > steps:
-            raise KeyboardInterrupt
-        return step(*given)
-
-    loop.Stack._updated = dying
-    try:
-        fine_tune_stack(encoder, jobs)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        loop.Stack._updated = step
-
-
 def main(target: str, address: str, count: str, index: str, stack: str) -> None:
     """The same as one process does alone, and what this one built and wrote for it."""
     compiling.compiler_options = lambda: {"xla_backend_optimization_level": 0}  # compiling is what takes the time
     rows, plans, saved = [], [], []
-    pack, save, share_of = packing.pack_step, Resume.save, loop.Share.of
+    pack, save, share_of = packing.pack_step, Resume.save, Share.of
     packing.pack_step = lambda *given: rows.append((given[-1].start, given[-1].stop)) or pack(*given)
     Resume.save = lambda *given: saved.append(given[1]) or save(*given)
-    loop.Share.of = lambda *given: plans.append(dataclasses.astuple(share_of(*given))) or share_of(*given)
+    Share.of = lambda *given: plans.append(dataclasses.astuple(share_of(*given))) or share_of(*given)
     directory = pathlib.Path(target)
     found = found_by(int(stack), directory / "resumed" if stack == "1" else None)
     least = smallest((1 << 40) + 7 - int(index))

@@ -9,7 +9,7 @@ import pytest
 from itt_jax.config import Recipe
 from itt_jax.data import packing
 from itt_jax.models import make_head
-from itt_jax.train import loop
+from itt_jax.train import feeds
 from itt_jax.train.predict import predict
 from itt_jax.train.stage import TaskData, fine_tune
 from tests.train.test_step import assert_close, loss_and_gradient
@@ -58,8 +58,8 @@ def test_packed_loss_and_gradient_equal_padded(family):
 def test_a_batch_counts_items_and_holds_each_whole(monkeypatch):
     encoder = tiny_encoder("bert", layers=1)
     task, batches = toy_choice(encoder, items=10), []
-    stacked = loop.stack_batches
-    monkeypatch.setattr(loop, "stack_batches", lambda runs: batches.extend(runs[0]) or stacked(runs))
+    stacked = feeds.stack_batches
+    monkeypatch.setattr(feeds, "stack_batches", lambda runs: batches.extend(runs[0]) or stacked(runs))
     recipe = Recipe(epochs=2, batch_size=4, accumulate=2, max_length=32)
     result = fine_tune(encoder, [task], None, {"encoder": encoder.init(jax.random.key(0))}, recipe, 1e-3, 0)
     assert result.steps == 5  # two passes over ten items, four at a time

@@ -14,7 +14,7 @@ from itt_jax.train import predict as prediction
 from itt_jax.train.predict import predict, predict_stack
 from itt_jax.train.stage import Job, fine_tune_stack
 from itt_jax.train.state import stacked
-from tests.train.toy import same, tiny_encoder, toy_task
+from tests.train.toy import killed_after, same, tiny_encoder, toy_task
 
 RECIPE = Recipe(steps=3, batch_size=8, max_length=32, dropout=False, evaluate_every=2, warmup=0.0)
 # A few steps from equal parameters; Adam divides by the gradient's own size, so rounding grows with each.
@@ -57,25 +57,15 @@ def test_together_is_alone_and_ragged_ends_wait_for_nobody(family):
     assert_as_alone(encoder, together, [fine_tune_stack(encoder, [job])[0] for job in own])
 
 
-def test_a_stack_stopped_between_saves_goes_on_in_another_stack(tmp_path, monkeypatch):
+def test_a_stack_stopped_between_saves_goes_on_in_another_stack(tmp_path):
     """Each run is saved by itself: one goes on alone, the others together, from where they were."""
     encoder = tiny_encoder("bert", layers=1)
     recipe = {"checkpoint_every": 2, "keep": "last", "evaluate_every": 0}
     plain = jobs(encoder, (3, 5, 4), **recipe)
     expected = [fine_tune_stack(encoder, [job])[0] for job in plain]
     own = [dataclasses.replace(job, directory=tmp_path / str(job.seed)) for job in plain]
-    step, calls = loop.Stack._updated, []
-
-    def dying(*arguments):
-        calls.append(None)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return step(*arguments)
-
-    monkeypatch.setattr(loop.Stack, "_updated", dying)
-    with pytest.raises(KeyboardInterrupt):
+    with killed_after(3):
         fine_tune_stack(encoder, own)
-    monkeypatch.undo()
     steps = []
     first = fine_tune_stack(encoder, own[:1], lambda done, *_: steps.append(done))
     assert steps[0] == 3

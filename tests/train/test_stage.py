@@ -16,13 +16,9 @@ from itt_jax.train.counters import mixture
 from itt_jax.train.flops import forward_flops, matmul_parameters
 from itt_jax.train.predict import predict
 from itt_jax.train.stage import fine_tune, total_steps
-from tests.train.toy import FAMILIES, same, tiny_encoder, toy_task
+from tests.train.toy import FAMILIES, killed_after, same, tiny_encoder, toy_task
 
 RECIPE = Recipe(steps=60, batch_size=16, max_length=32, evaluate_every=20, checkpoint_every=25)
-
-
-class Killed(Exception):
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -68,20 +64,10 @@ def test_counts_are_of_real_tokens(bert, uninterrupted):
 
 
 @pytest.mark.parametrize("killed_at", [10, 41])
-def test_a_killed_stage_resumes_to_the_same_bits(bert, uninterrupted, tmp_path, monkeypatch, killed_at):
+def test_a_killed_stage_resumes_to_the_same_bits(bert, uninterrupted, tmp_path, killed_at):
     encoder, params, task, dev = bert
-    step, calls = loop.Stack._updated, []
-
-    def dying_step(*args, **options):
-        calls.append(None)
-        if len(calls) > killed_at:
-            raise Killed
-        return step(*args, **options)
-
-    monkeypatch.setattr(loop.Stack, "_updated", dying_step)
-    with pytest.raises(Killed):
+    with killed_after(killed_at):
         fine_tune(encoder, [task], dev, params, RECIPE, 3e-3, 3, directory=tmp_path)
-    monkeypatch.undo()
     steps = []
     resumed = fine_tune(
         encoder, [task], dev, params, RECIPE, 3e-3, 3, tmp_path, progress=lambda done, *_: steps.append(done)

@@ -15,7 +15,7 @@ from itt_jax.train.optimizer import make_optimizer
 from itt_jax.train.predict import predict
 from itt_jax.train.state import Rates, TrainState, stacked
 from itt_jax.train.step import summed_gradients, train_program
-from tests.train.toy import FAMILIES, scores_of, step_of, tiny_encoder, toy_task
+from tests.train.toy import FAMILIES, redrawn, scores_of, step_of, tiny_encoder, toy_task
 
 # Float32 sums in another order: relative to the largest gradient of the tree.
 ROUNDING = 2e-5
@@ -24,12 +24,7 @@ ROUNDING = 2e-5
 def model(family, pooling="pretrained", **options):
     encoder = tiny_encoder(family, layers=1)
     task = toy_task(encoder, 40, pooling=pooling, **options)
-    # every parameter redrawn: fresh biases are zeros and would hide a wrong one
-    shapes = {"encoder": encoder.shapes(), "heads": (task.head.shapes(),)}
-    leaves, structure = jax.tree.flatten(shapes)
-    keys = jax.random.split(jax.random.key(0), len(leaves))
-    drawn = [0.2 * jax.random.normal(key, leaf.shape) for key, leaf in zip(keys, leaves, strict=True)]
-    return encoder, task, jax.tree.unflatten(structure, drawn)
+    return encoder, task, redrawn({"encoder": encoder.shapes(), "heads": (task.head.shapes(),)})
 
 
 def loss_and_gradient(task, params, batches):

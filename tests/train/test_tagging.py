@@ -15,7 +15,7 @@ from itt_jax.ragged import Ragged, offsets_of
 from itt_jax.train.predict import predict
 from itt_jax.train.stage import TaskData, fine_tune
 from tests.train.test_step import assert_close, loss_and_gradient
-from tests.train.toy import FAMILIES, FIRST_WORD, scores_of, tiny_encoder, toy_examples
+from tests.train.toy import FAMILIES, FIRST_WORD, redrawn, scores_of, tiny_encoder, toy_examples
 
 
 def toy_tags(family: str, count: int, seed: int = 0):
@@ -41,10 +41,7 @@ def toy_tagging(encoder, count=40, seed=0):
 
 
 def drawn_params(encoder, head):
-    leaves, structure = jax.tree.flatten({"encoder": encoder.shapes(), "heads": (head.shapes(),)})
-    keys = jax.random.split(jax.random.key(0), len(leaves))
-    drawn = [0.2 * jax.random.normal(key, leaf.shape) for key, leaf in zip(keys, leaves, strict=True)]
-    return jax.tree.unflatten(structure, drawn)
+    return redrawn({"encoder": encoder.shapes(), "heads": (head.shapes(),)})
 
 
 @pytest.mark.parametrize("family", FAMILIES)

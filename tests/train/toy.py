@@ -1,4 +1,7 @@
-"""Tiny encoders and examples that the tests of training share: no tokenizer, no files."""
+"""Tiny encoders and examples for the tests of training, without tokenizers or files."""
+
+import contextlib
+from collections.abc import Iterator
 
 import jax
 import numpy as np
@@ -6,7 +9,8 @@ import numpy as np
 from itt_jax.batch import Batch
 from itt_jax.data.examples import Examples
 from itt_jax.models import Encoder, make_encoder, make_head
-from itt_jax.train.loop import stack_batches
+from itt_jax.train import loop
+from itt_jax.train.feeds import stack_batches
 from itt_jax.train.stage import TaskData
 from itt_jax.train.state import stacked
 from itt_jax.train.step import predict_step
@@ -17,7 +21,7 @@ FIRST_WORD = 10  # ids below are special
 
 
 def tiny_encoder(family: str, **sizes) -> Encoder:
-    """Two layers of width 32; ids 0..9 are special."""
+    """Two layers of width 32; ids 0 to 9 are special."""
     sizes = {
         "layers": 2,
         "width": 32,
@@ -30,7 +34,7 @@ def tiny_encoder(family: str, **sizes) -> Encoder:
 
 
 def toy_examples(family: str, count: int, seed: int = 0, regression: bool = False, longest: int = 20) -> Examples:
-    """Single texts of random words; the label says whether (how often) words of the vocabulary's upper half occur."""
+    """Texts of random words; the label is whether most words are of the vocabulary's upper half (or their share)."""
     generator = np.random.default_rng(seed)
     lengths = generator.integers(4, longest + 1, count)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
@@ -49,11 +53,19 @@ def toy_examples(family: str, count: int, seed: int = 0, regression: bool = Fals
 
 
 def toy_task(encoder: Encoder, count: int = 200, seed: int = 0, name: str = "toy", **options) -> TaskData:
-    """A classification (or, with regression=True, a regression) task on toy examples."""
+    """A classification task on toy examples; with regression=True, a regression."""
     regression = options.get("regression", False)
     kind, outputs = ("regression", 1) if regression else ("classification", 2)
     head = make_head(encoder, kind, outputs, options.pop("pooling", "max_mean"))
     return TaskData(name, head, toy_examples(encoder.family, count, seed, **options), kind, outputs)
+
+
+def redrawn(shapes):
+    """Parameters of these shapes, all drawn at random: initial biases are zeros, which would hide errors in them."""
+    leaves, structure = jax.tree.flatten(shapes)
+    keys = jax.random.split(jax.random.key(0), len(leaves))
+    drawn = [0.2 * jax.random.normal(key, leaf.shape) for key, leaf in zip(keys, leaves, strict=True)]
+    return jax.tree.unflatten(structure, drawn)
 
 
 def same(a, b) -> bool:
@@ -80,3 +92,28 @@ def step_of(batches: list[Batch]) -> Batch:
 def scores_of(encoder: Encoder, head, params: dict, batch: Batch) -> np.ndarray:
     """Scores of one batch by a single model, without streaming."""
     return np.asarray(predict_step(stacked([params]), batch.inputs, encoder=encoder, head=head))[0]
+
+
+@contextlib.contextmanager
+def killed_after(steps: int) -> Iterator[None]:
+    """Training in the body is killed after `steps` steps: only what it has saved remains."""
+
+    class Killed(BaseException):
+        pass
+
+    step, calls = loop.Stack._step, []
+
+    def dying_step(*given):
+        calls.append(None)
+        if len(calls) > steps:
+            raise Killed
+        return step(*given)
+
+    loop.Stack._step = dying_step
+    try:
+        yield
+        raise AssertionError("training ended before it was killed")
+    except Killed:
+        pass
+    finally:
+        loop.Stack._step = step

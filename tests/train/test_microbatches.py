@@ -1,0 +1,127 @@
+"""A step in smaller microbatches is the same step."""
+
+import dataclasses
+import types
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from itt_jax.config import LanguageModel, Recipe
+from itt_jax.data import packing
+from itt_jax.errors import InputError
+from itt_jax.models import make_head
+from itt_jax.train import microbatches
+from itt_jax.train.counters import MASKS, generator
+from itt_jax.train.feeds import stack_batches
+from itt_jax.train.language import LanguageObjective, masked_batches
+from itt_jax.train.objectives import TaskObjective
+from itt_jax.train.optimizer import make_optimizer
+from itt_jax.train.step import summed_gradients
+from tests.train.toy import redrawn, tiny_encoder, toy_examples
+
+ROUNDING = 2e-5  # relative to the largest gradient: float32 sums in another order
+
+
+def labelled(examples, kind):
+    """Labels of a kind of head for toy examples."""
+    random = np.random.default_rng(3)
+    if kind == "multilabel":
+        return random.random((len(examples), 3)) < 0.5
+    if kind == "token_classification":
+        return random.integers(-1, 3, len(examples.ids)).astype(np.int32)
+    if kind == "question_answering":
+        labels = np.zeros(len(examples.ids), np.int32)
+        first = examples.offsets[:-1] + random.integers(0, examples.lengths)
+        np.add.at(labels, first, 1)
+        np.add.at(labels, first + random.integers(0, examples.offsets[1:] - first), 2)
+        return labels
+    return examples.labels
+
+
+def one_plan(examples, parts):
+    """A plan of one shape: rows of 32 tokens, as many as the largest part needs."""
+    roomy = packing.RowPlan(32, tuple(range(1, 40)), 1.0)
+    return packing.RowPlan(32, (max(packing.rows_of_step(examples, part, roomy) for part in parts),), 1.0)
+
+
+def step_of(kind, encoder, count=2):
+    """Objective, head and batch of a step, [1, M, ...]; the last microbatch has an empty slot."""
+    examples = toy_examples(encoder.family, 26)
+    outputs = 2 if kind in ("classification", "question_answering") else 3
+    head = make_head(encoder, kind, outputs, "max_mean" if kind == "classification" else "pretrained")
+    by_token = {"anchors": np.zeros(0, np.int64)} if kind in ("token_classification", "question_answering") else {}
+    examples = dataclasses.replace(examples, labels=labelled(examples, kind), **by_token)
+    parts = np.array_split(np.arange(len(examples) - 1), count)
+    plan, slots = one_plan(examples, parts), -(-len(examples) // count)
+    batches = [packing.pack_step(examples, part, plan, slots) for part in parts]
+    return TaskObjective(encoder, head, 0, dropout=False), head, stack_batches([batches])
+
+
+def language_step(encoder):
+    head = make_head(encoder, "permuted_lm" if encoder.family == "xlnet" else "masked_lm", 60)
+    settings = LanguageModel(recipe=Recipe(batch_size=26, accumulate=2, max_length=32), masking=0.3)
+    tokenizer = types.SimpleNamespace(mask_id=4, vocabulary_size=60, word_starts=lambda ids: np.ones(len(ids), bool))
+    examples = dataclasses.replace(toy_examples(encoder.family, 26), labels=None)
+    plan = one_plan(examples, np.array_split(np.arange(26), 2))
+    permuted = head.kind == "permuted_lm"
+    batches = masked_batches(examples, tokenizer, settings, plan, generator(0, MASKS, 0), permuted=permuted)
+    return LanguageObjective(encoder, head, False), head, stack_batches([batches])
+
+
+def assert_same_step(objective, head, batch, other):
+    encoder, optimizer = head.encoder, make_optimizer(Recipe())
+    params = redrawn({"encoder": encoder.shapes(), "heads": (head.shapes(),)})
+    step = jax.jit(lambda params, batch: summed_gradients(params, batch, jax.random.key(0), objective, optimizer))
+    total, weight, gradients = step(params, jax.tree.map(lambda array: array[0], batch))
+    other_total, other_weight, other_gradients = step(params, jax.tree.map(lambda array: array[0], other))
+    assert weight == other_weight
+    np.testing.assert_allclose(other_total, total, rtol=ROUNDING, equal_nan=False)
+    largest = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(gradients))
+    for one, leaf in zip(jax.tree.leaves(other_gradients), jax.tree.leaves(gradients), strict=True):
+        np.testing.assert_allclose(one, leaf, atol=ROUNDING * largest, rtol=0, equal_nan=False)
+
+
+@pytest.mark.parametrize("kind", ["classification", "token_classification", "question_answering"])
+def test_a_halved_step_is_the_same_step(kind):
+    objective, head, batch = step_of(kind, tiny_encoder("bert", layers=1))
+    rows = batch.row_shape[2]
+    assert rows > 2 and batch.by_row["segment_ids"].max() > 1
+    twice = microbatches.halved(microbatches.halved(batch))  # with an odd number of rows on the way
+    assert twice.row_shape[:3] == (1, 8, -(-rows // 4))
+    assert twice.by_example["weights"].sum() == batch.by_example["weights"].sum()
+    assert jax.tree.map(lambda array: array.dtype, twice) == jax.tree.map(lambda array: array.dtype, batch)
+    assert_same_step(objective, head, batch, twice)
+
+
+@pytest.mark.parametrize("family", ["bert", "xlnet"])
+def test_a_halved_step_of_a_language_model_is_the_same_step(family):
+    objective, head, batch = language_step(tiny_encoder(family, layers=1))
+    halved = microbatches.halved(batch)
+    assert halved.row_shape[:3] == (1, 4, -(-batch.row_shape[2] // 2))
+    assert_same_step(objective, head, batch, halved)
+
+
+@pytest.mark.parametrize("kind", ["classification", "multilabel"])
+def test_halves_are_multiples_of_the_shards_and_lose_no_example(kind):
+    _, _, batch = step_of(kind, tiny_encoder("bert", layers=1), count=1)
+    halved = microbatches.halved(batch, shards=4)
+    np.testing.assert_array_equal(halved.by_example["labels"], np.repeat(batch.by_example["labels"], 2, axis=1))
+    assert halved.row_shape[2] % 4 == 0
+    weights = halved.by_example["weights"]
+    assert (weights.sum(axis=1) == batch.by_example["weights"].sum(axis=1)).all()
+    for part in range(2):
+        used = weights[0, part] > 0
+        places = (halved.by_example[name][0, part] for name in ("summary_rows", "summary_positions"))
+        held = halved.by_row["example_ids"][0, part][*places]
+        np.testing.assert_array_equal(held[used], np.flatnonzero(used))
+
+
+def test_what_cannot_be_halved_is_refused():
+    _, _, batch = step_of("classification", tiny_encoder("bert", layers=1), count=1)
+    with pytest.raises(InputError, match="items of 2 examples"):
+        microbatches.halved(batch, choices=2)
+    rows = batch.row_shape[2]
+    with pytest.raises(InputError, match=f"{rows} rows of"):
+        microbatches.halved(batch, shards=rows)
