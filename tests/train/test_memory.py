@@ -65,10 +65,12 @@ keep_freed_memory()
 x = jnp.ones((4096, 4096))
 step = jax.jit(lambda x: (jnp.sin(x) @ x[:, :8]).sum())  # the product reads a temporary of 64 MiB
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(6):
+counts = []
+for _ in range(9):
     before = faults()
     step(x).block_until_ready()
-print(faults() - before)
+    counts.append(faults() - before)
+print(sorted(counts)[4])  # the median: on a busy machine single steps lose their memory
 """
 
 
