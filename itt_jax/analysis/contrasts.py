@@ -19,6 +19,8 @@ from itt_jax.study.arms import Arm
 class Fit:
     """Quantities of one arm, or the differences between two. Axes: S seeds, Q quantities, I items.
 
+    A larger value is a better one: a metric for which lower is better enters with the opposite sign.
+
     Attributes:
         values: [S, Q]. open_scale: [S, Q], the same on log-odds or Fisher's z. chance: [Q].
         influence: [S, Q, I]. members: bool [Q, I]. cells: int [Q], the number of cells that a quantity combines.
@@ -101,7 +103,8 @@ class Contrasts:
             & (results["target"] == panel.target)
             & (results["metric"] == panel.metric)
         ]
-        self.open_scale = metric(panel.metric).open_scale(panel.values, panel.sizes)
+        self.metric = metric(panel.metric)
+        self.open_scale = self.metric.open_scale(panel.values, panel.sizes)
         self.no_signal = {arm: self._no_signal(a) for a, arm in enumerate(panel.arms)}
         self._quantities: dict = {}
         self._fits: dict = {}
@@ -113,9 +116,13 @@ class Contrasts:
         sizes = self.panel.sizes[arm][:, clean].max(0)
         values = self.panel.values[arm][:, clean].mean(0)
         error = np.sqrt((self.panel.influence[arm][:, clean].mean(0) ** 2).sum(-1))
-        low, _ = metric(self.panel.metric).interval(values, error, np.maximum(sizes, 1))
-        below = low <= conditions["chance"].to_numpy()[clean]
-        return frozenset(conditions["group"].to_numpy()[clean[below]].tolist())
+        ends = self.metric.interval(values, error, np.maximum(sizes, 1))
+        signal = self._above_chance(ends, conditions["chance"].to_numpy()[clean])
+        return frozenset(conditions["group"].to_numpy()[clean[~signal]].tolist())
+
+    def _above_chance(self, ends: tuple[np.ndarray, np.ndarray], chance: np.ndarray) -> np.ndarray:
+        """Whether the whole interval between `ends` is better than chance."""
+        return ends[0] > chance if self.metric.higher_is_better else ends[1] < chance
 
     def pairs(self) -> list[tuple[str, str]]:
         """(arm, baseline) of every contrast."""
@@ -136,12 +143,12 @@ class Contrasts:
             weights = estimands.matrix(self.quantities(kind, excluded), len(panel.conditions))
             light = weights.astype(np.float32)
             part = [light @ panel.influence[a, s] for s in range(len(panel.seeds))]
-            chance = panel.conditions["chance"].to_numpy()
+            chance, sign = panel.conditions["chance"].to_numpy(), self.metric.sign
             self._fits[key] = Fit(
-                values=(weights @ panel.values[a].T).T,
-                influence=np.stack(part),
-                open_scale=(weights @ self.open_scale[a].T).T,
-                chance=weights @ chance,
+                values=sign * (weights @ panel.values[a].T).T,
+                influence=sign * np.stack(part),
+                open_scale=sign * (weights @ self.open_scale[a].T).T,
+                chance=sign * (weights @ chance),
                 members=(abs(light) @ panel.members.astype(np.float32)) > 0,
                 cells=np.diff(weights.indptr),
             )
@@ -157,12 +164,13 @@ class Contrasts:
         a, s = rows["arm"].map(panel.arms.index).to_numpy(), rows["seed"].map(panel.seeds.index).to_numpy()
         value, size = panel.values[a, s, k], panel.sizes[a, s, k]
         error = np.sqrt(np.array([(panel.influence[at] ** 2).sum() for at in zip(a, s, k, strict=True)]))
-        low, high = metric(panel.metric).interval(value, error, np.maximum(size, 1))
-        signal, differs = low > rows["chance"].to_numpy(), np.abs(value - rows["value"]) > 1e-4
+        low, high = self.metric.interval(value, error, np.maximum(size, 1))
+        signal, differs = self._above_chance((low, high), rows["chance"]), np.abs(value - rows["value"]) > 1e-4
         return rows.assign(ci_low=low, ci_high=high, no_signal=~signal, differs=differs)
 
     def gains(self) -> pd.DataFrame:
-        """Scores of each arm less those of each baseline."""
+        """What each arm gains over each baseline: the difference between their scores, positive where the arm's is
+        better."""
         rows = self._rows("scores", frozenset(), {"score"})
         frames = []
         for arm, baseline in self.pairs():
@@ -203,12 +211,15 @@ class Contrasts:
         )
 
     def _within_range(self, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-        """The tables as one; intervals of scores (not of differences) are clipped to the metric's range."""
+        """The tables as one; scores (not differences) are on the metric's own scale, their intervals in its range."""
         frame = concat(frames)
-        measure = metric(self.panel.metric)
         is_score = frame["baseline"] == ""
+        if not self.metric.higher_is_better:
+            scores = ["estimate", "ci_low", "ci_high", "log_odds"]
+            turned = -frame[["estimate", "ci_high", "ci_low", "log_odds"]].set_axis(scores, axis=1)
+            frame[scores] = frame[scores].mask(is_score, turned)
         ends = frame[["ci_low", "ci_high"]]
-        frame[["ci_low", "ci_high"]] = ends.mask(is_score, ends.clip(measure.lowest, measure.highest))
+        frame[["ci_low", "ci_high"]] = ends.mask(is_score, ends.clip(self.metric.lowest, self.metric.highest))
         return frame
 
     def robustness(self) -> pd.DataFrame:

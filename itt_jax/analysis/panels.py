@@ -27,7 +27,7 @@ class Panel:
         conditions: one row a condition (columns KEY, ABOUT, role, group, twin).
             role is "clean"; "perturbed"; "control" (an operator that may change the label: part of no average over
             noise); "twin" (clean text, on the items of one perturbed condition alone); "empty" (perturbed, with fewer
-            than two items); "worst cell" (the lowest score over operators, severities and replicates) or "worst item"
+            than two items); "worst cell" (the worst score over operators, severities and replicates) or "worst item"
             (an item counts as right only if it is right under all of them).
             twin is the row of a perturbed condition's clean counterpart.
         values: float64 [A, S, K], NaN where a cell is missing. sizes: int [A, S, K], items in the cell.
@@ -182,7 +182,7 @@ def _with_worst(panel: Panel, names: np.ndarray, cells: Cells) -> Panel:
         if len(at) < 2:
             continue
         mean = panel.values[:, :, at].mean(1)
-        worst = at[np.where(np.isnan(mean), np.inf, mean).argmin(1)]
+        worst = at[np.where(np.isnan(mean), np.inf, metrics.metric(panel.metric).sign * mean).argmin(1)]
         arms = np.arange(len(panel.arms))
         size, part = panel.sizes[arms, :, worst], panel.influence[arms, :, worst]
         add(rows.iloc[:1], "worst cell", panel.values[arms, :, worst], size, part, panel.members[worst].any(0))

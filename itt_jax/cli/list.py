@@ -1,4 +1,4 @@
-"""`list`: models, tasks, perturbations and arms by name."""
+"""`list`: the names that a config can use."""
 
 import argparse
 import json
@@ -6,7 +6,7 @@ import json
 from itt_jax.cli.listing import LISTED, listing, perturbation_lines
 from itt_jax.cli.options import add_json
 
-SUMMARY = "List models, tasks, perturbations or arms."
+SUMMARY = "List the names that a config can use: models, tasks, kinds, metrics, perturbations, arms."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

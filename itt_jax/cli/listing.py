@@ -8,7 +8,7 @@ from typing import Any, Literal
 from itt_jax.errors import unknown
 from itt_jax.study import arms
 
-LISTED = ("models", "tasks", "perturbations", "arms")
+LISTED = ("models", "tasks", "kinds", "metrics", "perturbations", "arms")
 
 
 def listing(listed: Literal[LISTED]) -> list[dict[str, Any]]:
@@ -23,6 +23,10 @@ def listing(listed: Literal[LISTED]) -> list[dict[str, Any]]:
         return [_arm(arm) for arm in arms.ARMS]
     if listed == "tasks":
         return [_task(task) for _, task in sorted(_tasks().items())]
+    if listed == "kinds":
+        return [_kind(kind) for kind in _kinds()]
+    if listed == "metrics":
+        return [_metric(metric) for metric in _metrics()]
     if listed == "perturbations":
         return [_operator(operator) for operator in _operators().values()] + _token_noises()
     raise unknown("list", listed, LISTED)
@@ -43,6 +47,18 @@ def _tasks():
     from itt_jax.tasks import tasks
 
     return tasks()
+
+
+def _kinds():
+    from itt_jax.kinds import KINDS
+
+    return KINDS
+
+
+def _metrics():
+    from itt_jax.metrics import METRICS
+
+    return METRICS
 
 
 def _operators():
@@ -68,6 +84,22 @@ def _task(task) -> dict[str, Any]:
         "metric": task.metric,
         "description": task.description,
         "note": task.note,
+    }
+
+
+def _kind(kind) -> dict[str, Any]:
+    return {"name": kind.name, "summary": kind.summary, "head": kind.head, "token_noise": kind.token_noise}
+
+
+def _metric(metric) -> dict[str, Any]:
+    return {
+        "name": metric.name,
+        "summary": metric.summary if metric.higher_is_better else f"{metric.summary}; lower is better",
+        "outcomes": list(metric.outcomes),
+        "lowest": metric.lowest,
+        "highest": metric.highest,
+        "higher_is_better": metric.higher_is_better,
+        "version": metric.version,
     }
 
 

@@ -187,8 +187,7 @@ class Kind:
         items = items[measure.applicable(gold.labels)]
         if not len(items):
             raise InputError(f"{measure.name}: no dev row counts")
-        value = measure.value(items) if measure.defined(items) else math.nan
-        return value if measure.higher_is_better else -value
+        return measure.sign * measure.value(items) if measure.defined(items) else math.nan
 
     def dev_predictions(self, scores: np.ndarray, gold: Gold) -> Any:
         """Predictions in the form of `Gold.labels`."""

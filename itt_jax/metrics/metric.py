@@ -124,6 +124,11 @@ class Metric:
 
     # --- Scales and intervals
 
+    @property
+    def sign(self) -> int:
+        """Turns values into values of which a larger one is better: 1 or -1."""
+        return 1 if self.higher_is_better else -1
+
     def open_scale(self, value: np.ndarray, n: np.ndarray) -> np.ndarray:
         """Values on an unbounded scale, same shape: log-odds of a share, half an item added on each side."""
         share = (value * n + 0.5) / (n + 1)

@@ -33,7 +33,6 @@ CATALOG: dict[str, Operator] = {
 }
 
 
-@functools.cache
 def get(name: str) -> Operator:
     """The operator with this name; "a+b" applies a, then b to the result.
 
@@ -48,6 +47,7 @@ def get(name: str) -> Operator:
     return steps[0] if len(steps) == 1 else composed(name, tuple(steps))
 
 
+@functools.cache
 def composed(name: str, steps: tuple[Operator, ...]) -> Operator:
     """The operator that applies `steps` in order, all at the same severity, and promises what every step promises."""
     lexicons = {step.lexicon for step in steps if step.lexicon}

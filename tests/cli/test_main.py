@@ -74,7 +74,14 @@ def test_perturb_is_a_filter(capsys, tmp_path):
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("models", "xlnet"), ("tasks", "xnli"), ("perturbations", "homoglyph"), ("arms", "shuffled_itt")],
+    [
+        ("models", "xlnet"),
+        ("tasks", "xnli"),
+        ("kinds", "regression"),
+        ("metrics", "macro_f1"),
+        ("perturbations", "homoglyph"),
+        ("arms", "shuffled_itt"),
+    ],
 )
 def test_list_names_what_there_is(capsys, kind, name):
     code, out, _ = run(capsys, "list", kind, "--json")

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from itt_jax.cli.listing import listing, perturbation_lines
-from itt_jax.perturb import CATALOG, LANGUAGES, get
+from itt_jax.perturb import CATALOG, LANGUAGES
 from itt_jax.perturb.documentation import examples, languages_of, page, section, shown, visible
 from tests.perturb import test_operators as promises
 
@@ -87,10 +87,8 @@ def stutter(monkeypatch):
     space: dict = {}
     exec(compile(function + row, "CONTRIBUTING.md", "exec"), space)
     monkeypatch.setitem(CATALOG, space["ROW"].name, space["ROW"])
-    get.cache_clear()
     exec(compile(checks, "CONTRIBUTING.md", "exec"), space)
-    yield space["ROW"]
-    get.cache_clear()
+    return space["ROW"]
 
 
 def test_the_example_of_contributing_keeps_the_promises(stutter, sentences):
