@@ -1,4 +1,4 @@
-"""Right answers of questions about a context; each is a span of it."""
+"""The right answers to questions about a context, each a span of it."""
 
 import dataclasses
 import json
@@ -9,23 +9,23 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """One right answer: the context holds `text` from codepoint `start` on."""
+    """One right answer: `text`, at codepoint `start` of the context."""
 
     start: int
     text: str
 
     @property
     def stop(self) -> int:
-        """The codepoint after its last."""
+        """The codepoint after the last."""
         return self.start + len(self.text)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Answers:
-    """The right answers of n questions; the first is the one to train on.
+    """The right answers to n questions.
 
     Attributes:
-        items: of each question at least one answer.
+        items: at least one answer for each question; training uses the first.
     """
 
     items: tuple[tuple[Answer, ...], ...]
@@ -44,15 +44,15 @@ class Answers:
 
     @property
     def texts(self) -> list[list[str]]:
-        """The right answers of each question, as text."""
+        """The texts of each question's answers."""
         return [[answer.text for answer in item] for item in self.items]
 
     def encoded(self) -> bytes:
-        """Bytes that differ where the answers do."""
+        """Bytes that differ if an answer does."""
         return json.dumps([[(answer.start, answer.text) for answer in item] for item in self.items]).encode()
 
     def elsewhere(self, contexts: Sequence[str], seed: int) -> "Answers":
-        """One wrong answer a row: a random place of its context, as long as another row's answer (a control)."""
+        """A wrong answer for each row (a control): a random place in its context, as long as another row's answer."""
         generator = np.random.default_rng([seed, 0x5EED])
         items = []
         for context, other in zip(contexts, generator.permutation(len(self)).tolist(), strict=True):
@@ -62,7 +62,7 @@ class Answers:
         return Answers(tuple(items))
 
     def covered(self, contexts: Sequence[str]) -> list[np.ndarray]:
-        """For each context a bool mask of its codepoints: those of a right answer."""
+        """For each context, a bool mask of the codepoints that belong to a right answer."""
         masks = [np.zeros(len(context), bool) for context in contexts]
         for mask, item in zip(masks, self.items, strict=True):
             for answer in item:

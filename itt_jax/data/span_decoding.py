@@ -1,9 +1,9 @@
 """Scores of first and last tokens -> answers, as transformers' `compute_predictions_logits` for SQuAD 1.1.
 
-Of each example the 20 best first and the 20 best last tokens are paired; a pair is an answer if both tokens are of the
-context, the last not before the first, the answer not longer than 30 tokens, and the example the one in which its first
-token has most context. The pair with the largest sum of scores answers the question, over all examples of the row;
-without any, the answer is empty. The text is cut from the context as it stands, so nothing has to be undone.
+The 20 best first and the 20 best last tokens of each example are paired. A pair is an answer if both tokens belong to
+the context, the last is not before the first, the answer has at most 30 tokens, and its first token has most context in
+this example. The pair with the largest sum of scores over all examples of a row is the answer; without any pair it is
+empty. The text is cut from the original context, so no tokenization has to be undone.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,8 @@ from itt_jax.ragged import Ragged
 N_BEST = 20
 MAX_ANSWER = 30  # tokens
 SCORE, START, STOP, NULL = range(4)
-"""Columns of decoded scores: of the best pair, its positions in the example (-1 without one), and of no answer."""
+"""Columns of decoded scores: score of the best pair, its positions in the example (-1 without a pair), score of no
+answer."""
 _NONE = np.finfo(np.float32).min
 
 
@@ -31,8 +32,9 @@ def decoded(
     """The best pair of each example: float32 [m, 4], columns SCORE, START, STOP, NULL.
 
     Args:
-        logits: of m examples, each float32 [tokens, 2]: as first and as last token. examples: int64 [m], which ones.
-        summaries: int [m], the position of the class token, whose two scores sum to that of no answer.
+        logits: for each of m examples float32 [tokens, 2], scores as first and as last token.
+        examples: int64 [m], their numbers in `windows`.
+        summaries: int [m], positions of the summary tokens, whose two scores sum to the score of no answer.
     """
     m, lengths = len(examples), logits.lengths
     padded = np.full((m, int(lengths.max(initial=1)), 2), -np.inf, np.float32)
@@ -63,11 +65,12 @@ def decoded(
 def answers_of(
     scores: np.ndarray, windows: Windows, contexts: Sequence[str], rows: np.ndarray | None = None
 ) -> tuple[list[str], np.ndarray]:
-    """The answer of each row, and float32 [n, 2]: the score of its pair and the lowest of no answer in its examples.
+    """The answer of each row, and float32 [n, 2]: the score of its pair, and the lowest score of no answer among its
+    examples.
 
     Args:
-        scores: float32 [F, 4], as `decoded` gives them, of all examples. contexts: of n rows.
-        rows: int64 [n], which rows of the windows they are; default 0 to n - 1.
+        scores: float32 [F, 4], what `decoded` returns for all examples. contexts: n texts.
+        rows: int64 [n], their rows in `windows`; default 0 to n - 1.
     """
     texts, kept = [], np.empty((len(contexts), 2), np.float32)
     for i, context in enumerate(contexts):

@@ -1,10 +1,10 @@
-"""Questions and contexts -> features: examples that hold the question and a window of the context.
+"""Questions and contexts -> examples, each with the question and a window of the context.
 
-As XTREME's and transformers' `squad_convert_example_to_features`: the question is cut to 64 tokens, windows of the
-context begin every 128 tokens until one reaches its end, and each fills the example. Which of the two comes first, the
-tokenizer's layout says. An answer is labelled by its first and last token in the windows that hold
-all of it, and by the class token in the others. Where their code knows an answer's words and looks for the text of its
-tokens among them, ours knows each token's codepoints (`data.located`).
+As `squad_convert_example_to_features` of XTREME and transformers: the question is cut to 64 tokens, windows of the
+context begin every 128 tokens until one reaches its end, and each fills its example. The tokenizer's layout decides
+whether question or context comes first. An answer is labelled at its first and last token in the windows that hold all
+of it, and at the summary token in the others. Their code matches an answer's words to the text of tokens; ours knows
+the codepoints of each token (`data.located`).
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from itt_jax.ragged import Ragged, offsets_of, ragged_positions
 STRIDE = 128
 MAX_QUESTION = 64
 FIRST, LAST = 1, 2
-"""Labels of an answer's first and last token; their sum where both are one."""
+"""Labels of an answer's first and last token; their sum if one token is both."""
 
 
 def span_examples(
@@ -35,12 +35,11 @@ def span_examples(
     answers: Answers | None = None,
     question_language: str | None = None,
 ) -> Examples:
-    """The examples of n questions, several for a context that is too long for one.
+    """The examples of n questions; a context that is too long for one example has several.
 
     Args:
-        answers: their first ones are the labels, FIRST and LAST at the answer's tokens, or both at the class token.
-            Rows with an answer that no token stands for (the tokenizer drops its characters) have the class token
-            throughout.
+        answers: each question's first answer makes the labels, FIRST and LAST at its tokens, or both at the summary
+            token. If the tokenizer drops all characters of an answer, every example of the row has the latter.
 
     Raises:
         InputError: no room for a context beside the longest question.
@@ -77,7 +76,7 @@ def _cut(tokens: Ragged) -> Ragged:
 
 
 def _windows(located: LocatedTokens, context: np.ndarray, room: np.ndarray) -> Windows:
-    """Windows every STRIDE tokens; where that would leave tokens out, every half window."""
+    """Windows every STRIDE tokens, or every half window if those would leave tokens out."""
     lengths = located.tokens.lengths[context]
     step = np.where(room >= STRIDE, STRIDE, np.maximum(room // 2, 1))
     counts = np.where(lengths > room, 1 + -(-(lengths - room) // step), 1)
@@ -91,14 +90,14 @@ def _windows(located: LocatedTokens, context: np.ndarray, room: np.ndarray) -> W
 
 
 def _best_windows(parts: np.ndarray, begins: np.ndarray, held: np.ndarray) -> Ragged:
-    """`Windows.best`; begins, held: int64 [F] the first token of each example, over the contexts of all rows, and how
-    many it holds."""
+    """`Windows.best` from the first token of each example, numbered over the contexts of all rows, and the number of
+    tokens it holds: int64 [F] each."""
     tokens = ragged_positions(begins, held)
     behind = ragged_positions(np.zeros(len(held), np.int64), held)
     size, examples = np.repeat(held, held), np.repeat(np.arange(len(held)), held)
     context = np.minimum(behind, size - 1 - behind) + 0.01 * size
     turn = examples - np.repeat(parts[:-1], np.diff(parts))[examples]
-    # of equals the first: sorted by token, then context falling, then window
+    # sorted by token, then by context (most first), then by window: the first of equals counts
     order = np.lexsort((turn, -context, tokens))
     best = np.zeros(len(tokens), bool)
     best[order[np.append(True, np.diff(tokens[order]) > 0)[: len(order)]]] = True
@@ -106,7 +105,7 @@ def _best_windows(parts: np.ndarray, begins: np.ndarray, held: np.ndarray) -> Ra
 
 
 def _labelled(windows: Windows, summaries: np.ndarray, answers: Answers) -> np.ndarray:
-    """int32 [F, 2]: positions in each example of the answer's first and last token, or twice the class token's."""
+    """int32 [F, 2]: positions in each example of the answer's first and last token, or twice the summary token's."""
     labels = np.repeat(summaries[:, None], 2, axis=1).astype(np.int32)
     for row, item in enumerate(answers.items):
         span = windows.located.span(int(windows.context[row]), item[0].start, item[0].stop)

@@ -1,7 +1,7 @@
-"""Tagged texts -> examples: each word is read at its first sub-token, and long texts become several examples.
+"""Tagged texts -> examples: each word is predicted at its first sub-token; long texts become several examples.
 
-A text is its words with one space between them, so each word of a clean text is a chunk (or several: see `chunks`) of
-its own. In a perturbed text words may share a chunk; each is still read at one token.
+A clean text is its words with one space between them, so each word is one or several chunks (see `chunks`). In a
+perturbed text, words may share a chunk; each is still predicted at one token.
 """
 
 import dataclasses
@@ -18,12 +18,12 @@ from itt_jax.ragged import Ragged, offsets_of, ragged_positions
 
 @dataclasses.dataclass(frozen=True)
 class _Chunked:
-    """The chunks of n texts with their ids.
+    """The C chunks of n texts.
 
     Attributes:
         texts: int64 [n + 1], the first chunk of each text.
-        starts: int64 [C], codepoints before the chunk, over all texts.
-        ids: their token ids, one array a chunk.
+        starts: int64 [C], number of codepoints before the chunk, counted over all texts.
+        ids: token ids of each chunk.
     """
 
     texts: np.ndarray
@@ -48,20 +48,23 @@ def tagging_examples(
     language: str = "",
     labels: Ragged | None = None,
 ) -> tuple[Examples, np.ndarray]:
-    """Examples whose `anchors` are the tokens that stand for words.
+    """Examples whose `anchors` are the tokens at which words are predicted.
 
-    A word is read at the first token of its chunk. If a perturbation has joined it to the word before, it is read at
-    the token after as many as the text before it makes alone. A chunk with a word and no token (BERT's tokenizer drops
-    controls) gets the unknown token, as in XTREME's code. A text too long for one example is cut between chunks, so
-    that no word is lost.
+    A word is predicted at the first token of its chunk. If a perturbation has joined it to the preceding word, the
+    tokens of the text before it in the chunk, encoded alone, are skipped. A chunk that has a word and no token (BERT's
+    tokenizer drops control characters) gets the unknown token, as in XTREME's code. A text that is too long for one
+    example is cut between chunks, so that no word is lost.
 
     Args:
-        starts: for each text, the codepoint at which each of its words begins, in the words' own order.
-        labels: for each text, the class of each of these words.
+        starts: for each text, the codepoint at which each word begins, in any order of the words.
+        labels: for each text, the class of each word, in the same order.
 
     Returns:
-        the examples, with labels [tokens], -1 for tokens that are no word's (of two words with one token the first has
-        its label there), and int64 [n + 1] the first example of each text.
+        the examples, with labels [tokens], -1 at tokens of no word (the first of two words that share a token has its
+        label there); and int64 [n + 1], the first example of each text.
+
+    Raises:
+        InputError: `max_length` leaves no room beside the special tokens.
     """
     chunked = _chunks(tokenizer, texts, starts, language)
     words = _tokens_of_words(tokenizer, texts, starts, chunked, language)
@@ -83,7 +86,7 @@ def _chunks(tokenizer: Tokenizer, texts: Sequence[str], starts: Ragged, language
     numbers: dict[str, int] = {}
     number = np.array([numbers.setdefault(chunk, len(numbers)) for own in cuts for chunk in own], np.int64)
     distinct = tokenizer.encode(list(numbers), language)
-    # one more entry than there are distinct chunks: the unknown token, for chunks that make no token
+    # the entry after the distinct chunks is the unknown token, for chunks without tokens
     ids, begins = np.append(distinct.values, tokenizer.unk_id), np.append(distinct.offsets, len(distinct.values) + 1)
     chunk_starts = offsets_of([len(chunk) for own in cuts for chunk in own])[:-1]
     first = offsets_of([len(own) for own in cuts])
@@ -95,7 +98,7 @@ def _chunks(tokenizer: Tokenizer, texts: Sequence[str], starts: Ragged, language
 
 
 def _places(texts: Sequence[str], starts: Ragged) -> np.ndarray:
-    """int64 [words]: codepoints before each word, over all texts."""
+    """int64 [words]: number of codepoints before each word, counted over all texts."""
     return starts.values + np.repeat(offsets_of([len(text) for text in texts])[:-1], starts.lengths)
 
 
@@ -107,7 +110,7 @@ def _chunk_of(texts: Sequence[str], starts: Ragged, chunk_starts: np.ndarray) ->
 def _tokens_of_words(
     tokenizer: Tokenizer, texts: Sequence[str], starts: Ragged, chunked: _Chunked, language: str
 ) -> np.ndarray:
-    """int64 [words]: the token (over all texts) at which each word is read."""
+    """int64 [words]: the token, numbered over all texts, at which each word is predicted."""
     chunk, places = _chunk_of(texts, starts, chunked.starts), _places(texts, starts)
     order = np.lexsort((places, chunk))
     later = np.zeros(len(chunk), bool)
@@ -124,7 +127,7 @@ def _tokens_of_words(
 
 
 def _parts(chunked: _Chunked, room: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each example begins, as tokens over all texts (and the end), and the first example of each text."""
+    """The first token of each example, numbered over all texts (and the end), and the first example of each text."""
     ends = chunked.ids.offsets
     first, last = ends[chunked.texts[:-1]], ends[chunked.texts[1:]]
     begins: list[list[int]] = [[at] for at in first.tolist()]
@@ -133,5 +136,5 @@ def _parts(chunked: _Chunked, room: int) -> tuple[np.ndarray, np.ndarray]:
         while last[i] - begins[i][-1] > room:
             at = begins[i][-1]
             fitting = own[np.searchsorted(own, at + room, side="right") - 1]
-            begins[i].append(int(fitting) if fitting > at else at + room)  # a chunk longer than the room is cut
+            begins[i].append(int(fitting) if fitting > at else at + room)  # a chunk that is longer than the room is cut
     return np.array([at for own in begins for at in own] + [ends[-1]], np.int64), offsets_of(list(map(len, begins)))

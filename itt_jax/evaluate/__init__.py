@@ -1,1 +1,1 @@
-"""Predictions for many cells from one stream of distinct inputs, and what is told from them."""
+"""Predictions for many cells from one stream of distinct inputs."""

@@ -1,4 +1,4 @@
-"""How far two domains are apart, by their words and by what an encoder makes of them."""
+"""Distances between two domains, by their words and by an encoder's embeddings."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,10 +13,11 @@ FOLDS = 5
 
 
 def vocabulary_divergence(first: Sequence[str], second: Sequence[str], language: str) -> float:
-    """Jensen-Shannon divergence of the word distributions of two sets of texts: 0 is the same, 1 nothing shared (bits).
+    """Jensen-Shannon divergence, in bits, of the word distributions of two sets of texts: 0 if they are the same, 1 if
+    no word is shared.
 
-    Words are those of perturb.units in small letters, so scripts without spaces are covered too (Ruder and Plank 2017,
-    arXiv 1707.05246, use it to choose data between domains).
+    Words are those of `perturb.units` in lower case, so scripts without spaces are covered. Ruder and Plank (2017,
+    arXiv 1707.05246) select data for domain adaptation with it.
 
     Raises:
         InputError: a set without a word.
@@ -25,7 +26,7 @@ def vocabulary_divergence(first: Sequence[str], second: Sequence[str], language:
 
     counts = [_words(texts, language) for texts in (first, second)]
     if not all(counts):
-        raise InputError("vocabulary divergence: a set of texts holds no word")
+        raise InputError("vocabulary divergence: a set of texts has no word")
     vocabulary = sorted(set(counts[0]) | set(counts[1]))
     shares = [np.array([own[word] for word in vocabulary], float) for own in counts]
     return float(jensenshannon(*shares, base=2) ** 2)
@@ -39,14 +40,14 @@ def _words(texts: Sequence[str], language: str) -> Counter[str]:
 
 
 def proxy_a_distance(first: np.ndarray, second: np.ndarray, seed: int = 0) -> float:
-    """2 (1 - 2 error) of a linear probe that tells two sets of embeddings apart: 0 is the same, 2 fully apart.
+    """2 (1 - 2 error) of a linear classifier that separates two sets of embeddings: 0 if it cannot, 2 if it never errs.
 
-    Ben-David et al. 2006, as Glorot et al. 2011 estimate it: logistic regression on standardised features, the error in
-    cross-validation with equally many rows of each set; below chance counts as 0.
+    Ben-David et al. (2006), estimated as by Glorot et al. (2011): logistic regression on standardised features,
+    cross-validated on the same number of rows from each set. Errors above one half give 0.
 
     Args:
         first, second: float [n, D], [m, D].
-        seed: of the choice of rows and folds.
+        seed: selects rows and folds.
 
     Raises:
         InputError: fewer than 2 * FOLDS rows in a set.
@@ -58,7 +59,7 @@ def proxy_a_distance(first: np.ndarray, second: np.ndarray, seed: int = 0) -> fl
 
     size = min(len(first), len(second))
     if size < 2 * FOLDS:
-        raise InputError(f"proxy A-distance: {size} rows in a set, expected at least {2 * FOLDS}")
+        raise InputError(f"proxy A-distance: found {size} rows in a set, expected at least {2 * FOLDS}")
     random = np.random.default_rng(seed)
     rows = np.concatenate([own[random.permutation(len(own))[:size]] for own in (first, second)])
     sides = np.repeat([0, 1], size)

@@ -1,4 +1,4 @@
-"""Many cells at once: every form of the evaluation rows, encoded once, predicted in one stream."""
+"""Many cells at once: every form of the evaluation rows is encoded once and predicted in one stream."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class CellResult:
 
 @dataclasses.dataclass(frozen=True)
 class _Encoded:
-    """The forms of one task's rows for one tokenizer, with what is the same for every encoder of it."""
+    """The forms of one task's rows for one tokenizer, with everything that is independent of the model."""
 
     block: RowForms
     inputs: Inputs
@@ -41,16 +41,16 @@ class _Encoded:
     noisy: NoisyInputs | None = None
 
     @property
-    def by_vectors(self) -> bool:
-        """Whether vectors of texts are compared."""
-        return kinds.kind(self.block.task.kind).by_vectors
+    def kind(self) -> kinds.Kind:
+        """The task's kind."""
+        return kinds.kind(self.block.task.kind)
 
 
 class Evaluator:
     """Forms of evaluation rows as one tokenizer's token ids; predicts with any encoder of that tokenizer.
 
     Args:
-        tokenizer: of the encoder. max_length: tokens of an example. blocks: as `row_forms` makes them.
+        max_length: longest example in tokens. blocks: what `row_forms` returns.
     """
 
     def __init__(self, tokenizer: Tokenizer, max_length: int, blocks: dict[Place, RowForms]):
@@ -59,7 +59,7 @@ class Evaluator:
         self._pools = {key: pool_examples(tokenizer, max_length, pool) for key, pool in pools.items()}
 
     def predict(self, encoder: Encoder, head: Head | None, params: dict[str, Any]) -> dict[Place, Scores]:
-        """Scores of the distinct inputs at every place, as `train.predict` gives them.
+        """Scores of the distinct inputs at every place.
 
         Args:
             head: None where every task is predicted by vectors of the encoder alone.
@@ -71,7 +71,7 @@ class Evaluator:
     ) -> list[dict[Place, Scores]]:
         """`predict` with each of several parameters, from one stream of inputs (by vectors: one after the other)."""
         found: list[dict[Place, Scores]] = [{} for _ in models]
-        others = {place: own for place, own in self._blocks.items() if not own.by_vectors}
+        others = {place: own for place, own in self._blocks.items() if not own.kind.by_vectors}
         if len(others) < len(self._blocks):
             for params, scores in zip(models, found, strict=True):
                 scores |= self._compared(encoder, head, params)
@@ -87,18 +87,19 @@ class Evaluator:
         return found
 
     def _compared(self, encoder: Encoder, head: Head | None, params: dict[str, Any]) -> dict[Place, Scores]:
-        pools = {key: vectors_of(encoder, head, params, examples) for key, examples in self._pools.items()}
+        blocks = {place: own for place, own in self._blocks.items() if own.kind.by_vectors}
+        trained = head if head is not None and head.kind in {own.kind.head for own in blocks.values()} else None
+        pools = {key: vectors_of(encoder, trained, params, examples) for key, examples in self._pools.items()}
         return {
-            place: compared(encoder, head, params, own.block, own.inputs, pools.get(id(own.block.rows.pool)))
-            for place, own in self._blocks.items()
-            if own.by_vectors
+            place: compared(encoder, trained, params, own.block, own.inputs, pools.get(id(own.block.rows.pool)))
+            for place, own in blocks.items()
         }
 
     def cell(self, scores: dict[Place, Scores], place: Place, key: FormKey, task: Task) -> CellResult:
-        """One cell from the scores of `predict`.
+        """One cell from the scores that `predict` returned.
 
         Args:
-            place, key: which rows, and which form of them. task: whose metric and labels count.
+            place: names the rows. key: names their form. task: supplies metric and label names.
         """
         own = self._blocks[place]
         form, rows = own.block.forms[key], own.block.rows
@@ -120,7 +121,7 @@ class Evaluator:
 
 
 def _encode(tokenizer: Tokenizer, max_length: int, block: RowForms) -> _Encoded:
-    """The inputs of a block and what follows from them and from its clean labels alone."""
+    """A block's inputs, and the figures that follow from them and from its labels."""
     task, rows = block.task, block.rows
     inputs = kinds.kind(task.kind).inputs(task, tokenizer, rows, block.forms, max_length)
     rates = {key: inputs.token_change_rate(key) for key in block.forms}
@@ -129,7 +130,7 @@ def _encode(tokenizer: Tokenizer, max_length: int, block: RowForms) -> _Encoded:
 
 
 def _with_token_noises(tokenizer: Tokenizer, own: _Encoded) -> _Encoded:
-    """The block with a form for each of its token noises; their scores come after those of the distinct inputs."""
+    """The block with a form for each of its token noises, whose scores follow those of the distinct inputs."""
     block, inputs = own.block, own.inputs
     clean, n, distinct = inputs.index[CLEAN_FORM], len(block.rows), len(inputs.examples)
     ids = [str(item) for item in block.rows.item_ids]

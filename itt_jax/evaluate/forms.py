@@ -18,7 +18,7 @@ Place = tuple[str, str, str]
 
 @dataclasses.dataclass(frozen=True)
 class RowForms:
-    """The rows of one task in one language, in every form; token noises follow with a tokenizer."""
+    """The rows of one task in one language, in every form; forms of token noises are made later, by a tokenizer."""
 
     task: Task
     rows: Rows
@@ -31,7 +31,7 @@ def row_forms(task: Task, rows: Rows, wanted: Mapping[FormKey, LexiconFile], noi
     """Every wanted form of `rows`; only the task's editable fields are perturbed.
 
     Args:
-        wanted: the forms, each with its lexicon, or None; for an operator every severity with every replicate.
+        wanted: form -> lexicon or None. For one operator every severity comes with every replicate.
     """
     kind = kinds.kind(task.kind)
     clean = kind.follow(task, rows, rows.fields, {}, np.zeros(len(rows), bool), 0.0)

@@ -1,4 +1,4 @@
-"""What a study may perturb with: the operators of `perturb`, and noises on token ids (made in `token_noise`)."""
+"""Everything a study may perturb with: the operators of `perturb`, and noises on token ids (see `token_noise`)."""
 
 import dataclasses
 
@@ -11,12 +11,12 @@ MASK, RANDOM, DROP = 1, 2, 3
 
 @dataclasses.dataclass(frozen=True)
 class TokenNoise:
-    """One kind of noise.
+    """A noise on token ids.
 
     Attributes:
-        name: as studies name it. kind: its number in a batch. summary: one line.
+        name: as studies name it. kind: MASK, RANDOM or DROP. summary: one line.
         version: raised whenever the output changes.
-        languages, lexicon, changes_label: as an operator's.
+        languages, lexicon, changes_label: as in `perturb.Operator`.
     """
 
     name: str
@@ -31,9 +31,9 @@ class TokenNoise:
 TOKEN_NOISES = {
     noise.name: noise
     for noise in (
-        TokenNoise("token_mask", MASK, "Puts the mask token in the place of tokens."),
-        TokenNoise("token_random", RANDOM, "Puts another, random token of the vocabulary in the place of tokens."),
-        TokenNoise("token_drop", DROP, "Leaves tokens out."),
+        TokenNoise("token_mask", MASK, "Replaces tokens by the mask token."),
+        TokenNoise("token_random", RANDOM, "Replaces tokens by other, random tokens of the vocabulary."),
+        TokenNoise("token_drop", DROP, "Deletes tokens."),
     )
 }
 
@@ -42,7 +42,7 @@ def operator_of(name: str) -> TokenNoise | Operator:
     """The noise or the operator of that name.
 
     Raises:
-        InputError: there is neither.
+        InputError: the name is unknown.
     """
     if name in TOKEN_NOISES:
         return TOKEN_NOISES[name]

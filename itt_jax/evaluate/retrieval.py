@@ -1,11 +1,12 @@
-"""Retrieval by sentence embeddings: vectors of whole texts, their nearest neighbours, mined pairs of translations.
+"""Retrieval by sentence embeddings: vectors of texts, their nearest neighbours, mined pairs of translations.
 
-As XTREME's `evaluate_retrieval.py` and `utils_retrieve.py` (LASER's): a text's vector is the mean of a layer's hidden
-states over all its tokens, special ones too; neighbours are found by cosine; mining scores a pair by its cosine
-relative to the mean cosine of both sides' nearest neighbours (margin; Artetxe and Schwenk 2019, arXiv 1811.01136).
+As XTREME's `evaluate_retrieval.py` and `utils_retrieve.py` (from LASER): a text's vector is the mean of one layer's
+hidden states over all of its tokens, special tokens included. Neighbours are found by cosine. Mining scores a pair by
+its cosine relative to the mean cosine of both sides' nearest neighbours (margin; Artetxe and Schwenk 2019, arXiv
+1811.01136).
 
-Neighbours are searched in blocks on the device, so the matrix of all pairs never exists: beside the vectors,
-`QUERIES_AT_ONCE` x `CANDIDATES_AT_ONCE` cosines (16 MB) and 2 k entries a query.
+Neighbours are searched in blocks on the device, so the matrix of all pairs never exists: beside the vectors, memory
+holds `QUERIES_AT_ONCE` x `CANDIDATES_AT_ONCE` cosines (16 MB) and 2 k entries for each query.
 """
 
 import functools
@@ -28,17 +29,17 @@ from itt_jax.train.state import Params
 QUERIES_AT_ONCE = 512
 CANDIDATES_AT_ONCE = 8192
 NEIGHBOURS = 4
-"""Of each side in the margin, as published for BUCC."""
+"""Neighbours on each side that the margin averages over, as published for BUCC."""
 PUBLISHED_LAYERS = {12: 8, 24: 14}
 MARGINS = ("ratio", "distance", "absolute")
 Margin = Literal["ratio", "distance", "absolute"]
 
 
 def retrieval_layer(layers: int) -> int:
-    """The layer (0: the embeddings) whose states Tatoeba and BUCC read in an encoder of so many.
+    """The layer (0: the embeddings) that Tatoeba and BUCC read in an encoder with so many layers.
 
-    Published are 8 of 12 (mBERT: "layer 7" of the list without the embeddings) and 14 of 24 (XLM-R large, "13");
-    others take the layer nearest to two thirds, as 8 of 12 is.
+    Published are 8 of 12 (mBERT: "layer 7" of a list without the embeddings) and 14 of 24 (XLM-R large: "13"). For
+    other sizes it is the layer nearest to two thirds of the way up, like 8 of 12.
     """
     return PUBLISHED_LAYERS.get(layers, max(1, round(layers * 2 / 3)))
 
@@ -50,7 +51,7 @@ def sentence_vectors(
 
     Args:
         params: the encoder's own. layer: 0 is the embeddings, k layer k.
-        pooling: mean over an example's tokens, special ones too, or the state of its class token.
+        pooling: mean over all of an example's tokens, or the state of its summary token.
 
     Raises:
         InputError: no such layer or pooling.
@@ -97,10 +98,10 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def nearest(queries: np.ndarray, candidates: np.ndarray, k: int = 20) -> tuple[np.ndarray, np.ndarray]:
-    """The k candidates of highest cosine to each query, best first, and of equal ones the first.
+    """The k candidates of highest cosine to each query, best first; equal ones rank by position.
 
     Args:
-        queries: [Q, D]; candidates: [C, D]. k: at most C of them are given.
+        queries: [Q, D]. candidates: [C, D]. k: cut to C.
 
     Returns:
         cosines float32 [Q, k] and indices int64 [Q, k].
@@ -133,7 +134,7 @@ def nearest(queries: np.ndarray, candidates: np.ndarray, k: int = 20) -> tuple[n
 def _top_k(
     queries: Float[Array, "Q D"], blocks: Float[Array, "G C D"], count: Int[Array, ""], *, k: int
 ) -> tuple[Float[Array, "Q K"], Int[Array, "Q K"]]:
-    """The best k of all candidates: of each block its own best, merged with those so far, which come first."""
+    """The best k of all candidates: each block's own best merged with the best so far, which precede equal ones."""
     size = blocks.shape[1]
 
     def merge(best: tuple[Array, Array], numbered: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
@@ -153,11 +154,12 @@ def _top_k(
 def margin_scores(
     cosines: np.ndarray, indices: np.ndarray, own_means: np.ndarray, other_means: np.ndarray, margin: Margin = "ratio"
 ) -> np.ndarray:
-    """Scores [Q, k] of neighbours: their cosine against the mean of both sides' mean cosine to their k neighbours.
+    """Scores [Q, k] of neighbours: the cosine relative to the mean cosine of both texts to their own neighbours.
 
     Args:
-        cosines, indices: as `nearest` gives them. own_means: [Q]; other_means: [C].
-        margin: "ratio" of the two (BUCC's), their "distance" (half of CSLS, arXiv 1710.04087), or the cosine itself.
+        cosines, indices: what `nearest` returns.
+        own_means: [Q], other_means: [C]: mean cosines to a text's neighbours.
+        margin: "ratio" (BUCC's) or "distance" (half of CSLS, arXiv 1710.04087) of the two, or the "absolute" cosine.
     """
     if margin not in MARGINS:
         raise unknown("margin", margin, MARGINS)
@@ -168,16 +170,16 @@ def margin_scores(
 def mined_pairs(
     first: np.ndarray, second: np.ndarray, neighbours: int = NEIGHBOURS, margin: Margin = "ratio"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of translations among two sets of distinct texts, best first; no text is in two of them.
+    """Pairs of translations between two sets of distinct texts, best first; each text is in at most one pair.
 
-    The best neighbour of every text of both sides, taken by falling score where both texts are still free ("max" in
-    the published code).
+    Every text of either side proposes its best neighbour. Proposals are accepted by falling score while both texts are
+    free ("max" in the published code).
 
     Args:
         first: [n, D]; second: [m, D].
 
     Returns:
-        int64 [pairs, 2] (index of first, index of second) and float32 [pairs] their scores.
+        int64 [pairs, 2], indices into first and second, and float32 [pairs], their scores.
     """
     there_cosines, there = nearest(first, second, neighbours)
     back_cosines, back = nearest(second, first, neighbours)
@@ -204,10 +206,10 @@ def scored_pairs(
     vectors: tuple[np.ndarray, np.ndarray],
     margin: Margin = "ratio",
 ) -> dict[tuple[str, str], float]:
-    """Mined pairs of ids with their scores (BUCC): what `pair_threshold` and `pairs_above` read.
+    """Mined pairs of ids with their scores (BUCC), as `pair_threshold` and `pairs_above` take them.
 
-    A text that stands there several times has one vector, that of its last place; such texts have no id of their own
-    and make no pair, as in the published code.
+    A text that occurs several times takes part once, with the vector of its last occurrence, and its pair is dropped
+    because it has no unique id, as in the published code.
 
     Args:
         first, second: id -> text. vectors: [n, D] and [m, D], in the order of the ids.

@@ -1,9 +1,9 @@
-"""Noise on token ids, made on the device: it lives below text, so each tokenizer gives it another meaning.
+"""Noise on token ids, made on the device.
 
-It is no perturbation of the catalogue (every encoder reads the same perturbed text, but not the same noisy tokens):
-compare it within an encoder, never between encoders of different vocabularies. Special tokens stay. A token's fate is
-a function of (noise seed, item id, noise, replicate, its place in the example), so batch, order, packing and device do
-not matter; severity is a threshold, so weaker noise is a subset of stronger.
+It is not part of the catalogue of perturbations: encoders read the same perturbed text, but different noisy tokens.
+Compare its effects within an encoder, never between encoders with different vocabularies. Special tokens are never
+changed. Each token's noise is a function of noise seed, item id, noise, replicate and its place in the example, so it
+is independent of batch, order, packing and device. Severity is a threshold: weaker noise is a subset of stronger noise.
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ from itt_jax.batch import Batch
 from itt_jax.data.examples import Examples
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.evaluate.noises import DROP, MASK, RANDOM, TOKEN_NOISES, TokenNoise
+from itt_jax.kinds.forms import FormKey
 from itt_jax.models.attention import segment_starts
 from itt_jax.perturb.noise import hash_strings, text_keys
 from itt_jax.ragged import ragged_positions
@@ -30,10 +31,11 @@ _GOLDEN, _FIRST, _SECOND = np.uint32(0x9E3779B9), np.uint32(0x85EBCA6B), np.uint
 def arrays(
     noise: TokenNoise, severity: float, replicate: int, item_ids: Sequence[str], noise_seed: int
 ) -> dict[str, np.ndarray]:
-    """What a batch needs of n examples: noise_kind int32 [n], noise_threshold uint32 [n], noise_key uint32 [n, 2].
+    """The arrays that `noisy` needs for n examples: noise_kind int32 [n], noise_threshold uint32 [n], noise_key uint32
+    [n, 2].
 
     Args:
-        severity: share of an example's tokens (special ones apart) that are hit.
+        severity: expected share of an example's tokens that are changed; special tokens do not count.
     """
     hashes = hash_strings([str(item) for item in item_ids])
     keys = text_keys(hashes, noise_seed, "tokens", noise.name, noise.version, replicate)
@@ -79,7 +81,7 @@ def noisy(batch: Batch, shared: dict[str, Any]) -> Batch:
 
 
 def _other(ids: jax.Array, drawn: jax.Array, ordinary: jax.Array) -> jax.Array:
-    """For each id a random ordinary one that is not itself."""
+    """A random ordinary id in place of each, never the same."""
     index = (drawn % np.uint32(len(ordinary))).astype(jnp.int32)
     same = ordinary[index] == ids
     return ordinary[(index + same) % len(ordinary)]
@@ -100,10 +102,11 @@ def _without(batch: Batch, dropped: jax.Array) -> Batch:
 
 @dataclasses.dataclass(frozen=True)
 class NoisyInputs:
-    """The rows of a block under each of its token noises, one form after another.
+    """Rows under each of F token noises, one form after another.
 
     Attributes:
-        examples: of F forms x n rows, clean. change: what makes them noisy. hits: per form int64 [n] tokens hit.
+        examples: F * n clean examples. change: makes them noisy. hits: for each form int64 [n], the changed tokens of
+            each row.
     """
 
     examples: Examples
@@ -115,14 +118,14 @@ def noisy_inputs(
     tokenizer: Tokenizer,
     examples: Examples,
     rows: np.ndarray,
-    forms: Sequence[tuple[str, float, int]],
+    forms: Sequence[FormKey],
     item_ids: Sequence[str],
     noise_seed: int,
 ) -> NoisyInputs:
     """What `predict` needs for noise on the clean examples of n rows.
 
     Args:
-        rows: int64 [n], the example of each row. forms: (noise, severity, replicate). item_ids: [n].
+        rows: int64 [n], the example of each row. forms: keys of the forms to make. item_ids: [n].
     """
     parts = [arrays(TOKEN_NOISES[name], level, number, item_ids, noise_seed) for name, level, number in forms]
     special = {tokenizer.pad_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id, tokenizer.unk_id}
@@ -136,7 +139,7 @@ def noisy_inputs(
 
 
 def _taken(examples: Examples, rows: np.ndarray) -> Examples:
-    """The examples at `rows`, in that order and as often."""
+    """The examples at `rows`, in that order, repeated where `rows` repeats."""
     lengths = examples.lengths[rows]
     places = ragged_positions(examples.offsets[rows], lengths)
     return dataclasses.replace(
@@ -150,7 +153,7 @@ def _taken(examples: Examples, rows: np.ndarray) -> Examples:
 
 
 def _hits(examples: Examples, rows: np.ndarray, noise: dict[str, np.ndarray]) -> np.ndarray:
-    """int64 [n]: how many tokens of each row are hit, by the same draws on the host."""
+    """int64 [n]: the changed tokens of each row, by the same draws on the host."""
     lengths = examples.lengths[rows]
     owner = np.repeat(np.arange(len(rows)), lengths)
     places = ragged_positions(np.zeros_like(lengths), lengths).astype(np.uint32)

@@ -23,9 +23,9 @@ def pool_examples(tokenizer: Tokenizer, max_length: int, pool: Pool) -> Examples
 
 
 def vectors_of(encoder: Encoder, head: Head | None, params: Params, examples: Examples) -> np.ndarray:
-    """Vectors float32 [n, D]: of a head that was trained to give them, else the mean of the layer that XTREME reads
-    (`retrieval_layer`)."""
-    if head is not None and head.kind == "embedding":
+    """Vectors float32 [n, D] of a head that was trained to give them; without one, the mean of the layer that XTREME
+    reads (`retrieval_layer`)."""
+    if head is not None:
         return predict(encoder, head, params, examples)
     return sentence_vectors(encoder, params["encoder"], examples, retrieval_layer(encoder.config.layers))
 
@@ -33,10 +33,11 @@ def vectors_of(encoder: Encoder, head: Head | None, params: Params, examples: Ex
 def compared(
     encoder: Encoder, head: Head | None, params: Params, block: RowForms, inputs: Inputs, pool: np.ndarray | None
 ) -> dict[FormKey, Ranked] | dict[FormKey, Mined]:
-    """The best candidates of each query (or mined pairs) in every form of the rows; vectors are dropped after.
+    """The best candidates of each query, or mined pairs, in every form of the rows.
 
     Args:
-        pool: vectors of the candidates; None where these are the rows' own.
+        head: one that was trained to give vectors, or None.
+        pool: vectors of the pool's candidates; None if the candidates are fields of the rows.
     """
     vectors = vectors_of(encoder, head, params, inputs.examples)
     if "pairs" in metric(block.task.metric).outcomes:
@@ -49,7 +50,7 @@ def compared(
 
 
 def _mined(vectors: np.ndarray, queries: np.ndarray, pool: np.ndarray, texts: list[str]) -> Mined:
-    """Pairs of rows and candidates; equal inputs are equal texts."""
+    """Pairs of rows and candidates; queries with the same input are the same text."""
     first = {str(i): str(query) for i, query in enumerate(queries.tolist())}
     second = {str(i): text for i, text in enumerate(texts)}
     found = scored_pairs(first, second, (vectors[queries], pool))

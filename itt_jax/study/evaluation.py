@@ -104,7 +104,7 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
         language: _rows(task, evaluation, language, data_root) for language in evaluation.languages or task.languages
     }
     for language, own in rows.items():
-        if np.isin(contamination.digests(tasks.telling(task, own)), seen).any() and not evaluation.allow_seen:
+        if np.isin(contamination.digests(tasks.identifying(task, own)), seen).any() and not evaluation.allow_seen:
             raise InputError(
                 f"task {task.name!r}, split {evaluation.split!r}, language {language!r}: the checkpoint has seen some "
                 "of this text in training; choose other rows, or evaluate all the same with --allow-seen"

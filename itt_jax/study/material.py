@@ -83,7 +83,7 @@ class Material:
         """The selected rows, without those whose text the study evaluates; the limit applies afterwards."""
         if selection not in self._training:
             everything = self.rows(dataclasses.replace(selection, limit=None))
-            mask = contaminated(tasks.telling(self.task(selection.task), everything), self.evaluation_text())
+            mask = contaminated(tasks.identifying(self.task(selection.task), everything), self.evaluation_text())
             rows, dropped = everything.select(~mask), int(mask.sum())
             source = f"{selection.task}/{selection.split}/{selection.language}"
             self.contamination[source] = Contamination(source, len(everything), dropped)
@@ -94,7 +94,7 @@ class Material:
 
     def texts(self, selection: Selection) -> list[str]:
         """Every text of the selected training rows, except fields whose texts recur from row to row."""
-        rows = tasks.telling(self.task(selection.task), self.training_rows(selection))
+        rows = tasks.identifying(self.task(selection.task), self.training_rows(selection))
         return [text for texts in rows.fields.values() for text in texts]
 
     def evaluation_text(self) -> np.ndarray:
@@ -106,7 +106,7 @@ class Material:
                     for language in self.task(name).languages:
                         if self.has(name, target.test_split, language):
                             rows = self.rows(Selection(name, target.test_split, language))
-                            found.append(digests(tasks.telling(self.task(name), rows)))
+                            found.append(digests(tasks.identifying(self.task(name), rows)))
                             if rows.pool is not None:
                                 pools[id(rows.pool)] = rows.pool
             for texts in (texts for pool in pools.values() for texts in pool.fields.values()):

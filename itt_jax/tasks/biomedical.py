@@ -1,4 +1,4 @@
-"""Biomedical and scientific text with a class for an answer: relations, citations, research questions."""
+"""Classification of biomedical and scientific text: relations, citations, research questions."""
 
 from itt_jax.data.sources import LocalFiles, LocalRecords
 from itt_jax.tasks.classification import CARVED_DEV
@@ -32,17 +32,17 @@ BIOMEDICAL = (
         ),
         ("yes", "no", "maybe"),
         domain="medical",
-        description="whether an abstract without its conclusion answers its question with yes, no or maybe (PubMedQA)",
-        note="MIT. test is the published 500 questions; published figures are accuracy and macro-F1 of models trained "
-        "on the other 500 in ten folds, here a tenth of them selects",
+        description="PubMedQA: the answer (yes, no, maybe) that an abstract without its conclusion gives to a question",
+        note="MIT. test is the published 500 questions. Published figures are accuracy and macro-F1 of models trained "
+        "on the other 500 in ten folds; here a tenth of those 500 is dev",
     ),
     _scibert(
         "chemprot",
         "chemprot",
         CHEMPROT,
         domain="medical",
-        description="relation of the chemical and the protein that are marked << >> and [[ ]] in a sentence (ChemProt)",
-        note="for research. SciBERT's figure is micro-F1, which is the accuracy where every row has one class",
+        description="ChemProt: relation of the chemical << >> and the protein [[ ]] marked in a sentence",
+        note="for research. SciBERT reports micro-F1, which equals accuracy when every row has one class",
     ),
     _scibert(
         "citation_intent",
@@ -50,8 +50,8 @@ BIOMEDICAL = (
         ("Background", "Uses", "CompareOrContrast", "Motivation", "Extends", "Future"),
         metric="macro_f1",
         domain="science",
-        description="why a paper on computational linguistics cites another (ACL-ARC)",
-        note="for research. SciBERT's figure is macro-F1; some texts stand in train more than once",
+        description="ACL-ARC: why a paper on computational linguistics cites another",
+        note="for research. SciBERT reports macro-F1; train contains some texts more than once",
     ),
     _scibert(
         "scicite",
@@ -59,7 +59,7 @@ BIOMEDICAL = (
         ("background", "method", "result"),
         metric="macro_f1",
         domain="science",
-        description="why a paper, mostly of medicine, cites another (SciCite)",
-        note="for research. SciBERT's figure is macro-F1",
+        description="SciCite: why a paper, mostly in medicine, cites another",
+        note="for research. SciBERT reports macro-F1",
     ),
 )

@@ -1,8 +1,9 @@
-"""Every named task, from whichever room describes it."""
+"""The catalogue: every named task."""
 
 from collections.abc import Iterable
 
 from itt_jax.data import embedded
+from itt_jax.data.embedded.task import EmbeddedTask
 from itt_jax.data.sources import Embedded
 from itt_jax.errors import unknown
 from itt_jax.tasks.biomedical import BIOMEDICAL
@@ -19,7 +20,7 @@ from itt_jax.tasks.task import Task
 
 
 def tasks(extra: Iterable[Task] = ()) -> dict[str, Task]:
-    """Name -> task: the catalogue, the embedded tasks, and a study's own, which come before others of their name."""
+    """Name -> task: the catalogue, the embedded tasks, and a study's own, which replace others of the same name."""
     groups = (ONE_TEXT, TWO_TEXTS, BIOMEDICAL, LEGAL, LEXTREME, REGRESSION, TAGGING, CHOICE, SPANS, RETRIEVAL)
     known = {task.name: task for group in groups for task in group}
     for about in embedded.TASKS.values():
@@ -44,10 +45,16 @@ def names() -> list[str]:
     return sorted(tasks())
 
 
-def _embedded(about) -> Task:
+_BY_KIND = {
+    "regression": {"metric": "pearson", "space": "similarity"},
+    "token_classification": {"metric": "entity_f1"},
+    "multiple_choice": {"fixed": ("question",)},
+}
+"""Fields of the embedded tasks of some kinds."""
+
+
+def _embedded(about: EmbeddedTask) -> Task:
     """A task of the embedded material; its scores go from 0 to 5."""
-    regression = about.kind == "regression"
-    metric = {"regression": "pearson", "token_classification": "entity_f1"}.get(about.kind, "accuracy")
     return Task(
         name=about.name,
         kind=about.kind,
@@ -55,11 +62,9 @@ def _embedded(about) -> Task:
         sources=(Embedded(about.name),),
         labels=about.labels or (),
         score_range=(0.0, 5.0),
-        space="similarity" if regression else "",
-        metric=metric,
         domain=about.domain,
         languages=about.languages,
         parallel=True,
-        fixed=("question",) if about.kind == "multiple_choice" else (),
         description="written for this project, in five languages",
+        **_BY_KIND.get(about.kind, {}),
     )

@@ -1,4 +1,4 @@
-"""Tasks with one of several texts for an answer: causes and effects, social situations."""
+"""Multiple choice: causes and effects, social situations."""
 
 from itt_jax.data.sources import Hub, LocalFiles
 from itt_jax.tasks.task import Task
@@ -63,17 +63,17 @@ def _xcopa(name: str, description: str, editable: tuple[str, ...] = ()) -> Task:
         fixed=("question",),
         editable=editable,
         description=description,
-        note="CC BY 4.0. The question is put in English in every language, as in XTREME-R's code. As published it is "
-        "'effect' in all rows of Thai and of Turkish dev, and differs from English in 51 test rows of Turkish, 37 of "
-        "Swahili, 4 of Indonesian and Italian. XTREME-R trains on Social IQA, then on COPA, which here is arm itt with "
-        "siqa before xcopa; arm direct is COPA alone, without an intermediate task. English test rows have no labels",
+        note="CC BY 4.0. The question is English in every language, as in XTREME-R's code. As published it is 'effect' "
+        "in all rows of Thai and of Turkish dev, and it differs from English in 51 test rows of Turkish, 37 of Swahili "
+        "and 4 of Indonesian and Italian. XTREME-R trains on Social IQA, then on COPA: here arm itt with siqa before "
+        "xcopa; arm direct is COPA alone. English test rows have no labels",
     )
 
 
 CHOICE = (
-    _xcopa("xcopa", "COPA in English and its translations: the cause or the effect of a premise, of two choices"),
-    _xcopa("xcopa_premise", "XCOPA whose premises alone are perturbed", ("premise",)),
-    _xcopa("xcopa_choices", "XCOPA whose choices alone are perturbed", _CHOICES),
+    _xcopa("xcopa", "XCOPA: the cause or the effect of a premise, from two choices; English is COPA"),
+    _xcopa("xcopa_premise", "XCOPA with perturbed premises only", ("premise",)),
+    _xcopa("xcopa_choices", "XCOPA with perturbed choices only", _CHOICES),
     Task(
         "siqa",
         "multiple_choice",
@@ -101,7 +101,7 @@ CHOICE = (
         ),
         _ANSWERS,
         fixed=("question",),
-        description="Social IQA: what people do, feel or want in everyday situations, of three answers",
-        note="CC BY 4.0. The local files lack the published train split: train and dev are parts of the published dev",
+        description="Social IQA: what people do, feel or want in everyday situations, from three answers",
+        note="CC BY 4.0. The local files lack the published train split; train and dev are slices of the published dev",
     ),
 )

@@ -1,4 +1,4 @@
-"""Tasks with a class for an answer, of one text: sentiment, topics, questions, acceptability, clauses."""
+"""Classification of one text: sentiment, topics, questions, acceptability, clauses."""
 
 from itt_jax.data.sources import Hub, LocalDocuments, LocalFiles, LocalFolders, Tfds
 from itt_jax.tasks.task import Task
@@ -18,9 +18,9 @@ TWEET_LANGUAGES = {
 _TEXT = ("text",)
 _ZERO_ONE_POLARITY = {"0": "negative", "1": "positive"}
 _NEG_POS = {"neg": "negative", "pos": "positive"}
-_GLUE_SPLITS = {"train": "train", "test": "validation"}  # GLUE's own test splits carry no labels
+_GLUE_SPLITS = {"train": "train", "test": "validation"}  # GLUE's own test splits have no labels
 CARVED_DEV = {"train": "train[0%:90%]", "dev": "train[90%:]"}
-_THIRDS = {"train": "all[0%:70%]", "dev": "all[70%:80%]", "test": "all[80%:]"}  # 70 % trains, as in Protocol A
+_THIRDS = {"train": "all[0%:70%]", "dev": "all[70%:80%]", "test": "all[80%:]"}  # 70 % for training, as in Protocol A
 
 
 def glue(
@@ -63,8 +63,8 @@ _SENTIMENT = (
         ),
         *glue("sst2", {"text": "sentence"}, slices={}),
         held_out_sentences=0.1,
-        description="SST-2: phrases of film reviews train, whole sentences select and test",
-        note="test is GLUE's dev; dev is carved from train by sentence, train loses what stands in it",
+        description="SST-2: film reviews; train has phrases, dev and test have whole sentences",
+        note="test is GLUE's dev; dev is carved from train by sentence, and its phrases are removed from train",
     ),
     _one_text(
         "imdb",
@@ -205,8 +205,8 @@ _TOPICS = (
             splits={"train": "train", "test": "test"},
             slices=CARVED_DEV,
         ),
-        description="topics of news",
-        note="the local files lack the published train split: train and dev are parts of the published dev",
+        description="AG News: topics",
+        note="the local files lack the published train split; train and dev are slices of the published dev",
     ),
     _one_text(
         "subj",
@@ -220,7 +220,7 @@ _TOPICS = (
             encoding="latin-1",
             slices=_THIRDS,
         ),
-        description="sentences that judge, or that tell a plot (Pang and Lee, 2004)",
+        description="subjective sentences and sentences of plots (Pang and Lee, 2004)",
     ),
     _one_text(
         "trec",
@@ -250,7 +250,7 @@ _TOPICS = (
             splits={"train": "train", "test": "test"},
             slices=CARVED_DEV,
         ),
-        description="what a question asks for",
+        description="TREC: what a question asks for",
     ),
     _one_text(
         "cola",
@@ -269,8 +269,8 @@ _TOPICS = (
             quoted=False,
         ),
         *glue("cola", {"text": "sentence"}),
-        metric="macro_f1",
-        description="grammatical or not",
+        metric="mcc",
+        description="CoLA: whether a sentence is grammatical",
         note="test is GLUE's dev; dev is carved from train",
     ),
     _one_text(
@@ -295,8 +295,8 @@ _TOPICS = (
         metric="macro_f1",
         domain="legal",
         languages=("en", "de", "it", "pl"),
-        description="sentences of terms of service with a clause that is potentially (2) or clearly (3) unfair",
-        note="CC BY 4.0; the published folds are lists of services: fold 0 tests, 1 selects, 2 to 4 train",
+        description="sentences of terms of service; unfair: with a potentially (2) or clearly (3) unfair clause",
+        note="CC BY 4.0. The published folds are lists of services: fold 0 is test, 1 dev, 2 to 4 train",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""The examples of a task's rows, kept on disk."""
+"""The examples of a task's rows, cached on disk."""
 
 import os
 
@@ -11,7 +11,7 @@ from itt_jax.tasks.task import Task
 
 
 def kept_examples(folder: str | os.PathLike, task: Task, tokenizer: Tokenizer, rows: Rows, max_length: int) -> Examples:
-    """The examples of clean rows (`Kind.encode`), mapped from `folder` if made before (see `data.token_cache`)."""
+    """The examples of clean rows (`Kind.encode`), memory-mapped from `folder` once made (see `data.token_cache`)."""
     kind = kinds.kind(task.kind)
     key = token_cache.examples_key(tokenizer, rows, max_length, *kind.encoding_key(task))
     return token_cache.cached(folder, key, lambda: kind.encode(task, tokenizer, rows, max_length))

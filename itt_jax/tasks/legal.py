@@ -5,7 +5,7 @@ from itt_jax.tasks.pairs import INFERENCE
 from itt_jax.tasks.task import Task
 
 _PARQUET = "refs/convert/parquet"
-"""The hub's own conversion of sets that are published with a script, which is not run."""
+"""The hub's own conversion of data sets that are published as a script, which is never run."""
 
 
 def _contract_nli(name: str, config: str, description: str) -> Task:
@@ -26,8 +26,8 @@ def _contract_nli(name: str, config: str, description: str) -> Task:
         domain="legal",
         fixed=("hypothesis",),
         description=description,
-        note="CC BY-NC-SA 4.0 on the hub. neutral is the corpus's NotMentioned; 17 hypotheses recur. The published "
-        "figures are accuracy and F1 of the two other classes",
+        note="CC BY-NC-SA 4.0 on the hub. Class neutral is the corpus's NotMentioned; 17 hypotheses recur. Published "
+        "figures are accuracy and F1 of the other two classes",
     )
 
 

@@ -68,7 +68,7 @@ GREEK_VOLUMES = (
     "ΣΥΝΤΑΓΜΑΤΙΚΗ ΝΟΜΟΘΕΣΙΑ",
 )
 GREEK_ENTITIES = ("FACILITY", "GPE", "LEG-REFS", "LOCATION-NAT", "LOCATION-UNK", "ORG", "PERSON", "PUBLIC-DOCS")
-_PARQUET = "refs/convert/parquet"  # the hub's own conversion: the set itself is a script, which is not run
+_PARQUET = "refs/convert/parquet"  # the hub's own conversion; the data set itself is a script, which is never run
 
 
 def _eurlex(name: str, metric: str, note: str) -> Task:
@@ -78,7 +78,7 @@ def _eurlex(name: str, metric: str, note: str) -> Task:
         "{language}",
         "labels",
         index="celex_id",
-        # the parquet files of every language, put beside the script that main still holds
+        # the revision with parquet files of every language; main has a script
         revision="ac87ce2b3dcbfe2be3fa18dd3927638ee4a65f5a",
     )
     return Task(
@@ -92,15 +92,21 @@ def _eurlex(name: str, metric: str, note: str) -> Task:
         languages=EURLEX_LANGUAGES,
         parallel=True,
         description="MultiEURLEX: EUROVOC's level-1 concepts of EU laws in 23 languages, split by date",
-        note=f"CC BY-SA 4.0. A law has one id in all languages; some train on fewer. {note}",
+        note=f"CC BY-SA 4.0. A law has one id in all languages; train has fewer laws in some of them. {note}",
     )
 
 
+_MACRO_F1 = "CC BY 4.0. The published figure is macro-F1"
+_FIGURES = {
+    "classification": ("macro_f1", _MACRO_F1),
+    "multilabel": ("label_macro_f1", _MACRO_F1),
+    "token_classification": ("entity_f1", f"{_MACRO_F1} over types of entities; ours is micro-F1 over all entities"),
+}
+"""Kind -> metric and note."""
+
+
 def _lextreme(config: str, kind: str, labels: tuple[str, ...], languages: tuple[str, ...], **more: Any) -> Task:
-    metric = {"classification": "macro_f1", "multilabel": "label_macro_f1", "token_classification": "entity_f1"}[kind]
-    note = "CC BY 4.0. Published is macro-F1"
-    if kind == "token_classification":
-        note += " over the types of entities; ours is of all entities together"
+    metric, note = _FIGURES[kind]
     source = Hub(
         "joelniklaus/lextreme",
         {"text": "input"},
@@ -146,21 +152,21 @@ LEXTREME = (
         "classification",
         ("conclusion", "definition", "subsumption", "other"),
         ("de",),
-        description="what a sentence does in a German court's reasoning",
+        description="function of a sentence in a German court's reasoning",
     ),
     _lextreme(
         "greek_legal_code_volume",
         "classification",
         GREEK_VOLUMES,
         ("el",),
-        description="which of the 47 volumes of the Greek legal code a text stands in",
+        description="which of the 47 volumes of the Greek legal code a text is from",
     ),
     _lextreme(
         "swiss_judgment_prediction",
         "classification",
         ("dismissal", "approval"),
         ("de", "fr", "it"),
-        description="whether Switzerland's Federal Supreme Court approves a request",
+        description="whether the Swiss Federal Supreme Court approves a request",
     ),
     _lextreme(
         "online_terms_of_service_unfairness_levels",
@@ -174,14 +180,14 @@ LEXTREME = (
         "multilabel",
         ("a", "ch", "cr", "j", "law", "ltd", "ter", "use", "pinc"),
         ("en", "de", "it", "pl"),
-        description="which kinds of unfair clause a sentence of terms of service holds",
+        description="kinds of unfair clause in a sentence of terms of service",
     ),
     _lextreme(
         "covid19_emergency_event",
         "multilabel",
         tuple(f"event{number}" for number in range(1, 9)),
         ("en", "fr", "hu", "it", "nb", "nl", "pl"),
-        description="which emergency measures against COVID-19 a sentence of a law takes",
+        description="emergency measures against COVID-19 in a sentence of a law",
     ),
     _lextreme(
         "greek_legal_ner",

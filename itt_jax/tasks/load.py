@@ -1,4 +1,4 @@
-"""A task's rows, from whichever of its sources is at hand."""
+"""A task's rows, from the first of its sources that is available."""
 
 import contextlib
 import dataclasses
@@ -20,9 +20,8 @@ from itt_jax.tasks.task import Task
 def load_rows(task: Task, split: str, language: str, data_root: str | pathlib.Path | None = None) -> Rows:
     """The rows of a split, or of a slice of one ("dev[0%:70%]"), in one language.
 
-    With a data root local files come first; without one, the hub, then TFDS.
-    Item ids are task/split/index with the published split and index; where the rows of different languages are not
-    translations of each other the index begins with the language.
+    With a data root, local files are read; without one, the hub, then TFDS. Item ids are task/split/index, with the
+    published split and index; if the task is not parallel, the language precedes the index.
 
     Raises:
         InputError: no source has the split or the language; a file is missing or malformed; a label is outside the
@@ -40,20 +39,20 @@ def load_rows(task: Task, split: str, language: str, data_root: str | pathlib.Pa
 
 
 def has_rows(task: Task, split: str, language: str, data_root: str | pathlib.Path | None = None) -> bool:
-    """Whether the task's sources at hand have that split, or slice of one, in that language (nothing is read)."""
+    """Whether an available source offers that split, or slice of one, in that language; nothing is read."""
     wanted = parse(split)
     if language not in task.languages:
         return False
-    return any(_offers(task, source, wanted.split, language) for source in _at_hand(task, data_root))
+    return any(_offers(task, source, wanted.split, language) for source in _available(task, data_root))
 
 
-def telling(task: Task, rows: Rows) -> Rows:
-    """The rows with only the fields that distinguish them, which contamination is looked for in."""
-    return dataclasses.replace(rows, fields={name: rows.fields[name] for name in task.telling_fields})
+def identifying(task: Task, rows: Rows) -> Rows:
+    """The rows with only the fields that identify them, in which contamination is looked for."""
+    return dataclasses.replace(rows, fields={name: rows.fields[name] for name in task.identifying_fields})
 
 
-def _at_hand(task: Task, data_root: str | pathlib.Path | None) -> list[Source]:
-    """Local sources if there is a root for them or nothing else, otherwise the others."""
+def _available(task: Task, data_root: str | pathlib.Path | None) -> list[Source]:
+    """Local sources if there is a data root or nothing else, otherwise the others."""
     local = [source for source in task.sources if source.local]
     remote = [source for source in task.sources if not source.local]
     return local if local and (data_root or not remote) else remote
@@ -65,10 +64,10 @@ def _offers(task: Task, source: Source, split: str, language: str | None = None)
 
 
 def _choose(task: Task, split: str, language: str, data_root: str | pathlib.Path | None) -> Source:
-    """The first source at hand that has this split in this language."""
-    sources = [source for source in _at_hand(task, data_root) if _offers(task, source, split)]
+    """The first available source that has this split in this language."""
+    sources = [source for source in _available(task, data_root) if _offers(task, source, split)]
     if not sources:
-        known = {name for source in _at_hand(task, data_root) for name in source.all_splits}
+        known = {name for source in _available(task, data_root) for name in source.all_splits}
         raise unknown(f"{task.name} split", split, known)
     for source in sources:
         if _offers(task, source, split, language):
@@ -78,7 +77,7 @@ def _choose(task: Task, split: str, language: str, data_root: str | pathlib.Path
 
 
 def _published(task: Task, source: Source, split: str, language: str, data_root: str | pathlib.Path | None) -> Rows:
-    """A whole split: as published, or the slice of a published one that the source calls by this name."""
+    """A whole split: a published one, or the slice of one that the source gives this name."""
     if task.held_out_sentences and split in ("train", "dev"):
         rows = _rows(task, source, Slice("train"), language, data_root)
         train, dev = hold_out_sentences(tuple(rows.fields[task.fields[0]]), task.held_out_sentences)
@@ -87,7 +86,7 @@ def _published(task: Task, source: Source, split: str, language: str, data_root:
 
 
 def _part(task: Task, item_ids: np.ndarray, wanted: Slice) -> np.ndarray:
-    """Mask of the items in a slice, by a hash of their ids; rows of one group stay together."""
+    """bool [n]: the items in a slice, chosen by a hash of their ids; rows of one group stay together."""
     keys = [published(item_id) for item_id in item_ids]
     if task.documents:
         keys = [key.rpartition("-")[0] for key in keys]
@@ -97,7 +96,7 @@ def _part(task: Task, item_ids: np.ndarray, wanted: Slice) -> np.ndarray:
 
 
 def _rows(task: Task, source: Source, wanted: Slice, language: str, data_root: str | pathlib.Path | None) -> Rows:
-    """A part of a published split as rows of the task: texts checked, labels mapped, item ids made."""
+    """A slice of a published split as rows of the task: texts checked, labels mapped, item ids made."""
     with paused_garbage_collection():
         table = source.read(wanted.split, language, data_root)
     if set(table.fields) != set(task.fields):
@@ -114,13 +113,13 @@ def _rows(task: Task, source: Source, wanted: Slice, language: str, data_root: s
         fields[name] = [pattern.replace("{}", text) for text in fields[name]]
     labels, keep = kinds.kind(task.kind).read_labels(task, source.labels, table)
     rows = Rows(task.name, wanted.split, language, task.domain, ids, fields, labels, table.pool)
-    # the part is taken together with the rows to keep, so that tasks which leave out different rows share their parts
+    # Slices are of all published rows, so that tasks which leave out different rows have the same slices.
     return rows.select(_part(task, ids, wanted) & keep)
 
 
 @contextlib.contextmanager
 def paused_garbage_collection() -> Iterator[None]:
-    """Reading makes millions of objects in no cycle, which the collector would traverse again and again."""
+    """Pauses the collector: reading makes millions of objects without cycles, which it would traverse repeatedly."""
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -131,10 +130,10 @@ def paused_garbage_collection() -> Iterator[None]:
 
 
 def check_indices(table: Table) -> None:
-    """Refuse a published index that two rows have, naming the later one's place."""
+    """Raises InputError for a published index that occurs twice, naming the place of the second."""
     if len(set(table.indices)) < len(table.indices):
         seen: set[str] = set()
         for i, index in enumerate(table.indices):
             if index in seen:
-                raise InputError(f"{table.place(i)}: index {index!r} stands there twice")
+                raise InputError(f"{table.place(i)}: index {index!r} occurs twice")
             seen.add(index)

@@ -1,4 +1,4 @@
-"""Tasks with a class for an answer, of two texts: inference and paraphrase."""
+"""Classification of two texts: inference and paraphrase."""
 
 from itt_jax.data.sources import Hub, LocalFiles, Tfds
 from itt_jax.tasks.classification import glue
@@ -41,8 +41,8 @@ _INFERENCE = (
         languages=XNLI_LANGUAGES,
         parallel=True,
         rows_per_group=3,
-        description="natural language inference in 15 languages",
-        note="CC BY-NC 4.0. The local files have no train split: train on a part of English dev",
+        description="XNLI: natural language inference in 15 languages",
+        note="CC BY-NC 4.0. The local files have no train split; train on a slice of English dev",
     ),
     _inference(
         "snli",
@@ -54,7 +54,7 @@ _INFERENCE = (
         ),
         Hub("stanfordnlp/snli", _SNLI_COLUMNS, label="label", labels=_SNLI_LABELS),
         Tfds("snli", "tensorflow_datasets.text.snli", _SNLI_COLUMNS, label="label", labels=_SNLI_LABELS),
-        description="natural language inference on image captions (the local files are a sample of 2,266)",
+        description="SNLI: natural language inference on image captions (the local files are a sample of 2,266)",
     ),
     _inference(
         "snli_counterfactual",
@@ -64,7 +64,7 @@ _INFERENCE = (
             {"premise": "sentence1", "hypothesis": "sentence2"},
             "gold_label",
         ),
-        description="SNLI with premises and hypotheses rewritten by people to turn the label",
+        description="SNLI with premises and hypotheses rewritten by people to change the label",
     ),
     _inference(
         "sick_entailment",
@@ -108,7 +108,7 @@ _INFERENCE = (
             *glue("rte", {"premise": "sentence1", "hypothesis": "sentence2"}),
         ),
         ("entailment", "not_entailment"),
-        description="recognising textual entailment",
+        description="RTE: recognising textual entailment",
         note="test is GLUE's dev; dev is carved from train",
     ),
 )
@@ -149,8 +149,8 @@ _PARAPHRASE = (
         ),
         languages=PAWSX_LANGUAGES,
         parallel=True,
-        description="paraphrases with their words swapped, in 7 languages",
-        note="local files have no train split, and a labelled test split in German and Chinese only",
+        description="PAWS-X: paraphrases with swapped words, in 7 languages",
+        note="the local files have no train split, and a labelled test split in German and Chinese only",
     ),
     _paraphrase(
         "msrp",
@@ -172,8 +172,8 @@ _PARAPHRASE = (
             "label",
             {"not_equivalent": "different", "equivalent": "paraphrase"},
         ),
-        metric="macro_f1",
-        description="paraphrases in news (MSRP, MRPC)",
+        metric="f1",
+        description="MSRP (GLUE's MRPC): paraphrases in news",
     ),
     _paraphrase(
         "medical_question_pairs",
@@ -196,7 +196,7 @@ _PARAPHRASE = (
         ),
         domain="medical",
         rows_per_group=2,
-        description="whether two patients' questions ask the same",
+        description="whether two patients' questions ask the same thing",
         note="published for research, no licence file",
     ),
 )

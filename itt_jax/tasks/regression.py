@@ -1,4 +1,4 @@
-"""Tasks with a score for an answer: how alike two sentences are."""
+"""Regression: how similar two sentences are."""
 
 from itt_jax.data.sources import Hub, LocalFiles, Tfds
 from itt_jax.tasks.task import Task
@@ -86,7 +86,7 @@ REGRESSION = (
     _similarity(
         "medical_question_similarity",
         (0.0, 1.0),
-        description="medical question pairs with their class (0 different, 1 same) read as a score",
+        description="medical question pairs; the score is their class (0 different, 1 same)",
         domain="medical",
         rows_per_group=2,
         note="published for research, no licence file",

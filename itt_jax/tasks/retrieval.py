@@ -1,4 +1,4 @@
-"""Tasks whose answer is the right one of many candidates, by the vectors of texts."""
+"""Retrieval: translations, entities and answering sentences."""
 
 from itt_jax.data.sources import Hub, LocalBitext, LocalLines, LocalMentions, LocalSentences, LocalSquad
 from itt_jax.tasks.task import Task
@@ -17,7 +17,7 @@ _TATOEBA = "crosslingual/tatoeba/tatoeba.{language}-eng"
 
 
 def _sentences(name: str, source: LocalSquad, description: str, note: str) -> Task:
-    """Questions with the sentence that answers them: pairs to train a dual encoder on."""
+    """Questions with the sentences that answer them: training pairs for a dual encoder."""
     return Task(
         name,
         "retrieval",
@@ -38,8 +38,8 @@ RETRIEVAL = (
             sentences=True,
             slices={"dev": "train[95%:]", "train": "train[0%:95%]"},
         ),
-        "SQuAD's questions with their sentences: what LAReQA is trained on",
-        "CC BY-SA 4.0. Sentences end by a rule of ours, in XTREME-R's code by a sentence breaker of its own",
+        "SQuAD's questions with their sentences, the training set for LAReQA",
+        "CC BY-SA 4.0. Sentences are split by our own rule; XTREME-R's code uses a sentence breaker",
     ),
     _sentences(
         "tydiqa_sentences",
@@ -53,8 +53,8 @@ RETRIEVAL = (
                 "test": "published_train[90%:]",
             },
         ),
-        "TyDiQA's English questions with their sentences, where SQuAD is not at hand",
-        "Apache 2.0. Sentences end by a rule of ours",
+        "TyDiQA's English questions with their sentences, in place of SQuAD",
+        "Apache 2.0. Sentences are split by our own rule",
     ),
     Task(
         "tatoeba",
@@ -76,9 +76,9 @@ RETRIEVAL = (
         languages=tuple(TATOEBA_LANGUAGES),
         candidates=("text",),
         editable=("text",),
-        description="Tatoeba: the translation of each English sentence, among up to 1,000 of another language",
-        note="CC BY 2.0 FR. Nothing is trained: vectors are means of a middle layer, as in XTREME. Perturbed are the "
-        "candidates, the texts that are not English",
+        description="Tatoeba: the translation of each English sentence, among up to 1,000 in another language",
+        note="CC BY 2.0 FR. No training: vectors are means of a middle layer, as in XTREME. The candidates, which are "
+        "not English, are perturbed",
     ),
     Task(
         "mewslix",
@@ -92,8 +92,8 @@ RETRIEVAL = (
         ),
         metric="mrr_at_20",
         languages=("en", "ar", "de", "es", "fa", "ja", "pl", "ro", "ta", "tr", "uk"),
-        description="Mewsli-X: the entity that a mention in the news names, among a million in 50 languages",
-        note="Trained on mewslix_pairs. One right entity a mention, so mAP@20 is MRR@20",
+        description="Mewsli-X: the entity that a mention in news names, among a million in 50 languages",
+        note="Train on mewslix_pairs. Each mention has one right entity, so mAP@20 equals MRR@20",
     ),
     Task(
         "mewslix_pairs",
@@ -107,7 +107,7 @@ RETRIEVAL = (
         ),
         candidates=("entity",),
         editable=("mention",),
-        description="Mewsli-X's English Wikipedia pairs of a mention and its entity, to train a dual encoder on",
+        description="Mewsli-X's English Wikipedia pairs of a mention and its entity: training pairs for a dual encoder",
     ),
     Task(
         "bucc2018",
@@ -123,9 +123,9 @@ RETRIEVAL = (
         ),
         metric="mining_f1",
         languages=("de", "fr", "ru", "zh"),
-        description="BUCC 2018: the pairs of translations among many sentences of English and another language",
-        note="For research. Nothing is trained; a pair counts from the margin of highest F1 on the clean text, where "
-        "XTREME takes it from dev. Perturbed are the sentences that are not English",
+        description="BUCC 2018: mining pairs of translations from sentences of English and another language",
+        note="For research. No training. The threshold on a pair's margin maximises F1 on the clean text; XTREME tunes "
+        "it on dev. The sentences that are not English are perturbed",
     ),
     Task(
         "lareqa",
@@ -140,8 +140,8 @@ RETRIEVAL = (
         metric="map_at_20",
         languages=LAREQA_LANGUAGES,
         parallel=True,
-        description="LAReQA (XQuAD-R): the sentences that answer a question, among those of all languages",
-        note="CC BY-SA 4.0. The pool holds the languages whose files are at hand. A candidate is read as sentence and "
-        "context, as its code trains; perturbed are the questions",
+        description="LAReQA (XQuAD-R): the sentences that answer a question, among sentences in all languages",
+        note="CC BY-SA 4.0. The pool holds the languages whose files are available. A candidate is read as sentence "
+        "and context, as in the published training code. The questions are perturbed",
     ),
 )

@@ -1,4 +1,4 @@
-"""Tasks whose answer is a span of a context: SQuAD and its cross-lingual tests."""
+"""Question answering: SQuAD and its cross-lingual tests."""
 
 from itt_jax.data.sources import Hub, LocalSquad
 from itt_jax.tasks.task import Task
@@ -27,7 +27,7 @@ def _span(name: str, *sources, metric: str = "squad_f1", **more) -> Task:
 
 
 def _mlqa(name: str, context: str, question: str, description: str, **more) -> Task:
-    """MLQA with the languages of context and question; "{language}" stands for that of the rows."""
+    """MLQA with the languages of context and question; "{language}" is the language of the rows."""
     return _span(
         name,
         LocalSquad(
@@ -44,7 +44,7 @@ def _mlqa(name: str, context: str, question: str, description: str, **more) -> T
         metric="mlqa_f1",
         parallel=True,
         description=description,
-        note="CC BY-SA 3.0; trained on SQuAD. Questions exist in some of the languages only, items by their ids",
+        note="CC BY-SA 3.0; trained on SQuAD. Each question exists in some of the languages; items are matched by id",
         **more,
     )
 
@@ -64,8 +64,8 @@ SPANS = (
             index="id",
             slices={"dev": "train[95%:]", "train": "train[0%:95%]"},
         ),
-        description="SQuAD 1.1: what XQuAD, MLQA and LAReQA are trained on",
-        note="CC BY-SA 4.0; test is the published dev. Where it is not at hand, tydiqa's English train rows stand in",
+        description="SQuAD 1.1, the training set for XQuAD, MLQA and LAReQA",
+        note="CC BY-SA 4.0; test is the published dev. Without SQuAD, train on tydiqa's English rows instead",
     ),
     _span(
         "xquad",
@@ -73,7 +73,7 @@ SPANS = (
         Hub("google/xquad", _COLUMNS, "xquad.{language}", "answers", splits={"test": "validation"}, index="id"),
         languages=XQUAD_LANGUAGES,
         parallel=True,
-        description="XQuAD: 1,190 questions of SQuAD's dev, translated into 11 languages",
+        description="XQuAD: 1,190 questions from SQuAD's dev, translated into 11 languages",
         note="CC BY-SA 4.0; trained on SQuAD",
     ),
     _mlqa("mlqa", "{language}", "{language}", "MLQA: questions on Wikipedia in 7 languages", languages=MLQA_LANGUAGES),
@@ -110,6 +110,6 @@ SPANS = (
         ),
         languages=tuple(TYDIQA_LANGUAGES),
         description="TyDiQA-GoldP: questions written in each of 9 languages, not translated",
-        note="Apache 2.0. The local dev files have no answers: test is a tenth of train there, in en, ko and sw",
+        note="Apache 2.0. The local dev files have no answers; there, test is a tenth of train, in en, ko and sw",
     ),
 )

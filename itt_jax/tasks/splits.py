@@ -1,4 +1,4 @@
-"""Splits of splits: slices by a stable hash, held-out sentences, subsets. Translations of a row share every choice."""
+"""Slices of splits, held-out sentences and subsets, by stable hashes: a row and its translations are treated alike."""
 
 import dataclasses
 import functools
@@ -36,12 +36,12 @@ def parse(expression: str) -> Slice:
 
 
 def published(item_id: str) -> str:
-    """An item id without its task: tasks made of the same files make the same choices."""
+    """An item id without its task, so that tasks made from the same files have the same slices."""
     return item_id.partition("/")[2]
 
 
 def part(groups: np.ndarray, rows: Slice) -> np.ndarray:
-    """Mask [n] of the rows in a slice; `groups` [n] holds each row's group, which is never cut."""
+    """bool [n]: the rows in a slice. Rows of one group, named in `groups` [n], stay together."""
     if (rows.start, rows.stop) == (0.0, 1.0):
         return np.ones(len(groups), bool)
     distinct, inverse = np.unique(groups, return_inverse=True)
@@ -51,21 +51,21 @@ def part(groups: np.ndarray, rows: Slice) -> np.ndarray:
 
 
 def limit(rows: Rows, n: int | None, seed: int = 0) -> Rows:
-    """At most n rows, chosen by a hash of seed and item id (so the same items in every language), in their order."""
+    """At most n rows in their order, chosen by a hash of seed and item id: the same items in every language."""
     if n is None or n >= len(rows):
         return rows
     return rows.select(stable_order([published(i) for i in rows.item_ids], f"limit/{seed}/") < n)
 
 
-@functools.lru_cache(maxsize=2)  # the train and the dev split are made by one pass over all rows
+@functools.lru_cache(maxsize=2)  # one pass over all rows makes both splits
 def hold_out_sentences(
     texts: tuple[str, ...], share: float, minimum: int = 10, phrase: int = 4
 ) -> tuple[np.ndarray, ...]:
-    """Row numbers of (train, dev) where rows are phrases of sentences.
+    """Row numbers of the train and the dev split of rows that are phrases of sentences: int64 arrays.
 
-    Rows that share a run of `minimum` words come from one sentence. A share of these sentences, by a hash of their
-    text, is held out: dev gets the longest row of each, and train loses all their rows, also the shorter ones that
-    stand in a dev row as a run of `phrase` words or more. Shorter runs ("very funny") belong to nobody.
+    Rows that share a run of `minimum` words come from one sentence. A share of the sentences, chosen by a hash of their
+    text, is held out: dev gets the longest row of each, and train loses all of their rows, including shorter ones that
+    occur in a dev row as a run of `phrase` words or more. Shorter runs ("very funny") are ignored.
     """
     words = [words_of(text) for text in texts]
     runs = [[" ".join(w[i : i + minimum]) for i in range(len(w) - minimum + 1)] for w in words]

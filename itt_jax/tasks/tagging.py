@@ -1,4 +1,4 @@
-"""Tasks with a class for each word: named entities and parts of speech."""
+"""Token classification: named entities and parts of speech."""
 
 from itt_jax.data.sources import Hub, LocalFiles, LocalXmi
 from itt_jax.tasks.task import Task
@@ -52,15 +52,15 @@ UDPOS_HUB = {
 E3C_LANGUAGES = {"en": "English", "es": "Spanish", "eu": "Basque", "fr": "French", "it": "Italian"}
 
 # The corpus's own coarse classes (its README): judges and lawyers are persons; streets, cities, countries and
-# landscapes are places; courts, companies, institutions and brands are organisations. Norms, rulings, contracts and
-# literature are no entities of PAN-X.
+# landscapes are places; courts, companies, institutions and brands are organisations. PAN-X has no class for norms,
+# rulings, contracts and literature.
 LER_TYPES = {
     **dict.fromkeys(("PER", "RR", "AN"), "PER"),
     **dict.fromkeys(("LD", "ST", "STR", "LDS"), "LOC"),
     **dict.fromkeys(("ORG", "UN", "INN", "GRT", "MRK"), "ORG"),
     **dict.fromkeys(("GS", "VO", "EUN", "VS", "VT", "RS", "LIT"), None),
 }
-# Times, laws and legal cases are no entities of PAN-X.
+# PAN-X has no class for times, laws and legal cases.
 LENER_TYPES = {
     "PESSOA": "PER",
     "LOCAL": "LOC",
@@ -79,7 +79,7 @@ def entity_tags(types: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def entity_labels(types: dict[str, str | None]) -> dict[str, str]:
-    """Published tag -> tag, from published type -> type; None is no entity."""
+    """Published tag -> tag, from published type -> type; None where the type becomes O."""
     return {"O": "O"} | {
         f"{prefix}-{published}": f"{prefix}-{kind}" if kind else "O"
         for published, kind in types.items()
@@ -116,7 +116,7 @@ _PANX = (
         Hub("google/xtreme", {"text": "tokens"}, "PAN-X.{language}", "ner_tags"),
         languages=PANX_LANGUAGES,
         description="PAN-X (WikiANN): places, organisations and persons in 48 languages",
-        note="The local files have no labelled test split, and lack Thai: evaluate on a part of dev",
+        note="The local files have no labelled test split and lack Thai; evaluate on a slice of dev",
     ),
     Task(
         "udpos",
@@ -140,7 +140,7 @@ _PANX = (
         languages=UDPOS_LANGUAGES,
         description="UD-POS: universal parts of speech in 38 languages",
         note="F1 as in XTREME's published scores: seqeval 0.0.12, which reads a run of one tag as one entity. The "
-        "local files have no labelled test split: evaluate on a part of dev. The hub's lack lt, pl, ro, uk, wo",
+        "local files have no labelled test split; evaluate on a slice of dev. The hub lacks lt, pl, ro, uk, wo",
     ),
 )
 
@@ -194,7 +194,7 @@ _LEGAL = (
         "ler_de",
         {kind: kind for kind in LER_TYPES},
         description="entities of 19 classes in decisions of German courts",
-        note="CC BY 4.0. The local files lack the published train split: train and dev are parts of the published dev",
+        note="CC BY 4.0. The local files lack the published train split; train and dev are slices of the published dev",
     ),
     _ler(
         "ler_de_panx",
@@ -233,7 +233,7 @@ def _e3c(name: str, entities: dict[str, str], types: tuple[str, ...], **more) ->
     )
 
 
-_E3C_NOTE = "CC BY-NC 4.0; a sample of 30 documents a language; whole documents train, select or test"
+_E3C_NOTE = "CC BY-NC 4.0; a sample of 30 documents a language; documents are never divided between splits"
 _MEDICAL = (
     _entities(
         "ncbi_disease",
@@ -269,7 +269,7 @@ _MEDICAL = (
         ),
         domain="biomedical",
         description="chemicals and diseases, as one class, in abstracts of biomedical papers",
-        note="corpus for research use; its local form does not tell chemicals from diseases",
+        note="corpus for research use; its local form does not distinguish chemicals from diseases",
     ),
     _e3c(
         "e3c",
@@ -290,8 +290,8 @@ _MEDICAL = (
         {"ACTOR": "PER"},
         PANX_TYPES,
         description="actors of clinical cases as PAN-X's persons, for heads trained there",
-        note=f"{_E3C_NOTE}. Actors are patients and staff by description, not by name, and there are no places or "
-        "organisations: the only class of E3C that PAN-X's could mean",
+        note=f"{_E3C_NOTE}. Actors are patients and staff, described rather than named: the only class of E3C "
+        "that corresponds to one of PAN-X; it has no places or organisations",
     ),
 )
 

@@ -92,9 +92,9 @@ class Task:
     @property
     def editable_fields(self) -> tuple[str, ...]:
         """Fields that a perturbation may edit."""
-        return self.editable or self.telling_fields
+        return self.editable or self.identifying_fields
 
     @property
-    def telling_fields(self) -> tuple[str, ...]:
+    def identifying_fields(self) -> tuple[str, ...]:
         """Fields that identify a row."""
         return tuple(field for field in self.fields if field not in self.fixed)

@@ -52,7 +52,7 @@ def test_what_is_perturbed_is_what_the_task_says(data_root):
         ("xcopa_choices", ("choice1", "choice2")),
     ):
         task = tasks.get(name)
-        assert task.editable_fields == fields and task.telling_fields == ("premise", "choice1", "choice2")
+        assert task.editable_fields == fields and task.identifying_fields == ("premise", "choice1", "choice2")
         rows = tasks.load_rows(task, "dev", "it", data_root)
         block = row_forms(task, rows, {CLEAN_FORM: None, ("swap", 0.5, 0): None}, 0)
         noisy = block.forms["swap", 0.5, 0].fields
@@ -64,8 +64,8 @@ def test_the_question_alone_is_no_contamination():
     task = tasks.get("embedded_causes_general")
     train, test = (tasks.load_rows(task, split, "en") for split in ("train", "test"))
     assert contaminated(train, digests(test)).all(), "every question recurs"
-    telling = tasks.telling(task, train)
-    assert not contaminated(telling, digests(tasks.telling(task, test))).any()
+    identifying = tasks.identifying(task, train)
+    assert not contaminated(identifying, digests(tasks.identifying(task, test))).any()
 
 
 def test_embedded_items_are_the_same_in_every_language_and_follow_from_their_pairs():

@@ -59,7 +59,7 @@ def test_contract_nli(published):
     assert [task.labels[k] for k in rows.labels] == ["contradiction", "entailment", "neutral"]
     assert rows.fields["premise"] == ["Clause 0.", "Clause 1.", "Clause 2."] and rows.domain == "legal"
     assert len(tasks.load_rows(task, "train", "en")) == 6 and len(tasks.load_rows(task, "test", "en")) == 3
-    assert list(tasks.telling(task, rows).fields) == list(task.editable_fields) == ["premise"]
+    assert list(tasks.identifying(task, rows).fields) == list(task.editable_fields) == ["premise"]
     with pytest.raises(InputError, match="'contract_nli' has no language 'de'"):
         tasks.load_rows(task, "test", "de")
 

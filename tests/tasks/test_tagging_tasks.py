@@ -161,7 +161,7 @@ def test_hub_data_sets_with_word_lists(tmp_path):
     table.to_parquet(str(tmp_path / "test.parquet"))
     source = Hub(str(tmp_path), {"text": "tokens"}, label="tags", splits={"test": "test"}, index="id")
     task = tasks.Task("mine", "token_classification", ("text",), (source,), ("0", "1"), metric="entity_f1")
-    with pytest.raises(InputError, match=r"row 1: index '7' stands there twice"):
+    with pytest.raises(InputError, match=r"row 1: index '7' occurs twice"):
         tasks.load_rows(task, "test", "en")
 
 
