@@ -4,7 +4,7 @@ from itt_jax.kinds.kind import Kind
 
 
 class Classification(Kind):
-    """Labels are class indices int32 [n], predictions likewise."""
+    """Labels and predictions are class indices int32 [n]."""
 
     name = "classification"
     summary = "one class for a text or a pair of texts"

@@ -13,18 +13,18 @@ FormKey = tuple[str, float, int]
 """Names a form: operator, severity, replicate."""
 CLEAN_FORM: FormKey = ("clean", 0.0, 0)
 LOST = -1
-"""In place of a word's position: nothing is left of the word."""
+"""Position of a word of which nothing is left."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Form:
-    """One form of n rows: their clean text, or a perturbation of it.
+    """One form of n rows: their clean text or a perturbation of it.
 
     Attributes:
         fields: field -> n texts. changed: bool [n], some field differs from the clean text.
-        edit_rate: grapheme edits per grapheme cluster of the editable fields, over all rows.
-        words: of tagged words: where each word of each row now begins, in codepoints, or LOST; None otherwise.
-        applicable: bool [n], whether what is asked is still there; None where it always is.
+        edit_rate: edits per grapheme cluster of the editable fields, over all rows.
+        words: for token classification, the codepoint at which each word of each row now begins, or LOST.
+        applicable: bool [n], the right answer is still there; None if it always is.
     """
 
     fields: dict[str, list[str]]
@@ -36,13 +36,13 @@ class Form:
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
-    """The distinct inputs among all forms of the rows of one task, and which of them each form of a row is.
+    """The distinct inputs among all forms of the rows of one task.
 
     Attributes:
-        examples: the distinct inputs, each one example or (long texts) several.
-        index: form -> int64 [n], the input of each row; [n, k] where a row is read as k inputs.
-        ids: the token ids of each input, special tokens included; a long text is whole and there once.
-        words: int64 [inputs + 1], where the words of each input begin in `examples.anchors`; None without tagged words.
+        examples: one or (for long texts) several for each distinct input.
+        index: form -> int64 [n], the input of each row, or [n, k] for k inputs of each row.
+        ids: token ids of each input, special tokens included; a text that several examples share is there once.
+        words: for token classification int64 [inputs + 1], the first of each input's words in `examples.anchors`.
     """
 
     examples: Examples
@@ -51,8 +51,8 @@ class Inputs:
     words: np.ndarray | None = None
 
     def scores_of(self, scores: np.ndarray, key: FormKey) -> np.ndarray | Ragged:
-        """Scores of a form's rows from those of the distinct inputs: [n, outputs], or [n, k] where a row is k inputs of
-        one output; of tagged words Ragged [n] of [words left, outputs]."""
+        """Scores of a form's rows from those of the distinct inputs: [n, outputs], or [n, k] for k inputs of each row;
+        for token classification Ragged [n] of [words left, outputs]."""
         index = self.index[key]
         if self.words is not None:
             return Ragged(scores, self.words)[index]
@@ -72,7 +72,7 @@ class Inputs:
 
 
 def numbered(forms: Mapping[FormKey, Iterable[Hashable]]) -> tuple[list[Hashable], dict[FormKey, np.ndarray]]:
-    """The distinct inputs among those of several forms, in order of appearance, and form -> int64, which each is."""
+    """The distinct inputs of several forms in order of appearance, and form -> int64, the number of each input."""
     numbers: dict[Hashable, int] = {}
     index = {
         key: np.array([numbers.setdefault(one, len(numbers)) for one in inputs], np.int64)

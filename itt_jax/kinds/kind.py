@@ -22,7 +22,7 @@ from itt_jax.kinds.forms import Form, FormKey, Inputs, numbered, whole_inputs
 from itt_jax.metrics import Metric, metric
 
 Published = Mapping[str, str | None]
-"""Published label -> the task's name of it, None to leave it out; empty where both are the same."""
+"""Published label -> the task's label, or None to leave it out; empty if published labels are the task's."""
 
 
 class TaskLike(Protocol):
@@ -42,7 +42,7 @@ class Gold:
 
     Attributes:
         labels: as `Rows.labels`. names: label names. language: ISO 639-1 code of the rows.
-        examples, fields: the predicted examples and the rows' fields, for kinds whose decoding reads them.
+        examples, fields: the predicted examples and the fields of their rows, for kinds that decode with them.
     """
 
     labels: Any
@@ -57,13 +57,13 @@ class Kind:
 
     Attributes:
         name: as tasks and configs name it. summary: one line.
-        head: the kind of head that it trains (`models.heads`).
-        dev_metric: the metric that selects a checkpoint where a stage names none.
-        layout: of its training examples: "whole" (one a row), "words" (labels by word), "windows" (of a long context),
-            "groups" (several examples side by side are one item).
-        pools: whether its head reads one vector an example, so that a study's choice of pooling applies.
-        by_vectors: whether it is predicted by comparing vectors of texts, so that an encoder needs no head.
-        token_noise: whether noise on token ids applies to it.
+        head: the kind of head that is trained (`models.heads`).
+        dev_metric: selects checkpoints in a stage that names no metric.
+        layout: of training examples: "whole" (one for each row), "words" (labels for words), "windows" (parts of a long
+            context) or "groups" (consecutive examples form an item).
+        pools: whether the head reads one vector of each example, so that a study's choice of pooling applies.
+        by_vectors: whether predictions compare vectors of texts, so that an encoder without a head can be evaluated.
+        token_noise: whether noise on token ids is defined for it.
     """
 
     name: str
@@ -81,12 +81,12 @@ class Kind:
     # --- What a task of this kind is
 
     def check(self, task: TaskLike) -> None:
-        """Raises InputError where fields and labels of a task do not fit the kind."""
+        """Raises InputError if the fields or labels of a task do not fit the kind."""
         if len(task.labels) < 2:
             raise InputError(f"task {task.name!r}: {self.name} needs at least two labels, found {task.labels}")
 
     def outcomes(self, task: TaskLike) -> tuple[str, ...]:
-        """Forms that predictions may have; a metric of one of them fits the task (`Metric.outcomes`)."""
+        """Forms that predictions may have; a task may use the metrics of these forms (`Metric.outcomes`)."""
         return ("class",)
 
     def label_space(self, task: TaskLike) -> str:
@@ -94,16 +94,16 @@ class Kind:
         return "|".join(task.labels)
 
     def label_summary(self, task: TaskLike) -> str:
-        """The labels in one line, to read."""
+        """The labels in one line, for people."""
         return ", ".join(task.labels)
 
     # --- Labels
 
     def read_labels(self, task: TaskLike, published: Published, table: Table) -> tuple[Any, np.ndarray]:
-        """The labels of a table's rows, None where the split has none, and which rows to keep: bool [n].
+        """The labels of a table's rows, or None if the split has none; and bool [n], the rows to keep.
 
         Raises:
-            InputError: a label is outside the task's; the message names its place.
+            InputError: an unknown label; the message names its place.
         """
         keep = np.ones(len(table.indices), bool)
         if table.labels is None:
@@ -115,15 +115,15 @@ class Kind:
         return np.array([label or 0 for label in labels], np.int32), keep
 
     def join(self, parts: Sequence[Any]) -> Any:
-        """The labels of several parts, one after another."""
+        """Concatenated labels."""
         return np.concatenate(parts)
 
     def label_bytes(self, labels: Any) -> bytes:
-        """Bytes that differ where the labels of the same rows do."""
+        """Bytes that differ if the labels of the same rows differ."""
         return np.ascontiguousarray(labels).tobytes()
 
     def shuffle(self, task: TaskLike, rows: Rows, seed: int) -> Rows:
-        """Rows whose labels have no relation to them (a control): the same labels in another order."""
+        """Rows with unrelated labels, for a control: the same labels in another order."""
         return dataclasses.replace(rows, labels=permuted(rows.labels, seed))
 
     def label_texts(self, task: TaskLike, rows: Rows) -> list[str]:
@@ -141,7 +141,7 @@ class Kind:
         return prepare(tokenizer, rows, max_length)
 
     def encoding_key(self, task: TaskLike) -> list:
-        """What `encode` depends on beside rows, tokenizer and length."""
+        """Everything that `encode` depends on beside rows, tokenizer and length."""
         return [self.name, list(task.fields)]
 
     def outputs(self, task: TaskLike) -> int:
@@ -149,15 +149,15 @@ class Kind:
         return self.classes(task)
 
     def classes(self, task: TaskLike) -> int:
-        """How many classes (or candidates) an item is told apart by; 1 for a score."""
+        """The number of classes, choices or candidates that an item is predicted from; 1 for a score."""
         return max(1, len(task.labels))
 
     def reads_pairs(self, task: TaskLike) -> bool:
-        """Whether every example is a pair of texts, so that a head may compare them."""
+        """Whether every example is a pair of texts, which a head may compare."""
         return len(task.fields) == 2
 
     def check_examples(self, name: str, examples: Examples, classes: int) -> None:
-        """Raises InputError, naming task `name`, unless the examples and their labels are of this kind."""
+        """Raises InputError, naming task `name`, if examples or their labels are not of this kind."""
         if layout_of(examples) != self.layout:
             raise InputError(f"{name}: {self.name} on examples made for another kind")
         if examples.choices not in (1, classes):
@@ -165,21 +165,28 @@ class Kind:
         self.check_labels(name, examples.labels, classes)
 
     def check_labels(self, name: str, labels: np.ndarray, classes: int) -> None:
-        """The part of `check_examples` about labels."""
+        """The part of `check_examples` that concerns labels."""
         check_classes(name, labels, classes)
 
     def gold(self, task: TaskLike, rows: Rows, examples: Examples) -> Gold:
-        """What scores of `examples`, made of `rows`, are compared with."""
+        """What scores of the examples of `rows` are compared with."""
         return Gold(rows.labels, task.labels, rows.language)
 
     def gold_of(self, examples: Examples) -> Gold:
-        """The same from the labels of examples alone, for kinds where they are enough."""
+        """The same, from the labels of the examples alone, for kinds where these suffice."""
         return Gold(examples.labels[:: examples.choices])
 
     def dev_value(self, measure: Metric, scores: np.ndarray, gold: Gold) -> float:
-        """The metric of dev scores, as `predict` gives them, turned so that higher is better.
+        """The metric of dev scores, negated if lower values are better.
 
-        NaN where it says nothing (a score is not finite, a correlation of a constant): no checkpoint is selected by it.
+        NaN, which never selects a checkpoint, if a score is not finite or the metric is undefined (the correlation of a
+        constant).
+
+        Args:
+            scores: as `train.predict` returns them.
+
+        Raises:
+            InputError: no row counts.
         """
         if not np.isfinite(scores).all():
             return math.nan
@@ -190,17 +197,17 @@ class Kind:
         return measure.sign * measure.value(items) if measure.defined(items) else math.nan
 
     def dev_predictions(self, scores: np.ndarray, gold: Gold) -> Any:
-        """Predictions in the form of `Gold.labels`."""
+        """Predictions from scores, as metrics take them."""
         return self.decode(scores)
 
     # --- Evaluation
 
     def aligned_fields(self, task: TaskLike) -> tuple[str, ...]:
-        """Fields whose labels follow their text, so that perturbing them must say where each codepoint went."""
+        """Fields whose labels have positions, so that the moves of their codepoints must be known."""
         return ()
 
     def editable(self, rows: Rows, field: str) -> list[np.ndarray] | None:
-        """For each row, the codepoints of a field that a perturbation may edit: bool masks; None for all of them."""
+        """For each row a bool mask of the codepoints of a field that a perturbation may edit; None for all."""
         return None
 
     def follow(
@@ -212,11 +219,12 @@ class Kind:
         changed: np.ndarray,
         edit_rate: float,
     ) -> Form:
-        """A form of the rows, with where their labels went.
+        """A form of the rows, with the new positions of their labels.
 
         Args:
-            fields: every field's texts in this form. sources: perturbed aligned field -> for each text, the clean
-                codepoint that each of its codepoints stands for, -1 for none (`perturb.Variant.sources`).
+            fields: all texts in this form.
+            sources: perturbed aligned field -> for each text, the clean codepoint that each of its codepoints comes
+                from, -1 for none (`PerturbedTexts.sources`). Empty for clean text.
             changed, edit_rate: as in `Form`.
         """
         return Form(dict(fields), changed, edit_rate)
@@ -224,16 +232,16 @@ class Kind:
     def inputs(
         self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, forms: Mapping[FormKey, Form], max_length: int
     ) -> Inputs:
-        """Token ids of the distinct inputs among all forms."""
+        """The distinct inputs among all forms."""
         distinct, index = numbered({key: self.texts(task, form.fields) for key, form in forms.items()})
         return whole_inputs(tokenizer, distinct, index, max_length, rows.language)
 
     def texts(self, task: TaskLike, fields: Mapping[str, list[str]]) -> Any:
-        """The texts of each example, row by row."""
+        """The texts of every example, row by row."""
         return zip(*fields.values(), strict=True)
 
     def decode(self, scores: Any) -> Any:
-        """A head's outputs [n, K] -> predictions, in the form of `Rows.labels`: here the best class, int32 [n]."""
+        """Predictions from a head's outputs [n, K]: here the best class, int32 [n]."""
         return np.argmax(scores, axis=1).astype(np.int32)
 
     def cell(
@@ -242,11 +250,12 @@ class Kind:
         """One cell.
 
         Args:
-            scores: of the distinct inputs (or as `evaluate` compares vectors, by form). key: names the form.
+            scores: of the distinct inputs; by vectors, form -> `Ranked` or `Mined`. key: names the form.
 
         Returns:
-            the metric's value, 0 where no row counts; which rows count, bool [n]; the columns to store, each of n
-            values or lists: "prediction", "label", "scores", and what the metric records.
+            value: of the metric, 0 if no row counts.
+            applicable: bool [n], the rows that count.
+            columns: n values or lists each: "prediction", "label", "scores", and the columns that the metric records.
         """
         measure = metric(task.metric)
         predictions, labels, columns = self.predicted(task, rows, form, inputs, scores, key)
@@ -261,7 +270,7 @@ class Kind:
     def predicted(
         self, task: TaskLike, rows: Rows, form: Form, inputs: Inputs, scores: Any, key: FormKey
     ) -> tuple[Any, Any, dict[str, Any]]:
-        """Predictions and labels of one form as metrics take them, and the columns that show them; as `cell`."""
+        """Predictions and labels of one form, as metrics take them, and their columns; arguments as `cell`."""
         found = inputs.scores_of(scores, key)
         predictions = self.decode(found)
         return predictions, rows.labels, {"prediction": predictions, "scores": list(found), "label": rows.labels}
@@ -273,7 +282,7 @@ def _listed(column: Any) -> Any:
 
 
 def class_index(task: TaskLike, published: Published, label: str, place: Callable[[], str]) -> int | None:
-    """The index of a published label among the task's, None for one to leave out.
+    """The index of a published label among the task's labels, or None to leave it out.
 
     Raises:
         InputError: the label is unknown; the message begins with `place`.
@@ -281,11 +290,13 @@ def class_index(task: TaskLike, published: Published, label: str, place: Callabl
     known = published or {name: name for name in task.labels}
     if label not in known:
         expected = ", ".join(known)
-        raise InputError(f"{place()}: label {label!r} is not of task {task.name!r}; expected {expected}")
+        raise InputError(f"{place()}: label {label!r} is unknown in task {task.name!r}; expected {expected}")
     if known[label] is None:
         return None
     if known[label] not in task.labels:
-        raise InputError(f"task {task.name!r}: a source maps {label!r} to {known[label]!r}, which is not of its labels")
+        raise InputError(
+            f"task {task.name!r}: a source maps {label!r} to {known[label]!r}, which is none of its labels"
+        )
     return task.labels.index(known[label])
 
 
@@ -295,7 +306,7 @@ def permuted(labels: np.ndarray, seed: int) -> np.ndarray:
 
 
 def layout_of(examples: Examples) -> str:
-    """The layout of examples, as `Kind.layout` names them."""
+    """The layout of examples, by its name in `Kind.layout`."""
     if examples.windows is not None:
         return "windows"
     if examples.anchors is not None:
@@ -304,7 +315,7 @@ def layout_of(examples: Examples) -> str:
 
 
 def check_classes(name: str, labels: np.ndarray, classes: int, lowest: int = 0) -> None:
-    """Raises InputError unless labels are class indices [n], from `lowest` (no class, if below 0) to classes - 1."""
+    """Raises InputError unless labels are class indices [n] from `lowest` (-1: no class) to classes - 1."""
     if labels.dtype == bool or labels.ndim > 1:
         raise InputError(f"{name}: class indices [n] expected, found labels {labels.dtype} {labels.shape}")
     if not (lowest <= labels.min() and 0 <= labels.max() < classes):

@@ -14,9 +14,9 @@ from itt_jax.kinds.kind import Kind, Published, TaskLike, class_index
 
 
 class Multilabel(Kind):
-    """Labels are bool [n, classes]; predictions are scores (log-odds) float32 [n, classes], positive for a yes.
+    """Labels are bool [n, classes]; predictions are log-odds float32 [n, classes], positive for predicted labels.
 
-    Published labels of a row are separated by spaces, so label names hold none.
+    Published labels of one row are separated by spaces, so label names contain none.
     """
 
     name = "multilabel"
@@ -26,20 +26,20 @@ class Multilabel(Kind):
     token_noise = True
 
     def check(self, task: TaskLike) -> None:
-        """Raises InputError for fewer than two labels, or one with a space in its name."""
+        """Raises InputError for fewer than two labels, or a space in one of them."""
         super().check(task)
         if any(len(label.split()) != 1 for label in task.labels):
-            raise InputError(f"task {task.name!r}: names of several labels hold no space, found {task.labels}")
+            raise InputError(f"task {task.name!r}: multilabel names cannot contain spaces, found {task.labels}")
 
     def outcomes(self, task: TaskLike) -> tuple[str, ...]:
         """Sets of labels."""
         return ("label_set",)
 
     def read_labels(self, task: TaskLike, published: Published, table: Table) -> tuple[Any, np.ndarray]:
-        """Which classes each row has: bool [n, classes]. Where a label is to be left out, its row stays.
+        """The classes of each row: bool [n, classes]. A label that maps to None is left out, its row kept.
 
         Raises:
-            InputError: a label is outside the task's; the message names its place.
+            InputError: an unknown label; the message names its place.
         """
         keep = np.ones(len(table.indices), bool)
         if table.labels is None:
@@ -65,17 +65,17 @@ class Multilabel(Kind):
             raise InputError(f"{name}: bool [n, {classes}] expected, found labels {labels.dtype} {labels.shape}")
 
     def decode(self, scores: Any) -> Any:
-        """The scores themselves: metrics may rank by them."""
+        """The scores, by which metrics may rank."""
         return scores
 
     def predicted(
         self, task: TaskLike, rows: Rows, form: Form, inputs: Inputs, scores: Any, key: FormKey
     ) -> tuple[Any, Any, dict[str, Any]]:
-        """Columns hold lists: indices of the predicted and of the right classes, and all scores."""
+        """Columns hold lists: indices of predicted and of right classes, and all scores."""
         found = inputs.scores_of(scores, key)
         return found, rows.labels, {"prediction": _true(found > 0), "label": _true(rows.labels), "scores": list(found)}
 
 
 def _true(decisions: np.ndarray) -> Sequence[np.ndarray]:
-    """The indices of the true entries of each row of bool [n, classes]."""
+    """For each row of bool [n, classes], the indices of its true entries."""
     return [np.flatnonzero(own) for own in decisions]

@@ -14,10 +14,10 @@ from itt_jax.kinds.kind import Kind, TaskLike
 
 
 class MultipleChoice(Kind):
-    """Labels are the index of the right choice int32 [n], predictions likewise.
+    """Labels and predictions are indices of choices int32 [n].
 
-    A task's labels are the fields to choose from; its other fields, with a space between them, are the context that
-    each choice is read with, as in XTREME-R's code. Every choice is an example with one score.
+    A task's labels are the fields to choose from. Its other fields, joined by spaces, are the context that each choice
+    is read with, as in XTREME-R's code. Every choice is an example with one score.
     """
 
     name = "multiple_choice"
@@ -26,7 +26,7 @@ class MultipleChoice(Kind):
     layout = "groups"
 
     def check(self, task: TaskLike) -> None:
-        """Raises InputError unless the labels are some, not all, of the fields."""
+        """Raises InputError unless the labels are some of the fields, but not all."""
         super().check(task)
         if not set(task.labels) < set(task.fields):
             raise InputError(
@@ -39,7 +39,7 @@ class MultipleChoice(Kind):
         return "choices"
 
     def outputs(self, task: TaskLike) -> int:
-        """One, for each choice is an example of its own."""
+        """One score for each choice, which is an example of its own."""
         return 1
 
     def reads_pairs(self, task: TaskLike) -> bool:
@@ -47,7 +47,7 @@ class MultipleChoice(Kind):
         return True
 
     def encode(self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, max_length: int) -> Examples:
-        """Pairs (context, choice): an item's side by side, each with the item's label."""
+        """Pairs (context, choice); the pairs of an item are consecutive and have its label."""
         n, k = len(rows), len(task.labels)
         contexts = tokenizer.encode(self.contexts(task, rows.fields), rows.language)
         items = zip(*(rows.fields[choice] for choice in task.labels), strict=True)
@@ -57,7 +57,7 @@ class MultipleChoice(Kind):
         return dataclasses.replace(examples, choices=k)
 
     def encoding_key(self, task: TaskLike) -> list:
-        """The choices too."""
+        """Includes the choices."""
         return [*super().encoding_key(task), list(task.labels)]
 
     def inputs(
@@ -69,11 +69,11 @@ class MultipleChoice(Kind):
         return dataclasses.replace(found, index=index)
 
     def texts(self, task: TaskLike, fields: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
-        """The context with one choice after another, row by row."""
+        """The context with each choice, row by row."""
         items = zip(self.contexts(task, fields), *(fields[choice] for choice in task.labels), strict=True)
         return ((context, choice) for context, *choices in items for choice in choices)
 
     def contexts(self, task: TaskLike, fields: Mapping[str, list[str]]) -> list[str]:
-        """What each row's choices are read with."""
+        """The context of each row's choices."""
         names = [name for name in task.fields if name not in task.labels]
         return [" ".join(texts) for texts in zip(*(fields[name] for name in names), strict=True)]

@@ -23,10 +23,10 @@ CONTEXT = "context"
 
 
 class QuestionAnswering(Kind):
-    """Labels are the right answers of each question with their places (`Answers`); predictions are texts.
+    """Labels are the right answers to each question with their positions (`Answers`); predictions are texts.
 
-    The right answers in a context are not edited, and found again after a perturbation; a row that lost one counts
-    nowhere.
+    Perturbations do not edit the right answers in a context, and their new positions are found. A row that lost one is
+    not applicable.
     """
 
     name = "question_answering"
@@ -46,7 +46,7 @@ class QuestionAnswering(Kind):
         return ("answer",)
 
     def label_space(self, task: TaskLike) -> str:
-        """All answers are of one space."""
+        """One space for all answers."""
         return "answer"
 
     # --- Labels
@@ -55,10 +55,10 @@ class QuestionAnswering(Kind):
         """`Answers`.
 
         Raises:
-            InputError: the source has texts in their place.
+            InputError: the source has answers without positions.
         """
         if table.labels is not None and not isinstance(table.labels, Answers):
-            raise InputError(f"task {task.name!r}: its source has no answers with their places; see LocalSquad, or Hub")
+            raise InputError(f"task {task.name!r}: its source has no answers with positions; see LocalSquad or Hub")
         return table.labels, np.ones(len(table.indices), bool)
 
     def join(self, parts: Sequence[Any]) -> Any:
@@ -70,7 +70,7 @@ class QuestionAnswering(Kind):
         return labels.encoded()
 
     def shuffle(self, task: TaskLike, rows: Rows, seed: int) -> Rows:
-        """Rows with a wrong answer each: a random place in their context."""
+        """Rows with a wrong answer each: a random span of their context."""
         return dataclasses.replace(rows, labels=rows.labels.elsewhere(rows.fields[CONTEXT], seed))
 
     def label_texts(self, task: TaskLike, rows: Rows) -> list[str]:
@@ -84,23 +84,23 @@ class QuestionAnswering(Kind):
     # --- Training
 
     def outputs(self, task: TaskLike) -> int:
-        """Scores of a token as the answer's first and as its last."""
+        """Scores of a token as first and as last token of the answer."""
         return 2
 
     def encode(self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, max_length: int) -> Examples:
-        """The examples of clean rows, several for a long context."""
+        """The examples of clean rows; a long context has several."""
         questions, contexts = rows.fields.values()
         return span_examples(tokenizer, questions, contexts, max_length, rows.language, rows.labels)
 
     def check_labels(self, name: str, labels: np.ndarray, classes: int) -> None:
-        """Nothing: `data.spans` makes them."""
+        """Accepts all labels; `data.spans` makes them."""
 
     def gold(self, task: TaskLike, rows: Rows, examples: Examples) -> Gold:
-        """The right answers, with what turns scores into texts."""
+        """The right answers, with the examples and contexts that scores are decoded with."""
         return Gold(rows.labels.texts, (), rows.language, examples, rows.fields)
 
     def gold_of(self, examples: Examples) -> Gold:
-        """Not without the answers: see `gold`."""
+        """Not defined without rows; see `gold`."""
         raise NotImplementedError
 
     def dev_predictions(self, scores: np.ndarray, gold: Gold) -> Any:
@@ -114,7 +114,7 @@ class QuestionAnswering(Kind):
         return (CONTEXT,)
 
     def editable(self, rows: Rows, field: str) -> list[np.ndarray] | None:
-        """In contexts, everything but the right answers: the question keeps its answer, the text around it changes."""
+        """Everything in a context except its right answers: the text around the answer changes."""
         return [~mask for mask in rows.labels.covered(rows.fields[field])] if field == CONTEXT else None
 
     def follow(
@@ -126,7 +126,7 @@ class QuestionAnswering(Kind):
         changed: np.ndarray,
         edit_rate: float,
     ) -> Form:
-        """A form that applies to the rows whose right answers are all still in the context."""
+        """A form that is applicable to rows whose right answers are all left in the context."""
         applicable = None
         if CONTEXT in sources:
             _, applicable = moved_answers(rows.labels, fields[CONTEXT], sources[CONTEXT])
@@ -135,27 +135,27 @@ class QuestionAnswering(Kind):
     def inputs(
         self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, forms: Mapping[FormKey, Form], max_length: int
     ) -> Inputs:
-        """Questions with their contexts, each one or several examples; in `ids` a context is whole."""
+        """Questions with their contexts, each one or several examples; `ids` holds whole contexts."""
         distinct, index = numbered({key: self.texts(task, form.fields) for key, form in forms.items()})
         questions, contexts = zip(*distinct, strict=True)
         examples = span_examples(tokenizer, questions, contexts, max_length, rows.language)
         return Inputs(examples, index, _whole_ids(examples))
 
     def decode(self, scores: Any) -> Any:
-        """Not without contexts: see `dev_predictions` and `predicted`."""
+        """Not defined without contexts; see `dev_predictions` and `predicted`."""
         raise NotImplementedError
 
     def predicted(
         self, task: TaskLike, rows: Rows, form: Form, inputs: Inputs, scores: Any, key: FormKey
     ) -> tuple[Any, Any, dict[str, Any]]:
-        """Columns: the predicted text, the right ones, and the scores of the answer and of none."""
+        """Columns hold the predicted text, the right ones, and the scores of the answer and of no answer."""
         windows, rows_of = inputs.examples.windows, inputs.index[key]
         texts, found = answers_of(scores, windows, form.fields[CONTEXT], rows_of)
         return texts, rows.labels.texts, {"prediction": texts, "scores": list(found), "label": rows.labels.texts}
 
 
 def _whole_ids(examples: Examples) -> Ragged:
-    """The token ids of each row of windowed examples, its whole context in the place of its first window."""
+    """The token ids of each row, with the whole context in place of its first window."""
     windows, found = examples.windows, []
     for row, first in enumerate(windows.parts[:-1].tolist()):
         ids = examples.ids[examples.offsets[first] : examples.offsets[first + 1]]
@@ -165,11 +165,11 @@ def _whole_ids(examples: Examples) -> Ragged:
 
 
 def moved_answers(answers: Answers, texts: Sequence[str], sources: Sequence[np.ndarray]) -> tuple[Answers, np.ndarray]:
-    """The answers at their places in the perturbed contexts, and bool [n], whether all of a row's are still there.
+    """The answers at their positions in the perturbed contexts, and bool [n]: whether all answers of a row are left.
 
     Args:
-        texts: the perturbed contexts. sources: for each, the clean codepoint that each of its codepoints stands for, -1
-            for none (`perturb.Variant.sources`).
+        texts: the perturbed contexts. sources: for each, the clean codepoint that each of its codepoints comes from, -1
+            for none (`PerturbedTexts.sources`).
     """
     items, applicable = [], np.ones(len(answers), bool)
     for i, (item, text, source) in enumerate(zip(answers.items, texts, sources, strict=True)):

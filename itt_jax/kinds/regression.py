@@ -14,7 +14,7 @@ from itt_jax.kinds.kind import Kind, Published, TaskLike
 
 
 class Regression(Kind):
-    """Labels are scores float32 [n] within the task's `score_range`, predictions likewise (but without limits)."""
+    """Labels are scores float32 [n] within the task's `score_range`; predictions are unbounded scores."""
 
     name = "regression"
     summary = "a score for a text or a pair of texts"
@@ -23,7 +23,7 @@ class Regression(Kind):
     token_noise = True
 
     def check(self, task: TaskLike) -> None:
-        """Raises InputError for labels, or a score_range that is empty."""
+        """Raises InputError for a task with labels or an empty score_range."""
         if task.labels or not task.score_range[0] < task.score_range[1]:
             raise InputError(f"task {task.name!r}: regression needs a score_range and no labels")
 
@@ -32,7 +32,7 @@ class Regression(Kind):
         return ("score",)
 
     def label_space(self, task: TaskLike) -> str:
-        """All scores are of one space."""
+        """One space for all scores."""
         return "score"
 
     def label_summary(self, task: TaskLike) -> str:
@@ -43,7 +43,7 @@ class Regression(Kind):
         """Scores float32 [n].
 
         Raises:
-            InputError: a label that is no number of the task's range.
+            InputError: a label is not a number in the range; the message names its place.
         """
         keep = np.ones(len(table.indices), bool)
         if table.labels is None:

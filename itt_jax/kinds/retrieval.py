@@ -28,7 +28,7 @@ class Ranked:
 
 @dataclasses.dataclass(frozen=True)
 class Mined:
-    """Pairs of a query and a candidate, each in one pair at most: their indices int64 [p], scores float32 [p]."""
+    """p pairs of a query and a candidate, each in at most one: indices int64 [p], scores float32 [p]."""
 
     queries: np.ndarray
     candidates: np.ndarray
@@ -41,11 +41,11 @@ class Mined:
 
 
 class Retrieval(Kind):
-    """Candidates are fields of the rows, where each row's own is right (Tatoeba), or a pool that all queries search.
+    """Candidates are fields of the rows, each row's own being correct (Tatoeba), or a pool that all queries search.
 
-    Labels are row numbers int32 [n], or the right candidates' indices in the pool, Ragged int64 [n]. A row's query is
-    its fields that are no candidates. A perturbation edits the fields that the task lets it: of Tatoeba the candidates,
-    so that the figure for clean text is XTREME's; of LAReQA the questions.
+    Labels are row numbers int32 [n], or indices of correct candidates in the pool, Ragged int64 [n]. A query is the
+    fields of a row that are not candidates. The task says which fields are perturbed: Tatoeba's candidates, so that the
+    figure for clean text is XTREME's, and LAReQA's questions.
     """
 
     name = "retrieval"
@@ -56,39 +56,41 @@ class Retrieval(Kind):
     by_vectors = True
 
     def check(self, task: TaskLike) -> None:
-        """Nothing beyond what all tasks need."""
+        """No condition of its own."""
 
     def outcomes(self, task: TaskLike) -> tuple[str, ...]:
-        """The best candidate of each row; of a pool rankings, or mined pairs."""
+        """The best candidate of each row; in a pool, rankings or mined pairs."""
         return ("candidate",) if task.candidates else ("ranking", "pairs")
 
     def label_space(self, task: TaskLike) -> str:
-        """All vectors are of one space."""
+        """One space for all vectors."""
         return "vector"
 
     # --- Labels
 
     def read_labels(self, task: TaskLike, published: Published, table: Table) -> tuple[Any, np.ndarray]:
-        """Row numbers, or the right candidates of the table's pool.
+        """Row numbers, or the correct candidates in the table's pool.
 
         Raises:
-            InputError: neither a pool nor candidate fields, or both.
+            InputError: the task has neither a pool nor candidate fields, or both.
         """
         if (table.pool is None) == (not task.candidates):
-            raise InputError(f"task {task.name!r}: its source has a pool of candidates, or the task names their fields")
+            raise InputError(
+                f"task {task.name!r}: needs either a source with a pool of candidates, or candidate fields"
+            )
         labels = np.arange(len(table.indices), dtype=np.int32) if task.candidates else table.labels
         return labels, np.ones(len(table.indices), bool)
 
     def join(self, parts: Sequence[Any]) -> Any:
-        """The rows of all parts; a pool is one part's own."""
+        """Concatenated labels, of rows that search one pool."""
         return Ragged.joined(parts) if isinstance(parts[0], Ragged) else super().join(parts)
 
     def label_bytes(self, labels: Any) -> bytes:
-        """Row numbers, or the right candidates."""
+        """Bytes of row numbers or of the indices of correct candidates."""
         return super().label_bytes(labels.values if isinstance(labels, Ragged) else labels)
 
     def label_texts(self, task: TaskLike, rows: Rows) -> list[str]:
-        """The right candidates."""
+        """The texts of the correct candidates."""
         if rows.pool is None:
             return [" ".join(texts) for texts in zip(*(rows.fields[name] for name in task.candidates), strict=True)]
         candidates = [" ".join(texts) for texts in zip(*rows.pool.fields.values(), strict=True)]
@@ -101,7 +103,7 @@ class Retrieval(Kind):
         return dataclasses.replace(rows, fields=rows.fields | moved)
 
     def file_format(self, task: TaskLike) -> str:
-        """Numbers of sentences, rankings or pairs."""
+        """Numbers of sentences (Tatoeba), rankings or mined pairs."""
         if task.candidates:
             return "labels"
         return "pairs" if "pairs" in metric(task.metric).outcomes else "rankings"
@@ -109,19 +111,17 @@ class Retrieval(Kind):
     # --- Training
 
     def classes(self, task: TaskLike) -> int:
-        """An item is a query and its candidate."""
+        """A query and its candidate."""
         return 2
 
     def encode(self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, max_length: int) -> Examples:
-        """Queries with their right candidates, side by side: of item i the query is example 2 i, the candidate 2 i + 1.
-
-        Labels are 0, for a query's right candidate is its neighbour.
+        """Queries with their correct candidates: item i is examples 2 i (query) and 2 i + 1 (candidate); labels are 0.
 
         Raises:
             InputError: the candidates are a pool.
         """
         if not task.candidates:
-            raise InputError(f"task {task.name!r}: its candidates are a pool, which nothing is trained on")
+            raise InputError(f"task {task.name!r}: a task whose candidates are a pool cannot be trained on")
         sides = [
             assemble(tokenizer, [tokenizer.encode(rows.fields[name], rows.language) for name in names], max_length)
             for names in _sides(task)
@@ -129,19 +129,19 @@ class Retrieval(Kind):
         return side_by_side(*sides)
 
     def encoding_key(self, task: TaskLike) -> list:
-        """The candidates too."""
+        """Includes the candidates."""
         return [*super().encoding_key(task), list(task.candidates)]
 
     def gold(self, task: TaskLike, rows: Rows, examples: Examples) -> Gold:
-        """Of each row its own candidate."""
+        """Each row's own candidate."""
         return self.gold_of(examples)
 
     def gold_of(self, examples: Examples) -> Gold:
-        """Of each query its own candidate."""
+        """Each query's own candidate."""
         return Gold(np.arange(examples.items))
 
     def dev_predictions(self, scores: np.ndarray, gold: Gold) -> Any:
-        """The nearest of all rows' candidates to each query: int64 [n] of vectors [2 n, D]."""
+        """The nearest candidate to each query, among those of all rows: int64 [n], from vectors [2 n, D]."""
         return nearest(scores[0::2], scores[1::2])
 
     # --- Evaluation
@@ -149,7 +149,7 @@ class Retrieval(Kind):
     def inputs(
         self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, forms: Mapping[FormKey, Form], max_length: int
     ) -> Inputs:
-        """Queries, and candidates where these are the rows' own: index [n, 1 or 2]."""
+        """Queries, and candidates that are fields of the rows: index [n, 1 or 2]."""
         sides = [names for names in _sides(task) if names]
         texts = {
             key: [own for names in sides for own in zip(*(form.fields[name] for name in names), strict=True)]
@@ -162,7 +162,7 @@ class Retrieval(Kind):
     def predicted(
         self, task: TaskLike, rows: Rows, form: Form, inputs: Inputs, scores: Any, key: FormKey
     ) -> tuple[Any, Any, dict[str, Any]]:
-        """Columns of a ranking or of mined pairs; `scores` are a `Ranked` or a `Mined` for each form."""
+        """Columns of rankings or of mined pairs; `scores` holds a `Ranked` or a `Mined` for each form."""
         found = scores[key]
         if isinstance(found, Mined):
             return _mined(rows, found, scores[CLEAN_FORM])
@@ -175,14 +175,14 @@ def _sides(task: TaskLike) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _best(rows: Rows, ranked: Ranked) -> tuple[Any, Any, dict[str, Any]]:
-    """Candidates are rows: "prediction" is the best one's number, "ranking" the best ones, "scores" their cosines."""
+    """Candidates are rows: "prediction" is the best one's number; "ranking" the best ones, "scores" their cosines."""
     found, labels = ranked.indices[:, 0].astype(np.int32), np.arange(len(rows), dtype=np.int32)
     columns = {"prediction": found, "label": labels, "scores": list(ranked.cosines), "ranking": list(ranked.indices)}
     return found, labels, columns
 
 
 def _ranking(rows: Rows, ranked: Ranked) -> tuple[Any, Any, dict[str, Any]]:
-    """Candidates are a pool's: "prediction" and "ranking" are the ids of the best, "label" those of the right ones."""
+    """Candidates are in a pool: "prediction" and "ranking" are ids of the best ones, "label" of the correct ones."""
     ids = np.array(rows.pool.ids, dtype=object)
     found = [ids[own].tolist() for own in ranked.indices]
     right = [ids[own].tolist() for own in rows.labels.arrays()]
@@ -191,8 +191,10 @@ def _ranking(rows: Rows, ranked: Ranked) -> tuple[Any, Any, dict[str, Any]]:
 
 
 def _mined(rows: Rows, mined: Mined, clean: Mined) -> tuple[Any, Any, dict[str, Any]]:
-    """Pairs that score at least the threshold of highest F1 on the rows' clean text: "prediction" is the id of a row's
-    candidate, or "". XTREME takes the threshold from a dev split."""
+    """Pairs whose score reaches the threshold of highest F1 on clean text; "prediction" is the candidate's id, or "".
+
+    XTREME takes the threshold from a dev split.
+    """
     ids = np.array(rows.pool.ids, dtype=object)
     right = {(i, int(candidate)) for i, own in enumerate(rows.labels.arrays()) for candidate in own}
     taken = mined.scores >= pair_threshold(clean.as_scores(), right)
@@ -206,7 +208,7 @@ def _mined(rows: Rows, mined: Mined, clean: Mined) -> tuple[Any, Any, dict[str, 
 
 
 def side_by_side(queries: Examples, candidates: Examples) -> Examples:
-    """Items of two examples, n queries and their candidates in turn; labels are 0."""
+    """Items of two consecutive examples, a query and its candidate; labels are 0."""
     sides = (queries, candidates)
     lengths = np.stack([side.lengths for side in sides], axis=1).ravel()
     starts = np.stack([queries.offsets[:-1], candidates.offsets[:-1] + len(queries.ids)], axis=1).ravel()

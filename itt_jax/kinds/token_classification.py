@@ -20,8 +20,8 @@ from itt_jax.ragged import Ragged, offsets_of
 class TokenClassification(Kind):
     """Labels are class indices of words, Ragged int32 [n]; predictions likewise.
 
-    A text is its words with one space between them. Tags follow their words through insertions, deletions and moves;
-    a word of which nothing is left counts nowhere.
+    A text is its words with one space between them. Tags follow their words through insertions, deletions and moves; a
+    word of which nothing is left does not count.
     """
 
     name = "token_classification"
@@ -44,10 +44,10 @@ class TokenClassification(Kind):
     # --- Labels
 
     def read_labels(self, task: TaskLike, published: Published, table: Table) -> tuple[Any, np.ndarray]:
-        """The class of each word of each row: Ragged int32 [n]. Published tags are separated by one space.
+        """The class of each word: Ragged int32 [n]. Published tags are separated by one space.
 
         Raises:
-            InputError: an empty word, more or fewer tags than words, or an unknown tag; the message names its place.
+            InputError: an empty word, a wrong number of tags, or an unknown tag; the message names its place.
         """
         keep = np.ones(len(table.indices), bool)
         if table.labels is None:
@@ -66,7 +66,7 @@ class TokenClassification(Kind):
                     place = f"{table.place(i)}, word {k + 1} ({words[i][k]!r})"
                     found = class_index(task, published, tag, lambda place=place: place)
                     if found is None:
-                        raise InputError(f"{place}: tag {tag!r} is to be left out, but every word needs a tag")
+                        raise InputError(f"{place}: tag {tag!r} maps to None, but every word needs a tag")
                     classes[tag] = found
         return Ragged.of(([classes[tag] for tag in given] for given in tags), np.int32), keep
 
@@ -75,7 +75,7 @@ class TokenClassification(Kind):
         return Ragged.joined(parts)
 
     def label_bytes(self, labels: Any) -> bytes:
-        """The classes alone: the texts say how many words each row has."""
+        """The classes; the number of words of each row follows from its text."""
         return np.ascontiguousarray(labels.values).tobytes()
 
     def shuffle(self, task: TaskLike, rows: Rows, seed: int) -> Rows:
@@ -96,16 +96,16 @@ class TokenClassification(Kind):
     # --- Training
 
     def encode(self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, max_length: int) -> Examples:
-        """The examples of clean rows; a text too long for one becomes several."""
+        """The examples of clean rows; a text that is too long for one has several."""
         (texts,) = rows.fields.values()
         return tagging_examples(tokenizer, texts, clean_words(texts), max_length, rows.language, rows.labels)[0]
 
     def check_labels(self, name: str, labels: np.ndarray, classes: int) -> None:
-        """Raises InputError unless labels are class indices of tokens, -1 for one that stands for no word."""
+        """Raises InputError unless labels are class indices of tokens, -1 at tokens of no word."""
         check_classes(name, labels, classes, lowest=-1)
 
     def gold_of(self, examples: Examples) -> Gold:
-        """The labels of all words, as one text."""
+        """The labels of all words, as those of one text."""
         labels = examples.labels[examples.anchors]
         return Gold(Ragged(labels, offsets_of([len(labels)])))
 
@@ -128,7 +128,7 @@ class TokenClassification(Kind):
         changed: np.ndarray,
         edit_rate: float,
     ) -> Form:
-        """A form with the words' positions."""
+        """A form with the positions of the words."""
         (field,) = task.fields
         clean = rows.fields[field]
         words = moved_words(clean, sources[field]) if field in sources else clean_words(clean)
@@ -137,7 +137,7 @@ class TokenClassification(Kind):
     def inputs(
         self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, forms: Mapping[FormKey, Form], max_length: int
     ) -> Inputs:
-        """Two rows are the same input where their text and the positions of their words are the same."""
+        """Rows with the same text and the same positions of words are one input."""
         texts_and_words = {key: self._texts_and_words(form) for key, form in forms.items()}
         distinct, index = numbered(texts_and_words)
         starts = Ragged.of([np.frombuffer(words, np.int64) for _, words in distinct], np.int64)
@@ -147,7 +147,7 @@ class TokenClassification(Kind):
 
     @staticmethod
     def _texts_and_words(form: Form) -> list[tuple[str, bytes]]:
-        """Each text with the positions of the words that are left, int64."""
+        """Each text with the positions of the words that are left, as bytes of int64."""
         (texts,) = form.fields.values()
         starts = kept(form.words, form.words).arrays()
         return [(text, own.tobytes()) for text, own in zip(texts, starts, strict=True)]
@@ -159,8 +159,8 @@ class TokenClassification(Kind):
     def predicted(
         self, task: TaskLike, rows: Rows, form: Form, inputs: Inputs, scores: Any, key: FormKey
     ) -> tuple[Any, Any, dict[str, Any]]:
-        """Columns hold lists with an entry for each word that is left: "word" is its number in the clean text, "scores"
-        the log-probability of the predicted tag."""
+        """Columns hold lists with an entry for each word that is left; "word" is its number in the clean text, "scores"
+        the log-probability of its predicted tag."""
         found, labels = inputs.scores_of(scores, key), kept(rows.labels, form.words)
         predictions = labels.with_values(self.decode(found).values)
         numbers = Ragged.of(map(np.arange, form.words.lengths), np.int32)
@@ -180,11 +180,13 @@ def clean_words(texts: Sequence[str]) -> Ragged:
 
 
 def moved_words(texts: Sequence[str], sources: Sequence[np.ndarray]) -> Ragged:
-    """Where each word of the clean `texts` begins after a perturbation, or LOST where nothing of it is left.
+    """Where each word of the clean `texts` begins after a perturbation, or LOST if nothing of it is left.
+
+    A word that now occurs twice is at its first place.
 
     Args:
-        sources: for each perturbed text, the clean codepoint that each of its codepoints stands for, -1 for none
-            (`perturb.Variant.sources`). A word that occurs twice is read at its first place.
+        sources: for each perturbed text, the clean codepoint that each of its codepoints comes from, -1 for none
+            (`PerturbedTexts.sources`).
 
     Returns:
         for each text int64 [words] codepoints of the perturbed text, in the clean order of the words.
@@ -200,14 +202,14 @@ def moved_words(texts: Sequence[str], sources: Sequence[np.ndarray]) -> Ragged:
     clean = moved.values >= 0
     word = np.full(len(clean), LOST)
     word[clean] = word_of[moved.values[clean] + offsets[text_of_moved[clean]]]
-    places = np.flatnonzero(word != LOST)[::-1]  # backwards, so that the first place of a word is set last
+    places = np.flatnonzero(word != LOST)[::-1]  # backwards, so that the first place of a word is written last
     starts = np.full(int(counts.sum()), LOST, np.int64)
     starts[word[places]] = places - moved.offsets[text_of_moved[places]]
     return Ragged(starts, offsets_of(counts))
 
 
 def kept(rows: Ragged, starts: Ragged) -> Ragged:
-    """The entries of words that are not lost; `rows` has one entry for each word, as `starts` has."""
+    """The entries of words that are not lost; `rows` and `starts` have an entry for each word."""
     left = starts.values != LOST
     counts = np.bincount(np.repeat(np.arange(len(starts)), starts.lengths), left, len(starts))
     return Ragged(rows.values[left], offsets_of(counts))

@@ -1,7 +1,7 @@
 """Exact match and token F1 of answers to questions, with each benchmark's own normalisation.
 
-- "squad": SQuAD 1.1's; XQuAD and TyDiQA-GoldP are scored with it in every language, articles of English and all.
-- "mlqa": MLQA's; punctuation of any script, articles by language, Chinese by character.
+- "squad": SQuAD 1.1's, including its English articles; XQuAD and TyDiQA-GoldP use it in every language.
+- "mlqa": MLQA's, with punctuation of any script, articles by language, and Chinese by character.
 
 Scores are the mean over all questions; of several right answers the best counts; no prediction counts 0.
 """
@@ -25,8 +25,8 @@ _MLQA_ARTICLES = {
     "es": r"\b(un|una|unos|unas|el|la|los|las)\b",
     "vi": r"\b(của|là|cái|chiếc|những)\b",
     "de": r"\b(ein|eine|einen|einem|eines|einer|der|die|das|den|dem|des)\b",
-    # The published pattern has a second branch, for the article before a word only; it can match nothing, so the two
-    # letters go wherever they stand.
+    # The published pattern has a second branch, for the article before a word; it matches nothing, so the two
+    # letters are removed wherever they occur.
     "ar": "ال",
     "hi": None,
     "zh": None,
@@ -36,15 +36,15 @@ PROTOCOLS = ("squad", "mlqa")
 
 
 def normalize_squad(text: str) -> str:
-    """Lower case; no ASCII punctuation, English articles or extra space (SQuAD 1.1's evaluation)."""
+    """Lower case without ASCII punctuation, English articles and extra space (SQuAD 1.1's evaluation)."""
     text = "".join(character for character in text.lower() if character not in string.punctuation)
     return " ".join(re.sub(_ENGLISH_ARTICLES, " ", text).split())
 
 
 def normalize_mlqa(text: str, language: str) -> str:
-    """Lower case; no punctuation of any script, none of the language's articles, no extra space (MLQA's evaluation).
+    """Lower case without punctuation of any script, articles of the language and extra space (MLQA's evaluation).
 
-    In Chinese, every character of U+4E00 to U+9FA5 is a token of its own.
+    In Chinese, every character from U+4E00 to U+9FA5 is a token.
 
     Raises:
         InputError: MLQA does not define the language.
@@ -85,7 +85,7 @@ def exact_match(prediction: str, answers: Sequence[str], normalize: Callable[[st
 
 
 def token_f1(prediction: str, answers: Sequence[str], normalize: Callable[[str], str] = normalize_squad) -> float:
-    """The best F1 of the normalised tokens, as multisets, over the answers; 0.0 where nothing is shared."""
+    """The best F1 of normalised tokens, as multisets, over the answers; 0.0 if no token is shared."""
     predicted = normalize(prediction).split()
     best = 0.0
     for answer in answers:
@@ -103,8 +103,8 @@ def span_item_scores(
     """Scores of each question.
 
     Args:
-        predictions: n answers; None where there is none, which scores 0.
-        answers: the right answers of each question, at least one.
+        predictions: n answers; None, for no prediction, scores 0.
+        answers: at least one right answer to each question.
 
     Returns:
         "exact_match" and "f1", float64 [n] in [0, 1].
@@ -133,7 +133,7 @@ def span_scores(
 ) -> dict[str, float]:
     """Mean exact match and token F1 over the questions of `answers`, in [0, 1], by question id.
 
-    Predictions of other questions are ignored, and a question without one scores 0, as in the official scripts.
+    Predictions for other questions are ignored; a question without a prediction scores 0, as in the official scripts.
 
     Raises:
         InputError: there are no questions, or as `span_item_scores`.
@@ -147,7 +147,7 @@ def span_scores(
 class AnswerScore(Mean):
     """The mean over questions of exact match or token F1, by one of PROTOCOLS.
 
-    Predictions are texts [n], labels the right answers of each question, a list of texts [n].
+    Predictions are n texts; labels are n lists of right answers.
     """
 
     outcomes = ("answer",)
@@ -164,6 +164,6 @@ class AnswerScore(Mean):
     def record(
         self, predictions: Any, labels: Any, names: Sequence[str] = (), language: str = ""
     ) -> dict[str, np.ndarray]:
-        """Both scores of each question, and the metric's own."""
+        """Exact match and F1 of each question, and as ITEM_VALUE the one that the metric averages."""
         scores = span_item_scores(predictions, labels, self.protocol, language)
         return scores | {ITEM_VALUE: scores[self.part]}

@@ -38,7 +38,7 @@ class OfConfusion(FromPredictions):
     outcomes = ("class",)
 
     def of_confusion(self, confusion: np.ndarray, classes: np.ndarray) -> float:
-        """The metric of counts [C, C], rows by label, columns by prediction; `classes` [C] occur, ascending."""
+        """The metric of counts [C, C], labels by predictions; `classes` [C] are those that occur, ascending."""
         raise NotImplementedError
 
     def value(self, items: np.ndarray) -> float:
@@ -47,7 +47,7 @@ class OfConfusion(FromPredictions):
         return self.of_confusion(counts.reshape(len(classes), -1), classes)
 
     def _influence(self, items: np.ndarray) -> tuple[float, np.ndarray]:
-        """Leaves one item out, once per distinct (label, prediction)."""
+        """Leaves out one item, once for each distinct pair of label and prediction."""
         pairs, classes, counts = _pairs(items)
         matrix = counts.reshape(len(classes), -1)
         value = self.of_confusion(matrix, classes)
@@ -60,7 +60,7 @@ class OfConfusion(FromPredictions):
 
 
 def _pairs(items: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each item's place in the flat confusion matrix [n], the classes that occur [C], that matrix float64 [C * C]."""
+    """Each item's position in the flat confusion matrix [n], the classes that occur [C], the matrix float64 [C * C]."""
     n = len(items)
     classes, codes = np.unique(np.concatenate([items[:, 1], items[:, 0]]), return_inverse=True)
     pairs = codes[:n] * len(classes) + codes[n:]

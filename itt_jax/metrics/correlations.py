@@ -6,12 +6,12 @@ from itt_jax.metrics.metric import FisherScale, FromPredictions
 
 
 class Correlation(FisherScale, FromPredictions):
-    """A correlation; 0 for predictions that are constant or not finite, since they carry no information."""
+    """A correlation; 0 for predictions that are constant or not finite."""
 
     outcomes = ("score",)
 
     def defined(self, items: np.ndarray) -> bool:
-        """False where one side is constant, single or not finite (a diverged run)."""
+        """False if predictions or labels are constant, single or not finite (a diverged run)."""
         predictions, labels = items.T
         if len(predictions) < 2 or not np.isfinite(predictions).all():
             return False
@@ -61,7 +61,7 @@ class Spearman(Correlation):
         return float(stats.spearmanr(predictions, labels).statistic)
 
     def _influence(self, items: np.ndarray) -> tuple[float, np.ndarray]:
-        """An item moves the ranks of all others: the terms of `_weight_above`."""
+        """An item also moves the ranks of the others, which adds the terms of `_weight_above`."""
         from scipy import stats
 
         n, (prediction, label) = len(items), np.ascontiguousarray(items.T)

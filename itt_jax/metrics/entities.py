@@ -1,16 +1,16 @@
 """Entity-level precision, recall and F1 of tag sequences, as `seqeval` computes them.
 
-seqeval reads tags one by one in Python and warns of every tag that names no entity, which part-of-speech tags never do;
-a study scores thousands of cells. Here the same rules run on arrays, with equal results (the tests compare them).
+seqeval reads tags one by one in Python and warns of every tag that names no entity, as part-of-speech tags do. A study
+scores thousands of cells, so here the same rules run on arrays, with equal results (the tests compare them).
 
-Two conventions, because published figures use both:
+There are two conventions, because published figures use both:
 
 - "seqeval": the current version (1.2.2). A tag's type is what follows its first character.
 - "seqeval-0.0.12": the version of 2019 that XTREME's expected scores were made with. A tag's type is what follows its
   last hyphen, so a tag without a hyphen is its own type.
 
-They agree on tags such as B-PER. On tags without a hyphen (parts of speech) they differ: one-letter tags such as X have
-the type of the tag O in the current version, and so neither start nor end where an O is their neighbour.
+They agree on tags such as B-PER. They differ on tags without a hyphen (parts of speech): in the current version
+one-letter tags such as X have the type of the tag O, so beside an O they neither start nor end.
 """
 
 import functools
@@ -52,7 +52,7 @@ def entity_macro_f1(labels: Sequence[Sequence[str]], predictions: Sequence[Seque
     """F1 of each type of entity, averaged over the types that occur on either side: seqeval's mode "strict" with IOB2
     (LEXTREME's metric).
 
-    An entity is B- of its type and the I- of that type that follow; an I- without them is none.
+    An entity is a B- tag and the I- tags of the same type after it; other I- tags are ignored.
 
     Raises:
         InputError: the numbers of tags in a sentence differ.
@@ -72,7 +72,7 @@ def entity_macro_f1(labels: Sequence[Sequence[str]], predictions: Sequence[Seque
 
 
 def _strict_entities(tags: Sequence[str]) -> list[tuple[int, int, str]]:
-    """First position, position after the last, type."""
+    """(first position, position after the last, type) of each entity."""
     found = []
     for start, tag in enumerate(tags):
         if tag.startswith("B-"):
@@ -86,12 +86,12 @@ def _strict_entities(tags: Sequence[str]) -> list[tuple[int, int, str]]:
 def entity_counts(
     labels: np.ndarray, predictions: np.ndarray, offsets: np.ndarray, tags: Sequence[str], convention: str = "seqeval"
 ) -> np.ndarray:
-    """Entities of each sentence: int64 [n, 3], those predicted rightly, those predicted, those there are.
+    """Entities of each sentence: int64 [n, 3], numbers of correctly predicted, predicted and actual ones.
 
     Args:
-        labels, predictions: int [N] indices into `tags`, sentence after sentence.
-        offsets: int [n+1], where each sentence starts, and N.
-        tags: the tags' names.
+        labels, predictions: int [N], indices into `tags`, sentence after sentence.
+        offsets: int [n + 1], where each sentence starts, and N.
+        tags: names of the tags.
 
     Raises:
         InputError: the convention is unknown, or a tag is empty.
@@ -99,14 +99,14 @@ def entity_counts(
     actual, predicted = (_entities(ids, offsets, tuple(tags), convention) for ids in (labels, predictions))
     same = (actual.starts == predicted.starts) & (actual.types == predicted.types)
     n = len(offsets) - 1
-    # Each sentence has one tag more in `_entities`, an O before which its last entity ends.
+    # In `_entities` each sentence has one more tag, an O, before which its last entity ends.
     sentence = np.searchsorted(np.asarray(offsets)[1:] + np.arange(n), np.arange(len(actual.ends)))
     marks = (actual.ends & predicted.ends & same, predicted.ends, actual.ends)
     return np.stack([np.bincount(sentence, mark, n + 1)[:n] for mark in marks], axis=1).astype(np.int64)
 
 
 class _Entities(NamedTuple):
-    """Entities of flattened sentences, by the position after their last tag, which no two entities share.
+    """Entities of flattened sentences, by the position after their last tag, which is unique.
 
     Attributes:
         ends: bool [M], an entity ends before this position.
@@ -120,7 +120,7 @@ class _Entities(NamedTuple):
 
 def _entities(ids: np.ndarray, offsets: np.ndarray, tags: tuple[str, ...], convention: str) -> _Entities:
     prefixes, types = _parts((*tags, "O"), convention)
-    # An O stands after every sentence, and one more before and after all, so that no entity crosses a border.
+    # An O follows every sentence, and one more comes before and after all, so that no entity crosses a border.
     sentence_ends = np.asarray(offsets)[1:]
     outside = len(tags)
     flat = np.insert(np.asarray(ids, np.int64), sentence_ends, outside)
@@ -135,14 +135,14 @@ def _entities(ids: np.ndarray, offsets: np.ndarray, tags: tuple[str, ...], conve
     starts = np.isin(prefix, ("B", "S")) | (np.isin(before, ("E", "S", "O")) & np.isin(prefix, ("E", "I")))
     starts |= ~np.isin(prefix, ("O", ".")) & (kind_before != kind)
 
-    # An entity starts where the last start before its end was, or at the very beginning where there was none.
+    # An entity starts at the last start before its end, or at the beginning if there is none.
     last_start = np.maximum.accumulate(np.where(starts, np.arange(len(flat)), 0))
     return _Entities(ends, np.append(0, last_start[:-1]), kind_before)
 
 
 @functools.lru_cache(maxsize=256)
 def _parts(tags: tuple[str, ...], convention: str) -> tuple[np.ndarray, np.ndarray]:
-    """Each tag's first character, and its type as a number (equal names, equal numbers across calls)."""
+    """Each tag's first character, and a number for its type."""
     if convention == "seqeval":
         names = [tag[1:].split("-", maxsplit=1)[-1] or "_" for tag in tags]
     elif convention == "seqeval-0.0.12":
@@ -160,19 +160,16 @@ def _ratio(numerator: float, denominator: float) -> float:
 
 
 class TagMetric(CountsF1):
-    """A metric of tagged words.
-
-    Predictions and labels are Ragged [n]: the class index of each word. Names are the tags.
-    """
+    """A metric of token classification. Predictions and labels are class indices of words, Ragged [n]."""
 
     outcomes = ("tags",)
 
     def applicable(self, labels: Any) -> np.ndarray:
-        """bool [n]: texts that have a word."""
+        """bool [n]: texts with words."""
         return labels.lengths > 0
 
     def chance(self, labels: Any, names: Sequence[str] = ()) -> float:
-        """The best that one tag for all words reaches."""
+        """The best value of one tag for all words."""
         constant = (labels.with_values(np.full_like(labels.values, index)) for index in range(len(names)))
         return max(self.value(self.statistic(same, labels, names)) for same in constant)
 
@@ -185,18 +182,18 @@ class EntityF1(TagMetric):
         self.summary = f"micro-averaged F1 of entities by the rules of {convention}"
 
     def statistic(self, predictions: Any, labels: Any, names: Sequence[str] = (), language: str = "") -> np.ndarray:
-        """int64 [n, 3]: entities of each text, as COUNTS."""
+        """int64 [n, 3]: numbers of entities, as COUNTS."""
         return entity_counts(labels.values, predictions.values, labels.offsets, tuple(names), self.convention)
 
 
 class TagAccuracy(TagMetric):
-    """The share of words whose tag is right: of predicted and actual there are as many as words."""
+    """The share of words whose tag is right; every word counts as predicted and as actual."""
 
     name = "tag_accuracy"
     summary = "share of words whose tag is right"
 
     def statistic(self, predictions: Any, labels: Any, names: Sequence[str] = (), language: str = "") -> np.ndarray:
-        """int64 [n, 3]: words of each text, as COUNTS."""
+        """int64 [n, 3]: numbers of words, as COUNTS."""
         item = np.repeat(np.arange(len(labels)), labels.lengths)
         correct = np.bincount(item, predictions.values == labels.values, len(labels)).astype(np.int64)
         return np.stack([correct, labels.lengths, labels.lengths], axis=1)

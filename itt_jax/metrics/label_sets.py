@@ -1,4 +1,4 @@
-"""Metrics of any number of labels an item: predictions are scores (log-odds) float [n, L], labels bool [n, L]."""
+"""Metrics of label sets: predictions are log-odds float [n, L], labels bool [n, L]."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,13 +9,14 @@ from itt_jax.errors import InputError
 from itt_jax.metrics.metric import Mean, OfSums, f1_of_counts
 
 LABEL_COUNTS = "label_counts"
-"""Column of a cell that holds an item's counts of each label, [L * 3]: right, predicted, actual."""
+"""Column of a cell with the counts of every label, [L * 3]: right, predicted, actual."""
 
 
 def r_precisions(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The share of right labels among the R best, R being how many the item has: float64 [n], NaN where it has none.
+    """The share of right labels among the R best, where R is the number of labels of the item: float64 [n].
 
-    MultiEURLEX's metric (arXiv 2109.00904) is the mean over the items that have a label. Equal scores rank by position.
+    NaN for an item without labels. MultiEURLEX's metric (arXiv 2109.00904) is the mean over items with labels. Equal
+    scores rank by position.
 
     Raises:
         InputError: shapes differ.
@@ -29,29 +30,29 @@ def r_precisions(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 class RPrecision(Mean):
-    """Mean R-precision over the items that have a label."""
+    """Mean R-precision over items with labels."""
 
     name = "r_precision"
-    summary = "share of right labels among the R best, R being how many an item has"
+    summary = "share of right labels among the R best, where R is the number of labels of the item"
     outcomes = ("label_set",)
 
     def statistic(self, predictions: Any, labels: Any, names: Sequence[str] = (), language: str = "") -> np.ndarray:
-        """float64 [n] in [0, 1]; 0 for an item without a label."""
+        """float64 [n] in [0, 1]; 0 for an item without labels."""
         return np.nan_to_num(r_precisions(predictions, labels))
 
     def applicable(self, labels: Any) -> np.ndarray:
-        """bool [n]: items that have a label."""
+        """bool [n]: items with labels."""
         return labels.any(axis=1)
 
     def chance(self, labels: Any, names: Sequence[str] = ()) -> float:
-        """The value of ranking the labels by their frequency; 0 where nothing has a label."""
+        """The value of ranking labels by frequency; 0 if no item has labels."""
         counted = labels[self.applicable(labels)]
         shares = np.tile(labels.mean(0), (len(counted), 1))
         return self.value(self.statistic(shares, counted)) if len(counted) else 0.0
 
 
 class LabelF1(OfSums):
-    """F1 of yes-or-no decisions, one for each item and label: a positive score is a yes."""
+    """F1 of binary decisions, one for each item and label; a positive score predicts the label."""
 
     outcomes = ("label_set",)
     columns = (LABEL_COUNTS,)
@@ -72,7 +73,7 @@ class LabelF1(OfSums):
         return columns[LABEL_COUNTS].reshape(len(columns[LABEL_COUNTS]), -1, 3)
 
     def chance(self, labels: Any, names: Sequence[str] = ()) -> float:
-        """The best value of one set for all items: the most frequent labels, down to any share."""
+        """The best value of one set for all items: the labels above some frequency."""
         shares = labels.mean(0)
         sets = (np.tile(np.where(shares >= lowest, 1.0, -1.0), (len(labels), 1)) for lowest in np.unique(shares))
         return max(self.value(self.statistic(chosen, labels)) for chosen in sets)
@@ -82,7 +83,7 @@ class LabelMicroF1(LabelF1):
     """F1 of all decisions together."""
 
     name = "label_micro_f1"
-    summary = "F1 of all yes-or-no decisions on labels together"
+    summary = "F1 over all pairs of item and label"
 
     def of_sums(self, sums: np.ndarray) -> np.ndarray:
         """F1 of counts [..., L, 3]."""
@@ -90,7 +91,7 @@ class LabelMicroF1(LabelF1):
 
 
 class LabelMacroF1(LabelF1):
-    """F1 averaged over all labels, as LEXTREME's code with scikit-learn: a label that nobody has counts 0."""
+    """F1 averaged over all labels, as in LEXTREME's code with scikit-learn: a label that never occurs counts 0."""
 
     name = "label_macro_f1"
     summary = "F1 averaged over labels"

@@ -14,9 +14,9 @@ import numpy as np
 from itt_jax.errors import InputError
 
 ITEM_VALUE = "item_value"
-"""Column of a cell that holds what each item contributes."""
+"""Column of a cell with the contribution of each item."""
 COUNTS = ("correct", "predicted", "actual")
-"""Columns of a cell that hold how many things of each item are predicted rightly, predicted, and there."""
+"""Columns of a cell with the numbers of correctly predicted, predicted and actual things in each item."""
 Z_95 = 1.959963984540054
 """Quantile of the normal distribution for a two-sided 95 % interval."""
 
@@ -27,12 +27,11 @@ class Metric:
     Attributes:
         name: as tasks and results name it. summary: one line.
         outcomes: forms of predictions that it measures: "class", "score", "tags", "label_set", "answer", "candidate",
-            "ranking" or "pairs". A task may use it if its kind has one of them (`Kind.outcomes`).
-        columns: columns of a stored cell that its statistic is read from.
-        lowest, highest: its range.
-        higher_is_better: whether a larger value is a better one.
-        is_mean: whether it is the mean of its statistic, so that tests on single items apply.
-        right_or_wrong: whether that statistic is 1 (right) or 0 (wrong).
+            "ranking" or "pairs". A task may use it if its kind predicts one of them (`Kind.outcomes`).
+        columns: columns of a stored cell that the statistic is read from.
+        lowest, highest: range of values. higher_is_better: whether larger values are better.
+        is_mean: whether the value is the mean of the statistic, so that tests on single items apply.
+        right_or_wrong: whether the statistic is 1 (right) or 0 (wrong).
         version: raised when the value of the same predictions would change; part of the ids of stages and cells.
     """
 
@@ -51,15 +50,15 @@ class Metric:
         return f"<metric {self.name}>"
 
     def check(self, names: Sequence[str]) -> None:
-        """Raises InputError if a task with these label names cannot use the metric."""
+        """Raises InputError if a task with these labels cannot use the metric."""
 
     # --- Predictions to statistic
 
     def statistic(self, predictions: Any, labels: Any, names: Sequence[str] = (), language: str = "") -> np.ndarray:
-        """What each of n items contributes: [n, ...].
+        """The contribution of each item to the value: [n, ...].
 
         Args:
-            predictions: as the kind's `decode` gives them. labels: as `Rows.labels`.
+            predictions, labels: n each; their form depends on `outcomes`.
             names: label names. language: ISO 639-1 code of the rows.
         """
         raise NotImplementedError
@@ -67,7 +66,7 @@ class Metric:
     def record(
         self, predictions: Any, labels: Any, names: Sequence[str] = (), language: str = ""
     ) -> dict[str, np.ndarray]:
-        """Columns that a cell stores for this metric beside its predictions and labels: name -> [n] or [n, k]."""
+        """Columns that a cell stores for the metric beside predictions and labels: name -> [n] or [n, k]."""
         return {ITEM_VALUE: self.statistic(predictions, labels, names, language)}
 
     def read(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -75,7 +74,7 @@ class Metric:
         return columns[ITEM_VALUE]
 
     def applicable(self, labels: Any) -> np.ndarray:
-        """Which items count: bool [n]. The statistic of the others means nothing."""
+        """bool [n]: the items that count; the statistic of others is meaningless."""
         return np.ones(len(labels), bool)
 
     # --- Statistic to value
@@ -85,7 +84,7 @@ class Metric:
         raise NotImplementedError
 
     def score(self, predictions: Any, labels: Any, names: Sequence[str] = (), language: str = "") -> float:
-        """The metric of predictions: arguments as `statistic`, items that do not count left out.
+        """The metric of predictions over the items that count; arguments as `statistic`.
 
         Raises:
             InputError: no item counts.
@@ -96,15 +95,16 @@ class Metric:
         return self.value(items)
 
     def defined(self, items: np.ndarray) -> bool:
-        """Whether the value says anything; where it does not, no checkpoint is selected by it."""
+        """Whether the value is defined; an undefined one selects no checkpoint."""
         return True
 
     def influence(self, items: np.ndarray) -> tuple[float, np.ndarray]:
         """The value and each item's influence on it.
 
         Returns:
-            the value, NaN for fewer than two items; float64 [n] influences, whose sum of squares is the variance of the
-            value over samples of items (Bessel's factor included).
+            value: NaN for fewer than two items.
+            influence: float64 [n]; its sum of squares is the variance of the value over samples of items, with Bessel's
+                correction.
         """
         n = len(items)
         if n < 2:
@@ -113,13 +113,13 @@ class Metric:
         return float(value), influence * np.sqrt(n / (n - 1))
 
     def _influence(self, items: np.ndarray) -> tuple[float, np.ndarray]:
-        """Value and influence [n] before Bessel's factor. Leaves out one item after the other; slow, always right."""
+        """Value and influence [n] without Bessel's correction, here by leaving out one item after the other."""
         value = self.value(items)
         without = np.array([self.value(np.delete(items, i, axis=0)) for i in range(len(items))])
         return value, left_out(value, without)
 
     def chance(self, labels: Any, names: Sequence[str] = ()) -> float:
-        """The value that needs no text: of the best constant answer or of a uniform guess."""
+        """The value of a prediction that ignores the text: the best constant one, or a uniform guess."""
         return 0.0
 
     # --- Scales and intervals
@@ -130,21 +130,21 @@ class Metric:
         return 1 if self.higher_is_better else -1
 
     def open_scale(self, value: np.ndarray, n: np.ndarray) -> np.ndarray:
-        """Values on an unbounded scale, same shape: log-odds of a share, half an item added on each side."""
+        """Values on an unbounded scale, same shape: here log-odds, with half an item added to each side."""
         share = (value * n + 0.5) / (n + 1)
         return np.log(share / (1 - share))
 
     def interval(self, value: np.ndarray, error: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The 95 % interval over samples of items, given the model: the normal one, cut at the ends of the range.
+        """The 95 % interval over samples of items, for a given model: here the normal one, clipped to the range.
 
         Args:
-            value, error, n: [cells]; `error` is the standard error over items, `n` their number.
+            value, error, n: [cells]; `error` is the standard error over items, `n` the number of items.
         """
         return np.maximum(value - Z_95 * error, self.lowest), np.minimum(value + Z_95 * error, self.highest)
 
 
 class FromPredictions(Metric):
-    """A metric that is read from predictions and labels [n], which every cell stores."""
+    """A metric of predictions and labels [n], which every cell stores."""
 
     columns = ("prediction", "label")
 
@@ -155,7 +155,7 @@ class FromPredictions(Metric):
     def record(
         self, predictions: Any, labels: Any, names: Sequence[str] = (), language: str = ""
     ) -> dict[str, np.ndarray]:
-        """Nothing more."""
+        """No further columns."""
         return {}
 
     def read(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -195,7 +195,7 @@ class OfSums(Metric):
 
 
 class CountsF1(OfSums):
-    """F1 of summed counts; its statistic is int64 [n, 3], as COUNTS."""
+    """F1 of summed counts; the statistic is int64 [n, 3], as COUNTS."""
 
     columns = COUNTS
 
@@ -215,12 +215,12 @@ class CountsF1(OfSums):
 
 
 class FisherScale(Metric):
-    """A correlation: its range is -1 to 1, its scale Fisher's z."""
+    """A correlation, from -1 to 1, with intervals on Fisher's z."""
 
     lowest = -1.0
 
     def open_scale(self, value: np.ndarray, n: np.ndarray) -> np.ndarray:
-        """Fisher's z; the ends of the range are taken half an item inwards."""
+        """Fisher's z; values are kept half an item away from -1 and 1."""
         return np.arctanh(np.clip(value, -1 + 0.5 / (n + 1), 1 - 0.5 / (n + 1)))
 
     def interval(self, value: np.ndarray, error: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -231,12 +231,12 @@ class FisherScale(Metric):
 
 
 def left_out(value: float, without: np.ndarray) -> np.ndarray:
-    """Influences [n] from the value of all items and the values `without` each one."""
+    """Influence [n] from the value of all items and the values [n] without each of them."""
     n = len(without)
     influence = (value - without) * (n - 1) / n
     return influence - influence.mean()
 
 
 def f1_of_counts(counts: np.ndarray) -> np.ndarray:
-    """F1 of counts [..., 3] of right, predicted and actual things; 0 where there are none."""
+    """F1 from counts [..., 3] of correctly predicted, predicted and actual things; 0 if there are none."""
     return 2 * counts[..., 0] / np.maximum(counts[..., 1] + counts[..., 2], 1)

@@ -1,7 +1,7 @@
-"""Metrics of retrieval: rankings, nearest neighbours, mined pairs; each as its benchmark defines it.
+"""Metrics of retrieval: rankings, nearest neighbours, mined pairs, each as its benchmark defines it.
 
-Two forms of a ranking: lists of ids, best first (what a predictions file holds), and scores [Q, C] of queries against
-candidates (what a model gives). In scores, equal ones rank by their position, except in `mean_average_precision`.
+A ranking is a list of ids, best first, as in files of predictions, or a row of scores [Q, C] of queries against
+candidates. Equal scores rank by position, except in `mean_average_precision`.
 """
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
@@ -14,22 +14,22 @@ from itt_jax.metrics.metric import CountsF1, Mean
 
 Id = TypeVar("Id", bound=Hashable)
 K = 20
-"""Candidates of a query that count."""
+"""Number of best candidates that count."""
 
 
 def reciprocal_rank(ranking: Sequence[Id], gold: Collection[Id], k: int = K) -> float:
     """1 / the rank of the first right id among the best k, or 0.0.
 
-    With one right id this is also the average precision: Mewsli-X's "mAP@20" is the mean of it.
+    With one right id it equals the average precision: Mewsli-X's "mAP@20" is its mean.
     """
     return next((1.0 / rank for rank, found in enumerate(ranking[:k], start=1) if found in gold), 0.0)
 
 
 def average_precision(ranking: Sequence[Id], gold: Collection[Id], k: int | None = None) -> float:
-    """Mean over the right ids of the precision at their rank; one that is not among the best k adds 0.
+    """Mean over the right ids of the precision at their rank, or 0 for those not among the best k.
 
-    The mean is over min(k, number of right ids), so that a perfect ranking scores 1. LAReQA's questions have at most 11
-    right answers, fewer than its k of 20, so this choice does not matter there. An id counts at its first rank only.
+    The mean is over min(k, number of right ids), so that a perfect ranking scores 1. (LAReQA's questions have at most
+    11 right answers, fewer than its k of 20.) A repeated id counts at its first rank only.
 
     Raises:
         InputError: there is no right id.
@@ -52,13 +52,13 @@ def mean_average_precision_at(rankings: Sequence[Sequence[Id]], gold: Sequence[C
 def mean_average_precision(scores: np.ndarray, relevant: np.ndarray) -> float:
     """mAP over whole rankings, as LAReQA's published code computes it (scikit-learn for each question).
 
-    Its code ranks every candidate of every language for each question and averages over the questions of all languages:
-    one pooled figure, and a higher one than the paper's mAP@20, since right answers below rank 20 still count. For a
-    figure by language, pass the questions of one language and the candidates of all.
+    That code ranks the candidates of all languages for each question and averages over the questions of all languages.
+    Its one pooled figure is higher than the paper's mAP@20, since right answers below rank 20 count. For the figure of
+    a language, pass its questions and the candidates of all languages.
 
     Args:
-        scores: float [Q, C], a higher one ranks first; equal ones share a rank.
-        relevant: bool [Q, C], at least one in each row.
+        scores: float [Q, C], higher ranks first; equal scores share a rank.
+        relevant: bool [Q, C], at least one True in each row.
 
     Raises:
         InputError: shapes differ, or a question has no right answer.
@@ -72,14 +72,14 @@ def mean_average_precision(scores: np.ndarray, relevant: np.ndarray) -> float:
 
 
 def rankings_of(scores: np.ndarray, k: int | None = None) -> np.ndarray:
-    """Indices of the best k (or all) candidates, best first: int64 [Q, k] of scores [Q, C]."""
+    """Indices of the best k (or all) candidates, best first: int64 [Q, k], from scores [Q, C]."""
     return np.argsort(-scores, axis=1, kind="stable")[:, :k]
 
 
 def nearest(queries: np.ndarray, candidates: np.ndarray, rows_at_once: int = 1024) -> np.ndarray:
-    """Index of the candidate of highest cosine similarity to each query: int64 [Q] of float [Q, D] and [C, D].
+    """Index of the candidate of highest cosine similarity to each query: int64 [Q], from float [Q, D] and [C, D].
 
-    As Tatoeba in XTREME, where the English sentences are the queries and the other language's the candidates.
+    In XTREME's Tatoeba the English sentences are the queries and those in the other language the candidates.
     """
     unit_queries, unit_candidates = _unit(queries), _unit(candidates)
     return np.concatenate(
@@ -92,12 +92,12 @@ def nearest(queries: np.ndarray, candidates: np.ndarray, rows_at_once: int = 102
 
 
 def retrieval_accuracy(queries: np.ndarray, candidates: np.ndarray, gold: np.ndarray | None = None) -> float:
-    """Share of queries whose nearest candidate is the right one: `gold` int [Q], default the same index (Tatoeba)."""
+    """Share of queries whose nearest candidate is right: `gold` int [Q], by default the same index (Tatoeba)."""
     return float(np.mean(nearest(queries, candidates) == (np.arange(len(queries)) if gold is None else gold)))
 
 
 def pair_scores(predictions: Collection[tuple], gold: Collection[tuple]) -> dict[str, float]:
-    """Precision, recall and F1 of a set of mined pairs, in [0, 1] (BUCC); all 0 where no pair is right."""
+    """Precision, recall and F1 of a set of mined pairs, in [0, 1] (BUCC); all 0 if no pair is right."""
     predicted, right = set(predictions), set(gold)
     correct = len(predicted & right)
     if not correct:
@@ -109,8 +109,8 @@ def pair_scores(predictions: Collection[tuple], gold: Collection[tuple]) -> dict
 def pair_threshold(scored: Mapping[tuple, float], gold: Collection[tuple]) -> float:
     """The threshold of highest F1 on development pairs, half-way between two neighbouring scores (BUCC, XTREME).
 
-    Pairs are taken by falling score; the first cut of highest F1 counts. Where that takes the last pair, the threshold
-    is its score (the published code fails there). 0.0 where no pair is right, as published.
+    Pairs are taken by falling score; the first cut of highest F1 counts. If it takes the last pair, the threshold is
+    the score of that pair (the published code fails there). If no pair is right it is 0.0, as published.
     """
     pairs = sorted(scored, key=lambda pair: -scored[pair])
     values = np.array([scored[pair] for pair in pairs], np.float64)
@@ -123,7 +123,7 @@ def pair_threshold(scored: Mapping[tuple, float], gold: Collection[tuple]) -> fl
 
 
 def pairs_above(scored: Mapping[Id, float], threshold: float) -> list[Id]:
-    """The pairs that score at least the threshold, in their order."""
+    """The pairs whose score reaches the threshold, in their order."""
     return [pair for pair, value in scored.items() if value >= threshold]
 
 
@@ -154,7 +154,7 @@ def _mean(values: Sequence[float]) -> float:
 class RankingScore(Mean):
     """The mean over queries of a score of their best K candidates.
 
-    Predictions are candidates' indices int [n, K], best first; labels the right ones, Ragged [n].
+    Predictions are indices of candidates int [n, K], best first; labels are the right ones, Ragged [n].
     """
 
     outcomes = ("ranking",)
@@ -171,7 +171,7 @@ class RankingScore(Mean):
 class MiningF1(CountsF1):
     """F1 of mined pairs.
 
-    Predictions are the candidate paired with each text, int [n], -1 without one; labels the right ones, Ragged [n].
+    Predictions are the candidate paired with each text, int [n], or -1; labels are the right ones, Ragged [n].
     """
 
     name = "mining_f1"
@@ -179,7 +179,7 @@ class MiningF1(CountsF1):
     outcomes = ("pairs",)
 
     def statistic(self, predictions: Any, labels: Any, names: Sequence[str] = (), language: str = "") -> np.ndarray:
-        """int64 [n, 3]: pairs of each text, as COUNTS."""
+        """int64 [n, 3]: numbers of pairs, as COUNTS."""
         pairs = zip(np.asarray(predictions).tolist(), labels.arrays(), strict=True)
         correct = np.array([found in set(right.tolist()) for found, right in pairs], np.int64)
         return np.stack([correct, (np.asarray(predictions) >= 0).astype(np.int64), labels.lengths], axis=1)

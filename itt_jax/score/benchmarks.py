@@ -1,11 +1,10 @@
 """XTREME (arXiv 2003.11080) and XTREME-R (2104.07412) as google-research/xtreme's `evaluate.py` defines them; LEXTREME.
 
-Tasks, languages, files and groups are its facts. Two things differ, since its XTREME-R average cannot be computed:
-XCOPA stands in two of its groups, and is counted once in the average; its list of LAReQA's languages is empty and no
-file is defined for it, so the layout of LAReQA here is ours (see `layout`), the task is optional, and the group and the
-average say whether it is in them.
+Tasks, languages, files and groups are taken from it. Its XTREME-R average cannot be computed, so two things differ:
+XCOPA is in two groups, and the average counts it once; `evaluate.py` lists no languages and no file for LAReQA, so its
+layout here is our own (see `layout`), the task is optional, and group and average say whether they include it.
 
-LEXTREME (2301.13126) has no official layout; ours follows XTREME's, with the tasks that the catalogue has.
+LEXTREME (2301.13126) has no official layout. Ours follows XTREME's, for the tasks in the catalogue.
 """
 
 import dataclasses
@@ -21,9 +20,9 @@ class OfficialTask:
     """One task of a benchmark.
 
     Attributes:
-        name: its folder's name. format: of its files.
+        name: of its folder. format: of its files.
         languages: in the order of the official script, which averages over all of them.
-        known: the labels that are allowed, in the order of their numbers in the data; empty where any are.
+        known: permitted labels, in the order of their numbers in the data; empty if any label is permitted.
         protocol: normalisation of answers, see `metrics.answers`.
     """
 
@@ -40,12 +39,12 @@ class OfficialTask:
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
-    """A benchmark: its tasks, and what its averages are taken over.
+    """A benchmark.
 
     Attributes:
         groups: group -> tasks, as the official script prints them.
         optional: tasks that a group and the average may lack.
-        notes: what a reader of the averages must know.
+        notes: caveats about the averages.
     """
 
     name: str
@@ -120,8 +119,8 @@ XTREME_R = Benchmark(
     },
     optional=("lareqa",),
     notes=(
-        "xcopa stands in two groups, as in the official script; the average counts it once",
-        "mewslix has one right entity a mention: its map@20 is the mean reciprocal rank, as the official script's",
+        "xcopa is in two groups, as in the official script; the average counts it once",
+        "mewslix has one right entity a mention, so its map@20 is the mean reciprocal rank, as in the official script",
     ),
 )
 
@@ -145,7 +144,7 @@ LEXTREME = Benchmark(
 
 BENCHMARKS = {benchmark.name: benchmark for benchmark in (XTREME, XTREME_R)}
 LAYOUTS = BENCHMARKS | {LEXTREME.name: LEXTREME}
-"""Those whose predictions stand in folders of tasks."""
+"""Benchmarks whose predictions are in folders of tasks."""
 MULTICHECKLIST = "multichecklist"
 NAMES = (*LAYOUTS, MULTICHECKLIST)
 
@@ -162,5 +161,5 @@ def get(name: str) -> Benchmark:
 
 
 def catalogue_name(benchmark: Benchmark, task: str) -> str:
-    """The name that a benchmark's task has in the catalogue of tasks."""
+    """The name of a benchmark's task in the catalogue."""
     return f"{_LEXTREME_PREFIX}{task}" if benchmark is LEXTREME else task

@@ -39,7 +39,7 @@ def read_json(path: pathlib.Path) -> Any:
         if len(found) < len(pairs):
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-            raise InputError(f"{path}: {twice!r} is there twice")
+            raise InputError(f"{path}: {twice!r} occurs twice")
         return found
 
     try:
@@ -103,7 +103,7 @@ def read_answers(path: pathlib.Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for question in (own for paragraph in paragraphs_of(read_json(path), path) for own in paragraph["qas"]):
         if question["id"] in found:
-            raise InputError(f"{path}: question id {question['id']!r} is there twice")
+            raise InputError(f"{path}: question id {question['id']!r} occurs twice")
         found[question["id"]] = [answer["text"] for answer in question["answers"]]
     if not found:
         raise InputError(f"{path}: no questions")

@@ -12,7 +12,7 @@ from itt_jax.score.benchmarks import Benchmark, OfficialTask
 from itt_jax.score.scores import Average, Scores
 
 OFFICIAL_TAGGING = "seqeval-0.0.12"
-"""The convention of the project's own expected scores; its installer does not pin seqeval."""
+"""The convention behind XTREME's own expected scores; its installer does not pin seqeval."""
 
 
 def score(
@@ -22,29 +22,31 @@ def score(
     tagging: str = OFFICIAL_TAGGING,
     languages: Sequence[str] = (),
 ) -> Scores:
-    """Score predictions in the official layout (see `layout`); every figure is in percent.
+    """Score predictions in the official layout (see `layout`); all figures are in percent.
 
-    A task is scored on all of its languages if both folders have it, and reported as absent if one has not.
+    A task that both folders have is scored on all of its languages; other tasks are reported as absent.
 
     Args:
-        benchmark: "xtreme", "xtreme-r", "lextreme" (see `lextreme`) or "multichecklist" (where `labels` is the file of
+        benchmark: "xtreme", "xtreme-r", "lextreme" (see `lextreme`) or "multichecklist" (`labels` is then the file of
             templates).
         tagging: the convention of entity F1, see `metrics.entities`; LEXTREME has its own.
-        languages: score these alone; empty means all of each task, as the benchmark asks.
+        languages: the only languages to score; empty means all, as the benchmark requires.
 
     Raises:
-        InputError: an unknown benchmark, no task at all, or a file that is missing, malformed, or does not fit the
-            labels' file; the message names it.
+        InputError: an unknown benchmark, no task, or a file that is missing, malformed, or does not match the file of
+            labels; the message names it.
     """
     if tagging not in entities.CONVENTIONS:
         raise unknown("tagging convention", tagging, entities.CONVENTIONS)
     if benchmark not in benchmarks.NAMES:
         raise unknown("benchmark", benchmark, benchmarks.NAMES)
     if predictions is None:
-        raise InputError("there are no predictions to score: give their folder (--predictions)")
+        raise InputError("no predictions to score: give their folder (--predictions)")
     if benchmark == benchmarks.MULTICHECKLIST:
         if languages:
-            raise InputError("multichecklist is scored in the languages that have predictions; --languages is not read")
+            raise InputError(
+                "multichecklist is scored in the languages that have predictions; --languages is not allowed"
+            )
         return multichecklist.score(pathlib.Path(predictions), pathlib.Path(labels))
     official, notes = _in_languages(benchmarks.get(benchmark), languages)
     folders = pathlib.Path(predictions), pathlib.Path(labels)
@@ -56,20 +58,20 @@ def score(
     notes += _strangers(official, folders[0])
     there = [task for task in official.tasks.values() if all((folder / task.name).is_dir() for folder in folders)]
     notes += [
-        f"{task.name}: there are predictions but no labels; not scored"
+        f"{task.name}: has predictions but no labels; not scored"
         for task in official.tasks.values()
         if task not in there and (folders[0] / task.name).is_dir()
     ]
     if not there:
         raise InputError(
-            f"{folders[0]}: no task of {benchmark} is there with labels; known: {', '.join(official.tasks)}"
+            f"{folders[0]}: holds no task of {benchmark} that has labels; known: {', '.join(official.tasks)}"
         )
     found = {task.name: _score_task(task, *folders, tagging, notes) for task in there}
     return _summary(official, found, tagging, notes)
 
 
 def _in_languages(official: Benchmark, languages: Sequence[str]) -> tuple[Benchmark, list[str]]:
-    """The benchmark with these languages alone (empty: all), and what a reader must know of it."""
+    """The benchmark restricted to these languages (empty: all), and notes on the restriction."""
     if not languages:
         return official, []
     known = {code for task in official.tasks.values() for code in task.languages}
@@ -80,12 +82,12 @@ def _in_languages(official: Benchmark, languages: Sequence[str]) -> tuple[Benchm
         for name, task in official.tasks.items()
     }
     tasks = {name: task for name, task in left.items() if task.languages}
-    note = f"languages: {' '.join(languages)} alone, so no figure here is the benchmark's own"
+    note = f"languages: {' '.join(languages)} only, so no figure here is the benchmark's own"
     return dataclasses.replace(official, tasks=tasks), [note]
 
 
 def write_questions(benchmark: str, templates: str | pathlib.Path, folder: str | pathlib.Path) -> list[pathlib.Path]:
-    """Write the questions of a benchmark that is generated, in SQuAD's form; returns the files, one a language.
+    """Write the questions of a generated benchmark in SQuAD's form; returns the files, one for each language.
 
     Raises:
         InputError: the benchmark is not "multichecklist", or as `multichecklist.write_questions`.
@@ -97,7 +99,7 @@ def write_questions(benchmark: str, templates: str | pathlib.Path, folder: str |
 
 
 def _strangers(official: Benchmark, folder: pathlib.Path) -> Sequence[str]:
-    """Notes on folders of predictions that are no task's."""
+    """Notes on folders of predictions that belong to no task."""
     tasks = benchmarks.get(official.name).tasks
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name not in tasks)
     near = {name: difflib.get_close_matches(name, tasks, n=1) for name in names}
@@ -110,7 +112,7 @@ def _strangers(official: Benchmark, folder: pathlib.Path) -> Sequence[str]:
 def _score_task(
     task: OfficialTask, predictions: pathlib.Path, labels: pathlib.Path, tagging: str, notes: list[str]
 ) -> dict[str, dict[str, float]]:
-    """Language -> metric -> value in percent; what a reader must know is added to `notes`."""
+    """Language -> metric -> value in percent; caveats are added to `notes`."""
     every = {}
     if task.name == "lareqa":
         every = lareqa.right_answers(labels, task.languages, benchmarks.XTREME_R.tasks["lareqa"].languages)
@@ -146,7 +148,7 @@ def _summary(
     overall = average(tuple(every))
     absent = tuple(name for name in every if name not in figures)
     if any(official.tasks[name].format.tagged for name in figures):
-        notes.append(f"entity F1 by the rules of {tagging}; {' and '.join(entities.CONVENTIONS)} are offered")
+        notes.append(f"entity F1 by the rules of {tagging}; --tagging offers {' and '.join(entities.CONVENTIONS)}")
     for name in official.optional:
         if name in absent and overall:
             notes.append(f"{name} is left out of the average and of its group: the official script cannot score it")

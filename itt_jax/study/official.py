@@ -1,10 +1,10 @@
-"""Predictions of a store as folders of an official benchmark's layout, with the labels of the same rows.
+"""Exports a results folder's predictions, with the labels of the same rows, in the layout of an official benchmark.
 
-    FOLDER/predictions/TASK/test-LANGUAGE.SUFFIX      see `score.layout`; of LEXTREME predictions/seed-N/TASK/...
+    FOLDER/predictions/TASK/test-LANGUAGE.SUFFIX      see `score.layout`; for LEXTREME predictions/seed-N/TASK/...
     FOLDER/labels/TASK/test-LANGUAGE.SUFFIX
 
-Written is one selection of cells: one model, arm, seed and form of the text. Rows that a perturbation left without the
-right answer, and words that it dropped, stand on neither side.
+One selection of cells is written: one model, arm, seed and form of the text. Rows whose right answer a perturbation
+removed, and words that it dropped, are left out of both sides.
 """
 
 import dataclasses
@@ -25,12 +25,16 @@ if TYPE_CHECKING:
 
 ONE_OF = ("model", "arm", "target", "seed", "perturbation", "severity", "replicate")
 """Columns of the results that a selection fixes."""
-NUMBERING = "tatoeba: lines are row numbers of this store from 0; the official label files number sentences otherwise"
+NUMBERING = "tatoeba: lines are row numbers of these results, from 0; official label files number sentences differently"
 
 
 @dataclasses.dataclass(frozen=True)
 class Written:
-    """What was written: task -> languages, the selection (column -> value), and what a reader must know."""
+    """The result of an export.
+
+    Attributes:
+        folder: where it is. selection: column -> value. languages: task -> languages. notes: caveats.
+    """
 
     folder: pathlib.Path
     selection: dict[str, Any]
@@ -38,11 +42,11 @@ class Written:
     notes: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, as JSON knows it."""
+        """All fields, as JSON values."""
         return dataclasses.asdict(self) | {"folder": str(self.folder)}
 
     def text(self) -> str:
-        """Everything, to read."""
+        """All fields as text."""
         lines = [f"{self.folder}: {', '.join(f'{name} {value}' for name, value in self.selection.items())}"]
         lines += [f"{task}: {' '.join(codes)}" for task, codes in self.languages.items()]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
@@ -51,17 +55,17 @@ class Written:
 def write_official(
     out: pathlib.Path, benchmark: str, folder: pathlib.Path, wanted: Mapping[str, Any] | None = None
 ) -> Written:
-    """Write one selection of a store's cells as folders of predictions and labels.
+    """Write one selection of the cells in a results folder as folders of predictions and labels.
 
     Args:
         out: results folder of `run` or `evaluate`. benchmark: "xtreme", "xtreme-r" or "lextreme".
-        folder: a new or empty one.
-        wanted: column of ONE_OF -> value. A perturbation that is not named is "clean"; another column may be left out
-            where the store holds one value. Of LEXTREME all seeds are written unless one is named.
+        folder: new or empty.
+        wanted: column of ONE_OF -> value. The default perturbation is "clean"; another column may be omitted if the
+            results hold one value. All seeds are written for LEXTREME unless one is chosen.
 
     Raises:
-        InputError: no such store or benchmark, no task of the benchmark in it, a value that it has not, several values
-            where one is needed, or a `folder` with files.
+        InputError: no such results or benchmark, no task of the benchmark, an unknown value, several values where one
+            is needed, or a `folder` with files.
     """
     official = benchmarks.get(benchmark)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -89,7 +93,7 @@ def write_official(
         write_labels(folder / "labels", benchmark, task.name, row.language, labels)
         languages.setdefault(task.name, []).append(row.language)
         notes += [f"{task.name}: rows of {row.split!r}, not of the official test"] * (row.split != "test")
-        gone = f"{row.n_not_applicable} of {len(cell)} rows have lost what is asked" * bool(row.n_not_applicable)
+        gone = f"{row.n_not_applicable} of {len(cell)} rows have lost their right answer" * bool(row.n_not_applicable)
         gone = gone or f"{row.n_words_lost} words are dropped" * bool(row.n_words_lost)
         notes += [f"{task.name}: {row.language}: {gone}, so the official label files do not fit"] * bool(gone)
     languages = {name: list(dict.fromkeys(codes)) for name, codes in languages.items()}
@@ -100,7 +104,7 @@ def write_official(
 def _selected(
     frame: "pd.DataFrame", wanted: Mapping[str, Any], out: pathlib.Path, several: tuple[str, ...]
 ) -> "tuple[pd.DataFrame, dict[str, Any]]":
-    """The cells of one selection, and its columns' values; `several` may have more than one value."""
+    """The cells of one selection, and column -> value; columns in `several` may have more than one value."""
     for name, value in wanted.items():
         known = sorted(set(frame[name].tolist()))
         if value not in known:
@@ -109,7 +113,7 @@ def _selected(
     selection = {}
     for name in ONE_OF:
         known = sorted(set(frame[name].tolist()))
-        # a task belongs to a target, so several targets are one system's unless they share a task
+        # Each task belongs to a target, so several targets are one system unless they share a task.
         free = name in several or (name == "target" and not frame.duplicated(["task", "language", "seed"]).any())
         if len(known) > 1 and not free:
             raise InputError(f"{out}: several values of {name}: {', '.join(map(str, known))}; choose one with --{name}")
@@ -120,14 +124,14 @@ def _selected(
 
 @dataclasses.dataclass(frozen=True)
 class _About:
-    """What a task's cells leave open: class names, and whether item ids begin with the language."""
+    """What the cells of a task do not hold: label names, and whether item ids begin with the language."""
 
     labels: tuple[str, ...]
     prefixed: bool
 
 
 def _tasks_of(out: pathlib.Path) -> Callable[[str], _About]:
-    """A function from the names of the store's tasks: a study's own come before the catalogue's."""
+    """A function of a task's name; the study's own tasks precede the catalogue's."""
     study = Store(out).plan().get("study", {})
     own = {task["name"]: task for task in study.get("tasks", ())}
 
@@ -149,9 +153,9 @@ def _sides(task: OfficialTask, about: _About, language: str, cell: "pd.DataFrame
 
 
 def _names(task: OfficialTask, about: _About) -> "tuple[str, ...] | range":
-    """Class index -> what the official files write: the name where they know it, otherwise the index itself."""
+    """Class index -> what official files write: the label if they know it, else the official label of that index."""
     if not about.labels:
-        return range(1 << 31)  # of Tatoeba, where a class is a sentence's number
+        return range(1 << 31)  # Tatoeba, where a class is the number of a sentence
     if not task.known or set(about.labels) <= set(task.known):
         return about.labels
     if len(about.labels) == len(task.known):
@@ -162,18 +166,18 @@ def _names(task: OfficialTask, about: _About) -> "tuple[str, ...] | range":
 
 
 def _published(item_id: str, language: str | None) -> str:
-    """The published index in an item id, task/split/index or task/split/language-index."""
+    """The published index of an item id, which is task/split/index or task/split/language-index."""
     index = str(item_id).split("/", 2)[-1]
     return index.removeprefix(f"{language}-") if language else index
 
 
 def _lacking(official: Benchmark, languages: Mapping[str, list[str]]) -> list[str]:
-    """Notes on languages that a task was not evaluated in, and on those that all of its tasks were."""
+    """Notes on languages that tasks lack, and on those that all tasks have."""
     wanted = {name: official.tasks[name].languages for name in languages}
     missing = {name: [code for code in wanted[name] if code not in languages[name]] for name in languages}
     notes = [f"{name}: not in {' '.join(codes)}" for name, codes in missing.items() if codes]
     every = dict.fromkeys(code for codes in languages.values() for code in codes)
     common = [code for code in every if not any(code in codes for codes in missing.values())]
     if notes and common:
-        notes.append(f"to score what is there: score --languages {' '.join(common)}")
+        notes.append(f"to score these languages: score --languages {' '.join(common)}")
     return notes

@@ -1,4 +1,4 @@
-"""Validity sheets of a task: its rows as texts and labels that people can judge."""
+"""Validity sheets of tasks: perturbed rows with their labels, for people to judge."""
 
 import pathlib
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ def task_sheet(
     data_root: pathlib.Path | None = None,
     lexicon: LexiconFile = None,
 ) -> list[Line]:
-    """Writes a sheet of `rows` perturbed rows of the task's split, and gives its lines.
+    """Write a sheet of `rows` perturbed rows of a task's split; returns its lines.
 
     Args:
-        names: operators; empty means all. languages: empty means all of the task that the data at hand have.
+        names: operators; empty means all. languages: empty means all languages with available rows.
 
     Raises:
-        InputError: as `sampled` and `write_sheet`; an unknown task or language, or data that are not at hand.
+        InputError: an unknown task or language, missing data; or as `sampled` and `write_sheet`.
     """
 
     def make() -> list[Line]:
@@ -38,7 +38,7 @@ def task_sheet(
             if language not in found.languages:
                 raise unknown(f"language of task {task!r}", language, found.languages)
         wanted = languages or [one for one in found.languages if tasks.has_rows(found, split, one, data_root)]
-        wanted = wanted or [found.source_language]  # reading it says what is missing
+        wanted = wanted or [found.source_language]  # reading it raises the error that says what is missing
         read = [tasks.load_rows(found, split, language, data_root) for language in wanted]
         return sampled([judged_texts(found, own) for own in read], names, severity, rows, seed, lexicon)
 
@@ -46,7 +46,7 @@ def task_sheet(
 
 
 def judged_texts(task: tasks.Task, rows: Rows) -> Texts:
-    """The rows with their labels in words; what may not be edited in evaluation may not be edited here.
+    """The rows with their labels in words; codepoints that evaluation protects are protected here.
 
     Raises:
         InputError: the rows have no labels.

@@ -165,5 +165,5 @@ def test_a_bad_answer_is_named_with_its_line(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"premise": "a", "question": "cause", "choice1": "b", "choice2": "c", "label": 2}\n')
     source = dataclasses.replace(tasks.get("xcopa").sources[0], paths={"test": str(path)})
-    with pytest.raises(InputError, match=r"rows.jsonl, line 1: label '2' is not of task 'xcopa'; expected 0, 1"):
+    with pytest.raises(InputError, match=r"rows.jsonl, line 1: label '2' is unknown in task 'xcopa'; expected 0, 1"):
         tasks.load_rows(dataclasses.replace(tasks.get("xcopa"), sources=(source,)), "test", "en")

@@ -150,7 +150,7 @@ def test_a_pool_is_searched_in_every_language(made, tmp_path):
 def test_tasks_that_do_not_fit_are_one_line(pairs):
     with pytest.raises(InputError, match="metric of retrieval task 'pairs': 'map_at_20'"):
         tasks.Task(**{**vars(pairs), "metric": "map_at_20"})
-    with pytest.raises(InputError, match="its source has a pool of candidates, or the task names their fields"):
+    with pytest.raises(InputError, match="needs either a source with a pool of candidates, or candidate fields"):
         tasks.load_rows(tasks.Task(**{**vars(pairs), "candidates": (), "metric": "mrr_at_20"}), "test", "de")
 
 

@@ -129,7 +129,7 @@ def test_absent_tasks_and_strange_folders_are_reported(folders):
     (predictions / "tatoba").mkdir()
     scores = score("xtreme", predictions, labels)
     assert set(scores.tasks) == {"xnli", "panx"} and "pawsx" in scores.absent
-    assert "pawsx: there are predictions but no labels; not scored" in scores.notes
+    assert "pawsx: has predictions but no labels; not scored" in scores.notes
     assert "folder 'tatoba' is no task of xtreme; did you mean 'tatoeba'?" in scores.notes
     assert scores.overall is None and not scores.groups
 
@@ -174,11 +174,11 @@ BAD = {
     ),
     "an id twice": (
         lambda p, q: _write(p / "xquad/test-el.json", '{"q1": "a", "q2": "b", "q1": "c"}'),
-        r"xquad/test-el.json: 'q1' is there twice",
+        r"xquad/test-el.json: 'q1' occurs twice",
     ),
     "an id twice in the labels": (
         lambda p, q: _write(q / "xquad/test-el.json", (q / "xquad/test-el.json").read_text().replace("q2", "q1")),
-        r"labels/xquad/test-el.json: question id 'q1' is there twice",
+        r"labels/xquad/test-el.json: question id 'q1' occurs twice",
     ),
     "ranked ids that are no text": (
         lambda p, q: _write(p / "mewslix/test-ja.json", '{"m1": ["Q1", ["Q2"]]}'),
@@ -256,7 +256,7 @@ def test_lareqa_needs_sentence_breaks(folders):
         (("xtreme", None, "l"), "no predictions to score"),
         (("xtreme", "nowhere", "l"), "nowhere: no such folder"),
         (("xtreme", ".", ".", "seqeval-2"), "did you mean 'seqeval'"),
-        (("xtreme", ".", "."), "no task of xtreme is there"),
+        (("xtreme", ".", "."), "holds no task of xtreme that has labels"),
     ],
 )
 def test_wrong_arguments_are_named(tmp_path, monkeypatch, arguments, message):

@@ -193,7 +193,7 @@ def test_one_selection_is_written_and_says_what_it_lacks(several, tmp_path, caps
     assert found["languages"] == {"xquad": ["en", "th"]}
     _, out, _ = run(capsys, "--store", several, "--write", tmp_path / "clean", "--model", "bert", "--target", "xnli")
     lines = out.splitlines()
-    assert "xnli: en sw th" in lines and "note: to score what is there: score --languages en sw th" in lines
+    assert "xnli: en sw th" in lines and "note: to score these languages: score --languages en sw th" in lines
     assert any(line.startswith("note: xnli: not in ar bg de el") for line in lines)
     folders = ("--predictions", tmp_path / "clean" / "predictions", "--labels", tmp_path / "clean" / "labels")
     code, _, err = run(capsys, *folders)

@@ -55,7 +55,9 @@ def test_records_are_refused_with_their_place(tmp_path):
         load({"2": record}, ("3",))
     with pytest.raises(InputError, match=r"all.json, id '2': no column 'CONTEXTS'"):
         load({"2": {"QUESTION": "Does it?", "final_decision": "yes"}})
-    with pytest.raises(InputError, match=r"id '2': label 'perhaps' is not of task 'pubmedqa'; expected yes, no, maybe"):
+    with pytest.raises(
+        InputError, match=r"id '2': label 'perhaps' is unknown in task 'pubmedqa'; expected yes, no, maybe"
+    ):
         load({"2": record | {"final_decision": "perhaps"}})
     with pytest.raises(InputError, match="expected a JSON object of records by id, found list"):
         load([record])

@@ -117,7 +117,7 @@ def own_task(path, **more):
         ("a\tO\n\tO\n", r"line 2: column 1 is empty", {}),
         (
             "a\tO\n\nb\tO\nc\tB-Y\n",
-            r"line 3, word 2 \('c'\): label 'B-Y' is not of task 'mine'; expected O, B-X, I-X",
+            r"line 3, word 2 \('c'\): label 'B-Y' is unknown in task 'mine'; expected O, B-X, I-X",
             {},
         ),
         ('{"w": ["a", "b"], "t": ["O"]}\n', r"line 1: 1 tags, expected 2, one for each word", {"format": "jsonl"}),

@@ -101,13 +101,13 @@ def test_answers_of_the_hub(tmp_path, monkeypatch):
         tasks.load_rows(wanted, "train", "fi")
     other = LocalFiles({"train": "x.jsonl"}, "jsonl", columns, "answers")
     (tmp_path / "x.jsonl").write_text('{"question": "a", "context": "b", "answers": "b"}\n')
-    with pytest.raises(InputError, match="no answers with their places"):
+    with pytest.raises(InputError, match="no answers with positions"):
         tasks.load_rows(task(other), "train", "en", tmp_path)
 
 
 def test_span_tasks_that_do_not_fit_are_one_line(squad):
     source = LocalSquad({"train": str(squad / "train.json")})
-    with pytest.raises(InputError, match="a span task has fields question, context"):
+    with pytest.raises(InputError, match="question_answering has fields question, context"):
         task(source, ("context", "question"))
     with pytest.raises(InputError, match="metric of question_answering task 'asked': 'accuracy'"):
         tasks.Task("asked", "question_answering", FIELDS, (source,))
