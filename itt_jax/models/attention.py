@@ -1,10 +1,10 @@
-"""One attention front for every encoder: the XLA reference, dropout from packed random bytes, visibility.
+"""One attention front for every encoder: the XLA reference, dropout from packed random bytes, attention masks.
 
 Attention takes queries, keys and values as [B, T, N, H] and works head-major inside: on CPU the batched matrix
 products over [B, N, T, H] run up to twice as fast as over [B, T, N, H]. Fused kernels are in fused_attention.py.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -23,8 +23,8 @@ def subkey(key: PRNGKeyArray | None, index: int) -> PRNGKeyArray | None:
 def dropout(x: Float[Array, "..."], rate: float, key: PRNGKeyArray | None) -> Float[Array, "..."]:
     """Zeroes elements with probability `rate` and scales the rest so that the expectation is x.
 
-    One random byte decides each element (four bytes a 32-bit draw cost a quarter to a tenth of one draw each), so
-    the rate is realised to the nearest 1/256; the scale uses the realised rate, hence no bias.
+    One random byte decides each element (at four bytes a 32-bit draw, a quarter to a tenth of the cost of a draw each),
+    so the rate is realised to the nearest 1/256. The scale uses the realised rate, so there is no bias.
 
     Args:
         x: any shape with at least one axis.
@@ -41,36 +41,37 @@ def dropout(x: Float[Array, "..."], rate: float, key: PRNGKeyArray | None) -> Fl
     return jnp.where(drawn >= dropped, x * (_BYTE / (_BYTE - dropped)), 0).astype(x.dtype)
 
 
-class Visibility(NamedTuple):
-    """Which keys each query may see, in the two forms that backends read; they agree wherever a query is real.
+class AttentionMask(NamedTuple):
+    """Which keys each query may attend to, in the two forms that backends read; they agree at every real query.
 
     Attributes:
-        mask: broadcastable to [B, N, T, S]; False hides a key from a query. None: everything is visible.
-        segments: queries see the keys of their own segment; 0 is padding and what attention_mask hides. None as above.
+        allowed: broadcastable to [B, N, T, S]; False hides a key from a query. None: everything is allowed.
+        segments: queries attend to keys of their own segment; 0 is padding and what attention_mask hides. None: one
+            segment.
     """
 
-    mask: Bool[Array, "#B #N #T S"] | None
+    allowed: Bool[Array, "#B #N #T S"] | None = None
     segments: Int[Array, "B S"] | None = None
 
+    @classmethod
+    def of(cls, attention_mask: Int[Array, "B S"] | None, segment_ids: Int[Array, "B S"] | None) -> Self:
+        """The mask of a batch; `allowed` is [B, 1, 1, S] without segments, [B, 1, T, S] with them.
 
-EVERYTHING = Visibility(None)
+        Args:
+            attention_mask: 1 for real tokens; None: all, or with segments those whose segment is not 0.
+            segment_ids: 0 is padding, 1, 2 ... are the packed examples of a row.
+        """
+        if segment_ids is None:
+            if attention_mask is None:
+                return cls()
+            real = attention_mask > 0
+            return cls(real[:, None, None, :], real.astype(jnp.int32))
+        real = segment_ids > 0 if attention_mask is None else (segment_ids > 0) & (attention_mask > 0)
+        same = segment_ids[:, :, None] == segment_ids[:, None, :]
+        return cls((same & real[:, None, :])[:, None], jnp.where(real, segment_ids, 0))
 
 
-def visibility(attention_mask: Int[Array, "B S"] | None, segment_ids: Int[Array, "B S"] | None) -> Visibility:
-    """Which keys each query may see; mask is [B, 1, 1, S] without segments, [B, 1, T, S] with them.
-
-    Args:
-        attention_mask: 1 for real tokens; None means all, or what lies in a segment (> 0) if segments are given.
-        segment_ids: 0 is padding, 1.. are the packed examples of a row; queries see their own segment alone.
-    """
-    if segment_ids is None:
-        if attention_mask is None:
-            return EVERYTHING
-        real = attention_mask > 0
-        return Visibility(real[:, None, None, :], real.astype(jnp.int32))
-    real = segment_ids > 0 if attention_mask is None else (segment_ids > 0) & (attention_mask > 0)
-    same = segment_ids[:, :, None] == segment_ids[:, None, :]
-    return Visibility((same & real[:, None, :])[:, None], jnp.where(real, segment_ids, 0))
+EVERYTHING = AttentionMask()
 
 
 def segment_starts(segment_ids: Int[Array, "B T"]) -> Int[Array, "B T"]:
@@ -85,7 +86,7 @@ def attention(
     k: Float[Array, "B S N H"],
     v: Float[Array, "B S N H"],
     *,
-    visible: Visibility = EVERYTHING,
+    mask: AttentionMask = EVERYTHING,
     bias: Float[Array, "#B #N T S"] | None = None,
     dropout_rate: float = 0.0,
     key: PRNGKeyArray | None = None,
@@ -95,42 +96,42 @@ def attention(
 
     Args:
         q, k, v: one compute dtype; scores are q k^T / sqrt(H).
-        visible: a query of padding, or one that sees no key, gets some mean of values: finite, never NaN, and read
-            by nobody.
+        mask: a padding query, or one that may attend to no key, gets some mean of values: finite, never NaN, and
+            never used.
         bias: added to the scaled scores (XLNet's position and segment terms, scaled by the caller).
-        dropout_rate, key: of the attention probabilities; key None switches it off.
-        backend: see fused_attention.py; "auto" is the fastest that can do this here.
+        dropout_rate, key: dropout of the attention probabilities; key None switches it off.
+        backend: see fused_attention.py; "auto" is the fastest that can compute this here.
 
     Raises:
-        InputError: the backend asked for cannot do this.
+        InputError: the requested backend cannot compute this.
 
     Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.2.
     """
     dropped = key is not None and dropout_rate > 0
     chosen = fused_attention.choose(backend, q, k, bias=bias is not None, dropped=dropped)
     if chosen == "cudnn":
-        return fused_attention.by_cudnn(q, k, v, visible.segments)
+        return fused_attention.by_cudnn(q, k, v, mask.segments)
     if chosen == "flash":
-        return fused_attention.by_flash(q, k, v, visible.segments)
-    return by_xla(q, k, v, visible.mask, bias, dropout_rate, key)
+        return fused_attention.by_flash(q, k, v, mask.segments)
+    return by_xla(q, k, v, mask.allowed, bias, dropout_rate, key)
 
 
 def by_xla(
     q: Float[Array, "B T N H"],
     k: Float[Array, "B S N H"],
     v: Float[Array, "B S N H"],
-    mask: Bool[Array, "#B #N #T S"] | None,
+    allowed: Bool[Array, "#B #N #T S"] | None,
     bias: Float[Array, "#B #N T S"] | None,
     dropout_rate: float,
     key: PRNGKeyArray | None,
 ) -> Float[Array, "B T N H"]:
-    """The reference: every score is written down."""
+    """The reference, which stores every score."""
     q, k, v = (x.transpose(0, 2, 1, 3) for x in (q, k, v))
     scores = jnp.einsum("BNTH,BNSH->BNTS", q * q.shape[-1] ** -0.5, k, preferred_element_type=jnp.float32)
     if bias is not None:
         scores += bias
-    if mask is not None:
-        scores = jnp.where(mask, scores, jnp.finfo(jnp.float32).min)
+    if allowed is not None:
+        scores = jnp.where(allowed, scores, jnp.finfo(jnp.float32).min)
     probabilities = jax.nn.softmax(scores, axis=-1).astype(v.dtype)
     probabilities = dropout(probabilities, dropout_rate, key)
     return jnp.einsum("BNTS,BNSH->BNTH", probabilities, v).transpose(0, 2, 1, 3)

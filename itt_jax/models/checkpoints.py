@@ -1,7 +1,7 @@
 """Hugging Face checkpoints (config.json, safetensors) to our parameters and back, without torch.
 
-The encoder's table of keys stands in its family's module; the heads' tables stand here. Everything that is wrong
-with a checkpoint is collected and raised together. Nothing is unpickled.
+Names and keys are in `itt_jax.families`. All faults of a checkpoint are collected and raised together. Nothing is
+unpickled.
 """
 
 import dataclasses
@@ -13,8 +13,9 @@ import jax
 import numpy as np
 from flax import traverse_util
 
-from itt_jax import errors
+from itt_jax import errors, families
 from itt_jax.errors import InputError
+from itt_jax.families.family import HuggingFace, Keys
 from itt_jax.models.checkpoint_files import (
     CONFIG,
     WEIGHTS,
@@ -24,85 +25,12 @@ from itt_jax.models.checkpoint_files import (
     write_config,
     write_tensors,
 )
-from itt_jax.models.encoder import Encoder, Params, family_module
-from itt_jax.models.heads import Head, make_head
-
-Keys = tuple[tuple[str, str, bool], ...]
-
-_FAMILIES = {"bert": "bert", "roberta": "roberta", "xlm-roberta": "roberta", "xlnet": "xlnet"}
-_CLASSES = {"bert": "Bert", "roberta": "Roberta", "xlm-roberta": "XLMRoberta", "xlnet": "XLNet"}
-# Older releases saved these buffers; they hold 0, 1, 2 ... and zeros.
-_BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
-
-
-def _dense(theirs: str, ours: str) -> Keys:
-    return ((f"{theirs}.weight", f"{ours}.kernel", True), (f"{theirs}.bias", f"{ours}.bias", False))
-
-
-def _norm(theirs: str, ours: str) -> Keys:
-    return ((f"{theirs}.weight", f"{ours}.scale", False), (f"{theirs}.bias", f"{ours}.bias", False))
-
-
-_TRANSFORM = "cls.predictions.transform."
-_CLASSIFIER, _SPAN = _dense("classifier", "output"), _dense("qa_outputs", "output")
-_SUMMARY = (*_dense("sequence_summary.summary", "dense"), *_dense("logits_proj", "output"))
-# family -> kind of head -> (what Hugging Face's class name ends in, its keys).
-HEADS: dict[str, dict[str, tuple[str, Keys]]] = {
-    "bert": {
-        "classification": ("ForSequenceClassification", _CLASSIFIER),
-        "multiple_choice": ("ForMultipleChoice", _CLASSIFIER),
-        "token_classification": ("ForTokenClassification", _CLASSIFIER),
-        "question_answering": ("ForQuestionAnswering", _SPAN),
-        "masked_lm": (
-            "ForMaskedLM",
-            (
-                *_dense(f"{_TRANSFORM}dense", "dense"),
-                *_norm(f"{_TRANSFORM}LayerNorm", "norm"),
-                ("cls.predictions.bias", "bias", False),
-            ),
-        ),
-    },
-    "roberta": {
-        "classification": (
-            "ForSequenceClassification",
-            (*_dense("classifier.dense", "dense"), *_dense("classifier.out_proj", "output")),
-        ),
-        "multiple_choice": ("ForMultipleChoice", _CLASSIFIER),
-        "token_classification": ("ForTokenClassification", _CLASSIFIER),
-        "question_answering": ("ForQuestionAnswering", _SPAN),
-        "masked_lm": (
-            "ForMaskedLM",
-            (*_dense("lm_head.dense", "dense"), *_norm("lm_head.layer_norm", "norm"), ("lm_head.bias", "bias", False)),
-        ),
-    },
-    "xlnet": {
-        "classification": ("ForSequenceClassification", _SUMMARY),
-        "multiple_choice": ("ForMultipleChoice", _SUMMARY),
-        "token_classification": ("ForTokenClassification", _CLASSIFIER),
-        "question_answering": ("ForQuestionAnsweringSimple", _SPAN),
-        "permuted_lm": ("LMHeadModel", (("lm_loss.bias", "bias", False),)),
-    },
-}
-# Hugging Face's problem_type -> kind of head, where that is not classification.
-_PROBLEMS = {"regression": "regression", "multi_label_classification": "multilabel"}
-# Architectures whose head we do not build, and what their head's keys begin with. Their encoders load.
-_OTHER_HEADS = {
-    "ForPreTraining": ("cls.",),
-    "ForNextSentencePrediction": ("cls.",),
-    "LMHeadModel": ("cls.", "lm_loss."),
-    "ForCausalLM": ("lm_head.",),
-    "ForQuestionAnswering": ("start_logits.", "end_logits.", "answer_class."),
-}
-# The poolers that an architecture needs; elsewhere a checkpoint may or may not carry one.
-_NEED_POOLER = {
-    "bert": ("ForSequenceClassification", "ForMultipleChoice", "ForNextSentencePrediction", "ForPreTraining"),
-    "roberta": ("ForMultipleChoice",),
-    "xlnet": (),
-}
+from itt_jax.models.encoder import Encoder, Params
+from itt_jax.models.heads import HEAD_KINDS, Head, HeadKind, head_kind, make_head
 
 
 def from_pretrained(directory: str | os.PathLike) -> tuple[Encoder, Params]:
-    """The encoder of a Hugging Face checkpoint; the head of a model with one is left behind.
+    """The encoder of a Hugging Face checkpoint; a model's head is left out.
 
     Args:
         directory: holds config.json and model.safetensors, or its shards with model.safetensors.index.json.
@@ -111,8 +39,8 @@ def from_pretrained(directory: str | os.PathLike) -> tuple[Encoder, Params]:
         encoder, and its parameters in float32.
 
     Raises:
-        InputError: no such file, a truncated or corrupt one, a config value that we do not support, or (all of them
-            in one error) missing keys, unused keys, wrong shapes.
+        InputError: no such file, a truncated or corrupt one, a config value that is not supported, or (all of them in
+            one error) missing keys, unused keys, wrong shapes.
     """
     source = _Source(pathlib.Path(directory))
     flat = source.take(source.encoder_keys(), source.encoder.shapes())
@@ -127,35 +55,32 @@ def load_model(
 
     Args:
         directory: as `from_pretrained`.
-        kind: of the head; None takes it from the config's architecture.
+        kind: kind of the head; None takes it from the config's architecture.
 
     Returns:
         encoder; head; parameters {"encoder", "head"}; the label names in the order of the outputs, or None where
         the config has none or only Hugging Face's placeholders (LABEL_0 ...).
 
     Raises:
-        InputError: as `from_pretrained`; also an architecture whose head we do not have.
+        InputError: as `from_pretrained`; also an architecture whose head is not implemented.
     """
     source = _Source(pathlib.Path(directory))
     labels = source.labels()
-    kind = kind or source.head_kind(len(labels))
-    outputs = {"multiple_choice": 1, "question_answering": 2}.get(
-        kind, len(labels) if _form(kind) in ("classification", "token_classification") else None
-    )
-    head = make_head(source.encoder, kind, outputs or source.encoder.config.vocabulary_size)
-    _, keys = HEADS[source.encoder.family][_form(kind)]
+    found = head_kind(kind) if kind else source.head_kind(len(labels))
+    head = make_head(source.encoder, found.name, found.fixed_outputs(source.encoder) or len(labels))
+    if not head.has_huggingface_form:
+        raise InputError(f"{source.directory}: Hugging Face has no {found.name} head")
+    own = source.names.heads[found.form]
     encoder_flat = source.take(source.encoder_keys(), source.encoder.shapes())
-    head_flat = source.take(keys, head.shapes())
+    head_flat = source.take(own.keys, head.shapes())
     source.check_tied()
-    # Published BERTs say ForMaskedLM and still carry the next-sentence head of pretraining.
-    source.finish(allowed=("cls.seq_relationship.",) if kind == "masked_lm" else ())
+    source.finish(allowed=own.leftovers)
     placeholders = all(name == f"LABEL_{i}" for i, name in enumerate(labels))
-    named = kind in ("classification", "multilabel", "token_classification") and not placeholders
     return (
         source.encoder,
         head,
         {"encoder": _nested(encoder_flat), "head": _nested(head_flat)},
-        labels if named else None,
+        labels if found.labels and not placeholders else None,
     )
 
 
@@ -169,23 +94,25 @@ def export(
     """Writes config.json and model.safetensors that `transformers` loads.
 
     Args:
-        directory: made if absent; its two files are replaced, each whole.
+        directory: created if absent; its two files are replaced, each atomically.
         params: the encoder's own, or {"encoder", "head"} if a head is given.
-        labels: names of the outputs of a classification or tagging head.
+        labels: names of the outputs of a head whose outputs are classes.
 
     Raises:
         InputError: Hugging Face has no such head, labels do not fit its outputs, or params do not fit the encoder.
     """
     config = encoder.config.to_huggingface()
-    class_name = _CLASSES[config["model_type"]]
+    names = families.family(encoder.family).huggingface
+    class_name = names.model_types[config["model_type"]]
     if head is None:
         class_name += "Model"
     else:
         if not head.has_huggingface_form:
             raise InputError(
-                f"head with pooling {head.pooling!r}: Hugging Face has none; only 'pretrained' is exported"
+                f"{head.kind.name} head with pooling {head.pooling!r}: Hugging Face has none; only heads with pooling "
+                "'pretrained' and a Hugging Face class are exported"
             )
-        class_name += HEADS[encoder.family][_form(head.kind)][0]
+        class_name += names.heads[head.kind.form].suffix
         config |= _label_config(head, labels)
     config |= {"architectures": [class_name], "dtype": "float32"}
     tensors = model_tensors(encoder, params, head)
@@ -204,77 +131,73 @@ def model_tensors(encoder: Encoder, params: Params, head: Head | None = None) ->
     Raises:
         InputError: params do not fit the encoder or the head.
     """
-    family = family_module(encoder.family)
+    names = families.family(encoder.family).huggingface
     if head is None:
-        return _tensors(_expand(family.KEYS, encoder), params, encoder.shapes())
-    keys = tuple((f"{family.PREFIX}.{theirs}", ours, swap) for theirs, ours, swap in _expand(family.KEYS, encoder))
+        return _tensors(_expand(names.keys, encoder), params, encoder.shapes())
+    keys = tuple((f"{names.prefix}.{theirs}", ours, swap) for theirs, ours, swap in _expand(names.keys, encoder))
     own_pooler = tuple(key for key in keys if key[1].startswith("pooler."))
-    _, head_keys = HEADS[encoder.family][_form(head.kind)]
-    return _tensors(keys, params["encoder"], encoder.shapes()) | _tensors(
-        (*head_keys, *own_pooler), params["head"], head.shapes()
-    )
+    head_keys = (*names.heads[head.kind.form].keys, *own_pooler)
+    return _tensors(keys, params["encoder"], encoder.shapes()) | _tensors(head_keys, params["head"], head.shapes())
 
 
 class _Source:
-    """One checkpoint directory while it is read: its config, its tensors, and what was found wrong so far."""
+    """A checkpoint directory while it is read: its config, its tensors, and the faults found so far."""
 
     def __init__(self, directory: pathlib.Path) -> None:
         self.directory, self.values = directory, read_json(directory / CONFIG)
-        model_type = self.values.get("model_type")
-        if model_type not in _FAMILIES:
-            raise errors.unknown(f"model_type in {directory / CONFIG}:", model_type, _FAMILIES)
-        self.family = family_module(_FAMILIES[model_type])
+        try:
+            family = families.family_of_model_type(self.values.get("model_type"))
+            config = family.Config.from_huggingface(self.values)
+        except InputError as error:
+            raise InputError(f"{directory / CONFIG}: {error}") from error
+        self.names: HuggingFace = family.huggingface
         self.architecture = (self.values.get("architectures") or [""])[0]
-        self.suffix = self.architecture.removeprefix(_CLASSES[model_type])
+        self.suffix = self.architecture.removeprefix(self.names.model_types[self.values["model_type"]])
         self.missing: list[str] = []
         self.wrong: list[str] = []
         self.tensors = {_modern(name): value for name, value in read_tensors(directory, self.missing).items()}
-        self.prefix = f"{self.family.PREFIX}."
+        self.prefix = f"{self.names.prefix}."
         if not any(name.startswith(self.prefix) for name in self.tensors):
             self.prefix = ""
-        self.tied = self._tied()
-        for alias, target in self.tied.items():
+        for alias, target in self.names.tied.items():
             if alias in self.tensors:
                 self.tensors.setdefault(target, self.tensors[alias])
-        self.used = {self.prefix + name for name in _BUFFERS} | set(self.tied)
-        try:
-            config = self.family.Config.from_huggingface(self.values)
-        except InputError as error:
-            raise InputError(f"{directory / CONFIG}: {error}") from error
-        if any(field.name == "pooler" for field in dataclasses.fields(config)):
+        self.used = {self.prefix + name for name in self.names.buffers} | set(self.names.tied)
+        if "pooler" in family.fields:
             present = any(name.startswith(f"{self.prefix}pooler.") for name in self.tensors)
-            needed = self.suffix in _NEED_POOLER[config.family]
-            config = dataclasses.replace(config, pooler=present or needed)
+            config = dataclasses.replace(config, pooler=present or self.suffix in self.names.needs_pooler)
         self.encoder = Encoder(config)
 
     def encoder_keys(self) -> Keys:
-        return tuple((self.prefix + theirs, *rest) for theirs, *rest in _expand(self.family.KEYS, self.encoder))
+        return tuple((self.prefix + theirs, *rest) for theirs, *rest in _expand(self.names.keys, self.encoder))
 
     def head_prefixes(self) -> tuple[str, ...]:
-        """What the keys begin with that a known head leaves over."""
-        for suffix, keys in HEADS[self.encoder.family].values():
-            if suffix == self.suffix:
-                return tuple({theirs.split(".")[0] + "." for theirs, _, _ in keys})
-        return _OTHER_HEADS.get(self.suffix, ())
+        """Beginnings of the keys that the architecture's head has beside the encoder."""
+        for own in self.names.heads.values():
+            if own.suffix == self.suffix:
+                return tuple({theirs.split(".")[0] + "." for theirs, _, _ in own.keys})
+        return self.names.other_heads.get(self.suffix, ())
 
-    def head_kind(self, outputs: int) -> str:
-        for kind, (suffix, _) in HEADS[self.encoder.family].items():
-            if suffix == self.suffix or (kind == "masked_lm" and self.suffix == "ForPreTraining"):
-                if kind != "classification":
-                    return kind
-                return _PROBLEMS.get(self.values.get("problem_type"), "regression" if outputs == 1 else kind)
-        known = [_CLASSES[self.values["model_type"]] + suffix for suffix, _ in HEADS[self.encoder.family].values()]
+    def head_kind(self, outputs: int) -> HeadKind:
+        """The kind of the architecture's head; one form has several, by problem_type."""
+        for form, own in self.names.heads.items():
+            if self.suffix in (own.suffix, *own.also):
+                problem = self.values.get("problem_type") or ("regression" if outputs == 1 else None)
+                kinds = [kind for kind in HEAD_KINDS if kind.form == form]
+                return next((kind for kind in kinds if kind.problem_type == problem), kinds[0])
+        prefix = self.names.model_types[self.values["model_type"]]
+        known = [prefix + own.suffix for own in self.names.heads.values()]
         raise errors.unknown(f"architecture in {self.directory / CONFIG}:", self.architecture, known)
 
     def labels(self) -> tuple[str, ...]:
-        """The names of the outputs; Hugging Face's default is two."""
+        """Names of the outputs; Hugging Face's default is two."""
         names = self.values.get("id2label") or {str(i): f"LABEL_{i}" for i in range(self.values.get("num_labels", 2))}
         if sorted(names) != sorted(str(i) for i in range(len(names))):
             raise InputError(f"{self.directory / CONFIG}: id2label: expected ids 0 to {len(names) - 1}, found {names}")
         return tuple(names[str(i)] for i in range(len(names)))
 
     def take(self, keys: Keys, shapes: Params) -> Tensors:
-        """The tensors of a table, in our layout, as float32; what is missing or misshapen is noted."""
+        """The tensors of a table, in our layout, as float32; missing and misshapen ones are noted."""
         expected, found = traverse_util.flatten_dict(shapes, sep="."), {}
         for theirs, ours, transpose in keys:
             if ours not in expected:
@@ -295,25 +218,14 @@ class _Source:
                     self.wrong.append(f"{theirs} (expected the same values in every layer)")
         return found
 
-    def _tied(self) -> dict[str, str]:
-        """Names under which a checkpoint may repeat a tensor that the model shares."""
-        words = self.prefix + self.family.KEYS[0][0]
-        return {
-            "cls.predictions.decoder.weight": words,
-            "cls.predictions.decoder.bias": "cls.predictions.bias",
-            "lm_head.decoder.weight": words,
-            "lm_head.decoder.bias": "lm_head.bias",
-            "lm_loss.weight": words,
-        }
-
     def check_tied(self) -> None:
-        """Notes a repeated tensor that is not the one it is shared with: the model would compute something else."""
-        for alias, target in self.tied.items():
+        """Notes repeated tensors that differ from the one they share: the model would compute something else."""
+        for alias, target in self.names.tied.items():
             if alias in self.tensors and not np.array_equal(self.tensors[alias], self.tensors[target]):
                 self.wrong.append(f"{alias} (expected the same values as {target})")
 
     def finish(self, allowed: tuple[str, ...]) -> None:
-        """Raises one InputError for all that was found wrong; `allowed` are beginnings of keys that may be unused."""
+        """Raises one InputError for all faults found; `allowed` are beginnings of keys that may be unused."""
         unused = [name for name in self.tensors if name not in self.used and not name.startswith(allowed)]
         problems = [
             f"{title}: {', '.join(names[:20])}{f' and {len(names) - 20} more' if len(names) > 20 else ''}"
@@ -328,13 +240,8 @@ class _Source:
             raise InputError(f"{self.directory}: {'; '.join(problems)}")
 
 
-def _form(kind: str) -> str:
-    """Hugging Face has one class for classification, several labels and regression."""
-    return "classification" if kind in _PROBLEMS.values() else kind
-
-
 def _modern(name: str) -> str:
-    """Checkpoints converted from TensorFlow call LayerNorm's weight and bias gamma and beta."""
+    """The present name: checkpoints converted from TensorFlow call LayerNorm's weight and bias gamma and beta."""
     for old, new in ((".gamma", ".weight"), (".beta", ".bias")):
         if name.endswith(old):
             return name.removesuffix(old) + new
@@ -342,7 +249,7 @@ def _modern(name: str) -> str:
 
 
 def _expand(keys: Keys, encoder: Encoder) -> Keys:
-    """The family's table with a row for each layer."""
+    """The table of keys with a row for each layer."""
     return tuple(
         (theirs.replace("{i}", str(i)), ours.replace("{i}", str(i)), transpose)
         for theirs, ours, transpose in keys
@@ -369,7 +276,7 @@ def _tensors(keys: Keys, params: Params, shapes: Params) -> Tensors:
 
 
 def _label_config(head: Head, labels: tuple[str, ...] | None) -> dict[str, Any]:
-    if head.kind in ("masked_lm", "permuted_lm"):
+    if head.kind.language:
         return {}
     names = labels or tuple(f"LABEL_{i}" for i in range(head.outputs))
     if len(names) != head.outputs:
@@ -378,4 +285,4 @@ def _label_config(head: Head, labels: tuple[str, ...] | None) -> dict[str, Any]:
         "id2label": {str(i): name for i, name in enumerate(names)},
         "label2id": {name: i for i, name in enumerate(names)},
     }
-    return settings | next(({"problem_type": name} for name, kind in _PROBLEMS.items() if kind == head.kind), {})
+    return settings | ({"problem_type": head.kind.problem_type} if head.kind.problem_type else {})

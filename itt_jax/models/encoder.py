@@ -1,21 +1,4 @@
-"""The one interface of every encoder: a pure function on plain dict parameters.
-
-A family is one module of this package (bert, roberta, xlnet) that provides
-
-    Config     frozen dataclass of sizes and rates. Fields of every family: vocabulary_size, width, layers, heads,
-               feed_forward, activation, initializer_range, layer_norm_epsilon, pad_id. Class attribute `family`;
-               property `max_positions` (longest example, None without a limit); property `pooler` (does the
-               encoder own a pooler: params["pooler"]); `from_huggingface(values: dict) -> Config`, an InputError
-               naming the key and value that we do not support; `to_huggingface() -> dict`, with model_type.
-    Model      nnx.Module, `Model(config, *, dtype, rngs)`. Called with the arguments of `Encoder.__call__` and
-               `execution`, how to compute.
-               Layers live in an nnx.Dict keyed "0", "1", ...: every parameter path is made of strings.
-    PREFIX     what Hugging Face puts before the encoder's keys in a model with a head ("bert").
-    KEYS       tuple of (Hugging Face key without prefix, our dotted path, transpose): both directions of
-               checkpoint conversion. "{i}" stands for a layer. transpose is True for matrices that PyTorch keeps
-               as [out, in]. Rows whose path this config's Model does not have (a pooler) are left out.
-    word_embeddings(params) -> [V, D]      the table that input ids index.
-"""
+"""The one interface of every encoder: a pure function on plain dict parameters. Families are in `itt_jax.families`."""
 
 import dataclasses
 import functools
@@ -27,28 +10,23 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from itt_jax import errors
+from itt_jax import errors, families
+from itt_jax.families import EncoderConfig
+from itt_jax.models.inputs import Inputs
 from itt_jax.models.layers import Execution
 
-FAMILIES = ("bert", "roberta", "xlnet")
 Params = dict[str, Any]
 
 
-def family_module(family: str) -> ModuleType:
-    """The module of a family, imported on first use.
-
-    Raises:
-        InputError: the family is unknown.
-    """
-    if family not in FAMILIES:
-        raise errors.unknown("encoder family", family, FAMILIES)
-    return importlib.import_module(f"itt_jax.models.{family}")
+def _module(family: str) -> ModuleType:
+    """The module that computes a family's encoders, imported on first use."""
+    return importlib.import_module(families.family(family).module)
 
 
 @functools.lru_cache(maxsize=64)
-def _split(config: Any, dtype: Any) -> tuple[nnx.GraphDef, nnx.State]:
-    """The structure of the encoder, found without allocating a parameter; done once a config."""
-    model = family_module(config.family).Model
+def _split(config: EncoderConfig, dtype: Any) -> tuple[nnx.GraphDef, nnx.State]:
+    """The structure of the encoder, found once per config without allocating a parameter."""
+    model = _module(config.family).Model
     return nnx.split(nnx.eval_shape(lambda: model(config, dtype=dtype, rngs=nnx.Rngs(0))))
 
 
@@ -57,12 +35,12 @@ class Encoder:
     """Tokens in, hidden states out. Hashable: close over it, or pass it to jit as a static argument.
 
     Attributes:
-        config: the family's Config.
+        config: sizes and rates, the family's Config.
         dtype: of activations and matrix products; parameters, LayerNorm and softmax stay float32.
-        attention, remat, scan_layers: how it computes, see layers.Execution.
+        attention, remat, scan_layers: how it computes, see `layers.Execution`.
     """
 
-    config: Any
+    config: EncoderConfig
     dtype: Any = jnp.float32
     attention: str = "auto"
     remat: bool = False
@@ -70,6 +48,7 @@ class Encoder:
 
     @property
     def family(self) -> str:
+        """Name of the family."""
         return self.config.family
 
     @property
@@ -78,8 +57,13 @@ class Encoder:
 
     @property
     def max_positions(self) -> int | None:
-        """The longest example in tokens; None where the encoder has no limit (XLNet)."""
+        """Longest example in tokens; None where the encoder has no limit (XLNet)."""
         return self.config.max_positions
+
+    @property
+    def language_model(self) -> str:
+        """Kind of head of the family's pretraining objective."""
+        return families.family(self.family).language_model
 
     def shapes(self) -> Params:
         """The parameters' shapes: nested dict of jax.ShapeDtypeStruct (float32)."""
@@ -87,12 +71,12 @@ class Encoder:
 
     def init(self, key: PRNGKeyArray) -> Params:
         """Parameters as Hugging Face initialises them: normal(initializer_range), zeros for biases, ones for scales."""
-        model = family_module(self.family).Model(self.config, dtype=self.dtype, rngs=nnx.Rngs(key))
+        model = _module(self.family).Model(self.config, dtype=self.dtype, rngs=nnx.Rngs(key))
         return nnx.to_pure_dict(nnx.state(model))
 
     def word_embeddings(self, params: Params) -> Float[Array, "V D"]:
-        """The table that input ids index (and that LM heads share)."""
-        return family_module(self.family).word_embeddings(params)
+        """The table that input ids index (and that language-model heads share)."""
+        return _module(self.family).word_embeddings(params)
 
     def __call__(
         self,
@@ -105,47 +89,48 @@ class Encoder:
         *,
         key: PRNGKeyArray | None = None,
         all_layers: bool = False,
-        input_embeddings: Float[Array, "B T D"] | None = None,
-        **family_only: Any,
+        **inputs: Array | None,
     ) -> Float[Array, "B T D"] | tuple[Float[Array, "B T D"], ...]:
         """Hidden states of the last layer, or of the embeddings and all L layers (a tuple of L + 1).
 
         Args:
             params: as `init`; float32.
-            input_ids: int32. attention_mask: 1 for real tokens (default all; with segments: segment > 0).
-            token_type_ids: default 0. position_ids: row of the position table (Hugging Face's meaning); default as
-                Hugging Face derives them, restarting at each segment. XLNet has none and raises.
-            segment_ids: packed rows; 0 is padding, 1.. the examples of a row. Attention stays inside a segment.
-            key: of dropout; None means no dropout.
-            input_embeddings: take the place of the word embeddings (input_ids still give RoBERTa's positions).
-            family_only: perm_mask [B, T, T] (1: i must not see j) and target_mapping [B, P, T] of XLNet.
+            input_ids, attention_mask, token_type_ids, position_ids, segment_ids: see `Inputs`.
+            key: dropout key; None means no dropout.
+            inputs: further fields of `Inputs`: input_embeddings; XLNet's perm_mask and target_mapping.
+
+        Raises:
+            InputError: an input that the family does not read, or a row longer than its position table.
         """
-        model = nnx.merge(_split(self.config, self.dtype)[0], params)
-        return model(
-            input_ids,
-            attention_mask,
-            token_type_ids,
-            position_ids,
-            segment_ids,
-            key=key,
-            all_layers=all_layers,
-            input_embeddings=input_embeddings,
-            execution=self._execution,
-            **family_only,
-        )
+        given = Inputs(input_ids, attention_mask, token_type_ids, position_ids, segment_ids, **inputs)
+        return self._model(params)(given, key=key, all_layers=all_layers, execution=self._execution)
 
     def with_memories(
-        self, params: Params, input_ids: Int[Array, "B T"], *args: Any, mems: list[Array] | None = None, **options: Any
-    ) -> tuple[Float[Array, "B T D"], list[Array]]:
-        """(hidden states, new memories) of an XLNet; arguments as `__call__`, plus `mems` of the call before.
+        self,
+        params: Params,
+        input_ids: Int[Array, "B T"],
+        *,
+        mems: list[Float[Array, "B M D"]] | None = None,
+        key: PRNGKeyArray | None = None,
+        all_layers: bool = False,
+        **inputs: Array | None,
+    ) -> tuple[Float[Array, "B T D"] | tuple[Float[Array, "B T D"], ...], list[Float[Array, "B M D"]]]:
+        """(hidden states, memories for the next call) of an XLNet.
+
+        Args:
+            mems: memories of the previous call. inputs: further fields of `Inputs`. The rest as `__call__`.
 
         Raises:
             InputError: the family has no memories.
         """
-        model = nnx.merge(_split(self.config, self.dtype)[0], params)
+        model = self._model(params)
         if not hasattr(model, "with_memories"):
-            raise errors.InputError(f"memories: {self.family} has none; only xlnet keeps memories")
-        return model.with_memories(input_ids, *args, mems=mems, execution=self._execution, **options)
+            raise errors.InputError(f"memories: {self.family} has none")
+        given = Inputs(input_ids, **inputs)
+        return model.with_memories(given, mems, key=key, all_layers=all_layers, execution=self._execution)
+
+    def _model(self, params: Params) -> nnx.Module:
+        return nnx.merge(_split(self.config, self.dtype)[0], params)
 
     @property
     def _execution(self) -> Execution:
@@ -156,24 +141,23 @@ def make_encoder(family: str, *, dtype: Any = jnp.float32, **sizes: Any) -> Enco
     """An encoder of chosen sizes, to be initialised with `init`.
 
     Args:
-        family: "bert", "roberta" or "xlnet".
+        family: name of a family ("bert").
         sizes: fields of the family's Config (layers, width, heads, feed_forward, vocabulary_size, pad_id, ...), so
             `make_encoder(family, **dataclasses.asdict(config))` gives an encoder back. feed_forward defaults to four
             widths. `max_positions`, the longest example in tokens, sizes the position table of families that have
-            one (RoBERTa's has pad_id + 1 rows more) and is ignored by XLNet.
+            one (RoBERTa's has pad_id + 1 rows more) and is ignored by the others.
 
     Raises:
         InputError: unknown family or field, or sizes that do not fit together.
     """
-    config_class = family_module(family).Config
-    fields = {field.name for field in dataclasses.fields(config_class) if field.init}
+    found = families.family(family)
     longest = sizes.pop("max_positions", None)
     for name in sizes:
-        if name not in fields:
-            raise errors.unknown(f"size of {family}", name, fields | {"max_positions"})
+        if name not in found.fields:
+            raise errors.unknown(f"size of {family}", name, found.fields | {"max_positions"})
     if "width" in sizes:
         sizes.setdefault("feed_forward", 4 * sizes["width"])
-    if longest is not None and "position_rows" in fields:
-        pad_id = sizes.get("pad_id", config_class.pad_id)
-        sizes["position_rows"] = longest + (pad_id + 1 if family == "roberta" else 0)
-    return Encoder(config_class(**sizes), dtype)
+    if longest is not None and "position_rows" in found.fields:
+        first = found.Config.first_position(sizes.get("pad_id", found.Config.pad_id))
+        sizes["position_rows"] = longest + first
+    return Encoder(found.Config(**sizes), dtype)

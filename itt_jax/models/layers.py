@@ -1,4 +1,4 @@
-"""How a stack of layers is run: unrolled or scanned, its activations kept or computed again for the gradient."""
+"""Layers that encoders and heads share, and how a stack of layers is run: unrolled or scanned, with remat or not."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -7,19 +7,53 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Array, PRNGKeyArray
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+    "gelu_new": lambda x: jax.nn.gelu(x, approximate=True),
+    "gelu_pytorch_tanh": lambda x: jax.nn.gelu(x, approximate=True),
+    "relu": jax.nn.relu,
+    "silu": jax.nn.silu,
+    "swish": jax.nn.silu,
+    "tanh": jnp.tanh,
+}
+"""The functions of `families.config.ACTIVATIONS`."""
+
+
+def linear(config: Any, inputs: int, outputs: int, dtype: Any, rngs: nnx.Rngs) -> nnx.Linear:
+    """A dense layer, initialised as Hugging Face does: normal(initializer_range), bias 0."""
+    kernel_init = nnx.initializers.normal(config.initializer_range)
+    return nnx.Linear(inputs, outputs, kernel_init=kernel_init, dtype=dtype, rngs=rngs)
+
+
+def embedding(config: Any, rows: int, dtype: Any, rngs: nnx.Rngs, zero_row: int | None = None) -> nnx.Embed:
+    """An embedding table of the encoder's width; `zero_row` (the padding token's) starts at 0."""
+
+    def init(key: PRNGKeyArray, shape: tuple[int, ...], dtype: Any) -> Array:
+        table = nnx.initializers.normal(config.initializer_range)(key, shape, dtype)
+        return table if zero_row is None else table.at[zero_row].set(0)
+
+    return nnx.Embed(rows, config.width, embedding_init=init, dtype=dtype, rngs=rngs)
+
+
+def layer_norm(config: Any, rngs: nnx.Rngs) -> nnx.LayerNorm:
+    """LayerNorm in float32; the variance is the mean of squared deviations, as E[x^2] - E[x]^2 loses it to rounding."""
+    epsilon = config.layer_norm_epsilon
+    return nnx.LayerNorm(config.width, epsilon=epsilon, use_fast_variance=False, dtype=jnp.float32, rngs=rngs)
 
 
 @dataclasses.dataclass(frozen=True)
 class Execution:
-    """How an encoder computes; what it computes changes by no more than rounding.
+    """How an encoder computes; results differ by no more than rounding.
 
     Attributes:
         attention: the backend, see fused_attention.py.
-        remat: keep only each layer's input for the gradient and compute the rest again, for a third more work: of
-            BERT-base with 8 rows of 512 in float32, 1.0 GiB instead of 7.9 (JAX 0.12 on a CPU; the compiler of 0.10
-            there undoes it, unless layers are scanned: 1.5 instead of 7.2).
-        scan_layers: trace one layer and loop over it, for a copy of the layers' parameters side by side. It halves
-            tracing; on a CPU compiling is no faster up to 24 layers, and by itself it saves no memory.
+        remat: keep only each layer's input for the gradient and compute the rest again, for a third more work. For
+            BERT-base with 8 rows of 512 in float32: 1.0 GiB instead of 7.9 (JAX 0.12 on a CPU; JAX 0.10's compiler
+            undoes it there unless layers are scanned: 1.5 instead of 7.2).
+        scan_layers: trace one layer and loop over it, at the cost of a stacked copy of the layers' parameters. It
+            halves tracing time; on a CPU compiling is no faster up to 24 layers, and alone it saves no memory.
     """
 
     attention: str = "auto"
@@ -39,15 +73,16 @@ def run_layers(
     *,
     every_state: bool,
 ) -> list[Any]:
-    """`start` through every layer in order.
+    """Applies all layers to `start` in order.
 
     Args:
         step: (layer, state, the layer's own input) -> the next state, of the same shapes.
-        start: a pytree. inputs: one pytree a layer (dropout key, memory), all of one structure.
-        every_state: whether more than the last state is read.
+        start: a pytree.
+        inputs: one pytree per layer (dropout key, memory), all of one structure.
+        every_state: whether to return more than the last state.
 
     Returns:
-        [start, the state after each layer], or the last state alone.
+        [start, the state after each layer], or [the last state].
     """
     modules = [layers[str(i)] for i in range(len(layers))]
     if not (execution.remat or execution.scan_layers):
@@ -56,7 +91,7 @@ def run_layers(
             states.append(step(layer, states[-1], given))
         return states if every_state else states[-1:]
 
-    # jax.checkpoint and scan see what a layer reads through arguments alone: parameters apart from structure.
+    # jax.checkpoint and scan see only what a layer reads through its arguments: so parameters apart from structure.
     structure = nnx.split(modules[0])[0]
     params = [nnx.to_pure_dict(nnx.state(layer)) for layer in modules]
 
@@ -64,7 +99,7 @@ def run_layers(
         return step(nnx.merge(structure, params), state, given)
 
     if execution.remat:
-        # Inside a scan nothing can be shared between forward and backward pass anyway.
+        # Inside a scan, forward and backward pass share no common subexpressions.
         pure_step = jax.checkpoint(pure_step, prevent_cse=not execution.scan_layers)
     if not execution.scan_layers:
         states = [start]

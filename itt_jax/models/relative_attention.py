@@ -13,7 +13,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from itt_jax.models.attention import attention, dropout, subkey
-from itt_jax.models.bert import layer_norm
+from itt_jax.models.layers import layer_norm
 
 # What Hugging Face subtracts from a masked score. A query that sees nothing then weighs its keys evenly, as there;
 # keys of other segments get minus infinity instead, so that such a query stays inside its own segment.

@@ -188,10 +188,10 @@ def load_fine_tuned(folder: pathlib.Path, task: tasks.Task) -> tuple[Encoder, He
     if head is None:
         raise InputError(f"--checkpoint {folder}: holds an encoder without a head; fine-tune it first")
     outputs = kind.outputs(task)
-    if (head.kind, head.outputs) != (kind.head, outputs):
+    if (head.kind.name, head.outputs) != (kind.head, outputs):
         raise InputError(
-            f"--checkpoint {folder}: its head is {head.kind} with {head.outputs} outputs, expected {kind.head} with "
-            f"{outputs} for task {task.name!r}"
+            f"--checkpoint {folder}: its head is {head.kind.name} with {head.outputs} outputs, expected {kind.head} "
+            f"with {outputs} for task {task.name!r}"
         )
     return encoder, head, in_task_order(params, labels, task), tokenizer, seen
 

@@ -12,16 +12,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from itt_jax import files
+from itt_jax import families, files
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import Encoder, Head, export, from_pretrained, load_model, make_head
-from itt_jax.models.encoder import family_module
 from itt_jax.train.processes import await_others, is_first, shared_name
 from itt_jax.train.state import Params
 
-FORMAT = 1
-_HEAD_FIELDS = ("kind", "outputs", "pooling", "pair_features")
+FORMAT = 2
+"""2: names of parameters changed (mlp_in, mlp_out)."""
+_HEAD_FIELDS = ("outputs", "pooling", "pair_features")
 
 
 @contextlib.contextmanager
@@ -167,7 +167,7 @@ def save_checkpoint(
         "format": FORMAT,
         "family": encoder.family,
         "config": dataclasses.asdict(encoder.config),
-        "head": {name: getattr(head, name) for name in _HEAD_FIELDS} if head else None,
+        "head": {"kind": head.kind.name} | {name: getattr(head, name) for name in _HEAD_FIELDS} if head else None,
         "labels": list(labels) if labels is not None else None,
         "task": task,
         "provenance": {"jax": jax.__version__, "device": jax.devices()[0].device_kind},
@@ -190,8 +190,11 @@ def load_checkpoint(directory: str | os.PathLike) -> Checkpoint:
     files.check_manifest(directory, "checkpoint")
     described = json.loads((directory / "checkpoint.json").read_text())
     if described["format"] != FORMAT:
-        raise InputError(f"{directory / 'checkpoint.json'}: format {described['format']!r}, expected {FORMAT}")
-    encoder = Encoder(family_module(described["family"]).Config(**described["config"]))
+        raise InputError(
+            f"{directory / 'checkpoint.json'}: format {described['format']!r} of another version of this software, "
+            f"expected {FORMAT}; train or convert it again"
+        )
+    encoder = Encoder(families.family(described["family"]).Config(**described["config"]))
     head = make_head(encoder, **described["head"]) if described["head"] else None
     like = {"encoder": encoder.shapes()} | ({"head": head.shapes()} if head else {})
     return Checkpoint(

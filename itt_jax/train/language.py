@@ -7,9 +7,7 @@ import pathlib
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 
 from itt_jax.batch import Batch
 from itt_jax.config import LanguageModel, content_id
@@ -46,30 +44,16 @@ class LanguageObjective:
 
     def __call__(self, params: Params, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Sum of weighted losses and sum of weights, float32 []; batch as `_feeder` makes it."""
-        rows, options = batch.by_row, {}
-        encoder_key, head_key = jax.random.split(key) if self.dropout else (None, None)
-        if self.head.kind == "permuted_lm":
-            ranks = rows["ranks"]
-            # Position i must not see a predicted j unless i comes later in the factorisation order.
-            options["perm_mask"] = ((ranks[:, None, :] >= 0) & (ranks[:, :, None] <= ranks[:, None, :])).astype(
-                jnp.float32
-            )
-            # The query stream sums what maps to a position, so an empty slot (position 0) must map nowhere.
-            real = (rows["weights"] > 0)[..., None]
-            options["target_mapping"] = jax.nn.one_hot(rows["positions"], ranks.shape[1]) * real
+        own = {"encoder": params["encoder"], "head": params["heads"][0]}
         hidden = self.encoder(
             params["encoder"],
-            rows["input_ids"],
-            token_type_ids=rows["token_type_ids"],
-            segment_ids=rows["segment_ids"],
-            key=encoder_key,
-            **options,
+            batch.by_row["input_ids"],
+            token_type_ids=batch.by_row["token_type_ids"],
+            segment_ids=batch.by_row["segment_ids"],
+            key=jax.random.split(key)[0] if self.dropout else None,  # heads of language models have no dropout
+            **self.head.kind.encoder_inputs(batch),
         )
-        if self.head.kind == "masked_lm":
-            hidden = jnp.take_along_axis(hidden, rows["positions"][..., None], axis=1)
-        scores = self.head(params["heads"][0], hidden, key=head_key, **self.head.shared(params["encoder"]))
-        losses = optax.softmax_cross_entropy_with_integer_labels(scores, rows["targets"])
-        return jnp.sum(rows["weights"] * losses), jnp.sum(rows["weights"])
+        return self.head.loss(own, self.head(own, hidden, batch), batch)
 
 
 def language_model(
@@ -106,7 +90,7 @@ def language_model(
 
     # --- Parameters
     head_key, step_key = jax.random.split(jax.random.key(seed))
-    kind = "permuted_lm" if encoder.family == "xlnet" else "masked_lm"
+    kind = encoder.language_model
     head = make_head(encoder, kind, encoder.config.vocabulary_size)
     head_params = params["head"] if "head" in params else head.init(head_key)
     encoder_params = params["encoder"]
@@ -142,7 +126,7 @@ def _feeder(
 
     def feed(step: int) -> Feed:
         examples = step_examples(encoded, tokenizer, settings, seed, step)
-        permuted = head.kind == "permuted_lm"
+        permuted = head.kind.name == "permuted_lm"
         masks = generator(seed, MASKS, step)
         batches = masked_batches(examples, tokenizer, settings, plan, masks, shards, permuted=permuted)
         predicted = sum(int(batch.by_row["weights"].sum()) for batch in batches)

@@ -87,8 +87,8 @@ def predict_stack(
     size = jax.tree.leaves(params)[0].shape[0]
     mesh = stack_mesh(size)
     params = jax.device_put(params) if mesh is None else params
-    anchors = _anchors_by_example(examples) if head.kind == "token_classification" else None
-    outputs = 4 if head.kind == "question_answering" else head.outputs
+    anchors = _anchors_by_example(examples) if head.kind.name == "token_classification" else None
+    outputs = 4 if head.kind.name == "question_answering" else head.outputs
     scores = np.zeros((size, len(examples) if anchors is None else len(examples.anchors), outputs), np.float32)
     static = {"encoder": encoder, "head": head, "change": change and change.function, "mesh": mesh}
     shared = place_whole(change.shared, mesh) if change else None
@@ -106,7 +106,7 @@ def predict_stack(
     def collect() -> None:
         indices, batch, found = pending.popleft()
         found = jax.device_get(found)
-        if head.kind == "question_answering":
+        if head.kind.name == "question_answering":
             for own, logits in zip(scores, found, strict=True):
                 ragged = _logits_of_batch(examples, indices, batch, logits)
                 own[indices] = decoded(ragged, indices, examples.windows, examples.summaries[indices])
@@ -124,7 +124,7 @@ def predict_stack(
             collect()
     while pending:
         collect()
-    return scores.reshape(size, -1, examples.choices) if head.kind == "multiple_choice" else scores
+    return scores.reshape(size, -1, examples.choices) if head.kind.name == "multiple_choice" else scores
 
 
 def _tokens_per_batch(examples: Examples) -> list[int]:

@@ -1,7 +1,7 @@
-"""Which device holds what: mesh axes run, data, model, and one table of rules from parameter paths to axes.
+"""Placement on devices: mesh axes run, data, model, and rules from parameter paths to axes.
 
-Rows of a batch lie along "data". Along "model", kernels are split over their outputs where heads or feed-forward
-units begin and over their inputs where they end, so that a layer needs two sums (Megatron-LM, arXiv 1909.08053); the
+Rows of a batch are split along "data". Along "model", kernels are split over their outputs where heads or feed-forward
+units start and over their inputs where they end, so that a layer needs two sums (Megatron-LM, arXiv 1909.08053); the
 compiler places them. "run" is the axis of stacked runs: it leads every array of a stack, and nothing crosses it.
 """
 
@@ -17,39 +17,17 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from itt_jax import families
 from itt_jax.batch import Batch
 from itt_jax.errors import InputError
 from itt_jax.train.optimizer import Optimizer, initial_optimizer_state, path_name
 from itt_jax.train.state import Params, stacked
 
 AXES = ("run", "data", "model")
-ROW_PARALLEL = P("model", None)
-COLUMN_PARALLEL = P(None, "model")
 REPLICATED = P()
 BY_RUN = P("run")
-_BERT = (
-    (r"^encoder/(embeddings|pooler)/", REPLICATED),
-    (r"/layers/\d+/(query|key|value|feed_up)/kernel$", COLUMN_PARALLEL),
-    (r"/layers/\d+/(query|key|value|feed_up)/bias$", P("model")),
-    (r"/layers/\d+/(attention_output|feed_down)/kernel$", ROW_PARALLEL),
-    (r"/layers/\d+/(attention_output|feed_down)/bias$", REPLICATED),
-    (r"/layers/\d+/(attention_norm|output_norm)/", REPLICATED),
-)
-_XLNET = (
-    (r"^encoder/(word|mask_embedding)\b", REPLICATED),
-    # [D, N, H]: split over heads
-    (r"/attention/(query|key|value|position|output)$", P(None, "model")),
-    (r"/attention/segment_embedding$", P(None, "model")),
-    (r"/attention/biases/", P("model")),
-    (r"/attention/norm/", REPLICATED),
-    (r"/layers/\d+/feed_up/kernel$", COLUMN_PARALLEL),
-    (r"/layers/\d+/feed_up/bias$", P("model")),
-    (r"/layers/\d+/feed_down/kernel$", ROW_PARALLEL),
-    (r"/layers/\d+/feed_down/bias$", REPLICATED),
-    (r"/layers/\d+/output_norm/", REPLICATED),
-)
-RULES = {"bert": _BERT, "roberta": _BERT, "xlnet": _XLNET}
-HEADS = (r"^heads?/", REPLICATED)
+HEADS = (r"^heads?/", ())
+"""Heads are small: replicated."""
 
 
 def make_mesh(run: int = 1, data: int | None = None, model: int = 1) -> Mesh:
@@ -68,7 +46,7 @@ def make_mesh(run: int = 1, data: int | None = None, model: int = 1) -> Mesh:
 
 
 def stack_mesh(stack: int = 1) -> Mesh | None:
-    """The mesh of `stack` runs together: runs over as many devices as divide both, rows over what is left of them.
+    """The mesh for `stack` runs: along "run" as many devices as divide both, the rest along "data".
 
     None on one device, where nothing is placed.
     """
@@ -77,7 +55,7 @@ def stack_mesh(stack: int = 1) -> Mesh | None:
 
 
 def data_shards(mesh: Mesh | None) -> int:
-    """Parts that the rows of a batch are split into."""
+    """Number of parts that the rows of a batch are split into."""
     return mesh.shape["data"] if mesh else 1
 
 
@@ -85,10 +63,10 @@ def partition(family: str, params: Params, mesh: Mesh) -> Any:
     """A tree of NamedSharding like `params` ({"encoder": ..., "heads": ...}, a stack), by the rules of the family.
 
     Raises:
-        InputError: a parameter that no rule or more than one matches, a rule that matches nothing, or an axis that does
-            not divide; all of them in one message.
+        InputError: parameters that no rule or more than one matches, rules that match nothing, and sizes that an axis
+            does not divide, all in one message.
     """
-    rules = (*RULES[family], HEADS) if len(params) > 1 else RULES[family]
+    rules = families.family(family).sharding_rules + ((HEADS,) if len(params) > 1 else ())
     used, wrong = set(), []
 
     def find(path: tuple, leaf: Any) -> NamedSharding:
@@ -112,7 +90,7 @@ def partition(family: str, params: Params, mesh: Mesh) -> Any:
 
 
 def place_params(params: Sequence[Params], family: str, mesh: Mesh | None) -> Params:
-    """The parameters of the runs of a stack, copied to the device, or to the mesh by the family's rules."""
+    """The parameters of a stack's runs, copied to the device, or to the mesh by the family's rules."""
     if mesh is None:
         return stacked(params)
     # Stacked on the host: one device need not hold all of them.
@@ -121,7 +99,7 @@ def place_params(params: Sequence[Params], family: str, mesh: Mesh | None) -> Pa
 
 
 def place_by_run(tree: Any, mesh: Mesh | None) -> Any:
-    """A stack [S, ...] on the device, or on the mesh: each run's part where its parameters are."""
+    """A stack [S, ...] on the device, or on the mesh with each run's part beside its parameters."""
     return place(tree, NamedSharding(mesh, BY_RUN) if mesh else None)
 
 
@@ -131,9 +109,12 @@ def place_whole(tree: Any, mesh: Mesh | None) -> Any:
 
 
 def place(tree: Any, shardings: Any) -> Any:
-    """Arrays that every process has, on devices of all of them, without asking the others; None: on the one device.
+    """Arrays that every process has, placed on the devices of all processes without communication.
 
-    `jax.device_put` to devices of several hosts would compare what they put, which is a collective for each array.
+    `jax.device_put` to devices of several hosts would compare their values, at a collective per array.
+
+    Args:
+        shardings: None: the one device.
     """
     if jax.process_count() == 1:
         return jax.device_put(tree, shardings)
@@ -141,8 +122,11 @@ def place(tree: Any, shardings: Any) -> Any:
 
 
 def _placed(array: Any, sharding: NamedSharding, first: tuple[int, ...] = (), shape: tuple[int, ...] = ()) -> jax.Array:
-    """An array of `shape` (default: of `array`'s), of which `array` begins at `first` (default: 0) and holds at least
-    what lies on this process's devices."""
+    """An array of which `array` is a part that covers this process's devices.
+
+    Args:
+        first: where the part starts; default 0. shape: of the whole; default `array`'s.
+    """
     if sharding.is_fully_addressable:
         return jax.device_put(array, sharding)
     shape = shape or array.shape
@@ -157,7 +141,7 @@ def _placed(array: Any, sharding: NamedSharding, first: tuple[int, ...] = (), sh
 
 
 def place_optimizer(optimizer: Optimizer, params: Params, mesh: Mesh | None) -> Any:
-    """A stack's first optimizer state on the device; on a mesh the moments lie beside their parameters."""
+    """A stack's initial optimizer state on the device; on a mesh, moments are sharded like their parameters."""
     if mesh is None:
         return initial_optimizer_state(optimizer, params)
     beside = {path_name(path): leaf.sharding for path, leaf in jax.tree.leaves_with_path(params)}
@@ -174,10 +158,11 @@ def place_optimizer(optimizer: Optimizer, params: Params, mesh: Mesh | None) -> 
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-    """What of a stack's step lies on this process's devices, and is built by it.
+    """The part of a stack's step that is on this process's devices and that it builds.
 
     Attributes:
-        stack, rows: of the whole. own_runs, own_rows: slices of them with a start and a stop.
+        stack, rows: numbers of runs and rows of the whole step.
+        own_runs, own_rows: this process's slices of them, with a start and a stop.
     """
 
     stack: int
@@ -192,7 +177,7 @@ class Share:
             return cls(stack, rows, slice(0, stack), slice(0, rows))
         here = NamedSharding(mesh, P("run", "data")).addressable_devices_indices_map((stack, rows)).values()
         bounds = [(runs.indices(stack), part.indices(rows)) for runs, part in here]
-        # A mesh may lay a host's devices apart from each other: then it builds what is between them, too.
+        # Where a mesh separates a host's devices, the host also builds the rows between them.
         runs, part = (slice(min(b[axis][0] for b in bounds), max(b[axis][1] for b in bounds)) for axis in (0, 1))
         return cls(stack, rows, runs, part)
 
@@ -226,7 +211,7 @@ def place_batch(batch: Batch, mesh: Mesh | None, stack: bool = True, share: Shar
 
 
 def run_on_host(tree: Any, index: int, mesh: Mesh | None) -> Any:
-    """A copy of one run's part of a stack, as `on_host`; one program for each shape, whatever the index."""
+    """A copy of one run's part of a stack, as `on_host`; one program per shape, for every index."""
     at = place_whole(np.int32(index), mesh)
     return on_host(jax.tree.map(lambda leaf: _run_of(leaf, at), tree))
 
@@ -237,9 +222,9 @@ def _run_of(leaf: jax.Array, index: jax.Array) -> jax.Array:
 
 
 def on_host(tree: Any) -> Any:
-    """A copy of `tree` in numpy: on CPU a mere view would hold the buffers that the next step reuses.
+    """A copy of `tree` in numpy (on a CPU, a view would share buffers that the next step reuses).
 
-    Every process calls it alike, since what lies on other hosts is gathered from them.
+    Every process must call it, as arrays on other hosts are gathered.
     """
     from jax.experimental import multihost_utils
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from itt_jax.models.attention import Visibility, attention, dropout, segment_starts, visibility
+from itt_jax.models.attention import AttentionMask, attention, dropout, segment_starts
 
 RNG = np.random.default_rng(0)
 Q, K, V = RNG.standard_normal((3, 2, 6, 3, 4), np.float32)
@@ -33,15 +33,15 @@ def test_equals_a_loop_over_the_visible_keys(mask, segments):
         visible &= mask[:, None, :] > 0
     if segments is not None:
         visible &= (segments[:, :, None] == segments[:, None, :]) & (segments[:, None, :] > 0)
-    ours = attention(Q, K, V, visible=visibility(mask, segments), bias=BIAS)
+    ours = attention(Q, K, V, mask=AttentionMask.of(mask, segments), bias=BIAS)
     assert np.isfinite(ours).all()
     sees = visible.any(-1)
     np.testing.assert_allclose(ours[sees], by_loop(visible, BIAS)[sees], atol=1e-6)
 
 
 def test_a_query_that_sees_nothing_has_finite_gradients():
-    visible = Visibility(jnp.zeros((2, 1, 6, 6), bool))
-    gradients = jax.grad(lambda *x: attention(*x, visible=visible, bias=BIAS).sum(), (0, 1, 2))(Q, K, V)
+    nothing = AttentionMask(jnp.zeros((2, 1, 6, 6), bool))
+    gradients = jax.grad(lambda *x: attention(*x, mask=nothing, bias=BIAS).sum(), (0, 1, 2))(Q, K, V)
     assert all(np.isfinite(gradient).all() for gradient in gradients)
 
 

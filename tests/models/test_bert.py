@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from itt_jax.errors import InputError
+from itt_jax.families.bert import BertConfig
 from itt_jax.models import bert, checkpoints, load_model, make_encoder
-from itt_jax.models.attention import visibility
+from itt_jax.models.attention import AttentionMask
+from itt_jax.models.inputs import Inputs
+from tests.batches import as_batch
 
 NAME = "bert-base-uncased"
 
@@ -32,7 +35,8 @@ def parts(encoder, params):
 def test_embeddings(two_layers, padded, close, torch):
     model, encoder, _, params = two_layers
     ids, _, types = padded(encoder.config.vocabulary_size, 0)
-    ours = parts(encoder, params["encoder"]).embeddings(ids, types, bert.positions(ids, None, 512), None, None)
+    inputs = Inputs(ids, token_type_ids=types)
+    ours = parts(encoder, params["encoder"]).embeddings(inputs, bert.positions(ids, None, 512), None)
     close(ours, model.bert.embeddings(torch.from_numpy(ids), torch.from_numpy(types)))
 
 
@@ -40,7 +44,7 @@ def test_layer(two_layers, padded, close, torch):
     model, encoder, _, params = two_layers
     _, mask, _ = padded(encoder.config.vocabulary_size, 0)
     x = np.random.default_rng(1).standard_normal((*mask.shape, 768), np.float32)
-    ours = parts(encoder, params["encoder"]).layers["1"](x, visibility(mask, None), None)
+    ours = parts(encoder, params["encoder"]).layers["1"](x, AttentionMask.of(mask, None), None)
     hidden = torch.where(torch.from_numpy(mask)[:, None, None] > 0, 0.0, torch.finfo(torch.float32).min)
     close(ours, model.bert.encoder.layer[1](torch.from_numpy(x), hidden), mask)
 
@@ -76,13 +80,8 @@ def test_gradients(two_layers, padded, gradients_close, torch):
 
     def loss(params):
         hidden = encoder(params["encoder"], ids, mask, types)
-        logits = head(
-            params["head"],
-            hidden,
-            summary_rows=jnp.arange(2),
-            summary_positions=jnp.zeros(2, jnp.int32),
-            **head.shared(params["encoder"]),
-        )
+        where = {"summary_rows": jnp.arange(2), "summary_positions": jnp.zeros(2, jnp.int32)}
+        logits = head(params, hidden, as_batch(where))
         return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1).mean()
 
     value, gradients = jax.jit(jax.value_and_grad(loss))(params)
@@ -134,5 +133,5 @@ def test_too_long_a_row_is_an_error(randomised):
 )
 def test_unsupported_config_values_are_named(key, value):
     with pytest.raises(InputError) as error:
-        bert.BertConfig.from_huggingface({"model_type": "bert", key: value})
+        BertConfig.from_huggingface({"model_type": "bert", key: value})
     assert key in str(error.value) and str(value) in str(error.value)

@@ -128,9 +128,9 @@ def test_bfloat16_activations_follow_float32(model):
 def test_only_xlnet_takes_memories_and_permutations(randomised):
     encoder = make_encoder("bert", **SIZES)
     params = randomised(encoder.shapes())
-    with pytest.raises(InputError, match="only xlnet"):
+    with pytest.raises(InputError, match="bert has none"):
         encoder.with_memories(params, IDS)
-    with pytest.raises(TypeError, match="perm_mask"):
+    with pytest.raises(InputError, match="perm_mask: bert does not read it"):
         encoder(params, IDS, perm_mask=np.zeros((2, 10, 10)))
 
 

@@ -16,7 +16,7 @@ from jax.sharding import PartitionSpec as P
 
 from itt_jax.errors import InputError
 from itt_jax.models import fused_attention, make_encoder
-from itt_jax.models.attention import attention, visibility
+from itt_jax.models.attention import AttentionMask, attention
 
 T = 128
 RNG = np.random.default_rng(0)
@@ -52,10 +52,10 @@ def on_gpu(monkeypatch):
 
 def outputs_and_gradients(backend, masks, dtype="float32"):
     """Attention at real queries, zero elsewhere, and the gradient of a weighted sum of it."""
-    visible = visibility(*masks)
+    mask = AttentionMask.of(*masks)
 
     def run(q, k, v):
-        found = attention(q, k, v, visible=visible, backend=backend)
+        found = attention(q, k, v, mask=mask, backend=backend)
         return jnp.sum(jnp.where(REAL, found.astype(jnp.float32), 0) * W), found
 
     arguments = (jnp.asarray(x, dtype) for x in (Q, K, V))

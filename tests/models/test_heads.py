@@ -40,7 +40,7 @@ def test_equals_hugging_face(name, kind, suffix, changes, base_config, reference
     model = reference(f"{family}{suffix}", base_config(name, vocab_size=5000, **layers, **changes))
     model.save_pretrained(tmp_path)
     encoder, head, params, labels = load_model(tmp_path)
-    assert head.kind == {"language": "masked_lm"}.get(kind, kind) and labels is None
+    assert head.kind.name == {"language": "masked_lm"}.get(kind, kind) and labels is None
 
     ids = np.random.default_rng(0).integers(10, 5000, (4, 12), dtype=np.int32)
     mask = np.ones_like(ids)
@@ -53,13 +53,8 @@ def test_equals_hugging_face(name, kind, suffix, changes, base_config, reference
             *(torch.from_numpy(x).view(shape) for x in (ids,)), attention_mask=torch.from_numpy(mask).view(shape)
         )
     where = np.full(4, 11 if family == "XLNet" else 0)
-    ours = head(
-        params["head"],
-        encoder(params["encoder"], ids, mask),
-        summary_rows=np.arange(4),
-        summary_positions=where,
-        **head.shared(params["encoder"]),
-    )
+    places = {"summary_rows": np.arange(4), "summary_positions": where}
+    ours = head(params, encoder(params["encoder"], ids, mask), as_batch(places))
     if kind == "question_answering":
         theirs = torch.stack([theirs.start_logits, theirs.end_logits], -1)
     else:
@@ -202,6 +197,8 @@ def test_embed_pools_a_layer():
         ("bert", ("permuted_lm", 30), "bert has none"),
         ("xlnet", ("masked_lm", 30), "xlnet has none"),
         ("bert", ("token_classification", 3, "mean"), "pooling 'mean'"),
+        ("bert", ("embedding", 8, "max_mean"), "pooling 'max_mean'"),
+        ("bert", ("embedding", 8, "mean", True), "pair_features"),
         ("bert", ("classification", 3, "cls", True), "pair_features"),
         ("bert", ("multiple_choice", 4), "expected 1, found 4"),
         ("bert", ("masked_lm", 31), "expected 30, found 31"),

@@ -8,6 +8,7 @@ import pytest
 from itt_jax.errors import InputError
 from itt_jax.models import checkpoints, from_pretrained, load_model, make_encoder
 from itt_jax.models.roberta import positions
+from tests.batches import as_batch
 
 
 def test_whole_model_at_base_size(base_config, reference, padded, close, torch, tmp_path):
@@ -40,7 +41,7 @@ def test_gradients(xlm_roberta, padded, gradients_close, torch):
     def loss(params):
         hidden = encoder(params["encoder"], ids, mask)
         where = {"summary_rows": jnp.arange(2), "summary_positions": jnp.zeros(2, jnp.int32)}
-        logits = head(params["head"], hidden, **where)
+        logits = head(params, hidden, as_batch(where))
         return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1).mean()
 
     value, gradients = jax.jit(jax.value_and_grad(loss))(params)

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from itt_jax.families.xlnet import KEYS, XlnetConfig
 from itt_jax.models import xlnet
 from itt_jax.models.encoder import Encoder
+from itt_jax.models.inputs import Inputs
 from itt_jax.models.relative_attention import sinusoids
 
 torch = pytest.importorskip("torch", reason="parity tests need PyTorch")
@@ -47,7 +49,7 @@ def to_ours(encoder, tensors):
     """{their name: tensor} as our nested parameters, through the table that checkpoints use."""
     shapes = flax.traverse_util.flatten_dict(encoder.shapes(), sep=".")
     params, used = {}, set()
-    for theirs, ours, transpose in xlnet.KEYS:
+    for theirs, ours, transpose in KEYS:
         for i in range(encoder.config.layers if "{i}" in theirs else 1):
             name, path = theirs.format(i=i), ours.format(i=i)
             if path in shapes:
@@ -63,7 +65,7 @@ def build(**changes):
     """(their model, our encoder, our parameters) of one small configuration."""
     values = SMALL | changes
     theirs = redraw(transformers.XLNetModel(transformers.XLNetConfig(**values)))
-    encoder = Encoder(xlnet.Config.from_huggingface(values))
+    encoder = Encoder(XlnetConfig.from_huggingface(values))
     return theirs, encoder, to_ours(encoder, dict(theirs.named_parameters()))
 
 
@@ -225,7 +227,7 @@ def test_one_set_of_query_biases_equals_transformers_with_copies():
         for layer in theirs.layer[1:]:
             for name in ("r_w_bias", "r_r_bias", "r_s_bias"):
                 getattr(layer.rel_attn, name).copy_(getattr(theirs.layer[0].rel_attn, name))
-    encoder = Encoder(xlnet.Config.from_huggingface(SMALL | {"untie_r": False}))
+    encoder = Encoder(XlnetConfig.from_huggingface(SMALL | {"untie_r": False}))
     params = to_ours(encoder, dict(theirs.named_parameters()))
     assert params["biases"]["content_bias"].shape == (4, 12)
     batch = draw_batch(padded="left")
@@ -245,8 +247,7 @@ def test_submodules_equal_transformers(base):
 
     def run(params, batch):
         model = nnx.merge(structure, params)
-        given = ("attention_mask", "token_type_ids", "segment_ids", "perm_mask", "target_mapping")
-        shared = model._shared(length, 0, *(batch.get(name) for name in given), None)
+        shared = model._shared(Inputs(**batch), 0, None)
         layer = model.layers["0"]
         attended = layer.attention(content, query, shared, layer.attention.biases, None, None)
         return attended, layer(content, query, shared, None, None, None), layer.feed_forward(content, None)

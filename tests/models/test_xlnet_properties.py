@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from itt_jax.errors import InputError
-from itt_jax.models import xlnet
+from itt_jax.families.xlnet import XlnetConfig
 from itt_jax.models.encoder import make_encoder
 
 SIZES = {"layers": 2, "width": 32, "heads": 4, "feed_forward": 64, "vocabulary_size": 50}
@@ -179,17 +179,16 @@ def test_initial_parameters_are_hugging_faces():
 
 
 def test_configuration_survives_the_round_trip():
-    config = xlnet.Config(attention_type="uni", clamp_length=7, memory_length=None, untied_biases=False, dropout=0.3)
-    assert xlnet.Config.from_huggingface(config.to_huggingface()) == config
+    config = XlnetConfig(attention_type="uni", clamp_length=7, memory_length=None, untied_biases=False, dropout=0.3)
+    assert XlnetConfig.from_huggingface(config.to_huggingface()) == config
     other_names = {"model_type": "xlnet", "n_token": 11, "hidden_size": 8, "num_attention_heads": 2}
-    config = xlnet.Config.from_huggingface(other_names)
+    config = XlnetConfig.from_huggingface(other_names)
     assert (config.vocabulary_size, config.width, config.heads, config.layers) == (11, 8, 2, 24)
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"model_type": "bert"}, "model_type 'bert'"),
         ({"attn_type": "both"}, "attn_type 'both'"),
         ({"bi_data": True}, "bi_data: True"),
         ({"ff_activation": "mish"}, "ff_activation 'mish'"),
@@ -205,4 +204,4 @@ def test_configuration_survives_the_round_trip():
 )
 def test_unsupported_values_are_named(values, message):
     with pytest.raises(InputError, match=message):
-        xlnet.Config.from_huggingface({"model_type": "xlnet"} | values)
+        XlnetConfig.from_huggingface({"model_type": "xlnet"} | values)

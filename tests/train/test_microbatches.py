@@ -65,7 +65,7 @@ def language_step(encoder):
     tokenizer = types.SimpleNamespace(mask_id=4, vocabulary_size=60, word_starts=lambda ids: np.ones(len(ids), bool))
     examples = dataclasses.replace(toy_examples(encoder.family, 26), labels=None)
     plan = one_plan(examples, np.array_split(np.arange(26), 2))
-    permuted = head.kind == "permuted_lm"
+    permuted = head.kind.name == "permuted_lm"
     batches = masked_batches(examples, tokenizer, settings, plan, generator(0, MASKS, 0), permuted=permuted)
     return LanguageObjective(encoder, head, False), head, stack_batches([batches])
 

@@ -13,7 +13,7 @@ from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.kinds.retrieval import side_by_side
 from itt_jax.metrics.ranking import retrieval_accuracy
 from itt_jax.models import apply_model, make_encoder, make_head
-from itt_jax.models.heads import SCALE
+from itt_jax.models.heads.embedding import SCALE
 from itt_jax.train.checkpoint import load_checkpoint, save_checkpoint
 from itt_jax.train.objectives import TaskObjective
 from itt_jax.train.predict import predict

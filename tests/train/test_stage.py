@@ -13,7 +13,7 @@ from itt_jax.metrics import metric
 from itt_jax.train import loop
 from itt_jax.train.checkpoint import Resume, forget_resume
 from itt_jax.train.counters import mixture
-from itt_jax.train.flops import forward_flops, matmul_parameters
+from itt_jax.train.flops import forward_flops
 from itt_jax.train.predict import predict
 from itt_jax.train.stage import fine_tune, total_steps
 from tests.train.toy import FAMILIES, killed_after, same, tiny_encoder, toy_task
@@ -60,7 +60,7 @@ def test_counts_are_of_real_tokens(bert, uninterrupted):
     assert uninterrupted.flops == pytest.approx(3 * forward_flops(encoder, lengths))
     assert 0.5 < uninterrupted.packing_efficiency <= 1
     # per layer 4 D D of attention and 2 D F of feed-forward
-    assert matmul_parameters(tiny_encoder("bert")) == 2 * (4 * 32 * 32 + 2 * 32 * 64)
+    assert tiny_encoder("bert").config.matmul_parameters == 2 * (4 * 32 * 32 + 2 * 32 * 64)
 
 
 @pytest.mark.parametrize("killed_at", [10, 41])

@@ -1,0 +1,92 @@
+"""The heads that read one vector per example, and their module."""
+
+from typing import ClassVar
+
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from itt_jax import families
+from itt_jax.batch import Batch
+from itt_jax.families.family import Summary
+from itt_jax.models.attention import dropout, subkey
+from itt_jax.models.encoder import Params
+from itt_jax.models.heads.head import Head, HeadKind
+from itt_jax.models.heads.pooling import POOLINGS, pooled
+from itt_jax.models.layers import ACTIVATIONS, linear
+
+
+class ExampleKind(HeadKind):
+    """A kind of head with one vector per example in and `outputs` numbers out."""
+
+    by_example: ClassVar[bool] = True
+    poolings: ClassVar[tuple[str, ...]] = POOLINGS
+    pairs: ClassVar[bool] = True
+
+    def summary(self, head: Head) -> Summary:
+        """The layers between the pooled vector and the output layer."""
+        config = head.encoder.config
+        if head.pooling == "pretrained":
+            return families.family(config.family).huggingface.heads[self.form].summary(config)
+        return Summary(None, None, last_rate=config.classifier_rate)
+
+    def build(self, head: Head, rngs: nnx.Rngs) -> nnx.Module:
+        return ExampleHead(head, self.summary(head), rngs)
+
+    def read(self, head: Head, hidden: Float[Array, "B T D"], batch: Batch) -> Float[Array, "E K"]:
+        return pooled(head, hidden, batch)
+
+    def shared(self, head: Head, encoder_params: Params) -> Params | None:
+        reads_pooler = self.summary(head).layer == "pooler" and head.encoder.config.pooler
+        return encoder_params["pooler"] if reads_pooler else None
+
+
+class SummaryLayers(nnx.Module):
+    """[E, K] pooled hidden states to the output layer's input, float32; it owns the pooler that its encoder lacks."""
+
+    def __init__(self, head: Head, summary: Summary, rngs: nnx.Rngs) -> None:
+        config = head.encoder.config
+        if summary.layer == "pooler" and not config.pooler:
+            self.pooler = linear(config, config.width, config.width, jnp.float32, rngs)
+        elif summary.layer == "dense":
+            self.dense = linear(config, config.width, config.width, jnp.float32, rngs)
+        self.summary = summary
+
+    def summarised(
+        self, x: Float[Array, "E K"], pooler: Params | None, key: PRNGKeyArray | None
+    ) -> Float[Array, "E K"]:
+        """x through the layers of `Summary`.
+
+        Args:
+            pooler: the encoder's, where it has one and the head reads it.
+        """
+        summary, x = self.summary, x.astype(jnp.float32)
+        x = dropout(x, summary.first_rate, subkey(key, 0))
+        if summary.layer == "pooler":
+            if pooler is None:
+                pooler = {"kernel": self.pooler.kernel[...], "bias": self.pooler.bias[...]}
+            x = jnp.tanh(x @ pooler["kernel"] + pooler["bias"])
+        else:
+            x = self.dense(x) if summary.layer == "dense" else x
+            x = ACTIVATIONS[summary.activation](x) if summary.activation else x
+        return dropout(x, summary.last_rate, subkey(key, 1))
+
+
+class ExampleHead(SummaryLayers):
+    """[E, K] pooled hidden states to [E, outputs]; float32 whatever the encoder computes in, as scores are ranked."""
+
+    def __init__(self, head: Head, summary: Summary, rngs: nnx.Rngs) -> None:
+        super().__init__(head, summary, rngs)
+        config = head.encoder.config
+        width = config.width * (2 if head.pooling == "max_mean" else 1) * (4 if head.pair_features else 1)
+        self.output = linear(config, width, head.outputs, jnp.float32, rngs)
+
+    def __call__(
+        self, x: Float[Array, "E K"], pooler: Params | None, key: PRNGKeyArray | None
+    ) -> Float[Array, "E outputs"]:
+        return self.output(self.summarised(x, pooler, key))
+
+
+def weighted(losses: Float[Array, " E"], weights: Float[Array, " E"]) -> tuple[Array, Array]:
+    """Sum of weighted losses and sum of weights."""
+    return jnp.sum(weights * losses), jnp.sum(weights)

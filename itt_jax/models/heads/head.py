@@ -1,0 +1,172 @@
+"""A kind of head, and a head of one encoder: hidden states in, outputs and losses out.
+
+A head reads from the encoder's parameters what Hugging Face shares with it: the word embeddings (language models), or
+the pooler.
+"""
+
+import dataclasses
+import functools
+from typing import Any, ClassVar, Literal
+
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from itt_jax.batch import Batch
+from itt_jax.models.attention import subkey
+from itt_jax.models.encoder import Encoder, Params
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class HeadKind:
+    """A kind of head: its module, what the module reads, its loss. One object in one file each.
+
+    Attributes:
+        name: the kind's name.
+        form: key of `families.HuggingFace.heads`; None where Hugging Face has no such head.
+        problem_type: Hugging Face's name of the loss, where heads of one form have several.
+        labels: whether the outputs are classes with names.
+        by_example: whether outputs are [E, outputs]; otherwise they are one row per token.
+        language: whether it is the head of a language model.
+        poolings: those it allows. pairs: whether it takes pair features.
+    """
+
+    name: str
+    form: str | None = None
+    problem_type: str | None = None
+    labels: bool = False
+
+    by_example: ClassVar[bool] = False
+    language: ClassVar[bool] = False
+    poolings: ClassVar[tuple[str, ...]] = ("pretrained",)
+    pairs: ClassVar[bool] = False
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def fixed_outputs(self, encoder: Encoder) -> int | None:
+        """The number of outputs, where the kind or the encoder fixes it."""
+        return None
+
+    def build(self, head: "Head", rngs: nnx.Rngs) -> nnx.Module:
+        """The module, called as module(what `read` gives, what `shared` gives, dropout key)."""
+        raise NotImplementedError
+
+    def encoder_inputs(self, batch: Batch) -> dict[str, Array]:
+        """Fields of `Inputs` that the encoder needs for this head, beyond ids, types and segments."""
+        return {}
+
+    def read(self, head: "Head", hidden: Float[Array, "B T D"], batch: Batch) -> Array:
+        """The module's input."""
+        return hidden
+
+    def shared(self, head: "Head", encoder_params: Params) -> Any:
+        """The encoder's parameters that the module reads."""
+        return None
+
+    def loss(self, head: "Head", params: Params, outputs: Array, batch: Batch, choices: int) -> tuple[Array, Array]:
+        """Sum of weighted losses and sum of weights, float32 []; arguments as `Head.loss`."""
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """A head of one encoder, hashable as the encoder is; build it with `make_head`.
+
+    Attributes:
+        outputs: logits per example (classes; 1 for multiple choice and usually for regression) or per token (tags;
+            2 for question answering, start and end; the vocabulary for language models), or the width of a vector
+            (embedding).
+        pooling: how an example becomes one vector. "pretrained": the family's Hugging Face head, at the summary token;
+            "cls": the hidden state there; "mean": mean over the example's tokens; "max_mean": maximum and mean,
+            concatenated.
+        pair_features: (a, b, |a - b|, a * b) of the two fields, pooled separately.
+    """
+
+    encoder: Encoder
+    kind: HeadKind
+    outputs: int
+    pooling: Literal["pretrained", "cls", "mean", "max_mean"] = "pretrained"
+    pair_features: bool = False
+
+    @property
+    def by_example(self) -> bool:
+        """Whether outputs are [E, outputs]; otherwise they are [B, T, outputs]."""
+        return self.kind.by_example
+
+    @property
+    def has_huggingface_form(self) -> bool:
+        """Whether Hugging Face has this head, so that it can be exported."""
+        return self.pooling == "pretrained" and not self.pair_features and self.kind.form is not None
+
+    def shapes(self) -> Params:
+        """The head's own parameters: nested dict of jax.ShapeDtypeStruct (float32)."""
+        return nnx.to_pure_dict(_split(self)[1])
+
+    def init(self, key: PRNGKeyArray) -> Params:
+        """Fresh parameters, as Hugging Face initialises them."""
+        return nnx.to_pure_dict(nnx.state(self.kind.build(self, nnx.Rngs(key))))
+
+    def __call__(
+        self, params: Params, hidden: Float[Array, "B T D"], batch: Batch, *, key: PRNGKeyArray | None = None
+    ) -> Array:
+        """Outputs, float32: [E, outputs] by example (multiple choice: the caller reshapes), else [B, T, outputs].
+
+        Args:
+            params: {"encoder", "head"}.
+            hidden: the encoder's last layer (or its query stream).
+            batch: every head by example reads summary_rows, summary_positions, the place of each example's summary
+                token in hidden. Mean and max_mean pooling read example_ids, the index of each token's example (E for
+                padding), and pair features field_ids, 0 for special tokens, then 1, 2 ... A masked LM reads
+                positions [B, P]; without them it scores every token.
+            key: dropout key; None means none.
+        """
+        module = nnx.merge(_split(self)[0], params["head"])
+        read, shared = self.kind.read(self, hidden, batch), self.kind.shared(self, params["encoder"])
+        return module(read, shared, key).astype(jnp.float32)
+
+    def loss(self, params: Params, outputs: Array, batch: Batch, choices: int = 1) -> tuple[Array, Array]:
+        """Sum of weighted losses and sum of weights, float32 []; labels are as `data.examples.Examples` has them.
+
+        Args:
+            params: {"encoder", "head"}.
+            outputs: as the head gives them for this batch.
+            batch: by example, labels and weights, 0 for empty slots. Token classification: by row, labels, -1 where
+                there is none. Question answering: by row, labels. Language models: by row, targets and weights.
+            choices: examples of one item, in consecutive slots.
+        """
+        return self.kind.loss(self, params, outputs, batch, choices)
+
+
+def apply_model(
+    encoder: Encoder,
+    head: Head,
+    params: Params,
+    batch: Batch,
+    *,
+    key: PRNGKeyArray | None = None,
+    **inputs: Array | None,
+) -> Array:
+    """Outputs of a whole model, params {"encoder", "head"}, on one batch of packed or padded rows.
+
+    Args:
+        batch: as data.packing builds it; labels and weights are not read.
+        key: dropout key for encoder and head; None means no dropout.
+        inputs: further fields of `Inputs` (input_embeddings).
+    """
+    hidden = encoder(
+        params["encoder"],
+        batch.by_row["input_ids"],
+        token_type_ids=batch.by_row["token_type_ids"],
+        segment_ids=batch.by_row["segment_ids"],
+        key=subkey(key, 0),
+        **head.kind.encoder_inputs(batch),
+        **inputs,
+    )
+    return head(params, hidden, batch, key=subkey(key, 1))
+
+
+@functools.lru_cache(maxsize=64)
+def _split(head: Head) -> tuple[nnx.GraphDef, nnx.State]:
+    """The structure of the head, found without allocating a parameter."""
+    return nnx.split(nnx.eval_shape(lambda: head.kind.build(head, nnx.Rngs(0))))

@@ -1,0 +1,46 @@
+"""The heads of language models, and their modules: scores of every vocabulary entry."""
+
+from typing import ClassVar
+
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from itt_jax.batch import Batch
+from itt_jax.models.encoder import Encoder, Params
+from itt_jax.models.heads.by_example import weighted
+from itt_jax.models.heads.head import Head, HeadKind
+
+
+class LanguageKind(HeadKind):
+    """A kind of head that scores the vocabulary, with the word embeddings as its last matrix."""
+
+    language: ClassVar[bool] = True
+
+    def fixed_outputs(self, encoder: Encoder) -> int:
+        return encoder.config.vocabulary_size
+
+    def build(self, head: Head, rngs: nnx.Rngs) -> nnx.Module:
+        return LanguageHead(head)
+
+    def shared(self, head: Head, encoder_params: Params) -> Float[Array, "V D"]:
+        return head.encoder.word_embeddings(encoder_params)
+
+    def loss(self, head: Head, params: Params, outputs: Array, batch: Batch, choices: int) -> tuple[Array, Array]:
+        """Cross-entropy of the predicted tokens."""
+        losses = optax.softmax_cross_entropy_with_integer_labels(outputs, batch.by_row["targets"])
+        return weighted(losses, batch.by_row["weights"])
+
+
+class LanguageHead(nnx.Module):
+    """Products with the word embeddings, and a bias."""
+
+    def __init__(self, head: Head) -> None:
+        self.bias = nnx.Param(jnp.zeros(head.encoder.config.vocabulary_size, jnp.float32))
+
+    def __call__(
+        self, x: Float[Array, "B T D"], table: Float[Array, "V D"], key: PRNGKeyArray | None
+    ) -> Float[Array, "B T V"]:
+        scores = jnp.einsum("BTD,VD->BTV", x, table.astype(x.dtype), preferred_element_type=jnp.float32)
+        return scores + self.bias[...]

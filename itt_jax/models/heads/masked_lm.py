@@ -1,0 +1,42 @@
+"""Masked language model: BERT's and RoBERTa's."""
+
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from itt_jax.batch import Batch
+from itt_jax.models.heads.head import Head
+from itt_jax.models.heads.language import LanguageHead, LanguageKind
+from itt_jax.models.layers import ACTIVATIONS, layer_norm, linear
+
+
+class MaskedLM(LanguageKind):
+    """Scores at the predicted positions."""
+
+    def build(self, head: Head, rngs: nnx.Rngs) -> nnx.Module:
+        return TransformHead(head, rngs)
+
+    def read(self, head: Head, hidden: Float[Array, "B T D"], batch: Batch) -> Float[Array, "B P D"]:
+        if "positions" not in batch.by_row:
+            return hidden
+        return jnp.take_along_axis(hidden, batch.by_row["positions"][..., None], axis=1)
+
+
+class TransformHead(LanguageHead):
+    """BERT's transform, a dense layer and a LayerNorm, before the scores."""
+
+    def __init__(self, head: Head, rngs: nnx.Rngs) -> None:
+        config = head.encoder.config
+        self.dense = linear(config, config.width, config.width, head.encoder.dtype, rngs)
+        self.norm = layer_norm(config, rngs)
+        self.activation = config.transform_activation
+        super().__init__(head)
+
+    def __call__(
+        self, x: Float[Array, "B P D"], table: Float[Array, "V D"], key: PRNGKeyArray | None
+    ) -> Float[Array, "B P V"]:
+        x = self.norm(ACTIVATIONS[self.activation](self.dense(x))).astype(x.dtype)
+        return super().__call__(x, table, key)
+
+
+MASKED_LM = MaskedLM("masked_lm", form="masked_lm")

@@ -1,0 +1,28 @@
+"""A class for each token (of a word, its anchor)."""
+
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jaxtyping import Array, Float
+
+from itt_jax.batch import Batch
+from itt_jax.models.encoder import Params
+from itt_jax.models.heads.by_token import TokenHead
+from itt_jax.models.heads.head import Head, HeadKind
+
+
+class TokenClassification(HeadKind):
+    """Logits of the classes at each token; cross-entropy over the tokens that have a label."""
+
+    def build(self, head: Head, rngs: nnx.Rngs) -> nnx.Module:
+        return TokenHead(head, head.encoder.config.token_rate, rngs)
+
+    def loss(
+        self, head: Head, params: Params, outputs: Float[Array, "B T classes"], batch: Batch, choices: int
+    ) -> tuple[Array, Array]:
+        labelled = (batch.by_row["labels"] >= 0).astype(outputs.dtype)
+        losses = optax.softmax_cross_entropy_with_integer_labels(outputs, jnp.maximum(batch.by_row["labels"], 0))
+        return jnp.sum(labelled * losses), jnp.sum(labelled)
+
+
+TOKEN_CLASSIFICATION = TokenClassification("token_classification", form="token_classification", labels=True)
