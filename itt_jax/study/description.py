@@ -9,13 +9,12 @@ from typing import Any
 from itt_jax import families
 from itt_jax.config import EncoderSpec, Study
 from itt_jax.errors import InputError
-from itt_jax.models import Encoder, local_folder, make_encoder
+from itt_jax.models import local_folder, make_encoder
 from itt_jax.store import Store
 from itt_jax.study.absent import planned
 from itt_jax.study.material import Material, Selection, mean_tokens
 from itt_jax.study.plan import Plan, study_id
 from itt_jax.study.stages import Stage, pretrain
-from itt_jax.train.flops import matmul_parameters
 
 GFLOPS = 30
 """Speed of encoders of width 64 to 128 on two CPU cores."""
@@ -103,15 +102,16 @@ def describe(study: Study, out: str | pathlib.Path, data_root: str | pathlib.Pat
 def size_of(spec: EncoderSpec) -> int:
     """Weights that every token is multiplied with, from the spec's sizes or the checkpoint's config alone."""
     if spec.checkpoint is None:
-        return matmul_parameters(make_encoder(spec.family, **{name: getattr(spec, name) for name in pretrain.SIZES}))
+        sizes = {name: getattr(spec, name) for name in pretrain.SIZES}
+        return make_encoder(spec.family, **sizes).config.matmul_parameters
     folder = local_folder(spec.checkpoint)
     own = folder / "checkpoint.json"
     path = own if own.is_file() else folder / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         if path == own:
-            return matmul_parameters(Encoder(families.family(config["family"]).Config(**config["config"])))
-        return matmul_parameters(Encoder(families.from_huggingface(config)))
+            return families.family(config["family"]).Config(**config["config"]).matmul_parameters
+        return families.from_huggingface(config).matmul_parameters
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: expected the config of a checkpoint ({error})") from error
 
