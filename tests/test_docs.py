@@ -13,6 +13,7 @@ import pytest
 from itt_jax import config, families, kinds, main, metrics, models
 from itt_jax.batch import Batch
 from itt_jax.bench import BENCHES
+from itt_jax.cli.list import LISTED
 from itt_jax.data.sources import LocalFiles
 from itt_jax.models import heads
 from itt_jax.study import quickstart
@@ -52,6 +53,7 @@ def test_every_command_and_bench_is_described():
     described = set(re.findall(r"`([a-z]+) (?:--|[A-Z\w])", commands))
     assert {module.__name__.rpartition(".")[2] for module in main.COMMANDS} <= described
     assert "bench " + r"\|".join(bench.name for bench in BENCHES) in commands
+    assert "list " + r"\|".join(LISTED) in commands
 
 
 def contributed(axis: str) -> dict:
