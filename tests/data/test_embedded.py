@@ -10,7 +10,7 @@ import pytest
 
 from itt_jax import tasks
 from itt_jax.data import embedded
-from itt_jax.data.embedded import entities, tables
+from itt_jax.data.embedded import causes, entities, tables
 from itt_jax.data.embedded.draws import draws
 from itt_jax.data.embedded.tasks import TASKS
 from itt_jax.data.rows import Rows
@@ -280,3 +280,26 @@ def test_draws_depend_on_name_and_index_alone():
 def test_wrong_names_give_one_clear_line(call, message):
     with pytest.raises(InputError, match=re.escape(message)):
         call()
+
+
+def test_embedded_items_are_the_same_in_every_language_and_follow_from_their_pairs():
+    pairs = list(zip(causes._events()["cause"], causes._events()["effect"], strict=True))
+    assert len(pairs) == 16
+    task = tasks.get(causes.NAME)
+    for split, size in causes.SIZES.items():
+        english = tasks.load_rows(task, split, "en")
+        assert len(english) == size and np.bincount(english.labels).tolist() == [size // 2] * 2
+        whole = list(zip(*english.fields.values(), strict=True))
+        assert len({(premise, question, *sorted(choices)) for premise, question, *choices in whole}) > 0.9 * size
+        for language in embedded.LANGUAGES:
+            rows = tasks.load_rows(task, split, language)
+            assert list(rows.item_ids) == list(english.item_ids) and (rows.labels == english.labels).all()
+            names = [person[language] for person in causes._persons(split)]
+            for i, (premise, question, *choices) in enumerate(zip(*rows.fields.values(), strict=True)):
+                name = next(name for name in names if premise.startswith(f"{name} "))
+                right = choices[rows.labels[i]]
+                told, asked = (premise, right) if question == causes.QUESTIONS["effect"][language] else (right, premise)
+                assert any(
+                    (told, asked) == tuple(event[language].replace("{n}", name) for event in pair) for pair in pairs
+                )
+                assert all(text.endswith(".") and "{" not in text for text in (premise, *choices))

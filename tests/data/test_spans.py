@@ -1,4 +1,4 @@
-"""Questions and contexts: answers read, found among tokens of every kind of tokenizer, labelled, decoded."""
+"""Questions and contexts: answers are read, located among tokens, labelled and decoded."""
 
 import itertools
 import json
@@ -63,7 +63,7 @@ QUESTIONS = [
 
 
 def gold_logits(examples) -> Ragged:
-    """Scores that say the labels: what a perfect model gives."""
+    """Scores of a perfect model."""
     marked = examples.labels[:, None] & np.array([FIRST, LAST])
     return Ragged((marked > 0).astype(np.float32), examples.offsets)
 
@@ -273,7 +273,7 @@ def test_layout_is_that_of_a_pair(tokenizer):
     assert (windows.positions == 0).all() if last else (windows.positions > 1).all()
 
 
-def test_labels_are_the_answer_or_the_class_token(tokenizer):
+def test_labels_are_the_answer_or_the_summary_token(tokenizer):
     filler = "Der Rhein entspringt in den Alpen. " * 30
     contexts = [filler + CONTEXTS[0] + " " + filler, CONTEXTS[1]]
     answers = answers_in(contexts, ["first program in 1843", "1233"])
@@ -294,7 +294,7 @@ def test_labels_are_the_answer_or_the_class_token(tokenizer):
     assert inside > 1 and len(examples) > inside
 
 
-def test_too_long_a_question_is_refused(tokenizer):
+def test_questions_that_are_too_long_are_refused(tokenizer):
     with pytest.raises(InputError, match="leaves no room for a context"):
         span_examples(tokenizer, ["Rhein " * 80], ["Rhein"], 64)
 
@@ -370,7 +370,7 @@ def test_gold_scores_decode_to_the_answers(tokenizer):
 
 @pytest.mark.parametrize("name", sorted(perturb.CATALOG))
 def test_gold_answers_survive_every_perturbation(name):
-    """Perturbed, tokenized to bytes, labelled, decoded and scored: 100 % wherever the operator has something to do."""
+    """Perturbed, tokenized to bytes, labelled, decoded and scored: 100 % under every operator."""
     bytes_only, known = train_tokenizer(["a b c"], "roberta", 300), perturb.CATALOG[name].languages
     if not known:
         pytest.skip(f"{name} reads a lexicon of the user's")
@@ -393,7 +393,7 @@ def test_gold_answers_survive_every_perturbation(name):
             assert (span_item_scores(found, answers.texts)["exact_match"] == 1).all()
 
 
-def test_an_answer_that_is_gone_makes_its_row_not_applicable():
+def test_a_row_that_lost_an_answer_is_not_applicable():
     answers = answers_in(CONTEXTS[:3], ANSWERS[:3])
     texts = [CONTEXTS[0].replace("1843", "1848"), "x" + CONTEXTS[1], CONTEXTS[2]]
     sources = [np.arange(len(CONTEXTS[0])), np.arange(-1, len(CONTEXTS[1])), np.arange(len(CONTEXTS[2]))]

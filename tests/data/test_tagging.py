@@ -1,4 +1,4 @@
-"""Tagged texts: one token for each word, no word lost, ids of the whole text, packed batches with labels in place."""
+"""Tagged texts: one token for each word, no word lost, ids of the whole text, labels in place in packed batches."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_no_label_is_lost_and_no_two_words_share_a_token(tokenizers, family, row
     labels = Ragged.of([[next(classes) for _ in words] for words in rows], np.int32)
     examples, parts = tagging_examples(tokenizer, texts, starts_of(texts), max_length, "en", labels)
     assert examples.lengths.max() <= max_length and parts[-1] == len(examples)
-    # a word that ends in white space of another kind shares a chunk, and so perhaps a token, with the next
+    # a word that ends in other white space shares a chunk, and perhaps a token, with the next
     plain = all(word == word.strip() for words in rows for word in words)
     if plain:
         assert len(set(examples.anchors.tolist())) == len(labels.values)
@@ -51,7 +51,7 @@ def test_no_label_is_lost_and_no_two_words_share_a_token(tokenizers, family, row
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "xlnet"])
-def test_ids_are_those_of_the_whole_text_and_words_begin_where_their_tokens_do(tokenizers, family):
+def test_ids_equal_those_of_the_whole_text_and_words_begin_where_their_tokens_do(tokenizers, family):
     tokenizer = tokenizers[family]
     texts = ["Der Film ist unfassbar gut .", "Это не очень справедливо", "a", "l'hôtel – 12 %"]
     examples, parts = tagging_examples(tokenizer, texts, starts_of(texts), 64)
@@ -79,7 +79,7 @@ def test_long_texts_are_cut_between_words(tokenizers, family):
     assert (inside == (0 if family == "xlnet" else 1)).sum() >= parts[2] - parts[1]  # parts begin with a word
 
 
-def test_words_that_a_perturbation_joined_are_read_at_tokens_of_their_own(tokenizers):
+def test_words_joined_by_a_perturbation_have_tokens_of_their_own(tokenizers):
     for tokenizer in tokenizers.values():
         starts = Ragged.of([[0, 4], [4, 0], []], np.int64)
         examples, _ = tagging_examples(tokenizer, ["Film gut".replace(" ", ""), "Filmgut", ""], starts, 32)
@@ -89,7 +89,7 @@ def test_words_that_a_perturbation_joined_are_read_at_tokens_of_their_own(tokeni
         assert second - first == min(before, length - 1) and other - one == second - first
 
 
-def test_a_word_without_a_token_gets_the_unknown_one(tokenizers):
+def test_a_word_without_tokens_gets_the_unknown_token(tokenizers):
     tokenizer = tokenizers["bert"]
     text = "gut \u200b gut"
     examples, _ = tagging_examples(tokenizer, [text], starts_of([text]), 16)

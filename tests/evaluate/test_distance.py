@@ -1,4 +1,4 @@
-"""Distances between domains against what they must be."""
+"""Distances between domains: known values and bounds."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Retrieval: vectors independent of packing, neighbours and mined pairs as plain numpy finds them."""
+"""Retrieval: vectors are independent of packing; neighbours and mined pairs equal those of plain numpy."""
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +35,7 @@ def encoded(request):
 
 @pytest.fixture(scope="module")
 def single(encoded):
-    """The layers of a text alone, for texts of four lengths (each is compiled): index -> layers."""
+    """Index -> layers of a text encoded alone, for texts of four lengths, since each length is compiled."""
     encoder, params, examples = encoded
     layers_of = jax.jit(lambda *inputs: encoder(params, *inputs, all_layers=True))
     found = {}
@@ -48,7 +48,7 @@ def single(encoded):
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
 @pytest.mark.parametrize("layer", [0, 2, 3])
-def test_vectors_are_those_of_single_texts(encoded, single, layer, pooling):
+def test_vectors_equal_those_of_single_texts(encoded, single, layer, pooling):
     encoder, params, examples = encoded
     vectors = retrieval.sentence_vectors(encoder, params, examples, layer, pooling)
     for i, hidden in single.items():
@@ -57,7 +57,7 @@ def test_vectors_are_those_of_single_texts(encoded, single, layer, pooling):
         np.testing.assert_allclose(vectors[i], alone[0], atol=2e-5)
 
 
-def test_no_such_layer_or_pooling(encoded):
+def test_unknown_layers_and_poolings_are_refused(encoded):
     encoder, params, examples = encoded
     with pytest.raises(InputError, match="layer 4: expected one of 0"):
         retrieval.sentence_vectors(encoder, params, examples, 4)
@@ -78,7 +78,7 @@ def test_published_layers():
 
 
 @pytest.mark.parametrize(("queries", "candidates", "k"), [(7, 5, 20), (70, 300, 20), (33, 257, 1), (1, 128, 128)])
-def test_neighbours_in_blocks_are_those_of_the_whole_matrix(monkeypatch, queries, candidates, k):
+def test_neighbours_in_blocks_equal_those_of_the_whole_matrix(monkeypatch, queries, candidates, k):
     monkeypatch.setattr(retrieval, "QUERIES_AT_ONCE", 16)
     monkeypatch.setattr(retrieval, "CANDIDATES_AT_ONCE", 64)
     generator = np.random.default_rng(queries)
@@ -91,7 +91,7 @@ def test_neighbours_in_blocks_are_those_of_the_whole_matrix(monkeypatch, queries
     assert retrieval_accuracy(first, second[: len(first)]) == np.mean(found == np.arange(len(first)))
 
 
-def test_of_equal_candidates_the_first_is_nearest(monkeypatch):
+def test_the_first_of_equal_candidates_is_nearest(monkeypatch):
     monkeypatch.setattr(retrieval, "CANDIDATES_AT_ONCE", 128)
     candidates = np.tile(np.eye(2, dtype=np.float32), (200, 1))
     _, indices = retrieval.nearest(np.array([[0.0, 3.0], [0.0, 0.0]], np.float32), candidates, 3)
@@ -124,7 +124,7 @@ def reference_mining(x: np.ndarray, y: np.ndarray, k: int, margin) -> dict[tuple
     ("name", "margin"),
     [("ratio", lambda a, b: a / b), ("distance", lambda a, b: a - b), ("absolute", lambda a, b: a)],
 )
-def test_mining_is_laser_s(name, margin):
+def test_mining_equals_lasers(name, margin):
     generator = np.random.default_rng(3)
     first = retrieval.unit(generator.normal(size=(40, 6)) + 0.8)
     second = retrieval.unit(np.concatenate([first[:25] + generator.normal(size=(25, 6)) * 0.2, first[30:36] * -1]))
@@ -138,7 +138,7 @@ def test_mining_is_laser_s(name, margin):
 
 
 def test_bucc_end_to_end():
-    """Translations are noisy copies; repeated texts make no pair; the threshold of dev finds the pairs of test."""
+    """Translations are noisy copies; repeated texts form no pair; the threshold from dev finds the pairs of test."""
     generator = np.random.default_rng(4)
     meaning = generator.normal(size=(60, 16))
     first = {f"de-{i}": f"satz {i % 58}" for i in range(60)}

@@ -1,4 +1,4 @@
-"""Noise on token ids against a slow reference, and what it promises."""
+"""Noise on token ids: equal to a slow reference in any packing; weaker noise is a subset of stronger."""
 
 import dataclasses
 import itertools
@@ -44,7 +44,7 @@ def mixed(x: int) -> int:
 
 
 def drawn(own: Examples, i: int, severity: float, key: np.ndarray):
-    """For each token of an example: its index, whether it is hit, and its second draw."""
+    """For each token of an example its index, whether it is changed, and its second draw."""
     for place, k in enumerate(range(own.offsets[i], own.offsets[i + 1])):
         state = mixed(int(key[0]) ^ (place * 0x9E3779B9 & WORD))
         first, second = (mixed(int(key[1]) ^ (state + n * 0x85EBCA6B & WORD)) >> 1 for n in (0, 1))
@@ -52,7 +52,7 @@ def drawn(own: Examples, i: int, severity: float, key: np.ndarray):
 
 
 def survivors(own: Examples, i: int, name: str, severity: float, key: np.ndarray) -> list[int]:
-    """The tokens that are left, as indices."""
+    """Indices of the tokens that are left."""
     return [k for k, hit, _ in drawn(own, i, severity, key) if not (hit and name == "token_drop")]
 
 
@@ -72,7 +72,7 @@ def reference(own: Examples, i: int, name: str, severity: float, key: np.ndarray
 
 
 def noisy_ids(own: Examples, name: str, severity: float, rows: int = 4, length: int = 32, replicate: int = 0):
-    """Example -> ids out of packed noisy batches; checks on the way that summaries and segments still fit."""
+    """Example -> ids from packed noisy batches; also checks that summaries and segments match."""
     every = token_noise.arrays(TOKEN_NOISES[name], severity, replicate, [f"t/{i}" for i in range(len(own))], 7)
     step = jax.jit(token_noise.noisy)
     shared = {"noise_tokens": ORDINARY, "noise_mask": np.int32(MASK_ID)}
@@ -102,7 +102,7 @@ def test_equals_the_reference_in_any_packing(name, severity):
     assert noisy_ids(own, name, severity, rows=2, length=13) == expected
 
 
-def test_severity_is_the_share_hit_and_weaker_noise_is_a_subset():
+def test_severity_is_the_share_of_changed_tokens_and_weaker_noise_is_a_subset():
     own = examples(600)
     clean = {i: own.ids[own.offsets[i] : own.offsets[i + 1]] for i in range(len(own))}
     hits = {}
@@ -116,7 +116,7 @@ def test_severity_is_the_share_hit_and_weaker_noise_is_a_subset():
         assert abs(hit[ordinary].mean() - severity) < 4 * np.sqrt(severity * (1 - severity) / ordinary.sum())
 
 
-def test_replicates_differ_and_random_tokens_are_others():
+def test_replicates_and_random_tokens_differ():
     own = examples()
     first, second = (noisy_ids(own, "token_random", 1.0, replicate=replicate) for replicate in (0, 1))
     assert first != second
@@ -128,7 +128,7 @@ def test_replicates_differ_and_random_tokens_are_others():
 
 @pytest.fixture(scope="module")
 def noisy_rows():
-    """Ten embedded rows, clean and under every token noise, with what made it."""
+    """Ten embedded rows with an evaluator of their clean form and every token noise."""
     task = tasks.get("embedded_inference_legal")
     rows = tasks.limit(tasks.load_rows(task, "test", "de"), 10)
     texts = [text for own in rows.fields.values() for text in own]
@@ -139,8 +139,8 @@ def noisy_rows():
     return task, rows, tokenizer, place, evaluator
 
 
-def test_a_cell_is_the_prediction_of_the_noisy_ids(noisy_rows):
-    """The scores are those of examples whose ids were changed one by one beforehand."""
+def test_a_cell_holds_predictions_of_the_noisy_ids(noisy_rows):
+    """Scores equal those of examples whose ids were changed one by one beforehand."""
     task, rows, tokenizer, place, evaluator = noisy_rows
     encoder = make_encoder(
         "bert", layers=1, width=16, heads=2, feed_forward=32, vocabulary_size=tokenizer.vocabulary_size

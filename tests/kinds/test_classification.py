@@ -1,4 +1,4 @@
-"""Kinds whose rows are read whole: a cell's value is that of its columns; labels are read, shuffled and told apart."""
+"""Classification and regression: labels are read and shuffled; a cell's value follows from its columns."""
 
 import dataclasses
 import math
@@ -73,7 +73,7 @@ def test_dev_values(kind, name, scores, labels, expected):
     assert found == pytest.approx(expected, nan_ok=True)
 
 
-def test_shuffled_labels_are_the_same_labels_without_a_relation():
+def test_shuffled_labels_are_the_same_labels_unrelated_to_rows():
     task = tasks.get("embedded_sentiment_general")
     rows = tasks.load_rows(task, "dev", "en")
     kind = kinds.kind(task.kind)

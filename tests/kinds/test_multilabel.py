@@ -1,11 +1,11 @@
-"""Several labels a row: how they are read, and cells of right predictions under every operator."""
+"""Multilabel: how labels are read, and cells of right predictions under every operator."""
 
 import json
 
 import numpy as np
 import pytest
 
-from itt_jax import kinds, metrics, perturb, tasks
+from itt_jax import kinds, metrics, tasks
 from itt_jax.data.sources import LocalFiles
 from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.errors import InputError
@@ -16,6 +16,7 @@ from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.store import Store
 from itt_jax.store.results import read_cells
 from itt_jax.tasks import Task
+from tests.kinds.operators import every_form
 
 TOPICS = ("trade", "health", "work", "law")
 
@@ -66,12 +67,11 @@ def test_gold_predictions_score_100_percent_under_every_operator(metric, rows_fi
     task = own_task(rows_file, metric)
     rows = tasks.load_rows(task, "test", "en")
     tokenizer = train_tokenizer(rows.fields["text"] * 5, "bert", 150)
-    names = [name for name, operator in perturb.CATALOG.items() if "en" in operator.languages]
-    variants = {CLEAN_FORM: None} | {(name, 0.3, 0): None for name in names}
+    variants = every_form("en", 0.3)
     forms = row_forms(task, rows, variants, 0)
     evaluator = Evaluator(tokenizer, 128, {("topics", "test", "en"): forms})
     (own,) = evaluator._blocks.values()
-    # two rows of noise may become one text; then no model can tell them apart, so such forms are left out here
+    # forms in which two rows become one text are skipped, since no model can distinguish them
     store, scored = Store(tmp_path), 0
     for variant in variants:
         texts = forms.forms[variant].fields["text"]
@@ -91,7 +91,7 @@ def test_gold_predictions_score_100_percent_under_every_operator(metric, rows_fi
     assert [own.tolist() for own in result.columns["label"]] == [np.flatnonzero(own).tolist() for own in rows.labels]
 
 
-def test_token_noises_reach_rows_of_several_labels(rows_file):
+def test_token_noises_apply(rows_file):
     task = own_task(rows_file, "label_micro_f1")
     rows = tasks.load_rows(task, "test", "en")
     forms = row_forms(task, rows, {CLEAN_FORM: None} | {(name, 0.2, 0): None for name in TOKEN_NOISES}, 0)

@@ -1,4 +1,4 @@
-"""Cells of answers: rows that are not applicable count nowhere, long contexts count once."""
+"""Question answering: rows that are not applicable do not count, long contexts count once."""
 
 import dataclasses
 import json
@@ -44,7 +44,7 @@ def made(family, tmp_path_factory):
     return task, rows, tokenizer, row_forms(task, rows, NOISE, 0)
 
 
-def test_answers_are_kept_and_the_rest_is_noisy(made):
+def test_answers_are_kept_and_the_text_around_them_is_noisy(made):
     task, rows, _, block = made
     for key, form in block.forms.items():
         assert form.applicable is None if key == CLEAN_FORM else form.applicable.all()
@@ -53,7 +53,7 @@ def test_answers_are_kept_and_the_rest_is_noisy(made):
     assert (task.editable_fields, len(rows)) == (("question", "context"), 3)
 
 
-def test_an_input_s_tokens_are_those_of_the_whole_pair(made):
+def test_the_ids_of_an_input_are_those_of_the_whole_pair(made):
     _, _, tokenizer, block = made
     place = ("asked", "test", "en")
     inputs = Evaluator(tokenizer, 48, {place: block})._blocks[place].inputs
@@ -66,7 +66,7 @@ def test_an_input_s_tokens_are_those_of_the_whole_pair(made):
     assert inputs.token_change_rate(CLEAN_FORM) == 0 < inputs.token_change_rate(("word_drop", 0.4, 0)) < 0.7
 
 
-def test_rows_without_their_answer_count_nowhere(made, family):
+def test_rows_without_their_answer_do_not_count(made, family):
     task, _, tokenizer, block = made
     key, place = ("swap", 0.3, 0), ("asked", "test", "en")
     kept = dataclasses.replace(block.forms[key], applicable=np.array([True, False, True]))
@@ -94,7 +94,7 @@ def test_the_value_of_each_metric_is_the_mean_over_the_rows_that_count(made, met
     form = dataclasses.replace(block.forms[CLEAN_FORM], applicable=np.array([True, True, False]))
     evaluator = Evaluator(tokenizer, 512, {place: dataclasses.replace(block, forms={CLEAN_FORM: form})})
     windows = evaluator._blocks[place].inputs.examples.windows
-    # scores that say: the right answer, a longer one, anything
+    # scores that predict the right answer, a longer one, and another text
     places = np.zeros((3, 2), int)
     for row, wanted in enumerate(("Rome", "went to Rome by train", "the end")):
         spans = [(a, b) for a in range(windows.counts[row]) for b in range(a, min(a + 30, windows.counts[row]))]

@@ -1,4 +1,4 @@
-"""Cells of retrieval: XTREME's figures on clean text, the right side perturbed, pools in several languages."""
+"""Retrieval: XTREME's figures on clean text, the perturbed side, pools in several languages."""
 
 import dataclasses
 import json
@@ -169,7 +169,7 @@ def test_evaluate_reads_an_encoder_without_a_head(made, data_root, tmp_path, cap
 
 
 def test_pairs_are_mined_as_bucc(made, tmp_path):
-    """Copies among other sentences: clean text is mined well, and each row's counts add up to the F1."""
+    """Copies among other sentences: clean text is mined well, and the counts of rows add up to the F1."""
     first = {f"de-{i}": text for i, text in enumerate([*ENGLISH[:12], *GERMAN[12:], GERMAN[12]])}
     second = {f"en-{i}": text for i, text in enumerate(ENGLISH[:15])}
     gold = {(f"de-{i}", f"en-{i}") for i in range(12)}
@@ -196,7 +196,7 @@ def test_pairs_are_mined_as_bucc(made, tmp_path):
 
 @pytest.mark.parametrize("name", ["map_at_20", "mrr_at_20"])
 def test_rankings_of_a_pool(name):
-    """Each row's score stands beside its ranking, and the value is their mean."""
+    """Every row has a score beside its ranking; the value is their mean."""
     random = np.random.default_rng(0)
     right = [random.choice(40, random.integers(1, 4), replace=False) for _ in range(30)]
     indices = np.stack([random.permutation(40)[:20] for _ in right])

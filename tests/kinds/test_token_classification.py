@@ -1,4 +1,4 @@
-"""Words of tagged texts under every operator: each clean word that is left keeps its tag, its place and its score."""
+"""Token classification under every operator: each word that is left keeps its tag, its place and its score."""
 
 import dataclasses
 
@@ -14,6 +14,7 @@ from itt_jax.evaluate.forms import row_forms
 from itt_jax.kinds.forms import CLEAN_FORM, LOST
 from itt_jax.kinds.token_classification import clean_words, kept, moved_words
 from itt_jax.models import make_encoder, make_head
+from tests.kinds.operators import every_form, names
 
 TEXTS = ["Anna Weber wohnt in New York .", "", "a", "Zoë sagt : „ nein “"]
 
@@ -45,17 +46,12 @@ def test_words_follow_insertions_deletions_and_moves():
     ]
 
 
-def operators(language: str):
-    """Everything in the catalogue that needs no file of the user's, whatever it is when the test runs."""
-    return [name for name, operator in perturb.CATALOG.items() if language in operator.languages]
-
-
 @pytest.mark.parametrize("language", ["en", "de", "ru"])
-def test_a_word_stands_where_its_letters_do(language):
-    """The first codepoint that is left of a word is at its place, for every operator."""
+def test_a_word_is_where_its_letters_are(language):
+    """A word is at the first codepoint that is left of it, under every operator."""
     rows = tasks.load_rows(tasks.get("embedded_entities_general"), "test", language).select(np.arange(60))
     (texts,) = rows.fields.values()
-    for name in operators(language):
+    for name in names(language):
         (found,) = perturb.variants(texts, name, [0.4], language, 0, ids=list(rows.item_ids), align=True)
         for text, sources, starts in zip(texts, found.sources, moved_words(texts, found.sources).arrays(), strict=True):
             spans = clean_words([text])[0]
@@ -74,7 +70,7 @@ def model():
 
 
 def gold_scores(task, rows, form):
-    """One-hot scores of the words that are left, in the order of the rows."""
+    """One-hot scores of the words that are left."""
     labels = kept(rows.labels, form.words)
     return labels.with_values(np.eye(len(task.labels), dtype=np.float32)[labels.values])
 
@@ -84,8 +80,7 @@ def test_gold_predictions_score_100_percent_under_every_operator(model, language
     tokenizer, _ = model
     task = tasks.get("embedded_entities_general")
     rows = tasks.load_rows(task, "test", language).select(np.arange(40))
-    wanted = {CLEAN_FORM: None} | {(name, severity, 0): None for name in operators(language) for severity in (0.1, 0.7)}
-    block = row_forms(task, rows, wanted, 0)
+    block = row_forms(task, rows, every_form(language, 0.1, 0.7), 0)
     place = (task.name, "test", language)
     evaluator = Evaluator(tokenizer, 24, {place: block})
     inputs = evaluator._blocks[place].inputs
@@ -111,7 +106,7 @@ def test_gold_predictions_score_100_percent_under_every_operator(model, language
     assert lost > 0
 
 
-def test_a_row_that_lost_every_word_counts_nowhere(model):
+def test_a_row_that_lost_every_word_does_not_count(model):
     tokenizer, encoder = model
     task = tasks.get("embedded_entities_general")
     rows = tasks.load_rows(task, "test", "en").select(np.arange(12))

@@ -1,4 +1,4 @@
-"""Answers are compared as SQuAD and MLQA compare them, language by language."""
+"""Answers are compared as by SQuAD and MLQA, language by language."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ WORDS = st.lists(st.sampled_from(["the", "red", "Red", "car", "a", "42", "!"]), 
         ("The  Norman, Conquest!", "norman conquest"),
         ("an apple a day", "apple day"),
         ("U.S.", "us"),
-        # Only ASCII punctuation and English articles go, whatever the language.
+        # Only ASCII punctuation and English articles are removed, in every language.
         ("«die Stadt»", "«die stadt»"),
         ("a\u00a0b", "b"),
     ],
@@ -34,7 +34,7 @@ def test_squad_normalisation(text, normalized):
         ("de", "Das Haus des Herrn", "haus herrn"),
         ("vi", "những con đường của làng", "con đường làng"),
         ("hi", "दिल्ली।", "दिल्ली"),
-        # The two letters go inside a word too, as published.
+        # The two letters are also removed inside a word, as published.
         ("ar", "الكتاب", "كتاب"),
         ("ar", "مثال", "مث"),
         ("zh", "北京，2008年", "北 京 2008 年"),
@@ -46,7 +46,7 @@ def test_mlqa_normalisation(language, text, normalized):
 
 
 def test_values_by_hand():
-    """Two of three predicted tokens are right, of four; the best answer counts; nothing shared is 0."""
+    """Two of three predicted and four actual tokens are shared; the best answer counts; no shared token gives 0."""
     assert answer_metrics.token_f1("red fast car", ["a fast red old bus"]) == pytest.approx(2 * 2 / (3 + 4))
     assert answer_metrics.token_f1("red car", ["bus", "the red car"]) == 1.0
     assert answer_metrics.token_f1("red red", ["red car"]) == pytest.approx(0.5)
@@ -82,6 +82,6 @@ def test_scores_are_means_over_all_questions():
         ({"a": ["x"]}, "mlqa", "fr", "unknown language of MLQA 'fr'"),
     ],
 )
-def test_what_cannot_be_scored_is_said(answers, protocol, language, message):
+def test_errors(answers, protocol, language, message):
     with pytest.raises(InputError, match=message):
         answer_metrics.span_scores({"a": "x"}, answers, protocol, language)

@@ -1,4 +1,4 @@
-"""Correlations: scipy's values, and none where a side is constant."""
+"""Correlations: scipy's values; undefined for constants."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_values_by_hand():
 
 @pytest.mark.parametrize("name", SCIPY)
 @pytest.mark.parametrize("scores", [[1.0, 1.0, 1.0], [np.nan, 1.0, 2.0], [np.inf, 1.0, 2.0]])
-def test_predictions_that_say_nothing_correlate_with_nothing(name, scores):
+def test_constant_and_infinite_predictions_have_no_correlation(name, scores):
     items = metric(name).statistic(np.array(scores), np.array([0.0, 1.0, 2.0]))
     assert metric(name).value(items) == 0.0 and not metric(name).defined(items)
     value, influence = metric(name).influence(items)

@@ -1,4 +1,4 @@
-"""Entity scores are seqeval's, of both versions, on tags as they come: of entities, of parts of speech, odd ones."""
+"""Entity scores equal those of both versions of seqeval, on tags of entities, parts of speech and odd ones."""
 
 import itertools
 import warnings
@@ -28,7 +28,7 @@ def both_sides(sentences) -> tuple[list[list[str]], list[list[str]]]:
 
 
 def entities_of_2019(sentences: list[list[str]]) -> set[tuple[str, int, int]]:
-    """Entities one tag at a time, a tag's type being what follows its last hyphen: seqeval 0.0.12's reading."""
+    """Entities as in seqeval 0.0.12, tag by tag; a tag's type is the part after its last hyphen."""
     found, start, before, kind_before = set(), 0, "O", ""
     flat = [tag for sentence in sentences for tag in [*sentence, "O"]] + ["O"]
     for i, tag in enumerate(flat):
@@ -44,7 +44,7 @@ def entities_of_2019(sentences: list[list[str]]) -> set[tuple[str, int, int]]:
 
 @settings(max_examples=300, deadline=None)
 @given(SENTENCES)
-def test_current_convention_is_the_library(sentences):
+def test_the_current_convention_equals_the_library(sentences):
     labels, predictions = both_sides(sentences)
     with warnings.catch_warnings():
         # seqeval warns of every tag that names no entity.
@@ -56,7 +56,7 @@ def test_current_convention_is_the_library(sentences):
 
 @settings(max_examples=300, deadline=None)
 @given(SENTENCES)
-def test_convention_of_2019_is_the_plain_reading(sentences):
+def test_the_convention_of_2019_equals_the_plain_reading(sentences):
     labels, predictions = both_sides(sentences)
     actual, predicted = entities_of_2019(labels), entities_of_2019(predictions)
     right = len(actual & predicted)
@@ -67,7 +67,7 @@ def test_convention_of_2019_is_the_plain_reading(sentences):
 
 
 def test_conventions_differ_on_one_letter_tags_only():
-    """The second X stands between Os and is no entity in the current version, so that nothing is missed."""
+    """In the current version the second X, between Os, is no entity, so none is missed."""
     labels, predictions = [["X", "NOUN"], ["X"]], [["X", "NOUN"], ["VERB"]]
     assert entities.entity_scores(labels, predictions)["recall"] == 1.0
     assert entities.entity_scores(labels, predictions, "seqeval-0.0.12")["recall"] == pytest.approx(2 / 3)
@@ -76,7 +76,7 @@ def test_conventions_differ_on_one_letter_tags_only():
     assert current == old == {"precision": 0.5, "recall": 0.5, "f1": 0.5}
 
 
-def test_counts_of_sentences_are_those_of_each_alone():
+def test_counts_of_a_sentence_are_independent_of_others():
     random = np.random.default_rng(0)
     tags = ("O", "B-PER", "I-PER", "B-LOC")
     offsets = np.concatenate([[0], np.cumsum(random.integers(0, 9, 40))])
@@ -98,7 +98,7 @@ def test_counts_of_sentences_are_those_of_each_alone():
         ([["O"]], [[""]], "seqeval", "a tag is empty"),
     ],
 )
-def test_what_cannot_be_scored_is_said(labels, predictions, convention, message):
+def test_errors(labels, predictions, convention, message):
     with pytest.raises(InputError, match=message):
         entities.entity_scores(labels, predictions, convention)
 
@@ -144,7 +144,7 @@ def test_chance_is_the_best_single_tag(name):
 
 
 def test_macro_f1_is_that_of_seqevals_strict_mode():
-    """As LEXTREME's code calls it: macro average, mode strict, scheme IOB2."""
+    """As called by LEXTREME's code: macro average, mode strict, scheme IOB2."""
     from seqeval.metrics import f1_score
     from seqeval.scheme import IOB2
 

@@ -1,4 +1,4 @@
-"""Influence of items: that of leaving one out, whatever the metric; a metric's own columns hold its statistic."""
+"""Every metric: influence equals leaving one item out; its columns hold its statistic; its range bounds intervals."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Metrics of several labels an item: scikit-learn's values, R-precision's definition, chance by exhaustive search."""
+"""Metrics of label sets: scikit-learn's values, R-precision's definition, chance by exhaustive search."""
 
 import numpy as np
 import pytest

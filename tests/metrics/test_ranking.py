@@ -1,4 +1,4 @@
-"""Retrieval metrics against scikit-learn, scipy and their plain definitions."""
+"""Retrieval metrics equal scikit-learn, scipy and their definitions."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_values_by_hand():
     assert metrics.average_precision(ranking, {"a", "b"}) == pytest.approx((1 / 2 + 2 / 4) / 2)
     assert metrics.average_precision(ranking, {"a", "b"}, k=2) == pytest.approx((1 / 2) / 2)
     assert metrics.average_precision(ranking, {"a", "x"}) == pytest.approx((1 / 2) / 2)
-    # A perfect ranking scores 1 though more is right than fits, and an id counts once.
+    # A perfect ranking scores 1 even if more ids are right than fit, and a repeated id counts once.
     assert metrics.average_precision(["a", "b"], {"a", "b", "x"}, k=2) == 1.0
     assert metrics.average_precision(["a", "a", "a", "b"], {"a", "b"}) == pytest.approx((1 + 2 / 4) / 2)
 
@@ -30,11 +30,11 @@ def test_average_precision_is_scikit_learns(ranking, gold, one):
     assert metrics.average_precision(ranking, gold) == pytest.approx(
         average_precision_score(relevant, -np.arange(len(ranking)))
     )
-    # With one right answer it is the reciprocal rank: Mewsli-X's mAP@20 is an MRR@20.
+    # With one right answer it equals the reciprocal rank: Mewsli-X's mAP@20 is MRR@20.
     assert metrics.average_precision(ranking, {one}, k=5) == metrics.reciprocal_rank(ranking, {one}, k=5)
 
 
-def test_pooled_map_counts_what_map_at_20_leaves_out():
+def test_pooled_map_counts_answers_below_rank_20():
     random = np.random.default_rng(0)
     scores, relevant = random.normal(size=(30, 200)), np.zeros((30, 200), bool)
     for row in relevant:
@@ -81,7 +81,7 @@ def test_pair_scores_by_hand():
 @given(st.dictionaries(st.tuples(st.integers(0, 5)), st.integers(0, 50).map(lambda n: n / 7), min_size=1))
 def test_no_other_threshold_is_better(scored):
     gold = {(0,), (2,), (4,), (6,)}
-    # With equal scores no threshold can cut between them, so those are not asked for.
+    # No threshold can cut between equal scores, so all scores differ.
     scored = {pair: value + 0.01 * pair[0] for pair, value in scored.items()}
 
     def f1(threshold: float) -> float:
@@ -109,6 +109,6 @@ def test_the_threshold_lies_half_way():
         (lambda: metrics.mean_average_precision(np.zeros((1, 3)), np.zeros((1, 3), bool)), "no right answer"),
     ],
 )
-def test_what_cannot_be_scored_is_said(call, message):
+def test_errors(call, message):
     with pytest.raises(InputError, match=message):
         call()

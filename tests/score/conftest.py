@@ -1,4 +1,4 @@
-"""A small benchmark's worth of files, written here, and the official mock data where it is."""
+"""Files of small benchmarks, written here, and the official mock data if present."""
 
 import json
 import pathlib
@@ -25,12 +25,12 @@ PERFECT = {
 
 
 def perfect(task: str):
-    """Predictions of a task that are all right, of three or two items (LAReQA's: see `lareqa_gold`)."""
+    """Correct predictions for two or three items of a task (for LAReQA see `lareqa_gold`)."""
     return PERFECT["spans" if task in ("xquad", "mlqa", "tydiqa") else task]
 
 
 def squad(questions: Mapping[str, str]) -> dict:
-    """Questions with one answer each, in SQuAD's form; each has its own paragraph of two sentences."""
+    """Questions with one answer each, in SQuAD's form, in paragraphs of two sentences."""
     paragraphs = [
         {
             "context": f"Nothing here. It was {answer}.",

@@ -1,4 +1,4 @@
-"""`score` on the command line: text, JSON, questions, and one line for what is wrong."""
+"""`score` on the command line: text, JSON, questions, errors of one line."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""Right answers of LAReQA: sentences of every language, as the published code numbers and matches them."""
+"""LAReQA's right answers: sentences of every language, numbered and matched as in the published code."""
 
 import json
 
@@ -22,7 +22,7 @@ def paragraph(context: str, breaks: list[list[int]], **starts: int) -> dict:
 def test_right_answers_by_hand(tmp_path):
     (tmp_path / "lareqa").mkdir()
     files = {
-        # In English the sentence "So x." stands twice in the second paragraph: both are right.
+        # In English the sentence "So x." occurs twice in the second paragraph; both are right.
         "en": [
             paragraph("Not x.", [[0, 6]], q1=4),
             paragraph("So x. So x. No.", [[0, 5], [6, 11], [12, 15]], q2=3, q3=12),
@@ -38,7 +38,7 @@ def test_right_answers_by_hand(tmp_path):
     assert right == {"en": both, "de": {id: both[id] for id in ("q1", "q2")}}
 
 
-def test_right_ids_as_they_are_written_here(tmp_path):
+def test_right_ids_in_our_own_form(tmp_path):
     gold = {"en": {"q1": ["en_1_0", "de_1_0"]}, "de": {"q1": ["en_1_0", "de_1_0"], "q2": ["de_3_1"]}}
     for language, right in gold.items():
         write_labels(tmp_path, "xtreme-r", "lareqa", language, right)

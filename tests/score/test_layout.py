@@ -1,4 +1,4 @@
-"""Predictions written in the official layout read back the same; what it cannot hold is refused."""
+"""The official layout: predictions are read back as they were written, or refused."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -50,7 +50,7 @@ def test_round_trip_of_sets_and_of_answers(tmp_path):
     assert layout.read_labels(tmp_path, BENCHMARKS["xtreme"].tasks["tydiqa"], "ko") == answers
 
 
-def test_official_files_are_written_as_they_are(mock_data, tmp_path):
+def test_official_files_are_reproduced(mock_data, tmp_path):
     """Reading and writing an official line-based predictions file gives the same lines."""
     for name in ("panx", "bucc2018", "tatoeba", "xnli"):
         task = BENCHMARKS["xtreme"].tasks[name]
@@ -72,7 +72,7 @@ def test_official_files_are_written_as_they_are(mock_data, tmp_path):
         ("udpos", "de", [["A B ", "C"]], "cannot be written"),
     ],
 )
-def test_what_the_layout_cannot_hold_is_refused(tmp_path, task, language, predictions, message):
+def test_values_that_a_format_cannot_hold_are_refused(tmp_path, task, language, predictions, message):
     with pytest.raises(InputError, match=message):
         write_predictions(tmp_path, "xtreme-r", task, language, predictions)
     assert not list(tmp_path.rglob("test-*"))
@@ -86,7 +86,7 @@ def test_empty_lines_between_and_after_sentences_do_not_matter(tmp_path):
     assert found == [["NOUN", "X"], ["VERB"]]
 
 
-def test_a_task_of_the_catalogue_writes_the_format_of_its_benchmark():
+def test_kinds_name_the_format_of_their_benchmarks():
     for official in LAYOUTS.values():
         for name, task in official.tasks.items():
             own = tasks.get(catalogue_name(official, name))

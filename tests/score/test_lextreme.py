@@ -1,4 +1,4 @@
-"""LEXTREME: macro-F1 of folders; means over seeds, harmonic means over languages, configurations, data sets."""
+"""LEXTREME: macro-F1 of folders; means over seeds, harmonic means over languages, configurations and data sets."""
 
 import pytest
 from scipy.stats import hmean
@@ -38,7 +38,7 @@ def test_wrong_scores_are_refused():
         lextreme_score({"legalnero": {"ro": [61.0]}})
 
 
-def test_the_catalogue_has_no_configuration_that_lextreme_has_not():
+def test_the_catalogue_has_only_configurations_of_lextreme():
     known = {config for configs in DATASETS.values() for config in configs}
     ours = {name.removeprefix("lextreme_") for name in tasks.names() if name.startswith("lextreme_")}
     assert ours < known and len(known) == 18
@@ -59,7 +59,7 @@ def test_macro_f1_by_hand():
 
 @pytest.fixture
 def two_seeds(tmp_path):
-    """Predictions of two configurations by two seeds, and their labels: (predictions, labels)."""
+    """Folders of predictions and labels: two configurations, two seeds."""
     gold = {
         ("german_argument_mining", "de"): ["other", "definition", "other"],
         ("legalnero", "ro"): [["B-PER", "I-PER", "O"], ["B-LOC"]],

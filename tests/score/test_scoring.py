@@ -1,4 +1,4 @@
-"""Scores of folders: the official figures, averages and what went into them, and what is wrong with a folder."""
+"""Scores of folders: official figures, averages and their tasks, errors."""
 
 import json
 import shutil
@@ -55,7 +55,7 @@ def test_official_mock_data_by_current_seqeval(mock_data):
 
 
 def test_official_mock_data_of_xtreme_r(mock_data, tmp_path):
-    """The mock data holds the languages of XTREME, so only the tasks that XTREME-R did not extend can be scored."""
+    """The mock data has the languages of XTREME, so only tasks that XTREME-R did not extend can be scored."""
     for side in ("predictions", "labels"):
         for task in ("mewslix", "xnli", "mlqa", "tydiqa"):
             shutil.copytree(mock_data / side / task, tmp_path / side / task)
@@ -78,7 +78,7 @@ def test_perfect_predictions_score_100_everywhere(folders, benchmark):
         assert tuple(scores.languages[task]) == official.languages
 
 
-def test_average_of_xtreme_r_counts_xcopa_once_and_says_that_lareqa_is_left_out(folders):
+def test_the_average_of_xtreme_r_counts_xcopa_once_and_notes_that_lareqa_is_missing(folders):
     predictions, labels = folders("xtreme-r", *(task for task in XTREME_R if task != "lareqa"))
     for language in BENCHMARKS["xtreme-r"].tasks["xcopa"].languages:
         write_predictions(predictions, "xtreme-r", "xcopa", language, [1, 0, 1])
@@ -93,9 +93,9 @@ def test_average_of_xtreme_r_counts_xcopa_once_and_says_that_lareqa_is_left_out(
     assert any(note.startswith("lareqa is left out") for note in scores.notes)
 
 
-def test_lareqa_by_language_is_over_the_candidates_of_all(folders):
+def test_lareqa_searches_the_candidates_of_all_languages(folders):
     predictions, labels = folders("xtreme-r", "lareqa")
-    # The right sentences of English first, then a wrong one, then the other ten languages'.
+    # The right English sentence first, then a wrong one, then those of the other ten languages.
     languages = BENCHMARKS["xtreme-r"].tasks["lareqa"].languages
     others = [code for code in languages if code != "en"]
     ranking = {f"q{n}": [f"en_{n}_1", f"en_{n}_0", *(f"{code}_{n}_1" for code in others)] for n in (1, 2)}
@@ -114,7 +114,7 @@ def test_missing_answers_score_0_and_are_counted(folders):
     assert "xquad: 1 items have no prediction and score 0" in scores.notes
 
 
-def test_questions_count_by_the_mean_of_exact_match_and_f1(folders):
+def test_question_answering_enters_averages_as_the_mean_of_exact_match_and_f1(folders):
     predictions, labels = folders("xtreme", "tydiqa")
     for language in BENCHMARKS["xtreme"].tasks["tydiqa"].languages:
         write_predictions(predictions, "xtreme", "tydiqa", language, {"q1": "Paris", "q2": "in 1900 or"})
@@ -215,7 +215,7 @@ def test_wrong_files_are_named(folders, wrong):
     spoil(predictions, labels)
     with pytest.raises(InputError, match=message):
         score("xtreme", predictions, labels)
-        # Mewsli-X is of the other benchmark, whose further languages are not written here.
+        # Mewsli-X belongs to the other benchmark, whose further languages are not written here.
         shutil.rmtree(predictions / "panx")
         shutil.rmtree(predictions / "xquad")
         score("xtreme-r", predictions, labels)

@@ -1,4 +1,4 @@
-"""A store's predictions as official folders: scored, they give the store's figures, for every kind of task."""
+"""Exported predictions: scoring them gives the figures of the results, for every kind of task."""
 
 import json
 import zlib
@@ -25,12 +25,12 @@ ANSWERS = ("Paris", "in 1900", "the blue whale", "Ärger", "二十 人", "a b", 
 
 
 def cell_of(task: tasks.Task, language: str, random: np.random.Generator, lost: bool) -> tuple[float, dict]:
-    """The value and columns of a cell with random predictions, as evaluation stores them; half of them are right.
+    """The value and columns of a cell with random predictions, half of them right, as evaluation stores them.
 
     Labels are the same for every cell of a task and language.
 
     Args:
-        lost: of answers some rows are not applicable, of tags some words are gone (in one row all).
+        lost: some rows of answers are not applicable, some words of tags are gone (in one row all).
     """
     gold = np.random.default_rng(zlib.crc32(f"{task.name}/{language}".encode()))
     right = random.random(ITEMS) < 0.5
@@ -89,14 +89,14 @@ def _ranked(task: tasks.Task, language: str, random: np.random.Generator) -> tup
 
 
 def names(task: tasks.Task, language: str) -> np.ndarray:
-    """Item ids as `tasks.load_rows` makes them; of BUCC the published ids begin with the language too."""
+    """Item ids as `tasks.load_rows` makes them; BUCC's published ids begin with the language too."""
     prefix = "" if task.parallel or len(task.languages) == 1 else f"{language}-"
     published = f"{language}-000" if task.name == "bucc2018" else "7/"
     return np.array([f"{task.name}/test/{prefix}{published}{i}" for i in range(ITEMS)], dtype=object)
 
 
 def write(out, cells: list[dict]) -> None:
-    """Write a store of cells; each names what its row of the results holds beyond the defaults."""
+    """Write results; each cell gives the columns that differ from the defaults."""
     store, random = Store(out), np.random.default_rng(5)
     for number, about in enumerate(cells):
         task = tasks.get(about["task"])
@@ -115,8 +115,8 @@ def write(out, cells: list[dict]) -> None:
 @pytest.mark.parametrize(
     ("benchmark", "perturbation", "languages"), [("xtreme-r", "clean", ()), ("xtreme", "swap", ("en", "de", "zh"))]
 )
-def test_scored_folders_give_the_figures_of_the_store(tmp_path, benchmark, perturbation, languages):
-    """Every task; of noisy text, rows without their answer and lost words are on neither side."""
+def test_scored_folders_give_the_figures_of_the_results(tmp_path, benchmark, perturbation, languages):
+    """Every task; for noisy text, rows without their answer and lost words are left out."""
     official = BENCHMARKS[benchmark].tasks.values()
     codes = {task.name: [code for code in task.languages if not languages or code in languages] for task in official}
     cells = [{"task": name, "language": code, "perturbation": perturbation} for name in codes for code in codes[name]]
@@ -158,7 +158,7 @@ def test_lextreme_by_seeds(tmp_path):
 
 @pytest.fixture
 def several(tmp_path):
-    """A store with two models, two severities of an operator, two targets that share a task; some languages."""
+    """Results of two models, two severities of an operator, two targets that share a task, some languages."""
     write(
         tmp_path / "out",
         [
@@ -184,7 +184,7 @@ def run(capsys, *arguments) -> tuple[int, str, str]:
     return code, captured.out, captured.err
 
 
-def test_one_selection_is_written_and_says_what_it_lacks(several, tmp_path, capsys):
+def test_one_selection_is_written_with_notes_on_what_it_lacks(several, tmp_path, capsys):
     chosen = ("--model", "xlnet", "--target", "squad", "--perturbation", "swap", "--severity", "0.2")
     code, out, _ = run(capsys, "--store", several, "--write", tmp_path / "to", *chosen, "--json")
     found = json.loads(out)
@@ -215,7 +215,7 @@ def test_one_selection_is_written_and_says_what_it_lacks(several, tmp_path, caps
         (("--languages", "en"), "--languages does not go with --store"),
     ],
 )
-def test_a_wrong_or_open_selection_is_one_line(several, tmp_path, capsys, arguments, message):
+def test_unknown_and_ambiguous_selections_are_one_line(several, tmp_path, capsys, arguments, message):
     code, out, err = run(capsys, "--store", several, "--write", tmp_path / "to", *arguments)
     assert code == 2 and not out and message in err and err.startswith("error: ") and err.count("\n") == 1
     assert not (tmp_path / "to").exists()

@@ -1,4 +1,4 @@
-"""Sheets of a task, from the command line: written, judged, read."""
+"""Validity sheets of a task, from the command line: written, judged, read."""
 
 import csv
 import dataclasses
@@ -115,7 +115,7 @@ def test_labels_in_words():
         judged_texts(panx, rows_with(None, **texts))
 
 
-def test_answers_are_shown_and_not_edited():
+def test_answers_are_shown_and_protected():
     contexts = ["Anna lives in Rome.", "The sky is blue today."]
     answers = Answers(((Answer(14, "Rome"), Answer(14, "Rome")), (Answer(11, "blue"), Answer(4, "sky"))))
     rows = rows_with(answers, question=["Where does she live?", "Which colour?"], context=contexts)

@@ -1,4 +1,4 @@
-"""PubMedQA and SciBERT's classification sets: row and class counts, the published test ids, what is refused."""
+"""PubMedQA and SciBERT's classification sets: row and class counts, published test ids, errors."""
 
 import dataclasses
 import json

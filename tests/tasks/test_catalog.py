@@ -1,4 +1,4 @@
-"""Every catalogued task: row counts of the local files, classes, and one label space for tasks that share heads."""
+"""The catalogue: row and class counts of the local files, and equal classes in each label space."""
 
 import collections
 
@@ -99,7 +99,7 @@ def test_class_counts(name, split, counts, data_root):
     assert [int((rows.labels == index).sum()) for index in range(len(counts))] == counts
 
 
-def test_first_rows_are_those_of_the_files(data_root):
+def test_first_rows_equal_those_of_the_files(data_root):
     xnli = tasks.load_rows(tasks.get("xnli"), "test", "de", data_root)
     assert xnli.fields["hypothesis"][0] == "Ich habe nicht wieder mit ihm gesprochen."
     assert tasks.get("xnli").labels[xnli.labels[0]] == "contradiction" and xnli.item_ids[0] == "xnli/test/0"

@@ -1,4 +1,4 @@
-"""Legal tasks from the hub: small folders in their exact schema, read offline by the catalogue's own rows."""
+"""Legal tasks from the hub, read offline from small folders in the exact schema."""
 
 import dataclasses
 import pathlib
@@ -17,7 +17,7 @@ Configs = dict[str, tuple[dict, dict[str, list[dict]]]]
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """A function that writes parquet files by configuration and split with their card, as the hub holds them."""
+    """A function that writes parquet files by configuration and split, with a card, as on the hub."""
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     datasets.disable_progress_bars()
@@ -38,7 +38,7 @@ def published(tmp_path, monkeypatch):
 
 
 def from_folder(task: Task, folder: pathlib.Path) -> Task:
-    """The catalogue's task with its own source, but for the id and the revision."""
+    """The catalogue's task with another id and revision in its source."""
     (source,) = task.sources
     assert isinstance(source, Hub)
     return dataclasses.replace(task, sources=(dataclasses.replace(source, id=str(folder), revision=None),))
@@ -73,7 +73,7 @@ def test_a_head_of_xnli_can_be_evaluated_on_contracts():
 
 
 def test_multi_eurlex(published):
-    """A configuration a language; a law has its celex_id in each, and some are missing in some languages."""
+    """One configuration for each language; a law has one celex_id, and is missing in some languages."""
     datasets = pytest.importorskip("datasets")
     names = list(tasks.get("multi_eurlex").labels)
     features = {
@@ -114,7 +114,7 @@ RECORDS = {
     "name", [name for name in tasks.names() if name.startswith("lextreme_") and "eurlex" not in name]
 )
 def test_lextreme(name, published):
-    """input, label, language; several languages stand together, in one configuration."""
+    """Columns input, label and language; one configuration holds several languages."""
     datasets = pytest.importorskip("datasets")
     task = tasks.get(name)
     assert name == f"lextreme_{task.sources[0].config}" and task.source_language == task.languages[0]

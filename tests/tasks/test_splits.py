@@ -29,7 +29,7 @@ def test_parse(expression, meaning):
 
 
 @pytest.mark.parametrize("expression", ["", "dev[70%:30%]", "dev[0:10]", "dev[0%:120%]", "dev[:", "dev[50%:50%]"])
-def test_what_is_no_split_is_explained(expression):
+def test_malformed_splits_are_refused(expression):
     with pytest.raises(InputError, match=r"expected a split, or a part of one such as 'dev\[0%:70%\]'"):
         parse(expression)
 
@@ -40,7 +40,7 @@ def test_parts_are_a_partition_in_exact_shares():
     assert [int(mask.sum()) for mask in masks] == [700, 100, 200] and (
         sum(mask.astype(int) for mask in masks) == 1
     ).all()
-    # a hash, not a prefix; and rows that are added do not reorder the others
+    # a hash, not a prefix; added rows do not reorder the others
     assert 0.6 < masks[0][:500].mean() < 0.8
     assert not (part(keys[:900], Slice("dev", 0, 0.5)) & part(keys, Slice("dev", 0.7, 1))[:900]).any()
 
@@ -54,7 +54,7 @@ def test_rows_of_one_premise_stay_together(data_root):
     assert np.bincount(train.labels).tolist() == [581, 581, 581]
 
 
-def test_tasks_of_the_same_files_are_split_alike(data_root):
+def test_tasks_from_the_same_files_have_the_same_slices(data_root):
     pairs, scores = (tasks.get(name) for name in ("medical_question_pairs", "medical_question_similarity"))
     for split in ("train", "test"):
         a, b = (tasks.load_rows(task, split, "en", data_root) for task in (pairs, scores))
@@ -71,7 +71,7 @@ def test_limit_takes_the_same_items_in_every_language():
     assert len(tasks.limit(_rows(5), 100)) == len(tasks.limit(_rows(5), None)) == 5
 
 
-def test_held_out_sentences_leave_no_phrase_in_train():
+def test_train_has_no_phrase_of_held_out_sentences():
     sentences = [" ".join(f"w{s}x{i}" for i in range(14)) for s in range(40)]
     texts = [t for s in sentences for t in (" ".join(s.split()[2:13]), s, " ".join(s.split()[3:9]), "very funny")]
     train, dev = hold_out_sentences(tuple(texts), 0.25)
@@ -81,7 +81,7 @@ def test_held_out_sentences_leave_no_phrase_in_train():
     assert len(train) == 30 * 4 + 10
 
 
-def test_sst2_selects_on_whole_sentences(data_root):
+def test_dev_of_sst2_has_whole_sentences(data_root):
     task = tasks.get("sst2")
     dev = tasks.load_rows(task, "dev", "en", data_root)
     assert min(len(words_of(text)) for text in dev.fields["text"]) >= 10

@@ -1,4 +1,4 @@
-"""Tagging tasks: row counts, readers of the files' quirks, mappings between label spaces, and what bad input says."""
+"""Token classification tasks: row counts, quirks of the files, mappings between label spaces, errors."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_every_language_of_the_benchmarks_is_there(data_root):
 
 
 def test_bc5cdr_in_iob1_is_read_as_iob2(data_root):
-    """B- begins each entity: as many entities as there are starts in the published file."""
+    """Each entity begins with B-: there are as many as starts in the published file."""
     assert iob2(["I-X", "I-X", "B-X", "O", "I-Y", "I-X"]) == ["B-X", "I-X", "B-X", "O", "B-Y", "B-X"]
     rows = tasks.load_rows(tasks.get("bc5cdr"), "train", "en", data_root)
     for own in rows.labels.arrays():
@@ -80,7 +80,7 @@ def test_legal_entities_map_to_those_of_panx(mapped, full, types, data_root):
 
 
 def test_clinical_entities(data_root):
-    """Entities of the documents, whole documents in each split, and the label spaces of NCBI and PAN-X."""
+    """Entities of the documents, undivided documents in each split, the label spaces of NCBI and PAN-X."""
     task = tasks.get("e3c")
     assert task.label_space == tasks.get("ncbi_disease").label_space
     assert tasks.get("e3c_panx").label_space == tasks.get("panx").label_space
