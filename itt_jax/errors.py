@@ -12,6 +12,9 @@ class InputError(ValueError):
     The message names the file, line or field, what was found and what was expected.
     """
 
+    def __init__(self, message: str):
+        super().__init__(" ".join(str(message).splitlines()))  # names in a file may hold line breaks
+
 
 class AbsentError(InputError):
     """Correctly named data that is not available: the file does not exist, or the hub cannot be reached."""

@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import re
 
+from itt_jax.data.sources.text import read_lines
 from itt_jax.errors import InputError
 
 TESTS = {
@@ -85,10 +86,7 @@ def read_templates(path: pathlib.Path) -> Templates:
     Raises:
         InputError: the file is missing or malformed.
     """
-    try:
-        lines = [line.rstrip("\r\n").split("\t") for line in path.read_text(encoding="utf-8").split("\n")]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+    lines = [line.split("\t") for line in read_lines(path)] or [[""]]
     columns = lines[0][1:]
     if lines[0][0] != "Field" or "en" not in columns:
         raise InputError(f"{path}, line 1: expected MultiCheckList's columns: Field, en, ...; found {lines[0][:3]}")
@@ -97,9 +95,10 @@ def read_templates(path: pathlib.Path) -> Templates:
     name = ""
     for number, (field, *cells) in enumerate(lines[1:], start=2):
         if field == "Name":
-            if cells[0] not in TESTS:
-                raise InputError(f"{path}, line {number}: unknown test {cells[0]!r}; expected one of {list(TESTS)}")
-            name = TESTS[cells[0]]
+            title = "".join(cells[:1])
+            if title not in TESTS:
+                raise InputError(f"{path}, line {number}: unknown test {title!r}; expected one of {list(TESTS)}")
+            name = TESTS[title]
             tests[name] = []
         elif field.strip() and field != "Capability":
             if not name or len(cells) != len(columns):

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from itt_jax.data.sources.text import parse_json
 from itt_jax.errors import InputError, unknown
 from itt_jax.metrics import metric
 from itt_jax.metrics.answers import span_scores
@@ -145,10 +146,10 @@ class Choices(Labels):
         choices = []
         for number, line in enumerate(read_lines(path), start=1):
             try:
-                choice = json.loads(line)["label"]
-            except (json.JSONDecodeError, KeyError, TypeError) as error:
+                choice = parse_json(line, f"{path}, line {number}")["label"]
+            except (InputError, KeyError, TypeError) as error:
                 raise InputError(
-                    f"{path}, line {number}: expected a JSON object with a label, found {line!r}"
+                    f"{path}, line {number}: expected a JSON object with a label, found {line!r:.80}"
                 ) from error
             _check(choice, known, path, number)
             choices.append(int(choice))
@@ -170,11 +171,11 @@ class LabelSets(Format):
         sets = []
         for number, line in enumerate(read_lines(path), start=1):
             try:
-                labels = json.loads(line)
-            except json.JSONDecodeError:
+                labels = parse_json(line, f"{path}, line {number}")
+            except InputError:
                 labels = None
             if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-                raise InputError(f"{path}, line {number}: expected a JSON list of labels, found {line!r}")
+                raise InputError(f"{path}, line {number}: expected a JSON list of labels, found {line!r:.80}")
             for label in labels:
                 _check(label, known, path, number)
             sets.append(labels)
@@ -319,7 +320,7 @@ class Pairs(Format):
         for number, line in enumerate(read_lines(path), start=1):
             cells = line.split("\t")
             if len(cells) != 2:
-                raise InputError(f"{path}, line {number}: expected two ids with a tab between, found {line!r}")
+                raise InputError(f"{path}, line {number}: expected two ids with a tab between, found {line!r:.80}")
             pairs.append((cells[0], cells[1]))
         return pairs
 

@@ -1,51 +1,24 @@
 """Text and JSON files of benchmarks, read with errors that name the file and the line."""
 
-import json
 import pathlib
 from typing import Any
 
+from itt_jax.data.sources.text import BYTE_ORDER_MARK, read_json, read_text
 from itt_jax.errors import InputError
 
 
-def read_text(path: pathlib.Path) -> str:
-    """A file's text.
-
-    Raises:
-        InputError: there is no such file, or it is not UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 text: {error}") from error
-
-
 def read_lines(path: pathlib.Path) -> list[str]:
-    """Lines without surrounding space; empty lines at the end are left out."""
-    text = read_text(path)
-    return [line.strip() for line in text.rstrip().split("\n")] if text.strip() else []
-
-
-def read_json(path: pathlib.Path) -> Any:
-    """A JSON file in which no object has a key twice.
+    """Lines without surrounding space; empty lines at the end are left out.
 
     Raises:
-        InputError: as `read_text`, or not JSON, or a duplicate key.
+        InputError: as `read_text`, or a byte order mark inside the file, which joining two files leaves there.
     """
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            seen: set[str] = set()
-            twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-            raise InputError(f"{path}: {twice!r} occurs twice")
-        return found
-
-    try:
-        return json.loads(read_text(path), object_pairs_hook=unique)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: not JSON: {error.msg}") from error
+    text = read_text(path)
+    lines = [line.strip() for line in text.rstrip().split("\n")] if text.strip() else []
+    if BYTE_ORDER_MARK in text:
+        number = next(number for number, line in enumerate(lines, 1) if BYTE_ORDER_MARK in line)
+        raise InputError(f"{path}, line {number}: a byte order mark (U+FEFF) inside the file; remove it")
+    return lines
 
 
 def read_mapping(path: pathlib.Path, of: type, expected: str) -> dict[str, Any]:
@@ -89,7 +62,7 @@ def paragraphs_of(content: Any, path: pathlib.Path) -> list[dict]:
             texts = [answer["text"] for answer in question["answers"]]
             if not texts or not all(isinstance(text, str) for text in [question["id"], *texts]):
                 raise InputError(f"{path}: question {question['id']!r} has no answer, or one that is no text")
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not SQuAD's form: data, paragraphs, qas, answers, text ({error})") from error
     return paragraphs
 

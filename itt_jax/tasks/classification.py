@@ -75,6 +75,7 @@ _SENTIMENT = (
             {"text": "Text"},
             "Sentiment",
             {"Negative": "negative", "Positive": "positive"},
+            quoted=True,
         ),
         Hub(
             "stanfordnlp/imdb",
@@ -163,6 +164,7 @@ def _druglib(name: str, classes: tuple[str, ...], middle: str | None, descriptio
             {"text": ("benefitsReview", "sideEffectsReview", "commentsReview")},
             "rating",
             ratings,
+            quoted=True,
             slices=CARVED_DEV,
         ),
         metric="macro_f1",
@@ -188,6 +190,7 @@ _TOPICS = (
             {"text": 0},
             1,
             header=False,
+            quoted=True,
             slices={"train": "pool[0%:90%]", "dev": "pool[90%:]"},
         ),
         Hub(

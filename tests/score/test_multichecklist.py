@@ -201,5 +201,5 @@ def test_wrong_predictions_are_named(templates, tmp_path):
         multichecklist.generate(templates, ["sp"])
     with pytest.raises(InputError, match="questions are written for multichecklist only"):
         write_questions("xtreme", templates, tmp_path)
-    with pytest.raises(InputError, match=r"nowhere.tsv: cannot be read"):
+    with pytest.raises(InputError, match=r"nowhere.tsv: no such file"):
         multichecklist.generate(tmp_path / "nowhere.tsv")

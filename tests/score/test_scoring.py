@@ -7,6 +7,7 @@ import pytest
 
 from itt_jax.errors import InputError
 from itt_jax.score import BENCHMARKS, score, write_predictions
+from itt_jax.score.formats import FORMATS
 
 # What XTREME's own `evaluate_test.py` expects of its mock data. From Python 3.12 on, `sum` may give another last digit.
 EXPECTED = {
@@ -198,13 +199,46 @@ BAD = {
     ),
     "no text": (
         lambda p, q: (p / "xnli/test-de.tsv").write_bytes(b"\xff\xfe"),
-        r"xnli/test-de.tsv: cannot be read as UTF-8",
+        r"xnli/test-de.tsv, line 1: not valid utf-8",
+    ),
+    "a byte order mark between two files that were joined": (
+        lambda p, q: _write(p / "panx/test-de.tsv", "O\nO\n\n\ufeffB-PER\n\n"),
+        r"panx/test-de.tsv, line 4: a byte order mark \(U\+FEFF\) inside the file; remove it",
     ),
     "empty": (
         lambda p, q: [_write(folder / "xnli/test-de.tsv", "") for folder in (p, q)],
         r"xnli/test-de.tsv: nothing to score",
     ),
 }
+
+
+CONTENT = {
+    "labels": "B-LOC\nO\n",
+    "choices": '{"label": 1}\n{"label": 0}\n',
+    "label_sets": '["B-LOC"]\n[]\n',
+    "tags": "B-LOC\nI-LOC\n\nO\n",
+    "answers": '{"q": "B-LOC"}\n',
+    "pairs": "fr-1\ten-1\n",
+    "rankings": '{"q": ["a", "b"]}\n',
+}
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
+def test_a_byte_order_mark_is_no_prediction(form, tmp_path):
+    path = tmp_path / "file"
+    _write(path, CONTENT[form.name])
+    plain = form.read(path, ())
+    _write(path, "\ufeff" + CONTENT[form.name])
+    assert form.read(path, ()) == plain
+    _write(path, "\ufeff" + CONTENT[form.name].replace("\n", "\r\n"))
+    assert form.read(path, ()) == plain
+
+
+def test_a_byte_order_mark_costs_no_entity(folders):
+    predictions, labels = folders("xtreme", "panx")
+    for path in predictions.rglob("*.tsv"):
+        _write(path, "\ufeff" + path.read_text(encoding="utf-8"))
+    assert score("xtreme", predictions, labels).tasks["panx"]["f1"] == 100
 
 
 @pytest.mark.parametrize("wrong", BAD)

@@ -178,7 +178,7 @@ def test_documents_that_are_not_xmi(tmp_path):
     with pytest.raises(InputError, match=r"a\.xml: not a document in XMI form \(ParseError"):
         tasks.load_rows(task, "all", "en")
     (tmp_path / "a.xml").write_text('<a xmlns:c="c"><c:Sofa sofaString="ab"/><c:Token begin="0" end="3"/></a>')
-    with pytest.raises(InputError, match="Token from 0 to 3 is outside the text of 2 characters"):
+    with pytest.raises(InputError, match="Token from 0 to 3 is outside the text of 2 UTF-16 units"):
         tasks.load_rows(task, "all", "en")
 
 

@@ -38,10 +38,13 @@ class LocalBitext(Source):
         first_path, second_path, gold_path = (
             resolve(spell(paths[split], spelling), data_root) for paths in (self.first, self.second, self.gold)
         )
-        first, second = _sentences(first_path), _sentences(second_path)
+        first, numbers = _sentences(first_path)
+        second, _ = _sentences(second_path)
         number = {id: i for i, id in enumerate(second)}
         right: dict[str, list[int]] = {id: [] for id in first}
         for line_number, line in enumerate(read_lines(gold_path), 1):
+            if not line:
+                continue
             a, _, b = line.partition("\t")
             if a not in right or b not in number:
                 raise InputError(f"{gold_path}, line {line_number}: found {line!r}, expected an id of each set")
@@ -50,19 +53,23 @@ class LocalBitext(Source):
             {"text": list(first.values())},
             Ragged.of(right.values(), np.int64),
             list(first),
-            lambda i: f"{first_path}, line {i + 1}",
+            lambda i: f"{first_path}, line {numbers[i]}",
             Pool(tuple(second), ("en",) * len(second), {"text": list(second.values())}),
         )
 
 
-def _sentences(path: pathlib.Path) -> dict[str, str]:
-    """Id -> sentence."""
+def _sentences(path: pathlib.Path) -> tuple[dict[str, str], list[int]]:
+    """Id -> sentence, and the number of each one's line."""
     found: dict[str, str] = {}
+    numbers = []
     for number, line in enumerate(read_lines(path), 1):
+        if not line:
+            continue
         id, tab, sentence = line.partition("\t")
         if not tab:
             raise InputError(f"{path}, line {number}: expected an id, a tab and a sentence")
         if id in found:
             raise InputError(f"{path}, line {number}: id {id!r} occurs twice")
         found[id] = sentence
-    return found
+        numbers.append(number)
+    return found, numbers

@@ -29,7 +29,8 @@ class LocalFiles(Source):
         labels: published label -> class name, or None to leave its rows out. Empty: published labels are class names.
         label_paths: published split -> file with one label a line, if labels are in files of their own.
         header: csv and tsv: the first line names the columns.
-        quoted: csv and tsv: values may be quoted; otherwise " is an ordinary character.
+        quoted: csv and tsv: values may be quoted; otherwise " is an ordinary character. None: csv is quoted, tsv not.
+            A quoted value may hold line feeds; in a tsv it may not hold as many tabs as whole rows do.
         encoding: that of the files.
         scheme: "iob1" if B- marks only entities that directly follow one of their type; tags are converted to IOB2.
 
@@ -44,7 +45,7 @@ class LocalFiles(Source):
     labels: dict[str, str | None] = dataclasses.field(default_factory=dict)
     label_paths: dict[str, str] = dataclasses.field(default_factory=dict)
     header: bool = True
-    quoted: bool = True
+    quoted: bool | None = None
     encoding: str = "utf-8"
     scheme: Literal["", "iob1"] = ""
 
@@ -56,7 +57,8 @@ class LocalFiles(Source):
         """A published split in one language."""
         spelling = self.spelling(language)
         path = resolve(spell(self.paths[split], spelling), data_root)
-        records = read_records(path, self.format, self.encoding, self.header, self.quoted)
+        quoted = self.format == "csv" if self.quoted is None else self.quoted
+        records = read_records(path, self.format, self.encoding, self.header, quoted)
         numbers = [number for number, _ in records]
 
         def place(i: int) -> str:
@@ -79,6 +81,8 @@ class LocalFiles(Source):
 
 def _separate_labels(path: pathlib.Path, rows: int, texts: pathlib.Path) -> list[str]:
     labels = [line.strip() for line in read_lines(path)]
+    while labels and not labels[-1]:
+        labels.pop()
     if len(labels) != rows:
         raise InputError(f"{path}: {len(labels)} labels, expected {rows}, one for each row of {texts}")
     return labels

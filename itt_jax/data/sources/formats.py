@@ -2,11 +2,11 @@
 
 import csv
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from itt_jax.data.sources.conll import read_conll
-from itt_jax.data.sources.text import read_json_lines, read_lines
+from itt_jax.data.sources.text import ASCII_BLANKS, read_json_lines, read_lines, repeated
 from itt_jax.data.sources.values import as_text
 from itt_jax.errors import InputError
 
@@ -15,8 +15,11 @@ Record = tuple[int, Any]
 """The number of its first line (or of the record, from 1), and a list or a mapping of its values."""
 
 
+_UNPAIRED = "close its quotation mark, or set quoted=False if marks are ordinary characters"
+
+
 def read_records(
-    path: pathlib.Path, format: FileFormat, encoding: str = "utf-8", header: bool = True, quoted: bool = True
+    path: pathlib.Path, format: FileFormat, encoding: str = "utf-8", header: bool = True, quoted: bool = False
 ) -> list[Record]:
     """The records of a file; see `LocalFiles` for the arguments.
 
@@ -38,20 +41,24 @@ def read_records(
         case "lines":
             return [(number, [line]) for number, line in enumerate(read_lines(path, encoding), 1)]
         case "label_text":
-            return [(number, line.split(" ", 1)) for number, line in enumerate(read_lines(path, encoding), 1)]
+            lines = enumerate(read_lines(path, encoding), 1)
+            return [(number, line.split(" ", 1)) for number, line in lines if line.strip(ASCII_BLANKS)]
 
 
 def _delimited(path: pathlib.Path, encoding: str, delimiter: str, header: bool, quoted: bool) -> Iterator[Record]:
     if quoted:
         records = _quoted(path, encoding, delimiter)
     else:
-        records = ((i, line.split(delimiter)) for i, line in enumerate(read_lines(path, encoding), 1))
+        records = ((i, line.split(delimiter)) for i, line in enumerate(read_lines(path, encoding), 1) if line)
     names, width = None, None
     for line, values in records:
+        if len(values) == 1 and width != 1 and not values[0].strip(" "):
+            continue  # a blank line
         if width is None:
             width = len(values)
             if header:
                 names = values
+                _check_names(names, f"{path}, line {line}")
                 continue
         if len(values) != width:
             raise InputError(f"{path}, line {line}: {len(values)} columns, expected {width}")
@@ -59,17 +66,36 @@ def _delimited(path: pathlib.Path, encoding: str, delimiter: str, header: bool, 
 
 
 def _quoted(path: pathlib.Path, encoding: str, delimiter: str) -> Iterator[Record]:
+    """Records with quoted values, which may hold line feeds.
+
+    In a tsv an unpaired quotation mark that begins a value takes in the rows up to the next one. Such a value is
+    refused: it holds as many tabs as those rows have. (Commas are as frequent in the texts of a csv.)
+    """
     # "\n" is restored so that csv sees quoted line feeds, and takes no other character for the end of a line
     lines = (line + "\n" for line in read_lines(path, encoding))
-    reader, line = csv.reader(lines, delimiter=delimiter, strict=True), 1
+    reader, line, tabs = csv.reader(lines, delimiter=delimiter, strict=True), 1, delimiter == "\t"
     csv.field_size_limit(1 << 30)
     try:
         for values in reader:
+            if tabs and reader.line_num > line and any(_takes_in_rows(value, len(values)) for value in values):
+                raise InputError(f"{path}, line {line}: a quoted value goes on to line {reader.line_num}; {_UNPAIRED}")
             if values:
                 yield line, values
             line = reader.line_num + 1
     except csv.Error as error:
-        raise InputError(f"{path}, line {line}: {error}") from error
+        hint = f"; {_UNPAIRED}" if tabs and reader.line_num > line else ""
+        raise InputError(f"{path}, line {line}: {error}{hint}") from error
+
+
+def _takes_in_rows(value: str, width: int) -> bool:
+    return "\n" in value and value.count("\t") >= value.count("\n") * (width - 1)
+
+
+def _check_names(names: Iterable[str], place: str) -> None:
+    """Raises InputError if two columns have the same name, other than none."""
+    twice = repeated(name for name in names if name)
+    if twice is not None:
+        raise InputError(f"{place}: column {twice!r} occurs twice")
 
 
 def _json_objects(path: pathlib.Path, encoding: str) -> Iterator[Record]:
@@ -83,8 +109,14 @@ def _parquet(path: pathlib.Path) -> list[Record]:
     import pyarrow
     import pyarrow.parquet
 
+    if not path.is_file():  # `read_table` would join the files of a folder, and make columns of names like "a=b"
+        raise InputError(f"{path}: expected a file")
     try:
-        records = pyarrow.parquet.read_table(path).to_pylist()
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path}: not a parquet file ({str(error).splitlines()[0]})") from error
+        table = pyarrow.parquet.ParquetFile(path).read()
+        _check_names(table.column_names, f"{path}")
+        records = table.to_pylist()
+    except InputError:
+        raise
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+        raise InputError(f"{path}: not a parquet file ({type(error).__name__}: {error!s:.200})") from error
     return list(enumerate(records, 1))

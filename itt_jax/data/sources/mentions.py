@@ -97,12 +97,13 @@ def mention_text(context: dict, mention: dict, place: str) -> str:
         InputError: the context does not hold it at its place, or it is not inside one sentence.
     """
     text, span = member(context, "text", str, place), member(mention, "mention_span", dict, place)
-    start, end, found = span.get("start"), span.get("end"), span.get("text")
+    found = member(span, "text", str, place)
+    start, end = _span(span, place)
     if text[start:end] != found or not found:
         raise InputError(
             f"{place}: mention {found!r:.80} at {start} to {end}, where the text holds {text[start:end]!r:.80}"
         )
-    held = ((s["start"], s["end"]) for s in member(context, "sentence_spans", list, place))
+    held = [_span(own, place) for own in member(context, "sentence_spans", list, place)]
     sentence = next(((low, high) for low, high in held if low <= start and end <= high), None)
     if sentence is None:
         raise InputError(f"{place}: mention {found!r:.80} is not inside one sentence")
@@ -114,7 +115,14 @@ def entity_text(entity: dict, place: str) -> str:
     """An entity as a candidate."""
     description = member(entity, "description", str, place)
     spans = member(entity, "sentence_spans", list, place)
-    return _tidy(" ".join(description[span["start"] : span["end"]] for span in spans))
+    return _tidy(" ".join(description[slice(*_span(span, place))] for span in spans))
+
+
+def _span(span: Any, place: str) -> tuple[int, int]:
+    start, end = member(span, "start", int, place), member(span, "end", int, place)
+    if not 0 <= start <= end:
+        raise InputError(f"{place}: expected a span of the text, found {start} to {end}")
+    return start, end
 
 
 def _tidy(text: str) -> str:

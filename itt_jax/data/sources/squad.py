@@ -137,7 +137,7 @@ def sentence_breaks(text: str) -> list[tuple[int, int]]:
     >>> sentence_breaks("Dr. J. Lee left. He ran!")
     [(0, 16), (17, 24)]
     """
-    ends = [m for m in _SENTENCE_END.finditer(text) if not _NO_END.search(text[: m.start()])]
+    ends = [m for m in _SENTENCE_END.finditer(text) if not _NO_END.search(text[max(0, m.start() - 16) : m.start()])]
     starts = [0, *(m.end() for m in ends)]
     stops = [*(m.end() - len(m.group()) + len(m.group().rstrip()) for m in ends), len(text)]
     return list(zip(starts, stops, strict=True))

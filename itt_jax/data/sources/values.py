@@ -1,9 +1,10 @@
 """Values of a record: the text and the label in its columns, and typed members of JSON objects."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from itt_jax.errors import InputError
+from itt_jax.errors import MOST_LISTED, InputError
 
 Column = str | int | tuple[str | int, ...]
 """A column's name, or its zero-based position; several are joined by a space."""
@@ -22,7 +23,7 @@ def text_of(record: Any, column: Column, place: str) -> str:
     ]
     for part in parts:
         if not isinstance(part, str):
-            raise InputError(f"{place}: column {column!r}: expected text, found {part!r}")
+            raise InputError(f"{place}: column {column!r}: expected text, found {part!r:.80}")
     return " ".join(parts)
 
 
@@ -44,7 +45,7 @@ def label_of(record: Any, column: str | int, place: str) -> str:
     if isinstance(value, list) and all(isinstance(tag, str | int) for tag in value):
         return " ".join(map(str, value))
     if value is None or isinstance(value, dict | list):
-        raise InputError(f"{place}: column {column!r}: expected a label, found {value!r}")
+        raise InputError(f"{place}: column {column!r}: expected a label, found {value!r:.80}")
     return str(value)
 
 
@@ -52,7 +53,9 @@ def _value(record: Any, column: str | int, place: str) -> Any:
     try:
         return record[column]
     except (KeyError, IndexError, TypeError) as error:
-        known = ", ".join(map(str, record)) if isinstance(record, dict) else f"0 to {len(record) - 1}"
+        known = f"0 to {len(record) - 1}"
+        if isinstance(record, dict):
+            known = ", ".join([*map(str, itertools.islice(record, MOST_LISTED)), *["..."][: len(record) > MOST_LISTED]])
         raise InputError(f"{place}: no column {column!r}; the columns are {known}") from error
 
 
@@ -64,7 +67,7 @@ def member(record: Any, name: str, kind: type | tuple[type, ...], place: str) ->
     """
     if not isinstance(record, dict):
         raise InputError(f"{place}: expected a JSON object with {name!r}, found {type(record).__name__}")
-    if not isinstance(record.get(name), kind):
+    if not isinstance(record.get(name), kind) or isinstance(record[name], bool):
         expected = " or ".join(_JSON_NAMES[known] for known in (kind if isinstance(kind, tuple) else (kind,)))
         raise InputError(f"{place}: expected {name!r} ({expected}), found {record.get(name)!r:.60}")
     return record[name]

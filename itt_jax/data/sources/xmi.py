@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import pathlib
 import xml.etree.ElementTree
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from itt_jax.data.sources.paths import resolve, spell
@@ -69,7 +69,7 @@ def tags(tokens: list[tuple[int, int]], entities: Iterable[tuple[int, int, str]]
 
 
 def _document(path: pathlib.Path) -> tuple[str, dict[str, list[tuple[int, int]]]]:
-    """The text of a document, and the spans of its elements by name."""
+    """The text of a document, and the spans of its elements by name, in codepoints."""
     try:
         root = xml.etree.ElementTree.parse(path).getroot()
         views = [element.attrib["sofaString"] for element in root if element.tag.endswith("}Sofa")]
@@ -78,12 +78,25 @@ def _document(path: pathlib.Path) -> tuple[str, dict[str, list[tuple[int, int]]]
             for element in root
             if "begin" in element.attrib and "end" in element.attrib
         ]
-    except (xml.etree.ElementTree.ParseError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: not a document in XMI form ({type(error).__name__}: {error})") from error
+    except (xml.etree.ElementTree.ParseError, OSError, LookupError, ValueError) as error:
+        raise InputError(f"{path}: not a document in XMI form ({type(error).__name__}: {error!s:.200})") from error
     if len(views) != 1:
         raise InputError(f"{path}: {len(views)} texts, expected 1")
+    codepoint = _codepoints(views[0])
     for name, begin, stop in spans:
-        if not 0 <= begin <= stop <= len(views[0]):
-            raise InputError(f"{path}: {name} from {begin} to {stop} is outside the text of {len(views[0])} characters")
+        if not 0 <= begin <= stop < len(codepoint):
+            size = len(codepoint) - 1
+            raise InputError(f"{path}: {name} from {begin} to {stop} is outside the text of {size} UTF-16 units")
     by_name = itertools.groupby(sorted(spans), key=lambda span: span[0])
-    return views[0], {name: [(begin, stop) for _, begin, stop in own] for name, own in by_name}
+    return views[0], {name: [(codepoint[begin], codepoint[stop]) for _, begin, stop in own] for name, own in by_name}
+
+
+def _codepoints(text: str) -> Sequence[int]:
+    """Position in UTF-16 code units, which UIMA counts in -> position in codepoints.
+
+    >>> _codepoints("a\N{GRINNING FACE}b")
+    [0, 1, 1, 2, 3]
+    """
+    if text.isascii() or max(text) <= "\uffff":
+        return range(len(text) + 1)
+    return [*(i for i, character in enumerate(text) for _ in range(1 + (character > "\uffff"))), len(text)]

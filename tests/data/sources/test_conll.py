@@ -30,6 +30,30 @@ def test_conll_gives_tokens_and_tags(tmp_path):
         read_conll(path)
 
 
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        ("10\u00a0km O\nOslo B-LOC\n", [["10\u00a0km", "Oslo"]]),
+        ("東\u3000京 B-LOC\n\u00a0 O\n", [["東\u3000京", "\u00a0"]]),
+        (" Oslo O \nx\x0by \t O\n", [["Oslo", "x\x0by"]]),
+        ("\u3000\tO\n\nb\tO\n", [["\u3000"], ["b"]]),
+        ("a O\n \t \nb O\n\n\nc O", [["a"], ["b"], ["c"]]),
+        ("-DOCSTART-\tO\n\nOslo O\n", [["Oslo"]]),
+        ("#\tO\n#oslo\tO\n", [["#", "#oslo"]]),
+    ],
+)
+def test_only_ascii_blanks_and_tabs_part_columns(tmp_path, content, words):
+    path = tmp_path / "file"
+    path.write_bytes(content.encode())
+    assert [sentence.columns[0] for sentence in read_conll(path)] == words
+
+
+def test_a_comment_belongs_to_the_sentence_it_is_above(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("# label = a\n\n1\tx\n\n# label = \u3000b\n1\ty\n")
+    assert [sentence.comments for sentence in read_conll(path)] == [{}, {"label": "\u3000b"}]
+
+
 def test_conll_of_named_entities(data_root):
     path = data_root / "medical" / "scibert_tasks"
     files = sorted(path.rglob("NCBI*/dev.txt"))

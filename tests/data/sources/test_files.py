@@ -1,5 +1,6 @@
 """LocalFiles: every format, and one clear line about broken input."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -31,9 +32,71 @@ def test_csv_keeps_quotes_line_feeds_and_other_line_separators(tmp_path):
     assert list(rows.item_ids) == [f"mine/test/{i}" for i in range(4)]
 
 
-def test_unquoted_tsv_takes_a_quote_as_a_letter(tmp_path):
-    rows = _load(tmp_path, '\ufefftext\tlabel\n"open quote\tbad\n5" disk\tgood\n', format="tsv", quoted=False)
-    assert rows.fields["text"] == ['"open quote', '5" disk'] and rows.labels.tolist() == [0, 1]
+LINES = ["plain", '"opens and never ends', 'inside "a mark" here', '5" disk', '"whole"', 'ends with one"']
+
+
+@pytest.mark.parametrize("settings", [{}, {"quoted": False}])
+def test_a_mark_is_a_letter_of_a_tsv_by_default(tmp_path, settings):
+    content = "\ufefftext\tlabel\n" + "".join(f"{text}\tgood\n" for text in LINES)
+    rows = _load(tmp_path, content, format="tsv", **settings)
+    assert rows.fields["text"] == LINES and rows.labels.tolist() == [1] * 6
+
+
+def test_a_quoted_tsv_holds_line_feeds_but_never_the_rows_between_two_unpaired_marks(tmp_path):
+    content = 'text\tlabel\n"He said ""no"""\tbad\n"one\n\ttwo\nthree"\tgood\n'
+    rows = _load(tmp_path, content, format="tsv", quoted=True)
+    assert rows.fields["text"] == ['He said "no"', "one\n\ttwo\nthree"]
+    swallowed = 'text\tlabel\nplain\tbad\n"opens\tgood\nmiddle\tbad\nends"\tgood\n'
+    with pytest.raises(InputError, match=r"line 3: a quoted value goes on to line 5; close its quotation mark, or set"):
+        _load(tmp_path, swallowed, format="tsv", quoted=True)
+    with pytest.raises(InputError, match=r"line 3: unexpected end of data; close its quotation mark, or set quoted="):
+        _load(tmp_path, 'text\tlabel\nplain\tbad\n"opens\tgood\nlast\tbad\n', format="tsv", quoted=True)
+    with pytest.raises(InputError, match=r"line 1: a quoted value goes on to line 2"):
+        _load(tmp_path, '"opens\nends"\n', format="tsv", quoted=True, header=False, columns={"text": 0}, label=None)
+
+
+def test_blank_lines_are_no_records(tmp_path):
+    table = "text\tlabel\n\na\tgood\n  \nb\tbad\n\n"
+    objects = '{"text": "a", "label": "good"}\n\n{"text": "b", "label": "bad"}\n \n'
+    words = "good a\n\nbad b\n\n"
+    for content, settings in (
+        (table, {"format": "tsv"}),
+        (table, {"format": "tsv", "quoted": True}),
+        (table.replace("\t", ","), {"format": "csv"}),
+        (objects, {"format": "jsonl"}),
+        (objects.replace("\n", "\r\n"), {"format": "jsonl"}),
+        (words, {"format": "label_text", "columns": {"text": 1}, "label": 0}),
+    ):
+        rows = _load(tmp_path, content, **settings)
+        assert rows.fields["text"] == ["a", "b"] and rows.labels.tolist() == [1, 0]
+        assert list(rows.item_ids) == ["mine/test/0", "mine/test/1"]
+    with pytest.raises(InputError, match="line 5: label 'x'"):
+        _load(tmp_path, table.replace("bad", "x"), format="tsv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF_8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_byte_order_mark_is_no_text(tmp_path, encoding):
+    content = "\ufefftext,label\nx\ufeffy,good\n".encode("utf-8" if "8" in encoding else "utf-16-le")
+    assert _load(tmp_path, content, format="csv", encoding=encoding).fields["text"] == ["x\ufeffy"]
+
+
+def test_a_parquet_file_is_read_alone(tmp_path):
+    """Neither a folder's name that looks like a partition nor files beside it add columns or rows."""
+    import pyarrow
+    import pyarrow.parquet
+
+    folder = tmp_path / "label=bad"
+    folder.mkdir()
+    for name, label in (("a", "good"), ("b", "bad")):
+        pyarrow.parquet.write_table(pyarrow.table({"text": ["x"], "label": [label]}), folder / f"{name}.parquet")
+    source = LocalFiles({"test": str(folder / "a.parquet")}, "parquet", {"text": "text"}, "label")
+    assert tasks.load_rows(own_task(source), "test", "en").labels.tolist() == [1]
+    with pytest.raises(InputError, match="expected a file"):
+        tasks.load_rows(own_task(dataclasses.replace(source, paths={"test": str(folder)})), "test", "en")
+    twice = pyarrow.Table.from_arrays([pyarrow.array(["x"]), pyarrow.array(["y"])], names=["text", "text"])
+    pyarrow.parquet.write_table(twice, folder / "a.parquet")
+    with pytest.raises(InputError, match=r"a\.parquet: column 'text' occurs twice"):
+        tasks.load_rows(own_task(source), "test", "en")
 
 
 def test_jsonl_parquet_and_text_formats(tmp_path):
@@ -50,7 +113,7 @@ def test_jsonl_parquet_and_text_formats(tmp_path):
     latin = "0 déjà vu\n1 fin\n".encode("latin-1")
     rows = _load(tmp_path, latin, format="label_text", columns={"text": 1}, label=0, labels=labels, encoding="latin-1")
     assert rows.fields["text"] == ["déjà vu", "fin"]
-    (tmp_path / "labels").write_text("1\n0\n")
+    (tmp_path / "labels").write_text("1\n0\n\n")
     separate = {
         "columns": {"text": 0},
         "label": None,
@@ -87,6 +150,14 @@ def test_regression_scores_and_rows_left_out(tmp_path):
         ('{"text": "a", "label": null}\n', "line 1: column 'label': expected a label, found None", {"format": "jsonl"}),
         ('{"text": "\\ud800", "label": "bad"}\n', "line 1: field 'text' holds a lone surrogate", {"format": "jsonl"}),
         ("PAR1", "not a parquet file", {"format": "parquet"}),
+        ("text,text,label\na,b,good\n", "line 1: column 'text' occurs twice", {}),
+        ('{"text": "a", "text": "b", "label": "bad"}\n', "line 1: 'text' occurs twice", {"format": "jsonl"}),
+        ("[" * 100_000, "line 1: JSON nested too deeply", {"format": "jsonl"}),
+        ('{"label": ' + "1" * 5000 + "}", "line 1: not JSON", {"format": "jsonl"}),
+        ('"a\nb",lable\nx,good\n', "no column 'text'; the columns are a b, lable", {}),
+        ("\ufefftext,label\na,good\n", "begins with the byte order mark of UTF-8", {"encoding": "latin-1"}),
+        ("text,label\na, good \n", "line 2: label ' good '", {}),
+        ("text,label\ra,good\r", "line 1: new-line character seen in unquoted field", {}),
         ("text,label\n", "split 'test', language 'en': no rows", {}),
         ("", "split 'test', language 'en': no rows", {}),
         ("text,label\na,good\n", "unknown encoding 'utf-9'", {"encoding": "utf-9"}),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from itt_jax.data.sources import LocalDocuments, LocalFolders
+from itt_jax.data.sources import LocalBitext, LocalDocuments, LocalFolders, LocalXmi
 from itt_jax.errors import InputError
 
 
@@ -48,3 +48,33 @@ def test_documents_with_tags_beside_them(tmp_path):
     (tmp_path / "tags/deutsch/d1").write_text("a\n")
     with pytest.raises(InputError, match=r"tags/deutsch/d1: 1 lines, expected 2, one for each of .*texts/deutsch/d1"):
         source.read("train", "de", tmp_path)
+
+
+def test_places_in_xmi_count_utf16_units(tmp_path):
+    """UIMA counts as Java does: a character beyond U+FFFF is two units."""
+    text = "😀 Oslo 𝄞 ist"
+    spans = [
+        ("Sentence", 0, 14),
+        ("Token", 0, 2),
+        ("Token", 3, 7),
+        ("Token", 8, 10),
+        ("Token", 11, 14),
+        ("Place", 3, 7),
+    ]
+    elements = "".join(f'<t:{name} begin="{begin}" end="{end}"/>' for name, begin, end in spans)
+    content = f'<x:XMI xmlns:x="x" xmlns:t="t" xmlns:c="c"><c:Sofa sofaString="{text}"/>{elements}</x:XMI>'
+    (tmp_path / "a.xml").write_text(content, encoding="utf-8")
+    table = LocalXmi(str(tmp_path), {"Place": "LOC"}).read("all", "en")
+    assert table.fields == {"text": [text]} and table.labels == ["O B-LOC O O"]
+    (tmp_path / "a.xml").write_text(content.replace('end="14"', 'end="15"'), encoding="utf-8")
+    with pytest.raises(InputError, match=r"a\.xml: Sentence from 0 to 15 is outside the text of 14 UTF-16 units"):
+        LocalXmi(str(tmp_path), {"Place": "LOC"}).read("all", "en")
+
+
+def test_blank_lines_of_a_bitext_are_no_sentences(tmp_path):
+    for name, content in {"de": "d1\tEins\n\nd2\tZwei\n\n", "en": "e1\tOne\n\n", "gold": "d1\te1\n\n"}.items():
+        (tmp_path / name).write_text(content)
+    source = LocalBitext(*({"test": str(tmp_path / name)} for name in ("de", "en", "gold")))
+    table = source.read("test", "de")
+    assert table.fields["text"] == ["Eins", "Zwei"] and [own.tolist() for own in table.labels.arrays()] == [[0], []]
+    assert table.place(1).endswith("de, line 3")
