@@ -123,11 +123,6 @@ class BertConfig(EncoderConfig):
     def token_rate(self) -> float:
         return self.classifier_rate
 
-    @property
-    def transform_activation(self) -> str:
-        """Activation of the masked-LM head's transform."""
-        return self.activation
-
 
 def pooled(config: Any) -> Summary:
     """The encoder's pooler, then dropout at the classifiers' rate."""

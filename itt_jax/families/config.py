@@ -96,6 +96,11 @@ class EncoderConfig:
         raise NotImplementedError
 
     @property
+    def transform_activation(self) -> str:
+        """Activation of the masked-LM head's transform."""
+        return self.activation
+
+    @property
     def classifier_rate(self) -> float:
         """Dropout rate in front of the output layer of classifiers whose pooling is not "pretrained"."""
         return self.dropout

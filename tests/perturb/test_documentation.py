@@ -8,6 +8,7 @@ import pytest
 from itt_jax.cli.listing import listing, perturbation_lines
 from itt_jax.perturb import CATALOG, LANGUAGES
 from itt_jax.perturb.documentation import examples, languages_of, page, section, shown, visible
+from tests.extension.toy_operator import STUTTER
 from tests.perturb import test_operators as promises
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -80,15 +81,9 @@ def test_languages_in_words():
 
 @pytest.fixture
 def stutter(monkeypatch):
-    """The operator of CONTRIBUTING.md, added to the catalogue, after running the checks there."""
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    text = text.split("## Adding an operator")[1].split("\n## ")[0]
-    function, row, checks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    space: dict = {}
-    exec(compile(function + row, "CONTRIBUTING.md", "exec"), space)
-    monkeypatch.setitem(CATALOG, space["ROW"].name, space["ROW"])
-    exec(compile(checks, "CONTRIBUTING.md", "exec"), space)
-    return space["ROW"]
+    """The operator of CONTRIBUTING.md, added to the catalogue."""
+    monkeypatch.setitem(CATALOG, STUTTER.name, STUTTER)
+    return STUTTER
 
 
 def test_the_example_of_contributing_keeps_the_promises(stutter, sentences):

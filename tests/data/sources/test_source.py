@@ -1,7 +1,6 @@
 """Sources and tasks: a user-defined source, which source is read, and errors for wrong names."""
 
 import dataclasses
-import pathlib
 import re
 
 import pytest
@@ -11,8 +10,7 @@ from itt_jax.data.sources import SOURCES, Hub, LocalFiles, Source, data_root
 from itt_jax.errors import InputError
 from itt_jax.tasks import Task
 from tests.data.sources.own_task import own_task
-
-ROOT = pathlib.Path(__file__).parents[3]
+from tests.extension.toy_source import LocalProverbs
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -26,18 +24,16 @@ def test_a_source_is_a_frozen_dataclass_that_says_what_it_reads(source):
 
 
 def test_the_source_of_contributing_md(tmp_path):
-    """It works in a task as it is, without being registered anywhere."""
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    code, use = (part.split("```")[0] for part in text.split("<!-- example: source -->")[1].split("```python\n")[1:3])
+    """It works in a task as it is, without being registered anywhere; tests/extension runs its use."""
+    assert LocalProverbs not in SOURCES
+    task = own_task(LocalProverbs({"test": "{language}.txt"}), languages=("en", "de"))
     (tmp_path / "en.txt").write_text("Practice makes perfect. [good]\nHaste makes waste. [bad]\n")
-    space = {"DATA": tmp_path}
-    exec(compile(code + use, "CONTRIBUTING.md", "exec"), space)
-    assert "LocalProverbs" not in {source.__name__ for source in SOURCES}
+    assert tasks.load_rows(task, "test", "en", tmp_path).labels.tolist() == [1, 0]
     with pytest.raises(InputError, match=r"de\.txt: no such file"):
-        tasks.load_rows(space["task"], "test", "de", tmp_path)
+        tasks.load_rows(task, "test", "de", tmp_path)
     (tmp_path / "en.txt").write_text("Practice makes perfect.\n")
     with pytest.raises(InputError, match=r"en\.txt, line 1: expected a text and its label in brackets"):
-        tasks.load_rows(space["task"], "test", "en", tmp_path)
+        tasks.load_rows(task, "test", "en", tmp_path)
 
 
 def test_missing_files_splits_languages_and_wrong_tasks(tmp_path):
