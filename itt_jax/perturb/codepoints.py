@@ -7,7 +7,7 @@ import numpy as np
 from itt_jax.perturb import tables
 
 # Bits of tables.property_of("flags").
-WORD, SPACE, LETTER, MARK, NUMBER, BETWEEN_LETTERS, BETWEEN_NUMBERS = (1 << bit for bit in range(7))
+WORD, SPACE, LETTER, MARK, NUMBER, BETWEEN_LETTERS, BETWEEN_NUMBERS, IGNORED = (1 << bit for bit in range(8))
 # Values of `word_groups`: how text in a script is cut into words.
 SPACED, HAN, HIRAGANA, KATAKANA, SOUTH_EAST_ASIAN = range(5)
 CLUSTERS_PER_WORD = 3  # in South East Asian scripts written without spaces
@@ -46,7 +46,7 @@ def roles() -> np.ndarray:
 
 @functools.cache
 def joining_pairs() -> np.ndarray:
-    """bool [classes, classes]: whether UAX 29 joins two adjacent codepoints, judged by their classes alone."""
+    """bool [classes, classes]: whether two adjacent codepoints join by UAX 29, judged by their classes alone."""
     number = class_numbers()
     size = len(number) + 1
     joins = np.zeros((size, size), bool)

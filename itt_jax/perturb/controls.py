@@ -89,9 +89,9 @@ def by_rule(document: Document, matches: Matches, table: Negations) -> Matches:
     first, stop = matches.first, matches.stop
     bases, flags = np.append(document.bases, [0, 0]), np.append(document.flags, [0, 0])
     hyphens = among(HYPHENS)
-    behind = tables.look_up(hyphens, bases[stop]) & same_text(document, first, stop)
-    ahead = tables.look_up(hyphens, bases[first - 1]) & same_text(document, first, first - 1)
-    right = ~table.kept[matches.row] & ~behind & ~ahead
+    before, after = document.around(first, stop)
+    beside = tables.look_up(hyphens, bases[before]) | tables.look_up(hyphens, bases[after])
+    right = ~table.kept[matches.row] & ~beside
     if table.within_clause:
         space, word = flags[stop] & SPACE > 0, flags[stop + 1] & WORD > 0
         right &= space & word & same_text(document, first, stop + 1)
@@ -126,7 +126,7 @@ def names(document: Document) -> tuple[np.ndarray, np.ndarray]:
     first, stop = document.words
     capital = tables.look_up(tables.mapping("lower_upper", inverse=True), document.bases[first]) > 0
     capital &= ~np.isin(np.arange(len(first)), np.searchsorted(first, sentence_starts(document)))
-    member = np.flatnonzero(capital & (stop - first > 1) & document.word_allowed)
+    member = np.flatnonzero(capital & (document.word_sizes > 1) & document.word_allowed)
     if not len(member):
         return member, member
     hyphens = np.append(tables.look_up(among(HYPHENS), document.bases), False)

@@ -64,14 +64,14 @@ def regrouped(number: str, language: str) -> list[str]:
 
 def standing_alone(document: Document, first: np.ndarray, stop: np.ndarray) -> np.ndarray:
     """bool: ranges bounded on both sides by a text's end, white space, bracket, quote, comma or unspaced script."""
-    bases = np.append(document.bases, ord(" "))  # stands before the first and after the last cluster
+    bases = np.append(document.bases, ord(" "))  # stands before and after each text
     blank = np.append(document.flags & SPACE > 0, True) | (tables.look_up(word_groups(), bases) != SPACED)
-    bounds = document.text_clusters
-    begins, ends = np.isin(first, bounds), np.isin(stop, bounds)
-    full_stop = (bases[stop] == ord(".")) & np.isin(stop + 1, bounds)
-    before = begins | blank[first - 1] | tables.look_up(among(OPENING), bases[first - 1])
-    after = ends | blank[stop] | tables.look_up(among(CLOSING), bases[stop]) | full_stop
-    return before & after
+    before, after = document.around(first, stop)
+    mark = np.minimum(after, len(document.bases) - 1)
+    full_stop = (bases[after] == ord(".")) & (document.around(mark, mark + 1)[1] == len(document.bases))
+    begins = blank[before] | tables.look_up(among(OPENING), bases[before])
+    ends = blank[after] | tables.look_up(among(CLOSING), bases[after]) | full_stop
+    return begins & ends
 
 
 def beside_numerals(document: Document, numeral: np.ndarray, joint: np.ndarray) -> np.ndarray:
@@ -79,8 +79,10 @@ def beside_numerals(document: Document, numeral: np.ndarray, joint: np.ndarray) 
     first, stop = document.words
     text = np.searchsorted(document.text_clusters, first, "right")
     bases = np.append(document.bases, 0)
-    gap = first[1:] - stop[:-1]
-    linked = (gap == 0) | ((gap == 1) & tables.look_up(among(LINKS), bases[stop[:-1]]))
+    others = np.append(document.unignored, len(document.bases))
+    begin, end = np.searchsorted(others, first), np.searchsorted(others, stop)
+    gap = begin[1:] - end[:-1]
+    linked = (gap == 0) | ((gap == 1) & tables.look_up(among(LINKS), bases[others[end[:-1]]]))
     linked = np.append(linked & (text[1:] == text[:-1]), [False, False])[: len(first)]
     follows, precedes = np.zeros((2, len(first)), bool)
     follows[:-1] = linked[:-1] & numeral[1:]
@@ -145,14 +147,17 @@ def marks(document: Document, noise: Noise, severity: float, name: str) -> np.nd
     return np.flatnonzero(eligible & under(noise.clusters, severity))
 
 
+def between_words(document: Document, place: np.ndarray) -> np.ndarray:
+    """bool: whether a letter or number is on either side of the clusters, apart from format characters."""
+    before, after = document.around(place, place + 1)
+    word = np.append((document.flags & WORD) > 0, False)
+    return word[before] & word[after]
+
+
 def punctuation(document: Document, noise: Noise, severity: float) -> Edits:
     """Deletes, doubles or replaces punctuation marks, except ASCII marks inside words and numbers."""
     place = marks(document, noise, severity, "exchanged")
-    word = np.append((document.flags & WORD) > 0, False)
-    begins = np.isin(place, document.text_clusters)
-    ends = np.isin(place + 1, document.text_clusters)
-    inside = (document.bases[place] < 0x80) & word[place - 1] & word[place + 1] & ~begins & ~ends
-    place = place[~inside]
+    place = place[~((document.bases[place] < 0x80) & between_words(document, place))]
     kind = below(later_draws(noise.clusters[place], 1), 3)
     draws = later_draws(noise.clusters[place], 2)
     others = mark_table("exchanged")[1]
@@ -174,8 +179,8 @@ def typography(document: Document, noise: Noise, severity: float) -> Edits:
     options = [others[mark] for mark in old]
     bases = np.append(document.bases, ord(" "))
     blank = np.append(document.flags & SPACE > 0, True)
-    before = blank[place - 1] | tables.look_up(among("([{—–"), bases[place - 1])
-    closing = ~(before | np.isin(place, document.text_clusters))
+    before, _ = document.around(place, place + 1)
+    closing = ~(blank[before] | tables.look_up(among("([{—–"), bases[before]))
     option = below(later_draws(noise.clusters[place], 1), np.array([len(row) for row in options], np.int64))
     quote = np.isin(document.bases[place], [ord("'"), ord('"')])
     option = np.where(quote, closing, option)

@@ -17,6 +17,7 @@ from itt_jax.perturb.codepoints import (
     EMOJI_FILLER,
     FILLER,
     HAN,
+    IGNORED,
     LETTER,
     LINKER,
     NUMBER,
@@ -248,16 +249,23 @@ def words(bases, flags, text_clusters, groups):
     for text in range(len(text_clusters) - 1):
         begin, end = text_clusters[text], text_clusters[text + 1]
         group, index = -1, 0  # of the current run of one word group; -1 outside a run
+        before = -1  # the previous cluster that is not ignored; -1 at the beginning of the text
         for cluster in range(begin, end):
             flag = flags[at(cluster)]
+            if flag & IGNORED:
+                continue
             member = flag & WORD > 0
-            if flag & (BETWEEN_LETTERS | BETWEEN_NUMBERS) and begin < cluster < end - 1:
-                sides = flags[cluster - 1] & flags[cluster + 1]
+            if flag & (BETWEEN_LETTERS | BETWEEN_NUMBERS) and before >= 0:
+                after = cluster + 1
+                while after < end and flags[at(after)] & IGNORED:
+                    after += 1
+                sides = flags[at(before)] & flags[at(after)] if after < end else np.uint8(0)
                 letters = flag & BETWEEN_LETTERS > 0 and sides & LETTER > 0
                 numbers = flag & BETWEEN_NUMBERS > 0 and sides & NUMBER > 0
                 if letters or numbers:
-                    spaced = groups[bases[cluster - 1]] == SPACED and groups[bases[cluster + 1]] == SPACED
+                    spaced = groups[bases[at(before)]] == SPACED and groups[bases[at(after)]] == SPACED
                     member = member or spaced
+            before = cluster
             if not member:
                 group = -1
                 continue
@@ -331,7 +339,8 @@ def pairs(draws, limit, every, eligible, flags, text_clusters):
         end = text_clusters[text + 1]
         for cluster in range(text_clusters[text], end):
             if not flags[at(cluster)] & WORD:
-                begin = -1
+                if not flags[at(cluster)] & IGNORED:
+                    begin = -1
                 continue
             if begin < 0:
                 begin = cluster

@@ -71,7 +71,7 @@ class Operator:
         return self.function.__doc__.splitlines()[0]
 
 
-IN_WORDS = "grapheme clusters that begin with a letter, mark or number"
+IN_WORDS = "grapheme clusters that begin with a letter or number"
 PRUTHI = "Pruthi et al. 2019, Combating Adversarial Misspellings (arXiv 1905.11268)"
 DEEPWORDBUG = "Gao et al. 2018, DeepWordBug (arXiv 1801.04354)"
 BAD_CHARACTERS = "Boucher et al. 2022, Bad Characters (arXiv 2106.09898)"

@@ -98,7 +98,7 @@ def edges(document: Document) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     first, stop = document.words
     begins, ends = np.zeros(size + 1, bool), np.zeros(size + 1, bool)
     begins[starts[first]] = ends[starts[stop]] = True
-    members = document.word_members()
+    members = document.word_members
     last = np.flatnonzero(members & ~document.linked(members))
     cluster = np.flatnonzero(members)
     limit = np.zeros(len(members), np.int64)

@@ -21,7 +21,8 @@ from itt_jax.ragged import offsets_of, ragged_positions
 
 # ASCII punctuation, as in Zeroe, without apostrophe and hyphen, which occur inside words anyway.
 INTRUDERS = tables.codepoints_of('!"#$%&()*+,./:;<=>?@[\\]^_`{|}~')
-SPACES = (0x20, 0xA0)  # not line breaks, which nobody forgets between two words
+# All of Unicode's space separators (Zs), but no line breaks, which nobody forgets between two words.
+SPACES = (0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)
 # Lower-case letters without marks; marked letters are derived from them.
 VOWELS = "aeiouæœøıəαεηιουωаеиоуыэюяєіѵәөүұაეიოუաեէըիոօ"
 CONSONANTS = "йў"  # not vowels, although derived from и and у
@@ -33,7 +34,7 @@ def spelled(document: Document, least: int) -> np.ndarray:
     """bool [W]: editable words of at least `least` clusters without numbers."""
     first, stop = document.words
     numbers = np.append(0, np.cumsum((document.flags & NUMBER) > 0))
-    return document.word_allowed & (stop - first >= least) & (numbers[first] == numbers[stop])
+    return document.word_allowed & (document.word_sizes >= least) & (numbers[first] == numbers[stop])
 
 
 def drawn_words(document: Document, noise: Noise, severity: float, eligible: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -20,7 +20,7 @@ from itt_jax.perturb.text import decoded
 from itt_jax.perturb.units import Document
 
 TATWEEL, NUKTA, CHANDRABINDU, ANUSVARA = 0x0640, 0x093C, 0x0901, 0x0902
-NON_JOINER = 0x200C
+NON_JOINERS = tables.codepoints_of("\u200c\u2066\u2067\u2068\u2069")  # invisible, but letters do not join across
 # Shape of an Arabic letter -> whether it joins the previous and the next letter.
 SHAPES = {"isolated": (False, False), "final": (True, False), "initial": (False, True), "medial": (True, True)}
 LAM, ALEFS = 0x0644, "آأإا"  # written as a ligature
@@ -83,7 +83,7 @@ def romanian_cedilla(document: Document, noise: Noise, severity: float) -> Edits
 
 def arabic_letters(document: Document, noise: Noise, severity: float) -> Edits:
     """Merges Arabic letters that are often not distinguished: أ إ آ ٱ to ا, final ى to ي, final ة to ه."""
-    final = ~document.joined
+    final = document.next_letter < 0
     ending = tables.look_up(letters("arabic_endings"), document.bases)
     other = np.where(final & (ending > 0), ending, tables.look_up(letters("arabic_letters"), document.bases))
     clusters = chosen(document, noise, severity, document.in_word & (other > 0))
@@ -100,16 +100,17 @@ def joining(side: str) -> np.ndarray:
 
 def joints(document: Document) -> np.ndarray:
     """bool [G]: whether the cluster's letter joins the next letter of its word."""
-    after = np.append(document.bases[1:], 0)[: len(document.bases)]
+    following = document.next_letter
+    after = np.append(document.bases, 0)[following]
     joins = tables.look_up(joining("both"), document.bases) & tables.look_up(joining("before"), after)
-    last = document.codepoints.take(document.starts[1:] - 1, mode="clip")
-    return joins & document.joined & (last != NON_JOINER)
+    apart = np.append(0, np.cumsum(np.isin(document.codepoints, NON_JOINERS)))[document.starts]
+    return joins & (following >= 0) & (apart[:-1] == apart[following])
 
 
 def tatweel(document: Document, noise: Noise, severity: float) -> Edits:
     """Stretches Arabic words by a tatweel (U+0640) between joined letters, except in lam-alef."""
-    ligature = np.zeros(len(document.bases), bool)
-    ligature[:-1] = (document.bases[:-1] == LAM) & np.isin(document.bases[1:], tables.codepoints_of(ALEFS))
+    after = np.append(document.bases, 0)[document.next_letter]
+    ligature = (document.bases == LAM) & np.isin(after, tables.codepoints_of(ALEFS))
     clusters = chosen(document, noise, severity, document.in_word & joints(document) & ~ligature)
     start, stop = document.starts[clusters], document.starts[clusters + 1]
     new = np.full(len(clusters), TATWEEL, np.uint32)
@@ -126,7 +127,8 @@ def shapes(kind: str) -> np.ndarray:
 def presentation_forms(document: Document, noise: Noise, severity: float) -> Edits:
     """Encodes Arabic words as presentation forms (U+FB50-U+FEFF), as in text extracted from PDF."""
     to_next = joints(document)
-    to_last = np.append(False, to_next[:-1])[: len(to_next)]
+    to_last = np.zeros_like(to_next)
+    to_last[document.next_letter[to_next]] = True
     found = np.zeros(len(to_next), np.uint32)
     for kind, where in SHAPES.items():
         is_it = (to_last == where[0]) & (to_next == where[1])
@@ -180,10 +182,11 @@ def umlauts(document: Document, noise: Noise, severity: float) -> Edits:
     eligible = np.isin(document.bases, [ord(letter) for letter in found])
     clusters = chosen(document, noise, severity, document.in_word & eligible)
     capital = tables.look_up(tables.mapping("lower_upper", inverse=True), document.bases) > 0
-    joined = document.joined
-    next_to = np.zeros(len(capital), bool)  # whether an adjacent letter of the word is a capital
-    next_to[:-1] = capital[1:] & joined[:-1]
-    next_to[1:] |= capital[:-1] & joined[:-1] & ~joined[1:]
+    following = document.next_letter
+    next_to = np.append(capital, False)[following]  # whether the next letter of the word, or if none the last, is one
+    before = np.flatnonzero(following >= 0)
+    final = following[following[before]] < 0
+    next_to[following[before[final]]] = capital[before[final]]
     new = [
         (found[old[0]].upper() if loud else found[old[0]]) + old[1:]
         for old, loud in zip(

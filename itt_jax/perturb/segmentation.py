@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from itt_jax.perturb import tables
-from itt_jax.perturb.codepoints import NUMBER, SPACE
+from itt_jax.perturb.codepoints import IGNORED, NUMBER, SPACE
 from itt_jax.perturb.units import Document
 
 SENTENCE_ENDS = ".!?…‥。．！？｡।॥۔؟።፧។៕။׃։\u037e"
@@ -61,7 +61,7 @@ def short(document: Document, last: np.ndarray) -> np.ndarray:
     word = np.searchsorted(first, last, "right") - 1
     if not len(first):
         return np.zeros(len(last), bool)
-    begin, length = first[word], stop[word] - first[word]
+    begin, length = first[word], document.word_sizes[word]
     capital = tables.look_up(tables.mapping("lower_upper", inverse=True), document.bases[begin]) > 0
     number = document.flags[begin] & NUMBER > 0
     return (stop[word] == last + 1) & ((length == 1) | (capital & (length <= 3)) | (number & (length <= 2)))
@@ -71,10 +71,11 @@ def sentence_starts(document: Document) -> np.ndarray:
     """int64: the first cluster of each sentence, in text order; white space before a text's first is in no sentence.
 
     A sentence begins after a sentence-final mark and white space (not required after full-width marks). It never begins
-    with a lower-case letter or after a full stop that may belong to an abbreviation or ordinal number.
+    with a lower-case letter or after a full stop that may belong to an abbreviation or ordinal number. Format characters
+    are ignored between a mark and what it ends (UAX 29, SB5).
     """
     bases, count = document.bases, len(document.bases)
-    visible = document.flags & SPACE == 0
+    visible, formats = document.flags & SPACE == 0, document.flags & IGNORED > 0
     end, wide = ends_sentence(document), tables.look_up(among(WIDE_ENDS), bases)
     tail = end | tables.look_up(among(CLOSING), bases)
     index = np.arange(count)
@@ -86,12 +87,13 @@ def sentence_starts(document: Document) -> np.ndarray:
     candidates = visible & (~tail | ~np.append(True, visible)[:count])
     candidates[opening[opening >= 0]] = True
     begins = np.flatnonzero(candidates)
-    before = last(visible, begins - 1)
-    body = last(visible & ~tail, before)
+    before = last(visible & ~formats, begins - 1)
+    body = last(visible & ~formats & ~tail, before)
     owner = np.searchsorted(document.text_clusters, begins, "right") - 1
     outside = document.text_clusters[owner] - 1
     body = np.maximum(body, outside)
-    apart = (last(end, before) > body) & (before < begins - 1) | (last(wide, before) > body)
+    spaced = last(visible, begins - 1) < begins - 1
+    apart = (last(end, before) > body) & spaced | (last(wide, before) > body)
     small = tables.look_up(tables.mapping("lower_upper"), bases[begins]) > 0
     full_stop = (body > outside) & (before == body + 1) & (bases[before] == ord("."))
     follows = apart & ~small & ~(full_stop & short(document, body))

@@ -9,7 +9,7 @@ import functools
 import numpy as np
 
 from itt_jax.perturb import tables
-from itt_jax.perturb.codepoints import SOUTH_EAST_ASIAN, SPACE, WORD, word_groups
+from itt_jax.perturb.codepoints import IGNORED, SOUTH_EAST_ASIAN, SPACE, WORD, word_groups
 from itt_jax.perturb.edits import Edits
 from itt_jax.perturb.lexicon import lower
 from itt_jax.perturb.noise import Noise, below, later_draws, under
@@ -50,7 +50,7 @@ def phrases(kind: str) -> dict[str, list[str]]:
 
 def clause(document: Document, noise: Noise, severity: float, kind: str) -> Edits:
     """Adds the language's clause before the sentence-final marks of the last sentence, or at the end without them."""
-    bare = (document.flags & SPACE > 0) | ends_sentence(document)
+    bare = (document.flags & (SPACE | IGNORED) > 0) | ends_sentence(document)
     last = last_among(document, ~bare)
     allowed = np.append(document.allowed, False)
     follows = last + 1 < document.text_clusters[1:]
@@ -106,7 +106,7 @@ def paragraphs(document: Document) -> np.ndarray:
 
     In scripts that do not mark sentence ends, such as Thai: texts of at least UNMARKED_PARAGRAPH clusters.
     """
-    skipped = (document.flags & SPACE > 0) | tables.look_up(among(CLOSING), document.bases)
+    skipped = (document.flags & (SPACE | IGNORED) > 0) | tables.look_up(among(CLOSING), document.bases)
     last = last_among(document, ~skipped)
     unmarked = tables.look_up(word_groups(), document.bases) == SOUTH_EAST_ASIAN
     sentences = np.diff(np.searchsorted(sentence_starts(document), document.text_clusters))

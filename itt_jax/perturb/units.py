@@ -1,11 +1,18 @@
 """The units that operators edit, grapheme clusters and words, as arrays.
 
 Clusters are the extended grapheme clusters of UAX 29 (Unicode 18, rules GB3-GB13), computed from a table of fixed
-version. Words follow one rule for all languages, based on script alone, because tokenizers and dictionaries differ
-between encoders. A word is a maximal run of clusters that begin with a letter, mark or number; a single apostrophe or
-similar sign between two letters, or a decimal or thousands sign between two numbers, continues the word (a subset of
-UAX 29 rules WB6, WB7, WB11 and WB12). Scripts written without spaces are cut further: each Han character is a word,
-each run of Hiragana or of Katakana is a word, and Thai, Lao, Khmer and Myanmar runs are cut every three clusters.
+version, with one addition: every spacing mark belongs to the cluster before it. UAX 29 leaves out those of Myanmar, Tai
+Tham and Ahom, although they are vowel signs and tone marks of the syllable before them.
+
+Words follow one rule for all languages, based on script alone, because tokenizers and dictionaries differ between
+encoders. A word is a maximal run of clusters that begin with a letter or number; a single apostrophe or similar sign
+between two letters, or a decimal or thousands sign between two numbers, continues the word (a subset of UAX 29 rules
+WB6, WB7, WB11 and WB12). Scripts written without spaces are cut further: each Han character is a word, each run of
+Hiragana or of Katakana is a word, and Thai, Lao, Khmer and Myanmar runs are cut every three clusters.
+
+Format characters, such as the soft hyphen and direction marks, are ignored inside words (WB4). Those behind the last
+letter of a word are outside it, so that a control that closes a span of text stays with the one that opens it. All
+white space separates words, no-break spaces included, and so does the zero-width space.
 """
 
 import dataclasses
@@ -24,6 +31,7 @@ from itt_jax.perturb.codepoints import (
     EMOJI_FILLER,
     FILLER,
     HAN,
+    IGNORED,
     LETTER,
     LINKER,
     NUMBER,
@@ -168,45 +176,42 @@ class Document:
 
     @functools.cached_property
     def in_word(self) -> np.ndarray:
-        """bool [G]: editable clusters that begin with a letter, mark or number."""
+        """bool [G]: editable clusters that begin with a letter or number."""
         members = (self.flags & WORD) > 0
         return members if self.editable is None else members & self.allowed
 
+    @functools.cached_property
+    def unignored(self) -> np.ndarray:
+        """int64: the clusters that are not format characters, in text order."""
+        return np.flatnonzero((self.flags & IGNORED) == 0)
+
     def linked(self, members: np.ndarray) -> np.ndarray:
         """bool [G]: whether a cluster and the next one in its text are both in `members` (bool [G])."""
-        linked = np.zeros(len(members), bool)
-        np.logical_and(members[:-1], members[1:], out=linked[:-1])
-        ends = self.text_clusters[1:]
-        linked[ends[ends > 0] - 1] = False
-        return linked
+        return linked(members, self.text_clusters)
 
     @functools.cached_property
     def joined(self) -> np.ndarray:
-        """bool [G]: whether a cluster and the next one belong to the same run of letters, marks and numbers."""
+        """bool [G]: whether a cluster and the next one both begin with a letter or number."""
         return self.linked((self.flags & WORD) > 0)
 
     @functools.cached_property
-    def run_starts(self) -> np.ndarray:
-        """int64: the first cluster of each run of letters, marks and numbers."""
-        begins = (self.flags & WORD) > 0
-        begins[1:] &= ~self.joined[:-1]
-        return np.flatnonzero(begins)
+    def next_letter(self) -> np.ndarray:
+        """int64 [G]: the next cluster of the same run of letters and numbers, -1 if there is none.
 
-    def word_members(self) -> np.ndarray:
-        """bool [G]: clusters of words, including the signs between letters and between numbers."""
-        members = (self.flags & WORD) > 0
-        signs = np.flatnonzero(self.flags & (BETWEEN_LETTERS | BETWEEN_NUMBERS))
-        inner = signs[(signs > 0) & (signs < len(members) - 1)]
-        begins_text = np.zeros(len(members) + 1, bool)
-        begins_text[self.text_clusters] = True
-        inner = inner[~begins_text[inner] & ~begins_text[inner + 1]]
-        groups = word_groups()
-        inner = inner[(groups[self.bases[inner - 1]] == SPACED) & (groups[self.bases[inner + 1]] == SPACED)]
-        sides = self.flags[inner - 1] & self.flags[inner + 1]
-        letters = (self.flags[inner] & BETWEEN_LETTERS > 0) & (sides & LETTER > 0)
-        numbers = (self.flags[inner] & BETWEEN_NUMBERS > 0) & (sides & NUMBER > 0)
-        members[inner[letters | numbers]] = True
-        return members
+        Format characters do not end a run.
+        """
+        place = self.unignored
+        follows = linked((self.flags[place] & WORD) > 0, np.searchsorted(place, self.text_clusters))[:-1]
+        found = np.full(len(self.bases), -1)
+        found[place[:-1][follows]] = place[1:][follows]
+        return found
+
+    @functools.cached_property
+    def run_starts(self) -> np.ndarray:
+        """int64: the first cluster of each run of letters and numbers."""
+        begins = (self.flags & WORD) > 0
+        begins[self.next_letter[self.next_letter >= 0]] = False
+        return np.flatnonzero(begins)
 
     @functools.cached_property
     def words(self) -> tuple[np.ndarray, np.ndarray]:
@@ -217,17 +222,37 @@ class Document:
 
     def plain_words(self) -> tuple[np.ndarray, np.ndarray]:
         """`words` in NumPy; the reference for the kernel."""
-        word = self.word_members()
-        continues = np.append(False, self.linked(word)[:-1])[: len(word)]
-        groups = tables.look_up(word_groups(), self.bases)
-        if groups.any():
-            continues[1:] &= (groups[1:] == groups[:-1]) & (groups[1:] != HAN)
-            begins = np.where(word & ~continues, np.arange(len(word)), 0)
-            index = np.arange(len(word)) - np.maximum.accumulate(begins)
-            continues &= (groups != SOUTH_EAST_ASIAN) | (index % CLUSTERS_PER_WORD != 0)
-        first = np.flatnonzero(word & ~continues)
-        stop = np.flatnonzero(word & ~np.append(continues[1:], False)[: len(word)]) + 1
-        return first, stop
+        place = self.unignored
+        bounds = np.searchsorted(place, self.text_clusters)
+        first, stop = word_bounds(self.bases[place], self.flags[place], bounds)
+        return place[first], place[stop - 1] + 1
+
+    def around(self, first: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """int64, int64: the clusters before and after the ranges first ... stop - 1, apart from format characters.
+
+        -1 and the number of clusters G stand for the ends of the text.
+        """
+        place = np.concatenate([[-1], self.unignored, [len(self.bases)]])
+        before = place[np.searchsorted(place, first) - 1]
+        after = place[np.searchsorted(place, stop)]
+        text = np.searchsorted(self.text_clusters, first, "right")
+        before = np.where(before < self.text_clusters[text - 1], -1, before)
+        return before, np.where(after < self.text_clusters[text], after, len(self.bases))
+
+    @property
+    def word_sizes(self) -> np.ndarray:
+        """int64 [W]: the number of clusters of each word, without format characters."""
+        first, stop = (np.searchsorted(self.unignored, ends) for ends in self.words)
+        return stop - first
+
+    @property
+    def word_members(self) -> np.ndarray:
+        """bool [G]: the clusters of words, including the signs and format characters inside them."""
+        first, stop = self.words
+        steps = np.zeros(len(self.bases) + 1, np.int8)
+        steps[first] += 1
+        steps[stop] -= 1
+        return np.cumsum(steps[:-1]) > 0
 
     @functools.cached_property
     def word_allowed(self) -> np.ndarray:
@@ -237,6 +262,47 @@ class Document:
             return np.ones(len(first), bool)
         edges = np.stack([first, stop], axis=1).ravel()
         return np.logical_and.reduceat(np.append(self.allowed, True), edges)[::2]
+
+
+def linked(members: np.ndarray, text_clusters: np.ndarray) -> np.ndarray:
+    """bool [G]: whether a cluster and the next one in its text are both in `members` (bool [G])."""
+    both = np.zeros(len(members), bool)
+    np.logical_and(members[:-1], members[1:], out=both[:-1])
+    ends = text_clusters[1:]
+    both[ends[ends > 0] - 1] = False
+    return both
+
+
+def in_words(bases: np.ndarray, flags: np.ndarray, text_clusters: np.ndarray) -> np.ndarray:
+    """bool [G]: whether clusters belong to words, given `Document`'s arrays without format characters."""
+    members = (flags & WORD) > 0
+    signs = np.flatnonzero(flags & (BETWEEN_LETTERS | BETWEEN_NUMBERS))
+    inner = signs[(signs > 0) & (signs < len(members) - 1)]
+    begins_text = np.zeros(len(members) + 1, bool)
+    begins_text[text_clusters] = True
+    inner = inner[~begins_text[inner] & ~begins_text[inner + 1]]
+    groups = word_groups()
+    inner = inner[(groups[bases[inner - 1]] == SPACED) & (groups[bases[inner + 1]] == SPACED)]
+    sides = flags[inner - 1] & flags[inner + 1]
+    letters = (flags[inner] & BETWEEN_LETTERS > 0) & (sides & LETTER > 0)
+    numbers = (flags[inner] & BETWEEN_NUMBERS > 0) & (sides & NUMBER > 0)
+    members[inner[letters | numbers]] = True
+    return members
+
+
+def word_bounds(bases: np.ndarray, flags: np.ndarray, text_clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """int64 [W], int64 [W]: words as in `Document.words`, given `Document`'s arrays without format characters."""
+    word = in_words(bases, flags, text_clusters)
+    continues = np.append(False, linked(word, text_clusters)[:-1])[: len(word)]
+    groups = tables.look_up(word_groups(), bases)
+    if groups.any():
+        continues[1:] &= (groups[1:] == groups[:-1]) & (groups[1:] != HAN)
+        begins = np.where(word & ~continues, np.arange(len(word)), 0)
+        index = np.arange(len(word)) - np.maximum.accumulate(begins)
+        continues &= (groups != SOUTH_EAST_ASIAN) | (index % CLUSTERS_PER_WORD != 0)
+    first = np.flatnonzero(word & ~continues)
+    stop = np.flatnonzero(word & ~np.append(continues[1:], False)[: len(word)]) + 1
+    return first, stop
 
 
 def flat_editable(editable, text: Ragged) -> np.ndarray | None:

@@ -15,7 +15,8 @@ import sys
 import unicodedata
 
 # Classes of UAX 29 (Unicode 18, rules GB3-GB13), refined by Indic_Conjunct_Break, which splits only Other, Extend and
-# ZWJ.
+# ZWJ. Beyond UAX 29, all spacing marks are SpacingMark: it leaves some vowel signs and tone marks of Myanmar, Tai Tham
+# and Ahom outside their syllable, where no writer would part them.
 GRAPHEME_CLASSES = {
     "CR": r"\p{GCB=CR}",
     "LF": r"\p{GCB=LF}",
@@ -27,7 +28,7 @@ GRAPHEME_CLASSES = {
     "ZWJ": r"\p{GCB=ZWJ}",
     "Regional": r"\p{GCB=Regional_Indicator}",
     "Prepend": r"\p{GCB=Prepend}",
-    "SpacingMark": r"\p{GCB=SpacingMark}",
+    "SpacingMark": r"[\p{GCB=SpacingMark}[\p{Mc}&&\p{GCB=Other}]]",
     "L": r"\p{GCB=L}",
     "V": r"\p{GCB=V}",
     "T": r"\p{GCB=T}",
@@ -36,16 +37,20 @@ GRAPHEME_CLASSES = {
     "Pictographic": r"\p{Extended_Pictographic}",
     "Consonant": r"\p{InCB=Consonant}",
 }
-# The last two are the signs that UAX 29 (WB6, WB7, WB11, WB12) allows inside words, except the colon, the semicolon
-# and, between letters, the full stop, which more often separate words in running text.
+# "ignored" is what rule WB4 of UAX 29 ignores inside words. Prepended signs (GCB=Prepend), such as the Arabic number
+# sign, count as the numbers or letters that UAX 29 takes them for. The signs between letters and between numbers are
+# those of WB6, WB7, WB11 and WB12, except the colon, the semicolon and, between letters, the full stop, which more
+# often separate words in running text.
+IGNORED = r"\p{WB=Format}\p{WB=Extend}\p{WB=ZWJ}"
 FLAGS = {
-    "word": r"[\p{L}\p{M}\p{N}]",
+    "word": rf"[[\p{{L}}\p{{N}}\p{{GCB=Prepend}}]--[{IGNORED}]]",
     "space": r"\p{White_Space}",
-    "letter": r"\p{L}",
+    "letter": r"[\p{L}[\p{GCB=Prepend}&&\p{WB=ALetter}]]",
     "mark": r"\p{Mn}",
-    "number": r"\p{N}",
+    "number": r"[\p{N}[\p{GCB=Prepend}&&\p{WB=Numeric}]]",
     "between_letters": r"['\u2019\u00b7\u2027\u05f3\u05f4]",
     "between_numbers": r"['\u2019.,\u066b\u066c]",
+    "ignored": f"[{IGNORED}]",
 }
 
 # Script -> first and last codepoints of one or more ranges that contain its common letters; letters with a
