@@ -123,7 +123,7 @@ def _operator(operator) -> dict[str, Any]:
         "nested": operator.nested,
         "whole_clusters": operator.whole_clusters,
         "reference": operator.reference,
-        "version": operator.version,
+        "version": operator.output_version,
         "example": example and {key: getattr(example, key) for key in ("language", "severity", "clean", "perturbed")},
     }
 
@@ -141,7 +141,7 @@ def _token_noises() -> list[dict[str, Any]]:
             "languages": "all",
             "kinds": [kind.name for kind in kinds.KINDS if kind.token_noise],
             "changes_label": noise.changes_label,
-            "version": noise.version,
+            "version": noise.output_version,
         }
         for noise in TOKEN_NOISES.values()
     ]

@@ -27,6 +27,11 @@ class TokenNoise:
     lexicon: str = ""
     changes_label: bool = False
 
+    @property
+    def output_version(self) -> int:
+        """The version, which together with the arguments determines the output."""
+        return self.version
+
 
 TOKEN_NOISES = {
     noise.name: noise

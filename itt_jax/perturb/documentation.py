@@ -81,6 +81,25 @@ composes operators: `swap+homoglyph` applies `swap`, then `homoglyph` to the res
 Properties of operators:
 
 {properties}
+
+## Units
+
+Operators edit units that no tokenizer defines.
+
+- **Grapheme clusters** are those of UAX 29, with one addition: every spacing mark belongs to the cluster before it.
+  UAX 29 leaves out vowel signs and tone marks of Myanmar (such as U+102B, U+102C and U+1038), Tai Tham and Ahom, which
+  edits would then tear from their syllable. Vowels that Unicode encodes as letters (Thai, Lao, New Tai Lue) are
+  clusters of their own, as in UAX 29.
+- **Words** are runs of letters and numbers with their marks, apostrophes between letters, and decimal and thousands
+  signs between digits. Han characters are single words, runs of Hiragana and of Katakana are words, and Thai, Lao,
+  Khmer and Myanmar text is cut every three clusters.
+- **White space** separates words, all of Unicode's `White_Space`: no-break spaces (U+00A0, U+2007, U+202F) and the
+  ideographic space (U+3000) too. UAX 29 differs only for U+202F, which it takes for a part of the word. The zero-width
+  space (U+200B) also separates words.
+- **Format characters** (soft hyphen, U+2060, U+FEFF, direction marks and others with `Word_Break=Format`) are ignored
+  inside a word, as rule WB4 of UAX 29 says: "co⟨U+00AD⟩operate" is one word. They keep their places when letters are
+  edited, and swaps do not cross them. Behind the last letter of a word they are outside it, unlike in UAX 29, so that a
+  control that closes a span of text stays with the one that opens it, and words match the keys of a lexicon.
 """
 
 

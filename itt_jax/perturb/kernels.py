@@ -94,6 +94,8 @@ def units(codepoints, offsets, classes, flags, joins, roles):
                 bases[at(cluster)] = codepoint
                 found[at(cluster)] = flags[codepoint]
                 cluster += 1
+            elif found[at(cluster - 1)] & IGNORED and not flags[codepoint] & IGNORED:
+                found[at(cluster - 1)] = flags[codepoint]
     text_clusters[count] = cluster
     starts[cluster] = total
     return starts[: cluster + 1], bases[:cluster], found[:cluster], text_clusters

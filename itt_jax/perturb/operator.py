@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from itt_jax.perturb import tables
+from itt_jax.perturb import tables, units
 from itt_jax.perturb.edits import Edits
 from itt_jax.perturb.noise import Noise
 from itt_jax.perturb.units import Document
@@ -42,7 +42,8 @@ class Operator:
         nested: whether the edits at one severity are a subset of those at any higher severity.
         shared_by_fields: whether the fields of an item share their draws, so that equal words change alike.
         whole_clusters: whether grapheme clusters of the clean text are never split.
-        version: increased whenever the output changes for any text; for a composed operator, its steps' versions.
+        version: increased whenever the output changes for any text, which also redraws all edits; for a composed
+            operator, its steps' versions.
         steps: the operators that a composed operator applies, in order; `function` is then unused.
     """
 
@@ -62,6 +63,11 @@ class Operator:
     whole_clusters: bool = True
     version: int | tuple[int, ...] = 1
     steps: tuple["Operator", ...] = ()
+
+    @property
+    def output_version(self) -> tuple[int, int | tuple[int, ...]]:
+        """The versions of the units and of the operator, which together with the arguments determine the output."""
+        return units.VERSION, self.version
 
     @property
     def summary(self) -> str:

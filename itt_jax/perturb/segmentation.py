@@ -71,8 +71,8 @@ def sentence_starts(document: Document) -> np.ndarray:
     """int64: the first cluster of each sentence, in text order; white space before a text's first is in no sentence.
 
     A sentence begins after a sentence-final mark and white space (not required after full-width marks). It never begins
-    with a lower-case letter or after a full stop that may belong to an abbreviation or ordinal number. Format characters
-    are ignored between a mark and what it ends (UAX 29, SB5).
+    with a lower-case letter or after a full stop that may belong to an abbreviation or ordinal number. Format
+    characters are ignored (UAX 29, SB5).
     """
     bases, count = document.bases, len(document.bases)
     visible, formats = document.flags & SPACE == 0, document.flags & IGNORED > 0

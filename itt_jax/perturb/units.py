@@ -50,6 +50,8 @@ from itt_jax.perturb.lexicon import Lexicon
 from itt_jax.perturb.text import decoded
 from itt_jax.ragged import Ragged
 
+VERSION = 2  # increased whenever a boundary of a cluster, word or sentence changes in any text
+
 
 def cluster_breaks(text: Ragged) -> np.ndarray:
     """bool [C]: whether a grapheme cluster begins at each codepoint."""
@@ -145,7 +147,15 @@ class Document:
         else:
             bases = codepoints.take(starts[:-1], mode="clip").astype(np.int64)
             text_clusters = np.searchsorted(starts, offsets)
-        return starts, bases, tables.look_up(tables.property_of("flags"), bases), text_clusters
+        flags = tables.look_up(tables.property_of("flags"), bases)
+        ignored = np.flatnonzero((flags & IGNORED > 0) & (np.diff(starts) > 1))
+        if len(ignored):
+            every = tables.look_up(tables.property_of("flags"), codepoints)
+            other = np.append(np.flatnonzero(every & IGNORED == 0), len(codepoints))
+            other = other[np.searchsorted(other, starts[ignored])]
+            inside = other < starts[ignored + 1]
+            flags[ignored[inside]] = every[other[inside]]
+        return starts, bases, flags, text_clusters
 
     @property
     def starts(self) -> np.ndarray:
@@ -159,7 +169,10 @@ class Document:
 
     @property
     def flags(self) -> np.ndarray:
-        """uint8 [G]: flag bits (WORD, SPACE, LETTER, ...) of each cluster's first codepoint."""
+        """uint8 [G]: flag bits (WORD, SPACE, LETTER, ...) of each cluster's first codepoint.
+
+        Those of the next one if the first is ignored in words, as in a conjunct that begins with a virama.
+        """
         return self.units[2]
 
     @property

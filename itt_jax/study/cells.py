@@ -136,7 +136,7 @@ def cell_id(evaluated: Evaluated, variant: FormKey, lexicon: str | None) -> str:
     if variant != CLEAN_FORM:
         identity["noise"] = {
             "seed": evaluated.noise_seed,
-            "version": operator_of(variant[0]).version,
+            "version": operator_of(variant[0]).output_version,
             "fields": task.editable_fields,
             "lexicon": None if lexicon is None else lexicon_digest(lexicon),
         }

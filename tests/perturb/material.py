@@ -49,6 +49,25 @@ MORE = {
     "hy": ["Բժիշկը առավոտյան քննեց հիվանդին։", "Ջուրը սառն է, և բաժակը լի է։"],
     "bn": ["ডাক্তার সকালে রোগীকে দেখলেন।", "আমরা ২৫ তারিখে 3.5 কিমি পাহাড়ে যাব।"],
 }
+# Format characters, spaces other than U+0020, and spacing marks outside the clusters of UAX 29.
+FORMATTED = {
+    "en": [
+        "The pa\u00adtient, \u200eDr\u200e. Smith\u2060son, isn\u2060't at 10\u202f000\u200e m.\u200e She\ufeffis ok.",
+        "Two\u00a0\ufb01les\u3000of of\u00adfice 3\u2060.\u20605, \u2066quoted\u2069!",
+    ],
+    "de": ["Über\u00admorgen fährt der Zug nach Kö\u00adln. Das ist nicht GRÖ\u00adSSE."],
+    "ru": ["Боль\u00adной ёж съел яб\u2060локо.\u200e Врач при\u00adшёл."],
+    "ar": ["ذهب\u200f الطبيب إلى\u200f المست\u00adشفى.\u200f عاد في \u0601١٩٤٨."],
+    "fa": ["کتاب\u200cها را \u2067پزشک\u2069 دید."],
+    "he": ["הרופאה\u200f הגיעה ל\u2060בית.\u200f היא שם."],
+    "hi": ["डॉक्\u2060टर ने दवा\u200d ली थी।\u200e वह ठीक है।"],
+    "ja": ["コー\u2060ヒーを\u3000飲みに\u2060行く。"],
+    "zh": ["医\u2060生今天\u3000检查了病人。"],
+    "th": ["ผู้\u2060ป่วย\u200bนอนหลับ"],
+    "km": ["ខ្ញុំ\u200bស្រឡាញ់\u200bភាសា"],
+    "my": ["ကျောင်းသားက စာရေးသည်။", "ဆရာဝန်က ခေါင်း\u2060ကို စစ်ဆေးသည်။ ၁၂ နာရီ"],
+    "tr": ["İstan\u00adbul'da ılık\u00a0bir gün."],
+}
 MORE_FOR = ("normalize_nfc", "normalize_nfkc", "half_width", "ligatures")  # in addition to the family "script"
 
 

@@ -12,12 +12,12 @@ from itt_jax.perturb.noise import Noise, first_draws
 from itt_jax.perturb.text import from_strings, to_strings
 from itt_jax.perturb.units import Document
 from itt_jax.perturb.words import plain_spaces_around, spaces_around
-from tests.perturb.material import language_for, lexicon_for
+from tests.perturb.material import FORMATTED, language_for, lexicon_for
 from tests.perturb.test_operators import TEXTS
 from tests.perturb.test_units import ANYTHING, CLASSES
 
 kernels = pytest.importorskip("itt_jax.perturb.kernels", reason="numba is not installed", exc_type=ImportError)
-WORDS = st.text(st.sampled_from("aé1' .,’·中かカー๑กำ\u0301我ខ9"), max_size=20)
+WORDS = st.text(st.sampled_from("aé1' .,’·中かカー๑กำ\u0301我ខ9\u00ad\u2060\u094dकကာ"), max_size=20)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_strings(texts):
             assert to_strings(from_strings(texts)) == texts
 
 
-@given(st.lists(st.one_of(CLASSES, WORDS, st.text("aab \u0301", max_size=9)), max_size=5), st.data())
+@given(st.lists(st.one_of(CLASSES, WORDS, st.text("aab \u0301\u00ad", max_size=9)), max_size=5), st.data())
 @settings(max_examples=300, deadline=None)
 def test_choices(texts, data):
     plain, fast = (Document(from_strings(texts), None, "en") for _ in range(2))
@@ -147,7 +147,7 @@ def test_operators(name, use_kernels):
 
 def test_sentences(use_kernels, sentences):
     for name in CATALOG:
-        for language, texts in sentences.items():
+        for language, texts in [*sentences.items(), *FORMATTED.items()]:
             found = []
             for which in (True, False):
                 use_kernels(which)

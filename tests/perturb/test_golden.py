@@ -8,7 +8,8 @@ import hashlib
 import pytest
 
 from itt_jax.perturb import CATALOG, variants
-from tests.perturb.material import LEXICON, sentences_for
+from itt_jax.perturb.units import VERSION
+from tests.perturb.material import FORMATTED, LEXICON, sentences_for
 
 GOLDEN: dict[str, tuple[int, str]] = {
     "swap": (1, "0151933092289609"),
@@ -83,6 +84,11 @@ GOLDEN: dict[str, tuple[int, str]] = {
 }
 
 
+# `units.VERSION`, and the digest of all operators on texts with format characters, unusual spaces and spacing marks,
+# which no sentence above contains inside a word.
+GOLDEN_UNITS = (2, "83c165aa6d1b7c58")
+
+
 def digest(name: str, sentences: dict[str, list[str]]) -> str:
     """SHA-256 of the operator's output for the test sentences in each language, at two severities and replicates."""
     whole = hashlib.sha256()
@@ -101,3 +107,8 @@ def test_every_operator_has_its_digest():
 @pytest.mark.parametrize("name", CATALOG)
 def test_output_matches_the_version(name, sentences):
     assert (CATALOG[name].version, digest(name, sentences)) == GOLDEN[name]
+
+
+def test_output_matches_the_version_of_units():
+    digests = "".join(digest(name, FORMATTED) for name in CATALOG)
+    assert (VERSION, hashlib.sha256(digests.encode()).hexdigest()[:16]) == GOLDEN_UNITS

@@ -5,7 +5,8 @@
 Sources: the Unicode Character Database in the `regex` package (grapheme cluster properties, general categories,
 scripts) and in Python's `unicodedata` (canonical decompositions, simple case pairs). The sets of common ideographs and
 syllables are levels of national standards (GB 2312 level 1, JIS X 0208 level 1, KS X 1001), read from Python's codecs.
-After changing the table, increase the versions of the operators whose golden digests change.
+After changing the table, increase `units.VERSION` if clusters or words change, and the versions of the operators whose
+golden digests change.
 """
 
 import itertools
