@@ -30,7 +30,7 @@ def made(family: str):
     if family != "xlnet":
         sizes["max_positions"] = 64
     encoder = make_encoder(family, pad_id=tokenizer.pad_id, **sizes)
-    head = make_head(encoder, "embedding", 32, "cls" if family == "xlnet" else "pretrained")
+    head = make_head(encoder, "embedding", 32)
     fields = [[tokenizer.encode(texts) for texts in side] for side in ([FIRST], [SECOND, FIRST])]
     return encoder, head, side_by_side(*(assemble(tokenizer, side, 40) for side in fields)), tokenizer
 

@@ -178,9 +178,8 @@ class FineTuning(Stage):
         """A task's rows with a head for it; their tokens are kept in the results folder and memory-mapped."""
         body, spec = self.start(workshop), self.spec
         kind = kinds.kind(task.kind)
-        if kind.by_vectors:  # BERT's and RoBERTa's poolers, as XTREME-R's code; XLNet has none
-            pooling = "cls" if body.encoder.family == "xlnet" else "pretrained"
-            head = make_head(body.encoder, kind.head, body.encoder.width, pooling)
+        if kind.by_vectors:  # the family's pooler, as XTREME-R's code, where it has one
+            head = make_head(body.encoder, kind.head, body.encoder.width)
         elif kind.pools:
             pair = spec.pair_features and kind.reads_pairs(task)
             head = make_head(body.encoder, kind.head, kind.outputs(task), spec.pooling, pair)
