@@ -1,7 +1,6 @@
-"""Contamination: training text that is also evaluated (DESIGN.md, decision 10).
+"""Contamination: training or dev text that is also evaluated (DESIGN.md, decision 10).
 
-Texts are compared after normalisation, by 64-bit hashes, so that millions of rows fit. A training row is contaminated
-if
+Texts are compared after normalisation, by 64-bit hashes, so that millions of rows fit. A row is contaminated if
 
 - the whole row (all its fields, in order) is an evaluation row, however short; or
 - one of its fields, of at least `MINIMUM_WORDS` words, is a field of an evaluation row. Shorter fields ("A man is
@@ -26,7 +25,7 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 
 @dataclasses.dataclass(frozen=True)
 class Contamination:
-    """How many training rows of a source were dropped because their text is evaluated.
+    """How many rows of a source were dropped because their text is evaluated.
 
     Attributes:
         source: "TASK/SPLIT/LANGUAGE", or a corpus.

@@ -6,7 +6,7 @@ import pandas as pd
 
 
 def contamination(plan: dict[str, Any]) -> pd.DataFrame:
-    """Numbers of training rows that were dropped because their text is evaluated, by source."""
+    """Numbers of training and dev rows that were dropped because their text is evaluated, by source."""
     rows = [row for row in plan.get("contamination", ()) if isinstance(row, dict)]
     frame = pd.DataFrame(rows)
     return frame[frame["dropped"] > 0] if "dropped" in frame else frame

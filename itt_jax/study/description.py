@@ -65,7 +65,7 @@ class Description:
         lines += ["", f"about {total / 1e12:,.1f} TFLOP to do: {hours:,.1f} hours at {GFLOPS} GFLOP/s, plus compiling"]
         dropped = {source: counts for source, counts in self.dropped.items() if counts[1]}
         if dropped:
-            lines += ["", "training rows dropped because their text is evaluated:"]
+            lines += ["", "training and dev rows dropped because their text is evaluated:"]
             lines += [f"  {source}: {d} of {n}" for source, (n, d) in dropped.items()]
         lines += [f"skipped: {reason}" for reason in self.skipped]
         return "\n".join(lines)

@@ -43,7 +43,7 @@ class Material:
         self.data_root = data_root
         self.contamination: dict[str, Contamination] = {}
         self._rows: dict[Selection, Rows] = {}
-        self._training: dict[Selection, Rows] = {}
+        self._uncontaminated: dict[Selection, Rows] = {}
         self._digests: dict[tuple[Selection, bool], str] = {}
         self._corpora: dict[Corpus, ParallelTexts] = {}
         self._evaluation_text: np.ndarray | None = None
@@ -79,22 +79,28 @@ class Material:
             self._rows[selection] = rows
         return self._rows[selection]
 
-    def training_rows(self, selection: Selection) -> Rows:
-        """The selected rows, without those whose text the study evaluates; the limit applies afterwards."""
-        if selection not in self._training:
+    def uncontaminated_rows(self, selection: Selection) -> Rows:
+        """The selected training or dev rows, without those whose text the study evaluates.
+
+        The limit applies afterwards.
+
+        Raises:
+            InputError: no row is left.
+        """
+        if selection not in self._uncontaminated:
             everything = self.rows(dataclasses.replace(selection, limit=None))
             mask = contaminated(tasks.identifying(self.task(selection.task), everything), self.evaluation_text())
             rows, dropped = everything.select(~mask), int(mask.sum())
             source = f"{selection.task}/{selection.split}/{selection.language}"
             self.contamination[source] = Contamination(source, len(everything), dropped)
             if not len(rows):
-                raise InputError(f"{source}: the text of every training row is evaluated in the study")
-            self._training[selection] = rows if selection.limit is None else tasks.limit(rows, selection.limit)
-        return self._training[selection]
+                raise InputError(f"{source}: all {dropped} rows are dropped, since the study evaluates their text")
+            self._uncontaminated[selection] = rows if selection.limit is None else tasks.limit(rows, selection.limit)
+        return self._uncontaminated[selection]
 
     def texts(self, selection: Selection) -> list[str]:
-        """Every text of the selected training rows, except fields whose texts recur from row to row."""
-        rows = tasks.identifying(self.task(selection.task), self.training_rows(selection))
+        """Every text of the selected rows without contamination, except fields whose texts recur from row to row."""
+        rows = tasks.identifying(self.task(selection.task), self.uncontaminated_rows(selection))
         return [text for texts in rows.fields.values() for text in texts]
 
     def evaluation_text(self) -> np.ndarray:
@@ -124,11 +130,11 @@ class Material:
             self._corpora[corpus] = texts.select(~mask)
         return self._corpora[corpus]
 
-    def digest(self, selection: Selection, training: bool) -> str:
-        """A hash of the selected rows' content."""
-        key = (selection, training)
+    def digest(self, selection: Selection, uncontaminated: bool) -> str:
+        """A hash of the content of the selected rows: of all, or of those whose text is not evaluated."""
+        key = (selection, uncontaminated)
         if key not in self._digests:
-            rows = self.training_rows(selection) if training else self.rows(selection)
+            rows = self.uncontaminated_rows(selection) if uncontaminated else self.rows(selection)
             self._digests[key] = digest_rows(kinds.kind(self.task(selection.task).kind), rows)
         return self._digests[key]
 

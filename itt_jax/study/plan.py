@@ -137,7 +137,7 @@ def add_cells(plan: Plan, material: Material, stage: Stage, target: Target, arm:
                 task=task,
                 split=selection.split,
                 language=selection.language,
-                rows=material.digest(selection, training=False),
+                rows=material.digest(selection, uncontaminated=False),
                 max_length=study.max_length,
                 noise_seed=study.noise_seed,
             )

@@ -7,9 +7,12 @@ import pytest
 
 from itt_jax import kinds, tasks
 from itt_jax.config import Corpus, EncoderSpec
+from itt_jax.data.contamination import Contamination
 from itt_jax.data.sources import LocalFiles
 from itt_jax.errors import InputError
+from itt_jax.study.description import describe
 from itt_jax.study.material import Material, Selection, digest_files, digest_rows, mean_tokens
+from itt_jax.study.plan import make_plan
 from itt_jax.tasks import Task
 from tests.study.studies import STUDY
 
@@ -25,7 +28,7 @@ TEST = ["the judge agreed with them", "an appeal was then filed", "A long and UN
 @pytest.fixture
 def own(tmp_path):
     """Material of a study on a task of its own; two of its training texts are evaluated."""
-    for split, texts in {"train": TRAIN, "dev": ["one more"], "test": TEST}.items():
+    for split, texts in {"train": TRAIN, "dev": ["one more", TEST[1]], "test": TEST}.items():
         (tmp_path / f"{split}.tsv").write_text("".join(f"{text}\tgood\n" for text in texts))
     paths = {split: str(tmp_path / f"{split}.tsv") for split in ("train", "dev", "test")}
     source = LocalFiles(paths, "tsv", {"text": 0}, 1, header=False)
@@ -35,15 +38,49 @@ def own(tmp_path):
 
 
 def test_training_rows_lack_what_is_evaluated_and_the_count_is_kept(own):
-    rows = own.training_rows(Selection("own", "train", "en"))
+    rows = own.uncontaminated_rows(Selection("own", "train", "en"))
     assert rows.fields["text"] == [TRAIN[0], TRAIN[2]]
     (entry,) = own.contamination.values()
     assert (entry.source, entry.rows, entry.dropped) == ("own/train/en", 4, 2)
 
 
+def test_dev_rows_lack_what_is_evaluated_and_the_count_is_kept(own):
+    dev = Selection("own", "dev", "en")
+    assert own.uncontaminated_rows(dev).fields["text"] == ["one more"]
+    assert own.contamination["own/dev/en"] == Contamination("own/dev/en", 2, 1)
+    assert own.digest(dev, uncontaminated=True) != own.digest(dev, uncontaminated=False)
+
+
+def test_a_study_selects_on_dev_rows_that_it_does_not_evaluate(own, tmp_path):
+    """The plan says how many were dropped, and the stage is named by those that are left."""
+    plan = make_plan(own.study, own)
+    (stage,) = (stage for stage in plan.stages.values() if stage.kind == "target")
+    assert stage.identity(own)[5][1] == own.digest(stage.dev, uncontaminated=True)
+    found = describe(own.study, tmp_path / "out")
+    assert {"source": "own/dev/en", "rows": 2, "dropped": 1} in found.as_dict()["contamination"]
+    assert "  own/dev/en: 1 of 2" in found.text().splitlines()
+
+
+def test_dev_rows_that_are_all_evaluated_are_an_error(own, tmp_path):
+    (tmp_path / "dev.tsv").write_text(f"{TEST[0]}\tgood\n")
+    with pytest.raises(InputError, match=r"^own/dev/en: all 1 rows are dropped, since the study evaluates their text$"):
+        make_plan(own.study, own)
+
+
+@pytest.mark.parametrize("name, dropped, rows, of_300", [("stsb", 102, 1500, 16), ("sick_relatedness", 53, 500, 33)])
+def test_dev_rows_in_the_test_split_of_stsb(name, dropped, rows, of_300, data_root):
+    target = dataclasses.replace(STUDY.targets[0], train="stsb")
+    material = Material(dataclasses.replace(STUDY, targets=(target,), languages=()), data_root)
+    dev = Selection(name, "dev", "en", 300)
+    kept = set(material.uncontaminated_rows(dev).item_ids)
+    assert len(kept) == 300
+    assert material.contamination[f"{name}/dev/en"] == Contamination(f"{name}/dev/en", rows, dropped)
+    assert len(set(material.rows(dev).item_ids) - kept) == of_300
+
+
 def test_the_limit_applies_to_what_is_left(own):
-    everything = own.training_rows(Selection("own", "train", "en"))
-    one = own.training_rows(Selection("own", "train", "en", 1))
+    everything = own.uncontaminated_rows(Selection("own", "train", "en"))
+    one = own.uncontaminated_rows(Selection("own", "train", "en", 1))
     assert len(one) == 1 and set(one.item_ids) < set(everything.item_ids)
 
 

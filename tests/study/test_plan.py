@@ -74,10 +74,10 @@ def test_every_stage_comes_after_its_parent_and_is_named_by_its_content(plan):
 
 def test_intermediate_stages_have_the_steps_of_the_first_intermediate_task(plan):
     material = Material(plan.study)
-    rows = len(material.training_rows(Selection("embedded_sentiment_general", "train", "en", 40)))
+    rows = len(material.uncontaminated_rows(Selection("embedded_sentiment_general", "train", "en", 40)))
     for arm in ("itt", "multitask_itt", "matched_steps", "shuffled_itt", "dapt_then_itt"):
         assert chain(plan, arm)[-2].recipe.steps == math.ceil(rows / 8)
-    target = len(material.training_rows(Selection("embedded_inference_medical", "train", "en", 20)))
+    target = len(material.uncontaminated_rows(Selection("embedded_inference_medical", "train", "en", 20)))
     assert {chain(plan, arm)[-1].recipe.steps for arm in (*ARMS, OWN.name)} == {math.ceil(2 * target / 8)}
 
 

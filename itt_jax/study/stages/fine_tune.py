@@ -77,13 +77,13 @@ class FineTuning(Stage):
             for task in (material.task(selection.task) for selection in (*self.training, self.dev))
         ]
         head = [self.spec.pooling, self.spec.pair_features]
-        rows = [digests(self.training, material), material.digest(self.dev, training=False), self.labels]
+        rows = [digests(self.training, material), material.digest(self.dev, uncontaminated=True), self.labels]
         selected_by = metrics.metric(material.task(self.dev.task).metric)
         return ["fine_tuning", self.parent.id, tasks, head, selected_by.version, rows, self.recipe, self.seed]
 
     def training_tokens(self, material: Material) -> float:
         """Tokens of a mean row in every step."""
-        lengths = [mean_tokens(material.training_rows(selection)) for selection in self.training]
+        lengths = [mean_tokens(material.uncontaminated_rows(selection)) for selection in self.training]
         mean = min(sum(lengths) / len(lengths), self.recipe.max_length)
         return self.recipe.steps * self.recipe.batch_size * mean
 
@@ -117,8 +117,9 @@ class FineTuning(Stage):
         by_task: dict[str, list[Selection]] = {}
         for selection in self.training:
             by_task.setdefault(selection.task, []).append(selection)
-        training = [self.data(workshop, tuple(own), training=True) for own in by_task.values()]
-        dev = self.data(workshop, (self.dev,), training=False)
+        shuffle = self.seed if self.labels == "shuffled" else None
+        training = [self.data(workshop, tuple(own), shuffle) for own in by_task.values()]
+        dev = self.data(workshop, (self.dev,))
         metric, params = metrics.metric(material.task(self.dev.task).metric), {"encoder": body.params}
         return [
             Job(
@@ -159,20 +160,23 @@ class FineTuning(Stage):
             "flops_of_grid": sum(result.flops for result in results),
         }
 
-    def data(self, workshop: Workshop, selections: tuple[Selection, ...], training: bool) -> TaskData:
-        """Rows of one task, several languages as one set, as training takes them."""
+    def data(self, workshop: Workshop, selections: tuple[Selection, ...], shuffle: int | None = None) -> TaskData:
+        """Rows of one task, several languages as one set, as training takes them.
+
+        Args:
+            shuffle: the seed by which labels are permuted; None leaves them.
+        """
         material, length = workshop.material, self.recipe.max_length
-        shuffle = self.seed if training and self.labels == "shuffled" else None
 
         def make() -> TaskData:
             task = material.task(selections[0].task)
             kind = kinds.kind(task.kind)
-            rows = join(kind, [material.training_rows(own) if training else material.rows(own) for own in selections])
+            rows = join(kind, [material.uncontaminated_rows(own) for own in selections])
             if shuffle is not None:
                 rows = kind.shuffle(task, rows, shuffle)
             return self.prepared(workshop, task, rows)
 
-        return workshop.data((selections, training, shuffle, self.spec, length), make)
+        return workshop.data((selections, shuffle, self.spec, length), make)
 
     def prepared(self, workshop: Workshop, task: Task, rows: Rows) -> TaskData:
         """A task's rows with a head for it; their tokens are kept in the results folder and memory-mapped."""
@@ -242,7 +246,7 @@ def steps_resolved(recipe: Recipe, training: Selection, material: Material) -> R
     """The recipe with a number of steps."""
     if recipe.steps is not None:
         return recipe
-    steps = math.ceil(recipe.epochs * len(material.training_rows(training)) / recipe.batch_size)
+    steps = math.ceil(recipe.epochs * len(material.uncontaminated_rows(training)) / recipe.batch_size)
     return dataclasses.replace(recipe, steps=max(1, steps))
 
 

@@ -153,7 +153,7 @@ class Stage:
 
 def digests(selections: Sequence[Selection], material: Material) -> list[str]:
     """Names for the content of training rows."""
-    return [material.digest(selection, training=True) for selection in selections]
+    return [material.digest(selection, uncontaminated=True) for selection in selections]
 
 
 def with_rates(encoder: Encoder, spec: EncoderSpec) -> Encoder:

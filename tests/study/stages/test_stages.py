@@ -138,7 +138,7 @@ def test_all_languages_and_other_recipes():
 
 
 def test_steps_follow_from_epochs_unless_they_are_set():
-    rows = len(MATERIAL.training_rows(ROWS))
+    rows = len(MATERIAL.uncontaminated_rows(ROWS))
     assert steps_resolved(Recipe(epochs=3, batch_size=5), ROWS, MATERIAL).steps == -(-3 * rows // 5)
     assert steps_resolved(Recipe(epochs=0.01, batch_size=100), ROWS, MATERIAL).steps == 1
     assert steps_resolved(Recipe(steps=7), ROWS, MATERIAL).steps == 7
