@@ -1,10 +1,10 @@
-"""Quickstart: the whole way through the house on embedded material, without a network.
+"""Quickstart: a whole study on embedded material, without a network.
 
     python -m itt_jax.main
 
-Three small encoders, pretrained here on parallel text, learn sentiment from 100 legal examples in English, directly,
-after intermediate training on general sentiment, or after the matched control. They are evaluated without a label in
-de, es, fr and ru, in three domains, clean and under four operators at three severities.
+Three small encoders, pretrained here on parallel text, learn sentiment from 100 legal examples in English: directly,
+after intermediate training on general sentiment, or after its control for steps. They are evaluated, zero-shot in de,
+es, fr and ru, in three domains, clean and under four operators at three severities.
 """
 
 from itt_jax.config import Corpus, EncoderSpec, LanguageModel, Perturbation, Recipe, Study, Target

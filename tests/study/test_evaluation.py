@@ -2,21 +2,18 @@
 
 import dataclasses
 
-import jax
 import numpy as np
 import pytest
 
 from itt_jax import kinds, tasks
 from itt_jax.config import Perturbation
-from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.errors import InputError
-from itt_jax.models import make_encoder, make_head
 from itt_jax.store import Store
 from itt_jax.store.results import read_results
 from itt_jax.study import cells
 from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint, in_task_order, parse_perturbations
 from itt_jax.study.material import digest_files, digest_rows
-from itt_jax.train.checkpoint import save_checkpoint
+from tests.system.runs import untrained
 
 TASK = tasks.get("embedded_sentiment_legal")
 
@@ -24,14 +21,7 @@ TASK = tasks.get("embedded_sentiment_legal")
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     """An untrained encoder with a head for the task."""
-    folder = tmp_path_factory.mktemp("checkpoint") / "untrained"
-    tokenizer = train_tokenizer(tasks.load_rows(TASK, "train", "en").fields["text"], "bert", 200)
-    sizes = {"layers": 1, "width": 8, "heads": 2, "feed_forward": 16}
-    encoder = make_encoder("bert", **sizes, vocabulary_size=tokenizer.vocabulary_size, pad_id=tokenizer.pad_id)
-    head = make_head(encoder, "classification", 2)
-    params = {"encoder": encoder.init(jax.random.key(0)), "head": head.init(jax.random.key(1))}
-    save_checkpoint(folder, encoder, params, head, TASK.labels, tokenizer=tokenizer)
-    return folder
+    return untrained(tmp_path_factory.mktemp("checkpoint") / "untrained", TASK)
 
 
 def test_every_replicate_has_a_cell_with_the_id_of_a_studys_cell(checkpoint, tmp_path, monkeypatch):

@@ -1,11 +1,19 @@
-"""A tiny study on embedded material, run once for the tests of this folder."""
+"""A tiny study on embedded material, run once."""
 
 import pytest
 
 TINY = """
 from itt_jax.config import Corpus, EncoderSpec, LanguageModel, Perturbation, Recipe, Study, Target
+from itt_jax.study.arms import Adapt, Arm, FineTune
 
-SHORT = Recipe(steps=6, batch_size=16, learning_rates=(1e-3, 5e-4), max_length=64, evaluate_every=3)
+# Padded rows of one shape, so that all fine-tunings of one task share a compiled program.
+SHORT = Recipe(
+    steps=6, batch_size=16, learning_rates=(1e-3, 5e-4), max_length=64, evaluate_every=3, packed=False,
+)
+DAPT_THEN_ITT = Arm(
+    "dapt_then_itt", "language modelling on domain text, then itt", baseline="itt",
+    stages=(Adapt("domain"), FineTune("intermediate"), FineTune("target")),
+)
 study = Study(
     name="tiny",
     encoders=(
@@ -23,13 +31,16 @@ study = Study(
         Target(
             "inference", train="embedded_inference_medical",
             evaluate=("embedded_inference_medical", "embedded_inference_legal"),
-            train_rows=40, intermediate=("embedded_sentiment_general", "embedded_inference_general"),
+            train_rows=40, intermediate=("embedded_inference_general", "embedded_inference_legal"),
             intermediate_rows=60, dev_rows=20, recipe=SHORT, intermediate_recipe=SHORT,
             domain_text=("embedded_inference_medical",), general_text=("embedded_inference_general",),
             adaptation=LanguageModel(recipe=Recipe(steps=3, learning_rates=(1e-3,), max_length=64, keep="last")),
         ),
     ),
-    arms=("direct", "itt", "multitask_itt", "matched_steps", "shuffled_itt", "dapt", "dapt_control", "translate_train"),
+    arms=(
+        "direct", "itt", "multitask_itt", "matched_steps", "shuffled_itt", "dapt", "dapt_control", "translate_train",
+        DAPT_THEN_ITT,
+    ),
     perturbations=(Perturbation("swap", (0.1, 0.3), replicates=2), Perturbation("keyboard", (0.2,))),
     seeds=(0, 1),
     languages=("en", "de"),

@@ -65,7 +65,7 @@ def test_full_form_loads(name):
     assert len(study.targets) == FULL_TARGETS[name]
 
 
-@pytest.fixture(scope="module", params=TARGETS)
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.slow) for name in TARGETS])
 def small_run(request, data_root, tmp_path_factory):
     """(name, plan, its notes before anything ran, results) of the small form, with the first of its encoders: the
     program of another family takes half a minute more to compile."""

@@ -1,43 +1,38 @@
-"""A study of answers: a tiny encoder learns, answers survive noise, `evaluate` gives the same cells."""
+"""A study of question answering: a tiny encoder learns, answers survive noise, `evaluate` gives the same cells."""
 
 import json
 
-import pandas as pd
 import pytest
 
-from itt_jax import config, main
+from itt_jax import main
 from itt_jax.analysis import analyse
-from itt_jax.store import Store
-from itt_jax.study import run
-
-STUDY = """
-from itt_jax.config import Corpus, EncoderSpec, Perturbation, Recipe, Study, Target
+from itt_jax.config import Perturbation, Recipe, Study, Target
 from itt_jax.data.sources import LocalSquad
+from itt_jax.store.results import read_cell, read_results
+from itt_jax.study import run
 from itt_jax.tasks import Task
+from tests.system.runs import checkpoint_of, encoder
 
-RECIPE = Recipe(steps=220, batch_size=32, learning_rates=(1e-2,), max_length=64, dropout=False)
-SHORT = Recipe(steps=4, batch_size=16, learning_rates=(4e-3,), max_length=64)
-
-
-def people(name):
-    return Task(
-        name, "question_answering", ("question", "context"),
-        (LocalSquad({split: "{language}-" + split + ".json" for split in ("train", "dev", "test")}),),
-        metric="squad_f1", languages=("en", "de"), parallel=True,
-    )
+pytestmark = pytest.mark.slow
 
 
-study = Study(
+def people(name: str) -> Task:
+    """Questions on where somebody lived, and since when."""
+    paths = {split: f"{{language}}-{split}.json" for split in ("train", "dev", "test")}
+    fields = {"metric": "squad_f1", "languages": ("en", "de"), "parallel": True}
+    return Task(name, "question_answering", ("question", "context"), (LocalSquad(paths),), **fields)
+
+
+STUDY = Study(
     name="people",
-    encoders=(
-        EncoderSpec(
-            "bert", "bert", layers=2, width=32, heads=2, feed_forward=64, vocabulary_size=160,
-            corpus=(Corpus("task:people/train"),),
-        ),
-    ),
+    encoders=(encoder("task:people/train", 160, layers=2),),
     targets=(
         Target(
-            "people", train="people", intermediate=("others",), recipe=RECIPE, intermediate_recipe=SHORT,
+            "people",
+            train="people",
+            intermediate=("others",),
+            recipe=Recipe(steps=220, batch_size=32, learning_rates=(1e-2,), max_length=64, dropout=False),
+            intermediate_recipe=Recipe(steps=4, batch_size=16, learning_rates=(4e-3,), max_length=64),
         ),
     ),
     arms=("direct", "shuffled_itt"),
@@ -47,7 +42,6 @@ study = Study(
     max_length=64,
     tasks=(people("people"), people("others")),
 )
-"""
 PLACES = ("Rome", "Cairo", "Lima", "Oslo", "Quito", "Paris")
 NAMES = ("Ada", "Omar", "Mei", "Jan", "Ines", "Tom")
 SENTENCES = {
@@ -73,21 +67,18 @@ def write(path, language: str, first: int, count: int, variety: str) -> None:
 
 @pytest.fixture(scope="module")
 def people_run(tmp_path_factory):
-    """(study, folder of its files, out) of a whole run."""
+    """The results folder of a whole run."""
     folder = tmp_path_factory.mktemp("people")
     for language in SENTENCES:
         for split, (first, count) in {"train": (0, 40), "dev": (40, 10), "test": (50, 20)}.items():
             write(folder / f"{language}-{split}.json", language, first, count, split)
-    (folder / "config.py").write_text(STUDY)
-    study = config.load(folder / "config.py")
-    results = run(study, folder / "out", quiet=True, data_root=folder)
+    results = run(STUDY, folder / "out", quiet=True, data_root=folder)
     assert results.made == results.cells == 2 * 2 * 3
-    return study, folder, folder / "out"
+    return folder / "out"
 
 
 def test_answers_are_learned_and_noise_costs(people_run):
-    _, _, out = people_run
-    results = pd.read_parquet(out / "results.parquet").query("language == 'en' and arm == 'direct'")
+    results = read_results(people_run).query("language == 'en' and arm == 'direct'")
     values = results.set_index("perturbation")["value"]
     assert values["clean"] > 0.8 and values["swap"] <= values["clean"]
     assert (results["n_not_applicable"] == 0).all() and (results["chance"] == 0).all()
@@ -95,9 +86,8 @@ def test_answers_are_learned_and_noise_costs(people_run):
 
 
 def test_cells_hold_text_and_their_mean_is_the_value(people_run):
-    _, _, out = people_run
-    for row in pd.read_parquet(out / "results.parquet").itertuples():
-        cell = pd.read_parquet(out / "cells" / f"{row.cell}.parquet")
+    for row in read_results(people_run).itertuples():
+        cell = read_cell(people_run, row.cell, ("prediction", "label", "item_value", "exact_match", "f1"))
         assert cell["item_value"].mean() == pytest.approx(row.value)
         assert (cell["exact_match"] <= cell["f1"]).all() and (cell["f1"] == cell["item_value"]).all()
         assert cell["prediction"].map(type).eq(str).all() and cell["label"].map(len).eq(1).all()
@@ -106,20 +96,16 @@ def test_cells_hold_text_and_their_mean_is_the_value(people_run):
 
 
 def test_the_analysis_reads_them(people_run):
-    _, _, out = people_run
-    analysis = analyse(out)
+    analysis = analyse(people_run)
     assert not analysis.cells["differs"].any() and len(analysis.cells) == 12
     assert (analysis.cells["ci_low"] <= analysis.cells["value"]).all() and len(analysis.interactions)
 
 
 def test_evaluate_reads_a_published_task(people_run, data_root, tmp_path, capsys):
-    _, _, out = people_run
-    plan = json.loads((out / "plan.json").read_text())
-    stage = next(r for r in plan["stages_done"] if r["kind"] == "target" and r["arm"] == "direct")
-    arguments = ["--checkpoint", str(Store(out).checkpoint(stage["id"])), "--task", "xquad", "--rows", "12"]
+    arguments = ["--checkpoint", str(checkpoint_of(people_run, "direct")), "--task", "xquad", "--rows", "12"]
     arguments += ["--perturbations", "swap:0.2", "--languages", "en", "th", "--data-root", str(data_root)]
     assert main.main(["evaluate", *arguments, "--out", str(tmp_path / "out")]) == 0, capsys.readouterr().err
-    results = pd.read_parquet(tmp_path / "out" / "results.parquet")
+    results = read_results(tmp_path / "out")
     assert len(results) == 4 and (results["n"] == 12).all() and results["value"].between(0, 1).all()
     assert main.main(["evaluate", *arguments[:3], "xcopa", "--out", str(tmp_path / "other")]) == 2
     assert "its head is question_answering with 2 outputs, expected multiple_choice" in capsys.readouterr().err

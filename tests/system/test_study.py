@@ -1,7 +1,6 @@
 """Whole runs: every arm, the grid, continuing, killing, and what the store holds."""
 
 import dataclasses
-import json
 import os
 import signal
 import subprocess
@@ -12,13 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from itt_jax import config, perturb, tasks
+from itt_jax import config, main, perturb, tasks
+from itt_jax.analysis import analyse
+from itt_jax.data.contamination import digests
+from itt_jax.errors import InputError
 from itt_jax.evaluate.distance import vocabulary_divergence
 from itt_jax.store import Store
 from itt_jax.study import describe, run
 from itt_jax.train.checkpoint import load_checkpoint
+from tests.system.runs import assert_same_cells, checkpoint_of
 
-ARMS, SEEDS, TASKS, LANGUAGES, FORMS = 8, 2, 2, 2, 6
+ARMS, SEEDS, TASKS, LANGUAGES, FORMS = 9, 2, 2, 2, 6
 
 
 def test_grid_is_complete(tiny_run):
@@ -86,30 +89,51 @@ def test_plan_counts_what_is_done(tiny_run):
 
 def test_arms_are_what_they_say(tiny_run):
     _, out = tiny_run
-    plan = json.loads((out / "plan.json").read_text())
-    records = {record["id"]: record for record in plan["stages_done"]}
-    purposes = [record["kind"] for record in records.values()]
-    # direct's stage, on the same rows and recipe, is the matched arm's first; shuffled labels make a stage of their own
-    assert purposes.count("pretraining") == 1
-    assert purposes.count("adaptation") == 2 * SEEDS
-    assert sum(purpose in ("intermediate", "target") for purpose in purposes) == (ARMS + 3) * SEEDS
-    assert {record["steps"] for record in records.values() if record["kind"] == "target"} == {6}
-    assert all(record["learning_rate"] in (1e-3, 5e-4) for record in records.values() if "learning_rate" in record)
+    records = Store(out).plan()["stages_done"]
+    kinds = [record["kind"] for record in records]
+    # direct's stage, on the same rows and recipe, is also the first of matched_steps; the study's own arm shares dapt's
+    assert kinds.count("pretraining") == 1
+    assert kinds.count("adaptation") == 2 * SEEDS
+    assert kinds.count("intermediate") + kinds.count("target") == (ARMS + 4) * SEEDS
+    assert {record["steps"] for record in records if record["kind"] == "target"} == {6}
+    assert all(record["learning_rate"] in (1e-3, 5e-4) for record in records if "learning_rate" in record)
+    assert {record["arm"] for record in records} > {"dapt_then_itt", "direct", ""}
+
+
+def test_an_own_arm_is_analysed_by_its_own_baseline(tiny_run):
+    _, out = tiny_run
+    analysis = analyse(out, smallest_effect=0.02)
+    assert {arm.name: arm.role for arm in analysis.arms}["dapt_then_itt"] == "treatment"
+    pairs = set(zip(analysis.primary["arm"], analysis.primary["baseline"], strict=True))
+    assert pairs == {
+        ("itt", "matched_steps"),
+        ("multitask_itt", "matched_steps"),
+        ("dapt", "dapt_control"),
+        ("translate_train", "direct"),
+        ("dapt_then_itt", "itt"),
+    }
+
+
+def test_evaluate_gives_the_cells_of_the_study(tiny_run, tmp_path):
+    _, out = tiny_run
+    arguments = ["--perturbations", "swap:0.1,0.3", "keyboard:0.2", "--languages", "en", "de", "--rows", "24"]
+    arguments += ["--task", "embedded_inference_medical", "--max-length", "64", "--out", str(tmp_path / "out")]
+    assert main.main(["evaluate", "--checkpoint", str(checkpoint_of(out, "itt")), *arguments]) == 0
+    where = "arm == 'itt' and seed == 0 and replicate == 0 and task == 'embedded_inference_medical'"
+    assert_same_cells(tmp_path / "out", out, where, ["value", "n_changed", "edit_rate", "token_change_rate"])
+    assert (Store(tmp_path / "out").report / "index.html").is_file()
 
 
 def test_checkpoints_remember_what_they_saw(tiny_run):
-    from itt_jax.data.contamination import digests
-
     _, out = tiny_run
-    plan = json.loads((out / "plan.json").read_text())
-    stage = next(r for r in plan["stages_done"] if r["kind"] == "target" and r["arm"] == "itt")
-    seen = load_checkpoint(Store(out).checkpoint(stage["id"])).seen
+    seen = load_checkpoint(checkpoint_of(out, "itt")).seen
     task = tasks.get("embedded_inference_medical")
     trained = digests(tasks.limit(tasks.load_rows(task, "train", "en"), 40))
     assert np.isin(trained, seen).mean() > 0.5  # fields of four words or more, and not the whole rows
     assert not np.isin(digests(tasks.load_rows(task, "test", "de")), seen).any()
 
 
+@pytest.mark.slow
 def test_killed_run_goes_on_and_gives_the_same_bytes(tiny_run, tiny_config, tmp_path):
     study, whole = tiny_run
     out = tmp_path / "killed"
@@ -130,18 +154,16 @@ def test_killed_run_goes_on_and_gives_the_same_bytes(tiny_run, tiny_config, tmp_
 
 
 def test_out_of_another_study_is_refused(tiny_run, tiny_config):
-    from itt_jax.errors import InputError
-
     _, out = tiny_run
     other = config.load(tiny_config, ["noise_seed=5"])
     with pytest.raises(InputError, match="belongs to study 'tiny'"):
         run(other, out, quiet=True)
 
 
-def test_distances_between_domains_stand_beside_the_results(tiny_run):
-    """Of each language both domains' rows, told apart by their words and by the pretrained encoder."""
+def test_distances_between_domains_are_stored(tiny_run):
+    """Both domains' rows in each language are told apart by their words and by the pretrained encoder."""
     study, out = tiny_run
-    table = pd.read_parquet(out / "domains.parquet")
+    table = Store(out).distances()
     assert table[["model", "target", "domain", "task", "language"]].to_numpy().tolist() == [
         ["bert", "inference", "legal", "embedded_inference_legal", language] for language in study.languages
     ]
@@ -164,10 +186,11 @@ def test_two_targets_that_train_alike_share_the_stage_and_keep_their_cells(tiny_
     assert results["cell"].is_unique and len(results) == 6
 
 
+@pytest.mark.slow
 def test_stages_that_train_alike_train_together_where_asked(tiny_run, tmp_path):
     """A stack makes the same stages and cells under the same names; its runs share one stream of evaluation.
 
-    The run writes a trace besides.
+    This run also writes a trace.
     """
     study, whole = tiny_run
     out = tmp_path / "stacked"
@@ -177,7 +200,7 @@ def test_stages_that_train_alike_train_together_where_asked(tiny_run, tmp_path):
     assert results.made == results.cells
     names = {path.name for path in (out / "cells").iterdir()}
     assert names and names <= {path.name for path in (whole / "cells").iterdir()}
-    records = json.loads((out / "plan.json").read_text())["stages_done"]
+    records = Store(out).plan()["stages_done"]
     tuned = [record for record in records if record["kind"] in ("target", "intermediate")]
     assert tuned and all(record["stack"] == 4 for record in tuned)  # two seeds, two learning rates
     assert {record["id"] for record in tuned} <= {path.name for path in (whole / "stages").iterdir()}
