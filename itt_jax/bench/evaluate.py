@@ -103,7 +103,7 @@ def side(timing: Timing, parts: Parts, inputs: int) -> dict:
 
 def peer_parts(work: Workload, fields: list[list[str]]) -> tuple[torch_peer.Peer, Parts]:
     """PyTorch's model, and its parts: nlpaug's texts for every operator and severity, their token ids, and scores."""
-    peer = torch_peer.Peer(work.encoder, work.task.labels, work.tokenizer_folder)
+    peer = torch_peer.Peer(work.encoder, work.task.classes, work.tokenizer_folder)
     augmenters = [peers.augmenter(name, severity, LANGUAGE) for name in peers.GRID for severity in SEVERITIES]
 
     def augment(_: None) -> list[list[str]]:

@@ -25,21 +25,23 @@ from itt_jax.data.order import step_indices
 from itt_jax.data.tokenizing import load_tokenizer
 from itt_jax.evaluate.evaluator import Evaluator
 from itt_jax.evaluate.forms import RowForms, row_forms
+from itt_jax.kinds import kind
 from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.models import Encoder, make_encoder, make_head
 from itt_jax.tasks.catalog import get
-from itt_jax.train import ceiling, corpus, language, precision, stage
+from itt_jax.train import ceiling, corpus, language, precision
 from itt_jax.train.feeds import Feed, build_step
 from itt_jax.train.flops import forward_flops
+from itt_jax.train.jobs import Job, TaskData
 from itt_jax.train.loop import Run, Stack
 from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.optimizer import initial_optimizer_state, make_optimizer
 from itt_jax.train.predict import stream_shape
 from itt_jax.train.prefetch import prefetched
 from itt_jax.train.sharding import BY_RUN, Share, data_shards, on_host, place_batch, place_by_run, stack_mesh
-from itt_jax.train.stage import Job, TaskData
 from itt_jax.train.state import Params, Rates, TrainState, stacked
 from itt_jax.train.step import predict_step, train_program, train_step
+from itt_jax.train.task_feeds import job_feeds
 
 BATCH = 32
 STAGE_STEPS = 3000  # length of the stage that the timed steps belong to: long enough for all its row shapes
@@ -100,7 +102,7 @@ class Trainer:
         self._work, recipe, self._mesh = work, recipe_of(work, batch_size), stack_mesh(len(seeds))
         params = initial(work)
         jobs = [Job((work.task,), None, params, recipe, 2e-5, seed) for seed in seeds]
-        self._feeds = stage._feeds(work.encoder, jobs, data_shards(self._mesh))
+        self._feeds = job_feeds(work.encoder, jobs, data_shards(self._mesh))
         started = {"encoder": params["encoder"], "heads": (params["head"],)}
         keys = [jax.random.key(seed) for seed in seeds]
         runs = [Run(started, feed, key, 2e-5, STAGE_STEPS) for key, feed in zip(keys, self._feeds, strict=True)]
@@ -169,7 +171,7 @@ def compiled_step(work: Workload, batch_size: int, seeds: Sequence[int]) -> tupl
     """A step of vmapped runs over all devices, compiled from shapes; its token counts; one run's parameter count."""
     recipe, mesh, size = recipe_of(work, batch_size), stack_mesh(len(seeds)), len(seeds)
     jobs = [Job((work.task,), None, {}, recipe, 2e-5, seed) for seed in seeds]
-    feeds = [feed(0) for feed in stage._feeds(work.encoder, jobs, data_shards(mesh))]
+    feeds = [feed(0) for feed in job_feeds(work.encoder, jobs, data_shards(mesh))]
     batch, _ = build_step(feeds, mesh)
     optimizer, keys = make_optimizer(recipe), jax.vmap(jax.random.key)(np.array(seeds))
 
@@ -334,7 +336,7 @@ def full_rows(
         pad_id=encoder.config.pad_id,
         pad_type=0,
     )
-    task = TaskData("full rows", make_head(encoder, "classification", 2), examples, "classification", 2)
+    task = TaskData("full rows", make_head(encoder, "classification", 2), examples, kind("classification"), 2)
     data = Data("", "", max_length=length)
     work = with_dtype(Workload("full rows", data, encoder, None, pathlib.Path(), task, None), dtype)
     trainer, params = Trainer(work, rows), stacked([initial(work)])

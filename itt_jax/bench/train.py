@@ -59,7 +59,7 @@ def compared(work: Workload, request: Request, dtypes: list[str], ceilings: dict
 def peer_works(work: Workload, batches: list[list[int]], counts: dict, made: dict) -> dict[tuple, Callable[[], Any]]:
     """PyTorch's methods; adds the tokens of each to `counts`, and the number of steps that it makes to `made`."""
     lengths, accumulate, most = work.task.examples.lengths, work.data.accumulate, work.data.max_length
-    peer = torch_peer.Peer(work.encoder, work.task.labels, work.tokenizer_folder)
+    peer = torch_peer.Peer(work.encoder, work.task.classes, work.tokenizer_folder)
     dataset = torch_peer.rows_of(work.task.examples)
     grouped = torch_peer.length_grouped(lengths, ours.BATCH, len(batches))
     peer.train(dataset, batches[:1], accumulate=accumulate)

@@ -9,10 +9,11 @@ from itt_jax.bench.choices import DATA, EMBEDDED, SIZES, TOKENIZERS, Choice, Dat
 from itt_jax.data.examples import prepare
 from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer, train_tokenizer
+from itt_jax.kinds import kind
 from itt_jax.models import Encoder, make_encoder, make_head
 from itt_jax.tasks.catalog import get
 from itt_jax.tasks.load import load_rows
-from itt_jax.train.stage import TaskData
+from itt_jax.train.jobs import TaskData
 
 EMBEDDED_ROWS, EMBEDDED_VOCABULARY = 400, 1000
 
@@ -54,7 +55,7 @@ def workload(request: Request, choice: Choice, split: str | None = None) -> Work
     examples = prepare(tokenizer, rows, data.max_length)
     labels = len(get(data.task).labels)
     head = make_head(encoder, "classification", labels)
-    task = TaskData(choice.data, head, examples, "classification", labels)
+    task = TaskData(choice.data, head, examples, kind("classification"), labels)
     return Workload(choice.data, data, encoder, tokenizer, folder, task, rows)
 
 

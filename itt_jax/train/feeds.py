@@ -1,4 +1,4 @@
-"""Inputs of a step: what each run feeds, and the batch of a whole stack."""
+"""Inputs of a step: the feed of each run, the shapes of its rows, and the batch of a whole stack."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -8,8 +8,15 @@ import numpy as np
 from jax.sharding import Mesh
 
 from itt_jax.batch import Batch
+from itt_jax.config import Recipe
+from itt_jax.data import packing
+from itt_jax.models import Encoder
+from itt_jax.train.flops import forward_flops
 from itt_jax.train.sharding import Share, data_shards
 from itt_jax.train.step import Objective
+
+# Each further row count saves at most 5 % of a stage's computation and takes about ten seconds to compile.
+FLOPS_PER_ROW_COUNT, MOST_ROW_COUNTS = {"cpu": 2e13, "gpu": 2e16}, 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,3 +55,16 @@ def stack_batches(runs: Sequence[list[Batch]]) -> Batch:
     """The microbatches of each run, all of one row count, as one batch [S, microbatches, ...]."""
     microbatches = [one for own in runs for one in own]
     return jax.tree.map(lambda *arrays: np.stack(arrays).reshape(len(runs), -1, *arrays[0].shape), *microbatches)
+
+
+def row_plan(
+    encoder: Encoder, lengths: np.ndarray, size: int, recipe: Recipe, shards: int, steps: int, stack: int = 1
+) -> packing.RowPlan:
+    """The row shapes of a stage. Stages that compute more get more row counts, since each is a program to compile.
+
+    Args:
+        lengths: tokens of each example. size: examples of a microbatch. stack: number of runs that train together.
+    """
+    flops = 3 * forward_flops(encoder, lengths) / len(lengths) * size * recipe.accumulate * steps * stack
+    usual = 1 + int(flops / FLOPS_PER_ROW_COUNT.get(jax.default_backend(), FLOPS_PER_ROW_COUNT["gpu"]))
+    return packing.plan_rows(lengths, size, recipe.max_length, shards, stack, min(usual, MOST_ROW_COUNTS))

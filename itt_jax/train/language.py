@@ -22,13 +22,13 @@ from itt_jax.train.alignment import blend, parallel_embeddings
 from itt_jax.train.checkpoint import Resume
 from itt_jax.train.corpus import Corpus, Encoded, encode, step_examples
 from itt_jax.train.counters import MASKS, generator
-from itt_jax.train.feeds import Feed
+from itt_jax.train.feeds import Feed, row_plan
 from itt_jax.train.flops import forward_flops, language_head_flops
+from itt_jax.train.jobs import check_accumulation, total_steps
 from itt_jax.train.loop import Progress, Run, Stack
 from itt_jax.train.optimizer import path_name
 from itt_jax.train.result import StageResult
 from itt_jax.train.sharding import data_shards, stack_mesh
-from itt_jax.train.stage import row_plan, total_steps
 from itt_jax.train.state import Params
 
 _SIMULATED = 30  # steps drawn to choose row shapes
@@ -213,10 +213,7 @@ def _check(encoded: Encoded, settings: LanguageModel) -> None:
         raise InputError("the corpus has no text for a language-model stage")
     if settings.initial_embeddings == "parallel" and len(encoded.tuple_offsets) < 2:
         raise InputError("initial_embeddings 'parallel': the corpus has no parallel tuples")
-    if settings.recipe.batch_size % settings.recipe.accumulate:
-        raise InputError(
-            f"batch_size {settings.recipe.batch_size} is not a multiple of accumulate {settings.recipe.accumulate}"
-        )
+    check_accumulation(settings.recipe)
 
 
 def _resume(

@@ -15,6 +15,7 @@ from itt_jax.bench.step_cost import array_bytes  # noqa: E402
 from itt_jax.config import Recipe  # noqa: E402
 from itt_jax.models import Encoder  # noqa: E402
 from itt_jax.train import compiling, loop, predict, sharding, stage  # noqa: E402
+from itt_jax.train.jobs import Job  # noqa: E402
 from itt_jax.train.optimizer import path_name  # noqa: E402
 from tests.train.toy import tiny_encoder, toy_task  # noqa: E402
 
@@ -74,15 +75,15 @@ def ordered(sizes: str, order: str | None) -> np.ndarray:
     return devices.transpose([int(one) for one in order.split(",")] if order else None)
 
 
-def jobs_of(encoder: Encoder, runs: int) -> list[stage.Job]:
+def jobs_of(encoder: Encoder, runs: int) -> list[Job]:
     params = {"encoder": jax.jit(encoder.init)(jax.random.key(0))}
     task = toy_task(encoder, 40)  # runs differ in head and order, and have one row plan
     # Of two runs each has its own dev rows: they are streamed one by one.
     dev = [toy_task(encoder, 40, seed) if runs == 2 else None for seed in range(runs)]
-    return [stage.Job([task], dev[seed], params, RECIPE, 1.0, seed) for seed in range(runs)]
+    return [Job([task], dev[seed], params, RECIPE, 1.0, seed) for seed in range(runs)]
 
 
-def trained(jobs: list[stage.Job], encoder: Encoder, mesh) -> tuple[list, str]:
+def trained(jobs: list[Job], encoder: Encoder, mesh) -> tuple[list, str]:
     """The results of a stack on `mesh` (None: on one device), and the text of the program of its step."""
     programs, make = [], loop.train_program
     loop.train_program = lambda *given, **static: programs.append(make(*given, **static)) or programs[-1]
@@ -94,7 +95,7 @@ def trained(jobs: list[stage.Job], encoder: Encoder, mesh) -> tuple[list, str]:
         loop.train_program = make
 
 
-def scores_of(encoder: Encoder, jobs: list[stage.Job], mesh) -> np.ndarray:
+def scores_of(encoder: Encoder, jobs: list[Job], mesh) -> np.ndarray:
     """Of the first rows by untrained models on `mesh`, a stack."""
     task = jobs[0].tasks[0]
     params = [{**job.params, "head": task.head.init(jax.random.key(at))} for at, job in enumerate(jobs)]

@@ -8,13 +8,12 @@ import pytest
 
 from itt_jax.config import Recipe
 from itt_jax.data import packing
-from itt_jax.models import make_head
 from itt_jax.train import feeds
 from itt_jax.train.predict import predict
-from itt_jax.train.stage import TaskData, fine_tune
+from itt_jax.train.stage import fine_tune
 from tests.train.test_step import assert_close, loss_and_gradient
 from tests.train.test_tagging import drawn_params
-from tests.train.toy import FAMILIES, scores_of, tiny_encoder, toy_examples
+from tests.train.toy import FAMILIES, scores_of, task_data, tiny_encoder, toy_examples
 
 CHOICES = 3
 
@@ -24,9 +23,7 @@ def toy_choice(encoder, items=20, seed=0, **options):
     examples = toy_examples(encoder.family, items * CHOICES, seed, regression=True)
     labels = np.repeat(examples.labels.reshape(-1, CHOICES).argmax(1).astype(np.int32), CHOICES)
     examples = dataclasses.replace(examples, labels=labels, choices=CHOICES)
-    return TaskData(
-        "multiple_choice", make_head(encoder, "multiple_choice", 1, **options), examples, "multiple_choice", CHOICES
-    )
+    return task_data(encoder, "multiple_choice", examples, CHOICES, outputs=1, **options)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

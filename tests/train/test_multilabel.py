@@ -11,12 +11,12 @@ import pytest
 from itt_jax.config import Recipe
 from itt_jax.data import packing
 from itt_jax.errors import InputError
-from itt_jax.models import make_head
+from itt_jax.kinds import kind
 from itt_jax.train.predict import predict
-from itt_jax.train.stage import TaskData, fine_tune
+from itt_jax.train.stage import fine_tune
 from tests.train.test_step import assert_close, loss_and_gradient
 from tests.train.test_tagging import drawn_params
-from tests.train.toy import FAMILIES, FIRST_WORD, scores_of, step_of, tiny_encoder, toy_examples
+from tests.train.toy import FAMILIES, FIRST_WORD, scores_of, step_of, task_data, tiny_encoder, toy_examples
 
 CLASSES = 5
 
@@ -30,7 +30,7 @@ def toy_multilabel(encoder, count=40, seed=0, **options):
         found = np.unique(words[(words >= FIRST_WORD) & (words < FIRST_WORD + 2 * CLASSES)] - FIRST_WORD) // 2
         labels[i, found] = True
     examples = dataclasses.replace(examples, labels=labels)
-    return TaskData("labels", make_head(encoder, "multilabel", CLASSES, **options), examples, "multilabel", CLASSES)
+    return task_data(encoder, "multilabel", examples, CLASSES, **options)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -88,8 +88,8 @@ def test_labels_of_another_kind_are_refused():
     task = toy_multilabel(encoder)
     params = {"encoder": encoder.init(jax.random.key(0))}
     for changed in (
-        dataclasses.replace(task, kind="classification"),
-        dataclasses.replace(task, labels=CLASSES + 1),
+        dataclasses.replace(task, kind=kind("classification")),
+        dataclasses.replace(task, classes=CLASSES + 1),
         dataclasses.replace(task, examples=dataclasses.replace(task.examples, labels=np.zeros(40, np.int32))),
     ):
         with pytest.raises(InputError, match=r"labels: .* expected, found labels (bool|int32) \(40"):

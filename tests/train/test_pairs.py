@@ -10,14 +10,16 @@ from itt_jax.config import Recipe
 from itt_jax.data import packing
 from itt_jax.data.examples import assemble
 from itt_jax.data.tokenizing import train_tokenizer
+from itt_jax.kinds import kind
 from itt_jax.kinds.retrieval import side_by_side
 from itt_jax.metrics.ranking import retrieval_accuracy
 from itt_jax.models import apply_model, make_encoder, make_head
 from itt_jax.models.heads.embedding import SCALE
 from itt_jax.train.checkpoint import load_checkpoint, save_checkpoint
+from itt_jax.train.jobs import TaskData
 from itt_jax.train.objectives import TaskObjective
 from itt_jax.train.predict import predict
-from itt_jax.train.stage import TaskData, fine_tune
+from itt_jax.train.stage import fine_tune
 
 NUMBERS = ["one", "two", "three", "four", "five", "six"]
 FIRST = [f"{a} and {b}" for a in NUMBERS for b in NUMBERS[:4]]
@@ -59,7 +61,7 @@ def test_loss_is_cross_entropy_of_scaled_cosines(family):
 
 def test_pairs_are_learned_and_kept(tmp_path):
     encoder, head, examples, tokenizer = made("bert")
-    task = TaskData("pairs", head, examples, "retrieval", 2)
+    task = TaskData("pairs", head, examples, kind("retrieval"), 2)
     recipe = Recipe(steps=120, batch_size=12, max_length=40, dropout=False, evaluate_every=60)
     result = fine_tune(encoder, [task], task, {"encoder": encoder.init(jax.random.key(0))}, recipe, 3e-3, 0)
     vectors = predict(encoder, head, result.params, examples)

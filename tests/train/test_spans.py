@@ -15,9 +15,10 @@ from itt_jax.kinds import kind
 from itt_jax.kinds.kind import Gold
 from itt_jax.metrics import metric
 from itt_jax.models import apply_model, make_encoder, make_head
+from itt_jax.train.jobs import TaskData
 from itt_jax.train.objectives import TaskObjective
 from itt_jax.train.predict import predict
-from itt_jax.train.stage import TaskData, fine_tune
+from itt_jax.train.stage import fine_tune
 
 FAMILIES = ["bert", "roberta", "xlnet"]
 PEOPLE = {"Ada": ("Rome", "1815"), "Omar": ("Cairo", "1901"), "Mei": ("Lima", "1920"), "Jan": ("Oslo", "1877")}
@@ -80,7 +81,7 @@ def test_packed_loss_is_that_of_single_examples(made):
 def test_a_tiny_set_is_learned_by_heart(made):
     encoder, examples, gold = made
     head = make_head(encoder, "question_answering", 2)
-    task = TaskData("tiny", head, examples, "question_answering", 1, gold)
+    task = TaskData("tiny", head, examples, kind("question_answering"), 1, gold)
     recipe = Recipe(steps=150, batch_size=32, max_length=96, dropout=False, evaluate_every=100, warmup=0.1)
     params = {"encoder": encoder.init(jax.random.key(0))}
     result = fine_tune(encoder, [task], task, params, recipe, 1e-2, 0)

@@ -11,8 +11,9 @@ from itt_jax.errors import InputError
 from itt_jax.models import make_head
 from itt_jax.train import loop
 from itt_jax.train import predict as prediction
+from itt_jax.train.jobs import Job
 from itt_jax.train.predict import predict, predict_stack
-from itt_jax.train.stage import Job, fine_tune_stack
+from itt_jax.train.stage import fine_tune_stack
 from itt_jax.train.state import stacked
 from tests.train.toy import killed_after, same, tiny_encoder, toy_task
 
@@ -126,9 +127,9 @@ def test_a_run_that_breaks_stops_alone():
 def test_runs_of_other_shapes_are_refused():
     encoder = tiny_encoder("bert", layers=1)
     first, second, _ = jobs(encoder)
-    three = dataclasses.replace(second.tasks[0], head=make_head(encoder, "classification", 3, "max_mean"), labels=3)
+    three = dataclasses.replace(second.tasks[0], head=make_head(encoder, "classification", 3, "max_mean"), classes=3)
     for other in (
-        dataclasses.replace(second, tasks=[three], dev=dataclasses.replace(second.dev, head=three.head, labels=3)),
+        dataclasses.replace(second, tasks=[three], dev=dataclasses.replace(second.dev, head=three.head, classes=3)),
         dataclasses.replace(second, recipe=dataclasses.replace(second.recipe, batch_size=4)),
         dataclasses.replace(second, tasks=[second.tasks[0], dataclasses.replace(second.tasks[0], name="two")]),
     ):

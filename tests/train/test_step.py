@@ -1,5 +1,6 @@
 """One step: packing, padding, microbatches and compiled programs change nothing but time."""
 
+import dataclasses
 import re
 
 import jax
@@ -85,7 +86,7 @@ def test_learning_rate_seed_and_length_share_one_program():
     run(1e-3, 0, 2)
     programs = set(compiling._programs)
     run(1e-4, 1, 3)
-    other = toy_task(encoder, 50, seed=5, name="another", pooling="pretrained")
+    other = dataclasses.replace(toy_task(encoder, 50, seed=5, pooling="pretrained"), name="another")
     stage.fine_tune(encoder, [other], None, given, Recipe(steps=2, max_length=32, packed=False), 1e-3, 0)
     assert set(compiling._programs) == programs
 

@@ -10,12 +10,11 @@ from itt_jax.config import Recipe
 from itt_jax.data import packing
 from itt_jax.kinds.kind import Gold
 from itt_jax.metrics.entities import TagAccuracy
-from itt_jax.models import make_head
 from itt_jax.ragged import Ragged, offsets_of
 from itt_jax.train.predict import predict
-from itt_jax.train.stage import TaskData, fine_tune
+from itt_jax.train.stage import fine_tune
 from tests.train.test_step import assert_close, loss_and_gradient
-from tests.train.toy import FAMILIES, FIRST_WORD, redrawn, scores_of, tiny_encoder, toy_examples
+from tests.train.toy import FAMILIES, FIRST_WORD, redrawn, scores_of, task_data, tiny_encoder, toy_examples
 
 
 def toy_tags(family: str, count: int, seed: int = 0):
@@ -31,13 +30,7 @@ def toy_tags(family: str, count: int, seed: int = 0):
 
 
 def toy_tagging(encoder, count=40, seed=0):
-    return TaskData(
-        "tags",
-        make_head(encoder, "token_classification", 2),
-        toy_tags(encoder.family, count, seed),
-        "token_classification",
-        2,
-    )
+    return task_data(encoder, "token_classification", toy_tags(encoder.family, count, seed), 2)
 
 
 def drawn_params(encoder, head):

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from itt_jax.config import Recipe
-from itt_jax.models import make_head
 from itt_jax.train import loop
 from itt_jax.train.predict import predict
-from itt_jax.train.stage import TaskData, fine_tune
-from tests.train.toy import tiny_encoder, toy_examples, toy_task
+from itt_jax.train.stage import fine_tune
+from tests.train.toy import task_data, tiny_encoder, toy_examples, toy_task
 
 RECIPE = Recipe(steps=3, batch_size=16, max_length=32, evaluate_every=1, checkpoint_every=1, dropout=False)
 
@@ -56,7 +55,7 @@ def test_nothing_is_transferred_unasked_while_predicting(kind, place):
         anchors = np.flatnonzero(examples.fields)
         labels = np.where(examples.fields, 0, -1).astype(np.int32)
         examples = dataclasses.replace(examples, anchors=anchors, labels=labels)
-        task = TaskData("toy", make_head(encoder, "token_classification", 3), examples, "token_classification", 3)
+        task = task_data(encoder, "token_classification", examples, 3)
     else:
         task = toy_task(encoder, 20)
     params = place({"encoder": encoder.init(jax.random.key(0)), "head": task.head.init(jax.random.key(1))})

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
+from itt_jax import kinds
 from itt_jax.batch import Batch
 from itt_jax.data.examples import Examples
 from itt_jax.models import Encoder, make_encoder, make_head
 from itt_jax.train import loop
 from itt_jax.train.feeds import stack_batches
-from itt_jax.train.stage import TaskData
+from itt_jax.train.jobs import TaskData
 from itt_jax.train.state import stacked
 from itt_jax.train.step import predict_step
 
@@ -52,12 +53,17 @@ def toy_examples(family: str, count: int, seed: int = 0, regression: bool = Fals
     return Examples(ids, types, fields, offsets, summaries, labels, PAD[family], 3 if last else 0)
 
 
-def toy_task(encoder: Encoder, count: int = 200, seed: int = 0, name: str = "toy", **options) -> TaskData:
+def task_data(encoder: Encoder, kind: str, examples: Examples, classes: int, outputs: int = 0, **head) -> TaskData:
+    """Examples as a task of this kind, with a head of `outputs` (default: `classes`) outputs."""
+    own = kinds.kind(kind)
+    return TaskData("toy", make_head(encoder, own.head, outputs or classes, **head), examples, own, classes)
+
+
+def toy_task(encoder: Encoder, count: int = 200, seed: int = 0, pooling: str = "max_mean", **options) -> TaskData:
     """A classification task on toy examples; with regression=True, a regression."""
-    regression = options.get("regression", False)
-    kind, outputs = ("regression", 1) if regression else ("classification", 2)
-    head = make_head(encoder, kind, outputs, options.pop("pooling", "max_mean"))
-    return TaskData(name, head, toy_examples(encoder.family, count, seed, **options), kind, outputs)
+    kind, classes = ("regression", 1) if options.get("regression") else ("classification", 2)
+    examples = toy_examples(encoder.family, count, seed, **options)
+    return task_data(encoder, kind, examples, classes, pooling=pooling)
 
 
 def redrawn(shapes):

@@ -18,8 +18,9 @@ from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.tasks import Task
 from itt_jax.tasks.inputs import kept_examples
 from itt_jax.train.checkpoint import forget_resume
+from itt_jax.train.jobs import Job, TaskData
 from itt_jax.train.result import StageResult
-from itt_jax.train.stage import Job, TaskData, fine_tune_stack, stack_size
+from itt_jax.train.stage import fine_tune_stack, stack_size
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -191,7 +192,7 @@ class FineTuning(Stage):
             head = make_head(body.encoder, kind.head, kind.outputs(task))
         examples = kept_examples(workshop.store.tokens, task, body.tokenizer, rows, self.recipe.max_length)
         gold = kind.gold(task, rows, examples)
-        return TaskData(task.name, head, examples, task.kind, kind.classes(task), gold)
+        return TaskData(task.name, head, examples, kind, kind.classes(task), gold)
 
 
 def _first_target(place: Place) -> Selection:

@@ -9,8 +9,8 @@ from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.models import Encoder
 from itt_jax.store import Store
 from itt_jax.study.material import Material
+from itt_jax.train.jobs import TaskData
 from itt_jax.train.precision import in_dtype, training_dtype
-from itt_jax.train.stage import TaskData
 
 MOST_TOGETHER = 64
 """Maximum number of stages that are claimed together on an accelerator; its memory limits how many train at once."""
