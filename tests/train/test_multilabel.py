@@ -92,7 +92,7 @@ def test_labels_of_another_kind_are_refused():
         dataclasses.replace(task, classes=CLASSES + 1),
         dataclasses.replace(task, examples=dataclasses.replace(task.examples, labels=np.zeros(40, np.int32))),
     ):
-        with pytest.raises(InputError, match=r"labels: .* expected, found labels (bool|int32) \(40"):
+        with pytest.raises(InputError, match=r"toy: .* expected, found labels (bool|int32) \(40"):
             fine_tune(encoder, [changed], None, params, Recipe(steps=1), 1e-3, 0)
 
 
