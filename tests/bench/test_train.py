@@ -57,7 +57,7 @@ def test_peer_sees_the_same_examples(data_root, small):
     work = workload(small(data_root=data_root), Choice("roberta", "toy", "xnli"))
     (batch,) = ours.batches_of(work, [3])
     trainer = ours.Trainer(work)
-    peer = torch_peer.Peer(work.encoder, work.task.labels, work.tokenizer_folder)
+    peer = torch_peer.Peer(work.encoder, work.task.classes, work.tokenizer_folder)
     dataset = torch_peer.rows_of(work.task.examples)
     assert np.isfinite(peer.train(dataset, [batch], accumulate=2)) and np.isfinite(trainer.run([3]))
     lengths = work.task.examples.lengths
