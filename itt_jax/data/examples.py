@@ -9,6 +9,7 @@ from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.data.windows import Windows
 from itt_jax.errors import InputError
+from itt_jax.families import EncoderConfig
 from itt_jax.ragged import Ragged, ragged_positions
 
 
@@ -59,6 +60,23 @@ class Examples:
     def of_items(self, items: np.ndarray) -> np.ndarray:
         """The examples of some items, item after item: int64 [len(items) * choices]."""
         return (np.asarray(items, np.int64)[:, None] * self.choices + np.arange(self.choices)).ravel()
+
+    def check_fits(self, config: EncoderConfig) -> None:
+        """Checks that an encoder's tables have a row for every id; beyond a table, JAX would silently read another row.
+
+        Raises:
+            InputError: token ids or token type ids beyond the encoder's tables.
+        """
+        tables = (
+            ("token id", self.ids, "vocabulary_size", config.vocabulary_size),
+            ("token type id", self.token_type_ids, "token_types", config.token_types),
+        )
+        for name, ids, field, rows in tables:
+            if rows is not None and len(ids) and ids.max() >= rows:
+                raise InputError(
+                    f"the tokenizer gives {name} {ids.max()}; the {config.family} encoder has "
+                    f"{config.names[field]} {rows}: they do not belong together"
+                )
 
     @property
     def lengths(self) -> np.ndarray:

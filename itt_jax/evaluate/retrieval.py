@@ -54,8 +54,9 @@ def sentence_vectors(
         pooling: mean over all of an example's tokens, or the state of its summary token.
 
     Raises:
-        InputError: no such layer or pooling.
+        InputError: no such layer or pooling, or examples of a tokenizer that does not belong to the encoder.
     """
+    examples.check_fits(encoder.config)
     if pooling not in ("mean", "cls"):
         raise unknown("pooling", pooling, ("mean", "cls"))
     if not 0 <= layer <= encoder.config.layers:

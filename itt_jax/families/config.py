@@ -81,6 +81,11 @@ class EncoderConfig:
         return None
 
     @property
+    def token_types(self) -> int | None:
+        """Rows of the table of token types; a field in families that have one. None: any id is read."""
+        return None
+
+    @property
     def matmul_parameters(self) -> int:
         """Parameters of the encoder that every token is multiplied with (no tables, biases, norms, pooler)."""
         raise NotImplementedError

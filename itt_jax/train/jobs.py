@@ -43,9 +43,10 @@ class TaskData:
         return self.gold or self.kind.gold_of(self.examples)
 
     def check(self) -> None:
-        """Raises InputError unless there are rows with labels of the task's kind."""
+        """Raises InputError unless there are rows with labels of the task's kind, and tokens of the encoder's."""
         if self.examples.labels is None or not len(self.examples):
             raise InputError(f"{self.name}: no labelled rows")
+        self.examples.check_fits(self.head.encoder.config)
         self.kind.check_examples(self.name, self.examples, self.classes)
 
     def digest(self) -> tuple[str, ...]:

@@ -126,6 +126,7 @@ def _feeder(
 
     def feed(step: int) -> Feed:
         examples = step_examples(encoded, tokenizer, settings, seed, step)
+        examples.check_fits(encoder.config)
         permuted = head.kind.name == "permuted_lm"
         masks = generator(seed, MASKS, step)
         batches = masked_batches(examples, tokenizer, settings, plan, masks, shards, permuted=permuted)

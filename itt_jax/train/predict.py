@@ -83,7 +83,11 @@ def predict_stack(
 
     Args:
         params: {"encoder": ..., "head": ...}, a stack [S, ...]; on several devices placed by `place_params`.
+
+    Raises:
+        InputError: examples of a tokenizer that does not belong to the encoder.
     """
+    examples.check_fits(encoder.config)
     size = jax.tree.leaves(params)[0].shape[0]
     mesh = stack_mesh(size)
     params = jax.device_put(params) if mesh is None else params

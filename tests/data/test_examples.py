@@ -12,6 +12,9 @@ from itt_jax.data.layout import Layout, from_template
 from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import load_tokenizer, train_tokenizer
 from itt_jax.errors import InputError
+from itt_jax.families.bert import BertConfig
+from itt_jax.families.roberta import RobertaConfig
+from itt_jax.families.xlnet import XlnetConfig
 from itt_jax.ragged import Ragged
 
 WORDS = "the patient said that der Ausschuss wird heute nicht more to come und so weiter".split()
@@ -101,6 +104,19 @@ def test_prepare_reads_rows(tokenizers):
     expected = assemble(tokenizer, [tokenizer.encode_whole(texts) for texts in rows.fields.values()], 32, labels)
     assert np.array_equal(examples.ids, expected.ids) and np.array_equal(examples.offsets, expected.offsets)
     assert examples.labels is labels and len(examples) == 2
+
+
+def test_an_encoder_whose_tables_are_too_small_is_refused_by_name(tokenizers):
+    single, pair = (assemble(tokenizers["bert"], [tokens([3], 5)] * fields, 16) for fields in (1, 2))
+    sizes = {"vocabulary_size": 10, "width": 8, "heads": 2}
+    one_type, two_types = RobertaConfig(**sizes, token_types=1), BertConfig(**sizes)
+    single.check_fits(one_type)  # as in Hugging Face, one text has type 0 only
+    with pytest.raises(InputError, match="token type id 1; the roberta encoder has type_vocab_size 1"):
+        pair.check_fits(one_type)
+    pair.check_fits(two_types)
+    with pytest.raises(InputError, match="token id 10; the bert encoder has vocab_size 10"):
+        assemble(tokenizers["bert"], [tokens([4], 7)], 16).check_fits(two_types)
+    assemble(tokenizers["xlnet"], [tokens([3], 5)] * 2, 16).check_fits(XlnetConfig(**sizes))
 
 
 def test_no_examples(tokenizers):

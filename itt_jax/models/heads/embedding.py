@@ -25,7 +25,7 @@ class Embedding(ExampleKind):
     pairs: ClassVar[bool] = False
 
     def summary(self, head: Head) -> Summary:
-        """The family's pooler, where it has one."""
+        """The family's pooler, as XTREME-R's code; without one, the summary token's hidden state."""
         has_pooler = "pooler" in families.family(head.encoder.family).fields
         return Summary("pooler" if head.pooling == "pretrained" and has_pooler else None, None)
 
