@@ -1,9 +1,9 @@
-"""The chunk table: the token ids of each distinct chunk of text, found once.
+"""The chunk table: each distinct chunk of text is encoded once, and its token ids are looked up after that.
 
-A text is cut before each run of U+0020 and nowhere else; the run stays with what follows. White space of another
-kind directly before such a run keeps the two together, because byte-level tokenizers read them as one unit. The ids
-of the chunks, joined, are the ids of the whole text. This holds for the Rust tokenizers; the sentencepiece library is
-read without a table (see `vocabularies.Vocabulary.by_chunk`).
+A text is cut before each run of U+0020 and nowhere else; the run belongs to the chunk that follows it. Other white
+space directly before such a run prevents the cut, because byte-level tokenizers read the two as one unit. The ids of
+the chunks, joined, are the ids of the whole text. This holds for the Rust tokenizers; the sentencepiece library is
+used without a table (see `vocabularies.Vocabulary.by_chunk`).
 """
 
 import re
@@ -14,22 +14,22 @@ import numpy as np
 from itt_jax.ragged import ragged_positions
 
 _CUT = re.compile(r"(?<=\S)(?= )")
-_BLOCK = 16_384  # texts looked up between two looks at the bound
+_BLOCK = 16_384  # texts between two checks of the bound
 
 
 def cut(text: str) -> list[str]:
-    """The chunks of `text`; joined they are `text` again.
+    """The chunks of `text`; joined, they are `text` again.
 
     >>> cut("so  it goes")
     ['so', '  it', ' goes']
     """
     if "  " in text or "\0" in text:
         return _CUT.split(text)
-    return text.replace(" ", "\0 ").split("\0")  # the same cut, several times as fast as the expression
+    return text.replace(" ", "\0 ").split("\0")  # the same cut, several times faster
 
 
 class _Numbering(dict):
-    """A dictionary that gives each new key the next number."""
+    """A dictionary that numbers new keys in order."""
 
     def __missing__(self, key: str) -> int:
         number = self[key] = len(self)
@@ -39,12 +39,12 @@ class _Numbering(dict):
 class ChunkTable:
     """Token ids by chunk, kept across calls.
 
-    Bound: the table starts afresh once it holds more than `max_chunks` chunks or `max_characters` characters of text;
-    at the defaults that is about 150 MB. One block of 16,384 texts may pass the bound before that happens.
+    The table is emptied once it holds more than `max_chunks` chunks or `max_characters` characters of text, about
+    150 MB at the defaults. One block of 16,384 texts may exceed the bound before that happens.
 
     Args:
         encode: a list of texts -> a list of id lists, without special tokens.
-        max_chunks, max_characters: the bound.
+        max_chunks, max_characters: bound of the table.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class ChunkTable:
         self._ends = np.empty(0, np.int64)
 
     def encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """The ids of `texts`: ids int32 [N], number of ids of each text int64 [n]."""
+        """Token ids of `texts`: ids int32 [N], and the number of ids of each text int64 [n]."""
         blocks = [self._encode_block(texts[i : i + _BLOCK]) for i in range(0, max(len(texts), 1), _BLOCK)]
         ids, lengths = zip(*blocks, strict=True)
         return np.concatenate(ids), np.concatenate(lengths)
@@ -89,7 +89,7 @@ class ChunkTable:
         return ids, np.diff(ends, prepend=0)
 
     def _learn(self) -> None:
-        """Encodes the chunks that have a number and no ids; forgets their numbers if one of them cannot be encoded."""
+        """Encodes the chunks that have a number but no ids yet; if one cannot be encoded, their numbers are removed."""
         known = len(self._ends)
         new = list(self._numbers)[known:]
         try:

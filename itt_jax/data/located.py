@@ -1,9 +1,9 @@
 """Token ids with the codepoints of the text that each token stands for.
 
-Where ids come by chunk (see `chunks`), so do places: each distinct chunk is encoded once. A sample of every call is
-encoded whole as well. What a tokenizer calls a token's place is made comparable across tokenizers: without blanks at
-its ends, and with the combining marks that follow it and that no token stands for (BERT's lower-casing drops them), so
-that the text cut out for a run of tokens holds whole letters.
+Where ids come from a chunk table (see `chunks`), so do places: each distinct chunk is encoded once, and a sample of
+every call is also encoded whole. Places are made comparable across tokenizers: blanks at their ends are removed, and
+following combining marks that belong to no token (BERT's lower-casing drops them) are added, so that the text of a run
+of tokens consists of whole letters.
 """
 
 import dataclasses
@@ -25,12 +25,12 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class LocatedTokens:
-    """The tokens of n texts, and where they stand.
+    """The tokens of n texts and their places.
 
     Attributes:
-        tokens: as `Tokenizer.encode` gives them.
-        starts, stops: int32 [N], each token stands for codepoints start ... stop - 1 of its text; both never decrease
-            within a text; equal where it stands for nothing but blanks.
+        tokens: as `Tokenizer.encode` returns them.
+        starts, stops: int32 [N], each token stands for codepoints start ... stop - 1 of its text. Neither decreases
+            within a text; they are equal for tokens of blanks only.
     """
 
     tokens: Ragged
@@ -38,7 +38,7 @@ class LocatedTokens:
     stops: np.ndarray
 
     def span(self, text: int, start: int, stop: int) -> tuple[int, int] | None:
-        """The first and last token of a text that stand for some of codepoints start ... stop - 1, or None.
+        """The first and last token of a text that overlap codepoints start ... stop - 1, or None.
 
         Tokens are numbered over all texts.
         """
@@ -74,7 +74,7 @@ def locate(tokenizer: Tokenizer, texts: Sequence[str], language: str = "") -> Lo
 
 
 def _arrays(located: list) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """ids [N], number of ids of each text, starts [N] and stops [N]."""
+    """Arrays ids [N], number of ids of each text, starts [N] and stops [N]."""
     lengths = np.array([len(ids) for ids, _ in located], np.int64)
     ids = np.array([i for own, _ in located for i in own], np.int32)
     places = np.array([place for _, own in located for place in own], np.int32).reshape(-1, 2)
@@ -82,7 +82,7 @@ def _arrays(located: list) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarr
 
 
 def _by_chunk(tokenizer: Tokenizer, texts: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """As `_arrays`, of texts whose chunks are encoded once each."""
+    """As `_arrays`; each distinct chunk is encoded once."""
     cuts = [cut(text) for text in texts]
     numbers: dict[str, int] = {}
     number = np.array([numbers.setdefault(chunk, len(numbers)) for own in cuts for chunk in own], np.int64)
@@ -99,7 +99,7 @@ def _by_chunk(tokenizer: Tokenizer, texts: list[str]) -> tuple[np.ndarray, np.nd
 def _tidied(
     texts: list[str], ids: np.ndarray, lengths: np.ndarray, starts: np.ndarray, stops: np.ndarray
 ) -> LocatedTokens:
-    """Places without blanks at their ends, with the dropped marks that follow, in order."""
+    """Tokens with places that have no blanks at their ends, include dropped marks, and never decrease."""
     tokens = Ragged(ids, offsets_of(lengths))
     if not len(ids):
         return LocatedTokens(tokens, starts, stops)
@@ -119,7 +119,7 @@ def _tidied(
 
 
 def _where(codepoints: np.ndarray, is_kind: Callable[[int], bool]) -> np.ndarray:
-    """bool [C]: whether each codepoint is of a kind; each distinct one is asked once."""
+    """Whether each codepoint is of a kind: bool [C]; each distinct one is tested once."""
     table = np.zeros(0x110000, bool)
     table[codepoints] = True
     kinds = np.flatnonzero(table)
@@ -128,7 +128,7 @@ def _where(codepoints: np.ndarray, is_kind: Callable[[int], bool]) -> np.ndarray
 
 
 def _next_false(mask: np.ndarray) -> np.ndarray:
-    """int64 [n + 1]: for each place the first at or after it where `mask` is false; n where there is none."""
+    """For each index the first at or after it where `mask` is false, n where there is none: int64 [n + 1]."""
     places = np.where(mask, len(mask), np.arange(len(mask)))
     return np.append(np.minimum.accumulate(places[::-1])[::-1], len(mask))
 

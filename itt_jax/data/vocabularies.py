@@ -224,7 +224,7 @@ def _pieces(id_of: Mapping[str, int]) -> list[str]:
 def _rust(tokenizer) -> Callable[[list[str]], list[list[int]]]:
     def encode(texts: list[str]) -> list[list[int]]:
         ids: list[list[int]] = []
-        for i in range(0, len(texts), 8192):  # an encoding holds far more than its ids; keep few alive
+        for i in range(0, len(texts), 8192):  # encodings are large: keep few alive
             batch = tokenizer.encode_batch_fast(texts[i : i + 8192], add_special_tokens=False)
             ids.extend(encoding.ids for encoding in batch)
         return ids
@@ -292,7 +292,7 @@ def _tokenizer_json(content: dict, settings: Mapping, where: str) -> Vocabulary:
         if kind == "Unigram":
             id_of = {piece: i for i, (piece, _) in enumerate(model["vocab"])}
             hidden = {token["content"] for token in special}
-            # a blank never reaches the model, so a piece with a blank in it is never found in text
+            # No blank reaches the model, so a piece that contains one is never found in text.
             vocab = [[f" {piece}" if piece in hidden else piece, score] for piece, score in model["vocab"]]
             content["model"] = model | {"vocab": vocab}
             kept = [token for token in kept if token["content"] not in id_of]  # XLNet's `. ( ) " -`
@@ -366,10 +366,10 @@ def _xlnet(model: bytes, settings: Mapping, where: str) -> Vocabulary:
 
 
 def xlnet_text(text: str, lower_case: bool = False, keep_accents: bool = False) -> str:
-    """XLNet's own preparation of a text (`preprocess_text` in zihangdai/xlnet; Hugging Face's default).
+    """XLNet's preparation of a text (`preprocess_text` in zihangdai/xlnet; Hugging Face's default).
 
-    White space is trimmed and each run of it made one blank, `` and '' become ", then NFKD with every combining
-    character (canonical class not 0) removed unless `keep_accents`, then lower case if asked.
+    White space is trimmed and each run of it becomes one blank; `` and '' become "; then NFKD, without combining
+    characters (canonical class not 0), unless `keep_accents`; then lower case if `lower_case`.
     """
     text = " ".join(text.split()).replace("``", '"').replace("''", '"')
     if not keep_accents and not text.isascii():
@@ -378,10 +378,10 @@ def xlnet_text(text: str, lower_case: bool = False, keep_accents: bool = False) 
 
 
 def xlnet_sources(text: str, lower_case: bool = False, keep_accents: bool = False) -> tuple[str, list[int]]:
-    """`xlnet_text` of a text, with the codepoint of the text that each codepoint of it comes from, and the end.
+    """`xlnet_text` of a text, with the index in the text that each of its codepoints comes from, and of the end.
 
-    Decomposition and lower case work codepoint by codepoint, but for the order of combining characters, all removed,
-    and the form of a final sigma, as long as the other.
+    Decomposition and lower case work codepoint by codepoint, except for the order of combining characters, which are
+    removed, and the form of a final sigma, which is as long.
     """
     places: list[int] = []
     for word in re.finditer(r"\S+", text):

@@ -1,4 +1,4 @@
-"""The files of a checkpoint directory: read whole or refused, written whole or not at all."""
+"""The files of a checkpoint directory: read completely or refused, written atomically."""
 
 import json
 import pathlib
@@ -13,16 +13,15 @@ Tensors = dict[str, np.ndarray]
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 
-
-# What is fetched of a hub repository: nothing that is pickled, nothing of other frameworks.
 HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+"""Files downloaded from a hub repository: nothing pickled, nothing of other frameworks."""
 
 
 def local_folder(name: str | pathlib.Path) -> pathlib.Path:
     """The folder of a checkpoint or tokenizer: a directory, or the local copy of a Hugging Face hub id.
 
     Raises:
-        InputError: no such directory, and no such repository on the hub or no way to it.
+        InputError: no such directory, and no such repository on the hub or no access to it.
     """
     path = pathlib.Path(name)
     if path.is_dir():
@@ -33,17 +32,17 @@ def local_folder(name: str | pathlib.Path) -> pathlib.Path:
     try:
         return pathlib.Path(snapshot_download(str(name), allow_patterns=HUB_FILES, ignore_patterns=["*/*"]))
     except HFValidationError as error:
-        raise InputError(f"checkpoint {name}: no such directory, and no hub id") from error
+        raise InputError(f"checkpoint {name}: neither a directory nor a hub id") from error
     except (OSError, HfHubHTTPError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"checkpoint {name}: no such directory, and not to be had from the hub ({first})") from error
+        raise InputError(f"checkpoint {name}: no such directory, and not available from the hub ({first})") from error
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
     """The object in a JSON file.
 
     Raises:
-        InputError: no such file, or it holds something else.
+        InputError: no such file, or its content is not a JSON object.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a Hugging Face checkpoint directory")
@@ -57,10 +56,10 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
 
 
 def read_tensors(directory: pathlib.Path, missing: list[str]) -> Tensors:
-    """All tensors of the single file or of the shards; a key that its shard lacks is added to `missing`.
+    """All tensors of the single file or of the shards; keys of the index that their shard lacks go to `missing`.
 
     Raises:
-        InputError: no such file, or a truncated or corrupt one; every bad shard is named.
+        InputError: no such file, or truncated or corrupt ones, all of them named.
     """
     if (directory / WEIGHTS).is_file():
         return _read_file(directory / WEIGHTS)
@@ -77,7 +76,7 @@ def read_tensors(directory: pathlib.Path, missing: list[str]) -> Tensors:
             problems.append(str(error))
     if problems:
         raise InputError("; ".join(problems))
-    missing += [f"{name} (by the index in {shard})" for name, shard in places.items() if name not in tensors]
+    missing += [f"{name} (in {shard} according to the index)" for name, shard in places.items() if name not in tensors]
     return tensors
 
 
@@ -88,7 +87,7 @@ def _read_file(path: pathlib.Path) -> Tensors:
         with safe_open(path, framework="numpy") as file:
             return {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: not a whole safetensors file ({error})") from error
+        raise InputError(f"{path}: not a complete safetensors file ({error})") from error
 
 
 def write_tensors(path: pathlib.Path, tensors: Tensors) -> None:

@@ -1,11 +1,12 @@
-"""Fused attention kernels, and what each can do: the encoders ask here which one computes a layer's attention.
+"""Fused attention kernels, what each supports, and the choice between them.
 
-    xla     everywhere, everything: the reference, `attention.by_xla`
-    cudnn   NVIDIA GPUs: `jax.nn.dot_product_attention`, which masks through a bias in the dtype of q (Ampere or later)
-    flash   TPUs: the Pallas kernel that JAX ships, which reads segment ids and masks nothing else
+    xla     everywhere and for everything: the reference, `attention.by_xla`
+    cudnn   NVIDIA GPUs from Ampere on: `jax.nn.dot_product_attention`, which masks through a bias in the dtype of q
+    flash   TPUs: JAX's Pallas kernel, whose only mask is segment ids
 
-Neither drops attention probabilities as `attention.dropout` does, so training with attention dropout takes XLA: give an
-encoder `attention_dropout` 0 to train with a fused kernel. Neither takes XLNet's bias, [B, N, T, S] with a gradient.
+Neither fused kernel drops attention probabilities as `attention.dropout` does, so training with attention dropout uses
+XLA: give an encoder `attention_dropout` 0 to train with a fused kernel. Neither supports XLNet's bias, [B, N, T, S]
+with a gradient.
 
 Source: Dao et al. 2022 (arXiv 2205.14135); `jax.experimental.pallas.ops.tpu.flash_attention`.
 """
@@ -18,19 +19,19 @@ from jaxtyping import Array, Bool, Float, Int
 from itt_jax.errors import InputError, unknown
 
 BACKENDS = ("auto", "xla", "cudnn", "flash")
-# Shorter rows have scores so small that writing them costs little; not measured on a TPU yet.
+# Storing the scores of shorter rows costs little; not measured on a TPU yet.
 FLASH_FROM = 512
 _TILE = 128
 
 
 def choose(backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"], *, bias: bool, dropped: bool) -> str:
-    """The backend that computes this attention: the one asked for, or under "auto" the first that can and is worth it.
+    """The backend for this attention: the requested one, or with "auto" the first that supports it and pays off.
 
     Args:
-        bias: scores have a bias. dropped: probabilities are dropped.
+        bias: whether scores have a bias. dropped: whether probabilities are dropped.
 
     Raises:
-        InputError: the name is unknown, or the backend asked for cannot do this.
+        InputError: the name is unknown, or the requested backend does not support this attention.
     """
     if backend == "xla":
         return backend
@@ -51,7 +52,7 @@ def choose(backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"],
 def obstacle(
     backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"], *, bias: bool, dropped: bool
 ) -> str | None:
-    """Why a fused kernel cannot compute this attention here; None where it can."""
+    """Why a fused kernel cannot compute this attention here; None if it can."""
     length, size = q.shape[1], q.shape[-1]
     if dropped:
         return "drops no attention probabilities (set attention_dropout to 0)"
@@ -85,7 +86,7 @@ def obstacle(
 
 
 def _on_ampere() -> bool:
-    """Whether the default device is an NVIDIA GPU of compute capability 8 or more (AMD's are named otherwise)."""
+    """Whether the default device is an NVIDIA GPU of compute capability 8 or more (AMD's are not numbers)."""
     if jax.default_backend() != "gpu":
         return False
     capability = str(getattr(jax.local_devices()[0], "compute_capability", ""))
@@ -99,11 +100,11 @@ def by_cudnn(
     v: Float[Array, "B T N H"],
     segments: Int[Array, "B T"] | None,
 ) -> Float[Array, "B T N H"]:
-    """Attention inside segments by cuDNN; padding (segment 0) attends to padding, so no query sees nothing."""
+    """Attention inside segments by cuDNN; padding (segment 0) attends to padding, so every query has a key."""
     mask = None
     if segments is not None:
         same = segments[:, None, :, None] == segments[:, None, None, :]
-        # One copy a head, in every run of a stack: under vmap cuDNN's wrapper reads the mask as [R B, N, T, S].
+        # One copy per head and per run of a stack: under vmap cuDNN's wrapper reads the mask as [R B, N, T, S].
         mask = jnp.broadcast_to(same, (len(q), q.shape[2], *same.shape[2:]))
         mask = _in_every_run(mask, jax.lax.stop_gradient(q[:1, :1, 0, 0]))
     return jax.nn.dot_product_attention(q, k, v, mask=mask, implementation="cudnn")
@@ -128,8 +129,8 @@ def by_flash(
 ) -> Float[Array, "B T N H"]:
     """Attention inside segments by the Pallas kernel; padding (segment 0) attends to padding.
 
-    The compiler cannot divide the kernel over devices. Under a mesh in context it runs on each device's own rows (mesh
-    axis "data") and heads ("model"); a stack's axis follows vmap's `spmd_axis_name`.
+    The compiler cannot partition the kernel. With a mesh in context it runs on each device's own rows (mesh axis
+    "data") and heads ("model"); a stack's axis follows vmap's `spmd_axis_name`.
     """
     mesh = jax.sharding.get_abstract_mesh()
     kernel = _flash_on_one_device
@@ -148,7 +149,7 @@ def _flash_on_one_device(
     v: Float[Array, "B N T H"],
     segments: Int[Array, "B T"] | None,
 ) -> Float[Array, "B N T H"]:
-    from jax.experimental.pallas.ops.tpu import flash_attention as pallas  # half a second, on a TPU alone
+    from jax.experimental.pallas.ops.tpu import flash_attention as pallas  # takes half a second, only on TPUs
 
     tile = next(tile for tile in (512, 256, _TILE) if q.shape[2] % tile == 0)
     tiles = pallas.BlockSizes(

@@ -15,18 +15,18 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from itt_jax.models.attention import attention, dropout, subkey
 from itt_jax.models.layers import layer_norm
 
-# What Hugging Face subtracts from a masked score. A query that sees nothing then weighs its keys evenly, as there;
-# keys of other segments get minus infinity instead, so that such a query stays inside its own segment.
+# Hugging Face's term for a masked score. A query that may attend to nothing then weighs its keys evenly, as there; keys
+# of other segments get minus infinity instead, so that such a query stays inside its own segment.
 _MASKED = -1e30
 
 
 class Shared(NamedTuple):
-    """What every layer of one forward pass reads: computed once.
+    """What every layer of a forward pass reads, computed once.
 
     Attributes:
-        positions: embeddings of the relative positions; one for all rows.
-        content_mask, query_mask: terms added to the scores of the two streams; None where everything is seen.
-        same_type: the query and the key have one token type; None leaves the segment term out.
+        positions: embeddings of the relative positions, the same for all rows.
+        content_mask, query_mask: terms added to the scores of the two streams; None where everything is visible.
+        same_type: whether query and key have the same token type; None leaves the segment term out.
         target_mapping: the positions that the query stream predicts; None without a query stream.
     """
 
@@ -40,8 +40,8 @@ class Shared(NamedTuple):
 def sinusoids(queries: int, keys: int, width: int, *, both_ways: bool, clamp: int | None) -> np.ndarray:
     """Embeddings of the relative positions from `keys` down to 1 - `queries` (to 0 unless `both_ways`): float32 [K, D].
 
-    Distances beyond `clamp` count as `clamp`. Computed in float32 in Hugging Face's order: at distance 500 a sine
-    of a differently rounded angle already differs by 3e-5.
+    Distances beyond `clamp` become `clamp`. Computed in float32 and in Hugging Face's order: at distance 500, a
+    differently rounded angle changes the sine by 3e-5.
     """
     distances = np.arange(keys, -queries if both_ways else -1, -1, dtype=np.float32)
     if clamp is not None:
@@ -52,10 +52,10 @@ def sinusoids(queries: int, keys: int, width: int, *, both_ways: bool, clamp: in
 
 
 def relative_shift(scores: Float[Array, "B N T K"], keys: int) -> Float[Array, "B N T S"]:
-    """Scores by relative position to scores by key, S = `keys`.
+    """Scores by relative position -> scores by key, S = `keys`.
 
-    Query i meets key j at column T - i + j: each row starts one column before the one above it, which is what
-    reading the same numbers in rows one shorter does.
+    The score of query i and key j is in column T - i + j: each row starts one column before the row above it, as if the
+    same numbers were read in rows that are one shorter.
     """
     *leading, queries, relative = scores.shape
     scores = scores.reshape(*leading, relative, queries)[..., 1:, :]
@@ -65,8 +65,8 @@ def relative_shift(scores: Float[Array, "B N T K"], keys: int) -> Float[Array, "
 def scores_by_head(q: Float[Array, "B T N H"], table: Float[Array, "N K H"]) -> Float[Array, "B N T K"]:
     """Products of the queries with a table that all rows share, in float32 whatever the dtype of q.
 
-    Heads lead both factors, as rows and heads do in `attention`: with the shared axis anywhere else, XLA's CPU has no
-    product of bfloat16 that sums in float32.
+    Heads lead both factors: with the shared axis elsewhere, XLA's CPU backend has no bfloat16 product that sums in
+    float32.
     """
     scores = jnp.einsum("NBTH,NKH->NBTK", q.transpose(2, 0, 1, 3), table, preferred_element_type=jnp.float32)
     return scores.transpose(1, 0, 2, 3)
@@ -111,7 +111,7 @@ def stream_masks(
 
 
 class QueryBiases(nnx.Module):
-    """The vectors [N, H] added to a query before it meets content, position and segment (r_w, r_r and r_s)."""
+    """The vectors [N, H] added to a query for its content, position and segment terms (r_w, r_r and r_s)."""
 
     def __init__(self, config: Any, *, rngs: nnx.Rngs) -> None:
         init = nnx.initializers.normal(config.initializer_range)
@@ -146,7 +146,7 @@ class RelativeAttention(nnx.Module):
         key: PRNGKeyArray | None,
         backend: str = "auto",
     ) -> tuple[Float[Array, "B T D"], Float[Array, "B P D"] | None]:
-        """Both streams after attention; the query stream is None where none came in."""
+        """Both streams after attention; the query stream stays None if there is none."""
         seen = content if memory is None else jnp.concatenate([memory.astype(self.dtype), content], axis=1)
         k, v = self._project(seen, self.key), self._project(seen, self.value)
         r = jnp.einsum("KD,DNH->NKH", shared.positions, self.position[...].astype(self.dtype))
@@ -195,6 +195,6 @@ class RelativeAttention(nnx.Module):
     def _finish(
         self, x: Float[Array, "B T D"], attended: Float[Array, "B T N H"], key: PRNGKeyArray | None
     ) -> Float[Array, "B T D"]:
-        """Back to the width, residual and LayerNorm."""
+        """Projection to the encoder's width, residual and LayerNorm."""
         output = jnp.einsum("BTNH,DNH->BTD", attended, self.output[...].astype(self.dtype))
         return self.norm(x + dropout(output, self.rate, key)).astype(self.dtype)

@@ -1,4 +1,4 @@
-"""The chunk table: cuts, what is encoded and when, its bound."""
+"""The chunk table: where texts are cut, that chunks are encoded once, its bound."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_the_table_stays_within_its_bound():
         assert len(by_size) <= 2
 
 
-def test_a_chunk_that_cannot_be_encoded_leaves_the_table_sound():
+def test_a_chunk_that_cannot_be_encoded_leaves_the_table_intact():
     def encode(texts):
         if any("x" in text for text in texts):
             raise TypeError("x")

@@ -1,4 +1,4 @@
-"""Examples equal Hugging Face's encodings: layout, types, truncation."""
+"""Examples equal Hugging Face's encodings: layout, token types, truncation."""
 
 import itertools
 
@@ -27,7 +27,7 @@ def tokenizers():
 
 
 def tokens(lengths, first=1000):
-    """Texts of the given lengths with ids that count up, so that every id tells its place."""
+    """Texts of the given lengths whose ids count up, so that every id identifies its position."""
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     return Ragged(np.arange(first, first + offsets[-1], dtype=np.int32), offsets)
 
@@ -86,7 +86,7 @@ def test_truncation_takes_from_the_longer_field(lengths, max_length):
         if len(kept_a) < a and len(kept_b) < b:
             assert abs(len(kept_a) - len(kept_b)) <= 1
         elif len(kept_a) < a:
-            assert len(kept_a) + (a == b) >= len(kept_b)  # of equals the second keeps the odd one
+            assert len(kept_a) + (a == b) >= len(kept_b)  # of two equal fields the second keeps the odd token
         elif len(kept_b) < b:
             assert len(kept_b) >= len(kept_a)
 

@@ -1,4 +1,4 @@
-"""Token ids equal the reference libraries' on real vocabularies, clean and edited; chunk table = whole."""
+"""Token ids, and those of the chunk table, equal the reference libraries' on published vocabularies, clean and edited text."""
 
 import hashlib
 import json
@@ -51,7 +51,7 @@ SPECIAL_TEXT = [
 
 
 def edited(text: str, generator: random.Random) -> str:
-    """The kinds of edit that perturbations make: insertions, repeats, deletions."""
+    """A text with insertions, repeats and deletions, as perturbations make them."""
     out = []
     for character in text:
         draw = generator.random()

@@ -1,4 +1,4 @@
-"""Reference models of Hugging Face with every parameter redrawn, and inputs padded on both sides."""
+"""Hugging Face reference models with every parameter redrawn, and inputs padded on either side."""
 
 import json
 
@@ -6,19 +6,19 @@ import jax
 import numpy as np
 import pytest
 
-TOLERANCE = 1e-4  # largest absolute difference of any output, float32
-GRADIENT_TOLERANCE = 1e-3  # of a gradient's difference, relative to its tensor's largest element
+TOLERANCE = 1e-4  # largest absolute difference between outputs, float32
+GRADIENT_TOLERANCE = 1e-3  # largest difference between gradients, relative to the tensor's largest element
 
 
 @pytest.fixture(scope="session")
 def torch():
-    """PyTorch; without it there is no reference to compare with."""
+    """PyTorch, the framework of the reference."""
     return pytest.importorskip("torch", reason="parity needs PyTorch, the framework of the reference")
 
 
 @pytest.fixture(scope="session")
 def base_config(data_root):
-    """base_config("roberta-base", num_hidden_layers=2): a published config.json, with changes."""
+    """base_config("roberta-base", num_hidden_layers=2): a published config.json with changes."""
 
     def read(name: str, **changes) -> dict:
         values = json.loads((data_root / "tokenizers" / name / "config.json").read_text())
@@ -82,7 +82,7 @@ def randomised():
 
 @pytest.fixture(scope="session")
 def close(torch):
-    """close(ours, theirs, mask): asserts the parity tolerance at real tokens; returns the largest difference."""
+    """close(ours, theirs, mask): asserts the tolerance at real tokens; returns the largest difference."""
 
     def check(ours, theirs, mask=None) -> float:
         difference = np.abs(np.asarray(ours) - theirs.detach().numpy())
@@ -96,7 +96,7 @@ def close(torch):
 
 @pytest.fixture(scope="session")
 def gradients_close(torch):
-    """gradients_close(ours, model): every gradient, under Hugging Face's names, against the reference's."""
+    """gradients_close(ours, model): compares every gradient, under Hugging Face's names, with the reference's."""
 
     def check(ours: dict[str, np.ndarray], model) -> float:
         worst = 0.0
@@ -104,7 +104,7 @@ def gradients_close(torch):
         assert theirs.keys() <= ours.keys()
         largest = max(np.abs(gradient).max() for gradient in theirs.values())
         for name, gradient in theirs.items():
-            # A key's bias moves all scores of a query alike: its gradient is zero, and in both nothing but rounding.
+            # A key's bias shifts all scores of a query equally: its gradient is zero, and rounding is all that is left.
             scale = 1e-3 * largest if name.endswith("key.bias") else np.abs(gradient).max()
             worst = max(worst, np.abs(ours[name] - gradient).max() / scale)
             assert np.abs(ours[name] - gradient).max() <= GRADIENT_TOLERANCE * scale, name

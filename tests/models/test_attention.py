@@ -1,4 +1,4 @@
-"""The attention front against a loop, and dropout's promises."""
+"""Attention equals a loop over keys; dropout keeps the expectation and realises its rate."""
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ MASK = np.array([[1, 0, 1, 1, 1, 0], [1, 1, 1, 1, 1, 0]])
 
 
 def by_loop(visible, bias):
-    """[B, T, N, H], one query at a time, over the keys it sees."""
+    """Attention one query at a time, over the keys that it may attend to: [B, T, N, H]."""
     expected = np.zeros_like(Q)
     for b, t, n in np.ndindex(Q.shape[:3]):
         seen = np.flatnonzero(visible[b, t])
@@ -39,7 +39,7 @@ def test_equals_a_loop_over_the_visible_keys(mask, segments):
     np.testing.assert_allclose(ours[sees], by_loop(visible, BIAS)[sees], atol=1e-6)
 
 
-def test_a_query_that_sees_nothing_has_finite_gradients():
+def test_a_query_without_a_key_has_finite_gradients():
     nothing = AttentionMask(jnp.zeros((2, 1, 6, 6), bool))
     gradients = jax.grad(lambda *x: attention(*x, mask=nothing, bias=BIAS).sum(), (0, 1, 2))(Q, K, V)
     assert all(np.isfinite(gradient).all() for gradient in gradients)

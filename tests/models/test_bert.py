@@ -1,4 +1,4 @@
-"""BERT equals Hugging Face's, part by part and whole."""
+"""BERT equals Hugging Face's, module by module and as a whole."""
 
 import jax
 import jax.numpy as jnp
@@ -64,7 +64,7 @@ def test_whole_model_at_base_size(base_config, reference, padded, close, torch, 
         theirs = model(
             *(torch.from_numpy(x) for x in (ids, mask, types)), output_hidden_states=True, output_attentions=True
         )
-    # Even attention would be 1 / 20: the comparison means something.
+    # Uniform attention would be 1 / 20 and would hide errors.
     assert min(layer.max(-1).values.mean() for layer in theirs.attentions) > 0.3
     ours = encoder(params, ids, mask, types, all_layers=True)
     assert len(ours) == 13

@@ -1,4 +1,4 @@
-"""Checkpoints: the same bytes both ways, transformers reads what we write, and every fault is named."""
+"""Checkpoints: export and import give the same bytes, transformers reads ours, and every fault is named."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ def model(request, randomised):
 
 @pytest.fixture
 def saved(tmp_path, randomised):
-    """A BERT classifier's directory, its config and its tensors, to be spoiled."""
+    """A BERT classifier's directory, its config and its tensors, for tests to corrupt."""
     encoder = make_encoder("bert", **SIZES)
     head = make_head(encoder, "classification", 3)
     params = {"encoder": randomised(encoder.shapes()), "head": randomised(head.shapes())}
@@ -42,7 +42,7 @@ def saved(tmp_path, randomised):
 
 
 def same(a, b) -> bool:
-    """Same structure, dtype and bits."""
+    """Whether two trees have the same structure, dtypes and bits."""
     return jax.tree.structure(a) == jax.tree.structure(b) and all(
         x.dtype == y.dtype and np.array_equal(np.asarray(x).view(np.uint32), np.asarray(y).view(np.uint32))
         for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
@@ -123,7 +123,7 @@ def test_shards_are_read_through_their_index(saved):
     assert same(from_pretrained(directory)[1], expected)
     absent = "bert.pooler.dense.bias"
     (directory / places[names[0]]).write_bytes(b"")
-    with pytest.raises(InputError, match=r"00001-of-00002.safetensors: not a whole"):
+    with pytest.raises(InputError, match=r"00001-of-00002.safetensors: not a complete"):
         from_pretrained(directory)
     (directory / places[names[0]]).unlink()
     with pytest.raises(InputError, match=r"00001-of-00002\.safetensors"):
@@ -159,14 +159,14 @@ def test_everything_wrong_is_in_one_error(saved):
     assert "\n" not in message and "classifier" not in message
 
 
-def test_a_head_is_left_behind_only_where_the_architecture_names_it(saved):
+def test_a_head_is_left_out_only_if_the_architecture_names_it(saved):
     directory, config, _ = saved
     (directory / "config.json").write_text(json.dumps(config | {"architectures": ["BertModel"]}))
     with pytest.raises(InputError, match=r"unused keys: classifier\.bias, classifier\.weight"):
         from_pretrained(directory)
 
 
-def test_a_missing_head_is_an_error_of_load_model_alone(saved):
+def test_a_missing_head_is_an_error_only_in_load_model(saved):
     directory, _, tensors = saved
     save_file({name: value for name, value in tensors.items() if "classifier" not in name}, directory / WEIGHTS)
     from_pretrained(directory)
@@ -193,7 +193,7 @@ def test_truncated_and_corrupt_files_are_refused(saved, spoil):
     directory, _, _ = saved
     path = directory / WEIGHTS
     path.write_bytes(spoil(path.read_bytes()))
-    with pytest.raises(InputError, match=f"{WEIGHTS}: not a whole safetensors file"):
+    with pytest.raises(InputError, match=f"{WEIGHTS}: not a complete safetensors file"):
         load_model(directory)
 
 
@@ -224,7 +224,7 @@ def test_faults_of_the_config_name_the_file(saved, text, message):
     assert "config.json" in str(error.value)
 
 
-def test_a_decoder_that_is_not_the_tied_one_is_refused(randomised, tmp_path):
+def test_a_decoder_that_differs_from_the_tied_table_is_refused(randomised, tmp_path):
     encoder = make_encoder("bert", **SIZES)
     head = make_head(encoder, "masked_lm", 40)
     export(tmp_path, encoder, {"encoder": randomised(encoder.shapes()), "head": randomised(head.shapes())}, head)
@@ -239,7 +239,7 @@ def test_a_decoder_that_is_not_the_tied_one_is_refused(randomised, tmp_path):
         load_model(tmp_path)
 
 
-def test_what_hugging_face_cannot_hold_is_not_exported(model, randomised, tmp_path):
+def test_heads_that_hugging_face_lacks_are_not_exported(model, randomised, tmp_path):
     encoder, params = model
     head = make_head(encoder, "classification", 3, "mean")
     whole = {"encoder": params, "head": randomised(head.shapes())}
@@ -255,8 +255,8 @@ def test_what_hugging_face_cannot_hold_is_not_exported(model, randomised, tmp_pa
     assert not any(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_neither_here_nor_on_the_hub_is_named(tmp_path, monkeypatch):
-    """A hub id is fetched without anything pickled; what cannot be had is one clear error."""
+def test_a_checkpoint_neither_local_nor_on_the_hub_is_named(tmp_path, monkeypatch):
+    """A hub id is downloaded without pickled files; one that is not available is one clear error."""
     import huggingface_hub
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -274,7 +274,7 @@ def test_a_folder_that_is_neither_here_nor_on_the_hub_is_named(tmp_path, monkeyp
     assert not asked
     assert local_folder("some/encoder") == tmp_path
     assert not [pattern for _, patterns in asked for pattern in patterns if "bin" in pattern or "pt" in pattern]
-    with pytest.raises(InputError, match="checkpoint absent: no such directory, and not to be had from the hub"):
+    with pytest.raises(InputError, match="checkpoint absent: no such directory, and not available from the hub"):
         local_folder("absent")
-    with pytest.raises(InputError, match="no hub id"):
+    with pytest.raises(InputError, match="nor a hub id"):
         local_folder("runs/no/such folder")

@@ -1,4 +1,4 @@
-"""The interface that every encoder shares: pure, hashable, jit- and vmap-able; packed rows equal separate ones."""
+"""The interface of every encoder: pure, hashable, works under jit and vmap; packed rows equal separate ones."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from itt_jax.models import make_encoder
 
 SIZES = {"layers": 1, "width": 16, "heads": 2, "vocabulary_size": 40, "max_positions": 12, "initializer_range": 0.3}
 FAMILIES = ("bert", "roberta", "xlnet")
-ROUNDING = 3e-6  # of hidden states of unit size, between two programs for one function
+ROUNDING = 3e-6  # between two programs of one function, for hidden states of unit size
 IDS = np.random.default_rng(0).integers(6, 40, (2, 10))
 
 
@@ -22,7 +22,7 @@ def model(request, randomised):
     return encoder, randomised(encoder.shapes())
 
 
-def test_a_config_gives_its_encoder_back(model):
+def test_an_encoder_is_rebuilt_from_its_config(model):
     encoder, _ = model
     again = make_encoder(encoder.family, **dataclasses.asdict(encoder.config))
     assert again == encoder and hash(again) == hash(encoder)
@@ -39,7 +39,7 @@ def test_init_follows_hugging_face(model):
         if name in ("bias", "scale"):
             assert (value == (name == "scale")).all(), path
         elif value.size > 200:
-            # Four standard errors of a standard deviation of n draws.
+            # Four standard errors of the standard deviation of n draws.
             assert abs(float(value.std()) / 0.3 - 1) < 4 / np.sqrt(2 * value.size), path
     assert all(isinstance(key.key, str) for path, _ in jax.tree.leaves_with_path(params) for key in path)
 
@@ -52,7 +52,7 @@ def test_padding_rows_of_the_tables_start_at_zero():
         assert (tables["position"]["embedding"][1] == 0).all() == (family == "roberta")
 
 
-def test_rows_may_hold_more_padding_than_there_are_positions(model):
+def test_rows_may_have_more_padding_than_the_table_has_positions(model):
     """Rows of packed examples are often longer than the longest example, and some are left empty."""
     encoder, params = model
     ids = np.full((3, 30), encoder.config.pad_id)
@@ -125,7 +125,7 @@ def test_bfloat16_activations_follow_float32(model):
     assert np.abs(hidden.astype(jnp.float32) - jax.jit(encoder)(params, IDS)).mean() < 0.05
 
 
-def test_only_xlnet_takes_memories_and_permutations(randomised):
+def test_bert_refuses_memories_and_permutations(randomised):
     encoder = make_encoder("bert", **SIZES)
     params = randomised(encoder.shapes())
     with pytest.raises(InputError, match="bert has none"):

@@ -1,7 +1,7 @@
-"""Fused kernels against the reference, packed rows included, and what each refuses.
+"""Fused kernels equal the reference, packed rows included; each names what it does not support.
 
-The TPU kernel runs in Pallas' interpreter and is lowered for a TPU; cuDNN's runs where there is a GPU. What our side
-hands to cuDNN is checked everywhere, by letting XLA compute it.
+The TPU kernel runs in Pallas' interpreter and is lowered for a TPU; cuDNN's runs where there is a GPU. The arguments
+given to cuDNN are checked everywhere, by letting XLA compute the call.
 """
 
 import dataclasses
@@ -25,12 +25,12 @@ SEGMENTS = np.stack([np.repeat([1, 2, 3, 0], [50, 60, 10, 8]), np.repeat([1, 0],
 MASK = (SEGMENTS > 0).astype(np.int32)
 MASKS = {"packed": (None, SEGMENTS), "padded": (MASK, None), "whole": (None, None), "both": (MASK, SEGMENTS)}
 REAL = (SEGMENTS > 0)[..., None, None]
-TOLERANCE = {"float32": 2e-6, "bfloat16": 2e-2}  # of outputs and gradients of unit size
+TOLERANCE = {"float32": 2e-6, "bfloat16": 2e-2}  # for outputs and gradients of unit size
 
 
 @pytest.fixture
 def on_tpu(monkeypatch):
-    """The default backend says it is a TPU's, and kernels run interpreted."""
+    """The default backend claims to be a TPU, and kernels run in the interpreter."""
     monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
     with pltpu.force_tpu_interpret_mode():
         yield
@@ -38,7 +38,7 @@ def on_tpu(monkeypatch):
 
 @pytest.fixture
 def on_gpu(monkeypatch):
-    """The default backend says it is a GPU's, and XLA computes what cuDNN is asked for."""
+    """The default backend claims to be a GPU, and XLA computes what cuDNN would; yields the calls."""
     fused, asked = jax.nn.dot_product_attention, []
 
     def by_xla(q, k, v, *, mask, implementation):
@@ -51,7 +51,7 @@ def on_gpu(monkeypatch):
 
 
 def outputs_and_gradients(backend, masks, dtype="float32"):
-    """Attention at real queries, zero elsewhere, and the gradient of a weighted sum of it."""
+    """Attention at real queries, 0 elsewhere, and the gradients of a weighted sum."""
     mask = AttentionMask.of(*masks)
 
     def run(q, k, v):
@@ -77,7 +77,7 @@ def test_flash_equals_the_reference(on_tpu, masks):
 
 
 @pytest.mark.parametrize("masks", MASKS)
-def test_what_cudnn_is_asked_for_equals_the_reference(on_gpu, masks):
+def test_the_call_to_cudnn_equals_the_reference(on_gpu, masks):
     assert_equals_reference("cudnn", MASKS[masks], "bfloat16")
     assert set(on_gpu) == {"cudnn"}
 
@@ -90,7 +90,7 @@ def test_cudnn_equals_the_reference(masks):
 
 @pytest.mark.parametrize("length", [128, 512])
 def test_flash_lowers_for_a_tpu_alone_and_under_vmap(length):
-    """Mosaic accepts its shapes, at the sizes of real encoders, for single runs and for stacks over shared rows."""
+    """Mosaic accepts the shapes of real encoders, for single runs and for stacks over shared rows."""
     row, ids = jax.ShapeDtypeStruct((3, 2, length, 2, 64), jnp.bfloat16), jax.ShapeDtypeStruct((2, length), jnp.int32)
 
     def loss(q, k, v, segments):
@@ -102,7 +102,7 @@ def test_flash_lowers_for_a_tpu_alone_and_under_vmap(length):
 
 
 def test_flash_runs_on_each_devices_own_rows_heads_and_runs():
-    """The compiler cannot divide the kernel: it must be asked for in the shapes of one device."""
+    """The compiler cannot partition the kernel, so it is called with the shapes of one device."""
     mesh = AbstractMesh((2, 2, 2), ("run", "data", "model"), axis_types=(AxisType.Auto,) * 3)
     along = NamedSharding(mesh, P("run", "data", None, "model"))
     row = jax.ShapeDtypeStruct((2, 4, T, 2, 64), jnp.bfloat16, sharding=along)
@@ -116,7 +116,7 @@ def test_flash_runs_on_each_devices_own_rows_heads_and_runs():
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_cudnn_gets_a_mask_for_every_run_of_a_stack(on_gpu, monkeypatch, shared):
-    """Its batching rule reads masks as [runs * B, N, T, S], whether or not the runs share their rows."""
+    """cuDNN's batching rule reads masks as [runs * B, N, T, S], whether or not runs share their rows."""
     shapes = []
 
     @jax.custom_batching.custom_vmap
@@ -149,7 +149,7 @@ def shaped(length=T, size=64, dtype=jnp.bfloat16):
     return jax.ShapeDtypeStruct((2, length, 2, size), dtype)
 
 
-def test_auto_takes_what_can_and_is_worth_it(on_tpu, monkeypatch):
+def test_auto_chooses_the_kernel_that_applies_and_pays_off(on_tpu, monkeypatch):
     def chosen(q, **options):
         return fused_attention.choose("auto", q, q, **{"bias": False, "dropped": False} | options)
 
@@ -161,7 +161,7 @@ def test_auto_takes_what_can_and_is_worth_it(on_tpu, monkeypatch):
     assert {chosen(shaped(129)), chosen(shaped(size=12)), chosen(shaped(dtype=jnp.float32))} == {"xla"}
 
 
-def test_auto_leaves_to_the_compiler_what_a_mesh_does_not_divide(on_tpu, monkeypatch):
+def test_auto_chooses_xla_where_a_mesh_does_not_divide_the_rows(on_tpu, monkeypatch):
     def chosen(sizes):
         mesh = AbstractMesh(sizes, ("data", "model"), axis_types=(AxisType.Auto,) * 2)
         with jax.sharding.use_abstract_mesh(mesh):
@@ -189,6 +189,6 @@ def test_on_a_cpu_auto_is_the_reference():
         ("fast", shaped(), {}, "unknown attention 'fast'; did you mean 'flash'"),
     ],
 )
-def test_what_a_backend_cannot_do_raises_by_name(on_tpu, backend, q, options, message):
+def test_unsupported_attention_is_an_error_that_names_the_reason(on_tpu, backend, q, options, message):
     with pytest.raises(InputError, match=message):
         fused_attention.choose(backend, q, q, **{"bias": False, "dropped": False} | options)

@@ -1,4 +1,4 @@
-"""Heads equal Hugging Face's; the other poolings do what they say."""
+"""Heads equal Hugging Face's; the other poolings equal their definition."""
 
 import dataclasses
 
@@ -130,7 +130,7 @@ def test_packed_rows_give_the_logits_and_gradients_of_padded_ones(family, random
         padded_batch["example_ids"][row, : stop - start] = row
     packed_batch = {name: value[:3] if name.startswith("summary") else value for name, value in BATCH.items()}
     packed_batch["example_ids"] = np.minimum(BATCH["example_ids"], 3)
-    # An empty third row gives both batches one shape, and so one compiled program.
+    # With an empty third row both batches have one shape and share a compiled program.
     for name in padded_batch.keys() - {"summary_rows", "summary_positions"}:
         fill = 3 if name == "example_ids" else 0
         packed_batch[name] = np.pad(packed_batch[name], ((0, 1), (0, 0)), constant_values=fill).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Layers computed again, or scanned, give what plain layers give: outputs, every state, gradients, dropout."""
+"""Layers under remat or scan equal plain layers: outputs, every state, gradients, dropout."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ import pytest
 from itt_jax.models import make_encoder
 
 SIZES = {"layers": 2, "width": 16, "heads": 2, "vocabulary_size": 40, "initializer_range": 0.3}
-ROUNDING = 1e-5  # of hidden states, and of gradients relative to the largest
+ROUNDING = 1e-5  # for hidden states, and for gradients relative to the largest
 IDS = np.random.default_rng(0).integers(6, 40, (2, 10))
 SEGMENTS = np.repeat([[1, 2, 0]], [5, 4, 1], axis=1).repeat(2, axis=0)
 

@@ -1,4 +1,4 @@
-"""Checkpoints with several labels an example: Hugging Face's problem_type, the same bytes both ways, its loss."""
+"""Multilabel checkpoints: Hugging Face's problem_type and loss, and the same bytes after export and import."""
 
 import json
 
@@ -25,7 +25,7 @@ def test_problem_type_goes_both_ways(family, randomised, tmp_path):
     encoder_again, head_again, params_again, labels_again = load_model(tmp_path)
     assert (encoder_again, head_again, labels_again) == (encoder, head, labels)
     assert jax.tree.all(jax.tree.map(np.array_equal, params_again, params))
-    # one label alone is still several labels, and no regression
+    # With one label it is still multilabel, not regression.
     export(tmp_path, encoder, params | {"head": randomised(make_head(encoder, "multilabel", 1).shapes())},
            make_head(encoder, "multilabel", 1), ("a",))  # fmt: skip
     assert load_model(tmp_path)[1].kind.name == "multilabel"
@@ -34,7 +34,7 @@ def test_problem_type_goes_both_ways(family, randomised, tmp_path):
 
 
 @pytest.mark.parametrize("class_name", ["BertForSequenceClassification", "XLNetForSequenceClassification"])
-def test_transformers_says_the_same_loss(class_name, reference, torch, tmp_path):
+def test_the_loss_equals_that_of_transformers(class_name, reference, torch, tmp_path):
     sizes = {"num_hidden_layers": 1, "hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 48}
     if class_name.startswith("XLNet"):
         sizes = {"n_layer": 1, "d_model": 32, "n_head": 4, "d_inner": 48}

@@ -1,4 +1,4 @@
-"""RoBERTa and XLM-R equal Hugging Face's: BERT's layers (test_bert.py), other positions, other names."""
+"""RoBERTa and XLM-R equal Hugging Face's: BERT's layers (see test_bert.py), with other positions and names."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Stacks rely on it: every family with every head is the same under vmap over parameters as alone, with gradients."""
+"""Every family with every head gives the same under vmap over parameters as alone, gradients too: stacks rely on it."""
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ SEGMENTS = np.array([[1, 1, 1, 1, 2, 2, 2, 2, 0, 0], [1, 1, 1, 1, 1, 1, 1, 2, 2,
 
 
 def batch_of(run):
-    """Rows of one run."""
+    """A run's rows."""
     rng = np.random.default_rng(run)
     return {
         "input_ids": rng.integers(6, 40, (2, 10)),
@@ -39,7 +39,7 @@ def batch_of(run):
 
 
 def heads_of(encoder):
-    """Every head of the family with Hugging Face's pooling, and one that pools a pair of fields."""
+    """Every head of the family with pooling "pretrained", and one with pair features."""
     kinds = [kind.name for kind in HEAD_KINDS if not kind.language or kind.name == encoder.language_model]
     heads = {kind: make_head(encoder, kind, OUTPUTS[kind]) for kind in kinds}
     return heads | {"pair": make_head(encoder, "classification", 3, "max_mean", pair_features=True)}

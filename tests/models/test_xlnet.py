@@ -23,7 +23,7 @@ SMALL = {"vocab_size": 90, "d_model": 48, "n_layer": 2, "n_head": 4, "d_inner": 
 
 
 def redraw(model, seed=0):
-    """Every parameter drawn anew, none left at zero or one, at a scale that makes attention uneven."""
+    """Redraws every parameter, so that none is 0 or 1, at a scale that makes attention uneven."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -46,7 +46,7 @@ def numpy_of(tensor):
 
 
 def to_ours(encoder, tensors):
-    """{their name: tensor} as our nested parameters, through the table that checkpoints use."""
+    """{their name: tensor} as our nested parameters, by the table of checkpoints."""
     shapes = flax.traverse_util.flatten_dict(encoder.shapes(), sep=".")
     params, used = {}, set()
     for theirs, ours, transpose in KEYS:
@@ -71,14 +71,14 @@ def build(**changes):
 
 @pytest.fixture(scope="module")
 def base(data_root):
-    """The same at the real base size."""
+    """The same at the published base size."""
     values = json.loads((data_root / "tokenizers/xlnet-base-cased/config.json").read_text())
     assert (values["d_model"], values["n_layer"]) == (768, 12)
     return build(**values)
 
 
 def draw_batch(rows=3, length=14, vocabulary=90, seed=0, padded=None):
-    """Tokens of three token types; lengths differ where padded "left" or "right"."""
+    """Tokens of three token types; rows differ in length if padded ("left" or "right")."""
     random = np.random.default_rng(seed)
     batch = {"input_ids": random.integers(0, vocabulary, (rows, length)).astype(np.int32)}
     batch["token_type_ids"] = np.sort(random.integers(0, 3, (rows, length)), axis=1).astype(np.int32)
@@ -92,10 +92,10 @@ def draw_batch(rows=3, length=14, vocabulary=90, seed=0, padded=None):
 
 
 def draw_permutation(rows=3, length=14, predictions=4, seed=0):
-    """A factorisation order and the last tokens in it as predictions: in the first row nothing but they exist."""
+    """A factorisation order whose last tokens are predicted; in the first row all tokens are ordered."""
     random = np.random.default_rng(seed)
     rank = np.argsort(random.random((rows, length)), axis=1)
-    rank[1:] = np.maximum(rank[1:], length - predictions - 1)  # the context comes before every prediction
+    rank[1:] = np.maximum(rank[1:], length - predictions - 1)  # context precedes every prediction
     perm_mask = (rank[:, :, None] <= rank[:, None, :]) & (rank[:, None, :] >= length - predictions)
     perm_mask[0] = rank[0][:, None] <= rank[0][None]
     places = np.argsort(rank, axis=1)[:, -predictions:]
@@ -152,14 +152,14 @@ def test_base_size_query_stream_equals_transformers(base):
 def test_configurations_equal_transformers(changes, typed):
     theirs, encoder, params = build(**changes)
     batch = draw_batch()
-    if not typed:  # no segment term at all, which is not what zeros give
+    if not typed:  # no segment term, which differs from zeros
         del batch["token_type_ids"]
     assert_near(run_ours(encoder, params, batch), run_theirs(theirs, batch).last_hidden_state)
 
 
 @pytest.mark.parametrize("padded", ["left", "right"])
 def test_uni_with_padding_equals_transformers_row_by_row(padded):
-    """Their 'uni' takes a padding mask in batches of one only."""
+    """The reference's "uni" supports a padding mask only in batches of one."""
     theirs, encoder, params = build(attn_type="uni")
     batch = draw_batch(padded=padded)
     ours = run_ours(encoder, params, batch)

@@ -1,4 +1,4 @@
-"""XLNet by itself: packed rows, pure functions, configurations."""
+"""XLNet without a reference: packed rows, pure functions, configs."""
 
 import flax
 import jax
@@ -11,19 +11,19 @@ from itt_jax.families.xlnet import XlnetConfig
 from itt_jax.models.encoder import make_encoder
 
 SIZES = {"layers": 2, "width": 32, "heads": 4, "feed_forward": 64, "vocabulary_size": 50}
-LENGTHS = ((5, 9), (9, 5))  # of the examples packed in each of two rows
+LENGTHS = ((5, 9), (9, 5))  # tokens of the examples packed in each of two rows
 ROW = 16
 
 
 def draw_params(encoder, key=0):
-    """Every parameter drawn at a scale that makes attention uneven."""
+    """Parameters at a scale that makes attention uneven."""
     leaves, tree = jax.tree.flatten(encoder.shapes())
     keys = jax.random.split(jax.random.key(key), len(leaves))
     return tree.unflatten([0.4 * jax.random.normal(key, leaf.shape) for key, leaf in zip(keys, leaves, strict=True)])
 
 
 def draw_examples(seed=0):
-    """[(row, start, {input_ids, token_type_ids, perm_mask}, place of its prediction)]; a place may see nothing."""
+    """[(row, start, {input_ids, token_type_ids, perm_mask}, position predicted)]; some positions see no other."""
     random = np.random.default_rng(seed)
     examples = []
     for row, lengths in enumerate(LENGTHS):
@@ -39,7 +39,7 @@ def draw_examples(seed=0):
 
 
 def pack(examples):
-    """The rows that hold the examples, their segment ids, and one prediction for each example."""
+    """Rows packed with the examples, with segment ids and one prediction per example."""
     batch = {name: np.zeros((2, ROW), np.int32) for name in ("input_ids", "token_type_ids", "segment_ids")}
     batch["perm_mask"] = np.zeros((2, ROW, ROW), np.float32)
     target_mapping = np.zeros((2, 2, ROW), np.float32)
@@ -122,7 +122,7 @@ def test_memories_carry_no_gradient():
     assert all(not np.any(leaf) for leaf in jax.tree.leaves(jax.jit(jax.grad(loss))(params)))
 
 
-def test_what_excludes_each_other_raises():
+def test_inputs_that_exclude_each_other_are_refused():
     encoder = make_encoder("xlnet", **SIZES)
     params, tokens = draw_params(encoder), jnp.arange(6)[None]
     _, memories = encoder.with_memories(params, tokens)
@@ -145,7 +145,7 @@ def test_dropout_follows_its_key():
     first, again, other = (run(jax.random.key(key)) for key in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert np.mean(first != other) > 0.5
-    assert 0.05 < np.mean(np.asarray(first) == 0) < 0.5  # the last dropout is on the output itself
+    assert 0.05 < np.mean(np.asarray(first) == 0) < 0.5  # the output goes through dropout last
     np.testing.assert_array_equal(encoder(params, tokens), encoder(params, tokens, key=None))
 
 
@@ -178,7 +178,7 @@ def test_initial_parameters_are_hugging_faces():
             assert np.std(leaf) == pytest.approx(0.02, rel=0.4), path
 
 
-def test_configuration_survives_the_round_trip():
+def test_configs_survive_the_round_trip():
     config = XlnetConfig(attention_type="uni", clamp_length=7, memory_length=None, untied_biases=False, dropout=0.3)
     assert XlnetConfig.from_huggingface(config.to_huggingface()) == config
     other_names = {"model_type": "xlnet", "n_token": 11, "hidden_size": 8, "num_attention_heads": 2}

@@ -1,4 +1,4 @@
-"""Rules cover every parameter; one step on eight devices equals the one on a single device."""
+"""Sharding rules cover every parameter; a step on eight devices equals the step on one."""
 
 import json
 import pathlib
@@ -31,7 +31,7 @@ def test_every_parameter_has_one_rule(family):
     assert len(kernels) >= 2 * 6
 
 
-def test_what_no_rule_matches_and_what_rules_do_not_match_is_one_error():
+def test_unmatched_parameters_and_unused_rules_are_one_error():
     wrong = params("bert")
     wrong["encoder"]["extra"] = {"kernel": jax.ShapeDtypeStruct((2, 2), np.float32)}
     for layer in wrong["encoder"]["layers"].values():
@@ -42,14 +42,14 @@ def test_what_no_rule_matches_and_what_rules_do_not_match_is_one_error():
     assert "output_norm" in str(error.value) and "matches nothing" in str(error.value)
 
 
-def test_a_mesh_that_does_not_fit_says_so():
+def test_a_mesh_of_another_size_is_an_error():
     with pytest.raises(InputError, match="needs 6 devices, found"):
         sharding.make_mesh(run=3, data=1, model=2)
 
 
 @pytest.fixture(scope="module")
 def sharded(tmp_path_factory):
-    """What a process with eight devices found, by layout: arrays of "mesh" and "alone", and what it said."""
+    """Results of a process with eight devices, by layout: arrays of "mesh" and "alone", and its collectives."""
     target = tmp_path_factory.mktemp("sharded") / "found.npz"
     command = [sys.executable, "-W", "error", "-m", "tests.train.sharded_step", str(target)]
     done = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -71,13 +71,13 @@ def test_updates_and_scores_on_eight_devices_equal_one_device(sharded):
             np.testing.assert_allclose(other, found[name], atol=ROUNDING * scale, rtol=0, err_msg=name)
 
 
-def test_what_a_step_says_to_other_devices(sharded):
-    """The table of collectives; `run` has none. A layer is one here, of width 32; 16 examples a step."""
+def test_the_collectives_of_a_step(sharded):
+    """Axis "run" has none. One layer of width 32, 16 examples per step."""
     _, said = sharded
     by_run, by_data, *mixed, bert, xlnet = said
     assert by_run["collectives"] == []
-    pooled = 4 * (16 + 1) * (2 * 32 + 32 + 1)  # sums and maxima of each example's tokens, and their counts
-    for one in (by_data, *mixed):  # the gradient once, and what examples' pooling needs of rows on other devices
+    pooled = 4 * (16 + 1) * (2 * 32 + 32 + 1)  # sums, maxima and counts of each example's tokens
+    for one in (by_data, *mixed):  # the gradient once, and pooling over rows on other devices
         assert all(own["kind"] == "all-reduce" and own["axes"] == ["data"] for own in one["collectives"])
         assert len(one["collectives"]) <= 3
         total = sum(sum(own["bytes"]) for own in one["collectives"])
@@ -85,10 +85,10 @@ def test_what_a_step_says_to_other_devices(sharded):
     for one in (bert, xlnet):
         assert all(own["kind"] == "all-reduce" and own["axes"] in (["data"], ["model"]) for own in one["collectives"])
         over_model = [size for own in one["collectives"] if own["axes"] == ["model"] for size in own["bytes"]]
-        # A layer's two sums forward; backward one of the feed-forward and one each of query, key and value: the
-        # compiler does not add these three before it sums them. Besides, the squares of the gradient's norm.
+        # A layer's two sums forward; backward one for the feed-forward and one each for query, key and value, which the
+        # compiler does not add first. Also the squares of the gradient's norm.
         sums = [size for size in over_model if size > 4]
         assert len(sums) == 2 + 4 and len(set(sums)) == 1
         assert sums[0] == one["activation_bytes"]
         over_data = sum(sum(own["bytes"]) for own in one["collectives"] if own["axes"] == ["data"])
-        assert over_data <= 0.8 * one["gradient_bytes"] + pooled  # kernels are halves; embeddings are not
+        assert over_data <= 0.8 * one["gradient_bytes"] + pooled  # kernels are split in two; embeddings are not
