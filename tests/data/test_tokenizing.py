@@ -1,4 +1,4 @@
-"""Token ids, and those of the chunk table, equal the reference libraries' on published vocabularies, clean and edited text."""
+"""Token ids equal the reference libraries' on published vocabularies, clean and edited, with and without the table."""
 
 import hashlib
 import json

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from itt_jax import families
 from itt_jax.errors import InputError
 from itt_jax.models import apply_model, embed, load_model, make_encoder, make_head
 from tests.batches import as_batch
@@ -209,3 +210,14 @@ def test_heads_that_do_not_exist(family, arguments, message):
     encoder = make_encoder(family, layers=1, width=8, heads=2, vocabulary_size=30)
     with pytest.raises(InputError, match=message):
         make_head(encoder, *arguments)
+
+
+def test_a_family_without_a_head_is_named(monkeypatch):
+    bert = families.family("bert")
+    forms = {form: own for form, own in bert.huggingface.heads.items() if form != "multiple_choice"}
+    fewer = dataclasses.replace(bert, huggingface=dataclasses.replace(bert.huggingface, heads=forms))
+    monkeypatch.setattr(families, "FAMILIES", (fewer,))
+    encoder = make_encoder("bert", layers=1, width=8, heads=2, vocabulary_size=30)
+    with pytest.raises(InputError, match="multiple_choice head with pooling 'pretrained': bert has none"):
+        make_head(encoder, "multiple_choice", 1)
+    assert not make_head(encoder, "multiple_choice", 1, "mean").has_huggingface_form

@@ -70,4 +70,6 @@ def make_head(
     fixed = found.fixed_outputs(encoder)
     if outputs < 1 or fixed not in (None, outputs):
         raise errors.InputError(f"outputs of a {kind} head: expected {fixed or 'at least 1'}, found {outputs}")
-    return Head(encoder, found, outputs, pooling, pair_features)
+    head = Head(encoder, found, outputs, pooling, pair_features)
+    found.check(head)
+    return head

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from itt_jax import families
 from itt_jax.batch import Batch
+from itt_jax.errors import InputError
 from itt_jax.families.family import Summary
 from itt_jax.models.attention import dropout, subkey
 from itt_jax.models.encoder import Params
@@ -24,11 +25,21 @@ class ExampleKind(HeadKind):
     pairs: ClassVar[bool] = True
 
     def summary(self, head: Head) -> Summary:
-        """The layers between the pooled vector and the output layer."""
+        """The layers between the pooled vector and the output layer.
+
+        Raises:
+            InputError: the family has no head of this form.
+        """
         config = head.encoder.config
         if head.pooling == "pretrained":
-            return families.family(config.family).huggingface.heads[self.form].summary(config)
+            heads = families.family(config.family).huggingface.heads
+            if self.form not in heads:
+                raise InputError(f"{self.name} head with pooling 'pretrained': {config.family} has none")
+            return heads[self.form].summary(config)
         return Summary(None, None, last_rate=config.classifier_rate)
+
+    def check(self, head: Head) -> None:
+        self.summary(head)
 
     def build(self, head: Head, rngs: nnx.Rngs) -> nnx.Module:
         return ExampleHead(head, self.summary(head), rngs)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from itt_jax import families
 from itt_jax.batch import Batch
 from itt_jax.models.attention import subkey
 from itt_jax.models.encoder import Encoder, Params
@@ -47,6 +48,13 @@ class HeadKind:
     def fixed_outputs(self, encoder: Encoder) -> int | None:
         """The number of outputs, where the kind or the encoder fixes it."""
         return None
+
+    def check(self, head: "Head") -> None:
+        """Checks that the family has such a head.
+
+        Raises:
+            InputError: it has none.
+        """
 
     def build(self, head: "Head", rngs: nnx.Rngs) -> nnx.Module:
         """The module, called as module(what `read` gives, what `shared` gives, dropout key)."""
@@ -96,8 +104,9 @@ class Head:
 
     @property
     def has_huggingface_form(self) -> bool:
-        """Whether Hugging Face has this head, so that it can be exported."""
-        return self.pooling == "pretrained" and not self.pair_features and self.kind.form is not None
+        """Whether Hugging Face has this head for the family, so that it can be exported."""
+        forms = families.family(self.encoder.family).huggingface.heads
+        return self.pooling == "pretrained" and not self.pair_features and self.kind.form in forms
 
     def shapes(self) -> Params:
         """The head's own parameters: nested dict of jax.ShapeDtypeStruct (float32)."""
