@@ -88,7 +88,7 @@ class Evaluator:
 
     def _compared(self, encoder: Encoder, head: Head | None, params: dict[str, Any]) -> dict[Place, Scores]:
         blocks = {place: own for place, own in self._blocks.items() if own.kind.by_vectors}
-        trained = head if head is not None and head.kind in {own.kind.head for own in blocks.values()} else None
+        trained = head if head is not None and head.kind.name in {own.kind.head for own in blocks.values()} else None
         pools = {key: vectors_of(encoder, trained, params, examples) for key, examples in self._pools.items()}
         return {
             place: compared(encoder, trained, params, own.block, own.inputs, pools.get(id(own.block.rows.pool)))

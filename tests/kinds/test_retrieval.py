@@ -29,9 +29,10 @@ from itt_jax.metrics.ranking import (
     reciprocal_rank,
     retrieval_accuracy,
 )
-from itt_jax.models import make_encoder
+from itt_jax.models import make_encoder, make_head
 from itt_jax.ragged import Ragged
 from itt_jax.train.checkpoint import save_checkpoint
+from itt_jax.train.predict import predict
 
 GERMAN = [
     f"{wer} {tut} {was}"
@@ -94,6 +95,26 @@ def test_pairs_are_scored_as_tatoeba(made, pairs):
         assert np.mean(result.columns["prediction"] == result.columns["label"]) == pytest.approx(expected)
     assert found[CLEAN_FORM].figures["chance"] == pytest.approx(1 / len(GERMAN))
     assert found[CLEAN_FORM].figures["n_changed"] == 0 < found["swap", 0.3, 0].figures["n_changed"]
+
+
+def test_a_trained_head_gives_the_vectors_and_other_heads_do_not(made, pairs):
+    encoder, params, tokenizer = made
+    rows, place = tasks.load_rows(pairs, "test", "de"), ("pairs", "test", "de")
+    evaluator = Evaluator(tokenizer, 64, {place: row_forms(pairs, rows, {CLEAN_FORM: None}, 0)})
+    dual = make_head(encoder, "embedding", encoder.width)
+    own = params | {"head": dual.init(jax.random.key(1))}
+    found = evaluator.predict(encoder, dual, own)[place][CLEAN_FORM]
+    sides = [
+        predict(encoder, dual, own, assemble(tokenizer, [tokenizer.encode(side)], 64)) for side in (ENGLISH, GERMAN)
+    ]
+    np.testing.assert_allclose(found.cosines[:, 0], (sides[0] @ sides[1].T).max(1), atol=1e-5)
+    other = make_head(encoder, "classification", 2)
+    without, beside = (
+        evaluator.predict(encoder, head, params | {"head": head.init(jax.random.key(1))} if head else params)
+        for head in (None, other)
+    )
+    np.testing.assert_array_equal(without[place][CLEAN_FORM].cosines, beside[place][CLEAN_FORM].cosines)
+    assert not np.allclose(found.cosines, without[place][CLEAN_FORM].cosines, atol=1e-3)
 
 
 def test_copies_are_found(made, pairs):
