@@ -290,7 +290,7 @@ def class_index(task: TaskLike, published: Published, label: str, place: Callabl
     known = published or {name: name for name in task.labels}
     if label not in known:
         expected = ", ".join(known)
-        raise InputError(f"{place()}: label {label!r} is unknown in task {task.name!r}; expected {expected}")
+        raise InputError(f"{place()}: label {label!r:.80} is unknown in task {task.name!r}; expected {expected}")
     if known[label] is None:
         return None
     if known[label] not in task.labels:

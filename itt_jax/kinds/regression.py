@@ -78,5 +78,5 @@ def _score(task: TaskLike, published: Published, label: str, place: Callable[[],
     except ValueError:
         score = math.nan
     if not low <= score <= high:
-        raise InputError(f"{place()}: score {label!r}; expected a number from {low:g} to {high:g}")
+        raise InputError(f"{place()}: score {label!r:.80}; expected a number from {low:g} to {high:g}")
     return score

@@ -63,7 +63,7 @@ class TokenClassification(Kind):
         for i, given in enumerate(tags):
             for k, tag in enumerate(given):
                 if tag not in classes:
-                    place = f"{table.place(i)}, word {k + 1} ({words[i][k]!r})"
+                    place = f"{table.place(i)}, word {k + 1} ({words[i][k]!r:.80})"
                     found = class_index(task, published, tag, lambda place=place: place)
                     if found is None:
                         raise InputError(f"{place}: tag {tag!r} maps to None, but every word needs a tag")

@@ -47,7 +47,7 @@ class LocalBitext(Source):
                 continue
             a, _, b = line.partition("\t")
             if a not in right or b not in number:
-                raise InputError(f"{gold_path}, line {line_number}: found {line!r}, expected an id of each set")
+                raise InputError(f"{gold_path}, line {line_number}: found {line!r:.80}, expected an id of each set")
             right[a].append(number[b])
         return Table(
             {"text": list(first.values())},
@@ -69,7 +69,7 @@ def _sentences(path: pathlib.Path) -> tuple[dict[str, str], list[int]]:
         if not tab:
             raise InputError(f"{path}, line {number}: expected an id, a tab and a sentence")
         if id in found:
-            raise InputError(f"{path}, line {number}: id {id!r} occurs twice")
+            raise InputError(f"{path}, line {number}: id {id!r:.80} occurs twice")
         found[id] = sentence
         numbers.append(number)
     return found, numbers

@@ -95,7 +95,7 @@ def _check_names(names: Iterable[str], place: str) -> None:
     """Raises InputError if two columns have the same name, other than none."""
     twice = repeated(name for name in names if name)
     if twice is not None:
-        raise InputError(f"{place}: column {twice!r} occurs twice")
+        raise InputError(f"{place}: column {twice!r:.80} occurs twice")
 
 
 def _json_objects(path: pathlib.Path, encoding: str) -> Iterator[Record]:

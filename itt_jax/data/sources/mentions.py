@@ -51,7 +51,7 @@ class LocalMentions(Source):
                 continue
             for mention in member(record, "mentions", list, place):
                 if member(mention, "entity_id", str, place) not in number:
-                    raise InputError(f"{place}: entity {mention['entity_id']!r} is not among the candidates")
+                    raise InputError(f"{place}: entity {mention['entity_id']!r:.80} is not among the candidates")
                 text = mention_text(context, mention, place)
                 rows.append((place, member(mention, "example_id", str, place), text, number[mention["entity_id"]]))
         return Table(

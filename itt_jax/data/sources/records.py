@@ -38,13 +38,13 @@ class LocalRecords(Source):
         records, test_ids = _object(path), _object(test_path)
         for id in test_ids:
             if id not in records:
-                raise InputError(f"{test_path}: id {id!r} has no record in {path}")
+                raise InputError(f"{test_path}: id {id!r:.80} has no record in {path}")
         chosen = [id for id in records if (id in test_ids) == (split == "test")]
         fields = {
-            field: [_text(records[id], column, f"{path}, id {id!r}") for id in chosen]
+            field: [_text(records[id], column, f"{path}, id {id!r:.80}") for id in chosen]
             for field, column in self.columns.items()
         }
-        labels = [_text(records[id], self.label, f"{path}, id {id!r}") for id in chosen]
+        labels = [_text(records[id], self.label, f"{path}, id {id!r:.80}") for id in chosen]
         return Table(fields, labels, chosen, lambda i: f"{path}, id {chosen[i]!r}")
 
 

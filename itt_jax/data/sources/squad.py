@@ -93,7 +93,7 @@ def _questions(path: pathlib.Path, content: Any) -> Iterator[Question]:
         context = member(paragraph, "context", str, place)
         for entry in member(paragraph, "qas", list, place):
             id = str(member(entry, "id", (str, int), place))
-            own = f"{path}, id {id!r}"
+            own = f"{path}, id {id!r:.80}"
             answers = tuple(answers_of(entry.get("answers", []), context, own))
             yield Question(own, id, number, member(entry, "question", str, own), context, answers)
 

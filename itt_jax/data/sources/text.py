@@ -72,7 +72,7 @@ def parse_json(text: str, place: str) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            raise InputError(f"{place}: {repeated(key for key, _ in pairs)!r} occurs twice")
+            raise InputError(f"{place}: {repeated(key for key, _ in pairs)!r:.80} occurs twice")
         return found
 
     try:

@@ -55,7 +55,8 @@ def _value(record: Any, column: str | int, place: str) -> Any:
     except (KeyError, IndexError, TypeError) as error:
         known = f"0 to {len(record) - 1}"
         if isinstance(record, dict):
-            known = ", ".join([*map(str, itertools.islice(record, MOST_LISTED)), *["..."][: len(record) > MOST_LISTED]])
+            names = [f"{name!s:.80}" for name in itertools.islice(record, MOST_LISTED)]
+            known = ", ".join([*names, "..."] if len(record) > MOST_LISTED else names)
         raise InputError(f"{place}: no column {column!r}; the columns are {known}") from error
 
 
