@@ -1,7 +1,7 @@
-"""The base of every kind of task: how its labels are read, its rows encoded, perturbed, predicted and scored.
+"""The base of every kind of task: how labels are read, and rows encoded, perturbed, predicted and scored.
 
-The way of the data: a source's table -> `read_labels` -> rows -> `encode` -> examples -> a head's scores -> `decode` ->
-predictions -> a metric. In evaluation: rows in many forms (`follow`) -> `inputs`, each distinct text once -> scores ->
+Data flow in training: a source's table -> `read_labels` -> rows -> `encode` -> examples -> scores -> `decode` ->
+predictions -> metric. In evaluation: rows in many forms (`follow`) -> `inputs`, each distinct text once -> scores ->
 `cell`, the value and the stored columns of one form.
 """
 

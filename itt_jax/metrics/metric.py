@@ -1,9 +1,9 @@
-"""The base of every metric: what it keeps of each item, its value, and each item's influence on that value.
+"""The base of every metric: its statistic of each item, its value, and each item's influence on the value.
 
-The influence of an item is how far the metric moves when the item's weight grows (the infinitesimal jackknife). For a
-mean it is the item's deviation divided by n, so accuracy's item variance is the usual one; for correlations it gives
-what a per-example decomposition cannot, since there is none. Contrasts of cells are sums of influences, whatever the
-metric, so the analysis needs no other interface.
+The influence of an item is the rate at which the metric changes with the item's weight (the infinitesimal jackknife).
+For a mean it is the item's deviation divided by n, which gives accuracy its usual variance; it is also defined for
+correlations, which are no sum over items. Contrasts of cells are sums of influences for every metric, so the analysis
+needs no other interface.
 """
 
 from collections.abc import Mapping, Sequence
@@ -126,7 +126,7 @@ class Metric:
 
     @property
     def sign(self) -> int:
-        """Turns values into values of which a larger one is better: 1 or -1."""
+        """1, or -1 if lower values are better."""
         return 1 if self.higher_is_better else -1
 
     def open_scale(self, value: np.ndarray, n: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ def test_a_cell_holds_what_its_metric_reads(name):
     random, n = np.random.default_rng(1), len(TEXTS)
     if name == "r_precision":
         task, labels = tasks.get("multi_eurlex"), random.random((n, 21)) < 0.1
-        labels[3] = False  # no right label, so the row counts nowhere
+        labels[3] = False  # no right label, so the row does not count
     else:
         task, labels = tasks.get("sst2"), random.integers(0, 2, n).astype(np.int32)
         task = dataclasses.replace(task, metric=name)

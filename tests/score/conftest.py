@@ -8,7 +8,7 @@ import pytest
 
 from itt_jax.score import benchmarks
 
-# Written for these tests: two languages, of which Spanish has two translations of some rows. A | stands for a tab.
+# Written for these tests: two languages, of which Spanish has two translations of some rows. A | is a tab.
 SMALL = pathlib.Path(__file__).parent / "small_templates.txt"
 PERFECT = {
     "xnli": ["neutral", "entailment", "contradiction"],

@@ -102,7 +102,7 @@ def test_multi_eurlex(published):
     assert lextreme.sources == tasks.get("multi_eurlex").sources and lextreme.metric == "label_macro_f1"
 
 
-# kind -> what stands in "input" and "label" of row i on the hub, given the task's classes
+# kind -> "input" and "label" of row i on the hub, for the task's classes
 RECORDS = {
     "classification": lambda i, n: (f"text {i}", i % n),
     "multilabel": lambda i, n: (f"text {i}", [] if i == 1 else [i % n, (i + 1) % n]),
