@@ -11,6 +11,7 @@ from itt_jax import kinds, metrics
 from itt_jax.config import Recipe
 from itt_jax.data.rows import Rows
 from itt_jax.models import make_head
+from itt_jax.models.heads import head_kind
 from itt_jax.study.arms import FineTune
 from itt_jax.study.material import Material, Selection, mean_tokens
 from itt_jax.study.stages.stage import Place, Skipped, Stage, digests, summary
@@ -183,13 +184,10 @@ class FineTuning(Stage):
         """A task's rows with a head for it; their tokens are kept in the results folder and memory-mapped."""
         body, spec = self.start(workshop), self.spec
         kind = kinds.kind(task.kind)
-        if kind.by_vectors:  # the family's pooler, as XTREME-R's code, where it has one
-            head = make_head(body.encoder, kind.head, body.encoder.width)
-        elif kind.pools:
-            pair = spec.pair_features and kind.reads_pairs(task)
-            head = make_head(body.encoder, kind.head, kind.outputs(task), spec.pooling, pair)
-        else:
-            head = make_head(body.encoder, kind.head, kind.outputs(task))
+        outputs = head_kind(kind.head).fixed_outputs(body.encoder) or kind.outputs(task)
+        pair = spec.pair_features and kind.reads_pairs(task)
+        pooled = {"pooling": spec.pooling, "pair_features": pair} if kind.pools else {}
+        head = make_head(body.encoder, kind.head, outputs, **pooled)
         examples = kept_examples(workshop.store.tokens, task, body.tokenizer, rows, self.recipe.max_length)
         gold = kind.gold(task, rows, examples)
         return TaskData(task.name, head, examples, kind, kind.classes(task), gold)
