@@ -81,9 +81,9 @@ class Family:
 
     Attributes:
         name: as in configs ("bert"). summary: one line for `list models`.
-        module: dotted path of the module with `Model`, an nnx.Module `Model(config, *, dtype, rngs)` called with
-            (inputs: models.inputs.Inputs, *, key, all_layers, execution), whose layers are in an nnx.Dict keyed "0",
-            "1", ...; and `word_embeddings(params) -> [V, D]`.
+        module: dotted path of the module with `word_embeddings(params) -> [V, D]` and the nnx.Module
+            `Model(config, *, dtype, rngs)`, called with (inputs: models.inputs.EncoderInputs, *, key, all_layers,
+            execution). Its layers are in an nnx.Dict keyed "0", "1", ...
         Config: sizes and rates of an encoder.
         huggingface: names of checkpoints.
         language_model: kind of head of the pretraining objective ("masked_lm" or "permuted_lm").

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from itt_jax.errors import InputError
 from itt_jax.families.bert import BertConfig
 from itt_jax.models.attention import AttentionMask, attention, dropout, segment_starts, subkey
-from itt_jax.models.inputs import Inputs
+from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.layers import ACTIVATIONS, PLAIN, Execution, embedding, layer_norm, linear, run_layers
 
 
@@ -27,7 +27,7 @@ class Embeddings(nnx.Module):
         self.rate, self.dtype = config.dropout, dtype
 
     def __call__(
-        self, inputs: Inputs, position_ids: Int[Array, "#B T"], key: PRNGKeyArray | None
+        self, inputs: EncoderInputs, position_ids: Int[Array, "#B T"], key: PRNGKeyArray | None
     ) -> Float[Array, "B T D"]:
         ids, types, given = inputs.input_ids, inputs.token_type_ids, inputs.input_embeddings
         words = self.word(ids) if given is None else given.astype(self.dtype)
@@ -73,13 +73,13 @@ class Model(nnx.Module):
         if config.pooler:
             self.pooler = linear(config, config.width, config.width, dtype, rngs)
 
-    def positions(self, inputs: Inputs) -> Int[Array, "#B T"]:
+    def positions(self, inputs: EncoderInputs) -> Int[Array, "#B T"]:
         """Rows of the position table that the tokens read where none are given."""
         return positions(inputs.input_ids, inputs.segment_ids, self.config.position_rows)
 
     def __call__(
         self,
-        inputs: Inputs,
+        inputs: EncoderInputs,
         *,
         key: PRNGKeyArray | None = None,
         all_layers: bool = False,

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax import errors, families
 from itt_jax.families import EncoderConfig
-from itt_jax.models.inputs import Inputs
+from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.layers import Execution
 
 Params = dict[str, Any]
@@ -95,14 +95,14 @@ class Encoder:
 
         Args:
             params: as `init`; float32.
-            input_ids, attention_mask, token_type_ids, position_ids, segment_ids: see `Inputs`.
+            input_ids, attention_mask, token_type_ids, position_ids, segment_ids: see `EncoderInputs`.
             key: dropout key; None means no dropout.
-            inputs: further fields of `Inputs`: input_embeddings; XLNet's perm_mask and target_mapping.
+            inputs: further fields of `EncoderInputs`: input_embeddings; XLNet's perm_mask and target_mapping.
 
         Raises:
             InputError: an input that the family does not read, or a row longer than its position table.
         """
-        given = Inputs(input_ids, attention_mask, token_type_ids, position_ids, segment_ids, **inputs)
+        given = EncoderInputs(input_ids, attention_mask, token_type_ids, position_ids, segment_ids, **inputs)
         return self._model(params)(given, key=key, all_layers=all_layers, execution=self._execution)
 
     def with_memories(
@@ -118,7 +118,7 @@ class Encoder:
         """(hidden states, memories for the next call) of an XLNet.
 
         Args:
-            mems: memories of the previous call. inputs: further fields of `Inputs`. The rest as `__call__`.
+            mems: memories of the previous call. inputs: further fields of `EncoderInputs`. The rest as `__call__`.
 
         Raises:
             InputError: the family has no memories.
@@ -126,7 +126,7 @@ class Encoder:
         model = self._model(params)
         if not hasattr(model, "with_memories"):
             raise errors.InputError(f"memories: {self.family} has none")
-        given = Inputs(input_ids, **inputs)
+        given = EncoderInputs(input_ids, **inputs)
         return model.with_memories(given, mems, key=key, all_layers=all_layers, execution=self._execution)
 
     def _model(self, params: Params) -> nnx.Module:

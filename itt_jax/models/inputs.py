@@ -8,7 +8,7 @@ from itt_jax.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
-class Inputs:
+class EncoderInputs:
     """One batch of rows, as an encoder reads it.
 
     Attributes:

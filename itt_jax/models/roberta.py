@@ -11,7 +11,7 @@ from itt_jax.errors import InputError
 from itt_jax.families.roberta import RobertaConfig
 from itt_jax.models import bert
 from itt_jax.models.attention import segment_starts
-from itt_jax.models.inputs import Inputs
+from itt_jax.models.inputs import EncoderInputs
 
 word_embeddings = bert.word_embeddings
 
@@ -19,7 +19,7 @@ word_embeddings = bert.word_embeddings
 class Model(bert.Model):
     """The RoBERTa encoder: BERT with its own positions."""
 
-    def positions(self, inputs: Inputs) -> Int[Array, "B T"]:
+    def positions(self, inputs: EncoderInputs) -> Int[Array, "B T"]:
         return positions(inputs.input_ids, inputs.segment_ids, self.config)
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from itt_jax.errors import InputError
 from itt_jax.families.xlnet import XlnetConfig
 from itt_jax.models.attention import dropout, subkey
-from itt_jax.models.inputs import Inputs
+from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.layers import ACTIVATIONS, PLAIN, Execution, embedding, layer_norm, linear, run_layers
 from itt_jax.models.relative_attention import QueryBiases, RelativeAttention, Shared, sinusoids, stream_masks
 
@@ -69,7 +69,7 @@ class Model(nnx.Module):
 
     def __call__(
         self,
-        inputs: Inputs,
+        inputs: EncoderInputs,
         *,
         key: PRNGKeyArray | None = None,
         all_layers: bool = False,
@@ -80,7 +80,7 @@ class Model(nnx.Module):
 
     def with_memories(
         self,
-        inputs: Inputs,
+        inputs: EncoderInputs,
         mems: list[Float[Array, "B M D"]] | None,
         *,
         key: PRNGKeyArray | None = None,
@@ -121,7 +121,7 @@ class Model(nnx.Module):
 
     def _streams(
         self,
-        inputs: Inputs,
+        inputs: EncoderInputs,
         mems: list[Float[Array, "B M D"]] | None,
         key: PRNGKeyArray | None,
         execution: Execution,
@@ -154,7 +154,7 @@ class Model(nnx.Module):
         states = contents if target_mapping is None else queries
         return contents, [*states[:-1], dropout(states[-1], rate, subkey(key, 3))]
 
-    def _shared(self, inputs: Inputs, memories: int, key: PRNGKeyArray | None) -> Shared:
+    def _shared(self, inputs: EncoderInputs, memories: int, key: PRNGKeyArray | None) -> Shared:
         """What all layers read: relative positions, masks of both streams, comparison of token types."""
         config, both_ways = self.config, self.config.attention_type == "bi"
         length = inputs.input_ids.shape[1]

@@ -9,7 +9,7 @@ from itt_jax.errors import InputError
 from itt_jax.families.bert import BertConfig
 from itt_jax.models import bert, checkpoints, load_model, make_encoder
 from itt_jax.models.attention import AttentionMask
-from itt_jax.models.inputs import Inputs
+from itt_jax.models.inputs import EncoderInputs
 from tests.batches import as_batch
 
 NAME = "bert-base-uncased"
@@ -35,7 +35,7 @@ def parts(encoder, params):
 def test_embeddings(two_layers, padded, close, torch):
     model, encoder, _, params = two_layers
     ids, _, types = padded(encoder.config.vocabulary_size, 0)
-    inputs = Inputs(ids, token_type_ids=types)
+    inputs = EncoderInputs(ids, token_type_ids=types)
     ours = parts(encoder, params["encoder"]).embeddings(inputs, bert.positions(ids, None, 512), None)
     close(ours, model.bert.embeddings(torch.from_numpy(ids), torch.from_numpy(types)))
 

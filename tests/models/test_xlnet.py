@@ -12,7 +12,7 @@ from flax import nnx
 from itt_jax.families.xlnet import KEYS, XlnetConfig
 from itt_jax.models import xlnet
 from itt_jax.models.encoder import Encoder
-from itt_jax.models.inputs import Inputs
+from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.relative_attention import sinusoids
 
 torch = pytest.importorskip("torch", reason="parity tests need PyTorch")
@@ -247,7 +247,7 @@ def test_submodules_equal_transformers(base):
 
     def run(params, batch):
         model = nnx.merge(structure, params)
-        shared = model._shared(Inputs(**batch), 0, None)
+        shared = model._shared(EncoderInputs(**batch), 0, None)
         layer = model.layers["0"]
         attended = layer.attention(content, query, shared, layer.attention.biases, None, None)
         return attended, layer(content, query, shared, None, None, None), layer.feed_forward(content, None)

@@ -61,7 +61,7 @@ class HeadKind:
         raise NotImplementedError
 
     def encoder_inputs(self, batch: Batch) -> dict[str, Array]:
-        """Fields of `Inputs` that the encoder needs for this head, beyond ids, types and segments."""
+        """Fields of `EncoderInputs` that the encoder needs for this head, beyond ids, types and segments."""
         return {}
 
     def read(self, head: "Head", hidden: Float[Array, "B T D"], batch: Batch) -> Array:
@@ -161,7 +161,7 @@ def apply_model(
     Args:
         batch: as data.packing builds it; labels and weights are not read.
         key: dropout key for encoder and head; None means no dropout.
-        inputs: further fields of `Inputs` (input_embeddings).
+        inputs: further fields of `EncoderInputs` (input_embeddings).
     """
     hidden = encoder(
         params["encoder"],
