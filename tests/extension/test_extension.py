@@ -21,6 +21,7 @@ from itt_jax.report import write_report
 from itt_jax.store import Store
 from itt_jax.study.material import Material
 from itt_jax.study.plan import make_plan
+from itt_jax.train import sharding
 from itt_jax.train.checkpoint import save_checkpoint
 from itt_jax.train.objectives import TaskObjective
 from itt_jax.train.optimizer import make_optimizer
@@ -108,6 +109,12 @@ def reference_loss(params, examples, indices) -> float:
         signs = np.where(np.arange(len(logits)) < examples.labels[index], -1, 1)  # a yes is wanted below the label
         losses.append(np.logaddexp(0, signs * logits).sum())
     return float(np.mean(losses))
+
+
+def test_every_parameter_of_the_family_has_one_sharding_rule(model):
+    stack = jax.tree.map(lambda leaf: leaf[None], model[2])
+    found = sharding.partition("deep_sets", stack, sharding.make_mesh())
+    assert sum("model" in str(leaf.spec) for leaf in jax.tree.leaves(found["encoder"])) == 3
 
 
 def test_a_checkpoint_of_the_family_goes_to_hugging_face_names_and_back(model, tmp_path):
