@@ -29,6 +29,7 @@ class Recipe:
         evaluate_every: steps between dev evaluations; 0 evaluates once, at the end.
         keep: the parameters of the best dev evaluation or the last ones. The number of steps is the same.
         checkpoint_every: steps between resumable checkpoints.
+        objective: name of one of `train.objectives.OBJECTIVES`; "plain" is the loss of the head alone.
     """
 
     steps: int | None = None
@@ -51,6 +52,7 @@ class Recipe:
     evaluate_every: int = 0
     keep: Literal["best", "last"] = "best"
     checkpoint_every: int = 1000
+    objective: str = dataclasses.field(default="plain", metadata=LATER)
 
 
 @dataclasses.dataclass(frozen=True)

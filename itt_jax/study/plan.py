@@ -6,9 +6,10 @@ again.
 """
 
 import dataclasses
+from collections.abc import Iterator
 
 from itt_jax import kinds, perturb
-from itt_jax.config import EncoderSpec, Study, Target, content_id
+from itt_jax.config import EncoderSpec, Recipe, Study, Target, content_id
 from itt_jax.errors import InputError
 from itt_jax.evaluate.noises import operator_of
 from itt_jax.study import arms, stages
@@ -18,6 +19,7 @@ from itt_jax.study.material import Material, Selection
 from itt_jax.study.stages import Place, Stage
 from itt_jax.study.stages.stage import Skipped
 from itt_jax.tasks import Task
+from itt_jax.train import objectives
 
 
 @dataclasses.dataclass
@@ -85,6 +87,8 @@ def check_names(study: Study, material: Material) -> None:
             raise InputError(f"perturbation {perturbation.name!r} reads no lexicon, found {perturbation.lexicon!r}")
         if perturbation.lexicon and "{language}" not in perturbation.lexicon:
             perturb.read_lexicon(perturbation.lexicon)
+    for recipe in recipes(study):
+        objectives.named(recipe.objective)
     for target in study.running_targets():
         train = material.task(target.train)
         for name in target.evaluate:
@@ -100,6 +104,15 @@ def check_names(study: Study, material: Material) -> None:
             lacking = [field for field in arm.needs if not getattr(target, field)]
             if lacking:
                 raise InputError(f"target {target.name!r}: arm {arm.name!r} needs {', '.join(lacking)}")
+
+
+def recipes(study: Study) -> Iterator[Recipe]:
+    """The recipes of every stage that the study may have."""
+    language_models = [spec.pretraining for spec in study.encoders]
+    for target in study.running_targets():
+        yield from (target.recipe, target.intermediate_recipe)
+        language_models.append(target.adaptation)
+    yield from (settings.recipe for settings in language_models if settings is not None)
 
 
 def add_arm(

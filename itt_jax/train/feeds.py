@@ -12,8 +12,8 @@ from itt_jax.config import Recipe
 from itt_jax.data import packing
 from itt_jax.models import Encoder
 from itt_jax.train.flops import forward_flops
+from itt_jax.train.objectives import Objective
 from itt_jax.train.sharding import Share, data_shards
-from itt_jax.train.step import Objective
 
 # Each further row count saves at most 5 % of a stage's computation and takes about ten seconds to compile.
 FLOPS_PER_ROW_COUNT, MOST_ROW_COUNTS = {"cpu": 2e13, "gpu": 2e16}, 4

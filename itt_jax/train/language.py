@@ -17,7 +17,7 @@ from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import Encoder, Head, make_head
 from itt_jax.ragged import ragged_positions
-from itt_jax.train import masking
+from itt_jax.train import masking, objectives
 from itt_jax.train.alignment import blend, parallel_embeddings
 from itt_jax.train.checkpoint import Resume
 from itt_jax.train.corpus import Corpus, Encoded, encode, step_examples
@@ -26,34 +26,13 @@ from itt_jax.train.feeds import Feed, row_plan
 from itt_jax.train.flops import forward_flops, language_head_flops
 from itt_jax.train.jobs import check_accumulation, total_steps
 from itt_jax.train.loop import Progress, Run, Stack
+from itt_jax.train.objectives import LanguageObjective
 from itt_jax.train.optimizer import path_name
 from itt_jax.train.result import StageResult
 from itt_jax.train.sharding import data_shards, stack_mesh
 from itt_jax.train.state import Params
 
 _SIMULATED = 30  # steps drawn to choose row shapes
-
-
-@dataclasses.dataclass(frozen=True)
-class LanguageObjective:
-    """Cross-entropy at predicted positions only: masked LM, or XLNet's permuted LM through its two streams."""
-
-    encoder: Encoder
-    head: Head
-    dropout: bool
-
-    def __call__(self, params: Params, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Sum of weighted losses and sum of weights, float32 []; batch as `_feeder` makes it."""
-        own = {"encoder": params["encoder"], "head": params["heads"][0]}
-        hidden = self.encoder(
-            params["encoder"],
-            batch.by_row["input_ids"],
-            token_type_ids=batch.by_row["token_type_ids"],
-            segment_ids=batch.by_row["segment_ids"],
-            key=jax.random.split(key)[0] if self.dropout else None,  # heads of language models have no dropout
-            **self.head.kind.encoder_inputs(batch),
-        )
-        return self.head.loss(own, self.head(own, hidden, batch), batch)
 
 
 def language_model(
@@ -119,7 +98,7 @@ def _feeder(
 ) -> Callable[[int], Feed]:
     """The input of step n: a function of (seed, n)."""
     recipe, encoder = settings.recipe, head.encoder
-    objective = LanguageObjective(encoder, head, recipe.dropout)
+    objective = objectives.named(recipe.objective).wrap(LanguageObjective(encoder, head, recipe.dropout))
     size = recipe.batch_size // recipe.accumulate
     simulated = [step_examples(encoded, tokenizer, settings, seed, n).lengths for n in range(_SIMULATED)]
     plan = row_plan(encoder, np.concatenate(simulated), size, recipe, shards, steps)

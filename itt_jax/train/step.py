@@ -7,7 +7,7 @@ heads, optimizer) is hashable and static. So the many fine-tunings of a study sh
 import functools
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,14 +17,9 @@ from jax.sharding import PartitionSpec as P
 from itt_jax.batch import Batch
 from itt_jax.models import Encoder, Head, apply_model
 from itt_jax.train.compiling import Program, program
+from itt_jax.train.objectives import Objective
 from itt_jax.train.optimizer import Optimizer
 from itt_jax.train.state import Params, TrainState, member
-
-
-class Objective(Protocol):
-    """A hashable loss: parameters, one microbatch and a key in; sum of weighted losses and sum of weights out."""
-
-    def __call__(self, params: Params, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]: ...
 
 
 def train_program(

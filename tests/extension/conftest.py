@@ -11,11 +11,13 @@ from itt_jax.data import sources
 from itt_jax.models import heads
 from itt_jax.study import arms
 from itt_jax.tasks import catalog
+from itt_jax.train import objectives
 from tests.extension.toy_arm import DAPT_THEN_ITT
 from tests.extension.toy_family import DEEP_SETS
 from tests.extension.toy_head import CUMULATIVE
 from tests.extension.toy_kind import Ordinal
 from tests.extension.toy_metric import RankError
+from tests.extension.toy_objective import SMALL_HEADS
 from tests.extension.toy_operator import STUTTER
 from tests.extension.toy_source import LocalProverbs
 
@@ -30,7 +32,7 @@ WORDS = {
     ),
     "de": ("Arzt Fluss Garten Winter Brief Lehrer Berg Wald Hund", "Der {} war {} wie der {}", "schlecht mittel prima"),
 }
-STAGES = Recipe(steps=4, batch_size=16, learning_rates=(1e-3,), max_length=32)
+STAGES = Recipe(steps=4, batch_size=16, learning_rates=(1e-3,), max_length=32, objective="small_heads")
 TEXT = LanguageModel(recipe=Recipe(steps=2, batch_size=16, learning_rates=(1e-3,), max_length=32, keep="last"))
 
 
@@ -41,6 +43,7 @@ def toys():
         (families, "FAMILIES", DEEP_SETS),
         (kinds, "KINDS", Ordinal()),
         (heads, "HEAD_KINDS", CUMULATIVE),
+        (objectives, "OBJECTIVES", SMALL_HEADS),
         (metrics, "METRICS", RankError()),
         (arms, "ARMS", DAPT_THEN_ITT),
         (sources, "SOURCES", LocalProverbs),

@@ -14,6 +14,7 @@ FILES = {
     "kind": ("toy_kind.py",),
     "metric": ("toy_metric.py",),
     "arm": ("toy_arm.py",),
+    "objective": ("toy_objective.py",),
     "source": ("toy_source.py",),
 }
 

@@ -3,6 +3,7 @@
 conftest.py adds each toy to its tuple; nothing else in the package knows of them.
 """
 
+import dataclasses
 import json
 
 import jax
@@ -15,16 +16,18 @@ from itt_jax.analysis import analyse
 from itt_jax.config import Recipe
 from itt_jax.data import packing
 from itt_jax.data.tokenizing import train_tokenizer
+from itt_jax.errors import InputError
 from itt_jax.kinds import kind
 from itt_jax.models import load_model, make_encoder, make_head
 from itt_jax.report import write_report
 from itt_jax.store import Store
 from itt_jax.study.material import Material
 from itt_jax.study.plan import make_plan
-from itt_jax.train import sharding
+from itt_jax.train import objectives, sharding
 from itt_jax.train.checkpoint import save_checkpoint
 from itt_jax.train.objectives import TaskObjective
 from itt_jax.train.optimizer import make_optimizer
+from itt_jax.train.stage import TaskData, fine_tune
 from itt_jax.train.step import summed_gradients
 from tests.train.toy import step_of
 
@@ -69,7 +72,7 @@ def model(proverbs, data_root):
 
 
 def loss_and_gradient(head, params, batch):
-    objective = TaskObjective(head.encoder, head, 0, dropout=False)
+    objective = objectives.named("small_heads").wrap(TaskObjective(head.encoder, head, 0, dropout=False))
     optimizer = make_optimizer(Recipe())
     step = jax.jit(lambda params, batch: summed_gradients(params, batch, jax.random.key(0), objective, optimizer))
     total, weight, gradients = step(params, step_of([batch]))
@@ -108,7 +111,22 @@ def reference_loss(params, examples, indices) -> float:
         logits = x.mean(0) @ output["kernel"] + output["bias"]
         signs = np.where(np.arange(len(logits)) < examples.labels[index], -1, 1)  # a yes is wanted below the label
         losses.append(np.logaddexp(0, signs * logits).sum())
-    return float(np.mean(losses))
+    return float(np.mean(losses)) + 0.5 * sum(np.sum(leaf**2) for leaf in jax.tree.leaves(head))
+
+
+def test_a_recipe_names_what_a_stage_minimises(model, proverbs):
+    head, examples, params = model
+    task = TaskData("proverbs", head, examples, kind("ordinal"), len(proverbs.labels))
+    given = {"encoder": params["encoder"], "head": params["heads"][0]}
+    recipe = Recipe(steps=1, batch_size=8, max_length=32, dropout=False)
+    plain, penalised = (
+        fine_tune(head.encoder, [task], None, given, dataclasses.replace(recipe, objective=name), 1e-3, 0)
+        for name in ("plain", "small_heads")
+    )
+    squares = sum(float(np.sum(np.square(leaf))) for leaf in jax.tree.leaves(given["head"]))
+    assert penalised.losses[0][1] - plain.losses[0][1] == pytest.approx(0.5 * squares, rel=1e-5)
+    with pytest.raises(InputError, match="unknown objective 'small_head'; did you mean 'small_heads'"):
+        fine_tune(head.encoder, [task], None, given, dataclasses.replace(recipe, objective="small_head"), 1e-3, 0)
 
 
 def test_every_parameter_of_the_family_has_one_sharding_rule(model):

@@ -16,7 +16,8 @@ from itt_jax.train import masking
 from itt_jax.train.corpus import Corpus, cut, encode, step_examples
 from itt_jax.train.counters import generator
 from itt_jax.train.feeds import stack_batches
-from itt_jax.train.language import LanguageObjective, language_model, masked_batches
+from itt_jax.train.language import language_model, masked_batches
+from itt_jax.train.objectives import LanguageObjective
 from tests.train.toy import FAMILIES, same
 
 SETTINGS = LanguageModel(

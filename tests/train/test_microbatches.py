@@ -15,8 +15,8 @@ from itt_jax.models import make_head
 from itt_jax.train import microbatches
 from itt_jax.train.counters import MASKS, generator
 from itt_jax.train.feeds import stack_batches
-from itt_jax.train.language import LanguageObjective, masked_batches
-from itt_jax.train.objectives import TaskObjective
+from itt_jax.train.language import masked_batches
+from itt_jax.train.objectives import LanguageObjective, TaskObjective
 from itt_jax.train.optimizer import make_optimizer
 from itt_jax.train.step import summed_gradients
 from tests.train.toy import redrawn, tiny_encoder, toy_examples

@@ -1,4 +1,4 @@
-"""What a stage minimises: hashable functions of (params, batch, key)."""
+"""The loss of a task."""
 
 import dataclasses
 

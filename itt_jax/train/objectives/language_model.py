@@ -1,0 +1,31 @@
+"""The loss of a language model."""
+
+import dataclasses
+
+import jax
+
+from itt_jax.batch import Batch
+from itt_jax.models import Encoder, Head
+from itt_jax.train.state import Params
+
+
+@dataclasses.dataclass(frozen=True)
+class LanguageObjective:
+    """Cross-entropy at predicted positions only: masked LM, or XLNet's permuted LM through its two streams."""
+
+    encoder: Encoder
+    head: Head
+    dropout: bool
+
+    def __call__(self, params: Params, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Sum of weighted losses and sum of weights, float32 []; batch as `train.language` makes it."""
+        own = {"encoder": params["encoder"], "head": params["heads"][0]}
+        hidden = self.encoder(
+            params["encoder"],
+            batch.by_row["input_ids"],
+            token_type_ids=batch.by_row["token_type_ids"],
+            segment_ids=batch.by_row["segment_ids"],
+            key=jax.random.split(key)[0] if self.dropout else None,  # heads of language models have no dropout
+            **self.head.kind.encoder_inputs(batch),
+        )
+        return self.head.loss(own, self.head(own, hidden, batch), batch)
