@@ -34,14 +34,6 @@ ROOMS = (
 ROW = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}
 NO_JAX = {"cli", "report", "analysis", "store", "config", "arms", "score", "tasks", "kinds", "metrics", "data"}
 NO_JAX |= {"families", "perturb", "ragged", "batch", "files", "errors"}
-UPWARD: set[tuple[str, str]] = set()
-"""Imports that still run the wrong way, (file, imported file); to be emptied."""
-CIRCLES = {
-    frozenset({"itt_jax.data.examples", "itt_jax.data.spans"}),
-}
-"""Circles between files that are still there; to be emptied."""
-WITH_JAX = {"itt_jax.store.precision"}
-"""Files of the rooms without JAX that still import it; to be emptied."""
 
 
 def module_name(path: pathlib.Path) -> str:
@@ -82,11 +74,11 @@ def test_imports_run_one_way():
         for other in others
         if module != "itt_jax" and room_of(module) != room_of(other) and ROW[room_of(module)] >= ROW[room_of(other)]
     }
-    assert not upward - UPWARD
+    assert not upward
 
 
 def test_no_circle_between_files():
-    assert not {frozenset(circle) for circle in circles(OURS)} - CIRCLES
+    assert not circles(OURS)
 
 
 def circles(graph: dict[str, set[str]]) -> list[set[str]]:
@@ -111,7 +103,7 @@ def test_rooms_without_jax_have_none():
         and room_of(module) in NO_JAX
         and {other.split(".")[0] for other in others} & {"jax", "jaxlib", "flax", "optax", "orbax"}
     }
-    assert not found - WITH_JAX
+    assert not found
 
 
 def test_models_families_and_perturb_know_nothing_of_the_rest():
