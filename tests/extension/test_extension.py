@@ -21,6 +21,7 @@ from itt_jax.kinds import kind
 from itt_jax.models import load_model, make_encoder, make_head
 from itt_jax.report import write_report
 from itt_jax.store import Store
+from itt_jax.study import describe
 from itt_jax.study.material import Material
 from itt_jax.study.plan import make_plan
 from itt_jax.train import objectives, sharding
@@ -172,6 +173,13 @@ def test_the_arm_has_its_stages_in_order(study, data_root, out):
     places = [made.index(stage.id) for stage in chains["dapt_then_itt"]]
     assert places == sorted(places)
     assert {stage.training[0].task for stage in chains["dapt_then_itt"][2:3]} == {"sayings"}
+
+
+def test_the_plan_knows_its_cost_and_what_is_done(study, data_root, out, tmp_path):
+    done, fresh = (describe(study, folder, data_root).as_dict() for folder in (out, tmp_path / "nowhere"))
+    assert done["cells_done"] == done["cells"] == 18 and fresh["cells_done"] == 0
+    assert all(row["flops_missing"] == 0 for row in done["stages"])
+    assert all(row["flops_missing"] > 0 for row in fresh["stages"])
 
 
 def test_the_metric_is_that_of_the_stored_predictions(out, results):
