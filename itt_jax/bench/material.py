@@ -13,7 +13,7 @@ LANGUAGES = ("en", "de", "fr", "es", "ru", "ar", "hi", "th", "zh", "vi")
 
 
 @dataclasses.dataclass(frozen=True)
-class Material:
+class Sentences:
     """Sentences by language.
 
     Attributes:
@@ -42,15 +42,15 @@ class Material:
         }
 
 
-def sentences(data_root: pathlib.Path | None, count: int) -> Material:
+def sentences(data_root: pathlib.Path | None, count: int) -> Sentences:
     """About `count` sentences: XNLI's dev rows in ten languages, or embedded ones in five without a data root."""
     if data_root is None:
         rows = parallel(max(1, count // len(EMBEDDED_LANGUAGES)))
         found = {language: [row[language] for row in rows] for language in EMBEDDED_LANGUAGES}
-        return Material("embedded sentences (no data root was given)", found)
+        return Sentences("embedded sentences (no data root was given)", found)
     found = {}
     for language in LANGUAGES:
         rows = load_rows(get("xnli"), "dev", language, data_root)
         texts = itertools.chain.from_iterable(zip(*rows.fields.values(), strict=True))
         found[language] = list(itertools.islice(texts, max(1, count // len(LANGUAGES))))
-    return Material("XNLI dev, premises and hypotheses", found)
+    return Sentences("XNLI dev, premises and hypotheses", found)

@@ -309,7 +309,7 @@ def language_efficiency(work: Workload, batch_size: int, steps: int) -> float:
     objective = families.family(work.encoder.family).language_model
     head = make_head(work.encoder, objective, work.encoder.config.vocabulary_size)
     texts = [text for field in work.rows.fields.values() for text in field]
-    encoded = corpus.encode(corpus.Corpus({work.rows.language: texts}, ()), work.tokenizer, recipe.max_length, 1.0)
+    encoded = corpus.encode(corpus.CorpusTexts({work.rows.language: texts}, ()), work.tokenizer, recipe.max_length, 1.0)
     feed = language._feeder(head, encoded, work.tokenizer, settings, SEED, STAGE_STEPS, 1)
     fed = [feed(step) for step in range(steps)]
     rows = sum(math.prod(batch.row_shape) for one in fed for batch in one.build(slice(0, one.rows)))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from itt_jax.bench import Request, peers
-from itt_jax.bench.material import Material, sentences
+from itt_jax.bench.material import Sentences, sentences
 from itt_jax.bench.measure import aims_table, alternating, heading, peak_memory, table, verdicts
 from itt_jax.bench.survival import survival
 from itt_jax.bench.tokens import token_ids
@@ -50,7 +50,7 @@ def measure(request: Request) -> dict:
     return figures | {"aims": aims(figures)}
 
 
-def languages(name: str, material: Material) -> list[str]:
+def languages(name: str, material: Sentences) -> list[str]:
     """The languages of the material that the operator supports."""
     return [language for language in material.sentences if language in CATALOG[name].languages]
 
@@ -66,7 +66,7 @@ def edited(operator: Operator, language: str, text: Ragged, hashes: np.ndarray, 
     return found
 
 
-def operator_speed(name: str, material: Material, repeats: int) -> dict:
+def operator_speed(name: str, material: Sentences, repeats: int) -> dict:
     """Sentences per second of one operator, as codepoints and as text through `perturb`."""
     among = languages(name, material)
     texts = {language: material.sentences[language] for language in among}
@@ -88,7 +88,7 @@ def operator_speed(name: str, material: Material, repeats: int) -> dict:
     return row
 
 
-def peer_speed(material: Material, repeats: int) -> list[dict]:
+def peer_speed(material: Sentences, repeats: int) -> list[dict]:
     """Ours through `perturb` beside nlpaug, in turns, in the languages that both have."""
     rows = []
     for name in peers.OPERATORS:
@@ -126,7 +126,7 @@ def ratios(own: dict[str, float], other: dict[str, float]) -> dict[str, float]:
     }
 
 
-def streamed_memory(material: Material) -> dict:
+def streamed_memory(material: Sentences) -> dict:
     """Peak MiB of a process that perturbs many sentences through the filter."""
     texts = [text.replace("\n", " ") for own in material.sentences.values() for text in own]
     with tempfile.TemporaryDirectory() as folder:

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from itt_jax.bench import Request
-from itt_jax.bench.material import Material
+from itt_jax.bench.material import Sentences
 from itt_jax.bench.tokens import NO_TOKENIZERS, folder
 from itt_jax.data.tokenizing import load_tokenizer
 from itt_jax.perturb import CATALOG, variants
@@ -24,7 +24,7 @@ SHARE = 0.02  # share of the sentences of each language that is tried
 SEEDS = range(3)
 
 
-def survival(request: Request, material: Material) -> list[dict] | str:
+def survival(request: Request, material: Sentences) -> list[dict] | str:
     """For every operator, the number of single edits and, by tokenizer, the share after which the token ids differ."""
     found = folder(request)
     if found is None:
@@ -49,7 +49,7 @@ def differ(before: Ragged, i: int, after: Ragged, k: int) -> bool:
     return not np.array_equal(before[i], after[k])
 
 
-def single_edits(name: str, material: Material) -> list[tuple[str, str]]:
+def single_edits(name: str, material: Sentences) -> list[tuple[str, str]]:
     """Sentences with exactly one edit: (clean, perturbed)."""
     found = []
     among = [language for language in material.sentences if language in CATALOG[name].languages]

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Callable
 
 from itt_jax.bench import Request, peers
-from itt_jax.bench.material import Material
+from itt_jax.bench.material import Sentences
 from itt_jax.bench.measure import Timing, alternating
 from itt_jax.data.chunks import cut
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
@@ -23,7 +23,7 @@ def folder(request: Request) -> pathlib.Path | None:
     return found if found and found.is_dir() else None
 
 
-def token_ids(request: Request, material: Material, severity: float, peer_share: float) -> list[dict] | str:
+def token_ids(request: Request, material: Sentences, severity: float, peer_share: float) -> list[dict] | str:
     """Sentences per second of the ceiling, ours and the peer, for each tokenizer and a few operators.
 
     The ceiling is the tokenizer alone on each distinct chunk that is not in the clean text; without a chunk table
@@ -40,7 +40,7 @@ def token_ids(request: Request, material: Material, severity: float, peer_share:
 
 
 def one_tokenizer(
-    directory: pathlib.Path, operator: str, material: Material, severity: float, peer_share: float, repeats: int
+    directory: pathlib.Path, operator: str, material: Sentences, severity: float, peer_share: float, repeats: int
 ) -> dict:
     """One row; each repeat has its own noise seed and a chunk table that has seen only the clean text."""
     encode = reader(directory)
@@ -82,13 +82,13 @@ def reader(directory: pathlib.Path) -> Callable[[list[str]], list[list[int]]]:
     return read_vocabulary(files, str(directory)).encode
 
 
-def to_ids(tokenizer: Tokenizer, operator: str, material: Material, severity: float, seed: int) -> None:
+def to_ids(tokenizer: Tokenizer, operator: str, material: Sentences, severity: float, seed: int) -> None:
     """Perturb all texts and encode them: the work that is timed."""
     for language, texts in material.sentences.items():
         tokenizer.encode(perturb(texts, operator, severity, language, seed), language)
 
 
-def new_forms(tokenizer: Tokenizer, operator: str, material: Material, severity: float, seed: int) -> list[str]:
+def new_forms(tokenizer: Tokenizer, operator: str, material: Sentences, severity: float, seed: int) -> list[str]:
     """The strings that the tokenizer must encode: chunks not in the clean text; without a table, whole texts."""
     perturbed = [
         text
@@ -102,7 +102,7 @@ def new_forms(tokenizer: Tokenizer, operator: str, material: Material, severity:
 
 
 def peer(
-    encode: Callable, operator: str, material: Material, severity: float, share: float, repeats: int
+    encode: Callable, operator: str, material: Sentences, severity: float, share: float, repeats: int
 ) -> dict[str, float]:
     """nlpaug, then encode_batch on its whole texts."""
     texts = material.head(list(material.sentences), share)

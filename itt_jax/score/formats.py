@@ -100,7 +100,7 @@ class Format:
         return means[self.figure]
 
 
-class Labels(Format):
+class LabelsFormat(Format):
     """One label a line; predictions are a sequence of labels."""
 
     name = "labels"
@@ -135,7 +135,7 @@ class Labels(Format):
         return metric("macro_f1").score(*(np.array([number[own] for own in side]) for side in (predictions, labels)))
 
 
-class Choices(Labels):
+class ChoicesFormat(LabelsFormat):
     """One JSON object a line; predictions are a sequence of 0 or 1."""
 
     name = "choices"
@@ -160,7 +160,7 @@ class Choices(Labels):
         return "".join(json.dumps({"label": int(choice)}) + "\n" for choice in predictions)
 
 
-class LabelSets(Format):
+class LabelSetsFormat(Format):
     """One JSON list of labels a line; predictions are a sequence of such lists."""
 
     name = "label_sets"
@@ -197,7 +197,7 @@ class LabelSets(Format):
         return metric("label_macro_f1").score(*sides)
 
 
-class Tags(Format):
+class TagsFormat(Format):
     """One tag a line, an empty line after each sentence; predictions are a sequence of sentences of tags."""
 
     name = "tags"
@@ -235,7 +235,7 @@ class Tags(Format):
         return entity_macro_f1(labels, predictions)
 
 
-class Answers(Format):
+class AnswersFormat(Format):
     """Predictions are {question id: answer}, labels {question id: right answers}, in a file of SQuAD's form."""
 
     name = "answers"
@@ -273,7 +273,7 @@ class Answers(Format):
         return (means["exact_match"] + means["f1"]) / 2
 
 
-class Rankings(Format):
+class RankingsFormat(Format):
     """Predictions are {query id: candidate ids, best first}, labels {query id: [right id]}."""
 
     name = "rankings"
@@ -307,7 +307,7 @@ class Rankings(Format):
         return {self.figure: mean_average_precision_at(rankings, list(labels.values()), K)}
 
 
-class Pairs(Format):
+class PairsFormat(Format):
     """A source id, a tab and a target id a line; predictions are a sequence of such pairs."""
 
     name = "pairs"
@@ -338,7 +338,15 @@ class Pairs(Format):
         return pair_scores(predictions, labels)
 
 
-FORMATS: tuple[Format, ...] = (Labels(), Choices(), LabelSets(), Tags(), Answers(), Pairs(), Rankings())
+FORMATS: tuple[Format, ...] = (
+    LabelsFormat(),
+    ChoicesFormat(),
+    LabelSetsFormat(),
+    TagsFormat(),
+    AnswersFormat(),
+    PairsFormat(),
+    RankingsFormat(),
+)
 
 
 def format_named(name: str) -> Format:

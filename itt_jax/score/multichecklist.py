@@ -30,7 +30,7 @@ _ATTEMPTS = 10
 
 
 @dataclasses.dataclass(frozen=True)
-class Question:
+class CheckQuestion:
     """One generated question; ids are the same in every language."""
 
     id: str
@@ -43,7 +43,7 @@ class Question:
 
 def generate(
     templates: str | pathlib.Path, languages: Iterable[str] | None = None, samples: int = SAMPLES, seed: int = SEED
-) -> dict[str, list[Question]]:
+) -> dict[str, list[CheckQuestion]]:
     """Language -> its questions, ordered by test and case.
 
     Args:
@@ -62,7 +62,7 @@ def generate(
     return {language: list(_questions(read, language, samples, seed)) for language in wanted}
 
 
-def _questions(templates: Templates, language: str, samples: int, seed: int) -> Iterator[Question]:
+def _questions(templates: Templates, language: str, samples: int, seed: int) -> Iterator[CheckQuestion]:
     for test, content in templates.tests.items():
         seen = set()
         for case in cases(templates, test, seed):
@@ -73,7 +73,7 @@ def _questions(templates: Templates, language: str, samples: int, seed: int) -> 
                 continue
             seen.add(tuple(triples))
             for i, (context, question, answer) in enumerate(triples):
-                yield Question(f"{test}-{case.number:05d}-{i:02d}", test, case.number, context, question, answer)
+                yield CheckQuestion(f"{test}-{case.number:05d}-{i:02d}", test, case.number, context, question, answer)
 
 
 def write_questions(
@@ -100,7 +100,7 @@ def _file(language: str) -> str:
     return f"test-{language}.json"
 
 
-def _articles(questions: list[Question]) -> list[dict]:
+def _articles(questions: list[CheckQuestion]) -> list[dict]:
     articles: dict[str, dict[tuple[int, str], list[dict]]] = {}
     for question in questions:
         answer = {"text": question.answer, "answer_start": question.context.find(question.answer)}
@@ -115,7 +115,7 @@ def _articles(questions: list[Question]) -> list[dict]:
     ]
 
 
-def error_rates(questions: Iterable[Question], predictions: Mapping[str, str], language: str) -> dict[str, float]:
+def error_rates(questions: Iterable[CheckQuestion], predictions: Mapping[str, str], language: str) -> dict[str, float]:
     """Test -> share of cases with a wrong answer, in [0, 1]; a missing prediction is wrong."""
     failed: dict[str, dict[int, bool]] = {}
     for question in questions:

@@ -14,7 +14,7 @@ from itt_jax.train.counters import PAIRS, derived_seed, generator
 
 
 @dataclasses.dataclass(frozen=True)
-class Corpus:
+class CorpusTexts:
     """Text for language-model stages.
 
     Attributes:
@@ -44,7 +44,7 @@ class Encoded:
 _NONE = Ragged.of([], np.int32)  # a corpus may lack plain text or parallel text
 
 
-def encode(corpus: Corpus, tokenizer: Tokenizer, max_length: int, temperature: float) -> Encoded:
+def encode(corpus: CorpusTexts, tokenizer: Tokenizer, max_length: int, temperature: float) -> Encoded:
     """The token ids of a corpus; see `Encoded`."""
     room = max_length - tokenizer.layout.special_tokens(1)
     by_language = [cut(tokenizer.encode(texts, language), room) for language, texts in corpus.texts.items() if texts]

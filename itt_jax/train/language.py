@@ -20,7 +20,7 @@ from itt_jax.ragged import ragged_positions
 from itt_jax.train import masking, objectives
 from itt_jax.train.alignment import blend, parallel_embeddings
 from itt_jax.train.checkpoint import Resume
-from itt_jax.train.corpus import Corpus, Encoded, encode, step_examples
+from itt_jax.train.corpus import CorpusTexts, Encoded, encode, step_examples
 from itt_jax.train.counters import MASKS, generator
 from itt_jax.train.feeds import Feed, row_plan
 from itt_jax.train.flops import forward_flops, language_head_flops
@@ -37,7 +37,7 @@ _SIMULATED = 30  # steps drawn to choose row shapes
 
 def language_model(
     encoder: Encoder,
-    corpus: Corpus,
+    corpus: CorpusTexts,
     tokenizer: Tokenizer,
     params: Params,
     settings: LanguageModel,

@@ -13,7 +13,7 @@ from itt_jax.errors import InputError
 from itt_jax.models import make_encoder, make_head
 from itt_jax.ragged import Ragged
 from itt_jax.train import masking
-from itt_jax.train.corpus import Corpus, cut, encode, step_examples
+from itt_jax.train.corpus import CorpusTexts, cut, encode, step_examples
 from itt_jax.train.counters import generator
 from itt_jax.train.feeds import stack_batches
 from itt_jax.train.language import language_model, masked_batches
@@ -46,7 +46,7 @@ def corpus():
     for _ in range(200):
         run = (random.integers(12) + np.arange(random.integers(4, 9))) % 12
         tuples.append({"en": " ".join(english[i] for i in run), "de": " ".join(german[i] for i in run)})
-    return Corpus({language: [entry[language] for entry in tuples] for language in ("en", "de")}, tuples)
+    return CorpusTexts({language: [entry[language] for entry in tuples] for language in ("en", "de")}, tuples)
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -183,7 +183,7 @@ def test_long_texts_are_cut_and_empty_ones_vanish():
 
 def test_temperature_repeats_small_languages(corpus):
     tokenizer = train_tokenizer(corpus.texts["en"], "bert", 300)
-    uneven = Corpus({"en": corpus.texts["en"] * 2, "de": corpus.texts["de"][:100]}, [])
+    uneven = CorpusTexts({"en": corpus.texts["en"] * 2, "de": corpus.texts["de"][:100]}, [])
     assert len(encode(uneven, tokenizer, 32, 1.0).order) == 500
     order = encode(uneven, tokenizer, 32, 2.0).order
     assert np.sum(order < 400) == 400 and np.sum(order >= 400) == 200  # 2 to 1 instead of 4 to 1
@@ -201,4 +201,4 @@ def test_a_corpus_without_what_is_asked_is_one_line(corpus, texts, tuples, messa
     tokenizer = train_tokenizer(corpus.texts["en"], "bert", 300)
     encoder = make_encoder("bert", layers=1, width=8, heads=2, vocabulary_size=tokenizer.vocabulary_size)
     with pytest.raises(InputError, match=message):
-        language_model(encoder, Corpus(texts, tuples), tokenizer, {"encoder": {}}, SETTINGS, 0)
+        language_model(encoder, CorpusTexts(texts, tuples), tokenizer, {"encoder": {}}, SETTINGS, 0)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from itt_jax.data.embedded.draws import Dice, draws
-from itt_jax.data.embedded.sentences import Vocabulary, frames, vocabulary
+from itt_jax.data.embedded.sentences import DomainWords, frames, vocabulary
 from itt_jax.data.embedded.tables import DOMAINS, LANGUAGES
 from itt_jax.errors import InputError, unknown
 
@@ -49,7 +49,7 @@ def parallel(n: int, seed: int = 0, domains: Sequence[str] = DOMAINS) -> list[di
     return found
 
 
-def _statement(dice: Dice, words: Vocabulary):
+def _statement(dice: Dice, words: DomainWords):
     """One corpus sentence. Qualities co-occur by polarity and by synonymy, as in natural text."""
     role = dice.weighted(ROLES)
     frame = dice.pick(frames("corpus", role, "corpus"))

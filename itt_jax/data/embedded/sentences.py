@@ -23,7 +23,7 @@ class Statement:
         return self.frame.fill(language, self.topic, self.words, self.other, self.source, self.circumstance)
 
 
-class Vocabulary:
+class DomainWords:
     """The words of a domain that a split may use; split "corpus" may use all."""
 
     def __init__(self, domain: str, split: str):
@@ -65,9 +65,9 @@ class Vocabulary:
 
 
 @functools.cache
-def vocabulary(domain: str, split: str) -> Vocabulary:
+def vocabulary(domain: str, split: str) -> DomainWords:
     """The words of a domain that a split may use."""
-    return Vocabulary(domain, split)
+    return DomainWords(domain, split)
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 from itt_jax.data.embedded.draws import Dice, draws
-from itt_jax.data.embedded.sentences import Statement, Vocabulary, frames, vocabulary
+from itt_jax.data.embedded.sentences import DomainWords, Statement, frames, vocabulary
 from itt_jax.data.embedded.tables import DOMAINS
 from itt_jax.data.embedded.task import EmbeddedTask
 
@@ -34,7 +34,7 @@ SIMILARITY_NEGATED = 0.1
 _DRAWS = 24
 
 
-def _sentiment(dice: Dice, words: Vocabulary, split: str, label: int) -> tuple[tuple[Statement, ...], float]:
+def _sentiment(dice: Dice, words: DomainWords, split: str, label: int) -> tuple[tuple[Statement, ...], float]:
     role = dice.weighted(SENTIMENT_ROLES)
     frame = dice.pick(frames("sentiment", role, split))
     a = words.word(dice, 1 - label if role == "negated" else label)
@@ -42,7 +42,7 @@ def _sentiment(dice: Dice, words: Vocabulary, split: str, label: int) -> tuple[t
     return (words.state(dice, frame, dice.pick(words.topics), a, b),), label
 
 
-def _inference(dice: Dice, words: Vocabulary, split: str, label: int) -> tuple[tuple[Statement, ...], float]:
+def _inference(dice: Dice, words: DomainWords, split: str, label: int) -> tuple[tuple[Statement, ...], float]:
     premise_negated, hypothesis_negated = dice.weighted(INFERENCE_FORMS[label])
     roles = (
         "premise_negated" if premise_negated else "premise",
@@ -64,7 +64,7 @@ def _inference(dice: Dice, words: Vocabulary, split: str, label: int) -> tuple[t
     return (premise, hypothesis), label
 
 
-def _similarity(dice: Dice, words: Vocabulary, split: str, level: int) -> tuple[tuple[Statement, ...], float]:
+def _similarity(dice: Dice, words: DomainWords, split: str, level: int) -> tuple[tuple[Statement, ...], float]:
     same_topic, closeness = divmod(level, 3)
     negated = [dice.chance(SIMILARITY_NEGATED), False]
     negated = negated if dice.chance(0.5) else negated[::-1]

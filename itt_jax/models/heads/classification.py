@@ -9,7 +9,7 @@ from itt_jax.models.heads.by_example import ExampleKind, weighted
 from itt_jax.models.heads.head import Head
 
 
-class Classification(ExampleKind):
+class ClassificationKind(ExampleKind):
     """Logits of the classes; cross-entropy."""
 
     def loss(
@@ -19,4 +19,4 @@ class Classification(ExampleKind):
         return weighted(losses, batch.by_example["weights"])
 
 
-CLASSIFICATION = Classification("classification", form="classification", labels=True)
+CLASSIFICATION = ClassificationKind("classification", form="classification", labels=True)

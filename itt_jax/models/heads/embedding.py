@@ -18,7 +18,7 @@ SCALE = 100.0
 """Initial factor of the cosines (XTREME-R's code)."""
 
 
-class Embedding(ExampleKind):
+class EmbeddingKind(ExampleKind):
     """Vectors of length 1; cross-entropy over scaled cosines, with the other candidates of the batch as negatives."""
 
     poolings: ClassVar[tuple[str, ...]] = ("pretrained", "cls", "mean")
@@ -58,4 +58,4 @@ class EmbeddingHead(SummaryLayers):
         return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(x * x, axis=-1, keepdims=True), 1e-24))
 
 
-EMBEDDING = Embedding("embedding")
+EMBEDDING = EmbeddingKind("embedding")

@@ -10,7 +10,7 @@ from itt_jax.models.heads.language import LanguageHead, LanguageKind
 from itt_jax.models.layers import ACTIVATIONS, layer_norm, linear
 
 
-class MaskedLM(LanguageKind):
+class MaskedLMKind(LanguageKind):
     """Scores at the predicted positions."""
 
     def build(self, head: Head, rngs: nnx.Rngs) -> nnx.Module:
@@ -39,4 +39,4 @@ class TransformHead(LanguageHead):
         return super().__call__(x, table, key)
 
 
-MASKED_LM = MaskedLM("masked_lm", form="masked_lm")
+MASKED_LM = MaskedLMKind("masked_lm", form="masked_lm")

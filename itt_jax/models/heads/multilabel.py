@@ -9,7 +9,7 @@ from itt_jax.models.heads.by_example import ExampleKind, weighted
 from itt_jax.models.heads.head import Head
 
 
-class Multilabel(ExampleKind):
+class MultilabelKind(ExampleKind):
     """A logit for each class; the mean over classes of the binary cross-entropies, as Hugging Face's."""
 
     def loss(
@@ -19,4 +19,4 @@ class Multilabel(ExampleKind):
         return weighted(losses, batch.by_example["weights"])
 
 
-MULTILABEL = Multilabel("multilabel", form="classification", problem_type="multi_label_classification", labels=True)
+MULTILABEL = MultilabelKind("multilabel", form="classification", problem_type="multi_label_classification", labels=True)

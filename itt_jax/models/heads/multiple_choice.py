@@ -9,7 +9,7 @@ from itt_jax.models.heads.by_example import ExampleKind, weighted
 from itt_jax.models.heads.head import Head
 
 
-class MultipleChoice(ExampleKind):
+class MultipleChoiceKind(ExampleKind):
     """A score for each choice; cross-entropy over an item's choices, which fill consecutive slots."""
 
     def fixed_outputs(self, encoder: Encoder) -> int:
@@ -23,4 +23,4 @@ class MultipleChoice(ExampleKind):
         return weighted(losses, weights)
 
 
-MULTIPLE_CHOICE = MultipleChoice("multiple_choice", form="multiple_choice")
+MULTIPLE_CHOICE = MultipleChoiceKind("multiple_choice", form="multiple_choice")

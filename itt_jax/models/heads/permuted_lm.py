@@ -8,7 +8,7 @@ from itt_jax.batch import Batch
 from itt_jax.models.heads.language import LanguageKind
 
 
-class PermutedLM(LanguageKind):
+class PermutedLMKind(LanguageKind):
     """Scores of the query stream, which does not see the token it predicts."""
 
     def encoder_inputs(self, batch: Batch) -> dict[str, Array]:
@@ -27,4 +27,4 @@ class PermutedLM(LanguageKind):
         return {"perm_mask": hidden.astype(jnp.float32), "target_mapping": mapping}
 
 
-PERMUTED_LM = PermutedLM("permuted_lm", form="permuted_lm")
+PERMUTED_LM = PermutedLMKind("permuted_lm", form="permuted_lm")

@@ -11,7 +11,7 @@ from itt_jax.models.heads.by_token import TokenHead
 from itt_jax.models.heads.head import Head, HeadKind
 
 
-class QuestionAnswering(HeadKind):
+class QuestionAnsweringKind(HeadKind):
     """Start and end scores of each token; the mean of the two cross-entropies, as SQuAD's in BERT.
 
     Each is over all tokens of the example: question, special tokens and context. Published code includes a row's
@@ -42,4 +42,4 @@ class QuestionAnswering(HeadKind):
         return jnp.sum(losses), jnp.sum(weights)
 
 
-QUESTION_ANSWERING = QuestionAnswering("question_answering", form="question_answering")
+QUESTION_ANSWERING = QuestionAnsweringKind("question_answering", form="question_answering")

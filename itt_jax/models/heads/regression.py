@@ -9,7 +9,7 @@ from itt_jax.models.heads.by_example import ExampleKind, weighted
 from itt_jax.models.heads.head import Head
 
 
-class Regression(ExampleKind):
+class RegressionKind(ExampleKind):
     """A score; squared error."""
 
     def loss(
@@ -18,4 +18,4 @@ class Regression(ExampleKind):
         return weighted(jnp.square(outputs[:, 0] - batch.by_example["labels"]), batch.by_example["weights"])
 
 
-REGRESSION = Regression("regression", form="classification", problem_type="regression")
+REGRESSION = RegressionKind("regression", form="classification", problem_type="regression")

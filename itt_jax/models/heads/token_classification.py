@@ -11,7 +11,7 @@ from itt_jax.models.heads.by_token import TokenHead
 from itt_jax.models.heads.head import Head, HeadKind
 
 
-class TokenClassification(HeadKind):
+class TokenClassificationKind(HeadKind):
     """Logits of the classes at each token; cross-entropy over the tokens that have a label."""
 
     def build(self, head: Head, rngs: nnx.Rngs) -> nnx.Module:
@@ -25,4 +25,4 @@ class TokenClassification(HeadKind):
         return jnp.sum(labelled * losses), jnp.sum(labelled)
 
 
-TOKEN_CLASSIFICATION = TokenClassification("token_classification", form="token_classification", labels=True)
+TOKEN_CLASSIFICATION = TokenClassificationKind("token_classification", form="token_classification", labels=True)

@@ -10,7 +10,7 @@ from itt_jax.study.arms import Adapt
 from itt_jax.study.material import Material, Selection
 from itt_jax.study.stages.stage import Place, Stage, digests, summary
 from itt_jax.study.stages.workshop import Workshop
-from itt_jax.train.language import Corpus, language_model
+from itt_jax.train.language import CorpusTexts, language_model
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class Adaptation(Stage):
         language = material.task(self.training[0].task).source_language
         result = language_model(
             body.encoder,
-            Corpus({language: texts}, []),
+            CorpusTexts({language: texts}, []),
             body.tokenizer,
             {"encoder": body.params},
             self.settings,

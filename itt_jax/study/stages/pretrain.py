@@ -12,7 +12,7 @@ from itt_jax.models import Encoder, local_folder, make_encoder
 from itt_jax.study.material import Material
 from itt_jax.study.stages.stage import Stage, rates, summary, with_rates
 from itt_jax.study.stages.workshop import Body, Workshop
-from itt_jax.train.language import Corpus, language_model
+from itt_jax.train.language import CorpusTexts, language_model
 from itt_jax.train.precision import in_dtype, training_dtype
 
 SIZES = ("layers", "width", "heads", "feed_forward", "max_positions")
@@ -77,7 +77,7 @@ def made_encoder(spec: EncoderSpec, tokenizer: Tokenizer) -> Encoder:
     return with_rates(make_encoder(spec.family, **sizes), spec)
 
 
-def as_corpus(corpora: list[ParallelTexts]) -> Corpus:
+def as_corpus(corpora: list[ParallelTexts]) -> CorpusTexts:
     """Several sources as one corpus; a tuple with one language left is plain text."""
     texts: dict[str, list[str]] = {}
     tuples: list[dict[str, str]] = []
@@ -85,4 +85,4 @@ def as_corpus(corpora: list[ParallelTexts]) -> Corpus:
         for language in corpus.languages:
             texts.setdefault(language, []).extend(text for text in corpus.texts[language] if text)
         tuples += corpus.tuples()
-    return Corpus(texts, tuples)
+    return CorpusTexts(texts, tuples)
