@@ -29,10 +29,11 @@ from itt_jax.kinds import kind
 from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.models import Encoder, make_encoder, make_head
 from itt_jax.tasks.catalog import get
-from itt_jax.train import ceiling, corpus, language, precision
+from itt_jax.train import ceiling, corpus, precision
 from itt_jax.train.feeds import Feed, build_step
 from itt_jax.train.flops import forward_flops
 from itt_jax.train.jobs import Job, TaskData
+from itt_jax.train.language_feeds import language_feed
 from itt_jax.train.loop import Run, Stack
 from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.optimizer import initial_optimizer_state, make_optimizer
@@ -310,7 +311,7 @@ def language_efficiency(work: Workload, batch_size: int, steps: int) -> float:
     head = make_head(work.encoder, objective, work.encoder.config.vocabulary_size)
     texts = [text for field in work.rows.fields.values() for text in field]
     encoded = corpus.encode(corpus.CorpusTexts({work.rows.language: texts}, ()), work.tokenizer, recipe.max_length, 1.0)
-    feed = language._feeder(head, encoded, work.tokenizer, settings, SEED, STAGE_STEPS, 1)
+    feed = language_feed(head, encoded, work.tokenizer, settings, SEED, STAGE_STEPS, 1)
     fed = [feed(step) for step in range(steps)]
     rows = sum(math.prod(batch.row_shape) for one in fed for batch in one.build(slice(0, one.rows)))
     return sum(one.tokens for one in fed) / rows

@@ -15,7 +15,7 @@ from itt_jax.kinds import Kind
 from itt_jax.kinds.kind import Gold
 from itt_jax.metrics import Metric, metric
 from itt_jax.models import Encoder, Head
-from itt_jax.train.checkpoint import Resume
+from itt_jax.train.resume import Resume
 from itt_jax.train.state import Params
 
 

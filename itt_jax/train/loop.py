@@ -26,7 +26,6 @@ from jax.sharding import Mesh
 from itt_jax.batch import Batch
 from itt_jax.config import Recipe
 from itt_jax.errors import InputError
-from itt_jax.train.checkpoint import Resume
 from itt_jax.train.clock import Clock
 from itt_jax.train.compiling import Program
 from itt_jax.train.feeds import Feed, build_step
@@ -35,6 +34,7 @@ from itt_jax.train.microbatches import halved
 from itt_jax.train.optimizer import make_optimizer
 from itt_jax.train.prefetch import prefetched
 from itt_jax.train.result import Outcome, Record
+from itt_jax.train.resume import Resume
 from itt_jax.train.sharding import (
     data_shards,
     on_host,

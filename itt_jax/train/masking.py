@@ -7,8 +7,9 @@ import numpy as np
 
 from itt_jax.batch import Batch
 from itt_jax.data.examples import Examples
+from itt_jax.data.tokenizing import Tokenizer
 
-KEPT_AS_CONTEXT = -1
+PADDING = -1
 
 
 def words(examples: Examples, starts: np.ndarray) -> np.ndarray:
@@ -47,27 +48,38 @@ def choose(examples: Examples, units: np.ndarray, share: float, generator: np.ra
     return chosen
 
 
-def corrupt(
-    ids: np.ndarray, chosen: np.ndarray, mask_id: int, vocabulary_size: int, generator: np.random.Generator
-) -> np.ndarray:
-    """`ids` with 80 % of the chosen tokens masked, 10 % replaced by random tokens, 10 % kept (Devlin et al. 2019)."""
+def replaced(
+    ids: np.ndarray, chosen: np.ndarray, tokenizer: Tokenizer, generator: np.random.Generator
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """For masked LM: 80 % of the chosen tokens masked, 10 % replaced by random ones, 10 % kept (Devlin et al. 2019)."""
     places = np.flatnonzero(chosen)
     fate = generator.random(len(places))
     changed = ids.copy()
-    changed[places[fate < 0.8]] = mask_id
+    changed[places[fate < 0.8]] = tokenizer.mask_id
     other = places[(fate >= 0.8) & (fate < 0.9)]
-    changed[other] = generator.integers(0, vocabulary_size, len(other))
-    return changed
+    changed[other] = generator.integers(0, tokenizer.vocabulary_size, len(other))
+    return changed, {}
 
 
-def factorisation(chosen: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Rank of each token in the factorisation order, int32 [N]: -1 for context, which comes first.
+def permuted(
+    ids: np.ndarray, chosen: np.ndarray, tokenizer: Tokenizer, generator: np.random.Generator
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """For permuted LM: the ids themselves, and "ranks", the place of each token in the factorisation order.
 
-    Only the order within an example matters. Tokens are predicted singly, not in spans.
+    Context, which comes first, has rank -1. Only the order within an example matters. Tokens are predicted singly, not
+    in spans.
     """
-    ranks = np.full(len(chosen), KEPT_AS_CONTEXT, np.int32)
+    ranks = np.full(len(chosen), PADDING, np.int32)
     ranks[chosen] = generator.permutation(int(chosen.sum()))
-    return ranks
+    return ids, {"ranks": ranks}
+
+
+HIDE = {"masked_lm": replaced, "permuted_lm": permuted}
+"""For each kind of language model, a function from (ids int32 [N], chosen bool [N], tokenizer, generator) to the ids
+that the encoder reads and to further int32 arrays [N] of the batch, which are -1 at padding."""
+
+
+# --- Rows
 
 
 def token_places(batch: Batch) -> np.ndarray:
@@ -77,16 +89,24 @@ def token_places(batch: Batch) -> np.ndarray:
     return filled[np.argsort(examples[filled], kind="stable")]
 
 
-def predictions(targets: np.ndarray, places: np.ndarray, rows: int, length: int, most: int) -> dict[str, np.ndarray]:
+def in_rows(values: np.ndarray, places: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Values [N] of tokens at their places in rows of this shape, and -1 at padding: int32 [B, T]."""
+    found = np.full(shape, PADDING, np.int32)
+    found.ravel()[places] = values
+    return found
+
+
+def predictions(targets: np.ndarray, places: np.ndarray, shape: tuple[int, int], most: int) -> dict[str, np.ndarray]:
     """The predicted tokens of each row, so that only they are scored over the vocabulary.
 
     Args:
-        targets: ids of the tokens to predict, int [n]. places: their indices, as `token_places` returns them, int [n].
-        most: P, maximum number of predictions per row; further ones stay hidden but are not predicted.
+        targets: ids of the tokens to predict, int [n]. places: their places, as in `token_places`, int [n].
+        shape: (B, T). most: P, maximum number of predictions per row; further ones stay hidden but are not predicted.
 
     Returns:
         positions, targets int32 [B, P] and weights float32 [B, P], 0 for unused predictions.
     """
+    rows, length = shape
     order = np.argsort(places)
     row, position = np.divmod(places[order], length)
     rank = np.arange(len(row)) - np.searchsorted(row, row)

@@ -1,4 +1,4 @@
-"""Scores of a whole set of examples."""
+"""Scores of a whole set of examples: streamed once in packed batches, for one model or a stack of models."""
 
 import collections
 import dataclasses
@@ -10,35 +10,24 @@ import numpy as np
 from itt_jax.batch import Batch
 from itt_jax.data import packing
 from itt_jax.data.examples import Examples
-from itt_jax.data.span_decoding import decoded
 from itt_jax.models import Encoder, Head
-from itt_jax.ragged import Ragged, offsets_of, ragged_positions
 from itt_jax.train.memory import device_bytes, extra_bytes
+from itt_jax.train.outputs import gather
 from itt_jax.train.processes import smallest
 from itt_jax.train.sharding import data_shards, place_batch, place_params, place_whole, stack_mesh
 from itt_jax.train.state import Params
 from itt_jax.train.step import predict_program, predict_step
 
-# Row lengths that evaluation streams may have: few, so that stages share their programs.
 LENGTHS = (64, 128, 256, 512)
+"""Row lengths of evaluation streams: few, so that stages share their programs."""
 TOKENS_PER_BATCH = 4096
-"""And device. A CPU gains nothing from more; an accelerator gets as many as its memory holds of up to MOST_TOKENS."""
+"""Tokens per batch and device; larger batches do not help on a CPU."""
 MOST_TOKENS = 65536
-SHARE_OF_MEMORY = 0.8  # of what is free
+"""Maximum number of tokens per batch on an accelerator, where memory allows."""
+SHARE_OF_MEMORY = 0.8
+"""Share of the free memory that a batch may take."""
 IN_FLIGHT = 8
-"""Batches that the device may be ahead of the host: more would only keep scores of tokens in its memory."""
-
-
-def stream_shape(examples: Examples, shards: int = 1, tokens: int = TOKENS_PER_BATCH) -> tuple[int, int, int]:
-    """Rows, row length and example slots of the batches that `examples` are streamed in.
-
-    Args:
-        shards: devices that share the rows, with `tokens` each.
-    """
-    longest = int(examples.lengths.max())
-    length = next((length for length in LENGTHS if length >= longest), longest)
-    rows = max(1, tokens // length) * shards
-    return rows, length, rows * length // 16
+"""Maximum number of batches in flight; more would only keep outputs in the device's memory."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +36,7 @@ class Change:
 
     Attributes:
         function: pure function (batch, shared) -> batch, defined at module level so that its program is found again.
-        by_example: arrays [n, ...], one entry an example; the batch holds those of its own examples.
+        by_example: arrays [n, ...], one entry per example; a batch holds those of its examples.
         shared: arrays that are the same for every batch.
     """
 
@@ -76,27 +65,23 @@ def predict(
 def predict_stack(
     encoder: Encoder, head: Head, params: Params, examples: Examples, change: Change | None = None
 ) -> np.ndarray:
-    """Scores float32 [S, n, outputs] of S models in the order of `examples`, streamed once, packed; no dropout.
+    """Scores float32 [S, n, outputs] of S models for all examples, in their order; no dropout.
 
-    Of spans: [S, n, 4], as `data.span_decoding.decoded` gives them. Of tagging: [S, words, outputs], in the order of
-    `examples.anchors`. Of choice: [S, items, choices].
+    Token classification: [S, words, outputs], in the order of `Examples.anchors`. Multiple choice: [S, items, choices].
+    Question answering: [S, n, 4], as `data.span_decoding.decoded` returns them.
 
     Args:
         params: {"encoder": ..., "head": ...}, a stack [S, ...]; on several devices placed by `place_params`.
 
     Raises:
-        InputError: examples of a tokenizer that does not belong to the encoder.
+        InputError: the examples' tokenizer does not fit the encoder.
     """
     examples.check_fits(encoder.config)
-    size = jax.tree.leaves(params)[0].shape[0]
-    mesh = stack_mesh(size)
+    models = jax.tree.leaves(params)[0].shape[0]
+    mesh = stack_mesh(models)
     params = jax.device_put(params) if mesh is None else params
-    anchors = _anchors_by_example(examples) if head.kind.name == "token_classification" else None
-    outputs = 4 if head.kind.name == "question_answering" else head.outputs
-    scores = np.zeros((size, len(examples) if anchors is None else len(examples.anchors), outputs), np.float32)
     static = {"encoder": encoder, "head": head, "change": change and change.function, "mesh": mesh}
     shared = place_whole(change.shared, mesh) if change else None
-    pending = collections.deque()
 
     def placed(indices: np.ndarray, batch: Batch) -> Batch:
         own = change.added_to(batch.inputs, indices) if change else batch.inputs
@@ -107,62 +92,34 @@ def predict_stack(
         free, needed = device_bytes(jax.local_devices()[0]), extra_bytes(program.run)
         return free is None or needed is None or needed <= SHARE_OF_MEMORY * smallest(free)
 
-    def collect() -> None:
-        indices, batch, found = pending.popleft()
-        found = jax.device_get(found)
-        if head.kind.name == "question_answering":
-            for own, logits in zip(scores, found, strict=True):
-                ragged = _logits_of_batch(examples, indices, batch, logits)
-                own[indices] = decoded(ragged, indices, examples.windows, examples.summaries[indices])
-        elif anchors is None:
-            scores[:, indices] = found[:, : len(indices)]
-        else:
-            words, rows, positions = _words_of_batch(examples, anchors, indices, batch)
-            scores[:, words] = found[:, rows, positions]
-
     shapes = [stream_shape(examples, data_shards(mesh), tokens) for tokens in _tokens_per_batch(examples)]
     shape = next((shape for shape in shapes[:-1] if fits(shape)), shapes[-1])
+    gathered, pending = gather(head, examples, models), collections.deque()
     for indices, batch in packing.stream(examples, *shape):
         pending.append((indices, batch, predict_step(params, placed(indices, batch), shared, **static)))
         if len(pending) > IN_FLIGHT:
-            collect()
+            gathered.add(*jax.device_get(pending.popleft()))
     while pending:
-        collect()
-    return scores.reshape(size, -1, examples.choices) if head.kind.name == "multiple_choice" else scores
+        gathered.add(*jax.device_get(pending.popleft()))
+    return gathered.scores
+
+
+def stream_shape(examples: Examples, shards: int = 1, tokens: int = TOKENS_PER_BATCH) -> tuple[int, int, int]:
+    """Rows, row length and example slots of the batches in which `examples` are streamed.
+
+    Args:
+        shards: devices that share the rows, with `tokens` each.
+    """
+    longest = int(examples.lengths.max())
+    length = next((length for length in LENGTHS if length >= longest), longest)
+    rows = max(1, tokens // length) * shards
+    return rows, length, rows * length // 16
 
 
 def _tokens_per_batch(examples: Examples) -> list[int]:
-    """Sizes of a batch to try, largest first: none needlessly beyond all of the examples."""
+    """Batch sizes to try, largest first, none more than twice as large as all examples."""
     if jax.default_backend() == "cpu":
         return [TOKENS_PER_BATCH]
     doublings = range((MOST_TOKENS // TOKENS_PER_BATCH).bit_length())
     sizes = [TOKENS_PER_BATCH << doubling for doubling in doublings]
     return [size for size in sizes if size < 2 * len(examples.ids)][::-1] or sizes[:1]
-
-
-def _anchors_by_example(examples: Examples) -> Ragged:
-    """The numbers of the words (indices of `examples.anchors`) of each example."""
-    owner = np.searchsorted(examples.offsets, examples.anchors, side="right") - 1
-    return Ragged(np.argsort(owner, kind="stable"), offsets_of(np.bincount(owner, minlength=len(examples))))
-
-
-def _logits_of_batch(examples: Examples, indices: np.ndarray, batch: Batch, found: np.ndarray) -> Ragged:
-    """Of each example in a batch, the scores of its tokens: arrays [tokens, outputs] of found [B, T, outputs]."""
-    slots, lengths = len(indices), examples.lengths[indices]
-    first = batch.by_example["summary_positions"][:slots] - examples.summaries[indices]
-    places = ragged_positions(
-        batch.by_example["summary_rows"][:slots].astype(np.int64) * found.shape[1] + first, lengths
-    )
-    return Ragged(found.reshape(-1, found.shape[-1])[places], offsets_of(lengths))
-
-
-def _words_of_batch(
-    examples: Examples, anchors: Ragged, indices: np.ndarray, batch: Batch
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The words that a batch holds, with the row and position of the token that stands for each: int64 [w] each."""
-    counts = anchors.lengths[indices]
-    words = anchors.values[ragged_positions(anchors.offsets[indices], counts)]
-    slots = np.repeat(np.arange(len(indices)), counts)
-    first = batch.by_example["summary_positions"][: len(indices)] - examples.summaries[indices]
-    within = examples.anchors[words] - examples.offsets[indices][slots]
-    return words, batch.by_example["summary_rows"][slots], first[slots] + within

@@ -9,12 +9,11 @@ from itt_jax.config import Recipe
 from itt_jax.data import packing
 from itt_jax.data.order import step_indices
 from itt_jax.models import Encoder
-from itt_jax.train import objectives
 from itt_jax.train.counters import derived_seed, mixture
 from itt_jax.train.feeds import Feed, row_plan
 from itt_jax.train.flops import forward_flops
 from itt_jax.train.jobs import Job, TaskData
-from itt_jax.train.objectives import TaskObjective
+from itt_jax.train.objectives import TaskObjective, named
 
 
 def job_feeds(encoder: Encoder, jobs: Sequence[Job], shards: int) -> list[Callable[[int], Feed]]:
@@ -49,7 +48,7 @@ def _task_feed(
     """The task's steps, numbered from 0; each is determined by (seed, number)."""
     examples, lengths = task.examples, task.examples.lengths
     own = TaskObjective(encoder, task.head, index, recipe.dropout, examples.choices)
-    objective = objectives.named(recipe.objective).wrap(own)
+    objective = named(recipe.objective).wrap(own)
 
     def feed(number: int) -> Feed:
         indices = examples.of_items(step_indices(examples.items, recipe.batch_size, seed, number))

@@ -15,10 +15,10 @@ if __name__ == "__main__":
 from itt_jax.config import Recipe
 from itt_jax.data import packing
 from itt_jax.train import compiling
-from itt_jax.train.checkpoint import Resume
 from itt_jax.train.jobs import Job
 from itt_jax.train.predict import predict
 from itt_jax.train.processes import smallest
+from itt_jax.train.resume import Resume
 from itt_jax.train.sharding import Share
 from itt_jax.train.stage import fine_tune_stack
 from tests.train.toy import killed_after, tiny_encoder, toy_task

@@ -1,6 +1,7 @@
 """Language-model stages run for every family and learn; masks are what they say, and depend on the counters alone."""
 
 import dataclasses
+import types
 
 import jax
 import numpy as np
@@ -14,9 +15,10 @@ from itt_jax.models import make_encoder, make_head
 from itt_jax.ragged import Ragged
 from itt_jax.train import masking
 from itt_jax.train.corpus import CorpusTexts, cut, encode, step_examples
-from itt_jax.train.counters import generator
+from itt_jax.train.counters import MASKS, generator
 from itt_jax.train.feeds import stack_batches
-from itt_jax.train.language import language_model, masked_batches
+from itt_jax.train.language import language_model
+from itt_jax.train.language_feeds import masked_batches
 from itt_jax.train.objectives import LanguageObjective
 from tests.train.toy import FAMILIES, same
 
@@ -85,14 +87,13 @@ def batches(made, corpus, step=0, seed=0, **changes):
     encoded = encode(corpus, tokenizer, settings.recipe.max_length, 1.0)
     examples = step_examples(encoded, tokenizer, settings, seed, step)
     plan = packing.plan_rows(np.append(examples.lengths, settings.recipe.max_length), 16, 32)
-    permuted = made[1].family == "xlnet"
-    return examples, masked_batches(examples, tokenizer, settings, plan, generator(seed, 1, step), permuted=permuted)
+    random = generator(seed, MASKS, step)
+    return examples, masked_batches(examples, tokenizer, settings, made[1].language_model, plan, random)
 
 
 def test_packed_loss_equals_padded(made, corpus):
     _, encoder, params = made
-    kind = "permuted_lm" if encoder.family == "xlnet" else "masked_lm"
-    head = make_head(encoder, kind, encoder.config.vocabulary_size)
+    head = make_head(encoder, encoder.language_model, encoder.config.vocabulary_size)
     objective = LanguageObjective(encoder, head, dropout=False)
     whole = params | {"heads": (head.init(jax.random.key(1)),)}
     found = []
@@ -157,7 +158,8 @@ def test_the_share_is_met_on_average():
     examples = toy_examples("bert", 2000)
     chosen = masking.choose(examples, np.arange(len(examples.ids)), 0.15, np.random.default_rng(0))
     assert chosen.sum() / (examples.fields > 0).sum() == pytest.approx(0.15, abs=0.003)
-    corrupted = masking.corrupt(examples.ids, chosen, 4, 60, np.random.default_rng(1))
+    tokenizer = types.SimpleNamespace(mask_id=4, vocabulary_size=60)
+    corrupted, _ = masking.HIDE["masked_lm"](examples.ids, chosen, tokenizer, np.random.default_rng(1))
     assert np.array_equal(corrupted[~chosen], examples.ids[~chosen])
     assert np.mean(corrupted[chosen] == 4) == pytest.approx(0.8, abs=0.03)
     assert np.mean(corrupted[chosen] == examples.ids[chosen]) == pytest.approx(0.1, abs=0.02)

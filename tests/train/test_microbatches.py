@@ -15,7 +15,7 @@ from itt_jax.models import make_head
 from itt_jax.train import microbatches
 from itt_jax.train.counters import MASKS, generator
 from itt_jax.train.feeds import stack_batches
-from itt_jax.train.language import masked_batches
+from itt_jax.train.language_feeds import masked_batches
 from itt_jax.train.objectives import LanguageObjective, TaskObjective
 from itt_jax.train.optimizer import make_optimizer
 from itt_jax.train.step import summed_gradients
@@ -60,13 +60,12 @@ def step_of(kind, encoder, count=2):
 
 
 def language_step(encoder):
-    head = make_head(encoder, "permuted_lm" if encoder.family == "xlnet" else "masked_lm", 60)
+    head = make_head(encoder, encoder.language_model, 60)
     settings = LanguageModel(recipe=Recipe(batch_size=26, accumulate=2, max_length=32), masking=0.3)
     tokenizer = types.SimpleNamespace(mask_id=4, vocabulary_size=60, word_starts=lambda ids: np.ones(len(ids), bool))
     examples = dataclasses.replace(toy_examples(encoder.family, 26), labels=None)
     plan = one_plan(examples, np.array_split(np.arange(26), 2))
-    permuted = head.kind.name == "permuted_lm"
-    batches = masked_batches(examples, tokenizer, settings, plan, generator(0, MASKS, 0), permuted=permuted)
+    batches = masked_batches(examples, tokenizer, settings, encoder.language_model, plan, generator(0, MASKS, 0))
     return LanguageObjective(encoder, head, False), head, stack_batches([batches])
 
 

@@ -11,11 +11,11 @@ from itt_jax.config import Recipe
 from itt_jax.errors import InputError
 from itt_jax.metrics import metric
 from itt_jax.train import loop
-from itt_jax.train.checkpoint import Resume, forget_resume
 from itt_jax.train.counters import mixture
 from itt_jax.train.flops import forward_flops
 from itt_jax.train.jobs import total_steps
 from itt_jax.train.predict import predict
+from itt_jax.train.resume import Resume, forget_resume
 from itt_jax.train.stage import fine_tune
 from tests.train.toy import FAMILIES, killed_after, same, tiny_encoder, toy_task
 

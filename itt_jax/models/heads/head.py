@@ -28,6 +28,7 @@ class HeadKind:
         problem_type: Hugging Face's name of the loss, where heads of one form have several.
         labels: whether the outputs are classes with names.
         by_example: whether outputs are [E, outputs]; otherwise they are one row per token.
+        by_item: whether the outputs of an item's examples compete, so that scores are [items, choices].
         language: whether it is the head of a language model.
         poolings: those it allows. pairs: whether it takes pair features.
     """
@@ -38,6 +39,7 @@ class HeadKind:
     labels: bool = False
 
     by_example: ClassVar[bool] = False
+    by_item: ClassVar[bool] = False
     language: ClassVar[bool] = False
     poolings: ClassVar[tuple[str, ...]] = ("pretrained",)
     pairs: ClassVar[bool] = False

@@ -1,5 +1,7 @@
 """One of several choices per item; each choice is an example."""
 
+from typing import ClassVar
+
 import optax
 from jaxtyping import Array, Float
 
@@ -11,6 +13,8 @@ from itt_jax.models.heads.head import Head
 
 class MultipleChoiceKind(ExampleKind):
     """A score for each choice; cross-entropy over an item's choices, which fill consecutive slots."""
+
+    by_item: ClassVar[bool] = True
 
     def fixed_outputs(self, encoder: Encoder) -> int:
         return 1

@@ -18,9 +18,9 @@ from itt_jax.study.stages.stage import Place, Skipped, Stage, digests, summary
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.tasks import Task
 from itt_jax.tasks.inputs import kept_examples
-from itt_jax.train.checkpoint import forget_resume
 from itt_jax.train.jobs import Job, TaskData
 from itt_jax.train.result import StageResult
+from itt_jax.train.resume import forget_resume
 from itt_jax.train.stage import fine_tune_stack, stack_size
 
 

@@ -14,8 +14,9 @@ from itt_jax.study.arms import Arm, Description
 from itt_jax.study.material import Material, Selection
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.tasks import Task
-from itt_jax.train.checkpoint import forget_resume, load_checkpoint, load_seen, save_checkpoint
+from itt_jax.train.checkpoint import load_checkpoint, load_seen, save_checkpoint
 from itt_jax.train.result import StageResult
+from itt_jax.train.resume import forget_resume
 
 STAGE_VERSION = 2
 """Raised when a stage of the same identity would give other parameters."""

@@ -1,4 +1,4 @@
-"""Objectives: what a stage minimises. One file each, and a line in OBJECTIVES for those that a recipe names."""
+"""The losses that stages minimise: one file an objective, and a line in OBJECTIVES for those that a recipe names."""
 
 from itt_jax.errors import unknown
 from itt_jax.train.objectives.language_model import LanguageObjective
@@ -11,10 +11,10 @@ OBJECTIVES: tuple[NamedObjective, ...] = (PLAIN,)
 
 
 def named(name: str) -> NamedObjective:
-    """The objective of a name.
+    """The objective with this name.
 
     Raises:
-        InputError: no such objective.
+        InputError: there is none.
     """
     found = next((objective for objective in OBJECTIVES if objective.name == name), None)
     if found is None:

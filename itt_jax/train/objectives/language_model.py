@@ -11,14 +11,14 @@ from itt_jax.train.state import Params
 
 @dataclasses.dataclass(frozen=True)
 class LanguageObjective:
-    """Cross-entropy at predicted positions only: masked LM, or XLNet's permuted LM through its two streams."""
+    """Cross-entropy of the predicted tokens, for a head of a language model."""
 
     encoder: Encoder
     head: Head
     dropout: bool
 
     def __call__(self, params: Params, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Sum of weighted losses and sum of weights, float32 []; batch as `train.language` makes it."""
+        """Sum of weighted losses and sum of weights, float32 []; the batch is as `masked_batches` builds it."""
         own = {"encoder": params["encoder"], "head": params["heads"][0]}
         hidden = self.encoder(
             params["encoder"],

@@ -1,4 +1,4 @@
-"""What an objective is, and how a recipe names one."""
+"""The interface of objectives, and those that a recipe names."""
 
 import dataclasses
 from collections.abc import Callable
@@ -11,18 +11,29 @@ from itt_jax.train.state import Params
 
 
 class Objective(Protocol):
-    """A hashable loss: parameters, one microbatch and a key in; sum of weighted losses and sum of weights out."""
+    """A loss: a pure function of parameters, one microbatch and a key.
 
-    def __call__(self, params: Params, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]: ...
+    Objectives are hashable, and equal objectives share a compiled step. The step divides the gradient of the sum of
+    losses by the sum of weights, over all microbatches. An objective may wrap another, for example to call it on
+    several perturbed versions of the parameters or the batch.
+    """
+
+    def __call__(self, params: Params, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Sum of weighted losses and sum of weights, float32 [].
+
+        Args:
+            params: {"encoder": ..., "heads": (one per task, ...)}.
+            batch: one microbatch, without leading axes. key: dropout key.
+        """
 
 
 @dataclasses.dataclass(frozen=True)
 class NamedObjective:
-    """An objective that a recipe may name.
+    """An objective that recipes can name.
 
     Attributes:
-        name: as recipes name it. summary: one line.
-        wrap: the stage's own objective -> the one to minimise in its place.
+        name: name in recipes. summary: one line.
+        wrap: function from the stage's own objective to the one that is minimised in its place.
     """
 
     name: str

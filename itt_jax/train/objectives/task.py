@@ -13,7 +13,9 @@ from itt_jax.train.state import Params
 class TaskObjective:
     """The loss of one task's head.
 
-    `index` is the task's place in params["heads"]; its name stays out, so that tasks of one shape share a program.
+    Attributes:
+        index: the task's place in params["heads"]; without the task's name, tasks of one shape share a program.
+        choices: number of examples per item.
     """
 
     encoder: Encoder
@@ -23,7 +25,7 @@ class TaskObjective:
     choices: int = 1
 
     def __call__(self, params: Params, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Sum of weighted losses and sum of weights, float32 []; batch as `models.Head.loss` reads it."""
+        """Sum of weighted losses and sum of weights, float32 []; the batch is as `Head.loss` reads it."""
         own = {"encoder": params["encoder"], "head": params["heads"][self.index]}
         outputs = apply_model(self.encoder, self.head, own, batch, key=key if self.dropout else None)
         return self.head.loss(own, outputs, batch, self.choices)

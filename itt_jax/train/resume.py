@@ -1,0 +1,66 @@
+"""The resumable states of unfinished stages; the policy is in loop.py."""
+
+import dataclasses
+import json
+import pathlib
+import shutil
+from typing import Any
+
+from itt_jax import files
+from itt_jax.errors import InputError
+from itt_jax.train.processes import is_first
+from itt_jax.train.trees import load_tree, new_folder, save_tree
+
+
+@dataclasses.dataclass(frozen=True)
+class Resume:
+    """The latest state of one run: the newest complete folder `directory`/resume-<steps done>.
+
+    `fingerprint` is a digest of everything that determines the run; the state of another run is refused.
+    """
+
+    directory: pathlib.Path
+    fingerprint: str
+
+    def save(self, step: int, tree: Any, record: dict[str, Any]) -> None:
+        """Save `tree` (arrays) and `record` (JSON) as the state after `step` steps, and remove older states.
+
+        All processes call it together with the same `tree`, on one file system.
+        """
+        older = self._states()
+        with new_folder(self.directory / f"resume-{step}") as folder:
+            save_tree(folder / "tree", tree)
+            if is_first():
+                (folder / "record.json").write_text(json.dumps({"fingerprint": self.fingerprint, **record}))
+        if is_first():
+            for path in older.values():
+                shutil.rmtree(path, ignore_errors=True)
+
+    def record(self) -> tuple[int, dict[str, Any]] | None:
+        """Steps done and record of the newest state, None without one.
+
+        Raises:
+            InputError: it is damaged or belongs to another stage.
+        """
+        states = self._states()
+        if not states:
+            return None
+        step = max(states)
+        files.check_manifest(states[step], "checkpoint")
+        record = json.loads((states[step] / "record.json").read_text())
+        if record.pop("fingerprint") != self.fingerprint:
+            raise InputError(f"{states[step]} belongs to another stage; remove it or choose another directory")
+        return step, record
+
+    def tree(self, step: int, like: Any) -> Any:
+        """The arrays of the state after `step` steps, with the structure and shapes of `like`."""
+        return load_tree(self._states()[step] / "tree", like)
+
+    def _states(self) -> dict[int, pathlib.Path]:
+        return {int(path.name.split("-")[1]): path for path in self.directory.glob("resume-*")}
+
+
+def forget_resume(directory: pathlib.Path) -> None:
+    """Remove the resumable states of a stage after its result has been saved."""
+    for path in pathlib.Path(directory).glob("resume-*"):
+        shutil.rmtree(path)

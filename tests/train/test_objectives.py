@@ -1,0 +1,55 @@
+"""An objective may wrap another: the loop and the step take it as it is."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from itt_jax.config import Recipe
+from itt_jax.train.jobs import Job
+from itt_jax.train.loop import Run, Stack
+from itt_jax.train.objectives import Objective
+from itt_jax.train.task_feeds import job_feeds
+from tests.train.toy import redrawn, tiny_encoder, toy_task
+
+RECIPE = Recipe(steps=2, batch_size=8, max_length=32, packed=False, dropout=False, warmup=0.0, keep="last")
+
+
+@dataclasses.dataclass(frozen=True)
+class Adversarial:
+    """The loss at word embeddings that are moved along its gradient (Miyato et al. 2017)."""
+
+    objective: Objective
+    size: float
+
+    def __call__(self, params, batch, key):
+        def at(word):
+            embeddings = params["encoder"]["embeddings"] | {"word": word}
+            return self.objective(params | {"encoder": params["encoder"] | {"embeddings": embeddings}}, batch, key)
+
+        word = params["encoder"]["embeddings"]["word"]
+        gradient = jax.grad(at, has_aux=True)(word)[0]["embedding"]
+        step = jax.lax.stop_gradient(self.size * gradient / jnp.linalg.norm(gradient))
+        return at({"embedding": word["embedding"] + step})
+
+
+def test_a_wrapped_objective_trains_in_the_same_loop():
+    encoder = tiny_encoder("bert", layers=1)
+    task = toy_task(encoder, 40)
+    params = redrawn({"encoder": encoder.shapes(), "heads": (task.head.shapes(),)})
+    (feed,) = job_feeds(encoder, [Job([task], None, params, RECIPE, 1e-3, 0)], shards=1)
+
+    def losses(wrap):
+        def wrapped(step):
+            own = feed(step)
+            return dataclasses.replace(own, objective=wrap(own.objective))
+
+        run = Run(params, wrapped, jax.random.key(0), 1e-3, RECIPE.steps)
+        (outcome,) = Stack(encoder.family, [run], RECIPE).train()
+        assert outcome.finite and outcome.steps == 2
+        return np.array([loss for _, loss in outcome.record.losses])
+
+    plain = losses(lambda objective: objective)
+    np.testing.assert_allclose(losses(lambda objective: Adversarial(objective, 0.0)), plain, rtol=1e-5)
+    assert (losses(lambda objective: Adversarial(objective, 0.3)) > plain + 0.01).all()
