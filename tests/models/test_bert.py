@@ -55,6 +55,7 @@ def test_pooler(two_layers, close, torch):
     close(jnp.tanh(parts(encoder, params["encoder"]).pooler(x[:, 0])), model.bert.pooler(torch.from_numpy(x)))
 
 
+@pytest.mark.slow
 def test_whole_model_at_base_size(base_config, reference, padded, close, torch, tmp_path):
     model = reference("BertModel", base_config(NAME, attn_implementation="eager"))
     model.save_pretrained(tmp_path)

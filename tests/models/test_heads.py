@@ -30,6 +30,7 @@ HEADS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLASSES)
 @pytest.mark.parametrize(("kind", "suffix", "changes"), HEADS, ids=[head[0] for head in HEADS])
 def test_equals_hugging_face(name, kind, suffix, changes, base_config, reference, close, torch, tmp_path):

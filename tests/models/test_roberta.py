@@ -11,6 +11,7 @@ from itt_jax.models.roberta import positions
 from tests.batches import as_batch
 
 
+@pytest.mark.slow
 def test_whole_model_at_base_size(base_config, reference, padded, close, torch, tmp_path):
     model = reference("RobertaModel", base_config("roberta-base"))
     model.save_pretrained(tmp_path)

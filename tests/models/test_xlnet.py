@@ -121,6 +121,7 @@ def assert_near(ours, theirs):
     assert np.max(np.abs(np.asarray(ours) - numpy_of(theirs))) <= TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padded", [None, "left", "right"])
 def test_base_size_equals_transformers(base, padded):
     theirs, encoder, params = base
@@ -132,6 +133,7 @@ def test_base_size_equals_transformers(base, padded):
         assert_near(ours, expected)
 
 
+@pytest.mark.slow
 def test_base_size_query_stream_equals_transformers(base):
     theirs, encoder, params = base
     batch = draw_batch(rows=2, length=24, vocabulary=32000, padded="right") | draw_permutation(2, 24)
@@ -234,6 +236,7 @@ def test_one_set_of_query_biases_equals_transformers_with_copies():
     assert_near(run_ours(encoder, params, batch), run_theirs(theirs, batch).last_hidden_state)
 
 
+@pytest.mark.slow
 def test_submodules_equal_transformers(base):
     """Positions, relative attention of both streams, feed-forward and one whole layer, at the base width."""
     theirs, encoder, params = base

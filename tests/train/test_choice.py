@@ -81,6 +81,7 @@ def bounds(examples, item):
     return examples.offsets[indices], examples.offsets[indices + 1]
 
 
+@pytest.mark.slow
 def test_a_tiny_encoder_learns_to_choose():
     encoder = tiny_encoder("roberta", layers=1)
     task, dev = (toy_choice(encoder, items, seed, pooling="max_mean") for items, seed in ((150, 0), (60, 1)))

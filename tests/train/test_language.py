@@ -68,6 +68,7 @@ def made(request, corpus):
     return tokenizer, encoder, {"encoder": encoder.init(jax.random.key(0))}
 
 
+@pytest.mark.slow
 def test_every_family_learns_and_resumes(made, corpus, tmp_path):
     tokenizer, encoder, params = made
     start = LanguageModel(recipe=dataclasses.replace(SETTINGS.recipe, steps=10), masking=0.2, translation_share=0.5)

@@ -70,6 +70,7 @@ def test_microbatches_of_different_rows_keep_their_labels():
     assert (stacked.by_example["labels"][0] == examples.labels[short]).all()
 
 
+@pytest.mark.slow
 def test_a_tiny_encoder_learns_several_labels():
     encoder = tiny_encoder("bert", layers=1)
     task, dev = (toy_multilabel(encoder, count, seed, pooling="max_mean") for count, seed in ((300, 0), (80, 1)))

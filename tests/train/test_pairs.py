@@ -59,6 +59,7 @@ def test_loss_is_cross_entropy_of_scaled_cosines(family):
     np.testing.assert_allclose(predict(encoder, head, own, examples)[0::2][items], sides[0], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_pairs_are_learned_and_kept(tmp_path):
     encoder, head, examples, tokenizer = made("bert")
     task = TaskData("pairs", head, examples, kind("retrieval"), 2)

@@ -59,6 +59,7 @@ def sharded(tmp_path_factory):
     return found, said
 
 
+@pytest.mark.slow
 def test_updates_and_scores_on_eight_devices_equal_one_device(sharded):
     found, said = sharded
     for number in range(len(said)):
@@ -71,6 +72,7 @@ def test_updates_and_scores_on_eight_devices_equal_one_device(sharded):
             np.testing.assert_allclose(other, found[name], atol=ROUNDING * scale, rtol=0, err_msg=name)
 
 
+@pytest.mark.slow
 def test_the_collectives_of_a_step(sharded):
     """Axis "run" has none. One layer of width 32, 16 examples per step."""
     _, said = sharded

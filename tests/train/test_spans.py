@@ -77,6 +77,7 @@ def test_packed_loss_is_that_of_single_examples(made):
         np.testing.assert_allclose(found, other, atol=2e-4 * max(1, float(jnp.abs(other).max())))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made", ["roberta"], indirect=True)  # what differs by family is in the test above
 def test_a_tiny_set_is_learned_by_heart(made):
     encoder, examples, gold = made

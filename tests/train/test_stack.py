@@ -48,6 +48,7 @@ def assert_as_alone(encoder, together, alone):
             np.testing.assert_allclose(one, other, atol=ROUNDING)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["bert", "xlnet"])  # RoBERTa's layers are BERT's
 def test_together_is_alone_and_ragged_ends_wait_for_nobody(family):
     encoder = tiny_encoder(family, layers=1)
@@ -75,6 +76,7 @@ def test_a_stack_stopped_between_saves_goes_on_in_another_stack(tmp_path):
     assert_as_alone(encoder, found, expected)
 
 
+@pytest.mark.slow
 def test_microbatches_are_halved_where_memory_is_short_and_stay_so_after_a_resume(monkeypatch, tmp_path):
     encoder = tiny_encoder("bert", layers=1)
     job = jobs(encoder, (3,), keep="last", packed=False, checkpoint_every=2, evaluate_every=0)[0]

@@ -107,6 +107,7 @@ def test_frozen_embeddings_stay(bert):
     assert not same(found["embeddings"]["norm"], params["encoder"]["embeddings"]["norm"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES[1:])
 def test_every_family_learns_regression_padded_in_microbatches(family):
     encoder = tiny_encoder(family, layers=1)

@@ -79,6 +79,7 @@ def test_predictions_come_back_by_word(family):
     np.testing.assert_allclose(found, expected[row, examples.anchors - examples.offsets[row]], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_tiny_encoder_learns_to_tag_and_dev_scores_are_by_text():
     encoder = tiny_encoder("bert", layers=1)
     task, dev = toy_tagging(encoder, 200), toy_tagging(encoder, 60, seed=1)
