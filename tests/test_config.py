@@ -57,6 +57,16 @@ def test_wrong_override_is_named(override, message):
         config.validate(config.override_field(small_study(), override))
 
 
+@pytest.mark.parametrize("severities", [(0.0,), (0, 0.1, 1.0), (-0.1,), (0.1, 1.5), (float("nan"),)])
+def test_severities_are_shares(severities):
+    study = dataclasses.replace(small_study(), perturbations=(config.Perturbation("swap", severities),))
+    if all(0 <= severity <= 1 for severity in severities):
+        config.validate(study)
+    else:
+        with pytest.raises(InputError, match=r"perturbations\.swap\.severities: expected numbers from 0 to 1"):
+            config.validate(study)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -98,13 +98,16 @@ def scores(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
 
 
 def curves(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
-    """Areas under the severity curves, per operator and over all, and the worst cases, for all languages."""
+    """Areas under the severity curves, per operator and over all, and the worst cases, for all languages.
+
+    Operators without a severity above 0 have no area.
+    """
     rows = _kept(panel, excluded)
     role, operators = panel.columns["role"][rows], panel.columns["perturbation"][rows]
     perturbed = (role == "perturbed") & (panel.columns["twin"][rows] >= 0)
     areas = [
         Quantity("area", ALL, ALL, str(operator), np.nan, _area(panel, rows[perturbed & (operators == operator)]))
-        for operator in dict.fromkeys(operators[perturbed])
+        for operator in dict.fromkeys(operators[perturbed & (panel.columns["severity"][rows] > 0)])
     ]
     if areas:
         mean = combine(*((1.0 / len(areas), quantity.weights) for quantity in areas))
@@ -118,14 +121,18 @@ def curves(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
 
 
 def _area(panel: Panel, rows: np.ndarray) -> dict[int, float]:
-    """Trapezoids from severity 0 (clean) to the largest severity, divided by it; groups have equal weight."""
+    """Trapezoids from severity 0 (clean) to the largest severity, divided by it; groups have equal weight.
+
+    Groups without a severity above 0 are left out.
+    """
     terms = []
     groups, severity = panel.columns["group"][rows], panel.columns["severity"][rows]
-    for group in np.unique(groups):
+    reaching = np.unique(groups[severity > 0])
+    for group in reaching:
         levels = np.unique(severity[groups == group])
         knots = np.array([0.0, *levels])
         width = np.diff(knots)
-        heights = (np.append(width, 0) + np.append(0, width)) / 2 / knots[-1] / len(np.unique(groups))
+        heights = (np.append(width, 0) + np.append(0, width)) / 2 / knots[-1] / len(reaching)
         by_level = [average(panel, rows[(groups == group) & (severity == level)]) for level in levels]
         terms += list(zip(heights[1:], by_level, strict=True))
         terms.append((heights[0], _to_twins(panel, by_level[0])))

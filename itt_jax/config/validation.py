@@ -102,8 +102,8 @@ def _check_perturbation(perturbation: Perturbation, where: str) -> None:
     require(bool(perturbation.severities), f"{where}.severities: expected at least one")
     require(perturbation.replicates >= 1, f"{where}.replicates: expected at least 1, found {perturbation.replicates}")
     require(
-        min(perturbation.severities, default=1) > 0,
-        f"{where}.severities: expected more than 0 (clean text is always evaluated), found {perturbation.severities}",
+        all(0 <= severity <= 1 for severity in perturbation.severities),
+        f"{where}.severities: expected numbers from 0 to 1, found {perturbation.severities}",
     )
 
 

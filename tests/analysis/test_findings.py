@@ -332,3 +332,18 @@ def test_wrong_stores_are_named(tmp_path):
 def test_statistics_need_no_jax():
     code = "import sys, itt_jax.analysis, itt_jax.report; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=pathlib.Path(__file__).parents[2]).returncode == 0
+
+
+@pytest.mark.parametrize("level", [(0.0,), (0.0, 0.2)])
+def test_area_with_severity_zero(tmp_path, level):
+    """An operator at severity 0 alone has no curve; otherwise 0 is a point of the curve like any other."""
+    out = write_store(tmp_path, items=30, base=1.5, noises=(("swap", level), ("keyboard", (0.1,))))
+    analysis = analyse(out)
+    by_level = values_of(out)["direct"].groupby(["perturbation", "severity"]).mean()
+    clean = by_level["clean", 0.0]
+    expected = {"keyboard": (clean + by_level["keyboard", 0.1]) / 2}
+    if len(level) > 1:
+        expected["swap"] = (by_level["swap", 0.0] + by_level["swap", 0.2]) / 2
+    expected["all"] = np.mean(list(expected.values()))
+    areas = analysis.robustness.query("quantity == 'area' and arm == 'direct' and baseline == ''")
+    assert areas.set_index("perturbation")["estimate"].to_dict() == pytest.approx(expected)

@@ -150,8 +150,18 @@ def test_points_have_one_decimal_and_a_true_minus():
         {"languages": ("en",), "domains": ("general",), "noises": (("swap", (0.1,)),)},
         {"metric": "pearson", "base": 3.0, "domains": ("general",)},
         {"base": -3.0},
+        {"noises": (("swap", (0.0,)),)},
+        {"noises": (("swap", (0.0,)),), "arms": ("direct",), "seeds": (0,)},
     ],
-    ids=["one arm, one seed", "no noise", "one language", "correlation", "no signal anywhere"],
+    ids=[
+        "one arm, one seed",
+        "no noise",
+        "one language",
+        "correlation",
+        "no signal anywhere",
+        "severity 0",
+        "severity 0, one arm",
+    ],
 )
 def test_small_and_odd_stores_have_a_report(tmp_path, options):
     out = write_store(tmp_path, items=30, **options)

@@ -31,6 +31,15 @@ def evaluate(checkpoint, out, *more: str) -> int:
     return main.main(["evaluate", "--checkpoint", str(checkpoint), *task, *arguments, *more])
 
 
+def test_severity_zero_gives_the_predictions_on_clean_text(checkpoint, tmp_path):
+    """Alone too, when there is no curve to draw."""
+    assert evaluate(checkpoint, tmp_path / "out", "--perturbations", "swap:0", "keyboard:0") == 0
+    found = read_results(tmp_path / "out")
+    assert set(found["perturbation"]) == {"clean", "swap", "keyboard"} and set(found["severity"]) == {0}
+    assert found["n_changed"].eq(0).all() and found["value"].nunique() == 1
+    assert (Store(tmp_path / "out").report / "index.html").is_file()
+
+
 def test_export_and_convert_give_the_same_predictions(checkpoint, tmp_path):
     """A checkpoint goes to Hugging Face's format and back."""
     saved = load_checkpoint(checkpoint)
