@@ -1,9 +1,12 @@
 """The benches of stacks and of utilisation run, small. Nothing here is timed."""
 
+import pytest
+
 from itt_jax import bench
 from itt_jax.bench import stack, utilisation
 
 
+@pytest.mark.slow
 def test_stack(monkeypatch, small):
     monkeypatch.setattr(stack, "RUNS", 2)
     figures, text = bench.run("stack", small())
@@ -12,6 +15,7 @@ def test_stack(monkeypatch, small):
     assert stack.CPU_NOTE in text
 
 
+@pytest.mark.slow
 def test_utilisation(monkeypatch, ceilings, small):
     monkeypatch.setattr(utilisation, "LENGTHS", (16,))
     monkeypatch.setattr(utilisation, "CPU_TOKENS", 64)

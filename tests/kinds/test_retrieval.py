@@ -175,6 +175,7 @@ def test_tasks_that_do_not_fit_are_one_line(pairs):
         tasks.load_rows(tasks.Task(**{**vars(pairs), "candidates": (), "metric": "mrr_at_20"}), "test", "de")
 
 
+@pytest.mark.slow
 def test_evaluate_reads_an_encoder_without_a_head(made, data_root, tmp_path, capsys):
     encoder, params, tokenizer = made
     save_checkpoint(tmp_path / "checkpoint", encoder, params, tokenizer=tokenizer)

@@ -15,6 +15,7 @@ IDS = np.random.default_rng(0).integers(6, 40, (2, 10))
 SEGMENTS = np.repeat([[1, 2, 0]], [5, 4, 1], axis=1).repeat(2, axis=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["bert", "xlnet"])  # RoBERTa's layers are BERT's
 def test_outputs_and_gradients_equal_plain_layers(family, randomised):
     plain = make_encoder(family, **SIZES)

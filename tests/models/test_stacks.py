@@ -45,6 +45,7 @@ def heads_of(encoder):
     return heads | {"pair": make_head(encoder, "classification", 3, "max_mean", pair_features=True)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["bert", "roberta", "xlnet"])
 def test_a_stack_equals_its_runs(family, randomised):
     encoder = make_encoder(family, **SIZES)

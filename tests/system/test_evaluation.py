@@ -15,6 +15,8 @@ from itt_jax.store.results import read_results
 from itt_jax.train.checkpoint import load_checkpoint
 from tests.system.runs import untrained
 
+pytestmark = pytest.mark.slow  # whole studies
+
 TASK = tasks.get("embedded_inference_medical")
 
 

@@ -41,6 +41,7 @@ def test_seen_text_is_refused_unless_allowed(tiny_config, pretrained, tmp_path):
     assert describe(plain, tmp_path / "out").cells > 0
 
 
+@pytest.mark.slow
 def test_hugging_face_directory_is_fine_tuned_and_evaluated(tiny_config, pretrained, tmp_path):
     saved = load_checkpoint(pretrained)
     export(tmp_path / "hf", saved.encoder, saved.params["encoder"])

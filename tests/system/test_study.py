@@ -21,6 +21,8 @@ from itt_jax.study import describe, run
 from itt_jax.train.checkpoint import load_checkpoint
 from tests.system.runs import assert_same_cells, checkpoint_of
 
+pytestmark = pytest.mark.slow  # whole studies
+
 ARMS, SEEDS, TASKS, LANGUAGES, FORMS = 9, 2, 2, 2, 6
 
 
@@ -133,7 +135,6 @@ def test_checkpoints_remember_what_they_saw(tiny_run):
     assert not np.isin(digests(tasks.load_rows(task, "test", "de")), seen).any()
 
 
-@pytest.mark.slow
 def test_killed_run_goes_on_and_gives_the_same_bytes(tiny_run, tiny_config, tmp_path):
     study, whole = tiny_run
     out = tmp_path / "killed"
@@ -179,14 +180,13 @@ def test_distances_between_domains_are_stored(tiny_run):
 
 def test_two_targets_that_train_alike_share_the_stage_and_keep_their_cells(tiny_config, tmp_path):
     study = config.load(tiny_config, ['arms=["direct"]', "seeds=0", "perturbations=[]"])
-    first = study.targets[0]
+    first = dataclasses.replace(study.targets[0], train_split="train[0%:90%]", dev_split="train[90%:]")
     other = dataclasses.replace(first, name="on dev", test_split="dev", evaluate=(first.train,))
     results = run(dataclasses.replace(study, targets=(first, other)), tmp_path / "out", quiet=True).to_pandas()
     assert results.groupby("target")["split"].unique().map(list).to_dict() == {"inference": ["test"], "on dev": ["dev"]}
     assert results["cell"].is_unique and len(results) == 6
 
 
-@pytest.mark.slow
 def test_stages_that_train_alike_train_together_where_asked(tiny_run, tmp_path):
     """A stack makes the same stages and cells under the same names; its runs share one stream of evaluation.
 

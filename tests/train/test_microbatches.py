@@ -94,6 +94,7 @@ def test_a_halved_step_is_the_same_step(kind):
     assert_same_step(objective, head, batch, twice)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["bert", "xlnet"])
 def test_a_halved_step_of_a_language_model_is_the_same_step(family):
     objective, head, batch = language_step(tiny_encoder(family, layers=1))

@@ -33,6 +33,7 @@ def toy_multilabel(encoder, count=40, seed=0, **options):
     return task_data(encoder, "multilabel", examples, CLASSES, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_packed_loss_and_gradient_equal_padded_and_the_mean_of_the_formula(family):
     encoder = tiny_encoder(family, layers=1)

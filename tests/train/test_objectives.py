@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from itt_jax.config import Recipe
 from itt_jax.train.jobs import Job
@@ -34,6 +35,7 @@ class Adversarial:
         return at({"embedding": word["embedding"] + step})
 
 
+@pytest.mark.slow
 def test_a_wrapped_objective_trains_in_the_same_loop():
     encoder = tiny_encoder("bert", layers=1)
     task = toy_task(encoder, 40)

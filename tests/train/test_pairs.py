@@ -37,6 +37,7 @@ def made(family: str):
     return encoder, head, side_by_side(*(assemble(tokenizer, side, 40) for side in fields)), tokenizer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["bert", "roberta", "xlnet"])
 def test_loss_is_cross_entropy_of_scaled_cosines(family):
     encoder, head, examples, tokenizer = made(family)

@@ -49,6 +49,7 @@ def made(request):
     return encoder, examples, Gold(answers.texts, (), "en", examples, {"context": contexts})
 
 
+@pytest.mark.slow
 def test_packed_loss_is_that_of_single_examples(made):
     encoder, examples, _ = made
     head = make_head(encoder, "question_answering", 2)

@@ -59,6 +59,7 @@ def test_together_is_alone_and_ragged_ends_wait_for_nobody(family):
     assert_as_alone(encoder, together, [fine_tune_stack(encoder, [job])[0] for job in own])
 
 
+@pytest.mark.slow
 def test_a_stack_stopped_between_saves_goes_on_in_another_stack(tmp_path):
     """Each run is saved by itself: one goes on alone, the others together, from where they were."""
     encoder = tiny_encoder("bert", layers=1)

@@ -143,6 +143,7 @@ def test_a_batch_left_on_the_host_is_refused(bert, monkeypatch):
         fine_tune(encoder, [task], None, params, RECIPE, 3e-3, 0)
 
 
+@pytest.mark.slow
 def test_several_tasks_share_the_encoder(bert):
     encoder, params, task, dev = bert
     score = dataclasses.replace(toy_task(encoder, 100, 2, regression=True), name="score")
