@@ -22,6 +22,7 @@ def few(monkeypatch, ceilings):
     monkeypatch.setattr(train_bench, "LANGUAGE_BATCHES", (8,))
 
 
+@pytest.mark.slow
 def test_embedded_material_without_peers(few, alone, monkeypatch, capsys):
     monkeypatch.delenv("ITT_JAX_DATA", raising=False)
     command = ["bench", "train", "--json", "--repeats", "1", "--steps", "1", "--sizes", "toy", "--encoders", "bert"]
@@ -52,6 +53,7 @@ def test_beside_pytorch(few, data_root, small):
     assert "padded to 128" in text
 
 
+@pytest.mark.slow
 def test_peer_sees_the_same_examples(data_root, small):
     pytest.importorskip("torch")
     work = workload(small(data_root=data_root), Choice("roberta", "toy", "xnli"))

@@ -52,6 +52,7 @@ def test_padding_rows_of_the_tables_start_at_zero():
         assert (tables["position"]["embedding"][1] == 0).all() == (family == "roberta")
 
 
+@pytest.mark.slow
 def test_rows_may_have_more_padding_than_the_table_has_positions(model):
     """Rows of packed examples are often longer than the longest example, and some are left empty."""
     encoder, params = model

@@ -92,6 +92,7 @@ def batches(made, corpus, step=0, seed=0, **changes):
     return examples, masked_batches(examples, tokenizer, settings, made[1].language_model, plan, random)
 
 
+@pytest.mark.slow
 def test_packed_loss_equals_padded(made, corpus):
     _, encoder, params = made
     head = make_head(encoder, encoder.language_model, encoder.config.vocabulary_size)

@@ -82,6 +82,7 @@ def assert_same_step(objective, head, batch, other):
         np.testing.assert_allclose(one, leaf, atol=ROUNDING * largest, rtol=0, equal_nan=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["classification", "token_classification", "question_answering"])
 def test_a_halved_step_is_the_same_step(kind):
     objective, head, batch = step_of(kind, tiny_encoder("bert", layers=1))

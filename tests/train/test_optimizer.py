@@ -65,6 +65,7 @@ def test_clipping_scales_by_the_global_norm():
     np.testing.assert_allclose([found["a"]["kernel"][0], found["b"]["kernel"][0]], [-3e-7, -4e-7], rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_factor_zero_freezes_the_tables_and_keeps_them_out_of_the_norm(family):
     params = {"encoder": tiny_encoder(family).init(jax.random.key(0))}

@@ -22,6 +22,7 @@ def outputs_of(encoder):
     return {kind: n for kind, n in OUTPUTS.items() if kind not in languages} | {"embedding": encoder.width}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["bert", "roberta", "xlnet"])
 def test_half_precision_scores_are_near_and_float32(family):
     encoder = make_encoder(family, **SIZES)
