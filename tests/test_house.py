@@ -124,10 +124,13 @@ def test_nothing_imports_torch_or_unpickles():
         assert not found & {"torch", "pickle"} and "trust_remote_code=True" not in text, path
 
 
-def test_perturbing_and_listing_do_not_import_jax():
+def test_what_needs_no_model_does_not_import_jax():
+    """Perturbing, every list, a config and its checks, the analysis and the report."""
     code = (
         "import sys, itt_jax; itt_jax.perturb.perturb(['a b'], 'swap', 0.5, 'en');"
-        "from itt_jax.cli.listing import listing; listing('tasks'); print('jax' in sys.modules)"
+        "from itt_jax.cli.listing import LISTED, listing; [listing(name) for name in LISTED];"
+        "from itt_jax import config; from itt_jax.study import quickstart; config.load(quickstart.__file__);"
+        "import itt_jax.analysis, itt_jax.report, itt_jax.store; print('jax' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -2,8 +2,6 @@
 
 import pathlib
 import runpy
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -327,11 +325,6 @@ def test_wrong_stores_are_named(tmp_path):
     pd.concat([frame, frame.iloc[:1]]).to_parquet(out / "results.parquet")
     with pytest.raises(InputError, match="occurs twice"):
         analyse(out)
-
-
-def test_statistics_need_no_jax():
-    code = "import sys, itt_jax.analysis, itt_jax.report; sys.exit('jax' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=pathlib.Path(__file__).parents[2]).returncode == 0
 
 
 @pytest.mark.parametrize("level", [(0.0,), (0.0, 0.2)])
