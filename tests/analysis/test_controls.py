@@ -1,4 +1,4 @@
-"""Operators that may change the label stand apart from noise."""
+"""Operators that may change the label are kept apart from noise."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Data that is not at hand: stand-ins by name, notes, and the rest runs."""
+"""Absent data: stand-ins with their names, notes, and everything else runs."""
 
 import dataclasses
 

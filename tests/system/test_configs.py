@@ -82,7 +82,7 @@ def small_run(request, data_root, tmp_path_factory):
 
 
 def test_small_form_runs_all_that_it_plans(small_run):
-    """Where a training set is not at hand, a stand-in trains, and the target's name says so."""
+    """Where a training set is absent, a stand-in trains, and the target's name says so."""
     name, plan, _, results = small_run
     assert results.made == results.cells == len(plan.all_cells()) == len(results.to_pandas())
     assert {cell.target for cell in plan.all_cells()} == TARGETS[name]
