@@ -1,4 +1,4 @@
-"""Run in each of several processes, or in none: stages and predictions, written where the test reads them."""
+"""Stages and predictions for test_processes, run as a script in each of several processes, or imported by one."""
 
 import dataclasses
 import pathlib
@@ -36,7 +36,7 @@ RECIPE = Recipe(
 
 
 def found_by(stack: int, directory: pathlib.Path | None) -> dict[str, np.ndarray]:
-    """A stack of fine-tunings; where there is a `directory`, killed after the second step and resumed."""
+    """Results of a stack of fine-tunings; with a `directory`, it is killed after the second step and resumed."""
     encoder = tiny_encoder("bert", layers=1)
     random, rows = np.random.default_rng(0), toy_task(encoder, 40, 99)
     params = jax.tree.map(lambda leaf: 0.1 * random.standard_normal(leaf.shape, np.float32), encoder.shapes())
@@ -57,8 +57,8 @@ def found_by(stack: int, directory: pathlib.Path | None) -> dict[str, np.ndarray
 
 
 def main(target: str, address: str, count: str, index: str, stack: str) -> None:
-    """The same as one process does alone, and what this one built and wrote for it."""
-    compiling.compiler_options = lambda: {"xla_backend_optimization_level": 0}  # compiling is what takes the time
+    """Run the stack, and save its results with what this process built and wrote."""
+    compiling.compiler_options = lambda: {"xla_backend_optimization_level": 0}  # compiling takes most of the time
     rows, plans, saved = [], [], []
     pack, save, share_of = packing.pack_step, Resume.save, Share.of
     packing.pack_step = lambda *given: rows.append((given[-1].start, given[-1].stop)) or pack(*given)

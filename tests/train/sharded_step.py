@@ -1,4 +1,4 @@
-"""Run in its own process with eight devices: steps and predictions on meshes, beside those of one of the devices."""
+"""Steps and predictions on meshes of eight devices and on one device, for test_sharding; run in its own process."""
 
 import json
 import re
@@ -28,7 +28,7 @@ LAYOUTS = (
     ("bert", 1, {"data": 4, "model": 2}),
     ("xlnet", 1, {"data": 4, "model": 2}),
 )
-# With so large an epsilon Adam's first step is nearly the gradient, and no rounding of a tiny one fills it.
+# With a large epsilon, Adam's first step is almost the gradient, so rounding of tiny gradients is not magnified.
 RECIPE = Recipe(steps=1, batch_size=16, max_length=32, dropout=False, warmup=0.0, epsilon=1.0, weight_decay=0.0)
 KINDS = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute|collective-broadcast"
 COLLECTIVE = re.compile(rf"= (?P<shape>\(.*?\)|\S+) (?P<kind>{KINDS})(?:-start)?\((?P<rest>.*)")
@@ -36,7 +36,7 @@ PLACES = ("mesh", "alone")
 
 
 def collectives(text: str, mesh: jax.sharding.Mesh) -> list[dict]:
-    """Those of a compiled program: kind, bytes of each array of its result on a device, axes that it crosses."""
+    """Collectives of a compiled program: kind, bytes per device of each result array, axes that they cross."""
     return [
         {"kind": match["kind"], "bytes": bytes_of(match["shape"]), "axes": axes_of(match["rest"], mesh)}
         for match in COLLECTIVE.finditer(text)
@@ -48,7 +48,7 @@ def bytes_of(shape: str) -> list[int]:
 
 
 def axes_of(rest: str, mesh: jax.sharding.Mesh) -> list[str]:
-    """The axes of the mesh along which devices of one group differ."""
+    """Mesh axes along which the devices of a group differ."""
     at = np.stack(np.unravel_index(groups_of(rest), mesh.devices.shape), axis=-1)  # [groups, devices, axes]
     return [name for axis, name in enumerate(mesh.axis_names) if np.ptp(at[..., axis], axis=1).any()]
 
@@ -70,15 +70,15 @@ def groups_of(rest: str) -> np.ndarray:
 
 
 def ordered(sizes: str, order: str | None) -> np.ndarray:
-    """The devices as an array of these sizes, its axes in this order."""
+    """The devices as an array of these sizes, with its axes in this order."""
     devices = np.arange(8).reshape([int(one) for one in sizes.split(",")])
     return devices.transpose([int(one) for one in order.split(",")] if order else None)
 
 
 def jobs_of(encoder: Encoder, runs: int) -> list[Job]:
     params = {"encoder": jax.jit(encoder.init)(jax.random.key(0))}
-    task = toy_task(encoder, 40)  # runs differ in head and order, and have one row plan
-    # Of two runs each has its own dev rows: they are streamed one by one.
+    task = toy_task(encoder, 40)  # runs differ in head and order, and share a row plan
+    # Two runs have different dev rows, which are streamed separately.
     dev = [toy_task(encoder, 40, seed) if runs == 2 else None for seed in range(runs)]
     return [Job([task], dev[seed], params, RECIPE, 1.0, seed) for seed in range(runs)]
 
@@ -96,7 +96,7 @@ def trained(jobs: list[Job], encoder: Encoder, mesh) -> tuple[list, str]:
 
 
 def scores_of(encoder: Encoder, jobs: list[Job], mesh) -> np.ndarray:
-    """Of the first rows by untrained models on `mesh`, a stack."""
+    """Scores of the task's examples by untrained models, a stack on `mesh`."""
     task = jobs[0].tasks[0]
     params = [{**job.params, "head": task.head.init(jax.random.key(at))} for at, job in enumerate(jobs)]
     predict.stack_mesh = lambda stack=1: mesh
@@ -104,14 +104,14 @@ def scores_of(encoder: Encoder, jobs: list[Job], mesh) -> np.ndarray:
 
 
 def main(target: str) -> None:
-    compiling.compiler_options = lambda: {"xla_backend_optimization_level": 0}  # compiling is what takes the time here
+    compiling.compiler_options = lambda: {"xla_backend_optimization_level": 0}  # compiling takes most of the time
     found, said, alone = {}, [], {}
     for number, (family, runs, sizes) in enumerate(LAYOUTS):
         encoder, mesh = tiny_encoder(family, layers=1), sharding.make_mesh(**sizes)
         jobs = jobs_of(encoder, runs)
         results, text = trained(jobs, encoder, mesh)
         for at, (job, result) in enumerate(zip(jobs, results, strict=True)):
-            if (family, at) not in alone:  # what a run does alone
+            if (family, at) not in alone:  # the result of the run alone
                 alone[family, at] = trained([job], encoder, None)[0][0]
             own = {"mesh": result, "alone": alone[family, at]}
             for place, one in own.items():
@@ -124,7 +124,7 @@ def main(target: str) -> None:
                 found[f"{number}/{place}/scores"] = scores_of(encoder, jobs, where)
         head_bytes = 4 * sum(leaf.size for leaf in jax.tree.leaves(results[0].params["head"]))
         gradient_bytes = head_bytes + 4 * sum(leaf.size for leaf in jax.tree.leaves(results[0].params["encoder"]))
-        # Rows [B, T] of a device, by what the result says of its tokens: float32 [B, T, 32].
+        # Activations float32 [B, T, 32] of a device's rows, from the tokens and packing efficiency of the result.
         positions = round(results[0].tokens / results[0].packing_efficiency) // mesh.shape["data"]
         said.append(
             {

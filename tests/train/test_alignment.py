@@ -1,11 +1,11 @@
-"""Parallel embeddings put a word's translations near it."""
+"""Parallel embeddings put the translations of a word near it."""
 
 import numpy as np
 
 from itt_jax.ragged import Ragged
 from itt_jax.train.alignment import blend, occurrences, parallel_embeddings, positive_mutual_information
 
-WORDS = 40  # ids 10.. in one language, 50.. in the other, 90 in every text
+WORDS = 40  # ids from 10 in one language and from 50 in the other; 90 is in every text
 
 
 def toy_tuples(count=400):
@@ -32,7 +32,7 @@ def test_the_nearest_neighbour_of_a_word_is_its_translation():
     assert np.array_equal(table, parallel_embeddings(tuples, owner, 100, 32, seed=0, scale=0.02))
 
 
-def test_information_is_that_of_the_definition():
+def test_information_is_as_defined():
     tuples, owner = toy_tuples(50)
     found = occurrences(tuples, owner, 100)
     matrix = positive_mutual_information(found).toarray()
@@ -40,7 +40,7 @@ def test_information_is_that_of_the_definition():
     together = np.sum(dense[:, 12] * dense[:, 52])
     expected = np.log(together * 50 / (dense[:, 12].sum() * dense[:, 52].sum()))
     assert np.isclose(matrix[12, 52], expected) and expected > 0
-    assert not matrix[90].any()  # a token of every tuple says nothing
+    assert not matrix[90].any()  # a token in every tuple carries no information
 
 
 def test_special_and_unseen_rows_keep_their_values():

@@ -1,4 +1,4 @@
-"""The matmul ceiling: a rate of this device, measured once."""
+"""The matmul ceiling: a rate of this device, measured once per dtype."""
 
 import jax.numpy as jnp
 import pytest
@@ -7,13 +7,13 @@ from itt_jax.train import ceiling
 
 
 def test_a_rate_is_the_fastest_run_of_a_product(monkeypatch):
-    """A clock on which three runs take 20, 10 and 170 ms, and then the budget is spent."""
+    """By the clock, three runs take 20, 10 and 170 ms, which uses up the budget."""
     times = iter([0, 0, 0.02, 0.02, 0.03, 0.03, 0.2])
     monkeypatch.setattr(ceiling, "perf_counter", lambda: next(times))
     assert ceiling._rate((8, 4, 2), jnp.bfloat16) == pytest.approx(2 * 8 * 4 * 2 / 0.01)
 
 
-def test_it_is_measured_once_a_dtype(monkeypatch):
+def test_it_is_measured_once_per_dtype(monkeypatch):
     asked = []
     monkeypatch.setattr(ceiling, "_rate", lambda shape, dtype: asked.append(shape) or float(shape[0]))
     ceiling.matmul_rate.cache_clear()

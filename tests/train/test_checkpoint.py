@@ -1,4 +1,4 @@
-"""Checkpoint directories: what is saved comes back, and what is damaged is refused in one line."""
+"""Checkpoint directories: what is saved is loaded again, and damage is refused in one line."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ from tests.train.toy import FAMILIES, same, tiny_encoder
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    encoder = tiny_encoder("bert")
+    encoder = tiny_encoder("bert", layers=2)
     head = make_head(encoder, "classification", 3, "max_mean", True)
     params = {"encoder": encoder.init(jax.random.key(0)), "head": head.init(jax.random.key(1))}
     directory = tmp_path_factory.mktemp("checkpoint") / "stage"
@@ -28,7 +28,7 @@ def saved(tmp_path_factory):
     return directory, encoder, params, head, tokenizer
 
 
-def test_everything_comes_back(saved):
+def test_everything_is_loaded_again(saved):
     directory, encoder, params, head, tokenizer = saved
     found = load_checkpoint(directory)
     assert (found.encoder, found.head, found.labels, found.task) == (encoder, head, ("no", "maybe", "yes"), "toy")
@@ -38,7 +38,7 @@ def test_everything_comes_back(saved):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_an_encoder_alone_comes_back_and_is_replaced_whole(family, tmp_path):
+def test_a_bare_encoder_is_loaded_again_and_replaced_whole(family, tmp_path):
     encoder = tiny_encoder(family)
     for seed in (0, 1):
         params = {"encoder": encoder.init(jax.random.key(seed))}
@@ -48,7 +48,7 @@ def test_an_encoder_alone_comes_back_and_is_replaced_whole(family, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["encoder"]
 
 
-def test_export_is_read_back(saved, tmp_path):
+def test_an_export_is_loaded_again(saved, tmp_path):
     _, encoder, params, _, _ = saved
     head = make_head(encoder, "classification", 2)
     whole = {"encoder": params["encoder"], "head": head.init(jax.random.key(1))}

@@ -1,4 +1,4 @@
-"""Language-model stages run for every family and learn; masks are what they say, and depend on the counters alone."""
+"""Language-model stages learn and resume in every family; masks are as specified and depend only on the counters."""
 
 import dataclasses
 import types
@@ -16,11 +16,10 @@ from itt_jax.ragged import Ragged
 from itt_jax.train import masking
 from itt_jax.train.corpus import CorpusTexts, cut, encode, step_examples
 from itt_jax.train.counters import MASKS, generator
-from itt_jax.train.feeds import stack_batches
 from itt_jax.train.language import language_model
 from itt_jax.train.language_feeds import masked_batches
 from itt_jax.train.objectives import LanguageObjective
-from tests.train.toy import FAMILIES, same
+from tests.train.toy import FAMILIES, QUICK_FAMILIES, same, step_of, toy_examples
 
 SETTINGS = LanguageModel(
     recipe=Recipe(
@@ -30,7 +29,7 @@ SETTINGS = LanguageModel(
         max_length=32,
         warmup=0.0,
         checkpoint_every=15,
-        dropout=False,  # half the time to compile
+        dropout=False,  # compiles in half the time
     ),
     masking=0.2,
     translation_share=0.5,
@@ -40,7 +39,7 @@ SETTINGS = LanguageModel(
 
 @pytest.fixture(scope="module")
 def corpus():
-    """Runs of a fixed cycle of 12 English words, and the same in German."""
+    """Parts of a fixed cycle of 12 English words, and the same in German."""
     english = "red cat sat under old tree near wide river with green hat".split()
     german = "rote katze lag unter altem baum am breiten fluss mit hut grün".split()
     random = np.random.default_rng(0)
@@ -87,23 +86,23 @@ def batches(made, corpus, step=0, seed=0, **changes):
     settings = dataclasses.replace(SETTINGS, **changes)
     encoded = encode(corpus, tokenizer, settings.recipe.max_length, 1.0)
     examples = step_examples(encoded, tokenizer, settings, seed, step)
-    plan = packing.plan_rows(np.append(examples.lengths, settings.recipe.max_length), 16, 32)
+    plan = packing.RowPlan(32, (8, 16), 1.0)
     random = generator(seed, MASKS, step)
     return examples, masked_batches(examples, tokenizer, settings, made[1].language_model, plan, random)
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("made", QUICK_FAMILIES, indirect=True)
 def test_packed_loss_equals_padded(made, corpus):
     _, encoder, params = made
     head = make_head(encoder, encoder.language_model, encoder.config.vocabulary_size)
-    objective = LanguageObjective(encoder, head, dropout=False)
-    whole = params | {"heads": (head.init(jax.random.key(1)),)}
-    found = []
+    loss = jax.jit(LanguageObjective(encoder, head, dropout=False))
+    whole, found, rows = params | {"heads": (head.init(jax.random.key(1)),)}, [], []
     for packed in (True, False):
         _, parts = batches(made, corpus, recipe=dataclasses.replace(SETTINGS.recipe, packed=packed))
-        batch = jax.tree.map(lambda array: array[0, 0], stack_batches([parts]))
-        found.append(objective(whole, batch, jax.random.key(0)))
-    assert found[0][1] == found[1][1] > 0
+        rows.append(parts[0].row_shape[0])
+        batch = jax.tree.map(lambda array: array[0], step_of(parts, rows=16))
+        found.append(loss(whole, batch, jax.random.key(0)))
+    assert rows[0] < rows[1] and found[0][1] == found[1][1] > 0
     np.testing.assert_allclose(found[0][0], found[1][0], rtol=2e-5)
 
 
@@ -133,7 +132,7 @@ def predicted(batch):
     return batch.by_row["targets"][batch.by_row["weights"] > 0]
 
 
-def test_masks_depend_on_seed_and_update_alone(made, corpus):
+def test_masks_depend_only_on_seed_and_step(made, corpus):
     first, second = batches(made, corpus)[1], batches(made, corpus)[1]
     assert same(first, second)
     assert not np.array_equal(batches(made, corpus, step=1)[1][0].by_row["targets"], first[0].by_row["targets"])
@@ -155,8 +154,6 @@ def test_whole_words_are_predicted_whole(made, corpus):
 
 
 def test_the_share_is_met_on_average():
-    from tests.train.toy import toy_examples
-
     examples = toy_examples("bert", 2000)
     chosen = masking.choose(examples, np.arange(len(examples.ids)), 0.15, np.random.default_rng(0))
     assert chosen.sum() / (examples.fields > 0).sum() == pytest.approx(0.15, abs=0.003)
@@ -180,7 +177,7 @@ def test_pairs_are_two_languages_of_one_tuple(made, corpus):
         assert (one, two) in known or (two, one) in known
 
 
-def test_long_texts_are_cut_and_empty_ones_vanish():
+def test_long_texts_are_cut_and_empty_ones_dropped():
     tokens = Ragged(np.arange(12, dtype=np.int32), np.array([0, 5, 5, 12]))
     assert [cut(tokens, 3)[i].tolist() for i in range(5)] == [[0, 1, 2], [3, 4], [5, 6, 7], [8, 9, 10], [11]]
 
@@ -201,7 +198,7 @@ def test_temperature_repeats_small_languages(corpus):
         ({"en": ["a"]}, [{"en": "a"}], "fewer than two languages"),
     ],
 )
-def test_a_corpus_without_what_is_asked_is_one_line(corpus, texts, tuples, message):
+def test_what_a_corpus_lacks_is_one_line(corpus, texts, tuples, message):
     tokenizer = train_tokenizer(corpus.texts["en"], "bert", 300)
     encoder = make_encoder("bert", layers=1, width=8, heads=2, vocabulary_size=tokenizer.vocabulary_size)
     with pytest.raises(InputError, match=message):

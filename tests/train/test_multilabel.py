@@ -1,4 +1,4 @@
-"""Training with several labels an example: their mean cross-entropy, whatever the packing; scores that rank them."""
+"""Several labels per example: the mean of their cross-entropies, whatever the packing; scores that rank them."""
 
 import dataclasses
 import subprocess
@@ -9,20 +9,27 @@ import numpy as np
 import pytest
 
 from itt_jax.config import Recipe
-from itt_jax.data import packing
 from itt_jax.errors import InputError
 from itt_jax.kinds import kind
 from itt_jax.train.predict import predict
 from itt_jax.train.stage import fine_tune
-from tests.train.test_step import assert_close, loss_and_gradient
-from tests.train.test_tagging import drawn_params
-from tests.train.toy import FAMILIES, FIRST_WORD, scores_of, step_of, task_data, tiny_encoder, toy_examples
+from tests.train.toy import (
+    BERT_FIRST,
+    FIRST_WORD,
+    drawn_params,
+    outputs_of,
+    own_params,
+    packed_and_padded_loss,
+    task_data,
+    tiny_encoder,
+    toy_examples,
+)
 
 CLASSES = 5
 
 
 def toy_multilabel(encoder, count=40, seed=0, **options):
-    """An example has class k if one of the words FIRST_WORD + 2 k and the next stands in it."""
+    """An example has class k if it contains word FIRST_WORD + 2 k or the next."""
     examples = toy_examples(encoder.family, count, seed, regression=True)
     labels = np.zeros((count, CLASSES), bool)
     for i in range(count):
@@ -33,47 +40,23 @@ def toy_multilabel(encoder, count=40, seed=0, **options):
     return task_data(encoder, "multilabel", examples, CLASSES, **options)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
-def test_packed_loss_and_gradient_equal_padded_and_the_mean_of_the_formula(family):
-    encoder = tiny_encoder(family, layers=1)
-    task = toy_multilabel(encoder)
-    examples, params = task.examples, drawn_params(encoder, task.head)
-    indices = np.arange(3, 15)
-    plan = packing.plan_rows(examples.lengths, len(indices), 32)
-    packed = packing.pack_step(examples, indices, plan, len(indices))
-    padded = packing.pad_step(examples, indices, 24, len(indices) + 2)  # two empty slots
-    assert packed.by_row["segment_ids"].max() > 1 and packed.by_example["labels"].shape == (12, CLASSES)
-    expected = loss_and_gradient(task, params, [padded])
-    assert_close(loss_and_gradient(task, params, [packed]), expected)
-    parts = [packing.pack_step(examples, part, plan, 4) for part in np.split(indices, 3)]
-    assert_close(loss_and_gradient(task, params, parts), expected)
-    own = {"encoder": params["encoder"], "head": params["heads"][0]}
-    scores = scores_of(encoder, task.head, own, padded)
-    scores, gold = scores[:12].astype(np.float64), examples.labels[indices]
+@pytest.mark.parametrize("family", BERT_FIRST)
+def test_packed_loss_and_gradient_equal_padded_and_the_formula(family):
+    encoder = tiny_encoder(family)
+    task, items = toy_multilabel(encoder), np.arange(3, 15)
+    params = drawn_params(encoder, task.head)
+    loss = packed_and_padded_loss(task, params, items)
+    scores, gold = outputs_of(task, own_params(params), items)[:12].astype(np.float64), task.examples.labels[items]
     losses = np.where(gold, np.logaddexp(0, -scores), np.logaddexp(0, scores))
-    assert float(expected[0]) == pytest.approx(losses.mean(), rel=1e-5)
-    found = predict(encoder, task.head, own, examples)
+    assert loss == pytest.approx(losses.mean(), rel=1e-5)
+    found = predict(encoder, task.head, own_params(params), task.examples)
     assert found.shape == (40, CLASSES)
-    np.testing.assert_allclose(found[indices], scores, atol=1e-5)
-
-
-def test_microbatches_of_different_rows_keep_their_labels():
-    """Rows are filled up to one count; labels, as many as there are examples, are not."""
-    encoder = tiny_encoder("bert", layers=1)
-    examples = toy_multilabel(encoder).examples
-    short, long = (np.argsort(examples.lengths)[part] for part in (slice(None, 8), slice(-8, None)))
-    plan = packing.RowPlan(32, (2, 3, 4, 8), 0.5)
-    batches = [packing.pack_step(examples, part, plan, 8) for part in (short, long)]
-    assert batches[0].row_shape[0] < batches[1].row_shape[0]
-    stacked = step_of(batches)
-    assert stacked.by_example["labels"].shape == (2, 8, CLASSES)
-    assert (stacked.by_example["labels"][0] == examples.labels[short]).all()
+    np.testing.assert_allclose(found[items], scores, atol=1e-5)
 
 
 @pytest.mark.slow
 def test_a_tiny_encoder_learns_several_labels():
-    encoder = tiny_encoder("bert", layers=1)
+    encoder = tiny_encoder("bert")
     task, dev = (toy_multilabel(encoder, count, seed, pooling="max_mean") for count, seed in ((300, 0), (80, 1)))
     recipe = Recipe(steps=150, batch_size=32, max_length=32, evaluate_every=75, warmup=0.0, dropout=False)
     result = fine_tune(encoder, [task], dev, {"encoder": encoder.init(jax.random.key(0))}, recipe, 1e-2, 0)
@@ -86,7 +69,7 @@ def test_a_tiny_encoder_learns_several_labels():
 
 
 def test_labels_of_another_kind_are_refused():
-    encoder = tiny_encoder("bert", layers=1)
+    encoder = tiny_encoder("bert")
     task = toy_multilabel(encoder)
     params = {"encoder": encoder.init(jax.random.key(0))}
     for changed in (
@@ -98,7 +81,7 @@ def test_labels_of_another_kind_are_refused():
             fine_tune(encoder, [changed], None, params, Recipe(steps=1), 1e-3, 0)
 
 
-def test_labels_of_examples_lie_whole_on_every_device_of_a_mesh():
+def test_labels_of_examples_are_whole_on_every_device_of_a_mesh():
     code = """
 import jax
 jax.config.update("jax_platforms", "cpu")

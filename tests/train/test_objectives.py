@@ -4,7 +4,6 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
 from itt_jax.config import Recipe
@@ -12,7 +11,7 @@ from itt_jax.train.jobs import Job
 from itt_jax.train.loop import Run, Stack
 from itt_jax.train.objectives import Objective
 from itt_jax.train.task_feeds import job_feeds
-from tests.train.toy import redrawn, tiny_encoder, toy_task
+from tests.train.toy import drawn_params, tiny_encoder, toy_task
 
 RECIPE = Recipe(steps=2, batch_size=8, max_length=32, packed=False, dropout=False, warmup=0.0, keep="last")
 
@@ -37,12 +36,12 @@ class Adversarial:
 
 @pytest.mark.slow
 def test_a_wrapped_objective_trains_in_the_same_loop():
-    encoder = tiny_encoder("bert", layers=1)
+    encoder = tiny_encoder("bert")
     task = toy_task(encoder, 40)
-    params = redrawn({"encoder": encoder.shapes(), "heads": (task.head.shapes(),)})
+    params = drawn_params(encoder, task.head)
     (feed,) = job_feeds(encoder, [Job([task], None, params, RECIPE, 1e-3, 0)], shards=1)
 
-    def losses(wrap):
+    def loss(wrap):
         def wrapped(step):
             own = feed(step)
             return dataclasses.replace(own, objective=wrap(own.objective))
@@ -50,8 +49,6 @@ def test_a_wrapped_objective_trains_in_the_same_loop():
         run = Run(params, wrapped, jax.random.key(0), 1e-3, RECIPE.steps)
         (outcome,) = Stack(encoder.family, [run], RECIPE).train()
         assert outcome.finite and outcome.steps == 2
-        return np.array([loss for _, loss in outcome.record.losses])
+        return outcome.record.losses[-1][1]
 
-    plain = losses(lambda objective: objective)
-    np.testing.assert_allclose(losses(lambda objective: Adversarial(objective, 0.0)), plain, rtol=1e-5)
-    assert (losses(lambda objective: Adversarial(objective, 0.3)) > plain + 0.01).all()
+    assert loss(lambda objective: Adversarial(objective, 0.3)) > loss(lambda objective: objective) + 0.01

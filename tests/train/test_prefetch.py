@@ -1,4 +1,4 @@
-"""Inputs made ahead: the same, in order, no more than asked for, and no thread left however the loop ends."""
+"""Prefetched inputs are in order and at most `depth` ahead, and no thread is left however the loop ends."""
 
 import contextlib
 import itertools
@@ -18,7 +18,7 @@ def no_thread_left():
 
 
 def until(condition):
-    """Wait for another thread; a test that waits for ten seconds fails."""
+    """Wait up to ten seconds for another thread."""
     for _ in range(1000):
         if condition():
             return
@@ -27,7 +27,7 @@ def until(condition):
 
 
 @pytest.mark.parametrize("depth", [1, 2, 5])
-def test_everything_comes_in_order_from_another_thread(depth):
+def test_results_are_in_order_and_from_another_thread(depth):
     found = list(prefetched(lambda n: (n * n, threading.get_ident()), range(3, 12), depth))
     assert [value for value, _ in found] == [n * n for n in range(3, 12)]
     assert len({thread for _, thread in found} | {threading.get_ident()}) == 2
@@ -49,7 +49,7 @@ def test_it_runs_ahead_by_the_depth_and_no_further(depth):
             assert made == list(range(taken + depth))
 
 
-def test_an_error_comes_at_its_own_step():
+def test_an_error_is_raised_at_its_own_step():
     def make(number):
         if number == 3:
             raise ValueError("of three")
@@ -62,7 +62,7 @@ def test_an_error_comes_at_its_own_step():
     assert list(inputs) == []
 
 
-def test_an_error_in_the_numbers_comes_through():
+def test_an_error_in_the_numbers_is_raised():
     inputs = prefetched(lambda n: n, (1 // n for n in (1, 1, 0)), 1)
     assert [next(inputs)] == [1]
     with pytest.raises(ZeroDivisionError):
@@ -92,7 +92,7 @@ def test_an_error_in_the_loop_joins_the_thread():
         with contextlib.closing(prefetched(make, itertools.count())) as inputs:
             for _ in inputs:
                 running.clear()
-                assert running.wait(10)  # in the middle of making another
+                assert running.wait(10)  # while another is being made
                 raise RuntimeError("of the loop")
 
 

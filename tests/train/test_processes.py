@@ -1,4 +1,4 @@
-"""Two and four real processes train and predict as one does, and each builds only what lies on its device."""
+"""Two and four real processes train and predict as one does, and each builds only the rows of its device."""
 
 import pathlib
 import socket
@@ -11,7 +11,8 @@ import pytest
 from tests.train.process_run import found_by
 
 ROOT = pathlib.Path(__file__).parents[2]
-# Three steps from equal parameters, float32 sums in another order; found were at most 8e-8. Counts are equal.
+pytestmark = pytest.mark.slow
+# Three steps from equal parameters, float32 sums in another order (differences were at most 8e-8). Counts are equal.
 ROUNDING = {"losses": 1e-6, "scores": 1e-6, "params": 1e-6}
 
 
@@ -35,7 +36,6 @@ def in_processes(folder: pathlib.Path, count: int, stack: int) -> list[dict[str,
     return [dict(np.load(folder / f"{index}.npz")) for index in range(count)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("count", "stack"), [(2, 1), (4, 2)])
 def test_processes_together_are_one_process(tmp_path, count, stack):
     expected, found = found_by(stack, None), in_processes(tmp_path, count, stack)
@@ -52,6 +52,6 @@ def test_processes_together_are_one_process(tmp_path, count, stack):
         run = index // shards
         assert (own["runs"] == [stack, run, run + 1]).all()
         assert (own["rows"] == [at * whole // shards, (at + 1) * whole // shards]).all()
-        assert len(own["rows"]) == len(own["wholes"])  # for each step one run's, whatever the stack
+        assert len(own["rows"]) == len(own["wholes"])  # one run's per step, in any stack
         assert own["least"] == (1 << 40) + 8 - count
         assert own["saved"].tolist() == ([2] if stack == 1 else [])

@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 def params(family):
-    encoder = tiny_encoder(family)
+    encoder = tiny_encoder(family, layers=2)
     shapes = {"encoder": encoder.shapes(), "heads": (make_head(encoder, "classification", 2).shapes(),)}
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape), leaf.dtype), shapes)
 
@@ -60,7 +60,7 @@ def sharded(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_updates_and_scores_on_eight_devices_equal_one_device(sharded):
+def test_steps_and_scores_on_eight_devices_equal_one_device(sharded):
     found, said = sharded
     for number in range(len(said)):
         names = [name for name in found if name.startswith(f"{number}/alone/")]

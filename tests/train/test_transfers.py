@@ -1,4 +1,4 @@
-"""What a step may overwrite is overwritten, and nothing waits for the host unasked."""
+"""The state is donated to each step, and nothing is transferred implicitly."""
 
 import dataclasses
 
@@ -12,17 +12,19 @@ from itt_jax.train.predict import predict
 from itt_jax.train.stage import fine_tune
 from tests.train.toy import task_data, tiny_encoder, toy_examples, toy_task
 
-RECIPE = Recipe(steps=3, batch_size=16, max_length=32, evaluate_every=1, checkpoint_every=1, dropout=False)
+RECIPE = Recipe(
+    steps=3, batch_size=16, max_length=32, evaluate_every=1, checkpoint_every=1, packed=False, dropout=False
+)
 
 
 def tuned(directory=None):
-    encoder = tiny_encoder("bert", layers=1)
+    encoder = tiny_encoder("bert")
     task = toy_task(encoder, 40)
     params = {"encoder": encoder.init(jax.random.key(0))}
     return fine_tune(encoder, [task], task, params, RECIPE, 1e-3, 0, directory, lambda *told: None), params
 
 
-def test_the_state_before_a_step_is_given_to_it(monkeypatch):
+def test_the_state_before_a_step_is_donated_to_it(monkeypatch):
     states = []
     train = loop.Stack.train
     monkeypatch.setattr(loop.Stack, "train", lambda stack: states.append(stack.state) or train(stack))
@@ -30,11 +32,11 @@ def test_the_state_before_a_step_is_given_to_it(monkeypatch):
     leaves = jax.tree.leaves_with_path(states)
     assert len(leaves) > 3 * len(jax.tree.leaves(params))  # parameters, two moments, counters
     assert [jax.tree_util.keystr(path) for path, leaf in leaves if not leaf.is_deleted()] == []
-    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(params))  # the caller's are the caller's
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(params))  # the caller's are not donated
     assert result.steps == 3
 
 
-def test_nothing_is_transferred_unasked_while_training(monkeypatch, tmp_path):
+def test_nothing_is_transferred_implicitly_in_training(monkeypatch, tmp_path):
     train = loop.Stack.train
 
     def guarded(stack):
@@ -48,8 +50,8 @@ def test_nothing_is_transferred_unasked_while_training(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("kind", ["classification", "token_classification"])
 @pytest.mark.parametrize("place", [jax.device_put, jax.device_get])
-def test_nothing_is_transferred_unasked_while_predicting(kind, place):
-    encoder = tiny_encoder("bert", layers=1)
+def test_nothing_is_transferred_implicitly_in_prediction(kind, place):
+    encoder = tiny_encoder("bert")
     if kind == "token_classification":
         examples = toy_examples("bert", 20)
         anchors = np.flatnonzero(examples.fields)

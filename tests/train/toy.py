@@ -1,30 +1,53 @@
-"""Tiny encoders and examples for the tests of training, without tokenizers or files."""
+"""Tiny encoders, toy examples and helpers for the tests of training; no tokenizers, no files."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from itt_jax import kinds
 from itt_jax.batch import Batch
+from itt_jax.config import Recipe
+from itt_jax.data import packing
 from itt_jax.data.examples import Examples
 from itt_jax.models import Encoder, make_encoder, make_head
 from itt_jax.train import loop
 from itt_jax.train.feeds import stack_batches
 from itt_jax.train.jobs import TaskData
+from itt_jax.train.objectives import Objective, TaskObjective
+from itt_jax.train.optimizer import make_optimizer
+from itt_jax.train.predict import stream_shape
 from itt_jax.train.state import stacked
-from itt_jax.train.step import predict_step
+from itt_jax.train.step import predict_step, summed_gradients
 
 FAMILIES = ("bert", "roberta", "xlnet")
+
+
+def slow(value: str):
+    """A parameter that only the slow tests use."""
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
+QUICK_FAMILIES = ("bert", slow("roberta"), "xlnet")
+"""RoBERTa, whose layers are BERT's, runs with the slow tests."""
+BERT_FIRST = ("bert", slow("roberta"), slow("xlnet"))
+"""For what concerns a kind of task, BERT is enough among the quick tests."""
 PAD = {"bert": 0, "roberta": 1, "xlnet": 5}
 FIRST_WORD = 10  # ids below are special
+ROUNDING = 2e-5  # float32 sums in another order, relative to the largest gradient
+
+
+# --- Models and examples
 
 
 def tiny_encoder(family: str, **sizes) -> Encoder:
-    """Two layers of width 32; ids 0 to 9 are special."""
+    """One layer of width 32; ids 0 to 9 are special."""
     sizes = {
-        "layers": 2,
+        "layers": 1,
         "width": 32,
         "heads": 2,
         "feed_forward": 64,
@@ -74,30 +97,100 @@ def redrawn(shapes):
     return jax.tree.unflatten(structure, drawn)
 
 
+def drawn_params(encoder: Encoder, head) -> dict:
+    """{"encoder": ..., "heads": (...)}, all drawn at random."""
+    return redrawn({"encoder": encoder.shapes(), "heads": (head.shapes(),)})
+
+
+def own_params(params: dict) -> dict:
+    """The parameters of a single task's model, {"encoder": ..., "head": ...}."""
+    return {"encoder": params["encoder"], "head": params["heads"][0]}
+
+
 def same(a, b) -> bool:
     """Whether two trees are bitwise equal."""
     leaves = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
     return jax.tree.structure(a) == jax.tree.structure(b) and all(np.array_equal(x, y) for x, y in leaves)
 
 
-def step_of(batches: list[Batch]) -> Batch:
-    """One run's step as the objective takes it: arrays [microbatches, ...], all of the largest number of rows."""
-    rows = max(batch.row_shape[0] for batch in batches)
-
-    def filled(batch: Batch) -> Batch:
-        empty, missing = {"example_ids": batch.slots, "labels": -1}, rows - batch.row_shape[0]
-        by_row = {
-            name: np.pad(array, [(0, missing), (0, 0)], constant_values=empty.get(name, 0))
-            for name, array in batch.by_row.items()
-        }
-        return Batch(by_row, batch.by_example)
-
-    return jax.tree.map(lambda array: array[0], stack_batches([[filled(batch) for batch in batches]]))
+# --- Steps
 
 
-def scores_of(encoder: Encoder, head, params: dict, batch: Batch) -> np.ndarray:
-    """Scores of one batch by a single model, without streaming."""
-    return np.asarray(predict_step(stacked([params]), batch.inputs, encoder=encoder, head=head))[0]
+def step_of(batches: list[Batch], rows: int = 0) -> Batch:
+    """One run's step as the objective takes it: arrays [microbatches, ...].
+
+    Rows are filled up to the largest number among the batches, or to `rows`, so that steps can share a program.
+    """
+    rows = max([rows, *(batch.row_shape[0] for batch in batches)])
+    return jax.tree.map(lambda array: array[0], stack_batches([[_filled(batch, rows) for batch in batches]]))
+
+
+def _filled(batch: Batch, rows: int) -> Batch:
+    empty = {"labels": -1, "ranks": -1} | ({"example_ids": batch.slots} if batch.by_example else {})
+    missing = [(0, rows - batch.row_shape[0]), (0, 0)]
+    by_row = {name: np.pad(own, missing, constant_values=empty.get(name, 0)) for name, own in batch.by_row.items()}
+    return Batch(by_row, batch.by_example)
+
+
+@functools.cache
+def _sums(objective: Objective):
+    optimizer = make_optimizer(Recipe())
+    return jax.jit(lambda params, step: summed_gradients(params, step, jax.random.key(0), objective, optimizer))
+
+
+def loss_and_gradient(
+    objective: Objective, params: dict, batches: list[Batch], rows: int = 0, scan: bool = False
+) -> tuple[jax.Array, dict]:
+    """Mean loss and gradient of a step with these microbatches.
+
+    One program computes them one after another, with their rows filled up to `rows`; with `scan`, a program of its own
+    computes all of them.
+    """
+    steps = [step_of(batches, rows)] if scan else [step_of([batch], rows) for batch in batches]
+    sums = [_sums(objective)(params, step) for step in steps]
+    total, weight, gradient = jax.tree.map(lambda *parts: sum(parts), *sums)
+    return total / weight, jax.tree.map(lambda leaf: leaf / weight, gradient)
+
+
+def assert_close(found: tuple[jax.Array, dict], expected: tuple[jax.Array, dict]) -> None:
+    """Loss and gradient are equal to rounding."""
+    largest = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(expected[1]))
+    np.testing.assert_allclose(found[0], expected[0], rtol=ROUNDING, equal_nan=False)
+    for one, other in zip(jax.tree.leaves(found[1]), jax.tree.leaves(expected[1]), strict=True):
+        np.testing.assert_allclose(one, other, atol=ROUNDING * largest, rtol=0, equal_nan=False)
+
+
+def packed_and_padded_loss(task: TaskData, params: dict, items: np.ndarray) -> float:
+    """The mean loss of some items, after checking that it and its gradient do not depend on packing.
+
+    The items are packed, packed in three microbatches, and padded to one example per row; two more items are empty.
+    """
+    examples = task.examples
+    objective = TaskObjective(task.head.encoder, task.head, 0, dropout=False, choices=examples.choices)
+    indices = examples.of_items(items)
+    slots = len(indices) + 2 * examples.choices
+    plan = packing.plan_rows(examples.lengths, len(indices), 32)
+    padded = packing.pad_step(examples, indices, plan.length, slots)
+    packed = packing.pack_step(examples, indices, plan, slots)
+    parts = [packing.pack_step(examples, examples.of_items(part), plan, slots) for part in np.split(items, 3)]
+    assert packed.by_row["segment_ids"].max() > 1 and packed.row_shape[0] < padded.row_shape[0]
+    expected, *others = (
+        loss_and_gradient(objective, params, batches, rows=slots) for batches in ([padded], [packed], parts)
+    )
+    for found in others:
+        assert_close(found, expected)
+    return float(expected[0])
+
+
+def outputs_of(task: TaskData, params: dict, indices: np.ndarray) -> np.ndarray:
+    """The head's outputs for some examples, one per row, without gathering: [slots, outputs] or [rows, T, outputs].
+
+    The batch has the shape of `predict`'s stream and shares its program.
+    """
+    rows, length, slots = stream_shape(task.examples)
+    batch = packing.pad_step(task.examples, indices, length, slots, slice(0, rows))
+    found = predict_step(stacked([params]), batch.inputs, encoder=task.head.encoder, head=task.head)
+    return np.asarray(found)[0]
 
 
 @contextlib.contextmanager
