@@ -86,7 +86,7 @@ def batches(made, corpus, step=0, seed=0, **changes):
     settings = dataclasses.replace(SETTINGS, **changes)
     encoded = encode(corpus, tokenizer, settings.recipe.max_length, 1.0)
     examples = step_examples(encoded, tokenizer, settings, seed, step)
-    plan = packing.RowPlan(32, (8, 16), 1.0)
+    plan = packing.RowPlan(32, tuple(range(1, 17)), 1.0)
     random = generator(seed, MASKS, step)
     return examples, masked_batches(examples, tokenizer, settings, made[1].language_model, plan, random)
 
