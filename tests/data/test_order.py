@@ -1,4 +1,4 @@
-"""The order of examples: a function of seed and step, dropping nothing."""
+"""The order of examples is determined by seed and step, and drops none."""
 
 import hashlib
 
@@ -18,7 +18,7 @@ def test_every_epoch_has_every_example_once(n, batch, seed, epochs):
         assert sorted(indices[epoch * n : (epoch + 1) * n]) == list(range(n))
 
 
-def test_an_update_does_not_depend_on_what_was_asked_before():
+def test_a_step_does_not_depend_on_earlier_calls():
     alone = step_indices(1000, 32, 7, 50)
     for step in range(50):
         step_indices(1000, 32, 7, step)

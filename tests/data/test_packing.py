@@ -1,4 +1,4 @@
-"""Packing: every example once, whole, apart from the others; few shapes, well filled."""
+"""Packing: every example once, whole and separate from the others; few shapes, well filled."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ LENGTHS = st.lists(st.integers(2, 24), min_size=1, max_size=40)
 
 
 def make_examples(lengths, summary_last=False, labels=True) -> Examples:
-    """Examples whose ids are all different."""
+    """Examples with distinct ids."""
     lengths = np.asarray(lengths, np.int64)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     n, total = len(lengths), int(offsets[-1])
@@ -78,7 +78,7 @@ def check(batch, examples: Examples, indices, slots: int) -> None:
     assert padding.sum() == rows * length - examples.lengths[np.asarray(indices, int)].sum()
     for name, value in (("input_ids", 0), ("token_type_ids", 7), ("field_ids", 0), ("example_ids", slots)):
         assert (batch[name][padding] == value).all()
-    assert (np.diff(padding.astype(int), axis=1) >= 0).all(), "padding stands at the right"
+    assert (np.diff(padding.astype(int), axis=1) >= 0).all(), "padding is on the right"
     assert ("labels" in batch) == (examples.labels is not None)
 
 
@@ -127,7 +127,7 @@ def test_hosts_build_their_own_rows_and_all_examples(by_token, lengths, length, 
                     np.testing.assert_array_equal(own[name], array)
 
 
-def test_a_hosts_rows_past_the_last_are_empty():
+def test_a_hosts_rows_beyond_the_last_are_empty():
     examples = make_examples([3, 9, 3])
     batch = pack_step(examples, [0, 1, 2], RowPlan(12, (2,), 1.0), 3, rows=slice(2, 4))
     assert batch.row_shape == (2, 12)
@@ -160,7 +160,7 @@ def test_stream_over_several_windows_is_well_filled():
 
 
 @pytest.mark.parametrize("lengths", [sst2_like(20_000), xnli_like(20_000)])
-def test_updates_of_32_are_at_least_85_percent_real_tokens_in_few_shapes(lengths):
+def test_steps_of_32_are_at_least_85_percent_real_tokens_in_few_shapes(lengths):
     examples = make_examples(lengths)
     plan = plan_rows(lengths, 32, 128)
     real = total = 0
@@ -178,7 +178,7 @@ def test_updates_of_32_are_at_least_85_percent_real_tokens_in_few_shapes(lengths
 
 @settings(max_examples=20, deadline=None)
 @given(LENGTHS, st.integers(1, 12), st.sampled_from([1, 4, 8]))
-def test_a_plan_suffices_for_any_update(lengths, examples_per_step, shards):
+def test_a_plan_suffices_for_any_step(lengths, examples_per_step, shards):
     plan = plan_rows(np.array(lengths), examples_per_step, 24, shards)
     assert all(count % shards == 0 for count in plan.row_counts)
     assert list(plan.row_counts) == sorted(set(plan.row_counts))
@@ -188,14 +188,14 @@ def test_a_plan_suffices_for_any_update(lengths, examples_per_step, shards):
 
 
 @pytest.mark.parametrize("stack", [8, 300])
-def test_updates_packed_apart_share_the_plan_of_the_largest(stack):
+def test_steps_packed_separately_share_the_plan_of_the_largest(stack):
     lengths = sst2_like(2000)
     alone, together = plan_rows(lengths, 4, 128), plan_rows(lengths, 4, 128, stack=stack)
     assert together.packing_efficiency < alone.packing_efficiency
     assert together.row_counts[-1] == alone.row_counts[-1] == 4
 
 
-def test_a_plan_is_a_function_of_its_arguments():
+def test_a_plan_is_deterministic():
     assert plan_rows(sst2_like(500), 32, 128) == plan_rows(sst2_like(500), 32, 128)
 
 
