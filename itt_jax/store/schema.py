@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 SCHEMA = 2
 
 # Names of schema 1 -> names of schema 2.
-COLUMNS = {"adapted": "in_domain"}
-ARMS = {"matched": "matched_steps"}
-PLAN = {"overlap": "contamination", "seen": "contaminated"}
-RECORD = {
+RENAMED_COLUMNS = {"adapted": "in_domain"}
+RENAMED_ARMS = {"matched": "matched_steps"}
+RENAMED_PLAN = {"overlap": "contamination", "seen": "contaminated"}
+RENAMED_RECORD = {
     "updates": "steps",
     "best_update": "best_step",
     "real_token_share": "packing_efficiency",
@@ -32,15 +32,15 @@ def schema_of(plan: dict[str, Any]) -> int:
 
 def current_results(frame: "pd.DataFrame") -> "pd.DataFrame":
     """The rows of a results.parquet of schema 1 in today's names."""
-    return frame.rename(columns=COLUMNS).assign(arm=frame["arm"].replace(ARMS))
+    return frame.rename(columns=RENAMED_COLUMNS).assign(arm=frame["arm"].replace(RENAMED_ARMS))
 
 
 def current_plan(plan: dict[str, Any]) -> dict[str, Any]:
     """A plan.json of schema 1 in today's names; its arms, which it knows by name alone, are left out."""
-    current = {PLAN.get(key, key): value for key, value in plan.items() if key != "arms"}
+    current = {RENAMED_PLAN.get(key, key): value for key, value in plan.items() if key != "arms"}
     return current | {"stages_done": [_current_record(record) for record in plan.get("stages_done", ())]}
 
 
 def _current_record(record: dict[str, Any]) -> dict[str, Any]:
-    current = {RECORD.get(key, key): value for key, value in record.items() if key not in DUPLICATES}
-    return current | {"arm": ", ".join(ARMS.get(arm, arm) for arm in record.get("arm", "").split(", "))}
+    current = {RENAMED_RECORD.get(key, key): value for key, value in record.items() if key not in DUPLICATES}
+    return current | {"arm": ", ".join(RENAMED_ARMS.get(arm, arm) for arm in record.get("arm", "").split(", "))}
