@@ -64,19 +64,18 @@ from itt_jax.train.memory import keep_freed_memory
 keep_freed_memory()
 x = jnp.ones((4096, 4096))
 step = jax.jit(lambda x: (jnp.sin(x) @ x[:, :8]).sum())  # the product reads a temporary of 64 MiB
-faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-counts = []
-for _ in range(9):
-    before = faults()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(64):
     step(x).block_until_ready()
-    counts.append(faults() - before)
-print(sorted(counts)[4])  # the median: on a busy machine single steps lose their memory
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-def test_a_step_reuses_the_memory_of_the_last_one():
+def test_steps_reuse_freed_memory():
     done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
-    assert float(done.stdout) < 64 * 2**20 / 4096 / 10  # a tenth of the pages of one buffer
+    # Left alone, malloc faults in the whole buffer in each of the 64 steps. Several threads free it, so a few steps
+    # may still take fresh memory, more of them on a busy machine.
+    assert int(done.stdout) < 64 * (64 * 2**20 // 4096) / 4
 
 
 def test_needed_bytes_counts_donated_memory_once():
