@@ -8,6 +8,7 @@ seed and by item.
 import dataclasses
 import pathlib
 from collections import defaultdict
+from typing import Any
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ from itt_jax.analysis import controls, inference, panels
 from itt_jax.analysis.arms import arms_of, primary_pairs
 from itt_jax.analysis.contrasts import Contrasts, concat
 from itt_jax.analysis.primary import primary_family
+from itt_jax.data.contamination import Contamination
 from itt_jax.store import Store
 from itt_jax.store.results import CLEAN_TEXT
 from itt_jax.study.arms import Arm
@@ -45,6 +47,7 @@ class Analysis:
         distances: how far each shifted domain is from the training domain (see `study.distances`); may be empty.
         counts: per model, target and arm: cells, those without signal, items changed and not applicable, realised
             edit rates, seeds without signal.
+        contamination: by source, the training and dev rows whose text is evaluated.
         smallest_effect: the bound of the verdicts.
     """
 
@@ -59,6 +62,7 @@ class Analysis:
     controls: pd.DataFrame
     distances: pd.DataFrame
     counts: pd.DataFrame
+    contamination: tuple[Contamination, ...]
     smallest_effect: float
 
 
@@ -99,9 +103,16 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None) -> Analysis
         primary=inference.judge(primary_family(parts), smallest_effect, "holm"),
         controls=controls.noticed(results, cells),
         distances=store.distances(),
+        contamination=_contamination(plan),
         smallest_effect=smallest_effect,
         **tables,
     )
+
+
+def _contamination(plan: dict[str, Any]) -> tuple[Contamination, ...]:
+    """What the plan says was dropped; plans that name no rule applied "any_field"."""
+    rows = [row for row in plan.get("contamination", ()) if isinstance(row, dict)]
+    return tuple(Contamination(**{"rule": "any_field"} | row) for row in rows)
 
 
 def _counts(cells: pd.DataFrame, own: Contrasts) -> pd.DataFrame:

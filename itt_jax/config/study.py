@@ -226,6 +226,8 @@ class Study:
         max_length: maximum tokens of an evaluated example.
         noise_seed: of the perturbations, whatever the training seed.
         smallest_effect: the smallest effect of interest in the primary family (0.02 is two points of accuracy).
+        contamination: which training and dev rows are dropped because they are evaluated (see `data.contamination`):
+            those whose whole input is, those of which any field is, or none. A task may have a rule of its own.
         allow_seen: evaluate on text that a given checkpoint was trained on (the report says so).
         stand_ins: replacements for absent training rows. Without one, a target whose training, intermediate or
             evaluation rows are absent is left out, and the plan says so.
@@ -247,6 +249,7 @@ class Study:
     smallest_effect: float = 0.02
     allow_seen: bool = False
     stand_ins: tuple[StandIn, ...] = ()
+    contamination: Literal["whole_input", "any_field", "off"] = dataclasses.field(default="whole_input", metadata=LATER)
 
     def running_targets(self) -> tuple[Target, ...]:
         """The targets to run, in the study's order."""

@@ -1,10 +1,16 @@
 """Contamination: training or dev text that is also evaluated (DESIGN.md, decision 10).
 
-Texts are compared after normalisation, by 64-bit hashes, so that millions of rows fit. A row is contaminated if
+Texts are compared after normalisation, by 64-bit hashes, so that millions of rows fit. Under the rule "whole_input" a
+row is contaminated if
 
-- the whole row (all its fields, in order) is an evaluation row, however short; or
-- one of its fields, of at least `MINIMUM_WORDS` words, is a field of an evaluation row. Shorter fields ("A man is
-  singing.") recur by chance, and dropping every such row would empty training sets of short texts.
+- its whole input (all its fields, in order) is the whole input of an evaluation row, however short;
+- it has a single text, and that text is a field of an evaluation row; or
+- one of its fields is the only text of an evaluation row.
+
+Under "any_field" a row is also contaminated if one of its fields is a field of an evaluation row. Rows often share a
+text with good reason (claims about one document, questions about one paragraph), and then "any_field" can drop most of
+a training set. Fields of fewer than `MINIMUM_WORDS` words ("A man is singing.") recur by chance and count only as part
+of a whole input.
 """
 
 import dataclasses
@@ -23,19 +29,85 @@ MINIMUM_WORDS = 4
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")
 
 
+RULES = ("whole_input", "any_field", "off")
+WARNED_SHARE = 0.05
+"""Share of a source's rows above which dropping them, or keeping them contaminated, deserves a warning."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Digests:
+    """What a set of rows contains, as digests of normalised text.
+
+    Attributes:
+        fields: of single fields of at least `MINIMUM_WORDS` words, sorted and distinct: uint64 [m].
+        inputs: of whole inputs (all fields of a row, in order), sorted and distinct: uint64 [n].
+    """
+
+    fields: np.ndarray
+    inputs: np.ndarray
+
+    @classmethod
+    def join(cls, parts: "Sequence[Digests]") -> "Digests":
+        """Everything that any of the parts contains."""
+        none = np.zeros(0, np.uint64)
+        return cls(
+            _distinct(np.concatenate([none, *(part.fields for part in parts)])),
+            _distinct(np.concatenate([none, *(part.inputs for part in parts)])),
+        )
+
+    def overlaps(self, other: "Digests", rule: str) -> bool:
+        """Whether some row of one is contaminated by the other; symmetric."""
+        pairs = [(self.inputs, other.inputs), (self.inputs, other.fields), (self.fields, other.inputs)]
+        pairs += [(self.fields, other.fields)] * (rule == "any_field")
+        return any(np.isin(one, two).any() for one, two in pairs)
+
+
 @dataclasses.dataclass(frozen=True)
 class Contamination:
-    """How many rows of a source were dropped because their text is evaluated.
+    """How many rows of a source are contaminated, and how many were dropped for it.
 
     Attributes:
         source: "TASK/SPLIT/LANGUAGE", or a corpus.
         rows: how many it had.
         dropped: how many of them were dropped.
+        rule: the rule that was applied, one of `RULES`.
+        whole_inputs: how many are contaminated under "whole_input".
+        fields: field -> how many rows have it in common with an evaluation row, dropped or not.
     """
 
     source: str
     rows: int
     dropped: int
+    rule: str = RULES[0]
+    whole_inputs: int = 0
+    fields: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    def summary(self) -> str:
+        """The counts in a line."""
+        shared = [f"{n:,} share their {name}" for name, n in self.fields.items() if n]
+        return f"{self.source}: {'; '.join([f'{self.dropped:,} of {self.rows:,} dropped ({self.rule})', *shared])}"
+
+    def warning(self) -> str | None:
+        """A sentence where much was dropped, or kept in spite of being evaluated; None otherwise."""
+        kept = self.whole_inputs if self.rule == "off" else 0
+        if max(self.dropped, kept) <= WARNED_SHARE * self.rows:
+            return None
+        shared = ", ".join(f"{name} {n:,}" for name, n in self.fields.items() if n)
+        shared = f" (rows that share a field: {shared})" if shared else ""
+        if kept:
+            return (
+                f"{self.source}: {kept:,} of {self.rows:,} rows ({kept / self.rows:.0%}) are evaluated and were kept"
+                f"{shared}, since contamination is 'off'; scores on them are not those of unseen text"
+            )
+        remedy = (
+            "contamination='whole_input' keeps rows that share only a field"
+            if self.rule == "any_field" and self.whole_inputs < self.dropped
+            else "train on other rows, or evaluate on others"
+        )
+        return (
+            f"{self.source}: {self.dropped:,} of {self.rows:,} rows ({self.dropped / self.rows:.0%}) were dropped "
+            f"because their text is evaluated{shared}; {remedy}"
+        )
 
 
 class _Separators(dict):
@@ -64,38 +136,54 @@ def words_of(text: str) -> list[str]:
     return normalise(text).split()
 
 
-def digests(rows: Rows | Sequence[str]) -> np.ndarray:
-    """Sorted distinct digests of all fields and whole rows (or of all texts): uint64 [m]."""
-    return distinct(_digests(_columns(rows)))
+def digests(rows: Rows | Sequence[str]) -> Digests:
+    """The digests of rows, or of texts that are each a whole input."""
+    found = _digests(_columns(rows))
+    return Digests(_distinct(found[:, :-1]), _distinct(found[:, -1]))
 
 
-def distinct(found: np.ndarray) -> np.ndarray:
-    """The distinct digests other than 0 in an array of any shape, sorted: uint64 [m]."""
-    ordered = np.sort(found, axis=None)  # np.unique hashes, which takes far longer
-    return ordered[(ordered != 0) & np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
-
-
-def contaminated(rows: Rows | Sequence[str | None], evaluation: np.ndarray) -> np.ndarray:
+def contaminated(rows: Rows | Sequence[str | None], evaluation: Digests, rule: str = RULES[0]) -> np.ndarray:
     """Which training rows (or texts) are contaminated: bool [n].
 
     Args:
         rows: a text may be None, which is never contaminated.
         evaluation: the `digests` of what is evaluated.
+        rule: "whole_input" or "any_field".
     """
-    columns = _columns(rows)
-    if not len(evaluation):
-        return np.zeros(len(columns[0]), bool)
-    own = _digests(columns)
-    at = np.minimum(np.searchsorted(evaluation, own), len(evaluation) - 1)
-    return (evaluation[at] == own).any(axis=1)
+    own = _digests(_columns(rows))
+    fields, inputs = own[:, :-1], own[:, -1]
+    mask = _among(inputs, evaluation.inputs) | _among(inputs, evaluation.fields)
+    mask |= _among(fields, evaluation.inputs).any(axis=1)
+    return mask | _among(fields, evaluation.fields).any(axis=1) if rule == "any_field" else mask
 
 
-def contaminated_tuples(texts: ParallelTexts, evaluation: np.ndarray) -> np.ndarray:
+def shared_fields(rows: Rows, evaluation: Digests) -> dict[str, int]:
+    """Field -> number of rows that have it in common with an evaluation row."""
+    own = _digests(_columns(rows))[:, :-1]
+    shared = (_among(own, evaluation.fields) | _among(own, evaluation.inputs)).sum(axis=0)
+    return dict(zip(rows.fields, shared.tolist(), strict=True))
+
+
+def contaminated_tuples(texts: ParallelTexts, evaluation: Digests) -> np.ndarray:
     """Which tuples are contaminated in any language: bool [n]."""
     mask = np.zeros(len(texts), bool)
     for language in texts.languages:
         mask |= contaminated(texts.texts[language], evaluation)
     return mask
+
+
+def _distinct(found: np.ndarray) -> np.ndarray:
+    """The distinct digests other than 0 in an array of any shape, sorted: uint64 [m]."""
+    ordered = np.sort(found, axis=None)  # np.unique hashes, which takes far longer
+    return ordered[(ordered != 0) & np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+
+
+def _among(own: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Which digests are among the sorted `found`: bool, in the shape of `own`. 0 never is."""
+    if not len(found):
+        return np.zeros(own.shape, bool)
+    at = np.minimum(np.searchsorted(found, own), len(found) - 1)
+    return found[at] == own
 
 
 def _columns(rows: Rows | Sequence[str | None]) -> list[Sequence[str | None]]:

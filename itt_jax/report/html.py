@@ -78,7 +78,7 @@ def _page(analysis: Analysis, plan: dict[str, Any], figures: dict[str, str]) -> 
         controls=tables.without_constant(tables.controls(analysis)),
         edits=tables.edits(analysis),
         counts=tables.without_constant(tables.counts(analysis)),
-        contamination=provenance.contamination(plan),
+        contamination=provenance.contamination(analysis.contamination),
         skipped=[str(reason) for reason in plan.get("skipped") or ()],
         stages=provenance.stages(plan),
         machines=provenance.machines(plan),

@@ -1,15 +1,27 @@
 """Where results come from, as the folder's plan describes it; every key is optional."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
+from itt_jax.data.contamination import Contamination
 
-def contamination(plan: dict[str, Any]) -> pd.DataFrame:
-    """Numbers of training and dev rows that were dropped because their text is evaluated, by source."""
-    rows = [row for row in plan.get("contamination", ()) if isinstance(row, dict)]
-    frame = pd.DataFrame(rows)
-    return frame[frame["dropped"] > 0] if "dropped" in frame else frame
+
+def contamination(found: Sequence[Contamination]) -> pd.DataFrame:
+    """Training and dev rows whose text is evaluated, by source: how many were dropped, and what they share."""
+    return pd.DataFrame(
+        {
+            "source": entry.source,
+            "rule": entry.rule,
+            "rows": entry.rows,
+            "dropped": entry.dropped,
+            "whole input evaluated": entry.whole_inputs,
+            "fields shared": ", ".join(f"{name} {n:,}" for name, n in entry.fields.items() if n) or "none",
+        }
+        for entry in found
+        if entry.dropped or entry.whole_inputs or any(entry.fields.values())
+    )
 
 
 def stages(plan: dict[str, Any]) -> pd.DataFrame:

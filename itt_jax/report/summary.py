@@ -79,7 +79,10 @@ def _verdict_sentence(row: pd.Series, smallest_effect: float) -> str:
 
 def warning_sentences(analysis: Analysis) -> list[str]:
     """What a reader must know before trusting the tables."""
-    counts, found = analysis.counts, []
+    counts, found = (
+        analysis.counts,
+        [f"Contamination: {w}." for entry in analysis.contamination if (w := entry.warning())],
+    )
     for _, row in counts[counts["no_signal_seeds"] != ""].iterrows():
         about = f"{row['model']}, {row['arm']}, {row['target']} ({row['metric']})"
         found.append(

@@ -8,6 +8,7 @@ from typing import Any
 
 from itt_jax import families
 from itt_jax.config import EncoderSpec, Study
+from itt_jax.data.contamination import Contamination
 from itt_jax.errors import InputError
 from itt_jax.models import local_folder, make_encoder
 from itt_jax.store import Store
@@ -26,7 +27,8 @@ class Description:
 
     Attributes:
         stages: (encoder, kind) -> (stages, done, FLOPs to do). cells, cells_done: points of the evaluation grid.
-        evaluation_flops: FLOPs of the missing cells. dropped: source -> (rows, rows whose text is evaluated).
+        evaluation_flops: FLOPs of the missing cells.
+        contamination: by source, the training and dev rows whose text is evaluated.
     """
 
     name: str
@@ -34,7 +36,7 @@ class Description:
     cells: int
     cells_done: int
     evaluation_flops: float
-    dropped: dict[str, tuple[int, int]]
+    contamination: tuple[Contamination, ...]
     skipped: list[str]
 
     def as_dict(self) -> dict[str, Any]:
@@ -48,7 +50,7 @@ class Description:
             "cells": self.cells,
             "cells_done": self.cells_done,
             "evaluation_flops_missing": self.evaluation_flops,
-            "contamination": [{"source": s, "rows": n, "dropped": d} for s, (n, d) in self.dropped.items()],
+            "contamination": [dataclasses.asdict(entry) for entry in self.contamination],
             "skipped": self.skipped,
         }
 
@@ -63,10 +65,11 @@ class Description:
         total = self.evaluation_flops + sum(flops for _, _, flops in self.stages.values())
         hours = total / 3600 / (GFLOPS * 1e9)
         lines += ["", f"about {total / 1e12:,.1f} TFLOP to do: {hours:,.1f} hours at {GFLOPS} GFLOP/s, plus compiling"]
-        dropped = {source: counts for source, counts in self.dropped.items() if counts[1]}
-        if dropped:
-            lines += ["", "training and dev rows dropped because their text is evaluated:"]
-            lines += [f"  {source}: {d} of {n}" for source, (n, d) in dropped.items()]
+        found = [entry for entry in self.contamination if entry.dropped or any(entry.fields.values())]
+        if found:
+            lines += ["", "training and dev rows whose text is evaluated:"]
+            lines += [f"  {entry.summary()}" for entry in found]
+        lines += [f"warning: {warning}" for entry in found if (warning := entry.warning())]
         lines += [f"skipped: {reason}" for reason in self.skipped]
         return "\n".join(lines)
 
@@ -94,7 +97,7 @@ def describe(study: Study, out: str | pathlib.Path, data_root: str | pathlib.Pat
         len(cells),
         sum(store.has_cell(cell.cell) for cell in cells),
         evaluation,
-        {entry.source: (entry.rows, entry.dropped) for entry in material.contamination.values()},
+        tuple(material.contamination.values()),
         plan.skipped,
     )
 

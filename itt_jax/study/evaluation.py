@@ -8,7 +8,7 @@ import numpy as np
 
 from itt_jax import kinds, perturb, tasks
 from itt_jax.config import Perturbation, content_id
-from itt_jax.data import contamination
+from itt_jax.data.contamination import RULES, Digests, contaminated
 from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError, unknown
@@ -103,8 +103,9 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
     rows = {
         language: _rows(task, evaluation, language, data_root) for language in evaluation.languages or task.languages
     }
+    rule = task.contamination or RULES[0]
     for language, own in rows.items():
-        if np.isin(contamination.digests(tasks.identifying(task, own)), seen).any() and not evaluation.allow_seen:
+        if not evaluation.allow_seen and contaminated(tasks.identifying(task, own), seen, rule).any():
             raise InputError(
                 f"task {task.name!r}, split {evaluation.split!r}, language {language!r}: the checkpoint has seen some "
                 "of this text in training; choose other rows, or evaluate all the same with --allow-seen"
@@ -165,7 +166,7 @@ def _evaluate_rows(evaluation, task, rows: Rows, model, store: Store, checkpoint
     return [cell.cell for cell in cells]
 
 
-def load_fine_tuned(folder: pathlib.Path, task: tasks.Task) -> tuple[Encoder, Head | None, dict, Tokenizer, np.ndarray]:
+def load_fine_tuned(folder: pathlib.Path, task: tasks.Task) -> tuple[Encoder, Head | None, dict, Tokenizer, Digests]:
     """Encoder, head, parameters, tokenizer and digests of the training text of a checkpoint whose head fits the task.
 
     Retrieval reads the encoder's states, so any head fits it, or none.
@@ -181,7 +182,7 @@ def load_fine_tuned(folder: pathlib.Path, task: tasks.Task) -> tuple[Encoder, He
         tokenizer, seen = saved.tokenizer, saved.seen
     else:
         encoder, head, params, labels = load_model(folder)
-        tokenizer, seen = load_tokenizer(folder), np.zeros(0, np.uint64)
+        tokenizer, seen = load_tokenizer(folder), Digests.join([])
     kind = kinds.kind(task.kind)
     if kind.by_vectors:
         return encoder, head, params, tokenizer, seen

@@ -9,12 +9,20 @@ import numpy as np
 
 from itt_jax import kinds, tasks
 from itt_jax.config import Corpus, EncoderSpec, Study
-from itt_jax.data.contamination import Contamination, contaminated, contaminated_tuples, digests, distinct
+from itt_jax.data.contamination import (
+    Contamination,
+    Digests,
+    contaminated,
+    contaminated_tuples,
+    digests,
+    shared_fields,
+)
 from itt_jax.data.parallel import ParallelTexts
 from itt_jax.data.rows import Rows
 from itt_jax.errors import AbsentError, InputError
 from itt_jax.models import local_folder
 from itt_jax.tasks.parallel import load_parallel
+from itt_jax.train.checkpoint import load_seen
 
 CHARACTERS_PER_TOKEN = 3.5
 """A rough mean over languages and vocabularies, which only cost estimates use."""
@@ -46,7 +54,7 @@ class Material:
         self._uncontaminated: dict[Selection, Rows] = {}
         self._digests: dict[tuple[Selection, bool], str] = {}
         self._corpora: dict[Corpus, ParallelTexts] = {}
-        self._evaluation_text: np.ndarray | None = None
+        self._evaluation_text: Digests | None = None
 
     def task(self, name: str) -> tasks.Task:
         """The task of that name: the study's own, or the catalogue's."""
@@ -80,53 +88,74 @@ class Material:
         return self._rows[selection]
 
     def uncontaminated_rows(self, selection: Selection) -> Rows:
-        """The selected training or dev rows, without those whose text the study evaluates.
+        """The selected training or dev rows, without those that the study evaluates.
 
-        The limit applies afterwards.
+        The task's rule says which those are, or else the study's. The limit applies afterwards.
 
         Raises:
             InputError: no row is left.
         """
         if selection not in self._uncontaminated:
             everything = self.rows(dataclasses.replace(selection, limit=None))
-            mask = contaminated(tasks.identifying(self.task(selection.task), everything), self.evaluation_text())
+            task, evaluation = self.task(selection.task), self.evaluation_text()
+            identifying, rule = tasks.identifying(task, everything), task.contamination or self.study.contamination
+            whole = contaminated(identifying, evaluation)
+            mask = {
+                "whole_input": lambda: whole,
+                "any_field": lambda: contaminated(identifying, evaluation, "any_field"),
+                "off": lambda: np.zeros(len(everything), bool),
+            }[rule]()
             rows, dropped = everything.select(~mask), int(mask.sum())
             source = f"{selection.task}/{selection.split}/{selection.language}"
-            self.contamination[source] = Contamination(source, len(everything), dropped)
+            fields = shared_fields(identifying, evaluation)
+            entry = Contamination(source, len(everything), dropped, rule, int(whole.sum()), fields)
+            self.contamination[source] = entry
             if not len(rows):
-                raise InputError(f"{source}: all {dropped} rows are dropped, since the study evaluates their text")
+                raise InputError(f"{entry.warning()}; none is left")
             self._uncontaminated[selection] = rows if selection.limit is None else tasks.limit(rows, selection.limit)
         return self._uncontaminated[selection]
 
-    def texts(self, selection: Selection) -> list[str]:
-        """Every text of the selected rows without contamination, except fields whose texts recur from row to row."""
-        rows = tasks.identifying(self.task(selection.task), self.uncontaminated_rows(selection))
-        return [text for texts in rows.fields.values() for text in texts]
+    def identifying(self, selection: Selection) -> Rows:
+        """The selected rows without contamination, and without fields whose texts recur from row to row."""
+        return tasks.identifying(self.task(selection.task), self.uncontaminated_rows(selection))
 
-    def evaluation_text(self) -> np.ndarray:
-        """Sorted 64-bit digests of the normalised text of every evaluation split of the study, in every language."""
+    def texts(self, selection: Selection) -> list[str]:
+        """Every text of the `identifying` rows."""
+        return [text for texts in self.identifying(selection).fields.values() for text in texts]
+
+    def evaluation_text(self) -> Digests:
+        """Digests of every evaluation split of the study, in every language.
+
+        Texts that are compared by their vectors are encoded alone, so each is a whole input.
+        """
         if self._evaluation_text is None:
             found, pools = [], {}
             for target in self.study.running_targets():
                 for name in target.evaluate or (target.train,):
-                    for language in self.task(name).languages:
+                    task = self.task(name)
+                    for language in task.languages:
                         if self.has(name, target.test_split, language):
                             rows = self.rows(Selection(name, target.test_split, language))
-                            found.append(digests(tasks.identifying(self.task(name), rows)))
+                            identifying = tasks.identifying(task, rows)
+                            alone = kinds.kind(task.kind).by_vectors
+                            found += map(digests, identifying.fields.values() if alone else [identifying])
                             if rows.pool is not None:
                                 pools[id(rows.pool)] = rows.pool
             for texts in (texts for pool in pools.values() for texts in pool.fields.values()):
                 found.append(digests(list(dict.fromkeys(texts))))
-            self._evaluation_text = distinct(np.concatenate(found)) if found else np.zeros(0, np.uint64)
+            self._evaluation_text = Digests.join(found)
         return self._evaluation_text
 
     def corpus(self, corpus: Corpus) -> ParallelTexts:
-        """Parallel tuples for language-model training, without those whose text is evaluated."""
+        """Parallel tuples for language models, without those whose text is evaluated unless the rule is "off"."""
         if corpus not in self._corpora:
             languages = corpus.languages or self.study.languages
             texts = load_parallel(corpus.source, languages, self.data_root, corpus.tuples, self.study.tasks)
-            mask = contaminated_tuples(texts, self.evaluation_text())
-            self.contamination[corpus.source] = Contamination(corpus.source, len(texts), int(mask.sum()))
+            found, rule = contaminated_tuples(texts, self.evaluation_text()), self.study.contamination
+            mask = found & (rule != "off")
+            self.contamination[corpus.source] = Contamination(
+                corpus.source, len(texts), int(mask.sum()), rule, int(found.sum())
+            )
             self._corpora[corpus] = texts.select(~mask)
         return self._corpora[corpus]
 
@@ -151,8 +180,10 @@ class Material:
         """Whether a given checkpoint of ours was trained on text that the study evaluates on."""
         if spec.checkpoint is None:
             return False
-        path = local_folder(spec.checkpoint) / "seen.npy"
-        return path.is_file() and bool(np.isin(np.load(path), self.evaluation_text()).any())
+        folder = local_folder(spec.checkpoint)
+        if not (folder / "checkpoint.json").is_file():
+            return False
+        return load_seen(folder).overlaps(self.evaluation_text(), self.study.contamination)
 
     def tokenizer_digest(self, spec: EncoderSpec) -> str | None:
         """A hash of the tokenizer files that the encoder is given; None if one is trained here."""

@@ -81,6 +81,9 @@ def run(
     store.open(study_id(study), study.name)
     runner = _Runner(store, plan, material, quiet, stack, Profile(store.profile if profile else None))
     runner.write_plan()
+    for entry in material.contamination.values():
+        if warning := entry.warning():
+            runner.warn(warning)
     made = runner.all()
     store.write_results(cell.cell for cell in plan.all_cells())
     if not store.has_distances:
@@ -267,6 +270,11 @@ class _Runner:
                 "stages_done": [record for record in records if record],
             },
         )
+
+    def warn(self, text: str) -> None:
+        """Print a warning above the bar, if there is one."""
+        if not self.quiet:
+            self.bar.write(f"warning: {text}", file=sys.stderr)
 
     def say(self, text: str) -> None:
         """Print a line for a log, where there is no terminal to draw a bar on."""

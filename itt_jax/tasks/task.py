@@ -1,6 +1,7 @@
 """A task: its kind, fields, labels and metric, and the sources of its rows."""
 
 import dataclasses
+from typing import Literal
 
 from itt_jax import kinds, metrics
 from itt_jax.data.sources import Source
@@ -32,6 +33,8 @@ class Task:
         candidates: candidate fields of a retrieval task; each row's own candidate is correct. Empty when the task has a
             pool.
         editable: fields that a perturbation may edit; empty means all that are not fixed.
+        contamination: "whole_input", "any_field" or "off": which of its training and dev rows are dropped because they
+            are evaluated (see `data.contamination`); empty means the study's rule.
         note: licence or protocol that a reader of results must know.
     """
 
@@ -56,6 +59,9 @@ class Task:
     editable: tuple[str, ...] = ()
     description: str = ""
     note: str = ""
+    contamination: Literal["", "whole_input", "any_field", "off"] = dataclasses.field(
+        default="", metadata={"later": True}
+    )
 
     def __post_init__(self):
         """Raises InputError where fields do not fit together."""

@@ -4,20 +4,21 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Sequence
+import zipfile
 
 import jax
 import numpy as np
 
 from itt_jax import families, files
+from itt_jax.data.contamination import Digests
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import Encoder, Head, export, from_pretrained, load_model, make_head
 from itt_jax.train.state import Params
 from itt_jax.train.trees import load_tree, new_folder, save_tree
 
-FORMAT = 2
-"""Version of the format; 2 renamed parameters (mlp_in, mlp_out)."""
+FORMAT = 3
+"""Version of the format; 2 renamed parameters (mlp_in, mlp_out), 3 tells whole inputs from fields in seen.npz."""
 _HEAD_FIELDS = ("outputs", "pooling", "pair_features")
 
 
@@ -28,7 +29,7 @@ class Checkpoint:
     Attributes:
         params: {"encoder": ...}, with "head" if there is one; float32, on the device.
         labels: names of the head's outputs, or None. task: name of the training task, or None.
-        seen: digests of the training text (data.contamination), uint64 [n].
+        seen: digests of the training text.
         provenance: versions and device that made it; no result depends on them.
     """
 
@@ -38,7 +39,7 @@ class Checkpoint:
     labels: tuple[str, ...] | None
     task: str | None
     tokenizer: Tokenizer | None
-    seen: np.ndarray
+    seen: Digests
     provenance: dict[str, str]
 
 
@@ -50,11 +51,11 @@ def save_checkpoint(
     labels: tuple[str, ...] | None = None,
     task: str | None = None,
     tokenizer: Tokenizer | None = None,
-    seen: np.ndarray | Sequence[int] = (),
+    seen: Digests | None = None,
 ) -> None:
     """Write a checkpoint directory, whole or not at all, in place of an older one.
 
-    It contains checkpoint.json (encoder, head, labels, task, provenance), params/ (Orbax), tokenizer/ and seen.npy.
+    It contains checkpoint.json (encoder, head, labels, task, provenance), params/ (Orbax), tokenizer/ and seen.npz.
 
     Args:
         params: {"encoder": ...}, and "head" if a head is given. Other arguments are as in `Checkpoint`.
@@ -72,7 +73,7 @@ def save_checkpoint(
         save_tree(folder / "params", {name: params[name] for name in ("encoder", *(["head"] if head else []))})
         if tokenizer is not None:
             tokenizer.save(folder / "tokenizer")
-        np.save(folder / "seen.npy", np.asarray(seen, np.uint64))
+        np.savez(folder / "seen.npz", **vars(seen or Digests.join([])))
         (folder / "checkpoint.json").write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -105,9 +106,18 @@ def load_checkpoint(directory: str | os.PathLike) -> Checkpoint:
     )
 
 
-def load_seen(directory: str | os.PathLike) -> np.ndarray:
-    """Digests of a checkpoint's training text, uint64 [n]."""
-    return np.load(pathlib.Path(directory) / "seen.npy")
+def load_seen(directory: str | os.PathLike) -> Digests:
+    """Digests of a checkpoint's training text.
+
+    Raises:
+        InputError: they are missing or damaged.
+    """
+    path = pathlib.Path(directory) / "seen.npz"
+    try:
+        with np.load(path) as arrays:
+            return Digests(arrays["fields"], arrays["inputs"])
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: expected digests of the checkpoint's training text ({error})") from error
 
 
 def convert(source: str | os.PathLike, destination: str | os.PathLike) -> None:

@@ -24,6 +24,14 @@ PLAN = {
     "contamination": [
         {"source": "sst2/train", "rows": 100, "dropped": 7},
         {"source": "sick/train", "rows": 100, "dropped": 0},
+        {
+            "source": "claims/train",
+            "rows": 100,
+            "dropped": 0,
+            "rule": "off",
+            "whole_inputs": 8,
+            "fields": {"claim": 9, "evidence": 60},
+        },
     ],
     "skipped": ["diacritics: has no table for 'zh'"],
     "contaminated": ["bert-made-here"],
@@ -102,7 +110,9 @@ def test_figures_refer_to_their_own_parts(written):
 def test_the_page_says_what_the_plan_knows(written):
     text = written[1].read_text(encoding="utf-8")
     assert "A &lt;small&gt; study" in text and "encoders &amp; three" in text
-    assert "sst2/train" in text and "sick/train" not in text
+    assert "sst2/train: 7 of 100 rows (7%) were dropped because their text is evaluated" in text
+    assert "claims/train: 8 of 100 rows (8%) are evaluated and were kept" in text and "claim 9, evidence 60" in text
+    assert "sick/train" not in text
     assert "bert-made-here was trained on" in text and "diacritics: has no table" in text
     assert "jax 0.10.2" in text and "12,000" in text
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from itt_jax import kinds, tasks
-from itt_jax.config import Corpus, EncoderSpec
+from itt_jax.config import Corpus, EncoderSpec, canonical
 from itt_jax.data.contamination import Contamination
 from itt_jax.data.sources import LocalFiles
 from itt_jax.errors import InputError
@@ -47,7 +47,7 @@ def test_training_rows_lack_what_is_evaluated_and_the_count_is_kept(own):
 def test_dev_rows_lack_what_is_evaluated_and_the_count_is_kept(own):
     dev = Selection("own", "dev", "en")
     assert own.uncontaminated_rows(dev).fields["text"] == ["one more"]
-    assert own.contamination["own/dev/en"] == Contamination("own/dev/en", 2, 1)
+    assert own.contamination["own/dev/en"] == Contamination("own/dev/en", 2, 1, "whole_input", 1, {"text": 1})
     assert own.digest(dev, uncontaminated=True) != own.digest(dev, uncontaminated=False)
 
 
@@ -57,24 +57,47 @@ def test_a_study_selects_on_dev_rows_that_it_does_not_evaluate(own, tmp_path):
     (stage,) = (stage for stage in plan.stages.values() if stage.kind == "target")
     assert stage.identity(own)[5][1] == own.digest(stage.dev, uncontaminated=True)
     found = describe(own.study, tmp_path / "out")
-    assert {"source": "own/dev/en", "rows": 2, "dropped": 1} in found.as_dict()["contamination"]
-    assert "  own/dev/en: 1 of 2" in found.text().splitlines()
+    (entry,) = (entry for entry in found.as_dict()["contamination"] if entry["source"] == "own/dev/en")
+    assert (entry["rows"], entry["dropped"], entry["fields"]) == (2, 1, {"text": 1})
+    lines = found.text().splitlines()
+    assert "  own/dev/en: 1 of 2 dropped (whole_input); 1 share their text" in lines
+    assert any(line.startswith("warning: own/dev/en: 1 of 2 rows (50%) were dropped") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "study_rule, task_rule, kept", [("off", "", 4), ("off", "whole_input", 2), ("any_field", "off", 4)]
+)
+def test_the_tasks_rule_precedes_the_studys(own, study_rule, task_rule, kept):
+    task = dataclasses.replace(own.study.tasks[0], contamination=task_rule)
+    material = Material(dataclasses.replace(own.study, tasks=(task,), contamination=study_rule))
+    assert len(material.uncontaminated_rows(Selection("own", "train", "en"))) == kept
+    (entry,) = material.contamination.values()
+    assert (entry.whole_inputs, entry.dropped, entry.rule) == (2, 4 - kept, task_rule or study_rule)
+
+
+def test_rules_are_part_of_ids_only_by_the_rows_they_leave(own):
+    """The default is that of folders from before the rule existed."""
+    assert "contamination" not in canonical(own.study) and "contamination" not in canonical(own.study.tasks[0])
 
 
 def test_dev_rows_that_are_all_evaluated_are_an_error(own, tmp_path):
     (tmp_path / "dev.tsv").write_text(f"{TEST[0]}\tgood\n")
-    with pytest.raises(InputError, match=r"^own/dev/en: all 1 rows are dropped, since the study evaluates their text$"):
+    with pytest.raises(InputError, match=r"^own/dev/en: 1 of 1 rows \(100%\) were dropped .*; none is left$"):
         make_plan(own.study, own)
 
 
-@pytest.mark.parametrize("name, dropped, rows, of_300", [("stsb", 102, 1500, 16), ("sick_relatedness", 53, 500, 33)])
-def test_dev_rows_in_the_test_split_of_stsb(name, dropped, rows, of_300, data_root):
+@pytest.mark.parametrize(
+    "name, dropped, whole, rows, of_300", [("stsb", 102, 2, 1500, 16), ("sick_relatedness", 53, 0, 500, 33)]
+)
+def test_dev_rows_in_the_test_split_of_stsb(name, dropped, whole, rows, of_300, data_root):
     target = dataclasses.replace(STUDY.targets[0], train="stsb")
-    material = Material(dataclasses.replace(STUDY, targets=(target,), languages=()), data_root)
+    study = dataclasses.replace(STUDY, targets=(target,), languages=(), contamination="any_field")
+    material = Material(study, data_root)
     dev = Selection(name, "dev", "en", 300)
     kept = set(material.uncontaminated_rows(dev).item_ids)
     assert len(kept) == 300
-    assert material.contamination[f"{name}/dev/en"] == Contamination(f"{name}/dev/en", rows, dropped)
+    entry = material.contamination[f"{name}/dev/en"]
+    assert (entry.rows, entry.dropped, entry.whole_inputs) == (rows, dropped, whole)
     assert len(set(material.rows(dev).item_ids) - kept) == of_300
 
 
@@ -151,7 +174,8 @@ def test_a_corpus_lacks_what_is_evaluated(own):
 def test_a_checkpoint_that_saw_evaluated_text_is_contaminated(own, tmp_path):
     spec = EncoderSpec("given", "bert", checkpoint=str(tmp_path))
     assert not own.is_contaminated(spec) and not own.is_contaminated(STUDY.encoders[0])
-    np.save(tmp_path / "seen.npy", own.evaluation_text()[:1])
+    (tmp_path / "checkpoint.json").write_text("{}")
+    np.savez(tmp_path / "seen.npz", **vars(own.evaluation_text()))
     assert own.is_contaminated(spec)
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from itt_jax import tasks
 from itt_jax.config import Corpus, EncoderSpec
+from itt_jax.data.contamination import Digests
 from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.models import make_encoder, make_head
 from itt_jax.store import Store
@@ -22,7 +23,7 @@ def encoder(corpus: str, vocabulary_size: int, layers: int = 1, **fields) -> Enc
     return EncoderSpec("bert", "bert", corpus=(Corpus(corpus),), **sizes, **fields)
 
 
-def untrained(folder: pathlib.Path, task: Task, seen: Sequence[int] = (), language: str = "en") -> pathlib.Path:
+def untrained(folder: pathlib.Path, task: Task, seen: Digests | None = None, language: str = "en") -> pathlib.Path:
     """A checkpoint directory of ours: an untrained encoder of width 8 with a head for a task.
 
     Args:

@@ -59,9 +59,9 @@ def test_what_is_perturbed_is_what_the_task_says(data_root):
 def test_the_question_alone_is_no_contamination():
     task = tasks.get("embedded_causes_general")
     train, test = (tasks.load_rows(task, split, "en") for split in ("train", "test"))
-    assert contaminated(train, digests(test)).all(), "every question recurs"
+    assert contaminated(train, digests(test), "any_field").all(), "every question recurs"
     identifying = tasks.identifying(task, train)
-    assert not contaminated(identifying, digests(tasks.identifying(task, test))).any()
+    assert not contaminated(identifying, digests(tasks.identifying(task, test)), "any_field").any()
 
 
 def test_hub_rows_get_their_question(tmp_path):

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from itt_jax import files
+from itt_jax.data.contamination import Digests
 from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import make_head
-from itt_jax.train.checkpoint import export_checkpoint, load_checkpoint, load_seen, save_checkpoint
+from itt_jax.train.checkpoint import export_checkpoint, load_checkpoint, save_checkpoint
 from tests.train.toy import FAMILIES, same, tiny_encoder
 
 
@@ -22,9 +23,8 @@ def saved(tmp_path_factory):
     params = {"encoder": encoder.init(jax.random.key(0)), "head": head.init(jax.random.key(1))}
     directory = tmp_path_factory.mktemp("checkpoint") / "stage"
     tokenizer = train_tokenizer(["a small text", "another text"], "bert", 40)
-    save_checkpoint(
-        directory, encoder, params, head, ("no", "maybe", "yes"), "toy", tokenizer, seen=np.array([1, 2**63], np.uint64)
-    )
+    seen = Digests(np.array([1, 2**63], np.uint64), np.array([7], np.uint64))
+    save_checkpoint(directory, encoder, params, head, ("no", "maybe", "yes"), "toy", tokenizer, seen=seen)
     return directory, encoder, params, head, tokenizer
 
 
@@ -34,7 +34,7 @@ def test_everything_is_loaded_again(saved):
     assert (found.encoder, found.head, found.labels, found.task) == (encoder, head, ("no", "maybe", "yes"), "toy")
     assert same(found.params, params)
     assert found.tokenizer.fingerprint == tokenizer.fingerprint
-    assert load_seen(directory).tolist() == [1, 2**63]
+    assert (found.seen.fields.tolist(), found.seen.inputs.tolist()) == ([1, 2**63], [7])
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -93,7 +93,7 @@ DAMAGES = {
     "truncated arrays": lambda directory: truncate(largest_array_file(directory)),
     "one bit of the arrays": lambda directory: flip(largest_array_file(directory)),
     "truncated description": lambda directory: truncate(directory / "checkpoint.json"),
-    "truncated digests": lambda directory: truncate(directory / "seen.npy"),
+    "truncated digests": lambda directory: truncate(directory / "seen.npz"),
     "no tokenizer file": lambda directory: (directory / "tokenizer" / "vocab.txt").unlink(),
     "no manifest": lambda directory: (directory / files.MANIFEST).unlink(),
     "nothing": shutil.rmtree,

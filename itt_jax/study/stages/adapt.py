@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from itt_jax.config import LanguageModel
+from itt_jax.data import contamination
 from itt_jax.study.arms import Adapt
 from itt_jax.study.material import Material, Selection
 from itt_jax.study.stages.stage import Place, Stage, digests, summary
@@ -77,7 +78,7 @@ class Adaptation(Stage):
             directory=workshop.store.stage(self.id),
             progress=workshop.progress,
         )
-        self.save(workshop, dataclasses.replace(body, params=result.params["encoder"]), texts)
+        self.save(workshop, dataclasses.replace(body, params=result.params["encoder"]), contamination.digests(texts))
         return summary(result)
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from itt_jax import kinds, metrics
 from itt_jax.config import Recipe
+from itt_jax.data import contamination
+from itt_jax.data.contamination import Digests
 from itt_jax.data.rows import Rows
 from itt_jax.models import make_head
 from itt_jax.models.heads import head_kind
@@ -146,7 +148,7 @@ class FineTuning(Stage):
         self.save(
             workshop,
             dataclasses.replace(body, params=result.params["encoder"]),
-            [text for selection in self.training for text in material.texts(selection)],
+            Digests.join([contamination.digests(material.identifying(selection)) for selection in self.training]),
             head=jobs[best].tasks[0].head,
             head_params=result.params["head"],
             task=material.task(self.dev.task),

@@ -3,9 +3,8 @@
 import dataclasses
 from typing import Any
 
-import numpy as np
-
 from itt_jax.config import EncoderSpec
+from itt_jax.data.contamination import Digests
 from itt_jax.data.tokenizing import load_tokenizer
 from itt_jax.models import from_pretrained, local_folder
 from itt_jax.store import Store
@@ -41,9 +40,9 @@ class Given(Stage):
         """The checkpoint's encoder."""
         return given_body(self.spec)
 
-    def seen(self, store: Store) -> np.ndarray:
+    def seen(self, store: Store) -> Digests:
         """Nothing that is known here: the checkpoint's own text is checked when the study is planned."""
-        return np.zeros(0, np.uint64)
+        return Digests.join([])
 
 
 def given_body(spec: EncoderSpec) -> Body:

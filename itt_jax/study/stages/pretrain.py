@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from itt_jax.config import EncoderSpec
+from itt_jax.data import contamination
 from itt_jax.data.parallel import ParallelTexts
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer, train_tokenizer
 from itt_jax.models import Encoder, local_folder, make_encoder
@@ -66,7 +67,7 @@ class Pretraining(Stage):
                 progress=workshop.progress,
             )
             params, recorded = result.params["encoder"], summary(result)
-        self.save(workshop, Body(encoder, params, tokenizer), texts)
+        self.save(workshop, Body(encoder, params, tokenizer), contamination.digests(texts))
         return recorded
 
 

@@ -4,10 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
-import numpy as np
-
 from itt_jax.config import EncoderSpec, Target, content_id
-from itt_jax.data import contamination
+from itt_jax.data.contamination import Digests
 from itt_jax.models import Encoder, Head
 from itt_jax.store import Store
 from itt_jax.study.arms import Arm, Description
@@ -122,23 +120,22 @@ class Stage:
         """The encoder that it starts from, in the training dtype."""
         return workshop.body(self.parent.id, lambda: self.parent.body(workshop))
 
-    def seen(self, store: Store) -> np.ndarray:
-        """Digests of the text that it and the stages before it were trained on: uint64 [n]."""
+    def seen(self, store: Store) -> Digests:
+        """Digests of the text that it and the stages before it were trained on."""
         return load_seen(store.checkpoint(self.id))
 
     def save(
         self,
         workshop: Workshop,
         body: Body,
-        texts: Sequence[str],
+        seen: Digests,
         head: Head | None = None,
         head_params: dict | None = None,
         task: Task | None = None,
     ) -> None:
-        """Save what it leaves, with digests of `texts`, which it was trained on, and of what its parents saw."""
-        seen = contamination.digests(texts)
+        """Save what it leaves, with digests of what it and its parents were trained on."""
         if self.parent is not None:
-            seen = np.union1d(seen, self.parent.seen(workshop.store))
+            seen = Digests.join([seen, self.parent.seen(workshop.store)])
         save_checkpoint(
             workshop.store.checkpoint(self.id),
             body.encoder,
