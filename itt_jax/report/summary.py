@@ -11,11 +11,14 @@ def summary_markdown(analysis: Analysis) -> str:
     parts = ["# What was run", run_sentence(analysis), "# Does the arm make transfer more robust?"]
     parts += [f"- {sentence}" for sentence in verdict_sentences(analysis)]
     if len(analysis.primary):
-        parts += ["", _table(tables.primary(analysis))]
+        parts += ["", tables.markdown(tables.primary(analysis))]
     for target in targets(analysis):
-        parts += ["", f"# {target}", _table(tables.arms(analysis, target))]
+        parts += ["", f"# {target}", tables.markdown(tables.arms(analysis, target))]
         gains = tables.gains(analysis, target)
-        parts += ["", _table(gains)] if len(gains) else []
+        parts += ["", tables.markdown(gains)] if len(gains) else []
+        for encoder, arms, scores in tables.scores(analysis, target):
+            parts += ["", f"Scores of {encoder} by operator and language: {' / '.join(arms)}", ""]
+            parts += [tables.markdown(scores)]
     warnings = warning_sentences(analysis)
     if warnings:
         parts += ["", "# Note", *(f"- {sentence}" for sentence in warnings)]
@@ -114,13 +117,3 @@ def _count(number: int, noun: str) -> str:
 def _listed(values: pd.Series, most: int = 12) -> str:
     names = [str(name) for name in dict.fromkeys(values)]
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _table(frame: pd.DataFrame) -> str:
-    """A Markdown table with aligned columns."""
-    rows = [[str(name) for name in frame.columns], *([str(value) for value in row] for row in frame.to_numpy())]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |" for row in rows
-    ]
-    return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])

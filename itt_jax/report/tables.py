@@ -67,9 +67,9 @@ def primary(analysis: Analysis) -> pd.DataFrame:
 
 
 def overall(frame: pd.DataFrame, **where) -> pd.DataFrame:
-    """Rows over all languages and domains unless `where` names others."""
+    """Rows over all languages and domains unless `where` names others, or None for every one."""
     for name, value in ({"language": "all", "domain": "all"} | where).items():
-        if name in frame:
+        if name in frame and value is not None:
             frame = frame[frame[name] == value]
     return frame
 
@@ -121,6 +121,37 @@ def languages(analysis: Analysis, target: str, noise: str) -> pd.DataFrame:
     if len(gaps):
         wide["source − others"] = with_interval(gaps.set_index(key), signed=True)
     return _in_order(wide, frame).rename_axis(["encoder", "metric", "arm"]).reset_index().fillna("–")
+
+
+def scores(analysis: Analysis, target: str) -> list[tuple[str, list[str], pd.DataFrame]]:
+    """(encoder, arms, scores by operator and language) of each encoder on one target; a cell holds the arms' scores.
+
+    Scores are means over severities, in points; their intervals are in curves.csv.
+    """
+    frame = overall(analysis.curves, target=target, language=None)
+    frame = frame[frame["severity"].isna() | (frame["perturbation"] == "clean")]
+    found = []
+    for (encoder, metric), own in frame.groupby(["model", "metric"], sort=False):
+        arms = list(dict.fromkeys(own["arm"]))
+        wide = own.pivot(index="perturbation", columns=["language", "arm"], values="estimate")
+        languages = [name for name in dict.fromkeys(own["language"]) if name != "all"]
+        table = pd.DataFrame(
+            {
+                "mean" if language == "all" else language: [
+                    " / ".join(points(wide.get((language, arm), {}).get(operator)) for arm in arms)
+                    for operator in wide.index
+                ]
+                for language in [*languages, "all"]
+            },
+            index=wide.index,
+        )
+        order = dict.fromkeys(own["perturbation"])
+        table = table.loc[
+            ["clean", *(name for name in order if name not in ("clean", "all")), *(["all"] if "all" in order else [])]
+        ]
+        name = f"{encoder} ({metric})"
+        found.append((name, arms, table.rename_axis("operator").reset_index()))
+    return found
 
 
 def domains(analysis: Analysis, target: str) -> pd.DataFrame:
@@ -295,3 +326,13 @@ def all_tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
     """The tidy tables that are written as CSV, by file name."""
     names = ("primary", "interactions", "gains", "gaps", "curves", "robustness", "controls", "distances", "counts")
     return {name: getattr(analysis, name) for name in names} | {"edits": edits(analysis)}
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """A table as Markdown, with aligned columns."""
+    rows = [[str(name) for name in frame.columns], *([str(value) for value in row] for row in frame.to_numpy())]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
+    return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])

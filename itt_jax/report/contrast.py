@@ -1,0 +1,92 @@
+"""One contrast of two arms, as a sentence or as a table to paste into a paper."""
+
+import pandas as pd
+
+from itt_jax.analysis import Analysis
+from itt_jax.errors import unknown
+from itt_jax.report import tables
+from itt_jax.store.results import CLEAN_TEXT
+
+ALL = "all"
+KEY = ["model", "target", "metric", "arm", "baseline"]
+COLUMNS = {"model": "encoder", "target": "target", "arm": "arm", "baseline": "against"}
+
+
+def parse_pair(text: str, analysis: Analysis) -> tuple[str, str]:
+    """(arm, baseline) of "ARM-BASELINE", for arms whose names may contain hyphens.
+
+    Raises:
+        InputError: no contrast has that name; the message lists those there are.
+    """
+    known = analysis.gains[["arm", "baseline"]].drop_duplicates().itertuples(index=False, name=None)
+    pairs = {f"{arm}-{baseline}": (arm, baseline) for arm, baseline in known}
+    if text not in pairs:
+        raise unknown("contrast in --contrast:", text, pairs)
+    return pairs[text]
+
+
+def contrast(analysis: Analysis, pair: tuple[str, str], language: str = ALL, perturbation: str = ALL) -> pd.DataFrame:
+    """Gains on clean and on perturbed text, and their difference, for one row an encoder and target.
+
+    Args:
+        pair: arm and baseline. language, perturbation: one of the folder's, or "all".
+
+    Raises:
+        InputError: the folder has no such language or perturbation.
+    """
+    languages, operators = (list(dict.fromkeys(analysis.cells[name])) for name in ("language", "perturbation"))
+    if language not in (ALL, *languages):
+        raise unknown("language in --language:", language, languages)
+    if perturbation not in (ALL, *operators):
+        raise unknown("operator in --perturbation:", perturbation, operators)
+    # where there is one language, "all" is its only scope
+    scope = language if len(languages) > 1 else ALL
+    where = {"arm": pair[0], "baseline": pair[1], "language": scope, "domain": ALL}
+    gains, found = _at(analysis.gains, **where), _at(analysis.interactions, **where, kind="perturbation", subset=ALL)
+    clean = gains[gains["perturbation"] == CLEAN_TEXT]
+    perturbed, found = (
+        frame[(frame["perturbation"] == perturbation) & frame["severity"].isna()].set_index(KEY)
+        for frame in (gains, found)
+    )
+    table = pd.DataFrame(
+        {
+            "clean gain": tables.with_interval(clean.set_index(KEY), signed=True),
+            "perturbed gain": tables.with_interval(perturbed, signed=True),
+            "interaction": tables.with_interval(found, signed=True),
+            "verdict": found.apply(tables.verdict, axis=1) if len(found) else pd.Series(dtype=object),
+            "seeds": found["seeds"],
+        }
+    )
+    # interactions are of groups with signal, so that a contrast may have none
+    order = pd.MultiIndex.from_frame(clean[KEY])
+    return table.reindex(order).reset_index().rename(columns=COLUMNS).fillna({"verdict": "no signal"}).fillna("–")
+
+
+def sentences(table: pd.DataFrame, language: str, perturbation: str) -> str:
+    """The contrast in a line an encoder and target."""
+    place = "all languages" if language == ALL else language
+    noise = "all operators" if perturbation == ALL else perturbation
+    return "\n".join(
+        f"{row['encoder']}, {row['target']} ({row['metric']}), {row['arm']} against {row['against']}, {place}: gain "
+        f"{row['clean gain']} on clean text, {row['perturbed gain']} under {noise}; interaction {row['interaction']}, "
+        f"{row['verdict']}, {row['seeds']} seeds"
+        for row in table.to_dict("records")
+    )
+
+
+FORMATS = ("line", "markdown", "latex")
+
+
+def rendered(table: pd.DataFrame, form: str, language: str, perturbation: str) -> str:
+    """The contrast as `FORMATS` names it."""
+    if form == "line":
+        return sentences(table, language, perturbation)
+    shown = tables.without_constant(table)
+    return tables.markdown(shown) if form == "markdown" else shown.to_latex(index=False, escape=True).rstrip()
+
+
+def _at(frame: pd.DataFrame, **where: str) -> pd.DataFrame:
+    """The rows with these values."""
+    for name, value in where.items():
+        frame = frame[frame[name] == value]
+    return frame
