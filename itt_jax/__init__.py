@@ -7,10 +7,15 @@ import importlib
 
 __version__ = "0.1.0"
 
-_SUBPACKAGES = ("models", "perturb", "tasks", "data", "train", "evaluate", "study", "report")
+__all__ = ["analysis", "bench", "config", "data", "evaluate", "families", "kinds", "metrics", "models", "perturb"]
+__all__ += ["report", "score", "store", "study", "tasks", "train"]
 
 
 def __getattr__(name: str):
-    if name in _SUBPACKAGES:
+    if name in __all__:
         return importlib.import_module(f"itt_jax.{name}")
     raise AttributeError(f"module 'itt_jax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -136,6 +136,17 @@ def test_what_needs_no_model_does_not_import_jax():
     assert done.stdout == "False\n"
 
 
+def test_dir_of_the_package_names_its_parts_and_imports_none():
+    code = (
+        "import sys, itt_jax; names = dir(itt_jax);"
+        "print([name for name in sys.modules if name.startswith('itt_jax.')], *itt_jax.__all__);"
+        "assert set(itt_jax.__all__) < set(names) and itt_jax.config.Study.__name__ == 'Study'"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    parts = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py") if path.parent.name != "cli")
+    assert done.stdout == " ".join(["[]", *parts]) + "\n"
+
+
 @pytest.mark.parametrize(
     ("script", "arguments", "says"),
     [

@@ -95,7 +95,10 @@ def write_tensors(path: pathlib.Path, tensors: Tensors) -> None:
     from safetensors.numpy import save_file
 
     with files.new_file(path) as partial:
+        partial.touch()
+        mode = partial.stat().st_mode  # follows the umask; safetensors replaces the file by one of mode 600
         save_file(tensors, partial, metadata={"format": "pt"})
+        partial.chmod(mode)
 
 
 def write_config(path: pathlib.Path, config: dict[str, Any]) -> None:

@@ -69,6 +69,11 @@ def test_export_then_import_gives_the_same_bytes(model, kind, outputs, randomise
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", WEIGHTS]
 
 
+def test_exported_files_follow_the_umask(saved):
+    saved[0].joinpath("new").touch()
+    assert {path.stat().st_mode for path in saved[0].iterdir()} == {saved[0].joinpath("new").stat().st_mode}
+
+
 def test_a_bare_encoder_comes_back(model, tmp_path):
     encoder, params = model
     export(tmp_path, encoder, params)
