@@ -1,9 +1,10 @@
-"""The exception for wrong input."""
+"""The exceptions that the command line prints as one line: wrong input, and scores that are not finite."""
 
 import difflib
 from collections.abc import Iterable
 
 MOST_LISTED = 20  # names listed in an error, so that it stays readable
+MOST_CHARACTERS = 2000  # of a message; values in a file may be of any length
 
 
 class InputError(ValueError):
@@ -13,11 +14,26 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: str):
-        super().__init__(" ".join(str(message).splitlines()))  # names in a file may hold line breaks
+        super().__init__(_one_line(message))
 
 
 class AbsentError(InputError):
     """Correctly named data that is not available: the file does not exist, or the hub cannot be reached."""
+
+
+class NotFiniteError(ArithmeticError):
+    """Scores are not finite although the input is right; the command line prints it as one line and exits with 1.
+
+    The message names the stage, the row and the cause.
+    """
+
+    def __init__(self, message: str):
+        super().__init__(_one_line(message))
+
+
+def _one_line(message: str) -> str:
+    line = " ".join(str(message).splitlines())  # names in a file may hold line breaks
+    return line if len(line) <= MOST_CHARACTERS else f"{line[: MOST_CHARACTERS - 20]} ... (cut short)"
 
 
 def unknown(kind: str, found: object, known: Iterable[str]) -> InputError:
@@ -27,7 +43,7 @@ def unknown(kind: str, found: object, known: Iterable[str]) -> InputError:
     "unknown task 'xnly'; did you mean 'xnli'? known: sst2, xnli"
     """
     names = sorted(str(name) for name in known)
-    near = difflib.get_close_matches(str(found), names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(found)[:100], names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ";"
     listed = ", ".join(names) if len(names) <= MOST_LISTED else f"{', '.join(names[:MOST_LISTED])}, ... ({len(names)})"
-    return InputError(f"unknown {kind} {found!r}{hint} known: {listed}")
+    return InputError(f"unknown {kind} {found!r:.100}{hint} known: {listed}")

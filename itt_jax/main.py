@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from itt_jax.cli import bench, convert, evaluate, export, list, perturb, plan, report, run, score
-from itt_jax.errors import InputError
+from itt_jax.errors import InputError, NotFiniteError
 
 COMMANDS = (run, plan, report, list, perturb, evaluate, score, bench, convert, export)
 
@@ -37,16 +37,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; without any, `run`, whose default is the quickstart.
 
     Returns:
-        the exit code: 0 done, 2 wrong input (one line on standard error). Any other error is raised.
+        the exit code: 0 done; 1 scores that are not finite, 2 wrong input (one line on standard error). Any other error
+        is raised.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         options = parser().parse_args(arguments or ["run"])
         command = vars(options).pop("command")
         return command(options)
-    except InputError as error:
+    except (InputError, NotFiniteError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return 2 if isinstance(error, InputError) else 1
     except BrokenPipeError:
         # Whoever reads our output (such as `head`) is gone and has what it wants.
         sys.stdout = None

@@ -33,7 +33,7 @@ def family_of_model_type(model_type: object) -> Family:
     Raises:
         InputError: no family has it.
     """
-    found = next((family for family in FAMILIES if model_type in family.huggingface.model_types), None)
+    found = next((family for family in FAMILIES if model_type in tuple(family.huggingface.model_types)), None)
     if found is None:
         raise unknown(
             "model_type", model_type, [name for family in FAMILIES for name in family.huggingface.model_types]

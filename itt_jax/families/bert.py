@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any, ClassVar
 
+from itt_jax.errors import InputError
 from itt_jax.families.config import EncoderConfig
 from itt_jax.families.family import Family, HuggingFace, HuggingFaceHead, Keys, Summary, dense, norm
 
@@ -88,6 +89,16 @@ class BertConfig(EncoderConfig):
         "pruned_heads": ({}, None),
         "embedding_size": (None,),
     }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pad_id is not None and not 0 <= self.pad_id < self.vocabulary_size:
+            raise InputError(f"pad_token_id: expected 0 to {self.vocabulary_size - 1}, found {self.pad_id!r:.80}")
+        if self.max_positions < 1:
+            raise InputError(
+                f"max_position_embeddings {self.position_rows}: no room for a token, as positions are counted from "
+                f"{self.first_position(self.pad_id)}"
+            )
 
     @classmethod
     def first_position(cls, pad_id: int | None) -> int:

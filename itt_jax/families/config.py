@@ -1,6 +1,7 @@
 """The base of every family's Config: sizes and rates of an encoder, checked, to Hugging Face's names and back."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -8,6 +9,9 @@ from itt_jax.errors import InputError, unknown
 
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh")
 """Names of activation functions; `models.layers.activation` computes them."""
+
+MOST = 2**31 - 1
+"""Largest count: ids and shapes are 32-bit numbers."""
 
 _EXPECTED: dict[str, tuple[type, ...]] = {
     "int": (int,),
@@ -43,11 +47,15 @@ class EncoderConfig:
         for field in dataclasses.fields(self):
             value, name, expected = getattr(self, field.name), self.names.get(field.name, field.name), _type(field)
             if expected in _EXPECTED and (not isinstance(value, _EXPECTED[expected]) or isinstance(value, bool)):
-                raise InputError(f"{name}: expected {expected}, found {value!r}")
+                raise InputError(f"{name}: expected {expected}, found {value!r:.80}")
             if expected == "int" and field.name != "pad_id" and value < 1:
-                raise InputError(f"{name}: expected a count of at least 1, found {value!r}")
+                raise InputError(f"{name}: expected a count of at least 1, found {value!r:.80}")
+            if expected in ("int", "int | None") and value is not None and value > MOST:
+                raise InputError(f"{name}: expected at most {MOST}, found {value!r:.80}")
             if field.name.endswith("dropout") and value is not None and not 0 <= value < 1:
-                raise InputError(f"{name}: expected a rate in [0, 1), found {value!r}")
+                raise InputError(f"{name}: expected a rate in [0, 1), found {value!r:.80}")
+            if expected == "float" and not 0 <= value < math.inf:
+                raise InputError(f"{name}: expected a number of at least 0, found {value!r:.80}")
         if self.width % self.heads:
             width, heads = self.names["width"], self.names["heads"]
             raise InputError(f"{width} {self.width} is not a multiple of {heads} {self.heads}")
@@ -63,7 +71,7 @@ class EncoderConfig:
         """
         for name, supported in cls.supported.items():
             if name in values and values[name] not in supported:
-                raise InputError(f"{name}: {values[name]!r} is not supported; expected {supported[0]!r}")
+                raise InputError(f"{name}: {values[name]!r:.80} is not supported; expected {supported[0]!r}")
         return cls(**{ours: values[theirs] for ours, theirs in cls.names.items() if theirs in values})
 
     def to_huggingface(self) -> dict[str, Any]:

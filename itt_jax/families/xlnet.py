@@ -117,22 +117,26 @@ class XlnetConfig(EncoderConfig):
             raise unknown("attn_type", self.attention_type, ("bi", "uni"))
         for name in ("same_length", "untied_biases", "summary_use_proj"):
             if not isinstance(getattr(self, name), bool):
-                raise InputError(f"{self.names[name]}: expected true or false, found {getattr(self, name)!r}")
+                raise InputError(f"{self.names[name]}: expected true or false, found {getattr(self, name)!r:.80}")
         for name, least in (("memory_length", 0), ("reuse_length", 0), ("clamp_length", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
-                raise InputError(f"{self.names[name]}: expected at least {least}, found {value!r}")
+                raise InputError(f"{self.names[name]}: expected at least {least}, found {value!r:.80}")
 
     @classmethod
     def from_huggingface(cls, values: Mapping[str, Any]) -> Self:
-        """As `EncoderConfig.from_huggingface`; clamp_len is -1 there where it is None here."""
+        """As `EncoderConfig.from_huggingface`; clamp_len is -1 there where it is None here.
+
+        Biases are untied whatever untie_r says: `transformers` ignores it, and its checkpoints hold biases of every
+        layer.
+        """
         values = {cls.aliases.get(name, name): value for name, value in values.items()}
         if isinstance(values.get("clamp_len"), int) and values["clamp_len"] <= 0:
             values["clamp_len"] = None
         config = super().from_huggingface(values)
         if values.get("d_head") not in (None, config.width // config.heads):
-            raise InputError(f"d_head: {values['d_head']!r} is not supported; expected d_model / n_head")
-        return config
+            raise InputError(f"d_head: {values['d_head']!r:.80} is not supported; expected d_model / n_head")
+        return dataclasses.replace(config, untied_biases=True)
 
     def to_huggingface(self) -> dict[str, Any]:
         values = super().to_huggingface() | {"model_type": "xlnet", "d_head": self.width // self.heads}

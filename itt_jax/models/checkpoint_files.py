@@ -1,5 +1,6 @@
 """The files of a checkpoint directory: read completely or refused, written atomically."""
 
+import dataclasses
 import json
 import pathlib
 from typing import Any
@@ -12,6 +13,11 @@ from itt_jax.errors import InputError
 Tensors = dict[str, np.ndarray]
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+
+MOST_JSON_BYTES = 1 << 26
+"""Size of the largest config or index that is read."""
+FLOATS = ("F16", "BF16", "F32", "F64")
+"""Dtypes of parameters, under safetensors' names."""
 
 HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 """Files downloaded from a hub repository: nothing pickled, nothing of other frameworks."""
@@ -38,40 +44,73 @@ def local_folder(name: str | pathlib.Path) -> pathlib.Path:
         raise InputError(f"checkpoint {name}: no such directory, and not available from the hub ({first})") from error
 
 
+@dataclasses.dataclass(frozen=True)
+class StoredTensor:
+    """A tensor of an open safetensors file; its values are read on demand.
+
+    Attributes:
+        file: safetensors' handle. name: its key there.
+        dtype: under safetensors' name ("F32"). shape: as PyTorch has it.
+    """
+
+    file: Any
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    def read(self) -> np.ndarray:
+        """The values, of one of `FLOATS`."""
+        return self.file.get_tensor(self.name)
+
+
 def read_json(path: pathlib.Path) -> dict[str, Any]:
     """The object in a JSON file.
 
     Raises:
-        InputError: no such file, or its content is not a JSON object.
+        InputError: no such file, a very large or unreadable one, or its content is not a JSON object.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a Hugging Face checkpoint directory")
     try:
+        size = path.stat().st_size
+        if size > MOST_JSON_BYTES:
+            raise InputError(f"{path}: found {size} bytes, expected at most {MOST_JSON_BYTES}")
         values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path}: not valid JSON ({error})") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: nested too deeply") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a JSON object, found {type(values).__name__}")
     return values
 
 
-def read_tensors(directory: pathlib.Path, missing: list[str]) -> Tensors:
+def stored_tensors(directory: pathlib.Path, missing: list[str]) -> dict[str, StoredTensor]:
     """All tensors of the single file or of the shards; keys of the index that their shard lacks go to `missing`.
 
     Raises:
-        InputError: no such file, or truncated or corrupt ones, all of them named.
+        InputError: no such file, truncated or corrupt ones, all of them named, or an index that names anything but
+            files of the directory.
     """
     if (directory / WEIGHTS).is_file():
-        return _read_file(directory / WEIGHTS)
+        return _stored(directory / WEIGHTS)
     if not (directory / INDEX).is_file():
         raise InputError(f"{directory}: neither {WEIGHTS} nor {INDEX}; pickled weights are not read")
     places = read_json(directory / INDEX).get("weight_map")
-    if not isinstance(places, dict):
+    if not isinstance(places, dict) or not places:
         raise InputError(f"{directory / INDEX}: expected a weight_map")
+    for name, shard in places.items():
+        if not isinstance(shard, str) or pathlib.PurePath(shard).name != shard or not shard.endswith(".safetensors"):
+            raise InputError(
+                f"{directory / INDEX}: weight_map: {name!r:.100} is in {shard!r:.100}, expected the name of a "
+                "safetensors file beside the index"
+            )
     problems, tensors = [], {}
     for shard in sorted(set(places.values())):
         try:
-            tensors |= _read_file(directory / shard)
+            tensors |= _stored(directory / shard)
         except InputError as error:
             problems.append(str(error))
     if problems:
@@ -80,14 +119,19 @@ def read_tensors(directory: pathlib.Path, missing: list[str]) -> Tensors:
     return tensors
 
 
-def _read_file(path: pathlib.Path) -> Tensors:
+def _stored(path: pathlib.Path) -> dict[str, StoredTensor]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
+        file = safe_open(path, framework="numpy")
+        slices = {name: file.get_slice(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: not a complete safetensors file ({error})") from error
+        raise InputError(f"{path}: not a complete safetensors file ({error!s:.200})") from error
+    return {
+        name: StoredTensor(file, name, str(own.get_dtype()), tuple(own.get_shape())) for name, own in slices.items()
+    }
 
 
 def write_tensors(path: pathlib.Path, tensors: Tensors) -> None:

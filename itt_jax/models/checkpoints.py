@@ -18,10 +18,12 @@ from itt_jax.errors import InputError
 from itt_jax.families.family import HuggingFace, Keys
 from itt_jax.models.checkpoint_files import (
     CONFIG,
+    FLOATS,
     WEIGHTS,
+    StoredTensor,
     Tensors,
     read_json,
-    read_tensors,
+    stored_tensors,
     write_config,
     write_tensors,
 )
@@ -43,9 +45,29 @@ def from_pretrained(directory: str | os.PathLike) -> tuple[Encoder, Params]:
             one error) missing keys, unused keys, wrong shapes.
     """
     source = _Source(pathlib.Path(directory))
-    flat = source.take(source.encoder_keys(), source.encoder.shapes())
-    source.finish(allowed=source.head_prefixes())
-    return source.encoder, _nested(flat)
+    found = source.match_encoder()
+    return source.encoder, _nested(found)
+
+
+def pretrained_encoder(directory: str | os.PathLike) -> Encoder:
+    """The encoder that `from_pretrained` gives, with its checks; parameters are not read.
+
+    Raises:
+        InputError: as `from_pretrained`.
+    """
+    source = _Source(pathlib.Path(directory))
+    source.match_encoder()
+    return source.encoder
+
+
+def architecture(directory: str | os.PathLike) -> str:
+    """The class of a Hugging Face checkpoint's model, such as "BertForMaskedLM"; "" where its config names none.
+
+    Raises:
+        InputError: no config, or not one of Hugging Face's.
+    """
+    path = pathlib.Path(directory) / CONFIG
+    return _architecture(path, read_json(path))
 
 
 def load_model(
@@ -71,15 +93,15 @@ def load_model(
     if not head.has_huggingface_form:
         raise InputError(f"{source.directory}: Hugging Face has no {found.name} head")
     own = source.names.heads[found.form]
-    encoder_flat = source.take(source.encoder_keys(), source.encoder.shapes())
-    head_flat = source.take(own.keys, head.shapes())
+    encoder_found = source.match(source.encoder_keys(), source.encoder.shapes())
+    head_found = source.match(own.keys, head.shapes())
     source.check_tied()
     source.finish(allowed=own.leftovers)
     placeholders = all(name == f"LABEL_{i}" for i, name in enumerate(labels))
     return (
         source.encoder,
         head,
-        {"encoder": _nested(encoder_flat), "head": _nested(head_flat)},
+        {"encoder": _nested(encoder_found), "head": _nested(head_found)},
         labels if found.labels and not placeholders else None,
     )
 
@@ -151,11 +173,19 @@ class _Source:
         except InputError as error:
             raise InputError(f"{directory / CONFIG}: {error}") from error
         self.names: HuggingFace = family.huggingface
-        self.architecture = (self.values.get("architectures") or [""])[0]
+        self.architecture = _architecture(directory / CONFIG, self.values)
         self.suffix = self.architecture.removeprefix(self.names.model_types[self.values["model_type"]])
         self.missing: list[str] = []
         self.wrong: list[str] = []
-        self.tensors = {_modern(name): value for name, value in read_tensors(directory, self.missing).items()}
+        stored = stored_tensors(directory, self.missing)
+        self.tensors = {_modern(name): value for name, value in stored.items()}
+        twice = [name for name in stored if _modern(name) != name and _modern(name) in stored]
+        self.wrong += [f"{name} (stored as {_modern(name)} too)" for name in twice]
+        if config.layers > len(self.tensors):
+            raise InputError(
+                f"{directory / CONFIG}: {config.names['layers']} {config.layers}, found weights of {len(self.tensors)} "
+                "tensors in all"
+            )
         self.prefix = f"{self.names.prefix}."
         if not any(name.startswith(self.prefix) for name in self.tensors):
             self.prefix = ""
@@ -196,8 +226,18 @@ class _Source:
             raise InputError(f"{self.directory / CONFIG}: id2label: expected ids 0 to {len(names) - 1}, found {names}")
         return tuple(names[str(i)] for i in range(len(names)))
 
-    def take(self, keys: Keys, shapes: Params) -> Tensors:
-        """The tensors of a table, in our layout, as float32; missing and misshapen ones are noted."""
+    def match_encoder(self) -> "_Found":
+        """The encoder's tensors.
+
+        Raises:
+            InputError: all faults found.
+        """
+        found = self.match(self.encoder_keys(), self.encoder.shapes())
+        self.finish(allowed=self.head_prefixes())
+        return found
+
+    def match(self, keys: Keys, shapes: Params) -> "_Found":
+        """The tensors of a table under our paths; missing and misshapen ones are noted."""
         expected, found = traverse_util.flatten_dict(shapes, sep="."), {}
         for theirs, ours, transpose in keys:
             if ours not in expected:
@@ -209,19 +249,16 @@ class _Source:
             tensor, shape = self.tensors[theirs], expected[ours].shape
             if tensor.shape != (shape[::-1] if transpose else shape):
                 self.wrong.append(f"{theirs} (expected {shape[::-1] if transpose else shape}, found {tensor.shape})")
-            elif tensor.dtype.name not in ("float16", "bfloat16", "float32", "float64"):
-                self.wrong.append(f"{theirs} (expected floats, found {tensor.dtype})")
+            elif tensor.dtype not in FLOATS:
+                self.wrong.append(f"{theirs} (expected floats of 16, 32 or 64 bits, found {tensor.dtype})")
             else:
-                value = np.ascontiguousarray((tensor.T if transpose else tensor).astype(np.float32))
-                # XLNets with tied biases repeat them in every layer.
-                if not np.array_equal(found.setdefault(ours, value), value, equal_nan=True):
-                    self.wrong.append(f"{theirs} (expected the same values in every layer)")
+                found[ours] = tensor, transpose
         return found
 
     def check_tied(self) -> None:
         """Notes repeated tensors that differ from the one they share: the model would compute something else."""
         for alias, target in self.names.tied.items():
-            if alias in self.tensors and not np.array_equal(self.tensors[alias], self.tensors[target]):
+            if alias in self.tensors and not _equal(self.tensors[alias], self.tensors[target]):
                 self.wrong.append(f"{alias} (expected the same values as {target})")
 
     def finish(self, allowed: tuple[str, ...]) -> None:
@@ -232,7 +269,7 @@ class _Source:
             for title, names in (
                 ("missing keys", sorted(self.missing)),
                 ("unused keys", sorted(unused)),
-                ("wrong tensors", sorted(self.wrong)),
+                (f"tensors that do not fit {CONFIG}", sorted(self.wrong)),
             )
             if names
         ]
@@ -257,8 +294,29 @@ def _expand(keys: Keys, encoder: Encoder) -> Keys:
     )
 
 
-def _nested(flat: Tensors) -> Params:
+_Found = dict[str, tuple[StoredTensor, bool]]
+"""Our path -> a tensor that fits, and whether it is transposed."""
+
+
+def _nested(found: _Found) -> Params:
+    """Parameters in our layout, float32."""
+    flat = {}
+    for ours, (tensor, transpose) in found.items():
+        value = tensor.read()
+        flat[ours] = np.ascontiguousarray((value.T if transpose else value).astype(np.float32))
     return jax.device_put(traverse_util.unflatten_dict(flat, sep="."))
+
+
+def _equal(first: StoredTensor, second: StoredTensor) -> bool:
+    same_form = first.shape == second.shape and {first.dtype, second.dtype} <= set(FLOATS)
+    return same_form and np.array_equal(first.read(), second.read())
+
+
+def _architecture(path: pathlib.Path, values: dict[str, Any]) -> str:
+    names = values.get("architectures") or [""]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{path}: architectures: expected a list of class names, found {names!r:.80}")
+    return names[0]
 
 
 def _tensors(keys: Keys, params: Params, shapes: Params) -> Tensors:

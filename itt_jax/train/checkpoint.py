@@ -13,7 +13,7 @@ from itt_jax import families, files
 from itt_jax.data.contamination import Digests
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError
-from itt_jax.models import Encoder, Head, export, from_pretrained, load_model, make_head
+from itt_jax.models import Encoder, Head, architecture, export, from_pretrained, load_model, make_head
 from itt_jax.train.state import Params
 from itt_jax.train.trees import load_tree, new_folder, save_tree
 
@@ -126,12 +126,7 @@ def convert(source: str | os.PathLike, destination: str | os.PathLike) -> None:
     Raises:
         InputError: as `from_pretrained` and `load_tokenizer`.
     """
-    path = pathlib.Path(source) / "config.json"
-    try:
-        architectures = json.loads(path.read_text(encoding="utf-8")).get("architectures") or [""]
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: expected the config of a Hugging Face checkpoint ({error})") from error
-    if "For" in architectures[0]:
+    if "For" in architecture(source):
         encoder, head, params, labels = load_model(source)
     else:
         encoder, params = from_pretrained(source)

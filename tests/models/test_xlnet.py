@@ -1,5 +1,6 @@
 """XLNet against the transformers library, with every parameter redrawn."""
 
+import dataclasses
 import json
 
 import flax
@@ -10,7 +11,7 @@ import pytest
 from flax import nnx
 
 from itt_jax.families.xlnet import KEYS, XlnetConfig
-from itt_jax.models import xlnet
+from itt_jax.models import from_pretrained, xlnet
 from itt_jax.models.encoder import Encoder
 from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.relative_attention import sinusoids
@@ -229,9 +230,20 @@ def test_one_set_of_query_biases_equals_transformers_with_copies():
         for layer in theirs.layer[1:]:
             for name in ("r_w_bias", "r_r_bias", "r_s_bias"):
                 getattr(layer.rel_attn, name).copy_(getattr(theirs.layer[0].rel_attn, name))
-    encoder = Encoder(XlnetConfig.from_huggingface(SMALL | {"untie_r": False}))
+    encoder = Encoder(dataclasses.replace(XlnetConfig.from_huggingface(SMALL), untied_biases=False))
     params = to_ours(encoder, dict(theirs.named_parameters()))
     assert params["biases"]["content_bias"].shape == (4, 12)
+    batch = draw_batch(padded="left")
+    assert_near(run_ours(encoder, params, batch), run_theirs(theirs, batch).last_hidden_state)
+
+
+def test_biases_of_each_layer_are_read_whatever_untie_r_says(tmp_path):
+    """transformers ignores untie_r."""
+    theirs, _, _ = build(untie_r=False)
+    assert not torch.equal(theirs.layer[0].rel_attn.r_w_bias, theirs.layer[1].rel_attn.r_w_bias)
+    theirs.save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["untie_r"] is False
+    encoder, params = from_pretrained(tmp_path)
     batch = draw_batch(padded="left")
     assert_near(run_ours(encoder, params, batch), run_theirs(theirs, batch).last_hidden_state)
 

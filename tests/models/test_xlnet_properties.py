@@ -179,7 +179,7 @@ def test_initial_parameters_are_hugging_faces():
 
 
 def test_configs_survive_the_round_trip():
-    config = XlnetConfig(attention_type="uni", clamp_length=7, memory_length=None, untied_biases=False, dropout=0.3)
+    config = XlnetConfig(attention_type="uni", clamp_length=7, memory_length=None, dropout=0.3)
     assert XlnetConfig.from_huggingface(config.to_huggingface()) == config
     other_names = {"model_type": "xlnet", "n_token": 11, "hidden_size": 8, "num_attention_heads": 2}
     config = XlnetConfig.from_huggingface(other_names)
