@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from itt_jax.cli import bench, convert, evaluate, export, list, perturb, plan, report, run, score
+from itt_jax.cli import bench, config, convert, evaluate, export, list, perturb, plan, report, run, score
 from itt_jax.errors import InputError, NotFiniteError
 
-COMMANDS = (run, plan, report, list, perturb, evaluate, score, bench, convert, export)
+COMMANDS = (run, plan, config, report, list, perturb, evaluate, score, bench, convert, export)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,12 +1,16 @@
 """Config: overrides reach every field, wrong values are named, ids depend on content alone."""
 
 import dataclasses
+import pathlib
 
 import pytest
 
-from itt_jax import config
+from itt_jax import config, main
 from itt_jax.config import Corpus, EncoderSpec, Recipe, Study, Target, content_id
 from itt_jax.errors import InputError
+from itt_jax.study import quickstart
+
+CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
 
 
 def small_study() -> Study:
@@ -113,3 +117,23 @@ def test_a_study_may_be_a_function_of_arguments(tmp_path):
         config.load(path, ["small=yes"])
     with pytest.raises(InputError, match="smal"):
         config.load(path, ["smal=True"])
+
+
+@pytest.mark.parametrize("path", [quickstart.__file__, *sorted(CONFIGS.glob("*.py"))], ids=lambda path: str(path)[-20:])
+def test_printed_settings_are_overrides_that_give_the_study_again(path):
+    study = config.load(path)
+    settings = list(config.settings(study))
+    assert len({path for path, _ in settings}) == len(settings)
+    again = study
+    for place, value in settings:
+        again = config.override_field(again, f"{place}={value!r}")
+    assert again == study
+
+
+def test_a_study_is_checked_and_shown_by_the_command(capsys, tmp_path):
+    assert main.main(["config", "--set", "seeds=[4]"]) == 0
+    assert capsys.readouterr().out == "study quickstart: every field is valid\n"
+    assert main.main(["config", "--print", "--set", "encoders.bert.layers=1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "encoders.bert.layers=1" in lines and "contamination='whole_input'" in lines
+    assert main.main(["config", "--set", "encoders.bert.layer=1"]) == 2

@@ -8,11 +8,16 @@ import runpy
 import pytest
 
 from itt_jax import config, main
+from itt_jax.analysis import analyse
 from itt_jax.bench import BENCHES
 from itt_jax.cli.list import LISTED
+from itt_jax.report import columns, tables
+from itt_jax.store.results import read_results
 from itt_jax.study import quickstart
+from itt_jax.study.cells import Cell
 from itt_jax.tasks import Task
 from tests.extension.toy_arm import DAPT_THEN_ITT
+from tests.simulated_store import write_store
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "tpu_scripts").glob("*.md")])
@@ -54,3 +59,18 @@ def test_every_command_and_bench_is_described():
 
 def test_the_arm_of_contributing_is_valid_in_a_study():
     config.validate(dataclasses.replace(quickstart.study, arms=("direct", "itt", DAPT_THEN_ITT)))
+
+
+def test_the_reference_is_that_of_the_code():
+    """Run docs/make_reference.py where this fails; a field without a description is a KeyError."""
+    made = runpy.run_path(str(ROOT / "docs/make_reference.py"))["page"]()
+    assert (ROOT / "docs/reference.md").read_text(encoding="utf-8") == made
+
+
+def test_every_column_of_results_and_tables_is_described(tmp_path):
+    found = analyse(write_store(tmp_path, items=10))
+    cell = {field.name for field in dataclasses.fields(Cell)} - {"stage"}
+    assert cell | set(read_results(tmp_path)) <= set(columns.RESULTS)
+    assert list(tables.all_tables(found)) == list(columns.TABLES)
+    for name, table in tables.all_tables(found).items():
+        assert set(table) <= set(columns.COLUMNS), name

@@ -20,12 +20,29 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def add_study(parser: argparse.ArgumentParser) -> None:
-    """--config, --set, --data-root and --out."""
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """--config and --set."""
     parser.add_argument("--config", help="a Python file that defines `study`; default: the quickstart")
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="override a field")
+
+
+def add_study(parser: argparse.ArgumentParser) -> None:
+    """--config, --set, --data-root and --out."""
+    add_config(parser)
     add_data_root(parser)
     parser.add_argument("--out", type=pathlib.Path, help="results folder; default runs/NAME")
+
+
+def read_config(options: argparse.Namespace) -> "Study":
+    """The study that `add_config`'s options name.
+
+    Raises:
+        InputError: see `config.load`.
+    """
+    from itt_jax import config
+    from itt_jax.study import quickstart
+
+    return config.load(options.config or quickstart.__file__, options.set)
 
 
 def read_study(options: argparse.Namespace) -> "tuple[Study, pathlib.Path]":
@@ -34,10 +51,7 @@ def read_study(options: argparse.Namespace) -> "tuple[Study, pathlib.Path]":
     Raises:
         InputError: see `config.load`.
     """
-    from itt_jax import config
-    from itt_jax.study import quickstart
-
-    study = config.load(options.config or quickstart.__file__, options.set)
+    study = read_config(options)
     return study, options.out or pathlib.Path("runs") / study.name
 
 

@@ -6,7 +6,7 @@ import inspect
 import pathlib
 import runpy
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from itt_jax.config.study import Study
@@ -64,6 +64,21 @@ def override_field(study: Study, override: str) -> Study:
     """
     path, value = _parsed(override)
     return _replaced(study, path.split("."), value, path)
+
+
+def settings(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """(path, value) of every field of a study, the paths as `override_field` takes them."""
+    if dataclasses.is_dataclass(node):
+        children = [(field.name, getattr(node, field.name)) for field in dataclasses.fields(node)]
+    elif isinstance(node, tuple) and any(dataclasses.is_dataclass(element) for element in node):
+        names = [getattr(element, "name", str(i)) for i, element in enumerate(node)]
+        unique = len(set(names)) == len(names)
+        children = [(name if unique else str(i), node[i]) for i, name in enumerate(names)]
+    else:
+        yield path, node
+        return
+    for name, child in children:
+        yield from settings(child, f"{path}.{name}" if path else name)
 
 
 def _parsed(override: str) -> tuple[str, Any]:

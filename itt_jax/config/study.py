@@ -96,16 +96,17 @@ class EncoderSpec:
     """An encoder under study: read from a checkpoint, or made here and pretrained on `corpus`.
 
     Attributes:
-        name: as tables show it.
+        name: name in configs and tables.
         family: "bert", "roberta", "xlnet" (`list models`).
         checkpoint: a Hugging Face directory or hub id, or one of our checkpoint directories. None makes an encoder of
             the sizes below.
         tokenizer: a directory of tokenizer files or a hub id. None takes the checkpoint's, or trains one on `corpus`.
         layers, width, heads, feed_forward, vocabulary_size, max_positions: sizes of an encoder made here.
-        corpus: its text. pretraining: its language-model training; None leaves it untrained.
+        corpus: text of an encoder made here, for its tokenizer and its pretraining.
+        pretraining: its language-model training; None leaves it untrained.
         pooling: how heads summarise an example; "pretrained" is the family's own head in Hugging Face.
         pair_features: heads on pairs of texts read (a, b, |a - b|, a * b) of the two, each pooled ("mean", "max_mean").
-        seed: of initialisation and pretraining.
+        seed: seed of initialisation and pretraining.
         attention_dropout: dropout rate of attention probabilities; None is the checkpoint's, or 0.1. With 0, every
             stage can train with a fused attention kernel. XLNet has one rate for all dropout and no such kernel.
     """
@@ -136,7 +137,7 @@ class Target:
     id, so that translations of a row stay together).
 
     Attributes:
-        name: as tables show it.
+        name: name in configs and tables.
         train: the task of the target stage, trained in its source language.
         intermediate: the intermediate tasks. Arms with one of them take the first.
         recipe, intermediate_recipe: of the target stage and of intermediate stages.
@@ -212,11 +213,12 @@ class Study:
     """The axes of the grid, and the recipes.
 
     Attributes:
-        name: the default results folder is runs/NAME.
-        encoders, targets, seeds: axes of the grid. A seed fixes heads, order and dropout of every stage after
-            pretraining.
+        name: of the study; the default results folder is runs/NAME.
+        encoders: the encoders to compare.
+        targets: what is trained on and evaluated, each with its recipes.
+        seeds: training seeds; a seed fixes heads, order and dropout of every stage after pretraining.
         arms: names of arms (`list arms`), or the study's own (`itt_jax.study.arms.Arm`).
-        perturbations: evaluated beside clean text.
+        perturbations: operators to evaluate, beside clean text.
         description: a sentence for the report.
         active_targets: names of the targets to run; empty means all.
         tasks: the study's own tasks (`itt_jax.tasks.Task`), which precede the catalogue's.
@@ -224,7 +226,7 @@ class Study:
             that it has; a target with none of them is an error.
         evaluation_rows: maximum number of rows a language, the same items in each; None takes all.
         max_length: maximum tokens of an evaluated example.
-        noise_seed: of the perturbations, whatever the training seed.
+        noise_seed: seed of the perturbations, whatever the training seed.
         smallest_effect: the smallest effect of interest in the primary family (0.02 is two points of accuracy).
         contamination: which training and dev rows are dropped because they are evaluated (see `data.contamination`):
             those whose whole input is, those of which any field is, or none. A task may have a rule of its own.

@@ -13,6 +13,7 @@ class Task:
     """A named task; a study may define its own.
 
     Attributes:
+        name: as configs and tables name it.
         kind: name of one of `kinds.KINDS`.
         fields: names of its texts, in order; one or two, except for "multiple_choice".
         labels: class names, in the order of the class indices; of "multiple_choice" the fields to choose from. Empty
@@ -22,6 +23,8 @@ class Task:
             evaluated with each other's heads.
         metric: name of one of `metrics.METRICS` that fits the kind.
         sources: where its rows are, the preferred first.
+        domain: what the texts are about; `in_domain` and domain gaps compare it with that of the training rows.
+        languages: codes of the languages that it has rows in. source_language: the one that it is trained in.
         parallel: row i of every language is a translation of the same item.
         rows_per_group: this many consecutive rows share a text, and stay together when a split is sliced.
         documents: rows are parts of documents (an index is "document-part") that stay together when a split is sliced.
@@ -35,6 +38,7 @@ class Task:
         editable: fields that a perturbation may edit; empty means all that are not fixed.
         contamination: "whole_input", "any_field" or "off": which of its training and dev rows are dropped because they
             are evaluated (see `data.contamination`); empty means the study's rule.
+        description: one line for `list tasks`.
         note: licence or protocol that a reader of results must know.
     """
 
