@@ -10,7 +10,7 @@ SUMMARY = "Write the robustness report of a fine-tuned checkpoint, ours or Huggi
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("--checkpoint", type=pathlib.Path, required=True)
+    parser.add_argument("--checkpoint", type=pathlib.Path, required=True, help="a checkpoint, or OUT/stages/ID")
     parser.add_argument("--task", required=True)
     parser.add_argument(
         "--perturbations", nargs="+", metavar="NAME[:S,S...]", help="operators with severities, such as swap:0.1,0.2"
@@ -29,10 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Evaluate the checkpoint; print the summary of its report."""
     from itt_jax.analysis import analyse
+    from itt_jax.models import checkpoint_name
     from itt_jax.report import summary_markdown, write_report
     from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint, parse_perturbations
 
-    out = options.out or pathlib.Path(f"runs/evaluate-{options.task}-{options.checkpoint.resolve().name}")
+    out = options.out or pathlib.Path(f"runs/evaluate-{options.task}-{checkpoint_name(options.checkpoint)}")
     evaluation = Evaluation(
         checkpoint=options.checkpoint,
         task=options.task,

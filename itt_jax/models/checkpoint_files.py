@@ -23,6 +23,32 @@ HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 """Files downloaded from a hub repository: nothing pickled, nothing of other frameworks."""
 
 
+IN_STAGE = "checkpoint"
+"""Name of the folder that holds a stage's checkpoint (OUT/stages/<id>/checkpoint)."""
+
+
+def checkpoint_folder(path: str | pathlib.Path) -> pathlib.Path:
+    """The folder of the checkpoint that a directory is, or that it holds if it is the folder of a stage.
+
+    Raises:
+        InputError: it is the folder of a stage that has no checkpoint.
+    """
+    path = pathlib.Path(path)
+    if (path / IN_STAGE).is_dir():
+        return path / IN_STAGE
+    if (path / "record.json").is_file():
+        raise InputError(
+            f"{path}: this stage's checkpoint was removed (save_checkpoints of its study); expected a stage with one"
+        )
+    return path
+
+
+def checkpoint_name(path: str | pathlib.Path) -> str:
+    """What tables call a checkpoint: the name of its directory, or of its stage's."""
+    path = pathlib.Path(path).resolve()
+    return path.parent.name if path.name == IN_STAGE else path.name
+
+
 def local_folder(name: str | pathlib.Path) -> pathlib.Path:
     """The folder of a checkpoint or tokenizer: a directory, or the local copy of a Hugging Face hub id.
 
@@ -31,7 +57,7 @@ def local_folder(name: str | pathlib.Path) -> pathlib.Path:
     """
     path = pathlib.Path(name)
     if path.is_dir():
-        return path
+        return checkpoint_folder(path)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 

@@ -29,7 +29,7 @@ def stages(plan: dict[str, Any]) -> pd.DataFrame:
     rows = [row for row in plan.get("stages_done", ()) if isinstance(row, dict)]
     found: dict[tuple, list[dict]] = {}
     for row in rows:
-        key = (row.get("encoder") or "–", row.get("kind") or "–", row.get("arm") or "shared")
+        key = (row.get("encoder") or "–", row.get("kind") or "–", ", ".join(row.get("arms") or ()) or "shared")
         found.setdefault(key, []).append(row)
     table = []
     for (encoder, kind, arm), own in found.items():

@@ -43,4 +43,5 @@ def current_plan(plan: dict[str, Any]) -> dict[str, Any]:
 
 def _current_record(record: dict[str, Any]) -> dict[str, Any]:
     current = {RENAMED_RECORD.get(key, key): value for key, value in record.items() if key not in DUPLICATES}
-    return current | {"arm": ", ".join(RENAMED_ARMS.get(arm, arm) for arm in record.get("arm", "").split(", "))}
+    named = [arm for arm in current.pop("arm", "").split(", ") if arm]
+    return current | {"arms": [RENAMED_ARMS.get(arm, arm) for arm in named]}

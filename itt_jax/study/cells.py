@@ -21,7 +21,7 @@ Skip = Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One point of the evaluation grid; its fields but `stage` are key columns of the results.
+    """One point of the evaluation grid; its fields are columns of the results.
 
     Attributes:
         cell: its id. stage: id of the stage that is evaluated.
@@ -58,8 +58,7 @@ class Cell:
 
     def row(self, figures: Mapping[str, Any]) -> dict[str, Any]:
         """Its row of the results."""
-        key = {name: value for name, value in dataclasses.asdict(self).items() if name != "stage"}
-        return {**key, **figures}
+        return {**dataclasses.asdict(self), **figures}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ from itt_jax.errors import InputError, unknown
 from itt_jax.evaluate.evaluator import Evaluator
 from itt_jax.evaluate.forms import row_forms
 from itt_jax.evaluate.noises import TOKEN_NOISES, operator_of
-from itt_jax.models import Encoder, Head, load_model
+from itt_jax.models import Encoder, Head, checkpoint_folder, checkpoint_name, load_model
 from itt_jax.store import Store
 from itt_jax.study import arms
 from itt_jax.study.cells import Evaluated, cells_of, variants_of
@@ -36,7 +36,7 @@ class Evaluation:
     """A checkpoint, and what to evaluate it on.
 
     Attributes:
-        checkpoint: a directory of ours or Hugging Face's, with a head for the task.
+        checkpoint: a directory of ours or Hugging Face's, or the folder of a stage, with a head for the task.
         perturbations: beside clean text, which is always evaluated.
         languages: empty means all of the task.
         rows: maximum number a language, the same items in each.
@@ -85,6 +85,7 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
     """
     keep_compiled_programs()
     keep_freed_memory()
+    evaluation = dataclasses.replace(evaluation, checkpoint=checkpoint_folder(evaluation.checkpoint))
     task = tasks.get(evaluation.task)
     unknown_languages = set(evaluation.languages) - set(task.languages)
     if unknown_languages:
@@ -96,7 +97,7 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
             raise InputError(f"perturbation {perturbation.name!r} is for {fitting}, not for {task.kind}")
     store = Store(out)
     checkpoint_id = digest_files(evaluation.checkpoint)
-    name = evaluation.checkpoint.resolve().name
+    name = checkpoint_name(evaluation.checkpoint)
     described = dataclasses.replace(evaluation, checkpoint=pathlib.Path(checkpoint_id))
     study_id = content_id(described)
     store.open(study_id, f"evaluation of {name}")
@@ -143,7 +144,7 @@ def _evaluate_rows(evaluation, task, rows: Rows, model, store: Store, checkpoint
     encoder, head, params, tokenizer = model
     evaluated = Evaluated(
         stage=checkpoint_id,
-        model=evaluation.checkpoint.resolve().name,
+        model=checkpoint_name(evaluation.checkpoint),
         arm=ARM,
         target=task.name,
         seed=0,

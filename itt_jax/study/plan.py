@@ -7,6 +7,7 @@ again.
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 from itt_jax import kinds, perturb
 from itt_jax.config import EncoderSpec, Recipe, Study, Target, content_id
@@ -28,17 +29,39 @@ class Plan:
 
     Attributes:
         stages: by id, each after its parent. cells: by the id of the stage that they evaluate.
+        uses: by the id of a stage, the (target, arm) pairs that it is trained for; none for the root of an encoder.
         skipped: what the study asks for and the data cannot give.
     """
 
     study: Study
     stages: dict[str, Stage] = dataclasses.field(default_factory=dict)
     cells: dict[str, list[Cell]] = dataclasses.field(default_factory=dict)
+    uses: dict[str, list[tuple[str, str]]] = dataclasses.field(default_factory=dict)
     skipped: list[str] = dataclasses.field(default_factory=list)
 
     def all_cells(self) -> list[Cell]:
         """Every cell, in the order of the stages."""
         return [cell for cells in self.cells.values() for cell in cells]
+
+    def described(self, stage: Stage) -> dict[str, Any]:
+        """How plan.json and a stage's record name it."""
+        uses = self.uses.get(stage.id, ())
+        return {
+            "id": stage.id,
+            "kind": stage.kind,
+            "encoder": stage.spec.name,
+            "targets": list(dict.fromkeys(target for target, _ in uses)),
+            "arms": list(dict.fromkeys(arm for _, arm in uses)),
+            "seed": stage.seed,
+        }
+
+    def label(self, stage: Stage) -> str:
+        """How a line of progress names it: "4/9 minilm, target healthver, itt, seed 0"."""
+        named, place = self.described(stage), list(self.stages).index(stage.id) + 1
+        targets, arms = ", ".join(named["targets"]), ", ".join(named["arms"])
+        role = f"target {targets}" if stage.kind == "target" else f"{stage.kind} for {targets}"
+        parts = [stage.spec.name, *([role, arms] if targets else [stage.kind]), f"seed {stage.seed}"]
+        return f"{place}/{len(self.stages)} {', '.join(parts)}"
 
     def skip(self, reason: str) -> None:
         """Note something that the study asks for and the data cannot give."""
@@ -130,6 +153,7 @@ def add_arm(
         return
     for stage in chain:
         plan.stages.setdefault(stage.id, stage)
+        plan.uses.setdefault(stage.id, []).append((target.name, arm.name))
     add_cells(plan, material, chain[-1], target, arm)
 
 

@@ -7,7 +7,6 @@ import itertools
 import pathlib
 import sys
 import time
-from typing import Any
 
 import jax
 import tqdm
@@ -114,7 +113,7 @@ class _Runner:
             while pending:
                 waiting, done = [], set()
                 for number, stage in enumerate(pending):
-                    self.bar.set_description(f"{stage.spec.name} {stage.kind}")
+                    self.bar.set_description(self.plan.label(stage))
                     if stage.id not in done and self.needed(stage):
                         with contextlib.ExitStack() as claims:
                             together = self.claimed([stage, *self.companions(stage, pending[number + 1 :])], claims)
@@ -176,24 +175,14 @@ class _Runner:
 
     def finish(self, stage: Stage, made: dict, seconds: float) -> None:
         """Record a stage, with its cost and provenance, which makes it done."""
-        described = {**self.described(stage), "arm": self.arm_of(stage)}
+        described = self.plan.described(stage)
         self.store.write_record(stage.id, described | made | {"wall_seconds": seconds} | provenance(training_dtype()))
-        self.store.log("stage", id=stage.id, encoder=stage.spec.name, kind=stage.kind, seconds=seconds)
-        place = f"{list(self.plan.stages).index(stage.id) + 1}/{len(self.plan.stages)}"
+        self.store.log("stage", **described, seconds=seconds)
         compiling = (
             f", {made['compile_seconds']:.0f} s of them compiling" if made.get("compile_seconds", 0) >= 1 else ""
         )
         done = f"{made['steps']} steps in {seconds:.0f} s{compiling}"
-        self.say(f"{place} {stage.spec.name} {stage.kind} (seed {stage.seed}): {done}")
-
-    @staticmethod
-    def described(stage: Stage) -> dict[str, Any]:
-        """How plan and record name a stage."""
-        return {"id": stage.id, "kind": stage.kind, "encoder": stage.spec.name, "seed": stage.seed}
-
-    def arm_of(self, stage: Stage) -> str:
-        """The arms whose cells evaluate this stage; empty for stages before the target stage."""
-        return ", ".join(sorted({cell.arm for cell in self.plan.cells.get(stage.id, ())}))
+        self.say(f"{self.plan.label(stage)}: {done}")
 
     # --- Cells
 
@@ -218,7 +207,8 @@ class _Runner:
                     self.store.write_cell(cell.row(result.figures), result.columns)
         seconds = round((time.time() - began) / max(1, len(stages)), 2)
         for stage in stages:
-            self.store.log("cells", stage=stage.id, cells=len(cells[stage.id]), seconds=seconds)
+            named = self.plan.described(stage)
+            self.store.log("cells", stage=named.pop("id"), **named, cells=len(cells[stage.id]), seconds=seconds)
 
     def evaluator(self, tokenizer: Tokenizer, cell: Cell) -> Evaluator:
         """The evaluation inputs of one target for one tokenizer; kept while the same encoder is evaluated."""
@@ -249,7 +239,12 @@ class _Runner:
         study = self.plan.study
         names = [spec.name for spec in study.encoders]
         precision = {f"scores of {name}": dtype for name, dtype in self.store.dtypes(names).items()}
-        records = [self.store.record(stage_id) for stage_id in self.plan.stages]
+        # A stage has the names of today's study, whichever study of the folder trained it.
+        records = [
+            record | self.plan.described(stage)
+            for stage in self.plan.stages.values()
+            if (record := self.store.record(stage.id))
+        ]
         self.store.write_plan(
             {
                 "study_id": study_id(study),
@@ -261,13 +256,13 @@ class _Runner:
                 "targets": [target.name for target in study.running_targets()],
                 "seeds": list(study.seeds),
                 "smallest_effect": study.smallest_effect,
-                "stages": [self.described(stage) for stage in self.plan.stages.values()],
+                "stages": [self.plan.described(stage) for stage in self.plan.stages.values()],
                 "cells": len(self.plan.all_cells()),
                 "provenance": {"precision": precision},
                 "skipped": self.plan.skipped,
                 "contaminated": [spec.name for spec in study.encoders if self.material.is_contaminated(spec)],
                 "contamination": [dataclasses.asdict(entry) for entry in self.material.contamination.values()],
-                "stages_done": [record for record in records if record],
+                "stages_done": records,
             },
         )
 

@@ -13,7 +13,16 @@ from itt_jax import families, files
 from itt_jax.data.contamination import Digests
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError
-from itt_jax.models import Encoder, Head, architecture, export, from_pretrained, load_model, make_head
+from itt_jax.models import (
+    Encoder,
+    Head,
+    architecture,
+    checkpoint_folder,
+    export,
+    from_pretrained,
+    load_model,
+    make_head,
+)
 from itt_jax.train.state import Params
 from itt_jax.train.trees import load_tree, new_folder, save_tree
 
@@ -78,12 +87,12 @@ def save_checkpoint(
 
 
 def load_checkpoint(directory: str | os.PathLike) -> Checkpoint:
-    """The checkpoint at `directory`.
+    """The checkpoint at `directory`, which may also be the folder of a stage.
 
     Raises:
         InputError: the checkpoint is missing, incomplete, damaged or of another format.
     """
-    directory = pathlib.Path(directory)
+    directory = checkpoint_folder(directory)
     files.check_manifest(directory, "checkpoint")
     described = json.loads((directory / "checkpoint.json").read_text())
     if described["format"] != FORMAT:
@@ -112,7 +121,7 @@ def load_seen(directory: str | os.PathLike) -> Digests:
     Raises:
         InputError: they are missing or damaged.
     """
-    path = pathlib.Path(directory) / "seen.npz"
+    path = checkpoint_folder(directory) / "seen.npz"
     try:
         with np.load(path) as arrays:
             return Digests(arrays["fields"], arrays["inputs"])

@@ -46,7 +46,7 @@ def test_it_is_read_in_todays_names(old):
     assert plan["contamination"] == OLD_PLAN["overlap"] and plan["contaminated"] == ["bert"]
     assert "arms" not in plan and {"overlap", "seen"}.isdisjoint(plan)
     assert plan["stages_done"] == [
-        {"id": "s", "kind": "target", "encoder": "bert", "arm": "direct, matched_steps"}
+        {"id": "s", "kind": "target", "encoder": "bert", "arms": ["direct", "matched_steps"]}
         | {"steps": 3, "best_step": 2, "packing_efficiency": 0.9, "diverged": True}
     ]
 

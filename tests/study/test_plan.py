@@ -169,3 +169,14 @@ def test_tasks_that_do_not_fit_the_head_are_named():
 def test_a_studys_id_depends_on_its_arms():
     assert study_id(STUDY) == study_id(dataclasses.replace(STUDY))
     assert study_id(STUDY) != study_id(dataclasses.replace(STUDY, arms=("direct", OWN)))
+
+
+def test_a_stage_is_named_by_what_it_is_for(plan):
+    root, adaptation, _, last = chain(plan, "dapt_then_itt")
+    assert [plan.label(stage) for stage in (root, adaptation, last)] == [
+        "1/17 bert, pretraining, seed 0",
+        "11/17 bert, adaptation for inference, dapt, dapt_then_itt, seed 0",
+        "17/17 bert, target inference, dapt_then_itt, seed 0",
+    ]
+    described = plan.described(adaptation)
+    assert (described["targets"], described["arms"]) == (["inference"], ["dapt", "dapt_then_itt"])

@@ -106,10 +106,10 @@ def test_a_stage_that_another_worker_is_on_is_left_to_it_and_its_children_wait(t
 def test_a_record_has_what_names_a_stage_once(tmp_path):
     runner(tmp_path, stages(("a", None, ""))).all()
     record = Store(tmp_path).record("a")
-    assert {name: record[name] for name in ("id", "kind", "encoder", "arm", "seed", "steps")} == {
-        "id": "a", "kind": "toy", "encoder": "bert", "arm": "", "seed": 0, "steps": 1,
+    assert {name: record[name] for name in ("id", "kind", "encoder", "arms", "targets", "seed", "steps")} == {
+        "id": "a", "kind": "toy", "encoder": "bert", "arms": [], "targets": [], "seed": 0, "steps": 1,
     }  # fmt: skip
-    assert {"purpose", "model"}.isdisjoint(record)
+    assert {"purpose", "model", "arm"}.isdisjoint(record)
     assert {"wall_seconds", "device", "precision", "versions"} < set(record)
 
 

@@ -11,7 +11,7 @@ from itt_jax import files
 from itt_jax.data.contamination import Digests
 from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.errors import InputError
-from itt_jax.models import make_head
+from itt_jax.models import checkpoint_name, make_head
 from itt_jax.train.checkpoint import export_checkpoint, load_checkpoint, save_checkpoint
 from tests.train.toy import FAMILIES, same, tiny_encoder
 
@@ -35,6 +35,16 @@ def test_everything_is_loaded_again(saved):
     assert same(found.params, params)
     assert found.tokenizer.fingerprint == tokenizer.fingerprint
     assert (found.seen.fields.tolist(), found.seen.inputs.tolist()) == ([1, 2**63], [7])
+
+
+def test_the_folder_of_a_stage_is_read_as_its_checkpoint(saved, tmp_path):
+    shutil.copytree(saved[0], tmp_path / "abc" / "checkpoint")
+    (tmp_path / "abc" / "record.json").write_text("{}")
+    assert same(load_checkpoint(tmp_path / "abc").params, saved[2])
+    assert checkpoint_name(tmp_path / "abc") == checkpoint_name(tmp_path / "abc" / "checkpoint") == "abc"
+    shutil.rmtree(tmp_path / "abc" / "checkpoint")
+    with pytest.raises(InputError, match="this stage's checkpoint was removed"):
+        load_checkpoint(tmp_path / "abc")
 
 
 @pytest.mark.parametrize("family", FAMILIES)

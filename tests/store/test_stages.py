@@ -1,0 +1,57 @@
+"""Stages are found by encoder, target, arm and seed; whatever does not name one lists what there is."""
+
+import pytest
+
+from itt_jax.errors import InputError
+from itt_jax.store import Store
+from itt_jax.store.stages import find_stage
+
+STAGES = [
+    ("root", "pretraining", [], [], 0),
+    ("between", "intermediate", ["nli"], ["itt"], 0),
+    *((f"nli-{arm}-{seed}", "target", ["nli"], [arm], seed) for arm in ("direct", "itt") for seed in (0, 1)),
+    ("shared", "target", ["tweets", "tweets, again"], ["direct"], 0),
+]
+
+
+@pytest.fixture
+def out(tmp_path):
+    """A folder in which one stage is not finished."""
+    names = ("id", "kind", "targets", "arms", "seed")
+    stages = [dict(zip(names, stage, strict=True)) | {"encoder": "bert"} for stage in STAGES]
+    Store(tmp_path).write_plan({"stages": stages})
+    for stage in stages:
+        if stage["id"] != "nli-itt-1":
+            Store(tmp_path).write_record(stage["id"], stage)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ({"target": "nli", "arm": "direct", "seed": 1}, "nli-direct-1"),
+        ({"encoder": "bert", "target": "nli", "arm": "itt", "seed": 0}, "nli-itt-0"),
+        ({"arm": "itt"}, "nli-itt-0"),
+        ({"target": "tweets, again"}, "shared"),
+    ],
+)
+def test_the_one_that_fits_is_found(out, named, found):
+    assert find_stage(out, **named) == Store(out).stage(found)
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ({"target": "nli", "arm": "direct"}, r"found 2 \(target nli, arm direct\); there is .*seed: 0, 1$"),
+        ({"arm": "itt", "seed": 1}, r"found 0 \(arm itt, seed 1\); there is encoder: bert; target: nli, tweets, "),
+        ({}, r"found 4 \(none of them named\)"),
+    ],
+)
+def test_what_names_none_or_several_lists_what_there_is(out, named, message):
+    with pytest.raises(InputError, match=message):
+        find_stage(out, **named)
+
+
+def test_a_folder_without_stages_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no finished target stage"):
+        find_stage(tmp_path)
