@@ -13,6 +13,7 @@ RESULTS = {
     "severity": "requested severity; 0 for clean text",
     "replicate": "number of the draw of the noise, from 0",
     "seed": "training seed",
+    "stage": "id of the stage that was evaluated: OUT/stages/ID, which `export` and `evaluate` take",
     "in_domain": "whether the target stage trained on this domain",
     "source_language": "whether this is the language that the target stage trained in",
     "changes_label": "whether the operator may change the right answer (a control)",
