@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=int, help="maximum number of rows a language")
     parser.add_argument("--seed", type=int, default=0, help="noise seed")
     parser.add_argument("--max-length", type=int, default=128, help="maximum tokens of an example")
-    parser.add_argument("--allow-seen", action="store_true", help="evaluate text that the checkpoint was trained on")
+    parser.add_argument(
+        "--allow-contaminated", action="store_true", help="evaluate text that the checkpoint was trained on"
+    )
     add_data_root(parser)
     parser.add_argument("--out", type=pathlib.Path, help="results folder; default: runs/evaluate-TASK-CHECKPOINT")
 
@@ -43,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         rows=options.rows,
         noise_seed=options.seed,
         max_length=options.max_length,
-        allow_seen=options.allow_seen,
+        allow_contaminated=options.allow_contaminated,
     )
     evaluate_checkpoint(evaluation, out, data_root(options))
     analysis = analyse(out)

@@ -67,7 +67,7 @@ def _perturb_lines(source=None, out=None, **rest) -> None:
 
 def _write_sheet(sheet, task, data_root=None, **rest) -> None:
     from itt_jax.data.sources import data_root as checked
-    from itt_jax.study.sheet import task_sheet
+    from itt_jax.tasks.sheet import task_sheet
 
     lines = task_sheet(sheet, task, data_root=checked(data_root), **rest)
     operators, languages = ({getattr(line, name) for line in lines} for name in ("operator", "language"))

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _write_predictions(options: argparse.Namespace):
-    from itt_jax.study.official import write_official
+    from itt_jax.report.official import write_official
 
     selection = {name: getattr(options, name) for name in SELECTED}
     return write_official(options.store, options.benchmark, options.write, selection)

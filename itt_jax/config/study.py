@@ -139,8 +139,8 @@ class Target:
     Attributes:
         name: name in configs and tables.
         train: the task of the target stage, trained in its source language.
-        intermediate: the intermediate tasks. Arms with one of them take the first.
-        recipe, intermediate_recipe: of the target stage and of intermediate stages.
+        intermediate: the intermediate tasks, for arms that need one. Arms with one of them take the first.
+        recipe: of the target stage. intermediate_recipe: of intermediate stages, for arms that have one.
         evaluate: tasks to evaluate on; empty means `train`. They share its label space; a task of another domain
             measures domain shift.
         train_split, dev_split, test_split: splits of the target. intermediate_split, intermediate_dev_split: of the
@@ -154,9 +154,9 @@ class Target:
 
     name: str
     train: str
-    intermediate: tuple[str, ...]
-    recipe: Recipe
-    intermediate_recipe: Recipe
+    intermediate: tuple[str, ...] = ()
+    recipe: Recipe = dataclasses.field(kw_only=True)
+    intermediate_recipe: Recipe | None = dataclasses.field(default=None, kw_only=True)
     evaluate: tuple[str, ...] = ()
     train_split: str = "train"
     dev_split: str = "dev"
@@ -230,7 +230,7 @@ class Study:
         smallest_effect: the smallest effect of interest in the primary family (0.02 is two points of accuracy).
         contamination: which training and dev rows are dropped because they are evaluated (see `data.contamination`):
             those whose whole input is, those of which any field is, or none. A task may have a rule of its own.
-        allow_seen: evaluate on text that a given checkpoint was trained on (the report says so).
+        allow_contaminated: evaluate on text that a given checkpoint was trained on (the report says so).
         stand_ins: replacements for absent training rows. Without one, a target whose training, intermediate or
             evaluation rows are absent is left out, and the plan says so.
     """
@@ -249,7 +249,7 @@ class Study:
     max_length: int = 128
     noise_seed: int = 0
     smallest_effect: float = 0.02
-    allow_seen: bool = False
+    allow_contaminated: bool = False
     stand_ins: tuple[StandIn, ...] = ()
     contamination: Literal["whole_input", "any_field", "off"] = dataclasses.field(default="whole_input", metadata=LATER)
 

@@ -38,7 +38,9 @@ class FineTune:
     @property
     def needs(self) -> tuple[str, ...]:
         """Fields of the target that must not be empty."""
-        return () if self.on == "target" and self.recipe != "intermediate" else ("intermediate",)
+        recipe = "target" if self.recipe == "own" and self.on == "target" else self.recipe
+        task = ("intermediate",) if self.on != "target" or recipe == "intermediate" else ()
+        return task + (("intermediate_recipe",) if recipe in ("own", "intermediate") else ())
 
 
 @dataclasses.dataclass(frozen=True)

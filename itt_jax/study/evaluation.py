@@ -40,7 +40,7 @@ class Evaluation:
         perturbations: beside clean text, which is always evaluated.
         languages: empty means all of the task.
         rows: maximum number a language, the same items in each.
-        allow_seen: evaluate text that the checkpoint was trained on (the report says so).
+        allow_contaminated: evaluate text that the checkpoint was trained on (the report says so).
     """
 
     checkpoint: pathlib.Path
@@ -51,7 +51,7 @@ class Evaluation:
     rows: int | None = None
     noise_seed: int = 0
     max_length: int = 128
-    allow_seen: bool = False
+    allow_contaminated: bool = False
 
 
 def parse_perturbations(texts: Sequence[str] | None, lexicon: str | None = None) -> tuple[Perturbation, ...]:
@@ -106,10 +106,10 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
     }
     rule = task.contamination or RULES[0]
     for language, own in rows.items():
-        if not evaluation.allow_seen and contaminated(tasks.identifying(task, own), seen, rule).any():
+        if not evaluation.allow_contaminated and contaminated(tasks.identifying(task, own), seen, rule).any():
             raise InputError(
                 f"task {task.name!r}, split {evaluation.split!r}, language {language!r}: the checkpoint has seen some "
-                "of this text in training; choose other rows, or evaluate all the same with --allow-seen"
+                "of this text in training; choose other rows, or evaluate all the same with --allow-contaminated"
             )
     dtype = agreed_dtype(store, name, encoder)
     encoder, head = in_dtype(encoder, dtype), head and in_dtype(head, dtype)
@@ -122,7 +122,7 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
             "arms": [arms.as_row(arms.arm(ARM))],
             "targets": [task.name],
             "seeds": [0],
-            "contaminated": [name] if evaluation.allow_seen else [],
+            "contaminated": [name] if evaluation.allow_contaminated else [],
             "provenance": provenance(dtype),
         }
     )

@@ -84,10 +84,10 @@ def make_plan(study: Study, material: Material) -> Plan:
     check_names(study, material)
     plan = Plan(study)
     for spec in study.encoders:
-        if not study.allow_seen and material.is_contaminated(spec):
+        if not study.allow_contaminated and material.is_contaminated(spec):
             raise InputError(
                 f"encoder {spec.name!r}: its checkpoint has seen some of the study's evaluation text in training; "
-                "evaluate on other rows, or set allow_seen (the report will say so)"
+                "evaluate on other rows, or set allow_contaminated (the report will say so)"
             )
         root = stages.root(spec).identified(material)
         plan.stages.setdefault(root.id, root)
@@ -133,7 +133,9 @@ def recipes(study: Study) -> Iterator[Recipe]:
     """The recipes of every stage that the study may have."""
     language_models = [spec.pretraining for spec in study.encoders]
     for target in study.running_targets():
-        yield from (target.recipe, target.intermediate_recipe)
+        yield target.recipe
+        if target.intermediate_recipe is not None:
+            yield target.intermediate_recipe
         language_models.append(target.adaptation)
     yield from (settings.recipe for settings in language_models if settings is not None)
 

@@ -15,9 +15,7 @@ STUDY = Study(
         Target(
             "sentiment",
             train="embedded_sentiment_legal",
-            intermediate=(),
             recipe=Recipe(steps=1),
-            intermediate_recipe=Recipe(steps=1),
         ),
     ),
     arms=("direct",),

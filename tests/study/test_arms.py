@@ -26,10 +26,10 @@ def test_needs_follow_from_stages():
     needs = {arm.name: set(arm.needs) for arm in arms.ARMS}
     assert needs["direct"] == needs["translate_train"] == set()
     for name in ("itt", "multitask_itt", "matched_steps", "shuffled_itt"):
-        assert needs[name] == {"intermediate"}
+        assert needs[name] == {"intermediate", "intermediate_recipe"}
     assert needs["dapt"] == {"domain_text", "adaptation"}
     assert needs["dapt_control"] == {"domain_text", "general_text", "adaptation"}
-    assert set(OWN.needs) == {"intermediate", "domain_text", "adaptation"}
+    assert set(OWN.needs) == {"intermediate", "intermediate_recipe", "domain_text", "adaptation"}
 
 
 def test_names_and_own_arms_are_looked_up_when_asked(monkeypatch):

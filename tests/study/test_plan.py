@@ -150,7 +150,8 @@ def test_translate_train_without_parallel_rows_is_skipped():
 @pytest.mark.parametrize(
     ("arm", "lacking"),
     [
-        ("itt", "intermediate"),
+        ("itt", "intermediate, intermediate_recipe"),
+        ("matched_steps", "intermediate, intermediate_recipe"),
         ("dapt", "domain_text, adaptation"),
         ("dapt_control", "domain_text, adaptation, general_text"),
     ],

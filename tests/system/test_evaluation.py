@@ -77,7 +77,7 @@ def test_what_does_not_fit_is_refused(checkpoint, tmp_path, capsys, change, mess
 
 
 def test_seen_text_is_evaluated_where_that_is_allowed(checkpoint, tmp_path):
-    assert evaluate(checkpoint, tmp_path / "out", "--split", "train", "--allow-seen") == 0
+    assert evaluate(checkpoint, tmp_path / "out", "--split", "train", "--allow-contaminated") == 0
     assert Store(tmp_path / "out").plan()["contaminated"] == ["ours"]
     assert "some of the evaluation text" in (Store(tmp_path / "out").report / "index.html").read_text()
 

@@ -37,7 +37,7 @@ def test_seen_text_is_refused_unless_allowed(tiny_config, pretrained, tmp_path):
     other = dataclasses.replace(plain, targets=(dataclasses.replace(plain.targets[0], **splits),))
     with pytest.raises(InputError, match="has seen some of the study's evaluation text"):
         describe(other, tmp_path / "out")
-    assert describe(dataclasses.replace(other, allow_seen=True), tmp_path / "out").cells > 0
+    assert describe(dataclasses.replace(other, allow_contaminated=True), tmp_path / "out").cells > 0
     assert describe(plain, tmp_path / "out").cells > 0
 
 

@@ -13,7 +13,7 @@ from itt_jax.data.rows import Rows
 from itt_jax.errors import InputError
 from itt_jax.perturb.sheet import read_sheet, sampled
 from itt_jax.ragged import Ragged
-from itt_jax.study.sheet import judged_texts, task_sheet
+from itt_jax.tasks.sheet import judged_texts, task_sheet
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:

@@ -15,10 +15,10 @@ from itt_jax.kinds.forms import CLEAN_FORM, Form
 from itt_jax.kinds.retrieval import Mined, Ranked
 from itt_jax.metrics import metric
 from itt_jax.ragged import Ragged
+from itt_jax.report.official import write_official
 from itt_jax.score import BENCHMARKS, score
 from itt_jax.score.benchmarks import LEXTREME
 from itt_jax.store import Store
-from itt_jax.study.official import write_official
 
 ITEMS = 8
 ANSWERS = ("Paris", "in 1900", "the blue whale", "Ärger", "二十 人", "a b", "", "x y z")
