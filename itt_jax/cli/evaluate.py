@@ -24,6 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-contaminated", action="store_true", help="evaluate text that the checkpoint was trained on"
     )
+    parser.add_argument(
+        "--labels",
+        metavar="A=B,...",
+        help="which output is which label, where the checkpoint's names do not say so: its name or number = the label",
+    )
     add_data_root(parser)
     parser.add_argument("--out", type=pathlib.Path, help="results folder; default: runs/evaluate-TASK-CHECKPOINT")
 
@@ -33,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
     from itt_jax.analysis import analyse
     from itt_jax.models import checkpoint_name
     from itt_jax.report import summary_markdown, write_report
+    from itt_jax.store import Store
     from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint, parse_perturbations
 
     out = options.out or pathlib.Path(f"runs/evaluate-{options.task}-{checkpoint_name(options.checkpoint)}")
@@ -46,10 +52,12 @@ def run(options: argparse.Namespace) -> int:
         noise_seed=options.seed,
         max_length=options.max_length,
         allow_contaminated=options.allow_contaminated,
+        labels=options.labels,
     )
     evaluate_checkpoint(evaluation, out, data_root(options))
     analysis = analyse(out)
     page = write_report(out, analysis)
+    print(f"{Store(out).plan()['description']}\n")
     print(summary_markdown(analysis))
     print(f"\nReport: {page}")
     return 0

@@ -64,6 +64,7 @@ class Kind:
         pools: whether the head reads one vector of each example, so that a study's choice of pooling applies.
         by_vectors: whether predictions compare vectors of texts, so that an encoder without a head can be evaluated.
         token_noise: whether noise on token ids is defined for it.
+        named_outputs: whether the outputs of its head are the task's labels.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Kind:
     pools: bool = True
     by_vectors: bool = False
     token_noise: bool = False
+    named_outputs: bool = True
 
     def __repr__(self) -> str:
         return f"<kind {self.name}>"

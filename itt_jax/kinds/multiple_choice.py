@@ -24,6 +24,7 @@ class MultipleChoice(Kind):
     summary = "the right one of several fields, read with the others"
     head = "multiple_choice"
     layout = "groups"
+    named_outputs = False
 
     def check(self, task: TaskLike) -> None:
         """Raises InputError unless the labels are some of the fields, but not all."""

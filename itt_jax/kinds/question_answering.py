@@ -35,6 +35,7 @@ class QuestionAnswering(Kind):
     dev_metric = "squad_f1"
     layout = "windows"
     pools = False
+    named_outputs = False
 
     def check(self, task: TaskLike) -> None:
         """Raises InputError unless the fields are question and context, without labels."""

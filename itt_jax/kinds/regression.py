@@ -21,6 +21,7 @@ class Regression(Kind):
     head = "regression"
     dev_metric = "spearman"
     token_noise = True
+    named_outputs = False
 
     def check(self, task: TaskLike) -> None:
         """Raises InputError for a task with labels or an empty score_range."""

@@ -54,6 +54,7 @@ class Retrieval(Kind):
     layout = "groups"
     pools = False
     by_vectors = True
+    named_outputs = False
 
     def check(self, task: TaskLike) -> None:
         """No condition of its own."""

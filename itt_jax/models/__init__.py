@@ -1,7 +1,7 @@
 """Encoders and heads: tokens in, hidden states and logits out, on plain dict parameters."""
 
 from itt_jax.models.checkpoint_files import checkpoint_folder, checkpoint_name, local_folder
-from itt_jax.models.checkpoints import architecture, export, from_pretrained, load_model, pretrained_encoder
+from itt_jax.models.checkpoints import export, from_pretrained, load_model, pretrained_encoder
 from itt_jax.models.encoder import Encoder, make_encoder
 from itt_jax.models.heads import Head, apply_model, embed, make_head
 
@@ -9,7 +9,6 @@ __all__ = [
     "Encoder",
     "Head",
     "apply_model",
-    "architecture",
     "checkpoint_folder",
     "checkpoint_name",
     "embed",

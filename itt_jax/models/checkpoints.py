@@ -29,6 +29,7 @@ from itt_jax.models.checkpoint_files import (
 )
 from itt_jax.models.encoder import Encoder, Params
 from itt_jax.models.heads import HEAD_KINDS, Head, HeadKind, head_kind, make_head
+from itt_jax.models.label_names import SINGLE_LABEL, problem_of, read_outputs
 
 
 def from_pretrained(directory: str | os.PathLike) -> tuple[Encoder, Params]:
@@ -60,36 +61,29 @@ def pretrained_encoder(directory: str | os.PathLike) -> Encoder:
     return source.encoder
 
 
-def architecture(directory: str | os.PathLike) -> str:
-    """The class of a Hugging Face checkpoint's model, such as "BertForMaskedLM"; "" where its config names none.
-
-    Raises:
-        InputError: no config, or not one of Hugging Face's.
-    """
-    path = pathlib.Path(directory) / CONFIG
-    return _architecture(path, read_json(path))
-
-
 def load_model(
     directory: str | os.PathLike, kind: str | None = None
-) -> tuple[Encoder, Head, Params, tuple[str, ...] | None]:
-    """A fine-tuned Hugging Face model with its head.
+) -> tuple[Encoder, Head | None, Params, tuple[str, ...] | None]:
+    """A Hugging Face model with its head, if its architecture has one.
 
     Args:
         directory: as `from_pretrained`.
         kind: kind of the head; None takes it from the config's architecture.
 
     Returns:
-        encoder; head; parameters {"encoder", "head"}; the label names in the order of the outputs, or None where
-        the config has none or only Hugging Face's placeholders (LABEL_0 ...).
+        encoder; head, None for an architecture without one (BertModel); parameters {"encoder", "head"}; the label
+        names in the order of the outputs, or None where the config has none or only placeholders (LABEL_0 ...).
 
     Raises:
         InputError: as `from_pretrained`; also an architecture whose head is not implemented.
     """
     source = _Source(pathlib.Path(directory))
-    labels = source.labels()
-    found = head_kind(kind) if kind else source.head_kind(len(labels))
-    head = make_head(source.encoder, found.name, found.fixed_outputs(source.encoder) or len(labels))
+    if kind is None and source.suffix in ("", "Model"):
+        return source.encoder, None, {"encoder": _nested(source.match_encoder())}, None
+    found = head_kind(kind) if kind else source.head_kind()
+    fixed = found.fixed_outputs(source.encoder)
+    outputs, labels = (fixed, None) if fixed else source.outputs()
+    head = make_head(source.encoder, found.name, outputs)
     if not head.has_huggingface_form:
         raise InputError(f"{source.directory}: Hugging Face has no {found.name} head")
     own = source.names.heads[found.form]
@@ -97,13 +91,8 @@ def load_model(
     head_found = source.match(own.keys, head.shapes())
     source.check_tied()
     source.finish(allowed=own.leftovers)
-    placeholders = all(name == f"LABEL_{i}" for i, name in enumerate(labels))
-    return (
-        source.encoder,
-        head,
-        {"encoder": _nested(encoder_found), "head": _nested(head_found)},
-        labels if found.labels and not placeholders else None,
-    )
+    params = {"encoder": _nested(encoder_found), "head": _nested(head_found)}
+    return source.encoder, head, params, labels if found.labels else None
 
 
 def export(
@@ -208,23 +197,21 @@ class _Source:
                 return tuple({theirs.split(".")[0] + "." for theirs, _, _ in own.keys})
         return self.names.other_heads.get(self.suffix, ())
 
-    def head_kind(self, outputs: int) -> HeadKind:
+    def head_kind(self) -> HeadKind:
         """The kind of the architecture's head; one form has several, by problem_type."""
         for form, own in self.names.heads.items():
             if self.suffix in (own.suffix, *own.also):
-                problem = self.values.get("problem_type") or ("regression" if outputs == 1 else None)
-                kinds = [kind for kind in HEAD_KINDS if kind.form == form]
-                return next((kind for kind in kinds if kind.problem_type == problem), kinds[0])
+                kinds = {kind.problem_type or SINGLE_LABEL: kind for kind in HEAD_KINDS if kind.form == form}
+                if len(kinds) == 1:
+                    return next(iter(kinds.values()))
+                return kinds[problem_of(self.values, self.outputs()[0], list(kinds), str(self.directory / CONFIG))]
         prefix = self.names.model_types[self.values["model_type"]]
         known = [prefix + own.suffix for own in self.names.heads.values()]
         raise errors.unknown(f"architecture in {self.directory / CONFIG}:", self.architecture, known)
 
-    def labels(self) -> tuple[str, ...]:
-        """Names of the outputs; Hugging Face's default is two."""
-        names = self.values.get("id2label") or {str(i): f"LABEL_{i}" for i in range(self.values.get("num_labels", 2))}
-        if sorted(names) != sorted(str(i) for i in range(len(names))):
-            raise InputError(f"{self.directory / CONFIG}: id2label: expected ids 0 to {len(names) - 1}, found {names}")
-        return tuple(names[str(i)] for i in range(len(names)))
+    def outputs(self) -> tuple[int, tuple[str, ...] | None]:
+        """The number of a classifier's outputs, and their names."""
+        return read_outputs(self.values, str(self.directory / CONFIG))
 
     def match_encoder(self) -> "_Found":
         """The encoder's tensors.

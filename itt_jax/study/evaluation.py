@@ -4,27 +4,24 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-import numpy as np
-
 from itt_jax import kinds, perturb, tasks
 from itt_jax.config import Perturbation, content_id
-from itt_jax.data.contamination import RULES, Digests, contaminated
+from itt_jax.config.ids import LATER
+from itt_jax.data.contamination import RULES, contaminated
 from itt_jax.data.rows import Rows
-from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError, unknown
 from itt_jax.evaluate.evaluator import Evaluator
 from itt_jax.evaluate.forms import row_forms
 from itt_jax.evaluate.noises import TOKEN_NOISES, operator_of
-from itt_jax.models import Encoder, Head, checkpoint_folder, checkpoint_name, load_model
+from itt_jax.models import checkpoint_folder, checkpoint_name
 from itt_jax.store import Store
 from itt_jax.study import arms
 from itt_jax.study.cells import Evaluated, cells_of, variants_of
 from itt_jax.study.material import digest_files, digest_rows
+from itt_jax.study.predictor import Predictor, load_predictor
 from itt_jax.study.provenance import agreed_dtype, provenance
-from itt_jax.train.checkpoint import load_checkpoint
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.memory import keep_freed_memory
-from itt_jax.train.precision import in_dtype
 
 DEFAULT_SEVERITIES = (0.05, 0.1, 0.2)
 ARM = "direct"
@@ -41,6 +38,7 @@ class Evaluation:
         languages: empty means all of the task.
         rows: maximum number a language, the same items in each.
         allow_contaminated: evaluate text that the checkpoint was trained on (the report says so).
+        labels: which output is which label, where the checkpoint's names do not say so: "name or number=label,...".
     """
 
     checkpoint: pathlib.Path
@@ -52,6 +50,7 @@ class Evaluation:
     noise_seed: int = 0
     max_length: int = 128
     allow_contaminated: bool = False
+    labels: str | None = dataclasses.field(default=None, metadata=LATER)
 
 
 def parse_perturbations(texts: Sequence[str] | None, lexicon: str | None = None) -> tuple[Perturbation, ...]:
@@ -90,7 +89,7 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
     unknown_languages = set(evaluation.languages) - set(task.languages)
     if unknown_languages:
         raise unknown(f"language of task {task.name!r}", min(unknown_languages), task.languages)
-    encoder, head, params, tokenizer, seen = load_fine_tuned(evaluation.checkpoint, task)
+    predictor = load_predictor(evaluation.checkpoint, task, evaluation.labels)
     for perturbation in evaluation.perturbations:
         if perturbation.name in TOKEN_NOISES and not kinds.kind(task.kind).token_noise:
             fitting = " and ".join(kind.name for kind in kinds.KINDS if kind.token_noise)
@@ -106,18 +105,17 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
     }
     rule = task.contamination or RULES[0]
     for language, own in rows.items():
-        if not evaluation.allow_contaminated and contaminated(tasks.identifying(task, own), seen, rule).any():
+        if not evaluation.allow_contaminated and contaminated(tasks.identifying(task, own), predictor.seen, rule).any():
             raise InputError(
                 f"task {task.name!r}, split {evaluation.split!r}, language {language!r}: the checkpoint has seen some "
                 "of this text in training; choose other rows, or evaluate all the same with --allow-contaminated"
             )
-    dtype = agreed_dtype(store, name, encoder)
-    encoder, head = in_dtype(encoder, dtype), head and in_dtype(head, dtype)
+    dtype = agreed_dtype(store, name, predictor.encoder)
     store.write_plan(
         {
             "study_id": study_id,
             "name": f"evaluation of {name}",
-            "description": f"Robustness of {name} on {task.name}, without training.",
+            "description": f"Robustness of {name} on {task.name}, without training. {predictor.note}".strip(),
             "encoders": [name],
             "arms": [arms.as_row(arms.arm(ARM))],
             "targets": [task.name],
@@ -126,9 +124,9 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
             "provenance": provenance(dtype),
         }
     )
-    cells = []
+    cells, stage = [], content_id([checkpoint_id, *predictor.chosen]) if predictor.chosen else checkpoint_id
     for own in rows.values():
-        cells += _evaluate_rows(evaluation, task, own, (encoder, head, params, tokenizer), store, checkpoint_id)
+        cells += _evaluate_rows(evaluation, task, own, predictor.in_dtype(dtype), store, stage)
     store.write_results(cells)
 
 
@@ -139,11 +137,10 @@ def _rows(task: tasks.Task, evaluation: Evaluation, language: str, data_root: pa
     return tasks.limit(rows, evaluation.rows)
 
 
-def _evaluate_rows(evaluation, task, rows: Rows, model, store: Store, checkpoint_id: str) -> list[str]:
+def _evaluate_rows(evaluation, task, rows: Rows, predictor: Predictor, store: Store, stage: str) -> list[str]:
     """Store the cells of one language; returns their ids."""
-    encoder, head, params, tokenizer = model
     evaluated = Evaluated(
-        stage=checkpoint_id,
+        stage=stage,
         model=checkpoint_name(evaluation.checkpoint),
         arm=ARM,
         target=task.name,
@@ -159,60 +156,11 @@ def _evaluate_rows(evaluation, task, rows: Rows, model, store: Store, checkpoint
     wanted = variants_of(evaluation.perturbations, rows.language, lambda reason: None)
     cells = list(cells_of(evaluated, wanted, lambda reason: None))
     forms = row_forms(task, rows, wanted, evaluation.noise_seed)
-    evaluator = Evaluator(tokenizer, evaluation.max_length, {(task.name, evaluation.split, rows.language): forms})
-    scores = evaluator.predict(encoder, head, params)
+    evaluator = Evaluator(
+        predictor.tokenizer, evaluation.max_length, {(task.name, evaluation.split, rows.language): forms}
+    )
+    scores = evaluator.predict(predictor.encoder, predictor.head, predictor.params)
     for cell in cells:
         result = evaluator.cell(scores, cell.place, cell.variant, task)
         store.write_cell(cell.row(result.figures), result.columns)
     return [cell.cell for cell in cells]
-
-
-def load_fine_tuned(folder: pathlib.Path, task: tasks.Task) -> tuple[Encoder, Head | None, dict, Tokenizer, Digests]:
-    """Encoder, head, parameters, tokenizer and digests of the training text of a checkpoint whose head fits the task.
-
-    Retrieval reads the encoder's states, so any head fits it, or none.
-
-    Raises:
-        InputError: no such checkpoint, or a head that does not fit.
-    """
-    if not folder.is_dir():
-        raise InputError(f"--checkpoint {folder}: no such directory")
-    if (folder / "checkpoint.json").is_file():
-        saved = load_checkpoint(folder)
-        encoder, head, params, labels = saved.encoder, saved.head, saved.params, saved.labels
-        tokenizer, seen = saved.tokenizer, saved.seen
-    else:
-        encoder, head, params, labels = load_model(folder)
-        tokenizer, seen = load_tokenizer(folder), Digests.join([])
-    kind = kinds.kind(task.kind)
-    if kind.by_vectors:
-        return encoder, head, params, tokenizer, seen
-    if head is None:
-        raise InputError(f"--checkpoint {folder}: holds an encoder without a head; fine-tune it first")
-    outputs = kind.outputs(task)
-    if (head.kind.name, head.outputs) != (kind.head, outputs):
-        raise InputError(
-            f"--checkpoint {folder}: its head is {head.kind.name} with {head.outputs} outputs, expected {kind.head} "
-            f"with {outputs} for task {task.name!r}"
-        )
-    return encoder, head, in_task_order(params, labels, task), tokenizer, seen
-
-
-def in_task_order(params: dict, labels: tuple[str, ...] | None, task: tasks.Task) -> dict:
-    """Parameters with the head's outputs in the order of the task's labels.
-
-    Outputs whose names are not the task's labels (LABEL_0, ...) are taken to be in that order already.
-    """
-    names = [label.casefold() for label in labels or ()]
-    wanted = [label.casefold() for label in task.labels]
-    if sorted(names) != sorted(wanted) or names == wanted:
-        return params
-    order = np.array([names.index(label) for label in wanted])
-    last = {"kernel", "bias"}
-
-    def reordered(tree: dict) -> dict:
-        if last >= set(tree) and tree["bias"].shape == (len(order),):
-            return {"kernel": tree["kernel"][:, order], "bias": tree["bias"][order]}
-        return {key: reordered(value) if isinstance(value, dict) else value for key, value in tree.items()}
-
-    return params | {"head": reordered(params["head"])}

@@ -123,6 +123,11 @@ def check_names(study: Study, material: Material) -> None:
                     f"target {target.name!r}: {name!r} ({other.kind}, {other.label_space}) cannot be evaluated with a "
                     f"head trained on {target.train!r} ({train.kind}, {train.label_space})"
                 )
+            if kinds.kind(other.kind).named_outputs and other.labels != train.labels:
+                raise InputError(
+                    f"target {target.name!r}: the labels of {name!r} are {', '.join(other.labels)}, those of "
+                    f"{target.train!r} {', '.join(train.labels)}; expected the same in the same order"
+                )
         for arm in arms.resolved(study.arms):
             lacking = [field for field in arm.needs if not getattr(target, field)]
             if lacking:

@@ -13,16 +13,7 @@ from itt_jax import families, files
 from itt_jax.data.contamination import Digests
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError
-from itt_jax.models import (
-    Encoder,
-    Head,
-    architecture,
-    checkpoint_folder,
-    export,
-    from_pretrained,
-    load_model,
-    make_head,
-)
+from itt_jax.models import Encoder, Head, checkpoint_folder, export, load_model, make_head
 from itt_jax.train.state import Params
 from itt_jax.train.trees import load_tree, new_folder, save_tree
 
@@ -133,13 +124,9 @@ def convert(source: str | os.PathLike, destination: str | os.PathLike) -> None:
     """Convert a Hugging Face directory to a checkpoint directory: encoder, tokenizer, and the head if it is known.
 
     Raises:
-        InputError: as `from_pretrained` and `load_tokenizer`.
+        InputError: as `load_model` and `load_tokenizer`.
     """
-    if "For" in architecture(source):
-        encoder, head, params, labels = load_model(source)
-    else:
-        encoder, params = from_pretrained(source)
-        params, head, labels = {"encoder": params}, None, None
+    encoder, head, params, labels = load_model(source)
     save_checkpoint(destination, encoder, params, head, labels, tokenizer=load_tokenizer(source))
 
 

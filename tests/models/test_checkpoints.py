@@ -79,8 +79,13 @@ def test_a_bare_encoder_comes_back(model, tmp_path):
     export(tmp_path, encoder, params)
     again, params_again = from_pretrained(tmp_path)
     assert again == encoder and same(params_again, params)
-    with pytest.raises(InputError, match="unknown architecture"):
-        load_model(tmp_path)
+    loaded, head, whole, labels = load_model(tmp_path)
+    assert (loaded, head, labels) == (encoder, None, None) and same(whole, {"encoder": params})
+    config = json.loads((tmp_path / "config.json").read_text())
+    for named, message in ((["BertForSpeech"], "unknown architecture"), ("BertModel", "expected class names")):
+        (tmp_path / "config.json").write_text(json.dumps(config | {"architectures": named}))
+        with pytest.raises(InputError, match=message):
+            load_model(tmp_path)
 
 
 @pytest.mark.parametrize(

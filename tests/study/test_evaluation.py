@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from itt_jax import kinds, tasks
@@ -11,8 +12,9 @@ from itt_jax.errors import InputError
 from itt_jax.store import Store
 from itt_jax.store.results import read_results
 from itt_jax.study import cells
-from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint, in_task_order, parse_perturbations
+from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint, parse_perturbations
 from itt_jax.study.material import digest_files, digest_rows
+from itt_jax.train.checkpoint import load_checkpoint, save_checkpoint
 from tests.system.runs import untrained
 
 TASK = tasks.get("embedded_sentiment_legal")
@@ -70,10 +72,34 @@ def test_operators_are_read_from_the_command_line():
         parse_perturbations(["swap:high"])
 
 
-def test_outputs_are_brought_into_the_tasks_order():
-    task = tasks.get("embedded_inference_medical")
-    params = {"encoder": {}, "head": {"out": {"kernel": np.arange(6.0).reshape(2, 3), "bias": np.arange(3.0)}}}
-    turned = in_task_order(params, ("Contradiction", "entailment", "neutral"), task)
-    assert turned["head"]["out"]["bias"].tolist() == [1, 2, 0]
-    assert turned["head"]["out"]["kernel"].tolist() == [[1, 2, 0], [4, 5, 3]]
-    assert in_task_order(params, None, task) is params
+def scores_of(folder, out, **changes):
+    evaluation = Evaluation(folder, TASK.name, (), ("en",), rows=4, max_length=32, **changes)
+    evaluate_checkpoint(evaluation, out)
+    (cell,) = read_results(out)["cell"]
+    return np.stack(pd.read_parquet(out / "cells" / f"{cell}.parquet")["scores"]), cell
+
+
+def test_outputs_are_read_by_the_names_of_the_checkpoint(checkpoint, tmp_path):
+    """A head whose outputs are turned around scores as it did, by its names or by those that the user gives."""
+    saved = load_checkpoint(checkpoint)
+    head = saved.params["head"]
+    turned = head | {"output": {"kernel": head["output"]["kernel"][:, ::-1], "bias": head["output"]["bias"][::-1]}}
+    expected, _ = scores_of(checkpoint, tmp_path / "own")
+    assert np.ptp(expected[:, 0] - expected[:, 1]) > 0
+    params, found = saved.params | {"head": turned}, {}
+    for number, names in enumerate([("POSITIVE", "Negative"), ("good", "bad"), None]):
+        folder = tmp_path / f"checkpoint{number}"
+        save_checkpoint(folder, saved.encoder, params, saved.head, names, tokenizer=saved.tokenizer)
+        if number == 1:
+            with pytest.raises(
+                InputError, match=r"labels are good, bad, those of .* negative, positive; .*--labels NAME=negative"
+            ):
+                scores_of(folder, tmp_path / "refused")
+            assert not (tmp_path / "refused").exists()
+        labels = {1: "bad=negative,0=positive", 2: "1=negative,0=positive"}.get(number)
+        found[number] = scores_of(folder, tmp_path / f"out{number}", labels=labels)
+        np.testing.assert_array_equal(found[number][0], expected)
+    plain, cell = scores_of(folder, tmp_path / "position")
+    np.testing.assert_array_equal(plain[:, ::-1], expected)
+    assert cell != found[2][1]
+    assert "labels: LABEL_0 = negative, LABEL_1 = positive." in Store(tmp_path / "position").plan()["description"]

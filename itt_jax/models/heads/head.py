@@ -6,6 +6,7 @@ the pooler.
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import jax.numpy as jnp
@@ -73,6 +74,15 @@ class HeadKind:
     def shared(self, head: "Head", encoder_params: Params) -> Any:
         """The encoder's parameters that the module reads."""
         return None
+
+    def reordered(self, params: Params, order: Sequence[int]) -> Params:
+        """The head's own parameters with its outputs in another order.
+
+        Args:
+            order: [outputs], the present place of each output.
+        """
+        last, order = params["output"], jnp.asarray(order)
+        return params | {"output": {"kernel": last["kernel"][:, order], "bias": last["bias"][order]}}
 
     def loss(self, head: "Head", params: Params, outputs: Array, batch: Batch, choices: int) -> tuple[Array, Array]:
         """Sum of weighted losses and sum of weights, float32 []; arguments as `Head.loss`."""

@@ -1,0 +1,98 @@
+"""A checkpoint that is ready to predict a task: its head fits, its outputs are in the order of the task's labels."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from itt_jax import kinds
+from itt_jax.data.contamination import Digests
+from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
+from itt_jax.errors import InputError
+from itt_jax.models import Encoder, Head, load_model
+from itt_jax.tasks import Task
+from itt_jax.tasks.label_names import output_order
+from itt_jax.train.checkpoint import load_checkpoint
+from itt_jax.train.precision import in_dtype
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictor:
+    """A model for one task.
+
+    Attributes:
+        head: None where texts are compared by vectors of the encoder alone.
+        params: {"encoder"}, and "head" if there is one.
+        seen: digests of the text that it was trained on.
+        chosen: what the user chose of how it is read, as part of the ids of its cells; empty for nothing.
+        note: what a reader of the results must know of how it is read.
+    """
+
+    encoder: Encoder
+    head: Head | None
+    params: dict
+    tokenizer: Tokenizer
+    seen: Digests
+    chosen: tuple[Any, ...] = ()
+    note: str = ""
+
+    def in_dtype(self, dtype: str) -> "Predictor":
+        """The same, computing in another dtype."""
+        head = None if self.head is None else in_dtype(self.head, dtype)
+        return dataclasses.replace(self, encoder=in_dtype(self.encoder, dtype), head=head)
+
+
+def load_predictor(folder: pathlib.Path, task: Task, labels: str | None = None) -> Predictor:
+    """The model in a checkpoint directory, ours or Hugging Face's.
+
+    Retrieval reads the encoder's states, so any head fits it, or none.
+
+    Args:
+        labels: which output is which label (`tasks.label_names.output_order`); None where the names say so.
+
+    Raises:
+        InputError: no such checkpoint, a head that does not fit, or labels that are not the task's.
+    """
+    if not folder.is_dir():
+        raise InputError(f"--checkpoint {folder}: no such directory")
+    kind = kinds.kind(task.kind)
+    if labels is not None and not kind.named_outputs:
+        raise InputError(f"--labels: outputs for {task.kind} have no labels; expected none for task {task.name!r}")
+    found, names = _load(folder)
+    if kind.by_vectors:
+        return found
+    if found.head is None:
+        raise InputError(f"--checkpoint {folder}: holds an encoder without a head; fine-tune it first")
+    outputs = kind.outputs(task)
+    if (found.head.kind.name, found.head.outputs) != (kind.head, outputs):
+        own, expected = (f" ({', '.join(side)})" if names else "" for side in (names or (), task.labels))
+        raise InputError(
+            f"--checkpoint {folder}: its head is {found.head.kind.name} with {found.head.outputs} outputs{own}, "
+            f"expected {kind.head} with {outputs}{expected} for task {task.name!r}"
+        )
+    return _in_order(found, task, names, labels) if kind.named_outputs else found
+
+
+def _load(folder: pathlib.Path) -> tuple[Predictor, tuple[str, ...] | None]:
+    """The model as it is, and the names of its outputs."""
+    if not (folder / "checkpoint.json").is_file():
+        encoder, head, params, names = load_model(folder)
+        return Predictor(encoder, head, params, load_tokenizer(folder), Digests.join([])), names
+    saved = load_checkpoint(folder)
+    if saved.tokenizer is None:
+        raise InputError(f"--checkpoint {folder}: holds no tokenizer")
+    return Predictor(saved.encoder, saved.head, saved.params, saved.tokenizer, saved.seen), saved.labels
+
+
+def _in_order(found: Predictor, task: Task, names: tuple[str, ...] | None, labels: str | None) -> Predictor:
+    """The model with its outputs in the order of the task's labels."""
+    order = output_order(task, names, labels)
+    own = names or tuple(f"LABEL_{i}" for i in range(len(task.labels)))
+    if labels is None and order == list(range(len(own))) and names == task.labels:
+        return found
+    read = [(own[output], label) for output, label in zip(order, task.labels, strict=True)]
+    other = ", ".join(f"{name} = {label}" for name, label in read if name.casefold() != label.casefold())
+    params = found.params | {"head": found.head.kind.reordered(found.params["head"], order)}
+    chosen = () if labels is None else ("labels", tuple(order))
+    return dataclasses.replace(
+        found, params=params, chosen=chosen, note=f"Outputs are read as labels: {other}." * bool(other)
+    )

@@ -1,0 +1,111 @@
+"""Which output of a head is which label of a task, by the names that a checkpoint gives its outputs."""
+
+import re
+from collections.abc import Sequence
+
+from itt_jax.errors import InputError, unknown
+from itt_jax.tasks.task import Task
+
+SYNONYMS: tuple[tuple[str, ...], ...] = (
+    ("entailment", "entails", "entailed"),
+    ("contradiction", "contradicts"),
+    ("not_entailment", "not-entailment", "not entailment", "non_entailment", "non-entailment"),
+    ("negative", "neg"),
+    ("neutral", "neu"),
+    ("positive", "pos"),
+    ("paraphrase", "equivalent", "duplicate"),
+    ("different", "not_paraphrase", "not_equivalent", "not_duplicate"),
+    ("acceptable", "grammatical"),
+    ("unacceptable", "ungrammatical"),
+    ("per", "person"),
+    ("loc", "location"),
+    ("org", "organization", "organisation"),
+    ("misc", "miscellaneous"),
+)
+"""Names of one label, in lower case; of tags, the part after B- or I-. A name that could be read in two ways, such as
+"n", is in no group."""
+_GROUPS = {name: group[0] for group in SYNONYMS for name in group}
+
+
+def output_order(task: Task, names: Sequence[str] | None, given: str | None = None) -> list[int]:
+    """The output of each of the task's labels.
+
+    Names are compared in any order and case, then by `SYNONYMS`. Outputs without names (placeholders) are in the
+    task's order, and so are numbers that count from 0, unless the task's data uses these numbers for other labels.
+
+    Args:
+        names: of the outputs, as many as the task has labels; None for placeholders.
+        given: which is which, as `--labels` says it: "name or number of output=label,..."; it precedes the names.
+
+    Raises:
+        InputError: names that are not the task's, or `given` does not name each label and output once.
+    """
+    in_order = list(range(len(task.labels)))
+    if given is not None:
+        return _given_order(task, names, given)
+    if names is None:
+        return in_order
+    order = _named_order(task, names)
+    if order is None and not _counts(task, names):
+        raise InputError(
+            f"the checkpoint's labels are {', '.join(names)}, those of task {task.name!r} {', '.join(task.labels)}; "
+            f"say which is which: --labels NAME={task.labels[0]},NAME={task.labels[1]},... with the checkpoint's names "
+            "or the numbers of its outputs"
+        )
+    return in_order if order is None else order
+
+
+def _named_order(task: Task, names: Sequence[str]) -> list[int] | None:
+    """By name; None unless every label is the name of one output."""
+    for spelled in (str, str.casefold, _canonical):
+        own, wanted = ([spelled(name) for name in side] for side in (names, task.labels))
+        if len(set(own)) == len(own) and sorted(own) == sorted(wanted):
+            return [own.index(name) for name in wanted]
+    return None
+
+
+def _canonical(name: str) -> str:
+    """The name in lower case, or the first of its group; behind the B- or I- of a tag."""
+    prefix, rest = re.fullmatch(r"([bi]-)?(.*)", name.casefold(), re.DOTALL).groups(default="")
+    return prefix + _GROUPS.get(rest, rest)
+
+
+def _counts(task: Task, names: Sequence[str]) -> bool:
+    """Whether the names are 0, 1 ..., and no source of the task publishes one of these numbers for another label."""
+    numbers = {str(i): label for i, label in enumerate(task.labels)}
+    published = [item for source in task.sources for item in source.labels.items() if item[0] in numbers]
+    agreed = all(numbers[name] == label for name, label in published)
+    return agreed and list(names) == list(numbers) and not set(names) & set(task.labels)
+
+
+def _given_order(task: Task, names: Sequence[str] | None, given: str) -> list[int]:
+    """By `--labels`; a comma in a label does not end it unless a name and "=" follow."""
+    names = list(names or (f"LABEL_{i}" for i in range(len(task.labels))))
+    outputs: dict[str, int] = {}
+    for part in re.split(r",(?=[^,=]*=)", given):
+        name, equals, label = (side.strip() for side in part.partition("="))
+        if not equals:
+            raise InputError(f"--labels {part!r:.80}: expected NAME=LABEL,... with a name or number of an output")
+        if label not in task.labels:
+            raise unknown(f"label of task {task.name!r} in --labels:", label, task.labels)
+        if label in outputs:
+            raise InputError(f"--labels: label {label!r} is given twice")
+        output = _output(name, names)
+        if output in outputs.values():
+            raise InputError(f"--labels: output {name!r} is given twice")
+        outputs[label] = output
+    missing = [label for label in task.labels if label not in outputs]
+    if missing:
+        raise InputError(f"--labels: expected an output for every label, found none for {', '.join(missing)}")
+    return [outputs[label] for label in task.labels]
+
+
+def _output(name: str, names: list[str]) -> int:
+    """The output of a name, or else of a number."""
+    if names.count(name) == 1:
+        return names.index(name)
+    if name.isdecimal() and int(name) < len(names):
+        return int(name)
+    if name in names:
+        raise InputError(f"--labels: {names.count(name)} outputs are called {name!r}; expected their numbers")
+    raise unknown("output in --labels:", name, [*names, *map(str, range(len(names)))])
