@@ -20,7 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--rows", type=int, help="maximum number of rows a language")
     parser.add_argument("--seed", type=int, default=0, help="noise seed")
-    parser.add_argument("--max-length", type=int, default=128, help="maximum tokens of an example")
+    parser.add_argument(
+        "--max-length",
+        type=int,
+        help="maximum tokens of an example; default: 128, or the encoder's positions if it has fewer",
+    )
     parser.add_argument(
         "--allow-contaminated", action="store_true", help="evaluate text that the checkpoint was trained on"
     )

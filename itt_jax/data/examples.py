@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from itt_jax.data.fit import check_length, check_table
 from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.data.windows import Windows
@@ -62,21 +63,15 @@ class Examples:
         return (np.asarray(items, np.int64)[:, None] * self.choices + np.arange(self.choices)).ravel()
 
     def check_fits(self, config: EncoderConfig) -> None:
-        """Checks that an encoder's tables have a row for every id; beyond a table, JAX would silently read another row.
+        """Check that an encoder's tables have a row for every id, token type and position.
 
         Raises:
-            InputError: token ids or token type ids beyond the encoder's tables.
+            InputError: one of them is beyond its table.
         """
-        tables = (
-            ("token id", self.ids, "vocabulary_size", config.vocabulary_size),
-            ("token type id", self.token_type_ids, "token_types", config.token_types),
-        )
-        for name, ids, field, rows in tables:
-            if rows is not None and len(ids) and ids.max() >= rows:
-                raise InputError(
-                    f"the tokenizer gives {name} {ids.max()}; the {config.family} encoder has "
-                    f"{config.names[field]} {rows}: they do not belong together"
-                )
+        if len(self.ids):
+            check_table("token id", max(self.ids.max(), self.pad_id), config)
+            check_table("token type id", max(self.token_type_ids.max(), self.pad_type), config)
+            check_length(self.lengths.max(), config, "examples of length")
 
     @property
     def lengths(self) -> np.ndarray:

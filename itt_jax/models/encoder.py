@@ -6,7 +6,9 @@ import importlib
 from types import ModuleType
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
@@ -100,9 +102,11 @@ class Encoder:
             inputs: further fields of `EncoderInputs`: input_embeddings; XLNet's perm_mask and target_mapping.
 
         Raises:
-            InputError: an input that the family does not read, or a row longer than its position table.
+            InputError: an input that the family does not read, a row longer than its position table, or, outside of
+                jit, ids beyond a table; inside of jit these give NaN.
         """
         given = EncoderInputs(input_ids, attention_mask, token_type_ids, position_ids, segment_ids, **inputs)
+        self._check_ids(given)
         return self._model(params)(given, key=key, all_layers=all_layers, execution=self._execution)
 
     def with_memories(
@@ -127,7 +131,24 @@ class Encoder:
         if not hasattr(model, "with_memories"):
             raise errors.InputError(f"memories: {self.family} has none")
         given = EncoderInputs(input_ids, **inputs)
+        self._check_ids(given)
         return model.with_memories(given, mems, key=key, all_layers=all_layers, execution=self._execution)
+
+    def _check_ids(self, inputs: EncoderInputs) -> None:
+        """Checks ids whose values are known, that is, outside of jit."""
+        tables = {"token_type_ids": "token_types", "position_ids": "position_rows"}
+        if inputs.input_embeddings is None:
+            tables["input_ids"] = "vocabulary_size"
+        for name, field in tables.items():
+            ids, rows = getattr(inputs, name), getattr(self.config, field, None)
+            if ids is None or rows is None or isinstance(ids, jax.core.Tracer) or not np.size(ids):
+                continue
+            low, high = np.min(ids), np.max(ids)
+            if low < 0 or high >= rows:
+                raise errors.InputError(
+                    f"{name}: found {low if low < 0 else high}, expected 0 to {rows - 1} "
+                    f"({self.config.names[field]} {rows})"
+                )
 
     def _model(self, params: Params) -> nnx.Module:
         return nnx.merge(_split(self.config, self.dtype)[0], params)

@@ -28,7 +28,8 @@ def positions(
 ) -> Int[Array, "B T"]:
     """pad_id + 1, pad_id + 2, ... over the tokens of a row, or of each segment, that are not the padding token.
 
-    The padding token has position pad_id wherever it occurs, as in Hugging Face.
+    The padding token has position pad_id wherever it occurs, as in Hugging Face, and so has the padding of packed rows,
+    which may exceed the table (a tokenizer's padding token may be another).
 
     Raises:
         InputError: an unpacked row is longer than the position table allows.
@@ -41,4 +42,5 @@ def positions(
     if segment_ids is not None:
         before = jnp.pad(count[:, :-1], ((0, 0), (1, 0)))
         count = count - jnp.take_along_axis(before, segment_starts(segment_ids), axis=1)
+        counted = jnp.where(segment_ids > 0, counted, 0)
     return count * counted + config.pad_id

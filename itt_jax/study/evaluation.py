@@ -8,6 +8,7 @@ from itt_jax import kinds, perturb, tasks
 from itt_jax.config import Perturbation, content_id
 from itt_jax.config.ids import LATER
 from itt_jax.data.contamination import RULES, contaminated
+from itt_jax.data.fit import check_length
 from itt_jax.data.rows import Rows
 from itt_jax.errors import InputError, unknown
 from itt_jax.evaluate.evaluator import Evaluator
@@ -23,6 +24,7 @@ from itt_jax.study.provenance import agreed_dtype, provenance
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.memory import keep_freed_memory
 
+DEFAULT_LENGTH = 128
 DEFAULT_SEVERITIES = (0.05, 0.1, 0.2)
 ARM = "direct"
 """The arm under which a checkpoint's cells are stored: it is compared with none."""
@@ -37,6 +39,7 @@ class Evaluation:
         perturbations: beside clean text, which is always evaluated.
         languages: empty means all of the task.
         rows: maximum number a language, the same items in each.
+        max_length: maximum tokens of an example; None: DEFAULT_LENGTH, or the encoder's positions if it has fewer.
         allow_contaminated: evaluate text that the checkpoint was trained on (the report says so).
         labels: which output is which label, where the checkpoint's names do not say so: "name or number=label,...".
     """
@@ -48,7 +51,7 @@ class Evaluation:
     split: str = "test"
     rows: int | None = None
     noise_seed: int = 0
-    max_length: int = 128
+    max_length: int | None = None
     allow_contaminated: bool = False
     labels: str | None = dataclasses.field(default=None, metadata=LATER)
 
@@ -90,6 +93,10 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
     if unknown_languages:
         raise unknown(f"language of task {task.name!r}", min(unknown_languages), task.languages)
     predictor = load_predictor(evaluation.checkpoint, task, evaluation.labels)
+    if evaluation.max_length is None:
+        length = min(DEFAULT_LENGTH, predictor.encoder.max_positions or DEFAULT_LENGTH)
+        evaluation = dataclasses.replace(evaluation, max_length=length)
+    check_length(evaluation.max_length, predictor.encoder.config, "--max-length")
     for perturbation in evaluation.perturbations:
         if perturbation.name in TOKEN_NOISES and not kinds.kind(task.kind).token_noise:
             fitting = " and ".join(kind.name for kind in kinds.KINDS if kind.token_noise)

@@ -16,6 +16,7 @@ from itt_jax.evaluate.noises import operator_of
 from itt_jax.study import arms, stages
 from itt_jax.study.arms import Arm
 from itt_jax.study.cells import Cell, Evaluated, cells_of, variants_of
+from itt_jax.study.fitting import check_fits
 from itt_jax.study.material import Material, Selection
 from itt_jax.study.stages import Place, Stage
 from itt_jax.study.stages.stage import Skipped
@@ -78,8 +79,8 @@ def make_plan(study: Study, material: Material) -> Plan:
     """Expand a study; reads its rows and drops training rows whose text is evaluated.
 
     Raises:
-        InputError: an unknown task, operator or language, absent rows, label spaces that do not fit, or a checkpoint
-            that was trained on evaluation text.
+        InputError: an unknown task, operator or language, absent rows, label spaces that do not fit, a checkpoint that
+            was trained on evaluation text, or tokens or lengths beyond an encoder's tables.
     """
     check_names(study, material)
     plan = Plan(study)
@@ -95,6 +96,7 @@ def make_plan(study: Study, material: Material) -> Plan:
             for seed in study.seeds:
                 for arm in arms.resolved(study.arms):
                     add_arm(plan, material, spec, root, target, arm, seed)
+    check_fits(study, plan.stages.values(), material)
     return plan
 
 

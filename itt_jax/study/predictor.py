@@ -6,12 +6,13 @@ from typing import Any
 
 from itt_jax import kinds
 from itt_jax.data.contamination import Digests
+from itt_jax.data.fit import check_tokenizer
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import Encoder, Head, load_model
 from itt_jax.tasks import Task
 from itt_jax.tasks.label_names import output_order
-from itt_jax.train.checkpoint import load_checkpoint
+from itt_jax.train.checkpoint import is_ours, load_checkpoint
 from itt_jax.train.precision import in_dtype
 
 
@@ -50,7 +51,7 @@ def load_predictor(folder: pathlib.Path, task: Task, labels: str | None = None) 
         labels: which output is which label (`tasks.label_names.output_order`); None where the names say so.
 
     Raises:
-        InputError: no such checkpoint, a head that does not fit, or labels that are not the task's.
+        InputError: no such checkpoint, a tokenizer or head that does not fit, or labels that are not the task's.
     """
     if not folder.is_dir():
         raise InputError(f"--checkpoint {folder}: no such directory")
@@ -58,6 +59,8 @@ def load_predictor(folder: pathlib.Path, task: Task, labels: str | None = None) 
     if labels is not None and not kind.named_outputs:
         raise InputError(f"--labels: outputs for {task.kind} have no labels; expected none for task {task.name!r}")
     found, names = _load(folder)
+    fields = 2 if kind.reads_pairs(task) else 1
+    check_tokenizer(found.tokenizer, found.encoder.config, f"--checkpoint {folder}", fields)
     if kind.by_vectors:
         return found
     if found.head is None:
@@ -74,7 +77,7 @@ def load_predictor(folder: pathlib.Path, task: Task, labels: str | None = None) 
 
 def _load(folder: pathlib.Path) -> tuple[Predictor, tuple[str, ...] | None]:
     """The model as it is, and the names of its outputs."""
-    if not (folder / "checkpoint.json").is_file():
+    if not is_ours(folder):
         encoder, head, params, names = load_model(folder)
         return Predictor(encoder, head, params, load_tokenizer(folder), Digests.join([])), names
     saved = load_checkpoint(folder)

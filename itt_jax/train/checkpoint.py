@@ -5,12 +5,14 @@ import json
 import os
 import pathlib
 import zipfile
+from typing import Any
 
 import jax
 import numpy as np
 
 from itt_jax import families, files
 from itt_jax.data.contamination import Digests
+from itt_jax.data.fit import check_tokenizer
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import Encoder, Head, checkpoint_folder, export, load_model, make_head
@@ -19,6 +21,7 @@ from itt_jax.train.trees import load_tree, new_folder, save_tree
 
 FORMAT = 3
 """Version of the format; 2 renamed parameters (mlp_in, mlp_out), 3 tells whole inputs from fields in seen.npz."""
+DESCRIPTION = "checkpoint.json"
 _HEAD_FIELDS = ("outputs", "pooling", "pair_features")
 
 
@@ -74,7 +77,7 @@ def save_checkpoint(
         if tokenizer is not None:
             tokenizer.save(folder / "tokenizer")
         np.savez(folder / "seen.npz", **vars(seen or Digests.join([])))
-        (folder / "checkpoint.json").write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n")
+        (folder / DESCRIPTION).write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n")
 
 
 def load_checkpoint(directory: str | os.PathLike) -> Checkpoint:
@@ -85,12 +88,7 @@ def load_checkpoint(directory: str | os.PathLike) -> Checkpoint:
     """
     directory = checkpoint_folder(directory)
     files.check_manifest(directory, "checkpoint")
-    described = json.loads((directory / "checkpoint.json").read_text())
-    if described["format"] != FORMAT:
-        raise InputError(
-            f"{directory / 'checkpoint.json'}: format {described['format']!r} of another version of this software, "
-            f"expected {FORMAT}; train or convert it again"
-        )
+    described = _described(directory)
     encoder = Encoder(families.family(described["family"]).Config(**described["config"]))
     head = make_head(encoder, **described["head"]) if described["head"] else None
     like = {"encoder": encoder.shapes()} | ({"head": head.shapes()} if head else {})
@@ -104,6 +102,27 @@ def load_checkpoint(directory: str | os.PathLike) -> Checkpoint:
         seen=load_seen(directory),
         provenance=described["provenance"],
     )
+
+
+def saved_encoder(directory: str | os.PathLike) -> Encoder:
+    """The encoder that `load_checkpoint` gives, without its parameters. Raises the same for checkpoint.json."""
+    described = _described(pathlib.Path(directory))
+    return Encoder(families.family(described["family"]).Config(**described["config"]))
+
+
+def is_ours(directory: str | os.PathLike) -> bool:
+    """Whether a checkpoint directory is in our format."""
+    return (pathlib.Path(directory) / DESCRIPTION).is_file()
+
+
+def _described(directory: pathlib.Path) -> dict[str, Any]:
+    described = json.loads((directory / DESCRIPTION).read_text())
+    if described["format"] != FORMAT:
+        raise InputError(
+            f"{directory / DESCRIPTION}: format {described['format']!r} of another version of this software, "
+            f"expected {FORMAT}; train or convert it again"
+        )
+    return described
 
 
 def load_seen(directory: str | os.PathLike) -> Digests:
@@ -124,10 +143,12 @@ def convert(source: str | os.PathLike, destination: str | os.PathLike) -> None:
     """Convert a Hugging Face directory to a checkpoint directory: encoder, tokenizer, and the head if it is known.
 
     Raises:
-        InputError: as `load_model` and `load_tokenizer`.
+        InputError: as `load_model` and `load_tokenizer`, or the two do not fit together.
     """
     encoder, head, params, labels = load_model(source)
-    save_checkpoint(destination, encoder, params, head, labels, tokenizer=load_tokenizer(source))
+    tokenizer = load_tokenizer(source)
+    check_tokenizer(tokenizer, encoder.config, str(source))
+    save_checkpoint(destination, encoder, params, head, labels, tokenizer=tokenizer)
 
 
 def export_checkpoint(source: str | os.PathLike, destination: str | os.PathLike) -> None:

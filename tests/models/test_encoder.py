@@ -148,3 +148,23 @@ def test_bert_refuses_memories_and_permutations(randomised):
 def test_sizes_that_make_no_encoder(family, sizes, message):
     with pytest.raises(InputError, match=message):
         make_encoder(family, **sizes)
+
+
+@pytest.mark.parametrize(
+    ("family", "inputs", "message"),
+    [
+        ("bert", {"input_ids": 20}, r"input_ids: found 20, expected 0 to 19 \(vocab_size 20\)"),
+        ("bert", {"input_ids": -1}, "input_ids: found -1"),
+        ("bert", {"token_type_ids": 2}, "token_type_ids: found 2"),
+        ("roberta", {"position_ids": 10}, "position_ids: found 10"),
+        ("xlnet", {"input_ids": 20}, "input_ids: found 20"),
+    ],
+)
+def test_ids_beyond_a_table_are_refused_outside_of_jit(family, inputs, message):
+    encoder = make_encoder(family, layers=1, width=8, heads=2, vocabulary_size=20, max_positions=8)
+    params = encoder.init(jax.random.key(0))
+    given = {"input_ids": jnp.ones((2, 3), jnp.int32)}
+    for name, value in inputs.items():
+        given[name] = jnp.ones((2, 3), jnp.int32).at[1, 2].set(value)
+    with pytest.raises(InputError, match=message):
+        encoder(params, **given)

@@ -11,7 +11,7 @@ from itt_jax.config import Perturbation
 from itt_jax.errors import InputError
 from itt_jax.store import Store
 from itt_jax.store.results import read_results
-from itt_jax.study import cells
+from itt_jax.study import cells, evaluation
 from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint, parse_perturbations
 from itt_jax.study.material import digest_files, digest_rows
 from itt_jax.train.checkpoint import load_checkpoint, save_checkpoint
@@ -30,8 +30,8 @@ def test_every_replicate_has_a_cell_with_the_id_of_a_studys_cell(checkpoint, tmp
     built, original = [], cells.cell_id
     monkeypatch.setattr(cells, "cell_id", lambda *about: built.append(about) or original(*about))
     noise = Perturbation("swap", (0.2,), replicates=3)
-    evaluation = Evaluation(checkpoint, TASK.name, (noise,), languages=("en",), rows=6, max_length=32)
-    evaluate_checkpoint(evaluation, tmp_path / "out")
+    asked = Evaluation(checkpoint, TASK.name, (noise,), languages=("en",), rows=6, max_length=32)
+    evaluate_checkpoint(asked, tmp_path / "out")
     results = read_results(tmp_path / "out")
     assert results["perturbation"].tolist() == ["clean", "swap", "swap", "swap"]
     assert results["replicate"].tolist() == [0, 0, 1, 2]
@@ -43,21 +43,32 @@ def test_every_replicate_has_a_cell_with_the_id_of_a_studys_cell(checkpoint, tmp
 
 
 def test_another_noise_seed_makes_other_cells_of_noisy_text_alone(checkpoint, tmp_path):
-    evaluation = Evaluation(checkpoint, TASK.name, (Perturbation("swap", (0.2,)),), ("en",), rows=4, max_length=32)
+    asked = Evaluation(checkpoint, TASK.name, (Perturbation("swap", (0.2,)),), ("en",), rows=4, max_length=32)
     found = []
     for seed in (0, 1):
-        evaluate_checkpoint(dataclasses.replace(evaluation, noise_seed=seed), tmp_path / str(seed))
+        evaluate_checkpoint(dataclasses.replace(asked, noise_seed=seed), tmp_path / str(seed))
         found.append(read_results(tmp_path / str(seed))["cell"].tolist())
     assert found[0][0] == found[1][0] and found[0][1] != found[1][1]
 
 
 def test_the_folder_says_what_it_is(checkpoint, tmp_path):
-    evaluation = Evaluation(checkpoint, TASK.name, (), ("en",), rows=4, max_length=32)
-    evaluate_checkpoint(evaluation, tmp_path / "out")
+    asked = Evaluation(checkpoint, TASK.name, (), ("en",), rows=4, max_length=32)
+    evaluate_checkpoint(asked, tmp_path / "out")
     plan = Store(tmp_path / "out").plan()
     assert (plan["encoders"], [arm["name"] for arm in plan["arms"]]) == (["untrained"], ["direct"])
     with pytest.raises(InputError, match="belongs to study 'evaluation of untrained'"):
-        evaluate_checkpoint(dataclasses.replace(evaluation, rows=5), tmp_path / "out")
+        evaluate_checkpoint(dataclasses.replace(asked, rows=5), tmp_path / "out")
+
+
+def test_the_length_is_within_the_encoders_positions(checkpoint, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=r"--max-length 513: the bert encoder's position table allows 512 tokens"):
+        evaluate_checkpoint(Evaluation(checkpoint, TASK.name, (), ("en",), max_length=513), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    lengths, original = [], cells.cell_id
+    monkeypatch.setattr(cells, "cell_id", lambda own, *about: lengths.append(own.max_length) or original(own, *about))
+    monkeypatch.setattr(evaluation, "DEFAULT_LENGTH", 600)
+    evaluate_checkpoint(Evaluation(checkpoint, TASK.name, (), ("en",), rows=4), tmp_path / "out")
+    assert lengths == [512]
 
 
 def test_operators_are_read_from_the_command_line():

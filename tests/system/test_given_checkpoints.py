@@ -2,13 +2,14 @@
 
 import dataclasses
 
+import jax
 import pytest
 
 from itt_jax import config, tasks
 from itt_jax.config import EncoderSpec
 from itt_jax.data import contamination
 from itt_jax.errors import InputError
-from itt_jax.models import export
+from itt_jax.models import export, make_encoder
 from itt_jax.study import describe, run
 from itt_jax.train.checkpoint import load_checkpoint
 from tests.system.runs import untrained
@@ -51,3 +52,26 @@ def test_hugging_face_directory_is_fine_tuned_and_evaluated(tiny_config, pretrai
     assert results.made == results.cells == 2
     assert set(results.to_pandas()["model"]) == {"given"}
     assert run(given, tmp_path / "out", quiet=True).made == 0
+
+
+def test_tables_that_are_too_small_are_refused_before_anything_is_written(tiny_config, pretrained, tmp_path):
+    """Ids beyond the word embeddings, and lengths beyond the positions: in plan and run, by the encoder's name."""
+    saved = load_checkpoint(pretrained)
+    small = make_encoder("bert", layers=1, width=8, heads=2, vocabulary_size=saved.tokenizer.vocabulary_size - 1)
+    export(tmp_path / "hf", small, small.init(jax.random.key(0)))
+    saved.tokenizer.save(tmp_path / "hf")
+    plain = study_of(tiny_config, pretrained)
+    recipe = dataclasses.replace(plain.targets[0].recipe, max_length=600)
+    for study, message in (
+        (study_of(tiny_config, tmp_path / "hf"), "encoder 'given': the tokenizer gives token id"),
+        (dataclasses.replace(plain, max_length=513), "encoder 'given': max_length of the study 513: .* allows 512"),
+        (
+            dataclasses.replace(plain, targets=(dataclasses.replace(plain.targets[0], recipe=recipe),)),
+            "encoder 'given': max_length of target 600: .* allows 512",
+        ),
+    ):
+        with pytest.raises(InputError, match=message):
+            describe(study, tmp_path / "out")
+        with pytest.raises(InputError, match=message):
+            run(study, tmp_path / "out", quiet=True)
+        assert not (tmp_path / "out").exists()

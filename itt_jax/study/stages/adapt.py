@@ -55,6 +55,11 @@ class Adaptation(Stage):
         texts = [digests(selections, material) for selections in (self.training, self.as_much_as)]
         return ["adaptation", self.parent.id, texts, self.settings, self.seed]
 
+    @property
+    def longest(self) -> int:
+        """Its recipe's."""
+        return self.settings.recipe.max_length
+
     def training_tokens(self, material: Material) -> float:
         """Rows are packed, so all their positions."""
         recipe = self.settings.recipe

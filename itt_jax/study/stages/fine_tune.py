@@ -85,6 +85,11 @@ class FineTuning(Stage):
         selected_by = metrics.metric(material.task(self.dev.task).metric)
         return ["fine_tuning", self.parent.id, tasks, head, selected_by.version, rows, self.recipe, self.seed]
 
+    @property
+    def longest(self) -> int:
+        """Its recipe's."""
+        return self.recipe.max_length
+
     def training_tokens(self, material: Material) -> float:
         """Tokens of a mean row in every step."""
         lengths = [mean_tokens(material.uncontaminated_rows(selection)) for selection in self.training]

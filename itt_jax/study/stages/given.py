@@ -1,17 +1,20 @@
 """A given checkpoint: nothing to train, the stage that arms start from."""
 
 import dataclasses
+import pathlib
 from typing import Any
 
 from itt_jax.config import EncoderSpec
 from itt_jax.data.contamination import Digests
-from itt_jax.data.tokenizing import load_tokenizer
-from itt_jax.models import from_pretrained, local_folder
+from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
+from itt_jax.errors import InputError
+from itt_jax.families import EncoderConfig
+from itt_jax.models import from_pretrained, local_folder, pretrained_encoder
 from itt_jax.store import Store
 from itt_jax.study.material import Material
 from itt_jax.study.stages.stage import Stage, rates, with_rates
 from itt_jax.study.stages.workshop import Body, Workshop
-from itt_jax.train.checkpoint import load_checkpoint
+from itt_jax.train.checkpoint import is_ours, load_checkpoint, saved_encoder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,9 +51,26 @@ class Given(Stage):
 def given_body(spec: EncoderSpec) -> Body:
     """The encoder of a checkpoint directory, ours or Hugging Face's."""
     folder = local_folder(spec.checkpoint)
-    if (folder / "checkpoint.json").is_file():
+    if is_ours(folder):
         saved = load_checkpoint(folder)
-        return Body(with_rates(saved.encoder, spec), saved.params["encoder"], saved.tokenizer)
-    encoder, params = from_pretrained(folder)
-    tokenizer = load_tokenizer(local_folder(spec.tokenizer) if spec.tokenizer else folder)
-    return Body(with_rates(encoder, spec), params, tokenizer)
+        encoder, params = saved.encoder, saved.params["encoder"]
+    else:
+        encoder, params = from_pretrained(folder)
+    return Body(with_rates(encoder, spec), params, _tokenizer(spec, folder))
+
+
+def given_tables(spec: EncoderSpec) -> tuple[EncoderConfig, Tokenizer]:
+    """The config of that encoder, checked against the shapes of its parameters, and its tokenizer."""
+    folder = local_folder(spec.checkpoint)
+    encoder = saved_encoder(folder) if is_ours(folder) else pretrained_encoder(folder)
+    return encoder.config, _tokenizer(spec, folder)
+
+
+def _tokenizer(spec: EncoderSpec, folder: pathlib.Path) -> Tokenizer:
+    if spec.tokenizer:
+        return load_tokenizer(local_folder(spec.tokenizer))
+    if not is_ours(folder):
+        return load_tokenizer(folder)
+    if not (folder / "tokenizer").is_dir():
+        raise InputError(f"encoder {spec.name!r}: {folder} holds no tokenizer; name one in `tokenizer`")
+    return load_tokenizer(folder / "tokenizer")

@@ -36,6 +36,11 @@ class Pretraining(Stage):
         tokenizer = material.tokenizer_digest(spec)
         return ["pretraining", made, corpora, tokenizer, rates(spec), spec.pretraining, self.seed]
 
+    @property
+    def longest(self) -> int:
+        """Its recipe's."""
+        return self.spec.pretraining.recipe.max_length if self.spec.pretraining else 0
+
     def training_tokens(self, material: Material) -> float:
         """Rows are packed, so all their positions."""
         if self.spec.pretraining is None:

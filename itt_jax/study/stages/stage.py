@@ -86,6 +86,11 @@ class Stage:
         """Estimated number of tokens to train on."""
         raise NotImplementedError
 
+    @property
+    def longest(self) -> int:
+        """Maximum tokens of a training example; 0 if it trains nothing."""
+        return 0
+
     # --- Making it
 
     def stack_key(self, material: Material) -> tuple | None:
