@@ -3,7 +3,7 @@
 import argparse
 import pathlib
 
-from itt_jax.cli.options import add_data_root, data_root
+from itt_jax.cli.options import add_data_root, add_precision, data_root
 
 SUMMARY = "Write the robustness report of a fine-tuned checkpoint, ours or Hugging Face's; trains nothing."
 
@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A=B,...",
         help="which output is which label, where the checkpoint's names do not say so: its name or number = the label",
     )
+    add_precision(parser)
     add_data_root(parser)
     parser.add_argument("--out", type=pathlib.Path, help="results folder; default: runs/evaluate-TASK-CHECKPOINT")
 
@@ -57,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
         max_length=options.max_length,
         allow_contaminated=options.allow_contaminated,
         labels=options.labels,
+        precision=options.precision or "auto",
     )
     evaluate_checkpoint(evaluation, out, data_root(options))
     analysis = analyse(out)

@@ -1,6 +1,7 @@
 """Arguments that several commands share."""
 
 import argparse
+import dataclasses
 import pathlib
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,16 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="override a field")
 
 
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    """--precision."""
+    choices = ("auto", "float32", "bfloat16")
+    parser.add_argument("--precision", choices=choices, help="dtype to compute in; default: the study's, or auto")
+
+
 def add_study(parser: argparse.ArgumentParser) -> None:
-    """--config, --set, --data-root and --out."""
+    """--config, --set, --precision, --data-root and --out."""
     add_config(parser)
+    add_precision(parser)
     add_data_root(parser)
     parser.add_argument("--out", type=pathlib.Path, help="results folder; default runs/NAME")
 
@@ -52,6 +60,8 @@ def read_study(options: argparse.Namespace) -> "tuple[Study, pathlib.Path]":
         InputError: see `config.load`.
     """
     study = read_config(options)
+    if options.precision:
+        study = dataclasses.replace(study, precision=options.precision)
     return study, options.out or pathlib.Path("runs") / study.name
 
 

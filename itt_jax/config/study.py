@@ -7,6 +7,8 @@ from itt_jax.config.ids import LATER
 from itt_jax.study.arms import Arm
 from itt_jax.tasks.task import Task
 
+Precision = Literal["auto", "float32", "bfloat16"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -231,6 +233,9 @@ class Study:
         contamination: which training and dev rows are dropped because they are evaluated (see `data.contamination`):
             those whose whole input is, those of which any field is, or none. A task may have a rule of its own.
         allow_contaminated: evaluate on text that a given checkpoint was trained on (the report says so).
+        precision: dtype of activations and matrix products in training and evaluation. "auto" trains in bfloat16 where
+            the hardware has it, and evaluates each encoder in the dtype that is faster where its first cell is made.
+            Other workers on the same results folder follow, and a folder that has another one is refused.
         stand_ins: replacements for absent training rows. Without one, a target whose training, intermediate or
             evaluation rows are absent is left out, and the plan says so.
     """
@@ -252,6 +257,7 @@ class Study:
     allow_contaminated: bool = False
     stand_ins: tuple[StandIn, ...] = ()
     contamination: Literal["whole_input", "any_field", "off"] = dataclasses.field(default="whole_input", metadata=LATER)
+    precision: Precision = dataclasses.field(default="auto", metadata=LATER)
 
     def running_targets(self) -> tuple[Target, ...]:
         """The targets to run, in the study's order."""

@@ -81,6 +81,7 @@ def _page(analysis: Analysis, plan: dict[str, Any], figures: dict[str, str]) -> 
         contamination=provenance.contamination(analysis.contamination),
         skipped=[str(reason) for reason in plan.get("skipped") or ()],
         stages=provenance.stages(plan),
+        precision=provenance.precision(plan),
         machines=provenance.machines(plan),
         bound=tables.points(analysis.smallest_effect),
         has_plan=bool(plan),

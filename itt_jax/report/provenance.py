@@ -61,6 +61,19 @@ def machines(plan: dict[str, Any]) -> list[str]:
     return list(found)
 
 
+def precision(plan: dict[str, Any]) -> list[str]:
+    """In which precision each encoder was trained and evaluated, and why, one line each."""
+    asked = plan.get("precision") or {}
+    lines = []
+    for encoder, evaluated in asked.get("evaluation", {}).items():
+        own = [row for row in plan.get("stages_done", ()) if row.get("encoder") == encoder]
+        trained = sorted({row["precision"] for row in own if "precision" in row})
+        parts = [f"trained in {' and '.join(trained)}"] if trained else []
+        why = "chosen for the machine" if asked["asked"] == "auto" else "as the study asks"
+        lines.append(f"{encoder}: {', '.join([*parts, f'evaluated in {evaluated}'])} ({why})")
+    return lines
+
+
 def _flat(value: Any) -> str:
     """A value as one line."""
     if isinstance(value, dict):

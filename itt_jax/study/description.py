@@ -15,6 +15,7 @@ from itt_jax.store import Store
 from itt_jax.study.absent import planned
 from itt_jax.study.material import Material, Selection, mean_tokens
 from itt_jax.study.plan import Plan, study_id
+from itt_jax.study.provenance import check_precision
 from itt_jax.study.stages import Stage, pretrain
 
 GFLOPS = 30
@@ -80,6 +81,7 @@ def describe(study: Study, out: str | pathlib.Path, data_root: str | pathlib.Pat
     material, plan = planned(study, data_root)
     study = plan.study
     store.open(study_id(study), study.name)
+    check_precision(store, study.precision, [spec.name for spec in study.encoders], plan.stages)
     sizes = {spec.name: size_of(spec) for spec in study.encoders}
     stages: dict[tuple[str, str], tuple[int, int, float]] = {}
     evaluation = 0.0

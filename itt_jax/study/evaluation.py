@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Sequence
 
 from itt_jax import kinds, perturb, tasks
-from itt_jax.config import Perturbation, content_id
+from itt_jax.config import Perturbation, Precision, content_id
 from itt_jax.config.ids import LATER
 from itt_jax.data.contamination import RULES, contaminated
 from itt_jax.data.fit import check_length
@@ -20,9 +20,10 @@ from itt_jax.study import arms
 from itt_jax.study.cells import Evaluated, cells_of, variants_of
 from itt_jax.study.material import digest_files, digest_rows
 from itt_jax.study.predictor import Predictor, load_predictor
-from itt_jax.study.provenance import agreed_dtype, provenance
+from itt_jax.study.provenance import agreed_dtype, check_precision, provenance
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.memory import keep_freed_memory
+from itt_jax.train.precision import keep_precision
 
 DEFAULT_LENGTH = 128
 DEFAULT_SEVERITIES = (0.05, 0.1, 0.2)
@@ -42,6 +43,7 @@ class Evaluation:
         max_length: maximum tokens of an example; None: DEFAULT_LENGTH, or the encoder's positions if it has fewer.
         allow_contaminated: evaluate text that the checkpoint was trained on (the report says so).
         labels: which output is which label, where the checkpoint's names do not say so: "name or number=label,...".
+        precision: as in `config.Study`.
     """
 
     checkpoint: pathlib.Path
@@ -54,6 +56,7 @@ class Evaluation:
     max_length: int | None = None
     allow_contaminated: bool = False
     labels: str | None = dataclasses.field(default=None, metadata=LATER)
+    precision: Precision = dataclasses.field(default="auto", metadata=LATER)
 
 
 def parse_perturbations(texts: Sequence[str] | None, lexicon: str | None = None) -> tuple[Perturbation, ...]:
@@ -87,6 +90,7 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
     """
     keep_compiled_programs()
     keep_freed_memory()
+    keep_precision(evaluation.precision)
     evaluation = dataclasses.replace(evaluation, checkpoint=checkpoint_folder(evaluation.checkpoint))
     task = tasks.get(evaluation.task)
     unknown_languages = set(evaluation.languages) - set(task.languages)
@@ -107,6 +111,7 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
     described = dataclasses.replace(evaluation, checkpoint=pathlib.Path(checkpoint_id))
     study_id = content_id(described)
     store.open(study_id, f"evaluation of {name}")
+    check_precision(store, evaluation.precision, [name])
     rows = {
         language: _rows(task, evaluation, language, data_root) for language in evaluation.languages or task.languages
     }
@@ -117,7 +122,7 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
                 f"task {task.name!r}, split {evaluation.split!r}, language {language!r}: the checkpoint has seen some "
                 "of this text in training; choose other rows, or evaluate all the same with --allow-contaminated"
             )
-    dtype = agreed_dtype(store, name, predictor.encoder)
+    dtype = agreed_dtype(store, name, predictor.encoder, evaluation.precision)
     store.write_plan(
         {
             "study_id": study_id,
@@ -128,6 +133,7 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
             "targets": [task.name],
             "seeds": [0],
             "contaminated": [name] if evaluation.allow_contaminated else [],
+            "precision": {"asked": evaluation.precision, "evaluation": store.dtypes([name])},
             "provenance": provenance(dtype),
         }
     )

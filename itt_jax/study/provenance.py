@@ -1,11 +1,14 @@
 """Where and with what results were computed. Provenance is stored beside results and is part of no id."""
 
 import platform
+from collections.abc import Iterable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from itt_jax.config import Precision
+from itt_jax.errors import InputError
 from itt_jax.models import Encoder
 from itt_jax.store import Store
 from itt_jax.train.precision import DTYPES, evaluation_dtype
@@ -34,6 +37,28 @@ def provenance(dtype: Any) -> dict[str, Any]:
     }
 
 
-def agreed_dtype(store: Store, model: str, encoder: Encoder) -> Any:
+def agreed_dtype(store: Store, model: str, encoder: Encoder, precision: Precision) -> Any:
     """The dtype in which every worker on the folder evaluates a model; the first worker chooses it for its machine."""
-    return DTYPES[store.dtype(model, lambda: jnp.dtype(evaluation_dtype(encoder)).name)]
+    return DTYPES[store.dtype(model, lambda: jnp.dtype(evaluation_dtype(encoder, precision)).name)]
+
+
+def check_precision(store: Store, precision: Precision, models: Iterable[str], stages: Iterable[str] = ()) -> None:
+    """Check that what the folder has of a study was computed in the precision that is asked for.
+
+    Args:
+        models: names of encoders. stages: ids.
+
+    Raises:
+        InputError: it was computed in another one.
+    """
+    if precision == "auto":
+        return
+    found = {f"{model} is evaluated": dtype for model, dtype in store.dtypes(models).items()}
+    for record in filter(None, map(store.record, stages)):
+        found[f"stage {record['id']} ({record['encoder']}, {record['kind']}) was trained"] = record["precision"]
+    for what, dtype in found.items():
+        if dtype != precision:
+            raise InputError(
+                f"--out {store.out}: {what} in {dtype} there, found precision {precision!r}; expected {dtype!r}, "
+                "'auto', or another --out"
+            )

@@ -24,14 +24,14 @@ from itt_jax.study.distances import domain_distances
 from itt_jax.study.material import Material
 from itt_jax.study.plan import Plan, evaluation_selections, study_id
 from itt_jax.study.profiling import Profile
-from itt_jax.study.provenance import agreed_dtype, provenance
+from itt_jax.study.provenance import agreed_dtype, check_precision, provenance
 from itt_jax.study.stages import Stage
 from itt_jax.study.stages.workshop import Workshop
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.loop import HALVED
 from itt_jax.train.memory import keep_freed_memory
-from itt_jax.train.precision import in_dtype, training_dtype
+from itt_jax.train.precision import in_dtype, keep_precision, training_dtype
 
 POLL_SECONDS = 2
 """Time between two looks at the folder while other workers hold everything that is left."""
@@ -74,10 +74,12 @@ def run(
     """
     keep_compiled_programs()
     keep_freed_memory()
+    keep_precision(study.precision)
     store = Store(pathlib.Path(out))
     material, plan = planned(study, data_root)
     study = plan.study
     store.open(study_id(study), study.name)
+    check_precision(store, study.precision, [spec.name for spec in study.encoders], plan.stages)
     runner = _Runner(store, plan, material, quiet, stack, Profile(store.profile if profile else None))
     runner.write_plan()
     for entry in material.contamination.values():
@@ -100,6 +102,7 @@ class _Runner:
         self.material = material
         self.quiet, self.profile = quiet, profile
         self.workshop = Workshop(store, material, self.progress, stack)
+        self.dtype = training_dtype(plan.study.precision)
         self.said = time.time()
         self.bar = tqdm.tqdm(total=len(plan.stages), unit="stage", disable=True if quiet else None)
         self._evaluators: dict[tuple[str, str], Evaluator] = {}
@@ -176,7 +179,7 @@ class _Runner:
     def finish(self, stage: Stage, made: dict, seconds: float) -> None:
         """Record a stage, with its cost and provenance, which makes it done."""
         described = self.plan.described(stage)
-        self.store.write_record(stage.id, described | made | {"wall_seconds": seconds} | provenance(training_dtype()))
+        self.store.write_record(stage.id, described | made | {"wall_seconds": seconds} | provenance(self.dtype))
         self.store.log("stage", **described, seconds=seconds)
         compiling = (
             f", {made['compile_seconds']:.0f} s of them compiling" if made.get("compile_seconds", 0) >= 1 else ""
@@ -197,7 +200,7 @@ class _Runner:
             (body, head, _), first = loaded[next(iter(own))], next(iter(own.values()))[0]
             evaluator, dtype = (
                 self.evaluator(body.tokenizer, first),
-                agreed_dtype(self.store, first.model, body.encoder),
+                agreed_dtype(self.store, first.model, body.encoder, self.plan.study.precision),
             )
             encoder, head = in_dtype(body.encoder, dtype), head and in_dtype(head, dtype)
             models = [{"encoder": loaded[name][0].params, "head": loaded[name][2]} for name in own]
@@ -238,7 +241,6 @@ class _Runner:
         """Write the plan: the study, what was dropped and skipped, and the records of finished stages."""
         study = self.plan.study
         names = [spec.name for spec in study.encoders]
-        precision = {f"scores of {name}": dtype for name, dtype in self.store.dtypes(names).items()}
         # A stage has the names of today's study, whichever study of the folder trained it.
         records = [
             record | self.plan.described(stage)
@@ -258,7 +260,7 @@ class _Runner:
                 "smallest_effect": study.smallest_effect,
                 "stages": [self.plan.described(stage) for stage in self.plan.stages.values()],
                 "cells": len(self.plan.all_cells()),
-                "provenance": {"precision": precision},
+                "precision": {"asked": study.precision, "evaluation": self.store.dtypes(names)},
                 "skipped": self.plan.skipped,
                 "contaminated": [spec.name for spec in study.encoders if self.material.is_contaminated(spec)],
                 "contamination": [dataclasses.asdict(entry) for entry in self.material.contamination.values()],
@@ -289,7 +291,7 @@ class _Runner:
         if HALVED in values:
             parts.append(f"microbatches halved {values[HALVED]} times to fit the memory")
         if "tokens/s" in values:
-            share = values["flops/s"] / (matmul_rate(training_dtype()) * jax.device_count())
+            share = values["flops/s"] / (matmul_rate(self.dtype) * jax.device_count())
             left = datetime.timedelta(seconds=round(values["left"]))
             parts += [f"{values['tokens/s']:,.0f} tokens/s", f"packing efficiency {values['packing efficiency']:.0%}"]
             parts += [f"{share:.0%} of the matmul rate", f"{left} left"]

@@ -1,7 +1,7 @@
 """The dtype of activations and matrix products: bfloat16 where the hardware has it, float32 elsewhere.
 
-Parameters, LayerNorm, softmax, heads and losses are float32 with either. Precision is provenance: it is in the id of no
-stage and no cell, but all cells of one store have the same (`study.precision`).
+Parameters, LayerNorm, softmax, heads and losses are float32 with either. Precision is in the id of no stage and no
+cell, but all cells of one encoder in a results folder have the same, which the folder records (`study.provenance`).
 """
 
 import dataclasses
@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from itt_jax.config import Precision
 from itt_jax.models import Encoder, Head
 from itt_jax.train.compiling import compiler_options
 
@@ -24,17 +25,27 @@ _ROWS, _LENGTH, _REPETITIONS = 4, 128, 3
 Module = TypeVar("Module", Encoder, Head)
 
 
-def training_dtype() -> Any:
-    """The dtype of training: bfloat16 on accelerators that have it; float32 on CPUs, where it is faster."""
+def keep_precision(precision: Precision) -> None:
+    """With "float32", products round nothing: accelerators multiply float32 in TF32 or bfloat16 by default."""
+    if precision == "float32":
+        jax.config.update("jax_default_matmul_precision", "highest")
+
+
+def training_dtype(precision: Precision = "auto") -> Any:
+    """The dtype of training; "auto": bfloat16 on accelerators that have it; float32 on CPUs, where it is faster."""
+    if precision != "auto":
+        return DTYPES[precision]
     return jnp.bfloat16 if _accelerated() else jnp.float32
 
 
-def evaluation_dtype(encoder: Encoder) -> Any:
-    """The dtype of evaluation for this encoder.
+def evaluation_dtype(encoder: Encoder, precision: Precision = "auto") -> Any:
+    """The dtype of evaluation for this encoder; "auto" is bfloat16 on accelerators that have it.
 
-    On a CPU the faster one depends on its instructions and JAX's version, so a layer of the encoder's shapes is timed:
-    two or three seconds, once per process. Encoders narrower than 256 use float32 without a measurement.
+    On a CPU, "auto" is the faster one. That depends on its instructions and JAX's version, so a layer of the encoder's
+    shapes is timed: two or three seconds, once per process. Encoders narrower than 256 use float32 without that.
     """
+    if precision != "auto":
+        return DTYPES[precision]
     if _accelerated():
         return jnp.bfloat16
     if encoder.width < MEASURED_WIDTH:

@@ -71,6 +71,14 @@ def test_the_length_is_within_the_encoders_positions(checkpoint, tmp_path, monke
     assert lengths == [512]
 
 
+def test_precision_can_be_pinned_and_is_kept(checkpoint, tmp_path):
+    evaluation = Evaluation(checkpoint, TASK.name, (), ("en",), rows=4, max_length=32, precision="bfloat16")
+    evaluate_checkpoint(evaluation, tmp_path / "out")
+    plan = Store(tmp_path / "out").plan()
+    assert plan["precision"] == {"asked": "bfloat16", "evaluation": {"untrained": "bfloat16"}}
+    assert plan["provenance"]["precision"] == "bfloat16"
+
+
 def test_operators_are_read_from_the_command_line():
     assert parse_perturbations(["swap", "keyboard:0.3"]) == (
         Perturbation("swap", (0.05, 0.1, 0.2)),

@@ -74,6 +74,23 @@ def test_on_a_cpu_stages_train_in_float32_and_small_encoders_are_not_measured(mo
     assert precision.evaluation_dtype(make_encoder("bert", **SIZES)) == jnp.float32
 
 
+def test_a_pinned_dtype_is_taken_everywhere(monkeypatch):
+    monkeypatch.setattr(precision, "_accelerated", lambda: pytest.fail("measured"))
+    for name, dtype in precision.DTYPES.items():
+        assert precision.training_dtype(name) == dtype
+        assert precision.evaluation_dtype(make_encoder("bert", **SIZES), name) == dtype
+
+
+def test_pinned_float32_rounds_no_operand():
+    before = jax.config.jax_default_matmul_precision
+    try:
+        for name, kept in (("auto", before), ("bfloat16", before), ("float32", "highest")):
+            precision.keep_precision(name)
+            assert jax.config.jax_default_matmul_precision == kept
+    finally:
+        jax.config.update("jax_default_matmul_precision", before)
+
+
 @pytest.mark.parametrize(("seconds", "expected"), [((1.0, 0.8), jnp.bfloat16), ((1.0, 0.9), jnp.float32)])
 def test_bfloat16_must_be_faster_by_the_stated_gain(monkeypatch, seconds, expected):
     """A clock that advances by the given seconds of each dtype."""

@@ -14,7 +14,7 @@ from itt_jax.study.material import Material
 from itt_jax.study.stages.stage import Stage, rates, summary, with_rates
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.train.language import CorpusTexts, language_model
-from itt_jax.train.precision import in_dtype, training_dtype
+from itt_jax.train.precision import in_dtype
 
 SIZES = ("layers", "width", "heads", "feed_forward", "max_positions")
 
@@ -62,7 +62,7 @@ class Pretraining(Stage):
         recorded: dict[str, Any] = {"steps": 0}
         if spec.pretraining is not None:
             result = language_model(
-                in_dtype(encoder, training_dtype()),
+                in_dtype(encoder, workshop.dtype),
                 corpus,
                 tokenizer,
                 {"encoder": params},

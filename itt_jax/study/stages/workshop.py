@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Hashable
+from typing import Any
 
 import jax
 
@@ -43,11 +44,16 @@ class Workshop:
         """Maximum number of stages that train together."""
         return self.stack or (1 if jax.default_backend() == "cpu" else MOST_TOGETHER)
 
+    @property
+    def dtype(self) -> Any:
+        """The dtype of training."""
+        return training_dtype(self.material.study.precision)
+
     def body(self, stage_id: str, load: Callable[[], Body]) -> Body:
         """The body of a stage in the training dtype; the last one asked for is kept."""
         if stage_id not in self._bodies:
             body = load()
-            encoder = in_dtype(body.encoder, training_dtype())
+            encoder = in_dtype(body.encoder, self.dtype)
             self._bodies = {stage_id: dataclasses.replace(body, encoder=encoder)}
         return self._bodies[stage_id]
 
