@@ -182,9 +182,11 @@ def pad_step(
     """
     indices = np.asarray(indices, np.int64)
     _check_fit(examples.offsets[indices + 1] - examples.offsets[indices], length, slots)
-    n = len(indices)
-    places = _Places(np.arange(n), np.zeros(n, np.int64), np.ones(n, np.int64), n)
-    return _build(examples, indices, places, rows or slice(0, slots), length, slots)
+    return _build(examples, indices, _one_per_row(len(indices)), rows or slice(0, slots), length, slots)
+
+
+def _one_per_row(n: int) -> _Places:
+    return _Places(np.arange(n), np.zeros(n, np.int64), np.ones(n, np.int64), n)
 
 
 def plan_rows(
@@ -263,6 +265,26 @@ def stream(examples: Examples, rows: int, length: int, slots: int) -> Iterator[t
         for members in np.split(np.argsort(batches, kind="stable"), np.cumsum(np.bincount(batches))[:-1]):
             mine = _Places(row_of[places.rows[members]], places.starts[members], places.segments[members], rows)
             yield window[members], _build(examples, window[members], mine, slice(0, rows), length, slots)
+
+
+def stream_alone(
+    examples: Examples, indices: np.ndarray, rows: int, length: int, slots: int
+) -> Iterator[tuple[np.ndarray, Batch]]:
+    """The examples `indices` in batches of the same shape as `stream`'s, one per row; yields the same."""
+    for part in np.split(indices, range(rows, len(indices), rows)):
+        yield part, _build(examples, part, _one_per_row(len(part)), slice(0, rows), length, slots)
+
+
+def to_repeat(spoiled: np.ndarray) -> np.ndarray:
+    """The examples that are worth predicting alone: int64.
+
+    In packed rows, attention multiplies values that are not finite by 0, so one such example spoils all in its row.
+
+    Args:
+        spoiled: bool [S, n], examples of each model with outputs that are not finite. A model all of whose outputs are
+            spoiled is left out.
+    """
+    return np.flatnonzero(spoiled[~spoiled.all(axis=1)].any(axis=0))
 
 
 def _distribute(items: np.ndarray, rows: int, slots: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ holds `QUERIES_AT_ONCE` x `CANDIDATES_AT_ONCE` cosines (16 MB) and 2 k entries f
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import jax
@@ -63,9 +63,16 @@ def sentence_vectors(
         raise InputError(f"layer {layer}: expected one of 0 (embeddings) to {encoder.config.layers}")
     params = jax.device_put(params)
     vectors = np.zeros((len(examples), encoder.width), np.float32)
-    for indices, batch in packing.stream(examples, *stream_shape(examples)):
-        found = _vectors(params, batch.inputs, encoder=encoder, layer=layer, pooling=pooling)
-        vectors[indices] = np.asarray(found)[: len(indices)]
+    shape = stream_shape(examples)
+
+    def fill(batches: Iterable[tuple[np.ndarray, Batch]]) -> None:
+        for indices, batch in batches:
+            found = _vectors(params, batch.inputs, encoder=encoder, layer=layer, pooling=pooling)
+            vectors[indices] = np.asarray(found)[: len(indices)]
+
+    fill(packing.stream(examples, *shape))
+    if len(alone := packing.to_repeat(~np.isfinite(vectors).all(axis=1)[None])):
+        fill(packing.stream_alone(examples, alone, *shape))
     return vectors
 
 

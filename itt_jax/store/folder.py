@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from itt_jax import files
 from itt_jax.errors import InputError
 from itt_jax.store.claims import claimed
+from itt_jax.store.finite import check_finite
 from itt_jax.store.schema import SCHEMA, current_plan, schema_of
 
 if TYPE_CHECKING:
@@ -127,10 +128,15 @@ class Store:
         return self.out / "cells" / f"{cell_id}.parquet"
 
     def write_cell(self, row: dict[str, Any], columns: dict[str, Any]) -> None:
-        """Write one cell: `columns` with one entry an example, and its row of the results (with its id, "cell")."""
+        """Write one cell: `columns` with one entry an example, and its row of the results (with its id, "cell").
+
+        Raises:
+            NotFiniteError: a score is not finite; nothing is written.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        check_finite(row, columns)
         table = pa.table(columns).replace_schema_metadata({"cell": json.dumps(row)})
         with files.new_file(self.cell(row["cell"])) as partial:
             pq.write_table(table, partial)

@@ -20,7 +20,7 @@ def domain_distances(plan: Plan, material: Material, workshop: Workshop) -> pd.D
 
     Compares the evaluation rows of both domains in one language: divergence of their words, and proxy A-distance of the
     encoder before any fine-tuning. Each row is one text; `rows` is the size of the smaller side. The A-distance is NaN
-    where there are too few rows.
+    where there are too few rows, or vectors that are not finite.
     """
     rows = []
     for spec in plan.study.encoders:
@@ -32,7 +32,8 @@ def domain_distances(plan: Plan, material: Material, workshop: Workshop) -> pd.D
                 size = min(map(len, sides))
                 divergence = vocabulary_divergence(*sides, away.language)
                 vectors = [embedded(body, texts, away.language, plan.study.max_length) for texts in sides]
-                distance = proxy_a_distance(*vectors) if size >= 2 * FOLDS else np.nan
+                known = size >= 2 * FOLDS and all(np.isfinite(own).all() for own in vectors)
+                distance = proxy_a_distance(*vectors) if known else np.nan
                 about = [spec.name, target.name, away.domain, away.task, away.language]
                 rows.append([*about, divergence, distance, size])
     return pd.DataFrame(rows, columns=COLUMNS)

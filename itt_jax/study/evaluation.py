@@ -21,6 +21,7 @@ from itt_jax.study.cells import Evaluated, cells_of, variants_of
 from itt_jax.study.material import digest_files, digest_rows
 from itt_jax.study.predictor import Predictor, load_predictor
 from itt_jax.study.provenance import agreed_dtype, check_precision, provenance
+from itt_jax.study.storing import check_stored, store_cells
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.precision import keep_precision
@@ -87,6 +88,7 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
     Raises:
         InputError: no such checkpoint or task, a head that does not fit the task, text that the checkpoint was trained
             on (unless allowed), or an `out` that belongs to something else.
+        NotFiniteError: cells with a score that is not finite; the others are stored.
     """
     keep_compiled_programs()
     keep_freed_memory()
@@ -138,9 +140,11 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
         }
     )
     cells, stage = [], content_id([checkpoint_id, *predictor.chosen]) if predictor.chosen else checkpoint_id
+    failed: list[str] = []
     for own in rows.values():
-        cells += _evaluate_rows(evaluation, task, own, predictor.in_dtype(dtype), store, stage)
+        cells += _evaluate_rows(evaluation, task, own, predictor.in_dtype(dtype), store, stage, failed)
     store.write_results(cells)
+    check_stored(failed, out)
 
 
 def _rows(task: tasks.Task, evaluation: Evaluation, language: str, data_root: pathlib.Path | None) -> Rows:
@@ -150,8 +154,10 @@ def _rows(task: tasks.Task, evaluation: Evaluation, language: str, data_root: pa
     return tasks.limit(rows, evaluation.rows)
 
 
-def _evaluate_rows(evaluation, task, rows: Rows, predictor: Predictor, store: Store, stage: str) -> list[str]:
-    """Store the cells of one language; returns their ids."""
+def _evaluate_rows(
+    evaluation, task, rows: Rows, predictor: Predictor, store: Store, stage: str, failed: list[str]
+) -> list[str]:
+    """Store the cells of one language; returns their ids. What is said of those not stored goes to `failed`."""
     evaluated = Evaluated(
         stage=stage,
         model=checkpoint_name(evaluation.checkpoint),
@@ -173,7 +179,5 @@ def _evaluate_rows(evaluation, task, rows: Rows, predictor: Predictor, store: St
         predictor.tokenizer, evaluation.max_length, {(task.name, evaluation.split, rows.language): forms}
     )
     scores = evaluator.predict(predictor.encoder, predictor.head, predictor.params)
-    for cell in cells:
-        result = evaluator.cell(scores, cell.place, cell.variant, task)
-        store.write_cell(cell.row(result.figures), result.columns)
+    failed += store_cells(store, evaluator, scores, cells, lambda name: task, predictor.params)
     return [cell.cell for cell in cells]

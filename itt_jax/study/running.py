@@ -1,5 +1,6 @@
 """Running a plan: whatever the results folder lacks is made."""
 
+import collections
 import contextlib
 import dataclasses
 import datetime
@@ -27,6 +28,7 @@ from itt_jax.study.profiling import Profile
 from itt_jax.study.provenance import agreed_dtype, check_precision, provenance
 from itt_jax.study.stages import Stage
 from itt_jax.study.stages.workshop import Workshop
+from itt_jax.study.storing import check_stored, store_cells
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.loop import HALVED
@@ -71,6 +73,7 @@ def run(
 
     Raises:
         InputError: the study or its data is wrong, or `out` belongs to another study; nothing is written then.
+        NotFiniteError: cells with a score that is not finite; everything else is done and stored.
     """
     keep_compiled_programs()
     keep_freed_memory()
@@ -90,6 +93,7 @@ def run(
     if not store.has_distances:
         store.write_distances(domain_distances(plan, material, runner.workshop))
     runner.write_plan()
+    check_stored(runner.failed, store.out)
     return Results(store.out, len(plan.all_cells()), made)
 
 
@@ -104,6 +108,7 @@ class _Runner:
         self.workshop = Workshop(store, material, self.progress, stack)
         self.dtype = training_dtype(plan.study.precision)
         self.said = time.time()
+        self.failed: list[str] = []
         self.bar = tqdm.tqdm(total=len(plan.stages), unit="stage", disable=True if quiet else None)
         self._evaluators: dict[tuple[str, str], Evaluator] = {}
         self._forms: dict[str, dict[Place, RowForms]] = {}
@@ -167,10 +172,10 @@ class _Runner:
             for stage, recorded in zip(missing, made, strict=True):
                 self.finish(stage, recorded, seconds)
         cells = {stage.id: self.missing_cells(stage) for stage in stages}
-        size = self.workshop.most_together
+        size, made = self.workshop.most_together, 0
         for first in range(0, len(stages), size):
-            self.evaluate([stage for stage in stages[first : first + size] if cells[stage.id]], cells)
-        return sum(map(len, cells.values()))
+            made += self.evaluate([stage for stage in stages[first : first + size] if cells[stage.id]], cells)
+        return made
 
     def parent_ready(self, stage: Stage) -> bool:
         """Whether the parameters that the stage starts from are there; another worker may still be making them."""
@@ -189,10 +194,13 @@ class _Runner:
 
     # --- Cells
 
-    def evaluate(self, stages: list[Stage], cells: dict[str, list[Cell]]) -> None:
-        """Predict the stages' missing cells, from one stream of distinct inputs a target, and store them."""
+    def evaluate(self, stages: list[Stage], cells: dict[str, list[Cell]]) -> int:
+        """Predict the stages' missing cells, from one stream of distinct inputs a target, and store them.
+
+        Returns the number of cells stored; what is said of the others goes to `failed`.
+        """
         began = time.time()
-        loaded = {stage.id: stage.load(self.store) for stage in stages}
+        loaded, stored = {stage.id: stage.load(self.store) for stage in stages}, collections.Counter()
         # Two targets that train alike share a stage.
         for target in dict.fromkeys(cell.target for stage in stages for cell in cells[stage.id]):
             own = {name: [cell for cell in cells[name] if cell.target == target] for name in loaded}
@@ -204,14 +212,16 @@ class _Runner:
             )
             encoder, head = in_dtype(body.encoder, dtype), head and in_dtype(head, dtype)
             models = [{"encoder": loaded[name][0].params, "head": loaded[name][2]} for name in own]
-            for found, scores in zip(own.values(), evaluator.predict_stack(encoder, head, models), strict=True):
-                for cell in found:
-                    result = evaluator.cell(scores, cell.place, cell.variant, self.material.task(cell.task))
-                    self.store.write_cell(cell.row(result.figures), result.columns)
+            predicted = evaluator.predict_stack(encoder, head, models)
+            for name, params, scores in zip(own, models, predicted, strict=True):
+                failed = store_cells(self.store, evaluator, scores, own[name], self.material.task, params)
+                self.failed += failed
+                stored[name] += len(own[name]) - len(failed)
         seconds = round((time.time() - began) / max(1, len(stages)), 2)
         for stage in stages:
             named = self.plan.described(stage)
-            self.store.log("cells", stage=named.pop("id"), **named, cells=len(cells[stage.id]), seconds=seconds)
+            self.store.log("cells", stage=named.pop("id"), **named, cells=stored[stage.id], seconds=seconds)
+        return stored.total()
 
     def evaluator(self, tokenizer: Tokenizer, cell: Cell) -> Evaluator:
         """The evaluation inputs of one target for one tokenizer; kept while the same encoder is evaluated."""

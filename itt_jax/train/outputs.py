@@ -6,7 +6,7 @@ import numpy as np
 
 from itt_jax.batch import Batch
 from itt_jax.data.examples import Examples
-from itt_jax.data.span_decoding import decoded
+from itt_jax.data.span_decoding import SCORE, decoded
 from itt_jax.models import Head
 from itt_jax.ragged import Ragged, offsets_of, ragged_positions
 
@@ -16,6 +16,10 @@ class Gathered(Protocol):
 
     scores: np.ndarray
     """float32 [S, n, outputs] in the order of the examples (or of their words or items)."""
+
+    @property
+    def spoiled(self) -> np.ndarray:
+        """bool [S, examples]: some output is not finite."""
 
     def add(self, indices: np.ndarray, batch: Batch, outputs: np.ndarray) -> None:
         """Add a head's outputs, [S, E, outputs] or [S, B, T, outputs], on the batch of examples `indices`."""
@@ -39,6 +43,10 @@ class ByExample:
     def add(self, indices: np.ndarray, batch: Batch, outputs: np.ndarray) -> None:
         self._by_example[:, indices] = outputs[:, : len(indices)]
 
+    @property
+    def spoiled(self) -> np.ndarray:
+        return ~np.isfinite(self._by_example).all(axis=-1)
+
 
 class ByWord:
     """Scores of words [S, words, outputs], in the order of `Examples.anchors`, each read at its first token."""
@@ -47,7 +55,7 @@ class ByWord:
         self.scores = np.zeros((models, len(examples.anchors), head.outputs), np.float32)
         self._examples = examples
         owner = np.searchsorted(examples.offsets, examples.anchors, side="right") - 1
-        counts = np.bincount(owner, minlength=len(examples))
+        counts, self._owner = np.bincount(owner, minlength=len(examples)), owner
         self._words = Ragged(np.argsort(owner, kind="stable"), offsets_of(counts))  # words of each example
 
     def add(self, indices: np.ndarray, batch: Batch, outputs: np.ndarray) -> None:
@@ -58,9 +66,19 @@ class ByWord:
         rows, starts = _places(self._examples, indices, batch)
         self.scores[:, words] = outputs[:, rows[slots], starts[slots] + within]
 
+    @property
+    def spoiled(self) -> np.ndarray:
+        found = np.zeros((len(self.scores), len(self._examples)), bool)
+        models, words = np.nonzero(~np.isfinite(self.scores).all(axis=-1))
+        found[models, self._owner[words]] = True
+        return found
+
 
 class ByWindow:
-    """The best span of each example [S, n, 4], as `data.span_decoding.decoded`; logits of tokens are not kept."""
+    """The best span of each example [S, n, 4], as `data.span_decoding.decoded`; logits of tokens are not kept.
+
+    Both scores of an example with a logit that is not finite are NaN.
+    """
 
     def __init__(self, examples: Examples, models: int):
         self.scores = np.zeros((models, len(examples), 4), np.float32)
@@ -71,8 +89,16 @@ class ByWindow:
         rows, starts = _places(self._examples, indices, batch)
         tokens = ragged_positions(rows.astype(np.int64) * batch.row_shape[1] + starts, lengths)
         for own, logits in zip(self.scores, outputs, strict=True):
-            ragged = Ragged(logits.reshape(-1, logits.shape[-1])[tokens], offsets_of(lengths))
+            values = logits.reshape(-1, logits.shape[-1])[tokens]
+            finite = np.isfinite(values).all(axis=-1)
+            ragged = Ragged(np.where(finite[:, None], values, 0), offsets_of(lengths))
             own[indices] = decoded(ragged, indices, self._examples.windows, self._examples.summaries[indices])
+            spoiled = indices[np.unique(np.repeat(np.arange(len(indices)), lengths)[~finite])]
+            own[spoiled] = np.array([np.nan, -1, -1, np.nan])
+
+    @property
+    def spoiled(self) -> np.ndarray:
+        return np.isnan(self.scores[..., SCORE])
 
 
 def _places(examples: Examples, indices: np.ndarray, batch: Batch) -> tuple[np.ndarray, np.ndarray]:

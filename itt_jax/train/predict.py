@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import jax
 import numpy as np
@@ -67,6 +67,8 @@ def predict_stack(
 ) -> np.ndarray:
     """Scores float32 [S, n, outputs] of S models for all examples, in their order; no dropout.
 
+    Scores that are not finite are those of the example itself, never of its neighbours in a packed row.
+
     Token classification: [S, words, outputs], in the order of `Examples.anchors`. Multiple choice: [S, items, choices].
     Question answering: [S, n, 4], as `data.span_decoding.decoded` returns them.
 
@@ -95,12 +97,18 @@ def predict_stack(
     shapes = [stream_shape(examples, data_shards(mesh), tokens) for tokens in _tokens_per_batch(examples)]
     shape = next((shape for shape in shapes[:-1] if fits(shape)), shapes[-1])
     gathered, pending = gather(head, examples, models), collections.deque()
-    for indices, batch in packing.stream(examples, *shape):
-        pending.append((indices, batch, predict_step(params, placed(indices, batch), shared, **static)))
-        if len(pending) > IN_FLIGHT:
+
+    def fill(batches: Iterable[tuple[np.ndarray, Batch]]) -> None:
+        for indices, batch in batches:
+            pending.append((indices, batch, predict_step(params, placed(indices, batch), shared, **static)))
+            if len(pending) > IN_FLIGHT:
+                gathered.add(*jax.device_get(pending.popleft()))
+        while pending:
             gathered.add(*jax.device_get(pending.popleft()))
-    while pending:
-        gathered.add(*jax.device_get(pending.popleft()))
+
+    fill(packing.stream(examples, *shape))
+    if len(alone := packing.to_repeat(gathered.spoiled)):
+        fill(packing.stream_alone(examples, alone, *shape))
     return gathered.scores
 
 

@@ -1,0 +1,61 @@
+"""Cells of one model, from scores to the results folder. A score that is not finite is never stored."""
+
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from itt_jax.errors import NotFiniteError
+from itt_jax.evaluate.evaluator import Evaluator, Scores
+from itt_jax.evaluate.forms import Place
+from itt_jax.store import Store
+from itt_jax.study.cells import Cell
+from itt_jax.tasks import Task
+
+
+def store_cells(
+    store: Store,
+    evaluator: Evaluator,
+    scores: dict[Place, Scores],
+    cells: Sequence[Cell],
+    task_of: Callable[[str], Task],
+    params: dict[str, Any],
+) -> list[str]:
+    """Store the cells of one model, without those that hold a score that is not finite.
+
+    Args:
+        scores: what `evaluator` predicted with `params`.
+
+    Returns:
+        for each cell that is not stored: its stage, the row, and the cause.
+    """
+    failed, cause = [], ""
+    for cell in cells:
+        with np.errstate(all="ignore"):  # what is computed from scores that are not finite is not kept
+            result = evaluator.cell(scores, cell.place, cell.variant, task_of(cell.task))
+        try:
+            store.write_cell(cell.row(result.figures), result.columns)
+        except NotFiniteError as error:
+            cause = cause or _cause(params)
+            failed.append(f"{error}: {cause}")
+    return failed
+
+
+def check_stored(failed: Sequence[str], out: pathlib.Path) -> None:
+    """Raise an error for the cells that `store_cells` did not store.
+
+    Raises:
+        NotFiniteError: there are some.
+    """
+    if failed:
+        more = f" ({len(failed) - 1} more cells are not written)" if len(failed) > 1 else ""
+        raise NotFiniteError(f"{failed[0]}; the cell is not written{more}, the others are in {out}")
+
+
+def _cause(params: dict[str, Any]) -> str:
+    for path, leaf in jax.tree.leaves_with_path(params):
+        if not np.isfinite(np.asarray(leaf)).all():
+            return f"parameters of the model are not finite (first {'/'.join(str(key.key) for key in path)})"
+    return "the parameters of the model are finite, its activations overflow"
