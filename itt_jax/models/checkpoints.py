@@ -302,7 +302,7 @@ def _equal(first: StoredTensor, second: StoredTensor) -> bool:
 def _architecture(path: pathlib.Path, values: dict[str, Any]) -> str:
     names = values.get("architectures") or [""]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise InputError(f"{path}: architectures: expected a list of class names, found {names!r:.80}")
+        raise InputError(f"{path}: architectures: expected class names in a list, found {names!r:.80}")
     return names[0]
 
 
