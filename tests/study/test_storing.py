@@ -59,7 +59,9 @@ def test_a_cell_with_such_a_score_is_not_written(spoiled, checkpoint, tmp_path, 
     monkeypatch.setattr(evaluations, "load_predictor", lambda *about: bad)
     asked = Evaluation(checkpoint, TASK.name, (Perturbation("delete", (0.9,)),), ("en",), rows=ROWS, max_length=32)
     first = str(rows.item_ids[np.flatnonzero(has_token)[0]])
-    message = rf"embedded_sentiment_legal/test/en, clean 0.0: the score of row '{first}'.* is not finite: parameters of "
+    message = (
+        rf"embedded_sentiment_legal/test/en, clean 0.0: the score of row '{first}'.* is not finite: parameters of "
+    )
     with pytest.raises(NotFiniteError, match=message) as error:
         evaluate_checkpoint(asked, tmp_path / "out")
     assert "encoder/embeddings/word/embedding" in str(error.value) and "stage " in str(error.value)
