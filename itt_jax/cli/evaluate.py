@@ -5,7 +5,7 @@ import pathlib
 
 from itt_jax.cli.options import add_data_root, add_precision, data_root
 
-SUMMARY = "Write the robustness report of a fine-tuned checkpoint, ours or Hugging Face's; trains nothing."
+SUMMARY = "Write the robustness report of a checkpoint, ours or Hugging Face's; trains nothing."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-length",
         type=int,
-        help="maximum tokens of an example; default: 128, or the encoder's positions if it has fewer",
+        help="maximum tokens of an example; default: the model's own, else 128, or fewer positions",
     )
     parser.add_argument(
         "--allow-contaminated", action="store_true", help="evaluate text that the checkpoint was trained on"
@@ -34,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which output is which label, where the checkpoint's names do not say so: its name or number = the label",
     )
     add_precision(parser)
+    parser.add_argument("--metric", help="in place of the task's own, such as spearman")
+    parser.add_argument(
+        "--pooling",
+        metavar="mean|cls|layer:K",
+        help="how an encoder without a head gives vectors; default: as its modules.json says, else as in XTREME",
+    )
+    parser.add_argument("--prefix", help="precedes every text of such an encoder, as 'query: '; never perturbed")
     add_data_root(parser)
     parser.add_argument("--out", type=pathlib.Path, help="results folder; default: runs/evaluate-TASK-CHECKPOINT")
 
@@ -59,6 +66,9 @@ def run(options: argparse.Namespace) -> int:
         allow_contaminated=options.allow_contaminated,
         labels=options.labels,
         precision=options.precision or "auto",
+        pooling=options.pooling,
+        prefix=options.prefix,
+        metric=options.metric,
     )
     evaluate_checkpoint(evaluation, out, data_root(options))
     analysis = analyse(out)

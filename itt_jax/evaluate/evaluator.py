@@ -7,19 +7,21 @@ from typing import Any
 import numpy as np
 
 from itt_jax import kinds, metrics
+from itt_jax.data.examples import Examples
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.evaluate.forms import Place, RowForms
 from itt_jax.evaluate.token_noise import NoisyInputs, noisy_inputs
-from itt_jax.evaluate.vectors import compared, pool_examples, vectors_of
+from itt_jax.evaluate.vectors import compared, pool_examples, vectors_of, xtreme_embedder
 from itt_jax.kinds.forms import CLEAN_FORM, LOST, Form, FormKey, Inputs
 from itt_jax.kinds.retrieval import Mined, Ranked
 from itt_jax.models import Encoder, Head
+from itt_jax.models.embedder import Embedder
 from itt_jax.tasks import Task
 from itt_jax.train.predict import predict_stack
 from itt_jax.train.sharding import place_params, stack_mesh
 
-Scores = np.ndarray | dict[FormKey, Ranked] | dict[FormKey, Mined]
-"""Scores of the distinct inputs of one task's rows; by vectors, the rankings or mined pairs of each form."""
+Scores = np.ndarray | dict[FormKey, Ranked] | dict[FormKey, Mined] | dict[FormKey, np.ndarray]
+"""Scores of the distinct inputs of one task's rows; by vectors, the rankings, mined pairs or cosines of each form."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,12 +40,8 @@ class _Encoded:
     inputs: Inputs
     token_change_rate: dict[FormKey, float]
     chance: float
+    by_vectors: bool
     noisy: NoisyInputs | None = None
-
-    @property
-    def kind(self) -> kinds.Kind:
-        """The task's kind."""
-        return kinds.kind(self.block.task.kind)
 
 
 class Evaluator:
@@ -51,12 +49,24 @@ class Evaluator:
 
     Args:
         max_length: longest example in tokens. blocks: what `row_forms` returns.
+        embedder: how an encoder without a head gives vectors, by which every task is then predicted; None where a head
+            predicts the tasks that need one, and the others are predicted as in XTREME.
     """
 
-    def __init__(self, tokenizer: Tokenizer, max_length: int, blocks: dict[Place, RowForms]):
-        self._blocks = {place: _encode(tokenizer, max_length, block) for place, block in blocks.items()}
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        max_length: int,
+        blocks: dict[Place, RowForms],
+        embedder: Embedder | None = None,
+    ):
+        self._embedder, prefix = embedder, embedder.prefix if embedder else ""
+        self._blocks = {
+            place: _encode(tokenizer, max_length, block, embedder is not None, prefix)
+            for place, block in blocks.items()
+        }
         pools = {id(block.rows.pool): block.rows.pool for block in blocks.values() if block.rows.pool is not None}
-        self._pools = {key: pool_examples(tokenizer, max_length, pool) for key, pool in pools.items()}
+        self._pools = {key: pool_examples(tokenizer, max_length, pool, prefix) for key, pool in pools.items()}
 
     def predict(self, encoder: Encoder, head: Head | None, params: dict[str, Any]) -> dict[Place, Scores]:
         """Scores of the distinct inputs at every place.
@@ -71,7 +81,7 @@ class Evaluator:
     ) -> list[dict[Place, Scores]]:
         """`predict` with each of several parameters, from one stream of inputs (by vectors: one after the other)."""
         found: list[dict[Place, Scores]] = [{} for _ in models]
-        others = {place: own for place, own in self._blocks.items() if not own.kind.by_vectors}
+        others = {place: own for place, own in self._blocks.items() if not own.by_vectors}
         if len(others) < len(self._blocks):
             for params, scores in zip(models, found, strict=True):
                 scores |= self._compared(encoder, head, params)
@@ -87,11 +97,17 @@ class Evaluator:
         return found
 
     def _compared(self, encoder: Encoder, head: Head | None, params: dict[str, Any]) -> dict[Place, Scores]:
-        blocks = {place: own for place, own in self._blocks.items() if own.kind.by_vectors}
-        trained = head if head is not None and head.kind.name in {own.kind.head for own in blocks.values()} else None
-        pools = {key: vectors_of(encoder, trained, params, examples) for key, examples in self._pools.items()}
+        blocks = {place: own for place, own in self._blocks.items() if own.by_vectors}
+        heads = {kinds.kind(own.block.task.kind).head for own in blocks.values()}
+        trained = head if head is not None and head.kind.name in heads else None
+        embedder = self._embedder or xtreme_embedder(encoder)
+
+        def vectors(examples: Examples) -> np.ndarray:
+            return vectors_of(encoder, trained, params, examples, embedder)
+
+        pools = {key: vectors(examples) for key, examples in self._pools.items()}
         return {
-            place: compared(encoder, trained, params, own.block, own.inputs, pools.get(id(own.block.rows.pool)))
+            place: compared(vectors(own.inputs.examples), own.block, own.inputs, pools.get(id(own.block.rows.pool)))
             for place, own in blocks.items()
         }
 
@@ -120,12 +136,17 @@ class Evaluator:
         return CellResult(figures, about | columns | {"changed": form.changed, "applicable": applicable})
 
 
-def _encode(tokenizer: Tokenizer, max_length: int, block: RowForms) -> _Encoded:
+def _encode(tokenizer: Tokenizer, max_length: int, block: RowForms, by_vectors: bool, prefix: str) -> _Encoded:
     """A block's inputs, and the figures that follow from them and from its labels."""
-    task, rows = block.task, block.rows
-    inputs = kinds.kind(task.kind).inputs(task, tokenizer, rows, block.forms, max_length)
+    task, rows, kind = block.task, block.rows, kinds.kind(block.task.kind)
+    by_vectors = by_vectors or kind.by_vectors
+    if by_vectors:
+        inputs = kind.compared_inputs(task, tokenizer, rows, block.forms, max_length, prefix)
+    else:
+        inputs = kind.inputs(task, tokenizer, rows, block.forms, max_length)
     rates = {key: inputs.token_change_rate(key) for key in block.forms}
-    encoded = _Encoded(block, inputs, rates, metrics.metric(task.metric).chance(rows.labels, task.labels))
+    chance = metrics.metric(task.metric).chance(rows.labels, task.labels)
+    encoded = _Encoded(block, inputs, rates, chance, by_vectors)
     return _with_token_noises(tokenizer, encoded) if block.token_noises else encoded
 
 

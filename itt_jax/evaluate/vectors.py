@@ -6,41 +6,56 @@ from itt_jax.data.examples import Examples, assemble
 from itt_jax.data.pools import Pool
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.evaluate.forms import RowForms
-from itt_jax.evaluate.retrieval import nearest, retrieval_layer, scored_pairs, sentence_vectors
+from itt_jax.evaluate.retrieval import nearest, retrieval_layer, scored_pairs, sentence_vectors, unit
 from itt_jax.kinds.forms import FormKey, Inputs
 from itt_jax.kinds.retrieval import Mined, Ranked
 from itt_jax.metrics import metric
 from itt_jax.metrics.ranking import K
 from itt_jax.models import Encoder, Head
+from itt_jax.models.embedder import Embedder
 from itt_jax.train.predict import predict
 from itt_jax.train.state import Params
 
 
-def pool_examples(tokenizer: Tokenizer, max_length: int, pool: Pool) -> Examples:
+def xtreme_embedder(encoder: Encoder) -> Embedder:
+    """The mean of the layer that XTREME reads (`retrieval_layer`)."""
+    return Embedder("mean", retrieval_layer(encoder.config.layers))
+
+
+def pool_examples(tokenizer: Tokenizer, max_length: int, pool: Pool, prefix: str) -> Examples:
     """The examples of a pool's candidates."""
-    fields = [tokenizer.encode(texts) for texts in pool.fields.values()]
+    first, *others = pool.fields.values()
+    fields = [tokenizer.encode(texts) for texts in ([prefix + text for text in first], *others)]
     return assemble(tokenizer, fields, max_length)
 
 
-def vectors_of(encoder: Encoder, head: Head | None, params: Params, examples: Examples) -> np.ndarray:
-    """Vectors float32 [n, D] of a head that was trained to give them; without one, the mean of the layer that XTREME
-    reads (`retrieval_layer`)."""
+def vectors_of(
+    encoder: Encoder, head: Head | None, params: Params, examples: Examples, embedder: Embedder
+) -> np.ndarray:
+    """Vectors float32 [n, D] of a head that was trained to give them; without one, of the embedder."""
     if head is not None:
         return predict(encoder, head, params, examples)
-    return sentence_vectors(encoder, params["encoder"], examples, retrieval_layer(encoder.config.layers))
+    layer = embedder.of(encoder.config.layers).layer
+    return sentence_vectors(encoder, params["encoder"], examples, layer, embedder.pooling)
 
 
 def compared(
-    encoder: Encoder, head: Head | None, params: Params, block: RowForms, inputs: Inputs, pool: np.ndarray | None
-) -> dict[FormKey, Ranked] | dict[FormKey, Mined]:
-    """The best candidates of each query, or mined pairs, in every form of the rows.
+    vectors: np.ndarray, block: RowForms, inputs: Inputs, pool: np.ndarray | None
+) -> dict[FormKey, Ranked] | dict[FormKey, Mined] | dict[FormKey, np.ndarray]:
+    """The best candidates of each query, mined pairs, or cosines float32 [n, 1] of two texts, in every form.
 
     Args:
-        head: one that was trained to give vectors, or None.
-        pool: vectors of the pool's candidates; None if the candidates are fields of the rows.
+        vectors: [inputs, D], of the distinct texts.
+        pool: vectors of the pool's candidates; None if there is no pool.
     """
-    vectors = vectors_of(encoder, head, params, inputs.examples)
-    if "pairs" in metric(block.task.metric).outcomes:
+    outcomes = metric(block.task.metric).outcomes
+    if "score" in outcomes:
+        length_one = unit(vectors)
+        return {
+            key: np.sum(length_one[index[:, 0]] * length_one[index[:, 1]], axis=1, keepdims=True)
+            for key, index in inputs.index.items()
+        }
+    if "pairs" in outcomes:
         texts = block.rows.pool.fields["text"]
         return {key: _mined(vectors, index[:, 0], pool, texts) for key, index in inputs.index.items()}
     return {

@@ -50,9 +50,11 @@ class Inputs:
     ids: Ragged
     words: np.ndarray | None = None
 
-    def scores_of(self, scores: np.ndarray, key: FormKey) -> np.ndarray | Ragged:
+    def scores_of(self, scores: np.ndarray | dict[FormKey, np.ndarray], key: FormKey) -> np.ndarray | Ragged:
         """Scores of a form's rows from those of the distinct inputs: [n, outputs], or [n, k] for k inputs of each row;
-        for token classification Ragged [n] of [words left, outputs]."""
+        for token classification Ragged [n] of [words left, outputs]. Scores by vectors are of rows already."""
+        if isinstance(scores, dict):
+            return scores[key]
         index = self.index[key]
         if self.words is not None:
             return Ragged(scores, self.words)[index]

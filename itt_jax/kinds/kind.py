@@ -62,7 +62,7 @@ class Kind:
         layout: of training examples: "whole" (one for each row), "words" (labels for words), "windows" (parts of a long
             context) or "groups" (consecutive examples form an item).
         pools: whether the head reads one vector of each example, so that a study's choice of pooling applies.
-        by_vectors: whether predictions compare vectors of texts, so that an encoder without a head can be evaluated.
+        by_vectors: whether predictions always compare vectors of texts, so that no head is needed.
         token_noise: whether noise on token ids is defined for it.
         named_outputs: whether the outputs of its head are the task's labels.
     """
@@ -238,6 +238,38 @@ class Kind:
         distinct, index = numbered({key: self.texts(task, form.fields) for key, form in forms.items()})
         return whole_inputs(tokenizer, distinct, index, max_length, rows.language)
 
+    def needs_head(self, task: TaskLike) -> bool:
+        """Whether a task can only be predicted by a head; otherwise vectors of its texts can be compared."""
+        return not self.by_vectors
+
+    def sides(self, task: TaskLike) -> tuple[tuple[str, ...], ...]:
+        """The fields of each text of a row that has a vector: here each field is one."""
+        return tuple((name,) for name in task.fields)
+
+    def compared_inputs(
+        self,
+        task: TaskLike,
+        tokenizer: Tokenizer,
+        rows: Rows,
+        forms: Mapping[FormKey, Form],
+        max_length: int,
+        prefix: str = "",
+    ) -> Inputs:
+        """The distinct texts among all forms, to be compared by their vectors: index [n, number of sides].
+
+        Args:
+            prefix: precedes every text.
+        """
+        sides = self.sides(task)
+        texts = {
+            key: [own for names in sides for own in zip(*(form.fields[name] for name in names), strict=True)]
+            for key, form in forms.items()
+        }
+        distinct, index = numbered(texts)
+        index = {key: own.reshape(len(sides), -1).T for key, own in index.items()}
+        distinct = [(prefix + first, *others) for first, *others in distinct]
+        return whole_inputs(tokenizer, distinct, index, max_length, rows.language)
+
     def texts(self, task: TaskLike, fields: Mapping[str, list[str]]) -> Any:
         """The texts of every example, row by row."""
         return zip(*fields.values(), strict=True)
@@ -252,7 +284,8 @@ class Kind:
         """One cell.
 
         Args:
-            scores: of the distinct inputs; by vectors, form -> `Ranked` or `Mined`. key: names the form.
+            scores: of the distinct inputs; by vectors, form -> `Ranked`, `Mined` or cosines [n, 1].
+            key: names the form.
 
         Returns:
             value: of the metric, 0 if no row counts.

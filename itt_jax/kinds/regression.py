@@ -14,7 +14,10 @@ from itt_jax.kinds.kind import Kind, Published, TaskLike
 
 
 class Regression(Kind):
-    """Labels are scores float32 [n] within the task's `score_range`; predictions are unbounded scores."""
+    """Labels are scores float32 [n] within the task's `score_range`; predictions are unbounded scores.
+
+    An encoder without a head predicts the similarity of two texts by the cosine of their vectors.
+    """
 
     name = "regression"
     summary = "a score for a text or a pair of texts"
@@ -63,6 +66,10 @@ class Regression(Kind):
         """Raises InputError unless labels are numbers [n]."""
         if labels.dtype == bool or labels.ndim > 1:
             raise InputError(f"{name}: scores [n] expected, found labels {labels.dtype} {labels.shape}")
+
+    def needs_head(self, task: TaskLike) -> bool:
+        """Not for pairs of texts, whose metrics are correlations and ignore the scale of cosines."""
+        return len(task.fields) != 2
 
     def decode(self, scores: Any) -> Any:
         """The one output: float32 [n]."""

@@ -1,7 +1,7 @@
 """The right candidate for a query, by the vectors of texts."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from itt_jax.data.rows import Rows
 from itt_jax.data.table import Table
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.errors import InputError
-from itt_jax.kinds.forms import CLEAN_FORM, Form, FormKey, Inputs, numbered, whole_inputs
+from itt_jax.kinds.forms import CLEAN_FORM, Form, FormKey, Inputs
 from itt_jax.kinds.kind import Gold, Kind, Published, TaskLike, permuted
 from itt_jax.metrics import metric
 from itt_jax.metrics.ranking import nearest, pair_threshold
@@ -147,18 +147,9 @@ class Retrieval(Kind):
 
     # --- Evaluation
 
-    def inputs(
-        self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, forms: Mapping[FormKey, Form], max_length: int
-    ) -> Inputs:
-        """Queries, and candidates that are fields of the rows: index [n, 1 or 2]."""
-        sides = [names for names in _sides(task) if names]
-        texts = {
-            key: [own for names in sides for own in zip(*(form.fields[name] for name in names), strict=True)]
-            for key, form in forms.items()
-        }
-        distinct, index = numbered(texts)
-        index = {key: own.reshape(len(sides), -1).T for key, own in index.items()}
-        return whole_inputs(tokenizer, distinct, index, max_length, rows.language)
+    def sides(self, task: TaskLike) -> tuple[tuple[str, ...], ...]:
+        """The query, and the candidate if its fields are the row's."""
+        return tuple(names for names in _sides(task) if names)
 
     def predicted(
         self, task: TaskLike, rows: Rows, form: Form, inputs: Inputs, scores: Any, key: FormKey

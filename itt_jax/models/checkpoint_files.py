@@ -89,11 +89,11 @@ class StoredTensor:
         return self.file.get_tensor(self.name)
 
 
-def read_json(path: pathlib.Path) -> dict[str, Any]:
-    """The object in a JSON file.
+def read_json(path: pathlib.Path, kind: type = dict) -> Any:
+    """The object in a JSON file, or the list if `kind` is list.
 
     Raises:
-        InputError: no such file, a very large or unreadable one, or its content is not a JSON object.
+        InputError: no such file, a very large or unreadable one, or its content is of another kind.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a Hugging Face checkpoint directory")
@@ -108,8 +108,9 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
         raise InputError(f"{path}: not valid JSON ({error})") from error
     except RecursionError as error:
         raise InputError(f"{path}: nested too deeply") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: expected a JSON object, found {type(values).__name__}")
+    if not isinstance(values, kind):
+        expected = "object" if kind is dict else "list"
+        raise InputError(f"{path}: expected a JSON {expected}, found {type(values).__name__}")
     return values
 
 

@@ -37,14 +37,19 @@ class Evaluation:
     """A checkpoint, and what to evaluate it on.
 
     Attributes:
-        checkpoint: a directory of ours or Hugging Face's, or the folder of a stage, with a head for the task.
+        checkpoint: a directory of ours or Hugging Face's, or the folder of a stage, with a head for the task, or an
+            encoder for a task that needs no head.
         perturbations: beside clean text, which is always evaluated.
         languages: empty means all of the task.
         rows: maximum number a language, the same items in each.
-        max_length: maximum tokens of an example; None: DEFAULT_LENGTH, or the encoder's positions if it has fewer.
+        max_length: maximum tokens of an example; None: that of sentence-transformers' files, or else
+            DEFAULT_LENGTH, or the encoder's positions if it has fewer.
         allow_contaminated: evaluate text that the checkpoint was trained on (the report says so).
         labels: which output is which label, where the checkpoint's names do not say so: "name or number=label,...".
         precision: as in `config.Study`.
+        pooling, prefix: how an encoder without a head gives vectors: "mean", "cls" or "layer:K", and what precedes each
+            text; None as the checkpoint's files say, or else as in XTREME.
+        metric: None: the task's.
     """
 
     checkpoint: pathlib.Path
@@ -58,6 +63,9 @@ class Evaluation:
     allow_contaminated: bool = False
     labels: str | None = dataclasses.field(default=None, metadata=LATER)
     precision: Precision = dataclasses.field(default="auto", metadata=LATER)
+    pooling: str | None = dataclasses.field(default=None, metadata=LATER)
+    prefix: str | None = dataclasses.field(default=None, metadata=LATER)
+    metric: str | None = dataclasses.field(default=None, metadata=LATER)
 
 
 def parse_perturbations(texts: Sequence[str] | None, lexicon: str | None = None) -> tuple[Perturbation, ...]:
@@ -95,18 +103,24 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
     keep_precision(evaluation.precision)
     evaluation = dataclasses.replace(evaluation, checkpoint=checkpoint_folder(evaluation.checkpoint))
     task = tasks.get(evaluation.task)
+    if evaluation.metric is not None:
+        task = dataclasses.replace(task, metric=evaluation.metric)
     unknown_languages = set(evaluation.languages) - set(task.languages)
     if unknown_languages:
         raise unknown(f"language of task {task.name!r}", min(unknown_languages), task.languages)
-    predictor = load_predictor(evaluation.checkpoint, task, evaluation.labels)
+    predictor = load_predictor(evaluation.checkpoint, task, evaluation.labels, evaluation.pooling, evaluation.prefix)
     if evaluation.max_length is None:
-        length = min(DEFAULT_LENGTH, predictor.encoder.max_positions or DEFAULT_LENGTH)
+        length = predictor.max_length or DEFAULT_LENGTH
+        length = min(length, predictor.encoder.max_positions or length)
         evaluation = dataclasses.replace(evaluation, max_length=length)
     check_length(evaluation.max_length, predictor.encoder.config, "--max-length")
+    by_head = kinds.kind(task.kind).token_noise and predictor.embedder is None
     for perturbation in evaluation.perturbations:
-        if perturbation.name in TOKEN_NOISES and not kinds.kind(task.kind).token_noise:
+        if perturbation.name in TOKEN_NOISES and not by_head:
             fitting = " and ".join(kind.name for kind in kinds.KINDS if kind.token_noise)
-            raise InputError(f"perturbation {perturbation.name!r} is for {fitting}, not for {task.kind}")
+            raise InputError(
+                f"perturbation {perturbation.name!r} is for {fitting} with a head, not for {task.name!r} here"
+            )
     store = Store(out)
     checkpoint_id = digest_files(evaluation.checkpoint)
     name = checkpoint_name(evaluation.checkpoint)
@@ -176,7 +190,10 @@ def _evaluate_rows(
     cells = list(cells_of(evaluated, wanted, lambda reason: None))
     forms = row_forms(task, rows, wanted, evaluation.noise_seed)
     evaluator = Evaluator(
-        predictor.tokenizer, evaluation.max_length, {(task.name, evaluation.split, rows.language): forms}
+        predictor.tokenizer,
+        evaluation.max_length,
+        {(task.name, evaluation.split, rows.language): forms},
+        predictor.embedder,
     )
     scores = evaluator.predict(predictor.encoder, predictor.head, predictor.params)
     failed += store_cells(store, evaluator, scores, cells, lambda name: task, predictor.params)

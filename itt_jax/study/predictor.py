@@ -9,7 +9,9 @@ from itt_jax.data.contamination import Digests
 from itt_jax.data.fit import check_tokenizer
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError
-from itt_jax.models import Encoder, Head, load_model
+from itt_jax.evaluate.vectors import xtreme_embedder
+from itt_jax.models import Encoder, Head, from_pretrained, load_model
+from itt_jax.models.embedder import Embedder, read_sentence_model
 from itt_jax.tasks import Task
 from itt_jax.tasks.label_names import output_order
 from itt_jax.train.checkpoint import is_ours, load_checkpoint
@@ -24,8 +26,10 @@ class Predictor:
         head: None where texts are compared by vectors of the encoder alone.
         params: {"encoder"}, and "head" if there is one.
         seen: digests of the text that it was trained on.
-        chosen: what the user chose of how it is read, as part of the ids of its cells; empty for nothing.
-        note: what a reader of the results must know of how it is read.
+        embedder: how the encoder gives vectors, where it predicts without a head.
+        max_length: maximum tokens of a text, where the checkpoint says it.
+        chosen: how it is read, if not as its files say or as in XTREME: part of the ids of its cells.
+        note: how it is read, for readers of the results.
     """
 
     encoder: Encoder
@@ -33,6 +37,8 @@ class Predictor:
     params: dict
     tokenizer: Tokenizer
     seen: Digests
+    embedder: Embedder | None = None
+    max_length: int | None = None
     chosen: tuple[Any, ...] = ()
     note: str = ""
 
@@ -42,25 +48,40 @@ class Predictor:
         return dataclasses.replace(self, encoder=in_dtype(self.encoder, dtype), head=head)
 
 
-def load_predictor(folder: pathlib.Path, task: Task, labels: str | None = None) -> Predictor:
+def load_predictor(
+    folder: pathlib.Path,
+    task: Task,
+    labels: str | None = None,
+    pooling: str | None = None,
+    prefix: str | None = None,
+) -> Predictor:
     """The model in a checkpoint directory, ours or Hugging Face's.
 
-    Retrieval reads the encoder's states, so any head fits it, or none.
+    An encoder without a head for the task compares vectors of texts where the task's kind can do without one.
 
     Args:
         labels: which output is which label (`tasks.label_names.output_order`); None where the names say so.
+        pooling, prefix: how vectors are made (`Embedder`); None as the files of sentence-transformers say, else as in
+            XTREME.
 
     Raises:
-        InputError: no such checkpoint, a tokenizer or head that does not fit, or labels that are not the task's.
+        InputError: no such checkpoint, a tokenizer or head that does not fit, labels that are not the task's, or a
+            choice that does not apply.
     """
     if not folder.is_dir():
         raise InputError(f"--checkpoint {folder}: no such directory")
     kind = kinds.kind(task.kind)
     if labels is not None and not kind.named_outputs:
         raise InputError(f"--labels: outputs for {task.kind} have no labels; expected none for task {task.name!r}")
-    found, names = _load(folder)
-    fields = 2 if kind.reads_pairs(task) else 1
+    found, names = _load(folder, kind.by_vectors)
+    compares = not kind.needs_head(task) and _has_no_head(found, kind)
+    fields = 2 if kind.reads_pairs(task) and not compares else 1
     check_tokenizer(found.tokenizer, found.encoder.config, f"--checkpoint {folder}", fields)
+    if compares:
+        return _comparing(found, folder, pooling, prefix)
+    for option, given in (("--pooling", pooling), ("--prefix", prefix)):
+        if given is not None:
+            raise InputError(f"{option}: expected an encoder that compares texts; {task.name!r} is predicted by a head")
     if kind.by_vectors:
         return found
     if found.head is None:
@@ -75,10 +96,39 @@ def load_predictor(folder: pathlib.Path, task: Task, labels: str | None = None) 
     return _in_order(found, task, names, labels) if kind.named_outputs else found
 
 
-def _load(folder: pathlib.Path) -> tuple[Predictor, tuple[str, ...] | None]:
-    """The model as it is, and the names of its outputs."""
+def _has_no_head(found: Predictor, kind: kinds.Kind) -> bool:
+    """Whether a model's head, if any, does not predict tasks of a kind that can do without one."""
+    if found.head is None or found.head.kind.language:
+        return True
+    return kind.by_vectors and found.head.kind.name != kind.head
+
+
+def _comparing(found: Predictor, folder: pathlib.Path, pooling: str | None, prefix: str | None) -> Predictor:
+    """The model without its head, comparing vectors of texts."""
+    default, sentence = xtreme_embedder(found.encoder), read_sentence_model(folder, pooling)
+    embedder = sentence.embedder if sentence else default
+    embedder = embedder if pooling is None else embedder.pooled_by(pooling)
+    embedder = embedder if prefix is None else dataclasses.replace(embedder, prefix=prefix)
+    embedder = embedder.of(found.encoder.config.layers)
+    return dataclasses.replace(
+        found,
+        head=None,
+        params={"encoder": found.params["encoder"]},
+        embedder=embedder,
+        max_length=sentence.max_length if sentence else None,
+        chosen=() if embedder == default else ("embedder", embedder),
+        note=f"Texts are compared by vectors: {embedder}.",
+    )
+
+
+def _load(folder: pathlib.Path, bare: bool) -> tuple[Predictor, tuple[str, ...] | None]:
+    """The model as it is, and the names of its outputs; if `bare`, the encoder alone of one of Hugging Face's."""
     if not is_ours(folder):
-        encoder, head, params, names = load_model(folder)
+        if bare:
+            encoder, params = from_pretrained(folder)
+            head, params, names = None, {"encoder": params}, None
+        else:
+            encoder, head, params, names = load_model(folder)
         return Predictor(encoder, head, params, load_tokenizer(folder), Digests.join([])), names
     saved = load_checkpoint(folder)
     if saved.tokenizer is None:
