@@ -1,13 +1,20 @@
 """The command line: builds the parser and turns errors into exit codes."""
 
 import argparse
+import errno
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from itt_jax.cli import bench, config, convert, evaluate, export, list, perturb, plan, report, run, score
+from itt_jax.cli.stopping import Terminated, listen
 from itt_jax.errors import InputError, NotFiniteError
 
 COMMANDS = (run, plan, config, report, list, perturb, evaluate, score, bench, convert, export)
+CONTINUED = (run, evaluate)
+"""Commands that go on where they were stopped."""
+NO_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG}
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -37,10 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; without any, `run`, whose default is the quickstart.
 
     Returns:
-        the exit code: 0 done; 1 scores that are not finite, 2 wrong input (one line on standard error). Any other error
-        is raised.
+        the exit code: 0 done; 1 scores that are not finite or a full disk, 2 wrong input, 130 interrupted, 143
+        terminated (each with one line on standard error). Any other error is raised.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    command = None
     try:
         options = parser().parse_args(arguments or ["run"])
         command = vars(options).pop("command")
@@ -52,10 +60,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever reads our output (such as `head`) is gone and has what it wants.
         sys.stdout = None
         return 0
+    except OSError as error:
+        if not (error.errno in DISK_FULL or (error.errno in NO_PLACE and error.filename)):
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror}{_how_to_continue(command, arguments)}", file=sys.stderr)
+        return 1 if error.errno in DISK_FULL else 2
+    except KeyboardInterrupt as stop:
+        how, code = ("terminated", 143) if isinstance(stop, Terminated) else ("interrupted", 130)
+        print(f"\n{how}{_how_to_continue(command, arguments)}", file=sys.stderr)
+        return code
+
+
+def _how_to_continue(command: Callable | None, arguments: Sequence[str]) -> str:
+    """The rest of a line that says why a command has stopped; empty for one that begins anew each time."""
+    if command not in [module.run for module in CONTINUED]:
+        return ""
+    return f"; finished work is kept, to continue: {shlex.join(['python', '-m', 'itt_jax.main', *arguments])}"
 
 
 def run_and_exit() -> None:
     """Entry point of the installed command."""
+    listen()
     sys.exit(main())
 
 

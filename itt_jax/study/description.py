@@ -12,6 +12,7 @@ from itt_jax.data.contamination import Contamination
 from itt_jax.errors import InputError
 from itt_jax.models import local_folder, make_encoder
 from itt_jax.store import Store
+from itt_jax.store.place import check_place
 from itt_jax.study.absent import planned
 from itt_jax.study.material import Material, Selection, mean_tokens
 from itt_jax.study.plan import Plan, study_id
@@ -78,6 +79,7 @@ class Description:
 def describe(study: Study, out: str | pathlib.Path, data_root: str | pathlib.Path | None = None) -> Description:
     """Plan a study against the results folder `out`; trains and writes nothing."""
     store = Store(pathlib.Path(out))
+    check_place(store.out)
     material, plan = planned(study, data_root)
     study = plan.study
     store.open(study_id(study), study.name)

@@ -16,6 +16,7 @@ from itt_jax.evaluate.forms import row_forms
 from itt_jax.evaluate.noises import TOKEN_NOISES, operator_of
 from itt_jax.models import checkpoint_folder, checkpoint_name
 from itt_jax.store import Store
+from itt_jax.store.place import check_place
 from itt_jax.study import arms
 from itt_jax.study.cells import Evaluated, cells_of, variants_of
 from itt_jax.study.material import digest_files, digest_rows
@@ -101,6 +102,7 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
     keep_compiled_programs()
     keep_freed_memory()
     keep_precision(evaluation.precision)
+    check_place(out)
     evaluation = dataclasses.replace(evaluation, checkpoint=checkpoint_folder(evaluation.checkpoint))
     task = tasks.get(evaluation.task)
     if evaluation.metric is not None:

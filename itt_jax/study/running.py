@@ -17,6 +17,7 @@ from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.evaluate.evaluator import Evaluator
 from itt_jax.evaluate.forms import Place, RowForms, row_forms
 from itt_jax.store import Store
+from itt_jax.store.place import check_place
 from itt_jax.store.results import read_results
 from itt_jax.study import arms
 from itt_jax.study.absent import planned
@@ -79,6 +80,7 @@ def run(
     keep_freed_memory()
     keep_precision(study.precision)
     store = Store(pathlib.Path(out))
+    check_place(store.out)
     material, plan = planned(study, data_root)
     study = plan.study
     store.open(study_id(study), study.name)

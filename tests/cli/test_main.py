@@ -37,6 +37,8 @@ def run(capsys, *arguments: str) -> tuple[int, str, str]:
         (["evaluate", "--checkpoint", ".", "--task", "xnli", "--perturbations", "swap:high"], "NAME:SEVERITY"),
         (["convert", "nowhere", "there"], "nowhere"),
         (["export", "nowhere", "there"], "nowhere"),
+        (["run", "--out", f"{__file__}/out"], "test_main.py is a file, expected a folder"),
+        (["plan", "--out", f"{__file__}/out"], "test_main.py is a file, expected a folder"),
         (["export", "there"], "expected CKPT OUT_DIR"),
         (["export", "--arm", "itt", "there"], "expected --out as well"),
         (["export", "--out", "nowhere", "--arm", "itt", "here", "there"], "expected OUT_DIR alone"),

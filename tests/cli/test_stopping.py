@@ -1,0 +1,85 @@
+"""Stopping: one line and the shell's exit code, also where the interrupt came at a bad moment; and full disks."""
+
+import errno
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from itt_jax import main
+from itt_jax.cli import plan, run
+from itt_jax.cli.stopping import Terminated
+
+ASLEEP = """
+import gc, sys, time
+from itt_jax import main
+from itt_jax.cli import run
+
+def asleep(options):
+    print("ready", flush=True)
+    if "{where}" == "collector":
+        gc.callbacks.append(lambda *about: time.sleep(2))
+        gc.collect()
+        gc.callbacks.clear()
+    time.sleep(60)
+
+run.run = asleep
+sys.argv[1:] = ["run", "--out", "a b"]
+main.run_and_exit()
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "where", "code", "says"),
+    [
+        (signal.SIGINT, "here", 130, "interrupted; finished work is kept, to continue: "),
+        (signal.SIGTERM, "here", 143, "terminated; finished work is kept, to continue: "),
+        (signal.SIGINT, "collector", 130, "interrupted; "),
+    ],
+)
+def test_a_signal_ends_in_one_line(number, where, code, says):
+    command = [sys.executable, "-c", ASLEEP.format(where=where)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert err.startswith("\n" + says) and err.count("\n") == 2
+    assert err.endswith("python -m itt_jax.main run --out 'a b'\n")
+
+
+def raising(error):
+    def command(options):
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/data/x"), 2, "error: /data/x: Permission denied"),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "/file/x"), 2, "error: /file/x: Not a directory"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "error: No space left on device; finished work is kept"),
+        (KeyboardInterrupt(), 130, "interrupted; finished"),
+        (Terminated(), 143, "terminated; finished"),
+    ],
+)
+def test_what_the_file_system_refuses_is_one_line(capsys, monkeypatch, error, code, says):
+    monkeypatch.setattr(run, "run", raising(error))
+    assert main.main(["run"]) == code
+    err = capsys.readouterr().err.strip("\n")
+    assert err.startswith(says) and "\n" not in err
+
+
+def test_a_command_that_begins_anew_has_nothing_to_continue(capsys, monkeypatch):
+    monkeypatch.setattr(plan, "run", raising(KeyboardInterrupt()))
+    assert main.main(["plan"]) == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"
+
+
+def test_other_errors_are_raised(monkeypatch):
+    monkeypatch.setattr(run, "run", raising(FileNotFoundError(errno.ENOENT, "missing", "x")))
+    with pytest.raises(FileNotFoundError):
+        main.main(["run"])
