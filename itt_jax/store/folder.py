@@ -41,17 +41,31 @@ class Store:
     out: pathlib.Path
 
     def open(self, study_id: str, study_name: str) -> None:
-        """Check that the folder is new, or belongs to this study.
+        """Check that the folder is new, or belongs to this evaluation.
 
         Raises:
-            InputError: it holds another study, a study of an earlier schema, or files of something else.
+            InputError: it holds another one; or see `existing_plan`.
+        """
+        found = self.existing_plan()
+        if found is not None and found["study_id"] != study_id:
+            raise InputError(
+                f"--out {self.out}: belongs to study {found['name']!r} ({found['study_id']}), found {study_name!r} "
+                f"({study_id}); expected the same config, or another --out"
+            )
+
+    def existing_plan(self) -> dict[str, Any] | None:
+        """The plan of a folder that can be added to; None for a new one.
+
+        Raises:
+            InputError: it is of an earlier schema, holds files of something else, or results without their cells, which
+                new ones would replace.
         """
         path = self.out / "plan.json"
         found = self._read_plan()
         if found is None:
             if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
                 raise InputError(f"--out {self.out}: holds files, but no study of ours; expected a new or empty folder")
-            return
+            return None
         if not {"study_id", "name"} <= set(found):
             raise InputError(f"{path}: not a plan of ours; expected a study_id and a name")
         if schema_of(found) != SCHEMA:
@@ -59,11 +73,12 @@ class Store:
                 f"--out {self.out}: written in schema {schema_of(found)}, expected {SCHEMA}; `report` can read it, but "
                 "nothing can be added to it: choose another --out"
             )
-        if found["study_id"] != study_id:
+        if self.results.is_file() and not self.cell("").parent.is_dir():
             raise InputError(
-                f"--out {self.out}: belongs to study {found['name']!r} ({found['study_id']}), found {study_name!r} "
-                f"({study_id}); expected the same config, or another --out"
+                f"--out {self.out}: holds results without their cells; `report` can read them, but nothing can be "
+                "added to them: choose another --out"
             )
+        return found
 
     # --- The plan
 
@@ -85,6 +100,10 @@ class Store:
         """Whether results are in today's names."""
         plan = self._read_plan()
         return plan is None or schema_of(plan) == SCHEMA
+
+    def holds(self, study_id: str) -> bool:
+        """Whether this study is the one that the folder's plan describes; another run may have changed it."""
+        return (self._read_plan() or {}).get("study_id") == study_id
 
     def _read_plan(self) -> dict[str, Any] | None:
         path = self.out / "plan.json"
@@ -123,6 +142,12 @@ class Store:
         """Whether the cell is there."""
         return self.cell(cell_id).is_file()
 
+    def others(self, stage_ids: Iterable[str], cell_ids: Iterable[str]) -> tuple[int, int]:
+        """The numbers of finished stages and of cells beside these: those of earlier versions of a study."""
+        stages = {path.parent.name for path in self.out.glob("stages/*/record.json")}
+        cells = {path.stem for path in self.out.glob("cells/*.parquet")}
+        return len(stages.difference(stage_ids)), len(cells.difference(cell_ids))
+
     def cell(self, cell_id: str) -> pathlib.Path:
         """The file of a cell's predictions."""
         return self.out / "cells" / f"{cell_id}.parquet"
@@ -146,33 +171,51 @@ class Store:
         """The table of all cells' rows."""
         return self.out / "results.parquet"
 
-    def write_results(self, cell_ids: Iterable[str]) -> int:
-        """Derive the results from those of `cell_ids` that are there; returns how many."""
+    def write_results(self, planned: Iterable[dict[str, Any]]) -> int:
+        """Derive the results from those cells of a plan that are there; returns how many.
+
+        Args:
+            planned: what the plan says of each cell, with its id, "cell". It precedes what the cell's file says,
+                because a name may have changed since the cell was made.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        there = [cell_id for cell_id in cell_ids if self.has_cell(cell_id)]
-        if there:
-            rows = [json.loads(pq.read_schema(self.cell(cell_id)).metadata[b"cell"]) for cell_id in there]
+        rows = [
+            json.loads(pq.read_schema(self.cell(own["cell"])).metadata[b"cell"]) | own
+            for own in planned
+            if self.has_cell(own["cell"])
+        ]
+        if rows:
             with files.new_file(self.results) as partial:
                 pq.write_table(pa.Table.from_pylist(rows), partial)
-        return len(there)
+        else:
+            self.results.unlink(missing_ok=True)
+        return len(rows)
 
-    @property
-    def has_distances(self) -> bool:
-        """Whether distances between domains are there."""
-        return self._distances.is_file()
+    def has_distances(self, distances_id: str) -> bool:
+        """Whether the distances of that id are there."""
+        import pyarrow.parquet as pq
 
-    def write_distances(self, frame: "pd.DataFrame") -> None:
-        """Write the table of distances between domains."""
+        path = self._distances
+        return path.is_file() and (pq.read_schema(path).metadata or {}).get(b"id") == distances_id.encode()
+
+    def write_distances(self, frame: "pd.DataFrame", distances_id: str) -> None:
+        """Write the table of distances between domains; its id names what they were computed from."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.Table.from_pandas(frame, preserve_index=False)
         with files.new_file(self._distances) as partial:
-            frame.to_parquet(partial, index=False)
+            pq.write_table(
+                table.replace_schema_metadata({**(table.schema.metadata or {}), "id": distances_id}), partial
+            )
 
     def distances(self) -> "pd.DataFrame":
         """The table of distances between domains; empty where the study has none."""
         import pandas as pd
 
-        return pd.read_parquet(self._distances) if self.has_distances else pd.DataFrame()
+        return pd.read_parquet(self._distances) if self._distances.is_file() else pd.DataFrame()
 
     @property
     def _distances(self) -> pathlib.Path:

@@ -13,9 +13,10 @@ from itt_jax.errors import InputError
 from itt_jax.models import local_folder, make_encoder
 from itt_jax.store import Store
 from itt_jax.store.place import check_place
+from itt_jax.study import growth
 from itt_jax.study.absent import planned
 from itt_jax.study.material import Material, Selection, mean_tokens
-from itt_jax.study.plan import Plan, study_id
+from itt_jax.study.plan import Plan
 from itt_jax.study.provenance import check_precision
 from itt_jax.study.stages import Stage, pretrain
 
@@ -30,6 +31,8 @@ class Description:
     Attributes:
         stages: (encoder, kind) -> (stages, done, FLOPs to do). cells, cells_done: points of the evaluation grid.
         evaluation_flops: FLOPs of the missing cells.
+        changed: the fields in which the study differs from the one that the folder holds.
+        others: numbers of stages and cells in the folder that the study does not ask for; they stay, unreported.
         contamination: by source, the training and dev rows whose text is evaluated.
     """
 
@@ -38,6 +41,8 @@ class Description:
     cells: int
     cells_done: int
     evaluation_flops: float
+    changed: list[str]
+    others: tuple[int, int]
     contamination: tuple[Contamination, ...]
     skipped: list[str]
 
@@ -52,6 +57,9 @@ class Description:
             "cells": self.cells,
             "cells_done": self.cells_done,
             "evaluation_flops_missing": self.evaluation_flops,
+            "changed": self.changed,
+            "stages_of_other_versions": self.others[0],
+            "cells_of_other_versions": self.others[1],
             "contamination": [dataclasses.asdict(entry) for entry in self.contamination],
             "skipped": self.skipped,
         }
@@ -67,6 +75,11 @@ class Description:
         total = self.evaluation_flops + sum(flops for _, _, flops in self.stages.values())
         hours = total / 3600 / (GFLOPS * 1e9)
         lines += ["", f"about {total / 1e12:,.1f} TFLOP to do: {hours:,.1f} hours at {GFLOPS} GFLOP/s, plus compiling"]
+        if self.changed:
+            lines += ["", "changed since the folder was written:", *(f"  {line}" for line in self.changed)]
+        if any(self.others):
+            stages, cells = self.others
+            lines += [f"also there, not asked for and not reported: {stages} stages and {cells} cells"]
         found = [entry for entry in self.contamination if entry.dropped or any(entry.fields.values())]
         if found:
             lines += ["", "training and dev rows whose text is evaluated:"]
@@ -82,7 +95,7 @@ def describe(study: Study, out: str | pathlib.Path, data_root: str | pathlib.Pat
     check_place(store.out)
     material, plan = planned(study, data_root)
     study = plan.study
-    store.open(study_id(study), study.name)
+    changed = growth.changes(store, plan)
     check_precision(store, study.precision, [spec.name for spec in study.encoders], plan.stages)
     sizes = {spec.name: size_of(spec) for spec in study.encoders}
     stages: dict[tuple[str, str], tuple[int, int, float]] = {}
@@ -101,6 +114,8 @@ def describe(study: Study, out: str | pathlib.Path, data_root: str | pathlib.Pat
         len(cells),
         sum(store.has_cell(cell.cell) for cell in cells),
         evaluation,
+        changed,
+        store.others(plan.stages, (cell.cell for cell in cells)),
         tuple(material.contamination.values()),
         plan.skipped,
     )

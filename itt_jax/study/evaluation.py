@@ -172,8 +172,8 @@ def _rows(task: tasks.Task, evaluation: Evaluation, language: str, data_root: pa
 
 def _evaluate_rows(
     evaluation, task, rows: Rows, predictor: Predictor, store: Store, stage: str, failed: list[str]
-) -> list[str]:
-    """Store the cells of one language; returns their ids. What is said of those not stored goes to `failed`."""
+) -> list[dict]:
+    """Store the cells of one language; returns what is planned of them. What is said of cells not stored goes to `failed`."""
     evaluated = Evaluated(
         stage=stage,
         model=checkpoint_name(evaluation.checkpoint),
@@ -199,4 +199,4 @@ def _evaluate_rows(
     )
     scores = evaluator.predict(predictor.encoder, predictor.head, predictor.params)
     failed += store_cells(store, evaluator, scores, cells, lambda name: task, predictor.params)
-    return [cell.cell for cell in cells]
+    return [cell.row({}) for cell in cells]

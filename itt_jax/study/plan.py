@@ -169,7 +169,7 @@ def add_arm(
 def add_cells(plan: Plan, material: Material, stage: Stage, target: Target, arm: Arm) -> None:
     """Add the cells that evaluate a stage on a target."""
     study, cells = plan.study, plan.cells.setdefault(stage.id, [])
-    present = {cell.cell for cell in cells}
+    present = {cell.cell: cell for cell in cells}
     for name in target.evaluate or (target.train,):
         task = material.task(name)
         for selection in evaluation_selections(study, target, task, material):
@@ -188,7 +188,14 @@ def add_cells(plan: Plan, material: Material, stage: Stage, target: Target, arm:
                 noise_seed=study.noise_seed,
             )
             variants = variants_of(study.perturbations, selection.language, plan.skip)
-            cells += [cell for cell in cells_of(evaluated, variants, plan.skip) if cell.cell not in present]
+            for cell in cells_of(evaluated, variants, plan.skip):
+                twin = present.setdefault(cell.cell, cell)
+                if twin.model != cell.model:
+                    raise InputError(
+                        f"encoders {twin.model!r} and {cell.model!r} are the same one by content; expected one of them"
+                    )
+                if twin is cell:
+                    cells.append(cell)
 
 
 def evaluation_selections(study: Study, target: Target, task: Task, material: Material) -> list[Selection]:

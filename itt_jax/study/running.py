@@ -19,10 +19,10 @@ from itt_jax.evaluate.forms import Place, RowForms, row_forms
 from itt_jax.store import Store
 from itt_jax.store.place import check_place
 from itt_jax.store.results import read_results
-from itt_jax.study import arms
+from itt_jax.study import arms, growth
 from itt_jax.study.absent import planned
 from itt_jax.study.cells import Cell, variants_of
-from itt_jax.study.distances import domain_distances
+from itt_jax.study.distances import distances_id, domain_distances
 from itt_jax.study.material import Material
 from itt_jax.study.plan import Plan, evaluation_selections, study_id
 from itt_jax.study.profiling import Profile
@@ -65,7 +65,9 @@ def run(
 ) -> Results:
     """Train and evaluate whatever the results folder `out` lacks of the study.
 
-    Several processes may run the same study on one folder; each claims the stages that it works on.
+    Several processes may run the same study on one folder; each claims the stages that it works on. The study may have
+    changed since the folder was written: stages and cells that it shares with the former one stay valid, and plan and
+    results describe the study of the latest run.
 
     Args:
         stack: maximum number of fine-tunings of one shape that are trained and evaluated together; None lets the memory
@@ -73,7 +75,7 @@ def run(
         profile: write a trace of a few steps of the first stage to OUT/profile.
 
     Raises:
-        InputError: the study or its data is wrong, or `out` belongs to another study; nothing is written then.
+        InputError: the study or its data is wrong, or `out` holds something else; nothing is written then.
         NotFiniteError: cells with a score that is not finite; everything else is done and stored.
     """
     keep_compiled_programs()
@@ -83,18 +85,24 @@ def run(
     check_place(store.out)
     material, plan = planned(study, data_root)
     study = plan.study
-    store.open(study_id(study), study.name)
+    changed = growth.changes(store, plan)
     check_precision(store, study.precision, [spec.name for spec in study.encoders], plan.stages)
     runner = _Runner(store, plan, material, quiet, stack, Profile(store.profile if profile else None))
+    if changed:
+        runner.take_over(changed)
     runner.write_plan()
     for entry in material.contamination.values():
         if warning := entry.warning():
             runner.warn(warning)
     made = runner.all()
-    store.write_results(cell.cell for cell in plan.all_cells())
-    if not store.has_distances:
-        store.write_distances(domain_distances(plan, material, runner.workshop))
-    runner.write_plan()
+    if store.holds(study_id(study)):
+        store.write_results(cell.row({}) for cell in plan.all_cells())
+        distances = distances_id(plan, material)
+        if not store.has_distances(distances):
+            store.write_distances(domain_distances(plan, material, runner.workshop), distances)
+        runner.write_plan()
+    else:
+        runner.warn(f"{store.out} was given another version of the study meanwhile, which its results describe")
     check_stored(runner.failed, store.out)
     return Results(store.out, len(plan.all_cells()), made)
 
@@ -249,6 +257,14 @@ class _Runner:
 
     # --- Plan and progress
 
+    def take_over(self, changed: list[str]) -> None:
+        """Say what has changed in the folder's study, and reduce its results to the cells that are still asked for."""
+        for line in changed:
+            self.say_above(f"changed: {line}")
+        growth.carry_precision(self.store, self.plan)
+        self.store.log("changed", fields=changed)
+        self.store.write_results(cell.row({}) for cell in self.plan.all_cells())
+
     def write_plan(self) -> None:
         """Write the plan: the study, what was dropped and skipped, and the records of finished stages."""
         study = self.plan.study
@@ -282,8 +298,12 @@ class _Runner:
 
     def warn(self, text: str) -> None:
         """Print a warning above the bar, if there is one."""
+        self.say_above(f"warning: {text}")
+
+    def say_above(self, text: str) -> None:
+        """Print a line above the bar, if there is one."""
         if not self.quiet:
-            self.bar.write(f"warning: {text}", file=sys.stderr)
+            self.bar.write(text, file=sys.stderr)
 
     def say(self, text: str) -> None:
         """Print a line for a log, where there is no terminal to draw a bar on."""

@@ -16,8 +16,33 @@ def test_results_are_derived_from_the_cells_of_the_plan(tmp_path):
     store = Store(tmp_path)
     for name, value in (("a", 0.5), ("b", 0.75), ("other", 0.0)):
         store.write_cell({"cell": name, "value": value}, {"item_id": ["x"], "prediction": [1]})
-    assert store.write_results(["a", "b", "missing"]) == 2
+    assert store.write_results({"cell": name} for name in ("a", "b", "missing")) == 2
     assert pd.read_parquet(tmp_path / "results.parquet").to_dict("list") == {"cell": ["a", "b"], "value": [0.5, 0.75]}
+
+
+def test_the_plan_precedes_what_a_cell_was_called(tmp_path):
+    store = Store(tmp_path)
+    store.write_cell({"cell": "a", "model": "old", "value": 0.5}, {"item_id": ["x"]})
+    store.write_results([{"cell": "a", "model": "new"}])
+    assert pd.read_parquet(store.results).to_dict("list") == {"cell": ["a"], "model": ["new"], "value": [0.5]}
+    assert store.write_results([{"cell": "b"}]) == 0
+    assert not store.results.exists() and store.has_cell("a")
+
+
+def test_results_without_their_cells_are_not_added_to(tmp_path):
+    store = Store(tmp_path)
+    store.write_plan({"study_id": "1", "name": "one"})
+    pd.DataFrame({"cell": ["a"]}).to_parquet(store.results)
+    with pytest.raises(InputError, match="holds results without their cells"):
+        store.existing_plan()
+
+
+def test_distances_are_named_by_what_they_were_computed_from(tmp_path):
+    store, frame = Store(tmp_path), pd.DataFrame({"rows": [1]})
+    assert not store.has_distances("x") and store.distances().empty
+    store.write_distances(frame, "x")
+    assert store.has_distances("x") and not store.has_distances("y")
+    pd.testing.assert_frame_equal(store.distances(), frame)
 
 
 def test_folder_of_another_study_is_refused(tmp_path):

@@ -126,5 +126,5 @@ def test_results_are_a_table(tmp_path):
     row = {"model": "m", "arm": "direct", "seed": 0, "task": "t", "split": "test", "domain": "d", "language": "en"}
     row |= {"perturbation": "clean", "severity": 0.0, "replicate": 0, "metric": "accuracy", "value": 0.5, "n": 2}
     store.write_cell(row | {"cell": "c"}, {"item_id": ["a", "b"]})
-    store.write_results(["c"])
+    store.write_results([{"cell": "c"}])
     assert Results(tmp_path, 1, 1).to_pandas()["value"].tolist() == [0.5]

@@ -157,8 +157,8 @@ def test_killed_run_goes_on_and_gives_the_same_bytes(tiny_run, tiny_config, tmp_
 
 def test_out_of_another_study_is_refused(tiny_run, tiny_config):
     _, out = tiny_run
-    other = config.load(tiny_config, ["noise_seed=5"])
-    with pytest.raises(InputError, match="belongs to study 'tiny'"):
+    other = config.load(tiny_config, ["name=other", "encoders.bert.seed=5"])
+    with pytest.raises(InputError, match="holds study 'tiny', with which study 'other' has no stage in common"):
         run(other, out, quiet=True)
 
 

@@ -1,0 +1,114 @@
+"""A results folder that grows: how a study differs from the one that its folder holds, and what cannot be joined."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from itt_jax.config import Study, canonical
+from itt_jax.errors import InputError
+from itt_jax.store import Store
+from itt_jax.study.plan import Plan
+from itt_jax.study.provenance import check_precision
+
+MOST_CHARACTERS = 80  # of a value in the list of changes
+ABSENT = object()
+
+
+def changes(store: Store, plan: Plan) -> list[str]:
+    """The fields in which a plan's study differs from the study of its folder, a line each; none for a new folder.
+
+    Ids are made of content, so stages and cells that both studies have stay valid, and the others are left alone.
+
+    Raises:
+        InputError: the folder holds something else, another study, or scores in another precision than the study's
+            names would give them.
+    """
+    found = store.existing_plan()
+    if found is None:
+        return []
+    if "study" not in found:
+        raise InputError(f"--out {store.out}: holds {found['name']!r}, which is no study; choose another --out")
+    shared = {stage["id"] for stage in found.get("stages", ())} & set(plan.stages)
+    if found["name"] != plan.study.name and not shared:
+        raise InputError(
+            f"--out {store.out}: holds study {found['name']!r}, with which study {plan.study.name!r} has no stage in "
+            "common; choose another --out"
+        )
+    _check_precision(store, found, plan)
+    return study_changes(found["study"], plan.study)
+
+
+def study_changes(before: Mapping[str, Any], study: Study) -> list[str]:
+    """The differences between a study as plan.json has it and another: "seeds: [0] -> [0, 1]"."""
+    return list(_differences(before, canonical(study), ""))
+
+
+def _differences(old: Any, new: Any, path: str) -> Iterator[str]:
+    if old == new:
+        return
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in dict.fromkeys((*old, *new)):
+            yield from _differences(old.get(key, ABSENT), new.get(key, ABSENT), f"{path}.{key}" if path else key)
+    elif (named := _by_name(old)) is not None and (others := _by_name(new)) is not None:
+        if gone := [name for name in named if name not in others]:
+            yield f"{path}: without {_listed(gone)}"
+        if added := [name for name in others if name not in named]:
+            yield f"{path}: and {_listed(added)}"
+        for name in named:
+            if name in others:
+                yield from _differences(named[name], others[name], f"{path}.{name}")
+    else:
+        yield f"{path}: {_shown(old)} -> {_shown(new)}"
+
+
+def _by_name(values: Any) -> dict[str, Any] | None:
+    """A list of named parts (encoders, targets, tasks) by name; None where it is no such list."""
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        return None
+    names = [value.get("name") if isinstance(value, Mapping) else None for value in values]
+    return dict(zip(names, values, strict=True)) if None not in names and len(set(names)) == len(names) else None
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+def _shown(value: Any) -> str:
+    """A value as a line shows it; fields that studies have later are written only where they are not at the default."""
+    if value is ABSENT:
+        return "the default"
+    if isinstance(value, Mapping):
+        value = value.get("name", value)
+    if isinstance(value, list):
+        value = [own.get("name", own) if isinstance(own, Mapping) else own for own in value]
+    text = repr(value)
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 4]} ..."
+
+
+def _check_precision(store: Store, found: Mapping[str, Any], plan: Plan) -> None:
+    """Check that cells which are there keep their precision, which is stored by the encoder's name.
+
+    Raises:
+        InputError: an encoder has another's name, whose scores are in another dtype.
+    """
+    for before, now in _renamed(found, plan):
+        check_precision(store, plan.study.precision, [before])
+        dtypes = store.dtypes([before, now])
+        if before in dtypes and dtypes.get(now, dtypes[before]) != dtypes[before]:
+            raise InputError(
+                f"encoder {now!r}: called {before!r} in {store.out}, with scores in {dtypes[before]}, while the folder "
+                f"has scores in {dtypes[now]} under {now!r}; choose another name"
+            )
+
+
+def carry_precision(store: Store, plan: Plan) -> None:
+    """Evaluate encoders that have another name now in the dtype of the cells that are there."""
+    for before, now in _renamed(store.plan(), plan):
+        for dtype in store.dtypes([before]).values():
+            store.dtype(now, lambda dtype=dtype: dtype)
+
+
+def _renamed(found: Mapping[str, Any], plan: Plan) -> set[tuple[str, str]]:
+    """(name in the folder's plan, name now) of encoders that have another name now and evaluated stages in common."""
+    names = {stage["id"]: stage["encoder"] for stage in found.get("stages", ())}
+    pairs = {(names[name], plan.stages[name].spec.name) for name in plan.cells if name in names}
+    return {(before, now) for before, now in pairs if before != now}
