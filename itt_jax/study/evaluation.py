@@ -173,7 +173,7 @@ def _rows(task: tasks.Task, evaluation: Evaluation, language: str, data_root: pa
 def _evaluate_rows(
     evaluation, task, rows: Rows, predictor: Predictor, store: Store, stage: str, failed: list[str]
 ) -> list[dict]:
-    """Store the cells of one language; returns what is planned of them. What is said of cells not stored goes to `failed`."""
+    """Store the cells of one language; returns the plan of them. Messages on cells not stored go to `failed`."""
     evaluated = Evaluated(
         stage=stage,
         model=checkpoint_name(evaluation.checkpoint),

@@ -16,6 +16,7 @@ STUDY = Study(
             "sentiment",
             train="embedded_sentiment_legal",
             recipe=Recipe(steps=1),
+            intermediate_recipe=Recipe(steps=1),
         ),
     ),
     arms=("direct",),

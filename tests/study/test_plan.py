@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from itt_jax.config import Perturbation, Recipe
+from itt_jax.config import Perturbation, Recipe, Target
 from itt_jax.errors import InputError
 from itt_jax.study import arms
 from itt_jax.study.material import Material, Selection
@@ -150,8 +150,8 @@ def test_translate_train_without_parallel_rows_is_skipped():
 @pytest.mark.parametrize(
     ("arm", "lacking"),
     [
-        ("itt", "intermediate, intermediate_recipe"),
-        ("matched_steps", "intermediate, intermediate_recipe"),
+        ("itt", "intermediate"),
+        ("matched_steps", "intermediate"),
         ("dapt", "domain_text, adaptation"),
         ("dapt_control", "domain_text, adaptation, general_text"),
     ],
@@ -159,6 +159,15 @@ def test_translate_train_without_parallel_rows_is_skipped():
 def test_an_arm_without_what_it_needs_is_named(arm, lacking):
     with pytest.raises(InputError, match=f"target 'sentiment': arm '{arm}' needs {lacking}$"):
         planned(arms=("direct", arm))
+
+
+def test_intermediate_task_and_recipe_are_needed_by_some_arms_alone():
+    target = Target("alone", "embedded_sentiment_legal", recipe=Recipe(steps=1))
+    assert planned(targets=(target,), arms=("direct", "translate_train")).all_cells()
+    with pytest.raises(
+        InputError, match="target 'alone': arm 'matched_steps' needs intermediate, intermediate_recipe$"
+    ):
+        planned(targets=(target,), arms=("direct", "matched_steps"))
 
 
 def test_tasks_that_do_not_fit_the_head_are_named():
