@@ -157,8 +157,8 @@ class Target:
     name: str
     train: str
     intermediate: tuple[str, ...] = ()
-    recipe: Recipe = dataclasses.field(kw_only=True)
-    intermediate_recipe: Recipe | None = dataclasses.field(default=None, kw_only=True)
+    recipe: Recipe = Recipe()
+    intermediate_recipe: Recipe | None = None
     evaluate: tuple[str, ...] = ()
     train_split: str = "train"
     dev_split: str = "dev"

@@ -164,9 +164,7 @@ def test_an_arm_without_what_it_needs_is_named(arm, lacking):
 def test_intermediate_task_and_recipe_are_needed_by_some_arms_alone():
     target = Target("alone", "embedded_sentiment_legal", recipe=Recipe(steps=1))
     assert planned(targets=(target,), arms=("direct", "translate_train")).all_cells()
-    with pytest.raises(
-        InputError, match="target 'alone': arm 'matched_steps' needs intermediate, intermediate_recipe$"
-    ):
+    with pytest.raises(InputError, match=r"'alone': arm 'matched_steps' needs intermediate, intermediate_recipe$"):
         planned(targets=(target,), arms=("direct", "matched_steps"))
 
 
