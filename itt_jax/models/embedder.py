@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from itt_jax.errors import InputError
 from itt_jax.models.checkpoint_files import read_json
 
-MODULES = "modules.json"
+MODULES, SETTINGS, PROMPTS = "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"
 _MEAN, _CLS = "pooling_mode_mean_tokens", "pooling_mode_cls_token"
 
 
@@ -81,13 +81,27 @@ def read_sentence_model(folder: pathlib.Path, pooling: str | None = None) -> Sen
     if not (folder / MODULES).is_file():
         return None
     embedder = Embedder() if pooling else _from_modules(folder)
-    settings = _optional(folder / "sentence_bert_config.json")
+    settings = _optional(folder / SETTINGS)
     length = settings.get("max_seq_length")
     if length is not None and (type(length) is not int or length < 1):
-        raise InputError(f"{folder / 'sentence_bert_config.json'}: max_seq_length: expected a number, found {length!r}")
+        raise InputError(f"{folder / SETTINGS}: max_seq_length: expected a number, found {length!r}")
     if settings.get("do_lower_case"):
-        raise InputError(f"{folder / 'sentence_bert_config.json'}: do_lower_case is not supported; expected false")
+        raise InputError(f"{folder / SETTINGS}: do_lower_case is not supported; expected false")
     return SentenceModel(dataclasses.replace(embedder, prefix=_default_prompt(folder)), length)
+
+
+def sentence_files(folder: pathlib.Path) -> dict[str, bytes]:
+    """The files that `read_sentence_model` reads: name -> content; none without modules.json.
+
+    Raises:
+        InputError: a malformed modules.json.
+    """
+    path = folder / MODULES
+    if not path.is_file():
+        return {}
+    places = [place for _, place in (_module(module, path) for module in read_json(path, list)) if place]
+    names = [MODULES, SETTINGS, PROMPTS, *(f"{place}/config.json" for place in places)]
+    return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
 
 
 def _from_modules(folder: pathlib.Path) -> Embedder:
@@ -124,7 +138,7 @@ def _module(module: Any, path: pathlib.Path) -> tuple[str, str]:
 
 def _default_prompt(folder: pathlib.Path) -> str:
     """The text that precedes every text where the user names none."""
-    path = folder / "config_sentence_transformers.json"
+    path = folder / PROMPTS
     config = _optional(path)
     name = config.get("default_prompt_name")
     if name is None:

@@ -4,7 +4,9 @@ import dataclasses
 import json
 import os
 import pathlib
+import types
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -16,6 +18,7 @@ from itt_jax.data.fit import check_tokenizer
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import Encoder, Head, checkpoint_folder, export, load_model, make_head
+from itt_jax.models.embedder import sentence_files
 from itt_jax.train.state import Params
 from itt_jax.train.trees import load_tree, new_folder, save_tree
 
@@ -55,6 +58,7 @@ def save_checkpoint(
     task: str | None = None,
     tokenizer: Tokenizer | None = None,
     seen: Digests | None = None,
+    further: Mapping[str, bytes] = types.MappingProxyType({}),
 ) -> None:
     """Write a checkpoint directory, whole or not at all, in place of an older one.
 
@@ -62,6 +66,7 @@ def save_checkpoint(
 
     Args:
         params: {"encoder": ...}, and "head" if a head is given. Other arguments are as in `Checkpoint`.
+        further: files to write beside: relative name -> content.
     """
     described = {
         "format": FORMAT,
@@ -77,7 +82,14 @@ def save_checkpoint(
         if tokenizer is not None:
             tokenizer.save(folder / "tokenizer")
         np.savez(folder / "seen.npz", **vars(seen or Digests.join([])))
+        _write(folder, further)
         (folder / DESCRIPTION).write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n")
+
+
+def _write(folder: pathlib.Path, contents: Mapping[str, bytes]) -> None:
+    for name, content in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
 
 
 def load_checkpoint(directory: str | os.PathLike) -> Checkpoint:
@@ -142,13 +154,16 @@ def load_seen(directory: str | os.PathLike) -> Digests:
 def convert(source: str | os.PathLike, destination: str | os.PathLike) -> None:
     """Convert a Hugging Face directory to a checkpoint directory: encoder, tokenizer, and the head if it is known.
 
+    The files in which sentence-transformers says how texts become vectors are kept.
+
     Raises:
         InputError: as `load_model` and `load_tokenizer`, or the two do not fit together.
     """
     encoder, head, params, labels = load_model(source)
     tokenizer = load_tokenizer(source)
     check_tokenizer(tokenizer, encoder.config, str(source))
-    save_checkpoint(destination, encoder, params, head, labels, tokenizer=tokenizer)
+    further = sentence_files(pathlib.Path(source))
+    save_checkpoint(destination, encoder, params, head, labels, tokenizer=tokenizer, further=further)
 
 
 def export_checkpoint(source: str | os.PathLike, destination: str | os.PathLike) -> None:
@@ -163,3 +178,4 @@ def export_checkpoint(source: str | os.PathLike, destination: str | os.PathLike)
     )
     if saved.tokenizer is not None:
         saved.tokenizer.save(destination)
+    _write(pathlib.Path(destination), sentence_files(checkpoint_folder(source)))

@@ -11,8 +11,9 @@ from itt_jax import files
 from itt_jax.data.contamination import Digests
 from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.errors import InputError
-from itt_jax.models import checkpoint_name, make_head
-from itt_jax.train.checkpoint import export_checkpoint, load_checkpoint, save_checkpoint
+from itt_jax.models import checkpoint_name, export, make_head
+from itt_jax.models.embedder import Embedder, SentenceModel, read_sentence_model
+from itt_jax.train.checkpoint import convert, export_checkpoint, load_checkpoint, save_checkpoint
 from tests.train.toy import FAMILIES, same, tiny_encoder
 
 
@@ -68,6 +69,28 @@ def test_an_export_is_loaded_again(saved, tmp_path):
 
     _, _, found, labels = load_model(tmp_path / "theirs")
     assert same(found, whole) and labels == ("no", "yes")
+
+
+def test_what_sentence_transformers_says_of_vectors_is_kept(saved, tmp_path):
+    _, encoder, params, _, tokenizer = saved
+    export(tmp_path / "theirs", encoder, params["encoder"])
+    tokenizer.save(tmp_path / "theirs")
+    modules = [{"path": "", "type": "models.Transformer"}, {"path": "1_Pooling", "type": "models.Pooling"}]
+    (tmp_path / "theirs" / "1_Pooling").mkdir()
+    contents = {
+        "modules.json": modules,
+        "1_Pooling/config.json": {"pooling_mode_cls_token": True},
+        "sentence_bert_config.json": {"max_seq_length": 20},
+    }
+    for name, content in contents.items():
+        (tmp_path / "theirs" / name).write_text(json.dumps(content))
+    expected = read_sentence_model(tmp_path / "theirs")
+    assert expected == SentenceModel(Embedder("cls"), 20)
+    convert(tmp_path / "theirs", tmp_path / "ours")
+    export_checkpoint(tmp_path / "ours", tmp_path / "again")
+    for folder in ("ours", "again"):
+        assert read_sentence_model(tmp_path / folder) == expected
+        assert all((tmp_path / folder / n).read_bytes() == (tmp_path / "theirs" / n).read_bytes() for n in contents)
 
 
 def largest_array_file(directory):
