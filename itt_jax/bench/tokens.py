@@ -8,8 +8,9 @@ from itt_jax.bench import Request, peers
 from itt_jax.bench.material import Sentences
 from itt_jax.bench.measure import Timing, alternating
 from itt_jax.data.chunks import cut
+from itt_jax.data.tokenizer_settings import FILES
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
-from itt_jax.data.vocabularies import FILES, read_vocabulary
+from itt_jax.data.vocabularies import read_vocabulary
 from itt_jax.perturb import perturb
 
 TOKENIZERS = ("bert-base-multilingual-cased", "xlm-roberta-base", "roberta-base")

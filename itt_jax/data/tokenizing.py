@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import json
 import logging
 import pathlib
 from collections import Counter
@@ -11,6 +12,8 @@ import numpy as np
 
 from itt_jax.data import vocabularies
 from itt_jax.data.chunks import ChunkTable
+from itt_jax.data.tokenizer_classes import CLASSES, class_beside
+from itt_jax.data.tokenizer_settings import FILES, class_name, read_json
 from itt_jax.errors import InputError
 from itt_jax.ragged import Ragged, offsets_of
 
@@ -31,7 +34,7 @@ class Tokenizer:
             language.
 
     Args:
-        files: name -> content of the tokenizer's files (`vocabularies.FILES`).
+        files: name -> content of the tokenizer's files (`tokenizer_settings.FILES`).
         where: what to call them in messages.
     """
 
@@ -116,7 +119,7 @@ class Tokenizer:
             raise _unreadable(texts, error) from None
 
     def word_starts(self, ids: np.ndarray) -> np.ndarray:
-        """Which ids start a word: bool, the shape of `ids`; special ids do.
+        """Which ids start a word: bool, the shape of `ids`; special ids and added tokens do.
 
         The first id of a text starts a word even where its piece does not show it (RoBERTa); the caller adds that. In
         scripts written without blanks each sentencepiece piece counts as a word.
@@ -133,7 +136,7 @@ class Tokenizer:
         if mark == "▁":
             first = np.array([ord(piece[0]) if piece else 0 for piece in self.pieces])
             starts |= np.any([(first >= low) & (first <= high) for low, high in _UNSPACED], axis=0)
-        starts[list(self._vocabulary.special.values())] = True
+        starts[[*self._vocabulary.special.values(), *self._vocabulary.added]] = True
         return starts
 
     def save(self, directory: str | pathlib.Path) -> None:
@@ -147,14 +150,31 @@ class Tokenizer:
 def load_tokenizer(directory: str | pathlib.Path) -> Tokenizer:
     """The tokenizer in a directory in Hugging Face's format.
 
+    Where no tokenizer file names a class, that of the encoder's config.json is added to them, as AutoTokenizer reads
+    tokenizer.json and vocabularies by it, and as the files may be saved without their encoder.
+
     Raises:
         InputError: no such directory, or files that are not a tokenizer's.
     """
     directory = pathlib.Path(directory)
     if not directory.is_dir():
         raise InputError(f"{directory}: no such directory, expected one with tokenizer files")
-    files = {name: (directory / name).read_bytes() for name in vocabularies.FILES if (directory / name).is_file()}
+    files = {name: (directory / name).read_bytes() for name in FILES if (directory / name).is_file()}
+    config = directory / "config.json"
+    if files and config.is_file():
+        settings = read_json(files, "tokenizer_config.json", str(directory))
+        implied = class_beside(read_json({"config.json": config.read_bytes()}, "config.json", str(directory)))
+        if implied and not class_name(settings, str(directory)) and not _says_as_much(files, implied):
+            settings["tokenizer_class"] = implied
+            files["tokenizer_config.json"] = json.dumps(settings, indent=1, ensure_ascii=False).encode()
     return Tokenizer(files, str(directory))
+
+
+def _says_as_much(files: Mapping[str, bytes], implied: str) -> bool:
+    """Whether files without a class are read by the class `implied` anyway."""
+    return (
+        "tokenizer.json" not in files and implied in CLASSES and all(name in files for name in CLASSES[implied].files)
+    )
 
 
 def train_tokenizer(texts: Iterable[str], family: str, vocabulary_size: int) -> Tokenizer:

@@ -1,78 +1,55 @@
 """Tokenizer files in Hugging Face's formats -> an encoding function, the pieces, the special ids and the layout.
 
-WordPiece and BPE files are read by the Rust `tokenizers` library, sentencepiece models by the `sentencepiece` library
-itself: transformers' converted XLNet tokenizer makes added tokens of `. ( ) " -` and so differs from it, and its
-converted XLM-R reads combining marks differently (no difference in 29,880 clean sentences, 3.7 % of edited ones).
-Strings such as "[SEP]" or "<mask>" in data never become special ids: no added special token is ever registered.
+Ids equal those of transformers' AutoTokenizer on the same directory. A class of `transformers` 5 builds its tokenizer
+from the vocabulary and the settings; of tokenizer.json it takes no more than the vocabulary. A generic class takes all.
+
+A sentencepiece model without tokenizer.json and added tokens is read by the `sentencepiece` library itself, as slow
+tokenizers of transformers 4 read it: the XLNet tokenizer that transformers 5 makes of such a model has added tokens
+`. ( ) " -` and so differs from it, and its XLM-R tokenizer reads combining marks differently (no difference in 29,880
+clean sentences, 3.7 % of edited ones).
+
+Added tokens of a directory are tokens wherever a text has them. The model's own special tokens never are (see
+`tokenizer_settings.own_special`): "[SEP]" or "<mask>" in data stays text.
 """
 
 import dataclasses
 import json
-import re
-import unicodedata
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from itt_jax.data.layout import Layout, from_post_processor, from_template
+from itt_jax.data.sentencepieces import (
+    Encode,
+    Locate,
+    Located,
+    load_model,
+    read_pieces,
+    xlm_roberta_reader,
+    xlnet_reader,
+)
+from itt_jax.data.tokenizer_classes import BERT, GENERIC, ROBERTA, XLM_ROBERTA, XLNET
+from itt_jax.data.tokenizer_pipelines import (
+    PROBES,
+    Model,
+    charsmap_of,
+    class_tokenizer,
+    generic_tokenizer,
+    not_a_tokenizer,
+)
+from itt_jax.data.tokenizer_settings import (
+    AddedToken,
+    Settings,
+    brief,
+    own_special,
+    read_json,
+    read_settings,
+    special_ids,
+    token_index,
+)
 from itt_jax.errors import InputError
 
-FILES = (
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "sentencepiece.bpe.model",
-    "spiece.model",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-)
-ROLES = ("pad", "cls", "sep", "mask", "unk")
-Located = tuple[list[int], list[tuple[int, int]]]
-"""The ids of a text, and for each the codepoints (start, stop) it stands for."""
-
-
-@dataclasses.dataclass(frozen=True)
-class _Class:
-    """What a tokenizer class of `transformers` implies where files do not say it.
-
-    Attributes:
-        special: names of its special tokens, in the order of ROLES.
-        single, pair: its templates (see `layout.from_template`).
-        types: whether it gives token type ids to the model.
-        pad_type: token type id of padding. context_first: it pads on the left.
-    """
-
-    special: tuple[str, ...]
-    single: str
-    pair: str
-    types: bool
-    pad_type: int = 0
-    context_first: bool = False
-
-
-_BERT = _Class(
-    ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]"), "cls:0 A:0 sep:0", "cls:0 A:0 sep:0 B:1 sep:1", types=True
-)
-_ROBERTA = _Class(
-    ("<pad>", "<s>", "</s>", "<mask>", "<unk>"), "cls:0 A:0 sep:0", "cls:0 A:0 sep:0 sep:0 B:0 sep:0", types=False
-)
-# transformers 5 no longer passes on XLNet's token types, with which the model was trained; 4 does.
-_XLNET = _Class(
-    ("<pad>", "<cls>", "<sep>", "<mask>", "<unk>"),
-    "A:0 sep:0 cls:2",
-    "A:0 sep:0 B:1 sep:1 cls:2",
-    types=True,
-    pad_type=3,
-    context_first=True,
-)
-_CLASSES = {
-    "BertTokenizer": _BERT,
-    "RobertaTokenizer": _ROBERTA,
-    "XLMRobertaTokenizer": _ROBERTA,
-    "XLNetTokenizer": _XLNET,
-}
-# Classes that leave everything to tokenizer.json and pass on no token types unless `model_input_names` has them.
-_GENERIC = ("PreTrainedTokenizer", "TokenizersBackend")
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,107 +59,230 @@ class Vocabulary:
     Attributes:
         encode: whole texts -> a list of id lists, without special tokens.
         locate: whole texts -> the same ids, each list with the codepoints (start, stop) of the text that each token
-            stands for; blanks may be among them, and an added token stands for none (start = stop).
+            stands for; blanks may be among them, and a token that is not in the text stands for none (start = stop).
         pieces: the piece of each id ("" where an id has none).
         special: "pad", "cls", "sep", "mask", "unk" -> id.
+        added: ids of added tokens that texts may have.
         layout: special tokens and token types of examples.
-        by_chunk: whether a chunk's ids are the same in every text, so that a chunk table may be used. Not so for the
-            sentencepiece library: between two segmentations with the same pieces in another order ("...." as "..."
-            and ".") its choice depends on the rounding of the score so far. It is as fast as the table (115,000 edited
-            sentences a second on one core), so nothing is lost.
+        by_chunk: whether a chunk's ids are the same in every text, so that a chunk table may be used. Not so for added
+            tokens that contain or take in blanks, nor for the sentencepiece library: between two segmentations with the
+            same pieces in another order ("...." as "..." and ".") its choice depends on the rounding of the score so
+            far. It is as fast as the table (115,000 edited sentences a second on one core), so nothing is lost.
         word_mark: beginning of pieces that start a word, or None where "##" marks the others (WordPiece).
     """
 
-    encode: Callable[[list[str]], list[list[int]]]
-    locate: Callable[[list[str]], list[Located]]
+    encode: Encode
+    locate: Locate
     pieces: list[str]
     special: dict[str, int]
+    added: tuple[int, ...]
     layout: Layout
     by_chunk: bool
     word_mark: str | None
 
 
 def read_vocabulary(files: Mapping[str, bytes], where: str) -> Vocabulary:
-    """The vocabulary in `files` (name -> content).
-
-    A sentencepiece model is preferred to tokenizer.json, tokenizer.json to vocab.txt or vocab.json.
+    """The vocabulary in `files` (name -> content): tokenizer.json, or else the files of the tokenizer's class.
 
     Args:
-        files: some of `FILES`.
+        files: some of `tokenizer_settings.FILES`.
         where: what to call them in messages.
 
     Raises:
         InputError: no vocabulary among the files, a file that cannot be parsed, files of a tokenizer class that is not
-            implemented, a special token without an id, or a template without a summary token.
+            implemented, files that contradict one another, or a template without a summary token.
     """
-    settings = _json(files, "tokenizer_config.json", where) | _json(files, "special_tokens_map.json", where)
-    named = _class_name(settings)
-    readers = {
-        "spiece.model": ("XLNetTokenizer", lambda: _xlnet(files["spiece.model"], settings, where)),
-        "sentencepiece.bpe.model": (
-            "XLMRobertaTokenizer",
-            lambda: _xlm_roberta(files["sentencepiece.bpe.model"], settings, where),
-        ),
-        "tokenizer.json": (named, lambda: _tokenizer_json(_json(files, "tokenizer.json", where), settings, where)),
-        "vocab.txt": ("BertTokenizer", lambda: _bert(files["vocab.txt"], settings, where)),
-        "merges.txt": (
-            "RobertaTokenizer",
-            lambda: _roberta(_json(files, "vocab.json", where), files["merges.txt"], settings, where),
-        ),
-    }
-    found = [name for name in readers if name in files and (name != "merges.txt" or "vocab.json" in files)]
-    for name in found:
-        own, read = readers[name]
-        if named in (own, "", *_GENERIC):
-            return read()
-    if found:
+    content = read_json(files, "tokenizer.json", where)
+    settings = read_settings(files, content, where)
+    if "tokenizer.json" in files:
+        return _from_json(content, settings)
+    present = [own for own in (XLNET, XLM_ROBERTA, BERT, ROBERTA) if all(name in files for name in own.files)]
+    if not present:
         raise InputError(
-            f"{where}: tokenizer_class {named!r} without a tokenizer.json is not supported; {found[0]} is read as "
-            f"{readers[found[0]][0]}"
+            f"{where}: no tokenizer files; expected vocab.txt, vocab.json with merges.txt, sentencepiece.bpe.model, "
+            f"spiece.model or tokenizer.json"
         )
-    raise InputError(
-        f"{where}: no tokenizer files; expected vocab.txt, vocab.json with merges.txt, sentencepiece.bpe.model, "
-        f"spiece.model or tokenizer.json"
+    own = settings.own or present[0]
+    if settings.name in GENERIC or not all(name in files for name in own.files):
+        raise InputError(
+            f"{where}: tokenizer_class {settings.name!r} without a tokenizer.json is not supported; "
+            f"{present[0].files[0]} is read as {present[0].name}"
+        )
+    if settings.own is None:
+        named = files | {"tokenizer_config.json": json.dumps({**settings.values, "tokenizer_class": own.name}).encode()}
+        settings = read_settings(named, {}, where)
+    if own.files == BERT.files:
+        return _of_class(_lines(files["vocab.txt"], where), settings, {})
+    if own.files == ROBERTA.files:
+        return _of_class(_byte_pairs(files, where), settings, {})
+    return _from_model(files[own.files[0]], f"{where}/{own.files[0]}", settings)
+
+
+def _lines(content: bytes, where: str) -> Model:
+    """vocab.txt: a piece on each line; of a piece on two lines the later id is its own, as in `transformers`."""
+    lines = _decoded(content, f"{where}/vocab.txt").split("\n")
+    lines = [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
+    for number, line in enumerate(lines, 1):
+        if line != line.rstrip() or "\r" in line:
+            raise InputError(f"{where}/vocab.txt, line {number}: {brief(line)} has white space that is no piece's")
+    return Model("WordPiece", {line: i for i, line in enumerate(lines)})
+
+
+def _byte_pairs(files: Mapping[str, bytes], where: str) -> Model:
+    """vocab.json and merges.txt."""
+    id_of = _ids(read_json(files, "vocab.json", where), f"{where}/vocab.json")
+    lines = _decoded(files["merges.txt"], f"{where}/merges.txt").split("\n")
+    lines = [line.removesuffix("\r") for line in lines]
+    pairs = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
+    if any(len(pair) != 2 for pair in pairs):
+        raise InputError(f"{where}/merges.txt: expected two pieces on each line")
+    return Model("BPE", id_of, {"merges": pairs})
+
+
+def _from_model(content: bytes, where: str, settings: Settings) -> Vocabulary:
+    """A sentencepiece model: by the library itself, or with added tokens as transformers 5 converts it."""
+    processor = load_model(content, where)
+    pieces = processor.id_to_piece(list(range(processor.get_piece_size())))
+    if settings.own is XLM_ROBERTA:
+        pieces = ["<s>", "<pad>", "</s>", "<unk>", *pieces[3:], "<mask>"]
+    own = own_special(settings)
+    if any(token.content not in own for token in settings.added) or settings.flag("add_prefix_space", True) is False:
+        return _converted(read_pieces(content, where), settings)
+    special = special_ids(settings, {piece: i for i, piece in enumerate(pieces)})
+    if settings.own is XLM_ROBERTA:
+        encode, locate = xlm_roberta_reader(processor)
+    else:
+        flags = [settings.flag(name, False) for name in ("do_lower_case", "keep_accents")]
+        encode, locate = xlnet_reader(processor, *flags)
+    return Vocabulary(encode, locate, pieces, special, (), _layout(special, settings, None), False, "▁")
+
+
+def _converted(content: Any, settings: Settings) -> Vocabulary:
+    """A sentencepiece model as transformers 5 converts it.
+
+    User-defined pieces become added tokens, except where the settings name additional special tokens.
+    """
+    scored, unk_id = content.scored, content.unk_id
+    if settings.own is XLM_ROBERTA:
+        names = [settings.token(f"{name}_token") for name in ("bos", "pad", "eos", "unk", "mask")]
+        names = [
+            name or default for name, default in zip(names, ("<s>", "<pad>", "</s>", "<unk>", "<mask>"), strict=True)
+        ]
+        scored = [*((name, 0.0) for name in names[:4]), *scored[3:], (names[4], 0.0)]
+        unk_id = 3
+    named = settings.values.get("extra_special_tokens") or settings.values.get("additional_special_tokens")
+    if content.user_defined and not named:
+        extra = (AddedToken(piece, None, {"normalized": False}, "spiece.model") for piece in content.user_defined)
+        settings = dataclasses.replace(settings, added=(*settings.added, *extra))
+    id_of = {piece: i for i, (piece, _) in enumerate(scored)}
+    options = {"scored": scored, "unk_id": unk_id, "charsmap": content.charsmap}
+    return _of_class(Model("Unigram", id_of, options), settings, {})
+
+
+def _from_json(content: dict[str, Any], settings: Settings) -> Vocabulary:
+    """tokenizer.json: all of it, or for a class of `transformers` its vocabulary."""
+    where = f"{settings.where}/tokenizer.json"
+    model = content.get("model")
+    if not isinstance(model, dict):
+        raise InputError(f"{where}: not a tokenizer (its model is {brief(model)})")
+    kind = model.get("type") or ("Unigram" if "unk_id" in model else "BPE" if "merges" in model else "WordPiece")
+    vocab = model.get("vocab")
+    if kind == "Unigram":
+        if not isinstance(vocab, list) or not all(_is_scored(entry) for entry in vocab):
+            raise InputError(f"{where}: not a tokenizer (expected a list of pieces and scores in its vocab)")
+        id_of = {piece: i for i, (piece, _) in enumerate(vocab)}
+    else:
+        id_of = _ids(vocab, where)
+    if settings.own is None:
+        own = Model(kind, id_of, {"merges": model.get("merges") or ()})
+        return _vocabulary(generic_tokenizer(own, settings, content), own, settings, content.get("post_processor"))
+    if kind != settings.own.model:
+        raise InputError(
+            f"{where}: holds a {brief(kind)} model, but the tokenizer class {settings.own.name} is a "
+            f"{settings.own.model}; expected a tokenizer_class of PreTrainedTokenizerFast"
+        )
+    options = {}
+    if kind == "BPE":
+        merges = model.get("merges")
+        if not isinstance(merges, list):
+            raise InputError(f"{where}: not a tokenizer (its merges are {brief(merges)})")
+        options = {"merges": [tuple(pair.split(" ")) if isinstance(pair, str) else pair for pair in merges]}
+        if not all(
+            isinstance(pair, (list, tuple)) and len(pair) == 2 and all(isinstance(p, str) for p in pair)
+            for pair in options["merges"]
+        ):
+            raise InputError(f"{where}: expected two pieces in each of its merges")
+        options["merges"] = [tuple(pair) for pair in options["merges"]]
+    elif kind == "Unigram":
+        unk_id = 3 if settings.own is XLM_ROBERTA else 0
+        options = {"scored": [(piece, float(score)) for piece, score in vocab], "unk_id": unk_id}
+        options["charsmap"] = charsmap_of(content.get("normalizer"), where)
+    return _of_class(Model(kind, id_of, options), settings, content)
+
+
+def _of_class(model: Model, settings: Settings, content: Mapping[str, Any]) -> Vocabulary:
+    """The vocabulary of a class, beside what its tokenizer.json ({} if none) says."""
+    tokenizer = class_tokenizer(model, settings, content or None)
+    return _vocabulary(tokenizer, model, settings, content.get("post_processor"))
+
+
+def _is_scored(entry: object) -> bool:
+    return (
+        isinstance(entry, list)
+        and len(entry) == 2
+        and isinstance(entry[0], str)
+        and isinstance(entry[1], (int, float))
+        and not isinstance(entry[1], bool)
     )
 
 
-def _json(files: Mapping[str, bytes], name: str, where: str) -> dict:
-    if name not in files:
-        return {}
-    try:
-        content = json.loads(files[name])
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{where}/{name}: not JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{where}/{name}: found {type(content).__name__}, expected an object")
-    return content
+def _vocabulary(tokenizer: Any, model: Model, settings: Settings, post_processor: Any) -> Vocabulary:
+    """A Rust tokenizer with the added tokens, the special ids and the layout.
 
-
-def _special_ids(named: _Class | None, id_of: Mapping[str, int], settings: Mapping, where: str) -> dict[str, int]:
-    """The ids of the special tokens, by role: under the names in the settings, or else the class's.
-
-    Without a class the names are those of the class most of whose special tokens are in the vocabulary.
+    Raises:
+        InputError: an added token whose id is not the one that the library gives it, or texts that cannot be encoded.
     """
-    known = [named] if named else list(dict.fromkeys([_BERT, _XLNET, _ROBERTA]))
-    nearest = max(known, key=lambda own: sum(name in id_of for name in own.special))
-    ids = {}
-    for role, default in zip(ROLES, nearest.special, strict=True):
-        name = settings.get(f"{role}_token") or default
-        name = name["content"] if isinstance(name, dict) else name
-        if name not in id_of:
-            raise InputError(f"{where}: the {role} token {name!r} is not in the vocabulary")
-        ids[role] = id_of[name]
-    return ids
+    import tokenizers
+
+    own = own_special(settings)
+    id_of = dict(model.id_of)
+    users = {}
+    for token in settings.added:
+        if token.content in id_of and token.content in own:
+            continue
+        # An own special token beyond the vocabulary takes its id, under a name that no text has.
+        name = f"\ufdd0\ufdd1{token.content}" if token.content in own else token.content
+        tokenizer.add_tokens([tokenizers.AddedToken(name, **token.flags)])
+        id_of[token.content] = tokenizer.token_to_id(name)
+        if token.content not in own:
+            users[token.content] = token
+    for token in settings.added:
+        if token.index not in (None, id_of[token.content]):
+            raise InputError(
+                f"{token.source}: {brief(token.content)} has id {token.index}, but in this vocabulary it is "
+                f"{id_of[token.content]}"
+            )
+    if settings.flag("split_special_tokens", False):
+        tokenizer.encode_special_tokens = True
+    special = special_ids(settings, id_of)
+    encode, locate = _rust(tokenizer), _rust_located(tokenizer)
+    try:
+        encode([*PROBES, "\U0010fffd"])
+    except BaseException as error:  # a panic of the Rust library is no Exception
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise
+        raise not_a_tokenizer(settings.where, error) from None
+    by_chunk = not any(
+        " " in token.content or token.flags.get("lstrip") or token.flags.get("rstrip") for token in users.values()
+    )
+    mark = {"WordPiece": None, "BPE": "Ġ"}.get(model.kind, "▁")
+    layout = _layout(special, settings, post_processor)
+    added = tuple(id_of[content] for content in users)
+    return Vocabulary(encode, locate, _pieces(id_of), special, added, layout, by_chunk, mark)
 
 
-def _layout(
-    named: _Class | None,
-    special: Mapping[str, int],
-    settings: Mapping,
-    where: str,
-    post_processor: dict | None = None,
-) -> Layout:
-    """The layout of examples: by the post-processor, or else by the class's template.
+def _layout(special: Mapping[str, int], settings: Settings, post_processor: Any) -> Layout:
+    """The layout of examples: by the class's template, or else by the post-processor.
 
     Token types are kept where the tokenizer gives them to the model: by `model_input_names` in the settings, or else by
     its class; files that name no class keep them.
@@ -190,28 +290,61 @@ def _layout(
     Raises:
         InputError: a template without the summary token.
     """
-    if post_processor is None and named is not None:
-        single, pair = from_template(named.single, named.pair, special)
+    own, values = settings.own, settings.values
+    where = f"{settings.where}/tokenizer.json"
+    if own is None:
+        single, pair = from_post_processor(post_processor, where)
     else:
-        single, pair = from_post_processor(post_processor, f"{where}/tokenizer.json")
+        single, pair = from_template(own.single, own.pair, special)
     for parts in (single, pair):
         if special["cls"] not in [part.special_id for part in parts]:
             raise InputError(
-                f"{where}: the tokenizer's template adds no summary token; expected the cls token "
+                f"{settings.where}: the tokenizer's template adds no summary token; expected the cls token "
                 f"(id {special['cls']}) in a post_processor of tokenizer.json"
             )
-    left = settings.get("padding_side", "left" if named is not None and named.context_first else "right") == "left"
-    pad_type = settings.get("pad_token_type_id", named.pad_type if named else 0)
+    left = values.get("padding_side", "left" if own is not None and own.context_first else "right") == "left"
+    pad_type = values.get("pad_token_type_id", own.pad_type if own else 0)
     layout = Layout(single, pair, special["cls"], special["pad"], pad_type, left)
-    types = named.types if named is not None else _class_name(settings) not in _GENERIC
-    if "model_input_names" in settings:
-        types = "token_type_ids" in settings["model_input_names"]
+    types = own.types if own is not None else settings.name not in GENERIC
+    if "model_input_names" in values:
+        types = "token_type_ids" in values["model_input_names"]
+    if own is not None and post_processor is not None:
+        of_file = from_post_processor(post_processor, where)
+        if [[part.special_id for part in parts] for parts in of_file] != [
+            [part.special_id for part in parts] for parts in (single, pair)
+        ]:
+            log.warning(
+                "%s: its post_processor lays out examples differently from the class %s; laid out as transformers 5 "
+                "does, by the class (transformers 4 follows the file)",
+                where,
+                own.name,
+            )
     return layout if types else layout.without_types()
 
 
-def _class_name(settings: Mapping) -> str:
-    """The tokenizer class that the settings name, "" if none; slow and fast ones have one name."""
-    return str(settings.get("tokenizer_class") or "").removesuffix("Fast")
+def _ids(found: object, where: str) -> dict[str, int]:
+    """A vocabulary: piece -> id.
+
+    Raises:
+        InputError: not one, or two pieces with one id.
+    """
+    if not isinstance(found, dict):
+        raise InputError(f"{where}: not a tokenizer (its vocab is {brief(type(found).__name__, plain=True)})")
+    id_of = {piece: token_index(index, f"{where}: {brief(piece)}") for piece, index in found.items()}
+    if len(set(id_of.values())) < len(id_of):
+        pieces: dict[int, str] = {}
+        for piece, index in id_of.items():
+            if pieces.setdefault(index, piece) != piece:
+                raise InputError(f"{where}: {brief(piece)} and {brief(pieces[index])} both have id {index}")
+    return id_of
+
+
+def _decoded(content: bytes, where: str) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise InputError(f"{where}, line {line}: not UTF-8 (byte {error.start})") from None
 
 
 def _pieces(id_of: Mapping[str, int]) -> list[str]:
@@ -241,158 +374,3 @@ def _rust_located(tokenizer) -> Callable[[list[str]], list[Located]]:
         return found
 
     return locate
-
-
-def _bert(vocabulary: bytes, settings: Mapping, where: str) -> Vocabulary:
-    import tokenizers
-
-    lines = vocabulary.decode("utf-8").split("\n")
-    id_of = {line.removesuffix("\r"): i for i, line in enumerate(lines[:-1] if lines[-1] == "" else lines)}
-    special = _special_ids(_BERT, id_of, settings, where)
-    unknown = _pieces(id_of)[special["unk"]]
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordPiece(id_of, unk_token=unknown))
-    tokenizer.normalizer = tokenizers.normalizers.BertNormalizer(
-        clean_text=True,
-        handle_chinese_chars=settings.get("tokenize_chinese_chars", True),
-        strip_accents=settings.get("strip_accents"),  # None: as lower-casing does
-        lowercase=settings.get("do_lower_case", True),
-    )
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
-    layout = _layout(_BERT, special, settings, where)
-    return Vocabulary(_rust(tokenizer), _rust_located(tokenizer), _pieces(id_of), special, layout, True, None)
-
-
-def _roberta(id_of: Mapping[str, int], merges: bytes, settings: Mapping, where: str) -> Vocabulary:
-    import tokenizers
-
-    lines = [line for line in merges.decode("utf-8").split("\n") if line and not line.startswith("#version")]
-    pairs = [tuple(line.split(" ")) for line in lines]
-    if any(len(pair) != 2 for pair in pairs):
-        raise InputError(f"{where}/merges.txt: expected two pieces on each line")
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=dict(id_of), merges=pairs))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(
-        add_prefix_space=settings.get("add_prefix_space", False)
-    )
-    special = _special_ids(_ROBERTA, id_of, settings, where)
-    layout = _layout(_ROBERTA, special, settings, where)
-    return Vocabulary(_rust(tokenizer), _rust_located(tokenizer), _pieces(id_of), special, layout, True, "Ġ")
-
-
-def _tokenizer_json(content: dict, settings: Mapping, where: str) -> Vocabulary:
-    import tokenizers
-
-    added = content.get("added_tokens") or []
-    special = [token for token in added if token.get("special")]
-    post_processor = content.get("post_processor")
-    content = content | {"truncation": None, "padding": None, "post_processor": None}
-    kept = [token for token in added if not token.get("special")]
-    try:
-        model = content["model"]
-        kind = model.get("type") or ("Unigram" if "unk_id" in model else "BPE" if "merges" in model else "WordPiece")
-        if kind == "Unigram":
-            id_of = {piece: i for i, (piece, _) in enumerate(model["vocab"])}
-            hidden = {token["content"] for token in special}
-            # No blank reaches the model, so a piece that contains one is never found in text.
-            vocab = [[f" {piece}" if piece in hidden else piece, score] for piece, score in model["vocab"]]
-            content["model"] = model | {"vocab": vocab}
-            kept = [token for token in kept if token["content"] not in id_of]  # XLNet's `. ( ) " -`
-        else:
-            id_of = dict(model["vocab"])
-        tokenizer = tokenizers.Tokenizer.from_str(json.dumps(content | {"added_tokens": kept}))
-    except Exception as error:  # the Rust library raises bare Exception
-        raise InputError(f"{where}/tokenizer.json: not a tokenizer ({type(error).__name__}: {error})") from None
-    id_of |= {token["content"]: token["id"] for token in added}
-    named = _CLASSES.get(_class_name(settings))
-    roles = _special_ids(named, id_of, settings, where)
-    layout = _layout(named, roles, settings, where, post_processor)
-    mark = {"WordPiece": None, "BPE": "Ġ"}.get(kind, "▁")
-    return Vocabulary(_rust(tokenizer), _rust_located(tokenizer), _pieces(id_of), roles, layout, True, mark)
-
-
-def _sentencepiece(model: bytes, where: str) -> Any:
-    import sentencepiece
-
-    try:
-        return sentencepiece.SentencePieceProcessor(model_proto=model)
-    except (RuntimeError, OSError) as error:
-        raise InputError(f"{where}: not a sentencepiece model ({error})") from None
-
-
-def _xlm_roberta(model: bytes, settings: Mapping, where: str) -> Vocabulary:
-    """fairseq's ids: <s> 0, <pad> 1, </s> 2, <unk> 3, then the model's pieces from its fourth on, <mask> last."""
-    processor = _sentencepiece(model, f"{where}/sentencepiece.bpe.model")
-    own = processor.id_to_piece(list(range(processor.get_piece_size())))
-    pieces = ["<s>", "<pad>", "</s>", "<unk>", *own[3:], "<mask>"]
-    special = {"cls": 0, "pad": 1, "sep": 2, "unk": 3, "mask": len(pieces) - 1}
-
-    def encode(texts: list[str]) -> list[list[int]]:
-        return [[i + 1 if i else 3 for i in ids] for ids in processor.encode(texts)]
-
-    def locate(texts: list[str]) -> list[Located]:
-        found = processor.encode(texts, return_type="offset_mapping")
-        return [([i + 1 if i else 3 for i in text["ids"]], text["offsets"]) for text in found]
-
-    layout = _layout(_ROBERTA, special, settings, where)
-    return Vocabulary(encode, locate, pieces, special, layout, False, "▁")
-
-
-def _xlnet(model: bytes, settings: Mapping, where: str) -> Vocabulary:
-    """The sentencepiece library's ids, after `xlnet_text`.
-
-    <eop> is a user-defined symbol of XLNet's published model, so "<eop>" in a text becomes that piece, as in the
-    library itself; every other special string stays text.
-    """
-    processor = _sentencepiece(model, f"{where}/spiece.model")
-    pieces = processor.id_to_piece(list(range(processor.get_piece_size())))
-    special = _special_ids(_XLNET, {piece: i for i, piece in enumerate(pieces)}, settings, where)
-    lower_case, keep_accents = settings.get("do_lower_case", False), settings.get("keep_accents", False)
-
-    def encode(texts: list[str]) -> list[list[int]]:
-        return processor.encode([xlnet_text(text, lower_case, keep_accents) for text in texts])
-
-    def locate(texts: list[str]) -> list[Located]:
-        prepared = [xlnet_sources(text, lower_case, keep_accents) for text in texts]
-        found = processor.encode([text for text, _ in prepared], return_type="offset_mapping")
-        return [
-            (
-                text["ids"],
-                [(own[start], own[stop - 1] + 1 if stop > start else own[start]) for start, stop in text["offsets"]],
-            )
-            for text, (_, own) in zip(found, prepared, strict=True)
-        ]
-
-    layout = _layout(_XLNET, special, settings, where)
-    return Vocabulary(encode, locate, pieces, special, layout, False, "▁")
-
-
-def xlnet_text(text: str, lower_case: bool = False, keep_accents: bool = False) -> str:
-    """XLNet's preparation of a text (`preprocess_text` in zihangdai/xlnet; Hugging Face's default).
-
-    White space is trimmed and each run of it becomes one blank; `` and '' become "; then NFKD, without combining
-    characters (canonical class not 0), unless `keep_accents`; then lower case if `lower_case`.
-    """
-    text = " ".join(text.split()).replace("``", '"').replace("''", '"')
-    if not keep_accents and not text.isascii():
-        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return text.lower() if lower_case else text
-
-
-def xlnet_sources(text: str, lower_case: bool = False, keep_accents: bool = False) -> tuple[str, list[int]]:
-    """`xlnet_text` of a text, with the index in the text that each of its codepoints comes from, and of the end.
-
-    Decomposition and lower case work codepoint by codepoint, except for the order of combining characters, which are
-    removed, and the form of a final sigma, which is as long.
-    """
-    places: list[int] = []
-    for word in re.finditer(r"\S+", text):
-        places += [word.start() - 1] * bool(places) + list(range(word.start(), word.end()))
-    joined = " ".join(text.split())
-    starts = [part.start() for part in re.finditer(r"``|''|.", joined, re.DOTALL)]
-    plain = joined.replace("``", '"').replace("''", '"')
-    sources: list[int] = []
-    for character, start in zip(plain, starts, strict=True):
-        made = character
-        if not keep_accents:
-            made = "".join(c for c in unicodedata.normalize("NFKD", made) if not unicodedata.combining(c))
-        sources += [places[start]] * len(made.lower() if lower_case else made)
-    return xlnet_text(text, lower_case, keep_accents), [*sources, len(text)]

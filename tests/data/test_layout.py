@@ -151,7 +151,5 @@ def test_templates_that_lay_out_no_pair(own, message, tmp_path):
 def test_old_files_of_another_class_are_refused(tmp_path):
     (tmp_path / "vocab.txt").write_text("\n".join((*BRACKETED, "a")))
     (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "BertJapaneseTokenizer"}')
-    with pytest.raises(
-        InputError, match=r"tokenizer_class 'BertJapaneseTokenizer' .*vocab.txt is read as BertTokenizer"
-    ):
+    with pytest.raises(InputError, match="tokenizer_class 'BertJapaneseTokenizer' is not supported; expected one"):
         load_tokenizer(tmp_path)

@@ -10,11 +10,11 @@ import pytest
 from itt_jax import perturb
 from itt_jax.data import located
 from itt_jax.data.answers import Answer, Answers
+from itt_jax.data.sentencepieces import xlnet_sources, xlnet_text
 from itt_jax.data.sources.squad import read_squad
 from itt_jax.data.span_decoding import NULL, SCORE, START, STOP, answers_of, decoded
 from itt_jax.data.spans import FIRST, LAST, MAX_QUESTION, STRIDE, span_examples
 from itt_jax.data.tokenizing import load_tokenizer, train_tokenizer
-from itt_jax.data.vocabularies import xlnet_sources, xlnet_text
 from itt_jax.errors import InputError
 from itt_jax.kinds.question_answering import moved_answers
 from itt_jax.metrics.answers import span_item_scores

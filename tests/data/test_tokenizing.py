@@ -11,8 +11,8 @@ import unicodedata
 import numpy as np
 import pytest
 
+from itt_jax.data.sentencepieces import xlnet_text
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer, train_tokenizer
-from itt_jax.data.vocabularies import xlnet_text
 from itt_jax.errors import InputError
 
 RUST = ["bert-base-uncased", "bert-base-cased", "bert-base-multilingual-cased", "roberta-base"]
@@ -164,13 +164,16 @@ def test_special_ids_are_the_published_ones(name, load):
 def test_a_directory_with_only_tokenizer_json(name, load, clean, data_root, tmp_path):
     from transformers import AutoTokenizer
 
-    AutoTokenizer.from_pretrained(data_root / "tokenizers" / name).save_pretrained(tmp_path)
+    reference = AutoTokenizer.from_pretrained(data_root / "tokenizers" / name)
+    reference.save_pretrained(tmp_path)
     for file in tmp_path.iterdir():
         if file.name not in ("tokenizer.json", "tokenizer_config.json"):
             file.unlink()
     found, expected = load_tokenizer(tmp_path), load(name)
-    texts = clean[::5] + SPECIAL_TEXT
-    assert lists(found.encode(texts)) == lists(expected.encode(texts))
+    texts = clean[::5]
+    assert lists(found.encode(texts)) == reference(texts, add_special_tokens=False)["input_ids"]
+    if name != "xlnet-base-cased":  # transformers makes added tokens of XLNet's . ( ) " -
+        assert lists(found.encode(texts + SPECIAL_TEXT)) == lists(expected.encode(texts + SPECIAL_TEXT))
     for attribute in ("layout", "vocabulary_size", "pad_id", "cls_id", "sep_id", "mask_id", "unk_id"):
         assert getattr(found, attribute) == getattr(expected, attribute)
 
@@ -269,6 +272,7 @@ def test_bad_directories(tmp_path):
     (tmp_path / "tokenizer.json").write_text('{"model": {"type": "BPE"}}')
     with pytest.raises(InputError, match=r"tokenizer\.json: not a tokenizer"):
         load_tokenizer(tmp_path)
+    (tmp_path / "tokenizer.json").unlink()
     (tmp_path / "spiece.model").write_bytes(b"no model")
     with pytest.raises(InputError, match="not a sentencepiece model"):
         load_tokenizer(tmp_path)

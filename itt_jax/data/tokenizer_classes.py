@@ -1,0 +1,86 @@
+"""Tokenizer classes of `transformers`: what they imply where files do not say it."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+ROLES = ("pad", "cls", "sep", "mask", "unk")
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenizerClass:
+    """A tokenizer class of `transformers`: what it implies where files do not say it.
+
+    Attributes:
+        name: its name, without "Fast".
+        model: the type of model that its tokenizer.json holds.
+        files: the files it reads where there is no tokenizer.json.
+        special: names of its special tokens, in the order of ROLES.
+        single, pair: its templates (see `layout.from_template`).
+        types: whether it gives token type ids to the model.
+        pad_type: token type id of padding. context_first: it pads on the left.
+        extra: special tokens that it adds unless the settings name others.
+    """
+
+    name: str
+    model: str
+    files: tuple[str, ...]
+    special: tuple[str, ...]
+    single: str
+    pair: str
+    types: bool
+    pad_type: int = 0
+    context_first: bool = False
+    extra: tuple[str, ...] = ()
+
+
+BERT = TokenizerClass(
+    "BertTokenizer",
+    "WordPiece",
+    ("vocab.txt",),
+    ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]"),
+    "cls:0 A:0 sep:0",
+    "cls:0 A:0 sep:0 B:1 sep:1",
+    types=True,
+)
+ROBERTA = TokenizerClass(
+    "RobertaTokenizer",
+    "BPE",
+    ("vocab.json", "merges.txt"),
+    ("<pad>", "<s>", "</s>", "<mask>", "<unk>"),
+    "cls:0 A:0 sep:0",
+    "cls:0 A:0 sep:0 sep:0 B:0 sep:0",
+    types=False,
+)
+XLM_ROBERTA = dataclasses.replace(
+    ROBERTA, name="XLMRobertaTokenizer", model="Unigram", files=("sentencepiece.bpe.model",)
+)
+# transformers 5 no longer passes on XLNet's token types, with which the model was trained; 4 does.
+XLNET = TokenizerClass(
+    "XLNetTokenizer",
+    "Unigram",
+    ("spiece.model",),
+    ("<pad>", "<cls>", "<sep>", "<mask>", "<unk>"),
+    "A:0 sep:0 cls:2",
+    "A:0 sep:0 B:1 sep:1 cls:2",
+    types=True,
+    pad_type=3,
+    context_first=True,
+    extra=("<eop>", "<eod>"),
+)
+CLASSES = {own.name: own for own in (BERT, ROBERTA, XLM_ROBERTA, XLNET)} | {
+    "DistilBertTokenizer": dataclasses.replace(BERT, types=False),
+    "ElectraTokenizer": BERT,
+    "MobileBertTokenizer": BERT,
+    "LongformerTokenizer": ROBERTA,
+}
+_OF_MODEL_TYPE = {"bert": BERT, "roberta": ROBERTA, "xlm-roberta": XLM_ROBERTA, "xlnet": XLNET}
+# Classes that leave everything to tokenizer.json and pass on no token types unless `model_input_names` has them.
+GENERIC = ("PreTrainedTokenizer", "TokenizersBackend")
+
+
+def class_beside(config: Mapping[str, Any]) -> str:
+    """The tokenizer class that an encoder's config.json implies, "" if none."""
+    model_type = config.get("model_type")
+    implied = _OF_MODEL_TYPE.get(model_type) if isinstance(model_type, str) else None
+    return str(config.get("tokenizer_class") or (implied.name if implied else ""))

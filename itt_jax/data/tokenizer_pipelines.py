@@ -1,0 +1,194 @@
+"""Rust tokenizers: as a class of transformers 5 builds them from a vocabulary, or as tokenizer.json describes them."""
+
+import base64
+import binascii
+import dataclasses
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from itt_jax.data.sentencepieces import check_charsmap
+from itt_jax.data.tokenizer_classes import XLNET
+from itt_jax.data.tokenizer_settings import Settings, brief, own_special
+from itt_jax.errors import InputError
+
+PROBES = ("The Ärztin's café cost 3.50 (ca. 4) €", "LOUD e\u0301 ﬁne ½", "我爱北京 and Tokyo", "well-known ``quotes''")
+"""Texts that every tokenizer encodes, and on which a tokenizer.json's own pipeline is compared with its class's."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A vocabulary before its tokenizer is built.
+
+    Attributes:
+        kind: WordPiece, BPE, Unigram or WordLevel.
+        id_of: piece -> id.
+        options: merges of BPE; scored (pieces with scores), unk_id and charsmap of Unigram.
+    """
+
+    kind: str
+    id_of: Mapping[str, int]
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def class_tokenizer(model: Model, settings: Settings, content: Mapping[str, Any] | None) -> Any:
+    """The tokenizer that a class of transformers 5 builds; where its tokenizer.json says otherwise, that is logged.
+
+    Raises:
+        InputError: a vocabulary or a setting of which no tokenizer can be built.
+    """
+    import tokenizers
+
+    hidden = _hidden(model, own_special(settings))
+    id_of = {hidden.get(piece, piece): i for piece, i in model.id_of.items()}
+    unknown = settings.token("unk_token") or settings.own.special[-1]
+    models = tokenizers.models
+    try:
+        if model.kind == "WordPiece":
+            rust = models.WordPiece(id_of, unk_token=hidden.get(unknown, unknown))
+        elif model.kind == "BPE":
+            rust = models.BPE(vocab=id_of, merges=model.options["merges"])
+        else:
+            scored = [(hidden.get(piece, piece), score) for piece, score in model.options["scored"]]
+            rust = models.Unigram(scored, unk_id=model.options["unk_id"], byte_fallback=False)
+        tokenizer = tokenizers.Tokenizer(rust)
+        tokenizer.normalizer, tokenizer.pre_tokenizer = _pipeline(model, settings)
+    except InputError:
+        raise
+    except Exception as error:  # the Rust library raises bare Exception
+        raise not_a_tokenizer(settings.where, error) from None
+    if content is not None:
+        _log_differences(content, tokenizer, settings)
+    return tokenizer
+
+
+def generic_tokenizer(model: Model, settings: Settings, content: dict[str, Any]) -> Any:
+    """The tokenizer that tokenizer.json describes, without its added tokens and its post-processor.
+
+    Raises:
+        InputError: not a tokenizer.
+    """
+    import tokenizers
+
+    where = f"{settings.where}/tokenizer.json"
+    hidden = _hidden(model, own_special(settings))
+    described = dict(content["model"])
+    if model.kind == "Unigram":
+        described["vocab"] = [[hidden.get(piece, piece), score] for piece, score in described["vocab"]]
+    else:
+        described["vocab"] = {hidden.get(piece, piece): i for piece, i in model.id_of.items()}
+        unknown = described.get("unk_token")
+        described["unk_token"] = hidden.get(unknown, unknown) if isinstance(unknown, str) else unknown
+    for charsmap in _charsmaps(content.get("normalizer"), where):
+        check_charsmap(charsmap, where)
+    bare = {"truncation": None, "padding": None, "post_processor": None, "added_tokens": [], "model": described}
+    try:
+        return tokenizers.Tokenizer.from_str(json.dumps(content | bare))
+    except Exception as error:  # the Rust library raises bare Exception
+        raise not_a_tokenizer(where, error) from None
+
+
+def _hidden(model: Model, special: Iterable[str]) -> dict[str, str]:
+    """Names under which no text finds the special pieces of a vocabulary: no blank reaches the model.
+
+    Pieces that a merge makes keep their names.
+    """
+    merged = {"".join(pair) for pair in model.options.get("merges", ()) if isinstance(pair, (list, tuple))}
+    return {piece: f" {piece}" for piece in special if piece in model.id_of and piece not in merged}
+
+
+def _pipeline(model: Model, settings: Settings) -> tuple[Any, Any]:
+    """Normaliser (or None) and pre-tokenizer of a class of transformers 5."""
+    from tokenizers import normalizers, pre_tokenizers
+
+    charsmap = model.options.get("charsmap")
+    if charsmap is not None:
+        check_charsmap(charsmap, settings.where)
+    compiled = [normalizers.Precompiled(charsmap)] if charsmap is not None else []
+    if model.kind == "WordPiece":
+        normalizer = normalizers.BertNormalizer(
+            clean_text=True,
+            handle_chinese_chars=settings.flag("tokenize_chinese_chars", True),
+            strip_accents=settings.flag("strip_accents", None),  # None: as lower-casing does
+            lowercase=settings.flag("do_lower_case", True),
+        )
+        return normalizer, pre_tokenizers.BertPreTokenizer()
+    if model.kind == "BPE":
+        return None, pre_tokenizers.ByteLevel(add_prefix_space=settings.flag("add_prefix_space", False))
+    scheme = "always"
+    if settings.own is XLNET:
+        lower_case = [normalizers.Lowercase()] if settings.flag("do_lower_case", False) else []
+        quotes = [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]
+        normalizer = normalizers.Sequence(
+            [*quotes, normalizers.NFKD(), normalizers.StripAccents(), *lower_case, *compiled]
+        )
+    else:
+        normalizer = compiled[0] if compiled else None
+        scheme = "always" if settings.flag("add_prefix_space", True) else "never"
+    metaspace = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme=scheme)
+    return normalizer, pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), metaspace])
+
+
+def _log_differences(content: Mapping[str, Any], tokenizer: Any, settings: Settings) -> None:
+    """Log where tokenizer.json's own pipeline, which transformers 4 follows, splits a text otherwise than its class."""
+    import tokenizers
+
+    parts = {name: content.get(name) for name in ("normalizer", "pre_tokenizer")}
+    normalizer, pre_tokenizer = parts["normalizer"], parts["pre_tokenizer"]
+    if isinstance(normalizer, dict) and normalizer.get("type") == "BertNormalizer":
+        # transformers 4 too puts these settings over the file's
+        normalizer |= json.loads(tokenizer.to_str())["normalizer"]
+    if isinstance(pre_tokenizer, dict) and pre_tokenizer.get("type") == "ByteLevel":
+        pre_tokenizer["add_prefix_space"] = settings.flag("add_prefix_space", False)
+    toy = {"version": "1.0", "added_tokens": [], "model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}}
+    try:
+        own = tokenizers.Tokenizer.from_str(json.dumps(toy | parts))
+    except Exception as error:  # the Rust library raises bare Exception
+        raise not_a_tokenizer(f"{settings.where}/tokenizer.json", error) from None
+    for text in PROBES:
+        if _split(own, text) != _split(tokenizer, text):
+            log.warning(
+                "%s/tokenizer.json: its normalizer and pre_tokenizer split %r differently from the class %s; read as "
+                "transformers 5 does, by the class (transformers 4 follows the file)",
+                settings.where,
+                text,
+                settings.own.name,
+            )
+            return
+
+
+def _split(tokenizer: Any, text: str) -> list[str]:
+    """The parts of a text that reach the model."""
+    if tokenizer.normalizer is not None:
+        text = tokenizer.normalizer.normalize_str(text)
+    if tokenizer.pre_tokenizer is None:
+        return [text]
+    return [part for part, _ in tokenizer.pre_tokenizer.pre_tokenize_str(text)]
+
+
+def _charsmaps(normalizer: Any, where: str) -> list[bytes]:
+    """The compiled normalisations of a tokenizer.json's normalizer."""
+    if not isinstance(normalizer, dict):
+        return []
+    inner = normalizer.get("normalizers")
+    parts = [normalizer, *(inner if isinstance(inner, list) else [])]
+    found = [
+        part["precompiled_charsmap"] for part in parts if isinstance(part, dict) and "precompiled_charsmap" in part
+    ]
+    try:
+        return [base64.b64decode(charsmap, validate=True) for charsmap in found if charsmap]
+    except (binascii.Error, TypeError, ValueError):
+        raise InputError(f"{where}: its precompiled_charsmap is not base64") from None
+
+
+def charsmap_of(normalizer: Any, where: str) -> bytes | None:
+    """The first compiled normalisation of a tokenizer.json's normalizer, None if it has none."""
+    return next(iter(_charsmaps(normalizer, where)), None)
+
+
+def not_a_tokenizer(where: str, error: BaseException) -> InputError:
+    """The error for files of which the Rust library makes no tokenizer."""
+    return InputError(f"{where}: not a tokenizer ({type(error).__name__}: {brief(str(error), plain=True)})")
