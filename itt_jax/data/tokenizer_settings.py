@@ -101,12 +101,18 @@ def read_settings(files: Mapping[str, bytes], tokenizer_json: Mapping[str, Any],
         raise InputError(f"{where}/tokenizer_config.json: fast_tokenizer_files {brief(versioned)} are not supported")
     in_json = _listed(tokenizer_json.get("added_tokens"), f"{where}/tokenizer.json: added_tokens")
     config = f"{where}/tokenizer_config.json"
+    if not values.get("extra_special_tokens") and "additional_special_tokens" in values:
+        values["extra_special_tokens"] = values.pop("additional_special_tokens")
     if "added_tokens_decoder" in values:
         decoder = _decoder(values["added_tokens_decoder"], f"{config}: added_tokens_decoder")
     else:
-        values = values | read_json(files, "special_tokens_map.json", where)
-        decoder = _legacy(read_json(files, "added_tokens.json", where), values, where) + in_json
-    added = (in_json if own is None else []) + _by_index(decoder) + _extra(values, own, where)
+        of_map = read_json(files, "special_tokens_map.json", where)
+        legacy = _legacy(read_json(files, "added_tokens.json", where), values | _named(of_map), where)
+        values = values | of_map
+        decoder = legacy + in_json
+    declared = (in_json if own is None else []) + _by_index(decoder)
+    known = {token.content for token in declared}
+    added = declared + [token for token in _extra(values, own, where) if token.content not in known]
     settings = Settings(_with_defaults(values, tokenizer_json, where), name, own, tuple(added), where)
     if own is not None:
         kept = {token.content for token in added}
@@ -242,7 +248,7 @@ def _decoder(found: object, source: str) -> list[AddedToken]:
 def _legacy(found: Mapping[str, Any], values: Mapping[str, Any], where: str) -> list[AddedToken]:
     """added_tokens.json: token -> id. Tokens that settings name are special."""
     source = f"{where}/added_tokens.json"
-    extra = values.get("extra_special_tokens") or values.get("additional_special_tokens") or ()
+    extra = values.get("extra_special_tokens")
     named = [values[name] for name in _NAMED if values.get(name)] + (list(extra) if isinstance(extra, list) else [])
     special = {_content(token, where) for token in named}
     return [
@@ -254,6 +260,11 @@ def _legacy(found: Mapping[str, Any], values: Mapping[str, Any], where: str) -> 
         )
         for content, index in found.items()
     ]
+
+
+def _named(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that decide which tokens of added_tokens.json are special."""
+    return {name: values[name] for name in (*_NAMED, "extra_special_tokens") if name in values}
 
 
 def _by_index(tokens: Iterable[AddedToken]) -> list[AddedToken]:
@@ -281,7 +292,7 @@ def _extra(values: Mapping[str, Any], own: TokenizerClass | None, where: str) ->
         for name, token in values.items()
         if name.endswith("_token") and name not in _NAMED and isinstance(token, (str, dict))
     }
-    found = values.get("extra_special_tokens") or values.get("additional_special_tokens")
+    found = values.get("extra_special_tokens", values.get("additional_special_tokens"))
     if isinstance(found, dict):
         names, found = names | found, None
     if found is not None and not isinstance(found, list):

@@ -170,9 +170,18 @@ def _converted(content: Any, settings: Settings) -> Vocabulary:
         ]
         scored = [*((name, 0.0) for name in names[:4]), *scored[3:], (names[4], 0.0)]
         unk_id = 3
-    named = settings.values.get("extra_special_tokens") or settings.values.get("additional_special_tokens")
-    if content.user_defined and not named:
-        extra = (AddedToken(piece, None, {"normalized": False}, "spiece.model") for piece in content.user_defined)
+    if "extra_special_tokens" not in settings.values:
+        unnumbered = [
+            token for token in settings.added if token.index is None and token.content not in own_special(settings)
+        ]
+        if unnumbered:
+            raise InputError(
+                f"{unnumbered[0].source}: transformers 5 adds no {brief(unnumbered[0].content)} to a sentencepiece "
+                f"model; expected it in added_tokens.json"
+            )
+        known = {token.content for token in settings.added}
+        extra = [AddedToken(piece, None, {"normalized": False}, "spiece.model") for piece in content.user_defined]
+        extra = [token for token in extra if token.content not in known]
         settings = dataclasses.replace(settings, added=(*settings.added, *extra))
     id_of = {piece: i for i, (piece, _) in enumerate(scored)}
     options = {"scored": scored, "unk_id": unk_id, "charsmap": content.charsmap}
