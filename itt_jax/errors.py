@@ -32,7 +32,8 @@ class NotFiniteError(ArithmeticError):
 
 
 def _one_line(message: str) -> str:
-    line = " ".join(str(message).splitlines())  # names in a file may hold line breaks
+    # Names in a file may hold line breaks, and surrogates, which cannot be printed.
+    line = " ".join(str(message).splitlines()).encode("utf-8", "backslashreplace").decode("utf-8")
     return line if len(line) <= MOST_CHARACTERS else f"{line[: MOST_CHARACTERS - 20]} ... (cut short)"
 
 

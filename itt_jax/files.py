@@ -134,17 +134,22 @@ def check_manifest(folder: pathlib.Path, what: str) -> None:
     Raises:
         InputError: there is no manifest, or a file is missing or damaged; it names the first one.
     """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise InputError(f"{folder}: not a complete {what}: no {MANIFEST}")
     try:
-        written = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        written = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{folder}: not a complete {what}: {error}") from error
+    if not isinstance(written, dict) or any(not isinstance(own, list) or len(own) != 2 for own in written.values()):
+        raise InputError(f"{path}: expected a size and a checksum for each file, found {written!r:.80}")
     found = _manifest(folder)
     for name, (size, checksum) in written.items():
         if name not in found:
             raise InputError(f"{folder}: not a complete {what}: {name} is missing")
         if found[name] != [size, checksum]:
             raise InputError(
-                f"{folder / name}: damaged: found {found[name][0]} bytes that differ from the {size} written"
+                f"{folder / name}: damaged: found {found[name][0]} bytes that differ from the {size!r:.40} written"
             )
 
 

@@ -96,7 +96,7 @@ def read_json(path: pathlib.Path, kind: type = dict) -> Any:
         InputError: no such file, a very large or unreadable one, or its content is of another kind.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a Hugging Face checkpoint directory")
+        raise InputError(f"{path}: no such file; expected a checkpoint directory")
     try:
         size = path.stat().st_size
         if size > MOST_JSON_BYTES:

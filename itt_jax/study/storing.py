@@ -57,5 +57,6 @@ def check_stored(failed: Sequence[str], out: pathlib.Path) -> None:
 def _cause(params: dict[str, Any]) -> str:
     for path, leaf in jax.tree.leaves_with_path(params):
         if not np.isfinite(np.asarray(leaf)).all():
-            return f"parameters of the model are not finite (first {'/'.join(str(key.key) for key in path)})"
+            first = jax.tree_util.keystr(path, simple=True, separator="/")
+            return f"parameters of the model are not finite (first {first})"
     return "the parameters of the model are finite, its activations overflow"

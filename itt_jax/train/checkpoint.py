@@ -18,6 +18,7 @@ from itt_jax.data.fit import check_tokenizer
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import Encoder, Head, checkpoint_folder, export, load_model, make_head
+from itt_jax.models.checkpoint_files import read_json
 from itt_jax.models.embedder import sentence_files
 from itt_jax.train.state import Params
 from itt_jax.train.trees import load_tree, new_folder, save_tree
@@ -100,9 +101,7 @@ def load_checkpoint(directory: str | os.PathLike) -> Checkpoint:
     """
     directory = checkpoint_folder(directory)
     files.check_manifest(directory, "checkpoint")
-    described = _described(directory)
-    encoder = Encoder(families.family(described["family"]).Config(**described["config"]))
-    head = make_head(encoder, **described["head"]) if described["head"] else None
+    described, encoder, head = _described(directory)
     like = {"encoder": encoder.shapes()} | ({"head": head.shapes()} if head else {})
     return Checkpoint(
         encoder=encoder,
@@ -118,8 +117,7 @@ def load_checkpoint(directory: str | os.PathLike) -> Checkpoint:
 
 def saved_encoder(directory: str | os.PathLike) -> Encoder:
     """The encoder that `load_checkpoint` gives, without its parameters. Raises the same for checkpoint.json."""
-    described = _described(pathlib.Path(directory))
-    return Encoder(families.family(described["family"]).Config(**described["config"]))
+    return _described(pathlib.Path(directory))[1]
 
 
 def is_ours(directory: str | os.PathLike) -> bool:
@@ -127,14 +125,20 @@ def is_ours(directory: str | os.PathLike) -> bool:
     return (pathlib.Path(directory) / DESCRIPTION).is_file()
 
 
-def _described(directory: pathlib.Path) -> dict[str, Any]:
-    described = json.loads((directory / DESCRIPTION).read_text())
-    if described["format"] != FORMAT:
+def _described(directory: pathlib.Path) -> tuple[dict[str, Any], Encoder, Head | None]:
+    """What checkpoint.json says, with its encoder and head."""
+    path = directory / DESCRIPTION
+    described = read_json(path)
+    if described.get("format") != FORMAT:
         raise InputError(
-            f"{directory / DESCRIPTION}: format {described['format']!r} of another version of this software, "
-            f"expected {FORMAT}; train or convert it again"
+            f"{path}: format {described.get('format')!r:.80} of another version of this software, expected {FORMAT}; "
+            "train or convert it again"
         )
-    return described
+    try:
+        encoder = Encoder(families.family(described["family"]).Config(**described["config"]))
+        return described, encoder, make_head(encoder, **described["head"]) if described["head"] else None
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: expected the description of an encoder and its head ({error!r:.200})") from error
 
 
 def load_seen(directory: str | os.PathLike) -> Digests:

@@ -13,7 +13,7 @@ from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import checkpoint_name, export, make_head
 from itt_jax.models.embedder import Embedder, SentenceModel, read_sentence_model
-from itt_jax.train.checkpoint import convert, export_checkpoint, load_checkpoint, save_checkpoint
+from itt_jax.train.checkpoint import convert, export_checkpoint, load_checkpoint, save_checkpoint, saved_encoder
 from tests.train.toy import FAMILIES, same, tiny_encoder
 
 
@@ -153,3 +153,30 @@ def test_a_failed_write_leaves_the_old_one(saved, tmp_path):
         save_checkpoint(tmp_path / "stage", encoder, {"encoder": params["encoder"]}, head)
     assert same(load_checkpoint(tmp_path / "stage").params, params)
     assert [path.name for path in tmp_path.iterdir()] == ["stage"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 100_000, "checkpoint.json: nested too deeply"),
+        ("[]", "checkpoint.json: expected a JSON object"),
+        ("{}", "checkpoint.json: format None of another version"),
+        ('{"format": 3}', "checkpoint.json: expected the description of an encoder"),
+        ('{"format": 3, "family": "bert", "config": {"depth": 2}}', "checkpoint.json: expected the description"),
+        ('{"format": 3, "family": "bert", "config": {"layers": 0}}', "num_hidden_layers: expected a count"),
+        ('{"format": 3, "family": ["bert"], "config": {}}', "unknown encoder family"),
+    ],
+)
+def test_a_malformed_description_is_one_error(tmp_path, text, message):
+    (tmp_path / "checkpoint.json").write_text(text)
+    files.write_manifest(tmp_path)
+    for read in (load_checkpoint, saved_encoder):
+        with pytest.raises(InputError, match=message):
+            read(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[1]", "5", '{"a": 1}', "[" * 100_000])
+def test_a_malformed_manifest_is_one_error(tmp_path, text):
+    (tmp_path / files.MANIFEST).write_text(text)
+    with pytest.raises(InputError, match=r"expected a size and a checksum|not a complete checkpoint"):
+        load_checkpoint(tmp_path)
