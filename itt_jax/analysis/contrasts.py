@@ -61,7 +61,10 @@ class Fit:
             single: McNemar's test applies to quantities of so many cells; -1 for none.
         """
         two_cells = (self.cells == single) if is_mean else None
-        frame = inference.table(self.values, self.influence, self.members, two_cells)
+        if self.members.shape[1]:
+            frame = inference.table(self.values, self.influence, self.members, two_cells)
+        else:
+            frame = inference.estimates(self.values)
         finite = np.isfinite(self.values)
         total = np.where(finite, self.open_scale, 0).sum(0)
         frame["log_odds"] = np.divide(total, finite.sum(0), out=np.full(len(total), np.nan), where=finite.any(0))
@@ -110,7 +113,12 @@ class Contrasts:
         self._fits: dict = {}
 
     def _no_signal(self, arm: int) -> frozenset[int]:
-        """The groups whose clean score, the mean over seeds, is not above chance by its interval over items."""
+        """The groups whose clean score, the mean over seeds, is not above chance by its interval over items.
+
+        None is known where the items are absent; `interactions` and ratios, which leave such groups out, are not made.
+        """
+        if not self.panel.has_items:
+            return frozenset()
         conditions = self.panel.conditions
         clean = np.flatnonzero(conditions["role"] == "clean")
         sizes = self.panel.sizes[arm][:, clean].max(0)
@@ -162,6 +170,8 @@ class Contrasts:
         rows = self.rows.reset_index(drop=True)
         k = places[index.get_indexer(pd.MultiIndex.from_frame(rows[KEY]))]
         a, s = rows["arm"].map(panel.arms.index).to_numpy(), rows["seed"].map(panel.seeds.index).to_numpy()
+        if not panel.has_items:
+            return rows.assign(ci_low=np.nan, ci_high=np.nan, no_signal=pd.NA, differs=False)
         value, size = panel.values[a, s, k], panel.sizes[a, s, k]
         error = np.sqrt(np.array([(panel.influence[at] ** 2).sum() for at in zip(a, s, k, strict=True)]))
         low, high = self.metric.interval(value, error, np.maximum(size, 1))
@@ -183,7 +193,7 @@ class Contrasts:
     def interactions(self, subset: str) -> pd.DataFrame:
         """Differences between arms in drops and in domain gaps; positive means more robust."""
         frames = []
-        for arm, baseline in self.pairs():
+        for arm, baseline in self.pairs() if self.panel.has_items else ():
             left_out = self.no_signal[arm] | self.no_signal[baseline]
             kinds = [("perturbation", "scores", {"drop"}, 1), ("domain", "gaps", {"domain gap"}, -1)]
             for kind, function, names, sign in kinds if subset == "all" else kinds[:1]:
@@ -224,9 +234,12 @@ class Contrasts:
 
     def robustness(self) -> pd.DataFrame:
         """Areas and worst cases over all groups; relative drop and retention over those with signal."""
-        frames = [
-            self._within_range([self._each_arm_and_pair("curves", frozenset(), {"area", "worst cell", "worst item"})])
-        ]
+        kinds = {"area", "worst cell", "worst item"}
+        if not self.panel.has_items and self.panel.lost_items:
+            kinds = {"worst cell"}
+        frames = [self._within_range([self._each_arm_and_pair("curves", frozenset(), kinds)])]
+        if not self.panel.has_items:
+            return concat(frames)
         for arm in self.panel.arms:
             frames.append(self._ratios(arm, None, self.no_signal[arm]))
         for arm, baseline in self.pairs():

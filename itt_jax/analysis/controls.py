@@ -14,12 +14,15 @@ COLUMNS = [*GROUPED, "estimate", "ci_low", "ci_high", "items"]
 PLACE = ["model", "target", "arm", "seed", *KEY[: KEY.index("perturbation")]]
 
 
-def noticed(results: pd.DataFrame, cells: Mapping[str, CellItems]) -> pd.DataFrame:
+def noticed(results: pd.DataFrame, cells: Mapping[str, CellItems] | None) -> pd.DataFrame:
     """The share of the items changed by such an operator whose predicted class changes with the text.
 
     One row per model, target, arm, operator and severity. An item counts with its mean over languages, replicates and
-    seeds, and the interval is Student's over items. Regressions have no such share.
+    seeds, and the interval is Student's over items. Regressions have no such share, and there is none where the items
+    are absent.
     """
+    if cells is None:
+        return pd.DataFrame(columns=COLUMNS)
     of_classes = [name for name in results["metric"].unique() if "class" in metric(name).outcomes]
     results = results[results["metric"].isin(of_classes)]
     clean = results[results["perturbation"] == CLEAN_TEXT]

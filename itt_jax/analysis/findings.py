@@ -49,6 +49,8 @@ class Analysis:
             edit rates, seeds without signal.
         contamination: by source, the training and dev rows whose text is evaluated.
         smallest_effect: the bound of the verdicts.
+        has_items: False where the folder holds its results without predictions. Estimates of scores and of their
+            differences are there then, without intervals and tests; whatever rests on single items is left out.
     """
 
     arms: tuple[Arm, ...]
@@ -64,6 +66,7 @@ class Analysis:
     counts: pd.DataFrame
     contamination: tuple[Contamination, ...]
     smallest_effect: float
+    has_items: bool = True
 
 
 def analyse(out: pathlib.Path, smallest_effect: float | None = None) -> Analysis:
@@ -90,9 +93,9 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None) -> Analysis
             frames[name].append(getattr(own, name)())
         frames["interactions"].append(own.interactions("all"))
         frames["counts"].append(_counts(frames["cells"][-1], own))
-        if main_metric[panel.target] == panel.metric:
+        if panel.has_items and main_metric[panel.target] == panel.metric:
             parts += [own.target_contrast(arm, baseline) for arm, baseline in primary_pairs(own.arms)]
-    for panel in panels.panels_of(results, cells, "changed"):
+    for panel in panels.panels_of(results, cells, "changed") if cells is not None else ():
         frames["secondary"].append(Contrasts(panel, results, arms).interactions("changed"))
     tables = {name: concat(found) for name, found in frames.items()}
     tables["gains"]["p_adjusted"] = inference.adjust(tables["gains"]["p"], "fdr_bh")
@@ -105,6 +108,7 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None) -> Analysis
         distances=store.distances(),
         contamination=_contamination(plan),
         smallest_effect=smallest_effect,
+        has_items=cells is not None,
         **tables,
     )
 
@@ -123,7 +127,8 @@ def _counts(cells: pd.DataFrame, own: Contrasts) -> pd.DataFrame:
         is_clean, is_control = frame["perturbation"] == CLEAN_TEXT, frame["changes_label"].astype(bool)
         clean, perturbed = frame[is_clean], frame[~is_clean & ~is_control]
         home = clean[clean["source_language"].astype(bool) & clean["in_domain"].astype(bool)]
-        silent = home.groupby("seed")["no_signal"].all()
+        known = own.panel.has_items
+        silent = home.groupby("seed")["no_signal"].all() if known else pd.Series(dtype=bool)
         rows.append(
             {
                 "model": panel.model,
@@ -134,9 +139,9 @@ def _counts(cells: pd.DataFrame, own: Contrasts) -> pd.DataFrame:
                 "no_signal_seeds": " ".join(str(seed) for seed in silent.index[silent]),
                 "cells": len(frame),
                 "clean_cells": len(clean),
-                "clean_cells_no_signal": int(clean["no_signal"].sum()),
+                "clean_cells_no_signal": int(clean["no_signal"].sum()) if known else pd.NA,
                 "groups": clean.drop_duplicates(panels.GROUP).shape[0],
-                "groups_no_signal": len(own.no_signal[str(arm)]),
+                "groups_no_signal": len(own.no_signal[str(arm)]) if known else pd.NA,
                 "predictions": int(frame["n"].sum()),
                 "changed_share": perturbed["n_changed"].sum() / max(perturbed["n"].sum(), 1),
                 "not_applicable": int(perturbed["n_not_applicable"].sum()),

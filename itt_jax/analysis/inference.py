@@ -102,6 +102,17 @@ def table(values: np.ndarray, influence: np.ndarray, members: np.ndarray, two_ce
     return frame
 
 
+def estimates(values: np.ndarray) -> pd.DataFrame:
+    """The columns of `table` where the items are absent: estimates [Q] from [S, Q], without intervals and tests."""
+    present = np.isfinite(values)
+    count = present.sum(0)
+    mean = np.divide(np.where(present, values, 0).sum(0), count, out=np.full(len(count), np.nan), where=count > 0)
+    frame = pd.DataFrame(
+        np.nan, index=range(len(mean)), columns=["estimate", "ci_low", "ci_high", "std_err", "df", "p"]
+    )
+    return frame.assign(estimate=mean, test="none", seeds=count, items=0)
+
+
 def _one_seed(values: np.ndarray, influence: np.ndarray, members: np.ndarray, two_cells: np.ndarray):
     """p-values [Q] of a single seed: exact McNemar for two cells, else paired permutation.
 

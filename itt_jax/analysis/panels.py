@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 
 from itt_jax import metrics
-from itt_jax.store.results import CLEAN_TEXT, KEY, CellItems, Subset, read_cells, read_results
+from itt_jax.store.results import CLEAN_TEXT, KEY, CellItems, Subset, has_predictions, read_cells, read_results
 
 LEVELS = ["domain", "language", "task", "split", "perturbation", "severity", "replicate"]
 """The levels of an average, from the outermost."""
 ABOUT = ["in_domain", "source_language", "chance", "changes_label"]
 GROUP = ["task", "split", "domain", "language"]
 """Columns that name a group of rows, whose clean score decides whether it has signal."""
-Cells = Mapping[str, CellItems]
+Cells = Mapping[str, CellItems] | None
+"""The items of every cell; None where a folder holds its results alone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Panel:
             twin is the row of a perturbed condition's clean counterpart.
         values: float64 [A, S, K], NaN where a cell is missing. sizes: int [A, S, K], items in the cell.
         influence: float32 [A, S, K, I]. members: bool [K, I], the items of each condition.
-        items: int [I], codes of the folder's items.
+        items: int [I], codes of the folder's items; none where the folder holds its results alone. Then a condition
+            that lost items has no twin, because its clean counterpart is the score of the other items.
     """
 
     model: str
@@ -46,6 +48,16 @@ class Panel:
     influence: np.ndarray
     members: np.ndarray
     items: np.ndarray
+
+    @property
+    def has_items(self) -> bool:
+        """Whether intervals and tests over items are possible."""
+        return len(self.items) > 0
+
+    @property
+    def lost_items(self) -> bool:
+        """Whether the clean counterpart of a perturbed condition is unknown."""
+        return bool(((self.columns["role"] == "perturbed") & (self.columns["twin"] < 0)).any())
 
     @property
     def is_mean(self) -> bool:
@@ -75,6 +87,8 @@ def read(out: pathlib.Path) -> tuple[pd.DataFrame, Cells]:
         InputError: see `read_results` and `read_cells`.
     """
     results = read_results(out)
+    if not has_predictions(out, results):
+        return results, None
     columns = {metric: metrics.metric(metric).columns for metric in results["metric"].unique()}
     return results, read_cells(out, dict(zip(results["cell"], results["metric"].map(columns), strict=True)))
 
@@ -82,6 +96,9 @@ def read(out: pathlib.Path) -> tuple[pd.DataFrame, Cells]:
 def panels_of(results: pd.DataFrame, cells: Cells, subset: Subset = "all") -> Iterator[Panel]:
     """The panels of a results folder; with subset "changed" a condition has only the items its operator changed."""
     for (model, target, metric), rows in results.groupby(["model", "target", "metric"], sort=False):
+        if cells is None:
+            yield _panel_of_values(str(model), str(target), str(metric), rows)
+            continue
         panel = _panel(str(model), str(target), str(metric), rows, cells, subset)
         if panel is not None:
             yield panel
@@ -115,6 +132,39 @@ def _panel(model: str, target: str, metric: str, rows: pd.DataFrame, cells: Cell
     return panel if subset == "changed" else _with_worst(panel, names, cells)
 
 
+def _panel_of_values(model: str, target: str, metric: str, rows: pd.DataFrame) -> Panel:
+    """A panel of the scores that the results hold, without items."""
+    arms, seeds = tuple(dict.fromkeys(rows["arm"])), tuple(sorted(set(rows["seed"])))
+    conditions, places = _grid(rows, arms, seeds)
+    shape = (len(arms), len(seeds), len(conditions))
+    values, sizes, lost = np.full(shape, np.nan), np.zeros(shape, dtype=int), np.zeros(shape, dtype=int)
+    for array, column in ((values, "value"), (sizes, "n"), (lost, "n_not_applicable")):
+        array[places] = rows[column].to_numpy()
+    smallest = np.where(np.isnan(values), np.iinfo(int).max, sizes).min((0, 1))
+    conditions.loc[(lost > 0).any((0, 1)), "twin"] = -1
+    conditions.loc[(conditions["role"] == "perturbed") & (smallest < 2), "role"] = "empty"
+    none = np.zeros((*shape, 0), np.float32), np.zeros((shape[2], 0), bool), np.zeros(0, int)
+    return _with_worst(Panel(model, target, metric, arms, seeds, conditions, values, sizes, *none), None, None)
+
+
+def _grid(rows: pd.DataFrame, arms: tuple, seeds: tuple) -> tuple[pd.DataFrame, tuple[np.ndarray, ...]]:
+    """The conditions of a panel with role, group and twin, and the place (arm, seed, condition) of each row."""
+    frame = rows.drop_duplicates(KEY)[[*KEY, *ABOUT]].reset_index(drop=True)
+    frame["role"] = np.where(frame["perturbation"] == CLEAN_TEXT, "clean", "perturbed")
+    frame.loc[frame["changes_label"].astype(bool), "role"] = "control"
+    frame["group"] = frame.groupby(GROUP, sort=False).ngroup()
+    index = pd.MultiIndex.from_frame(frame[KEY])
+    places = [
+        rows["arm"].map(arms.index),
+        rows["seed"].map(seeds.index),
+        index.get_indexer(pd.MultiIndex.from_frame(rows[KEY])),
+    ]
+    is_clean = frame["role"] == "clean"
+    clean = dict(zip(frame.loc[is_clean, "group"], frame.index[is_clean], strict=True))
+    frame["twin"] = frame["group"].map(clean).fillna(-1).astype(int)
+    return frame, tuple(np.asarray(place) for place in places)
+
+
 def _among(cell: CellItems, other: CellItems, subset: Subset) -> np.ndarray:
     """Which examples of `cell` are items that count in `other`: bool [n]."""
     if len(cell.items) == len(other.items) and (cell.items == other.items).all():
@@ -128,21 +178,9 @@ def _conditions(rows: pd.DataFrame, arms: tuple, seeds: tuple, cells: Cells, sub
     A perturbed condition some of whose items do not count (not applicable or, in subset "changed", unchanged) is
     compared with the clean scores of those that do: a "twin" condition. With fewer than two of them it is left out.
     """
-    frame = rows.drop_duplicates(KEY)[[*KEY, *ABOUT]].reset_index(drop=True)
-    frame["role"] = np.where(frame["perturbation"] == CLEAN_TEXT, "clean", "perturbed")
-    frame.loc[frame["changes_label"].astype(bool), "role"] = "control"
-    frame["group"] = frame.groupby(GROUP, sort=False).ngroup()
-    index = pd.MultiIndex.from_frame(frame[KEY])
+    frame, places = _grid(rows, arms, seeds)
     names = np.full((len(arms), len(seeds), len(frame)), None, dtype=object)
-    places = [
-        rows["arm"].map(arms.index),
-        rows["seed"].map(seeds.index),
-        index.get_indexer(pd.MultiIndex.from_frame(rows[KEY])),
-    ]
-    names[tuple(np.asarray(place) for place in places)] = rows["cell"].to_numpy()
-    is_clean = frame["role"] == "clean"
-    clean = dict(zip(frame.loc[is_clean, "group"], frame.index[is_clean], strict=True))
-    frame["twin"] = frame["group"].map(clean).fillna(-1).astype(int)
+    names[places] = rows["cell"].to_numpy()
     frame["mask_of"] = -1
     twins, empty = [], []
     for k in frame.index[(frame["role"] == "perturbed") & (frame["twin"] >= 0)]:
@@ -186,7 +224,11 @@ def _with_worst(panel: Panel, names: np.ndarray, cells: Cells) -> Panel:
         arms = np.arange(len(panel.arms))
         size, part = panel.sizes[arms, :, worst], panel.influence[arms, :, worst]
         add(rows.iloc[:1], "worst cell", panel.values[arms, :, worst], size, part, panel.members[worst].any(0))
-        if panel.right_or_wrong and all(panel.members[k].sum() == panel.members[at[0]].sum() for k in at):
+        if (
+            cells is not None
+            and panel.right_or_wrong
+            and all(panel.members[k].sum() == panel.members[at[0]].sum() for k in at)
+        ):
             add(rows.iloc[:1], "worst item", *_worst_items(panel, at, names, cells), panel.members[at[0]])
     if not extra:
         return panel

@@ -2,6 +2,7 @@
 
 import argparse
 import pathlib
+import sys
 
 SUMMARY = "Write tables, figures and report/index.html from a results folder."
 
@@ -19,14 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the report and print the path of its page, or print one contrast."""
-    if options.contrast is None:
-        from itt_jax.report import write_report
-
-        print(write_report(options.out))
-        return 0
     from itt_jax.analysis import analyse
-    from itt_jax.report import contrast
+    from itt_jax.report import contrast, summary, write_report
 
+    if options.contrast is None:
+        analysis = analyse(options.out)
+        print(write_report(options.out, analysis))
+        if not analysis.has_items:
+            print(f"note: {' '.join(summary.WITHOUT_ITEMS)}", file=sys.stderr)
+        return 0
     analysis = analyse(options.out)
     pair = contrast.parse_pair(options.contrast, analysis)
     found = contrast.contrast(analysis, pair, options.language, options.perturbation)

@@ -57,9 +57,10 @@ def contrast(analysis: Analysis, pair: tuple[str, str], language: str = ALL, per
             "seeds": found["seeds"],
         }
     )
+    unknown_verdict = "no signal" if analysis.has_items else "no predictions to judge by"
     # interactions are of groups with signal, so that a contrast may have none
     order = pd.MultiIndex.from_frame(clean[KEY])
-    return table.reindex(order).reset_index().rename(columns=COLUMNS).fillna({"verdict": "no signal"}).fillna("–")
+    return table.reindex(order).reset_index().rename(columns=COLUMNS).fillna({"verdict": unknown_verdict}).fillna("–")
 
 
 def sentences(table: pd.DataFrame, language: str, perturbation: str) -> str:

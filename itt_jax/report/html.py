@@ -31,15 +31,25 @@ def write_report(out: pathlib.Path, analysis: Analysis | None = None) -> pathlib
     plan = store.plan()
     analysis = analysis or analyse(store.out)
     report = store.report
-    for name, table in tables.all_tables(analysis).items():
-        files.write_text(report / "tables" / f"{name}.csv", table.to_csv(index=False, float_format="%.6g"))
+    found = tables.all_tables(analysis).items()
+    _write_all(
+        report / "tables", {f"{name}.csv": table.to_csv(index=False, float_format="%.6g") for name, table in found}
+    )
     figures = {_file_name(name): figure for name, figure in all_figures(analysis).items()}
-    for name, figure in figures.items():
-        files.write_text(report / "figures" / f"{name}.svg", figure)
+    _write_all(report / "figures", {f"{name}.svg": figure for name, figure in figures.items()})
     files.write_text(report / "summary.md", summary.summary_markdown(analysis) + "\n")
     page = report / "index.html"
     files.write_text(page, _page(analysis, plan, figures))
     return page
+
+
+def _write_all(folder: pathlib.Path, texts: dict[str, str]) -> None:
+    """Write files by name and remove those of an earlier report, which may have had other targets."""
+    for name, text in texts.items():
+        files.write_text(folder / name, text)
+    for path in folder.glob("*.*"):
+        if path.suffix in (".csv", ".svg") and path.name not in texts:
+            path.unlink()
 
 
 def _file_name(name: str) -> str:

@@ -50,8 +50,20 @@ def run_sentence(analysis: Analysis) -> str:
     return f"{sentence}. {len(cells):,} cells, {int(cells['n'].sum()):,} predictions."
 
 
+WITHOUT_ITEMS = (
+    "the folder holds its results without the predictions of its cells (cells/), on which intervals and tests rest.",
+    "Left out, because they rest on the predictions of single items: intervals, tests and verdicts; interactions, "
+    "relative drop and retention (which groups have signal is unknown); the worst case per item; how often edits that "
+    "may change the label are noticed; and areas under curves of targets some of whose items lost their right answer.",
+    "Scores and their differences are means over seeds of the scores in results.parquet.",
+)
+"""What a report says that is made of results alone."""
+
+
 def verdict_sentences(analysis: Analysis) -> list[str]:
     """One sentence for each primary contrast."""
+    if not analysis.has_items:
+        return [f"No verdict: {WITHOUT_ITEMS[0]}"]
     if analysis.primary.empty:
         return ["There is no treatment with a baseline, so there is no primary contrast; scores are below."]
     return [_verdict_sentence(row, analysis.smallest_effect) for _, row in analysis.primary.iterrows()]
@@ -91,16 +103,18 @@ def warning_sentences(analysis: Analysis) -> list[str]:
         found.append(
             f"Seed {row['no_signal_seeds']} of {about} is not above chance in the source language; it is kept."
         )
+    if not analysis.has_items:
+        found += [WITHOUT_ITEMS[0].capitalize(), *WITHOUT_ITEMS[1:]]
     below = counts["groups_no_signal"].sum()
-    if below:
+    if analysis.has_items and below:
         found.append(
             f"{below} of {counts['groups'].sum()} combinations of encoder, arm, task and language have a clean score "
             "that is not above chance; they are left out of ratios and interactions."
         )
     seeds = counts["seeds"].min() if len(counts) else 0
-    if seeds == 1:
+    if analysis.has_items and seeds == 1:
         found.append("One seed: intervals and tests cover the choice of items alone, not another training run.")
-    elif 1 < seeds < 5:
+    elif analysis.has_items and 1 < seeds < 5:
         found.append(
             f"{seeds} seeds: intervals are wide because few seeds say little about the variation between training runs."
         )

@@ -296,19 +296,19 @@ def counts(analysis: Analysis) -> pd.DataFrame:
             "metric": frame["metric"],
             "arm": frame["arm"],
             "seeds": frame["seeds"],
-            "no signal: seeds": frame["no_signal_seeds"].replace("", "none"),
+            "no signal: seeds": frame["no_signal_seeds"].replace("", "none") if analysis.has_items else "–",
             "cells": frame["cells"],
-            "no signal: clean cells": [
-                f"{below} of {cells}"
-                for below, cells in zip(frame["clean_cells_no_signal"], frame["clean_cells"], strict=True)
-            ],
-            "no signal: groups": [
-                f"{below} of {groups}" for below, groups in zip(frame["groups_no_signal"], frame["groups"], strict=True)
-            ],
+            "no signal: clean cells": _shares(frame["clean_cells_no_signal"], frame["clean_cells"]),
+            "no signal: groups": _shares(frame["groups_no_signal"], frame["groups"]),
             "items changed %": frame["changed_share"].map(points),
             "not applicable": frame["not_applicable"],
         }
     )
+
+
+def _shares(parts: pd.Series, wholes: pd.Series) -> list[str]:
+    """ "2 of 9"; a dash where the part is unknown."""
+    return ["–" if pd.isna(part) else f"{part} of {whole}" for part, whole in zip(parts, wholes, strict=True)]
 
 
 def without_constant(frame: pd.DataFrame, name: str = "metric") -> pd.DataFrame:

@@ -92,6 +92,12 @@ def read_cell(out: pathlib.Path, cell: str, columns: Sequence[str]) -> pd.DataFr
     return pd.read_parquet(path, columns=list(columns))
 
 
+def has_predictions(out: pathlib.Path, results: pd.DataFrame) -> bool:
+    """Whether the folder has the predictions of any of its results; a published one may hold results alone."""
+    store = Store(pathlib.Path(out))
+    return any(store.has_cell(cell) for cell in results["cell"])
+
+
 def read_cells(out: pathlib.Path, columns: Mapping[str, tuple[str, ...]]) -> dict[str, CellItems]:
     """The examples of many cells, read in one pass.
 
@@ -103,13 +109,7 @@ def read_cells(out: pathlib.Path, columns: Mapping[str, tuple[str, ...]]) -> dic
     """
     store = Store(pathlib.Path(out))
     paths = {cell: store.cell(cell) for cell in columns}
-    absent = [path for path in paths.values() if not path.is_file()]
-    if absent and len(absent) == len(paths):
-        raise InputError(
-            f"{out}: holds the results of {len(paths):,} cells without their predictions (no {absent[0].parent.name}/ "
-            "folder); intervals and tests need the predictions"
-        )
-    if absent:
+    if absent := [path for path in paths.values() if not path.is_file()]:
         raise InputError(f"{absent[0]}: not found, though results.parquet names it ({len(absent)} such cells)")
     groups: dict[tuple[str, ...], list[str]] = {}
     for cell, names in columns.items():

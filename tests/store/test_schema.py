@@ -6,7 +6,6 @@ import pathlib
 import pandas as pd
 import pytest
 
-from itt_jax import main
 from itt_jax.errors import InputError
 from itt_jax.store import Store
 from itt_jax.store.results import read_cells, read_results
@@ -74,13 +73,6 @@ def test_published_results_can_be_read():
     assert len(frame) == 8100 and set(frame["arm"]) == {"direct", "itt", "matched_steps"}
     assert frame["in_domain"].mean() == pytest.approx(0.9)
     assert Store(REAL_SMALL).plan()["stages_done"][0]["steps"] > 0
-
-
-def test_without_predictions_the_report_says_so_in_one_line(capsys):
-    """The published results have no cells, which intervals and tests need."""
-    assert main.main(["report", "--out", str(REAL_SMALL)]) == 2
-    error = capsys.readouterr().err
-    assert "holds the results of 8,100 cells without their predictions" in error and error.count("\n") == 1
 
 
 def test_a_missing_cell_is_named(tmp_path):
