@@ -46,5 +46,14 @@ def unknown(kind: str, found: object, known: Iterable[str]) -> InputError:
     names = sorted(str(name) for name in known)
     near = difflib.get_close_matches(str(found)[:100], names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ";"
-    listed = ", ".join(names) if len(names) <= MOST_LISTED else f"{', '.join(names[:MOST_LISTED])}, ... ({len(names)})"
-    return InputError(f"unknown {kind} {found!r:.100}{hint} known: {listed}")
+    return InputError(f"unknown {kind} {found!r:.100}{hint} known: {listed(names)}")
+
+
+def listed(names: Iterable[str]) -> str:
+    """The names for an error message; of many, the first ones and their number.
+
+    >>> listed(["a", "b"])
+    'a, b'
+    """
+    names = list(names)
+    return ", ".join(names) if len(names) <= MOST_LISTED else f"{', '.join(names[:MOST_LISTED])}, ... ({len(names)})"

@@ -25,6 +25,7 @@ class Rows:
             score; n arrays of class indices, one for each word of the field (words are separated by one space); n sets
             of answers; n arrays of indices into the pool. None if the split has no labels.
         pool: the candidates of a retrieval task; None if they are a field of the rows.
+        left_out: published label -> rows of the split without it here, because the source maps it to None.
 
     Raises:
         InputError: a field or the labels have another length than `item_ids`.
@@ -38,6 +39,7 @@ class Rows:
     fields: dict[str, list[str]]
     labels: np.ndarray | Ragged | Answers | None
     pool: Pool | None = None
+    left_out: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         for name, texts in self.fields.items():

@@ -19,6 +19,8 @@ class Table:
         indices: n published indices, unique within the split.
         place: row number -> where the row is, for error messages ("dev-de.tsv, line 12").
         pool: the candidates of a retrieval task.
+        word_place: row number, number of a word from 0 -> where the word is; None if all of a row is in one place.
+        written: the labels as they are in the file, if the source converted them.
     """
 
     fields: dict[str, list[str]]
@@ -26,3 +28,9 @@ class Table:
     indices: list[str]
     place: Callable[[int], str]
     pool: Pool | None = None
+    word_place: Callable[[int, int], str] | None = None
+    written: list[str] | None = None
+
+    def place_of_word(self, row: int, word: int) -> str:
+        """Where a word is, for error messages ("train.conll, line 12", or "train.jsonl, line 3, word 5")."""
+        return self.word_place(row, word) if self.word_place else f"{self.place(row)}, word {word + 1}"

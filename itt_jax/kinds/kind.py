@@ -17,7 +17,7 @@ from itt_jax.data.examples import Examples, prepare
 from itt_jax.data.rows import Rows
 from itt_jax.data.table import Table
 from itt_jax.data.tokenizing import Tokenizer
-from itt_jax.errors import InputError
+from itt_jax.errors import InputError, listed
 from itt_jax.kinds.forms import Form, FormKey, Inputs, numbered, whole_inputs
 from itt_jax.metrics import Metric, metric
 
@@ -316,21 +316,28 @@ def _listed(column: Any) -> Any:
     return list(column) if isinstance(column, np.ndarray) and column.ndim > 1 else column
 
 
-def class_index(task: TaskLike, published: Published, label: str, place: Callable[[], str]) -> int | None:
+def class_index(
+    task: TaskLike, published: Published, label: str, place: Callable[[], str], written: str = ""
+) -> int | None:
     """The index of a published label among the task's labels, or None to leave it out.
+
+    Args:
+        written: the label as it is in the file, if the source converted it.
 
     Raises:
         InputError: the label is unknown; the message begins with `place`.
     """
     known = published or {name: name for name in task.labels}
+    named = f"{written!r:.80} (read as {label!r:.80})" if written not in ("", label) else f"{label!r:.80}"
     if label not in known:
-        expected = ", ".join(known)
-        raise InputError(f"{place()}: label {label!r:.80} is unknown in task {task.name!r}; expected {expected}")
+        hint = "; its source's labels must name every label, with None to leave rows out" if published else ""
+        raise InputError(f"{place()}: label {named} is unknown in task {task.name!r}; expected {listed(known)}{hint}")
     if known[label] is None:
         return None
     if known[label] not in task.labels:
         raise InputError(
-            f"task {task.name!r}: a source maps {label!r} to {known[label]!r}, which is none of its labels"
+            f"{place()}: the source of task {task.name!r} maps label {named} to {known[label]!r:.80}, "
+            f"which is none of its labels: {listed(task.labels)}"
         )
     return task.labels.index(known[label])
 

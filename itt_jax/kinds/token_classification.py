@@ -16,6 +16,10 @@ from itt_jax.kinds.forms import LOST, Form, FormKey, Inputs, numbered
 from itt_jax.kinds.kind import Gold, Kind, Published, TaskLike, check_classes, class_index, permuted
 from itt_jax.ragged import Ragged, offsets_of
 
+_LEFT_OUT = -1
+_SINGLE_WORDS = 50  # so many rows of one word each are no sentences
+_ONE_A_ROW = "; a table with one token a row has format='conll' and a delimiter, such as ','"
+
 
 class TokenClassification(Kind):
     """Labels are class indices of words, Ragged int32 [n]; predictions likewise.
@@ -46,29 +50,36 @@ class TokenClassification(Kind):
     def read_labels(self, task: TaskLike, published: Published, table: Table) -> tuple[Any, np.ndarray]:
         """The class of each word: Ragged int32 [n]. Published tags are separated by one space.
 
+        A row with a tag that maps to None is left out. A map of IOB1 tags may name only those in the file: where I-X
+        was converted to B-X and the map has no B-X, it is the B- tag of I-X's class.
+
         Raises:
             InputError: an empty word, a wrong number of tags, or an unknown tag; the message names its place.
         """
-        keep = np.ones(len(table.indices), bool)
         if table.labels is None:
-            return None, keep
+            return None, np.ones(len(table.indices), bool)
         (texts,) = table.fields.values()
         words, tags = [text.split(" ") for text in texts], [label.split(" ") for label in table.labels]
         for i, (own, given) in enumerate(zip(words, tags, strict=True)):
             if not all(own):
-                raise InputError(f"{table.place(i)}: word {own.index('') + 1} is empty")
+                raise InputError(f"{table.place_of_word(i, own.index(''))} is empty{_ONE_A_ROW}")
             if len(own) != len(given):
                 raise InputError(f"{table.place(i)}: {len(given)} tags, expected {len(own)}, one for each word")
+        if len(words) > _SINGLE_WORDS and all(len(own) == 1 for own in words):
+            raise InputError(f"{table.place(0)} and all after it: rows of one word{_ONE_A_ROW}")
         classes: dict[str, int] = {}
         for i, given in enumerate(tags):
             for k, tag in enumerate(given):
                 if tag not in classes:
-                    place = f"{table.place(i)}, word {k + 1} ({words[i][k]!r:.80})"
-                    found = class_index(task, published, tag, lambda place=place: place)
-                    if found is None:
-                        raise InputError(f"{place}: tag {tag!r} maps to None, but every word needs a tag")
-                    classes[tag] = found
-        return Ragged.of(([classes[tag] for tag in given] for given in tags), np.int32), keep
+                    written = table.written[i].split(" ")[k] if table.written else tag
+                    known = _with_begin(published, tag, written)
+                    place = f"{table.place_of_word(i, k)} ({words[i][k]!r:.80})"
+                    found = class_index(task, known, tag, lambda place=place: place, written)
+                    classes[tag] = _LEFT_OUT if found is None else found
+        labels = Ragged.of(([classes[tag] for tag in given] for given in tags), np.int32)
+        keep = np.ones(len(tags), bool)
+        keep[np.repeat(np.arange(len(tags)), labels.lengths)[labels.values == _LEFT_OUT]] = False
+        return labels, keep
 
     def join(self, parts: Sequence[Any]) -> Any:
         """The texts of all parts."""
@@ -172,6 +183,14 @@ class TokenClassification(Kind):
             "word": kept(numbers, form.words).arrays(),
         }
         return predictions, labels, columns
+
+
+def _with_begin(published: Published, tag: str, written: str) -> Published:
+    """`published` with a tag that was converted from `written`, if it names that one alone."""
+    if tag in published or tag == written or written not in published:
+        return published
+    name = published[written]
+    return {**published, tag: f"B-{name[2:]}" if name and name.startswith("I-") else name}
 
 
 def clean_words(texts: Sequence[str]) -> Ragged:

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import gc
 import pathlib
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -34,7 +35,9 @@ def load_rows(task: Task, split: str, language: str, data_root: str | pathlib.Pa
     rows = _published(task, source, wanted.split, language, data_root)
     rows = rows.select(_part(task, rows.item_ids, wanted))
     if len(rows) == 0:
-        raise InputError(f"task {task.name!r}, split {split!r}, language {language!r}: no rows")
+        left_out = ", ".join(f"{count} of {label!r:.80}" for label, count in rows.left_out.items())
+        why = f"; its source's labels leave out {left_out}" if left_out else ""
+        raise InputError(f"task {task.name!r}, split {split!r}, language {language!r}: no rows{why}")
     return rows
 
 
@@ -106,15 +109,44 @@ def _rows(task: Task, source: Source, wanted: Slice, language: str, data_root: s
         )
     check_texts(table.fields, table.place)
     check_indices(table)
+    _check_documents(task, source, table)
     prefix = "" if task.parallel or len(task.languages) == 1 else f"{language}-"
     ids = np.array([f"{task.name}/{wanted.split}/{prefix}{index}" for index in table.indices], dtype=object)
     fields = {name: table.fields[name] for name in task.fields}
     for name, pattern in task.patterns.items():
         fields[name] = [pattern.replace("{}", text) for text in fields[name]]
     labels, keep = kinds.kind(task.kind).read_labels(task, source.labels, table)
-    rows = Rows(task.name, wanted.split, language, task.domain, ids, fields, labels, table.pool)
     # Slices are of all published rows, so that tasks which leave out different rows have the same slices.
-    return rows.select(_part(task, ids, wanted) & keep)
+    inside = _part(task, ids, wanted)
+    left_out = _left_out(source, table, inside & ~keep)
+    rows = Rows(task.name, wanted.split, language, task.domain, ids, fields, labels, table.pool, left_out)
+    return rows.select(inside & keep)
+
+
+def _left_out(source: Source, table: Table, rows: np.ndarray) -> dict[str, int]:
+    """Published labels that map to None -> how many of `rows`, bool [n], have them."""
+    found: Counter[str] = Counter()
+    written = table.written or table.labels
+    for i in np.flatnonzero(rows):
+        label = written[i]
+        parts = (label,) if label in source.labels else dict.fromkeys(label.split(" "))
+        found.update(part for part in parts if part in source.labels and source.labels[part] is None)
+    return dict(found)
+
+
+def _check_documents(task: Task, source: Source, table: Table) -> None:
+    """Raises InputError unless the documents that rows belong to are named where the task needs them, and used."""
+    if source.document is not None and not task.documents:
+        raise InputError(
+            f"task {task.name!r}: its source names documents (document={source.document!r}); set documents=True, "
+            "so that slices of splits keep each in one piece"
+        )
+    if task.documents and not all("-" in index for index in table.indices):
+        i = next(i for i, index in enumerate(table.indices) if "-" not in index)
+        raise InputError(
+            f"{table.place(i)}: task {task.name!r} has documents=True, but index {table.indices[i]!r:.80} names no "
+            "document; name the column or mark of documents in its source (document=...)"
+        )
 
 
 @contextlib.contextmanager

@@ -114,14 +114,14 @@ def own_task(path, **more):
     [
         ("a\tO\nb\n", r"line 2: 1 columns, expected 2", {}),
         ("a O\nb O X\n", r"line 2: 3 columns, expected 2", {}),
-        ("a\tO\n\tO\n", r"line 2: column 1 is empty", {}),
+        ("a\tO\n\tO\n", r"line 2: column 0 is empty", {}),
         (
             "a\tO\n\nb\tO\nc\tB-Y\n",
-            r"line 3, word 2 \('c'\): label 'B-Y' is unknown in task 'mine'; expected O, B-X, I-X",
+            r"line 4 \('c'\): label 'B-Y' is unknown in task 'mine'; expected O, B-X, I-X",
             {},
         ),
         ('{"w": ["a", "b"], "t": ["O"]}\n', r"line 1: 1 tags, expected 2, one for each word", {"format": "jsonl"}),
-        ('{"w": ["a", ""], "t": ["O", "O"]}\n', r"line 1: word 2 is empty", {"format": "jsonl"}),
+        ('{"w": ["a", ""], "t": ["O", "O"]}\n', r"line 1, word 2 is empty", {"format": "jsonl"}),
         ('{"w": ["a", 3], "t": ["O", "O"]}\n', r"expected text, found \['a', 3\]", {"format": "jsonl"}),
     ],
 )

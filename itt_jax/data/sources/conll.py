@@ -1,94 +1,266 @@
-"""CoNLL and CoNLL-U files, and their schemes of tags."""
+"""Files with one token a row (CoNLL, CoNLL-U, tables of tokens and tags), and their schemes of tags."""
 
 import dataclasses
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
+from itt_jax.data.sources.formats import UNPAIRED, check_names, quoted_records
 from itt_jax.data.sources.text import read_lines
 from itt_jax.errors import InputError
 
+DOCSTART, BLANK_LINES = "-DOCSTART-", "blank lines"
 _BLANKS = re.compile("[ \t]+")
+_COMMENT = re.compile(r"#[ ]*([^ ]+(?: id)?)[ ]+=[ ]?(.*)$")
+
+Column = str | int
+
+
+@dataclasses.dataclass(frozen=True)
+class ConllLayout:
+    """How tokens are written; a column is a name if there is a header, otherwise a zero-based position.
+
+    Attributes:
+        delimiter: between columns; "" is a tab if the first token's line has one, otherwise blanks.
+        header: the first row names the columns. quoted: values may be quoted.
+        token, tag: columns of a token and of its tag. With a delimiter, a row without a token whose tag is "O" or
+            empty ends a sentence, as a blank line does.
+        sentence: column that numbers the sentences: another value begins one, an empty value continues it.
+        document: what begins a document: "-DOCSTART-" lines; "blank lines", two or more; another value in a column; or
+            a comment such as "# newdoc id = 3", by its first word. None: documents are not distinguished.
+    """
+
+    delimiter: str = ""
+    header: bool = False
+    quoted: bool = False
+    token: Column = 0
+    tag: Column | None = None
+    sentence: Column | None = None
+    document: Column | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Sentence:
-    """A sentence of a CoNLL file.
+    """A sentence.
 
     Attributes:
-        line: the number of its first token's line.
-        columns: columns[i] holds the i-th column of every token.
+        lines: the number of each token's line.
+        columns: name or position of a column -> its value for each token.
         comments: its "# key = value" lines.
+        document: id of its document; "" if documents are not distinguished.
     """
 
-    line: int
-    columns: tuple[list[str], ...]
+    lines: tuple[int, ...]
+    columns: dict[Column, list[str]]
     comments: dict[str, str]
+    document: str
 
 
-def read_conll(path: pathlib.Path, encoding: str = "utf-8") -> list[Sentence]:
-    """The sentences of a file with one token a line, columns separated by tabs or else by blanks, and blank lines
-    between sentences.
+class _Row(NamedTuple):
+    """The number of a row's line, the line as written ("" for several quoted values), and its values."""
+
+    number: int
+    line: str
+    values: list[str]
+
+
+class _Block(NamedTuple):
+    """Token rows between blank lines, the comments above them, and the id of the last marked document."""
+
+    rows: list[_Row]
+    comments: dict[str, str]
+    document: str
+
+
+class _Positions(NamedTuple):
+    """Positions of columns."""
+
+    token: int
+    tag: int | None
+    sentence: int | None
+    document: int | None
+
+
+def read_conll(path: pathlib.Path, encoding: str = "utf-8", layout: ConllLayout | None = None) -> list[Sentence]:
+    """The sentences of a file with one token a row and blank lines between sentences.
 
     Only U+0020 and tabs are blanks: U+00A0 and U+3000 are parts of words. -DOCSTART- lines, and the multi-word ranges
     (1-2) and empty nodes (1.1) of CoNLL-U, are left out.
 
     Raises:
-        InputError: a token line has another number of columns than the first one.
+        InputError: a row has another number of columns than the first one, or an empty token or tag; a column is
+            missing; nothing in the file marks documents.
     """
-    lines = read_lines(path, encoding)
-    tabs = _separated_by_tabs(lines)
+    layout = layout or ConllLayout()
+    rows, separator = _rows(path, encoding, layout)
+    names: list[str] = []
+    if layout.header:
+        first = next((i for i, row in enumerate(rows) if any(row.values)), None)
+        if first is None:
+            return []
+        names = rows[first].values
+        check_names(names, f"{path}, line {rows[first].number}")
+        rows = rows[first + 1 :]
+    positions = _positions(path, layout, names)
+    width = len(names)
     sentences: list[Sentence] = []
-    numbers: list[int] = []
-    comments: dict[str, str] = {}
-    width = None
-    for number, line in enumerate([*lines, ""], 1):
-        first = line[:1]
-        if first in "#- \t":  # other lines are always tokens
-            if _ends_sentence(line):
-                if numbers:
-                    width, kept, tokens = _tokens(path, numbers, lines, tabs, width)
-                    numbers = []
-                    if tokens:
-                        sentences.append(Sentence(kept[0], tuple(map(list, zip(*tokens, strict=True))), comments))
-                comments = {}
-                continue
-            if first == "#" and "\t" not in line:
-                comment = re.match(r"#[ ]*([^ ]+)[ ]+=[ ]?(.*)$", line)
-                if comment or tabs:
-                    comments |= {comment[1]: comment[2]} if comment else {}
-                    continue
-        numbers.append(number)
+    for block in _blocks(path, rows, separator, layout, positions):
+        width = width or len(block.rows[0].values)
+        keys = names or range(width)
+        for document, own in _sentences(block, _checked(path, block.rows, keys, positions), positions):
+            columns = dict(zip(keys, map(list, zip(*(row.values for row in own), strict=True)), strict=True))
+            sentences.append(Sentence(tuple(row.number for row in own), columns, block.comments, document))
     return sentences
 
 
-def _ends_sentence(line: str) -> bool:
-    return not line.strip(" \t") or line.startswith("-DOCSTART-")
+def _rows(path: pathlib.Path, encoding: str, layout: ConllLayout) -> tuple[list[_Row], str]:
+    """All rows, blank ones and comments too, and the separator of their columns, "" if it is blanks."""
+    if layout.quoted:
+        records = quoted_records(path, encoding, layout.delimiter)
+        rows = [_Row(number, values[0] if len(values) == 1 else "", values) for number, values in records]
+        for number, _, values in rows:
+            if any("\n" in value for value in values):
+                raise InputError(f"{path}, line {number}: a quoted value goes on to the next line; {UNPAIRED}")
+        return rows, layout.delimiter
+    lines = read_lines(path, encoding)
+    separator = layout.delimiter or ("\t" if _separated_by_tabs(lines) else "")
+    if separator:
+        return [_Row(number, line, line.split(separator)) for number, line in enumerate(lines, 1)], separator
+    return [_Row(number, line, _BLANKS.split(line.strip(" \t"))) for number, line in enumerate(lines, 1)], separator
 
 
 def _separated_by_tabs(lines: list[str]) -> bool:
     """Whether columns are separated by tabs, as the first line that is certainly a token shows."""
-    first = next((line for line in lines if not line.startswith("#") and not _ends_sentence(line)), None)
+    tokens = (line for line in lines if line.strip(" \t") and not line.startswith(("#", DOCSTART)))
+    first = next(tokens, None)
     return any("\t" in line for line in lines) if first is None else "\t" in first
 
 
-def _tokens(
-    path: pathlib.Path, numbers: list[int], lines: list[str], tabs: bool, width: int | None
-) -> tuple[int, list[int], list[list[str]]]:
-    """The number of columns, and the line numbers and columns of the tokens on the lines `numbers`."""
-    own = [lines[number - 1] for number in numbers]
-    tokens = [line.split("\t") if tabs else _BLANKS.split(line.strip(" \t")) for line in own]
-    width = width or len(tokens[0])
-    for number, values in zip(numbers, tokens, strict=True):
-        if len(values) != width:
-            raise InputError(f"{path}, line {number}: {len(values)} columns, expected {width}")
-        if "" in values:
-            raise InputError(f"{path}, line {number}: column {values.index('') + 1} is empty")
-    if width == 10:
-        words = [not re.fullmatch(r"[0-9]+[-.][0-9]+", values[0]) for values in tokens]
-        numbers = [number for number, word in zip(numbers, words, strict=True) if word]
-        tokens = [values for values, word in zip(tokens, words, strict=True) if word]
-    return width, numbers, tokens
+def _positions(path: pathlib.Path, layout: ConllLayout, names: list[str]) -> _Positions:
+    """Where the columns are; a tag or document that is no column (without a header, any name) has none."""
+
+    def position(column: Column | None, needed: bool = True) -> int | None:
+        if not names:
+            return column if isinstance(column, int) else None
+        if column is None or (column not in names and not needed):
+            return None
+        if column not in names:
+            numbered = "; positions are of files without a header (header=False)" if isinstance(column, int) else ""
+            raise InputError(f"{path}: no column {column!r}; the columns are {', '.join(names):.500}{numbered}")
+        return names.index(column)
+
+    token = position(layout.token)
+    if token is None or (layout.sentence is not None and position(layout.sentence) is None):
+        name = layout.token if token is None else layout.sentence
+        raise InputError(f"{path}: column {name!r}: the file has no header; expected a position, such as 0")
+    return _Positions(token, position(layout.tag), position(layout.sentence), position(layout.document, needed=False))
+
+
+class _Documents:
+    """The document that a line is in, by the marks that begin documents."""
+
+    def __init__(self, mark: Column | None):
+        self.mark = mark
+        self.count = int(mark == BLANK_LINES)  # no mark is above the first one
+        self.id = "" if mark is None else str(self.count)
+        self._comment = re.compile(rf"#[ ]*{re.escape(str(mark))}(?:[ ]+id)?[ ]*(?:=[ ]*(.*))?$")
+
+    def begins(self, line: str, blanks: int = 0) -> bool:
+        """Whether a line that is no token begins a document, after so many blank lines."""
+        if self.mark is None:
+            return False
+        if self.mark == DOCSTART:
+            given, begins = None, line.startswith(DOCSTART)
+        elif self.mark == BLANK_LINES:
+            given, begins = None, blanks == 2
+        else:
+            comment = self._comment.match(line)
+            given, begins = comment and comment[1], comment is not None
+        if begins:
+            self.count += 1
+            self.id = given or str(self.count)
+        return begins
+
+
+def _blocks(
+    path: pathlib.Path, rows: list[_Row], separator: str, layout: ConllLayout, positions: _Positions
+) -> Iterator[_Block]:
+    """The token rows between two ends of sentences."""
+    own: list[_Row] = []
+    comments: dict[str, str] = {}
+    documents, blanks = _Documents(layout.document if positions.document is None else None), 0
+    for row in [*rows, _Row(0, "", [])]:
+        if _is_end(row, layout, positions):
+            if own:
+                yield _Block(own, comments, documents.id)
+            own, comments, blanks = [], {}, blanks + 1
+            documents.begins(row.line or "".join(row.values[:1]), blanks)
+        elif row.line[:1] == "#" and _is_comment(row.line, separator, documents):
+            comment = _COMMENT.match(row.line)
+            comments |= {comment[1]: comment[2]} if comment else {}
+        else:
+            own.append(row)
+            blanks = 0
+    if documents.mark is not None and not documents.count and rows:
+        raise InputError(f"{path}: document={documents.mark!r}: nothing in the file begins a document so")
+
+
+def _is_end(row: _Row, layout: ConllLayout, positions: _Positions) -> bool:
+    values = row.values
+    if not values or not values[0].strip(" \t"):  # tokens rarely begin so
+        if not any(value.strip(" \t") for value in values):
+            return True
+    elif values[0].startswith(DOCSTART):
+        return True
+    if layout.delimiter and len(values) > positions.token and not values[positions.token]:
+        return positions.tag is None or positions.tag >= len(values) or values[positions.tag] in ("", "O")
+    return False
+
+
+def _is_comment(line: str, separator: str, documents: _Documents) -> bool:
+    begins = documents.begins(line)
+    return begins or (separator not in line if separator else _COMMENT.match(line) is not None)
+
+
+def _checked(path: pathlib.Path, rows: list[_Row], keys: Sequence[Column], positions: _Positions) -> list[_Row]:
+    """The rows of words, whose number of columns, tokens and tags are checked."""
+    needed = [(i, key) for i, key in enumerate(keys) if i in (positions.token, positions.tag)]
+    for position in positions:
+        if position is not None and position >= len(keys):
+            other = next((mark for mark in ",;" if mark in rows[0].line), None)
+            hint = f"; set delimiter={other!r} if it separates them" if other and len(keys) == 1 else ""
+            known = f"the columns are 0 to {len(keys) - 1}{hint}"
+            raise InputError(f"{path}, line {rows[0].number}: no column {position}; {known}")
+    for row in rows:
+        if len(row.values) != len(keys):
+            raise InputError(f"{path}, line {row.number}: {len(row.values)} columns, expected {len(keys)}")
+        for i, key in needed:
+            if not row.values[i]:
+                raise InputError(f"{path}, line {row.number}: column {key!r} is empty")
+    if isinstance(keys, range) and len(keys) == 10:
+        return [row for row in rows if not re.fullmatch(r"[0-9]+[-.][0-9]+", row.values[0])]
+    return rows
+
+
+def _sentences(block: _Block, rows: list[_Row], positions: _Positions) -> Iterator[tuple[str, list[_Row]]]:
+    """The document and the rows of each sentence of a block."""
+    columns = [position for position in (positions.document, positions.sentence) if position is not None]
+    last: list[str] = [""] * len(columns)
+    own: list[_Row] = []
+
+    def document() -> str:
+        return block.document if positions.document is None else last[0]
+
+    for row in rows if columns else ():
+        values = [row.values[position] or before for position, before in zip(columns, last, strict=True)]
+        if values != last and own:
+            yield document(), own
+            own = []
+        last = values
+        own.append(row)
+    if own or (rows and not columns):
+        yield document(), own or rows
 
 
 def iob2(tags: Sequence[str]) -> list[str]:

@@ -5,12 +5,12 @@ import pathlib
 import typing
 from typing import Literal
 
-from itt_jax.data.sources.conll import iob2
-from itt_jax.data.sources.formats import FileFormat, read_records
+from itt_jax.data.sources.conll import ConllLayout, iob2, read_conll
+from itt_jax.data.sources.formats import FileFormat, Record, read_records
 from itt_jax.data.sources.paths import resolve, spell
 from itt_jax.data.sources.source import Source
 from itt_jax.data.sources.text import read_lines
-from itt_jax.data.sources.values import Column, label_of, text_of
+from itt_jax.data.sources.values import Column, as_text, label_of, text_of
 from itt_jax.data.table import Table
 from itt_jax.errors import InputError, unknown
 
@@ -21,21 +21,29 @@ class LocalFiles(Source):
 
     Attributes:
         paths: published split -> path, absolute or under the data root; "{language}" is replaced by the language.
-        format: "csv", "tsv", "jsonl", "parquet"; "conll" (a row is a sentence, a column its tokens joined by spaces);
-            "lines" (a line is one text, column 0); "label_text" (column 0 ends at the first space, column 1 is the
-            rest). Where words are labelled (a column of CoNLL, a list), the text is a column of words or tokens too.
+        format: "csv", "tsv", "jsonl", "parquet"; "conll" (one token a row: a row of the task is a sentence, a column
+            its tokens joined by spaces); "lines" (a line is one text, column 0); "label_text" (column 0 ends at the
+            first space, column 1 is the rest). Where words are labelled (a column of CoNLL, a list), the text is a
+            column of words or tokens too.
         columns: field -> column name, or zero-based position if there is no header; several are joined by a space.
-        label: the column of the label; in CoNLL the key of a comment line "# key = value", or the column of tags.
+        label: the column of the label; in CoNLL the column of tags, or the key of a comment line "# key = value".
         labels: published label -> class name, or None to leave its rows out. Empty: published labels are class names.
         label_paths: published split -> file with one label a line, if labels are in files of their own.
-        header: csv and tsv: the first line names the columns.
-        quoted: csv and tsv: values may be quoted; otherwise " is an ordinary character. None: csv is quoted, tsv not.
-            A quoted value may hold line feeds; in a tsv it may not hold as many tabs as whole rows do.
+        header: csv, tsv, and conll with a delimiter: the first line names the columns.
+        quoted: csv, tsv, and conll with a delimiter: values may be quoted; otherwise " is an ordinary character. None:
+            values are quoted where "," or ";" separates them. A quoted value may hold line feeds; in a tsv it may not
+            hold as many tabs as whole rows do, and in conll none.
         encoding: that of the files.
         scheme: "iob1" if B- marks only entities that directly follow one of their type; tags are converted to IOB2.
+        delimiter: csv: what separates columns, "" for a comma. conll: "" for a tab or else blanks; with another one,
+            such as ",", the file is a table, and a row without a token ends a sentence, as a blank line does.
+        sentence: conll with a delimiter: the column that numbers the sentences.
+        document: the column of the document that a row belongs to; an index is then DOCUMENT-ROW, and the task must
+            have `documents=True`. In conll also "-DOCSTART-" or "blank lines" (two or more), or the first word of
+            comments such as "# newdoc id = 3".
 
     Raises:
-        InputError: an unknown format.
+        InputError: an unknown format, or a field that does not go with the format.
     """
 
     paths: dict[str, str]
@@ -48,35 +56,73 @@ class LocalFiles(Source):
     quoted: bool | None = None
     encoding: str = "utf-8"
     scheme: Literal["", "iob1"] = ""
+    delimiter: str = dataclasses.field(default="", metadata={"later": True})
+    sentence: str | int | None = dataclasses.field(default=None, metadata={"later": True})
+    document: str | int | None = dataclasses.field(default=None, metadata={"later": True})
 
     def __post_init__(self):
         if self.format not in typing.get_args(FileFormat):
             raise unknown("file format", self.format, typing.get_args(FileFormat))
+        if self.delimiter and self.format not in ("csv", "conll"):
+            raise InputError(f"format {self.format!r} has no delimiter of choice; use format 'csv' or 'conll'")
+        if len(self.delimiter) > 1 or self.delimiter in ('"', "\n", "\r"):
+            raise InputError(f"delimiter {self.delimiter!r}: expected one character that separates columns")
+        if self.sentence is not None and not (self.format == "conll" and self.delimiter):
+            raise InputError("sentence: expected format 'conll' with a delimiter, such as ','; its rows are tokens")
 
     def read(self, split: str, language: str, data_root: str | pathlib.Path | None = None) -> Table:
         """A published split in one language."""
         spelling = self.spelling(language)
         path = resolve(spell(self.paths[split], spelling), data_root)
-        quoted = self.format == "csv" if self.quoted is None else self.quoted
-        records = read_records(path, self.format, self.encoding, self.header, quoted)
-        numbers = [number for number, _ in records]
+        records, lines, documents = self._records(path)
 
         def place(i: int) -> str:
-            return f"{path}, {'row' if self.format == 'parquet' else 'line'} {numbers[i]}"
+            return f"{path}, {'row' if self.format == 'parquet' else 'line'} {records[i][0]}"
 
         fields = {
             field: [text_of(record, column, place(i)) for i, (_, record) in enumerate(records)]
             for field, column in self.columns.items()
         }
-        labels = None
+        labels = written = None
         if split in self.label_paths:
             label_path = resolve(spell(self.label_paths[split], spelling), data_root)
             labels = _separate_labels(label_path, len(records), path)
         elif self.label is not None:
             labels = [label_of(record, self.label, place(i)) for i, (_, record) in enumerate(records)]
             if self.scheme == "iob1":
-                labels = [" ".join(iob2(label.split(" "))) for label in labels]
-        return Table(fields, labels, [str(i) for i in range(len(records))], place)
+                labels, written = [" ".join(iob2(label.split(" "))) for label in labels], labels
+        indices = [str(i) for i in range(len(records))]
+        if self.document is not None:
+            documents = documents or [
+                label_of(record, self.document, place(i)) for i, (_, record) in enumerate(records)
+            ]
+            indices = [f"{document}-{index}" for document, index in zip(documents, indices, strict=True)]
+        word_place = (lambda i, word: f"{path}, line {lines[i][word]}") if lines else None
+        return Table(fields, labels, indices, place, word_place=word_place, written=written)
+
+    def _records(self, path: pathlib.Path) -> tuple[list[Record], list[tuple[int, ...]], list[str]]:
+        """The records; in conll also the lines of each one's tokens, and its document."""
+        separator = self.delimiter or {"csv": ",", "tsv": "\t"}.get(self.format, "")
+        quoted = separator in (",", ";") if self.quoted is None else self.quoted
+        if self.format != "conll":
+            return read_records(path, self.format, self.encoding, self.header, quoted, separator), [], []
+        header = bool(self.delimiter) and self.header
+        token = next(iter(self.columns.values()))
+        layout = ConllLayout(
+            self.delimiter,
+            header,
+            bool(self.delimiter) and quoted,
+            token if isinstance(token, int) or header else 0,
+            self.label,
+            self.sentence,
+            self.document,
+        )
+        sentences = read_conll(path, self.encoding, layout)
+        records = [
+            (one.lines[0], one.comments | {name: as_text(column) for name, column in one.columns.items()})
+            for one in sentences
+        ]
+        return records, [one.lines for one in sentences], [one.document for one in sentences]
 
 
 def _separate_labels(path: pathlib.Path, rows: int, texts: pathlib.Path) -> list[str]:

@@ -5,9 +5,7 @@ import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
-from itt_jax.data.sources.conll import read_conll
 from itt_jax.data.sources.text import ASCII_BLANKS, read_json_lines, read_lines, repeated
-from itt_jax.data.sources.values import as_text
 from itt_jax.errors import InputError
 
 FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "conll", "lines", "label_text"]
@@ -15,29 +13,24 @@ Record = tuple[int, Any]
 """The number of its first line (or of the record, from 1), and a list or a mapping of its values."""
 
 
-_UNPAIRED = "close its quotation mark, or set quoted=False if marks are ordinary characters"
+UNPAIRED = "close its quotation mark, or set quoted=False if marks are ordinary characters"
 
 
 def read_records(
-    path: pathlib.Path, format: FileFormat, encoding: str = "utf-8", header: bool = True, quoted: bool = False
+    path: pathlib.Path, format: FileFormat, encoding: str, header: bool, quoted: bool, delimiter: str
 ) -> list[Record]:
-    """The records of a file; see `LocalFiles` for the arguments.
+    """The records of a file in any format but "conll"; see `LocalFiles` for the arguments.
 
     Raises:
         InputError: the file is not of that format or encoding; the error names the line.
     """
     match format:
         case "csv" | "tsv":
-            return list(_delimited(path, encoding, "," if format == "csv" else "\t", header, quoted))
+            return list(_delimited(path, encoding, delimiter, header, quoted))
         case "jsonl":
             return list(_json_objects(path, encoding))
         case "parquet":
             return _parquet(path)
-        case "conll":
-            return [
-                (sentence.line, sentence.comments | {i: as_text(column) for i, column in enumerate(sentence.columns)})
-                for sentence in read_conll(path, encoding)
-            ]
         case "lines":
             return [(number, [line]) for number, line in enumerate(read_lines(path, encoding), 1)]
         case "label_text":
@@ -47,26 +40,26 @@ def read_records(
 
 def _delimited(path: pathlib.Path, encoding: str, delimiter: str, header: bool, quoted: bool) -> Iterator[Record]:
     if quoted:
-        records = _quoted(path, encoding, delimiter)
+        records = quoted_records(path, encoding, delimiter)
     else:
         records = ((i, line.split(delimiter)) for i, line in enumerate(read_lines(path, encoding), 1) if line)
     names, width = None, None
     for line, values in records:
-        if len(values) == 1 and width != 1 and not values[0].strip(" "):
+        if not values or (len(values) == 1 and width != 1 and not values[0].strip(" ")):
             continue  # a blank line
         if width is None:
             width = len(values)
             if header:
                 names = values
-                _check_names(names, f"{path}, line {line}")
+                check_names(names, f"{path}, line {line}")
                 continue
         if len(values) != width:
             raise InputError(f"{path}, line {line}: {len(values)} columns, expected {width}")
         yield line, dict(zip(names, values, strict=True)) if names else values
 
 
-def _quoted(path: pathlib.Path, encoding: str, delimiter: str) -> Iterator[Record]:
-    """Records with quoted values, which may hold line feeds.
+def quoted_records(path: pathlib.Path, encoding: str, delimiter: str) -> Iterator[Record]:
+    """Records with quoted values, which may hold line feeds; a blank line is a record without values.
 
     In a tsv an unpaired quotation mark that begins a value takes in the rows up to the next one. Such a value is
     refused: it holds as many tabs as those rows have. (Commas are as frequent in the texts of a csv.)
@@ -78,12 +71,11 @@ def _quoted(path: pathlib.Path, encoding: str, delimiter: str) -> Iterator[Recor
     try:
         for values in reader:
             if tabs and reader.line_num > line and any(_takes_in_rows(value, len(values)) for value in values):
-                raise InputError(f"{path}, line {line}: a quoted value goes on to line {reader.line_num}; {_UNPAIRED}")
-            if values:
-                yield line, values
+                raise InputError(f"{path}, line {line}: a quoted value goes on to line {reader.line_num}; {UNPAIRED}")
+            yield line, values
             line = reader.line_num + 1
     except csv.Error as error:
-        hint = f"; {_UNPAIRED}" if tabs and reader.line_num > line else ""
+        hint = f"; {UNPAIRED}" if reader.line_num > line or "unexpected end" in str(error) else ""
         raise InputError(f"{path}, line {line}: {error}{hint}") from error
 
 
@@ -91,7 +83,7 @@ def _takes_in_rows(value: str, width: int) -> bool:
     return "\n" in value and value.count("\t") >= value.count("\n") * (width - 1)
 
 
-def _check_names(names: Iterable[str], place: str) -> None:
+def check_names(names: Iterable[str], place: str) -> None:
     """Raises InputError if two columns have the same name, other than none."""
     twice = repeated(name for name in names if name)
     if twice is not None:
@@ -113,7 +105,7 @@ def _parquet(path: pathlib.Path) -> list[Record]:
         raise InputError(f"{path}: expected a file")
     try:
         table = pyarrow.parquet.ParquetFile(path).read()
-        _check_names(table.column_names, f"{path}")
+        check_names(table.column_names, f"{path}")
         records = table.to_pylist()
     except InputError:
         raise

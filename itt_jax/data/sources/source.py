@@ -22,14 +22,16 @@ class Source(abc.ABC):
         local: whether the rows are on this machine; otherwise they come over the network.
         splits_in: name of the field whose keys are the published splits.
         labels: published label -> class name, or None to leave its rows out. Empty: published labels are class names.
+        document: what names the document of a row, if indices are made with it; None if they are as published.
     """
 
     languages: dict[str, str] = dataclasses.field(default_factory=dict)
     slices: dict[str, str] = dataclasses.field(default_factory=dict)
     local: ClassVar[bool] = True
     splits_in: ClassVar[str] = "paths"
-    # Not annotated, so that it is no field here: sources whose labels can be translated have it as a field.
+    # Not annotated, so that they are no fields here: sources that can translate labels or name documents have them.
     labels = types.MappingProxyType({})
+    document = None
 
     @abc.abstractmethod
     def read(self, split: str, language: str, data_root: str | pathlib.Path | None = None) -> Table:

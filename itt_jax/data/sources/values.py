@@ -57,6 +57,8 @@ def _value(record: Any, column: str | int, place: str) -> Any:
         if isinstance(record, dict):
             names = [f"{name!s:.80}" for name in itertools.islice(record, MOST_LISTED)]
             known = ", ".join([*names, "..."] if len(record) > MOST_LISTED else names)
+            if isinstance(column, int) and not any(isinstance(name, int) for name in record):
+                known += "; positions are of files without a header (header=False)"
         raise InputError(f"{place}: no column {column!r}; the columns are {known}") from error
 
 

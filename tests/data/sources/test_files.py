@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -161,7 +162,11 @@ def test_regression_scores_and_rows_left_out(tmp_path):
         ("text,label\n", "split 'test', language 'en': no rows", {}),
         ("", "split 'test', language 'en': no rows", {}),
         ("text,label\na,good\n", "unknown encoding 'utf-9'", {"encoding": "utf-9"}),
-        ("text,label\na,1\n", "maps '1' to 'ok', which is none of its labels", {"labels": {"1": "ok"}}),
+        (
+            "text,label\na,1\n",
+            "line 2: the source of task 'mine' maps label '1' to 'ok', which is none of its labels: bad, good",
+            {"labels": {"1": "ok"}},
+        ),
     ],
 )
 def test_broken_files_are_named_with_their_line(tmp_path, content, message, settings):
@@ -181,3 +186,40 @@ def test_labels_beside_texts_must_be_as_many(tmp_path):
             label=None,
             label_paths={"test": str(tmp_path / "labels")},
         )
+
+
+def test_rows_left_out_are_counted_by_label(tmp_path):
+    labels = {"1": "bad", "5": "good", "3": None, "not sure": None}
+    content = "text;label\na;1\nb;3\nc;not sure\nd;3\ne;5\n"
+    rows = _load(tmp_path, content, format="csv", delimiter=";", labels=labels)
+    assert rows.fields["text"] == ["a", "e"] and rows.left_out == {"3": 2, "not sure": 1}
+    with pytest.raises(
+        InputError, match=r"line 3: label '3' is unknown .* expected 1, 5; its source's labels must name"
+    ):
+        _load(tmp_path, content, format="csv", delimiter=";", labels={"1": "bad", "5": "good"})
+    with pytest.raises(InputError, match="no rows; its source's labels leave out 2 of '3'"):
+        _load(tmp_path, "text,label\nb,3\nd,3\n", format="csv", labels=labels)
+
+
+def test_rows_of_one_document_share_the_first_part_of_their_index(tmp_path):
+    rows = _load(
+        tmp_path,
+        "id,text,label\nA/1,x,good\nB,y,bad\nA/1,z,bad\n",
+        format="csv",
+        document="id",
+        task={"documents": True},
+    )
+    assert list(rows.item_ids) == ["mine/test/A/1-0", "mine/test/B-1", "mine/test/A/1-2"]
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"format": "tsv", "delimiter": ";"}, "format 'tsv' has no delimiter of choice"),
+        ({"format": "csv", "delimiter": "||"}, "delimiter '||': expected one character"),
+        ({"format": "csv", "sentence": "id"}, "sentence: expected format 'conll' with a delimiter"),
+    ],
+)
+def test_fields_must_go_with_the_format(settings, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        LocalFiles({"test": "x"}, columns={"text": "text"}, **settings)
