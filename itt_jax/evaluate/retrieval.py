@@ -100,9 +100,11 @@ def mean_by_example(hidden: Float[Array, "B T D"], example_ids: Int[Array, "B T"
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors [n, D] of length 1 (zero stays zero), float32."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.where(norms == 0, 1, norms)).astype(np.float32)
+    """Vectors [n, D] of length 1 (zero stays zero), float32; NaN for one that is not finite or whose length is not."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        scaled = vectors / np.where(norms == 0, 1, norms)
+    return np.where(np.isfinite(norms), scaled, np.nan).astype(np.float32)
 
 
 def nearest(queries: np.ndarray, candidates: np.ndarray, k: int = 20) -> tuple[np.ndarray, np.ndarray]:

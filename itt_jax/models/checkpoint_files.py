@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 from typing import Any
 
@@ -95,8 +96,8 @@ def read_json(path: pathlib.Path, kind: type = dict) -> Any:
     Raises:
         InputError: no such file, a very large or unreadable one, or its content is of another kind.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a checkpoint directory")
+    if not os.path.isfile(path):  # unlike pathlib's, False for a name that no file can have
+        raise InputError(f"{path!s:.200}: no such file; expected a checkpoint directory")
     try:
         size = path.stat().st_size
         if size > MOST_JSON_BYTES:

@@ -1,6 +1,7 @@
 """How an encoder without a head turns a text into a vector, and what the files of sentence-transformers say of it."""
 
 import dataclasses
+import os
 import pathlib
 from typing import Any, Literal, Self
 
@@ -101,7 +102,7 @@ def sentence_files(folder: pathlib.Path) -> dict[str, bytes]:
         return {}
     places = [place for _, place in (_module(module, path) for module in read_json(path, list)) if place]
     names = [MODULES, SETTINGS, PROMPTS, *(f"{place}/config.json" for place in places)]
-    return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
+    return {name: (folder / name).read_bytes() for name in names if os.path.isfile(folder / name)}
 
 
 def _from_modules(folder: pathlib.Path) -> Embedder:
@@ -120,7 +121,8 @@ def _from_modules(folder: pathlib.Path) -> Embedder:
     config = read_json(where)
     modes = sorted(name for name, value in config.items() if name.startswith("pooling_mode_") and value)
     if "pooling_mode" in config:
-        modes = [{"mean": _MEAN, "cls": _CLS}.get(config["pooling_mode"], str(config["pooling_mode"]))]
+        mode = str(config["pooling_mode"])
+        modes = [{"mean": _MEAN, "cls": _CLS}.get(mode, mode)]
     if modes not in ([_MEAN], [_CLS]):
         raise InputError(f"{where}: expected {_MEAN} or {_CLS}, found {', '.join(modes) or 'no pooling'}")
     if config.get("include_prompt") is False and _default_prompt(folder):
@@ -144,7 +146,7 @@ def _default_prompt(folder: pathlib.Path) -> str:
     if name is None:
         return ""
     prompts = config.get("prompts")
-    if not isinstance(prompts, dict) or not isinstance(prompts.get(name), str):
+    if not isinstance(prompts, dict) or not isinstance(name, str) or not isinstance(prompts.get(name), str):
         raise InputError(f"{path}: expected a prompt named {name!r:.80}, the default, found {prompts!r:.80}")
     return prompts[name]
 

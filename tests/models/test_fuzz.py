@@ -1,5 +1,7 @@
 """Malformed checkpoints: a whole model, or one InputError of one short line, within bounded time and memory."""
 
+import contextlib
+import copy
 import json
 import os
 import pathlib
@@ -17,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 
 from itt_jax.errors import InputError
 from itt_jax.models import export, from_pretrained, load_model, make_encoder, make_head, pretrained_encoder
+from itt_jax.models.embedder import MODULES, PROMPTS, SETTINGS, read_sentence_model, sentence_files
 
 LONGEST_MESSAGE, SECONDS, KILOBYTES = 2000, 10.0, 400_000
 SIZES = {"layers": 2, "width": 8, "heads": 2, "feed_forward": 8, "vocabulary_size": 12, "max_positions": 8}
@@ -210,12 +213,47 @@ def _indices(models, folder, examples):
     _fuzz(st.tuples(changes, st.one_of(st.just([]), EDITS)), examples, check)
 
 
+def _sentence_files(models, folder, examples):
+    """Those of sentence-transformers; reading them needs no weights."""
+    modules = [{"type": f"sentence_transformers.models.{name}", "path": path} for name, path in _MODULES]
+    contents = {
+        MODULES: modules,
+        "1_Pooling/config.json": {"pooling_mode_mean_tokens": True, "include_prompt": True},
+        SETTINGS: {"max_seq_length": 8, "do_lower_case": False},
+        PROMPTS: {"prompts": {"query": "query: "}, "default_prompt_name": "query"},
+    }
+
+    def check(drawn):
+        name, key, value, edits = drawn
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "1_Pooling").mkdir(parents=True)
+        for other, content in contents.items():
+            (folder / other).write_text(json.dumps(content))
+        changed = copy.deepcopy(contents[name])
+        own = changed[key % len(changed)] if isinstance(changed, list) else changed
+        own[sorted(own)[key % len(own)]] = value
+        (folder / name).write_bytes(_edited(json.dumps(changed).encode(), edits))
+        for read in (read_sentence_model, sentence_files):
+            try:
+                read(folder)
+            except InputError as error:
+                assert len(str(error).splitlines()) == 1 and len(str(error)) <= LONGEST_MESSAGE, str(error)
+                str(error).encode()
+
+    places = st.sampled_from(["../outside", "/etc", "\0", "1_Pooling", "x" * 300, "\ud800"])
+    values = st.one_of(VALUES, places, st.sampled_from(["mean", "cls", "max"]))
+    edits = st.one_of(st.just([]), EDITS)
+    _fuzz(st.tuples(st.sampled_from(sorted(contents)), st.integers(0, 5), values, edits), examples, check)
+
+
+_MODULES = (("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize"))
 KINDS = {
     "configs": _configs,
     "bytes of configs": _config_bytes,
     "bytes of weights": _weight_bytes,
     "headers": _headers,
     "indices": _indices,
+    "sentence files": _sentence_files,
 }
 
 
@@ -321,3 +359,13 @@ def test_dtypes_of_parameters_are_refused_by_name(models, dtype, tmp_path):
     (directory / WEIGHTS).write_bytes(_with_header((directory / WEIGHTS).read_bytes(), change))
     with pytest.raises(InputError, match=rf"{name} \(expected floats of 16, 32 or 64 bits, found {dtype}\)"):
         from_pretrained(directory)
+
+
+@pytest.mark.parametrize("place", ["../outside", "/etc", "\0", "x" * 300, "\ud800", 5, None, "absent"])
+def test_folders_of_sentence_files_are_beside_them(place, tmp_path):
+    modules = [{"type": "a.Transformer", "path": ""}, {"type": "a.Pooling", "path": place}]
+    (tmp_path / MODULES).write_text(json.dumps(modules))
+    with pytest.raises(InputError, match=r"no such file|expected modules with type and path"):
+        read_sentence_model(tmp_path)
+    with contextlib.suppress(InputError):
+        assert sentence_files(tmp_path).keys() == {MODULES}

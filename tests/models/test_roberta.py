@@ -70,6 +70,17 @@ def test_positions_restart_at_each_segment():
     np.testing.assert_array_equal(positions(ids, None, config), [[2, 3, 4, 5, 1, 6, 1, 1]])
 
 
+def test_padding_with_another_token_stays_within_the_table(randomised):
+    """A tokenizer's padding token may differ from the config's; NaN in padding would reach every token of the row."""
+    encoder = make_encoder("roberta", layers=1, width=8, heads=2, vocabulary_size=50, max_positions=4, pad_id=3)
+    ids = np.array([[9, 8, 7, 6] + [1] * 12], np.int32)
+    segments = np.array([[1] * 4 + [0] * 12], np.int32)
+    assert positions(ids, segments, encoder.config).tolist() == [[4, 5, 6, 7] + [3] * 12]
+    params = randomised(encoder.shapes())
+    packed, alone = encoder(params, ids, segment_ids=segments), encoder(params, ids[:, :4])
+    np.testing.assert_allclose(packed[:, :4], alone, rtol=0, atol=1e-5)
+
+
 def test_too_long_a_row_is_an_error(randomised):
     encoder = make_encoder("roberta", layers=1, width=8, heads=2, vocabulary_size=50, max_positions=8)
     params = randomised(encoder.shapes())
