@@ -307,6 +307,8 @@ class Contrasts:
         about |= {"arm": arm, "baseline": baseline, "quantity": [quantity.kind for quantity in quantities]}
         for name in ("language", "domain", "perturbation", "severity"):
             about[name] = [getattr(quantity, name) for quantity in quantities]
+        if not baseline:  # a level: that it differs from 0 is no finding
+            frame = frame.assign(p=np.nan, test="none")
         return pd.concat([pd.DataFrame(about, index=frame.index), frame], axis=1)
 
 
@@ -331,18 +333,7 @@ def concat(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     frames = [frame for frame in frames if len(frame)]
     if frames:
         return pd.concat(frames, ignore_index=True)
-    columns = [
-        "kind",
-        "subset",
-        "model",
-        "target",
-        "metric",
-        "arm",
-        "baseline",
-        "quantity",
-        "language",
-        "domain",
-        "perturbation",
-    ]
-    columns += ["severity", "estimate", "ci_low", "ci_high", "std_err", "df", "p", "test", "seeds", "items", "log_odds"]
-    return pd.DataFrame(columns=columns).astype({"estimate": float, "std_err": float, "df": float, "p": float})
+    names = ["kind", "subset", "model", "target", "metric", "arm", "baseline", "quantity", "language", "domain"]
+    statistics = ["estimate", "ci_low", "ci_high", "std_err", "seed_error", "item_error", "df", "p"]
+    columns = [*names, "perturbation", "severity", *statistics, "test", "seeds", "items", "log_odds"]
+    return pd.DataFrame(columns=columns).astype(dict.fromkeys(statistics, float))

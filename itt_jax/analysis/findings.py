@@ -29,14 +29,15 @@ SMALLEST_EFFECT = 0.02
 class Analysis:
     """The findings of a results folder, as tidy tables. Estimates are in points of the metric (1 is perfect).
 
-    Every estimate has ci_low and ci_high (95 %), std_err, df, p, test, seeds, items.
+    Every estimate has ci_low and ci_high (95 %), std_err (of which seed_error and item_error are the parts), df, test,
+    seeds and items; contrasts have p.
 
     Attributes:
         arms: the arms of the folder, in the order of its results.
         cells: the results, with each cell's interval over items and no_signal.
         gains: arm less baseline on clean text and under each operator and severity.
         interactions: kind "perturbation" or "domain", with log_odds, agree, p_adjusted (Benjamini-Hochberg), verdict,
-            negligible, detectable; subset "all" items, or "changed" items alone (secondary).
+            clear, detectable; subset "all" items, or "changed" items alone (secondary).
         primary: one interaction per model and treatment, over all targets, domains, languages and operators; Holm.
         gaps: language and domain gaps of each arm, and their differences from those of the baselines.
         curves: mean scores of each arm by operator and severity (0 is clean).
@@ -98,7 +99,7 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None) -> Analysis
     for panel in panels.panels_of(results, cells, "changed") if cells is not None else ():
         frames["secondary"].append(Contrasts(panel, results, arms).interactions("changed"))
     tables = {name: concat(found) for name, found in frames.items()}
-    tables["gains"]["p_adjusted"] = inference.adjust(tables["gains"]["p"], "fdr_bh")
+    tables["gains"]["p_adjusted"] = inference.adjust(tables["gains"], tables["gains"]["p"], "fdr_bh")
     explored = [tables.pop("interactions"), tables.pop("secondary", concat([]))]
     return Analysis(
         arms=arms,

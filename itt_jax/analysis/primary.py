@@ -5,7 +5,7 @@ import pandas as pd
 
 from itt_jax.analysis.contrasts import Fit, TargetContrast, concat
 
-STATISTICS = ["estimate", "ci_low", "ci_high", "std_err", "df", "p"]
+STATISTICS = ["estimate", "ci_low", "ci_high", "std_err", "seed_error", "item_error", "df", "p"]
 
 
 def primary_family(parts: list[TargetContrast]) -> pd.DataFrame:

@@ -84,11 +84,10 @@ def _verdict_sentence(row: pd.Series, smallest_effect: float) -> str:
     verdicts = {
         "supported": f"supported: more robust, beyond the smallest effect of interest ({bound})",
         "contradicted": f"contradicted: less robust, beyond the smallest effect of interest ({bound})",
+        "negligible": f"negligible: the difference is smaller than {bound} points either way",
         "undetermined": f"undetermined; an effect of {tables.points(row['detectable'])} points would have been found",
     }
-    if row["verdict"] == "undetermined" and row["negligible"]:
-        return f"{about}{found} ({interval}); undetermined, and smaller than {bound} points either way."
-    tail = "; one seed: this says nothing about another training run" if row["seeds"] == 1 else ""
+    tail = "; one seed: this says nothing about another fine-tuning run" if row["seeds"] == 1 else ""
     return f"{about}{found} ({interval}); {verdicts[row['verdict']]}{tail}."
 
 

@@ -7,7 +7,7 @@ from itt_jax.analysis import Analysis
 VERDICTS = {
     "supported": "more robust",
     "contradicted": "less robust",
-    "undetermined": "undetermined",
+    "negligible": "no difference beyond the bound",
 }
 """Verdict on an interaction -> its meaning."""
 
@@ -38,13 +38,11 @@ def verdict(row: pd.Series) -> str:
     """The verdict in words, with the reason why it is undetermined."""
     if pd.isna(row["estimate"]):
         return "no signal"
-    if row["verdict"] == "undetermined" and row["negligible"]:
-        return "undetermined (below the smallest effect)"
-    if row["verdict"] == "undetermined" and not row["agree"]:
+    if row["verdict"] != "undetermined":
+        return f"{row['verdict']} ({VERDICTS[row['verdict']]})"
+    if not row["agree"]:
         return "undetermined (log-odds disagree)"
-    if row["verdict"] == "undetermined" and row["clear"]:
-        return "undetermined (not after adjustment)"
-    return f"{row['verdict']} ({VERDICTS[row['verdict']]})" if row["verdict"] != "undetermined" else "undetermined"
+    return "undetermined (not after adjustment)" if row["clear"] else "undetermined"
 
 
 def primary(analysis: Analysis) -> pd.DataFrame:
