@@ -122,6 +122,7 @@ def from_post_processor(post_processor: Any, where: str) -> tuple[tuple[Part, ..
     """
     import tokenizers
 
+    _check_templates(post_processor, where)
     toy = {
         "version": "1.0",
         "added_tokens": [],
@@ -142,3 +143,20 @@ def from_post_processor(post_processor: Any, where: str) -> tuple[tuple[Part, ..
             raise InputError(f"{where}: expected a post_processor that contains each field once")
         found.append(parts)
     return found[0], found[1]
+
+
+def _check_templates(post_processor: Any, where: str) -> None:
+    """Refuse a template with a special token that it gives no ids, at which the Rust library panics."""
+    if not isinstance(post_processor, dict):
+        return
+    inner = post_processor.get("processors")
+    for part in inner if isinstance(inner, list) else ():
+        _check_templates(part, where)
+    known = post_processor.get("special_tokens")
+    names = list(known) if isinstance(known, dict) else []
+    for name in ("single", "pair"):
+        template = post_processor.get(name)
+        for piece in template if isinstance(template, list) else ():
+            token = piece.get("SpecialToken") if isinstance(piece, dict) else None
+            if isinstance(token, dict) and token.get("id") not in names:
+                raise InputError(f"{where}: its post_processor gives no ids of a special token in its {name} template")

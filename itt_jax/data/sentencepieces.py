@@ -45,6 +45,8 @@ def load_model(model: bytes, where: str) -> Any:
     """
     import sentencepiece
 
+    if not model:
+        raise InputError(f"{where}: not a sentencepiece model (the file is empty)")
     try:
         return sentencepiece.SentencePieceProcessor(model_proto=model)
     except (RuntimeError, OSError) as error:

@@ -2,10 +2,11 @@
 
 import base64
 import binascii
+import contextlib
 import dataclasses
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from itt_jax.data.sentencepieces import check_charsmap
@@ -46,7 +47,7 @@ def class_tokenizer(model: Model, settings: Settings, content: Mapping[str, Any]
     id_of = {hidden.get(piece, piece): i for piece, i in model.id_of.items()}
     unknown = settings.token("unk_token") or settings.own.special[-1]
     models = tokenizers.models
-    try:
+    with refusing(settings.where):
         if model.kind == "WordPiece":
             rust = models.WordPiece(id_of, unk_token=hidden.get(unknown, unknown))
         elif model.kind == "BPE":
@@ -56,10 +57,6 @@ def class_tokenizer(model: Model, settings: Settings, content: Mapping[str, Any]
             rust = models.Unigram(scored, unk_id=model.options["unk_id"], byte_fallback=False)
         tokenizer = tokenizers.Tokenizer(rust)
         tokenizer.normalizer, tokenizer.pre_tokenizer = _pipeline(model, settings)
-    except InputError:
-        raise
-    except Exception as error:  # the Rust library raises bare Exception
-        raise not_a_tokenizer(settings.where, error) from None
     if content is not None:
         _log_differences(content, tokenizer, settings)
     return tokenizer
@@ -85,10 +82,8 @@ def generic_tokenizer(model: Model, settings: Settings, content: dict[str, Any])
     for charsmap in _charsmaps(content.get("normalizer"), where):
         check_charsmap(charsmap, where)
     bare = {"truncation": None, "padding": None, "post_processor": None, "added_tokens": [], "model": described}
-    try:
+    with refusing(where):
         return tokenizers.Tokenizer.from_str(json.dumps(content | bare))
-    except Exception as error:  # the Rust library raises bare Exception
-        raise not_a_tokenizer(where, error) from None
 
 
 def _hidden(model: Model, special: Iterable[str]) -> dict[str, str]:
@@ -144,10 +139,8 @@ def _log_differences(content: Mapping[str, Any], tokenizer: Any, settings: Setti
     if isinstance(pre_tokenizer, dict) and pre_tokenizer.get("type") == "ByteLevel":
         pre_tokenizer["add_prefix_space"] = settings.flag("add_prefix_space", False)
     toy = {"version": "1.0", "added_tokens": [], "model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}}
-    try:
+    with refusing(f"{settings.where}/tokenizer.json"):
         own = tokenizers.Tokenizer.from_str(json.dumps(toy | parts))
-    except Exception as error:  # the Rust library raises bare Exception
-        raise not_a_tokenizer(f"{settings.where}/tokenizer.json", error) from None
     for text in PROBES:
         if _split(own, text) != _split(tokenizer, text):
             log.warning(
@@ -174,14 +167,13 @@ def _charsmaps(normalizer: Any, where: str) -> list[bytes]:
     if not isinstance(normalizer, dict):
         return []
     inner = normalizer.get("normalizers")
-    parts = [normalizer, *(inner if isinstance(inner, list) else [])]
-    found = [
-        part["precompiled_charsmap"] for part in parts if isinstance(part, dict) and "precompiled_charsmap" in part
-    ]
-    try:
-        return [base64.b64decode(charsmap, validate=True) for charsmap in found if charsmap]
-    except (binascii.Error, TypeError, ValueError):
-        raise InputError(f"{where}: its precompiled_charsmap is not base64") from None
+    found = [charsmap for part in (inner if isinstance(inner, list) else ()) for charsmap in _charsmaps(part, where)]
+    if normalizer.get("type") == "Precompiled":
+        try:
+            found.append(base64.b64decode(normalizer["precompiled_charsmap"], validate=True))
+        except (KeyError, binascii.Error, TypeError, ValueError):
+            raise InputError(f"{where}: expected a precompiled_charsmap in base64") from None
+    return found
 
 
 def charsmap_of(normalizer: Any, where: str) -> bytes | None:
@@ -189,6 +181,13 @@ def charsmap_of(normalizer: Any, where: str) -> bytes | None:
     return next(iter(_charsmaps(normalizer, where)), None)
 
 
-def not_a_tokenizer(where: str, error: BaseException) -> InputError:
-    """The error for files of which the Rust library makes no tokenizer."""
-    return InputError(f"{where}: not a tokenizer ({type(error).__name__}: {brief(str(error), plain=True)})")
+@contextlib.contextmanager
+def refusing(where: str) -> Iterator[None]:
+    """Turns what the Rust library raises, bare exceptions and panics, into an InputError."""
+    try:
+        yield
+    except (InputError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        message = f"{type(error).__name__}: {brief(str(error), plain=True)}"
+        raise InputError(f"{where}: not a tokenizer ({message})") from None

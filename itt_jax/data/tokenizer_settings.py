@@ -183,6 +183,8 @@ def read_json(files: Mapping[str, bytes], name: str, where: str) -> dict[str, An
         return {}
     try:
         content = json.loads(files[name])
+        if b"\\ud" in files[name].lower():
+            json.dumps(content, ensure_ascii=False).encode()  # lone surrogates are no text
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}/{name}: not JSON ({brief(str(error), plain=True)})") from None
     if not isinstance(content, dict):

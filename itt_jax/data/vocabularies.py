@@ -35,7 +35,7 @@ from itt_jax.data.tokenizer_pipelines import (
     charsmap_of,
     class_tokenizer,
     generic_tokenizer,
-    not_a_tokenizer,
+    refusing,
 )
 from itt_jax.data.tokenizer_settings import (
     AddedToken,
@@ -133,10 +133,8 @@ def _byte_pairs(files: Mapping[str, bytes], where: str) -> Model:
     id_of = _ids(read_json(files, "vocab.json", where), f"{where}/vocab.json")
     lines = _decoded(files["merges.txt"], f"{where}/merges.txt").split("\n")
     lines = [line.removesuffix("\r") for line in lines]
-    pairs = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
-    if any(len(pair) != 2 for pair in pairs):
-        raise InputError(f"{where}/merges.txt: expected two pieces on each line")
-    return Model("BPE", id_of, {"merges": pairs})
+    merges = [line for line in lines if line and not line.startswith("#version")]
+    return Model("BPE", id_of, {"merges": _merges(merges, id_of, 0, f"{where}/merges.txt")})
 
 
 def _from_model(content: bytes, where: str, settings: Settings) -> Vocabulary:
@@ -195,38 +193,50 @@ def _from_json(content: dict[str, Any], settings: Settings) -> Vocabulary:
     if not isinstance(model, dict):
         raise InputError(f"{where}: not a tokenizer (its model is {brief(model)})")
     kind = model.get("type") or ("Unigram" if "unk_id" in model else "BPE" if "merges" in model else "WordPiece")
-    vocab = model.get("vocab")
-    if kind == "Unigram":
-        if not isinstance(vocab, list) or not all(_is_scored(entry) for entry in vocab):
-            raise InputError(f"{where}: not a tokenizer (expected a list of pieces and scores in its vocab)")
-        id_of = {piece: i for i, (piece, _) in enumerate(vocab)}
-    else:
-        id_of = _ids(vocab, where)
-    if settings.own is None:
-        own = Model(kind, id_of, {"merges": model.get("merges") or ()})
-        return _vocabulary(generic_tokenizer(own, settings, content), own, settings, content.get("post_processor"))
-    if kind != settings.own.model:
+    if settings.own is not None and kind != settings.own.model:
         raise InputError(
             f"{where}: holds a {brief(kind)} model, but the tokenizer class {settings.own.name} is a "
             f"{settings.own.model}; expected a tokenizer_class of PreTrainedTokenizerFast"
         )
-    options = {}
-    if kind == "BPE":
-        merges = model.get("merges")
-        if not isinstance(merges, list):
-            raise InputError(f"{where}: not a tokenizer (its merges are {brief(merges)})")
-        options = {"merges": [tuple(pair.split(" ")) if isinstance(pair, str) else pair for pair in merges]}
-        if not all(
-            isinstance(pair, (list, tuple)) and len(pair) == 2 and all(isinstance(p, str) for p in pair)
-            for pair in options["merges"]
-        ):
-            raise InputError(f"{where}: expected two pieces in each of its merges")
-        options["merges"] = [tuple(pair) for pair in options["merges"]]
-    elif kind == "Unigram":
-        unk_id = 3 if settings.own is XLM_ROBERTA else 0
-        options = {"scored": [(piece, float(score)) for piece, score in vocab], "unk_id": unk_id}
+    vocab, options = model.get("vocab"), {}
+    if kind == "Unigram":
+        if not isinstance(vocab, list) or not all(_is_scored(entry) for entry in vocab):
+            raise InputError(f"{where}: not a tokenizer (expected a list of pieces and scores in its vocab)")
+        id_of = {piece: i for i, (piece, _) in enumerate(vocab)}
+        options["scored"] = [(piece, float(score)) for piece, score in vocab]
+        options["unk_id"] = 3 if settings.own is XLM_ROBERTA else 0
         options["charsmap"] = charsmap_of(content.get("normalizer"), where)
-    return _of_class(Model(kind, id_of, options), settings, content)
+    else:
+        id_of = _ids(vocab, where)
+    if kind == "BPE":
+        prefix = model.get("continuing_subword_prefix") or ""
+        options["merges"] = _merges(model.get("merges"), id_of, len(prefix) if isinstance(prefix, str) else 0, where)
+    own = Model(kind, id_of, options)
+    if settings.own is None:
+        return _vocabulary(generic_tokenizer(own, settings, content), own, settings, content.get("post_processor"))
+    return _of_class(own, settings, content)
+
+
+def _merges(found: object, id_of: Mapping[str, int], prefix: int, where: str) -> list[tuple[str, str]]:
+    """The merges of a byte-pair encoding, as pairs or as strings "a b".
+
+    Args:
+        prefix: length of the mark of pieces inside a word, which a merge drops from its second piece.
+
+    Raises:
+        InputError: not a list of them, or one whose pieces are not in the vocabulary, where the Rust library panics.
+    """
+    if not isinstance(found, list):
+        raise InputError(f"{where}: not a tokenizer (its merges are {brief(found)})")
+    merges = [tuple(pair.split(" ")) if isinstance(pair, str) else pair for pair in found]
+    for pair in merges:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
+            raise InputError(f"{where}: merge {brief(pair)}, expected two pieces")
+        first, second = pair
+        missing = next((piece for piece in (first, second, first + second[prefix:]) if piece not in id_of), None)
+        if missing is not None:
+            raise InputError(f"{where}: merge {brief(pair)}, but {brief(missing)} is not in the vocabulary")
+    return [tuple(pair) for pair in merges]
 
 
 def _of_class(model: Model, settings: Settings, content: Mapping[str, Any]) -> Vocabulary:
@@ -275,12 +285,8 @@ def _vocabulary(tokenizer: Any, model: Model, settings: Settings, post_processor
         tokenizer.encode_special_tokens = True
     special = special_ids(settings, id_of)
     encode, locate = _rust(tokenizer), _rust_located(tokenizer)
-    try:
+    with refusing(settings.where):
         encode([*PROBES, "\U0010fffd"])
-    except BaseException as error:  # a panic of the Rust library is no Exception
-        if isinstance(error, (KeyboardInterrupt, SystemExit)):
-            raise
-        raise not_a_tokenizer(settings.where, error) from None
     by_chunk = not any(
         " " in token.content or token.flags.get("lstrip") or token.flags.get("rstrip") for token in users.values()
     )
