@@ -2,9 +2,10 @@
 
 import dataclasses
 import pathlib
+from typing import Literal
 
 from itt_jax.config import StandIn, Study, Target
-from itt_jax.errors import InputError
+from itt_jax.errors import InputError, listed
 from itt_jax.study import arms
 from itt_jax.study.material import Material
 from itt_jax.study.plan import Plan, check_names, make_plan
@@ -54,10 +55,11 @@ def _with_data(study: Study, target: Target, material: Material) -> tuple[Target
     if not evaluate:
         return None, notes
     found = dataclasses.replace(target, evaluate=tuple(evaluate)) if notes else target
-    if not _trains(target.train, (target.train_split, target.dev_split), material):
+    if lacks := _lacks(target.train, (target.train_split, target.dev_split), material):
         other = _stand_in(study, target.train, material)
         if other is None:
-            return None, [*notes, f"{target.name}: no training rows of {target.train} here; left out"]
+            _check_own(study, target, target.train, target.train_split, target.dev_split, lacks)
+            return None, [*notes, f"{target.name}: no {lacks} rows of {target.train} here; left out"]
         notes.append(f"{target.name}: {_said(other)} replaces the training rows of {target.train}")
         names.append(f"trained on {_said(other)}")
         splits = {"train_split": other.train_split, "dev_split": other.dev_split}
@@ -67,10 +69,11 @@ def _with_data(study: Study, target: Target, material: Material) -> tuple[Target
     wanted = any("intermediate" in arm.needs for arm in arms.resolved(study.arms))
     for name in target.intermediate if wanted else ():
         other = StandIn(name, name, *splits.values())
-        if not _trains(name, tuple(splits.values()), material):
+        if lacks := _lacks(name, tuple(splits.values()), material):
             other = _stand_in(study, name, material)
             if other is None:
-                return None, [*notes, f"{target.name}: no training rows of {name} (intermediate) here; left out"]
+                _check_own(study, target, name, *splits.values(), lacks)
+                return None, [*notes, f"{target.name}: no {lacks} rows of {name} (intermediate) here; left out"]
             notes.append(f"{target.name}: {_said(other)} replaces the intermediate rows of {name}")
             names.append(f"itt on {_said(other)}")
             splits = {"intermediate_split": other.train_split, "intermediate_dev_split": other.dev_split}
@@ -93,15 +96,29 @@ def _evaluates(study: Study, target: Target, name: str, material: Material) -> b
     )
 
 
-def _trains(name: str, splits: tuple[str, ...], material: Material) -> bool:
-    """Whether a task has rows of these splits in its source language."""
-    return all(material.has(name, split, material.task(name).source_language) for split in splits)
+def _lacks(name: str, splits: tuple[str, str], material: Material) -> Literal["", "training", "dev"]:
+    """Which of a task's training and dev rows in its source language are not there, the first if both."""
+    language = material.task(name).source_language
+    purposes = zip(("training", "dev"), splits, strict=True)
+    return next((purpose for purpose, split in purposes if not material.has(name, split, language)), "")
+
+
+def _check_own(study: Study, target: Target, name: str, train_split: str, dev_split: str, lacks: str) -> None:
+    """Raises InputError for a task of the study's own, which lacks a split: a mistake, not absent data."""
+    own = next((task for task in study.tasks if task.name == name), None)
+    if own is not None:
+        known = listed(dict.fromkeys(split for source in own.sources for split in source.all_splits))
+        split = train_split if lacks == "training" else dev_split
+        raise InputError(
+            f"target {target.name!r}: task {name!r} has no split {split!r} for its {lacks} rows; it has {known}; name "
+            f"one in the target, or make it in the source: slices={{{split!r}: 'train[90%:]', ...}}"
+        )
 
 
 def _stand_in(study: Study, absent: str, material: Material) -> StandIn | None:
     """The first stand-in for a task that has rows itself."""
     for other in study.stand_ins:
-        if other.absent == absent and _trains(other.task, (other.train_split, other.dev_split), material):
+        if other.absent == absent and not _lacks(other.task, (other.train_split, other.dev_split), material):
             return other
     return None
 

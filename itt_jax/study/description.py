@@ -34,6 +34,7 @@ class Description:
         changed: the fields in which the study differs from the one that the folder holds.
         others: numbers of stages and cells in the folder that the study does not ask for; they stay, unreported.
         contamination: by source, the training and dev rows whose text is evaluated.
+        left_out: by source, published label -> rows that the source's map of labels leaves out.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Description:
     changed: list[str]
     others: tuple[int, int]
     contamination: tuple[Contamination, ...]
+    left_out: dict[str, dict[str, int]]
     skipped: list[str]
 
     def as_dict(self) -> dict[str, Any]:
@@ -61,6 +63,7 @@ class Description:
             "stages_of_other_versions": self.others[0],
             "cells_of_other_versions": self.others[1],
             "contamination": [dataclasses.asdict(entry) for entry in self.contamination],
+            "left_out": self.left_out,
             "skipped": self.skipped,
         }
 
@@ -85,6 +88,12 @@ class Description:
             lines += ["", "training and dev rows whose text is evaluated:"]
             lines += [f"  {entry.summary()}" for entry in found]
         lines += [f"warning: {warning}" for entry in found if (warning := entry.warning())]
+        if self.left_out:
+            lines += ["", "rows left out by their label (it maps to None):"]
+            lines += [
+                f"  {source}: {', '.join(f'{count} of {label!r}' for label, count in counts.items())}"
+                for source, counts in self.left_out.items()
+            ]
         lines += [f"skipped: {reason}" for reason in self.skipped]
         return "\n".join(lines)
 
@@ -117,6 +126,7 @@ def describe(study: Study, out: str | pathlib.Path, data_root: str | pathlib.Pat
         changed,
         store.others(plan.stages, (cell.cell for cell in cells)),
         tuple(material.contamination.values()),
+        material.left_out,
         plan.skipped,
     )
 

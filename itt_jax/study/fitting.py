@@ -6,6 +6,7 @@ from itt_jax import kinds
 from itt_jax.config import EncoderSpec, Study
 from itt_jax.data.fit import check_length, check_tokenizer
 from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.errors import InputError
 from itt_jax.families import EncoderConfig
 from itt_jax.models import make_encoder
 from itt_jax.study.material import Material
@@ -18,8 +19,8 @@ def check_fits(study: Study, stages: Iterable[Stage], material: Material) -> Non
     """Compare tokens and lengths of a study with the tables of its encoders.
 
     Raises:
-        InputError: an id beyond the word embeddings, a token type beyond its table, or a length beyond the positions;
-            the message names the encoder.
+        InputError: a checkpoint of another family; an id beyond the word embeddings, a token type beyond its table, or
+            a length beyond the positions; the message names the encoder.
     """
     names = {name for target in study.running_targets() for name in (target.train, *target.evaluate)}
     tasks = [material.task(name) for name in names]
@@ -27,6 +28,11 @@ def check_fits(study: Study, stages: Iterable[Stage], material: Material) -> Non
     found: dict[EncoderSpec, EncoderConfig] = {}
     for spec in study.encoders:
         found[spec], tokenizer = _tables(spec)
+        if found[spec].family != spec.family:
+            raise InputError(
+                f"encoder {spec.name!r}: found family {spec.family!r}, expected that of its checkpoint "
+                f"{spec.checkpoint}, {found[spec].family!r}"
+            )
         if tokenizer is not None:
             check_tokenizer(tokenizer, found[spec], f"encoder {spec.name!r}", fields=2 if pairs else 1)
         check_length(study.max_length, found[spec], f"encoder {spec.name!r}: max_length of the study")

@@ -44,12 +44,17 @@ class Material:
     Args:
         study: its own tasks come before the catalogue's.
         data_root: folder of local files in their published formats, or None for embedded, hub and TFDS sources.
+
+    Attributes:
+        contamination: by source, the training and dev rows whose text is evaluated.
+        left_out: by source, published label -> rows without it here, because the task's source maps it to None.
     """
 
     def __init__(self, study: Study, data_root: pathlib.Path | None = None):
         self.study = study
         self.data_root = data_root
         self.contamination: dict[str, Contamination] = {}
+        self.left_out: dict[str, dict[str, int]] = {}
         self._rows: dict[Selection, Rows] = {}
         self._uncontaminated: dict[Selection, Rows] = {}
         self._digests: dict[tuple[Selection, bool], str] = {}
@@ -82,10 +87,20 @@ class Material:
             if selection.limit is None:
                 task = self.task(selection.task)
                 rows = tasks.load_rows(task, selection.split, selection.language, self.data_root)
+                if rows.left_out:
+                    self.left_out[f"{selection.task}/{selection.split}/{selection.language}"] = rows.left_out
             else:
                 rows = tasks.limit(self.rows(dataclasses.replace(selection, limit=None)), selection.limit)
             self._rows[selection] = rows
         return self._rows[selection]
+
+    def check_labelled(self, selection: Selection) -> None:
+        """Raises InputError if the selected rows have no labels to train or to score with."""
+        if self.rows(selection).labels is None:
+            raise InputError(
+                f"task {selection.task!r}, split {selection.split!r}, language {selection.language!r}: no labels; name "
+                "their column in the task's source (label=...), or another split in the target"
+            )
 
     def uncontaminated_rows(self, selection: Selection) -> Rows:
         """The selected training or dev rows, without those that the study evaluates.

@@ -173,6 +173,10 @@ def add_cells(plan: Plan, material: Material, stage: Stage, target: Target, arm:
     for name in target.evaluate or (target.train,):
         task = material.task(name)
         for selection in evaluation_selections(study, target, task, material):
+            if task not in study.tasks and material.rows(selection).labels is None:
+                plan.skip(f"{target.name}: {name} has no labels in {selection.split}/{selection.language}")
+                continue
+            material.check_labelled(selection)
             evaluated = Evaluated(
                 stage=stage.id,
                 model=stage.spec.name,

@@ -8,6 +8,7 @@ from itt_jax.config import StandIn, Target
 from itt_jax.data.sources import LocalFiles
 from itt_jax.errors import InputError
 from itt_jax.study.absent import planned
+from itt_jax.study.description import describe
 from itt_jax.tasks import Task
 from tests.study.studies import STUDY
 
@@ -65,3 +66,35 @@ def test_a_task_of_ones_own_is_a_mistake_when_its_file_is_missing(tmp_path):
     target = dataclasses.replace(HOME, train="mine")
     with pytest.raises(InputError, match="no such file"):
         plan_of(tmp_path, HOME, dataclasses.replace(target, name="own"), tasks=(own,))
+
+
+def own_study(tmp_path, splits, **source):
+    """A study of one target whose task has three rows in each split."""
+    for split in splits:
+        rows = "".join(f"{split} {i}\t{label}\n" for i, label in enumerate("aab?"))
+        (tmp_path / f"{split}.tsv").write_text("text\tlabel\n" + rows)
+    paths = {split: str(tmp_path / f"{split}.tsv") for split in splits}
+    local = LocalFiles(paths, "tsv", **({"columns": {"text": "text"}, "label": "label"} | source))
+    own = Task("mine", "classification", ("text",), (local,), ("a", "b"))
+    return {"targets": (dataclasses.replace(HOME, name="own", train="mine"),), "tasks": (own,), "languages": ("en",)}
+
+
+LABELS = {"a": "a", "b": "b", "?": None}
+
+
+def test_mistakes_in_a_task_of_ones_own_are_found_before_anything_runs(tmp_path):
+    study = dataclasses.replace(STUDY, **own_study(tmp_path, ("train", "test"), labels=LABELS))
+    with pytest.raises(InputError, match="no split 'dev' for its dev rows; it has train, test; name one in the target"):
+        planned(study, None)
+    study = dataclasses.replace(STUDY, **own_study(tmp_path, ("train", "dev", "test"), label=None))
+    with pytest.raises(InputError, match=r"task 'mine', split 'train', language 'en': no labels; name their column"):
+        planned(study, None)
+
+
+def test_rows_left_out_by_label_are_counted(tmp_path):
+    study = dataclasses.replace(STUDY, **own_study(tmp_path, ("train", "dev", "test"), labels=LABELS))
+    material, plan = planned(study, None)
+    assert material.left_out == {f"mine/{split}/en": {"?": 1} for split in ("train", "dev", "test")}
+    assert names(plan) == {"own"}
+    text = describe(study, tmp_path / "out").text()
+    assert "rows left out by their label (it maps to None):" in text and "  mine/train/en: 1 of '?'" in text

@@ -5,9 +5,10 @@ import math
 
 import pytest
 
-from itt_jax.config import Perturbation, Recipe, Target
+from itt_jax.config import EncoderSpec, Perturbation, Recipe, Target
 from itt_jax.errors import InputError
-from itt_jax.study import arms
+from itt_jax.models import make_encoder
+from itt_jax.study import arms, fitting
 from itt_jax.study.material import Material, Selection
 from itt_jax.study.plan import make_plan, study_id
 from itt_jax.study.stages import FineTuning, Stage
@@ -188,3 +189,11 @@ def test_a_stage_is_named_by_what_it_is_for(plan):
     ]
     described = plan.described(adaptation)
     assert (described["targets"], described["arms"]) == (["inference"], ["dapt", "dapt_then_itt"])
+
+
+def test_the_family_of_an_encoder_must_be_that_of_its_checkpoint(monkeypatch):
+    tables = make_encoder("roberta").config, None
+    monkeypatch.setattr(fitting, "given_tables", lambda spec: tables)
+    study = dataclasses.replace(STUDY, encoders=(EncoderSpec("mine", "bert", checkpoint="folder"),), max_length=64)
+    with pytest.raises(InputError, match=r"encoder 'mine': found family 'bert', expected .* folder, 'roberta'"):
+        fitting.check_fits(study, (), Material(study))

@@ -51,6 +51,8 @@ class FineTuning(Stage):
         """The rows and the recipe of the target or of its intermediate tasks."""
         target, rows = place.target, _target_rows if description.on == "target" else _intermediate_rows
         training, dev = rows(description, place)
+        for selection in (*training, dev):
+            place.material.check_labelled(selection)
         recipes = {
             "target": lambda: steps_resolved(target.recipe, _first_target(place), place.material),
             "intermediate": lambda: steps_resolved(
