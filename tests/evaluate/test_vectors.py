@@ -14,9 +14,11 @@ from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.evaluate.evaluator import Evaluator
 from itt_jax.evaluate.forms import row_forms
 from itt_jax.evaluate.retrieval import sentence_vectors
+from itt_jax.evaluate.vectors import vectors_of
 from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.models import make_encoder
 from itt_jax.models.embedder import Embedder
+from itt_jax.study.predictor import load_predictor
 
 FIRST = [f"{who} {does} {what}" for who in ("Ada", "Omar") for does in ("reads", "wrote") for what in ("notes", "it")]
 SECOND = [text.replace("Ada", "Mei") for text in FIRST[1:] + FIRST[:1]]
@@ -76,3 +78,40 @@ def test_the_nearest_text_is_found_among_all(made, embedder):
         best = (queries @ candidates.T).argmax(1)
         assert cell.columns["prediction"].tolist() == best.tolist()
         assert cell.figures["value"] == np.mean(best == labels)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("class_name", ["BertModel", "RobertaModel", "XLMRobertaModel", "XLNetModel"])
+def test_vectors_of_bare_encoders_are_those_of_transformers(class_name, tmp_path):
+    """Mean, summary token (XLNet's is the last) and the mean of a layer, of packed texts of several lengths."""
+    torch = pytest.importorskip("torch", reason="parity needs PyTorch, the framework of the reference")
+    import transformers
+
+    family = {"BertModel": "bert", "XLNetModel": "xlnet"}.get(class_name, "roberta")
+    texts = [*FIRST, "it", " ".join(FIRST)]
+    tokenizer = train_tokenizer(texts * 5, family, 300 if family == "roberta" else 90)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32}
+    if family == "xlnet":
+        sizes = {"d_model": 16, "n_layer": 3, "n_head": 2, "d_inner": 32}
+    model_class = getattr(transformers, class_name)
+    config = model_class.config_class(
+        vocab_size=tokenizer.vocabulary_size, pad_token_id=tokenizer.pad_id, initializer_range=0.5, **sizes
+    )
+    torch.manual_seed(0)
+    model = model_class(config).eval()
+    model.save_pretrained(tmp_path)
+    tokenizer.save(tmp_path)
+    found = load_predictor(tmp_path, tasks.get("tatoeba"), pooling="layer:2")
+    assert (found.head, found.embedder) == (None, Embedder("mean", 2))
+    examples = assemble(tokenizer, [tokenizer.encode(texts)], 64)
+    for embedder in (Embedder(), Embedder("cls"), found.embedder):
+        vectors = vectors_of(found.encoder, None, found.params, examples, embedder)
+        for i, vector in enumerate(vectors):
+            part = slice(*examples.offsets[i : i + 2])
+            inputs = {"input_ids": examples.ids[part], "token_type_ids": examples.token_type_ids[part]}
+            inputs = {name: torch.tensor(own[None], dtype=torch.long) for name, own in inputs.items()}
+            with torch.no_grad():
+                states = model(**inputs, output_hidden_states=True).hidden_states
+            state = states[-1 if embedder.layer is None else embedder.layer][0].numpy()
+            plain = state[-1 if family == "xlnet" else 0] if embedder.pooling == "cls" else state.mean(0)
+            np.testing.assert_allclose(vector, plain, atol=1e-4)
