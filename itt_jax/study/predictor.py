@@ -85,7 +85,9 @@ def load_predictor(
     if kind.by_vectors:
         return found
     if found.head is None:
-        raise InputError(f"--checkpoint {folder}: holds an encoder without a head; fine-tune it first")
+        raise InputError(
+            f"--checkpoint {folder}: holds an encoder without a head, which {task.name!r} needs; fine-tune it first"
+        )
     outputs = kind.outputs(task)
     if (found.head.kind.name, found.head.outputs) != (kind.head, outputs):
         own, expected = (f" ({', '.join(side)})" if names else "" for side in (names or (), task.labels))

@@ -83,6 +83,11 @@ class Task:
                 f"task {self.name!r}: its source_language {self.source_language!r} is not among its languages, "
                 f"{', '.join(self.languages)}"
             )
+        for label in (label for source in self.sources for label in source.labels):
+            if not isinstance(label, str):
+                raise InputError(
+                    f"task {self.name!r}: labels of a source: expected published labels as text, found {label!r}"
+                )
         groups = {
             "editable": self.editable,
             "candidates": self.candidates,

@@ -167,6 +167,7 @@ def test_regression_scores_and_rows_left_out(tmp_path):
             "line 2: the source of task 'mine' maps label '1' to 'ok', which is none of its labels: bad, good",
             {"labels": {"1": "ok"}},
         ),
+        ("text,label\na,1\n", "expected published labels as text, found 1", {"labels": {1: "bad"}}),
     ],
 )
 def test_broken_files_are_named_with_their_line(tmp_path, content, message, settings):
