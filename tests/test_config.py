@@ -42,6 +42,11 @@ def test_override_reaches_field(override, read, expected):
     ("override", "message"),
     [
         ("seed=1", "did you mean 'seeds'"),
+        ("targets.t.recipe.beta1=1.5", "beta1: expected in"),
+        ("targets.t.recipe.clip_norm=0", "clip_norm: expected more than 0"),
+        ("targets.t.recipe.weight_decay=-1", "weight_decay: expected at least 0"),
+        ("targets.t.recipe.evaluate_every=-1", "evaluate_every: expected at least 0"),
+        ("targets.t.recipe.max_length=1", "max_length: expected at least 8"),
         ("encoders.bort.layers=1", "did you mean 'bert'"),
         ("encoders.bert.layers=many", "found 'many'"),
         ("arms=['direkt']", "unknown arm in study.arms: 'direkt'; did you mean 'direct'"),
@@ -59,6 +64,15 @@ def test_override_reaches_field(override, read, expected):
 def test_wrong_override_is_named(override, message):
     with pytest.raises(InputError, match=message.replace("[", r"\[")):
         config.validate(config.override_field(small_study(), override))
+
+
+def test_an_operator_is_listed_once_at_a_severity():
+    """Two lexicons for one operator and severity would be two results of one name."""
+    noises = (config.Perturbation("code_mix", (0.1, 0.2), lexicon="a.tsv"),)
+    config.validate(dataclasses.replace(small_study(), perturbations=noises))
+    noises += (config.Perturbation("code_mix", (0.2,), lexicon="b.tsv"),)
+    with pytest.raises(InputError, match=r"an operator is listed twice at one severity, \('code_mix', 0.2\)"):
+        config.validate(dataclasses.replace(small_study(), perturbations=noises))
 
 
 @pytest.mark.parametrize("severities", [(0.0,), (0, 0.1, 1.0), (-0.1,), (0.1, 1.5), (float("nan"),)])

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = "\n".join(["NAME:", *(f"  {bench.name:<12} {bench.summary}" for bench in BENCHES)])
     parser.add_argument("name", metavar="NAME", help="what to measure; see below")
-    parser.add_argument("--repeats", type=int, help="each figure is the median of so many; default: by bench")
+    parser.add_argument("--repeats", type=int, help="measurements per figure, of which the median is reported")
     parser.add_argument("--sentences", type=int, help="sentences for perturb (20000) or evaluate (100)")
     parser.add_argument("--steps", type=int, help="steps in one measurement of training; default: by data")
     parser.add_argument("--encoders", nargs="+", default=[], help="bert, roberta, xlnet; default: by bench")

@@ -1,4 +1,4 @@
-"""Ids: names made of content, so that what is finished is found again."""
+"""Content hashes, by which finished work is recognised."""
 
 import dataclasses
 import hashlib

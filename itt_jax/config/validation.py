@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import typing
 from typing import Any
 
@@ -68,6 +69,16 @@ def _check_recipe(recipe: Recipe, where: str) -> None:
     require(recipe.epochs > 0, f"{where}.epochs: expected more than 0, found {recipe.epochs}")
     require(bool(rates) and min(rates) > 0, f"{where}.learning_rates: expected positive numbers, found {rates}")
     require(0 <= recipe.warmup < 1, f"{where}.warmup: expected a share in [0, 1), found {recipe.warmup}")
+    length = recipe.max_length
+    require(length >= 8, f"{where}.max_length: expected at least 8 tokens, found {length}")
+    for name in ("embedding_learning_rate", "weight_decay", "evaluate_every"):
+        require(getattr(recipe, name) >= 0, f"{where}.{name}: expected at least 0, found {getattr(recipe, name)}")
+    for name in ("clip_norm", "epsilon"):
+        require(getattr(recipe, name) > 0, f"{where}.{name}: expected more than 0, found {getattr(recipe, name)}")
+    for name in ("beta1", "beta2"):
+        require(0 <= getattr(recipe, name) < 1, f"{where}.{name}: expected in [0, 1), found {getattr(recipe, name)}")
+    for name in ("epochs", "clip_norm", "weight_decay", "embedding_learning_rate", "temperature"):
+        require(math.isfinite(getattr(recipe, name)), f"{where}.{name}: expected a finite number")
     require(recipe.temperature > 0, f"{where}.temperature: expected more than 0, found {recipe.temperature}")
 
 
@@ -114,6 +125,9 @@ def _check_study(study: Study, where: str) -> None:
         names = [getattr(value, "name", value) for value in values]
         require(len(set(names)) == len(names), f"{where}.{name}: a name occurs twice in {names}")
     arms.check(study.arms, f"{where}.arms")
+    forms = [(own.name, severity) for own in study.perturbations for severity in own.severities]
+    twice = next((form for form in forms if forms.count(form) > 1), None)
+    require(twice is None, f"{where}.perturbations: an operator is listed twice at one severity, {twice}")
     for name in study.active_targets:
         if name not in (known := [target.name for target in study.targets]):
             raise unknown(f"target in {where}.active_targets:", name, known)

@@ -1,4 +1,4 @@
-"""Contamination: training or dev text that is also evaluated (DESIGN.md, decision 10).
+"""Contamination: training or dev text that is also evaluated.
 
 Texts are compared after normalisation, by 64-bit hashes, so that millions of rows fit. Under the rule "whole_input" a
 row is contaminated if

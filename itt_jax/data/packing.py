@@ -125,7 +125,8 @@ def _build(examples: Examples, indices: np.ndarray, places: _Places, rows: slice
         "weights": slots_of(np.ones(len(indices)), np.float32),
     }
     if examples.labels is not None and examples.labels_by_token:
-        by_row["labels"] = rows_of(examples.labels[source], -1)
+        dtype = np.float32 if examples.labels.dtype.kind == "f" else np.int32
+        by_row["labels"] = rows_of(examples.labels[source], -1, dtype)
     elif examples.labels is not None:
         by_example["labels"] = slots_of(examples.labels[indices], examples.labels.dtype)
     return Batch(by_row, by_example)

@@ -82,6 +82,10 @@ class Kind:
 
     # --- What a task of this kind is
 
+    version: int = 1
+    """Raised when the same rows give other examples, or the same scores other predictions: stages and cells are made
+    again."""
+
     def check(self, task: TaskLike) -> None:
         """Raises InputError if the fields or labels of a task do not fit the kind."""
         if len(task.labels) < 2:

@@ -57,7 +57,7 @@ class Retrieval(Kind):
     named_outputs = False
 
     def check(self, task: TaskLike) -> None:
-        """No condition of its own."""
+        """Accepts every task."""
 
     def outcomes(self, task: TaskLike) -> tuple[str, ...]:
         """The best candidate of each row; in a pool, rankings or mined pairs."""

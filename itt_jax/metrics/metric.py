@@ -29,7 +29,8 @@ class Metric:
         outcomes: forms of predictions that it measures: "class", "score", "tags", "label_set", "answer", "candidate",
             "ranking" or "pairs". A task may use it if its kind predicts one of them (`Kind.outcomes`).
         columns: columns of a stored cell that the statistic is read from.
-        lowest, highest: range of values. higher_is_better: whether larger values are better.
+        lowest, highest: range of values, within -1 to 1: reports and verdicts speak of percentage points, so that a
+            metric in other units is divided by its range. higher_is_better: whether larger values are better.
         is_mean: whether the value is the mean of the statistic, so that tests on single items apply.
         right_or_wrong: whether the statistic is 1 (right) or 0 (wrong).
         version: raised when the value of the same predictions would change; part of the ids of stages and cells.
@@ -50,7 +51,12 @@ class Metric:
         return f"<metric {self.name}>"
 
     def check(self, names: Sequence[str]) -> None:
-        """Raises InputError if a task with these labels cannot use the metric."""
+        """Raises InputError if a task with these labels cannot use the metric, or its range is not within -1 to 1."""
+        if not -1 <= self.lowest < self.highest <= 1:
+            raise InputError(
+                f"metric {self.name!r}: expected a range within -1 to 1, found {self.lowest:g} to {self.highest:g}; "
+                "divide its values by their range"
+            )
 
     # --- Predictions to statistic
 

@@ -71,11 +71,6 @@ def mean_average_precision(scores: np.ndarray, relevant: np.ndarray) -> float:
     return _mean([float(average_precision_score(row, score)) for row, score in zip(relevant, scores, strict=True)])
 
 
-def rankings_of(scores: np.ndarray, k: int | None = None) -> np.ndarray:
-    """Indices of the best k (or all) candidates, best first: int64 [Q, k], from scores [Q, C]."""
-    return np.argsort(-scores, axis=1, kind="stable")[:, :k]
-
-
 def nearest(queries: np.ndarray, candidates: np.ndarray, rows_at_once: int = 1024) -> np.ndarray:
     """Index of the candidate of highest cosine similarity to each query: int64 [Q], from float [Q, D] and [C, D].
 
@@ -89,11 +84,6 @@ def nearest(queries: np.ndarray, candidates: np.ndarray, rows_at_once: int = 102
             for start in range(0, len(queries), rows_at_once)
         ]
     )
-
-
-def retrieval_accuracy(queries: np.ndarray, candidates: np.ndarray, gold: np.ndarray | None = None) -> float:
-    """Share of queries whose nearest candidate is right: `gold` int [Q], by default the same index (Tatoeba)."""
-    return float(np.mean(nearest(queries, candidates) == (np.arange(len(queries)) if gold is None else gold)))
 
 
 def pair_scores(predictions: Collection[tuple], gold: Collection[tuple]) -> dict[str, float]:

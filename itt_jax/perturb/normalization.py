@@ -9,7 +9,6 @@ import numpy as np
 
 from itt_jax.perturb import tables
 
-FORMS = ("NFD", "NFC", "NFKC")
 SYLLABLE, LEAD, VOWEL, TAIL = 0xAC00, 0x1100, 0x1161, 0x11A7  # Hangul; TAIL itself means no final consonant
 VOWELS, TAILS, SYLLABLES = 21, 28, 11172
 

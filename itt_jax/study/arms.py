@@ -11,6 +11,7 @@ Plain data, which configs read. A new arm is one row here, or an `Arm` in a stud
 """
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -18,7 +19,17 @@ from itt_jax.errors import InputError, unknown
 
 
 @dataclasses.dataclass(frozen=True)
-class FineTune:
+class Description:
+    """How an arm describes one of its stages; `itt_jax.study.stages` makes them. One subclass a kind of stage."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Fields of the target that must not be empty."""
+        return ()
+
+
+@dataclasses.dataclass(frozen=True)
+class FineTune(Description):
     """Fine-tune the encoder, with a new head, on labelled rows.
 
     Attributes:
@@ -44,7 +55,7 @@ class FineTune:
 
 
 @dataclasses.dataclass(frozen=True)
-class Adapt:
+class Adapt(Description):
     """Continue language modelling with the target's `adaptation`.
 
     Attributes:
@@ -57,10 +68,6 @@ class Adapt:
     def needs(self) -> tuple[str, ...]:
         """Fields of the target that must not be empty."""
         return ("domain_text", "adaptation") + (("general_text",) if self.text == "general" else ())
-
-
-Description = FineTune | Adapt
-"""How an arm describes one of its stages; `itt_jax.study.stages` makes them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,8 +209,15 @@ def check(arms: Sequence[str | Arm], where: str) -> None:
         place = f"{where}.{one.name}"
         if one.name in catalogue and one != arm(one.name):
             raise InputError(f"{place}: the catalogue has another arm of this name; expected a new name")
+        if not one.name or set(one.name) & set("/,\\"):
+            raise InputError(f"{place}: expected a name without commas and slashes, found {one.name!r}")
+        if one.color and not re.fullmatch("#[0-9a-fA-F]{6}", one.color):
+            raise InputError(f"{place}.color: expected a colour such as '#0072B2', found {one.color!r}")
         if not one.stages or getattr(one.stages[-1], "on", None) != "target":
             raise InputError(f"{place}.stages: expected FineTune('target') as the last stage, found {one.stages}")
+        twin = next((other.name for other in resolved(arms) if other is not one and other.stages == one.stages), None)
+        if twin is not None:
+            raise InputError(f"{place}.stages: the same as those of {twin!r}, so there is nothing to compare")
         others = [name for name in known if name != one.name]
         if one.role != "baseline" and one.baseline not in others:
             raise unknown(f"arm in {place}.baseline:", one.baseline, others)

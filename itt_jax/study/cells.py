@@ -13,6 +13,7 @@ from itt_jax.evaluate.noises import TOKEN_NOISES, operator_of
 from itt_jax.kinds.forms import CLEAN_FORM, FormKey
 from itt_jax.perturb.lexicon import lexicon_source
 from itt_jax.study.material import digest_files
+from itt_jax.study.versions import changed_versions, kind_versions
 from itt_jax.tasks import Task
 
 Skip = Callable[[str], None]
@@ -132,6 +133,8 @@ def cell_id(evaluated: Evaluated, variant: FormKey, lexicon: str | None) -> str:
         "arm": evaluated.arm,
         "target": evaluated.target,
     }
+    if made_by := changed_versions(*kind_versions(task)):
+        identity["made_by"] = made_by
     if variant != CLEAN_FORM:
         identity["noise"] = {
             "seed": evaluated.noise_seed,

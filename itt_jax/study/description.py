@@ -19,6 +19,7 @@ from itt_jax.study.material import Material, Selection, mean_tokens
 from itt_jax.study.plan import Plan
 from itt_jax.study.provenance import check_precision
 from itt_jax.study.stages import Stage, pretrain
+from itt_jax.train.checkpoint import is_ours, saved_encoder
 
 GFLOPS = 30
 """Speed of encoders of width 64 to 128 on two CPU cores."""
@@ -137,12 +138,11 @@ def size_of(spec: EncoderSpec) -> int:
         sizes = {name: getattr(spec, name) for name in pretrain.SIZES}
         return make_encoder(spec.family, **sizes).config.matmul_parameters
     folder = local_folder(spec.checkpoint)
-    own = folder / "checkpoint.json"
-    path = own if own.is_file() else folder / "config.json"
+    if is_ours(folder):
+        return saved_encoder(folder).config.matmul_parameters
+    path = folder / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-        if path == own:
-            return families.family(config["family"]).Config(**config["config"]).matmul_parameters
         return families.from_huggingface(config).matmul_parameters
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: expected the config of a checkpoint ({error})") from error

@@ -22,7 +22,7 @@ from itt_jax.data.rows import Rows
 from itt_jax.errors import AbsentError, InputError
 from itt_jax.models import local_folder
 from itt_jax.tasks.parallel import load_parallel
-from itt_jax.train.checkpoint import load_seen
+from itt_jax.train.checkpoint import is_ours, load_seen
 
 CHARACTERS_PER_TOKEN = 3.5
 """A rough mean over languages and vocabularies, which only cost estimates use."""
@@ -196,9 +196,7 @@ class Material:
         if spec.checkpoint is None:
             return False
         folder = local_folder(spec.checkpoint)
-        if not (folder / "checkpoint.json").is_file():
-            return False
-        return load_seen(folder).overlaps(self.evaluation_text(), self.study.contamination)
+        return is_ours(folder) and load_seen(folder).overlaps(self.evaluation_text(), self.study.contamination)
 
     def tokenizer_digest(self, spec: EncoderSpec) -> str | None:
         """A hash of the tokenizer files that the encoder is given; None if one is trained here."""

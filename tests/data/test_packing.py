@@ -82,6 +82,14 @@ def check(batch, examples: Examples, indices, slots: int) -> None:
     assert ("labels" in batch) == (examples.labels is not None)
 
 
+@pytest.mark.parametrize("dtype, expected", [(np.int8, "int32"), (np.int32, "int32"), (np.float64, "float32")])
+def test_labels_of_tokens_keep_their_values(dtype, expected):
+    examples = make_examples([3, 4])
+    examples = dataclasses.replace(examples, labels=(np.arange(7) * 0.5).astype(dtype))
+    batch = pack_step(examples, [0, 1], RowPlan(8, (1,), 1.0), 2)
+    assert batch["labels"].tolist() == [[*examples.labels.tolist(), -1]] and batch["labels"].dtype == expected
+
+
 @given(LENGTHS, st.integers(24, 60), st.booleans(), st.booleans())
 def test_packed_batches(lengths, length, summary_last, labels):
     examples = make_examples(lengths, summary_last, labels)

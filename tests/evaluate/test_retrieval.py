@@ -9,9 +9,10 @@ from itt_jax.data.examples import assemble
 from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.evaluate import retrieval
-from itt_jax.metrics.ranking import pair_scores, pair_threshold, pairs_above, rankings_of, retrieval_accuracy
+from itt_jax.metrics.ranking import pair_scores, pair_threshold, pairs_above
 from itt_jax.models import make_encoder
 from itt_jax.models.heads import embed
+from tests.ranking import rankings_of, retrieval_accuracy
 
 FAMILIES = ["bert", "roberta", "xlnet"]
 TEXTS = [

@@ -25,14 +25,13 @@ from itt_jax.metrics.ranking import (
     pair_scores,
     pair_threshold,
     pairs_above,
-    rankings_of,
     reciprocal_rank,
-    retrieval_accuracy,
 )
 from itt_jax.models import make_encoder, make_head
 from itt_jax.ragged import Ragged
 from itt_jax.train.checkpoint import save_checkpoint
 from itt_jax.train.predict import predict
+from tests.ranking import rankings_of, retrieval_accuracy
 
 GERMAN = [
     f"{wer} {tut} {was}"

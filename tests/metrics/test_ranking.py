@@ -9,6 +9,7 @@ from sklearn.metrics import average_precision_score
 
 from itt_jax.errors import InputError
 from itt_jax.metrics import ranking as metrics
+from tests.ranking import rankings_of, retrieval_accuracy
 
 
 def test_values_by_hand():
@@ -40,12 +41,12 @@ def test_pooled_map_counts_answers_below_rank_20():
     for row in relevant:
         row[random.choice(200, 11, replace=False)] = True
     pooled = metrics.mean_average_precision(scores, relevant)
-    rankings = metrics.rankings_of(scores)
+    rankings = rankings_of(scores)
     gold = [set(np.flatnonzero(row).tolist()) for row in relevant]
     assert pooled == pytest.approx(
         np.mean([metrics.average_precision(r.tolist(), g) for r, g in zip(rankings, gold, strict=True)])
     )
-    assert metrics.mean_average_precision_at(metrics.rankings_of(scores, 20).tolist(), gold) < pooled
+    assert metrics.mean_average_precision_at(rankings_of(scores, 20).tolist(), gold) < pooled
 
 
 def test_equal_scores_share_a_rank_in_pooled_map():
@@ -54,7 +55,7 @@ def test_equal_scores_share_a_rank_in_pooled_map():
 
 def test_equal_scores_rank_by_position():
     scores = np.random.default_rng(3).integers(0, 3, (4, 300)).astype(float)
-    for row, ranking in zip(scores, metrics.rankings_of(scores), strict=True):
+    for row, ranking in zip(scores, rankings_of(scores), strict=True):
         assert ranking.tolist() == sorted(range(300), key=lambda i: (-row[i], i))
 
 
@@ -63,9 +64,9 @@ def test_nearest_is_scipys_cosine():
     queries, candidates = random.normal(size=(70, 8)), random.normal(size=(40, 8))
     nearest = metrics.nearest(queries, candidates, rows_at_once=16)
     np.testing.assert_array_equal(nearest, cdist(queries, candidates, "cosine").argmin(1))
-    assert metrics.retrieval_accuracy(candidates * 3, candidates) == 1.0
-    assert metrics.retrieval_accuracy(queries, candidates, nearest) == 1.0
-    assert metrics.retrieval_accuracy(candidates[::-1], candidates) == 0.0
+    assert retrieval_accuracy(candidates * 3, candidates) == 1.0
+    assert retrieval_accuracy(queries, candidates, nearest) == 1.0
+    assert retrieval_accuracy(candidates[::-1], candidates) == 0.0
     assert metrics.nearest(np.zeros((1, 8)), candidates).shape == (1,)
 
 

@@ -56,6 +56,9 @@ def test_a_row_comes_back():
         ({"baseline": "ittt"}, "did you mean 'itt'"),
         ({"baseline": "dapt_then_itt"}, "unknown arm in study.arms.dapt_then_itt.baseline: 'dapt_then_itt'"),
         ({"role": "contol"}, "found 'contol'"),
+        ({"name": "a, b"}, "expected a name without commas and slashes, found 'a, b'"),
+        ({"color": "nocolor"}, "dapt_then_itt.color: expected a colour such as '#0072B2', found 'nocolor'"),
+        ({"stages": (FineTune("target"),)}, "dapt_then_itt.stages: the same as those of 'direct'"),
     ],
 )
 def test_a_wrong_arm_is_named(changes, message):

@@ -4,10 +4,11 @@ import dataclasses
 
 import pytest
 
-from itt_jax import perturb, tasks
+from itt_jax import kinds, perturb, tasks
 from itt_jax.config import Perturbation
 from itt_jax.errors import InputError
 from itt_jax.kinds.forms import CLEAN_FORM
+from itt_jax.models.heads import head_kind
 from itt_jax.study import cells
 from itt_jax.study.cells import Evaluated, cell_id, cells_of, lexicon_digest, variants_of
 from tests.study import studies
@@ -45,6 +46,16 @@ def test_an_id_depends_on_the_variant_and_on_versions(monkeypatch):
     monkeypatch.setattr(cells, "operator_of", lambda name: raised if name == "swap" else perturb.get(name))
     after = [cell_id(evaluated(), variant, None) for variant in variants]
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, False, False, False, True]
+
+
+def test_an_id_depends_on_the_versions_of_kind_and_head(monkeypatch):
+    before = cell_id(evaluated(), CLEAN_FORM, None)
+    kind = kinds.kind(tasks.get("embedded_sentiment_legal").kind)
+    for owner in (type(kind), type(head_kind(kind.head))):
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, "version", 2)
+            assert cell_id(evaluated(), CLEAN_FORM, None) != before
+    assert cell_id(evaluated(), CLEAN_FORM, None) == before
 
 
 def test_an_id_does_not_depend_on_names_that_change_no_result():

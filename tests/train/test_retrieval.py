@@ -11,7 +11,6 @@ from itt_jax.data.examples import assemble
 from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.kinds import kind
 from itt_jax.kinds.retrieval import side_by_side
-from itt_jax.metrics.ranking import retrieval_accuracy
 from itt_jax.models import apply_model, make_encoder, make_head
 from itt_jax.models.heads.embedding import SCALE
 from itt_jax.train.checkpoint import load_checkpoint, save_checkpoint
@@ -19,6 +18,7 @@ from itt_jax.train.jobs import TaskData
 from itt_jax.train.objectives import TaskObjective
 from itt_jax.train.predict import predict
 from itt_jax.train.stage import fine_tune
+from tests.ranking import retrieval_accuracy
 from tests.train.toy import BERT_FIRST, loss_and_gradient, own_params
 
 NUMBERS = ["one", "two", "three", "four", "five", "six"]

@@ -32,6 +32,7 @@ class HeadKind:
         by_item: whether the outputs of an item's examples compete, so that scores are [items, choices].
         language: whether it is the head of a language model.
         poolings: those it allows. pairs: whether it takes pair features.
+        version: raised when the same parameters give other outputs or losses, so that stages and cells are made again.
     """
 
     name: str
@@ -44,6 +45,7 @@ class HeadKind:
     language: ClassVar[bool] = False
     poolings: ClassVar[tuple[str, ...]] = ("pretrained",)
     pairs: ClassVar[bool] = False
+    version: ClassVar[int] = 1
 
     def __repr__(self) -> str:
         return self.name

@@ -11,6 +11,8 @@ from itt_jax.study.arms import Adapt
 from itt_jax.study.material import Material, Selection
 from itt_jax.study.stages.stage import Place, Stage, digests, summary
 from itt_jax.study.stages.workshop import Workshop
+from itt_jax.study.versions import changed_versions
+from itt_jax.train import objectives
 from itt_jax.train.language import CorpusTexts, language_model
 
 
@@ -53,7 +55,8 @@ class Adaptation(Stage):
     def identity(self, material: Material) -> list[Any]:
         """Parent, texts, settings and seed."""
         texts = [digests(selections, material) for selections in (self.training, self.as_much_as)]
-        return ["adaptation", self.parent.id, texts, self.settings, self.seed]
+        objective = objectives.named(self.settings.recipe.objective).version
+        return ["adaptation", self.parent.id, texts, self.settings, self.seed, *changed_versions(objective)]
 
     @property
     def longest(self) -> int:

@@ -18,8 +18,10 @@ from itt_jax.study.arms import FineTune
 from itt_jax.study.material import Material, Selection, mean_tokens
 from itt_jax.study.stages.stage import Place, Skipped, Stage, digests, summary
 from itt_jax.study.stages.workshop import Body, Workshop
+from itt_jax.study.versions import changed_versions, kind_versions
 from itt_jax.tasks import Task
 from itt_jax.tasks.inputs import kept_examples
+from itt_jax.train import objectives
 from itt_jax.train.jobs import Job, TaskData
 from itt_jax.train.result import StageResult
 from itt_jax.train.resume import forget_resume
@@ -85,7 +87,9 @@ class FineTuning(Stage):
         head = [self.spec.pooling, self.spec.pair_features]
         rows = [digests(self.training, material), material.digest(self.dev, uncontaminated=True), self.labels]
         selected_by = metrics.metric(material.task(self.dev.task).metric)
-        return ["fine_tuning", self.parent.id, tasks, head, selected_by.version, rows, self.recipe, self.seed]
+        made_by = [version for own in self.training for version in kind_versions(material.task(own.task))]
+        identity = ["fine_tuning", self.parent.id, tasks, head, selected_by.version, rows, self.recipe, self.seed]
+        return identity + changed_versions(*made_by, objectives.named(self.recipe.objective).version)
 
     @property
     def longest(self) -> int:

@@ -32,11 +32,11 @@ class Given(Stage):
         return ["given", weights, material.tokenizer_digest(self.spec), rates(self.spec)]
 
     def training_tokens(self, material: Material) -> float:
-        """None."""
+        """Zero: nothing is trained."""
         return 0.0
 
     def is_done(self, store: Store) -> bool:
-        """It is."""
+        """Always true: nothing is trained."""
         return True
 
     def body(self, workshop: Workshop) -> Body:

@@ -13,6 +13,8 @@ from itt_jax.models import Encoder, local_folder, make_encoder
 from itt_jax.study.material import Material
 from itt_jax.study.stages.stage import Stage, rates, summary, with_rates
 from itt_jax.study.stages.workshop import Body, Workshop
+from itt_jax.study.versions import changed_versions
+from itt_jax.train import objectives
 from itt_jax.train.language import CorpusTexts, language_model
 from itt_jax.train.precision import in_dtype
 
@@ -34,7 +36,10 @@ class Pretraining(Stage):
         made = {name: getattr(spec, name) for name in ("family", "vocabulary_size", *SIZES)}
         corpora = [material.corpus_digest(corpus) for corpus in spec.corpus]
         tokenizer = material.tokenizer_digest(spec)
-        return ["pretraining", made, corpora, tokenizer, rates(spec), spec.pretraining, self.seed]
+        identity = ["pretraining", made, corpora, tokenizer, rates(spec), spec.pretraining, self.seed]
+        if spec.pretraining is None:
+            return identity
+        return identity + changed_versions(objectives.named(spec.pretraining.recipe.objective).version)
 
     @property
     def longest(self) -> int:

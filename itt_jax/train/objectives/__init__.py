@@ -1,4 +1,4 @@
-"""The losses that stages minimise: one file an objective, and a line in OBJECTIVES for those that a recipe names."""
+"""The losses that stages minimise: one file per objective, and a line in OBJECTIVES for those that a recipe names."""
 
 from itt_jax.errors import unknown
 from itt_jax.train.objectives.language_model import LanguageObjective

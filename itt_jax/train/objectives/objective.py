@@ -34,11 +34,13 @@ class NamedObjective:
     Attributes:
         name: name in recipes. summary: one line.
         wrap: function from the stage's own objective to the one that is minimised in its place.
+        version: raised when the same step would give another result, so that stages are made again.
     """
 
     name: str
     summary: str
     wrap: Callable[[Objective], Objective]
+    version: int = 1
 
 
 PLAIN = NamedObjective("plain", "the loss of the task's head or the language model, as it is", lambda own: own)

@@ -16,6 +16,7 @@ from itt_jax.study.stages import STAGES, Adaptation, FineTuning, Given, Place, P
 from itt_jax.study.stages.adapt import as_much_text
 from itt_jax.study.stages.fine_tune import best_score, join, steps_resolved
 from itt_jax.study.stages.pretrain import as_corpus
+from itt_jax.train import objectives
 from tests.study.studies import ADAPTATION, INFERENCE, STUDY
 
 SPEC = STUDY.encoders[0]
@@ -76,6 +77,13 @@ def test_what_determines_a_result_changes_the_id(stage, change):
 )
 def test_what_does_not_is_not_part_of_it(stage, change):
     assert dataclasses.replace(stage, **change).identified(MATERIAL).id == stage.identified(MATERIAL).id
+
+
+@pytest.mark.parametrize("stage", [TUNED, ADAPTED])
+def test_the_version_of_the_objective_changes_the_id(stage, monkeypatch):
+    before = stage.identity(MATERIAL)
+    monkeypatch.setattr(objectives, "OBJECTIVES", (dataclasses.replace(objectives.PLAIN, version=2),))
+    assert stage.identity(MATERIAL) != before and stage.identity(MATERIAL)[: len(before)] == before
 
 
 def test_a_given_checkpoint_is_named_by_its_files(tmp_path):

@@ -1,0 +1,16 @@
+"""Versions of what makes a result, as parts of the ids of stages and cells."""
+
+from itt_jax import kinds
+from itt_jax.models.heads import head_kind
+from itt_jax.tasks import Task
+
+
+def kind_versions(task: Task) -> tuple[int, int]:
+    """Versions of a task's kind and of its head."""
+    kind = kinds.kind(task.kind)
+    return kind.version, head_kind(kind.head).version
+
+
+def changed_versions(*versions: int) -> list[tuple[int, ...]]:
+    """The versions as a part of an id; nothing while all are 1, so that ids from before a change stay valid."""
+    return [versions] if set(versions) - {1} else []
