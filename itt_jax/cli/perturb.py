@@ -12,7 +12,7 @@ SUMMARY = "Perturb lines of text: lines in, lines out; or write and read sheets 
 MODES = {
     "read_sheet": ((), ("json",)),
     "sheet": (("task",), ("names", "languages", "split", "rows", "severity", "seed", "lexicon", "data_root")),
-    None: (("name", "severity", "language"), ("seed", "lexicon", "source", "out")),
+    None: (("name", "severity", "language"), ("seed", "lexicon", "source", "out", "column", "format", "quoted")),
 }
 
 
@@ -27,6 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lexicon", type=pathlib.Path, help="word list, for operators that read one")
     parser.add_argument("--in", dest="source", type=pathlib.Path, help="default: standard input")
     parser.add_argument("--out", type=pathlib.Path, help="default: standard output")
+    parser.add_argument("--column", help="perturb this column of a table; everything else keeps its bytes")
+    parser.add_argument(
+        "--format",
+        choices=("csv", "tsv", "jsonl"),
+        help="of a table with --column; default: what the name of --in ends in",
+    )
+    parser.add_argument("--quoted", action="store_true", default=None, help="values of the tsv may be quoted")
     parser.add_argument(
         "--sheet", type=pathlib.Path, metavar="FILE", help="write perturbed rows of --task to judge, as CSV"
     )
@@ -59,10 +66,16 @@ def _flag(name: str) -> str:
     return "--in" if name == "source" else f"--{name.replace('_', '-')}"
 
 
-def _perturb_lines(source=None, out=None, **rest) -> None:
+def _perturb_lines(source=None, out=None, column=None, format=None, quoted=None, **rest) -> None:
+    from itt_jax.perturb.columns import perturb_column
     from itt_jax.perturb.filter import perturb_lines
 
-    perturb_lines(source, out, **rest)
+    if column is not None:
+        perturb_column(source, out, column, format, quoted=bool(quoted), **rest)
+    elif format or quoted:
+        raise InputError(f"{_flag('format' if format else 'quoted')} goes with --column")
+    else:
+        perturb_lines(source, out, **rest)
 
 
 def _write_sheet(sheet, task, data_root=None, **rest) -> None:

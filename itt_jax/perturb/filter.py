@@ -31,13 +31,22 @@ def opened(path: pathlib.Path | None, default: BinaryIO, mode: str) -> Iterator[
             yield file
 
 
-def decoded(lines: Iterable[bytes], endings: collections.deque[str]) -> Iterator[str]:
-    """The lines as text; each line's ending (LF, CR LF, or none) is appended to `endings`."""
+def decoded_lines(lines: Iterable[bytes]) -> Iterator[str]:
+    """The lines as text, with their endings.
+
+    Raises:
+        InputError: a line, which is named, is not UTF-8.
+    """
     for number, line in enumerate(lines, start=1):
         try:
-            text = line.decode()
+            yield line.decode()
         except UnicodeDecodeError as error:
             raise InputError(f"line {number}: byte {error.start + 1} is not UTF-8") from error
+
+
+def decoded(lines: Iterable[bytes], endings: collections.deque[str]) -> Iterator[str]:
+    """The lines as text; each line's ending (LF, CR LF, or none) is appended to `endings`."""
+    for text in decoded_lines(lines):
         body = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
         endings.append(text[len(body) :])
         yield body
