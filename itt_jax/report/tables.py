@@ -144,9 +144,8 @@ def scores(analysis: Analysis, target: str) -> list[tuple[str, list[str], pd.Dat
             index=wide.index,
         )
         order = dict.fromkeys(own["perturbation"])
-        table = table.loc[
-            ["clean", *(name for name in order if name not in ("clean", "all")), *(["all"] if "all" in order else [])]
-        ]
+        operators = [name for name in order if name not in ("clean", "all")]
+        table = table.loc[[name for name in ("clean", *operators, "all") if name in order]]
         name = f"{encoder} ({metric})"
         found.append((name, arms, table.rename_axis("operator").reset_index()))
     return found

@@ -224,7 +224,8 @@ class _Runner:
             models = [{"encoder": loaded[name][0].params, "head": loaded[name][2]} for name in own]
             predicted = evaluator.predict_stack(encoder, head, models)
             for name, params, scores in zip(own, models, predicted, strict=True):
-                failed = store_cells(self.store, evaluator, scores, own[name], self.material.task, params)
+                diverged = bool((self.store.record(name) or {}).get("diverged"))
+                failed = store_cells(self.store, evaluator, scores, own[name], self.material.task, params, diverged)
                 self.failed += failed
                 stored[name] += len(own[name]) - len(failed)
         seconds = round((time.time() - began) / max(1, len(stages)), 2)

@@ -22,11 +22,12 @@ def store_cells(
     cells: Sequence[Cell],
     task_of: Callable[[str], Task],
     params: dict[str, Any],
+    diverged: bool = False,
 ) -> list[str]:
     """Store the cells of one model, without those that hold a score that is not finite.
 
     Args:
-        scores: what `evaluator` predicted with `params`.
+        scores: what `evaluator` predicted with `params`. diverged: whether the training of `params` did.
 
     Returns:
         for each cell that is not stored: its stage, the row, and the cause.
@@ -38,7 +39,7 @@ def store_cells(
         try:
             store.write_cell(cell.row(result.figures), result.columns)
         except NotFiniteError as error:
-            cause = cause or _cause(params)
+            cause = cause or _cause(params) + ", as its training diverged" * diverged
             failed.append(f"{error}: {cause}")
     return failed
 
