@@ -151,3 +151,41 @@ def test_a_study_is_checked_and_shown_by_the_command(capsys, tmp_path):
     lines = capsys.readouterr().out.splitlines()
     assert "encoders.bert.layers=1" in lines and "contamination='whole_input'" in lines
     assert main.main(["config", "--set", "encoders.bert.layer=1"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a\nb", r"U\+000A"),
+        ("a\x07", r"U\+0007"),
+        ("a\u2028b", r"U\+2028"),
+        ("a\u202eb", r"U\+202E"),
+        ("a\ud800", r"U\+D800"),
+        ("x" * 101, "at most 100 characters, found 101"),
+        ("", "expected a name"),
+        (" ", "expected a name"),
+        ("..", "expected a name"),
+    ],
+)
+def test_names_that_no_table_can_show_are_refused(name, message):
+    encoder = EncoderSpec(name, "bert", checkpoint="x")
+    study = Study("s", (encoder,), (Target("t", "sst2"),), arms=("direct",))
+    with pytest.raises(InputError, match=message) as error:
+        config.validate(study)
+    assert "\n" not in str(error.value)
+    if name not in ("", " ", ".."):
+        with pytest.raises(InputError, match=message):
+            config.validate(
+                Study("s", (EncoderSpec("b", "bert", checkpoint="x"),), (Target(name, "sst2"),), arms=("direct",))
+            )
+
+
+def test_names_with_marks_of_other_scripts_and_signs_are_taken():
+    for name in ("bert$\\frac$ | x", "\u200fעברית", "می\u200cخواهم", "a/b", "%&<>_`"):
+        config.validate(
+            Study("s", (EncoderSpec(name, "bert", checkpoint="x"),), (Target(name, "sst2"),), arms=("direct",))
+        )
+    with pytest.raises(InputError, match="it names a folder"):
+        config.validate(
+            Study("../x", (EncoderSpec("b", "bert", checkpoint="x"),), (Target("t", "sst2"),), arms=("direct",))
+        )

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import math
 import typing
+import unicodedata
 from typing import Any
 
 import pydantic
@@ -12,6 +13,10 @@ from itt_jax import families
 from itt_jax.config.study import EncoderSpec, LanguageModel, Perturbation, Recipe, Study
 from itt_jax.errors import InputError, unknown
 from itt_jax.study import arms
+
+MOST_NAME = 100  # characters
+DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Marks that reorder the text around them: embeddings, overrides and isolates."""
 
 
 def validate(node: Any, where: str = "study") -> None:
@@ -27,6 +32,8 @@ def validate(node: Any, where: str = "study") -> None:
             if dataclasses.is_dataclass(child) and not isinstance(child, type):
                 label = getattr(child, "name", i)
                 validate(child, f"{where}.{field.name}" + (f".{label}" if isinstance(value, tuple) else ""))
+    if isinstance(name := getattr(node, "name", None), str):
+        _check_name(name, f"{where}.name")
     _CHECKS.get(type(node), lambda node, where: None)(node, where)
 
 
@@ -55,6 +62,16 @@ def require(condition: bool, message: str) -> None:
     """Raises InputError with `message` unless the condition holds."""
     if not condition:
         raise InputError(message)
+
+
+def _check_name(name: str, where: str) -> None:
+    """Names are shown in tables, lines and figures; whatever breaks these has no meaning in a name."""
+    require(bool(name.strip()), f"{where}: expected a name, found {name!r}")
+    require(len(name) <= MOST_NAME, f"{where}: expected at most {MOST_NAME} characters, found {len(name)}")
+    require(name not in (".", ".."), f"{where}: expected a name, found {name!r}")
+    for character in name:
+        broken = unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in DIRECTIONS
+        require(not broken, f"{where}: holds U+{ord(character):04X}, which no table can show; found {name!r}")
 
 
 def _check_recipe(recipe: Recipe, where: str) -> None:
@@ -124,6 +141,7 @@ def _check_study(study: Study, where: str) -> None:
         require(bool(values), f"{where}.{name}: expected at least one")
         names = [getattr(value, "name", value) for value in values]
         require(len(set(names)) == len(names), f"{where}.{name}: a name occurs twice in {names}")
+    require(not set(study.name) & set("/\\"), f"{where}.name: it names a folder, so no / or \\; found {study.name!r}")
     arms.check(study.arms, f"{where}.arms")
     forms = [(own.name, severity) for own in study.perturbations for severity in own.severities]
     twice = next((form for form in forms if forms.count(form) > 1), None)

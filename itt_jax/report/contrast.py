@@ -54,7 +54,7 @@ def contrast(analysis: Analysis, pair: tuple[str, str], language: str = ALL, per
             "perturbed gain": tables.with_interval(perturbed, signed=True),
             "interaction": tables.with_interval(found, signed=True),
             "verdict": found.apply(tables.verdict, axis=1) if len(found) else pd.Series(dtype=object),
-            "seeds": found["seeds"],
+            "seeds": found["seeds"].astype(object),
         }
     )
     unknown_verdict = "no signal" if analysis.has_items else "no predictions to judge by"
@@ -83,7 +83,13 @@ def rendered(table: pd.DataFrame, form: str, language: str, perturbation: str) -
     if form == "line":
         return sentences(table, language, perturbation)
     shown = tables.without_constant(table)
-    return tables.markdown(shown) if form == "markdown" else shown.to_latex(index=False, escape=True).rstrip()
+    return tables.markdown(shown) if form == "markdown" else _latex(shown)
+
+
+def _latex(table: pd.DataFrame) -> str:
+    """A table as LaTeX, with names as they are and minus signs that pdfTeX knows."""
+    shown = table.map(lambda value: " ".join(value.split()) if isinstance(value, str) else value)
+    return shown.to_latex(index=False, escape=True).rstrip().replace("\N{MINUS SIGN}", "$-$").replace("–", "--")
 
 
 def _at(frame: pd.DataFrame, **where: str) -> pd.DataFrame:

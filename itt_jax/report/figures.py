@@ -3,6 +3,7 @@
 import io
 import itertools
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,13 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from itt_jax.analysis import Analysis
+from itt_jax.report.names import as_label, file_name
 
 UNSTYLED = (("#882255", "h", "-."), ("#332288", "p", "-."), ("#117733", "<", "-."), ("#AA4499", ">", "-."))
 """Color, marker and line of arms that set none, in turn; from Tol's muted palette."""
 SETTINGS = {
     "svg.fonttype": "none",
+    "text.parse_math": False,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9,
@@ -46,11 +49,13 @@ def all_figures(analysis: Analysis) -> dict[str, str]:
 def _svg(figure: Figure, name: str) -> str:
     """The figure as text for a page: the same text for the same figure, with ids of its own."""
     buffer = io.StringIO()
-    with rc_context({"svg.hashsalt": name}):
+    with rc_context({"svg.hashsalt": name}), warnings.catch_warnings():
+        # Whoever shows the page has the glyphs; ours only measure.
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    salt = re.sub(r"\W", "_", name)
+    salt = file_name(name)
     return re.sub(r'(id="|href="#|url\(#)', lambda found: f"{found[1]}{salt}-", text)
 
 
@@ -115,7 +120,7 @@ def _curves(analysis: Analysis, target: str) -> Figure | None:
     low, high = 100 * frame["estimate"].min(), 100 * frame["estimate"].max()
     grid[0, 0].set_ylim(max(0 if low >= 0 else low, low - 12), min(100, high + 12))
     figure.supxlabel("severity (0 is clean text)", fontsize=9)
-    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles))
+    figure.legend(handles.values(), map(as_label, handles), loc="outside upper center", ncols=len(handles))
     return figure
 
 
@@ -178,5 +183,5 @@ def _languages(analysis: Analysis, target: str) -> Figure | None:
         axes.grid(axis="y", color="#E5E5E5", linewidth=0.7)
         axes.set_ylabel(f"{model}\n{metric} %")
         axes.set_xticks(range(len(names)), names)
-    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles))
+    figure.legend(handles.values(), map(as_label, handles), loc="outside upper center", ncols=len(handles))
     return figure

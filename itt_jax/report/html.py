@@ -1,7 +1,6 @@
 """Writes the report: one self-contained HTML page, a Markdown summary, CSV tables and SVG figures."""
 
 import pathlib
-import re
 from typing import Any
 
 import pandas as pd
@@ -9,6 +8,7 @@ import pandas as pd
 from itt_jax import files
 from itt_jax.analysis import Analysis, analyse
 from itt_jax.report import provenance, summary, tables
+from itt_jax.report.names import file_name
 from itt_jax.store import Store
 
 
@@ -35,7 +35,7 @@ def write_report(out: pathlib.Path, analysis: Analysis | None = None) -> pathlib
     _write_all(
         report / "tables", {f"{name}.csv": table.to_csv(index=False, float_format="%.6g") for name, table in found}
     )
-    figures = {_file_name(name): figure for name, figure in all_figures(analysis).items()}
+    figures = {file_name(name): figure for name, figure in all_figures(analysis).items()}
     _write_all(report / "figures", {f"{name}.svg": figure for name, figure in figures.items()})
     files.write_text(report / "summary.md", summary.summary_markdown(analysis) + "\n")
     page = report / "index.html"
@@ -50,10 +50,6 @@ def _write_all(folder: pathlib.Path, texts: dict[str, str]) -> None:
     for path in folder.glob("*.*"):
         if path.suffix in (".csv", ".svg") and path.name not in texts:
             path.unlink()
-
-
-def _file_name(name: str) -> str:
-    return re.sub(r"[^\w.-]", "_", name)
 
 
 def _page(analysis: Analysis, plan: dict[str, Any], figures: dict[str, str]) -> str:
@@ -105,7 +101,7 @@ def _target(analysis: Analysis, target: str, figures: dict[str, str]) -> dict[st
     return {
         "name": target,
         "metrics": ", ".join(dict.fromkeys(cells["metric"])),
-        "id": _file_name(target),
+        "id": file_name(target),
         "arms": tables.without_constant(tables.arms(analysis, target)),
         "gains": tables.without_constant(tables.gains(analysis, target)),
         "clean": tables.without_constant(tables.languages(analysis, target, "clean")),
@@ -113,7 +109,7 @@ def _target(analysis: Analysis, target: str, figures: dict[str, str]) -> dict[st
         if perturbed
         else pd.DataFrame(),
         "domains": tables.without_constant(tables.domains(analysis, target)),
-        "figures": {name: figures.get(_file_name(f"{name}-{target}")) for name in ("curves", "operators", "languages")},
+        "figures": {name: figures.get(file_name(f"{name}-{target}")) for name in ("curves", "operators", "languages")},
     }
 
 
@@ -131,7 +127,7 @@ def _html_table(frame: pd.DataFrame):
         cells = []
         for name, value in zip(names, row, strict=True):
             same = name == "encoder" and above is not None and above[0] == value
-            cells.append(f"<td{_left(name in text, same)}>{_cell(name, value)}</td>")
+            cells.append(f"<td{_left(name in text, same)}>{_cell(name, value, name in text)}</td>")
         begins = ' class="begins"' if above is not None and names[0] == "encoder" and above[0] != row[0] else ""
         body.append(f"<tr{begins}>{''.join(cells)}</tr>")
         above = row
@@ -139,7 +135,7 @@ def _html_table(frame: pd.DataFrame):
     return markupsafe.Markup(f'<div class="scroll">{table}</div>')
 
 
-def _cell(name: str, value: Any) -> str:
+def _cell(name: str, value: Any, is_text: bool) -> str:
     """The HTML of a table's cell: a verdict in its color, an interval below its estimate."""
     from markupsafe import escape
 
@@ -148,7 +144,7 @@ def _cell(name: str, value: Any) -> str:
         kind, _, rest = shown.partition(" ")
         small = f"<br><small>{escape(rest)}</small>" if rest else ""
         return f'<span class="verdict {escape(kind)}">{escape(kind)}</span>{small}'
-    if shown.endswith("]"):
+    if shown.endswith("]") and not is_text:
         estimate, _, interval = shown.partition(" ")
         return f"{escape(estimate)}<br><small>{escape(interval)}</small>"
     return str(escape(shown))

@@ -4,24 +4,25 @@ import pandas as pd
 
 from itt_jax.analysis import Analysis
 from itt_jax.report import tables
+from itt_jax.report.names import as_markdown
 
 
 def summary_markdown(analysis: Analysis) -> str:
     """What was run and found, for a terminal or a text file."""
-    parts = ["# What was run", run_sentence(analysis), "# Does the arm make transfer more robust?"]
-    parts += [f"- {sentence}" for sentence in verdict_sentences(analysis)]
+    parts = ["# What was run", as_markdown(run_sentence(analysis)), "# Does the arm make transfer more robust?"]
+    parts += [f"- {as_markdown(sentence)}" for sentence in verdict_sentences(analysis)]
     if len(analysis.primary):
         parts += ["", tables.markdown(tables.primary(analysis))]
     for target in targets(analysis):
-        parts += ["", f"# {target}", tables.markdown(tables.arms(analysis, target))]
+        parts += ["", f"# {as_markdown(target)}", tables.markdown(tables.arms(analysis, target))]
         gains = tables.gains(analysis, target)
         parts += ["", tables.markdown(gains)] if len(gains) else []
         for encoder, arms, scores in tables.scores(analysis, target):
-            parts += ["", f"Scores of {encoder} by operator and language: {' / '.join(arms)}", ""]
+            parts += ["", as_markdown(f"Scores of {encoder} by operator and language: {' / '.join(arms)}"), ""]
             parts += [tables.markdown(scores)]
     warnings = warning_sentences(analysis)
     if warnings:
-        parts += ["", "# Note", *(f"- {sentence}" for sentence in warnings)]
+        parts += ["", "# Note", *(f"- {as_markdown(sentence)}" for sentence in warnings)]
     return "\n".join(parts)
 
 

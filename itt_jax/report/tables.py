@@ -3,6 +3,7 @@
 import pandas as pd
 
 from itt_jax.analysis import Analysis
+from itt_jax.report.names import as_markdown
 
 VERDICTS = {
     "supported": "more robust",
@@ -327,7 +328,7 @@ def all_tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
 
 def markdown(frame: pd.DataFrame) -> str:
     """A table as Markdown, with aligned columns."""
-    rows = [[str(name) for name in frame.columns], *([str(value) for value in row] for row in frame.to_numpy())]
+    rows = [[as_markdown(str(value)) for value in row] for row in (frame.columns, *frame.to_numpy())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |" for row in rows

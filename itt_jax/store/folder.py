@@ -16,6 +16,7 @@ Every file is written whole or not at all (`itt_jax.files`).
 """
 
 import dataclasses
+import hashlib
 import json
 import pathlib
 import time
@@ -32,6 +33,9 @@ from itt_jax.store.schema import SCHEMA, current_plan, schema_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+MOST_CHARACTERS = 150
+"""Of a file's name that is made of a model's name; the rest is a digest."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -244,7 +248,10 @@ class Store:
         return {model: path.read_text(encoding="utf-8") for model, path in paths.items() if path.is_file()}
 
     def _dtype(self, model: str) -> pathlib.Path:
-        return self.out / "precision" / urllib.parse.quote(model, safe="")
+        name = urllib.parse.quote(model, safe="")
+        if len(name) > MOST_CHARACTERS:
+            name = f"{name[:MOST_CHARACTERS]}-{hashlib.sha256(model.encode()).hexdigest()[:16]}"
+        return self.out / "precision" / name
 
     def log(self, event: str, **details: Any) -> None:
         """Append one line to log.jsonl."""

@@ -1,0 +1,71 @@
+"""Names with any character are shown as they are in Markdown, LaTeX, HTML and figures."""
+
+import html
+import re
+
+import pandas as pd
+import pytest
+
+from itt_jax import main
+from itt_jax.report import write_report
+from itt_jax.report.names import as_markdown, file_name
+from itt_jax.store import Store
+from tests.simulated_store import write_store
+
+ODD = "bert$\\frac$ | x_{1} `<b>` 50 % & \u200fעברית"
+
+
+@pytest.mark.slow
+def test_an_odd_name_is_shown_as_it_is(tmp_path, capsys):
+    out = write_store(
+        tmp_path, models=(ODD,), targets=("a|b", "a$b"), names={"itt": "_itt$|"}, seeds=(0, 1), items=20, domains=("d",)
+    )
+    page = write_report(out).read_text()
+    assert html.escape(ODD) in page and ODD not in page
+    assert page.count("<svg") == len(list((out / "report" / "figures").iterdir())) > 2
+    ids = re.findall(r'<[^>]* id="([^"]*)"', page)
+    assert len(ids) == len(set(ids))
+    summary = (out / "report" / "summary.md").read_text()
+    assert as_markdown(ODD) in summary
+    rows = [line for line in summary.splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows if as_markdown(ODD) in row} <= {8, 9, 10, 11}
+    assert pd.read_csv(out / "report" / "tables" / "curves.csv")["model"].unique().tolist() == [ODD]
+    assert main.main(["report", "--out", str(out), "--contrast", "_itt$|-direct", "--format", "latex"]) == 0
+    latex = capsys.readouterr().out
+    assert (
+        r"bert\$\textbackslash frac\$ | x\_\{1\}" in latex and r"50 \% \& " in latex and "\N{MINUS SIGN}" not in latex
+    )
+
+
+@pytest.mark.slow
+def test_severity_0_alone_has_a_report_without_warnings(tmp_path):
+    assert write_report(write_store(tmp_path, noises=(("swap", (0.0,)),), seeds=(0,), items=20)).is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        ("matched_steps p (Holm) <0.001 [1, 2]", "matched_steps p (Holm) <0.001 [1, 2]"),
+        ("_a_ *b* $c$ `d` | \\", "\\_a\\_ \\*b\\* \\$c\\$ \\`d\\` \\| \\\\"),
+        ("[x](http://y) <b> &lt; ~~z~~", "[x\\](http://y) \\<b> \\&lt; \\~~z\\~~"),
+        ("two\nlines", "two lines"),
+    ],
+)
+def test_markdown(text, markdown):
+    assert as_markdown(text) == markdown
+
+
+def test_file_names_are_short_plain_and_different():
+    names = ["curves-a", "a/b", "a b", "a|b", "..", "漢" * 100, "漢" * 101, "x" * 300]
+    found = [file_name(name) for name in names]
+    assert found[0] == "curves-a" and len(set(found)) == len(names)
+    assert all(
+        re.fullmatch(r"[\w.-]{1,60}", name, re.ASCII) and name not in (".", "..") for name in found[:4] + found[5:]
+    )
+
+
+def test_precision_has_a_file_for_a_name_of_any_length(tmp_path):
+    store = Store(tmp_path)
+    for name in ("漢" * 100, "漢" * 99 + "x"):
+        assert store.dtype(name, lambda: "float32") == "float32"
+    assert len(list((tmp_path / "precision").iterdir())) == 2
