@@ -85,9 +85,13 @@ def check(batch, examples: Examples, indices, slots: int) -> None:
 @pytest.mark.parametrize("dtype, expected", [(np.int8, "int32"), (np.int32, "int32"), (np.float64, "float32")])
 def test_labels_of_tokens_keep_their_values(dtype, expected):
     examples = make_examples([3, 4])
-    examples = dataclasses.replace(examples, labels=(np.arange(7) * 0.5).astype(dtype))
+    labels, anchors = (np.arange(7) * 0.5).astype(dtype), np.arange(7, dtype=np.int32)
+    examples = dataclasses.replace(examples, labels=labels, anchors=anchors)
     batch = pack_step(examples, [0, 1], RowPlan(8, (1,), 1.0), 2)
-    assert batch["labels"].tolist() == [[*examples.labels.tolist(), -1]] and batch["labels"].dtype == expected
+    assert (
+        batch.by_row["labels"].tolist() == [[*examples.labels.tolist(), -1]]
+        and batch.by_row["labels"].dtype == expected
+    )
 
 
 @given(LENGTHS, st.integers(24, 60), st.booleans(), st.booleans())
