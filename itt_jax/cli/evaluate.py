@@ -52,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
     from itt_jax.report import summary_markdown, write_report
     from itt_jax.store import Store
     from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint, parse_perturbations
+    from itt_jax.study.progress import Progress
 
     out = options.out or pathlib.Path(f"runs/evaluate-{options.task}-{checkpoint_name(options.checkpoint)}")
     evaluation = Evaluation(
@@ -71,8 +72,10 @@ def run(options: argparse.Namespace) -> int:
         metric=options.metric,
     )
     evaluate_checkpoint(evaluation, out, data_root(options))
-    analysis = analyse(out)
-    page = write_report(out, analysis)
+    with Progress() as progress:
+        progress.at("report", "analysing, tables and figures")
+        analysis = analyse(out)
+        page = write_report(out, analysis)
     print(f"{Store(out).plan()['description']}\n")
     print(summary_markdown(analysis))
     print(f"\nReport: {page}")

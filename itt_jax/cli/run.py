@@ -27,14 +27,18 @@ def run(options: argparse.Namespace) -> int:
     from itt_jax import study as studies
     from itt_jax.analysis import analyse
     from itt_jax.report import summary_markdown, write_report
+    from itt_jax.study.progress import Progress
 
     study, out = read_study(options)
     if options.stack is not None and options.stack < 1:
         raise InputError(f"--stack: found {options.stack}, expected at least 1")
     root = data_root(options)
     results = studies.run(study, out, root, quiet=options.json, stack=options.stack, profile=options.profile)
-    analysis = analyse(out)
-    page = write_report(out, analysis)
+    with Progress(quiet=options.json) as progress:
+        progress.at("report", f"analysing {results.cells:,} cells")
+        analysis = analyse(out)
+        progress.tell("tables and figures")
+        page = write_report(out, analysis)
     if options.json:
         print(json.dumps({"out": str(out), "report": str(page), "cells": results.cells, "made": results.made}))
     else:

@@ -236,6 +236,9 @@ class Study:
         precision: dtype of activations and matrix products in training and evaluation. "auto" trains in bfloat16 where
             the hardware has it, and evaluates each encoder in the dtype that is faster where its first cell is made.
             Other workers on the same results folder follow, and a folder that has another one is refused.
+        save_checkpoints: which stages keep their checkpoints once nothing needs them: "all", those that are evaluated
+            ("target"), or "none". Encoders made here keep theirs. What was removed is made again when a later run
+            needs it.
         stand_ins: replacements for absent training rows. Without one, a target whose training, intermediate or
             evaluation rows are absent is left out, and the plan says so.
     """
@@ -258,6 +261,7 @@ class Study:
     stand_ins: tuple[StandIn, ...] = ()
     contamination: Literal["whole_input", "any_field", "off"] = dataclasses.field(default="whole_input", metadata=LATER)
     precision: Precision = dataclasses.field(default="auto", metadata=LATER)
+    save_checkpoints: Literal["all", "target", "none"] = dataclasses.field(default="all", metadata=LATER)
 
     def running_targets(self) -> tuple[Target, ...]:
         """The targets to run, in the study's order."""

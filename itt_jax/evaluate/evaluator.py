@@ -1,7 +1,7 @@
 """Many cells at once: every form of the evaluation rows is encoded once and predicted in one stream."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,14 @@ class _Encoded:
     noisy: NoisyInputs | None = None
 
 
+Tell = Callable[[str, float], None]
+"""Called with what is done now, and the share of the predictions that are there."""
+
+
+def tell_nobody(doing: str, share: float) -> None:
+    """The `Tell` of a caller that shows no progress."""
+
+
 class Evaluator:
     """Forms of evaluation rows as one tokenizer's token ids; predicts with any encoder of that tokenizer.
 
@@ -51,6 +59,7 @@ class Evaluator:
         max_length: longest example in tokens. blocks: what `row_forms` returns.
         embedder: how an encoder without a head gives vectors, by which every task is then predicted; None where a head
             predicts the tasks that need one, and the others are predicted as in XTREME.
+        tell: hears how far encoding and predictions are.
     """
 
     def __init__(
@@ -59,12 +68,14 @@ class Evaluator:
         max_length: int,
         blocks: dict[Place, RowForms],
         embedder: Embedder | None = None,
+        tell: Tell = tell_nobody,
     ):
-        self._embedder, prefix = embedder, embedder.prefix if embedder else ""
-        self._blocks = {
-            place: _encode(tokenizer, max_length, block, embedder is not None, prefix)
-            for place, block in blocks.items()
-        }
+        self._embedder, prefix, self._tell = embedder, embedder.prefix if embedder else "", tell
+        self._predicted = 0
+        self._blocks: dict[Place, _Encoded] = {}
+        for number, (place, block) in enumerate(blocks.items(), 1):
+            tell(f"encoding {len(block.forms):,} forms of {named(place)} ({number} of {len(blocks)})", 0.0)
+            self._blocks[place] = _encode(tokenizer, max_length, block, embedder is not None, prefix)
         pools = {id(block.rows.pool): block.rows.pool for block in blocks.values() if block.rows.pool is not None}
         self._pools = {key: pool_examples(tokenizer, max_length, pool, prefix) for key, pool in pools.items()}
 
@@ -81,20 +92,34 @@ class Evaluator:
     ) -> list[dict[Place, Scores]]:
         """`predict` with each of several parameters, from one stream of inputs (by vectors: one after the other)."""
         found: list[dict[Place, Scores]] = [{} for _ in models]
+        self._predicted = 0
         others = {place: own for place, own in self._blocks.items() if not own.by_vectors}
         if len(others) < len(self._blocks):
-            for params, scores in zip(models, found, strict=True):
+            for number, (params, scores) in enumerate(zip(models, found, strict=True), 1):
+                self._tell(f"vectors and neighbours ({number} of {len(models)})", 0.0)
                 scores |= self._compared(encoder, head, params)
         if others:
             placed = place_params(models, encoder.family, stack_mesh(len(models)))
+        sizes = [len(part.examples) for own in others.values() for part in (own.inputs, own.noisy) if part is not None]
         for place, own in others.items():
-            by_model = predict_stack(encoder, head, placed, own.inputs.examples)
+            heard = self._counter(place, sum(sizes))
+            by_model = predict_stack(encoder, head, placed, own.inputs.examples, progress=heard)
             if own.noisy is not None:
-                noisy = predict_stack(encoder, head, placed, own.noisy.examples, own.noisy.change)
+                noisy = predict_stack(encoder, head, placed, own.noisy.examples, own.noisy.change, progress=heard)
                 by_model = np.concatenate([by_model, noisy], axis=1)
             for scores, mine in zip(found, by_model, strict=True):
                 scores[place] = mine
         return found
+
+    def _counter(self, place: Place, total: int) -> Callable[[int], None]:
+        """Hears how many inputs are predicted, and tells how many of all places there are."""
+
+        def heard(count: int) -> None:
+            self._predicted += count
+            share = min(1.0, self._predicted / total)  # inputs that are repeated alone count twice
+            self._tell(f"predicting {named(place)}, {self._predicted:,} of {total:,} distinct inputs", share)
+
+        return heard
 
     def _compared(self, encoder: Encoder, head: Head | None, params: dict[str, Any]) -> dict[Place, Scores]:
         blocks = {place: own for place, own in self._blocks.items() if own.by_vectors}
@@ -134,6 +159,12 @@ class Evaluator:
         }
         about = {"item_id": [str(item) for item in rows.item_ids]}
         return CellResult(figures, about | columns | {"changed": form.changed, "applicable": applicable})
+
+
+def named(place: Place) -> str:
+    """The rows of a place as a line of progress names them."""
+    task, split, language = place
+    return f"{task} {language}" if split == "test" else f"{task} {split} {language}"
 
 
 def _encode(tokenizer: Tokenizer, max_length: int, block: RowForms, by_vectors: bool, prefix: str) -> _Encoded:

@@ -15,10 +15,13 @@
 Every file is written whole or not at all (`itt_jax.files`).
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
+import shutil
 import time
 import urllib.parse
 from collections.abc import Callable, Iterable
@@ -130,6 +133,18 @@ class Store:
     def checkpoint(self, stage_id: str) -> pathlib.Path:
         """The folder of a finished stage's parameters."""
         return self.stage(stage_id) / "checkpoint"
+
+    def has_checkpoint(self, stage_id: str) -> bool:
+        """Whether a stage's parameters are there."""
+        return self.checkpoint(stage_id).is_dir()
+
+    def remove_checkpoint(self, stage_id: str) -> None:
+        """Remove a stage's parameters; they are there as a whole or not at all."""
+        path = self.checkpoint(stage_id)
+        removed = files.temporary(path)
+        with contextlib.suppress(FileNotFoundError):  # another worker was first
+            os.rename(path, removed)
+        shutil.rmtree(removed, ignore_errors=True)
 
     def record(self, stage_id: str) -> dict[str, Any] | None:
         """What a finished stage recorded; None where it is not done."""

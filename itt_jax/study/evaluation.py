@@ -2,7 +2,9 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import jax
 
 from itt_jax import kinds, perturb, tasks
 from itt_jax.config import Perturbation, Precision, content_id
@@ -19,10 +21,12 @@ from itt_jax.store import Store
 from itt_jax.store.place import check_place
 from itt_jax.study import arms
 from itt_jax.study.cells import Evaluated, cells_of, variants_of
-from itt_jax.study.material import digest_files, digest_rows
+from itt_jax.study.material import digest_files, digest_rows, mean_tokens
 from itt_jax.study.predictor import Predictor, load_predictor
+from itt_jax.study.progress import EXPECTED_SHARE, Estimate, Progress, duration
 from itt_jax.study.provenance import agreed_dtype, check_precision, provenance
 from itt_jax.study.storing import check_stored, store_cells
+from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.precision import keep_precision
@@ -91,7 +95,9 @@ def parse_perturbations(texts: Sequence[str] | None, lexicon: str | None = None)
     return tuple(found)
 
 
-def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pathlib.Path | None = None) -> None:
+def evaluate_checkpoint(
+    evaluation: Evaluation, out: pathlib.Path, data_root: pathlib.Path | None = None, quiet: bool = True
+) -> None:
     """Predict the task's rows, clean and perturbed, and store the cells in the results folder `out`.
 
     Raises:
@@ -157,10 +163,24 @@ def evaluate_checkpoint(evaluation: Evaluation, out: pathlib.Path, data_root: pa
     )
     cells, stage = [], content_id([checkpoint_id, *predictor.chosen]) if predictor.chosen else checkpoint_id
     failed: list[str] = []
-    for own in rows.values():
-        cells += _evaluate_rows(evaluation, task, own, predictor.in_dtype(dtype), store, stage, failed)
+    with Progress() as progress:
+        size, counts = predictor.encoder.config.matmul_parameters, _cells_by_language(evaluation, rows)
+        work = {language: 2 * size * counts[language] * len(own) * mean_tokens(own) for language, own in rows.items()}
+        rate = EXPECTED_SHARE * matmul_rate(dtype) * jax.device_count()
+        progress.estimate = Estimate({"evaluation": work}, rate)
+        progress.say(f"{sum(counts.values()):,} cells, about {duration(progress.estimate.seconds())}")
+        for number, (language, own) in enumerate(rows.items(), 1):
+            progress.at(f"{number}/{len(rows)} {name}, {task.name} {language}", "making forms")
+            progress.estimate.begin("evaluation", [language])
+            cells += _evaluate_rows(evaluation, task, own, predictor.in_dtype(dtype), store, stage, failed, progress)
+            progress.estimate.end([language])
     store.write_results(cells)
     check_stored(failed, out)
+
+
+def _cells_by_language(evaluation: Evaluation, languages: Iterable[str]) -> dict[str, int]:
+    """Number of cells of each language."""
+    return {own: len(variants_of(evaluation.perturbations, own, lambda reason: None)) for own in languages}
 
 
 def _rows(task: tasks.Task, evaluation: Evaluation, language: str, data_root: pathlib.Path | None) -> Rows:
@@ -171,9 +191,19 @@ def _rows(task: tasks.Task, evaluation: Evaluation, language: str, data_root: pa
 
 
 def _evaluate_rows(
-    evaluation, task, rows: Rows, predictor: Predictor, store: Store, stage: str, failed: list[str]
+    evaluation,
+    task,
+    rows: Rows,
+    predictor: Predictor,
+    store: Store,
+    stage: str,
+    failed: list[str],
+    progress: Progress,
 ) -> list[dict]:
-    """Store the cells of one language; returns the plan of them. Messages on cells not stored go to `failed`."""
+    """Store the cells of one language that are missing; returns the plan of all of them.
+
+    Messages on cells not stored go to `failed`.
+    """
     evaluated = Evaluated(
         stage=stage,
         model=checkpoint_name(evaluation.checkpoint),
@@ -190,13 +220,17 @@ def _evaluate_rows(
     )
     wanted = variants_of(evaluation.perturbations, rows.language, lambda reason: None)
     cells = list(cells_of(evaluated, wanted, lambda reason: None))
-    forms = row_forms(task, rows, wanted, evaluation.noise_seed)
+    missing = [cell for cell in cells if not store.has_cell(cell.cell)]
+    if not missing:
+        return [cell.row({}) for cell in cells]
+    forms = row_forms(task, rows, {cell.variant: wanted[cell.variant] for cell in missing}, evaluation.noise_seed)
     evaluator = Evaluator(
         predictor.tokenizer,
         evaluation.max_length,
         {(task.name, evaluation.split, rows.language): forms},
         predictor.embedder,
+        progress.tell,
     )
     scores = evaluator.predict(predictor.encoder, predictor.head, predictor.params)
-    failed += store_cells(store, evaluator, scores, cells, lambda name: task, predictor.params)
+    failed += store_cells(store, evaluator, scores, missing, lambda name: task, predictor.params)
     return [cell.row({}) for cell in cells]

@@ -3,14 +3,11 @@
 import collections
 import contextlib
 import dataclasses
-import datetime
 import itertools
 import pathlib
-import sys
 import time
 
 import jax
-import tqdm
 
 from itt_jax.config import Study, Target, canonical
 from itt_jax.data.tokenizing import Tokenizer
@@ -22,10 +19,13 @@ from itt_jax.store.results import read_results
 from itt_jax.study import arms, growth
 from itt_jax.study.absent import planned
 from itt_jax.study.cells import Cell, variants_of
+from itt_jax.study.cost import Cost, missing_cost
 from itt_jax.study.distances import distances_id, domain_distances
+from itt_jax.study.keeping import Keeping
 from itt_jax.study.material import Material
 from itt_jax.study.plan import Plan, evaluation_selections, study_id
 from itt_jax.study.profiling import Profile
+from itt_jax.study.progress import EXPECTED_SHARE, Estimate, Progress, duration
 from itt_jax.study.provenance import agreed_dtype, check_precision, provenance
 from itt_jax.study.stages import Stage
 from itt_jax.study.stages.workshop import Workshop
@@ -35,11 +35,12 @@ from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.loop import HALVED
 from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.precision import in_dtype, keep_precision, training_dtype
+from itt_jax.train.resume import interrupted_at
 
 POLL_SECONDS = 2
 """Time between two looks at the folder while other workers hold everything that is left."""
-SAY_SECONDS = 60
-"""Time between two lines on the progress of one stage, where there is no terminal."""
+PUBLISH_SECONDS = 60
+"""Time between two writings of results.parquet while the run goes on; more where writing takes long."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,26 +84,24 @@ def run(
     keep_precision(study.precision)
     store = Store(pathlib.Path(out))
     check_place(store.out)
-    material, plan = planned(study, data_root)
-    study = plan.study
-    changed = growth.changes(store, plan)
-    check_precision(store, study.precision, [spec.name for spec in study.encoders], plan.stages)
-    runner = _Runner(store, plan, material, quiet, stack, Profile(store.profile if profile else None))
-    if changed:
-        runner.take_over(changed)
-    runner.write_plan()
-    for entry in material.contamination.values():
-        if warning := entry.warning():
-            runner.warn(warning)
-    made = runner.all()
-    if store.holds(study_id(study)):
-        store.write_results(cell.row({}) for cell in plan.all_cells())
-        distances = distances_id(plan, material)
-        if not store.has_distances(distances):
-            store.write_distances(domain_distances(plan, material, runner.workshop), distances)
+    with Progress(quiet) as progress:
+        progress.at(f"study {study.name}", "reading its data")
+        material, plan = planned(study, data_root)
+        study = plan.study
+        changed = growth.changes(store, plan)
+        check_precision(store, study.precision, [spec.name for spec in study.encoders], plan.stages)
+        cost = missing_cost(plan, material, store)
+        check_place(store.out, cost.disk)
+        runner = _Runner(store, plan, material, progress, stack, Profile(store.profile if profile else None))
+        if changed:
+            runner.take_over(changed)
         runner.write_plan()
-    else:
-        runner.warn(f"{store.out} was given another version of the study meanwhile, which its results describe")
+        for entry in material.contamination.values():
+            if warning := entry.warning():
+                progress.say(f"warning: {warning}")
+        runner.say_what_is_left(cost)
+        made = runner.all()
+        runner.finish()
     check_stored(runner.failed, store.out)
     return Results(store.out, len(plan.all_cells()), made)
 
@@ -110,40 +109,44 @@ def run(
 class _Runner:
     """One worker on a plan; keeps the evaluators of one encoder at a time."""
 
-    def __init__(self, store: Store, plan: Plan, material: Material, quiet: bool, stack: int | None, profile: Profile):
+    def __init__(
+        self,
+        store: Store,
+        plan: Plan,
+        material: Material,
+        progress: Progress,
+        stack: int | None,
+        profile: Profile,
+    ):
         self.store = store
         self.plan = plan
         self.material = material
-        self.quiet, self.profile = quiet, profile
-        self.workshop = Workshop(store, material, self.progress, stack)
+        self.progress, self.profile = progress, profile
+        self.workshop = Workshop(store, material, self.heard, stack)
+        self.keeping = Keeping(plan, store)
         self.dtype = training_dtype(plan.study.precision)
-        self.said = time.time()
+        self.values: dict[str, float] = {}
+        self.worked: set[str] = set()
         self.failed: list[str] = []
-        self.bar = tqdm.tqdm(total=len(plan.stages), unit="stage", disable=True if quiet else None)
+        self.published = self.publishing = 0.0
         self._evaluators: dict[tuple[str, str], Evaluator] = {}
         self._forms: dict[str, dict[Place, RowForms]] = {}
 
     def all(self) -> int:
         """Make every missing stage and cell, or wait for the worker that does; returns how many cells were made."""
         made = 0
-        pending = list(self.plan.stages.values())
-        with self.bar:
-            while pending:
-                waiting, done = [], set()
-                for number, stage in enumerate(pending):
-                    self.bar.set_description(self.plan.label(stage))
-                    if stage.id not in done and self.needed(stage):
-                        with contextlib.ExitStack() as claims:
-                            together = self.claimed([stage, *self.companions(stage, pending[number + 1 :])], claims)
-                            made += self.work([own for own in together if self.needed(own)])
-                        done |= {own.id for own in together}
-                        if stage not in together:
-                            waiting.append(stage)
-                            continue
-                    self.bar.update()
-                if len(waiting) == len(pending):
-                    time.sleep(POLL_SECONDS)
-                pending = waiting
+        while pending := [stage for stage in self.plan.stages.values() if self.needed(stage)]:
+            self.progress.estimate.keep([stage.id for stage in pending])
+            done: set[str] = set()
+            for number, stage in enumerate(pending):
+                if stage.id not in done and self.needed(stage):
+                    with contextlib.ExitStack() as claims:
+                        together = self.claimed([stage, *self.companions(stage, pending[number + 1 :])], claims)
+                        made += self.work([own for own in together if self.needed(own)])
+                    done |= {own.id for own in together}
+            if not done:
+                self.progress.at("waiting", f"other workers are on {len(pending)} stages")
+                time.sleep(POLL_SECONDS)
         return made
 
     def companions(self, stage: Stage, later: list[Stage]) -> list[Stage]:
@@ -163,35 +166,48 @@ class _Runner:
             if self.needed(stage) and claims.enter_context(self.store.claim(stage.id)) and self.parent_ready(stage)
         ]
 
-    def missing_cells(self, stage: Stage):
-        """Cells of the stage that the folder lacks."""
-        return [cell for cell in self.plan.cells.get(stage.id, ()) if not self.store.has_cell(cell.cell)]
-
     def needed(self, stage: Stage) -> bool:
-        """Whether the stage or a cell of it is missing."""
-        return bool(self.missing_cells(stage)) or not stage.is_done(self.store)
-
-    def work(self, stages: list[Stage]) -> int:
-        """Make the missing ones of the stages, then their missing cells; returns the number of cells."""
-        missing = [stage for stage in stages if not stage.is_done(self.store)]
-        if missing:
-            began = time.time()
-            made = type(missing[0]).make_all(missing, self.workshop)
-            self.profile.stop()
-            seconds = round((time.time() - began) / len(missing), 2)
-            for stage, recorded in zip(missing, made, strict=True):
-                self.finish(stage, recorded, seconds)
-        cells = {stage.id: self.missing_cells(stage) for stage in stages}
-        size, made = self.workshop.most_together, 0
-        for first in range(0, len(stages), size):
-            made += self.evaluate([stage for stage in stages[first : first + size] if cells[stage.id]], cells)
-        return made
+        """Whether the stage, or a cell of it that this run has not tried to make, is missing."""
+        return self.keeping.must_make(stage) or (
+            stage.id not in self.worked and bool(self.keeping.missing_cells(stage))
+        )
 
     def parent_ready(self, stage: Stage) -> bool:
         """Whether the parameters that the stage starts from are there; another worker may still be making them."""
-        return stage.parent is None or stage.parent.is_done(self.store)
+        parent = stage.parent
+        return parent is None or (parent.is_done(self.store) and parent.has_parameters(self.store))
 
-    def finish(self, stage: Stage, made: dict, seconds: float) -> None:
+    def work(self, stages: list[Stage]) -> int:
+        """Make the missing ones of the stages, then their missing cells; returns the number of cells."""
+        missing = [stage for stage in stages if self.keeping.must_make(stage)]
+        if missing:
+            self.train(missing)
+        cells = {stage.id: self.keeping.missing_cells(stage) for stage in stages}
+        size, made = self.workshop.most_together, 0
+        for first in range(0, len(stages), size):
+            if lacking := [stage for stage in stages[first : first + size] if cells[stage.id]]:
+                made += self.evaluate(lacking, cells)
+        self.worked |= {stage.id for stage in stages}
+        self.keeping.clear(stages)
+        self.publish()
+        return made
+
+    def train(self, stages: list[Stage]) -> None:
+        """Make stages of one shape together."""
+        began, ids, self.values = time.time(), [stage.id for stage in stages], {}
+        for stage in stages:
+            if stage.is_done(self.store):
+                self.progress.say(f"{self.plan.label(stage)}: made again, because its checkpoint was removed")
+        self.progress.at(self.label(stages), "reading rows and compiling")
+        self.progress.estimate.begin("training", ids)
+        made = type(stages[0]).make_all(stages, self.workshop)
+        self.progress.estimate.end(ids)
+        self.profile.stop()
+        seconds = round((time.time() - began) / len(stages), 2)
+        for stage, recorded in zip(stages, made, strict=True):
+            self.record(stage, recorded, seconds)
+
+    def record(self, stage: Stage, made: dict, seconds: float) -> None:
         """Record a stage, with its cost and provenance, which makes it done."""
         described = self.plan.described(stage)
         self.store.write_record(stage.id, described | made | {"wall_seconds": seconds} | provenance(self.dtype))
@@ -199,8 +215,7 @@ class _Runner:
         compiling = (
             f", {made['compile_seconds']:.0f} s of them compiling" if made.get("compile_seconds", 0) >= 1 else ""
         )
-        done = f"{made['steps']} steps in {seconds:.0f} s{compiling}"
-        self.say(f"{self.plan.label(stage)}: {done}")
+        self.progress.say(f"{self.plan.label(stage)}: {made['steps']} steps in {seconds:.0f} s{compiling}")
 
     # --- Cells
 
@@ -209,7 +224,9 @@ class _Runner:
 
         Returns the number of cells stored; what is said of the others goes to `failed`.
         """
-        began = time.time()
+        began, ids = time.time(), [stage.id for stage in stages]
+        self.progress.at(f"{self.label(stages)}, evaluation", "reading the checkpoint")
+        self.progress.estimate.begin("evaluation", ids)
         loaded, stored = {stage.id: stage.load(self.store) for stage in stages}, collections.Counter()
         # Two targets that train alike share a stage.
         for target in dict.fromkeys(cell.target for stage in stages for cell in cells[stage.id]):
@@ -224,14 +241,17 @@ class _Runner:
             models = [{"encoder": loaded[name][0].params, "head": loaded[name][2]} for name in own]
             predicted = evaluator.predict_stack(encoder, head, models)
             for name, params, scores in zip(own, models, predicted, strict=True):
+                self.progress.tell(f"storing {len(own[name]):,} cells", 1.0)
                 diverged = bool((self.store.record(name) or {}).get("diverged"))
                 failed = store_cells(self.store, evaluator, scores, own[name], self.material.task, params, diverged)
                 self.failed += failed
                 stored[name] += len(own[name]) - len(failed)
-        seconds = round((time.time() - began) / max(1, len(stages)), 2)
+        self.progress.estimate.end(ids)
+        seconds = round((time.time() - began) / len(stages), 2)
         for stage in stages:
             named = self.plan.described(stage)
             self.store.log("cells", stage=named.pop("id"), **named, cells=stored[stage.id], seconds=seconds)
+            self.progress.say(f"{self.plan.label(stage)}: {stored[stage.id]:,} cells in {seconds:.0f} s")
         return stored.total()
 
     def evaluator(self, tokenizer: Tokenizer, cell: Cell) -> Evaluator:
@@ -240,7 +260,8 @@ class _Runner:
         if key not in self._evaluators:
             self._evaluators = {other: own for other, own in self._evaluators.items() if other[0] == cell.model}
             target = next(target for target in self.plan.study.targets if target.name == cell.target)
-            self._evaluators[key] = Evaluator(tokenizer, self.plan.study.max_length, self.forms(target))
+            forms, tell = self.forms(target), self.progress.tell
+            self._evaluators[key] = Evaluator(tokenizer, self.plan.study.max_length, forms, tell=tell)
         return self._evaluators[key]
 
     def forms(self, target: Target) -> dict[Place, RowForms]:
@@ -251,17 +272,18 @@ class _Runner:
                 task = self.material.task(name)
                 for selection in evaluation_selections(study, target, task, self.material):
                     wanted = variants_of(study.perturbations, selection.language, self.plan.skip)
+                    self.progress.tell(f"making {len(wanted):,} forms of {name} {selection.language}")
                     forms = row_forms(task, self.material.rows(selection), wanted, study.noise_seed)
                     found[name, selection.split, selection.language] = forms
             self._forms[target.name] = found
         return self._forms[target.name]
 
-    # --- Plan and progress
+    # --- Plan and results
 
     def take_over(self, changed: list[str]) -> None:
         """Say what has changed in the folder's study, and reduce its results to the cells that are still asked for."""
         for line in changed:
-            self.say_above(f"changed: {line}")
+            self.progress.say(f"changed: {line}")
         growth.carry_precision(self.store, self.plan)
         self.store.log("changed", fields=changed)
         self.store.write_results(cell.row({}) for cell in self.plan.all_cells())
@@ -297,39 +319,72 @@ class _Runner:
             },
         )
 
-    def warn(self, text: str) -> None:
-        """Print a warning above the bar, if there is one."""
-        self.say_above(f"warning: {text}")
+    def publish(self) -> None:
+        """Write plan and results now and then, so that they can be reported while the run goes on."""
+        began = time.monotonic()
+        if began - self.published >= max(PUBLISH_SECONDS, 10 * self.publishing) and self.store.holds(self.study_id):
+            self.store.write_results(cell.row({}) for cell in self.plan.all_cells())
+            self.write_plan()
+            self.published = time.monotonic()
+            self.publishing = self.published - began
 
-    def say_above(self, text: str) -> None:
-        """Print a line above the bar, if there is one."""
-        if not self.quiet:
-            self.bar.write(text, file=sys.stderr)
-
-    def say(self, text: str) -> None:
-        """Print a line for a log, where there is no terminal to draw a bar on."""
-        if self.bar.disable and not self.quiet:
-            print(text, file=sys.stderr, flush=True)
-
-    def progress(self, done: int, steps: int, values: dict[str, float]) -> None:
-        """Show how far the current stage is; in a log once a minute."""
-        self.profile.progress(values)
-        late = time.time() - self.said >= SAY_SECONDS or HALVED in values  # a log shows that at once
-        if self.quiet or (self.bar.disable and not late):
+    def finish(self) -> None:
+        """Write results, distances between domains and the plan."""
+        if not self.store.holds(self.study_id):
+            other = "was given another version of the study meanwhile, which its results describe"
+            self.progress.say(f"warning: {self.store.out} {other}")
             return
-        parts = [
-            f"step {done}/{steps}",
-            *(f"{name} {values[name]:.3f}" for name in ("loss", "dev") if name in values),
-        ]
+        self.store.write_results(cell.row({}) for cell in self.plan.all_cells())
+        distances = distances_id(self.plan, self.material)
+        if not self.store.has_distances(distances):
+            self.progress.at("distances between domains", "working")
+            self.store.write_distances(domain_distances(self.plan, self.material, self.workshop), distances)
+        self.write_plan()
+
+    @property
+    def study_id(self) -> str:
+        """The id of the study."""
+        return study_id(self.plan.study)
+
+    # --- Progress
+
+    def label(self, stages: list[Stage]) -> str:
+        """How a line names stages that are made together."""
+        return self.plan.label(stages[0]) + (f" and {len(stages) - 1} more" if len(stages) > 1 else "")
+
+    def say_what_is_left(self, cost: Cost) -> None:
+        """Say how much there is to do, about how long it takes, and where an interrupted run continues."""
+        self.progress.estimate = Estimate({"training": cost.training, "evaluation": cost.evaluation}, self.speed())
+        stages = len(self.plan.stages)
+        parts = [f"{stages - len(cost.training)} of {stages} stages done, {cost.cells:,} cells to make"]
+        if cost.flops:
+            parts[0] += f", about {duration(self.progress.estimate.seconds())} left"
+        for stage in self.plan.stages.values():
+            step = interrupted_at(self.store.stage(stage.id)) if stage.id in cost.training else None
+            if step is not None:
+                parts.append(f"continuing after an interruption at step {step} of {self.plan.label(stage)}")
+        self.progress.say("; ".join(parts))
+
+    def speed(self) -> float:
+        """The FLOP/s to expect: those of the folder's stages on such a machine, or a share of the matmul rate."""
+        device = provenance(self.dtype)["device"]
+        records = [record for record in map(self.store.record, self.plan.stages) if record]
+        same = [record for record in records if record["device"] == device and record.get("flops")]
+        if seconds := sum(record["wall_seconds"] for record in same):
+            return sum(record.get("flops_of_grid", record["flops"]) for record in same) / seconds
+        return EXPECTED_SHARE * matmul_rate(self.dtype) * jax.device_count()
+
+    def heard(self, done: int, steps: int, values: dict[str, float]) -> None:
+        """Show how far training is."""
+        self.profile.progress(values)
+        self.values |= values
+        known = self.values
+        parts = [f"step {done}/{steps}", *(f"{name} {known[name]:.3f}" for name in ("loss", "dev") if name in known)]
+        if "tokens/s" in known:
+            share = known["flops/s"] / (matmul_rate(self.dtype) * jax.device_count())
+            parts += [f"{known['tokens/s']:,.0f} tokens/s", f"packing efficiency {known['packing efficiency']:.0%}"]
+            parts += [f"{share:.0%} of the matmul rate"]
+        self.progress.tell(", ".join(parts), values.get("share", done / steps))
         if HALVED in values:
-            parts.append(f"microbatches halved {values[HALVED]} times to fit the memory")
-        if "tokens/s" in values:
-            share = values["flops/s"] / (matmul_rate(self.dtype) * jax.device_count())
-            left = datetime.timedelta(seconds=round(values["left"]))
-            parts += [f"{values['tokens/s']:,.0f} tokens/s", f"packing efficiency {values['packing efficiency']:.0%}"]
-            parts += [f"{share:.0%} of the matmul rate", f"{left} left"]
-        if self.bar.disable:
-            self.say(f"{self.bar.desc}{', '.join(parts)}")
-            self.said = time.time()
-        else:
-            self.bar.set_postfix_str(", ".join(parts))
+            halved = f"microbatches halved {values[HALVED]} times to fit the memory"
+            self.progress.say(f"{self.progress.line()}; {halved}")

@@ -49,7 +49,7 @@ from itt_jax.train.state import Params, Rates, TrainState, member, stacked
 from itt_jax.train.step import train_program
 
 Progress = Callable[[int, int, dict[str, float]], None]
-"""Called with (steps done, steps, values): losses, dev scores, speed, or `HALVED`."""
+"""Called after each step with (steps done, steps, values): losses, dev scores, speed or `HALVED`, often nothing."""
 LOG_EVERY = 50
 HALVED = "halvings"
 """Name of a progress value: how often microbatches have been halved so far."""
@@ -265,6 +265,8 @@ class Stack:
 
     def _after_step(self) -> bool:
         """Log, evaluate and save what is due. Returns whether any run continues."""
+        if self.progress:
+            self._tell({})
         active = [int(index) for index in np.flatnonzero(self.active)]
         ended = {index: self.done[index] == self.runs[index].steps for index in active}
         logged = [index for index in active if ended[index] or self.done[index] % LOG_EVERY == 0]

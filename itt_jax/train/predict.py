@@ -63,7 +63,12 @@ def predict(
 
 
 def predict_stack(
-    encoder: Encoder, head: Head, params: Params, examples: Examples, change: Change | None = None
+    encoder: Encoder,
+    head: Head,
+    params: Params,
+    examples: Examples,
+    change: Change | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> np.ndarray:
     """Scores float32 [S, n, outputs] of S models for all examples, in their order; no dropout.
 
@@ -74,6 +79,7 @@ def predict_stack(
 
     Args:
         params: {"encoder": ..., "head": ...}, a stack [S, ...]; on several devices placed by `place_params`.
+        progress: called with the number of examples of each batch that is done.
 
     Raises:
         InputError: the examples' tokenizer does not fit the encoder.
@@ -98,13 +104,19 @@ def predict_stack(
     shape = next((shape for shape in shapes[:-1] if fits(shape)), shapes[-1])
     gathered, pending = gather(head, examples, models), collections.deque()
 
+    def take() -> None:
+        indices, batch, outputs = jax.device_get(pending.popleft())
+        gathered.add(indices, batch, outputs)
+        if progress:
+            progress(len(indices))
+
     def fill(batches: Iterable[tuple[np.ndarray, Batch]]) -> None:
         for indices, batch in batches:
             pending.append((indices, batch, predict_step(params, placed(indices, batch), shared, **static)))
             if len(pending) > IN_FLIGHT:
-                gathered.add(*jax.device_get(pending.popleft()))
+                take()
         while pending:
-            gathered.add(*jax.device_get(pending.popleft()))
+            take()
 
     fill(packing.stream(examples, *shape))
     if len(alone := packing.to_repeat(gathered.spoiled)):

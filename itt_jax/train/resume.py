@@ -60,6 +60,12 @@ class Resume:
         return {int(path.name.split("-")[1]): path for path in self.directory.glob("resume-*")}
 
 
+def interrupted_at(directory: pathlib.Path) -> int | None:
+    """Steps done of the runs of a stage that were interrupted; None where there is no resumable state."""
+    states = [path for pattern in ("resume-*", "*/resume-*") for path in pathlib.Path(directory).glob(pattern)]
+    return max((int(path.name.split("-")[1]) for path in states), default=None)
+
+
 def forget_resume(directory: pathlib.Path) -> None:
     """Remove the resumable states of a stage after its result has been saved."""
     for path in pathlib.Path(directory).glob("resume-*"):

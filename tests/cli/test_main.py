@@ -48,6 +48,7 @@ def run(capsys, *arguments: str) -> tuple[int, str, str]:
 def test_wrong_input_is_one_line_and_code_2(capsys, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ITT_JAX_DATA", raising=False)
+    monkeypatch.setattr("itt_jax.study.progress.SAY_SECONDS", 3600)  # a slow machine shows progress before the error
     code, out, err = run(capsys, *arguments)
     assert (code, out) == (2, "")
     assert err.startswith("error: ") and err.count("\n") == 1

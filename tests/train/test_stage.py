@@ -68,11 +68,13 @@ def test_a_killed_stage_resumes_to_the_same_bits(bert, uninterrupted, tmp_path, 
     encoder, params, task, dev = bert
     with killed_after(killed_at):
         fine_tune(encoder, [task], dev, params, RECIPE, 3e-3, 3, directory=tmp_path)
-    steps = []
+    told = []
     resumed = fine_tune(
-        encoder, [task], dev, params, RECIPE, 3e-3, 3, tmp_path, progress=lambda done, *_: steps.append(done)
+        encoder, [task], dev, params, RECIPE, 3e-3, 3, tmp_path, progress=lambda *about: told.append(about)
     )
-    assert steps[0] == (20 if killed_at == 10 else 40)
+    first = 1 if killed_at == 10 else 26
+    assert [done for done, _, values in told if not values] == list(range(first, 61))  # every step
+    assert next(done for done, _, values in told if values) == (20 if killed_at == 10 else 40)
     assert same(resumed.params, uninterrupted.params)
     whole, again = dataclasses.asdict(uninterrupted), dataclasses.asdict(resumed)
     for name in ("params", "heads", "seconds", "compile_seconds"):

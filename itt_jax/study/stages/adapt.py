@@ -9,7 +9,7 @@ from itt_jax.config import LanguageModel
 from itt_jax.data import contamination
 from itt_jax.study.arms import Adapt
 from itt_jax.study.material import Material, Selection
-from itt_jax.study.stages.stage import Place, Stage, digests, summary
+from itt_jax.study.stages.stage import Place, Stage, digests, resumable, summary
 from itt_jax.study.stages.workshop import Workshop
 from itt_jax.study.versions import changed_versions
 from itt_jax.train import objectives
@@ -67,6 +67,11 @@ class Adaptation(Stage):
         """Rows are packed, so all their positions."""
         recipe = self.settings.recipe
         return (recipe.steps or 0) * recipe.batch_size * recipe.max_length
+
+    @property
+    def resumable_runs(self) -> int:
+        """One, if it is long."""
+        return resumable(self.settings.recipe)
 
     def make(self, workshop: Workshop) -> dict[str, Any]:
         """Train on the texts."""

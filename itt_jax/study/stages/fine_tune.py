@@ -16,13 +16,14 @@ from itt_jax.models import make_head
 from itt_jax.models.heads import head_kind
 from itt_jax.study.arms import FineTune
 from itt_jax.study.material import Material, Selection, mean_tokens
-from itt_jax.study.stages.stage import Place, Skipped, Stage, digests, summary
+from itt_jax.study.stages.stage import Place, Skipped, Stage, digests, resumable, summary
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.versions import changed_versions, kind_versions
 from itt_jax.tasks import Task
 from itt_jax.tasks.inputs import kept_examples
 from itt_jax.train import objectives
 from itt_jax.train.jobs import Job, TaskData
+from itt_jax.train.loop import Progress
 from itt_jax.train.result import StageResult
 from itt_jax.train.resume import forget_resume
 from itt_jax.train.stage import fine_tune_stack, stack_size
@@ -97,10 +98,15 @@ class FineTuning(Stage):
         return self.recipe.max_length
 
     def training_tokens(self, material: Material) -> float:
-        """Tokens of a mean row in every step."""
+        """Tokens of a mean row in every step of every learning rate."""
         lengths = [mean_tokens(material.uncontaminated_rows(selection)) for selection in self.training]
         mean = min(sum(lengths) / len(lengths), self.recipe.max_length)
-        return self.recipe.steps * self.recipe.batch_size * mean
+        return self.recipe.steps * self.recipe.batch_size * mean * len(self.recipe.learning_rates)
+
+    @property
+    def resumable_runs(self) -> int:
+        """One a learning rate, if they are long."""
+        return resumable(self.recipe)
 
     def stack_key(self, material: Material) -> tuple | None:
         """Fine-tunings on one task, of one encoder and one form of recipe and head, may train together."""
@@ -119,7 +125,9 @@ class FineTuning(Stage):
         size = stack_size(encoder, together, workshop.stack)
         results: list[StageResult] = []
         for first in range(0, len(together), size):
-            results += fine_tune_stack(encoder, together[first : first + size], workshop.progress)
+            own = together[first : first + size]
+            progress = _part(workshop.progress, first, len(own), len(together))
+            results += fine_tune_stack(encoder, own, progress)
         recorded = []
         for stage, (body, jobs) in zip(stages, starts, strict=True):
             own, results = results[: len(jobs)], results[len(jobs) :]
@@ -271,6 +279,15 @@ def join(kind: kinds.Kind, parts: list[Rows]) -> Rows:
         fields={name: [text for part in parts for text in part.fields[name]] for name in first.fields},
         labels=kind.join([part.labels for part in parts]),
     )
+
+
+def _part(progress: Progress, first: int, size: int, jobs: int) -> Progress:
+    """Progress of a stack of `size` fine-tunings from number `first`, which adds "share", of all `jobs`."""
+
+    def heard(done: int, steps: int, values: dict[str, float]) -> None:
+        progress(done, steps, values | {"share": (first + size * done / steps) / jobs})
+
+    return heard
 
 
 def best_score(result: StageResult) -> float:

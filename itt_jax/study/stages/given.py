@@ -39,6 +39,10 @@ class Given(Stage):
         """Always true: nothing is trained."""
         return True
 
+    def has_parameters(self, store: Store) -> bool:
+        """It has."""
+        return True
+
     def body(self, workshop: Workshop) -> Body:
         """The checkpoint's encoder."""
         return given_body(self.spec)

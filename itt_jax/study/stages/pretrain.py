@@ -11,7 +11,7 @@ from itt_jax.data.parallel import ParallelTexts
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer, train_tokenizer
 from itt_jax.models import Encoder, local_folder, make_encoder
 from itt_jax.study.material import Material
-from itt_jax.study.stages.stage import Stage, rates, summary, with_rates
+from itt_jax.study.stages.stage import Stage, rates, resumable, summary, with_rates
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.versions import changed_versions
 from itt_jax.train import objectives
@@ -52,6 +52,11 @@ class Pretraining(Stage):
             return 0.0
         recipe = self.spec.pretraining.recipe
         return (recipe.steps or 0) * recipe.batch_size * recipe.max_length
+
+    @property
+    def resumable_runs(self) -> int:
+        """One, if it is long."""
+        return 0 if self.spec.pretraining is None else resumable(self.spec.pretraining.recipe)
 
     def make(self, workshop: Workshop) -> dict[str, Any]:
         """Make the encoder."""

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
-from itt_jax.config import EncoderSpec, Target, content_id
+from itt_jax.config import EncoderSpec, Recipe, Target, content_id
 from itt_jax.data.contamination import Digests
 from itt_jax.models import Encoder, Head
 from itt_jax.store import Store
@@ -91,6 +91,11 @@ class Stage:
         """Maximum tokens of a training example; 0 if it trains nothing."""
         return 0
 
+    @property
+    def resumable_runs(self) -> int:
+        """Number of runs whose state is saved while the stage trains."""
+        return 0
+
     # --- Making it
 
     def stack_key(self, material: Material) -> tuple | None:
@@ -109,8 +114,12 @@ class Stage:
     # --- Its parameters
 
     def is_done(self, store: Store) -> bool:
-        """Whether its parameters are there."""
+        """Whether it was made; its parameters may have been removed since."""
         return store.record(self.id) is not None
+
+    def has_parameters(self, store: Store) -> bool:
+        """Whether its parameters are there."""
+        return store.has_checkpoint(self.id)
 
     def body(self, workshop: Workshop) -> Body:
         """The encoder that it leaves."""
@@ -157,6 +166,11 @@ class Stage:
 def digests(selections: Sequence[Selection], material: Material) -> list[str]:
     """Names for the content of training rows."""
     return [material.digest(selection, uncontaminated=True) for selection in selections]
+
+
+def resumable(recipe: Recipe) -> int:
+    """Number of runs of a recipe, one a learning rate, that are long enough for a resumable state."""
+    return len(recipe.learning_rates) if (recipe.steps or 0) > recipe.checkpoint_every else 0
 
 
 def with_rates(encoder: Encoder, spec: EncoderSpec) -> Encoder:

@@ -1,0 +1,136 @@
+"""What a run says while it works: a bar on a terminal, plain lines in a log, and how long the rest will take."""
+
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import Self
+
+import tqdm
+
+SAY_SECONDS = 20
+"""Time between two lines where there is no terminal."""
+REFRESH_SECONDS = 1
+"""Time between two looks at what is done, which are drawn on a terminal."""
+EXPECTED_SHARE = 0.1
+"""Share of the matmul rate that a run is expected to reach before its speed is known."""
+KNOWN_FROM = 0.1
+"""Share of a stage from which its own speed counts; before, much of its time was compiling."""
+KINDS = ("training", "evaluation")
+
+
+class Estimate:
+    """How long the work that is left will take, from the speed so far; training and evaluation apart.
+
+    Args:
+        work: kind -> id of a stage -> FLOPs that are left.
+        rate: FLOP/s to expect before anything is measured.
+    """
+
+    def __init__(self, work: Mapping[str, Mapping[str, float]], rate: float):
+        self.left = {kind: dict(work.get(kind, {})) for kind in KINDS}
+        self.rate = rate
+        self._done = dict.fromkeys(KINDS, 0.0)
+        self._seconds = dict.fromkeys(KINDS, 0.0)
+        self._kind, self._now, self._began, self._share = "", 0.0, 0.0, 0.0
+
+    def begin(self, kind: str, ids: list[str]) -> None:
+        """The work of that kind on these stages begins."""
+        self._kind, self._began, self._share = kind, time.monotonic(), 0.0
+        self._now = sum(self.left[kind].get(name, 0.0) for name in ids)
+
+    def reached(self, share: float) -> None:
+        """So much of the work that has begun is done."""
+        self._share = share
+
+    def end(self, ids: list[str]) -> None:
+        """The work that has begun is done."""
+        self._done[self._kind] += self._now
+        self._seconds[self._kind] += time.monotonic() - self._began
+        self.drop(self._kind, ids)
+        self._kind = ""
+
+    def drop(self, kind: str, ids: list[str]) -> None:
+        """The work on these stages is done, by whomever."""
+        self.left[kind] = {name: flops for name, flops in self.left[kind].items() if name not in ids}
+
+    def keep(self, ids: list[str]) -> None:
+        """Work is left on these stages alone; other workers have done the rest."""
+        for kind in KINDS:
+            self.drop(kind, [name for name in self.left[kind] if name not in ids])
+
+    def seconds(self) -> float:
+        """Seconds for all that is left."""
+        return sum(self._seconds_of(kind) for kind in KINDS)
+
+    def _seconds_of(self, kind: str) -> float:
+        left, done, seconds = sum(self.left[kind].values()), self._done[kind], self._seconds[kind]
+        if kind == self._kind and self._share >= KNOWN_FROM:
+            part = self._share * self._now
+            left, done, seconds = left - part, done + part, seconds + time.monotonic() - self._began
+        return left * seconds / done if done else left / self.rate
+
+
+class Progress:
+    """Shows what is done now. In a log a line appears at least every SAY_SECONDS, whatever the run waits for.
+
+    Args:
+        quiet: show nothing.
+    """
+
+    def __init__(self, quiet: bool = False):
+        self.quiet, self.estimate = quiet, Estimate({}, 1.0)
+        self._bar = tqdm.tqdm(bar_format="{desc} [{elapsed}]", disable=True if quiet else None, leave=False)
+        self._label, self._detail, self._said = "", "", time.monotonic()
+        self._ended = threading.Event()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._keep_showing, name="progress", daemon=True).start()
+        return self
+
+    def __exit__(self, *about: object) -> None:
+        self._ended.set()
+        self._bar.close()
+
+    def at(self, label: str, detail: str) -> None:
+        """What is begun: a stage, and the first part of its work."""
+        self._label, self._detail = label, detail
+
+    def tell(self, detail: str, share: float = 0.0) -> None:
+        """How far it is.
+
+        Args:
+            share: of the work that `estimate.begin` has begun.
+        """
+        self._detail = detail
+        self.estimate.reached(share)
+
+    def say(self, text: str) -> None:
+        """Print a line, above the bar if there is one."""
+        self._said = time.monotonic()
+        if not self.quiet:
+            self._bar.write(text, file=sys.stderr)
+            sys.stderr.flush()
+
+    def line(self) -> str:
+        """What is done now, and how long everything will take."""
+        seconds = self.estimate.seconds()
+        left = [f"about {duration(seconds)} left"] if seconds else []
+        return f"{self._label}: {'; '.join([self._detail, *left])}"
+
+    def _keep_showing(self) -> None:
+        """Runs in a thread, because the run may wait for a program or for the file system."""
+        while not self._ended.wait(REFRESH_SECONDS):
+            if not self._label:
+                continue
+            if not self._bar.disable:
+                self._bar.set_description_str(self.line())
+            elif time.monotonic() - self._said >= SAY_SECONDS:
+                self.say(self.line())
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: "40 s", "14 min", "3.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,121 @@
+"""Checkpoints that are not kept go once nothing needs them, and stages are made again when something does."""
+
+import dataclasses
+from typing import ClassVar
+
+import pytest
+
+from itt_jax.config import EncoderSpec
+from itt_jax.store import Store
+from itt_jax.study import running
+from itt_jax.study.keeping import Keeping
+from itt_jax.study.plan import Plan
+from itt_jax.study.profiling import Profile
+from itt_jax.study.progress import Progress
+from itt_jax.study.stages import Stage
+from tests.study.studies import STUDY
+
+SPEC = EncoderSpec("bert", "bert")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Toy(Stage):
+    """A stage whose checkpoint is an empty folder; it notes when it is made."""
+
+    made: ClassVar[list[str]] = []
+
+    @property
+    def kind(self):
+        return "toy"
+
+    def make(self, workshop):
+        assert self.parent is None or self.parent.has_parameters(workshop.store)
+        self.made.append(self.id)
+        workshop.store.checkpoint(self.id).mkdir(parents=True)
+        return {"steps": 1}
+
+
+@dataclasses.dataclass(frozen=True)
+class ToyCell:
+    """What of a cell is read here."""
+
+    cell: str
+    target: str = "t"
+
+    def row(self, figures):
+        return {"cell": self.cell}
+
+
+class Runner(running._Runner):
+    """Stores cells without predicting them."""
+
+    def evaluate(self, stages, cells):
+        for stage in stages:
+            assert stage.has_parameters(self.store)
+            for cell in cells[stage.id]:
+                self.store.write_cell(cell.row({}), {"item_id": ["a"]})
+        return sum(len(cells[stage.id]) for stage in stages)
+
+
+CHAIN = (("root", None), ("between", "root"), ("last", "between"), ("direct", "root"))
+CELLS = {"last": ["last-1"], "direct": ["direct-1"]}
+
+
+@pytest.fixture(autouse=True)
+def nothing_made(monkeypatch):
+    monkeypatch.setattr(Toy, "made", [])
+
+
+def run(out, saved: str, chain=CHAIN, cells=CELLS) -> list[str]:
+    """Run a plan of toy stages; returns the ids of those that were made."""
+    stages: dict[str, Stage] = {}
+    for name, parent in chain:
+        stages[name] = Toy(spec=SPEC, id=name, parent=stages.get(parent))
+    study = dataclasses.replace(STUDY, save_checkpoints=saved)
+    plan = Plan(study, stages, {name: [ToyCell(cell) for cell in own] for name, own in cells.items()})
+    before = len(Toy.made)
+    Runner(Store(out), plan, None, Progress(quiet=True), None, Profile(None)).all()
+    assert not any(map(Keeping(plan, Store(out)).must_make, stages.values()))
+    return Toy.made[before:]
+
+
+def checkpoints(out) -> list[str]:
+    return sorted(path.parent.name for path in out.glob("stages/*/checkpoint"))
+
+
+@pytest.mark.parametrize(
+    ("saved", "kept"),
+    [("all", ["between", "direct", "last", "root"]), ("target", ["direct", "last", "root"]), ("none", ["root"])],
+)
+def test_what_is_kept(tmp_path, saved, kept):
+    assert run(tmp_path, saved) == ["root", "between", "last", "direct"]
+    assert checkpoints(tmp_path) == kept
+    assert not list(tmp_path.glob("stages/*/.*"))
+    assert run(tmp_path, saved) == []  # everything is done, with or without checkpoints
+    assert checkpoints(tmp_path) == kept
+
+
+def test_what_a_later_run_needs_is_made_again(tmp_path, capsys):
+    run(tmp_path, "none")
+    assert run(tmp_path, "none", cells=CELLS | {"direct": ["direct-1", "direct-2"]}) == ["direct"]
+    assert checkpoints(tmp_path) == ["root"]
+    longer = (*CHAIN, ("new", "last"))
+    assert run(tmp_path, "target", longer, CELLS | {"new": ["new-1"]}) == ["between", "last", "new"]
+    assert checkpoints(tmp_path) == ["last", "new", "root"]
+
+
+def test_children_that_another_worker_is_on_keep_their_parent(tmp_path):
+    store = Store(tmp_path)
+    stages = {"root": Toy(spec=SPEC, id="root")}
+    stages["between"] = Toy(spec=SPEC, id="between", parent=stages["root"])
+    stages["last"] = Toy(spec=SPEC, id="last", parent=stages["between"])
+    for name in ("root", "between"):
+        store.checkpoint(name).mkdir(parents=True)
+        store.write_record(name, {"id": name})
+    keeping = Keeping(Plan(dataclasses.replace(STUDY, save_checkpoints="none"), stages), store)
+    keeping.clear([stages["between"]])
+    assert checkpoints(tmp_path) == ["between", "root"]
+    store.checkpoint("last").mkdir(parents=True)
+    store.write_record("last", {"id": "last"})
+    keeping.clear([stages["last"]])
+    assert checkpoints(tmp_path) == ["root"]
