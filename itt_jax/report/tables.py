@@ -115,7 +115,7 @@ def languages(analysis: Analysis, target: str, noise: str) -> pd.DataFrame:
     frame = frame[frame["perturbation"] == noise]
     wide = frame.assign(text=with_interval(frame)).pivot(index=key, columns="language", values="text")
     order = [name for name in dict.fromkeys(frame["language"]) if name != "all"]
-    wide = wide[[*order, "all"]].rename(columns={"all": "mean"})
+    wide = wide.reindex(columns=[*order, "all"]).rename(columns={"all": "mean"})
     gaps = overall(analysis.gaps, target=target, quantity="language gap", perturbation=noise, baseline="")
     if len(gaps):
         wide["source − others"] = with_interval(gaps.set_index(key), signed=True)

@@ -180,6 +180,14 @@ def test_small_and_odd_stores_have_a_report(tmp_path, options):
     assert "Unknown: the store has no plan.json" in text
 
 
+def test_cells_that_are_absent_leave_the_rest_of_the_report(tmp_path):
+    """A cell with a score that is not finite is never written; here that is clean text."""
+    out = write_store(tmp_path, arms=("direct",), seeds=(0,), domains=("general",), items=20)
+    results = pd.read_parquet(out / "results.parquet")
+    results[results["perturbation"] != "clean"].to_parquet(out / "results.parquet", index=False)
+    assert Reader(write_report(out).read_text(encoding="utf-8")).tables
+
+
 def test_a_damaged_plan_is_named(tmp_path):
     out = write_store(tmp_path, arms=("direct",), seeds=(0,), domains=("general",), items=10)
     (out / "plan.json").write_text("{")
