@@ -9,7 +9,7 @@ import pytest
 
 from itt_jax import files
 from itt_jax.data.contamination import Digests
-from itt_jax.data.tokenizing import train_tokenizer
+from itt_jax.data.tokenizing import load_tokenizer, train_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import checkpoint_name, export, make_head
 from itt_jax.models.embedder import Embedder, SentenceModel, read_sentence_model
@@ -91,6 +91,17 @@ def test_what_sentence_transformers_says_of_vectors_is_kept(saved, tmp_path):
     for folder in ("ours", "again"):
         assert read_sentence_model(tmp_path / folder) == expected
         assert all((tmp_path / folder / n).read_bytes() == (tmp_path / "theirs" / n).read_bytes() for n in contents)
+
+
+def test_added_tokens_survive_convert_and_export(saved, tmp_path):
+    _, encoder, params, _, tokenizer = saved
+    export(tmp_path / "theirs", encoder, params["encoder"])
+    tokenizer.save(tmp_path / "theirs")
+    (tmp_path / "theirs" / "added_tokens.json").write_text(json.dumps({"<e1>": tokenizer.vocabulary_size}))
+    convert(tmp_path / "theirs", tmp_path / "ours")
+    export_checkpoint(tmp_path / "ours", tmp_path / "again")
+    for found in (load_checkpoint(tmp_path / "ours").tokenizer, load_tokenizer(tmp_path / "again")):
+        assert found.encode(["a <e1>small text"]).values.tolist().count(tokenizer.vocabulary_size) == 1
 
 
 def largest_array_file(directory):
