@@ -52,6 +52,7 @@ class Analysis:
         smallest_effect: the bound of the verdicts.
         has_items: False where the folder holds its results without predictions. Estimates of scores and of their
             differences are there then, without intervals and tests; whatever rests on single items is left out.
+        missing_cells: cells of the plan that the run has not made yet.
     """
 
     arms: tuple[Arm, ...]
@@ -68,6 +69,7 @@ class Analysis:
     contamination: tuple[Contamination, ...]
     smallest_effect: float
     has_items: bool = True
+    missing_cells: int = 0
 
 
 def analyse(out: pathlib.Path, smallest_effect: float | None = None) -> Analysis:
@@ -110,6 +112,7 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None) -> Analysis
         contamination=_contamination(plan),
         smallest_effect=smallest_effect,
         has_items=cells is not None,
+        missing_cells=max(0, int(plan.get("cells", 0)) - len(results)),
         **tables,
     )
 

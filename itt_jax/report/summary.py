@@ -48,7 +48,8 @@ def run_sentence(analysis: Analysis) -> str:
         sentence += (
             f", clean and under {_count(names.nunique(), 'operator')} ({_listed(names)}; {conditions} with severities)"
         )
-    return f"{sentence}. {len(cells):,} cells, {int(cells['n'].sum()):,} predictions."
+    planned = f" of {len(cells) + analysis.missing_cells:,}" if analysis.missing_cells else ""
+    return f"{sentence}. {len(cells):,}{planned} cells, {int(cells['n'].sum()):,} predictions."
 
 
 WITHOUT_ITEMS = (
@@ -102,6 +103,10 @@ def warning_sentences(analysis: Analysis) -> list[str]:
         about = f"{row['model']}, {row['arm']}, {row['target']} ({row['metric']})"
         found.append(
             f"Seed {row['no_signal_seeds']} of {about} is not above chance in the source language; it is kept."
+        )
+    if analysis.missing_cells:
+        found.append(
+            f"The run is not finished: {analysis.missing_cells:,} cells are missing; arms may differ in seeds."
         )
     if not analysis.has_items:
         found += [WITHOUT_ITEMS[0].capitalize(), *WITHOUT_ITEMS[1:]]

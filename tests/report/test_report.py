@@ -39,7 +39,7 @@ PLAN = {
         {
             "encoder": "bert",
             "kind": "target",
-            "arm": "itt",
+            "arms": ["itt"],
             "seed": 1,
             "steps": 200,
             "tokens": 12000,
@@ -215,3 +215,19 @@ def test_gains_kept_under_a_shift_are_those_of_the_cells(analysis):
         for gain, column in zip(gains, ("gain at home", "gain there"), strict=True):
             assert row[column].split(" ")[0] == tables.points(gain, signed=True)
         assert row["kept %"] in ("–", tables.points(gains[1] / gains[0]))
+
+
+@pytest.mark.parametrize("stages", [1, 2, 4])
+def test_a_run_that_goes_on_is_reported_on_what_is_there(tmp_path, stages):
+    out = write_store(tmp_path, languages=("en", "de"), noises=(("swap", (0.1,)),), seeds=(0, 1), items=20)
+    results = pd.read_parquet(out / "results.parquet")
+    each = len(results) // 6  # two seeds, three arms, in the order in which a run makes them
+    results[: stages * each].to_parquet(out / "results.parquet")
+    (out / "plan.json").write_text(json.dumps({"schema": 2, "name": "running", "cells": len(results)}))
+    page = write_report(out).read_text(encoding="utf-8")
+    assert f"{stages * each} of {len(results)} cells" in page
+    assert f"The run is not finished: {len(results) - stages * each} cells are missing" in page
+
+
+def test_a_finished_run_is_not_called_unfinished(written, analysis):
+    assert analysis.missing_cells == 0 and "not finished" not in written[1].read_text(encoding="utf-8")

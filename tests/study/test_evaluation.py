@@ -71,6 +71,24 @@ def test_the_length_is_within_the_encoders_positions(checkpoint, tmp_path, monke
     assert lengths == [512]
 
 
+def test_an_evaluation_continues_with_the_cells_that_are_missing(checkpoint, tmp_path, monkeypatch, capsys):
+    evaluation = Evaluation(checkpoint, TASK.name, (Perturbation("swap", (0.2,)),), ("en", "de"), rows=4, max_length=32)
+    evaluate_checkpoint(evaluation, tmp_path / "out")
+    assert capsys.readouterr().err.startswith("4 cells, about ")
+    results = read_results(tmp_path / "out")
+    cells = {cell: (tmp_path / "out" / "cells" / f"{cell}.parquet") for cell in results["cell"]}
+    before = {cell: path.read_bytes() for cell, path in cells.items()}
+    removed = results[(results["language"] == "de") & (results["perturbation"] == "swap")]["cell"].item()
+    cells[removed].unlink()
+    written = []
+    original = Store.write_cell
+    monkeypatch.setattr(
+        Store, "write_cell", lambda self, row, columns: written.append(row["cell"]) or original(self, row, columns)
+    )
+    evaluate_checkpoint(evaluation, tmp_path / "out")
+    assert written == [removed] and {cell: path.read_bytes() for cell, path in cells.items()} == before
+
+
 def test_precision_can_be_pinned_and_is_kept(checkpoint, tmp_path):
     evaluation = Evaluation(checkpoint, TASK.name, (), ("en",), rows=4, max_length=32, precision="bfloat16")
     evaluate_checkpoint(evaluation, tmp_path / "out")

@@ -16,7 +16,7 @@ from itt_jax.train.counters import mixture
 from itt_jax.train.flops import forward_flops
 from itt_jax.train.jobs import total_steps
 from itt_jax.train.predict import predict
-from itt_jax.train.resume import Resume, forget_resume
+from itt_jax.train.resume import Resume, forget_resume, interrupted_at
 from itt_jax.train.stage import fine_tune
 from tests.train.toy import FAMILIES, killed_after, same, tiny_encoder, toy_task
 
@@ -81,8 +81,9 @@ def test_a_killed_stage_resumes_to_the_same_bits(bert, uninterrupted, tmp_path, 
         del whole[name], again[name]
     assert whole == again
     assert [path.name for path in tmp_path.iterdir()] == ["resume-50"]
+    assert interrupted_at(tmp_path) == 50
     forget_resume(tmp_path)
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir()) and interrupted_at(tmp_path) is None
 
 
 def test_the_state_of_another_stage_is_refused(bert, tmp_path):
