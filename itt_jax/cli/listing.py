@@ -2,12 +2,14 @@
 
 import dataclasses
 import itertools
+import pathlib
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from itt_jax.errors import unknown
+from itt_jax.errors import InputError, unknown
 from itt_jax.study import arms
 
+MOST_CODES = 15  # languages that are named in a line
 LISTED = ("models", "tasks", "kinds", "metrics", "perturbations", "arms")
 
 
@@ -85,6 +87,38 @@ def _task(task) -> dict[str, Any]:
         "description": task.description,
         "note": task.note,
     }
+
+
+def presences(data_root: pathlib.Path) -> Iterator[dict[str, Any]]:
+    """The catalogued tasks whose files are in a folder: name, rows by split and language, and what is wrong with files.
+
+    Raises:
+        InputError: there is none.
+    """
+    from itt_jax.tasks.presence import presence
+
+    none = True
+    for name, task in sorted(_tasks().items()):
+        found = presence(task, data_root)
+        if found.rows or found.errors:
+            none = False
+            yield {"name": name, "kind": task.kind, "rows": found.rows, "errors": list(found.errors)}
+    if none:
+        raise InputError(f"{data_root}: no file of any task in the catalogue is there")
+
+
+def presence_lines(row: dict[str, Any]) -> Iterator[str]:
+    """A row of `presences` to read: a line for each split, and one for each error."""
+    name = row["name"]
+    for split, counts in row["rows"].items():
+        low, high = min(counts.values()), max(counts.values())
+        rows = f"{low:,}" if low == high else f"{low:,}-{high:,}"
+        languages = " ".join(counts) if len(counts) <= MOST_CODES else f"{len(counts)} languages"
+        yield f"{name:<27} {split:<8} {rows:>14}  {languages}"
+        name = ""
+    for error in row["errors"]:
+        yield f"{name:<27} error: {error}"
+        name = ""
 
 
 def _kind(kind) -> dict[str, Any]:

@@ -9,11 +9,12 @@ if TYPE_CHECKING:
     from itt_jax.config import Study
 
 
-def add_data_root(parser: argparse.ArgumentParser) -> None:
+DATA_ROOT = "folder of data in its published formats; default: $ITT_JAX_DATA"
+
+
+def add_data_root(parser: argparse.ArgumentParser, help: str = DATA_ROOT) -> None:
     """--data-root."""
-    parser.add_argument(
-        "--data-root", type=pathlib.Path, help="folder of data in its published formats; default: $ITT_JAX_DATA"
-    )
+    parser.add_argument("--data-root", type=pathlib.Path, help=help)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

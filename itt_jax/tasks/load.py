@@ -5,7 +5,7 @@ import dataclasses
 import gc
 import pathlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -47,6 +47,35 @@ def has_rows(task: Task, split: str, language: str, data_root: str | pathlib.Pat
     if language not in task.languages:
         return False
     return any(_offers(task, source, wanted.split, language) for source in _available(task, data_root))
+
+
+def count_rows(
+    task: Task,
+    split: str,
+    language: str,
+    data_root: str | pathlib.Path | None = None,
+    read: dict[tuple[int, str, str], list[str]] | None = None,
+) -> int:
+    """How many rows `load_rows` gives; it reads texts and labels only where they decide which rows count.
+
+    Args:
+        read: keeps the indices of published splits between calls for one task.
+
+    Raises:
+        InputError: as `load_rows`, of what is read.
+    """
+    wanted = parse(split)
+    source = _choose(task, wanted.split, language, data_root)
+    if task.held_out_sentences or None in source.labels.values():
+        return len(load_rows(task, split, language, data_root))
+    inner = parse(source.slices.get(wanted.split, wanted.split))
+    key, read = (id(source), inner.split, language), {} if read is None else read
+    if key not in read:
+        with paused_garbage_collection():
+            read[key] = source.indices(inner.split, language, data_root)
+    ids = _item_ids(task, inner.split, language, read[key])
+    ids = ids[_part(task, ids, inner)]
+    return int(_part(task, ids, wanted).sum())
 
 
 def identifying(task: Task, rows: Rows) -> Rows:
@@ -110,8 +139,7 @@ def _rows(task: Task, source: Source, wanted: Slice, language: str, data_root: s
     check_texts(table.fields, table.place)
     check_indices(table)
     _check_documents(task, source, table)
-    prefix = "" if task.parallel or len(task.languages) == 1 else f"{language}-"
-    ids = np.array([f"{task.name}/{wanted.split}/{prefix}{index}" for index in table.indices], dtype=object)
+    ids = _item_ids(task, wanted.split, language, table.indices)
     fields = {name: table.fields[name] for name in task.fields}
     for name, pattern in task.patterns.items():
         fields[name] = [pattern.replace("{}", text) for text in fields[name]]
@@ -121,6 +149,12 @@ def _rows(task: Task, source: Source, wanted: Slice, language: str, data_root: s
     left_out = _left_out(source, table, inside & ~keep)
     rows = Rows(task.name, wanted.split, language, task.domain, ids, fields, labels, table.pool, left_out)
     return rows.select(inside & keep)
+
+
+def _item_ids(task: Task, split: str, language: str, indices: Sequence[str]) -> np.ndarray:
+    """Item ids of rows of a published split: object [n]."""
+    prefix = "" if task.parallel or len(task.languages) == 1 else f"{language}-"
+    return np.array([f"{task.name}/{split}/{prefix}{index}" for index in indices], dtype=object)
 
 
 def _left_out(source: Source, table: Table, rows: np.ndarray) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Files with one token a row (CoNLL, CoNLL-U, tables of tokens and tags), and their schemes of tags."""
 
 import dataclasses
+import itertools
 import pathlib
 import re
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,9 @@ from itt_jax.errors import InputError
 DOCSTART, BLANK_LINES = "-DOCSTART-", "blank lines"
 _BLANKS = re.compile("[ \t]+")
 _COMMENT = re.compile(r"#[ ]*([^ ]+(?: id)?)[ ]+=[ ]?(.*)$")
-
+_RANGE = re.compile("[0-9]+[-.][0-9]+")
+_NO_TOKEN = frozenset(("", "#", "-", " ", "\t"))
+"""Lines that begin with another character than these are tokens."""
 Column = str | int
 
 
@@ -57,18 +60,14 @@ class Sentence:
     document: str
 
 
-class _Row(NamedTuple):
-    """The number of a row's line, the line as written ("" for several quoted values), and its values."""
-
-    number: int
-    line: str
-    values: list[str]
+Row = tuple[int, str, list[str]]
+"""The number of a row's line, the line as written ("" for several quoted values), and its values."""
 
 
 class _Block(NamedTuple):
     """Token rows between blank lines, the comments above them, and the id of the last marked document."""
 
-    rows: list[_Row]
+    rows: list[Row]
     comments: dict[str, str]
     document: str
 
@@ -96,38 +95,41 @@ def read_conll(path: pathlib.Path, encoding: str = "utf-8", layout: ConllLayout 
     rows, separator = _rows(path, encoding, layout)
     names: list[str] = []
     if layout.header:
-        first = next((i for i, row in enumerate(rows) if any(row.values)), None)
-        if first is None:
+        number, names = next(((number, values) for number, _, values in rows if any(values)), (1, []))
+        if not names:
             return []
-        names = rows[first].values
-        check_names(names, f"{path}, line {rows[first].number}")
-        rows = rows[first + 1 :]
+        check_names(names, f"{path}, line {number}")
     positions = _positions(path, layout, names)
     width = len(names)
     sentences: list[Sentence] = []
     for block in _blocks(path, rows, separator, layout, positions):
-        width = width or len(block.rows[0].values)
+        width = width or len(block.rows[0][2])
         keys = names or range(width)
-        for document, own in _sentences(block, _checked(path, block.rows, keys, positions), positions):
-            columns = dict(zip(keys, map(list, zip(*(row.values for row in own), strict=True)), strict=True))
-            sentences.append(Sentence(tuple(row.number for row in own), columns, block.comments, document))
+        _check(path, block.rows, keys, positions)
+        own = block.rows if names or width != 10 else [row for row in block.rows if not _RANGE.fullmatch(row[2][0])]
+        for document, parts in _sentences(block, own, positions):
+            numbers, _, values = zip(*parts, strict=True)
+            columns = dict(zip(keys, map(list, zip(*values, strict=True)), strict=True))
+            sentences.append(Sentence(numbers, columns, block.comments, document))
     return sentences
 
 
-def _rows(path: pathlib.Path, encoding: str, layout: ConllLayout) -> tuple[list[_Row], str]:
+def _rows(path: pathlib.Path, encoding: str, layout: ConllLayout) -> tuple[Iterator[Row], str]:
     """All rows, blank ones and comments too, and the separator of their columns, "" if it is blanks."""
     if layout.quoted:
-        records = quoted_records(path, encoding, layout.delimiter)
-        rows = [_Row(number, values[0] if len(values) == 1 else "", values) for number, values in records]
-        for number, _, values in rows:
-            if any("\n" in value for value in values):
-                raise InputError(f"{path}, line {number}: a quoted value goes on to the next line; {UNPAIRED}")
-        return rows, layout.delimiter
+        return _quoted(path, encoding, layout.delimiter), layout.delimiter
     lines = read_lines(path, encoding)
     separator = layout.delimiter or ("\t" if _separated_by_tabs(lines) else "")
     if separator:
-        return [_Row(number, line, line.split(separator)) for number, line in enumerate(lines, 1)], separator
-    return [_Row(number, line, _BLANKS.split(line.strip(" \t"))) for number, line in enumerate(lines, 1)], separator
+        return ((number, line, line.split(separator)) for number, line in enumerate(lines, 1)), separator
+    return ((number, line, _BLANKS.split(line.strip(" \t"))) for number, line in enumerate(lines, 1)), separator
+
+
+def _quoted(path: pathlib.Path, encoding: str, delimiter: str) -> Iterator[Row]:
+    for number, values in quoted_records(path, encoding, delimiter):
+        if any("\n" in value for value in values):
+            raise InputError(f"{path}, line {number}: a quoted value goes on to the next line; {UNPAIRED}")
+        yield number, values[0] if len(values) == 1 else "", values
 
 
 def _separated_by_tabs(lines: list[str]) -> bool:
@@ -184,34 +186,34 @@ class _Documents:
 
 
 def _blocks(
-    path: pathlib.Path, rows: list[_Row], separator: str, layout: ConllLayout, positions: _Positions
+    path: pathlib.Path, rows: Iterator[Row], separator: str, layout: ConllLayout, positions: _Positions
 ) -> Iterator[_Block]:
     """The token rows between two ends of sentences."""
-    own: list[_Row] = []
+    own: list[Row] = []
     comments: dict[str, str] = {}
     documents, blanks = _Documents(layout.document if positions.document is None else None), 0
-    for row in [*rows, _Row(0, "", [])]:
-        if _is_end(row, layout, positions):
+    for row in itertools.chain(rows, [(0, "", [])]):
+        _, line, values = row
+        if not layout.delimiter and line[:1] not in _NO_TOKEN:
+            own.append(row)
+            blanks = 0
+        elif _is_end(values, layout, positions):
             if own:
                 yield _Block(own, comments, documents.id)
             own, comments, blanks = [], {}, blanks + 1
-            documents.begins(row.line or "".join(row.values[:1]), blanks)
-        elif row.line[:1] == "#" and _is_comment(row.line, separator, documents):
-            comment = _COMMENT.match(row.line)
+            documents.begins(line or "".join(values[:1]), blanks)
+        elif line[:1] == "#" and _is_comment(line, separator, documents):
+            comment = _COMMENT.match(line)
             comments |= {comment[1]: comment[2]} if comment else {}
         else:
             own.append(row)
             blanks = 0
-    if documents.mark is not None and not documents.count and rows:
+    if documents.mark is not None and not documents.count:
         raise InputError(f"{path}: document={documents.mark!r}: nothing in the file begins a document so")
 
 
-def _is_end(row: _Row, layout: ConllLayout, positions: _Positions) -> bool:
-    values = row.values
-    if not values or not values[0].strip(" \t"):  # tokens rarely begin so
-        if not any(value.strip(" \t") for value in values):
-            return True
-    elif values[0].startswith(DOCSTART):
+def _is_end(values: list[str], layout: ConllLayout, positions: _Positions) -> bool:
+    if not any(value.strip(" \t") for value in values) or values[0].startswith(DOCSTART):
         return True
     if layout.delimiter and len(values) > positions.token and not values[positions.token]:
         return positions.tag is None or positions.tag >= len(values) or values[positions.tag] in ("", "O")
@@ -223,37 +225,35 @@ def _is_comment(line: str, separator: str, documents: _Documents) -> bool:
     return begins or (separator not in line if separator else _COMMENT.match(line) is not None)
 
 
-def _checked(path: pathlib.Path, rows: list[_Row], keys: Sequence[Column], positions: _Positions) -> list[_Row]:
-    """The rows of words, whose number of columns, tokens and tags are checked."""
-    needed = [(i, key) for i, key in enumerate(keys) if i in (positions.token, positions.tag)]
+def _check(path: pathlib.Path, rows: list[Row], keys: Sequence[Column], positions: _Positions) -> None:
+    """Raises InputError for a wrong number of columns, a missing one, or an empty token or tag."""
     for position in positions:
         if position is not None and position >= len(keys):
-            other = next((mark for mark in ",;" if mark in rows[0].line), None)
+            number, line, _ = rows[0]
+            other = next((mark for mark in ",;" if mark in line), None)
             hint = f"; set delimiter={other!r} if it separates them" if other and len(keys) == 1 else ""
             known = f"the columns are 0 to {len(keys) - 1}{hint}"
-            raise InputError(f"{path}, line {rows[0].number}: no column {position}; {known}")
-    for row in rows:
-        if len(row.values) != len(keys):
-            raise InputError(f"{path}, line {row.number}: {len(row.values)} columns, expected {len(keys)}")
-        for i, key in needed:
-            if not row.values[i]:
-                raise InputError(f"{path}, line {row.number}: column {key!r} is empty")
-    if isinstance(keys, range) and len(keys) == 10:
-        return [row for row in rows if not re.fullmatch(r"[0-9]+[-.][0-9]+", row.values[0])]
-    return rows
+            raise InputError(f"{path}, line {number}: no column {position}; {known}")
+    needed = [position for position in (positions.token, positions.tag) if position is not None]
+    for number, _, values in rows:
+        if len(values) != len(keys):
+            raise InputError(f"{path}, line {number}: {len(values)} columns, expected {len(keys)}")
+        for position in needed:
+            if not values[position]:
+                raise InputError(f"{path}, line {number}: column {keys[position]!r} is empty")
 
 
-def _sentences(block: _Block, rows: list[_Row], positions: _Positions) -> Iterator[tuple[str, list[_Row]]]:
+def _sentences(block: _Block, rows: list[Row], positions: _Positions) -> Iterator[tuple[str, list[Row]]]:
     """The document and the rows of each sentence of a block."""
     columns = [position for position in (positions.document, positions.sentence) if position is not None]
     last: list[str] = [""] * len(columns)
-    own: list[_Row] = []
+    own: list[Row] = []
 
     def document() -> str:
         return block.document if positions.document is None else last[0]
 
     for row in rows if columns else ():
-        values = [row.values[position] or before for position, before in zip(columns, last, strict=True)]
+        values = [row[2][position] or before for position, before in zip(columns, last, strict=True)]
         if values != last and own:
             yield document(), own
             own = []

@@ -6,7 +6,7 @@ import typing
 from typing import Literal
 
 from itt_jax.data.sources.conll import ConllLayout, iob2, read_conll
-from itt_jax.data.sources.formats import FileFormat, Record, read_records
+from itt_jax.data.sources.formats import FileFormat, Record, parquet_rows, read_records
 from itt_jax.data.sources.paths import resolve, spell
 from itt_jax.data.sources.source import Source
 from itt_jax.data.sources.text import read_lines
@@ -99,6 +99,14 @@ class LocalFiles(Source):
             indices = [f"{document}-{index}" for document, index in zip(documents, indices, strict=True)]
         word_place = (lambda i, word: f"{path}, line {lines[i][word]}") if lines else None
         return Table(fields, labels, indices, place, word_place=word_place, written=written)
+
+    def indices(self, split: str, language: str, data_root: str | pathlib.Path | None = None) -> list[str]:
+        """The indices of the rows of a published split; texts and labels are not looked at."""
+        if self.document is not None:
+            return super().indices(split, language, data_root)
+        path = resolve(spell(self.paths[split], self.spelling(language)), data_root)
+        count = parquet_rows(path) if self.format == "parquet" else len(self._records(path)[0])
+        return [str(i) for i in range(count)]
 
     def _records(self, path: pathlib.Path) -> tuple[list[Record], list[tuple[int, ...]], list[str]]:
         """The records; in conll also the lines of each one's tokens, and its document."""

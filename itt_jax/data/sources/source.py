@@ -42,6 +42,10 @@ class Source(abc.ABC):
             AbsentError: the data is not on this machine and cannot be fetched.
         """
 
+    def indices(self, split: str, language: str, data_root: str | pathlib.Path | None = None) -> list[str]:
+        """The indices of the rows of a published split, to count them. Raises as `read`."""
+        return self.read(split, language, data_root).indices
+
     @property
     def published(self) -> tuple[str, ...]:
         """Names of the published splits."""
