@@ -6,7 +6,6 @@ import pathlib
 
 from itt_jax.cli.listing import LISTED, listing, perturbation_lines, presence_lines, presences
 from itt_jax.cli.options import add_data_root, add_json
-from itt_jax.data.sources.paths import data_root
 from itt_jax.errors import InputError
 
 SUMMARY = "List the names that a config can use: models, tasks, kinds, metrics, perturbations, arms."
@@ -24,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     if options.data_root is not None:
         if options.kind != "tasks":
             raise InputError(f"--data-root goes with list tasks, not with list {options.kind}")
-        _list_present(data_root(options.data_root), options.json)
+        _list_present(options.data_root, options.json)
         return 0
     rows = listing(options.kind)
     if options.json:
@@ -38,6 +37,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list_present(folder: pathlib.Path, as_json: bool) -> None:
+    from itt_jax.data.sources import data_root
+
+    folder = data_root(folder)
     if as_json:
         print(json.dumps(list(presences(folder)), ensure_ascii=False, indent=1))
         return
