@@ -179,8 +179,7 @@ class Contrasts:
         return rows.assign(ci_low=low, ci_high=high, no_signal=~signal, differs=differs)
 
     def gains(self) -> pd.DataFrame:
-        """What each arm gains over each baseline: the difference between their scores, positive where the arm's is
-        better."""
+        """Gains of each arm over each baseline: differences of scores, positive where the arm is better."""
         rows = self._rows("scores", frozenset(), {"score"})
         frames = []
         for arm, baseline in self.pairs():

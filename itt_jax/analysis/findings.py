@@ -118,13 +118,13 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None) -> Analysis
 
 
 def _contamination(plan: dict[str, Any]) -> tuple[Contamination, ...]:
-    """What the plan says was dropped; plans that name no rule applied "any_field"."""
+    """Counts of the plan, by source; plans that name no rule applied "any_field"."""
     rows = [row for row in plan.get("contamination", ()) if isinstance(row, dict)]
     return tuple(Contamination(**{"rule": "any_field"} | row) for row in rows)
 
 
 def _counts(cells: pd.DataFrame, own: Contrasts) -> pd.DataFrame:
-    """What each arm's findings rest on, per model, target and arm."""
+    """Numbers of seeds, cells and items behind the findings, per model, target and arm."""
     rows = []
     panel = own.panel
     for arm, frame in cells.groupby("arm", sort=False):

@@ -37,7 +37,7 @@ BENCHES = (
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What to measure; each bench has defaults for empty fields.
+    """Choices of a measurement; each bench has defaults for empty fields.
 
     Attributes:
         data_root: folder of real data, or None for the embedded material.

@@ -36,7 +36,7 @@ WARNED_SHARE = 0.05
 
 @dataclasses.dataclass(frozen=True)
 class Digests:
-    """What a set of rows contains, as digests of normalised text.
+    """The content of a set of rows, as digests of normalised text.
 
     Attributes:
         fields: of single fields of at least `MINIMUM_WORDS` words, sorted and distinct: uint64 [m].

@@ -24,7 +24,7 @@ _EXPECTED: dict[str, tuple[type, ...]] = {
 
 @dataclasses.dataclass(frozen=True)
 class EncoderConfig:
-    """What every family's Config provides, beside its fields.
+    """The base of every family's Config: what it provides beside its fields.
 
     Fields of every family: vocabulary_size, width, layers, heads, feed_forward, activation, dropout,
     initializer_range, layer_norm_epsilon, pad_id.

@@ -1,4 +1,4 @@
-"""What an encoder family is: names and layouts as data, without JAX. The computation is in the module it names."""
+"""An encoder family: names and layouts as data, without JAX. The computation is in the module it names."""
 
 import dataclasses
 from collections.abc import Callable, Mapping

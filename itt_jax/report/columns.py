@@ -1,4 +1,4 @@
-"""What the columns of results.parquet and of the report's tables mean; docs/reference.md is made from it."""
+"""The meaning of each column of results.parquet and of the report's tables; docs/reference.md is made from it."""
 
 RESULTS = {
     "cell": "id of the cell; its predictions are stored under this name",

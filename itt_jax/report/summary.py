@@ -8,7 +8,7 @@ from itt_jax.report.names import as_markdown
 
 
 def summary_markdown(analysis: Analysis) -> str:
-    """What was run and found, for a terminal or a text file."""
+    """The study and its findings, for a terminal or a text file."""
     parts = ["# What was run", as_markdown(run_sentence(analysis)), "# Does the arm make transfer more robust?"]
     parts += [f"- {as_markdown(sentence)}" for sentence in verdict_sentences(analysis)]
     if len(analysis.primary):
@@ -45,11 +45,10 @@ def run_sentence(analysis: Analysis) -> str:
     if len(perturbed):
         names = perturbed["perturbation"]
         conditions = len(perturbed.drop_duplicates(["perturbation", "severity"]))
-        sentence += (
-            f", clean and under {_count(names.nunique(), 'operator')} ({_listed(names)}; {conditions} with severities)"
-        )
-    planned = f" of {len(cells) + analysis.missing_cells:,}" if analysis.missing_cells else ""
-    return f"{sentence}. {len(cells):,}{planned} cells, {int(cells['n'].sum()):,} predictions."
+        operators, pairs = _count(names.nunique(), "operator"), _count(conditions, "pair")
+        sentence += f", clean and under {operators} ({_listed(names)}; {pairs} of operator and severity)"
+    cells_made = f"{len(cells):,} of {len(cells) + analysis.missing_cells:,} cells" if analysis.missing_cells else None
+    return f"{sentence}. {cells_made or _count(len(cells), 'cell')}, {int(cells['n'].sum()):,} predictions."
 
 
 WITHOUT_ITEMS = (
@@ -94,16 +93,14 @@ def _verdict_sentence(row: pd.Series, smallest_effect: float) -> str:
 
 
 def warning_sentences(analysis: Analysis) -> list[str]:
-    """What a reader must know before trusting the tables."""
+    """Warnings to read before trusting the tables."""
     counts, found = (
         analysis.counts,
         [f"Contamination: {w}." for entry in analysis.contamination if (w := entry.warning())],
     )
     for _, row in counts[counts["no_signal_seeds"] != ""].iterrows():
         about = f"{row['model']}, {row['arm']}, {row['target']} ({row['metric']})"
-        found.append(
-            f"Seed {row['no_signal_seeds']} of {about} is not above chance in the source language; it is kept."
-        )
+        found.append(f"{_seeds(row['no_signal_seeds'])} of {about}: not above chance in the source language, and kept.")
     if analysis.missing_cells:
         found.append(
             f"The run is not finished: {analysis.missing_cells:,} cells are missing; arms may differ in seeds."
@@ -129,8 +126,14 @@ def warning_sentences(analysis: Analysis) -> list[str]:
     return found
 
 
+def _seeds(numbers: str) -> str:
+    """ "0 1" as "Seeds 0 and 1"."""
+    *first, last = numbers.split()
+    return f"Seeds {', '.join(first)} and {last}" if first else f"Seed {last}"
+
+
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _listed(values: pd.Series, most: int = 12) -> str:

@@ -266,7 +266,7 @@ def _interaction_table(frame: pd.DataFrame, by: dict[str, str]) -> pd.DataFrame:
 
 
 def edits(analysis: Analysis) -> pd.DataFrame:
-    """What each operator did: share of items changed, realised edit rate, share of tokens changed."""
+    """Effect of each operator on the text: share of items changed, realised edit rate, share of tokens changed."""
     frame = analysis.cells[analysis.cells["perturbation"] != "clean"]
     frame = frame.drop_duplicates(["target", "task", "split", "language", "perturbation", "severity", "replicate"])
     rows = []
@@ -285,7 +285,7 @@ def _rate(values: pd.Series) -> str:
 
 
 def counts(analysis: Analysis) -> pd.DataFrame:
-    """What each arm's findings rest on."""
+    """Number of seeds, items and groups behind each arm's findings."""
     frame = analysis.counts
     return pd.DataFrame(
         {

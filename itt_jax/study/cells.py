@@ -64,7 +64,7 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Evaluated:
-    """What is evaluated: one model on the rows of one task in one language.
+    """One model on the rows of one task in one language: the subject of cells.
 
     Attributes:
         stage: id of the stage (or checkpoint). trained_on: the task of the target stage's rows.

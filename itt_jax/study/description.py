@@ -1,4 +1,4 @@
-"""What a study would do: its stages and cells, which of them are done, and what the rest would cost."""
+"""A plan in numbers: stages and cells, which of them are done, and what the rest would cost."""
 
 import dataclasses
 import pathlib

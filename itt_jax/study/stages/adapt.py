@@ -49,7 +49,7 @@ class Adaptation(Stage):
 
     @property
     def kind(self) -> str:
-        """What plans, records and reports call it."""
+        """Its name in plans, records and reports."""
         return "adaptation"
 
     def identity(self, material: Material) -> list[Any]:

@@ -76,7 +76,7 @@ class FineTuning(Stage):
 
     @property
     def kind(self) -> str:
-        """What plans, records and reports call it."""
+        """Its name in plans, records and reports."""
         return self.role
 
     def identity(self, material: Material) -> list[Any]:

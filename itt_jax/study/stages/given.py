@@ -23,7 +23,7 @@ class Given(Stage):
 
     @property
     def kind(self) -> str:
-        """What plans call it."""
+        """Its name in plans."""
         return "given"
 
     def identity(self, material: Material) -> list[Any]:

@@ -27,7 +27,7 @@ class Pretraining(Stage):
 
     @property
     def kind(self) -> str:
-        """What plans, records and reports call it."""
+        """Its name in plans, records and reports."""
         return "pretraining"
 
     def identity(self, material: Material) -> list[Any]:

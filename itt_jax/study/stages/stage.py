@@ -1,4 +1,4 @@
-"""What every stage is: a named training run from parent parameters to parameters."""
+"""The base of every stage: a named training run from parent parameters to parameters."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -79,7 +79,7 @@ class Stage:
 
     @property
     def kind(self) -> str:
-        """What plans, records and reports call it."""
+        """Its name in plans, records and reports."""
         raise NotImplementedError
 
     def training_tokens(self, material: Material) -> float:
@@ -126,7 +126,7 @@ class Stage:
         return self.load(workshop.store)[0]
 
     def load(self, store: Store) -> tuple[Body, Head | None, dict | None]:
-        """What it leaves: the encoder, and the head with its parameters, if it has one."""
+        """Its result: the encoder, and the head with its parameters, if it has one."""
         saved = load_checkpoint(store.checkpoint(self.id))
         return Body(saved.encoder, saved.params["encoder"], saved.tokenizer), saved.head, saved.params.get("head")
 
@@ -188,7 +188,7 @@ def rates(spec: EncoderSpec) -> dict[str, float]:
 
 
 def summary(result: StageResult) -> dict[str, Any]:
-    """What the record keeps of a stage's result."""
+    """The part of a stage's result that its record keeps."""
     kept = ("steps", "tokens", "packing_efficiency", "flops", "best_step", "diverged", "dev_history", "losses")
     kept += ("compile_seconds", "stack")
     return {name: getattr(result, name) for name in kept}

@@ -1,4 +1,4 @@
-"""What the stages of one run share: the results folder, the material, and what is kept in memory between stages."""
+"""Shared by the stages of one run: the results folder, the material, and what is kept in memory between stages."""
 
 import dataclasses
 from collections.abc import Callable, Hashable
