@@ -25,24 +25,24 @@ def find_stage(
         InputError: no stage fits, or several do; the message lists the encoders, targets, arms and seeds.
     """
     store = Store(pathlib.Path(out))
-    stages = [stage for stage in store.plan().get("stages", ()) if stage["kind"] == "target"]
-    done = [stage for stage in stages if store.record(stage["id"])]
-    if not done:
+    models = [
+        {"encoder": stage["encoder"], **place, "seed": stage["seed"], "id": stage["id"]}
+        for stage in store.plan().get("stages", ())
+        if store.record(stage["id"])
+        for place in stage["evaluated_as"]
+    ]
+    if not models:
         raise InputError(f"--out {out}: has no finished target stage; expected the results folder of `run`")
     given = {name: value for name, value in zip(NAMED, (encoder, target, arm, seed), strict=True) if value is not None}
-    found = [stage for stage in done if all(value in _values(stage, name) for name, value in given.items())]
-    if len(found) == 1:
-        return store.stage(found[0]["id"])
+    found = [model for model in models if given.items() <= model.items()]
+    ids = {model["id"] for model in found}  # arms that train alike share a stage
+    if len(ids) == 1:
+        return store.stage(ids.pop())
     asked = ", ".join(f"{name} {value}" for name, value in given.items()) or "none of them named"
-    listed = "; ".join(f"{name}: {_listed(found or done, name)}" for name in NAMED)
-    raise InputError(f"--out {out}: expected one stage, found {len(found)} ({asked}); there is {listed}")
+    listed = "; ".join(f"{name}: {_listed(found or models, name)}" for name in NAMED)
+    raise InputError(f"--out {out}: expected one stage, found {len(ids)} ({asked}); there is {listed}")
 
 
-def _values(stage: dict, name: str) -> list:
-    """The encoder or seed of a stage, or its targets or arms, of which it may have several."""
-    return [stage[name]] if name in stage else stage[f"{name}s"]
-
-
-def _listed(stages: list[dict], name: str) -> str:
-    """The different values that stages have."""
-    return ", ".join(dict.fromkeys(str(value) for stage in stages for value in _values(stage, name)))
+def _listed(models: list[dict], name: str) -> str:
+    """The different values that models have."""
+    return ", ".join(dict.fromkeys(str(model[name]) for model in models))

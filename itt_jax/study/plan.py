@@ -54,12 +54,18 @@ class Plan:
             "targets": list(dict.fromkeys(target for target, _ in uses)),
             "arms": list(dict.fromkeys(arm for _, arm in uses)),
             "seed": stage.seed,
+            "evaluated_as": self._evaluated_as(stage),
         }
+
+    def _evaluated_as(self, stage: Stage) -> list[dict[str, str]]:
+        """The targets and arms whose results are those of the stage."""
+        pairs = dict.fromkeys((cell.target, cell.arm) for cell in self.cells.get(stage.id, ()))
+        return [{"target": target, "arm": arm} for target, arm in pairs]
 
     def label(self, stage: Stage) -> str:
         """How a line of progress names it: "4/9 minilm, target healthver, itt, seed 0"."""
-        named, place = self.described(stage), list(self.stages).index(stage.id) + 1
-        targets, arms = ", ".join(named["targets"]), ", ".join(named["arms"])
+        uses, place = self.uses.get(stage.id, ()), list(self.stages).index(stage.id) + 1
+        targets, arms = (", ".join(dict.fromkeys(names)) for names in (zip(*uses, strict=True) if uses else ((), ())))
         role = f"target {targets}" if stage.kind == "target" else f"{stage.kind} for {targets}"
         parts = [stage.spec.name, *([role, arms] if targets else [stage.kind]), f"seed {stage.seed}"]
         return f"{place}/{len(self.stages)} {', '.join(parts)}"

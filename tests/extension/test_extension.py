@@ -21,6 +21,7 @@ from itt_jax.kinds import kind
 from itt_jax.models import load_model, make_encoder, make_head
 from itt_jax.report import write_report
 from itt_jax.store import Store
+from itt_jax.store.stages import find_stage
 from itt_jax.study import describe
 from itt_jax.study.material import Material
 from itt_jax.study.plan import make_plan
@@ -44,8 +45,7 @@ def results(out) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def last_stage(out) -> str:
     """The stage whose cells are those of the toy arm."""
-    plan = json.loads((out / "plan.json").read_text())
-    return next(record["id"] for record in plan["stages_done"] if record["arm"] == "dapt_then_itt")
+    return find_stage(out, arm="dapt_then_itt").name
 
 
 # --- Training

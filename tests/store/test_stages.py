@@ -7,18 +7,21 @@ from itt_jax.store import Store
 from itt_jax.store.stages import find_stage
 
 STAGES = [
-    ("root", "pretraining", [], [], 0),
-    ("between", "intermediate", ["nli"], ["itt"], 0),
-    *((f"nli-{arm}-{seed}", "target", ["nli"], [arm], seed) for arm in ("direct", "itt") for seed in (0, 1)),
-    ("shared", "target", ["tweets", "tweets, again"], ["direct"], 0),
+    ("root", 0, []),
+    ("between", 0, []),  # such as the first stage of itt
+    *((f"nli-{arm}-{seed}", seed, [("nli", arm)]) for arm in ("direct", "itt") for seed in (0, 1)),
+    ("shared", 0, [("tweets", "direct"), ("tweets, again", "matched")]),
 ]
 
 
 @pytest.fixture
 def out(tmp_path):
     """A folder in which one stage is not finished."""
-    names = ("id", "kind", "targets", "arms", "seed")
-    stages = [dict(zip(names, stage, strict=True)) | {"encoder": "bert"} for stage in STAGES]
+    stages = [
+        {"id": name, "encoder": "bert", "seed": seed}
+        | {"evaluated_as": [{"target": target, "arm": arm} for target, arm in pairs]}
+        for name, seed, pairs in STAGES
+    ]
     Store(tmp_path).write_plan({"stages": stages})
     for stage in stages:
         if stage["id"] != "nli-itt-1":
@@ -33,6 +36,7 @@ def out(tmp_path):
         ({"encoder": "bert", "target": "nli", "arm": "itt", "seed": 0}, "nli-itt-0"),
         ({"arm": "itt"}, "nli-itt-0"),
         ({"target": "tweets, again"}, "shared"),
+        ({"encoder": "bert", "seed": 0, "arm": "matched"}, "shared"),
     ],
 )
 def test_the_one_that_fits_is_found(out, named, found):
@@ -44,6 +48,7 @@ def test_the_one_that_fits_is_found(out, named, found):
     [
         ({"target": "nli", "arm": "direct"}, r"found 2 \(target nli, arm direct\); there is .*seed: 0, 1$"),
         ({"arm": "itt", "seed": 1}, r"found 0 \(arm itt, seed 1\); there is encoder: bert; target: nli, tweets, "),
+        ({"target": "tweets", "arm": "matched"}, r"found 0 \(target tweets, arm matched\)"),
         ({}, r"found 4 \(none of them named\)"),
     ],
 )

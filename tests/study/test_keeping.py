@@ -41,6 +41,7 @@ class ToyCell:
 
     cell: str
     target: str = "t"
+    arm: str = "direct"
 
     def row(self, figures):
         return {"cell": self.cell}

@@ -189,6 +189,15 @@ def test_a_stage_is_named_by_what_it_is_for(plan):
     ]
     described = plan.described(adaptation)
     assert (described["targets"], described["arms"]) == (["inference"], ["dapt", "dapt_then_itt"])
+    assert described["evaluated_as"] == []
+
+
+def test_a_stage_that_arms_share_is_evaluated_as_the_arm_that_ends_with_it(plan):
+    first, last = chain(plan, "matched_steps")[1:]
+    assert plan.described(last)["evaluated_as"] == [{"target": "inference", "arm": "matched_steps"}]
+    assert first.id not in plan.cells or plan.described(first)["evaluated_as"] == [
+        {"target": "inference", "arm": "direct"}
+    ]
 
 
 def test_the_family_of_an_encoder_must_be_that_of_its_checkpoint(monkeypatch):

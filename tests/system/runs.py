@@ -13,6 +13,7 @@ from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.models import make_encoder, make_head
 from itt_jax.store import Store
 from itt_jax.store.results import read_results
+from itt_jax.store.stages import find_stage
 from itt_jax.tasks import Task
 from itt_jax.train.checkpoint import save_checkpoint
 
@@ -41,10 +42,7 @@ def untrained(folder: pathlib.Path, task: Task, seen: Digests | None = None, lan
 
 def checkpoint_of(out: pathlib.Path, arm: str, seed: int = 0) -> pathlib.Path:
     """The checkpoint that an arm's cells evaluate."""
-    store = Store(out)
-    records = store.plan()["stages_done"]
-    (stage,) = [r for r in records if (r["kind"], r["arm"], r["seed"]) == ("target", arm, seed)]
-    return store.checkpoint(stage["id"])
+    return Store(out).checkpoint(find_stage(out, arm=arm, seed=seed).name)
 
 
 def assert_same_cells(out: pathlib.Path, study_out: pathlib.Path, where: str, columns: Sequence[str]) -> None:

@@ -99,7 +99,10 @@ def test_arms_are_what_they_say(tiny_run):
     assert kinds.count("intermediate") + kinds.count("target") == (ARMS + 4) * SEEDS
     assert {record["steps"] for record in records if record["kind"] == "target"} == {6}
     assert all(record["learning_rate"] in (1e-3, 5e-4) for record in records if "learning_rate" in record)
-    assert {record["arm"] for record in records} > {"dapt_then_itt", "direct", ""}
+    adaptations = [record["arms"] for record in records if record["kind"] == "adaptation"]
+    assert sorted(adaptations) == [["dapt", "dapt_then_itt"]] * SEEDS + [["dapt_control"]] * SEEDS
+    evaluated = [pair["arm"] for record in records for pair in record["evaluated_as"]]
+    assert len(evaluated) == ARMS * SEEDS and {"dapt_then_itt", "direct", "matched_steps"} < set(evaluated)
 
 
 def test_an_own_arm_is_analysed_by_its_own_baseline(tiny_run):
