@@ -334,7 +334,11 @@ def class_index(
     known = published or {name: name for name in task.labels}
     named = f"{written!r:.80} (read as {label!r:.80})" if written not in ("", label) else f"{label!r:.80}"
     if label not in known:
-        hint = "; its source's labels must name every label, with None to leave rows out" if published else ""
+        hint = "; a source's labels can map published labels to these"
+        if label in published.values():
+            hint = "; its source's labels map published labels to class names, not the reverse"
+        elif published:
+            hint = "; its source's labels must name every label, with None to leave rows out"
         raise InputError(f"{place()}: label {named} is unknown in task {task.name!r}; expected {listed(known)}{hint}")
     if known[label] is None:
         return None

@@ -69,6 +69,10 @@ class Task:
 
     def __post_init__(self):
         """Raises InputError where fields do not fit together."""
+        if isinstance(self.sources, Source):
+            raise InputError(
+                f"task {self.name!r}: sources: expected a tuple; write ({type(self.sources).__name__}(...),)"
+            )
         kind = kinds.kind(self.kind)
         fitting = [own for own in metrics.METRICS if set(own.outcomes) & set(kind.outcomes(self))]
         if self.metric not in {own.name for own in fitting}:

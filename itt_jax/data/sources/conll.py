@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from itt_jax.data.sources.formats import UNPAIRED, check_names, quoted_records
+from itt_jax.data.sources.formats import NO_HEADER, UNPAIRED, check_names, quoted_records
 from itt_jax.data.sources.text import read_lines
 from itt_jax.errors import InputError
 
@@ -98,7 +98,7 @@ def read_conll(path: pathlib.Path, encoding: str = "utf-8", layout: ConllLayout 
         number, names = next(((number, values) for number, _, values in rows if any(values)), (1, []))
         if not names:
             return []
-        check_names(names, f"{path}, line {number}")
+        check_names(names, f"{path}, line {number}", NO_HEADER)
     positions = _positions(path, layout, names)
     width = len(names)
     sentences: list[Sentence] = []

@@ -16,6 +16,7 @@ Record = tuple[int, Any]
 """The number of its first line (or of the record, from 1), and a list or a mapping of its values."""
 
 
+NO_HEADER = "; set header=False if the first line is a row"
 UNPAIRED = "close its quotation mark, or set quoted=False if marks are ordinary characters"
 
 
@@ -54,10 +55,11 @@ def _delimited(path: pathlib.Path, encoding: str, delimiter: str, header: bool, 
             width = len(values)
             if header:
                 names = values
-                check_names(names, f"{path}, line {line}")
+                check_names(names, f"{path}, line {line}", NO_HEADER)
                 continue
         if len(values) != width:
-            raise InputError(f"{path}, line {line}: {len(values)} columns, expected {width}")
+            hint = f"; the first line has no {delimiter!r}: is another delimiter meant?" if width == 1 else ""
+            raise InputError(f"{path}, line {line}: {len(values)} columns, expected {width}{hint}")
         yield line, dict(zip(names, values, strict=True)) if names else values
 
 
@@ -86,11 +88,11 @@ def _takes_in_rows(value: str, width: int) -> bool:
     return "\n" in value and value.count("\t") >= value.count("\n") * (width - 1)
 
 
-def check_names(names: Iterable[str], place: str) -> None:
+def check_names(names: Iterable[str], place: str, hint: str = "") -> None:
     """Raises InputError if two columns have the same name, other than none."""
     twice = repeated(name for name in names if name)
     if twice is not None:
-        raise InputError(f"{place}: column {twice!r:.80} occurs twice")
+        raise InputError(f"{place}: column {twice!r:.80} occurs twice{hint}")
 
 
 def _json_objects(path: pathlib.Path, encoding: str) -> Iterator[Record]:

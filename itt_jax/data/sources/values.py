@@ -1,6 +1,5 @@
 """Values of a record: the text and the label in its columns, and typed members of JSON objects."""
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,13 +52,25 @@ def _value(record: Any, column: str | int, place: str) -> Any:
     try:
         return record[column]
     except (KeyError, IndexError, TypeError) as error:
-        known = f"0 to {len(record) - 1}"
-        if isinstance(record, dict):
-            names = [f"{name!s:.80}" for name in itertools.islice(record, MOST_LISTED)]
-            known = ", ".join([*names, "..."] if len(record) > MOST_LISTED else names)
-            if isinstance(column, int) and not any(isinstance(name, int) for name in record):
-                known += "; positions are of files without a header (header=False)"
-        raise InputError(f"{place}: no column {column!r}; the columns are {known}") from error
+        raise InputError(f"{place}: no column {column!r}; {_columns(record, column)}") from error
+
+
+def _columns(record: list[Any] | dict[str | int, Any], column: str | int) -> str:
+    """The columns of a record, and why `column` may be none of them."""
+    names = list(record) if isinstance(record, dict) else list(range(len(record)))
+    values = list(record.values()) if isinstance(record, dict) else record
+    numbered = all(isinstance(name, int) for name in names)
+    shown = [f"{name!s:.80}" for name in names[:MOST_LISTED]]
+    known = f"0 to {len(names) - 1}" if numbered else ", ".join([*shown, "..."] if len(names) > MOST_LISTED else shown)
+    other = next((mark for mark in "\t,;" if len(values) == 1 and mark in f"{values[0]}{names[0]}"), None)
+    hint = ""
+    if other:
+        hint = f"; if {other!r} separates columns, name it by format='tsv' (tabs) or delimiter=..."
+    elif isinstance(column, int) and not any(isinstance(name, int) for name in names):
+        hint = "; positions are of files without a header (header=False)"
+    elif isinstance(column, str) and numbered:
+        hint = "; names are of files with a header"
+    return f"the columns are {known}{hint}"
 
 
 def member(record: Any, name: str, kind: type | tuple[type, ...], place: str) -> Any:

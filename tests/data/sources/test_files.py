@@ -140,7 +140,7 @@ def test_regression_scores_and_rows_left_out(tmp_path):
     [
         ("text,label\na,good,x\n", "line 2: 3 columns, expected 2", {}),
         ('text,label\n"a,good\n', "line 2: unexpected end of data", {}),
-        ("text,label\na,good\nb,fine\n", "line 3: label 'fine' is unknown in task 'mine'; expected bad, good", {}),
+        ("text,label\na,good\nb,fine\n", "line 3: label 'fine' is unknown in task 'mine'; expected bad, good;", {}),
         ("text,lable\na,good\n", "line 2: no column 'label'; the columns are text, lable", {}),
         (b"text,label\na,good\n\xe9t\xe9,bad\n", "line 3: not valid utf-8", {}),
         ("text,label\na,good\n\ud800,bad\n", "line 3: not valid utf-8", {}),
