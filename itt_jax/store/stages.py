@@ -29,7 +29,7 @@ def find_stage(
         {"encoder": stage["encoder"], **place, "seed": stage["seed"], "id": stage["id"]}
         for stage in store.plan().get("stages", ())
         if store.record(stage["id"])
-        for place in stage["evaluated_as"]
+        for place in stage.get("evaluated_as", ())
     ]
     if not models:
         raise InputError(f"--out {out}: has no finished target stage; expected the results folder of `run`")

@@ -1,0 +1,81 @@
+"""Costs: only what is missing counts; checkpoints that are not kept need no lasting space."""
+
+import dataclasses
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from itt_jax.config import Perturbation, Recipe
+from itt_jax.errors import InputError
+from itt_jax.models import export, make_encoder
+from itt_jax.store import Store
+from itt_jax.study import describe
+from itt_jax.study.cost import missing_cost, parameter_count, sized_encoder
+from itt_jax.study.material import Material
+from itt_jax.study.plan import make_plan
+from tests.study.studies import INFERENCE, STUDY
+
+STUDY_ITT = dataclasses.replace(
+    STUDY, targets=(INFERENCE,), arms=("direct", "itt"), perturbations=(Perturbation("swap", (0.1,)),)
+)
+
+
+@pytest.fixture(scope="module")
+def planned():
+    material = Material(STUDY_ITT)
+    return make_plan(STUDY_ITT, material), material
+
+
+def test_only_what_is_missing_counts(planned, tmp_path):
+    plan, material = planned
+    store = Store(tmp_path)
+    whole = missing_cost(plan, material, store)
+    assert whole.training.keys() == plan.stages.keys() and whole.evaluation.keys() == plan.cells.keys()
+    assert whole.cells == len(plan.all_cells()) and whole.flops > 0
+    done = next(iter(plan.stages))
+    store.write_record(done, {"id": done})
+    store.checkpoint(done).mkdir()
+    cell = plan.all_cells()[0].cell
+    store.write_cell({"cell": cell}, {"item_id": ["a"]})
+    rest = missing_cost(plan, material, store)
+    assert rest.training == {name: flops for name, flops in whole.training.items() if name != done}
+    assert rest.cells == whole.cells - 1 and rest.disk < whole.disk
+    assert sum(rest.evaluation.values()) < sum(whole.evaluation.values())
+
+
+def test_fewer_checkpoints_need_less_space(planned, tmp_path):
+    plan, material = planned
+    space = {}
+    for saved in ("all", "target", "none"):
+        study = dataclasses.replace(plan.study, save_checkpoints=saved)
+        space[saved] = missing_cost(dataclasses.replace(plan, study=study), material, Store(tmp_path)).disk
+    one = 4 * parameter_count(sized_encoder(STUDY.encoders[0])) + 1e6
+    assert space["all"] - space["target"] == pytest.approx(one)  # the intermediate stage
+    assert space["target"] - space["none"] == pytest.approx(2 * one)
+
+
+def test_every_learning_rate_costs(planned):
+    plan, material = planned
+    stage = next(stage for stage in plan.stages.values() if stage.kind == "target")
+    twice = dataclasses.replace(stage, recipe=dataclasses.replace(stage.recipe, learning_rates=(1e-3, 1e-4)))
+    assert twice.training_tokens(material) == 2 * stage.training_tokens(material)
+    assert (stage.resumable_runs, twice.resumable_runs) == (0, 0)
+    long = Recipe(steps=2000, checkpoint_every=500, learning_rates=(1e-3, 1e-4))
+    assert dataclasses.replace(stage, recipe=long).resumable_runs == 2
+
+
+def test_the_size_of_a_given_checkpoint_is_known(tmp_path):
+    encoder = make_encoder("bert", layers=1, width=16, heads=2, feed_forward=32, vocabulary_size=50)
+    params = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), encoder.shapes())
+    export(tmp_path, encoder, params)
+    spec = dataclasses.replace(STUDY.encoders[0], checkpoint=str(tmp_path))
+    assert parameter_count(sized_encoder(spec)) == sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def test_a_disk_that_is_too_small_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9 - 10**5, 10**5))
+    with pytest.raises(InputError, match=r"has 100 kB free, expected .* MB"):
+        describe(STUDY_ITT, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
