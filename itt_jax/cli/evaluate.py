@@ -13,7 +13,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", type=pathlib.Path, required=True, help="a checkpoint, or OUT/stages/ID")
     parser.add_argument("--task", required=True)
     parser.add_argument(
-        "--perturbations", nargs="+", metavar="NAME[:S,S...]", help="operators with severities, such as swap:0.1,0.2"
+        "--perturbations",
+        nargs="+",
+        metavar="NAME[:S,S...]",
+        help="operators with severities, such as swap:0.1,0.2; none; all; default: a dozen, at 0.1 and 0.2",
     )
     parser.add_argument("--lexicon", help="word list, for operators that read one; may contain {language}")
     parser.add_argument("--languages", nargs="+", default=[], help="default: all of the task")
@@ -51,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
     from itt_jax.models import checkpoint_name
     from itt_jax.report import summary_markdown, write_report
     from itt_jax.store import Store
-    from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint, parse_perturbations
+    from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint
+    from itt_jax.study.perturbations import parse_perturbations
     from itt_jax.study.progress import Progress
 
     out = options.out or pathlib.Path(f"runs/evaluate-{options.task}-{checkpoint_name(options.checkpoint)}")

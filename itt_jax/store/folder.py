@@ -47,19 +47,6 @@ class Store:
 
     out: pathlib.Path
 
-    def open(self, study_id: str, study_name: str) -> None:
-        """Check that the folder is new, or belongs to this evaluation.
-
-        Raises:
-            InputError: it holds another one; or see `existing_plan`.
-        """
-        found = self.existing_plan()
-        if found is not None and found["study_id"] != study_id:
-            raise InputError(
-                f"--out {self.out}: belongs to study {found['name']!r} ({found['study_id']}), found {study_name!r} "
-                f"({study_id}); expected the same config, or another --out"
-            )
-
     def existing_plan(self) -> dict[str, Any] | None:
         """The plan of a folder that can be added to; None for a new one.
 

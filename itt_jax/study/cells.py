@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from itt_jax import kinds, metrics
+from itt_jax import kinds, metrics, perturb
 from itt_jax.config import Perturbation, content_id
+from itt_jax.errors import InputError
 from itt_jax.evaluate.forms import Place
 from itt_jax.evaluate.noises import TOKEN_NOISES, operator_of
 from itt_jax.kinds.forms import CLEAN_FORM, FormKey
@@ -146,7 +147,11 @@ def cell_id(evaluated: Evaluated, variant: FormKey, lexicon: str | None) -> str:
 
 
 def variants_of(perturbations: Sequence[Perturbation], language: str, skip: Skip) -> dict[FormKey, str | None]:
-    """The clean text and every operator x severity x replicate that a language has, each with its lexicon, or None."""
+    """The clean text and every operator x severity x replicate that a language has, each with its lexicon, or None.
+
+    Raises:
+        InputError: a lexicon is malformed.
+    """
     found: dict[FormKey, str | None] = {CLEAN_FORM: None}
     for perturbation in perturbations:
         lexicon = perturbation.lexicon_of(language)
@@ -156,10 +161,25 @@ def variants_of(perturbations: Sequence[Perturbation], language: str, skip: Skip
         if lexicon is not None and not lexicon_source(lexicon)[0].exists():
             skip(f"{perturbation.name}: no lexicon {lexicon} for {language!r}")
             continue
+        if lexicon is not None:
+            perturb.read_lexicon(lexicon)
         for severity in perturbation.severities:
             for replicate in range(perturbation.replicates):
                 found[perturbation.name, severity, replicate] = lexicon
     return found
+
+
+def check_perturbation(perturbation: Perturbation) -> None:
+    """Check that an operator is known, and its lexicon if it is the same for all languages.
+
+    Raises:
+        InputError: it is not, or the lexicon is missing, malformed or not read by the operator.
+    """
+    operator = operator_of(perturbation.name)
+    if perturbation.lexicon and not operator.lexicon:
+        raise InputError(f"perturbation {perturbation.name!r} reads no lexicon, found {perturbation.lexicon!r}")
+    if perturbation.lexicon and "{language}" not in perturbation.lexicon:
+        perturb.read_lexicon(perturbation.lexicon)
 
 
 @functools.cache

@@ -1,13 +1,16 @@
 """Evaluation of one checkpoint: cells in a results folder, without a study and without training."""
 
 import dataclasses
+import functools
+import itertools
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
+from typing import Any
 
 import jax
 
-from itt_jax import kinds, perturb, tasks
-from itt_jax.config import Perturbation, Precision, content_id
+from itt_jax import kinds, tasks
+from itt_jax.config import Perturbation, Precision, canonical, content_id
 from itt_jax.config.ids import LATER
 from itt_jax.data.contamination import RULES, contaminated
 from itt_jax.data.fit import check_length
@@ -15,26 +18,34 @@ from itt_jax.data.rows import Rows
 from itt_jax.errors import InputError, unknown
 from itt_jax.evaluate.evaluator import Evaluator
 from itt_jax.evaluate.forms import row_forms
-from itt_jax.evaluate.noises import TOKEN_NOISES, operator_of
+from itt_jax.evaluate.noises import TOKEN_NOISES
 from itt_jax.models import checkpoint_folder, checkpoint_name
 from itt_jax.store import Store
 from itt_jax.store.place import check_place
-from itt_jax.study import arms
-from itt_jax.study.cells import Evaluated, cells_of, variants_of
+from itt_jax.study import arms, growth
+from itt_jax.study.cells import Cell, Evaluated, cells_of, check_perturbation, variants_of
 from itt_jax.study.material import digest_files, digest_rows, mean_tokens
+from itt_jax.study.perturbations import DEFAULT_LINE, DEFAULT_PERTURBATIONS
 from itt_jax.study.predictor import Predictor, load_predictor
 from itt_jax.study.progress import EXPECTED_SHARE, Estimate, Progress, duration
 from itt_jax.study.provenance import agreed_dtype, check_precision, provenance
 from itt_jax.study.storing import check_stored, store_cells
+from itt_jax.tasks import Task
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.precision import keep_precision
 
 DEFAULT_LENGTH = 128
-DEFAULT_SEVERITIES = (0.05, 0.1, 0.2)
 ARM = "direct"
 """The arm under which a checkpoint's cells are stored: it is compared with none."""
+FORMS_PER_STREAM = 5
+"""Forms of a text that are predicted together at least, with its clean form: what an interruption loses, against the
+time for the clean form (and for a pool), which is predicted with each of them."""
+MOST_SAID = 20
+"""Lines that say what is left out; plan.json has all."""
+TEXTS_PER_STREAM = 1000
+"""Texts that are predicted together at least; fewer would leave batches unfilled."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +56,7 @@ class Evaluation:
         checkpoint: a directory of ours or Hugging Face's, or the folder of a stage, with a head for the task, or an
             encoder for a task that needs no head.
         perturbations: beside clean text, which is always evaluated.
+        tasks: tasks of the user's own, which precede the catalogue's.
         languages: empty means all of the task.
         rows: maximum number a language, the same items in each.
         max_length: maximum tokens of an example; None: that of sentence-transformers' files, or else
@@ -71,57 +83,262 @@ class Evaluation:
     pooling: str | None = dataclasses.field(default=None, metadata=LATER)
     prefix: str | None = dataclasses.field(default=None, metadata=LATER)
     metric: str | None = dataclasses.field(default=None, metadata=LATER)
-
-
-def parse_perturbations(texts: Sequence[str] | None, lexicon: str | None = None) -> tuple[Perturbation, ...]:
-    """Operators as the command line writes them: "swap", at DEFAULT_SEVERITIES, or "swap:0.1,0.2".
-
-    Args:
-        texts: None means the whole catalogue.
-        lexicon: for the operators that read one; may contain "{language}".
-
-    Raises:
-        InputError: an unknown operator, or severities that are no numbers.
-    """
-    found = []
-    for text in texts or sorted(perturb.CATALOG):
-        name, _, severities = text.partition(":")
-        operator = operator_of(name)
-        try:
-            values = tuple(float(value) for value in severities.split(",")) if severities else DEFAULT_SEVERITIES
-        except ValueError as error:
-            raise InputError(f"--perturbations {text!r}: expected NAME or NAME:SEVERITY,SEVERITY") from error
-        found.append(Perturbation(name, values, lexicon=lexicon if operator.lexicon else None))
-    return tuple(found)
+    tasks: tuple[Task, ...] = dataclasses.field(default=(), metadata=LATER)
 
 
 def evaluate_checkpoint(
-    evaluation: Evaluation, out: pathlib.Path, data_root: pathlib.Path | None = None, quiet: bool = True
+    evaluation: Evaluation, out: pathlib.Path, data_root: pathlib.Path | None = None, quiet: bool = False
 ) -> None:
-    """Predict the task's rows, clean and perturbed, and store the cells in the results folder `out`.
+    """Predict the task's rows, clean and perturbed, and store the cells that the results folder `out` lacks.
+
+    Cells are stored as they are made. The folder may hold another evaluation of the checkpoint on the task, with other
+    operators, languages or rows: cells that both have stay valid, and plan and results describe the latest.
 
     Raises:
         InputError: no such checkpoint or task, a head that does not fit the task, text that the checkpoint was trained
-            on (unless allowed), or an `out` that belongs to something else.
+            on (unless allowed), or an `out` that belongs to something else; nothing is written then.
         NotFiniteError: cells with a score that is not finite; the others are stored.
     """
     keep_compiled_programs()
     keep_freed_memory()
     keep_precision(evaluation.precision)
     check_place(out)
-    evaluation = dataclasses.replace(evaluation, checkpoint=checkpoint_folder(evaluation.checkpoint))
-    task = tasks.get(evaluation.task)
+    with Progress(quiet) as progress:
+        progress.at(f"evaluation of {checkpoint_name(evaluation.checkpoint)}", "reading the checkpoint")
+        evaluator = _Evaluating(evaluation, Store(out), progress, data_root)
+        evaluator.write_plan()
+        evaluator.all()
+    check_stored(evaluator.failed, out)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Stream:
+    """Cells of one language that are predicted together, whichever of them are there already.
+
+    A continued evaluation so predicts the same streams as one that was not interrupted, with the same scores to the
+    last bit.
+    """
+
+    language: str
+    number: int
+    cells: list[Cell]
+
+
+class _Evaluating:
+    """One evaluation: everything that it needs is read and checked before anything is written."""
+
+    def __init__(self, evaluation: Evaluation, store: Store, progress: Progress, data_root: pathlib.Path | None):
+        self.store, self.progress, self.failed = store, progress, []
+        self.name = checkpoint_name(evaluation.checkpoint)
+        self.task = _task(evaluation)
+        for perturbation in evaluation.perturbations:
+            check_perturbation(perturbation)
+        folder = checkpoint_folder(evaluation.checkpoint)
+        self.predictor = load_predictor(folder, self.task, evaluation.labels, evaluation.pooling, evaluation.prefix)
+        self.asked = dataclasses.replace(
+            evaluation,
+            checkpoint=pathlib.Path(digest_files(folder)),
+            tasks=tuple(task for task in evaluation.tasks if task.name == self.task.name),
+            max_length=_max_length(evaluation, self.predictor),
+        )
+        _check_noises(evaluation, self.task, self.predictor)
+        self.changed = self._changes()
+        check_precision(store, evaluation.precision, [self.name, *store.plan().get("encoders", ())])
+        progress.tell(f"reading rows of {self.task.name}")
+        self.rows = {
+            language: _rows(self.task, evaluation, language, data_root)
+            for language in evaluation.languages or self.task.languages
+        }
+        if not evaluation.allow_contaminated:
+            self._check_seen()
+        self.skipped: list[str] = []
+        self.wanted = {own: variants_of(evaluation.perturbations, own, self._skip) for own in self.rows}
+        self.streams = [stream for language in self.rows for stream in self._streams(language)]
+        self.dtype = self._agreed_dtype()
+        self.predictor = self.predictor.in_dtype(self.dtype)
+
+    def all(self) -> None:
+        """Make the cells that are missing; write the results after each language."""
+        self.say_what_is_left()
+        for language, streams in itertools.groupby(self.streams, key=lambda stream: stream.language):
+            own = list(streams)
+            for stream in own:
+                if any(self._is_missing(cell) for cell in stream.cells):
+                    self.progress.at(
+                        f"{self.name}, {self.task.name} {language}, part {stream.number} of {len(own)}", "making forms"
+                    )
+                    self.progress.estimate.begin("evaluation", [_key(stream)])
+                    self.make(stream)
+                    self.progress.estimate.end([_key(stream)])
+            self.write_results()
+
+    def make(self, stream: _Stream) -> None:
+        """Predict a stream, and store those of its cells that are missing."""
+        task, rows, predictor, asked = self.task, self.rows[stream.language], self.predictor, self.asked
+        wanted = {cell.variant: self.wanted[stream.language][cell.variant] for cell in stream.cells}
+        forms = {(task.name, asked.split, stream.language): row_forms(task, rows, wanted, asked.noise_seed)}
+        evaluator = Evaluator(predictor.tokenizer, asked.max_length, forms, predictor.embedder, self.progress.tell)
+        scores = evaluator.predict(predictor.encoder, predictor.head, predictor.params)
+        missing = [cell for cell in stream.cells if self._is_missing(cell)]
+        self.failed += store_cells(self.store, evaluator, scores, missing, lambda name: task, predictor.params)
+
+    def say_what_is_left(self) -> None:
+        """Say what has changed and what is left out, how much there is to do, and about how long it takes."""
+        if self.asked.perturbations == DEFAULT_PERTURBATIONS:
+            self.progress.say(DEFAULT_LINE)
+        for line in self.changed:
+            self.progress.say(f"changed: {line}")
+        for reason in self.skipped[:MOST_SAID]:
+            self.progress.say(f"left out: {reason}")
+        if (more := len(self.skipped) - MOST_SAID) > 0:
+            self.progress.say(f"left out: {more} more, see skipped in {self.store.out / 'plan.json'}")
+        size, work, missing = self.predictor.encoder.config.matmul_parameters, {}, 0
+        for stream in self.streams:
+            if lacking := sum(map(self._is_missing, stream.cells)):
+                rows = self.rows[stream.language]
+                work[_key(stream)] = 2 * size * len(stream.cells) * len(rows) * mean_tokens(rows)
+                missing += lacking
+        rate = EXPECTED_SHARE * matmul_rate(self.dtype) * jax.device_count()
+        self.progress.estimate = Estimate({"evaluation": work}, rate)
+        count = sum(len(stream.cells) for stream in self.streams)
+        time = f", about {duration(self.progress.estimate.seconds())}" if missing else ""
+        self.progress.say(f"{count - missing:,} of {count:,} cells done, {missing:,} to make{time}")
+
+    def write_plan(self) -> None:
+        """Write the plan, and reduce the folder's results to the cells that are asked for."""
+        asked = self.asked
+        self.store.write_plan(
+            {
+                "study_id": content_id(asked),
+                "name": f"evaluation of {self.name}",
+                "description": f"Robustness of {self.name} on {self.task.name}, without training. "
+                f"{self.predictor.note}".strip(),
+                "evaluation": canonical(asked),
+                "encoders": [self.name],
+                "arms": [arms.as_row(arms.arm(ARM))],
+                "targets": [self.task.name],
+                "seeds": [0],
+                "cells": sum(len(stream.cells) for stream in self.streams),
+                "contaminated": [self.name] if asked.allow_contaminated else [],
+                "precision": {"asked": asked.precision, "evaluation": self.store.dtypes([self.name])},
+                "skipped": self.skipped,
+                "provenance": provenance(self.dtype),
+            }
+        )
+        if self.changed:
+            self.store.log("changed", fields=self.changed)
+            self.write_results()
+
+    def write_results(self) -> None:
+        """Write the rows of the cells that are there."""
+        self.store.write_results(cell.row({}) for stream in self.streams for cell in stream.cells)
+
+    def _is_missing(self, cell: Cell) -> bool:
+        return not self.store.has_cell(cell.cell)
+
+    def _skip(self, reason: str) -> None:
+        if reason not in self.skipped:
+            self.skipped.append(reason)
+
+    def _changes(self) -> list[str]:
+        """The fields in which the evaluation differs from that of the folder.
+
+        Raises:
+            InputError: the folder holds something else.
+        """
+        found = self.store.existing_plan()
+        if found is None:
+            return []
+        own, before = canonical(self.asked), found.get("evaluation", {})
+        if any(before.get(field) != own[field] for field in ("checkpoint", "task")):
+            raise InputError(
+                f"--out {self.store.out}: holds {found.get('description') or found['name']!r}, expected an evaluation "
+                f"of this checkpoint on {self.task.name!r}; choose another --out"
+            )
+        return growth.study_changes(before, self.asked)
+
+    def _agreed_dtype(self) -> Any:
+        """The dtype to compute in: that of the scores in the folder, whatever the checkpoint was called then."""
+        for dtype in self.store.dtypes(self.store.plan().get("encoders", ())).values():
+            self.store.dtype(self.name, functools.partial(str, dtype))
+        return agreed_dtype(self.store, self.name, self.predictor.encoder, self.asked.precision)
+
+    def _check_seen(self) -> None:
+        """Raises InputError if the checkpoint was trained on some of the rows."""
+        rule = self.task.contamination or RULES[0]
+        for language, rows in self.rows.items():
+            if contaminated(tasks.identifying(self.task, rows), self.predictor.seen, rule).any():
+                raise InputError(
+                    f"task {self.task.name!r}, split {self.asked.split!r}, language {language!r}: the checkpoint has "
+                    "seen some of this text in training; choose other rows, or evaluate all the same with "
+                    "--allow-contaminated"
+                )
+
+    def _streams(self, language: str) -> Iterator[_Stream]:
+        """The cells of one language in the order in which they are made; those of one operator stay together."""
+        rows, checkpoint, chosen = self.rows[language], str(self.asked.checkpoint), self.predictor.chosen
+        evaluated = Evaluated(
+            stage=content_id([checkpoint, *chosen]) if chosen else checkpoint,
+            model=self.name,
+            arm=ARM,
+            target=self.task.name,
+            seed=0,
+            trained_on=self.task,
+            task=self.task,
+            split=self.asked.split,
+            language=language,
+            rows=digest_rows(kinds.kind(self.task.kind), rows),
+            max_length=self.asked.max_length,
+            noise_seed=self.asked.noise_seed,
+        )
+        pool = 0 if rows.pool is None else len(rows.pool)
+        forms = max(FORMS_PER_STREAM * (1 + pool / len(rows)), TEXTS_PER_STREAM / len(rows))
+        cells: list[Cell] = []
+        number = 1
+        for _, own in itertools.groupby(cells_of(evaluated, self.wanted[language], self._skip), _operator):
+            if len(cells) >= forms:
+                yield _Stream(language, number, cells)
+                cells, number = [], number + 1
+            cells += own
+        yield _Stream(language, number, cells)
+
+
+def _key(stream: _Stream) -> str:
+    return f"{stream.language} {stream.number}"
+
+
+def _operator(cell: Cell) -> str:
+    return cell.perturbation
+
+
+def _task(evaluation: Evaluation) -> Task:
+    """The task, with the metric that is asked for.
+
+    Raises:
+        InputError: there is no such task or language of it, or the number of rows is below 1.
+    """
+    task = tasks.get(evaluation.task, evaluation.tasks)
     if evaluation.metric is not None:
         task = dataclasses.replace(task, metric=evaluation.metric)
     unknown_languages = set(evaluation.languages) - set(task.languages)
     if unknown_languages:
         raise unknown(f"language of task {task.name!r}", min(unknown_languages), task.languages)
-    predictor = load_predictor(evaluation.checkpoint, task, evaluation.labels, evaluation.pooling, evaluation.prefix)
-    if evaluation.max_length is None:
+    if evaluation.rows is not None and evaluation.rows < 1:
+        raise InputError(f"--rows: found {evaluation.rows}, expected at least 1")
+    return task
+
+
+def _max_length(evaluation: Evaluation, predictor: Predictor) -> int:
+    length = evaluation.max_length
+    if length is None:
         length = predictor.max_length or DEFAULT_LENGTH
         length = min(length, predictor.encoder.max_positions or length)
-        evaluation = dataclasses.replace(evaluation, max_length=length)
-    check_length(evaluation.max_length, predictor.encoder.config, "--max-length")
+    check_length(length, predictor.encoder.config, "--max-length")
+    return length
+
+
+def _check_noises(evaluation: Evaluation, task: Task, predictor: Predictor) -> None:
+    """Raises InputError for noise on token ids where no head reads them."""
     by_head = kinds.kind(task.kind).token_noise and predictor.embedder is None
     for perturbation in evaluation.perturbations:
         if perturbation.name in TOKEN_NOISES and not by_head:
@@ -129,108 +346,10 @@ def evaluate_checkpoint(
             raise InputError(
                 f"perturbation {perturbation.name!r} is for {fitting} with a head, not for {task.name!r} here"
             )
-    store = Store(out)
-    checkpoint_id = digest_files(evaluation.checkpoint)
-    name = checkpoint_name(evaluation.checkpoint)
-    described = dataclasses.replace(evaluation, checkpoint=pathlib.Path(checkpoint_id))
-    study_id = content_id(described)
-    store.open(study_id, f"evaluation of {name}")
-    check_precision(store, evaluation.precision, [name])
-    rows = {
-        language: _rows(task, evaluation, language, data_root) for language in evaluation.languages or task.languages
-    }
-    rule = task.contamination or RULES[0]
-    for language, own in rows.items():
-        if not evaluation.allow_contaminated and contaminated(tasks.identifying(task, own), predictor.seen, rule).any():
-            raise InputError(
-                f"task {task.name!r}, split {evaluation.split!r}, language {language!r}: the checkpoint has seen some "
-                "of this text in training; choose other rows, or evaluate all the same with --allow-contaminated"
-            )
-    dtype = agreed_dtype(store, name, predictor.encoder, evaluation.precision)
-    store.write_plan(
-        {
-            "study_id": study_id,
-            "name": f"evaluation of {name}",
-            "description": f"Robustness of {name} on {task.name}, without training. {predictor.note}".strip(),
-            "encoders": [name],
-            "arms": [arms.as_row(arms.arm(ARM))],
-            "targets": [task.name],
-            "seeds": [0],
-            "contaminated": [name] if evaluation.allow_contaminated else [],
-            "precision": {"asked": evaluation.precision, "evaluation": store.dtypes([name])},
-            "provenance": provenance(dtype),
-        }
-    )
-    cells, stage = [], content_id([checkpoint_id, *predictor.chosen]) if predictor.chosen else checkpoint_id
-    failed: list[str] = []
-    with Progress() as progress:
-        size, counts = predictor.encoder.config.matmul_parameters, _cells_by_language(evaluation, rows)
-        work = {language: 2 * size * counts[language] * len(own) * mean_tokens(own) for language, own in rows.items()}
-        rate = EXPECTED_SHARE * matmul_rate(dtype) * jax.device_count()
-        progress.estimate = Estimate({"evaluation": work}, rate)
-        progress.say(f"{sum(counts.values()):,} cells, about {duration(progress.estimate.seconds())}")
-        for number, (language, own) in enumerate(rows.items(), 1):
-            progress.at(f"{number}/{len(rows)} {name}, {task.name} {language}", "making forms")
-            progress.estimate.begin("evaluation", [language])
-            cells += _evaluate_rows(evaluation, task, own, predictor.in_dtype(dtype), store, stage, failed, progress)
-            progress.estimate.end([language])
-    store.write_results(cells)
-    check_stored(failed, out)
 
 
-def _cells_by_language(evaluation: Evaluation, languages: Iterable[str]) -> dict[str, int]:
-    """Number of cells of each language."""
-    return {own: len(variants_of(evaluation.perturbations, own, lambda reason: None)) for own in languages}
-
-
-def _rows(task: tasks.Task, evaluation: Evaluation, language: str, data_root: pathlib.Path | None) -> Rows:
+def _rows(task: Task, evaluation: Evaluation, language: str, data_root: pathlib.Path | None) -> Rows:
     rows = tasks.load_rows(task, evaluation.split, language, data_root)
     if rows.labels is None:
         raise InputError(f"task {task.name!r}, split {evaluation.split!r}, language {language!r}: it has no labels")
     return tasks.limit(rows, evaluation.rows)
-
-
-def _evaluate_rows(
-    evaluation,
-    task,
-    rows: Rows,
-    predictor: Predictor,
-    store: Store,
-    stage: str,
-    failed: list[str],
-    progress: Progress,
-) -> list[dict]:
-    """Store the cells of one language that are missing; returns the plan of all of them.
-
-    Messages on cells not stored go to `failed`.
-    """
-    evaluated = Evaluated(
-        stage=stage,
-        model=checkpoint_name(evaluation.checkpoint),
-        arm=ARM,
-        target=task.name,
-        seed=0,
-        trained_on=task,
-        task=task,
-        split=evaluation.split,
-        language=rows.language,
-        rows=digest_rows(kinds.kind(task.kind), rows),
-        max_length=evaluation.max_length,
-        noise_seed=evaluation.noise_seed,
-    )
-    wanted = variants_of(evaluation.perturbations, rows.language, lambda reason: None)
-    cells = list(cells_of(evaluated, wanted, lambda reason: None))
-    missing = [cell for cell in cells if not store.has_cell(cell.cell)]
-    if not missing:
-        return [cell.row({}) for cell in cells]
-    forms = row_forms(task, rows, {cell.variant: wanted[cell.variant] for cell in missing}, evaluation.noise_seed)
-    evaluator = Evaluator(
-        predictor.tokenizer,
-        evaluation.max_length,
-        {(task.name, evaluation.split, rows.language): forms},
-        predictor.embedder,
-        progress.tell,
-    )
-    scores = evaluator.predict(predictor.encoder, predictor.head, predictor.params)
-    failed += store_cells(store, evaluator, scores, missing, lambda name: task, predictor.params)
-    return [cell.row({}) for cell in cells]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from itt_jax.config import Study, canonical
+from itt_jax.config import canonical
 from itt_jax.errors import InputError
 from itt_jax.store import Store
 from itt_jax.study.plan import Plan
@@ -37,8 +37,8 @@ def changes(store: Store, plan: Plan) -> list[str]:
     return study_changes(found["study"], plan.study)
 
 
-def study_changes(before: Mapping[str, Any], study: Study) -> list[str]:
-    """The differences between a study as plan.json has it and another: "seeds: [0] -> [0, 1]"."""
+def study_changes(before: Mapping[str, Any], study: Any) -> list[str]:
+    """The differences between a study (or an evaluation) as plan.json has it and another: "seeds: [0] -> [0, 1]"."""
     return list(_differences(before, canonical(study), ""))
 
 

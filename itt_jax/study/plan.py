@@ -9,13 +9,12 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from itt_jax import kinds, perturb
+from itt_jax import kinds
 from itt_jax.config import EncoderSpec, Recipe, Study, Target, content_id
 from itt_jax.errors import InputError
-from itt_jax.evaluate.noises import operator_of
 from itt_jax.study import arms, stages
 from itt_jax.study.arms import Arm
-from itt_jax.study.cells import Cell, Evaluated, cells_of, variants_of
+from itt_jax.study.cells import Cell, Evaluated, cells_of, check_perturbation, variants_of
 from itt_jax.study.fitting import check_fits
 from itt_jax.study.material import Material, Selection
 from itt_jax.study.stages import Place, Stage
@@ -113,11 +112,7 @@ def check_names(study: Study, material: Material) -> None:
         InputError: they do not.
     """
     for perturbation in study.perturbations:
-        operator = operator_of(perturbation.name)
-        if perturbation.lexicon and not operator.lexicon:
-            raise InputError(f"perturbation {perturbation.name!r} reads no lexicon, found {perturbation.lexicon!r}")
-        if perturbation.lexicon and "{language}" not in perturbation.lexicon:
-            perturb.read_lexicon(perturbation.lexicon)
+        check_perturbation(perturbation)
     for recipe in recipes(study):
         objectives.named(recipe.objective)
     for target in study.running_targets():

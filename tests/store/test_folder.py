@@ -45,17 +45,10 @@ def test_distances_are_named_by_what_they_were_computed_from(tmp_path):
     pd.testing.assert_frame_equal(store.distances(), frame)
 
 
-def test_folder_of_another_study_is_refused(tmp_path):
-    Store(tmp_path).write_plan({"study_id": "1", "name": "one"})
-    Store(tmp_path).open("1", "one")
-    with pytest.raises(InputError, match="belongs to study 'one'"):
-        Store(tmp_path).open("2", "two")
-
-
 def test_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(InputError, match="holds files, but no study of ours"):
-        Store(tmp_path).open("1", "one")
+        Store(tmp_path).existing_plan()
 
 
 def test_claim_is_held_by_one_worker_and_freed(tmp_path):

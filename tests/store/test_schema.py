@@ -52,7 +52,7 @@ def test_it_is_read_in_todays_names(old):
 
 def test_nothing_is_added_to_it(old):
     with pytest.raises(InputError, match="written in schema 1, expected 2; `report` can read it"):
-        Store(old).open("x", "old")
+        Store(old).existing_plan()
 
 
 def test_what_is_written_names_the_schema_and_stays_as_it_is(tmp_path):
@@ -60,7 +60,7 @@ def test_what_is_written_names_the_schema_and_stays_as_it_is(tmp_path):
     plan = {"study_id": "x", "name": "new", "arms": [{"name": "direct"}], "stages_done": []}
     store.write_plan(plan)
     assert store.plan() == {"schema": SCHEMA, **plan}
-    store.open("x", "new")
+    assert store.existing_plan() == store.plan()
 
 
 def test_an_arm_that_is_called_matched_today_keeps_its_name(old):
@@ -88,4 +88,4 @@ def test_a_missing_cell_is_named(tmp_path):
 def test_a_damaged_plan_is_named(tmp_path, text, message):
     (tmp_path / "plan.json").write_text(text)
     with pytest.raises(InputError, match=message):
-        Store(tmp_path).open("x", "y")
+        Store(tmp_path).existing_plan()

@@ -12,7 +12,7 @@ from itt_jax.errors import InputError
 from itt_jax.store import Store
 from itt_jax.store.results import read_results
 from itt_jax.study import cells, evaluation
-from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint, parse_perturbations
+from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint
 from itt_jax.study.material import digest_files, digest_rows
 from itt_jax.train.checkpoint import load_checkpoint, save_checkpoint
 from tests.system.runs import untrained
@@ -56,8 +56,11 @@ def test_the_folder_says_what_it_is(checkpoint, tmp_path):
     evaluate_checkpoint(asked, tmp_path / "out")
     plan = Store(tmp_path / "out").plan()
     assert (plan["encoders"], [arm["name"] for arm in plan["arms"]]) == (["untrained"], ["direct"])
-    with pytest.raises(InputError, match="belongs to study 'evaluation of untrained'"):
-        evaluate_checkpoint(dataclasses.replace(asked, rows=5), tmp_path / "out")
+    other = "embedded_sentiment_medical"
+    with pytest.raises(
+        InputError, match=f"holds 'Robustness of untrained on {TASK.name}.* on '{other}'; choose another"
+    ):
+        evaluate_checkpoint(dataclasses.replace(asked, task=other), tmp_path / "out")
 
 
 def test_the_length_is_within_the_encoders_positions(checkpoint, tmp_path, monkeypatch):
@@ -71,22 +74,97 @@ def test_the_length_is_within_the_encoders_positions(checkpoint, tmp_path, monke
     assert lengths == [512]
 
 
-def test_an_evaluation_continues_with_the_cells_that_are_missing(checkpoint, tmp_path, monkeypatch, capsys):
-    evaluation = Evaluation(checkpoint, TASK.name, (Perturbation("swap", (0.2,)),), ("en", "de"), rows=4, max_length=32)
-    evaluate_checkpoint(evaluation, tmp_path / "out")
-    assert capsys.readouterr().err.startswith("4 cells, about ")
+def files(out):
+    return {path.name: path.read_bytes() for path in [*out.glob("cells/*"), out / "results.parquet"]}
+
+
+def test_an_evaluation_that_was_stopped_makes_the_same_bytes(checkpoint, tmp_path, monkeypatch, capsys):
+    """Stopped after the first stream and one cell of the second; whatever is there is not made again."""
+    monkeypatch.setattr(evaluation, "FORMS_PER_STREAM", 2)
+    monkeypatch.setattr(evaluation, "TEXTS_PER_STREAM", 1)
+    noises = tuple(Perturbation(name, (0.1, 0.3)) for name in ("swap", "keyboard", "word_drop"))
+    asked = Evaluation(checkpoint, TASK.name, noises, ("en", "de"), rows=4, max_length=32)
+    evaluate_checkpoint(asked, tmp_path / "whole")
+    assert capsys.readouterr().err.startswith("0 of 14 cells done, 14 to make, about ")
+    original, written, forms = Store.write_cell, [], []
+
+    def write(store, row, columns):
+        if written.append(row["cell"]) or len(written) == 5:
+            raise KeyboardInterrupt
+        original(store, row, columns)
+
+    monkeypatch.setattr(Store, "write_cell", write)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_checkpoint(asked, tmp_path / "out")
+    assert len(list((tmp_path / "out/cells").iterdir())) == 4
+    capsys.readouterr()
+    made = evaluation.row_forms
+    monkeypatch.setattr(evaluation, "row_forms", lambda *about: forms.append([*about[2]]) or made(*about))
+    evaluate_checkpoint(asked, tmp_path / "out")
+    assert capsys.readouterr().err.startswith("4 of 14 cells done, 10 to make, about ")
+    assert [{name for name, _, _ in own} for own in forms] == [
+        *({"keyboard"}, {"word_drop"}),  # "en"
+        *({"clean", "swap"}, {"keyboard"}, {"word_drop"}),  # "de"
+    ]
+    assert len(written) == len(set(written[:4] + written[5:])) + 1 == 15
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
+    evaluate_checkpoint(asked, tmp_path / "out")
+    assert len(written) == 15 and capsys.readouterr().err == "14 of 14 cells done, 0 to make\n"
+
+
+def test_a_folder_grows_by_operators_and_languages(checkpoint, tmp_path, capsys):
+    asked = Evaluation(checkpoint, TASK.name, (Perturbation("swap", (0.2,)),), ("en",), rows=4, max_length=32)
+    evaluate_checkpoint(asked, tmp_path / "out")
+    first = files(tmp_path / "out")
+    capsys.readouterr()
+    noises = (*asked.perturbations, Perturbation("keyboard", (0.2,)))
+    grown = dataclasses.replace(asked, perturbations=noises, languages=("en", "de"))
+    evaluate_checkpoint(grown, tmp_path / "out")
+    err = capsys.readouterr().err
+    assert "changed: perturbations: and 'keyboard'\n" in err and "changed: languages: ['en'] -> ['en', 'de']\n" in err
+    assert "2 of 6 cells done, 4 to make" in err
     results = read_results(tmp_path / "out")
-    cells = {cell: (tmp_path / "out" / "cells" / f"{cell}.parquet") for cell in results["cell"]}
-    before = {cell: path.read_bytes() for cell, path in cells.items()}
-    removed = results[(results["language"] == "de") & (results["perturbation"] == "swap")]["cell"].item()
-    cells[removed].unlink()
-    written = []
-    original = Store.write_cell
-    monkeypatch.setattr(
-        Store, "write_cell", lambda self, row, columns: written.append(row["cell"]) or original(self, row, columns)
+    names = ("clean", "swap", "keyboard")
+    assert list(zip(results["language"], results["perturbation"], strict=True)) == [
+        (language, name) for language in ("en", "de") for name in names
+    ]
+    now = files(tmp_path / "out")
+    assert all(now[name] == content for name, content in first.items() if name != "results.parquet")
+    evaluate_checkpoint(asked, tmp_path / "out")
+    assert files(tmp_path / "out")["results.parquet"] == first["results.parquet"]
+
+
+def test_what_is_left_out_is_said(checkpoint, tmp_path, capsys):
+    noises = (
+        Perturbation("tatweel", (0.2,)),
+        Perturbation("code_mix", (0.1,), lexicon=str(tmp_path / "{language}.txt")),
     )
-    evaluate_checkpoint(evaluation, tmp_path / "out")
-    assert written == [removed] and {cell: path.read_bytes() for cell, path in cells.items()} == before
+    (tmp_path / "en.txt").write_text("court Gericht\n")
+    evaluate_checkpoint(
+        Evaluation(checkpoint, TASK.name, noises, ("en", "de"), rows=4, max_length=32), tmp_path / "out"
+    )
+    skipped = [
+        "tatweel: has no table for 'en'",
+        "tatweel: has no table for 'de'",
+        f"code_mix: no lexicon {tmp_path}/de.txt for 'de'",
+    ]
+    assert Store(tmp_path / "out").plan()["skipped"] == skipped
+    assert capsys.readouterr().err.startswith("".join(f"left out: {reason}\n" for reason in skipped))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rows": 0}, "--rows: found 0, expected at least 1"),
+        ({"rows": -3}, "--rows: found -3, expected at least 1"),
+        ({"perturbations": (Perturbation("code_mix", lexicon="nope.txt"),)}, "lexicon nope.txt: No such file"),
+        ({"perturbations": (Perturbation("swap", lexicon="nope.txt"),)}, "'swap' reads no lexicon"),
+    ],
+)
+def test_what_means_nothing_is_refused(checkpoint, tmp_path, change, message):
+    with pytest.raises(InputError, match=message):
+        evaluate_checkpoint(dataclasses.replace(Evaluation(checkpoint, TASK.name), **change), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_precision_can_be_pinned_and_is_kept(checkpoint, tmp_path):
@@ -95,18 +173,6 @@ def test_precision_can_be_pinned_and_is_kept(checkpoint, tmp_path):
     plan = Store(tmp_path / "out").plan()
     assert plan["precision"] == {"asked": "bfloat16", "evaluation": {"untrained": "bfloat16"}}
     assert plan["provenance"]["precision"] == "bfloat16"
-
-
-def test_operators_are_read_from_the_command_line():
-    assert parse_perturbations(["swap", "keyboard:0.3"]) == (
-        Perturbation("swap", (0.05, 0.1, 0.2)),
-        Perturbation("keyboard", (0.3,)),
-    )
-    assert {perturbation.name for perturbation in parse_perturbations(None)} > {"swap", "homoglyph"}
-    read = {p.name: p.lexicon for p in parse_perturbations(["swap", "synonym"], "words.txt")}
-    assert read == {"swap": None, "synonym": "words.txt"}
-    with pytest.raises(InputError, match="expected NAME or NAME:SEVERITY,SEVERITY"):
-        parse_perturbations(["swap:high"])
 
 
 def scores_of(folder, out, **changes):
