@@ -22,6 +22,7 @@ from itt_jax.data.rows import Rows
 from itt_jax.errors import AbsentError, InputError
 from itt_jax.models import local_folder
 from itt_jax.tasks.parallel import load_parallel
+from itt_jax.tasks.splits import parse
 from itt_jax.train.checkpoint import is_ours, load_seen
 
 CHARACTERS_PER_TOKEN = 3.5
@@ -88,7 +89,8 @@ class Material:
                 task = self.task(selection.task)
                 rows = tasks.load_rows(task, selection.split, selection.language, self.data_root)
                 if rows.left_out:
-                    self.left_out[f"{selection.task}/{selection.split}/{selection.language}"] = rows.left_out
+                    split = parse(selection.split).split  # rows are left out before a split is sliced
+                    self.left_out[f"{selection.task}/{split}/{selection.language}"] = rows.left_out
             else:
                 rows = tasks.limit(self.rows(dataclasses.replace(selection, limit=None)), selection.limit)
             self._rows[selection] = rows

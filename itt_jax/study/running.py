@@ -312,6 +312,7 @@ class _Runner:
                 "stages": [self.plan.described(stage) for stage in self.plan.stages.values()],
                 "cells": len(self.plan.all_cells()),
                 "precision": {"asked": study.precision, "evaluation": self.store.dtypes(names)},
+                "left_out": self.material.left_out,
                 "skipped": self.plan.skipped,
                 "contaminated": [spec.name for spec in study.encoders if self.material.is_contaminated(spec)],
                 "contamination": [dataclasses.asdict(entry) for entry in self.material.contamination.values()],

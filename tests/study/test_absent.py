@@ -96,5 +96,8 @@ def test_rows_left_out_by_label_are_counted(tmp_path):
     material, plan = planned(study, None)
     assert material.left_out == {f"mine/{split}/en": {"?": 1} for split in ("train", "dev", "test")}
     assert names(plan) == {"own"}
+    target = dataclasses.replace(study.targets[0], train_split="train[:50%]", dev_split="train[50%:]")
+    material, _ = planned(dataclasses.replace(study, targets=(target,)), None)
+    assert material.left_out == {f"mine/{split}/en": {"?": 1} for split in ("train", "test")}
     text = describe(study, tmp_path / "out").text()
     assert "rows left out by their label (it maps to None):" in text and "  mine/train/en: 1 of '?'" in text
