@@ -3,13 +3,14 @@
 import dataclasses
 from typing import ClassVar
 
+import pyarrow.parquet as pq
 import pytest
 
 from itt_jax.config import EncoderSpec
 from itt_jax.store import Store
 from itt_jax.study import running
 from itt_jax.study.keeping import Keeping
-from itt_jax.study.plan import Plan
+from itt_jax.study.plan import Plan, study_id
 from itt_jax.study.profiling import Profile
 from itt_jax.study.progress import Progress
 from itt_jax.study.stages import Stage
@@ -120,3 +121,30 @@ def test_children_that_another_worker_is_on_keep_their_parent(tmp_path):
     store.write_record("last", {"id": "last"})
     keeping.clear([stages["last"]])
     assert checkpoints(tmp_path) == ["root"]
+
+
+def test_results_are_there_while_the_run_goes_on(tmp_path, monkeypatch):
+    class Published(Runner):
+        """Notes how many results are there after each stage."""
+
+        seen: ClassVar[list[int]] = []
+
+        def write_plan(self):
+            self.seen.append(len(read_results_of(self.store.out)))
+
+    store, stages = Store(tmp_path), {"root": Toy(spec=SPEC, id="root")}
+    for name in ("first", "second"):
+        stages[name] = Toy(spec=SPEC, id=name, parent=stages["root"])
+    plan = Plan(STUDY, stages, {name: [ToyCell(f"{name}-cell")] for name in ("first", "second")})
+    store.write_plan({"study_id": study_id(STUDY), "name": "small"})
+    monkeypatch.setattr(running, "PUBLISH_SECONDS", 0)
+    runner = Published(store, plan, None, Progress(quiet=True), None, Profile(None))
+    monkeypatch.setattr(Published, "publishing", property(lambda self: 0.0, lambda self, value: None), raising=False)
+    runner.all()
+    assert Published.seen == [0, 1, 2]
+
+
+def read_results_of(out) -> list[dict]:
+    """The rows of results.parquet so far."""
+    path = Store(out).results
+    return pq.read_table(path).to_pylist() if path.is_file() else []
