@@ -5,6 +5,8 @@ import io
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from itt_jax.errors import InputError
 from itt_jax.perturb import perturb
@@ -109,3 +111,21 @@ def test_broken_tables_are_named_with_their_line_and_leave_no_file(tmp_path, suf
     with pytest.raises(InputError, match=message):
         _run(tmp_path, suffix, content)
     assert not (tmp_path / "out").exists()
+
+
+PIECES = st.sampled_from(
+    ['"', ",", "\t", "\n", "\r\n", "\r", "{", "}", ":", "\\", " ", "text", "\ufeff", "\0", "é", '""']
+)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@given(suffix=st.sampled_from(["csv", "tsv", "jsonl"]), at=st.floats(0, 1), pieces=st.lists(PIECES, max_size=4))
+def test_an_edited_table_is_refused_or_kept(tmp_path_factory, suffix, at, pieces):
+    """At severity 0 whatever is read is written as it was."""
+    content = {"csv": CSV, "tsv": TSV, "jsonl": JSONL}[suffix]
+    place = int(at * len(content))
+    edited = content[:place] + "".join(pieces) + content[place:]
+    try:
+        assert _run(tmp_path_factory.mktemp("table"), suffix, edited, severity=0.0) == edited
+    except InputError as error:
+        assert "line " in str(error) and len(str(error).splitlines()) == 1

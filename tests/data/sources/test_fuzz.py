@@ -1,5 +1,6 @@
 """Malformed files: a reader gives rows, or one InputError of one short line, within bounded time and memory."""
 
+import dataclasses
 import io
 import json
 import pathlib
@@ -107,6 +108,16 @@ READERS: dict[str, tuple[bytes, Callable[[str], Source], Callable[[Source], Task
         b"# label = good\n1\ta\tX\n2-3\tb\tX\n\n# label = bad\n1\tc\tX\n",
         _files("conll", columns={"text": 1}, label="label"),
         own_task,
+    ),
+    "table of tokens": (
+        b'id,token,tag\n1,Oslo,B-LOC\n1,",",O\n2,"a ""b""",O\n,c,I-LOC\n',
+        _files("conll", columns={"text": "token"}, label="tag", delimiter=",", sentence="id"),
+        _tagged,
+    ),
+    "tokens of documents": (
+        b"# newdoc id = 3\nOslo;B-LOC\n;O\na;O\n\n# newdoc\nb;O\n",
+        _files("conll", columns={"text": 0}, label=1, delimiter=";", header=False, quoted=False, document="newdoc"),
+        lambda source: dataclasses.replace(_tagged(source), documents=True),
     ),
     "squad": (json.dumps(SQUAD).encode(), lambda path: LocalSquad({"test": path}), _answered),
     "sentences": (json.dumps(SQUAD).encode(), lambda path: LocalSentences({"test": path}), _pooled("question")),
