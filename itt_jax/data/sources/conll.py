@@ -166,7 +166,8 @@ class _Documents:
         self.mark = mark
         self.count = int(mark == BLANK_LINES)  # no mark is above the first one
         self.id = "" if mark is None else str(self.count)
-        self._comment = re.compile(rf"#[ ]*{re.escape(str(mark))}(?:[ ]+id)?[ ]*(?:=[ ]*(.*))?$")
+        pattern = rf"#[ ]*{re.escape(mark)}(?:[ ]+id)?[ ]*(?:=[ ]*(.*))?$" if isinstance(mark, str) else "(?!)"
+        self.comment = re.compile(pattern)
 
     def begins(self, line: str, blanks: int = 0) -> bool:
         """Whether a line that is no token begins a document, after so many blank lines."""
@@ -177,7 +178,7 @@ class _Documents:
         elif self.mark == BLANK_LINES:
             given, begins = None, blanks == 2
         else:
-            comment = self._comment.match(line)
+            comment = self.comment.match(line)
             given, begins = comment and comment[1], comment is not None
         if begins:
             self.count += 1
@@ -203,13 +204,19 @@ def _blocks(
             own, comments, blanks = [], {}, blanks + 1
             documents.begins(line or "".join(values[:1]), blanks)
         elif line[:1] == "#" and _is_comment(line, separator, documents):
+            before = documents.id
+            if documents.begins(line) and own:
+                yield _Block(own, comments, before)
+                own, comments = [], {}
             comment = _COMMENT.match(line)
             comments |= {comment[1]: comment[2]} if comment else {}
         else:
             own.append(row)
             blanks = 0
     if documents.mark is not None and not documents.count:
-        raise InputError(f"{path}: document={documents.mark!r}: nothing in the file begins a document so")
+        raise InputError(
+            f"{path}: document={documents.mark!r}: no column, and nothing in the file begins a document so"
+        )
 
 
 def _is_end(values: list[str], layout: ConllLayout, positions: _Positions) -> bool:
@@ -221,8 +228,9 @@ def _is_end(values: list[str], layout: ConllLayout, positions: _Positions) -> bo
 
 
 def _is_comment(line: str, separator: str, documents: _Documents) -> bool:
-    begins = documents.begins(line)
-    return begins or (separator not in line if separator else _COMMENT.match(line) is not None)
+    return documents.comment.match(line) is not None or (
+        separator not in line if separator else _COMMENT.match(line) is not None
+    )
 
 
 def _check(path: pathlib.Path, rows: list[Row], keys: Sequence[Column], positions: _Positions) -> None:

@@ -96,6 +96,10 @@ class LocalFiles(Source):
             documents = documents or [
                 label_of(record, self.document, place(i)) for i, (_, record) in enumerate(records)
             ]
+            if "" in documents:
+                raise InputError(
+                    f"{place(documents.index(''))}: column {self.document!r}: expected a document, found ''"
+                )
             indices = [f"{document}-{index}" for document, index in zip(documents, indices, strict=True)]
         word_place = (lambda i, word: f"{path}, line {lines[i][word]}") if lines else None
         return Table(fields, labels, indices, place, word_place=word_place, written=written)

@@ -98,6 +98,8 @@ def test_tables_of_tokens(tmp_path, content, more):
         ("He,O\n", r"no column 0; .*\(header=False\)", {"columns": {"text": 0}, "label": 1}),
         ("He,O\n", "no column 1; .* set delimiter=','", {"columns": {"text": 0}, "label": 1, "delimiter": ""}),
         ("token,tag\nHe,O\n", "no column 'id'; the columns are token, tag", {"sentence": "id"}),
+        ("token,tag,d\nHe,O,\n", "line 2: column 'd': expected a document", {"document": "d"}),
+        ("token,tag\nHe,O\n", "document='d': no column, and nothing in the file begins", {"document": "d"}),
         ("token,tag\nHe,O\n", r"set documents=True, so that slices", {"document": "token"}),
         ("token,tag\nHe,O\n", r"index '0' names no document; name the column", {"task": {"documents": True}}),
     ],
@@ -115,6 +117,7 @@ def test_mistakes_in_tables_of_tokens(tmp_path, content, message, more):
         ("# newdoc id = x-y\n# n = 1\na\tO\n\nb\tO\n\n# newdoc\nc\tO\n", "newdoc", ["x-y-0", "x-y-1", "2-2"]),
         ("# newdoc id = x-y\n# n = 1\na O\n\nb O\n\n# newdoc\nc O\n", "newdoc", ["x-y-0", "x-y-1", "2-2"]),
         ("a O x\n\nb O x\nc O y\n", 2, ["x-0", "x-1", "y-2"]),
+        ("# newdoc = x\na O\n\nb O\n# newdoc = y\nc O\n", "newdoc", ["x-0", "x-1", "y-2"]),
     ],
 )
 def test_documents_are_part_of_indices_and_stay_together(tmp_path, content, document, ids):
@@ -130,7 +133,9 @@ def test_documents_are_part_of_indices_and_stay_together(tmp_path, content, docu
 
 def test_a_mark_of_documents_must_occur(tmp_path):
     (tmp_path / "file").write_text("a O\n")
-    with pytest.raises(InputError, match="document='-DOCSTART-': nothing in the file begins a document so"):
+    with pytest.raises(
+        InputError, match="document='-DOCSTART-': no column, and nothing in the file begins a document so"
+    ):
         read_conll(tmp_path / "file", layout=ConllLayout(document="-DOCSTART-"))
 
 
