@@ -2,16 +2,32 @@
 
 import argparse
 import pathlib
+from typing import TYPE_CHECKING
 
-from itt_jax.cli.options import add_data_root, add_precision, data_root
+from itt_jax.cli.options import add_data_root, add_own_tasks, add_precision, data_root
+from itt_jax.errors import InputError
+
+if TYPE_CHECKING:
+    from itt_jax.tasks import Task
 
 SUMMARY = "Write the robustness report of a checkpoint, ours or Hugging Face's; trains nothing."
+
+
+KINDS = ("classification", "regression", "token_classification")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--checkpoint", type=pathlib.Path, required=True, help="a checkpoint, or OUT/stages/ID")
-    parser.add_argument("--task", required=True)
+    parser.add_argument("--task", help="a task of the catalogue (see `list tasks`), or of --config")
+    add_own_tasks(parser)
+    parser.add_argument(
+        "--task-file", type=pathlib.Path, metavar="TABLE", help="rows to evaluate: csv, tsv, jsonl, parquet; no --task"
+    )
+    parser.add_argument("--text", nargs="+", metavar="COLUMN", help="column of the text in --task-file; two for pairs")
+    parser.add_argument("--label", metavar="COLUMN", help="column of the label in --task-file")
+    parser.add_argument("--kind", choices=KINDS, help="of the task in --task-file; default: classification")
+    parser.add_argument("--language", help="of the texts in --task-file, ISO 639-1; default: en")
     parser.add_argument(
         "--perturbations",
         nargs="+",
@@ -58,10 +74,11 @@ def run(options: argparse.Namespace) -> int:
     from itt_jax.study.perturbations import parse_perturbations
     from itt_jax.study.progress import Progress
 
-    out = options.out or pathlib.Path(f"runs/evaluate-{options.task}-{checkpoint_name(options.checkpoint)}")
+    task, own_tasks = _task(options)
+    out = options.out or pathlib.Path(f"runs/evaluate-{task}-{checkpoint_name(options.checkpoint)}")
     evaluation = Evaluation(
         checkpoint=options.checkpoint,
-        task=options.task,
+        task=task,
         perturbations=parse_perturbations(options.perturbations, options.lexicon),
         languages=tuple(options.languages),
         split=options.split,
@@ -74,6 +91,7 @@ def run(options: argparse.Namespace) -> int:
         pooling=options.pooling,
         prefix=options.prefix,
         metric=options.metric,
+        tasks=own_tasks,
     )
     evaluate_checkpoint(evaluation, out, data_root(options))
     with Progress() as progress:
@@ -84,3 +102,34 @@ def run(options: argparse.Namespace) -> int:
     print(summary_markdown(analysis))
     print(f"\nReport: {page}")
     return 0
+
+
+def _task(options: argparse.Namespace) -> "tuple[str, tuple[Task, ...]]":
+    """The name of the task, and the tasks of the user's own: of --config, or that of --task-file.
+
+    Raises:
+        InputError: options that do not go together, or see `config.load_tasks` and `tasks.table.table_task`.
+    """
+    from itt_jax import config
+
+    of_table = {name: getattr(options, name) for name in ("text", "label", "kind", "language")}
+    if options.task_file is None:
+        if given := next((name for name, value in of_table.items() if value is not None), None):
+            raise InputError(f"--{given} goes with --task-file")
+        if options.task is None:
+            raise InputError("expected --task, or --task-file with --text and --label (see evaluate --help)")
+        return options.task, config.load_tasks(options.config) if options.config else ()
+    if given := next((name for name in ("task", "config", "languages") if getattr(options, name)), None):
+        raise InputError(f"--{given} does not go with --task-file")
+    if options.text is None or options.label is None:
+        raise InputError(f"--task-file {options.task_file}: expected --text COLUMN and --label COLUMN")
+    from itt_jax.models import checkpoint_folder
+    from itt_jax.study.predictor import head_outputs
+    from itt_jax.tasks.table import table_task
+
+    outputs, names = head_outputs(checkpoint_folder(options.checkpoint))
+    head = {"outputs": outputs, "names": names, "given": options.labels, "metric": options.metric}
+    given = {name: value for name, value in of_table.items() if value is not None}
+    task = table_task(options.task_file, **given, **head)
+    config.validate(task, f"--task-file {options.task_file}")
+    return task.name, (task,)

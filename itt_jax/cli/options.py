@@ -42,6 +42,11 @@ def add_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=pathlib.Path, help="results folder; default runs/NAME")
 
 
+def add_own_tasks(parser: argparse.ArgumentParser) -> None:
+    """--config, for the tasks that it defines."""
+    parser.add_argument("--config", help="a Python file that defines `tasks`, or a `study` with tasks, for --task")
+
+
 def read_config(options: argparse.Namespace) -> "Study":
     """The study that `add_config`'s options name.
 

@@ -3,7 +3,7 @@
 import argparse
 import pathlib
 
-from itt_jax.cli.options import add_data_root
+from itt_jax.cli.options import add_data_root, add_own_tasks
 from itt_jax.errors import InputError
 
 SUMMARY = "Perturb lines of text: lines in, lines out; or write and read sheets for people to judge."
@@ -11,7 +11,7 @@ SUMMARY = "Perturb lines of text: lines in, lines out; or write and read sheets 
 # The option that selects what `perturb` does -> the options it needs, and those it allows.
 MODES = {
     "read_sheet": ((), ("json",)),
-    "sheet": (("task",), ("names", "languages", "split", "rows", "severity", "seed", "lexicon", "data_root")),
+    "sheet": (("task",), ("names", "languages", "split", "rows", "severity", "seed", "lexicon", "data_root", "config")),
     None: (("name", "severity", "language"), ("seed", "lexicon", "source", "out", "column", "format", "quoted")),
 }
 
@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--languages", nargs="+", help="languages of the sheet; default: all of the task")
     parser.add_argument("--split", help="split of the task for the sheet; default: test")
     parser.add_argument("--rows", type=int, help="rows of the sheet; default: 200")
+    add_own_tasks(parser)
     add_data_root(parser)
     parser.add_argument("--read-sheet", type=pathlib.Path, metavar="FILE", help="count the verdicts of a judged sheet")
     parser.add_argument("--json", action="store_true", default=None, help="print the counts as JSON")
@@ -78,11 +79,13 @@ def _perturb_lines(source=None, out=None, column=None, format=None, quoted=None,
         perturb_lines(source, out, **rest)
 
 
-def _write_sheet(sheet, task, data_root=None, **rest) -> None:
+def _write_sheet(sheet, task, data_root=None, config=None, **rest) -> None:
+    from itt_jax.config import load_tasks
     from itt_jax.data.sources import data_root as checked
     from itt_jax.tasks.sheet import task_sheet
 
-    lines = task_sheet(sheet, task, data_root=checked(data_root), **rest)
+    own = load_tasks(config) if config else ()
+    lines = task_sheet(sheet, task, own_tasks=own, data_root=checked(data_root), **rest)
     operators, languages = ({getattr(line, name) for line in lines} for name in ("operator", "language"))
     print(f"{sheet}: {len(lines)} rows, {len(operators)} operators, {len(languages)} languages.")
     print("Fill in the column verdict: valid where the label still holds for the perturbed text, invalid where not.")

@@ -12,6 +12,7 @@ from typing import Any
 from itt_jax.config.study import Study
 from itt_jax.config.validation import checked, require, validate
 from itt_jax.errors import InputError, unknown
+from itt_jax.tasks import Task
 
 
 def load(path: str | pathlib.Path, overrides: Sequence[str] = ()) -> Study:
@@ -23,19 +24,7 @@ def load(path: str | pathlib.Path, overrides: Sequence[str] = ()) -> Study:
     Raises:
         InputError: the file is missing, fails or defines no Study, or a field or an override is wrong.
     """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise InputError(f"config {path}: no such file")
-    try:
-        study = runpy.run_path(str(path)).get("study")
-    except InputError:
-        raise
-    except Exception as error:  # whatever the user's file raises is the user's error
-        line = next(
-            (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(path)), 0
-        )
-        line = getattr(error, "lineno", None) or line
-        raise InputError(f"config {path}, line {line}: {type(error).__name__}: {error}") from error
+    study = _run(path).get("study")
     if inspect.isfunction(study):
         arguments = inspect.signature(study).parameters
         given = dict(_parsed(override) for override in overrides if override.partition("=")[0] in arguments)
@@ -50,6 +39,46 @@ def load(path: str | pathlib.Path, overrides: Sequence[str] = ()) -> Study:
         study = override_field(study, override)
     validate(study)
     return study
+
+
+def load_tasks(path: str | pathlib.Path) -> tuple[Task, ...]:
+    """The tasks of one's own that a Python file defines: those of its `study`, as `load` takes it, or else `tasks`.
+
+    Raises:
+        InputError: the file is missing, fails or defines neither, or a task is wrong.
+    """
+    found = _run(path)
+    if "study" in found:
+        return load(path).tasks
+    own = found.get("tasks")
+    if not isinstance(own, list | tuple) or not all(isinstance(task, Task) for task in own):
+        raise InputError(f"config {path}: expected a variable 'tasks', a tuple of Task, or a 'study'")
+    names = [task.name for task in own]
+    require(len(set(names)) == len(names), f"config {path}: tasks: a name occurs twice in {names}")
+    for task in own:
+        validate(task, f"config {path}: tasks.{task.name}")
+    return tuple(own)
+
+
+def _run(path: str | pathlib.Path) -> dict[str, Any]:
+    """What a Python file defines.
+
+    Raises:
+        InputError: it is missing or fails.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise InputError(f"config {path}: no such file")
+    try:
+        return runpy.run_path(str(path))
+    except InputError:
+        raise
+    except Exception as error:  # whatever the user's file raises is the user's error
+        line = next(
+            (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(path)), 0
+        )
+        line = getattr(error, "lineno", None) or line
+        raise InputError(f"config {path}, line {line}: {type(error).__name__}: {error}") from error
 
 
 def override_field(study: Study, override: str) -> Study:

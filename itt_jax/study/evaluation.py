@@ -206,13 +206,12 @@ class _Evaluating:
 
     def write_plan(self) -> None:
         """Write the plan, and reduce the folder's results to the cells that are asked for."""
-        asked = self.asked
+        asked, what = self.asked, f"Robustness of {self.name} on {self.task.name}, without training."
         self.store.write_plan(
             {
                 "study_id": content_id(asked),
                 "name": f"evaluation of {self.name}",
-                "description": f"Robustness of {self.name} on {self.task.name}, without training. "
-                f"{self.predictor.note}".strip(),
+                "description": " ".join(filter(None, (what, self.predictor.note, self.task.note))),
                 "evaluation": canonical(asked),
                 "encoders": [self.name],
                 "arms": [arms.as_row(arms.arm(ARM))],

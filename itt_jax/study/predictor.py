@@ -11,10 +11,12 @@ from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.evaluate.vectors import xtreme_embedder
 from itt_jax.models import Encoder, Head, from_pretrained, load_model
+from itt_jax.models.checkpoint_files import CONFIG, read_json
 from itt_jax.models.embedder import Embedder, read_sentence_model
+from itt_jax.models.label_names import read_outputs
 from itt_jax.tasks import Task
 from itt_jax.tasks.label_names import output_order
-from itt_jax.train.checkpoint import is_ours, load_checkpoint
+from itt_jax.train.checkpoint import is_ours, load_checkpoint, saved_outputs
 from itt_jax.train.precision import in_dtype
 
 
@@ -96,6 +98,19 @@ def load_predictor(
             f"expected {kind.head} with {outputs}{expected} for task {task.name!r}"
         )
     return _in_order(found, task, names, labels) if kind.named_outputs else found
+
+
+def head_outputs(folder: pathlib.Path) -> tuple[int, tuple[str, ...] | None]:
+    """The number of outputs that a checkpoint's config gives its head, and their names, if it has any.
+
+    Raises:
+        InputError: no such checkpoint.
+    """
+    if not folder.is_dir():
+        raise InputError(f"--checkpoint {folder}: no such directory")
+    if is_ours(folder):
+        return saved_outputs(folder)
+    return read_outputs(read_json(folder / CONFIG), str(folder / CONFIG))
 
 
 def _has_no_head(found: Predictor, kind: kinds.Kind) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from itt_jax.errors import InputError, unknown
+from itt_jax.errors import InputError, listed, unknown
 from itt_jax.tasks.task import Task
 
 SYNONYMS: tuple[tuple[str, ...], ...] = (
@@ -55,6 +55,37 @@ def output_order(task: Task, names: Sequence[str] | None, given: str | None = No
     return in_order if order is None else order
 
 
+def table_labels(
+    published: Sequence[str], outputs: int, names: Sequence[str] | None, given: str | None = None
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The labels of a task that is made for a head, and published label -> label where the two differ.
+
+    Labels are the names of the outputs, in their order, and published ones are compared with them as in `output_order`;
+    or they are numbers, each output's once. A published label need not occur for every name.
+
+    Args:
+        published: the distinct labels of the data. names, given: as in `output_order`.
+
+    Raises:
+        InputError: published labels that are no names of outputs.
+    """
+    if given is not None:
+        return tuple(label.strip() for _, _, label in (part.partition("=") for part in _parts(given))), {}
+    numbers = tuple(map(str, range(outputs)))
+    own = tuple(names or (f"LABEL_{i}" for i in range(outputs)))
+    for spelled in (str, str.casefold, _canonical):
+        by_name = {spelled(name): name for name in own}
+        found = {label: by_name.get(spelled(label)) for label in published}
+        if len(by_name) == len(own) and None not in found.values() and len(set(found.values())) == len(found):
+            return own, {} if all(label == name for label, name in found.items()) else found
+    if set(published) == set(numbers):
+        return (own, dict(zip(numbers, own, strict=True))) if names else (numbers, {})
+    raise InputError(
+        f"the labels are {listed(published)}, those of the checkpoint {', '.join(own)}; say which is which: "
+        f"--labels NAME={published[0]},... with the checkpoint's names or the numbers of its outputs"
+    )
+
+
 def _named_order(task: Task, names: Sequence[str]) -> list[int] | None:
     """By name; None unless every label is the name of one output."""
     for spelled in (str, str.casefold, _canonical):
@@ -79,10 +110,10 @@ def _counts(task: Task, names: Sequence[str]) -> bool:
 
 
 def _given_order(task: Task, names: Sequence[str] | None, given: str) -> list[int]:
-    """By `--labels`; a comma in a label does not end it unless a name and "=" follow."""
+    """By `--labels`."""
     names = list(names or (f"LABEL_{i}" for i in range(len(task.labels))))
     outputs: dict[str, int] = {}
-    for part in re.split(r",(?=[^,=]*=)", given):
+    for part in _parts(given):
         name, equals, label = (side.strip() for side in part.partition("="))
         if not equals:
             raise InputError(f"--labels {part!r:.80}: expected NAME=LABEL,... with a name or number of an output")
@@ -98,6 +129,11 @@ def _given_order(task: Task, names: Sequence[str] | None, given: str) -> list[in
     if missing:
         raise InputError(f"--labels: expected an output for every label, found none for {', '.join(missing)}")
     return [outputs[label] for label in task.labels]
+
+
+def _parts(given: str) -> list[str]:
+    """The parts of `--labels`; a comma in a label does not end it unless a name and "=" follow."""
+    return re.split(r",(?=[^,=]*=)", given)
 
 
 def _output(name: str, names: list[str]) -> int:

@@ -22,18 +22,20 @@ def task_sheet(
     languages: Sequence[str] = (),
     data_root: pathlib.Path | None = None,
     lexicon: LexiconFile = None,
+    own_tasks: Sequence[tasks.Task] = (),
 ) -> list[Line]:
     """Write a sheet of `rows` perturbed rows of a task's split; returns its lines.
 
     Args:
         names: operators; empty means all. languages: empty means all languages with available rows.
+        own_tasks: of the user, which precede the catalogue's.
 
     Raises:
         InputError: an unknown task or language, missing data; or as `sampled` and `write_sheet`.
     """
 
     def make() -> list[Line]:
-        found = tasks.get(task)
+        found = tasks.get(task, own_tasks)
         for language in languages:
             if language not in found.languages:
                 raise unknown(f"language of task {task!r}", language, found.languages)

@@ -120,6 +120,12 @@ def saved_encoder(directory: str | os.PathLike) -> Encoder:
     return _described(pathlib.Path(directory))[1]
 
 
+def saved_outputs(directory: str | os.PathLike) -> tuple[int, tuple[str, ...] | None]:
+    """The number of outputs of a checkpoint's head, 0 without one, and their names. Raises as `saved_encoder`."""
+    described, _, head = _described(pathlib.Path(directory))
+    return head.outputs if head else 0, None if described["labels"] is None else tuple(described["labels"])
+
+
 def is_ours(directory: str | os.PathLike) -> bool:
     """Whether a checkpoint directory is in our format."""
     return (pathlib.Path(directory) / DESCRIPTION).is_file()

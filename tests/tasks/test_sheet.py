@@ -134,3 +134,16 @@ def test_real_rows(data_root, tmp_path):
     assert len(lines) == 100
     assert len({one.language for one in lines}) == 15
     assert read_sheet(tmp_path / "s.csv") == lines
+
+
+def test_a_sheet_of_a_task_of_a_config(capsys, tmp_path):
+    about = "t = get('embedded_inference_medical')"
+    own = "(replace(t, name='mine', languages=('en',)),)"
+    (tmp_path / "own.py").write_text(
+        f"from dataclasses import replace\nfrom itt_jax.tasks import get\n{about}\ntasks = {own}\n"
+    )
+    arguments = ["perturb", "--sheet", str(tmp_path / "sheet.csv"), "--task", "mine", "--rows", "4", "--names", "swap"]
+    assert main.main([*arguments, "--config", str(tmp_path / "own.py")]) == 0
+    assert {one.item.partition("/")[0] for one in read_sheet(tmp_path / "sheet.csv")} == {"mine"}
+    code, _, err = run(capsys, *arguments[:2], str(tmp_path / "other.csv"), *arguments[3:])
+    assert code == 2 and "unknown task 'mine'" in err
