@@ -100,7 +100,7 @@ def test_shuffled_labels_and_matched_text_make_stages_of_their_own(plan):
 
 
 def test_arms_that_share_their_last_stage_have_cells_of_their_own():
-    twin = arms.Arm("direct_again", "the same", (arms.TARGET,), role="control")
+    twin = arms.Arm("direct_again", "the same", (arms.FineTune("target", recipe="target"),), role="control")
     found = planned(arms=("direct", twin))
     assert len(found.stages) == 2
     assert len({cell.cell for cell in found.all_cells()}) == len(found.all_cells()) == 2 * 2
