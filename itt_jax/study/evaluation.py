@@ -171,6 +171,8 @@ class _Evaluating:
                     self.make(stream)
                     self.progress.estimate.end([_key(stream)])
             self.write_results()
+        if not self._is_latest():
+            self.progress.say(f"warning: {self.store.out} was given another evaluation meanwhile, which it describes")
 
     def make(self, stream: _Stream) -> None:
         """Predict a stream, and store those of its cells that are missing."""
@@ -229,8 +231,12 @@ class _Evaluating:
             self.write_results()
 
     def write_results(self) -> None:
-        """Write the rows of the cells that are there."""
-        self.store.write_results(cell.row({}) for stream in self.streams for cell in stream.cells)
+        """Write the rows of the cells that are there, unless another command has asked for others meanwhile."""
+        if self._is_latest():
+            self.store.write_results(cell.row({}) for stream in self.streams for cell in stream.cells)
+
+    def _is_latest(self) -> bool:
+        return self.store.holds(content_id(self.asked))
 
     def _is_missing(self, cell: Cell) -> bool:
         return not self.store.has_cell(cell.cell)

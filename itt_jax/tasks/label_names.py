@@ -60,8 +60,8 @@ def table_labels(
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """The labels of a task that is made for a head, and published label -> label where the two differ.
 
-    Labels are the names of the outputs, in their order, and published ones are compared with them as in `output_order`;
-    or they are numbers, each output's once. A published label need not occur for every name.
+    Labels are the names of the outputs, in their order, and published ones are compared with them as in `output_order`.
+    They need not all occur. For outputs without names they are their numbers, all of which occur.
 
     Args:
         published: the distinct labels of the data. names, given: as in `output_order`.
@@ -78,8 +78,8 @@ def table_labels(
         found = {label: by_name.get(spelled(label)) for label in published}
         if len(by_name) == len(own) and None not in found.values() and len(set(found.values())) == len(found):
             return own, {} if all(label == name for label, name in found.items()) else found
-    if set(published) == set(numbers):
-        return (own, dict(zip(numbers, own, strict=True))) if names else (numbers, {})
+    if names is None and set(published) == set(numbers):
+        return numbers, {}
     raise InputError(
         f"the labels are {listed(published)}, those of the checkpoint {', '.join(own)}; say which is which: "
         f"--labels NAME={published[0]},... with the checkpoint's names or the numbers of its outputs"

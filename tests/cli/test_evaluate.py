@@ -86,13 +86,13 @@ def test_a_table_equals_a_task_with_local_files(checkpoint, tmp_path):
     assert set(read_results(tmp_path / "table")["cell"]) == set(read_results(tmp_path / "files")["cell"])
 
 
-def test_labels_of_a_table_are_read_by_name_by_number_or_as_told(checkpoint, tmp_path):
+def test_labels_of_a_table_are_read_by_name_or_as_told(checkpoint, tmp_path):
     """A German tsv; the labels that differ from the checkpoint's are named in the folder's description."""
     found = {}
     for name, labels, more in (
         ("name", TASK.labels, ()),
         ("synonym", ("NEG", "Pos"), ()),
-        ("number", ("0", "1"), ()),
+        ("number", ("0", "1"), ("--labels", "negative=0,positive=1")),
         ("told", ("bad", "good"), ("--labels", "positive=good,negative=bad")),
         ("turned", ("bad", "good"), ("--labels", "0=good,1=bad")),
     ):

@@ -8,6 +8,7 @@ import pytest
 
 from itt_jax import kinds, tasks
 from itt_jax.config import Perturbation
+from itt_jax.data.contamination import digests
 from itt_jax.errors import InputError
 from itt_jax.store import Store
 from itt_jax.store.results import read_results
@@ -206,3 +207,17 @@ def test_outputs_are_read_by_the_names_of_the_checkpoint(checkpoint, tmp_path):
     np.testing.assert_array_equal(plain[:, ::-1], expected)
     assert cell != found[2][1]
     assert "labels: LABEL_0 = negative, LABEL_1 = positive." in Store(tmp_path / "position").plan()["description"]
+
+
+def test_a_tasks_own_rule_does_not_silence_the_check_of_seen_text(checkpoint, tmp_path):
+    saved, rows = load_checkpoint(checkpoint), tasks.load_rows(TASK, "test", "en")
+    folder = tmp_path / "seen"
+    save_checkpoint(
+        folder, saved.encoder, saved.params, saved.head, TASK.labels, tokenizer=saved.tokenizer, seen=digests(rows)
+    )
+    task = dataclasses.replace(TASK, contamination="off")
+    asked = Evaluation(folder, TASK.name, (), ("en",), rows=4, max_length=32, tasks=(task,))
+    with pytest.raises(InputError, match=r"has seen some of this text in training; .* --allow-contaminated"):
+        evaluate_checkpoint(asked, tmp_path / "out")
+    evaluate_checkpoint(dataclasses.replace(asked, allow_contaminated=True), tmp_path / "out")
+    assert Store(tmp_path / "out").plan()["contaminated"] == ["seen"]

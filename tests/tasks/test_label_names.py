@@ -6,7 +6,7 @@ import pytest
 
 from itt_jax import tasks
 from itt_jax.errors import InputError
-from itt_jax.tasks.label_names import SYNONYMS, output_order
+from itt_jax.tasks.label_names import SYNONYMS, output_order, table_labels
 
 XNLI, SST2, PANX, PAWSX = (tasks.get(name) for name in ("xnli", "sst2", "panx", "pawsx"))
 
@@ -99,3 +99,39 @@ def test_what_does_not_say_it_is_one_line(given, message):
 def test_a_name_is_in_one_group():
     names = [name for group in SYNONYMS for name in group]
     assert len(set(names)) == len(names) and all(name == name.casefold() for name in names)
+
+
+@pytest.mark.parametrize(
+    ("published", "names", "given", "expected"),
+    [
+        (["pos", "neg"], ("neg", "pos"), None, (("neg", "pos"), {})),
+        (["POS", "negative"], ("neg", "pos"), None, (("neg", "pos"), {"POS": "pos", "negative": "neg"})),
+        (["a"], ("b", "a", "A"), None, (("b", "a", "A"), {})),
+        (["B-PER", "O"], ("O", "B-person"), None, (("O", "B-person"), {"B-PER": "B-person", "O": "O"})),
+        (["1", "0"], None, None, (("0", "1"), {})),
+        (["1", "0"], ("0", "1"), None, (("0", "1"), {})),
+        (["LABEL_1", "LABEL_0"], None, None, (("LABEL_0", "LABEL_1"), {})),
+        (["1", "2"], ("no", "yes"), "no=1,yes=2", (("1", "2"), {})),
+        (["x", "a, b"], None, "1=a, b,0=x", (("a, b", "x"), {})),
+    ],
+)
+def test_labels_of_a_table_follow_the_outputs(published, names, given, expected):
+    assert table_labels(published, len(names or "ab"), names, given) == expected
+
+
+@pytest.mark.parametrize(
+    ("published", "names"),
+    [
+        (["0", "1"], ("no", "yes")),  # numbers say nothing of outputs that have names
+        (["1", "2"], None),
+        (["1"], None),
+        (["bad", "good"], None),
+        (["pos", "positive"], ("negative", "positive")),  # two labels for one output
+        (["pos", "other"], ("neg", "pos")),
+    ],
+)
+def test_labels_of_a_table_that_are_not_the_checkpoints_are_refused(published, names):
+    own = names or ("LABEL_0", "LABEL_1")
+    expected = f"the labels are {', '.join(published)}, those of the checkpoint {', '.join(own)}; say .* --labels NAME="
+    with pytest.raises(InputError, match=expected):
+        table_labels(published, 2, names)
