@@ -27,8 +27,7 @@ def folder(request: Request) -> pathlib.Path | None:
 def token_ids(request: Request, material: Sentences, severity: float, peer_share: float) -> list[dict] | str:
     """Sentences per second of the ceiling, ours and the peer, for each tokenizer and a few operators.
 
-    The ceiling is the tokenizer alone on each distinct chunk that is not in the clean text; without a chunk table
-    (sentencepiece), on the whole perturbed texts.
+    The ceiling is the tokenizer alone on each distinct chunk that is not in the clean text.
     """
     found = folder(request)
     if found is None:
@@ -52,7 +51,7 @@ def one_tokenizer(
         tokenizer = load_tokenizer(directory)
         for language, texts in material.sentences.items():
             tokenizer.encode(texts, language)
-        new = new_forms(tokenizer, operator, material, severity, seed)
+        new = new_chunks(operator, material, severity, seed)
         forms.append(len(new))
         works = {
             "alone": lambda new=new: encode(new),
@@ -62,8 +61,8 @@ def one_tokenizer(
         ours.append(timings["ours"])
         alone.append(timings["alone"])
     count = material.count
-    row = {"tokenizer": directory.name, "operator": operator, "by_chunk": tokenizer.by_chunk}
-    row["new_chunks_per_sentence"] = statistics.median(forms) / count if tokenizer.by_chunk else None
+    row = {"tokenizer": directory.name, "operator": operator}
+    row["new_chunks_per_sentence"] = statistics.median(forms) / count
     row["forms_per_second"] = statistics.median(n / one.wall for n, one in zip(forms, alone, strict=True))
     row["ceiling"] = count / statistics.median(one.wall for one in alone)
     row["ours"] = count / statistics.median(one.wall for one in ours)
@@ -89,15 +88,13 @@ def to_ids(tokenizer: Tokenizer, operator: str, material: Sentences, severity: f
         tokenizer.encode(perturb(texts, operator, severity, language, seed), language)
 
 
-def new_forms(tokenizer: Tokenizer, operator: str, material: Sentences, severity: float, seed: int) -> list[str]:
-    """The strings that the tokenizer must encode: chunks not in the clean text; without a table, whole texts."""
+def new_chunks(operator: str, material: Sentences, severity: float, seed: int) -> list[str]:
+    """The strings that the tokenizer must encode: chunks that are not in the clean text."""
     perturbed = [
         text
         for language, texts in material.sentences.items()
         for text in perturb(texts, operator, severity, language, seed)
     ]
-    if not tokenizer.by_chunk:
-        return perturbed
     clean = {chunk for texts in material.sentences.values() for text in texts for chunk in cut(text)}
     return list(dict.fromkeys(chunk for text in perturbed for chunk in cut(text) if chunk not in clean))
 

@@ -2,8 +2,8 @@
 
 A text is cut before each run of U+0020 and nowhere else; the run belongs to the chunk that follows it. Other white
 space directly before such a run prevents the cut, because byte-level tokenizers read the two as one unit. The ids of
-the chunks, joined, are the ids of the whole text. This holds for the Rust tokenizers; the sentencepiece library is
-used without a table (see `vocabularies.Vocabulary.by_chunk`).
+the chunks, joined, are the ids of the whole text, unless added tokens contain or take in blanks (see
+`vocabularies.Vocabulary.by_chunk`).
 """
 
 import re

@@ -139,4 +139,4 @@ def _is_blank(codepoint: int) -> bool:
 
 @functools.cache
 def _is_mark(codepoint: int) -> bool:
-    return unicodedata.category(chr(codepoint)) in ("Mn", "Me")
+    return unicodedata.category(chr(codepoint)).startswith("M")

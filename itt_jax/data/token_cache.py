@@ -29,7 +29,7 @@ from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.data.windows import Windows
 from itt_jax.ragged import Ragged
 
-VERSION = 3
+VERSION = 4
 """Must change whenever the same rows, tokenizer and length give other examples."""
 TYPES = (Examples, Ragged, Windows, LocatedTokens)
 

@@ -17,9 +17,10 @@ class TokenizerClass:
         files: the files it reads where there is no tokenizer.json.
         special: names of its special tokens, in the order of ROLES.
         single, pair: its templates (see `layout.from_template`).
-        types: whether it gives token type ids to the model.
+        types: whether it gives token type ids to the model, unless `model_input_names` says otherwise.
         pad_type: token type id of padding. context_first: it pads on the left.
         extra: special tokens that it adds unless the settings name others.
+        ends: its bos and eos token, where they are none of the others.
     """
 
     name: str
@@ -32,6 +33,7 @@ class TokenizerClass:
     pad_type: int = 0
     context_first: bool = False
     extra: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
 
 
 BERT = TokenizerClass(
@@ -55,7 +57,6 @@ ROBERTA = TokenizerClass(
 XLM_ROBERTA = dataclasses.replace(
     ROBERTA, name="XLMRobertaTokenizer", model="Unigram", files=("sentencepiece.bpe.model",)
 )
-# transformers 5 no longer passes on XLNet's token types, with which the model was trained; 4 does.
 XLNET = TokenizerClass(
     "XLNetTokenizer",
     "Unigram",
@@ -63,10 +64,11 @@ XLNET = TokenizerClass(
     ("<pad>", "<cls>", "<sep>", "<mask>", "<unk>"),
     "A:0 sep:0 cls:2",
     "A:0 sep:0 B:1 sep:1 cls:2",
-    types=True,
+    types=False,  # as in transformers 5; version 4 gives them to the model, which was trained with them
     pad_type=3,
     context_first=True,
     extra=("<eop>", "<eod>"),
+    ends=("<s>", "</s>"),
 )
 CLASSES = {own.name: own for own in (BERT, ROBERTA, XLM_ROBERTA, XLNET)} | {
     "DistilBertTokenizer": dataclasses.replace(BERT, types=False),
@@ -74,13 +76,32 @@ CLASSES = {own.name: own for own in (BERT, ROBERTA, XLM_ROBERTA, XLNET)} | {
     "MobileBertTokenizer": BERT,
     "LongformerTokenizer": ROBERTA,
 }
-_OF_MODEL_TYPE = {"bert": BERT, "roberta": ROBERTA, "xlm-roberta": XLM_ROBERTA, "xlnet": XLNET}
-# Classes that leave everything to tokenizer.json and pass on no token types unless `model_input_names` has them.
+# Text encoders in transformers' TOKENIZER_MAPPING_NAMES; a class that is not implemented is refused by its name.
+_OF_MODEL_TYPE = {
+    **dict.fromkeys(("bert", "convbert", "distilbert", "electra", "ernie", "megatron-bert", "nezha"), "BertTokenizer"),
+    **dict.fromkeys(("layoutlm", "nomic_bert", "squeezebert"), "BertTokenizer"),
+    **dict.fromkeys(("bart", "data2vec-text", "ibert", "longformer", "roberta"), "RobertaTokenizer"),
+    **dict.fromkeys(("mra", "roberta-prelayernorm"), "RobertaTokenizer"),
+    **dict.fromkeys(("gte", "jina_embeddings_v3", "xlm-roberta", "xmod"), "XLMRobertaTokenizer"),
+    "albert": "AlbertTokenizer",
+    "big_bird": "BigBirdTokenizer",
+    "camembert": "CamembertTokenizer",
+    "deberta": "DebertaTokenizer",
+    "deberta-v2": "DebertaV2Tokenizer",
+    "funnel": "FunnelTokenizer",
+    "gpt2": "GPT2Tokenizer",
+    "mobilebert": "MobileBertTokenizer",
+    "mpnet": "MPNetTokenizer",
+    "rembert": "RemBertTokenizer",
+    "roformer": "RoFormerTokenizer",
+    "xlnet": "XLNetTokenizer",
+}
+# Classes that leave everything to tokenizer.json.
 GENERIC = ("PreTrainedTokenizer", "TokenizersBackend")
 
 
 def class_beside(config: Mapping[str, Any]) -> str:
     """The tokenizer class that an encoder's config.json implies, "" if none."""
     model_type = config.get("model_type")
-    implied = _OF_MODEL_TYPE.get(model_type) if isinstance(model_type, str) else None
-    return str(config.get("tokenizer_class") or (implied.name if implied else ""))
+    implied = _OF_MODEL_TYPE.get(model_type, "") if isinstance(model_type, str) else ""
+    return str(config.get("tokenizer_class") or implied)

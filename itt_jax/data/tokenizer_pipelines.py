@@ -115,6 +115,8 @@ def _pipeline(model: Model, settings: Settings) -> tuple[Any, Any]:
         return None, pre_tokenizers.ByteLevel(add_prefix_space=settings.flag("add_prefix_space", False))
     scheme = "always"
     if settings.own is XLNET:
+        if settings.flag("keep_accents", False):
+            log.warning("%s: keep_accents is ignored, as transformers 5 does: accents are removed", settings.where)
         lower_case = [normalizers.Lowercase()] if settings.flag("do_lower_case", False) else []
         quotes = [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]
         normalizer = normalizers.Sequence(

@@ -144,7 +144,7 @@ def own_special(settings: Settings) -> frozenset[str]:
     """
     named = {token for name in _NAMED if (token := settings.token(name))}
     classes = (settings.own,) if settings.own else (BERT, ROBERTA, XLNET)
-    return frozenset(named.union(*((*own.special, *own.extra) for own in classes)))
+    return frozenset(named.union(*((*own.special, *own.extra, *own.ends) for own in classes)))
 
 
 def special_ids(settings: Settings, id_of: Mapping[str, int]) -> dict[str, int]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from itt_jax.data import vocabularies
 from itt_jax.data.chunks import ChunkTable
-from itt_jax.data.tokenizer_classes import CLASSES, class_beside
+from itt_jax.data.tokenizer_classes import CLASSES, XLNET, class_beside
 from itt_jax.data.tokenizer_settings import FILES, class_name, read_json
 from itt_jax.errors import InputError
 from itt_jax.ragged import Ragged, offsets_of
@@ -159,6 +159,25 @@ def load_tokenizer(directory: str | pathlib.Path) -> Tokenizer:
     directory = pathlib.Path(directory)
     if not directory.is_dir():
         raise InputError(f"{directory}: no such directory, expected one with tokenizer files")
+    return Tokenizer(_read_files(directory), str(directory))
+
+
+def reading_version(directory: str | pathlib.Path) -> int:
+    """Version of how a directory's tokenizer files are read, a part of ids: raised where they give other examples.
+
+    2 for sentencepiece models without tokenizer.json, and for files of XLNetTokenizer or of no class, whose token types
+    are not given to the model.
+    """
+    files = _read_files(pathlib.Path(directory))
+    settings = read_json(files, "tokenizer_config.json", str(directory))
+    if "tokenizer.json" not in files:
+        return 2 if any(name.endswith(".model") for name in files) else 1
+    untyped = class_name(settings, str(directory)) in ("", XLNET.name) and "model_input_names" not in settings
+    return 2 if untyped else 1
+
+
+def _read_files(directory: pathlib.Path) -> dict[str, bytes]:
+    """A directory's tokenizer files, with the class that its config.json implies."""
     files = {name: (directory / name).read_bytes() for name in FILES if (directory / name).is_file()}
     config = directory / "config.json"
     if files and config.is_file():
@@ -167,7 +186,7 @@ def load_tokenizer(directory: str | pathlib.Path) -> Tokenizer:
         if implied and not class_name(settings, str(directory)) and not _says_as_much(files, implied):
             settings["tokenizer_class"] = implied
             files["tokenizer_config.json"] = json.dumps(settings, indent=1, ensure_ascii=False).encode()
-    return Tokenizer(files, str(directory))
+    return files
 
 
 def _says_as_much(files: Mapping[str, bytes], implied: str) -> bool:

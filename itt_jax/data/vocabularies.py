@@ -2,11 +2,9 @@
 
 Ids equal those of transformers' AutoTokenizer on the same directory. A class of `transformers` 5 builds its tokenizer
 from the vocabulary and the settings; of tokenizer.json it takes no more than the vocabulary. A generic class takes all.
-
-A sentencepiece model without tokenizer.json and added tokens is read by the `sentencepiece` library itself, as slow
-tokenizers of transformers 4 read it: the XLNet tokenizer that transformers 5 makes of such a model has added tokens
-`. ( ) " -` and so differs from it, and its XLM-R tokenizer reads combining marks differently (no difference in 29,880
-clean sentences, 3.7 % of edited ones).
+A sentencepiece model is read as transformers 5 converts it. That differs from the `sentencepiece` library, because
+user-defined pieces (XLNet's `. ( ) " -`) are added tokens, and the Rust library normalises clusters one by one, so that
+XLM-R loses some combining marks.
 
 Added tokens of a directory are tokens wherever a text has them. The model's own special tokens never are (see
 `tokenizer_settings.own_special`): "[SEP]" or "<mask>" in data stays text.
@@ -19,15 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from itt_jax.data.layout import Layout, from_post_processor, from_template
-from itt_jax.data.sentencepieces import (
-    Encode,
-    Locate,
-    Located,
-    load_model,
-    read_pieces,
-    xlm_roberta_reader,
-    xlnet_reader,
-)
+from itt_jax.data.sentencepieces import Pieces, read_pieces
 from itt_jax.data.tokenizer_classes import BERT, GENERIC, ROBERTA, XLM_ROBERTA, XLNET
 from itt_jax.data.tokenizer_pipelines import (
     PROBES,
@@ -49,6 +39,11 @@ from itt_jax.data.tokenizer_settings import (
 )
 from itt_jax.errors import InputError
 
+Located = tuple[list[int], list[tuple[int, int]]]
+"""The ids of a text, and for each the codepoints (start, stop) it stands for."""
+Encode = Callable[[list[str]], list[list[int]]]
+Locate = Callable[[list[str]], list[Located]]
+
 log = logging.getLogger(__name__)
 
 
@@ -65,9 +60,7 @@ class Vocabulary:
         added: ids of added tokens that texts may have.
         layout: special tokens and token types of examples.
         by_chunk: whether a chunk's ids are the same in every text, so that a chunk table may be used. Not so for added
-            tokens that contain or take in blanks, nor for the sentencepiece library: between two segmentations with the
-            same pieces in another order ("...." as "..." and ".") its choice depends on the rounding of the score so
-            far. It is as fast as the table (115,000 edited sentences a second on one core), so nothing is lost.
+            tokens that contain or take in blanks.
         word_mark: beginning of pieces that start a word, or None where "##" marks the others (WordPiece).
     """
 
@@ -115,7 +108,7 @@ def read_vocabulary(files: Mapping[str, bytes], where: str) -> Vocabulary:
         return _of_class(_lines(files["vocab.txt"], where), settings, {})
     if own.files == ROBERTA.files:
         return _of_class(_byte_pairs(files, where), settings, {})
-    return _from_model(files[own.files[0]], f"{where}/{own.files[0]}", settings)
+    return _from_model(read_pieces(files[own.files[0]], f"{where}/{own.files[0]}"), settings)
 
 
 def _lines(content: bytes, where: str) -> Model:
@@ -137,28 +130,10 @@ def _byte_pairs(files: Mapping[str, bytes], where: str) -> Model:
     return Model("BPE", id_of, {"merges": _merges(merges, id_of, 0, f"{where}/merges.txt")})
 
 
-def _from_model(content: bytes, where: str, settings: Settings) -> Vocabulary:
-    """A sentencepiece model: by the library itself, or with added tokens as transformers 5 converts it."""
-    processor = load_model(content, where)
-    pieces = processor.id_to_piece(list(range(processor.get_piece_size())))
-    if settings.own is XLM_ROBERTA:
-        pieces = ["<s>", "<pad>", "</s>", "<unk>", *pieces[3:], "<mask>"]
-    own = own_special(settings)
-    if any(token.content not in own for token in settings.added) or settings.flag("add_prefix_space", True) is False:
-        return _converted(read_pieces(content, where), settings)
-    special = special_ids(settings, {piece: i for i, piece in enumerate(pieces)})
-    if settings.own is XLM_ROBERTA:
-        encode, locate = xlm_roberta_reader(processor)
-    else:
-        flags = [settings.flag(name, False) for name in ("do_lower_case", "keep_accents")]
-        encode, locate = xlnet_reader(processor, *flags)
-    return Vocabulary(encode, locate, pieces, special, (), _layout(special, settings, None), False, "▁")
-
-
-def _converted(content: Any, settings: Settings) -> Vocabulary:
+def _from_model(content: Pieces, settings: Settings) -> Vocabulary:
     """A sentencepiece model as transformers 5 converts it.
 
-    User-defined pieces become added tokens, except where the settings name additional special tokens.
+    User-defined and control pieces become added tokens, except where the settings name additional special tokens.
     """
     scored, unk_id = content.scored, content.unk_id
     if settings.own is XLM_ROBERTA:
@@ -178,7 +153,10 @@ def _converted(content: Any, settings: Settings) -> Vocabulary:
                 f"model; expected it in added_tokens.json"
             )
         known = {token.content for token in settings.added}
-        extra = [AddedToken(piece, None, {"normalized": False}, "spiece.model") for piece in content.user_defined]
+        extra = [
+            AddedToken(piece, None, {"normalized": False, "special": special}, settings.own.files[0])
+            for piece, special in content.marked
+        ]
         extra = [token for token in extra if token.content not in known]
         settings = dataclasses.replace(settings, added=(*settings.added, *extra))
     id_of = {piece: i for i, (piece, _) in enumerate(scored)}
@@ -299,8 +277,8 @@ def _vocabulary(tokenizer: Any, model: Model, settings: Settings, post_processor
 def _layout(special: Mapping[str, int], settings: Settings, post_processor: Any) -> Layout:
     """The layout of examples: by the class's template, or else by the post-processor.
 
-    Token types are kept where the tokenizer gives them to the model: by `model_input_names` in the settings, or else by
-    its class; files that name no class keep them.
+    Token types are kept where transformers 5 gives them to the model: by `model_input_names` in the settings, or by
+    the class.
 
     Raises:
         InputError: a template without the summary token.
@@ -320,7 +298,7 @@ def _layout(special: Mapping[str, int], settings: Settings, post_processor: Any)
     left = values.get("padding_side", "left" if own is not None and own.context_first else "right") == "left"
     pad_type = values.get("pad_token_type_id", own.pad_type if own else 0)
     layout = Layout(single, pair, special["cls"], special["pad"], pad_type, left)
-    types = own.types if own is not None else settings.name not in GENERIC
+    types = own is not None and own.types
     if "model_input_names" in values:
         types = "token_type_ids" in values["model_input_names"]
     if own is not None and post_processor is not None:

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from itt_jax.data.sentencepieces import Pieces, read_pieces
+from itt_jax.data.tokenizer_classes import ROLES
 from itt_jax.errors import InputError
 from itt_jax.families import family as family_of
 
@@ -129,14 +131,44 @@ def _unigram(texts: list[str], vocabulary_size: int) -> dict[str, bytes]:
         raise InputError(
             f"vocabulary_size {vocabulary_size}: sentencepiece cannot train on these texts: {error}"
         ) from None
-    settings = _settings("XLNetTokenizer", do_lower_case=False, keep_accents=True)
-    return {"spiece.model": model.getvalue(), "tokenizer_config.json": settings}
+    return _as_json(read_pieces(model.getvalue(), "trained model"))
+
+
+def _as_json(content: Pieces) -> dict[str, bytes]:
+    """A tokenizer.json that reads texts as the `sentencepiece` library does, but for ties between segmentations.
+
+    The class XLNetTokenizer of transformers 5 would remove accents. NFKC goes first, because the Rust library applies
+    the model's own normalisation to single characters and short clusters and would lose marks.
+    """
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+    tokenizer = Tokenizer(models.Unigram(content.scored, unk_id=content.unk_id, byte_fallback=False))
+    quotes = normalizers.Replace(Regex("``|''"), '"')
+    tokenizer.normalizer = normalizers.Sequence([quotes, normalizers.NFKC(), normalizers.Precompiled(content.charsmap)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")]
+    )
+    tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A <sep> <cls>:2",
+        pair="$A <sep> $B:1 <sep>:1 <cls>:2",
+        special_tokens=[(name, tokenizer.token_to_id(name)) for name in ("<cls>", "<sep>")],
+    )
+    settings = _settings(
+        "PreTrainedTokenizerFast",
+        **{f"{role}_token": f"<{role}>" for role in ROLES},
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+        padding_side="left",
+        pad_token_type_id=3,
+    )
+    return {"tokenizer.json": tokenizer.to_str().encode(), "tokenizer_config.json": settings}
 
 
 FORMATS: dict[str, Callable[[list[str], int], dict[str, bytes]]] = {
     "wordpiece": _word_piece,
     "byte_level_bpe": _byte_level,
-    # by the `sentencepiece` library itself, whose ids are the reference for XLNet
     "unigram": _unigram,
 }
 """Formats of trained tokenizers: name -> function of (texts, vocabulary size)."""
+VERSIONS = {"wordpiece": 1, "byte_level_bpe": 1, "unigram": 2}
+"""Versions of the formats, a part of the ids of encoders made here; must change whenever a text gets other ids."""

@@ -19,6 +19,7 @@ from itt_jax.data.contamination import (
 )
 from itt_jax.data.parallel import ParallelTexts
 from itt_jax.data.rows import Rows
+from itt_jax.data.tokenizing import reading_version
 from itt_jax.errors import AbsentError, InputError
 from itt_jax.models import local_folder
 from itt_jax.tasks.parallel import load_parallel
@@ -201,9 +202,14 @@ class Material:
         return is_ours(folder) and load_seen(folder).overlaps(self.evaluation_text(), self.study.contamination)
 
     def tokenizer_digest(self, spec: EncoderSpec) -> str | None:
-        """A hash of the tokenizer files that the encoder is given; None if one is trained here."""
+        """A hash of the tokenizer files that the encoder is given, and of how they are read; None if one is trained."""
         directory = spec.tokenizer or spec.checkpoint
-        return None if directory is None else digest_files(local_folder(directory), weights=False)
+        if directory is None:
+            return None
+        folder = local_folder(directory)
+        own = folder / "tokenizer"
+        version = reading_version(own if spec.tokenizer is None and own.is_dir() else folder)
+        return digest_files(folder, weights=False) + (f"-{version}" if version > 1 else "")
 
 
 def _sha256(parts: Sequence[str], *blobs: bytes) -> str:

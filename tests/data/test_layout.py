@@ -55,16 +55,14 @@ BERT_TEMPLATE = template(("[CLS]", 2), ("[SEP]", 3), "[CLS] $A [SEP] $B:1 [SEP]:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_tokenizers(name, data_root):
     directory = data_root / "tokenizers" / name
-    # transformers 5 leaves XLNet's token types out unless asked; with them the model was trained.
-    asked = {"return_token_type_ids": True} if "xlnet" in name else {}
     for fields in (("a b",), ("a b", "c")):
-        found, expected = ours(directory, *fields), theirs(directory, *fields, **asked)
+        found, expected = ours(directory, *fields), theirs(directory, *fields)
         assert found.ids.tolist() == expected["input_ids"]
         assert found.token_type_ids.tolist() == expected.get("token_type_ids", [0] * len(found.ids))
         assert found.summaries.tolist() == [len(found.ids) - 1 if "xlnet" in name else 0]
     layout = load_tokenizer(directory).layout
     assert layout.context_first == ("xlnet" in name)
-    assert layout.token_types == {"bert": 2, "xlnet": 3}.get(name.split("-")[0], 1)
+    assert layout.token_types == (2 if name.startswith("bert") else 1)  # transformers 5 passes on none of XLNet's
 
 
 def test_bpe_with_the_special_tokens_of_bert(tmp_path):
@@ -95,9 +93,47 @@ def test_token_types_are_those_the_model_is_given(tokenizer_class, names, types,
     assert theirs(tmp_path, "a", "b").get("token_type_ids", [0] * 5) == types
 
 
-def test_files_without_a_class_keep_the_types_of_their_template(tmp_path):
+def test_files_without_a_class_have_no_types(tmp_path):
     saved(tmp_path, tokenizers.models.WordPiece, BRACKETED, BERT_TEMPLATE)
-    assert ours(tmp_path, "a", "b").token_type_ids.tolist() == [0, 0, 0, 1, 1]
+    assert not ours(tmp_path, "a", "b").token_type_ids.any()
+    assert "token_type_ids" not in theirs(tmp_path, "a", "b")
+
+
+TYPED = {  # class -> its model, special tokens, and the model_type of its encoders
+    "BertTokenizer": (tokenizers.models.WordPiece, BRACKETED, "bert"),
+    "DistilBertTokenizer": (tokenizers.models.WordPiece, BRACKETED, "distilbert"),
+    "ElectraTokenizer": (tokenizers.models.WordPiece, BRACKETED, "electra"),
+    "MobileBertTokenizer": (tokenizers.models.WordPiece, BRACKETED, "mobilebert"),
+    "RobertaTokenizer": (tokenizers.models.BPE, ANGLED, "roberta"),
+    "LongformerTokenizer": (tokenizers.models.BPE, ANGLED, "longformer"),
+    "PreTrainedTokenizerFast": (tokenizers.models.WordPiece, BRACKETED, "bert"),
+    "TokenizersBackend": (tokenizers.models.BPE, ANGLED, "roberta"),
+}
+
+
+@pytest.mark.parametrize("config", ["no config.json", "config.json", "class in config.json"])
+@pytest.mark.parametrize("name", TYPED)
+def test_token_types_of_a_typed_template(name, config, tmp_path):
+    model, special, model_type = TYPED[name]
+    cls, sep = (("[CLS]", 2), ("[SEP]", 3)) if special == BRACKETED else (("<s>", 0), ("</s>", 2))
+    typed = template(cls, sep, f"{cls[0]} $A {sep[0]} $B:1 {sep[0]}:1")
+    named = {} if config == "class in config.json" else {"tokenizer_class": name}
+    saved(tmp_path, model, special, typed, **named)
+    if config != "no config.json":
+        (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
+    found, expected = ours(tmp_path, "a", "b"), theirs(tmp_path, "a", "b")
+    assert found.ids.tolist() == expected["input_ids"]
+    assert found.token_type_ids.tolist() == expected.get("token_type_ids", [0] * len(found.ids))
+
+
+@pytest.mark.parametrize(("name", "model_type"), [("MPNetTokenizer", "mpnet"), ("GPT2Tokenizer", "gpt2")])
+@pytest.mark.parametrize("named", [True, False])
+def test_classes_with_another_template_are_refused(name, model_type, named, tmp_path):
+    settings = {"tokenizer_class": name} if named else {}
+    saved(tmp_path, tokenizers.models.WordPiece, BRACKETED, BERT_TEMPLATE, **settings)
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
+    with pytest.raises(InputError, match=f"tokenizer_class '{name}' is not supported"):
+        load_tokenizer(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +160,8 @@ def test_post_processors(own, ids, types, tmp_path):
 
 
 def test_padding_on_the_left_puts_the_context_first(tmp_path):
-    saved(tmp_path, tokenizers.models.BPE, BRACKETED, BERT_TEMPLATE, padding_side="left", pad_token_type_id=4)
+    names = {"model_input_names": ["input_ids", "token_type_ids"]}
+    saved(tmp_path, tokenizers.models.BPE, BRACKETED, BERT_TEMPLATE, padding_side="left", pad_token_type_id=4, **names)
     layout = load_tokenizer(tmp_path).layout
     assert layout.context_first and (layout.pad_id, layout.pad_type) == (0, 4)
 

@@ -10,7 +10,6 @@ import pytest
 from itt_jax import perturb
 from itt_jax.data import located
 from itt_jax.data.answers import Answer, Answers
-from itt_jax.data.sentencepieces import xlnet_sources, xlnet_text
 from itt_jax.data.sources.squad import read_squad
 from itt_jax.data.span_decoding import NULL, SCORE, START, STOP, answers_of, decoded
 from itt_jax.data.spans import FIRST, LAST, MAX_QUESTION, STRIDE, span_examples
@@ -199,19 +198,6 @@ def test_blanks_and_dropped_marks(data_root):
     assert found.span(0, 6, 7) == (0, 0) and found.span(0, 7, 9) is None
     with pytest.raises(InputError, match="lone surrogate"):
         located.locate(uncased, ["a\ud800"])
-
-
-@pytest.mark.parametrize(("lower", "keep"), [(False, False), (False, True), (True, False), (True, True)])
-def test_xlnet_text_by_codepoint(lower, keep):
-    generator = random.Random(7)
-    for text in [*CONTEXTS, *(edited(text, generator) for text in CONTEXTS * 5), "", "ΟΔΟΣ ``x'' 각 '''"]:
-        made, sources = xlnet_sources(text, lower, keep)
-        assert made == xlnet_text(text, lower, keep) and len(sources) == len(made) + 1
-        assert sources == sorted(sources)
-        for character, source in zip(made, sources, strict=False):
-            alone = xlnet_text(text[source], lower, keep)
-            quote = character == '"' and text[source] in "`'"
-            assert quote or character == " " or character in alone or character.casefold() in alone.casefold()
 
 
 # --- Windows and labels

@@ -36,13 +36,13 @@ KINDS = {
 }
 # Digests of what `Kind.encode` gives, with token_cache.VERSION: a deliberate change must raise the version.
 GOLDEN = {
-    "classification": (3, "ff8ca9268ee07427"),
-    "multilabel": (3, "56a13947d0af8385"),
-    "regression": (3, "a9c221864a4651c3"),
-    "token_classification": (3, "e854cd403e1c0406"),
-    "question_answering": (3, "51b04623aaf72d0d"),
-    "multiple_choice": (3, "303544398e5421c3"),
-    "retrieval": (3, "e8d9fa750de04d0f"),
+    "classification": (4, "ff8ca9268ee07427"),
+    "multilabel": (4, "56a13947d0af8385"),
+    "regression": (4, "a9c221864a4651c3"),
+    "token_classification": (4, "e854cd403e1c0406"),
+    "question_answering": (4, "51b04623aaf72d0d"),
+    "multiple_choice": (4, "303544398e5421c3"),
+    "retrieval": (4, "e8d9fa750de04d0f"),
 }
 
 

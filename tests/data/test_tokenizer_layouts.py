@@ -41,22 +41,40 @@ WORDS = [
 GAPS = ["", " ", " ", "  ", "\t", "\n "]
 
 
-def xlm_files() -> dict[str, bytes]:
-    """A sentencepiece model as fairseq has it: <unk>, <s> and </s> before the pieces."""
+def trained_model(control: list[str], user_defined: list[str]) -> bytes:
+    """A sentencepiece model: <unk>, <s> and </s>, then these symbols, then the pieces."""
     import sentencepiece
 
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(TRAINING),
         model_writer=model,
-        vocab_size=150,
+        vocab_size=170,
         hard_vocab_limit=False,
-        normalization_rule_name="nmt_nfkc",
+        control_symbols=control,
+        user_defined_symbols=user_defined,
         num_threads=1,
         minloglevel=2,
     )
-    settings = {"tokenizer_class": "XLMRobertaTokenizer"}
-    return {"sentencepiece.bpe.model": model.getvalue(), "tokenizer_config.json": json.dumps(settings).encode()}
+    return model.getvalue()
+
+
+def model_files(name: str, control: list[str] = (), user_defined: list[str] = ()) -> dict[str, bytes]:
+    """A sentencepiece model as fairseq has it, or as XLNet's authors published it, and the name of its class."""
+    if name == "xlm":
+        file, settings = "sentencepiece.bpe.model", {"tokenizer_class": "XLMRobertaTokenizer"}
+    else:
+        file, settings = "spiece.model", {"tokenizer_class": "XLNetTokenizer"}
+        control = ["<cls>", "<sep>", "<pad>", "<mask>", "<eod>", *control]
+        user_defined = ["<eop>", *user_defined]
+    model = trained_model(list(control), list(user_defined))
+    return {file: model, "tokenizer_config.json": json.dumps(settings).encode()}
+
+
+def files_of(name: str) -> dict[str, bytes]:
+    if name == "xlm":
+        return model_files(name)
+    return model_files(name, user_defined=list('.()"-')) if name == "xlnet" else train_files(TRAINING, name, 350)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +83,7 @@ def bases(tmp_path_factory):
     found = {}
     for name, model_type in MODEL_TYPES.items():
         found[name] = tmp_path_factory.mktemp(name)
-        for file, content in (xlm_files() if name == "xlm" else train_files(TRAINING, name, 350)).items():
+        for file, content in files_of(name).items():
             (found[name] / file).write_bytes(content)
         (found[name] / "config.json").write_text(json.dumps({"model_type": model_type}))
     return found
@@ -162,6 +180,94 @@ def test_added_tokens(bases, case):
 @given(case=cases())
 def test_added_tokens_in_many_layouts(bases, case):
     check_layout(bases, case)
+
+
+ODD_PARTS = [
+    *WORDS,
+    "e\u0301e\u0301",
+    "a\u0323\u0302",
+    "\u0958\u093c",
+    "각",
+    "👩\u200d👧",
+    "東京。",
+    "ﬁ½",
+    "``a''",
+    "...",
+    "(-)",
+]
+ODD_PARTS += [
+    '".',
+    "\u00a0",
+    "\u3000",
+    "\u2003",
+    "\u200b",
+    "\u0085",
+    "\u2028",
+    "\ufeff",
+    "▁",
+    "<",
+    "x1>",
+    "<x1>",
+    "<x2>",
+]
+
+
+@st.composite
+def model_cases(draw):
+    """A kind of model, its symbols, settings beside it, and texts without the names of its special tokens."""
+    symbols = st.lists(
+        st.sampled_from(["<x1>", "<x2>", "lake", ".", "-", "(", '"', "e\u0301", "京"]), max_size=3, unique=True
+    )
+    marked = draw(symbols)
+    split = draw(st.integers(0, len(marked)))
+    changed = draw(st.sampled_from([{}, {}, {"do_lower_case": True}, {"keep_accents": True}, {"bos_token": "<x1>"}]))
+    text = st.lists(st.tuples(st.sampled_from(GAPS), st.sampled_from(ODD_PARTS)).map("".join), max_size=9).map("".join)
+    return (
+        draw(st.sampled_from(["xlnet", "xlm"])),
+        marked[:split],
+        marked[split:],
+        changed,
+        draw(st.lists(text, min_size=4, max_size=8)),
+    )
+
+
+def check_model(case):
+    name, control, user_defined, changed, texts = case
+    files = model_files(name, control, user_defined)
+    if "bos_token" in changed:  # the model's own, which is text in texts
+        texts = [text.replace("<x1>", "") for text in texts]
+    with tempfile.TemporaryDirectory() as made:
+        for file, content in files.items():
+            (pathlib.Path(made) / file).write_bytes(content)
+        settings = json.loads(files["tokenizer_config.json"])
+        if name == "xlnet":
+            settings |= changed
+        (pathlib.Path(made) / "tokenizer_config.json").write_text(json.dumps(settings))
+        (pathlib.Path(made) / "config.json").write_text(json.dumps({"model_type": MODEL_TYPES[name]}))
+        ours, theirs = both(made, texts)
+        assert ours == theirs
+
+
+@settings(max_examples=8, deadline=None)
+@given(case=model_cases())
+def test_a_model_alone(case):
+    check_model(case)
+
+
+def test_accents_that_its_class_removes_are_logged(tmp_path, caplog):
+    files = model_files("xlnet")
+    files["tokenizer_config.json"] = b'{"tokenizer_class": "XLNetTokenizer", "keep_accents": true}'
+    for file, content in files.items():
+        (tmp_path / file).write_bytes(content)
+    ours, theirs = both(tmp_path, ["Die Ärztin in Köln"])
+    assert ours == theirs and "keep_accents is ignored" in caplog.text
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None)
+@given(case=model_cases())
+def test_a_model_alone_in_many_cases(case):
+    check_model(case)
 
 
 SETTINGS = [

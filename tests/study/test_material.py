@@ -183,3 +183,26 @@ def test_mean_tokens_count_characters_and_special_tokens():
     rows = tasks.load_rows(tasks.get("embedded_sentiment_legal"), "test", "en")
     characters = np.mean([len(text) for text in rows.fields["text"]])
     assert mean_tokens(rows) == pytest.approx(characters / 3.5 + 2)
+
+
+@pytest.mark.parametrize(
+    ("files", "version"),
+    [
+        ({"vocab.txt": "[PAD]"}, 1),
+        ({"spiece.model": "", "tokenizer_config.json": '{"tokenizer_class": "XLNetTokenizer"}'}, 2),
+        ({"sentencepiece.bpe.model": "", "tokenizer.json": "{}", "config.json": '{"model_type": "xlm-roberta"}'}, 1),
+        ({"tokenizer.json": "{}", "config.json": '{"model_type": "xlnet"}'}, 2),
+        ({"tokenizer.json": "{}", "config.json": '{"model_type": "bert"}'}, 1),
+        ({"tokenizer.json": "{}"}, 2),
+        ({"tokenizer.json": "{}", "tokenizer_config.json": '{"model_input_names": ["input_ids"]}'}, 1),
+    ],
+)
+def test_the_digest_of_a_tokenizer_says_how_it_is_read(files, version, own, tmp_path):
+    folder = tmp_path / "encoder"
+    inner = folder / "tokenizer"
+    inner.mkdir(parents=True)
+    for name, content in files.items():
+        (inner / name).write_text(content)
+    whole = digest_files(folder, weights=False)
+    expected = whole if version == 1 else f"{whole}-{version}"
+    assert own.tokenizer_digest(EncoderSpec(name="a", family="xlnet", checkpoint=str(folder))) == expected

@@ -9,6 +9,8 @@ from itt_jax.config import EncoderSpec
 from itt_jax.data import contamination
 from itt_jax.data.parallel import ParallelTexts
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer, train_tokenizer
+from itt_jax.data.vocabulary_training import VERSIONS
+from itt_jax.families import family as family_of
 from itt_jax.models import Encoder, local_folder, make_encoder
 from itt_jax.study.material import Material
 from itt_jax.study.stages.stage import Stage, rates, resumable, summary, with_rates
@@ -37,9 +39,12 @@ class Pretraining(Stage):
         corpora = [material.corpus_digest(corpus) for corpus in spec.corpus]
         tokenizer = material.tokenizer_digest(spec)
         identity = ["pretraining", made, corpora, tokenizer, rates(spec), spec.pretraining, self.seed]
-        if spec.pretraining is None:
-            return identity
-        return identity + changed_versions(objectives.named(spec.pretraining.recipe.objective).version)
+        if spec.pretraining is not None:
+            identity += changed_versions(objectives.named(spec.pretraining.recipe.objective).version)
+        if spec.tokenizer is None:
+            versions = changed_versions(VERSIONS[family_of(spec.family).tokenizer])
+            identity += [("tokenizer", *own) for own in versions]
+        return identity
 
     @property
     def longest(self) -> int:

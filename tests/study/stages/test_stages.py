@@ -66,6 +66,16 @@ def test_what_determines_a_result_changes_the_id(stage, change):
     assert dataclasses.replace(stage, **change).identified(MATERIAL).id != stage.identified(MATERIAL).id
 
 
+def test_a_format_of_trained_tokenizers_whose_ids_changed_is_part_of_the_id(tmp_path):
+    def identity(**change):
+        return Pretraining(spec=dataclasses.replace(SPEC, **change)).identity(MATERIAL)
+
+    (tmp_path / "vocab.txt").write_text("[PAD]")
+    assert len(identity(family="bert")) == len(identity(family="roberta")) == 7
+    assert identity(family="xlnet")[7:] == [("tokenizer", 2)]
+    assert identity(family="xlnet", tokenizer=str(tmp_path))[7:] == []
+
+
 @pytest.mark.parametrize(
     ("stage", "change"),
     [
