@@ -69,7 +69,7 @@ def test_p_values_hold_in_the_tail(seeds):
     studies = 40_000 // seeds
     rates = {}
     for name, mixture in MIXTURES.items():
-        p = np.concatenate([statistics(simulate(random, studies, seeds, 100, *mixture))["p"] for _ in range(3)])
+        p = np.concatenate([statistics(simulate(random, studies, seeds, 50, *mixture))["p"] for _ in range(3)])
         rates[name] = [(p <= level).mean() / level for level in (0.05, 0.01, 0.001)]
     worst = np.max(list(rates.values()), axis=0)
     error = 2 / np.sqrt(3 * studies * 0.001)  # two standard errors of the last rate
@@ -185,12 +185,11 @@ def test_the_detectable_effect_is_detected_in_four_of_five_studies(seeds, mixtur
     scale = 0.01
 
     def study():
-        frame = statistics(scale * simulate(random, 4000, seeds, 60, *MIXTURES[mixture]))
+        frame = statistics(scale * simulate(random, 1500, seeds, 30, *MIXTURES[mixture]))
         return frame.assign(log_odds=frame["estimate"])
 
     def family(frame):
         """Each row as the first of two, of which the second is undecided."""
-        frame = frame.assign(p_bound=np.nan)
         outside = 2 * inference.beyond(frame["estimate"].abs() - 0.02, frame)
         return (np.minimum(outside, 1) * 2 <= 0.05) & (frame["estimate"] > 0.02)
 
@@ -206,14 +205,13 @@ def test_the_detectable_effect_is_detected_in_four_of_five_studies(seeds, mixtur
 def test_false_verdicts_in_a_family_are_rare(seeds, truth):
     """Six correlated primary contrasts at a bound, where both kinds of conclusion are false, and six at 0."""
     random = np.random.default_rng(seeds)
-    studies, wrong, negligible = 600, 0, 0
+    studies, wrong = 600, 0
     for _ in range(studies):
-        shared = 0.01 * simulate(random, 1, seeds, 60, 0.3, 0.3, 0.1)
-        own = 0.01 * simulate(random, 6, seeds, 60, 0.1, 0.1, 0.1)
+        shared = 0.01 * simulate(random, 1, seeds, 30, 0.3, 0.3, 0.1)
+        own = 0.01 * simulate(random, 6, seeds, 30, 0.1, 0.1, 0.1)
         frame = statistics(truth + shared + own)
         found = inference.judge(frame.assign(log_odds=frame["estimate"]), 0.02, "holm")["verdict"]
         wrong += found.isin(["supported", "contradicted"]).any() | ((truth != 0) & (found == "negligible").any())
-        negligible += (found == "negligible").any()
     assert wrong / studies <= 0.07  # .05, and two standard errors
 
 
