@@ -54,8 +54,9 @@ class Layer(nnx.Module):
 class Model(nnx.Module):
     """The XLNet encoder; called as `families.Family.module` describes.
 
-    Without token_type_ids the segment term is left out, which differs from giving zeros. Dropout of the position
-    embeddings is drawn once for all rows: one draw per row, as in the original, would make every row project its own.
+    Without token_type_ids the segment term is left out, which is as if all tokens were of one type. Dropout of the
+    position embeddings is drawn once for all rows: one draw per row, as in the original, would make every row project
+    its own.
     """
 
     def __init__(self, config: XlnetConfig, *, dtype: Any, rngs: nnx.Rngs) -> None:

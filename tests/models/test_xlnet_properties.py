@@ -205,3 +205,17 @@ def test_configs_survive_the_round_trip():
 def test_unsupported_values_are_named(values, message):
     with pytest.raises(InputError, match=message):
         XlnetConfig.from_huggingface({"model_type": "xlnet"} | values)
+
+
+@pytest.mark.slow
+def test_tokens_of_one_type_are_as_without_types():
+    """The tokenizers of transformers 5 give XLNet no token types, for which examples here have zeros."""
+    encoder = make_encoder("xlnet", **SIZES | {"layers": 1})
+    params = draw_params(encoder)
+    ids = np.random.default_rng(0).integers(0, 50, (2, ROW))
+    mask = np.ones_like(ids)
+    mask[1, :5] = 0
+    states = jax.jit(lambda types: encoder(params, ids, mask, types))
+    without, zeros = states(None), states(np.zeros_like(ids))
+    np.testing.assert_allclose(zeros[mask == 1], without[mask == 1], atol=1e-5)
+    assert np.abs(states(ids % 2) - without).max() > 0.01
