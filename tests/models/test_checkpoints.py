@@ -82,7 +82,7 @@ def test_a_bare_encoder_comes_back(model, tmp_path):
     loaded, head, whole, labels = load_model(tmp_path)
     assert (loaded, head, labels) == (encoder, None, None) and same(whole, {"encoder": params})
     config = json.loads((tmp_path / "config.json").read_text())
-    for named, message in ((["BertForSpeech"], "unknown architecture"), ("BertModel", "expected a list of class")):
+    for named, message in ((["BertForSpeech"], "unknown architecture"), ("BertModel", "expected class names in")):
         (tmp_path / "config.json").write_text(json.dumps(config | {"architectures": named}))
         with pytest.raises(InputError, match=message):
             load_model(tmp_path)
