@@ -60,6 +60,21 @@ def new_folder(path: str | os.PathLike, keep_existing: bool = False) -> Iterator
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def check_unused(path: str | os.PathLike, what: str) -> None:
+    """Check that a folder may be written without loss: that there is none of that name, or an empty one.
+
+    Raises:
+        InputError: there is a file, or a folder that holds something.
+    """
+    path = pathlib.Path(path)
+    if path.is_dir():
+        found = next(iter(sorted(inner.name for inner in path.iterdir())), None)
+        if found is not None:
+            raise InputError(f"{what} {path}: not empty (it holds {found!r}); expected a new or an empty directory")
+    elif path.exists():
+        raise InputError(f"{what} {path}: a file; expected a new or an empty directory")
+
+
 def publish_folder(folder: pathlib.Path, path: pathlib.Path, keep_existing: bool = False) -> None:
     """Sync everything in `folder` and rename it to `path`; see `new_folder`."""
     for inner in sorted(folder.rglob("*")):

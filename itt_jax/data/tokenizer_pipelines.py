@@ -86,6 +86,57 @@ def generic_tokenizer(model: Model, settings: Settings, content: dict[str, Any])
         return tokenizers.Tokenizer.from_str(json.dumps(content | bare))
 
 
+# Steps that treat what stands on both sides of a blank apart, whatever their settings.
+_PARTED_NORMALIZERS = {
+    "BertNormalizer",
+    "NFC",
+    "NFD",
+    "NFKC",
+    "NFKD",
+    "Lowercase",
+    "StripAccents",
+    "Nmt",
+    "Precompiled",
+}
+_PARTED_SPLITS = {"BertPreTokenizer", "Whitespace", "WhitespaceSplit", "Metaspace", "ByteLevel"}
+_WITHIN_PARTS = {"Punctuation", "Digits", "UnicodeScripts"}
+_BLANKS_TO_ONE = ({"Regex": " {2,}"}, " ")
+
+
+def parted_at_blanks(content: Mapping[str, Any]) -> bool:
+    """Whether the steps of a tokenizer.json are known to treat the texts on both sides of a blank apart.
+
+    A pattern may look across a blank ("New York"), and a text that is not split into words is one word.
+    """
+    splits = _steps(content.get("pre_tokenizer"), "pretokenizers")
+    names = [step.get("type") for step in splits]
+    parted = [
+        step.get("type") in _PARTED_SPLITS and step.get("use_regex", True) and step.get("split", True)
+        for step in splits
+    ]
+    within = all(own or name in _WITHIN_PARTS for own, name in zip(parted, names, strict=True))
+    return any(parted) and within and all(map(_is_parted, _steps(content.get("normalizer"), "normalizers")))
+
+
+def _is_parted(step: Mapping[str, Any]) -> bool:
+    if step.get("type") != "Replace":
+        return step.get("type") in _PARTED_NORMALIZERS
+    pattern, new = step.get("pattern"), step.get("content")
+    if (pattern, new) == _BLANKS_TO_ONE:
+        return True
+    words = [pattern.get("String") if isinstance(pattern, Mapping) else None, new]
+    return all(isinstance(word, str) and not any(map(str.isspace, word)) for word in words)
+
+
+def _steps(step: Any, inner: str) -> list[Mapping[str, Any]]:
+    """The steps of a normalizer or pre-tokenizer, those of sequences one by one."""
+    if not isinstance(step, Mapping):
+        return []
+    if step.get("type") != "Sequence":
+        return [step]
+    return [own for part in step.get(inner) or () for own in _steps(part, inner)]
+
+
 def _hidden(model: Model, special: Iterable[str]) -> dict[str, str]:
     """Names under which no text finds the special pieces of a vocabulary: no blank reaches the model.
 

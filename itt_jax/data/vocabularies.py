@@ -25,6 +25,7 @@ from itt_jax.data.tokenizer_pipelines import (
     charsmap_of,
     class_tokenizer,
     generic_tokenizer,
+    parted_at_blanks,
     refusing,
 )
 from itt_jax.data.tokenizer_settings import (
@@ -60,7 +61,7 @@ class Vocabulary:
         added: ids of added tokens that texts may have.
         layout: special tokens and token types of examples.
         by_chunk: whether a chunk's ids are the same in every text, so that a chunk table may be used. Not so for added
-            tokens that contain or take in blanks.
+            tokens that contain or take in blanks, nor where the steps of a tokenizer.json may look across blanks.
         word_mark: beginning of pieces that start a word, or None where "##" marks the others (WordPiece).
     """
 
@@ -191,7 +192,8 @@ def _from_json(content: dict[str, Any], settings: Settings) -> Vocabulary:
         options["merges"] = _merges(model.get("merges"), id_of, len(prefix) if isinstance(prefix, str) else 0, where)
     own = Model(kind, id_of, options)
     if settings.own is None:
-        return _vocabulary(generic_tokenizer(own, settings, content), own, settings, content.get("post_processor"))
+        tokenizer = generic_tokenizer(own, settings, content)
+        return _vocabulary(tokenizer, own, settings, content.get("post_processor"), parted_at_blanks(content))
     return _of_class(own, settings, content)
 
 
@@ -233,7 +235,9 @@ def _is_scored(entry: object) -> bool:
     )
 
 
-def _vocabulary(tokenizer: Any, model: Model, settings: Settings, post_processor: Any) -> Vocabulary:
+def _vocabulary(
+    tokenizer: Any, model: Model, settings: Settings, post_processor: Any, parted: bool = True
+) -> Vocabulary:
     """A Rust tokenizer with the added tokens, the special ids and the layout.
 
     Raises:
@@ -265,7 +269,7 @@ def _vocabulary(tokenizer: Any, model: Model, settings: Settings, post_processor
     encode, locate = _rust(tokenizer), _rust_located(tokenizer)
     with refusing(settings.where):
         encode([*PROBES, "\U0010fffd"])
-    by_chunk = not any(
+    by_chunk = parted and not any(
         " " in token.content or token.flags.get("lstrip") or token.flags.get("rstrip") for token in users.values()
     )
     mark = {"WordPiece": None, "BPE": "Ġ"}.get(model.kind, "▁")

@@ -14,6 +14,7 @@ from itt_jax.errors import InputError
 Tensors = dict[str, np.ndarray]
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+ADAPTER = "adapter_config.json"
 
 MOST_JSON_BYTES = 1 << 26
 """Size of the largest config or index that is read."""

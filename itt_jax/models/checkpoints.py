@@ -17,6 +17,7 @@ from itt_jax import errors, families
 from itt_jax.errors import InputError
 from itt_jax.families.family import HuggingFace, Keys
 from itt_jax.models.checkpoint_files import (
+    ADAPTER,
     CONFIG,
     FLOATS,
     WEIGHTS,
@@ -156,6 +157,10 @@ class _Source:
 
     def __init__(self, directory: pathlib.Path) -> None:
         self.directory, self.values = directory, read_json(directory / CONFIG)
+        if self.values.get("quantization_config"):
+            raise InputError(f"{directory / CONFIG}: quantization_config: quantised weights are not supported")
+        if (directory / ADAPTER).is_file():
+            raise InputError(f"{directory / ADAPTER}: adapters are not supported; merge it into the weights and save")
         try:
             family = families.family_of_model_type(self.values.get("model_type"))
             config = family.Config.from_huggingface(self.values)

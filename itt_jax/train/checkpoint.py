@@ -167,8 +167,9 @@ def convert(source: str | os.PathLike, destination: str | os.PathLike) -> None:
     The files in which sentence-transformers says how texts become vectors are kept.
 
     Raises:
-        InputError: as `load_model` and `load_tokenizer`, or the two do not fit together.
+        InputError: as `load_model` and `load_tokenizer`, the two do not fit together, or `destination` holds files.
     """
+    files.check_unused(destination, "OUT_DIR")
     encoder, head, params, labels = load_model(source)
     tokenizer = load_tokenizer(source)
     check_tokenizer(tokenizer, encoder.config, str(source))
@@ -180,8 +181,9 @@ def export_checkpoint(source: str | os.PathLike, destination: str | os.PathLike)
     """Convert a checkpoint directory to one that `transformers` loads, tokenizer included.
 
     Raises:
-        InputError: as `load_checkpoint`, or Hugging Face has no such head.
+        InputError: as `load_checkpoint`, Hugging Face has no such head, or `destination` holds files.
     """
+    files.check_unused(destination, "OUT_DIR")
     saved = load_checkpoint(source)
     export(
         destination, saved.encoder, saved.params if saved.head else saved.params["encoder"], saved.head, saved.labels

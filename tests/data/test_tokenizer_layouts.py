@@ -381,3 +381,41 @@ def test_special_tokens_stay_text_and_added_ones_do_not(bases, tmp_path):
     marker = found.pieces.index("<e1>")
     assert marker in ids and not {found.sep_id, found.cls_id} & set(ids)
     assert found.word_starts(found.encode(["x<e1>"]).values)[-1]
+
+
+def replaced(pattern, content):
+    return {"type": "Replace", "pattern": pattern, "content": content}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"normalizer": replaced({"String": "New York"}, "Oslo")},
+        {"normalizer": replaced({"Regex": r"(?<=\d) (?=\d{3})"}, "")},
+        {"normalizer": {"type": "Strip", "strip_left": True, "strip_right": True}},
+        {"pre_tokenizer": None},
+        {
+            "pre_tokenizer": {
+                "type": "Split",
+                "pattern": {"Regex": r"saw New|\s+"},
+                "behavior": "Isolated",
+                "invert": False,
+            }
+        },
+    ],
+    ids=["name", "digits", "strip", "no words", "split"],
+)
+def test_steps_that_look_across_blanks_are_followed_in_every_text(bases, tmp_path, step):
+    """A sample of the texts, which the chunk table checks, would miss one in hundreds."""
+    change = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    changed_json(bases["bert"], tmp_path, lambda content: content.update(step), **change)
+    texts = [f"The lake number {i} froze" for i in range(300)]
+    texts[137], texts[211] = "I saw New York in Oslo ", "cost 12 345 dollars"
+    ours, theirs = both(tmp_path, texts)
+    assert ours == theirs and not load_tokenizer(tmp_path).by_chunk
+
+
+@pytest.mark.parametrize("name", MODEL_TYPES)
+def test_steps_that_do_not_keep_the_chunk_table(bases, tmp_path, name):
+    changed_json(bases[name], tmp_path, lambda content: None, tokenizer_class="PreTrainedTokenizerFast")
+    assert load_tokenizer(tmp_path).by_chunk

@@ -93,6 +93,20 @@ def test_what_sentence_transformers_says_of_vectors_is_kept(saved, tmp_path):
         assert all((tmp_path / folder / n).read_bytes() == (tmp_path / "theirs" / n).read_bytes() for n in contents)
 
 
+def test_convert_and_export_lose_no_file(saved, tmp_path):
+    directory, *_ = saved
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("mine")
+    for write, source in ((convert, "theirs"), (export_checkpoint, directory)):
+        with pytest.raises(
+            InputError, match=r"^OUT_DIR .*mine: not empty \(it holds 'thesis.txt'\); expected a new or"
+        ):
+            write(source, tmp_path / "mine")
+        with pytest.raises(InputError, match=r"^OUT_DIR .*thesis.txt: a file; expected a new or"):
+            write(source, tmp_path / "mine" / "thesis.txt")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
 def test_added_tokens_survive_convert_and_export(saved, tmp_path):
     _, encoder, params, _, tokenizer = saved
     export(tmp_path / "theirs", encoder, params["encoder"])
