@@ -27,8 +27,8 @@ class ConllLayout:
     Attributes:
         delimiter: between columns; "" is a tab if the first token's line has one, otherwise blanks.
         header: the first row names the columns. quoted: values may be quoted.
-        token, tag: columns of a token and of its tag. With a delimiter, a row without a token whose tag is "O" or
-            empty ends a sentence, as a blank line does.
+        token, tag: columns of a token (None: not known; column 0 is never empty) and of its tag. With a delimiter, a
+            row without a token whose tag is "O" or empty ends a sentence, as a blank line does.
         sentence: column that numbers the sentences: another value begins one, an empty value continues it.
         document: what begins a document: "-DOCSTART-" lines; "blank lines", two or more; another value in a column; or
             a comment such as "# newdoc id = 3", by its first word. None: documents are not distinguished.
@@ -37,7 +37,7 @@ class ConllLayout:
     delimiter: str = ""
     header: bool = False
     quoted: bool = False
-    token: Column = 0
+    token: Column | None = None
     tag: Column | None = None
     sentence: Column | None = None
     document: Column | None = None
@@ -85,7 +85,7 @@ def read_conll(path: pathlib.Path, encoding: str = "utf-8", layout: ConllLayout 
     """The sentences of a file with one token a row and blank lines between sentences.
 
     Only U+0020 and tabs are blanks: U+00A0 and U+3000 are parts of words. -DOCSTART- lines, and the multi-word ranges
-    (1-2) and empty nodes (1.1) of CoNLL-U, are left out.
+    (1-2) and empty nodes (1.1) of CoNLL-U (where column 0 is not the token), are left out.
 
     Raises:
         InputError: a row has another number of columns than the first one, or an empty token or tag; a column is
@@ -106,7 +106,9 @@ def read_conll(path: pathlib.Path, encoding: str = "utf-8", layout: ConllLayout 
         width = width or len(block.rows[0][2])
         keys = names or range(width)
         _check(path, block.rows, keys, positions)
-        own = block.rows if names or width != 10 else [row for row in block.rows if not _RANGE.fullmatch(row[2][0])]
+        own = block.rows
+        if not names and width == 10 and layout.token != 0:  # CoNLL-U; where tokens come first, 3-4 is a token
+            own = [row for row in block.rows if not _RANGE.fullmatch(row[2][0])]
         for document, parts in _sentences(block, own, positions):
             numbers, _, values = zip(*parts, strict=True)
             columns = dict(zip(keys, map(list, zip(*values, strict=True)), strict=True))
@@ -152,7 +154,7 @@ def _positions(path: pathlib.Path, layout: ConllLayout, names: list[str]) -> _Po
             raise InputError(f"{path}: no column {column!r}; the columns are {', '.join(names):.500}{numbered}")
         return names.index(column)
 
-    token = position(layout.token)
+    token = 0 if layout.token is None and not names else position(layout.token)
     if token is None or (layout.sentence is not None and position(layout.sentence) is None):
         name = layout.token if token is None else layout.sentence
         raise InputError(f"{path}: column {name!r}: the file has no header; expected a position, such as 0")

@@ -31,8 +31,8 @@ class LocalFiles(Source):
         label_paths: published split -> file with one label a line, if labels are in files of their own.
         header: csv, tsv, and conll with a delimiter: the first line names the columns.
         quoted: csv, tsv, and conll with a delimiter: values may be quoted; otherwise " is an ordinary character. None:
-            values are quoted where "," or ";" separates them. A quoted value may hold line feeds; in a tsv it may not
-            hold as many tabs as whole rows do, and in conll none.
+            values are quoted where "," or ";" separates them. A quoted value may hold line feeds, but not
+            lines that look like rows of the table (an unpaired mark); in conll none.
         encoding: that of the files.
         scheme: "iob1" if B- marks only entities that directly follow one of their type; tags are converted to IOB2.
         delimiter: csv: what separates columns, "" for a comma. conll: "" for a tab or else blanks; with another one,
@@ -124,7 +124,7 @@ class LocalFiles(Source):
             self.delimiter,
             header,
             bool(self.delimiter) and quoted,
-            token if isinstance(token, int) or header else 0,
+            token if isinstance(token, int) or header else None,
             self.label,
             self.sentence,
             self.document,

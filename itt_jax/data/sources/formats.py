@@ -46,11 +46,16 @@ def _delimited(path: pathlib.Path, encoding: str, delimiter: str, header: bool, 
     if quoted:
         records = quoted_records(path, encoding, delimiter)
     else:
-        records = ((i, line.split(delimiter)) for i, line in enumerate(read_lines(path, encoding), 1) if line)
-    names, width = None, None
+        lines = enumerate(read_lines(path, encoding), 1)
+        records = ((i, line.split(delimiter) if line else []) for i, line in lines)
+    names, width, blank = None, None, None
     for line, values in records:
         if not values or (len(values) == 1 and width != 1 and not values[0].strip(" ")):
-            continue  # a blank line
+            blank = blank or line
+            continue
+        if width == 1 and blank:
+            raise InputError(f"{path}, line {blank}: a blank line in a table of one column; remove it")
+        blank = None
         if width is None:
             width = len(values)
             if header:
@@ -66,17 +71,20 @@ def _delimited(path: pathlib.Path, encoding: str, delimiter: str, header: bool, 
 def quoted_records(path: pathlib.Path, encoding: str, delimiter: str) -> Iterator[Record]:
     """Records with quoted values, which may hold line feeds; a blank line is a record without values.
 
-    In a tsv an unpaired quotation mark that begins a value takes in the rows up to the next one. Such a value is
-    refused: it holds as many tabs as those rows have. (Commas are as frequent in the texts of a csv.)
+    An unpaired quotation mark that begins a value takes in the rows up to the next one. Such a value is refused: it
+    holds as many tabs as those rows have or, as commas are frequent in text, is made of lines that are rows.
     """
     # "\n" is restored so that csv sees quoted line feeds, and takes no other character for the end of a line
     lines = (line + "\n" for line in read_lines(path, encoding))
-    reader, line, tabs = csv.reader(lines, delimiter=delimiter, strict=True), 1, delimiter == "\t"
+    reader, line = csv.reader(lines, delimiter=delimiter, strict=True), 1
     csv.field_size_limit(1 << 30)
     try:
         for values in reader:
-            if tabs and reader.line_num > line and any(_takes_in_rows(value, len(values)) for value in values):
-                raise InputError(f"{path}, line {line}: a quoted value goes on to line {reader.line_num}; {UNPAIRED}")
+            if reader.line_num > line and any(_takes_in_rows(values, i, delimiter) for i in range(len(values))):
+                looks = "" if delimiter == "\t" else ", and its lines look like rows"
+                raise InputError(
+                    f"{path}, line {line}: a quoted value goes on to line {reader.line_num}{looks}; {UNPAIRED}"
+                )
             yield line, values
             line = reader.line_num + 1
     except csv.Error as error:
@@ -84,8 +92,29 @@ def quoted_records(path: pathlib.Path, encoding: str, delimiter: str) -> Iterato
         raise InputError(f"{path}, line {line}: {error}{hint}") from error
 
 
-def _takes_in_rows(value: str, width: int) -> bool:
-    return "\n" in value and value.count("\t") >= value.count("\n") * (width - 1)
+def _takes_in_rows(values: list[str], position: int, delimiter: str) -> bool:
+    """Whether the quoted value at `position` seems to hold the end of one row, whole rows, and the start of another."""
+    value, width = values[position], len(values)
+    if "\n" not in value:
+        return False
+    if delimiter == "\t":
+        return value.count("\t") >= value.count("\n") * (width - 1)
+    if width == 1:
+        return False
+    first, *whole, last = value.split("\n")
+    rows = [[""] * position + first.split(delimiter), last.split(delimiter) + [""] * (width - 1 - position)]
+    between = [line.split(delimiter) for line in whole if line]
+    return all(len(row) == width and _is_like(row, values, position, bool(between)) for row in [*rows, *between])
+
+
+def _is_like(row: list[str], values: list[str], position: int, several: bool) -> bool:
+    """Whether a line is no text with commas: blanks follow none, and are in no label, unless so in `values`.
+
+    Where there are several lines with the commas of a row, a label may have blanks.
+    """
+    others = [i for i in range(len(row)) if i != position]
+    labels = several or all(" " not in row[i] or " " in values[i] for i in others)
+    return labels and not any(part[:1] == " " != value[:1] for part, value in zip(row, values, strict=True))
 
 
 def check_names(names: Iterable[str], place: str, hint: str = "") -> None:

@@ -13,6 +13,9 @@ from typing import Any
 from itt_jax.errors import InputError
 
 BYTE_ORDER_MARK = "\ufeff"
+_DECODED_WITHOUT_MARK = ("utf-8-sig", "utf-16", "utf-32")
+_MARK_WITHIN = re.compile(f"^{BYTE_ORDER_MARK}(?![ \t])", re.MULTILINE)
+"""Of files that were joined. Before a blank it is a token, such as the four of PAN-X in Tamil."""
 ASCII_BLANKS = " \t\r\n"
 
 
@@ -20,7 +23,8 @@ def read_text(path: pathlib.Path, encoding: str = "utf-8") -> str:
     """The content of a file, without a byte order mark.
 
     Raises:
-        InputError: there is no such file, it cannot be read, or its bytes are not in `encoding`.
+        InputError: there is no such file, it cannot be read, its bytes are not in `encoding`, or a byte order mark
+            begins a line after the first one, or the file begins with two.
     """
     if not path.exists():
         raise InputError(f"{path}: no such file")
@@ -38,12 +42,25 @@ def read_text(path: pathlib.Path, encoding: str = "utf-8") -> str:
         raise InputError(f"{path}: unknown encoding {encoding!r}") from error
     if data.startswith(codecs.BOM_UTF8) and codecs.lookup(encoding).name not in ("utf-8", "utf-8-sig"):
         raise InputError(f"{path}, line 1: begins with the byte order mark of UTF-8, but its encoding is {encoding!r}")
-    return text.removeprefix(BYTE_ORDER_MARK)
+    if codecs.lookup(encoding).name not in _DECODED_WITHOUT_MARK:
+        text = text.removeprefix(BYTE_ORDER_MARK)
+    if mark := _MARK_WITHIN.search(text):
+        line = text[: mark.start()].count("\n") + 1
+        raise InputError(f"{path}, line {line}: a byte order mark within the file; remove it (were files joined?)")
+    return text
 
 
 def read_lines(path: pathlib.Path, encoding: str = "utf-8") -> list[str]:
-    """The lines of a file, without their ends. Raises as `read_text`."""
-    lines = read_text(path, encoding).split("\n")
+    """The lines of a file, without their ends.
+
+    Raises:
+        InputError: as `read_text`; or the lines end in carriage returns alone.
+    """
+    text = read_text(path, encoding)
+    inner = text.rstrip("\r\n") if "\r" in text else ""
+    if "\r" in inner and "\n" not in inner:
+        raise InputError(f"{path}, line 1: lines end in carriage returns; expected line feeds")
+    lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
     return [line[:-1] if line.endswith("\r") else line for line in lines]

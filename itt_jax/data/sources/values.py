@@ -43,7 +43,7 @@ def label_of(record: Any, column: str | int, place: str) -> str:
     value = _value(record, column, place)
     if isinstance(value, list) and all(isinstance(tag, str | int) for tag in value):
         return " ".join(map(str, value))
-    if value is None or isinstance(value, dict | list):
+    if value is None or isinstance(value, dict | list | bytes):
         raise InputError(f"{place}: column {column!r}: expected a label, found {value!r:.80}")
     return str(value)
 

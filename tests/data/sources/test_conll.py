@@ -26,6 +26,10 @@ def test_conll_gives_tokens_and_tags(tmp_path):
     fields = ["_"] * 8
     path.write_text("".join("\t".join([i, w, *fields]) + "\n" for i, w in (("1-2", "du"), ("1", "de"), ("2", "le"))))
     assert read_conll(path)[0].columns[1] == ["de", "le"]
+    assert read_conll(path, layout=ConllLayout(token=1))[0].columns[0] == ["1", "2"]
+    path.write_text("".join("\t".join([word, *fields, "O"]) + "\n" for word in ("won", "3-4", "2.5")))
+    source = LocalFiles({"test": str(path)}, "conll", {"text": 0}, 9)
+    assert source.read("test", "en").fields["text"] == ["won 3-4 2.5"]
     path.write_text("a\tX\nb\n")
     with pytest.raises(InputError, match="line 2: 1 columns, expected 2"):
         read_conll(path)
@@ -94,7 +98,8 @@ def test_tables_of_tokens(tmp_path, content, more):
     [
         ("token,tag\nHe,O\n,B-X\n", "line 3: column 'token' is empty", {}),
         ("token,tag\nHe,O\nx,\n", "line 3: column 'tag' is empty", {}),
-        ('token,tag\nHe,O\n",O\nx,O\n",O\n', "line 3: a quoted value goes on to the next line; close its", {}),
+        ('token,tag\nHe,O\n",O\nx,O\n",O\n', "line 3: a quoted value goes on to line 5, and its lines look", {}),
+        ('token,tag\nHe,O\n"a\nb",O\n', "line 3: a quoted value goes on to the next line; close its", {}),
         ("He,O\n", r"no column 0; .*\(header=False\)", {"columns": {"text": 0}, "label": 1}),
         ("He,O\n", "no column 1; .* set delimiter=','", {"columns": {"text": 0}, "label": 1, "delimiter": ""}),
         ("token,tag\nHe,O\n", "no column 'id'; the columns are token, tag", {"sentence": "id"}),

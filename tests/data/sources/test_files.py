@@ -56,6 +56,50 @@ def test_a_quoted_tsv_holds_line_feeds_but_never_the_rows_between_two_unpaired_m
         _load(tmp_path, '"opens\nends"\n', format="tsv", quoted=True, header=False, columns={"text": 0}, label=None)
 
 
+@pytest.mark.parametrize(
+    "content, first, last",
+    [
+        ('text,label\n"a movie,bad\nfine,good\nawful,bad\ngreat",good\nok,bad\n', 2, 5),
+        ('text,label\n"a movie,bad\ngreat",good\n', 2, 3),
+        ('text,label\n"a movie,bad\n\nfine,good\n\ngreat",good\n', 2, 6),
+        ('label,text\nbad,"a movie\ngood,fine film\nbad,so so"\n', 2, 4),
+        ('text,label\n"a movie,science fiction\nfine,good\ngreat",good\nok,bad\n', 2, 4),
+        ('id,text,label\n1,x,bad\n2,"a movie,bad\n3,great film,good\n4,so so",bad\n', 3, 5),
+    ],
+)
+def test_a_quoted_value_of_a_csv_never_holds_the_rows_between_two_unpaired_marks(tmp_path, content, first, last):
+    for delimiter in (",", ";"):
+        with pytest.raises(
+            InputError, match=rf"line {first}: a quoted value goes on to line {last}, and its lines look"
+        ):
+            _load(tmp_path, content.replace(",", delimiter), format="csv", delimiter=delimiter)
+
+
+def test_a_quoted_value_of_a_csv_holds_line_feeds_and_commas_of_a_text(tmp_path):
+    texts = ["one\ntwo", "Good, but\nslow", "Good, but slow\nsad, too\nfine", "1,000 people came\nfine", "a\n\nb,c\nd"]
+    content = "text,label\n" + "".join(f'"{text}",good\n' for text in texts)
+    assert _load(tmp_path, content, format="csv").fields["text"] == texts
+    content = "label,text\n" + "".join(f'good,"{text}"\n' for text in texts)
+    assert _load(tmp_path, content, format="csv").fields["text"] == texts
+    alone = _load(tmp_path, 'text\n"a\n\nb"\nc\n', format="csv", label=None)
+    assert alone.fields["text"] == ["a\n\nb", "c"]
+
+
+def test_a_mark_inside_an_unquoted_value_is_a_letter(tmp_path):
+    rows = _load(tmp_path, 'text,label\n5" disk,bad\nsay "it" now,good\nends",good\n', format="csv")
+    assert rows.fields["text"] == ['5" disk', 'say "it" now', 'ends"'] and rows.labels.tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("settings", [{"format": "csv"}, {"format": "csv", "quoted": False}, {"format": "tsv"}])
+def test_a_blank_line_within_a_table_of_one_column_is_refused(tmp_path, settings):
+    assert _load(tmp_path, "\ntext\na\nb\n\n\n", label=None, **settings).fields["text"] == ["a", "b"]
+    for content, line in (("text\na\n\n\nb\n", 3), ("text\n\nb\n", 2)):
+        with pytest.raises(InputError, match=f"line {line}: a blank line in a table of one column"):
+            _load(tmp_path, content, label=None, **settings)
+    if settings == {"format": "csv"}:
+        assert _load(tmp_path, 'text\na\n""\nb\n', label=None, **settings).fields["text"] == ["a", "", "b"]
+
+
 def test_blank_lines_are_no_records(tmp_path):
     table = "text\tlabel\n\na\tgood\n  \nb\tbad\n\n"
     objects = '{"text": "a", "label": "good"}\n\n{"text": "b", "label": "bad"}\n \n'
@@ -79,6 +123,47 @@ def test_blank_lines_are_no_records(tmp_path):
 def test_a_byte_order_mark_is_no_text(tmp_path, encoding):
     content = "\ufefftext,label\nx\ufeffy,good\n".encode("utf-8" if "8" in encoding else "utf-16-le")
     assert _load(tmp_path, content, format="csv", encoding=encoding).fields["text"] == ["x\ufeffy"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("content, line", [("\ufeff\ufeffa\nb\n", 1), ("\ufeffa\r\n\ufeffb\n", 2), ("a\n\ufeffb\n", 2)])
+def test_a_second_byte_order_mark_is_refused_with_its_line(tmp_path, encoding, content, line):
+    written = content.encode("utf-8" if "8" in encoding else "utf-16-le")
+    with pytest.raises(InputError, match=f"line {line}: a byte order mark within the file"):
+        _load(tmp_path, written, format="lines", columns={"text": 0}, label=None, encoding=encoding)
+
+
+def test_a_token_that_is_a_byte_order_mark_is_kept(tmp_path):
+    content = b"a\tO\n\xef\xbb\xbf\tO\n\nb\tO\n"
+    rows = _load(tmp_path, content, format="conll", columns={"text": 0}, label=None)
+    assert rows.fields["text"] == ["a \ufeff", "b"]
+
+
+@pytest.mark.parametrize(
+    "content, settings",
+    [
+        ("text\tlabel\ra\tgood\r", {"format": "tsv"}),
+        ("text\tlabel\ra\tgood\r", {"format": "tsv", "quoted": True}),
+        ("a\rb", {"format": "lines", "columns": {"text": 0}, "label": None}),
+        ("good a\rbad b\r\n", {"format": "label_text", "columns": {"text": 1}, "label": 0}),
+        ("a good\r\rb bad\r", {"format": "conll", "columns": {"text": 0}, "label": 1}),
+        ('{"text": "a", "label": "good"}\r{"text": "b", "label": "bad"}\r', {"format": "jsonl"}),
+    ],
+)
+def test_lines_that_end_in_carriage_returns_are_refused(tmp_path, content, settings):
+    with pytest.raises(InputError, match="line 1: lines end in carriage returns; expected line feeds"):
+        _load(tmp_path, content, **settings)
+
+
+def test_labels_of_a_parquet_file_are_not_bytes(tmp_path):
+    import pyarrow
+    import pyarrow.parquet
+
+    path = tmp_path / "rows.parquet"
+    for labels in ([b"good"], [[b"good"]]):
+        pyarrow.parquet.write_table(pyarrow.table({"text": ["x"], "label": labels}), path)
+        with pytest.raises(InputError, match=r"row 1: column 'label': expected a label, found \[?b'good'"):
+            _load(tmp_path, path.read_bytes(), format="parquet")
 
 
 def test_a_parquet_file_is_read_alone(tmp_path):
@@ -158,7 +243,7 @@ def test_regression_scores_and_rows_left_out(tmp_path):
         ('"a\nb",lable\nx,good\n', "no column 'text'; the columns are a b, lable", {}),
         ("\ufefftext,label\na,good\n", "begins with the byte order mark of UTF-8", {"encoding": "latin-1"}),
         ("text,label\na, good \n", "line 2: label ' good '", {}),
-        ("text,label\ra,good\r", "line 1: new-line character seen in unquoted field", {}),
+        ("text,label\ra,good\r", "line 1: lines end in carriage returns; expected line feeds", {}),
         ("text,label\n", "split 'test', language 'en': no rows", {}),
         ("", "split 'test', language 'en': no rows", {}),
         ("text,label\na,good\n", "unknown encoding 'utf-9'", {"encoding": "utf-9"}),
