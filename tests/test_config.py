@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 
 import pytest
 
@@ -59,10 +60,20 @@ def test_override_reaches_field(override, read, expected):
         ("encoders.bert.heads=3", "expected a divisor of width=64"),
         ("encoders.bert.pair_features=True", "needs pooling"),
         ("encoders.bert.attention_dropout=1.0", "found 1.0"),
+        ("seeds=(True,)", "--set seeds[0]: Input should be a valid integer, found True"),
+        ("seeds=(1.0,)", "--set seeds[0]: Input should be a valid integer, found 1.0"),
+        ("seeds=(0,-1)", "study.seeds: expected at least 0, found (0, -1)"),
+        ("encoders.bert.seed=-1", "bert.seed: expected at least 0, found -1"),
+        ("encoders.bert.layers=True", "found True"),
+        ("encoders.bert.layers='4'", "found '4'"),
+        ("targets.t.recipe.epochs=True", "found True"),
+        ("targets.t.recipe.dropout=1", "found 1"),
+        ("evaluation_rows=0", "evaluation_rows: expected at least 1, found 0"),
+        ("max_length=7", "study.max_length: expected at least 8 tokens, found 7"),
     ],
 )
 def test_wrong_override_is_named(override, message):
-    with pytest.raises(InputError, match=message.replace("[", r"\[")):
+    with pytest.raises(InputError, match=re.escape(message)):
         config.validate(config.override_field(small_study(), override))
 
 
@@ -73,6 +84,12 @@ def test_an_operator_is_listed_once_at_a_severity():
     noises += (config.Perturbation("code_mix", (0.2,), lexicon="b.tsv"),)
     with pytest.raises(InputError, match=r"an operator is listed twice at one severity, \('code_mix', 0.2\)"):
         config.validate(dataclasses.replace(small_study(), perturbations=noises))
+
+
+@pytest.mark.parametrize("seeds", [(True,), (0, "1"), (1.5,)])
+def test_values_of_a_file_are_not_converted(seeds):
+    with pytest.raises(InputError, match=r"study\.seeds\[.\]: Input should be a valid integer, found "):
+        config.validate(dataclasses.replace(small_study(), seeds=seeds))
 
 
 @pytest.mark.parametrize("severities", [(0.0,), (0, 0.1, 1.0), (-0.1,), (0.1, 1.5), (float("nan"),)])

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from itt_jax import metrics
+from itt_jax.errors import InputError
+from itt_jax.store import Store
 from itt_jax.store.results import CLEAN_TEXT, KEY, CellItems, Subset, has_predictions, read_cells, read_results
 
 LEVELS = ["domain", "language", "task", "split", "perturbation", "severity", "replicate"]
@@ -84,13 +86,21 @@ def read(out: pathlib.Path) -> tuple[pd.DataFrame, Cells]:
     """The rows of a folder's results, and the items of its cells.
 
     Raises:
-        InputError: see `read_results` and `read_cells`.
+        InputError: a cell has more or fewer examples than its row says; see also `read_results` and `read_cells`.
     """
     results = read_results(out)
     if not has_predictions(out, results):
         return results, None
     columns = {metric: metrics.metric(metric).columns for metric in results["metric"].unique()}
-    return results, read_cells(out, dict(zip(results["cell"], results["metric"].map(columns), strict=True)))
+    cells = read_cells(out, dict(zip(results["cell"], results["metric"].map(columns), strict=True)))
+    for row in results.itertuples():
+        found, expected = len(cells[row.cell].items), int(row.n + row.n_not_applicable)
+        if found != expected:
+            raise InputError(
+                f"{Store(out).cell(row.cell)}: holds {found} examples, expected {expected}: n and n_not_applicable in "
+                "results.parquet"
+            )
+    return results, cells
 
 
 def panels_of(results: pd.DataFrame, cells: Cells, subset: Subset = "all") -> Iterator[Panel]:

@@ -1,15 +1,16 @@
 """`convert`: a Hugging Face checkpoint to ours."""
 
 import argparse
-import pathlib
+
+from itt_jax.cli.options import path
 
 SUMMARY = "Convert a Hugging Face checkpoint directory to ours."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("source", type=pathlib.Path, metavar="HF_DIR")
-    parser.add_argument("destination", type=pathlib.Path, metavar="OUT_DIR")
+    parser.add_argument("source", type=path, metavar="HF_DIR")
+    parser.add_argument("destination", type=path, metavar="OUT_DIR")
 
 
 def run(options: argparse.Namespace) -> int:

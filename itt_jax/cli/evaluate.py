@@ -4,7 +4,7 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING
 
-from itt_jax.cli.options import add_data_root, add_own_tasks, add_precision, data_root
+from itt_jax.cli.options import add_data_root, add_own_tasks, add_precision, data_root, path
 from itt_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ KINDS = ("classification", "regression", "token_classification")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("--checkpoint", type=pathlib.Path, required=True, help="a checkpoint, or OUT/stages/ID")
+    parser.add_argument("--checkpoint", type=path, required=True, help="a checkpoint, or OUT/stages/ID")
     parser.add_argument("--task", help="a task of the catalogue (see `list tasks`), or of --config")
     add_own_tasks(parser)
     parser.add_argument(
-        "--task-file", type=pathlib.Path, metavar="TABLE", help="rows to evaluate: csv, tsv, jsonl, parquet; no --task"
+        "--task-file", type=path, metavar="TABLE", help="rows to evaluate: csv, tsv, jsonl, parquet; no --task"
     )
     parser.add_argument("--text", nargs="+", metavar="COLUMN", help="column of the text in --task-file; two for pairs")
     parser.add_argument("--label", metavar="COLUMN", help="column of the label in --task-file")
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--prefix", help="precedes every text of such an encoder, as 'query: '; never perturbed")
     add_data_root(parser)
-    parser.add_argument("--out", type=pathlib.Path, help="results folder; default: runs/evaluate-TASK-CHECKPOINT")
+    parser.add_argument("--out", type=path, help="results folder; default: runs/evaluate-TASK-CHECKPOINT")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,8 +1,8 @@
 """`export`: one of our checkpoints to Hugging Face's format."""
 
 import argparse
-import pathlib
 
+from itt_jax.cli.options import path
 from itt_jax.errors import InputError
 
 SUMMARY = "Write one of our checkpoints as a Hugging Face directory."
@@ -13,11 +13,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths",
         nargs="+",
-        type=pathlib.Path,
+        type=path,
         metavar="PATH",
         help="CKPT OUT_DIR, where CKPT is a checkpoint or OUT/stages/ID; with --out, OUT_DIR alone",
     )
-    parser.add_argument("--out", type=pathlib.Path, help="results folder; its stage is named by the options below")
+    parser.add_argument("--out", type=path, help="results folder; its stage is named by the options below")
     parser.add_argument("--encoder", help="this and the others: needed where the folder has several")
     parser.add_argument("--target")
     parser.add_argument("--arm")

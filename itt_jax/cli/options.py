@@ -12,9 +12,20 @@ if TYPE_CHECKING:
 DATA_ROOT = "folder of data in its published formats; default: $ITT_JAX_DATA"
 
 
+def path(text: str) -> pathlib.Path:
+    """A path on the command line; an empty one would be the current folder.
+
+    Raises:
+        argparse.ArgumentTypeError: it is empty.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, found ''")
+    return pathlib.Path(text)
+
+
 def add_data_root(parser: argparse.ArgumentParser, help: str = DATA_ROOT) -> None:
     """--data-root."""
-    parser.add_argument("--data-root", type=pathlib.Path, help=help)
+    parser.add_argument("--data-root", type=path, help=help)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +50,7 @@ def add_study(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     add_precision(parser)
     add_data_root(parser)
-    parser.add_argument("--out", type=pathlib.Path, help="results folder; default runs/NAME")
+    parser.add_argument("--out", type=path, help="results folder; default runs/NAME")
 
 
 def add_own_tasks(parser: argparse.ArgumentParser) -> None:

@@ -1,9 +1,8 @@
 """`perturb`: a filter from lines to perturbed lines, and sheets of perturbed rows for people to judge."""
 
 import argparse
-import pathlib
 
-from itt_jax.cli.options import add_data_root, add_own_tasks
+from itt_jax.cli.options import add_data_root, add_own_tasks, path
 from itt_jax.errors import InputError
 
 SUMMARY = "Perturb lines of text: lines in, lines out; or write and read sheets for people to judge."
@@ -24,9 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--severity", type=float, help="from 0 to 1; default for a sheet: 0.2")
     parser.add_argument("--language", help="ISO 639-1 code")
     parser.add_argument("--seed", type=int, help="noise seed; default: 0")
-    parser.add_argument("--lexicon", type=pathlib.Path, help="word list, for operators that read one")
-    parser.add_argument("--in", dest="source", type=pathlib.Path, help="default: standard input")
-    parser.add_argument("--out", type=pathlib.Path, help="default: standard output")
+    parser.add_argument("--lexicon", type=path, help="word list, for operators that read one")
+    parser.add_argument("--in", dest="source", type=path, help="default: standard input")
+    parser.add_argument("--out", type=path, help="default: standard output")
     parser.add_argument("--column", help="perturb this column of a table; everything else keeps its bytes")
     parser.add_argument(
         "--format",
@@ -34,9 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of a table with --column; default: what the name of --in ends in",
     )
     parser.add_argument("--quoted", action="store_true", default=None, help="values of the tsv may be quoted")
-    parser.add_argument(
-        "--sheet", type=pathlib.Path, metavar="FILE", help="write perturbed rows of --task to judge, as CSV"
-    )
+    parser.add_argument("--sheet", type=path, metavar="FILE", help="write perturbed rows of --task to judge, as CSV")
     parser.add_argument("--task", help="task of the sheet")
     parser.add_argument("--names", nargs="+", help="operators of the sheet; default: all")
     parser.add_argument("--languages", nargs="+", help="languages of the sheet; default: all of the task")
@@ -44,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=int, help="rows of the sheet; default: 200")
     add_own_tasks(parser)
     add_data_root(parser)
-    parser.add_argument("--read-sheet", type=pathlib.Path, metavar="FILE", help="count the verdicts of a judged sheet")
+    parser.add_argument("--read-sheet", type=path, metavar="FILE", help="count the verdicts of a judged sheet")
     parser.add_argument("--json", action="store_true", default=None, help="print the counts as JSON")
 
 

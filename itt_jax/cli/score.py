@@ -2,9 +2,8 @@
 
 import argparse
 import json
-import pathlib
 
-from itt_jax.cli.options import add_json
+from itt_jax.cli.options import add_json, path
 from itt_jax.errors import InputError
 
 SUMMARY = "Score predictions in an official layout, or write those of a results folder (or questions) in it."
@@ -17,18 +16,16 @@ SELECTED |= {"perturbation": str, "severity": float, "replicate": int}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--benchmark", required=True, help="xtreme, xtreme-r, lextreme or multichecklist")
-    parser.add_argument("--predictions", type=pathlib.Path, help="folder of predictions")
-    parser.add_argument("--labels", type=pathlib.Path, help="folder of labels; for multichecklist: of templates")
+    parser.add_argument("--predictions", type=path, help="folder of predictions")
+    parser.add_argument("--labels", type=path, help="folder of labels; for multichecklist: of templates")
     parser.add_argument("--tagging", help="rules of entity F1: seqeval, or seqeval-0.0.12 as published (the default)")
     parser.add_argument(
         "--languages", nargs="+", help="score these alone; default: all of each task, as the benchmark does"
     )
     parser.add_argument(
-        "--write", type=pathlib.Path, metavar="DIR", help="multichecklist: its questions; with --store: its predictions"
+        "--write", type=path, metavar="DIR", help="multichecklist: its questions; with --store: its predictions"
     )
-    parser.add_argument(
-        "--store", type=pathlib.Path, metavar="OUT", help="write the predictions of this results folder"
-    )
+    parser.add_argument("--store", type=path, metavar="OUT", help="write the predictions of this results folder")
     for name, kind in SELECTED.items():
         parser.add_argument(f"--{name}", type=kind, help="with --store: required where the folder holds several")
     add_json(parser)

@@ -15,6 +15,8 @@ from itt_jax.errors import InputError, unknown
 from itt_jax.study import arms
 
 MOST_NAME = 100  # characters
+LEAST_LENGTH = 8
+"""Tokens of an example, so that special tokens leave room for two texts."""
 DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Marks that reorder the text around them: embeddings, overrides and isolates."""
 
@@ -43,13 +45,13 @@ def _adapter(owner: type, field: str) -> pydantic.TypeAdapter:
 
 
 def checked(owner: type, field: str, value: Any, where: str) -> Any:
-    """`value` as the annotation of `owner.field` requires it (a list becomes a tuple).
+    """`value` as the annotation of `owner.field` requires it: a list becomes a tuple, and nothing else is converted.
 
     Raises:
         InputError: it does not fit; the message begins with `where`.
     """
     try:
-        return _adapter(owner, field).validate_python(value)
+        return _adapter(owner, field).validate_python(_with_tuples(value), strict=True)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"] if isinstance(part, int))
@@ -58,10 +60,19 @@ def checked(owner: type, field: str, value: Any, where: str) -> Any:
         ) from error
 
 
+def _with_tuples(value: Any) -> Any:
+    return tuple(map(_with_tuples, value)) if isinstance(value, list | tuple) else value
+
+
 def require(condition: bool, message: str) -> None:
     """Raises InputError with `message` unless the condition holds."""
     if not condition:
         raise InputError(message)
+
+
+def check_least_length(length: int, where: str) -> None:
+    """Raises InputError if examples of `length` tokens may have no room beside their special tokens."""
+    require(length >= LEAST_LENGTH, f"{where}: expected at least {LEAST_LENGTH} tokens, found {length}")
 
 
 def _check_name(name: str, where: str) -> None:
@@ -86,8 +97,7 @@ def _check_recipe(recipe: Recipe, where: str) -> None:
     require(recipe.epochs > 0, f"{where}.epochs: expected more than 0, found {recipe.epochs}")
     require(bool(rates) and min(rates) > 0, f"{where}.learning_rates: expected positive numbers, found {rates}")
     require(0 <= recipe.warmup < 1, f"{where}.warmup: expected a share in [0, 1), found {recipe.warmup}")
-    length = recipe.max_length
-    require(length >= 8, f"{where}.max_length: expected at least 8 tokens, found {length}")
+    check_least_length(recipe.max_length, f"{where}.max_length")
     for name in ("embedding_learning_rate", "weight_decay", "evaluate_every"):
         require(getattr(recipe, name) >= 0, f"{where}.{name}: expected at least 0, found {getattr(recipe, name)}")
     for name in ("clip_norm", "epsilon"):
@@ -123,6 +133,7 @@ def _check_encoder(spec: EncoderSpec, where: str) -> None:
     )
     rate, own = spec.attention_dropout, "attention_dropout" in families.family(spec.family).fields
     require(rate is None or 0 <= rate < 1, f"{where}.attention_dropout: expected a rate in [0, 1), found {rate}")
+    require(spec.seed >= 0, f"{where}.seed: expected at least 0, found {spec.seed}")
     require(rate is None or own, f"{where}.attention_dropout: {spec.family} has one rate for all dropout")
 
 
@@ -141,6 +152,10 @@ def _check_study(study: Study, where: str) -> None:
         require(bool(values), f"{where}.{name}: expected at least one")
         names = [getattr(value, "name", value) for value in values]
         require(len(set(names)) == len(names), f"{where}.{name}: a name occurs twice in {names}")
+    require(min(study.seeds) >= 0, f"{where}.seeds: expected at least 0, found {study.seeds}")
+    rows = study.evaluation_rows
+    require(rows is None or rows >= 1, f"{where}.evaluation_rows: expected at least 1, found {rows}")
+    check_least_length(study.max_length, f"{where}.max_length")
     require(not set(study.name) & set("/\\"), f"{where}.name: it names a folder, so no / or \\; found {study.name!r}")
     arms.check(study.arms, f"{where}.arms")
     forms = [(own.name, severity) for own in study.perturbations for severity in own.severities]

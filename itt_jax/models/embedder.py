@@ -47,7 +47,9 @@ class Embedder:
         """
         layer = layers if self.layer is None else self.layer
         if not 0 <= layer <= layers:
-            raise InputError(f"layer {layer}: expected one of 0 (embeddings) to {layers}")
+            raise InputError(
+                f"--pooling layer:{layer}: the encoder has {layers} layers; expected 0 (embeddings) to {layers}"
+            )
         return dataclasses.replace(self, layer=layer)
 
     def __str__(self) -> str:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from itt_jax.analysis import Analysis
-from itt_jax.errors import unknown
+from itt_jax.errors import InputError, unknown
 from itt_jax.report import tables
 from itt_jax.store.results import CLEAN_TEXT
 
@@ -18,6 +18,10 @@ def parse_pair(text: str, analysis: Analysis) -> tuple[str, str]:
     Raises:
         InputError: no contrast has that name; the message lists those there are.
     """
+    if analysis.gains.empty:
+        arms = list(dict.fromkeys(analysis.cells["arm"]))
+        why = "it holds one arm" if len(arms) == 1 else f"none of its arms is a baseline of another ({', '.join(arms)})"
+        raise InputError(f"--contrast {text}: the folder has no contrasts: {why}")
     known = analysis.gains[["arm", "baseline"]].drop_duplicates().itertuples(index=False, name=None)
     pairs = {f"{arm}-{baseline}": (arm, baseline) for arm, baseline in known}
     if text not in pairs:

@@ -32,6 +32,7 @@ from itt_jax import files
 from itt_jax.errors import InputError
 from itt_jax.store.claims import claimed
 from itt_jax.store.finite import check_finite
+from itt_jax.store.parquet import reading
 from itt_jax.store.schema import SCHEMA, current_plan, schema_of
 
 if TYPE_CHECKING:
@@ -183,15 +184,14 @@ class Store:
         Args:
             planned: what the plan says of each cell, with its id, "cell". It precedes what the cell's file says,
                 because a name may have changed since the cell was made.
+
+        Raises:
+            InputError: the file of a cell is damaged.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        rows = [
-            json.loads(pq.read_schema(self.cell(own["cell"])).metadata[b"cell"]) | own
-            for own in planned
-            if self.has_cell(own["cell"])
-        ]
+        rows = [self._row(own["cell"]) | own for own in planned if self.has_cell(own["cell"])]
         if rows:
             with files.new_file(self.results) as partial:
                 pq.write_table(pa.Table.from_pylist(rows), partial)
@@ -199,12 +199,25 @@ class Store:
             self.results.unlink(missing_ok=True)
         return len(rows)
 
+    def _row(self, cell_id: str) -> dict[str, Any]:
+        """A cell's row of the results."""
+        import pyarrow.parquet as pq
+
+        with reading(self.cell(cell_id)):
+            about = pq.read_schema(self.cell(cell_id)).metadata or {}
+        if b"cell" not in about:
+            raise InputError(f"{self.cell(cell_id)}: holds no row of the results, so it is no cell of ours")
+        return json.loads(about[b"cell"])
+
     def has_distances(self, distances_id: str) -> bool:
         """Whether the distances of that id are there."""
         import pyarrow.parquet as pq
 
         path = self._distances
-        return path.is_file() and (pq.read_schema(path).metadata or {}).get(b"id") == distances_id.encode()
+        if not path.is_file():
+            return False
+        with reading(path):
+            return (pq.read_schema(path).metadata or {}).get(b"id") == distances_id.encode()
 
     def write_distances(self, frame: "pd.DataFrame", distances_id: str) -> None:
         """Write the table of distances between domains; its id names what they were computed from."""
@@ -221,7 +234,10 @@ class Store:
         """The table of distances between domains; empty where the study has none."""
         import pandas as pd
 
-        return pd.read_parquet(self._distances) if self._distances.is_file() else pd.DataFrame()
+        if not self._distances.is_file():
+            return pd.DataFrame()
+        with reading(self._distances):
+            return pd.read_parquet(self._distances)
 
     @property
     def _distances(self) -> pathlib.Path:

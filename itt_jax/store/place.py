@@ -14,8 +14,10 @@ def check_place(out: pathlib.Path, needed: float = 0) -> None:
         needed: estimated bytes that will be written.
 
     Raises:
-        InputError: it is a file or below one, it is read-only, or the disk has less free space than is needed.
+        InputError: its name is not UTF-8, it is a file or below one, it is read-only, or the disk has less free space
+            than is needed.
     """
+    check_utf8(str(out), "--out")
     existing = next(path for path in (out, *out.absolute().parents) if os.path.lexists(path))
     if not existing.is_dir():
         raise InputError(f"--out {out}: {existing} is a file, expected a folder")
@@ -27,6 +29,14 @@ def check_place(out: pathlib.Path, needed: float = 0) -> None:
             f"--out {out}: the disk has {size(free)} free, expected {size(needed)} for what the study still lacks; "
             "choose another --out, or keep fewer checkpoints (save_checkpoints)"
         )
+
+
+def check_utf8(name: str, where: str) -> None:
+    """Raises InputError if a name on the disk is not UTF-8: JSON and pages cannot hold it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{where} {name!r}: its name is not UTF-8, rename it") from error
 
 
 def size(count: float) -> str:

@@ -1,6 +1,7 @@
 """Reading a results folder: the rows of its results, and the examples of its cells."""
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,6 +11,7 @@ import pandas as pd
 
 from itt_jax.errors import InputError
 from itt_jax.store.folder import Store
+from itt_jax.store.parquet import reading
 from itt_jax.store.schema import current_results
 
 if TYPE_CHECKING:
@@ -58,12 +60,13 @@ def read_results(out: pathlib.Path) -> pd.DataFrame:
     """The rows of results.parquet in today's names, with defaults for columns that describe how rows were chosen.
 
     Raises:
-        InputError: no results, missing columns, or the same cell twice.
+        InputError: no results, a damaged file, missing columns, or the same cell twice.
     """
     store = Store(pathlib.Path(out))
     if not store.results.is_file():
         raise InputError(f"{store.results}: not found; expected the results of a study, so run it first")
-    frame = pd.read_parquet(store.results)
+    with reading(store.results):
+        frame = pd.read_parquet(store.results)
     missing = [name for name in REQUIRED if name not in frame]
     if missing:
         raise InputError(f"{store.results}: lacks the columns {', '.join(missing)}; found {', '.join(frame.columns)}")
@@ -84,12 +87,13 @@ def read_cell(out: pathlib.Path, cell: str, columns: Sequence[str]) -> pd.DataFr
     """Some columns of one cell, one row an example.
 
     Raises:
-        InputError: the cell is not there.
+        InputError: the cell is not there, or its file is damaged.
     """
     path = Store(pathlib.Path(out)).cell(cell)
     if not path.is_file():
         raise InputError(f"{path}: not found, though results.parquet names it")
-    return pd.read_parquet(path, columns=list(columns))
+    with reading(path):
+        return pd.read_parquet(path, columns=list(columns))
 
 
 def has_predictions(out: pathlib.Path, results: pd.DataFrame) -> bool:
@@ -105,7 +109,8 @@ def read_cells(out: pathlib.Path, columns: Mapping[str, tuple[str, ...]]) -> dic
         columns: cell -> names of the columns to read; numbers, or lists of numbers of one length.
 
     Raises:
-        InputError: a cell is missing or lacks a value in one of the columns.
+        InputError: a cell is missing, its file is damaged or holds another cell, or it lacks a value in one of the
+            columns.
     """
     store = Store(pathlib.Path(out))
     paths = {cell: store.cell(cell) for cell in columns}
@@ -130,7 +135,9 @@ def _tables(paths: Mapping[str, pathlib.Path], columns: tuple[str, ...]) -> "dic
     import pyarrow.dataset
     import pyarrow.parquet as pq
 
-    held = pq.read_schema(next(iter(paths.values())))
+    first = next(iter(paths.values()))
+    with reading(first):
+        held = pq.read_schema(first)
     types = {name: pa.float64() for name in columns}
     for name in set(columns) & set(held.names):
         if pa.types.is_list(held.field(name).type):
@@ -139,9 +146,20 @@ def _tables(paths: Mapping[str, pathlib.Path], columns: tuple[str, ...]) -> "dic
     schema = pa.schema([("item_id", pa.string()), *types.items(), *flags])
     names = {str(path): cell for cell, path in paths.items()}
     dataset = pyarrow.dataset.dataset(list(names), schema=schema, format="parquet")
+    for fragment in dataset.get_fragments():
+        with reading(fragment.path):
+            about = fragment.physical_schema.metadata or {}
+        if b"cell" in about and (own := json.loads(about[b"cell"]).get("cell")) != names[fragment.path]:
+            raise InputError(f"{fragment.path}: holds cell {own!r}; expected {names[fragment.path]!r}, as it is named")
     parts: dict[str, list[Any]] = {}
-    for tagged in dataset.scanner(use_threads=False).scan_batches():
-        parts.setdefault(tagged.fragment.path, []).append(tagged.record_batch)
+    try:
+        for tagged in dataset.scanner(use_threads=False).scan_batches():
+            parts.setdefault(tagged.fragment.path, []).append(tagged.record_batch)
+    except (pa.ArrowException, OSError):
+        for fragment in dataset.get_fragments():  # only the one that is damaged fails again
+            with reading(fragment.path):
+                fragment.to_table(schema=schema)
+        raise
     found = {}
     for path, cell in names.items():
         table = pa.Table.from_batches(parts[path], schema=schema)

@@ -12,6 +12,7 @@ import jax
 from itt_jax import kinds, tasks
 from itt_jax.config import Perturbation, Precision, canonical, content_id
 from itt_jax.config.ids import LATER
+from itt_jax.config.validation import check_least_length
 from itt_jax.data.contamination import RULES, contaminated
 from itt_jax.data.fit import check_length
 from itt_jax.data.rows import Rows
@@ -21,7 +22,7 @@ from itt_jax.evaluate.forms import row_forms
 from itt_jax.evaluate.noises import TOKEN_NOISES
 from itt_jax.models import checkpoint_folder, checkpoint_name
 from itt_jax.store import Store
-from itt_jax.store.place import check_place
+from itt_jax.store.place import check_place, check_utf8
 from itt_jax.study import arms, growth
 from itt_jax.study.cells import Cell, Evaluated, cells_of, check_perturbation, variants_of
 from itt_jax.study.material import digest_files, digest_rows, mean_tokens
@@ -103,6 +104,7 @@ def evaluate_checkpoint(
     keep_freed_memory()
     keep_precision(evaluation.precision)
     check_place(out)
+    check_utf8(checkpoint_name(evaluation.checkpoint), "--checkpoint")
     with Progress(quiet) as progress:
         progress.at(f"evaluation of {checkpoint_name(evaluation.checkpoint)}", "reading the checkpoint")
         evaluator = _Evaluating(evaluation, Store(out), progress, data_root)
@@ -338,6 +340,7 @@ def _max_length(evaluation: Evaluation, predictor: Predictor) -> int:
     if length is None:
         length = predictor.max_length or DEFAULT_LENGTH
         length = min(length, predictor.encoder.max_positions or length)
+    check_least_length(length, "--max-length")
     check_length(length, predictor.encoder.config, "--max-length")
     return length
 

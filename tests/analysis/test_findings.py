@@ -94,6 +94,14 @@ def test_groups_without_signal_are_left_out_and_counted(tmp_path):
     assert not ((analysis.interactions["language"] == "zh") & (analysis.interactions["baseline"] == "direct")).any()
 
 
+def test_a_cell_with_fewer_examples_than_its_row_says_is_refused(tmp_path):
+    out = write_store(tmp_path, domains=("general",), languages=("en",), seeds=(0,), items=20)
+    path = out / "cells" / "c00002.parquet"
+    pd.read_parquet(path)[:19].to_parquet(path)
+    with pytest.raises(InputError, match=r"c00002\.parquet: holds 19 examples, expected 20: n and n_not_applicable in"):
+        analyse(out)
+
+
 def test_correlations_have_intervals_over_seeds_and_items(tmp_path):
     analysis = analyse(write_store(tmp_path, metric="pearson", domains=("general",), items=80, base=3.0))
     found = one(analysis.curves, arm="direct", language="all", perturbation="clean")

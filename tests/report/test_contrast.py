@@ -86,3 +86,16 @@ def test_a_contrast_without_signal_says_so(tmp_path):
     analysis = analyse(write_store(tmp_path, languages=("en", "de"), items=8, base=-1.0))
     row = contrast.contrast(analysis, ("itt", "direct")).iloc[0]
     assert (row["interaction"], row["verdict"]) == ("–", "no signal")
+
+
+def test_a_folder_of_one_arm_has_no_contrasts(tmp_path):
+    analysis = analyse(write_store(tmp_path, arms=("direct",), languages=("en",), items=20))
+    with pytest.raises(InputError, match="--contrast itt-direct: the folder has no contrasts: it holds one arm"):
+        contrast.parse_pair("itt-direct", analysis)
+
+
+@pytest.mark.parametrize("option", ["language", "perturbation", "format"])
+def test_options_of_a_contrast_go_with_one(out, capsys, option):
+    assert main.main(["report", "--out", str(out), f"--{option}", "markdown"]) == 2
+    assert capsys.readouterr().err == f"error: --{option} goes with --contrast\n"
+    assert not (out / "report").exists()

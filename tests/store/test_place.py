@@ -24,6 +24,11 @@ def test_a_file_is_refused(tmp_path, below):
         check_place(tmp_path / "file" / below)
 
 
+def test_a_name_that_is_not_utf8_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"--out .*: its name is not UTF-8, rename it"):
+        check_place(tmp_path / os.fsdecode(b"\xff\xfe"))
+
+
 def test_a_dangling_link_is_refused(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(InputError, match=r"link is a file, expected a folder"):

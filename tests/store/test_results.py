@@ -1,5 +1,7 @@
 """Cells as the analysis reads them: each by the columns that its metric names."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from itt_jax.errors import InputError
 from itt_jax.metrics import metric
 from itt_jax.ragged import Ragged
 from itt_jax.store import Store
-from itt_jax.store.results import read_cells
+from itt_jax.store.results import read_cell, read_cells, read_results
 
 METRIC_OF = {"classes": "accuracy", "tags": "entity_f1", "sets": "label_micro_f1"}
 TAGS = ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
@@ -43,3 +45,35 @@ def test_missing_cells_and_columns_are_one_line(tmp_path):
         read_cells(tmp_path, {"one": columns, "other": columns})
     with pytest.raises(InputError, match="has no value in one of the columns"):
         read_cells(tmp_path, {"one": metric("squad_f1").columns})
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    """Cut short, or with its end intact and its pages overwritten."""
+    store, columns = Store(tmp_path), metric("accuracy").columns
+    for cell in ("one", "other"):
+        store.write_cell({"cell": cell}, ITEMS | {"prediction": np.arange(6), "label": np.arange(6)})
+    store.write_results([{"cell": "one"}])
+    whole = store.cell("other").read_bytes()
+    for damaged in (whole[:60], b"\xff" * 400 + whole[400:], b""):
+        store.cell("other").write_bytes(damaged)
+        with pytest.raises(InputError, match=r"^[^\n]*cells/other\.parquet: damaged, or no parquet file of ours: "):
+            read_cells(tmp_path, {"one": columns, "other": columns})
+    for read in (lambda: read_cell(tmp_path, "other", columns), lambda: store.write_results([{"cell": "other"}])):
+        with pytest.raises(InputError, match=r"cells/other\.parquet: damaged"):
+            read()
+    store.results.write_bytes(store.results.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"results\.parquet: damaged"):
+        read_results(tmp_path)
+    (tmp_path / "domains.parquet").write_bytes(b"PAR1")
+    for read in (store.distances, lambda: store.has_distances("x")):
+        with pytest.raises(InputError, match=r"domains\.parquet: damaged"):
+            read()
+
+
+def test_cells_in_the_files_of_others_are_refused(tmp_path):
+    store, columns = Store(tmp_path), metric("accuracy").columns
+    for cell in ("one", "other"):
+        store.write_cell({"cell": cell}, ITEMS | {"prediction": np.arange(6), "label": np.arange(6)})
+    shutil.copy(store.cell("one"), store.cell("other"))
+    with pytest.raises(InputError, match=r"other\.parquet: holds cell 'one'; expected 'other', as it is named"):
+        read_cells(tmp_path, {"one": columns, "other": columns})

@@ -1,6 +1,8 @@
 """Evaluating one checkpoint: cells with the ids that a study gives them, operators from the command line."""
 
 import dataclasses
+import os
+import pathlib
 
 import numpy as np
 import pandas as pd
@@ -158,6 +160,9 @@ def test_what_is_left_out_is_said(checkpoint, tmp_path, capsys):
     [
         ({"rows": 0}, "--rows: found 0, expected at least 1"),
         ({"rows": -3}, "--rows: found -3, expected at least 1"),
+        ({"max_length": 7}, "--max-length: expected at least 8 tokens, found 7"),
+        ({"max_length": -5}, "--max-length: expected at least 8 tokens, found -5"),
+        ({"checkpoint": pathlib.Path(os.fsdecode(b"\xff\xfe"))}, r"--checkpoint .*: its name is not UTF-8"),
         ({"perturbations": (Perturbation("code_mix", lexicon="nope.txt"),)}, "lexicon nope.txt: No such file"),
         ({"perturbations": (Perturbation("swap", lexicon="nope.txt"),)}, "'swap' reads no lexicon"),
     ],
