@@ -40,7 +40,7 @@ def test_poolings_of_the_command_line():
         with pytest.raises(InputError, match="expected mean, cls or layer:K"):
             plain.pooled_by(given)
     assert Embedder().of(6).layer == 6
-    with pytest.raises(InputError, match=r"layer 7: expected one of 0 \(embeddings\) to 6"):
+    with pytest.raises(InputError, match=r"--pooling layer:7: the encoder has 6 layers; expected 0 \(embeddings\)"):
         Embedder("mean", 7).of(6)
 
 
