@@ -77,7 +77,7 @@ def _how_to_continue(command: Callable | None, arguments: Sequence[str]) -> str:
     """The rest of a line that says why a command has stopped; empty for one that begins anew each time."""
     if command not in [module.run for module in CONTINUED]:
         return ""
-    return f"; finished work is kept, to continue: {shlex.join(['python', '-m', 'itt_jax.main', *arguments])}"
+    return f". Finished work is kept; to continue: {shlex.join(['python', '-m', 'itt_jax.main', *arguments])}"
 
 
 def run_and_exit() -> None:

@@ -85,7 +85,10 @@ class Contamination:
     def summary(self) -> str:
         """The counts in a line."""
         shared = [f"{n:,} share their {name}" for name, n in self.fields.items() if n]
-        return f"{self.source}: {'; '.join([f'{self.dropped:,} of {self.rows:,} dropped ({self.rule})', *shared])}"
+        dropped = f"{self.dropped:,} of {self.rows:,} dropped ({self.rule})"
+        if self.rule == "off":
+            dropped = f"{self.whole_inputs:,} of {self.rows:,} evaluated and kept (off)"
+        return f"{self.source}: {'; '.join([dropped, *shared])}"
 
     def warning(self) -> str | None:
         """A sentence where much was dropped, or kept in spite of being evaluated; None otherwise."""

@@ -73,10 +73,15 @@ def sentences(table: pd.DataFrame, language: str, perturbation: str) -> str:
     noise = "all operators" if perturbation == ALL else perturbation
     return "\n".join(
         f"{row['encoder']}, {row['target']} ({row['metric']}), {row['arm']} against {row['against']}, {place}: gain "
-        f"{row['clean gain']} on clean text, {row['perturbed gain']} under {noise}; interaction {row['interaction']}, "
-        f"{row['verdict']}, {row['seeds']} seeds"
+        f"{row['clean gain']} on clean text, {row['perturbed gain']} under {noise}; {_interaction(row)}"
         for row in table.to_dict("records")
     )
+
+
+def _interaction(row: dict[str, str]) -> str:
+    if row["interaction"] == "–":
+        return f"no interaction ({row['verdict']})"
+    return f"interaction {row['interaction']}, {row['verdict']}, {row['seeds']} seeds"
 
 
 FORMATS = ("line", "markdown", "latex")

@@ -9,8 +9,10 @@ from itt_jax.report.names import as_markdown
 
 def summary_markdown(analysis: Analysis) -> str:
     """The study and its findings, for a terminal or a text file."""
-    parts = ["# What was run", as_markdown(run_sentence(analysis)), "# Does the arm make transfer more robust?"]
-    parts += [f"- {as_markdown(sentence)}" for sentence in verdict_sentences(analysis)]
+    parts = ["# What was run", as_markdown(run_sentence(analysis))]
+    if len(analysis.arms) > 1:
+        parts += ["# Does the arm make transfer more robust?"]
+        parts += [f"- {as_markdown(sentence)}" for sentence in verdict_sentences(analysis)]
     if len(analysis.primary):
         parts += ["", tables.markdown(tables.primary(analysis))]
     for target in targets(analysis):
@@ -100,7 +102,8 @@ def warning_sentences(analysis: Analysis) -> list[str]:
     )
     for _, row in counts[counts["no_signal_seeds"] != ""].iterrows():
         about = f"{row['model']}, {row['arm']}, {row['target']} ({row['metric']})"
-        found.append(f"{_seeds(row['no_signal_seeds'])} of {about}: not above chance in the source language, and kept.")
+        seeds = _seeds(row["no_signal_seeds"])
+        found.append(f"{seeds} of {about}: not above chance in the source language; scores are reported all the same.")
     if analysis.missing_cells:
         found.append(
             f"The run is not finished: {analysis.missing_cells:,} cells are missing; arms may differ in seeds."

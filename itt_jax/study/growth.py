@@ -50,9 +50,9 @@ def _differences(old: Any, new: Any, path: str) -> Iterator[str]:
             yield from _differences(old.get(key, ABSENT), new.get(key, ABSENT), f"{path}.{key}" if path else key)
     elif (named := _by_name(old)) is not None and (others := _by_name(new)) is not None:
         if gone := [name for name in named if name not in others]:
-            yield f"{path}: without {_listed(gone)}"
+            yield f"{path}: removed {_listed(gone)}"
         if added := [name for name in others if name not in named]:
-            yield f"{path}: and {_listed(added)}"
+            yield f"{path}: added {_listed(added)}"
         for name in named:
             if name in others:
                 yield from _differences(named[name], others[name], f"{path}.{name}")

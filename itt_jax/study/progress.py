@@ -71,6 +71,11 @@ class Estimate:
         return left * seconds / done if done else left / self.rate
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 cell", "1,200 cells"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 class Progress:
     """Shows what is done now. In a log a line appears at least every SAY_SECONDS, whatever the run waits for.
 

@@ -25,7 +25,7 @@ from itt_jax.study.keeping import Keeping
 from itt_jax.study.material import Material
 from itt_jax.study.plan import Plan, evaluation_selections, study_id
 from itt_jax.study.profiling import Profile
-from itt_jax.study.progress import EXPECTED_SHARE, Estimate, Progress, duration
+from itt_jax.study.progress import EXPECTED_SHARE, Estimate, Progress, counted, duration
 from itt_jax.study.provenance import agreed_dtype, check_precision, provenance
 from itt_jax.study.stages import Stage
 from itt_jax.study.stages.workshop import Workshop
@@ -99,6 +99,8 @@ def run(
         for entry in material.contamination.values():
             if warning := entry.warning():
                 progress.say(f"warning: {warning}")
+            elif entry.dropped or entry.whole_inputs:
+                progress.say(f"contamination: {entry.summary()}")
         runner.say_what_is_left(cost)
         made = runner.all()
         runner.finish()
@@ -251,7 +253,7 @@ class _Runner:
         for stage in stages:
             named = self.plan.described(stage)
             self.store.log("cells", stage=named.pop("id"), **named, cells=stored[stage.id], seconds=seconds)
-            self.progress.say(f"{self.plan.label(stage)}: {stored[stage.id]:,} cells in {seconds:.0f} s")
+            self.progress.say(f"{self.plan.label(stage)}: {counted(stored[stage.id], 'cell')} in {seconds:.0f} s")
         return stored.total()
 
     def evaluator(self, tokenizer: Tokenizer, cell: Cell) -> Evaluator:
@@ -357,7 +359,7 @@ class _Runner:
         """Say how much there is to do, about how long it takes, and where an interrupted run continues."""
         self.progress.estimate = Estimate({"training": cost.training, "evaluation": cost.evaluation}, self.speed())
         stages = len(self.plan.stages)
-        parts = [f"{stages - len(cost.training)} of {stages} stages done, {cost.cells:,} cells to make"]
+        parts = [f"{stages - len(cost.training)} of {stages} stages done, {counted(cost.cells, 'cell')} to make"]
         if cost.flops:
             parts[0] += f", about {duration(self.progress.estimate.seconds())} left"
         for stage in self.plan.stages.values():

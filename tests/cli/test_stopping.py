@@ -33,9 +33,9 @@ main.run_and_exit()
 @pytest.mark.parametrize(
     ("number", "where", "code", "says"),
     [
-        (signal.SIGINT, "here", 130, "interrupted; finished work is kept, to continue: "),
-        (signal.SIGTERM, "here", 143, "terminated; finished work is kept, to continue: "),
-        (signal.SIGINT, "collector", 130, "interrupted; "),
+        (signal.SIGINT, "here", 130, "interrupted. Finished work is kept; to continue: "),
+        (signal.SIGTERM, "here", 143, "terminated. Finished work is kept; to continue: "),
+        (signal.SIGINT, "collector", 130, "interrupted. "),
     ],
 )
 def test_a_signal_ends_in_one_line(number, where, code, says):
@@ -61,9 +61,9 @@ def raising(error):
     [
         (PermissionError(errno.EACCES, "Permission denied", "/data/x"), 2, "error: /data/x: Permission denied"),
         (NotADirectoryError(errno.ENOTDIR, "Not a directory", "/file/x"), 2, "error: /file/x: Not a directory"),
-        (OSError(errno.ENOSPC, "No space left on device"), 1, "error: No space left on device; finished work is kept"),
-        (KeyboardInterrupt(), 130, "interrupted; finished"),
-        (Terminated(), 143, "terminated; finished"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "error: No space left on device. Finished work is kept"),
+        (KeyboardInterrupt(), 130, "interrupted. Finished"),
+        (Terminated(), 143, "terminated. Finished"),
     ],
 )
 def test_what_the_file_system_refuses_is_one_line(capsys, monkeypatch, error, code, says):

@@ -124,7 +124,7 @@ def test_a_folder_grows_by_operators_and_languages(checkpoint, tmp_path, capsys)
     grown = dataclasses.replace(asked, perturbations=noises, languages=("en", "de"))
     evaluate_checkpoint(grown, tmp_path / "out")
     err = capsys.readouterr().err
-    assert "changed: perturbations: and 'keyboard'\n" in err and "changed: languages: ['en'] -> ['en', 'de']\n" in err
+    assert "changed: perturbations: added 'keyboard'\n" in err and "changed: languages: ['en'] -> ['en', 'de']\n" in err
     assert "2 of 6 cells done, 4 to make" in err
     results = read_results(tmp_path / "out")
     names = ("clean", "swap", "keyboard")

@@ -36,10 +36,10 @@ def test_each_changed_field_is_one_line():
     assert changed(contamination="off") == ["contamination: the default -> 'off'"]
     assert changed(targets=(target,)) == ["targets.sentiment.train_rows: None -> 9"]
     assert changed(targets=(dataclasses.replace(target, name="new"),)) == [
-        "targets: without 'sentiment'",
-        "targets: and 'new'",
+        "targets: removed 'sentiment'",
+        "targets: added 'new'",
     ]
-    assert changed(perturbations=(Perturbation("swap"),)) == ["perturbations: and 'swap'"]
+    assert changed(perturbations=(Perturbation("swap"),)) == ["perturbations: added 'swap'"]
     assert all(len(line) < 250 and "\n" not in line for line in changed(description="long " * 100))
 
 
