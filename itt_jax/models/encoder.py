@@ -143,7 +143,8 @@ class Encoder:
             ids, rows = getattr(inputs, name), getattr(self.config, field, None)
             if ids is None or rows is None or isinstance(ids, jax.core.Tracer) or not np.size(ids):
                 continue
-            low, high = np.min(ids), np.max(ids)
+            known = np.asarray(ids)  # inside of jit, jax.numpy would trace the comparison of known ids too
+            low, high = known.min(), known.max()
             if low < 0 or high >= rows:
                 raise errors.InputError(
                     f"{name}: found {low if low < 0 else high}, expected 0 to {rows - 1} "

@@ -42,6 +42,7 @@ def test_embedded_material_without_peers(few, monkeypatch, capsys):
     assert peers.ABSENT in perturb_bench.text(figures)
 
 
+@pytest.mark.slow
 def test_real_material(few, data_root, monkeypatch):
     monkeypatch.setattr(tokens, "TOKENIZERS", ("bert-base-multilingual-cased", "xlm-roberta-base"))
     monkeypatch.setattr(tokens, "OPERATORS", ("swap",))

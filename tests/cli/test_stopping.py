@@ -12,7 +12,7 @@ from itt_jax.cli import plan, run
 from itt_jax.cli.stopping import Terminated
 
 ASLEEP = """
-import gc, sys, time
+import gc, signal, sys, time
 from itt_jax import main
 from itt_jax.cli import run
 
@@ -24,6 +24,7 @@ def asleep(options):
         gc.callbacks.clear()
     time.sleep(60)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in the background
 run.run = asleep
 sys.argv[1:] = ["run", "--out", "a b"]
 main.run_and_exit()
@@ -43,7 +44,12 @@ def test_a_signal_ends_in_one_line(number, where, code, says):
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    try:
+        _, err = process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
     assert process.returncode == code
     assert err.startswith("\n" + says) and err.count("\n") == 2
     assert err.endswith("python -m itt_jax.main run --out 'a b'\n")

@@ -119,6 +119,7 @@ def test_cls_pooling_reads_the_summary_token(small, randomised):
     np.testing.assert_allclose(jitted(encoder, head, params, as_batch(BATCH)), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["bert", "roberta", "xlnet"])
 def test_packed_rows_give_the_logits_and_gradients_of_padded_ones(family, randomised):
     encoder = make_encoder(family, layers=1, width=16, heads=2, vocabulary_size=30, max_positions=12)

@@ -33,6 +33,7 @@ def test_problem_type_goes_both_ways(family, randomised, tmp_path):
     assert jax.tree.structure(other.shapes()) == jax.tree.structure(head.shapes())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("class_name", ["BertForSequenceClassification", "XLNetForSequenceClassification"])
 def test_the_loss_equals_that_of_transformers(class_name, reference, torch, tmp_path):
     sizes = {"num_hidden_layers": 1, "hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 48}

@@ -70,6 +70,7 @@ def test_positions_restart_at_each_segment():
     np.testing.assert_array_equal(positions(ids, None, config), [[2, 3, 4, 5, 1, 6, 1, 1]])
 
 
+@pytest.mark.slow
 def test_padding_with_another_token_stays_within_the_table(randomised):
     """A tokenizer's padding token may differ from the config's; NaN in padding would reach every token of the row."""
     encoder = make_encoder("roberta", layers=1, width=8, heads=2, vocabulary_size=50, max_positions=4, pad_id=3)

@@ -191,6 +191,7 @@ def test_two_streams_of_uni_equal_transformers():
     assert_near(run_ours(encoder, params, batch), run_theirs(theirs, batch).last_hidden_state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [

@@ -54,6 +54,7 @@ def pack(examples):
     return batch, target_mapping
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attention_type", ["bi", "uni"])
 @pytest.mark.parametrize("clamp_length", [None, 3])
 @pytest.mark.parametrize("permuted", [False, True])
@@ -77,6 +78,7 @@ def test_packed_examples_equal_separate_ones(attention_type, clamp_length, permu
         np.testing.assert_allclose(predicted[row, segment - 1], alone[0, 0], atol=5e-6)
 
 
+@pytest.mark.slow
 def test_gradient_of_packed_examples_is_the_sum_of_separate_ones():
     encoder = make_encoder("xlnet", **SIZES | {"layers": 1})
     params, examples = draw_params(encoder), draw_examples()

@@ -89,6 +89,7 @@ def test_translations():
     assert any(regex.fullmatch(r"\p{Latin}+的\p{Latin}+", text) for text in outcomes("code_mix", "我们的医院", "zh"))
 
 
+@pytest.mark.slow
 def test_code_mix_of_a_folder(data_root):
     """All published English dictionaries together: every target language is equally likely."""
     folder = data_root / "robustness" / "bilingual_dicts"

@@ -8,11 +8,12 @@ import regex
 
 from itt_jax.perturb import CATALOG, perturb
 from itt_jax.perturb.encodings import text_directions
-from itt_jax.perturb.normalization import FORMS, class_of, may_change, normalized, table
+from itt_jax.perturb.normalization import class_of, may_change, normalized, table
 from itt_jax.perturb.text import from_strings
 from itt_jax.perturb.units import Document
 from tests.perturb.material import MORE, SENTENCES, language_for, lexicon_for
 
+FORMS = ("NFD", "NFC", "NFKC")
 CLEAN = [text for found in (SENTENCES, MORE) for texts in found.values() for text in texts]
 PAIR = regex.compile(r"(?:\u2066\u202e|\u2067\u202d)(\X)(\X)\u202c\u2069")
 SAMPLES = [

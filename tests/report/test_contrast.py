@@ -34,6 +34,7 @@ def test_the_figures_are_those_of_the_tables(analysis, language, perturbation):
         assert list(table[column]) == list(tables.with_interval(rows, signed=True))
 
 
+@pytest.mark.slow
 def test_it_is_printed_as_a_line_as_markdown_and_as_latex(out, analysis, capsys):
     ask = ["report", "--out", str(out), "--contrast", "itt-matched_steps", "--language", "de"]
     printed = {}

@@ -131,6 +131,7 @@ def test_tables_and_figures_stand_beside_the_page(written, analysis):
     assert found == {"primary", "curves-sentiment", "operators-sentiment", "languages-sentiment"}
 
 
+@pytest.mark.slow
 def test_writing_again_gives_the_same_bytes(written):
     out, page = written
     before = page.read_bytes()

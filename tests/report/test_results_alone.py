@@ -61,6 +61,7 @@ def test_drops_of_conditions_that_lost_items_have_no_area(tmp_path):
     assert set(analyse(out).robustness["quantity"]) == {"worst cell"}
 
 
+@pytest.mark.slow
 def test_figures_of_targets_that_are_gone_are_removed(tmp_path):
     out = write_store(tmp_path, targets=("one", "two"), seeds=(0,), languages=("en",), domains=("general",))
     assert main.main(["report", "--out", str(out)]) == 0

@@ -71,6 +71,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+@pytest.mark.slow
 def test_steps_reuse_freed_memory():
     done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
     # Left alone, malloc faults in the whole buffer in each of the 64 steps. Several threads free it, so a few steps
