@@ -62,6 +62,7 @@ def test_coverage_in_every_mixture(seeds):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 @pytest.mark.parametrize("seeds", BANDS)
 def test_p_values_hold_in_the_tail(seeds):
     """Studies of every mixture, and of unequal mixtures together, at .05, .01 and .001."""
@@ -177,6 +178,7 @@ def test_an_adjustment_counts_repeated_rows_once():
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("mixture", MIXTURES)
 def test_the_detectable_effect_is_detected_in_four_of_five_studies(seeds, mixture):
@@ -200,6 +202,7 @@ def test_the_detectable_effect_is_detected_in_four_of_five_studies(seeds, mixtur
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 @pytest.mark.parametrize("seeds", [3, 5])
 @pytest.mark.parametrize("truth", [0.02, -0.02, 0.0])
 def test_false_verdicts_in_a_family_are_rare(seeds, truth):

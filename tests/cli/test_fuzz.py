@@ -109,6 +109,7 @@ def test_a_malformed_command_line_is_one_line(place, arguments):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 @settings(max_examples=1000, **SETTINGS)
 @given(arguments=command_lines().filter(usual))
 def test_many_malformed_command_lines_are_one_line_each(place, arguments):
@@ -116,6 +117,7 @@ def test_many_malformed_command_lines_are_one_line_each(place, arguments):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 @settings(max_examples=300, **SETTINGS)
 @given(setting=st.builds("{}={}".format, FIELDS, TEXT))
 def test_overrides_of_the_quickstart_fit_or_are_one_line(place, setting):

@@ -208,6 +208,7 @@ def test_malformed_files(sound, seed):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 @settings(max_examples=1500, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_many_malformed_files(sound, seed):

@@ -176,6 +176,7 @@ def test_added_tokens(bases, case):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 @settings(max_examples=400, deadline=None)
 @given(case=cases())
 def test_added_tokens_in_many_layouts(bases, case):
@@ -264,6 +265,7 @@ def test_accents_that_its_class_removes_are_logged(tmp_path, caplog):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 @settings(max_examples=300, deadline=None)
 @given(case=model_cases())
 def test_a_model_alone_in_many_cases(case):

@@ -263,6 +263,7 @@ def test_a_few_malformed_checkpoints(models, kind, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_thousand_malformed_checkpoints(models, kind, tmp_path):
     KINDS[kind](models, tmp_path / "model", 1 + 1000 // len(KINDS))

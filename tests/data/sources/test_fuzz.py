@@ -223,6 +223,7 @@ def test_a_few_malformed_files(name, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 @pytest.mark.parametrize("name", READERS)
 def test_a_thousand_malformed_files(name, tmp_path):
     _fuzz(tmp_path, name, 1 + 1000 // len(READERS))
