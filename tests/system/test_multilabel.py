@@ -104,7 +104,7 @@ def test_a_tiny_encoder_is_above_chance_and_every_table_is_made(labels_run):
 
 def test_evaluate_gives_the_cells_of_the_study(labels_run, tmp_path, monkeypatch):
     study, out = labels_run
-    monkeypatch.setattr(tasks, "get", lambda name: study.tasks[0])
+    monkeypatch.setattr(tasks, "get", lambda name, own=(): study.tasks[0])
     noises = parse_perturbations(["swap:0.3", "token_drop:0.3"])
     evaluation = Evaluation(checkpoint_of(out, "direct"), "topics", noises, rows=80, max_length=32)
     evaluate_checkpoint(evaluation, tmp_path / "out")
