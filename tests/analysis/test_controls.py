@@ -54,6 +54,7 @@ def test_no_other_finding_sees_them(stores):
         pandas.testing.assert_frame_equal(getattr(found, name), getattr(without, name))
 
 
+@pytest.mark.slow
 def test_the_report_shows_them_apart(stores):
     page = write_report(stores[1]).read_text(encoding="utf-8")
     section = page[page.index('id="controls"') : page.index('id="data"')]

@@ -53,6 +53,7 @@ BERT_TEMPLATE = template(("[CLS]", 2), ("[SEP]", 3), "[CLS] $A [SEP] $B:1 [SEP]:
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.slow
 def test_published_tokenizers(name, data_root):
     directory = data_root / "tokenizers" / name
     for fields in (("a b",), ("a b", "c")):

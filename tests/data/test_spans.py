@@ -180,6 +180,7 @@ def test_places_of_trained_tokenizers(tokenizer):
 
 @pytest.mark.parametrize("name", TOKENIZERS)
 @pytest.mark.parametrize("language", ["en", "ar", "hi", "zh", "th", "vi"])
+@pytest.mark.slow
 def test_the_tokens_of_real_answers_hold_them(data_root, name, language):
     questions = read_squad(data_root / f"crosslingual/xquad/xquad.{language}.json")[::8]
     contexts = list(dict.fromkeys(question.context for question in questions))

@@ -104,6 +104,7 @@ def test_gradient_of_packed_examples_is_the_sum_of_separate_ones():
         np.testing.assert_allclose(found, separate[path], atol=2e-5 * (1 + np.max(np.abs(separate[path]))))
 
 
+@pytest.mark.slow
 def test_jit_and_vmap_over_stacked_parameters_equal_plain_calls():
     encoder = make_encoder("xlnet", **SIZES)
     batch, target_mapping = pack(draw_examples())

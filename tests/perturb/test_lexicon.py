@@ -178,6 +178,7 @@ def test_folder_without_dictionaries(tmp_path):
         read_lexicon(tmp_path)
 
 
+@pytest.mark.slow
 def test_published_files(data_root):
     """PPDB's pairs and MUSE's dictionaries parse in their published form."""
     pairs = read_lexicon(data_root / "robustness" / "synonyms" / "ppdb_synonyms.txt")

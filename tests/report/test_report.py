@@ -174,6 +174,7 @@ def test_points_have_one_decimal_and_a_true_minus():
         "severity 0, one arm",
     ],
 )
+@pytest.mark.slow
 def test_small_and_odd_stores_have_a_report(tmp_path, options):
     out = write_store(tmp_path, items=30, **options)
     text = write_report(out).read_text(encoding="utf-8")

@@ -129,6 +129,7 @@ def test_answers_are_shown_and_protected():
         assert all(answer in context for answer in one.label.split(" | "))
 
 
+@pytest.mark.slow
 def test_real_rows(data_root, tmp_path):
     lines = task_sheet(tmp_path / "s.csv", "xnli", rows=100, data_root=data_root, severity=0.3)
     assert len(lines) == 100

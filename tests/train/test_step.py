@@ -101,6 +101,7 @@ def test_a_step_of_one_run_copies_no_table_or_kernel():
     assert copied == [] and "copy(" in run.as_text()
 
 
+@pytest.mark.slow
 def test_learning_rate_seed_and_length_share_one_program():
     task, params = model("bert")
     recipe = Recipe(steps=2, batch_size=8, max_length=32, packed=False, dropout=False)
