@@ -10,7 +10,7 @@ MOST_CHARACTERS = 2000  # of a message; values in a file may be of any length
 class InputError(ValueError):
     """The user's input is wrong; the command line prints it as one line and exits with 2.
 
-    The message names the file, line or field, what was found and what was expected.
+    The message names the file, line or field, the value found and the value expected.
     """
 
     def __init__(self, message: str):

@@ -51,7 +51,7 @@ def new_folder(path: str | os.PathLike, keep_existing: bool = False) -> Iterator
     """
     path = pathlib.Path(path)
     partial = temporary(path)
-    partial.mkdir(parents=True)
+    _make(partial)
     try:
         yield partial
         if not (keep_existing and path.exists()):
@@ -141,7 +141,7 @@ def write_manifest(folder: pathlib.Path) -> None:
 
 
 def check_manifest(folder: pathlib.Path, what: str) -> None:
-    """Check that a folder holds what it was written with.
+    """Check a folder against its manifest.
 
     Args:
         what: the noun that an error uses for the folder ("checkpoint").
@@ -183,12 +183,24 @@ def _manifest(folder: pathlib.Path) -> dict[str, list[int]]:
 
 @contextlib.contextmanager
 def _partial_file(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make(path.parent)
     partial = temporary(path)
     try:
         yield partial
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _make(folder: pathlib.Path) -> None:
+    """Make a folder and its parents.
+
+    Raises:
+        InputError: the file system makes none there (/proc says so with the error of a missing file).
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:
+        raise InputError(f"{folder}: cannot be made there") from error
 
 
 def _sync(path: pathlib.Path) -> None:

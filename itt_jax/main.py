@@ -14,7 +14,6 @@ COMMANDS = (run, plan, config, report, list, perturb, evaluate, score, bench, co
 CONTINUED = (run, evaluate)
 """Commands that go on where they were stopped."""
 NO_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG}
-NO_PLACE |= {errno.ENOENT}  # nothing can be made below /proc
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 

@@ -1,7 +1,9 @@
 """Atomic files: the old version or the new one, nothing else, also under concurrent writers and without hard links."""
 
+import errno
 import json
 import os
+import pathlib
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -129,3 +131,16 @@ def test_a_manifest_finds_damage(tmp_path, harm, message):
     harm(tmp_path / "b")
     with pytest.raises(InputError, match=message):
         files.check_manifest(tmp_path / "b", "state")
+
+
+def test_where_nothing_can_be_made_is_named(tmp_path, monkeypatch):
+    """/proc says that the folder to make is missing; a file that is missing elsewhere is no user's mistake."""
+
+    def refuse(folder, *arguments, **options):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(folder))
+
+    monkeypatch.setattr(pathlib.Path, "mkdir", refuse)
+    with pytest.raises(InputError, match="nothing: cannot be made there"):
+        files.write_text(tmp_path / "nothing" / "x", "text")
+    with pytest.raises(InputError, match="cannot be made there"), files.new_folder(tmp_path / "nothing"):
+        pass

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 SUMMARY = "Write the robustness report of a checkpoint, ours or Hugging Face's; trains nothing."
 
 
-KINDS = ("classification", "regression", "token_classification")
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--checkpoint", type=path, required=True, help="a checkpoint, or OUT/stages/ID")
@@ -26,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--text", nargs="+", metavar="COLUMN", help="column of the text in --task-file; two for pairs")
     parser.add_argument("--label", metavar="COLUMN", help="column of the label in --task-file")
-    parser.add_argument("--kind", choices=KINDS, help="of the task in --task-file; default: classification")
+    parser.add_argument("--kind", help="of the task in --task-file (`list kinds`); default: classification")
     parser.add_argument("--language", help="of the texts in --task-file, ISO 639-1; default: en")
     parser.add_argument(
         "--perturbations",

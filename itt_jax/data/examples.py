@@ -25,10 +25,10 @@ class Examples:
         offsets: int64 [n + 1], example i has ids[offsets[i]:offsets[i + 1]].
         summaries: int32 [n], position of the summary token in its example.
         labels: one for each example, [n], or for multilabel tasks bool [n, classes]; or one for each token, [N]: for
-            token classification the class of the word that a token stands for, -1 elsewhere; for question answering
+            token classification the class of the word at its anchor, -1 elsewhere; for question answering
             1 at the answer's first token plus 2 at its last. None: no labels.
         pad_id, pad_type: id and token type id of padding.
-        anchors: for token classification: int64 [words], the token (index of `ids`) that stands for each word.
+        anchors: for token classification: int64 [words], the token (index of `ids`) that represents each word.
         windows: for question answering: the part of its context that each example holds.
         choices: for multiple choice: this many consecutive examples are one item and share its label; 1 otherwise.
     """

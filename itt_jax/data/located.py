@@ -1,4 +1,4 @@
-"""Token ids with the codepoints of the text that each token stands for.
+"""Token ids with the codepoints of the text that each token covers.
 
 Where ids come from a chunk table (see `chunks`), so do places: each distinct chunk is encoded once, and a sample of
 every call is also encoded whole. Places are made comparable across tokenizers: blanks at their ends are removed, and
@@ -29,7 +29,7 @@ class LocatedTokens:
 
     Attributes:
         tokens: as `Tokenizer.encode` returns them.
-        starts, stops: int32 [N], each token stands for codepoints start ... stop - 1 of its text. Neither decreases
+        starts, stops: int32 [N], each token covers codepoints start ... stop - 1 of its text. Neither decreases
             within a text; they are equal for tokens of blanks only.
     """
 

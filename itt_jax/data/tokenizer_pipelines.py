@@ -86,7 +86,7 @@ def generic_tokenizer(model: Model, settings: Settings, content: dict[str, Any])
         return tokenizers.Tokenizer.from_str(json.dumps(content | bare))
 
 
-# Steps that treat what stands on both sides of a blank apart, whatever their settings.
+# Steps that process the text before a blank and the text after it separately, whatever their settings.
 _PARTED_NORMALIZERS = {
     "BertNormalizer",
     "NFC",

@@ -41,7 +41,7 @@ from itt_jax.data.tokenizer_settings import (
 from itt_jax.errors import InputError
 
 Located = tuple[list[int], list[tuple[int, int]]]
-"""The ids of a text, and for each the codepoints (start, stop) it stands for."""
+"""The ids of a text, and for each the codepoints (start, stop) that it covers."""
 Encode = Callable[[list[str]], list[list[int]]]
 Locate = Callable[[list[str]], list[Located]]
 
@@ -55,7 +55,7 @@ class Vocabulary:
     Attributes:
         encode: whole texts -> a list of id lists, without special tokens.
         locate: whole texts -> the same ids, each list with the codepoints (start, stop) of the text that each token
-            stands for; blanks may be among them, and a token that is not in the text stands for none (start = stop).
+            covers; blanks may be among them, and a token that is not in the text covers none (start = stop).
         pieces: the piece of each id ("" where an id has none).
         special: "pad", "cls", "sep", "mask", "unk" -> id.
         added: ids of added tokens that texts may have.

@@ -10,3 +10,4 @@ class Classification(Kind):
     summary = "one class for a text or a pair of texts"
     head = "classification"
     token_noise = True
+    table_metric = "accuracy"

@@ -65,6 +65,8 @@ class Kind:
         by_vectors: whether predictions always compare vectors of texts, so that no head is needed.
         token_noise: whether noise on token ids is defined for it.
         named_outputs: whether the outputs of its head are the task's labels.
+        table_metric: metric of a task that is made from one table (`evaluate --task-file`); empty where one column of
+            a table cannot hold the labels.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Kind:
     by_vectors: bool = False
     token_noise: bool = False
     named_outputs: bool = True
+    table_metric: str = ""
 
     def __repr__(self) -> str:
         return f"<kind {self.name}>"
@@ -104,6 +107,14 @@ class Kind:
         return ", ".join(task.labels)
 
     # --- Labels
+
+    def distinct_labels(self, published: Sequence[str]) -> list[str]:
+        """The class names in a column of labels, each once, in order of occurrence."""
+        return list(dict.fromkeys(published))
+
+    def table_settings(self, published: Sequence[str]) -> dict[str, Any]:
+        """Fields of a task that follow from a column of labels."""
+        return {}
 
     def read_labels(self, task: TaskLike, published: Published, table: Table) -> tuple[Any, np.ndarray]:
         """The labels of a table's rows, or None if the split has none; and bool [n], the rows to keep.

@@ -1,8 +1,9 @@
 """A score for a text or a pair of texts."""
 
+import contextlib
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ class Regression(Kind):
     dev_metric = "spearman"
     token_noise = True
     named_outputs = False
+    table_metric = "spearman"
 
     def check(self, task: TaskLike) -> None:
         """Raises InputError for a task with labels or an empty score_range."""
@@ -42,6 +44,15 @@ class Regression(Kind):
     def label_summary(self, task: TaskLike) -> str:
         """The range of scores."""
         return f"{task.score_range[0]:g} to {task.score_range[1]:g}"
+
+    def table_settings(self, published: Sequence[str]) -> dict[str, Any]:
+        """The range of the finite numbers; reading the labels refuses the others and names their places."""
+        numbers = []
+        for label in published:
+            with contextlib.suppress(ValueError):
+                numbers.append(float(label))
+        numbers = [number for number in numbers if math.isfinite(number)]
+        return {"score_range": (min(numbers, default=0.0), max(numbers, default=1.0))}
 
     def read_labels(self, task: TaskLike, published: Published, table: Table) -> tuple[Any, np.ndarray]:
         """Scores float32 [n].

@@ -34,6 +34,7 @@ class TokenClassification(Kind):
     dev_metric = "tag_accuracy"
     layout = "words"
     pools = False
+    table_metric = "entity_f1"
 
     def check(self, task: TaskLike) -> None:
         """Raises InputError for fewer than two labels, or several fields."""
@@ -46,6 +47,10 @@ class TokenClassification(Kind):
         return ("tags",)
 
     # --- Labels
+
+    def distinct_labels(self, published: Sequence[str]) -> list[str]:
+        """The tags, each once; those of a row are separated by one space."""
+        return list(dict.fromkeys(tag for tags in published for tag in tags.split(" ")))
 
     def read_labels(self, task: TaskLike, published: Published, table: Table) -> tuple[Any, np.ndarray]:
         """The class of each word: Ragged int32 [n]. Published tags are separated by one space.

@@ -64,7 +64,7 @@ def regrouped(number: str, language: str) -> list[str]:
 
 def standing_alone(document: Document, first: np.ndarray, stop: np.ndarray) -> np.ndarray:
     """bool: ranges bounded on both sides by a text's end, white space, bracket, quote, comma or unspaced script."""
-    bases = np.append(document.bases, ord(" "))  # stands before and after each text
+    bases = np.append(document.bases, ord(" "))  # a blank before and after each text
     blank = np.append(document.flags & SPACE > 0, True) | (tables.look_up(word_groups(), bases) != SPACED)
     before, after = document.around(first, stop)
     mark = np.minimum(after, len(document.bases) - 1)

@@ -8,11 +8,8 @@ from itt_jax.config import Study
 from itt_jax.data.contamination import Contamination
 from itt_jax.store import Store
 from itt_jax.store.place import check_place, size
-from itt_jax.study import growth
-from itt_jax.study.absent import planned
-from itt_jax.study.cost import missing_cost
+from itt_jax.study.joining import joined
 from itt_jax.study.progress import duration
-from itt_jax.study.provenance import check_precision
 
 GFLOPS = 30
 """Speed of encoders of width 64 to 128 on two CPU cores."""
@@ -100,12 +97,9 @@ def describe(study: Study, out: str | pathlib.Path, data_root: str | pathlib.Pat
     """Plan a study against the results folder `out`; trains and writes nothing."""
     store = Store(pathlib.Path(out))
     check_place(store.out)
-    material, plan = planned(study, data_root)
+    own = joined(study, store, data_root)
+    material, plan, changed, cost = own.material, own.plan, own.changes, own.cost
     study = plan.study
-    changed = growth.changes(store, plan)
-    check_precision(store, study.precision, [spec.name for spec in study.encoders], plan.stages)
-    cost = missing_cost(plan, material, store)
-    check_place(store.out, cost.disk)
     stages: dict[tuple[str, str], tuple[int, int, float]] = {}
     for stage in plan.stages.values():
         n, finished, flops = stages.get((stage.spec.name, stage.kind), (0, 0, 0.0))

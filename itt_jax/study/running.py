@@ -17,16 +17,16 @@ from itt_jax.store import Store
 from itt_jax.store.place import check_place
 from itt_jax.store.results import read_results
 from itt_jax.study import arms, growth
-from itt_jax.study.absent import planned
 from itt_jax.study.cells import Cell, variants_of
-from itt_jax.study.cost import Cost, missing_cost
+from itt_jax.study.cost import Cost
 from itt_jax.study.distances import distances_id, domain_distances
+from itt_jax.study.joining import joined
 from itt_jax.study.keeping import Keeping
 from itt_jax.study.material import Material
 from itt_jax.study.plan import Plan, evaluation_selections, study_id
 from itt_jax.study.profiling import Profile
 from itt_jax.study.progress import EXPECTED_SHARE, Estimate, Progress, counted, duration
-from itt_jax.study.provenance import agreed_dtype, check_precision, provenance
+from itt_jax.study.provenance import agreed_dtype, provenance
 from itt_jax.study.stages import Stage
 from itt_jax.study.stages.workshop import Workshop
 from itt_jax.study.storing import check_stored, store_cells
@@ -86,22 +86,18 @@ def run(
     check_place(store.out)
     with Progress(quiet) as progress:
         progress.at(f"study {study.name}", "reading its data")
-        material, plan = planned(study, data_root)
-        study = plan.study
-        changed = growth.changes(store, plan)
-        check_precision(store, study.precision, [spec.name for spec in study.encoders], plan.stages)
-        cost = missing_cost(plan, material, store)
-        check_place(store.out, cost.disk)
+        own = joined(study, store, data_root)
+        material, plan = own.material, own.plan
         runner = _Runner(store, plan, material, progress, stack, Profile(store.profile if profile else None))
-        if changed:
-            runner.take_over(changed)
+        if own.changes:
+            runner.take_over(own.changes)
         runner.write_plan()
         for entry in material.contamination.values():
             if warning := entry.warning():
                 progress.say(f"warning: {warning}")
             elif entry.dropped or entry.whole_inputs:
                 progress.say(f"contamination: {entry.summary()}")
-        runner.say_what_is_left(cost)
+        runner.say_what_is_left(own.cost)
         made = runner.all()
         runner.finish()
     check_stored(runner.failed, store.out)

@@ -1,5 +1,7 @@
 """Intervals, tests and verdicts against simulation with a known truth, and against references."""
 
+import gc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -205,17 +207,18 @@ def test_the_detectable_effect_is_detected_in_four_of_five_studies(seeds, mixtur
 @pytest.mark.volume
 @pytest.mark.parametrize("seeds", [3, 5])
 @pytest.mark.parametrize("truth", [0.02, -0.02, 0.0])
-def test_false_verdicts_in_a_family_are_rare(seeds, truth):
+def test_false_verdicts_in_a_family_are_rare(seeds, truth, monkeypatch):
     """Six correlated primary contrasts at a bound, where both kinds of conclusion are false, and six at 0."""
+    monkeypatch.setattr(gc, "collect", lambda: 0)  # statsmodels collects in every adjustment
     random = np.random.default_rng(seeds)
-    studies, wrong = 100, 0
+    studies, wrong = 600, 0
     for _ in range(studies):
         shared = 0.01 * simulate(random, 1, seeds, 30, 0.3, 0.3, 0.1)
         own = 0.01 * simulate(random, 6, seeds, 30, 0.1, 0.1, 0.1)
         frame = statistics(truth + shared + own)
         found = inference.judge(frame.assign(log_odds=frame["estimate"]), 0.02, "holm")["verdict"]
         wrong += found.isin(["supported", "contradicted"]).any() | ((truth != 0) & (found == "negligible").any())
-    assert wrong / studies <= 0.10  # .05, and more than two standard errors
+    assert wrong / studies <= 0.07  # .05, and two standard errors
 
 
 @pytest.mark.parametrize("df", [2, 4, 9])

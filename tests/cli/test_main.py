@@ -1,6 +1,5 @@
 """The command line: wrong input is one line and exit code 2; the filter and the listings do their job."""
 
-import errno
 import json
 import subprocess
 import sys
@@ -111,11 +110,3 @@ def test_an_empty_path_is_not_the_current_folder(capsys, arguments):
     code, out, err = run(capsys, *arguments)
     name = arguments[-2] if arguments[-1] == "" else "HF_DIR"
     assert (code, out) == (2, "") and err.startswith(f"error: argument {name}: expected a path, found ''")
-
-
-def test_a_place_where_nothing_can_be_made_is_one_line(capsys, monkeypatch):
-    def make(options):
-        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "/proc/x")
-
-    monkeypatch.setattr("itt_jax.cli.plan.run", make)
-    assert run(capsys, "plan") == (2, "", "error: /proc/x: No such file or directory\n")

@@ -86,6 +86,6 @@ def test_a_command_that_begins_anew_has_nothing_to_continue(capsys, monkeypatch)
 
 
 def test_other_errors_are_raised(monkeypatch):
-    monkeypatch.setattr(run, "run", raising(OSError(errno.EIO, "input or output", "x")))
-    with pytest.raises(OSError, match="input or output"):
+    monkeypatch.setattr(run, "run", raising(FileNotFoundError(errno.ENOENT, "missing", "x")))
+    with pytest.raises(FileNotFoundError):
         main.main(["run"])

@@ -65,7 +65,7 @@ keep_freed_memory()
 x = jnp.ones((4096, 4096))
 step = jax.jit(lambda x: (jnp.sin(x) @ x[:, :8]).sum())  # the product reads a temporary of 64 MiB
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(64):
+for _ in range(128):
     step(x).block_until_ready()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
@@ -74,9 +74,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 @pytest.mark.slow
 def test_steps_reuse_freed_memory():
     done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
-    # Left alone, malloc faults in the whole buffer in each of the 64 steps. Several threads free it, so a few steps
-    # may still take fresh memory, more of them on a busy machine.
-    assert int(done.stdout) < 64 * (64 * 2**20 // 4096) / 4
+    # Left alone, malloc faults in the whole buffer in each of the 128 steps. Several threads free it, so a few
+    # steps may still take fresh memory, more of them on a busy machine.
+    assert int(done.stdout) < 128 * (64 * 2**20 // 4096) / 10
 
 
 def test_needed_bytes_counts_donated_memory_once():
