@@ -15,6 +15,7 @@ def few(monkeypatch, ceilings):
     monkeypatch.setattr(evaluate, "SEVERITIES", (0.2,))
 
 
+@pytest.mark.slow
 def test_embedded_material_without_peers(few, alone, monkeypatch, small):
     figures, text = bench.run("evaluate", small(sentences=12))
     (run,) = figures["runs"]
@@ -23,6 +24,7 @@ def test_embedded_material_without_peers(few, alone, monkeypatch, small):
     assert "ratio" not in run and len(figures["aims"]) == 1 and "torch is not installed" in text
 
 
+@pytest.mark.slow
 def test_beside_peers(few, data_root, monkeypatch, small):
     pytest.importorskip("torch")
     monkeypatch.setattr(peers, "installed", lambda: True)

@@ -152,6 +152,7 @@ def test_dropout_follows_its_key():
     np.testing.assert_array_equal(encoder(params, tokens), encoder(params, tokens, key=None))
 
 
+@pytest.mark.slow
 def test_half_precision_stays_near_full_precision():
     sizes = SIZES | {"layers": 1}
     full, half = make_encoder("xlnet", **sizes), make_encoder("xlnet", dtype=jnp.bfloat16, **sizes)

@@ -56,6 +56,7 @@ def assert_as_alone(encoder, together, alone):
         pytest.param("xlnet", (2, 4, 3), True, marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_runs_together_are_as_alone_and_wait_for_no_longer_one(family, steps, packed):
     encoder = tiny_encoder(family)
     own = jobs(encoder, steps, keep="last", packed=packed)
