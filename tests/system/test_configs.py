@@ -9,7 +9,7 @@ import pytest
 from itt_jax import config, metrics, tasks
 from itt_jax.analysis import analyse
 from itt_jax.ragged import Ragged
-from itt_jax.study import run, running
+from itt_jax.study import joining, run
 from itt_jax.study.absent import planned
 
 CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
@@ -75,7 +75,7 @@ def small_run(request, data_root, tmp_path_factory):
     material, plan = planned(study, data_root)
     notes = list(plan.skipped)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running, "planned", lambda *arguments: (material, plan))  # reading every row once is enough
+        patch.setattr(joining, "planned", lambda *arguments: (material, plan))  # reading every row once is enough
         patch.delenv("XLA_FLAGS")  # these stages compute for longer than they compile: with the level they choose
         results = run(study, out, data_root, quiet=True)
     return name, plan, notes, results
