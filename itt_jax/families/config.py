@@ -7,8 +7,29 @@ from typing import Any, ClassVar, Self
 
 from itt_jax.errors import InputError, unknown
 
-ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh")
-"""Names of activation functions; `models.layers.activation` computes them."""
+ACTIVATIONS = (
+    "gelu",
+    "gelu_10",
+    "gelu_accurate",
+    "gelu_fast",
+    "gelu_new",
+    "gelu_python",
+    "gelu_python_tanh",
+    "gelu_pytorch_tanh",
+    "hardswish",
+    "leaky_relu",
+    "linear",
+    "mish",
+    "quick_gelu",
+    "relu",
+    "relu2",
+    "relu6",
+    "sigmoid",
+    "silu",
+    "swish",
+    "tanh",
+)
+"""Activation functions without parameters, by transformers' names; `models.layers.ACTIVATIONS` computes them."""
 
 MOST = 2**31 - 1
 """Largest count: ids and shapes are 32-bit numbers."""

@@ -124,7 +124,7 @@ def test_too_long_a_row_is_an_error(randomised):
         ("is_decoder", True),
         ("add_cross_attention", True),
         ("tie_word_embeddings", False),
-        ("hidden_act", "mish"),
+        ("hidden_act", "prelu"),
         ("hidden_size", 770),
         ("num_hidden_layers", "12"),
         ("hidden_dropout_prob", 1.5),

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from itt_jax.models import make_encoder
+from itt_jax.families.config import ACTIVATIONS
+from itt_jax.models import layers, make_encoder
 
 SIZES = {"layers": 2, "width": 16, "heads": 2, "vocabulary_size": 40, "initializer_range": 0.3}
 ROUNDING = 1e-5  # for hidden states, and for gradients relative to the largest
@@ -60,3 +61,16 @@ def test_a_scanned_encoder_compiles_one_layer():
         return jax.jit(encoder).lower(encoder.shapes(), ids).as_text().count("dot_general")
 
     assert products(dataclasses.replace(plain, scan_layers=True)) * 2 == products(plain)
+
+
+def test_activations_and_their_derivatives_are_those_of_transformers():
+    torch = pytest.importorskip("torch", reason="parity needs PyTorch, the framework of the reference")
+    act2fn = pytest.importorskip("transformers.activations").ACT2FN
+    given = np.append(np.linspace(-30, 30, 603), [-3.0, 0.0, 3.0, 6.0, -1e4, 1e4, -1e-30]).astype("f4")
+    found = jax.jit(lambda x: {name: jax.vmap(jax.value_and_grad(layers.ACTIVATIONS[name]))(x) for name in ACTIVATIONS})
+    for name, (values, derivatives) in found(given).items():
+        theirs = torch.tensor(given, requires_grad=True)
+        expected = act2fn[name](theirs)
+        expected.sum().backward()
+        np.testing.assert_allclose(values, expected.detach(), rtol=1e-6, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(derivatives, theirs.grad, atol=1e-5, err_msg=name)

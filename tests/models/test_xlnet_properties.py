@@ -195,7 +195,7 @@ def test_configs_survive_the_round_trip():
     [
         ({"attn_type": "both"}, "attn_type 'both'"),
         ({"bi_data": True}, "bi_data: True"),
-        ({"ff_activation": "mish"}, "ff_activation 'mish'"),
+        ({"ff_activation": "prelu"}, "ff_activation 'prelu'"),
         ({"summary_type": "cls_index"}, "summary_type: 'cls_index'"),
         ({"d_head": 32}, "d_head: 32"),
         ({"d_model": 1000}, "d_model 1000 is not a multiple of n_head 16"),
