@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections import Counter
+from collections.abc import Mapping
 
 import jax
 
@@ -11,16 +12,42 @@ from itt_jax.config import EncoderSpec
 from itt_jax.errors import InputError
 from itt_jax.models import Encoder, local_folder, make_encoder
 from itt_jax.store import Store
+from itt_jax.store.place import size
 from itt_jax.study.keeping import Keeping
 from itt_jax.study.material import Material, Selection, mean_tokens
 from itt_jax.study.plan import Plan
-from itt_jax.study.stages import pretrain
+from itt_jax.study.stages import Stage, pretrain
 from itt_jax.train.checkpoint import is_ours, saved_encoder
+from itt_jax.train.resume import resumable_bytes
 
 CHECKPOINT_BYTES = 1e6
 """Size of a checkpoint beside its parameters: tokenizer, digests of training text, head."""
 CELL_BYTES, ROW_BYTES = 5e3, 30
 """Size of a cell's file, and of each of its rows."""
+STATE = 4
+"""Size of a resumable state in units of the parameters: they, two moments, and the best parameters so far."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Disk:
+    """Bytes that a run adds to a results folder.
+
+    Attributes:
+        kept: what stays.
+        temporary: what is removed again, at most at a time: resumable states while stages train, checkpoints that are
+            not kept.
+        peak: both together, at most at a time.
+    """
+
+    kept: float
+    temporary: float
+    peak: float
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{size(self.kept)} kept" + f", at most {size(self.temporary)} more while stages train" * bool(
+            self.temporary
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,13 +57,12 @@ class Cost:
     Attributes:
         training, evaluation: id of a stage -> FLOPs to train it, and to predict its missing cells, where it has some.
         cells: number of missing cells.
-        disk: bytes that will be added to the folder. Temporary files are included.
     """
 
     training: dict[str, float]
     evaluation: dict[str, float]
     cells: int
-    disk: float
+    disk: Disk
 
     @property
     def flops(self) -> float:
@@ -44,27 +70,73 @@ class Cost:
         return sum(self.training.values()) + sum(self.evaluation.values())
 
 
-def missing_cost(plan: Plan, material: Material, store: Store) -> Cost:
-    """The cost of what the folder lacks of a plan."""
+def missing_cost(plan: Plan, material: Material, store: Store, together: int = 1) -> Cost:
+    """The cost of what the folder lacks of a plan.
+
+    Args:
+        together: maximum number of stages that train together, each of which keeps its resumable states until all end.
+    """
     keeping = Keeping(plan, store)
     encoders = {spec.name: sized_encoder(spec) for spec in plan.study.encoders}
-    weights = {name: 4 * parameter_count(encoder) + CHECKPOINT_BYTES for name, encoder in encoders.items()}
-    training, evaluation, cells, kept, temporary = {}, {}, 0, 0.0, 0.0
+    training, evaluation, cells, cell_bytes = {}, {}, 0, {}
     for stage in plan.stages.values():
-        size, own = encoders[stage.spec.name].config.matmul_parameters, weights[stage.spec.name]
+        parameters = encoders[stage.spec.name].config.matmul_parameters
         if keeping.must_make(stage):
-            training[stage.id] = 6 * size * stage.training_tokens(material)
-            kept += own if keeping.keeps(stage) else 0
-            # A parent that is not kept, and two versions of the resumable state: parameters, two moments, the best.
-            temporary = max(temporary, own + 2 * 4 * own * stage.resumable_runs)
+            training[stage.id] = 6 * parameters * stage.training_tokens(material)
         missing = Counter(cell.place for cell in keeping.missing_cells(stage))
         for (task, split, language), count in missing.items():
             rows = material.rows(Selection(task, split, language, plan.study.evaluation_rows))
             tokens = count * len(rows) * min(mean_tokens(rows), plan.study.max_length)
-            evaluation[stage.id] = evaluation.get(stage.id, 0.0) + 2 * size * tokens
+            evaluation[stage.id] = evaluation.get(stage.id, 0.0) + 2 * parameters * tokens
             cells += count
-            kept += count * (CELL_BYTES + ROW_BYTES * len(rows))
-    return Cost(training, evaluation, cells, kept + temporary)
+            cell_bytes[stage.id] = cell_bytes.get(stage.id, 0.0) + count * (CELL_BYTES + ROW_BYTES * len(rows))
+    weights = {name: 4 * parameter_count(encoder) + CHECKPOINT_BYTES for name, encoder in encoders.items()}
+    groups = _groups([stage for stage in plan.stages.values() if stage.id in training], material, together)
+    return Cost(training, evaluation, cells, _disk(groups, weights, cell_bytes, keeping))
+
+
+def _groups(stages: list[Stage], material: Material, together: int) -> list[list[Stage]]:
+    """The stages as they train together, in turn."""
+    groups, left = [], list(stages)
+    while left:
+        key, unmade = left[0].stack_key(material), {stage.id for stage in left}
+        same = [
+            stage
+            for stage in left[1:]
+            if key is not None and stage.stack_key(material) == key and stage.parent.id not in unmade
+        ]
+        groups.append([left[0], *same[: together - 1]])
+        left = [stage for stage in left if stage not in groups[-1]]
+    return groups
+
+
+def _disk(
+    groups: list[list[Stage]], weights: Mapping[str, float], cell_bytes: Mapping[str, float], keeping: Keeping
+) -> Disk:
+    """What groups of stages add to the disk, step by step.
+
+    Args:
+        weights: name of an encoder -> bytes of a checkpoint. cell_bytes: id of a stage -> bytes of its missing cells.
+    """
+    made = [stage for group in groups for stage in group]
+    children = Counter(stage.parent.id for stage in made if stage.parent is not None)
+    own = {stage.id: weights[stage.spec.name] for stage in made}
+    kept, waiting, temporary, peak = 0.0, {}, 0.0, 0.0  # waiting: checkpoints that are removed after their children
+    for group in groups:
+        states = sum(STATE * own[stage.id] * stage.resumable_runs for stage in group)
+        # A run's new state is written before its old one is removed.
+        states += max(STATE * own[stage.id] * (stage.resumable_runs > 0) for stage in group)
+        states -= sum(resumable_bytes(keeping.store.stage(stage.id)) for stage in group)  # that is there already
+        training = sum(waiting.values()) + max(0.0, states)
+        temporary, peak = max(temporary, training), max(peak, kept + training)
+        for stage in group:
+            kept += own[stage.id] * keeping.keeps(stage) + cell_bytes.get(stage.id, 0.0)
+            waiting |= {} if keeping.keeps(stage) else {stage.id: own[stage.id]}
+        temporary, peak = max(temporary, sum(waiting.values())), max(peak, kept + sum(waiting.values()))
+        children.subtract(stage.parent.id for stage in group if stage.parent is not None)
+        waiting = {name: size for name, size in waiting.items() if children[name] > 0}
+    kept += sum(size for name, size in cell_bytes.items() if name not in own)
+    return Disk(kept, temporary, max(peak, kept))
 
 
 def sized_encoder(spec: EncoderSpec) -> Encoder:

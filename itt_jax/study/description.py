@@ -7,9 +7,11 @@ from typing import Any
 from itt_jax.config import Study
 from itt_jax.data.contamination import Contamination
 from itt_jax.store import Store
-from itt_jax.store.place import check_place, size
+from itt_jax.store.place import check_place
+from itt_jax.study.cost import Disk
+from itt_jax.study.inputs import RowCount, row_lines
 from itt_jax.study.joining import joined
-from itt_jax.study.progress import duration
+from itt_jax.study.progress import duration, flop
 
 GFLOPS = 30
 """Speed of encoders of width 64 to 128 on two CPU cores."""
@@ -20,10 +22,12 @@ class Description:
     """A plan in numbers.
 
     Attributes:
-        stages: (encoder, kind) -> (stages, done, FLOPs to do). cells, cells_done: points of the evaluation grid.
+        stages: (encoder, kind) -> (stages, done, FLOPs to do), without given checkpoints.
+        cells, cells_done: points of the evaluation grid.
         evaluation_flops: FLOPs of the missing cells.
-        disk: bytes that the missing stages and cells will take, temporary files included.
-        changed: the fields in which the study differs from the one that the folder holds.
+        disk: bytes that the missing stages and cells will take.
+        rows: those of each target.
+        changed: how the study and what it reads differ from what the folder was written from.
         others: numbers of stages and cells in the folder that the study does not ask for; they stay, unreported.
         contamination: by source, the training and dev rows whose text is evaluated.
         left_out: by source, published label -> rows that the source's map of labels leaves out.
@@ -34,7 +38,8 @@ class Description:
     cells: int
     cells_done: int
     evaluation_flops: float
-    disk: float
+    disk: Disk
+    rows: list[RowCount]
     changed: list[str]
     others: tuple[int, int]
     contamination: tuple[Contamination, ...]
@@ -52,7 +57,8 @@ class Description:
             "cells": self.cells,
             "cells_done": self.cells_done,
             "evaluation_flops_missing": self.evaluation_flops,
-            "disk_bytes_missing": self.disk,
+            "disk_bytes": dataclasses.asdict(self.disk),
+            "rows": [dataclasses.asdict(count) for count in self.rows],
             "changed": self.changed,
             "stages_of_other_versions": self.others[0],
             "cells_of_other_versions": self.others[1],
@@ -63,16 +69,15 @@ class Description:
 
     def text(self) -> str:
         """For a terminal."""
-        lines = [f"study {self.name}", "", f"{'encoder':<16} {'stage':<14} {'all':>5} {'done':>5} {'GFLOP to do':>13}"]
+        lines = [f"study {self.name}", "", f"{'encoder':<16} {'stage':<14} {'all':>5} {'done':>5} {'to do':>13}"]
         for (encoder, kind), (n, done, flops) in self.stages.items():
-            lines.append(f"{encoder:<16} {kind:<14} {n:>5} {done:>5} {flops / 1e9:>13,.0f}")
-        lines.append(
-            f"{'':<16} {'cells':<14} {self.cells:>5} {self.cells_done:>5} {self.evaluation_flops / 1e9:>13,.0f}"
-        )
+            lines.append(f"{encoder:<16} {kind:<14} {n:>5} {done:>5} {flop(flops):>13}")
+        evaluation = flop(self.evaluation_flops)
+        lines.append(f"{'':<16} {'cells':<14} {self.cells:>5} {self.cells_done:>5} {evaluation:>13}")
         total = self.evaluation_flops + sum(flops for _, _, flops in self.stages.values())
         time = duration(total / (GFLOPS * 1e9))
-        lines += ["", f"about {total / 1e12:,.1f} TFLOP to do: {time} at {GFLOPS} GFLOP/s, plus compiling"]
-        lines += [f"about {size(self.disk)} of disk to write"]
+        lines += ["", f"about {flop(total)} to do: {time} at {GFLOPS} GFLOP/s, plus compiling"]
+        lines += [f"disk: about {self.disk}", "", "rows:", *row_lines(self.rows)]
         if self.changed:
             lines += ["", "changed since the folder was written:", *(f"  {line}" for line in self.changed)]
         if any(self.others):
@@ -101,7 +106,7 @@ def describe(study: Study, out: str | pathlib.Path, data_root: str | pathlib.Pat
     material, plan, changed, cost = own.material, own.plan, own.changes, own.cost
     study = plan.study
     stages: dict[tuple[str, str], tuple[int, int, float]] = {}
-    for stage in plan.stages.values():
+    for stage in plan.made():
         n, finished, flops = stages.get((stage.spec.name, stage.kind), (0, 0, 0.0))
         done, missing = stage.id not in cost.training, cost.training.get(stage.id, 0.0)
         stages[stage.spec.name, stage.kind] = (n + 1, finished + done, flops + missing)
@@ -113,6 +118,7 @@ def describe(study: Study, out: str | pathlib.Path, data_root: str | pathlib.Pat
         len(cells) - cost.cells,
         sum(cost.evaluation.values()),
         cost.disk,
+        own.rows,
         changed,
         store.others(plan.stages, (cell.cell for cell in cells)),
         tuple(material.contamination.values()),

@@ -6,6 +6,7 @@ from typing import Any
 from itt_jax.config import canonical
 from itt_jax.errors import InputError
 from itt_jax.store import Store
+from itt_jax.study.inputs import Inputs, changed_inputs
 from itt_jax.study.plan import Plan
 from itt_jax.study.provenance import check_precision
 
@@ -13,10 +14,13 @@ MOST_CHARACTERS = 80  # of a value in the list of changes
 ABSENT = object()
 
 
-def changes(store: Store, plan: Plan) -> list[str]:
-    """The fields in which a plan's study differs from the study of its folder, a line each; none for a new folder.
+def changes(store: Store, plan: Plan, read: Inputs) -> list[str]:
+    """How a plan differs from that of its folder, a line for each field and each input; none for a new folder.
 
     Ids are made of content, so stages and cells that both studies have stay valid, and the others are left alone.
+
+    Args:
+        read: the plan's `inputs`.
 
     Raises:
         InputError: the folder holds something else, another study, or scores in another precision than the study's
@@ -34,7 +38,7 @@ def changes(store: Store, plan: Plan) -> list[str]:
             "common; choose another --out"
         )
     _check_precision(store, found, plan)
-    return study_changes(found["study"], plan.study)
+    return study_changes(found["study"], plan.study) + changed_inputs(found.get("inputs", {}), read)
 
 
 def study_changes(before: Mapping[str, Any], study: Any) -> list[str]:

@@ -9,9 +9,11 @@ from itt_jax.store.place import check_place
 from itt_jax.study.absent import planned
 from itt_jax.study.cost import Cost, missing_cost
 from itt_jax.study.growth import changes
+from itt_jax.study.inputs import Inputs, RowCount, inputs, row_counts
 from itt_jax.study.material import Material
 from itt_jax.study.plan import Plan
 from itt_jax.study.provenance import check_precision
+from itt_jax.study.stages.workshop import most_together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,26 +21,33 @@ class Joined:
     """A study that fits its folder.
 
     Attributes:
-        changes: the fields in which it differs from the study that the folder holds, a line each.
+        rows: those of each target. inputs: what the plan reads.
+        changes: how study and inputs differ from those that the folder holds, a line each.
         cost: of what the folder lacks.
     """
 
     material: Material
     plan: Plan
+    rows: list[RowCount]
+    inputs: Inputs
     changes: list[str]
     cost: Cost
 
 
-def joined(study: Study, store: Store, data_root: str | pathlib.Path | None) -> Joined:
+def joined(study: Study, store: Store, data_root: str | pathlib.Path | None, stack: int | None = None) -> Joined:
     """Plan a study against a results folder; writes nothing.
+
+    Args:
+        stack: as in `running.run`.
 
     Raises:
         InputError: the study or its data is wrong, the folder holds something else or results in another precision, or
             the disk is too small.
     """
     material, plan = planned(study, data_root)
-    found = changes(store, plan)
+    read = inputs(plan, material)
+    found = changes(store, plan, read)
     check_precision(store, plan.study.precision, [spec.name for spec in plan.study.encoders], plan.stages)
-    cost = missing_cost(plan, material, store)
-    check_place(store.out, cost.disk)
-    return Joined(material, plan, found, cost)
+    cost = missing_cost(plan, material, store, most_together(stack))
+    check_place(store.out, cost.disk.peak)
+    return Joined(material, plan, row_counts(plan, material), read, found, cost)

@@ -61,6 +61,7 @@ class Material:
         self._uncontaminated: dict[Selection, Rows] = {}
         self._digests: dict[tuple[Selection, bool], str] = {}
         self._corpora: dict[Corpus, ParallelTexts] = {}
+        self._checkpoints: dict[str, str] = {}
         self._evaluation_text: Digests | None = None
 
     def task(self, name: str) -> tasks.Task:
@@ -192,7 +193,9 @@ class Material:
 
     def checkpoint_digest(self, directory: str) -> str:
         """A hash of the weights and config in a checkpoint directory."""
-        return digest_files(local_folder(directory))
+        if directory not in self._checkpoints:
+            self._checkpoints[directory] = digest_files(local_folder(directory))
+        return self._checkpoints[directory]
 
     def is_contaminated(self, spec: EncoderSpec) -> bool:
         """Whether a given checkpoint of ours was trained on text that the study evaluates on."""

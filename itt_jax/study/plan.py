@@ -39,6 +39,10 @@ class Plan:
     uses: dict[str, list[tuple[str, str]]] = dataclasses.field(default_factory=dict)
     skipped: list[str] = dataclasses.field(default_factory=list)
 
+    def made(self) -> list[Stage]:
+        """The stages to make: all but given checkpoints."""
+        return [stage for stage in self.stages.values() if stage.is_made]
+
     def all_cells(self) -> list[Cell]:
         """Every cell, in the order of the stages."""
         return [cell for cells in self.cells.values() for cell in cells]
@@ -63,11 +67,12 @@ class Plan:
 
     def label(self, stage: Stage) -> str:
         """How a line of progress names it: "4/9 minilm, target healthver, itt, seed 0"."""
-        uses, place = self.uses.get(stage.id, ()), list(self.stages).index(stage.id) + 1
+        uses, made = self.uses.get(stage.id, ()), [own.id for own in self.made()]
         targets, arms = (", ".join(dict.fromkeys(names)) for names in (zip(*uses, strict=True) if uses else ((), ())))
         role = f"target {targets}" if stage.kind == "target" else f"{stage.kind} for {targets}"
         parts = [stage.spec.name, *([role, arms] if targets else [stage.kind]), f"seed {stage.seed}"]
-        return f"{place}/{len(self.stages)} {', '.join(parts)}"
+        place = f"{made.index(stage.id) + 1}/{len(made)} " if stage.is_made else ""
+        return place + ", ".join(parts)
 
     def skip(self, reason: str) -> None:
         """Note something that the study asks for and the data cannot give."""

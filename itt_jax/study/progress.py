@@ -139,3 +139,12 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def flop(count: float) -> str:
+    """Floating-point operations for people: "850 MFLOP", "1.2 TFLOP"."""
+    for unit in ("FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"):
+        if count < 999.5:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.3g} PFLOP" if count < 999.5 else f"{count:,.0f} PFLOP"

@@ -20,10 +20,9 @@ from itt_jax.study import arms, growth
 from itt_jax.study.cells import Cell, variants_of
 from itt_jax.study.cost import Cost
 from itt_jax.study.distances import distances_id, domain_distances
-from itt_jax.study.joining import joined
+from itt_jax.study.joining import Joined, joined
 from itt_jax.study.keeping import Keeping
-from itt_jax.study.material import Material
-from itt_jax.study.plan import Plan, evaluation_selections, study_id
+from itt_jax.study.plan import evaluation_selections, study_id
 from itt_jax.study.profiling import Profile
 from itt_jax.study.progress import EXPECTED_SHARE, Estimate, Progress, counted, duration
 from itt_jax.study.provenance import agreed_dtype, provenance
@@ -86,9 +85,9 @@ def run(
     check_place(store.out)
     with Progress(quiet) as progress:
         progress.at(f"study {study.name}", "reading its data")
-        own = joined(study, store, data_root)
+        own = joined(study, store, data_root, stack)
         material, plan = own.material, own.plan
-        runner = _Runner(store, plan, material, progress, stack, Profile(store.profile if profile else None))
+        runner = _Runner(store, own, progress, stack, Profile(store.profile if profile else None))
         if own.changes:
             runner.take_over(own.changes)
         runner.write_plan()
@@ -110,19 +109,17 @@ class _Runner:
     def __init__(
         self,
         store: Store,
-        plan: Plan,
-        material: Material,
+        own: Joined,
         progress: Progress,
         stack: int | None,
         profile: Profile,
     ):
         self.store = store
-        self.plan = plan
-        self.material = material
+        self.plan, self.material, self.rows, self.inputs = own.plan, own.material, own.rows, own.inputs
         self.progress, self.profile = progress, profile
-        self.workshop = Workshop(store, material, self.heard, stack)
-        self.keeping = Keeping(plan, store)
-        self.dtype = training_dtype(plan.study.precision)
+        self.workshop = Workshop(store, self.material, self.heard, stack)
+        self.keeping = Keeping(self.plan, store)
+        self.dtype = training_dtype(self.plan.study.precision)
         self.values: dict[str, float] = {}
         self.worked: set[str] = set()
         self.failed: list[str] = []
@@ -310,6 +307,8 @@ class _Runner:
                 "stages": [self.plan.described(stage) for stage in self.plan.stages.values()],
                 "cells": len(self.plan.all_cells()),
                 "precision": {"asked": study.precision, "evaluation": self.store.dtypes(names)},
+                "rows": [dataclasses.asdict(own) for own in self.rows],
+                "inputs": self.inputs,
                 "left_out": self.material.left_out,
                 "skipped": self.plan.skipped,
                 "contaminated": [spec.name for spec in study.encoders if self.material.is_contaminated(spec)],
@@ -354,10 +353,11 @@ class _Runner:
     def say_what_is_left(self, cost: Cost) -> None:
         """Say how much there is to do, about how long it takes, and where an interrupted run continues."""
         self.progress.estimate = Estimate({"training": cost.training, "evaluation": cost.evaluation}, self.speed())
-        stages = len(self.plan.stages)
+        stages = len(self.plan.made())
         parts = [f"{stages - len(cost.training)} of {stages} stages done, {counted(cost.cells, 'cell')} to make"]
         if cost.flops:
             parts[0] += f", about {duration(self.progress.estimate.seconds())} left"
+            parts.append(f"disk: {cost.disk}")
         for stage in self.plan.stages.values():
             step = interrupted_at(self.store.stage(stage.id)) if stage.id in cost.training else None
             if step is not None:

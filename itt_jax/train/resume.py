@@ -66,6 +66,11 @@ def interrupted_at(directory: pathlib.Path) -> int | None:
     return max((int(path.name.split("-")[1]) for path in states), default=None)
 
 
+def resumable_bytes(directory: pathlib.Path) -> int:
+    """Size of the resumable states of a stage's runs."""
+    return sum(path.stat().st_size for path in pathlib.Path(directory).glob("**/resume-*/**/*") if path.is_file())
+
+
 def forget_resume(directory: pathlib.Path) -> None:
     """Remove the resumable states of a stage after its result has been saved."""
     for path in pathlib.Path(directory).glob("resume-*"):

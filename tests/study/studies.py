@@ -3,6 +3,7 @@
 import dataclasses
 
 from itt_jax.config import Corpus, EncoderSpec, LanguageModel, Recipe, Study, Target, validate
+from itt_jax.study.joining import Joined
 from itt_jax.study.material import Material
 from itt_jax.study.plan import Plan, make_plan
 
@@ -46,3 +47,8 @@ def planned(**changes) -> Plan:
     study = dataclasses.replace(STUDY, **changes)
     validate(study)
     return make_plan(study, Material(study))
+
+
+def joined(plan: Plan) -> Joined:
+    """A plan as a worker takes it, without what is only shown."""
+    return Joined(None, plan, rows=[], inputs={}, changes=[], cost=None)

@@ -13,7 +13,7 @@ from itt_jax.models import export, make_encoder
 from itt_jax.store import Store
 from itt_jax.study import describe
 from itt_jax.study.cost import missing_cost, parameter_count, sized_encoder
-from itt_jax.study.material import Material
+from itt_jax.study.material import Material, Selection
 from itt_jax.study.plan import make_plan
 from tests.study.studies import INFERENCE, STUDY
 
@@ -41,7 +41,7 @@ def test_only_what_is_missing_counts(planned, tmp_path):
     store.write_cell({"cell": cell}, {"item_id": ["a"]})
     rest = missing_cost(plan, material, store)
     assert rest.training == {name: flops for name, flops in whole.training.items() if name != done}
-    assert rest.cells == whole.cells - 1 and rest.disk < whole.disk
+    assert rest.cells == whole.cells - 1 and rest.disk.kept < whole.disk.kept
     assert sum(rest.evaluation.values()) < sum(whole.evaluation.values())
 
 
@@ -50,10 +50,49 @@ def test_fewer_checkpoints_need_less_space(planned, tmp_path):
     space = {}
     for saved in ("all", "target", "none"):
         study = dataclasses.replace(plan.study, save_checkpoints=saved)
-        space[saved] = missing_cost(dataclasses.replace(plan, study=study), material, Store(tmp_path)).disk
+        space[saved] = missing_cost(dataclasses.replace(plan, study=study), material, Store(tmp_path)).disk.kept
     one = 4 * parameter_count(sized_encoder(STUDY.encoders[0])) + 1e6
     assert space["all"] - space["target"] == pytest.approx(one)  # the intermediate stage
     assert space["target"] - space["none"] == pytest.approx(2 * one)
+
+
+def test_temporary_states_count_once_and_are_not_kept(planned, tmp_path):
+    plan, material = planned
+    store, one = Store(tmp_path), 4 * parameter_count(sized_encoder(STUDY.encoders[0])) + 1e6
+    short = missing_cost(plan, material, store).disk
+    assert short.temporary == 0 and short.peak == short.kept
+    recipe = Recipe(steps=20, checkpoint_every=5, learning_rates=(1e-3, 1e-4))
+    stages = {
+        name: dataclasses.replace(stage, recipe=recipe) if stage.kind == "target" else stage
+        for name, stage in plan.stages.items()
+    }
+    long = dataclasses.replace(plan, stages=stages)
+    disk = missing_cost(long, material, store).disk
+    # The states of two rates, and the second version of one; two targets train one after the other.
+    assert disk.kept == short.kept and disk.temporary == pytest.approx(3 * 4 * one)
+    last = list(stages)[-1]
+    cells = sum(5e3 + 30 * len(material.rows(Selection(*cell.place, 5))) for cell in plan.cells[last])
+    assert disk.peak == pytest.approx(disk.kept - one - cells + disk.temporary)
+    for done in list(stages)[:1] + [name for name, stage in stages.items() if stage.kind == "intermediate"]:
+        store.write_record(done, {"id": done})
+        store.checkpoint(done).mkdir()
+    assert missing_cost(long, material, store).disk.temporary == pytest.approx(3 * 4 * one)
+    assert missing_cost(long, material, store, together=2).disk.temporary == pytest.approx(5 * 4 * one)
+    disk = missing_cost(long, material, store).disk
+    state = store.stage(last) / "rate-0.001" / "resume-5"
+    state.mkdir(parents=True)
+    (state / "tree").write_bytes(bytes(10**5))
+    assert missing_cost(long, material, store).disk.peak == pytest.approx(disk.peak - 10**5)
+
+
+def test_a_checkpoint_that_is_not_kept_takes_space_until_its_children_are_made(planned, tmp_path):
+    plan, material = planned
+    one = 4 * parameter_count(sized_encoder(STUDY.encoders[0])) + 1e6
+    study = dataclasses.replace(plan.study, save_checkpoints="target")
+    disk = missing_cost(dataclasses.replace(plan, study=study), material, Store(tmp_path)).disk
+    assert disk.temporary == pytest.approx(one)  # the intermediate stage's
+    study = dataclasses.replace(plan.study, save_checkpoints="none")
+    assert missing_cost(dataclasses.replace(plan, study=study), material, Store(tmp_path)).disk.temporary < 2.5 * one
 
 
 def test_every_learning_rate_costs(planned):

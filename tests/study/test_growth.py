@@ -44,7 +44,7 @@ def test_each_changed_field_is_one_line():
 
 
 def plan_of(out, **fields) -> list[str]:
-    return growth.changes(Store(out), planned(**fields))
+    return growth.changes(Store(out), planned(**fields), {})
 
 
 def test_a_folder_of_an_evaluation_or_of_an_unrelated_study_is_refused(tmp_path):
@@ -64,12 +64,12 @@ def test_an_encoder_with_another_name_keeps_its_precision(tmp_path):
     stages = [plan.described(stage) | {"encoder": "before"} for stage in plan.stages.values()]
     store.write_plan({"study_id": "x", "name": "small", "study": {"name": "small"}, "stages": stages})
     files.write_text(tmp_path / "precision" / "before", "bfloat16")
-    growth.changes(store, plan)
+    growth.changes(store, plan, {})
     growth.carry_precision(store, plan)
     assert store.dtypes(["bert"]) == {"bert": "bfloat16"}
     files.write_text(tmp_path / "precision" / "bert", "float32")
     with pytest.raises(InputError, match=r"encoder 'bert': called 'before' in .* with scores in bfloat16"):
-        growth.changes(store, plan)
+        growth.changes(store, plan, {})
 
 
 def test_the_same_encoder_under_two_names_is_refused():

@@ -17,7 +17,7 @@ from itt_jax.study.profiling import Profile
 from itt_jax.study.progress import Progress
 from itt_jax.study.running import Results, _Runner
 from itt_jax.study.stages import Stage
-from tests.study.studies import STUDY
+from tests.study.studies import STUDY, joined
 
 SPEC = EncoderSpec("bert", "bert")
 
@@ -61,7 +61,7 @@ def stages(*descriptions: tuple[str, str | None, str]) -> dict[str, Stage]:
 
 def runner(out, found: dict[str, Stage], stack: int | None = None) -> _Runner:
     """A worker on a plan of stages without cells."""
-    return _Runner(Store(out), Plan(STUDY, found), None, Progress(quiet=True), stack, Profile(None))
+    return _Runner(Store(out), joined(Plan(STUDY, found)), Progress(quiet=True), stack, Profile(None))
 
 
 TREE = (("a", None, ""), ("b", "a", "x"), ("c", "a", "x"), ("d", "b", "x"), ("e", "a", "y"), ("f", "c", "x"))

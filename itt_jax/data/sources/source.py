@@ -6,6 +6,7 @@ import pathlib
 import types
 from typing import ClassVar
 
+from itt_jax.data.sources.paths import spell
 from itt_jax.data.table import Table
 
 
@@ -55,6 +56,12 @@ class Source(abc.ABC):
     def all_splits(self) -> tuple[str, ...]:
         """Names of all splits, published or sliced."""
         return tuple(dict.fromkeys((*self.published, *self.slices)))
+
+    def where(self, split: str, language: str) -> str:
+        """The local files of a published split, as they are named in the source; "" where it is no file."""
+        found = getattr(self, self.splits_in, {}).get(split, "") if self.local else ""
+        names = found.values() if isinstance(found, dict) else [found] if isinstance(found, str) else found
+        return ", ".join(spell(name, self.spelling(language)) for name in names)
 
     def spelling(self, language: str) -> str:
         """How the source spells a language."""

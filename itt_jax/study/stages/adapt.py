@@ -59,6 +59,11 @@ class Adaptation(Stage):
         return ["adaptation", self.parent.id, texts, self.settings, self.seed, *changed_versions(objective)]
 
     @property
+    def selections(self) -> dict[str, tuple[Selection, ...]]:
+        """Rows whose texts are read."""
+        return {"training": self.training}
+
+    @property
     def longest(self) -> int:
         """Its recipe's."""
         return self.settings.recipe.max_length

@@ -93,6 +93,11 @@ class FineTuning(Stage):
         return identity + changed_versions(*made_by, objectives.named(self.recipe.objective).version)
 
     @property
+    def selections(self) -> dict[str, tuple[Selection, ...]]:
+        """Rows to train on, and dev rows."""
+        return {"training": self.training, "dev": (self.dev,)}
+
+    @property
     def longest(self) -> int:
         """Its recipe's."""
         return self.recipe.max_length

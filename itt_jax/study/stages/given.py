@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from typing import Any
+from typing import Any, ClassVar
 
 from itt_jax.config import EncoderSpec
 from itt_jax.data.contamination import Digests
@@ -20,6 +20,8 @@ from itt_jax.train.checkpoint import is_ours, load_checkpoint, saved_encoder
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Given(Stage):
     """A checkpoint directory, ours or Hugging Face's."""
+
+    is_made: ClassVar[bool] = False
 
     @property
     def kind(self) -> str:

@@ -59,6 +59,8 @@ class Stage:
     id: str = ""
 
     description: ClassVar[type | None] = None
+    is_made: ClassVar[bool] = True
+    """False where nothing is trained or made, so that it counts neither as work nor as done."""
 
     @classmethod
     def planned(cls, description: Description, place: Place) -> Self:
@@ -85,6 +87,11 @@ class Stage:
     def training_tokens(self, material: Material) -> float:
         """Estimated number of tokens to train on."""
         raise NotImplementedError
+
+    @property
+    def selections(self) -> dict[str, tuple[Selection, ...]]:
+        """The labelled rows or texts of tasks that it reads: "training" and "dev"."""
+        return {}
 
     @property
     def longest(self) -> int:

@@ -42,7 +42,7 @@ class Workshop:
     @property
     def most_together(self) -> int:
         """Maximum number of stages that train together."""
-        return self.stack or (1 if jax.default_backend() == "cpu" else MOST_TOGETHER)
+        return most_together(self.stack)
 
     @property
     def dtype(self) -> Any:
@@ -62,3 +62,8 @@ class Workshop:
         if key not in self._data:
             self._data[key] = make()
         return self._data[key]
+
+
+def most_together(stack: int | None) -> int:
+    """Maximum number of stages that train together on this machine; `stack` is the user's choice, None without one."""
+    return stack or (1 if jax.default_backend() == "cpu" else MOST_TOGETHER)

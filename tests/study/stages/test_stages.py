@@ -102,7 +102,7 @@ def test_a_given_checkpoint_is_named_by_its_files(tmp_path):
     before = Given(spec=spec).identified(MATERIAL).id
     assert Given(spec=dataclasses.replace(spec, name="other")).identified(MATERIAL).id == before
     (tmp_path / "config.json").write_text('{"a": 1}')
-    assert Given(spec=spec).identified(MATERIAL).id != before
+    assert Given(spec=spec).identified(Material(MATERIAL.study)).id != before
     assert Given(spec=spec).is_done(None)
 
 
