@@ -7,8 +7,8 @@ import importlib
 
 __version__ = "0.1.0"
 
-__all__ = ["analysis", "bench", "config", "data", "evaluate", "families", "kinds", "metrics", "models", "perturb"]
-__all__ += ["report", "score", "store", "study", "tasks", "train"]
+__all__ = ["analysis", "attack", "bench", "config", "data", "evaluate", "families", "kinds", "metrics", "models"]
+__all__ += ["perturb", "report", "score", "store", "study", "tasks", "train"]
 
 
 def __getattr__(name: str):

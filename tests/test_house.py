@@ -17,7 +17,7 @@ ROOMS = (
     ("bench", "report"),
     ("analysis",),
     ("study",),
-    ("store", "evaluate"),
+    ("store", "evaluate", "attack"),
     ("train",),
     ("config",),
     ("arms",),

@@ -1,0 +1,122 @@
+"""An attack: goal, candidates, constraints, search and budget, each replaceable."""
+
+import dataclasses
+from collections.abc import Generator, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from itt_jax.attack.candidates import Candidates
+from itt_jax.attack.constraints import Constraint
+from itt_jax.attack.goals import Goal
+from itt_jax.attack.subject import Subject, Wording
+from itt_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """What a search hears of the texts that it asked about.
+
+    Attributes:
+        scores: float64 [m], higher is nearer to the goal. reached: bool [m].
+        over: whether the budget is spent, so that nothing more may be asked; then m may be less than was asked.
+    """
+
+    scores: np.ndarray
+    reached: np.ndarray
+    over: bool
+
+
+Asking = Generator[Sequence[str], Answers, str]
+"""A search on one subject: yields texts to ask about, hears `Answers`, and returns the text that it ends with."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """The order in which candidates are tried. A search knows one subject; `lockstep` runs many side by side."""
+
+    takes: ClassVar[str]
+    """The unit of candidates that it takes: "words", "clusters" or "texts"."""
+
+    def run(self, case: "Case") -> Asking:
+        """Search for one subject. A list of texts that is yielded is never empty, and nothing is yielded after
+        `Answers.over`."""
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True)
+class Attack:
+    """A recipe.
+
+    Attributes:
+        name, summary, reference: as listings show them.
+        search: the order in which candidates are tried. candidates: what may be written.
+        constraints: all must allow a text.
+        goals: those that this recipe prefers; the first that fits the kind of a task, or else the first in `GOALS`.
+        budget: maximum number of queries for a row; None: no maximum.
+    """
+
+    name: str
+    search: Search
+    candidates: Candidates
+    constraints: tuple[Constraint, ...] = ()
+    goals: tuple[Goal, ...] = ()
+    budget: int | None = None
+    summary: str = ""
+    reference: str = ""
+
+    def __post_init__(self):
+        """Raises InputError where the parts do not go together, or the budget is below 1."""
+        if self.search.takes != self.candidates.makes:
+            raise InputError(
+                f"attack {self.name!r}: {type(self.search).__name__} takes {self.search.takes}, "
+                f"{type(self.candidates).__name__} makes {self.candidates.makes}"
+            )
+        for constraint in self.constraints:
+            if self.search.takes not in constraint.fits:
+                raise InputError(
+                    f"attack {self.name!r}: {type(constraint).__name__} does not fit candidates that are "
+                    f"{self.search.takes}; expected {' or '.join(constraint.fits)}"
+                )
+        if self.budget is not None and (type(self.budget) is not int or self.budget < 1):
+            raise InputError(f"attack {self.name!r}: budget: found {self.budget!r}, expected at least 1 query")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """What a search is given: a subject, the parts of its attack, and the score of the clean text.
+
+    Attributes:
+        units: for searches by cluster, the alphabet of all attacked texts.
+    """
+
+    attack: Attack
+    goal: Goal
+    subject: Subject
+    start: float
+    units: tuple[str, ...] = ()
+
+    def words(self) -> list[int]:
+        """The words that may be edited, in the order of the text."""
+        subject = self.subject
+        return [i for i in subject.editable_words if all(c.allows_word(subject, i) for c in self.attack.constraints)]
+
+    def options(self, places: Sequence[int]) -> dict[int, list[str]]:
+        """Word -> its candidates."""
+        return self.attack.candidates.options(self.subject, places)
+
+    def texts(self) -> list[str]:
+        """Candidates for the whole text that are allowed."""
+        return [text for text in self.attack.candidates.texts(self.subject) if self.allows(text)]
+
+    def allows(self, text: str, words_changed: int = 0) -> bool:
+        """Whether a text may be asked about."""
+        subject = self.subject
+        return self.goal.keeps_form(subject, text) and all(
+            constraint.allows_text(subject, text, words_changed) for constraint in self.attack.constraints
+        )
+
+    def replaced(self, wording: Wording, place: int, options: Sequence[str]) -> list[Wording]:
+        """The allowed texts with a word replaced by each of its candidates."""
+        made = [wording.replaced(place, new) for new in options]
+        return [own for own in made if self.allows(own.text, len(own.changed))]

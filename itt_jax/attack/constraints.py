@@ -1,0 +1,136 @@
+"""Constraints: which words may be edited, and which texts may be asked about. One object each, in one tuple.
+
+Protected text (`Subject.allowed`) is never edited, whatever the constraints.
+"""
+
+import dataclasses
+import functools
+from typing import ClassVar
+
+import numpy as np
+
+from itt_jax.attack.subject import Subject, clusters_of
+from itt_jax.perturb import tables
+from itt_jax.perturb.codepoints import LETTER
+from itt_jax.perturb.lexicon import lower
+
+
+@dataclasses.dataclass(frozen=True)
+class Constraint:
+    """A constraint; this base allows everything.
+
+    Attributes:
+        fits: units of the searches that it can constrain (`Search.takes`).
+    """
+
+    fits: ClassVar[tuple[str, ...]] = ("words", "clusters", "texts")
+
+    def allows_word(self, subject: Subject, place: int) -> bool:
+        """Whether a word may be edited."""
+        return True
+
+    def allows_text(self, subject: Subject, text: str, words_changed: int) -> bool:
+        """Whether a text may be asked about."""
+        return True
+
+    def allows_unit(self, subject: Subject, unit: str) -> bool:
+        """Whether a grapheme cluster may be written."""
+        return True
+
+
+@dataclasses.dataclass(frozen=True)
+class LongWords(Constraint):
+    """Words have a minimum length.
+
+    Attributes:
+        least: grapheme clusters.
+    """
+
+    fits: ClassVar[tuple[str, ...]] = ("words",)
+    least: int = 4
+
+    def allows_word(self, subject: Subject, place: int) -> bool:
+        """See `Constraint.allows_word`."""
+        return len(subject.word(place)) >= self.least
+
+
+@dataclasses.dataclass(frozen=True)
+class NoStopWords(Constraint):
+    """Function words stay: those of `tables/function_words.json` for the language; none elsewhere."""
+
+    fits: ClassVar[tuple[str, ...]] = ("words",)
+
+    def allows_word(self, subject: Subject, place: int) -> bool:
+        """See `Constraint.allows_word`."""
+        return lower("".join(subject.word(place))) not in stop_words(subject.language)
+
+
+@dataclasses.dataclass(frozen=True)
+class WordsChanged(Constraint):
+    """A maximum number of words differ from the clean text.
+
+    Attributes:
+        most: words. share: of the words of the text, rounded up to one; the smaller of both counts.
+    """
+
+    fits: ClassVar[tuple[str, ...]] = ("words",)
+    most: int | None = None
+    share: float = 1.0
+
+    def allows_text(self, subject: Subject, text: str, words_changed: int) -> bool:
+        """See `Constraint.allows_text`."""
+        limit = max(1, int(self.share * len(subject.words)))
+        return words_changed <= (limit if self.most is None else min(limit, self.most))
+
+
+@dataclasses.dataclass(frozen=True)
+class WithinEdits(Constraint):
+    """A maximum edit distance (Levenshtein) from the clean text.
+
+    Attributes:
+        most: grapheme clusters inserted, deleted or replaced.
+    """
+
+    most: int = 30
+
+    def allows_text(self, subject: Subject, text: str, words_changed: int) -> bool:
+        """See `Constraint.allows_text`."""
+        return edit_distance(subject.clusters, text, self.most) <= self.most
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnLetters(Constraint):
+    """No letter of a script that the clean text lacks is written: a Hindi text stays in Devanagari."""
+
+    def allows_unit(self, subject: Subject, unit: str) -> bool:
+        """See `Constraint.allows_unit`."""
+        return letter_scripts(unit) <= letter_scripts(subject.text)
+
+    def allows_text(self, subject: Subject, text: str, words_changed: int) -> bool:
+        """See `Constraint.allows_text`."""
+        return self.allows_unit(subject, text)
+
+
+CONSTRAINTS: tuple[type[Constraint], ...] = (LongWords, NoStopWords, WordsChanged, WithinEdits, OwnLetters)
+
+
+@functools.cache
+def stop_words(language: str) -> frozenset[str]:
+    """Function words of a language, in lower case; none for a language without a table."""
+    rows = tables.read("function_words")["entries"].get(language, {})
+    return frozenset(lower(word) for key, options in rows.items() for word in (key, *options) if word)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def letter_scripts(text: str) -> frozenset[int]:
+    """Numbers of the scripts of a text's letters (`tables.property_of`)."""
+    codepoints = tables.codepoints_of(text)
+    letters = tables.look_up(tables.property_of("flags"), codepoints) & LETTER > 0
+    return frozenset(np.unique(tables.look_up(tables.property_of("scripts"), codepoints[letters])).tolist())
+
+
+def edit_distance(before: tuple[str, ...], after: str, most: int | None = None) -> int:
+    """Levenshtein distance in grapheme clusters; more than `most` counts as most + 1."""
+    from rapidfuzz.distance import Levenshtein
+
+    return Levenshtein.distance(before, clusters_of(after), score_cutoff=most)

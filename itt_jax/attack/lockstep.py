@@ -1,0 +1,148 @@
+"""Attacks on many rows side by side: what all live searches ask is scored in one stream.
+
+Queries are counted as TextAttack counts them (`goal_function.py`): for each row, every text asked about, the clean one
+and repeated ones included, although a repeated text is not computed again. Where the budget ends within a list of
+texts, its beginning is answered.
+"""
+
+import collections
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from itt_jax.attack.attack import Answers, Asking, Attack, Case
+from itt_jax.attack.goals import Goal
+from itt_jax.attack.subject import Subject
+
+LIVE = 64
+"""Rows that are attacked side by side."""
+
+
+class Victim(Protocol):
+    """A model under attack."""
+
+    def outputs(self, texts: Sequence[tuple[str, ...]], language: str) -> list[Any]:
+        """The output for each text, or tuple of the texts of a row's fields.
+
+        Logits [K], or scores [1], of an example; for token classification [words, K]; for question answering the answer
+        and its score.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class Attempt:
+    """An attack on one row, finished.
+
+    Attributes:
+        result: "skipped": the model was wrong before the attack.
+        text: of the edited field, as the search ended with it; a failed search may also have changed it.
+        queries: texts asked about.
+        before, after: outputs for the clean and for the last text.
+        score_before, score_after: of the goal; 0 where the row is skipped.
+    """
+
+    subject: Subject
+    result: Literal["succeeded", "failed", "skipped"]
+    text: str
+    queries: int
+    before: Any
+    after: Any
+    score_before: float
+    score_after: float
+
+
+def attack_rows(
+    attack: Attack,
+    goal: Goal,
+    subjects: Sequence[Subject],
+    victim: Victim,
+    live: int = LIVE,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Attempt]:
+    """Attack the rows of one language; the result follows their order.
+
+    Args:
+        live: rows attacked side by side. When one is finished, the next enters.
+        progress: called with the numbers of finished rows and of queries.
+    """
+    makes_units = attack.candidates.makes == "clusters"
+    units = attack.candidates.units(subjects) if makes_units else ()
+    waiting = collections.deque(enumerate(subjects))
+    running: dict[int, _Running] = {}
+    finished: dict[int, Attempt] = {}
+    queries = 0
+    while waiting or running:
+        while waiting and len(running) < live:
+            number, subject = waiting.popleft()
+            running[number] = _Running(attack, goal, subject, units)
+        asked = [(own, text) for own in running.values() for text in own.unknown()]
+        outputs = (
+            victim.outputs([own.subject.inputs(text) for own, text in asked], asked[0][0].subject.language)
+            if asked
+            else []
+        )
+        for (own, text), output in zip(asked, outputs, strict=True):
+            own.known[text] = output
+        for number, own in list(running.items()):
+            if (attempt := own.answer()) is not None:
+                finished[number] = attempt
+                queries += attempt.queries
+                del running[number]
+        if progress:
+            progress(len(finished), queries + sum(own.queries for own in running.values()))
+    return [finished[number] for number in range(len(subjects))]
+
+
+class _Running:
+    """A search that has asked about `self.asked` and waits for the answers."""
+
+    def __init__(self, attack: Attack, goal: Goal, subject: Subject, units: tuple[str, ...]):
+        self.attack, self.goal, self.subject, self.units = attack, goal, subject, units
+        self.known: dict[str, Any] = {}
+        self.queries, self.aim, self.start = 0, None, 0.0
+        self.search: Asking | None = None
+        self.asked = self._within_budget([subject.text])
+
+    def unknown(self) -> Iterator[str]:
+        """The texts that are asked about now and were not before."""
+        return iter([text for text in dict.fromkeys(self.asked) if text not in self.known])
+
+    def answer(self) -> Attempt | None:
+        """Let the search hear the answers and ask again; returns the attempt once it is finished."""
+        if self.search is None:
+            before = self.known[self.subject.text]
+            self.aim = self.goal.aim(self.subject, before)
+            if self.aim is None:
+                return Attempt(self.subject, "skipped", self.subject.text, self.queries, before, before, 0.0, 0.0)
+            self.start = float(self._judged([self.subject.text])[0][0])
+            self.search = self.attack.search.run(Case(self.attack, self.goal, self.subject, self.start, self.units))
+            return self._advance(None)
+        scores, reached = self._judged(self.asked)
+        return self._advance(Answers(scores, reached, self.queries == self.attack.budget))
+
+    def _advance(self, answers: Answers | None) -> Attempt | None:
+        if answers is None and self.queries == self.attack.budget:
+            return self._finished(self.subject.text)
+        try:
+            self.asked = self._within_budget(self.search.send(answers))
+        except StopIteration as done:
+            return self._finished(done.value)
+        return None
+
+    def _within_budget(self, texts: Sequence[str]) -> list[str]:
+        asked = list(texts)
+        if self.attack.budget is not None:
+            asked = asked[: self.attack.budget - self.queries]
+        self.queries += len(asked)
+        return asked
+
+    def _judged(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        return self.goal.judge(self.subject, self.aim, [self.known[text] for text in texts])
+
+    def _finished(self, text: str) -> Attempt:
+        (score,), (reached,) = self._judged([text])
+        result = "succeeded" if reached else "failed"
+        before, after = self.known[self.subject.text], self.known[text]
+        return Attempt(self.subject, result, text, self.queries, before, after, self.start, float(score))

@@ -1,0 +1,83 @@
+"""Recipes: one row each, in one tuple. A new recipe is a row of `ATTACKS`."""
+
+from itt_jax.attack.attack import Attack
+from itt_jax.attack.candidates import Alphabet, Operators, WordSwaps
+from itt_jax.attack.constraints import LongWords, NoStopWords, WithinEdits, WordsChanged
+from itt_jax.attack.goals import MARGIN
+from itt_jax.attack.search.beam import Beam
+from itt_jax.attack.search.charmer import Charmer
+from itt_jax.attack.search.draws import RandomWords, WorstOf
+from itt_jax.attack.search.greedy import GreedyWords
+from itt_jax.errors import unknown
+
+FOUR_EDITS = ("swap", "substitute", "delete", "insert")
+ATTACKS: tuple[Attack, ...] = (
+    Attack(
+        "charmer",
+        Charmer(),
+        Alphabet(),
+        goals=(MARGIN,),
+        summary="up to 10 character edits: the 20 most sensitive places, every character of the data at each",
+        reference="Abad Rocamora et al. 2024, Charmer (arXiv 2405.04346), brute-force form",
+    ),
+    Attack(
+        "deepwordbug",
+        GreedyWords("unknown"),
+        WordSwaps(FOUR_EDITS),
+        (NoStopWords(), WithinEdits(30)),
+        summary="one drawn swap, substitution, deletion or insertion in words, the most important first",
+        reference="Gao et al. 2018, DeepWordBug (arXiv 1801.04354), as in TextAttack",
+    ),
+    Attack(
+        "pruthi",
+        Beam(1),
+        WordSwaps(("swap", "delete", "insert", "keyboard"), every=True, inner=True),
+        (LongWords(4), NoStopWords(), WordsChanged(1)),
+        summary="one edit inside one word: the worst of all swaps, deletions, insertions and adjacent keys",
+        reference="Pruthi et al. 2019 (arXiv 1905.11268), as in TextAttack",
+    ),
+    Attack(
+        "textbugger",
+        GreedyWords("delete"),
+        WordSwaps(("space", "delete", "swap", "homoglyph"), inner=True),
+        (NoStopWords(),),
+        summary="a space, deletion, swap or look-alike in words, the most important first (its part by characters)",
+        reference="Li et al. 2018, TextBugger (arXiv 1812.05271), as in TextAttack, without word vectors",
+    ),
+    Attack(
+        "worst_of",
+        WorstOf(),
+        Operators(),
+        summary="the worst of all draws of perturbation operators on the whole text",
+        reference="the sampling of arXiv 2303.15127, as an attack",
+    ),
+    Attack(
+        "greedy_operators",
+        GreedyWords("unknown"),
+        Operators(severity=0.5, draws=4, makes="words"),
+        (NoStopWords(), WithinEdits(30)),
+        summary="draws of perturbation operators on words, the most important first",
+        reference="DeepWordBug's search with the operators of this project",
+    ),
+    Attack(
+        "random",
+        RandomWords(),
+        WordSwaps(FOUR_EDITS),
+        (NoStopWords(), WithinEdits(30)),
+        summary="baseline: DeepWordBug's edits in drawn words",
+        reference="a control for the number of queries",
+    ),
+)
+
+
+def get(name: str, own: tuple[Attack, ...] = ()) -> Attack:
+    """The attack with this name; those of a config (`own`) precede the others.
+
+    Raises:
+        InputError: there is none; the message names the nearest.
+    """
+    known = (*own, *ATTACKS)
+    found = next((attack for attack in known if attack.name == name), None)
+    if found is None:
+        raise unknown("recipe", name, [attack.name for attack in known])
+    return found

@@ -1,0 +1,136 @@
+"""Slow, plain references of the searches: one row, one text at a time, without shared code for the search itself."""
+
+from itt_jax.attack.constraints import stop_words
+from itt_jax.attack.goals import MARGIN, UNTARGETED
+from itt_jax.attack.search.greedy import UNKNOWN
+from tests.attack.scripted import logits
+
+
+class Counted:
+    """The victim, asked one text at a time; counts queries."""
+
+    def __init__(self, subject, budget=None):
+        self.subject, self.budget, self.queries = subject, budget, 0
+
+    def ask(self, text):
+        """(1 - p(label), margin, whether the label is changed), or None where the budget is spent."""
+        if self.queries == self.budget:
+            return None
+        self.queries += 1
+        label, output = int(self.subject.label), [logits(text)]
+        (score,), (reached,) = UNTARGETED.judge(self.subject, label, output)
+        (margin,), _ = MARGIN.judge(self.subject, label, output)
+        return score, margin, reached
+
+    @property
+    def over(self):
+        return self.queries == self.budget
+
+
+def pieces(subject):
+    """Words as lists of clusters, and the strings between them."""
+    words, between, last = [], [], 0
+    for first, stop in subject.words:
+        between.append("".join(subject.clusters[last:first]))
+        words.append(list(subject.clusters[first:stop]))
+        last = stop
+    return words, [*between, "".join(subject.clusters[last:])]
+
+
+def text_of(words, between):
+    """The text of `pieces`."""
+    text = ""
+    for gap, word in zip(between, words, strict=False):
+        text += gap + "".join(word)
+    return text + between[-1]
+
+
+def greedy(subject, counted, options, importance):
+    """The word-importance ranking of TextAttack. `options(i)`: new forms of word i."""
+    words, between = pieces(subject)
+    score, _, _ = counted.ask(subject.text)
+    stop = stop_words(subject.language)
+    places = [i for i, word in enumerate(words) if "".join(word).lower() not in stop]
+    ranked = []
+    for i in places:
+        other, gaps = list(words), list(between)
+        if importance == "delete":
+            other[i] = []
+            if i == 0:
+                gaps[1] = gaps[1][1:] if gaps[1][:1] == " " else gaps[1]
+            else:
+                gaps[i] = gaps[i][:-1] if gaps[i][-1:] == " " else gaps[i]
+        else:
+            other[i] = [UNKNOWN]
+        if (heard := counted.ask(text_of(other, gaps))) is not None:
+            ranked.append((-heard[0], len(ranked), i))
+    for _, _, i in sorted(ranked):
+        if counted.over:
+            break
+        best = None
+        for new in options(i):
+            other = [*words[:i], [new], *words[i + 1 :]]
+            heard = counted.ask(text_of(other, between))
+            if heard is not None and (best is None or heard[0] > best[0]):
+                best = (heard[0], other, heard[2])
+        if best is not None and best[0] > score:
+            score, words, reached = best
+            if reached:
+                break
+    return text_of(words, between)
+
+
+def charmer(subject, counted, alphabet, places, edits):
+    """Charmer with the margin; flags of places kept in step with edits."""
+    text, flags = list(subject.clusters), [1] * (2 * len(subject.clusters) + 1)
+    counted.ask(subject.text)
+    for _ in range(edits):
+        probes = []
+        for z in range(2 * len(text) + 1):
+            if flags[z]:
+                other = list(text)
+                if z % 2 == 0:
+                    other.insert(z // 2, " ")
+                elif text[z // 2] == " ":
+                    del other[z // 2]
+                else:
+                    other[z // 2] = " "
+                if (heard := counted.ask("".join(other))) is not None:
+                    probes.append((-heard[1], z))
+        if counted.over or not probes:
+            break
+        best = None
+        for _, z in sorted(probes)[:places]:
+            for unit in ("", *alphabet):
+                other, own = list(text), list(flags)
+                if z % 2 == 0 and unit:
+                    other.insert(z // 2, unit)
+                    own[z:z] = [1, 1]
+                elif z % 2 == 1 and unit:
+                    other[z // 2] = unit
+                    own[z] = 0
+                elif z % 2 == 1:
+                    del other[z // 2]
+                    del own[z : z + 2]
+                heard = counted.ask("".join(other))
+                if heard is not None and (best is None or heard[1] > best[0]):
+                    best = (heard[1], other, own)
+        _, text, flags = best
+        if counted.over or counted.ask("".join(text))[2] or counted.over:
+            break
+    return "".join(text)
+
+
+def one_word(subject, counted, options):
+    """Pruthi's attack with one word: all candidates of all words, the worst of them."""
+    words, between = pieces(subject)
+    counted.ask(subject.text)
+    best = None
+    for i, word in enumerate(words):
+        if len(word) >= 4 and "".join(word).lower() not in stop_words(subject.language):
+            for new in options(i):
+                text = text_of([*words[:i], [new], *words[i + 1 :]], between)
+                heard = counted.ask(text)
+                if heard is not None and (best is None or heard[0] > best[0]):
+                    best = (heard[0], text)
+    return subject.text if best is None else best[1]
