@@ -10,6 +10,7 @@ holds `QUERIES_AT_ONCE` x `CANDIDATES_AT_ONCE` cosines (16 MB) and 2 k entries f
 """
 
 import functools
+import types
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -23,6 +24,7 @@ from itt_jax.data import packing
 from itt_jax.data.examples import Examples
 from itt_jax.errors import InputError, unknown
 from itt_jax.models import Encoder
+from itt_jax.models.sentence_modules import Module, output_width, transformed
 from itt_jax.train.predict import stream_shape
 from itt_jax.train.state import Params
 
@@ -45,13 +47,20 @@ def retrieval_layer(layers: int) -> int:
 
 
 def sentence_vectors(
-    encoder: Encoder, params: Params, examples: Examples, layer: int, pooling: Literal["mean", "cls"] = "mean"
+    encoder: Encoder,
+    params: Params,
+    examples: Examples,
+    layer: int,
+    pooling: Literal["mean", "cls"] = "mean",
+    modules: tuple[Module, ...] = (),
+    module_params: Mapping[str, Params] = types.MappingProxyType({}),
 ) -> np.ndarray:
     """Vectors float32 [n, D] of examples, streamed packed; no dropout.
 
     Args:
         params: the encoder's own. layer: 0 is the embeddings, k layer k.
         pooling: mean over all of an example's tokens, or the state of its summary token.
+        modules: change the pooled vectors. module_params: theirs, as `sentence_modules.read_params`.
 
     Raises:
         InputError: no such layer or pooling, or examples of a tokenizer that does not belong to the encoder.
@@ -61,13 +70,13 @@ def sentence_vectors(
         raise unknown("pooling", pooling, ("mean", "cls"))
     if not 0 <= layer <= encoder.config.layers:
         raise InputError(f"layer {layer}: expected one of 0 (embeddings) to {encoder.config.layers}")
-    params = jax.device_put(params)
-    vectors = np.zeros((len(examples), encoder.width), np.float32)
+    params = jax.device_put({"encoder": params, "modules": dict(module_params)})
+    vectors = np.zeros((len(examples), output_width(modules, encoder.width)), np.float32)
     shape = stream_shape(examples)
 
     def fill(batches: Iterable[tuple[np.ndarray, Batch]]) -> None:
         for indices, batch in batches:
-            found = _vectors(params, batch.inputs, encoder=encoder, layer=layer, pooling=pooling)
+            found = _vectors(params, batch.inputs, encoder=encoder, layer=layer, pooling=pooling, modules=modules)
             vectors[indices] = np.asarray(found)[: len(indices)]
 
     fill(packing.stream(examples, *shape))
@@ -76,10 +85,12 @@ def sentence_vectors(
     return vectors
 
 
-@functools.partial(jax.jit, static_argnames=("encoder", "layer", "pooling"))
-def _vectors(params: Params, batch: Batch, *, encoder: Encoder, layer: int, pooling: str) -> Float[Array, "E D"]:
+@functools.partial(jax.jit, static_argnames=("encoder", "layer", "pooling", "modules"))
+def _vectors(
+    params: Params, batch: Batch, *, encoder: Encoder, layer: int, pooling: str, modules: tuple[Module, ...]
+) -> Float[Array, "E D"]:
     layers = encoder(
-        params,
+        params["encoder"],
         batch.by_row["input_ids"],
         token_type_ids=batch.by_row["token_type_ids"],
         segment_ids=batch.by_row["segment_ids"],
@@ -87,8 +98,10 @@ def _vectors(params: Params, batch: Batch, *, encoder: Encoder, layer: int, pool
     )
     hidden = layers[layer].astype(jnp.float32)
     if pooling == "cls":
-        return hidden[batch.by_example["summary_rows"], batch.by_example["summary_positions"]]
-    return mean_by_example(hidden, batch.by_row["example_ids"], batch.slots)
+        pooled = hidden[batch.by_example["summary_rows"], batch.by_example["summary_positions"]]
+    else:
+        pooled = mean_by_example(hidden, batch.by_row["example_ids"], batch.slots)
+    return transformed(params["modules"], modules, pooled)
 
 
 def mean_by_example(hidden: Float[Array, "B T D"], example_ids: Int[Array, "B T"], slots: int) -> Float[Array, "E D"]:

@@ -35,8 +35,8 @@ def vectors_of(
     """Vectors float32 [n, D] of a head that was trained to give them; without one, of the embedder."""
     if head is not None:
         return predict(encoder, head, params, examples)
-    layer = embedder.of(encoder.config.layers).layer
-    return sentence_vectors(encoder, params["encoder"], examples, layer, embedder.pooling)
+    layer, changes = embedder.of(encoder.config.layers).layer, (embedder.modules, params.get("modules", {}))
+    return sentence_vectors(encoder, params["encoder"], examples, layer, embedder.pooling, *changes)
 
 
 def compared(

@@ -6,7 +6,8 @@ import pathlib
 from typing import Any, Literal, Self
 
 from itt_jax.errors import InputError
-from itt_jax.models.checkpoint_files import read_json
+from itt_jax.models.checkpoint_files import CONFIG, WEIGHTS, read_json
+from itt_jax.models.sentence_modules import Dense, Module, Normalize
 
 MODULES, SETTINGS, PROMPTS = "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"
 _MEAN, _CLS = "pooling_mode_mean_tokens", "pooling_mode_cls_token"
@@ -20,11 +21,13 @@ class Embedder:
         pooling: "mean" over all of its tokens, special tokens included, or "cls", the state of its summary token.
         layer: the layer that is read: 0 is the embeddings; None the last.
         prefix: precedes every text, and is never perturbed.
+        modules: change the pooled vector, in order.
     """
 
     pooling: Literal["mean", "cls"] = "mean"
     layer: int | None = None
     prefix: str = ""
+    modules: tuple[Module, ...] = dataclasses.field(default=(), metadata={"later": True})
 
     def pooled_by(self, given: str) -> Self:
         """The same with a pooling as the command line writes it: "mean", "cls" or "layer:K", the mean of layer K.
@@ -55,7 +58,8 @@ class Embedder:
     def __str__(self) -> str:
         where = "the last layer" if self.layer is None else f"layer {self.layer}"
         what = "mean of" if self.pooling == "mean" else "summary token in"
-        return f"{what} {where}" + (f", with prefix {self.prefix!r}" if self.prefix else "")
+        changes = "".join(f", then {module}" for module in self.modules)
+        return f"{what} {where}{changes}" + (f", with prefix {self.prefix!r}" if self.prefix else "")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +67,7 @@ class SentenceModel:
     """What sentence-transformers' files say.
 
     Attributes:
-        embedder: without a pooling that the user chooses.
+        embedder: with the prefix that the user chooses, without the pooling.
         max_length: maximum tokens of a text; None: they do not say.
     """
 
@@ -71,26 +75,30 @@ class SentenceModel:
     max_length: int | None
 
 
-def read_sentence_model(folder: pathlib.Path, pooling: str | None = None) -> SentenceModel | None:
+def read_sentence_model(
+    folder: pathlib.Path, pooling: str | None = None, prefix: str | None = None
+) -> SentenceModel | None:
     """The sentence-transformers model in a checkpoint directory; None where there is no modules.json.
 
     Args:
         pooling: what the user chooses in place of the modules after the encoder.
+        prefix: what the user chooses in place of the default prompt.
 
     Raises:
-        InputError: a module that is not followed (others than encoder, pooling by mean or cls, and normalisation), or
-            malformed files.
+        InputError: a module that is not followed (others than encoder, pooling by mean or cls, dense layers, and
+            normalisation), or malformed files.
     """
     if not (folder / MODULES).is_file():
         return None
-    embedder = Embedder() if pooling else _from_modules(folder)
+    prefix = _default_prompt(folder) if prefix is None else prefix
+    embedder = Embedder(prefix=prefix) if pooling else _from_modules(folder, prefix)
     settings = _optional(folder / SETTINGS)
     length = settings.get("max_seq_length")
     if length is not None and (type(length) is not int or length < 1):
         raise InputError(f"{folder / SETTINGS}: max_seq_length: expected a number, found {length!r}")
     if settings.get("do_lower_case"):
         raise InputError(f"{folder / SETTINGS}: do_lower_case is not supported; expected false")
-    return SentenceModel(dataclasses.replace(embedder, prefix=_default_prompt(folder)), length)
+    return SentenceModel(embedder, length)
 
 
 def sentence_files(folder: pathlib.Path) -> dict[str, bytes]:
@@ -102,34 +110,41 @@ def sentence_files(folder: pathlib.Path) -> dict[str, bytes]:
     path = folder / MODULES
     if not path.is_file():
         return {}
-    places = [place for _, place in (_module(module, path) for module in read_json(path, list)) if place]
-    names = [MODULES, SETTINGS, PROMPTS, *(f"{place}/config.json" for place in places)]
+    modules = [_module(module, path) for module in read_json(path, list)]
+    names = [MODULES, SETTINGS, PROMPTS, *(f"{place}/{CONFIG}" for _, place in modules if place)]
+    names += [f"{place}/{WEIGHTS}" for kind, place in modules if kind == "Dense"]
     return {name: (folder / name).read_bytes() for name in names if os.path.isfile(folder / name)}
 
 
-def _from_modules(folder: pathlib.Path) -> Embedder:
-    """The pooling that the modules describe."""
+def _from_modules(folder: pathlib.Path, prefix: str) -> Embedder:
+    """What the modules describe."""
     path = folder / MODULES
     modules = [_module(module, path) for module in read_json(path, list)]
     kinds = [kind for kind, _ in modules]
-    # Normalisation is followed by doing nothing: only cosines are read.
-    if kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]) or modules[0][1]:
+    if kinds[:2] != ["Transformer", "Pooling"] or not {*kinds[2:]} <= {"Dense", "Normalize"} or modules[0][1]:
         raise InputError(
-            f"{path}: expected Transformer, Pooling and perhaps Normalize, with the encoder beside it; found "
-            f"{', '.join(f'{kind} ({place})' if place else kind for kind, place in modules)}; with --pooling the "
+            f"{path}: expected Transformer and Pooling, then Dense or Normalize if any, with the encoder beside it; "
+            f"found {', '.join(f'{kind} ({place})' if place else kind for kind, place in modules)}; with --pooling the "
             "encoder is read alone"
         )
-    where = folder / modules[1][1] / "config.json"
+    where = folder / modules[1][1] / CONFIG
     config = read_json(where)
     modes = sorted(name for name, value in config.items() if name.startswith("pooling_mode_") and value)
     if "pooling_mode" in config:
-        mode = str(config["pooling_mode"])
-        modes = [{"mean": _MEAN, "cls": _CLS}.get(mode, mode)]
+        given = config["pooling_mode"]
+        modes = [{"mean": _MEAN, "cls": _CLS}.get(str(mode), str(mode)) for mode in _as_list(given)]
     if modes not in ([_MEAN], [_CLS]):
         raise InputError(f"{where}: expected {_MEAN} or {_CLS}, found {', '.join(modes) or 'no pooling'}")
-    if config.get("include_prompt") is False and _default_prompt(folder):
-        raise InputError(f"{where}: include_prompt false is not supported; expected true")
-    return Embedder("mean" if modes == [_MEAN] else "cls")
+    if config.get("include_prompt") is False and prefix:
+        raise InputError(f"{where}: include_prompt false is not supported with a prompt; expected true")
+    changes = [Normalize() if kind == "Normalize" else Dense.described(folder, place) for kind, place in modules[2:]]
+    while changes and changes[-1] == Normalize():  # only cosines are read
+        changes.pop()
+    return Embedder("mean" if modes == [_MEAN] else "cls", prefix=prefix, modules=tuple(changes))
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _module(module: Any, path: pathlib.Path) -> tuple[str, str]:
@@ -137,7 +152,8 @@ def _module(module: Any, path: pathlib.Path) -> tuple[str, str]:
     kind, place = (module.get(name) if isinstance(module, dict) else None for name in ("type", "path"))
     if not isinstance(kind, str) or not isinstance(place, str) or ".." in place or place.startswith("/"):
         raise InputError(f"{path}: expected modules with type and path, found {module!r:.80}")
-    return kind.rpartition(".")[2], place
+    package, _, name = kind.rpartition(".")  # the packages between have changed, and the class has kept its name
+    return name if package.startswith("sentence_transformers.") else kind, place
 
 
 def _default_prompt(folder: pathlib.Path) -> str:

@@ -14,6 +14,7 @@ from itt_jax.models import Encoder, Head, from_pretrained, load_model
 from itt_jax.models.checkpoint_files import CONFIG, read_json
 from itt_jax.models.embedder import Embedder, read_sentence_model
 from itt_jax.models.label_names import read_outputs
+from itt_jax.models.sentence_modules import read_params
 from itt_jax.tasks import Task
 from itt_jax.tasks.label_names import output_order
 from itt_jax.train.checkpoint import is_ours, load_checkpoint, saved_outputs
@@ -26,7 +27,7 @@ class Predictor:
 
     Attributes:
         head: None where texts are compared by vectors of the encoder alone.
-        params: {"encoder"}, and "head" if there is one.
+        params: {"encoder"}, and "head" if there is one, or else "modules", those of the embedder.
         seen: digests of the text that it was trained on.
         embedder: how the encoder gives vectors, where it predicts without a head.
         max_length: maximum tokens of a text, where the checkpoint says it.
@@ -122,15 +123,17 @@ def _has_no_head(found: Predictor, kind: kinds.Kind) -> bool:
 
 def _comparing(found: Predictor, folder: pathlib.Path, pooling: str | None, prefix: str | None) -> Predictor:
     """The model without its head, comparing vectors of texts."""
-    default, sentence = xtreme_embedder(found.encoder), read_sentence_model(folder, pooling)
-    embedder = sentence.embedder if sentence else default
+    default, sentence = xtreme_embedder(found.encoder), read_sentence_model(folder, pooling, prefix)
+    embedder = sentence.embedder if sentence else dataclasses.replace(default, prefix=prefix or "")
     embedder = embedder if pooling is None else embedder.pooled_by(pooling)
-    embedder = embedder if prefix is None else dataclasses.replace(embedder, prefix=prefix)
     embedder = embedder.of(found.encoder.config.layers)
     return dataclasses.replace(
         found,
         head=None,
-        params={"encoder": found.params["encoder"]},
+        params={
+            "encoder": found.params["encoder"],
+            "modules": read_params(folder, embedder.modules, found.encoder.width),
+        },
         embedder=embedder,
         max_length=sentence.max_length if sentence else None,
         chosen=() if embedder == default else ("embedder", embedder),

@@ -77,8 +77,7 @@ RETRIEVAL = (
         candidates=("text",),
         editable=("text",),
         description="Tatoeba: the translation of each English sentence, among up to 1,000 in another language",
-        note="CC BY 2.0 FR. No training: vectors are means of a middle layer, as in XTREME. The candidates, which are "
-        "not English, are perturbed",
+        note="CC BY 2.0 FR. No training data. The candidates, which are not English, are perturbed",
     ),
     Task(
         "mewslix",

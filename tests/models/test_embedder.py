@@ -55,14 +55,17 @@ def test_modules_are_followed(folder, tmp_path):
     assert found == SentenceModel(Embedder("mean", None, "query: "), 256)
     unnamed = prompts | {"default_prompt_name": None}
     assert read_sentence_model(folder(config_sentence_transformers=unnamed)).embedder.prefix == ""
+    assert read_sentence_model(folder(pooling={"pooling_mode": ["cls"]}), prefix="q: ").embedder == Embedder(
+        "cls", None, "q: "
+    )
 
 
 @pytest.mark.parametrize(
     ("files", "message"),
     [
         (
-            {"modules": [*MODULES[:2], ("2_Dense", "Dense")]},
-            r"found .*Dense \(2_Dense\); with --pooling",
+            {"modules": [*MODULES[:2], ("2_LSTM", "LSTM")]},
+            r"found .*LSTM \(2_LSTM\); with --pooling",
         ),
         ({"modules": [("0_Transformer", "Transformer"), MODULES[1]]}, r"found Transformer \(0_Transformer\)"),
         ({"modules": [("", "CLIPModel")]}, "found CLIPModel"),
@@ -73,6 +76,7 @@ def test_modules_are_followed(folder, tmp_path):
             "found pooling_mode_cls_token, pooling",
         ),
         ({"pooling": {}}, "found no pooling"),
+        ({"pooling": {"pooling_mode": ["mean", "max"]}}, "found pooling_mode_mean_tokens, max"),
         ({"sentence_bert_config": {"do_lower_case": True}}, "do_lower_case is not supported"),
         ({"sentence_bert_config": {"max_seq_length": "all"}}, "max_seq_length: expected a number, found 'all'"),
         ({"config_sentence_transformers": {"default_prompt_name": "q"}}, "expected a prompt named 'q'"),

@@ -219,6 +219,7 @@ def _sentence_files(models, folder, examples):
     contents = {
         MODULES: modules,
         "1_Pooling/config.json": {"pooling_mode_mean_tokens": True, "include_prompt": True},
+        "2_Dense/config.json": {"in_features": 8, "out_features": 8, "activation_function": "torch.nn.Tanh"},
         SETTINGS: {"max_seq_length": 8, "do_lower_case": False},
         PROMPTS: {"prompts": {"query": "query: "}, "default_prompt_name": "query"},
     }
@@ -226,7 +227,8 @@ def _sentence_files(models, folder, examples):
     def check(drawn):
         name, key, value, edits = drawn
         shutil.rmtree(folder, ignore_errors=True)
-        (folder / "1_Pooling").mkdir(parents=True)
+        for place in ("1_Pooling", "2_Dense"):
+            (folder / place).mkdir(parents=True)
         for other, content in contents.items():
             (folder / other).write_text(json.dumps(content))
         changed = copy.deepcopy(contents[name])
@@ -246,7 +248,7 @@ def _sentence_files(models, folder, examples):
     _fuzz(st.tuples(st.sampled_from(sorted(contents)), st.integers(0, 5), values, edits), examples, check)
 
 
-_MODULES = (("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize"))
+_MODULES = (("Transformer", ""), ("Pooling", "1_Pooling"), ("Dense", "2_Dense"), ("Normalize", ""))
 KINDS = {
     "configs": _configs,
     "bytes of configs": _config_bytes,
@@ -364,7 +366,10 @@ def test_dtypes_of_parameters_are_refused_by_name(models, dtype, tmp_path):
 
 @pytest.mark.parametrize("place", ["../outside", "/etc", "\0", "x" * 300, "\ud800", 5, None, "absent"])
 def test_folders_of_sentence_files_are_beside_them(place, tmp_path):
-    modules = [{"type": "a.Transformer", "path": ""}, {"type": "a.Pooling", "path": place}]
+    modules = [
+        {"type": f"sentence_transformers.a.{kind}", "path": own}
+        for kind, own in (("Transformer", ""), ("Pooling", place))
+    ]
     (tmp_path / MODULES).write_text(json.dumps(modules))
     with pytest.raises(InputError, match=r"no such file|expected modules with type and path"):
         read_sentence_model(tmp_path)

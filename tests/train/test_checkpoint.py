@@ -75,7 +75,10 @@ def test_what_sentence_transformers_says_of_vectors_is_kept(saved, tmp_path):
     _, encoder, params, _, tokenizer = saved
     export(tmp_path / "theirs", encoder, params["encoder"])
     tokenizer.save(tmp_path / "theirs")
-    modules = [{"path": "", "type": "models.Transformer"}, {"path": "1_Pooling", "type": "models.Pooling"}]
+    modules = [
+        {"path": "", "type": "sentence_transformers.models.Transformer"},
+        {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+    ]
     (tmp_path / "theirs" / "1_Pooling").mkdir()
     contents = {
         "modules.json": modules,
