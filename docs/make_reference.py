@@ -38,6 +38,7 @@ STUDY = (
     arms.Arm,
     arms.FineTune,
     arms.Adapt,
+    arms.MatchCompute,
 )
 
 

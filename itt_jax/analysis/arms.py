@@ -19,22 +19,28 @@ def arms_of(plan: Mapping[str, Any], names: Iterable[str]) -> tuple[Arm, ...]:
 
 
 def pairs(compared: Sequence[Arm]) -> Iterator[tuple[str, str]]:
-    """(arm, baseline) of every contrast: each arm but baselines, with each other arm that any arm has as baseline."""
+    """(arm, baseline) of every contrast.
+
+    Each arm but baselines, with each other arm that any arm has as baseline, and with controls that match its compute.
+    """
     declared = {one.baseline for one in (*arms.ARMS, *compared)}
     baselines = [one for one in compared if one.role == "baseline"]
     baselines += [one for one in compared if one.role != "baseline" and one.name in declared]
     for one in compared:
         if one.role != "baseline":
-            yield from ((one.name, other.name) for other in baselines if other.name != one.name)
+            own = [other for other in compared if other.treatment == one.name and other not in baselines]
+            yield from ((one.name, other.name) for other in (*baselines, *own) if other.name != one.name)
 
 
 def primary_pairs(compared: Sequence[Arm]) -> list[tuple[str, str]]:
-    """Each treatment with its declared baseline; where that is absent, with the first arm of the role baseline."""
-    names = [one.name for one in compared]
-    plain = [one.name for one in compared if one.role == "baseline"][:1]
+    """Each treatment with its declared baseline.
+
+    Where that is absent, with the control that matches its compute, or else with the first arm of the role baseline.
+    """
+    plain = [one.name for one in compared if one.role == "baseline"]
     found = []
-    for one in compared:
-        baseline = [one.baseline] if one.baseline in names else plain
-        if one.role == "treatment" and baseline:
-            found.append((one.name, *baseline))
+    for one in (one for one in compared if one.role == "treatment"):
+        declared = [other.name for other in compared if other.name == one.baseline]
+        matched = [other.name for other in compared if other.treatment == one.name]
+        found += [(one.name, baseline) for baseline in [*declared, *matched, *plain][:1]]
     return found

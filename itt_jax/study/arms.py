@@ -13,7 +13,7 @@ Plain data, which configs read. A new arm is one row here, or an `Arm` in a stud
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from itt_jax.errors import InputError, unknown
 
@@ -25,6 +25,11 @@ class Description:
     @property
     def needs(self) -> tuple[str, ...]:
         """Fields of the target that must not be empty."""
+        return ()
+
+    @property
+    def matched(self) -> tuple["Description", ...]:
+        """Stages of another arm that the stage must know to be planned."""
         return ()
 
 
@@ -71,6 +76,29 @@ class Adapt(Description):
 
 
 @dataclasses.dataclass(frozen=True)
+class MatchCompute(Description):
+    """Fine-tune on the target with as many FLOPs as all stages of another arm take together.
+
+    Attributes:
+        stages: those of the other arm.
+    """
+
+    stages: tuple[Description, ...]
+
+    on: ClassVar[str] = "target"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Those of the other arm."""
+        return tuple(field for stage in self.stages for field in stage.needs)
+
+    @property
+    def matched(self) -> tuple[Description, ...]:
+        """All stages of the other arm."""
+        return self.stages
+
+
+@dataclasses.dataclass(frozen=True)
 class Arm:
     """One arm of a study.
 
@@ -82,6 +110,8 @@ class Arm:
             "baseline" is what every other arm is compared with.
         baseline: the arm that the primary contrast compares a treatment with. An arm that is the baseline of any arm is
             compared with all others in the exploratory tables.
+        treatment: for a control that matches one treatment's compute, that treatment. The two are compared, in the
+            primary contrast where the treatment's baseline is not in the study.
         color, marker, line: how Matplotlib draws it; where empty, the report chooses.
     """
 
@@ -93,6 +123,7 @@ class Arm:
     color: str = ""
     marker: str = ""
     line: str = ""
+    treatment: str = ""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -100,20 +131,35 @@ class Arm:
         return tuple(dict.fromkeys(field for stage in self.stages for field in stage.needs))
 
 
+def compute_control(treatment: Arm, name: str, color: str = "", marker: str = "", line: str = "") -> Arm:
+    """The control for a treatment's compute: the target stage alone, with the FLOPs of all stages of the treatment."""
+    return Arm(
+        name,
+        f"control: the target stage alone, with the FLOPs of all stages of {treatment.name}",
+        (MatchCompute(treatment.stages),),
+        role="control",
+        color=color,
+        marker=marker,
+        line=line,
+        treatment=treatment.name,
+    )
+
+
 TARGET = FineTune("target")
+ITT = Arm(
+    "itt",
+    "an intermediate task, then the target",
+    (FineTune("intermediate"), TARGET),
+    baseline="matched_steps",
+    color="#0072B2",
+    marker="D",
+    line="-",
+)
 
 # The colours are Okabe and Ito's, which colour-blind readers can tell apart.
 ARMS: tuple[Arm, ...] = (
     Arm("direct", "the target stage alone", (TARGET,), "baseline", "", "#555555", "o", "-"),
-    Arm(
-        "itt",
-        "an intermediate task, then the target",
-        (FineTune("intermediate"), TARGET),
-        baseline="matched_steps",
-        color="#0072B2",
-        marker="D",
-        line="-",
-    ),
+    ITT,
     Arm(
         "multitask_itt",
         "all intermediate tasks at once, then the target; as many steps as itt",
@@ -132,6 +178,7 @@ ARMS: tuple[Arm, ...] = (
         marker="s",
         line="--",
     ),
+    compute_control(ITT, "matched_compute", "#000000", "p", "--"),
     Arm(
         "shuffled_itt",
         "control: itt with permuted intermediate labels",
@@ -221,6 +268,8 @@ def check(arms: Sequence[str | Arm], where: str) -> None:
         others = [name for name in known if name != one.name]
         if one.role != "baseline" and one.baseline not in others:
             raise unknown(f"arm in {place}.baseline:", one.baseline, others)
+        if one.treatment and one.treatment not in others:
+            raise unknown(f"arm in {place}.treatment:", one.treatment, others)
 
 
 def as_row(one: Arm) -> dict[str, str]:

@@ -157,12 +157,8 @@ def add_arm(
     plan: Plan, material: Material, spec: EncoderSpec, root: Stage, target: Target, arm: Arm, seed: int
 ) -> None:
     """Add the stages of one arm, and the cells that evaluate the last of them."""
-    chain, parent = [], root
     try:
-        for number, description in enumerate(arm.stages, 1):
-            place = Place(spec, target, arm, seed, parent, number == len(arm.stages), material)
-            parent = stages.planned(description, place).identified(material)
-            chain.append(parent)
+        chain = stages.chain(arm.stages, Place(spec, target, arm, seed, root, material))
     except Skipped as reason:
         plan.skip(str(reason))
         return

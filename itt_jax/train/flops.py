@@ -7,6 +7,9 @@ import numpy as np
 
 from itt_jax.models import Encoder
 
+PASSES = 3
+"""A step in forward passes: the backward pass costs two."""
+
 
 def forward_flops(encoder: Encoder, lengths: np.ndarray) -> float:
     """Model FLOPs of one forward pass over examples of `lengths` real tokens.

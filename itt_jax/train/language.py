@@ -12,6 +12,7 @@ from itt_jax.errors import InputError
 from itt_jax.models import Encoder, make_head
 from itt_jax.train.alignment import blend, parallel_embeddings
 from itt_jax.train.corpus import CorpusTexts, Encoded, encode
+from itt_jax.train.flops import PASSES
 from itt_jax.train.jobs import check_accumulation, total_steps
 from itt_jax.train.language_feeds import language_feed
 from itt_jax.train.loop import Progress, Run, Stack
@@ -53,7 +54,7 @@ def language_model(
     recipe, mesh = settings.recipe, stack_mesh()
     encoded = encode(corpus, tokenizer, recipe.max_length, recipe.temperature)
     _check(encoded, settings)
-    steps = total_steps(recipe, len(encoded.order) + len(encoded.tuple_offsets) - 1)
+    steps = _steps(encoded, settings)
 
     # --- Parameters
     head_key, step_key = jax.random.split(jax.random.key(seed))
@@ -76,6 +77,21 @@ def language_model(
     outcome = Stack(encoder.family, [run], recipe, progress=progress, mesh=mesh).train()[0]
     own = {"encoder": outcome.params["encoder"], "head": outcome.params["heads"][0]}
     return StageResult.create(own, {kind: own["head"]}, outcome)
+
+
+def language_flops(
+    encoder: Encoder, corpus: CorpusTexts, tokenizer: Tokenizer, settings: LanguageModel, seed: int
+) -> float:
+    """Model FLOPs of `language_model` with these arguments, forward and backward, known before any training."""
+    encoded = encode(corpus, tokenizer, settings.recipe.max_length, settings.recipe.temperature)
+    head = make_head(encoder, encoder.language_model, encoder.config.vocabulary_size)
+    steps = _steps(encoded, settings)
+    feed = language_feed(head, encoded, tokenizer, settings, seed, steps, shards=1)
+    return PASSES * sum(feed(number).flops for number in range(steps))
+
+
+def _steps(encoded: Encoded, settings: LanguageModel) -> int:
+    return total_steps(settings.recipe, len(encoded.order) + len(encoded.tuple_offsets) - 1)
 
 
 # --- Parameters

@@ -29,6 +29,7 @@ from itt_jax.errors import InputError
 from itt_jax.train.clock import Clock
 from itt_jax.train.compiling import Program
 from itt_jax.train.feeds import Feed, build_step
+from itt_jax.train.flops import PASSES
 from itt_jax.train.memory import device_bytes, extra_bytes, is_out_of_memory
 from itt_jax.train.microbatches import halved
 from itt_jax.train.optimizer import make_optimizer
@@ -231,9 +232,9 @@ class Stack:
             record, feed = self.records[index], given.feeds[index]
             record.tokens += feed.tokens
             record.row_tokens += given.row_tokens
-            record.flops += 3 * feed.flops  # the backward pass costs two forward passes
+            record.flops += PASSES * feed.flops
             self.done[index] += 1
-            self.clock.count(feed.tokens, given.row_tokens, 3 * feed.flops)
+            self.clock.count(feed.tokens, given.row_tokens, PASSES * feed.flops)
         self.clock.steps += 1
         return True
 

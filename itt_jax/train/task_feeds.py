@@ -7,11 +7,12 @@ import numpy as np
 from itt_jax.batch import Batch
 from itt_jax.config import Recipe
 from itt_jax.data import packing
+from itt_jax.data.examples import Examples
 from itt_jax.data.order import step_indices
 from itt_jax.models import Encoder
 from itt_jax.train.counters import derived_seed, mixture
 from itt_jax.train.feeds import Feed, row_plan
-from itt_jax.train.flops import forward_flops
+from itt_jax.train.flops import PASSES, forward_flops
 from itt_jax.train.jobs import Job, TaskData
 from itt_jax.train.objectives import TaskObjective, named
 
@@ -51,7 +52,7 @@ def _task_feed(
     objective = named(recipe.objective).wrap(own)
 
     def feed(number: int) -> Feed:
-        indices = examples.of_items(step_indices(examples.items, recipe.batch_size, seed, number))
+        indices = _indices(examples, recipe, seed, number)
         parts, chosen = np.split(indices, recipe.accumulate), lengths[indices]
         needed = max(packing.rows_of_step(examples, part, plan) for part in parts) if recipe.packed else slots
 
@@ -63,3 +64,22 @@ def _task_feed(
         return Feed(objective, needed, build, int(chosen.sum()), forward_flops(encoder, chosen), examples.choices)
 
     return feed
+
+
+def _indices(examples: Examples, recipe: Recipe, seed: int, number: int) -> np.ndarray:
+    """The examples of a task's step `number`: int64 [examples]."""
+    return examples.of_items(step_indices(examples.items, recipe.batch_size, seed, number))
+
+
+def step_flops(encoder: Encoder, examples: Examples, recipe: Recipe, seed: int, number: int) -> float:
+    """Model FLOPs of step `number` of fine-tuning on one task, forward and backward, known before any training."""
+    return PASSES * forward_flops(encoder, examples.lengths[_indices(examples, recipe, seed, number)])
+
+
+def run_flops(encoder: Encoder, tasks: Sequence[Examples], recipe: Recipe, seed: int) -> float:
+    """Model FLOPs of a whole run on `tasks`, forward and backward; the recipe has a number of steps."""
+    draws, before = mixture([examples.items for examples in tasks], recipe.temperature, seed, recipe.steps)
+    return sum(
+        step_flops(encoder, tasks[task], recipe, derived_seed(seed, task), number)
+        for task, number in zip(draws.tolist(), before.tolist(), strict=True)
+    )

@@ -32,6 +32,12 @@ def test_every_arm_is_compared_with_every_baseline():
         ("dapt_control", "matched_steps"),
     ]
     assert list(pairs(known("direct"))) == []
+    assert list(pairs(known("direct", "itt", "matched_compute", "shuffled_itt"))) == [
+        ("itt", "direct"),
+        ("itt", "matched_compute"),
+        ("matched_compute", "direct"),
+        ("shuffled_itt", "direct"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -39,6 +45,8 @@ def test_every_arm_is_compared_with_every_baseline():
     [
         (("direct", "itt", "matched_steps"), [("itt", "matched_steps")]),
         (("direct", "itt", "multitask_itt"), [("itt", "direct"), ("multitask_itt", "direct")]),
+        (("direct", "itt", "matched_compute"), [("itt", "matched_compute")]),
+        (("direct", "itt", "matched_compute", "matched_steps"), [("itt", "matched_steps")]),
         (("direct", "shuffled_itt", "matched_steps"), []),
         (
             ("direct", "dapt", "dapt_control", "translate_train"),

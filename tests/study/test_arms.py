@@ -7,7 +7,7 @@ import pytest
 from itt_jax import config
 from itt_jax.errors import InputError
 from itt_jax.study import arms
-from itt_jax.study.arms import Adapt, Arm, FineTune
+from itt_jax.study.arms import Adapt, Arm, FineTune, compute_control
 from tests.study.studies import STUDY
 
 OWN = Arm("dapt_then_itt", "both", (Adapt("domain"), FineTune("intermediate"), FineTune("target")), baseline="itt")
@@ -25,7 +25,7 @@ def test_every_row_of_the_catalogue_is_whole():
 def test_needs_follow_from_stages():
     needs = {arm.name: set(arm.needs) for arm in arms.ARMS}
     assert needs["direct"] == needs["translate_train"] == set()
-    for name in ("itt", "multitask_itt", "matched_steps", "shuffled_itt"):
+    for name in ("itt", "multitask_itt", "matched_steps", "matched_compute", "shuffled_itt"):
         assert needs[name] == {"intermediate", "intermediate_recipe"}
     assert needs["dapt"] == {"domain_text", "adaptation"}
     assert needs["dapt_control"] == {"domain_text", "general_text", "adaptation"}
@@ -37,6 +37,12 @@ def test_names_and_own_arms_are_looked_up_when_asked(monkeypatch):
     monkeypatch.setattr(arms, "ARMS", (*arms.ARMS, OWN))
     assert arms.arm("dapt_then_itt") is OWN
     config.validate(dataclasses.replace(STUDY, arms=("dapt_then_itt",)))
+
+
+def test_the_control_of_an_own_arm_for_compute_is_an_arm():
+    control = compute_control(OWN, "its_compute")
+    assert control.needs == OWN.needs and (control.role, control.treatment) == ("control", "dapt_then_itt")
+    config.validate(dataclasses.replace(STUDY, arms=("direct", OWN, control)))
 
 
 def test_a_row_comes_back():
@@ -55,6 +61,7 @@ def test_a_row_comes_back():
         ({"stages": ("itt",)}, "study.arms"),
         ({"baseline": "ittt"}, "did you mean 'itt'"),
         ({"baseline": "dapt_then_itt"}, "unknown arm in study.arms.dapt_then_itt.baseline: 'dapt_then_itt'"),
+        ({"treatment": "dapt_then_itt"}, "unknown arm in study.arms.dapt_then_itt.treatment: 'dapt_then_itt'"),
         ({"role": "contol"}, "found 'contol'"),
         ({"name": "a, b"}, "expected a name without commas and slashes, found 'a, b'"),
         ({"color": "nocolor"}, "dapt_then_itt.color: expected a colour such as '#0072B2', found 'nocolor'"),

@@ -99,6 +99,16 @@ def test_shuffled_labels_and_matched_text_make_stages_of_their_own(plan):
     assert control.as_much_as == chain(plan, "dapt")[1].training
 
 
+def test_the_control_for_compute_is_one_stage_named_by_the_stages_that_it_matches(plan):
+    root, stage = chain(plan, "matched_compute")
+    assert stage.parent is root and stage.kind == "target" and stage.training == chain(plan, "direct")[1].training
+    assert [own.id for own in stage.matched] == [own.id for own in chain(plan, "itt")[1:]]
+    other = dataclasses.replace(INFERENCE, intermediate_rows=39)
+    found = planned(targets=(other,), arms=("direct", "matched_compute"))
+    assert chain(found, "direct")[1].id == chain(plan, "direct")[1].id
+    assert chain(found, "matched_compute")[1].id != stage.id
+
+
 def test_arms_that_share_their_last_stage_have_cells_of_their_own():
     twin = arms.Arm("direct_again", "the same", (arms.FineTune("target", recipe="target"),), role="control")
     found = planned(arms=("direct", twin))
@@ -183,9 +193,9 @@ def test_a_studys_id_depends_on_its_arms():
 def test_a_stage_is_named_by_what_it_is_for(plan):
     root, adaptation, _, last = chain(plan, "dapt_then_itt")
     assert [plan.label(stage) for stage in (root, adaptation, last)] == [
-        "1/17 bert, pretraining, seed 0",
-        "11/17 bert, adaptation for inference, dapt, dapt_then_itt, seed 0",
-        "17/17 bert, target inference, dapt_then_itt, seed 0",
+        "1/18 bert, pretraining, seed 0",
+        "12/18 bert, adaptation for inference, dapt, dapt_then_itt, seed 0",
+        "18/18 bert, target inference, dapt_then_itt, seed 0",
     ]
     described = plan.described(adaptation)
     assert (described["targets"], described["arms"]) == (["inference"], ["dapt", "dapt_then_itt"])

@@ -38,8 +38,8 @@ study = Study(
         ),
     ),
     arms=(
-        "direct", "itt", "multitask_itt", "matched_steps", "shuffled_itt", "dapt", "dapt_control", "translate_train",
-        DAPT_THEN_ITT,
+        "direct", "itt", "multitask_itt", "matched_steps", "matched_compute", "shuffled_itt", "dapt", "dapt_control",
+        "translate_train", DAPT_THEN_ITT,
     ),
     perturbations=(Perturbation("swap", (0.1, 0.3), replicates=2), Perturbation("keyboard", (0.2,))),
     seeds=(0, 1),

@@ -17,13 +17,16 @@ from itt_jax.data.contamination import digests
 from itt_jax.errors import InputError
 from itt_jax.evaluate.distance import vocabulary_divergence
 from itt_jax.store import Store
-from itt_jax.study import describe, run
+from itt_jax.study import describe, run, stages
+from itt_jax.study.material import Material
+from itt_jax.study.plan import make_plan
+from itt_jax.study.stages.workshop import Workshop
 from itt_jax.train.checkpoint import load_checkpoint
 from tests.system.runs import assert_same_cells, checkpoint_of
 
 pytestmark = pytest.mark.slow  # whole studies
 
-ARMS, SEEDS, TASKS, LANGUAGES, FORMS = 9, 2, 2, 2, 6
+ARMS, SEEDS, TASKS, LANGUAGES, FORMS = 10, 2, 2, 2, 6
 
 
 def test_grid_is_complete(tiny_run):
@@ -97,12 +100,27 @@ def test_arms_are_what_they_say(tiny_run):
     assert kinds.count("pretraining") == 1
     assert kinds.count("adaptation") == 2 * SEEDS
     assert kinds.count("intermediate") + kinds.count("target") == (ARMS + 4) * SEEDS
-    assert {record["steps"] for record in records if record["kind"] == "target"} == {6}
+    assert {record["steps"] for record in records if record["arms"] == ["itt"]} == {6}
     assert all(record["learning_rate"] in (1e-3, 5e-4) for record in records if "learning_rate" in record)
     adaptations = [record["arms"] for record in records if record["kind"] == "adaptation"]
     assert sorted(adaptations) == [["dapt", "dapt_then_itt"]] * SEEDS + [["dapt_control"]] * SEEDS
     evaluated = [pair["arm"] for record in records for pair in record["evaluated_as"]]
     assert len(evaluated) == ARMS * SEEDS and {"dapt_then_itt", "direct", "matched_steps"} < set(evaluated)
+
+
+def test_flops_are_known_before_training_and_matched_to_half_a_step(tiny_run):
+    study, out = tiny_run
+    store, material = Store(out), Material(study)
+    workshop, plan = Workshop(store, material, print), make_plan(study, material)
+    root, *trained = plan.stages.values()
+    counted = {stage.id: store.record(stage.id)["flops"] for stage in trained}
+    body = root.body(workshop)
+    assert {stage.id: stage.flops(workshop, body) for stage in trained} == pytest.approx(counted)
+    controls = [stage for stage in trained if isinstance(stage, stages.MatchedFineTuning)]
+    assert len(controls) == SEEDS
+    for stage in controls:
+        wanted, steps = sum(counted[own.id] for own in stage.matched), store.record(stage.id)["steps"]
+        assert steps > 6 and abs(counted[stage.id] - wanted) <= 0.6 * counted[stage.id] / steps
 
 
 def test_an_own_arm_is_analysed_by_its_own_baseline(tiny_run):

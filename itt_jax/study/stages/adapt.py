@@ -10,10 +10,10 @@ from itt_jax.data import contamination
 from itt_jax.study.arms import Adapt
 from itt_jax.study.material import Material, Selection
 from itt_jax.study.stages.stage import Place, Stage, digests, resumable, summary
-from itt_jax.study.stages.workshop import Workshop
+from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.versions import changed_versions
 from itt_jax.train import objectives
-from itt_jax.train.language import CorpusTexts, language_model
+from itt_jax.train.language import CorpusTexts, language_flops, language_model
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,6 +73,11 @@ class Adaptation(Stage):
         recipe = self.settings.recipe
         return (recipe.steps or 0) * recipe.batch_size * recipe.max_length
 
+    def flops(self, workshop: Workshop, body: Body) -> float:
+        """Model FLOPs, from the token lengths of the texts and the tokens that are hidden."""
+        corpus = CorpusTexts({self.language(workshop.material): self.texts(workshop.material)}, [])
+        return language_flops(body.encoder, corpus, body.tokenizer, self.settings, self.seed)
+
     @property
     def resumable_runs(self) -> int:
         """One, if it is long."""
@@ -81,14 +86,10 @@ class Adaptation(Stage):
     def make(self, workshop: Workshop) -> dict[str, Any]:
         """Train on the texts."""
         body, material = self.start(workshop), workshop.material
-        texts = [text for selection in self.training for text in material.texts(selection)]
-        if self.as_much_as:
-            wanted = sum(len(text) for selection in self.as_much_as for text in material.texts(selection))
-            texts = as_much_text(texts, wanted)
-        language = material.task(self.training[0].task).source_language
+        texts = self.texts(material)
         result = language_model(
             body.encoder,
-            CorpusTexts({language: texts}, []),
+            CorpusTexts({self.language(material): texts}, []),
             body.tokenizer,
             {"encoder": body.params},
             self.settings,
@@ -98,6 +99,17 @@ class Adaptation(Stage):
         )
         self.save(workshop, dataclasses.replace(body, params=result.params["encoder"]), contamination.digests(texts))
         return summary(result)
+
+    def texts(self, material: Material) -> list[str]:
+        """The texts that it reads."""
+        texts = [text for selection in self.training for text in material.texts(selection)]
+        if not self.as_much_as:
+            return texts
+        return as_much_text(texts, sum(len(text) for own in self.as_much_as for text in material.texts(own)))
+
+    def language(self, material: Material) -> str:
+        """Their language."""
+        return material.task(self.training[0].task).source_language
 
 
 def as_much_text(texts: list[str], characters: int) -> list[str]:

@@ -11,6 +11,7 @@ from itt_jax import kinds, metrics
 from itt_jax.config import Recipe
 from itt_jax.data import contamination
 from itt_jax.data.contamination import Digests
+from itt_jax.data.examples import Examples
 from itt_jax.data.rows import Rows
 from itt_jax.models import make_head
 from itt_jax.models.heads import head_kind
@@ -27,6 +28,7 @@ from itt_jax.train.loop import Progress
 from itt_jax.train.result import StageResult
 from itt_jax.train.resume import forget_resume
 from itt_jax.train.stage import fine_tune_stack, stack_size
+from itt_jax.train.task_feeds import run_flops
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -102,11 +104,21 @@ class FineTuning(Stage):
         """Its recipe's."""
         return self.recipe.max_length
 
+    @property
+    def runs(self) -> int:
+        """One a learning rate."""
+        return len(self.recipe.learning_rates)
+
     def training_tokens(self, material: Material) -> float:
         """Tokens of a mean row in every step of every learning rate."""
         lengths = [mean_tokens(material.uncontaminated_rows(selection)) for selection in self.training]
         mean = min(sum(lengths) / len(lengths), self.recipe.max_length)
-        return self.recipe.steps * self.recipe.batch_size * mean * len(self.recipe.learning_rates)
+        return self.recipe.steps * self.recipe.batch_size * mean * self.runs
+
+    def flops(self, workshop: Workshop, body: Body) -> float:
+        """Model FLOPs of one run, from the token lengths of its rows."""
+        tasks = [self.examples(workshop, body, own) for own in self.by_task()]
+        return run_flops(body.encoder, tasks, self.recipe, self.seed)
 
     @property
     def resumable_runs(self) -> int:
@@ -127,10 +139,10 @@ class FineTuning(Stage):
         starts = [(stage.start(workshop), stage.jobs(workshop)) for stage in stages]
         encoder = starts[0][0].encoder
         together = [job for _, jobs in starts for job in jobs]
-        size = stack_size(encoder, together, workshop.stack)
         results: list[StageResult] = []
-        for first in range(0, len(together), size):
-            own = together[first : first + size]
+        while len(results) < len(together):
+            first = len(results)
+            own = together[first : first + stack_size(encoder, together[first:], workshop.stack)]
             progress = _part(workshop.progress, first, len(own), len(together))
             results += fine_tune_stack(encoder, own, progress)
         recorded = []
@@ -142,11 +154,8 @@ class FineTuning(Stage):
     def jobs(self, workshop: Workshop) -> list[Job]:
         """A fine-tuning for each learning rate."""
         body, material = self.start(workshop), workshop.material
-        by_task: dict[str, list[Selection]] = {}
-        for selection in self.training:
-            by_task.setdefault(selection.task, []).append(selection)
         shuffle = self.seed if self.labels == "shuffled" else None
-        training = [self.data(workshop, tuple(own), shuffle) for own in by_task.values()]
+        training = [self.data(workshop, own, shuffle) for own in self.by_task()]
         dev = self.data(workshop, (self.dev,))
         metric, params = metrics.metric(material.task(self.dev.task).metric), {"encoder": body.params}
         return [
@@ -162,6 +171,13 @@ class FineTuning(Stage):
             )
             for rate in self.recipe.learning_rates
         ]
+
+    def by_task(self) -> list[tuple[Selection, ...]]:
+        """The training rows of each task."""
+        found: dict[str, list[Selection]] = {}
+        for selection in self.training:
+            found.setdefault(selection.task, []).append(selection)
+        return [tuple(own) for own in found.values()]
 
     def keep_best(
         self, workshop: Workshop, body: Body, jobs: Sequence[Job], results: Sequence[StageResult]
@@ -198,13 +214,17 @@ class FineTuning(Stage):
 
         def make() -> TaskData:
             task = material.task(selections[0].task)
-            kind = kinds.kind(task.kind)
-            rows = join(kind, [material.uncontaminated_rows(own) for own in selections])
+            kind, rows = kinds.kind(task.kind), joined_rows(material, selections)
             if shuffle is not None:
                 rows = kind.shuffle(task, rows, shuffle)
             return self.prepared(workshop, task, rows)
 
         return workshop.data((selections, shuffle, self.spec, length), make)
+
+    def examples(self, workshop: Workshop, body: Body, selections: tuple[Selection, ...]) -> Examples:
+        """The same rows, with the labels of the data, as the tokenizer of `body` encodes them."""
+        task, rows = workshop.material.task(selections[0].task), joined_rows(workshop.material, selections)
+        return kept_examples(workshop.store.tokens, task, body.tokenizer, rows, self.recipe.max_length)
 
     def prepared(self, workshop: Workshop, task: Task, rows: Rows) -> TaskData:
         """A task's rows with a head for it; their tokens are kept in the results folder and memory-mapped."""
@@ -273,6 +293,12 @@ def steps_resolved(recipe: Recipe, training: Selection, material: Material) -> R
         return recipe
     steps = math.ceil(recipe.epochs * len(material.uncontaminated_rows(training)) / recipe.batch_size)
     return dataclasses.replace(recipe, steps=max(1, steps))
+
+
+def joined_rows(material: Material, selections: Sequence[Selection]) -> Rows:
+    """Training or dev rows of one task, those of several languages as one set."""
+    kind = kinds.kind(material.task(selections[0].task).kind)
+    return join(kind, [material.uncontaminated_rows(own) for own in selections])
 
 
 def join(kind: kinds.Kind, parts: list[Rows]) -> Rows:

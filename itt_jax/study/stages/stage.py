@@ -30,6 +30,7 @@ class Place:
 
     Attributes:
         parent: the stage before it. is_last: whether it is the arm's last stage, which is evaluated.
+        matched: the stages that its description names in `matched`.
     """
 
     spec: EncoderSpec
@@ -37,8 +38,9 @@ class Place:
     arm: Arm
     seed: int
     parent: "Stage"
-    is_last: bool
     material: Material
+    is_last: bool = True
+    matched: tuple["Stage", ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,6 +99,19 @@ class Stage:
     def longest(self) -> int:
         """Maximum tokens of a training example; 0 if it trains nothing."""
         return 0
+
+    @property
+    def runs(self) -> int:
+        """Number of runs, of which the best is kept."""
+        return 1
+
+    def flops(self, workshop: Workshop, body: Body) -> float:
+        """Model FLOPs of one run, forward and backward, as they will be counted while it trains.
+
+        Args:
+            body: the encoder that the arm starts from, whose sizes and tokenizer all its stages share.
+        """
+        raise NotImplementedError
 
     @property
     def resumable_runs(self) -> int:

@@ -10,9 +10,9 @@ from itt_jax.config import LanguageModel, Recipe
 from itt_jax.data.parallel import ParallelTexts
 from itt_jax.errors import InputError
 from itt_jax.study import stages
-from itt_jax.study.arms import Adapt, Arm, FineTune
+from itt_jax.study.arms import Adapt, Arm, FineTune, MatchCompute
 from itt_jax.study.material import Material, Selection
-from itt_jax.study.stages import STAGES, Adaptation, FineTuning, Given, Place, Pretraining
+from itt_jax.study.stages import STAGES, Adaptation, FineTuning, Given, MatchedFineTuning, Place, Pretraining
 from itt_jax.study.stages.adapt import as_much_text
 from itt_jax.study.stages.fine_tune import best_score, join, steps_resolved
 from itt_jax.study.stages.pretrain import as_corpus
@@ -29,9 +29,9 @@ ADAPTED = Adaptation(spec=SPEC, parent=Pretraining(spec=SPEC, id="root"), traini
 
 
 def test_every_class_is_in_the_tuple_and_described_once():
-    assert set(STAGES) == {Given, Pretraining, Adaptation, FineTuning}
+    assert set(STAGES) == {Given, Pretraining, Adaptation, FineTuning, MatchedFineTuning}
     described = [one.description for one in STAGES if one.description is not None]
-    assert described == [Adapt, FineTune]
+    assert described == [Adapt, FineTune, MatchCompute]
 
 
 def test_the_root_is_given_or_made():
@@ -124,7 +124,7 @@ def test_stages_that_may_train_together_have_one_key():
 
 
 def place(**changes) -> Place:
-    about = {"spec": SPEC, "target": INFERENCE, "arm": Arm("own", "", ()), "seed": 5, "is_last": True}
+    about = {"spec": SPEC, "target": INFERENCE, "arm": Arm("own", "", ()), "seed": 5}
     return Place(**about | {"parent": Pretraining(spec=SPEC, id="root"), "material": MATERIAL} | changes)
 
 
