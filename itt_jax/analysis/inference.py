@@ -22,12 +22,15 @@ import pandas as pd
 from scipy import stats
 
 from itt_jax.analysis import behrens_fisher
+from itt_jax.analysis.sequential import ONCE, Look
 
 PERMUTATIONS = 2000
 POWER = 0.8
 LEVEL = 0.05
 SAME = ["model", "target", "metric", "arm", "baseline", "kind", "subset", "estimate", "std_err"]
 """Columns in which two rows of the same contrast agree."""
+CONTRAST = ["model", "arm", "baseline"]
+"""Columns that name a primary contrast."""
 
 
 def crossed(values: np.ndarray, influence: np.ndarray, items: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -65,6 +68,13 @@ def half_width(frame: pd.DataFrame, level: float = LEVEL / 2) -> np.ndarray:
         lambda level, df, error: stats.t.isf(level, df) * error,
         lambda level, *about: behrens_fisher.quantile(float(level[0]), *about),
     )
+
+
+def with_intervals(frame: pd.DataFrame, look: Look) -> pd.DataFrame:
+    """The table with the intervals of a look's level; missing where there is no look at this number of seeds."""
+    nominal = look.nominal(LEVEL)
+    half = half_width(frame, nominal / 2) if nominal else np.nan
+    return frame.assign(ci_low=frame["estimate"] - half, ci_high=frame["estimate"] + half)
 
 
 def detectable(frame: pd.DataFrame, level: float) -> np.ndarray:
@@ -194,7 +204,9 @@ def adjust(frame: pd.DataFrame, p: pd.Series, method: str) -> np.ndarray:
     return same.merge(adjusted, how="left", on=list(same))["adjusted"].to_numpy(dtype=float)
 
 
-def judge(frame: pd.DataFrame, smallest_effect: float, method: str) -> pd.DataFrame:
+def judge(
+    frame: pd.DataFrame, smallest_effect: float, method: str, look: Look = ONCE, earlier: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Verdicts on interactions: supported, contradicted, negligible or undetermined.
 
     Supported: the estimate lies above +smallest_effect, significantly after the family's adjustment, and percentage
@@ -202,28 +214,50 @@ def judge(frame: pd.DataFrame, smallest_effect: float, method: str) -> pd.DataFr
     bounds, significantly after the adjustment. A true value is either within the bounds or not, so one of the two kinds
     of conclusion can be wrong for each row, and one adjustment serves both.
 
-    Adds p_adjusted (against 0); p_bound (of the conclusion that the estimate is nearest to, adjusted); agree; verdict;
-    clear (the 95 % interval lies beyond a bound, or within both, before adjustment); detectable (the smallest true
-    effect that would be called supported with probability POWER: after Bonferroni's adjustment in the primary family,
-    where `method` is "holm", and before adjustment elsewhere).
+    In a study that is looked at several times, p-values are those of its design, and a conclusion that an earlier look
+    reached holds.
+
+    Args:
+        look: the study's design at its present number of seeds; intervals get its level.
+        earlier: rows of CONTRAST, p_design and leaning of each earlier look, as an earlier call found them.
+
+    Adds leaning (the conclusion that the estimate is nearest to); p_design (its p-value before adjustment, the smallest
+    of all looks) and look (the number of seeds there); p_adjusted (against 0); p_bound (p_design, adjusted); agree;
+    verdict; clear (the 95 % interval lies beyond a bound, or within both, before adjustment); detectable (the smallest
+    true effect that would be called supported with probability POWER: after Bonferroni's adjustment in the primary
+    family, where `method` is "holm", and before adjustment elsewhere).
     """
-    frame = frame.copy()
+    frame = with_intervals(frame, look)
     estimate = frame["estimate"]
     # One-sided, doubled: a conclusion beyond the bound needs the whole 95 % interval there, as one within does.
     outside = 2 * beyond(estimate.abs() - smallest_effect, frame)
     inside = 2 * beyond(smallest_effect - estimate.abs(), frame)
     nearest = pd.Series(np.minimum(np.minimum(outside, inside), 1.0), index=frame.index).where(estimate.notna())
-    frame["p_adjusted"] = adjust(frame, frame["p"], method)
-    frame["p_bound"] = adjust(frame, nearest, method)
     frame["agree"] = np.sign(estimate) == np.sign(frame["log_odds"])
-    sure, within = frame["p_bound"] <= LEVEL, estimate.abs() < smallest_effect
+    beyond_bound = frame["agree"] & (estimate.abs() >= smallest_effect)
     kinds = {
-        "supported": sure & ~within & frame["agree"] & (estimate > 0),
-        "contradicted": sure & ~within & frame["agree"] & (estimate < 0),
-        "negligible": sure & within,
+        "supported": beyond_bound & (estimate > 0),
+        "contradicted": beyond_bound & (estimate < 0),
+        "negligible": estimate.abs() < smallest_effect,
     }
-    frame["verdict"] = np.select(list(kinds.values()), list(kinds), "undetermined")
-    frame["clear"] = nearest <= LEVEL
+    frame["leaning"] = np.select(list(kinds.values()), list(kinds), "")
+    frame["p_design"], frame["look"] = look.overall(nearest), look.seeds or frame["seeds"]
+    if earlier is not None:
+        frame = _with_earlier(frame, earlier)
+    frame["p_adjusted"] = adjust(frame, pd.Series(look.overall(frame["p"]), frame.index), method)
+    frame["p_bound"] = adjust(frame, frame["p_design"], method)
+    frame["verdict"] = frame["leaning"].where((frame["p_bound"] <= LEVEL) & (frame["leaning"] != ""), "undetermined")
+    frame["clear"] = frame["p_design"] <= LEVEL
     tests = max(int(estimate.notna().sum()), 1) if method == "holm" else 1
-    frame["detectable"] = smallest_effect + detectable(frame, LEVEL / 2 / tests)
+    nominal = look.nominal(LEVEL / tests)
+    frame["detectable"] = smallest_effect + detectable(frame, nominal / 2) if nominal else np.nan
     return frame
+
+
+def _with_earlier(frame: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
+    """The table with the conclusion of the look that speaks most clearly, for each contrast."""
+    said = ["p_design", "leaning", "look"]
+    past = earlier[earlier["leaning"] != ""].sort_values("p_design").drop_duplicates(CONTRAST)
+    past = frame[CONTRAST].merge(past[[*CONTRAST, *said]], how="left", on=CONTRAST).set_index(frame.index)
+    holds = past["p_design"].notna() & ((past["p_design"] < frame["p_design"]) | (frame["leaning"] == ""))
+    return frame.assign(**{name: frame[name].where(~holds, past[name]) for name in said})
