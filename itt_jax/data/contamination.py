@@ -23,6 +23,7 @@ import numpy as np
 
 from itt_jax.data.parallel import ParallelTexts
 from itt_jax.data.rows import Rows
+from itt_jax.errors import listed
 
 MINIMUM_WORDS = 4
 # Scripts written without spaces between words: two characters count as a word.
@@ -41,10 +42,12 @@ class Digests:
     Attributes:
         fields: of single fields of at least `MINIMUM_WORDS` words, sorted and distinct: uint64 [m].
         inputs: of whole inputs (all fields of a row, in order), sorted and distinct: uint64 [n].
+        sources: where the rows are from, for people: "TASK/SPLIT/LANGUAGE" or a corpus.
     """
 
     fields: np.ndarray
     inputs: np.ndarray
+    sources: tuple[str, ...] = ()
 
     @classmethod
     def join(cls, parts: "Sequence[Digests]") -> "Digests":
@@ -53,7 +56,14 @@ class Digests:
         return cls(
             _distinct(np.concatenate([none, *(part.fields for part in parts)])),
             _distinct(np.concatenate([none, *(part.inputs for part in parts)])),
+            tuple(dict.fromkeys(source for part in parts for source in part.sources)),
         )
+
+    def note(self) -> str:
+        """What a checkpoint was trained on, if these are the digests that it carries."""
+        if not len(self.inputs):
+            return "does not say what it was trained on, so contamination is not checked"
+        return f"was trained on {listed(self.sources) or 'rows of unnamed sources'}"
 
     def overlaps(self, other: "Digests", rule: str) -> bool:
         """Whether some row of one is contaminated by the other; symmetric."""
@@ -142,7 +152,8 @@ def words_of(text: str) -> list[str]:
 def digests(rows: Rows | Sequence[str]) -> Digests:
     """The digests of rows, or of texts that are each a whole input."""
     found = _digests(_columns(rows))
-    return Digests(_distinct(found[:, :-1]), _distinct(found[:, -1]))
+    sources = (f"{rows.task}/{rows.split}/{rows.language}",) if isinstance(rows, Rows) else ()
+    return Digests(_distinct(found[:, :-1]), _distinct(found[:, -1]), sources)
 
 
 def contaminated(rows: Rows | Sequence[str | None], evaluation: Digests, rule: str = RULES[0]) -> np.ndarray:

@@ -26,7 +26,7 @@ class Description:
         cells, cells_done: points of the evaluation grid.
         evaluation_flops: FLOPs of the missing cells.
         disk: bytes that the missing stages and cells will take.
-        rows: those of each target.
+        rows: those of each target. given: what each given checkpoint was trained on.
         changed: how the study and what it reads differ from what the folder was written from.
         others: numbers of stages and cells in the folder that the study does not ask for; they stay, unreported.
         contamination: by source, the training and dev rows whose text is evaluated.
@@ -40,6 +40,7 @@ class Description:
     evaluation_flops: float
     disk: Disk
     rows: list[RowCount]
+    given: list[str]
     changed: list[str]
     others: tuple[int, int]
     contamination: tuple[Contamination, ...]
@@ -59,6 +60,7 @@ class Description:
             "evaluation_flops_missing": self.evaluation_flops,
             "disk_bytes": dataclasses.asdict(self.disk),
             "rows": [dataclasses.asdict(count) for count in self.rows],
+            "given": self.given,
             "changed": self.changed,
             "stages_of_other_versions": self.others[0],
             "cells_of_other_versions": self.others[1],
@@ -78,6 +80,7 @@ class Description:
         time = duration(total / (GFLOPS * 1e9))
         lines += ["", f"about {flop(total)} to do: {time} at {GFLOPS} GFLOP/s, plus compiling"]
         lines += [f"disk: about {self.disk}", "", "rows:", *row_lines(self.rows)]
+        lines += ["", *self.given] if self.given else []
         if self.changed:
             lines += ["", "changed since the folder was written:", *(f"  {line}" for line in self.changed)]
         if any(self.others):
@@ -119,6 +122,7 @@ def describe(study: Study, out: str | pathlib.Path, data_root: str | pathlib.Pat
         sum(cost.evaluation.values()),
         cost.disk,
         own.rows,
+        own.given(),
         changed,
         store.others(plan.stages, (cell.cell for cell in cells)),
         tuple(material.contamination.values()),

@@ -211,11 +211,12 @@ class _Evaluating:
     def write_plan(self) -> None:
         """Write the plan, and reduce the folder's results to the cells that are asked for."""
         asked, what = self.asked, f"Robustness of {self.name} on {self.task.name}, without training."
+        seen = f"The checkpoint {self.predictor.seen.note()}."
         self.store.write_plan(
             {
                 "study_id": content_id(asked),
                 "name": f"evaluation of {self.name}",
-                "description": " ".join(filter(None, (what, self.predictor.note, self.task.note))),
+                "description": " ".join(filter(None, (what, self.predictor.note, self.task.note, seen))),
                 "evaluation": canonical(asked),
                 "encoders": [self.name],
                 "arms": [arms.as_row(arms.arm(ARM))],
@@ -274,11 +275,12 @@ class _Evaluating:
         """Raises InputError if the checkpoint was trained on some of the rows."""
         rule = self.task.contamination or RULES[0]
         for language, rows in self.rows.items():
-            if contaminated(tasks.identifying(self.task, rows), self.predictor.seen, rule).any():
+            mask = contaminated(tasks.identifying(self.task, rows), self.predictor.seen, rule)
+            if mask.any():
                 raise InputError(
                     f"task {self.task.name!r}, split {self.asked.split!r}, language {language!r}: the checkpoint has "
-                    "seen some of this text in training; choose other rows, or evaluate all the same with "
-                    "--allow-contaminated"
+                    f"seen {mask.sum():,} of {len(mask):,} rows in training (it {self.predictor.seen.note()}); choose "
+                    "other rows, or evaluate all the same with --allow-contaminated"
                 )
 
     def _streams(self, language: str) -> Iterator[_Stream]:

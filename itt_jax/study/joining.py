@@ -33,6 +33,11 @@ class Joined:
     changes: list[str]
     cost: Cost
 
+    def given(self) -> list[str]:
+        """What each given checkpoint was trained on, a line each."""
+        specs = [spec for spec in self.plan.study.encoders if spec.checkpoint is not None]
+        return [f"encoder {spec.name}: {spec.checkpoint} {self.material.seen(spec).note()}" for spec in specs]
+
 
 def joined(study: Study, store: Store, data_root: str | pathlib.Path | None, stack: int | None = None) -> Joined:
     """Plan a study against a results folder; writes nothing.

@@ -20,11 +20,11 @@ from itt_jax.data.contamination import (
 from itt_jax.data.parallel import ParallelTexts
 from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import reading_version
-from itt_jax.errors import AbsentError, InputError
+from itt_jax.errors import AbsentError, InputError, listed
 from itt_jax.models import local_folder
 from itt_jax.tasks.parallel import load_parallel
 from itt_jax.tasks.splits import parse
-from itt_jax.train.checkpoint import is_ours, load_seen
+from itt_jax.train.checkpoint import load_seen
 
 CHARACTERS_PER_TOKEN = 3.5
 """A rough mean over languages and vocabularies, which only cost estimates use."""
@@ -62,6 +62,7 @@ class Material:
         self._digests: dict[tuple[Selection, bool], str] = {}
         self._corpora: dict[Corpus, ParallelTexts] = {}
         self._checkpoints: dict[str, str] = {}
+        self._seen: dict[str, Digests] = {}
         self._evaluation_text: Digests | None = None
 
     def task(self, name: str) -> tasks.Task:
@@ -142,6 +143,20 @@ class Material:
         """Every text of the `identifying` rows."""
         return [text for texts in self.identifying(selection).fields.values() for text in texts]
 
+    def evaluation(self) -> list[Selection]:
+        """Every evaluation split of the study, whole, in every language that its task has."""
+        found = [
+            Selection(name, target.test_split, language)
+            for target in self.study.running_targets()
+            for name in target.evaluate or (target.train,)
+            for language in self.task(name).languages
+            if self.has(name, target.test_split, language)
+        ]
+        return list(dict.fromkeys(found))
+
+    def _identifying(self, selection: Selection) -> Rows:
+        return tasks.identifying(self.task(selection.task), self.rows(selection))
+
     def evaluation_text(self) -> Digests:
         """Digests of every evaluation split of the study, in every language.
 
@@ -149,17 +164,12 @@ class Material:
         """
         if self._evaluation_text is None:
             found, pools = [], {}
-            for target in self.study.running_targets():
-                for name in target.evaluate or (target.train,):
-                    task = self.task(name)
-                    for language in task.languages:
-                        if self.has(name, target.test_split, language):
-                            rows = self.rows(Selection(name, target.test_split, language))
-                            identifying = tasks.identifying(task, rows)
-                            alone = kinds.kind(task.kind).by_vectors
-                            found += map(digests, identifying.fields.values() if alone else [identifying])
-                            if rows.pool is not None:
-                                pools[id(rows.pool)] = rows.pool
+            for selection in self.evaluation():
+                identifying, pool = self._identifying(selection), self.rows(selection).pool
+                alone = kinds.kind(self.task(selection.task).kind).by_vectors
+                found += map(digests, identifying.fields.values() if alone else [identifying])
+                if pool is not None:
+                    pools[id(pool)] = pool
             for texts in (texts for pool in pools.values() for texts in pool.fields.values()):
                 found.append(digests(list(dict.fromkeys(texts))))
             self._evaluation_text = Digests.join(found)
@@ -197,12 +207,27 @@ class Material:
             self._checkpoints[directory] = digest_files(local_folder(directory))
         return self._checkpoints[directory]
 
-    def is_contaminated(self, spec: EncoderSpec) -> bool:
-        """Whether a given checkpoint of ours was trained on text that the study evaluates on."""
+    def seen(self, spec: EncoderSpec) -> Digests:
+        """What a given checkpoint says that it was trained on; empty for an encoder that is made here."""
         if spec.checkpoint is None:
-            return False
-        folder = local_folder(spec.checkpoint)
-        return is_ours(folder) and load_seen(folder).overlaps(self.evaluation_text(), self.study.contamination)
+            return Digests.join([])
+        if spec.checkpoint not in self._seen:
+            self._seen[spec.checkpoint] = load_seen(local_folder(spec.checkpoint))
+        return self._seen[spec.checkpoint]
+
+    def is_contaminated(self, spec: EncoderSpec) -> bool:
+        """Whether a given checkpoint was trained on text that the study evaluates on."""
+        return self.seen(spec).overlaps(self.evaluation_text(), self.study.contamination)
+
+    def seen_rows(self, spec: EncoderSpec) -> str:
+        """The evaluation rows that a given checkpoint was trained on, for people."""
+        found, seen = [], self.seen(spec)
+        for selection in self.evaluation():
+            mask = contaminated(self._identifying(selection), seen, self.study.contamination)
+            if mask.any():
+                source = f"{selection.task}/{selection.split}/{selection.language}"
+                found.append(f"{mask.sum():,} of {len(mask):,} rows of {source}")
+        return listed(found) or "candidates of the study's evaluation rows"
 
     def tokenizer_digest(self, spec: EncoderSpec) -> str | None:
         """A hash of the tokenizer files that the encoder is given, and of how they are read; None if one is trained."""

@@ -97,8 +97,9 @@ def make_plan(study: Study, material: Material) -> Plan:
     for spec in study.encoders:
         if not study.allow_contaminated and material.is_contaminated(spec):
             raise InputError(
-                f"encoder {spec.name!r}: its checkpoint has seen some of the study's evaluation text in training; "
-                "evaluate on other rows, or set allow_contaminated (the report will say so)"
+                f"encoder {spec.name!r}: its checkpoint has seen {material.seen_rows(spec)} in training (it "
+                f"{material.seen(spec).note()}); evaluate on other rows, or set allow_contaminated (the report will "
+                "say so)"
             )
         root = stages.root(spec).identified(material)
         plan.stages.setdefault(root.id, root)

@@ -17,7 +17,7 @@ from itt_jax.models.label_names import read_outputs
 from itt_jax.models.sentence_modules import read_params
 from itt_jax.tasks import Task
 from itt_jax.tasks.label_names import output_order
-from itt_jax.train.checkpoint import is_ours, load_checkpoint, saved_outputs
+from itt_jax.train.checkpoint import is_ours, load_checkpoint, load_seen, saved_outputs
 from itt_jax.train.precision import in_dtype
 
 
@@ -149,7 +149,7 @@ def _load(folder: pathlib.Path, bare: bool) -> tuple[Predictor, tuple[str, ...] 
             head, params, names = None, {"encoder": params}, None
         else:
             encoder, head, params, names = load_model(folder)
-        return Predictor(encoder, head, params, load_tokenizer(folder), Digests.join([])), names
+        return Predictor(encoder, head, params, load_tokenizer(folder), load_seen(folder)), names
     saved = load_checkpoint(folder)
     if saved.tokenizer is None:
         raise InputError(f"--checkpoint {folder}: holds no tokenizer")

@@ -96,6 +96,8 @@ def run(
                 progress.say(f"warning: {warning}")
             elif entry.dropped or entry.whole_inputs:
                 progress.say(f"contamination: {entry.summary()}")
+        for line in own.given():
+            progress.say(line)
         runner.say_what_is_left(own.cost)
         made = runner.all()
         runner.finish()

@@ -26,6 +26,8 @@ from itt_jax.train.trees import load_tree, new_folder, save_tree
 FORMAT = 3
 """Version of the format; 2 renamed parameters (mlp_in, mlp_out), 3 tells whole inputs from fields in seen.npz."""
 DESCRIPTION = "checkpoint.json"
+SEEN = "seen.npz"
+"""Digests of the training text, and its sources; beside exported weights too, so that these are checked as ours are."""
 _HEAD_FIELDS = ("outputs", "pooling", "pair_features")
 
 
@@ -82,7 +84,7 @@ def save_checkpoint(
         save_tree(folder / "params", {name: params[name] for name in ("encoder", *(["head"] if head else []))})
         if tokenizer is not None:
             tokenizer.save(folder / "tokenizer")
-        np.savez(folder / "seen.npz", **vars(seen or Digests.join([])))
+        _save_seen(folder, seen or Digests.join([]))
         _write(folder, further)
         (folder / DESCRIPTION).write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n")
 
@@ -148,17 +150,25 @@ def _described(directory: pathlib.Path) -> tuple[dict[str, Any], Encoder, Head |
 
 
 def load_seen(directory: str | os.PathLike) -> Digests:
-    """Digests of a checkpoint's training text.
+    """Digests of a checkpoint's training text; empty for a directory of Hugging Face's that was not exported here.
 
     Raises:
-        InputError: they are missing or damaged.
+        InputError: they are missing in a checkpoint of ours, or damaged.
     """
-    path = checkpoint_folder(directory) / "seen.npz"
+    folder = checkpoint_folder(directory)
+    path = folder / SEEN
+    if not path.exists() and not is_ours(folder):
+        return Digests.join([])
     try:
         with np.load(path) as arrays:
-            return Digests(arrays["fields"], arrays["inputs"])
+            sources = arrays["sources"].tolist() if "sources" in arrays else []  # older ones do not name them
+            return Digests(arrays["fields"], arrays["inputs"], tuple(sources))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: expected digests of the checkpoint's training text ({error})") from error
+
+
+def _save_seen(folder: pathlib.Path, seen: Digests) -> None:
+    np.savez(folder / SEEN, fields=seen.fields, inputs=seen.inputs, sources=np.array(seen.sources, np.str_))
 
 
 def convert(source: str | os.PathLike, destination: str | os.PathLike) -> None:
@@ -174,11 +184,14 @@ def convert(source: str | os.PathLike, destination: str | os.PathLike) -> None:
     tokenizer = load_tokenizer(source)
     check_tokenizer(tokenizer, encoder.config, str(source))
     further = sentence_files(pathlib.Path(source))
-    save_checkpoint(destination, encoder, params, head, labels, tokenizer=tokenizer, further=further)
+    seen = load_seen(source)
+    save_checkpoint(destination, encoder, params, head, labels, tokenizer=tokenizer, seen=seen, further=further)
 
 
 def export_checkpoint(source: str | os.PathLike, destination: str | os.PathLike) -> None:
     """Convert a checkpoint directory to one that `transformers` loads, tokenizer included.
+
+    Beside them is what it was trained on (`SEEN`), which `transformers` ignores.
 
     Raises:
         InputError: as `load_checkpoint`, Hugging Face has no such head, or `destination` holds files.
@@ -190,4 +203,5 @@ def export_checkpoint(source: str | os.PathLike, destination: str | os.PathLike)
     )
     if saved.tokenizer is not None:
         saved.tokenizer.save(destination)
+    _save_seen(pathlib.Path(destination), saved.seen)
     _write(pathlib.Path(destination), sentence_files(checkpoint_folder(source)))

@@ -8,12 +8,21 @@ import numpy as np
 import pytest
 
 from itt_jax import files
-from itt_jax.data.contamination import Digests
+from itt_jax.config import EncoderSpec
+from itt_jax.data.contamination import Digests, contaminated, digests
 from itt_jax.data.tokenizing import load_tokenizer, train_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import checkpoint_name, export, make_head
 from itt_jax.models.embedder import Embedder, SentenceModel, read_sentence_model
-from itt_jax.train.checkpoint import convert, export_checkpoint, load_checkpoint, save_checkpoint, saved_encoder
+from itt_jax.study.stages import Given
+from itt_jax.train.checkpoint import (
+    convert,
+    export_checkpoint,
+    load_checkpoint,
+    load_seen,
+    save_checkpoint,
+    saved_encoder,
+)
 from tests.train.toy import FAMILIES, same, tiny_encoder
 
 
@@ -24,7 +33,7 @@ def saved(tmp_path_factory):
     params = {"encoder": encoder.init(jax.random.key(0)), "head": head.init(jax.random.key(1))}
     directory = tmp_path_factory.mktemp("checkpoint") / "stage"
     tokenizer = train_tokenizer(["a small text", "another text"], "bert", 40)
-    seen = Digests(np.array([1, 2**63], np.uint64), np.array([7], np.uint64))
+    seen = Digests(np.array([1, 2**63], np.uint64), np.array([7], np.uint64), ("toy/train/en", "corpus"))
     save_checkpoint(directory, encoder, params, head, ("no", "maybe", "yes"), "toy", tokenizer, seen=seen)
     return directory, encoder, params, head, tokenizer
 
@@ -36,6 +45,7 @@ def test_everything_is_loaded_again(saved):
     assert same(found.params, params)
     assert found.tokenizer.fingerprint == tokenizer.fingerprint
     assert (found.seen.fields.tolist(), found.seen.inputs.tolist()) == ([1, 2**63], [7])
+    assert found.seen.sources == ("toy/train/en", "corpus")
 
 
 def test_the_folder_of_a_stage_is_read_as_its_checkpoint(saved, tmp_path):
@@ -69,6 +79,23 @@ def test_an_export_is_loaded_again(saved, tmp_path):
 
     _, _, found, labels = load_model(tmp_path / "theirs")
     assert same(found, whole) and labels == ("no", "yes")
+
+
+def test_an_export_carries_what_it_was_trained_on_and_convert_takes_it_back(saved, tmp_path):
+    _, encoder, params, _, tokenizer = saved
+    seen = digests(["a text that was trained on"])
+    save_checkpoint(tmp_path / "ours", encoder, {"encoder": params["encoder"]}, tokenizer=tokenizer, seen=seen)
+    export_checkpoint(tmp_path / "ours", tmp_path / "theirs")
+    convert(tmp_path / "theirs", tmp_path / "again")
+    for folder in ("theirs", "again"):
+        found = load_seen(tmp_path / folder)
+        assert contaminated(["A TEXT that was trained on!", "another one"], found).tolist() == [True, False]
+        assert Given(spec=EncoderSpec("e", "bert", checkpoint=str(tmp_path / folder))).seen(None).inputs == seen.inputs
+    (tmp_path / "theirs" / "seen.npz").unlink()
+    assert not len(load_seen(tmp_path / "theirs").inputs)  # as of any directory that was not exported here
+    (tmp_path / "ours" / "seen.npz").unlink()
+    with pytest.raises(InputError, match=r"seen.npz: expected digests of the checkpoint's training text"):
+        load_seen(tmp_path / "ours")
 
 
 def test_what_sentence_transformers_says_of_vectors_is_kept(saved, tmp_path):

@@ -97,7 +97,9 @@ class Adaptation(Stage):
             directory=workshop.store.stage(self.id),
             progress=workshop.progress,
         )
-        self.save(workshop, dataclasses.replace(body, params=result.params["encoder"]), contamination.digests(texts))
+        sources = tuple(f"{own.task}/{own.split}/{own.language}" for own in self.training)
+        seen = dataclasses.replace(contamination.digests(texts), sources=sources)
+        self.save(workshop, dataclasses.replace(body, params=result.params["encoder"]), seen)
         return summary(result)
 
     def texts(self, material: Material) -> list[str]:

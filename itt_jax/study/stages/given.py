@@ -14,7 +14,7 @@ from itt_jax.store import Store
 from itt_jax.study.material import Material
 from itt_jax.study.stages.stage import Stage, rates, with_rates
 from itt_jax.study.stages.workshop import Body, Workshop
-from itt_jax.train.checkpoint import is_ours, load_checkpoint, saved_encoder
+from itt_jax.train.checkpoint import is_ours, load_checkpoint, load_seen, saved_encoder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,8 +50,8 @@ class Given(Stage):
         return given_body(self.spec)
 
     def seen(self, store: Store) -> Digests:
-        """Nothing that is known here: the checkpoint's own text is checked when the study is planned."""
-        return Digests.join([])
+        """What the checkpoint says that it was trained on."""
+        return load_seen(local_folder(self.spec.checkpoint))
 
 
 def given_body(spec: EncoderSpec) -> Body:

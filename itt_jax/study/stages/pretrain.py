@@ -87,7 +87,9 @@ class Pretraining(Stage):
                 progress=workshop.progress,
             )
             params, recorded = result.params["encoder"], summary(result)
-        self.save(workshop, Body(encoder, params, tokenizer), contamination.digests(texts))
+        sources = tuple(corpus.source for corpus in spec.corpus)
+        seen = dataclasses.replace(contamination.digests(texts), sources=sources)
+        self.save(workshop, Body(encoder, params, tokenizer), seen)
         return recorded
 
 
