@@ -3,7 +3,7 @@
 from itt_jax.attack.attack import Attack, Search
 from itt_jax.attack.goals import GOALS, Goal, goal_for
 from itt_jax.attack.lockstep import Attempt, attack_rows
-from itt_jax.attack.recipes import ATTACKS, get
+from itt_jax.attack.recipes import ATTACKS, adapted, get
 from itt_jax.attack.subject import Subject, subjects
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Goal",
     "Search",
     "Subject",
+    "adapted",
     "attack_rows",
     "get",
     "goal_for",

@@ -107,7 +107,8 @@ class Shift(Goal):
 class AnyEntity(Goal):
     """Another tag than the label's for any entity word that was tagged right; rows without one are skipped.
 
-    The score is the largest 1 - p(label) among these words. Texts keep the number of their words.
+    The score is the largest margin among these words, that of another tag's logit over the label's; 0 where a word is
+    beyond the maximum length. Texts keep the number of their words.
     """
 
     def aim(self, subject: Subject, output: Any) -> np.ndarray | None:
@@ -120,12 +121,14 @@ class AnyEntity(Goal):
     def judge(self, subject: Subject, aim: np.ndarray, outputs: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
         """See `Goal.judge`; a word beyond the maximum length counts as changed."""
         label = np.asarray(subject.label)[aim]
-        scores, reached = np.ones(len(outputs)), np.ones(len(outputs), bool)
+        scores, reached = np.zeros(len(outputs)), np.ones(len(outputs), bool)
         for i, output in enumerate(outputs):
             if aim[-1] < len(output):
                 logits = np.asarray(output)[aim].astype(np.float64)
-                own = np.exp(logits[np.arange(len(aim)), label] - np.logaddexp.reduce(logits, axis=1))
-                scores[i], reached[i] = 1 - own.min(), (logits.argmax(1) != label).any()
+                reached[i] = (logits.argmax(1) != label).any()
+                right = logits[np.arange(len(aim)), label]
+                logits[np.arange(len(aim)), label] = -np.inf
+                scores[i] = (logits.max(1) - right).max()
         return scores, reached
 
     def keeps_form(self, subject: Subject, text: str) -> bool:
@@ -149,7 +152,7 @@ class AnyEntity(Goal):
 class AnswerLost(Goal):
     """An answer without exact match, although the right one is still in the context (it is never edited).
 
-    Scored by 1 - F1 of the answer, plus a term below 1 that grows as the model's score of its answer falls.
+    Scored by 2 - F1 of such an answer; by a number below 1 that grows as the model's score falls, while it is right.
     """
 
     def aim(self, subject: Subject, output: Any) -> list[str] | None:
@@ -161,7 +164,7 @@ class AnswerLost(Goal):
         f1 = np.array([metrics.answers.token_f1(text, aim) for text, _ in outputs])
         doubt = np.array([1 / (1 + math.exp(max(-50.0, min(50.0, float(score))))) for _, score in outputs])
         reached = np.array([not metrics.answers.exact_match(text, aim) for text, _ in outputs])
-        return 1 - f1 + doubt, reached
+        return np.where(reached, 2 - f1, doubt), reached
 
     def prediction(self, subject: Subject, output: Any) -> str:
         """The answer."""

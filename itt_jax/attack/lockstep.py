@@ -58,17 +58,18 @@ def attack_rows(
     goal: Goal,
     subjects: Sequence[Subject],
     victim: Victim,
+    units: tuple[str, ...] | None = None,
     live: int = LIVE,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Attempt]:
     """Attack the rows of one language; the result follows their order.
 
     Args:
+        units: for searches by cluster, the alphabet; None: that of `subjects`.
         live: rows attacked side by side. When one is finished, the next enters.
         progress: called with the numbers of finished rows and of queries.
     """
-    makes_units = attack.candidates.makes == "clusters"
-    units = attack.candidates.units(subjects) if makes_units else ()
+    units = alphabet(attack, subjects) if units is None else units
     waiting = collections.deque(enumerate(subjects))
     running: dict[int, _Running] = {}
     finished: dict[int, Attempt] = {}
@@ -93,6 +94,11 @@ def attack_rows(
         if progress:
             progress(len(finished), queries + sum(own.queries for own in running.values()))
     return [finished[number] for number in range(len(subjects))]
+
+
+def alphabet(attack: Attack, subjects: Sequence[Subject]) -> tuple[str, ...]:
+    """The clusters that an attack may write into any of these texts; none where it does not write clusters."""
+    return attack.candidates.units(subjects) if attack.candidates.makes == "clusters" else ()
 
 
 class _Running:

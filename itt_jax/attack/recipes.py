@@ -1,14 +1,18 @@
 """Recipes: one row each, in one tuple. A new recipe is a row of `ATTACKS`."""
 
+import dataclasses
+import math
+from collections.abc import Sequence
+
 from itt_jax.attack.attack import Attack
 from itt_jax.attack.candidates import Alphabet, Operators, WordSwaps
 from itt_jax.attack.constraints import LongWords, NoStopWords, WithinEdits, WordsChanged
-from itt_jax.attack.goals import MARGIN
+from itt_jax.attack.goals import MARGIN, SHIFT
 from itt_jax.attack.search.beam import Beam
 from itt_jax.attack.search.charmer import Charmer
 from itt_jax.attack.search.draws import RandomWords, WorstOf
 from itt_jax.attack.search.greedy import GreedyWords
-from itt_jax.errors import unknown
+from itt_jax.errors import InputError, unknown
 
 FOUR_EDITS = ("swap", "substitute", "delete", "insert")
 ATTACKS: tuple[Attack, ...] = (
@@ -68,6 +72,48 @@ ATTACKS: tuple[Attack, ...] = (
         reference="a control for the number of queries",
     ),
 )
+
+
+def adapted(
+    attack: Attack,
+    budget: int | None = None,
+    edits: int | None = None,
+    operators: Sequence[str] = (),
+    severity: float | None = None,
+    draws: int | None = None,
+    lexicon: str | None = None,
+    shift: float | None = None,
+) -> Attack:
+    """The recipe with other settings, named as the options of the command `attack`.
+
+    Args:
+        budget: queries a row. edits: of searches that count them. operators, severity, draws, lexicon: of recipes with
+            perturbation operators. shift: of a score.
+
+    Raises:
+        InputError: a setting that the recipe does not have, or a wrong value.
+    """
+    of_operators = {"names": tuple(operators) or None, "severity": severity, "draws": draws, "lexicon": lexicon}
+    of_operators = {name: value for name, value in of_operators.items() if value is not None}
+    candidates, search = attack.candidates, attack.search
+    if of_operators:
+        if not isinstance(candidates, Operators):
+            flag = {"names": "operators"}.get(*[next(iter(of_operators))] * 2)
+            fitting = ", ".join(own.name for own in ATTACKS if isinstance(own.candidates, Operators))
+            raise InputError(f"--{flag} does not go with recipe {attack.name!r}; expected {fitting}")
+        candidates = dataclasses.replace(candidates, **of_operators)
+    if edits is not None:
+        if not hasattr(search, "edits"):
+            fitting = ", ".join(own.name for own in ATTACKS if hasattr(own.search, "edits"))
+            raise InputError(f"--edits does not go with recipe {attack.name!r}; expected {fitting}")
+        if edits < 1:
+            raise InputError(f"--edits: found {edits}, expected at least 1")
+        search = dataclasses.replace(search, edits=edits)
+    if shift is not None and not (0 < shift < math.inf):
+        raise InputError(f"--shift: found {shift}, expected a number above 0")
+    goals = attack.goals if shift is None else (dataclasses.replace(SHIFT, by=shift), *attack.goals)
+    budget = attack.budget if budget is None else budget
+    return dataclasses.replace(attack, candidates=candidates, search=search, goals=goals, budget=budget)
 
 
 def get(name: str, own: tuple[Attack, ...] = ()) -> Attack:

@@ -8,7 +8,7 @@ from itt_jax.cli.listing import LISTED, listing, perturbation_lines, presence_li
 from itt_jax.cli.options import add_data_root, add_json
 from itt_jax.errors import InputError
 
-SUMMARY = "List the names that a config can use: models, tasks, kinds, metrics, perturbations, arms."
+SUMMARY = "List the names that a config can use: models, tasks, kinds, metrics, perturbations, attacks, arms."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

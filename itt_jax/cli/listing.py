@@ -10,7 +10,7 @@ from itt_jax.errors import InputError, unknown
 from itt_jax.study import arms
 
 MOST_CODES = 15  # languages that are named in a line
-LISTED = ("models", "tasks", "kinds", "metrics", "perturbations", "arms")
+LISTED = ("models", "tasks", "kinds", "metrics", "perturbations", "attacks", "arms")
 
 
 def listing(listed: Literal[LISTED]) -> list[dict[str, Any]]:
@@ -31,6 +31,8 @@ def listing(listed: Literal[LISTED]) -> list[dict[str, Any]]:
         return [_metric(metric) for metric in _metrics()]
     if listed == "perturbations":
         return [_operator(operator) for operator in _operators().values()] + _token_noises()
+    if listed == "attacks":
+        return [_attack(attack) for attack in _attacks()]
     raise unknown("list", listed, LISTED)
 
 
@@ -61,6 +63,12 @@ def _metrics():
     from itt_jax.metrics import METRICS
 
     return METRICS
+
+
+def _attacks():
+    from itt_jax.attack import ATTACKS
+
+    return ATTACKS
 
 
 def _operators():
@@ -135,6 +143,16 @@ def _metric(metric) -> dict[str, Any]:
         "higher_is_better": metric.higher_is_better,
         "version": metric.version,
     }
+
+
+def _attack(attack) -> dict[str, Any]:
+    parts = {
+        name: {"type": type(own).__name__, **dataclasses.asdict(own)}
+        for name, own in (("search", attack.search), ("candidates", attack.candidates))
+    }
+    constraints = [{"type": type(own).__name__, **dataclasses.asdict(own)} for own in attack.constraints]
+    about = {"name": attack.name, "summary": attack.summary, "reference": attack.reference}
+    return {**about, **parts, "constraints": constraints, "budget": attack.budget}
 
 
 def _operator(operator) -> dict[str, Any]:

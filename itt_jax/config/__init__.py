@@ -1,7 +1,7 @@
 """Configs: a study as frozen dataclasses, read from a Python file, checked, and named by its content."""
 
 from itt_jax.config.ids import canonical, content_id
-from itt_jax.config.loading import load, load_tasks, override_field, settings
+from itt_jax.config.loading import load, load_attacks, load_tasks, override_field, settings
 from itt_jax.config.study import (
     Corpus,
     EncoderSpec,
@@ -28,6 +28,7 @@ __all__ = [
     "canonical",
     "content_id",
     "load",
+    "load_attacks",
     "load_tasks",
     "override_field",
     "settings",

@@ -44,19 +44,38 @@ def load(path: str | pathlib.Path, overrides: Sequence[str] = ()) -> Study:
 def load_tasks(path: str | pathlib.Path) -> tuple[Task, ...]:
     """The tasks of one's own that a Python file defines: those of its `study`, as `load` takes it, or else `tasks`.
 
+    A file with `attacks` needs no tasks.
+
     Raises:
         InputError: the file is missing, fails or defines neither, or a task is wrong.
     """
     found = _run(path)
     if "study" in found:
         return load(path).tasks
-    own = found.get("tasks")
+    own = found.get("tasks", () if "attacks" in found else None)
     if not isinstance(own, list | tuple) or not all(isinstance(task, Task) for task in own):
         raise InputError(f"config {path}: expected a variable 'tasks', a tuple of Task, or a 'study'")
     names = [task.name for task in own]
     require(len(set(names)) == len(names), f"config {path}: tasks: a name occurs twice in {names}")
     for task in own:
         validate(task, f"config {path}: tasks.{task.name}")
+    return tuple(own)
+
+
+def load_attacks(path: str | pathlib.Path, kind: type) -> tuple[Any, ...]:
+    """The attacks of one's own that a Python file defines as `attacks`; none where it does not.
+
+    Args:
+        kind: the class of attacks (`attack.Attack`, which configs cannot import here).
+
+    Raises:
+        InputError: the file is missing or fails, or `attacks` holds something else.
+    """
+    own = _run(path).get("attacks", ())
+    if not isinstance(own, list | tuple) or not all(isinstance(attack, kind) for attack in own):
+        raise InputError(f"config {path}: attacks: expected a tuple of {kind.__name__}")
+    names = [attack.name for attack in own]
+    require(len(set(names)) == len(names), f"config {path}: attacks: a name occurs twice in {names}")
     return tuple(own)
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -132,7 +132,7 @@ class _Evaluating:
     def __init__(self, evaluation: Evaluation, store: Store, progress: Progress, data_root: pathlib.Path | None):
         self.store, self.progress, self.failed = store, progress, []
         self.name = checkpoint_name(evaluation.checkpoint)
-        self.task = _task(evaluation)
+        self.task = evaluated_task(evaluation)
         for perturbation in evaluation.perturbations:
             check_perturbation(perturbation)
         folder = checkpoint_folder(evaluation.checkpoint)
@@ -141,18 +141,18 @@ class _Evaluating:
             evaluation,
             checkpoint=pathlib.Path(digest_files(folder)),
             tasks=tuple(task for task in evaluation.tasks if task.name == self.task.name),
-            max_length=_max_length(evaluation, self.predictor),
+            max_length=evaluated_length(evaluation, self.predictor),
         )
         _check_noises(evaluation, self.task, self.predictor)
         self.changed = self._changes()
         check_precision(store, evaluation.precision, [self.name, *store.plan().get("encoders", ())])
         progress.tell(f"reading rows of {self.task.name}")
         self.rows = {
-            language: _rows(self.task, evaluation, language, data_root)
+            language: evaluated_rows(self.task, evaluation, language, data_root)
             for language in evaluation.languages or self.task.languages
         }
         if not evaluation.allow_contaminated:
-            self._check_seen()
+            check_unseen(self.task, evaluation.split, self.rows, self.predictor)
         self.skipped: list[str] = []
         self.wanted = {own: variants_of(evaluation.perturbations, own, self._skip) for own in self.rows}
         self.streams = [stream for language in self.rows for stream in self._streams(language)]
@@ -271,18 +271,6 @@ class _Evaluating:
             self.store.dtype(self.name, functools.partial(str, dtype))
         return agreed_dtype(self.store, self.name, self.predictor.encoder, self.asked.precision)
 
-    def _check_seen(self) -> None:
-        """Raises InputError if the checkpoint was trained on some of the rows."""
-        rule = self.task.contamination or RULES[0]
-        for language, rows in self.rows.items():
-            mask = contaminated(tasks.identifying(self.task, rows), self.predictor.seen, rule)
-            if mask.any():
-                raise InputError(
-                    f"task {self.task.name!r}, split {self.asked.split!r}, language {language!r}: the checkpoint has "
-                    f"seen {mask.sum():,} of {len(mask):,} rows in training (it {self.predictor.seen.note()}); choose "
-                    "other rows, or evaluate all the same with --allow-contaminated"
-                )
-
     def _streams(self, language: str) -> Iterator[_Stream]:
         """The cells of one language in the order in which they are made; those of one operator stay together."""
         rows, checkpoint, chosen = self.rows[language], str(self.asked.checkpoint), self.predictor.chosen
@@ -320,7 +308,7 @@ def _operator(cell: Cell) -> str:
     return cell.perturbation
 
 
-def _task(evaluation: Evaluation) -> Task:
+def evaluated_task(evaluation: Evaluation) -> Task:
     """The task, with the metric that is asked for.
 
     Raises:
@@ -337,7 +325,12 @@ def _task(evaluation: Evaluation) -> Task:
     return task
 
 
-def _max_length(evaluation: Evaluation, predictor: Predictor) -> int:
+def evaluated_length(evaluation: Evaluation, predictor: Predictor) -> int:
+    """Maximum tokens of an example.
+
+    Raises:
+        InputError: what is asked for leaves no room, or is more than the encoder has positions.
+    """
     length = evaluation.max_length
     if length is None:
         length = predictor.max_length or DEFAULT_LENGTH
@@ -358,7 +351,25 @@ def _check_noises(evaluation: Evaluation, task: Task, predictor: Predictor) -> N
             )
 
 
-def _rows(task: Task, evaluation: Evaluation, language: str, data_root: pathlib.Path | None) -> Rows:
+def check_unseen(task: Task, split: str, rows: Mapping[str, Rows], predictor: Predictor) -> None:
+    """Raises InputError if the checkpoint was trained on some of the rows (by language)."""
+    rule = task.contamination or RULES[0]
+    for language, own in rows.items():
+        mask = contaminated(tasks.identifying(task, own), predictor.seen, rule)
+        if mask.any():
+            raise InputError(
+                f"task {task.name!r}, split {split!r}, language {language!r}: the checkpoint has seen {mask.sum():,} of "
+                f"{len(mask):,} rows in training (it {predictor.seen.note()}); choose other rows, or evaluate all the "
+                "same with --allow-contaminated"
+            )
+
+
+def evaluated_rows(task: Task, evaluation: Evaluation, language: str, data_root: pathlib.Path | None) -> Rows:
+    """The rows of one language.
+
+    Raises:
+        InputError: they are not there, or have no labels.
+    """
     rows = tasks.load_rows(task, evaluation.split, language, data_root)
     if rows.labels is None:
         raise InputError(f"task {task.name!r}, split {evaluation.split!r}, language {language!r}: it has no labels")

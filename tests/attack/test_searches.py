@@ -17,7 +17,7 @@ BUDGETS = (None, 1, 7, 60)
 
 def attempts(attack, language, victim=None, live=64, **changes):
     goal = goal_for("classification", attack.goals)
-    return attack_rows(attack, goal, cases(language, **changes), victim or ScriptedVictim(), live)
+    return attack_rows(attack, goal, cases(language, **changes), victim or ScriptedVictim(), live=live)
 
 
 def assert_same(attack, language, search):

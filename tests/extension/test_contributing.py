@@ -13,6 +13,7 @@ FILES = {
     "head": ("toy_head.py",),
     "kind": ("toy_kind.py",),
     "metric": ("toy_metric.py",),
+    "attack": ("toy_attack.py",),
     "arm": ("toy_arm.py",),
     "objective": ("toy_objective.py",),
     "source": ("toy_source.py",),

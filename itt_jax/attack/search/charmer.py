@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -37,8 +38,8 @@ class Charmer(Search):
         line = Line(list(case.subject.clusters), free_places(case.subject))
         alphabet = (DELETE, *(unit for unit in case.units if allows_unit(case, unit)))
         for _ in range(self.edits):
-            probes = [(place, line.probe(place)) for place in line.free()]
-            probes = [(place, text) for place, text in probes if case.allows(text)]
+            probes = [(place, next(filter(case.allows, line.probes(place)), None)) for place in line.free()]
+            probes = [(place, text) for place, text in probes if text is not None]
             if not probes:
                 break
             heard = yield [text for _, text in probes]
@@ -92,10 +93,14 @@ class Line:
         """The places that may be edited."""
         return [place for place, free in enumerate(self.may) if free]
 
-    def probe(self, place: int) -> str:
-        """The text with a space at a place, or without the space that is there."""
-        at_space = place % 2 == 1 and self.clusters[place // 2] == " "
-        return self.edited(place, DELETE if at_space else " ")
+    def probes(self, place: int) -> Iterator[str]:
+        """Texts that probe a place, the preferred first: with a space there, or without the space that is there.
+
+        Where words must keep their number, a cluster is deleted, and between clusters the next one is doubled.
+        """
+        odd, here = place % 2 == 1, self.clusters[min(place // 2, len(self.clusters) - 1) :][:1]
+        yield self.edited(place, DELETE if odd and here == [" "] else " ")
+        yield self.edited(place, DELETE if odd else "".join(here))
 
     def edited(self, place: int, unit: str) -> str:
         """The text with a cluster (or none) written at a place."""

@@ -30,8 +30,7 @@ class GreedyWords(Search):
         places, wording, best = case.words(), case.subject.wording, case.start
         if not places:
             return wording.text
-        without = wording.without if self.importance == "delete" else lambda place: wording.replaced(place, UNKNOWN)
-        heard = yield [without(place).text for place in places]
+        heard = yield [self._without(case, place) for place in places]
         options = {} if heard.over else case.options(places)
         for rank in np.argsort(-heard.scores, kind="stable").tolist():
             if heard.over:
@@ -46,3 +45,12 @@ class GreedyWords(Search):
                 if heard.reached[top]:
                     break
         return wording.text
+
+    def _without(self, case: Case, place: int) -> str:
+        """The clean text without a word; where words must keep their number, an unknown word takes its place."""
+        wording = case.subject.wording
+        if self.importance == "delete":
+            text = wording.without(place).text
+            if case.goal.keeps_form(case.subject, text):
+                return text
+        return wording.replaced(place, UNKNOWN).text

@@ -1,0 +1,176 @@
+"""What an attack came to: a row for each attacked item, and the figures of many rows."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from itt_jax.attack.constraints import edit_distance
+from itt_jax.attack.goals import Goal
+from itt_jax.attack.lockstep import Attempt
+from itt_jax.attack.subject import words_of
+
+Z95 = 1.959964
+"""Quantile of the normal distribution for intervals of 95 %."""
+STEPS = (1, 2, 5)
+"""Query counts at which accuracy is read: these, times powers of ten."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """One attacked item.
+
+    Attributes:
+        result: "succeeded", "failed", or "skipped" where the model was wrong before the attack.
+        fields: field -> clean text. field: the edited one. text: what it became.
+        label, prediction_before, prediction_after: as text.
+        score_before, score_after: of the goal. queries: texts asked about.
+        edits: Levenshtein distance of the edited field in grapheme clusters. clusters: its clean length.
+        words_changed: Levenshtein distance in words. words: their clean number.
+    """
+
+    item_id: str
+    language: str
+    result: str
+    fields: dict[str, str]
+    field: str
+    text: str
+    label: str
+    prediction_before: str
+    prediction_after: str
+    score_before: float
+    score_after: float
+    queries: int
+    edits: int
+    clusters: int
+    words_changed: int
+    words: int
+
+
+def outcome(attempt: Attempt, goal: Goal) -> Outcome:
+    """The row of an attempt."""
+    from rapidfuzz.distance import Levenshtein
+
+    subject = attempt.subject
+    before, after = words_of([subject.text, attempt.text])
+    return Outcome(
+        item_id=subject.item,
+        language=subject.language,
+        result=attempt.result,
+        fields=subject.fields,
+        field=subject.field,
+        text=attempt.text,
+        label=goal.label(subject),
+        prediction_before=goal.prediction(subject, attempt.before),
+        prediction_after=goal.prediction(subject, attempt.after),
+        score_before=attempt.score_before,
+        score_after=attempt.score_after,
+        queries=attempt.queries,
+        edits=edit_distance(subject.clusters, attempt.text),
+        clusters=len(subject.clusters),
+        words_changed=Levenshtein.distance(before, after),
+        words=len(before),
+    )
+
+
+def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The figures of some rows; None where nothing was attacked or nothing succeeded.
+
+    Rates are shares of all rows ("accuracy") or of the attacked ones ("success_rate", with a Wilson interval of 95 %):
+    rows on which the model was wrong before are not attacked. Queries are means over attacked rows; edits and words,
+    over successes. Curves hold [budget, accuracy]: a row counts as right at a budget if its attack needed more.
+    """
+    rows = len(outcomes)
+    attacked = [own for own in outcomes if own.result != "skipped"]
+    succeeded = [own for own in attacked if own.result == "succeeded"]
+    low, high = wilson(len(succeeded), len(attacked))
+    return {
+        "rows": rows,
+        "skipped": rows - len(attacked),
+        "attacked": len(attacked),
+        "succeeded": len(succeeded),
+        "accuracy": len(attacked) / rows if rows else None,
+        "accuracy_under_attack": (len(attacked) - len(succeeded)) / rows if rows else None,
+        "success_rate": len(succeeded) / len(attacked) if attacked else None,
+        "success_rate_low": low,
+        "success_rate_high": high,
+        "queries": _mean([own.queries for own in attacked]),
+        "edits": _mean([own.edits for own in succeeded]),
+        "edit_rate": _mean([own.edits / max(1, own.clusters) for own in succeeded]),
+        "words_changed": _mean([own.words_changed for own in succeeded]),
+        "word_change_rate": _mean([own.words_changed / max(1, own.words) for own in succeeded]),
+        "curve_queries": _curve(rows, len(attacked), [own.queries for own in succeeded], _query_budgets),
+        "curve_edits": _curve(rows, len(attacked), [own.edits for own in succeeded], lambda most: range(most + 1)),
+    }
+
+
+def summaries(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """`summary` for each language, in order of occurrence."""
+    languages = dict.fromkeys(own.language for own in outcomes)
+    return [
+        {"language": language, **summary([own for own in outcomes if own.language == language])}
+        for language in languages
+    ]
+
+
+def summary_lines(found: Sequence[dict[str, Any]]) -> list[str]:
+    """Summaries as a table to read."""
+    head = ("language", "rows", "accuracy", "under attack", "success (95 %)", "edits", "words", "queries")
+    lines = [head]
+    for own in found:
+        interval = "-"
+        if own["success_rate"] is not None:
+            interval = "{success_rate:.1%} ({success_rate_low:.1%}-{success_rate_high:.1%})".format(**own)
+        lines.append(
+            (
+                own["language"],
+                str(own["rows"]),
+                _shown(own["accuracy"], ".1%"),
+                _shown(own["accuracy_under_attack"], ".1%"),
+                interval,
+                _shown(own["edits"], ".1f"),
+                _shown(own["words_changed"], ".1f"),
+                _shown(own["queries"], ",.1f"),
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(part.rjust(width) for part, width in zip(line, widths, strict=True)) for line in lines]
+
+
+def wilson(count: int, total: int) -> tuple[float | None, float | None]:
+    """Wilson's interval of 95 % for a share; None without any observation."""
+    if not total:
+        return None, None
+    share, z2 = count / total, Z95**2
+    middle = (share + z2 / (2 * total)) / (1 + z2 / total)
+    half = Z95 * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2)) / (1 + z2 / total)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _curve(rows: int, attacked: int, needed: Sequence[int], budgets: Any) -> list[list[float]]:
+    """Accuracy at each budget up to the largest that a success needed."""
+    if not rows:
+        return []
+    at = np.sort(np.array(needed, np.int64))
+    most = int(at[-1]) if len(at) else 0
+    return [[b, (attacked - int(np.searchsorted(at, b, "right"))) / rows] for b in budgets(most)]
+
+
+def _query_budgets(most: int) -> list[int]:
+    """1, 2, 5, 10, 20 ... up to the first that is enough."""
+    found = []
+    power = 1
+    while not found or found[-1] < most:
+        found += [step * power for step in STEPS]
+        power *= 10
+    return [b for i, b in enumerate(found) if i == 0 or found[i - 1] < most]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if len(values) else None
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)

@@ -1,0 +1,73 @@
+"""The folder of an attack: parts of its rows, each written when it is finished, and what follows from all of them.
+
+OUT/attack.json                       what is asked for, and where it was computed
+OUT/rows/<language>-<part>.jsonl      one line a row, of one part
+OUT/results.csv                       all rows, in TextAttack's columns
+OUT/summary.json                      figures by language
+"""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from itt_jax import files
+from itt_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class AttackFolder:
+    """The folder `out`; it is created when something is first written."""
+
+    out: pathlib.Path
+
+    def existing(self) -> dict[str, Any] | None:
+        """What attack.json says; None for a new folder.
+
+        Raises:
+            InputError: the folder holds something else.
+        """
+        path = self.out / "attack.json"
+        if not path.is_file():
+            if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
+                raise InputError(f"--out {self.out}: holds files, but no attack; expected a new or empty folder")
+            return None
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{path}: not JSON ({error})") from error
+        if not isinstance(found, dict) or not {"attack_id", "dtype"} <= set(found):
+            raise InputError(f"{path}: not an attack of ours; expected an attack_id and a dtype")
+        return found
+
+    def begin(self, about: dict[str, Any]) -> None:
+        """Write attack.json."""
+        files.write_json(self.out / "attack.json", about)
+
+    def part(self, language: str, number: int) -> list[dict[str, Any]] | None:
+        """The rows of a part; None where it is not finished."""
+        path = self._part(language, number)
+        if not path.is_file():
+            return None
+        try:
+            return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+        except ValueError as error:
+            raise InputError(f"{path}: damaged ({error}); remove it to have it made again") from error
+
+    def write_part(self, language: str, number: int, rows: Sequence[dict[str, Any]]) -> None:
+        """Write a finished part."""
+        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+        files.write_text(self._part(language, number), "".join(f"{line}\n" for line in lines))
+
+    def write_summary(self, summaries: Sequence[dict[str, Any]]) -> None:
+        """Write summary.json."""
+        files.write_json(self.results.with_name("summary.json"), list(summaries))
+
+    @property
+    def results(self) -> pathlib.Path:
+        """The CSV of all rows."""
+        return self.out / "results.csv"
+
+    def _part(self, language: str, number: int) -> pathlib.Path:
+        return self.out / "rows" / f"{language}-{number:04d}.jsonl"
