@@ -358,9 +358,9 @@ def check_unseen(task: Task, split: str, rows: Mapping[str, Rows], predictor: Pr
         mask = contaminated(tasks.identifying(task, own), predictor.seen, rule)
         if mask.any():
             raise InputError(
-                f"task {task.name!r}, split {split!r}, language {language!r}: the checkpoint has seen {mask.sum():,} of "
-                f"{len(mask):,} rows in training (it {predictor.seen.note()}); choose other rows, or evaluate all the "
-                "same with --allow-contaminated"
+                f"task {task.name!r}, split {split!r}, language {language!r}: the checkpoint has seen {mask.sum():,} "
+                f"of {len(mask):,} rows in training (it {predictor.seen.note()}); choose other rows, or evaluate all "
+                "the same with --allow-contaminated"
             )
 
 
