@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from itt_jax.analysis import controls, inference, panels
+from itt_jax.analysis import controls, inference, panels, stages
 from itt_jax.analysis.arms import arms_of, primary_pairs
 from itt_jax.analysis.contrasts import Contrasts, concat
 from itt_jax.analysis.primary import primary_family
@@ -46,6 +46,8 @@ class Analysis:
         controls: share of the items edited by a label-changing operator whose predicted class changes. No other table
             but `cells` includes such operators.
         distances: how far each shifted domain is from the training domain (see `study.distances`); may be empty.
+        checks: whether the stages before each arm's last learned, by their dev scores; a verdict that rests on one that
+            did not is "not judged", for the reason in not_judged. Contrasts have the tokens and FLOPs of both arms.
         counts: per model, target and arm: cells, those without signal, items changed and not applicable, realised
             edit rates, seeds without signal.
         contamination: by source, the training and dev rows whose text is evaluated.
@@ -65,6 +67,7 @@ class Analysis:
     robustness: pd.DataFrame
     controls: pd.DataFrame
     distances: pd.DataFrame
+    checks: pd.DataFrame
     counts: pd.DataFrame
     contamination: tuple[Contamination, ...]
     smallest_effect: float
@@ -103,12 +106,20 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None) -> Analysis
     tables = {name: concat(found) for name, found in frames.items()}
     tables["gains"]["p_adjusted"] = inference.adjust(tables["gains"], tables["gains"]["p"], "fdr_bh")
     explored = [tables.pop("interactions"), tables.pop("secondary", concat([]))]
+    efforts, failed = stages.effort(plan), stages.failures(plan)
+
+    def judged(frame: pd.DataFrame, method: str) -> pd.DataFrame:
+        verdicts = inference.judge(frame, smallest_effect, method)
+        return stages.with_effort(stages.withheld(verdicts, failed), efforts)
+
+    tables["gains"] = stages.with_effort(tables["gains"], efforts)
     return Analysis(
         arms=arms,
-        interactions=concat(inference.judge(frame, smallest_effect, "fdr_bh") for frame in explored),
-        primary=inference.judge(primary_family(parts), smallest_effect, "holm"),
+        interactions=concat(judged(frame, "fdr_bh") for frame in explored),
+        primary=judged(primary_family(parts), "holm"),
         controls=controls.noticed(results, cells),
         distances=store.distances(),
+        checks=stages.checks(plan),
         contamination=_contamination(plan),
         smallest_effect=smallest_effect,
         has_items=cells is not None,

@@ -207,11 +207,20 @@ class Kind:
         """
         if not np.isfinite(scores).all():
             return math.nan
+        items = self.dev_items(measure, scores, gold)
+        return measure.sign * measure.value(items) if measure.defined(items) else math.nan
+
+    def dev_items(self, measure: Metric, scores: np.ndarray, gold: Gold) -> np.ndarray:
+        """The metric's statistic [n, ...] of the dev rows that count; arguments as `dev_value`.
+
+        Raises:
+            InputError: no row counts.
+        """
         items = measure.statistic(self.dev_predictions(scores, gold), gold.labels, gold.names, gold.language)
         items = items[measure.applicable(gold.labels)]
         if not len(items):
             raise InputError(f"{measure.name}: no dev row counts")
-        return measure.sign * measure.value(items) if measure.defined(items) else math.nan
+        return items
 
     def dev_predictions(self, scores: np.ndarray, gold: Gold) -> Any:
         """Predictions from scores, as metrics take them."""

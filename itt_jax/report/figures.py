@@ -11,6 +11,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from itt_jax.analysis import Analysis
+from itt_jax.analysis.stages import NOT_JUDGED
 from itt_jax.report.names import as_label, file_name
 
 UNSTYLED = (("#882255", "h", "-."), ("#332288", "p", "-."), ("#117733", "<", "-."), ("#AA4499", ">", "-."))
@@ -143,7 +144,7 @@ def _operators(analysis: Analysis, target: str) -> Figure | None:
     for y, x in np.ndindex(mean.shape):
         value = mean.iat[y, x]
         if pd.notna(value):
-            sure = verdicts.reindex_like(mean).iat[y, x] != "undetermined"
+            sure = verdicts.reindex_like(mean).iat[y, x] not in ("undetermined", NOT_JUDGED)
             text = {"color": "white" if abs(value) > 0.65 * top else "#222222", "weight": "bold" if sure else "normal"}
             axes.text(x, y, f"{value:+.1f}{'*' if sure else ''}".replace("-", "−"), ha="center", va="center", **text)
     axes.set_xticks(range(mean.shape[1]), mean.columns, fontsize=8)

@@ -1,12 +1,14 @@
 """Writes the report: one self-contained HTML page, a Markdown summary, CSV tables and SVG figures."""
 
 import pathlib
+import re
 from typing import Any
 
 import pandas as pd
 
 from itt_jax import files
 from itt_jax.analysis import Analysis, analyse
+from itt_jax.analysis.stages import NOT_JUDGED
 from itt_jax.report import provenance, summary, tables
 from itt_jax.report.names import file_name
 from itt_jax.store import Store
@@ -73,6 +75,7 @@ def _page(analysis: Analysis, plan: dict[str, Any], figures: dict[str, str]) -> 
         warnings=summary.warning_sentences(analysis),
         contaminated=[str(name) for name in plan.get("contaminated") or ()],
         primary=tables.primary(analysis),
+        checks=tables.without_constant(tables.checks(analysis)),
         forest=figures.get("primary"),
         arms=[arm for arm in analysis.arms if arm.summary],
         targets=targets,
@@ -141,7 +144,7 @@ def _cell(name: str, value: Any, is_text: bool) -> str:
 
     shown = str(value)
     if name == "verdict" and shown:
-        kind, _, rest = shown.partition(" ")
+        kind, rest = re.fullmatch(rf"(no signal|{NOT_JUDGED}|\S+):?\s*(.*)", shown).groups()
         small = f"<br><small>{escape(rest)}</small>" if rest else ""
         return f'<span class="verdict {escape(kind)}">{escape(kind)}</span>{small}'
     if shown.endswith("]") and not is_text:

@@ -15,6 +15,8 @@ def summary_markdown(analysis: Analysis) -> str:
         parts += [f"- {as_markdown(sentence)}" for sentence in verdict_sentences(analysis)]
     if len(analysis.primary):
         parts += ["", tables.markdown(tables.primary(analysis))]
+    if len(analysis.checks):
+        parts += ["", "# Did the stages before the target learn?", tables.markdown(tables.checks(analysis))]
     for target in targets(analysis):
         parts += ["", f"# {as_markdown(target)}", tables.markdown(tables.arms(analysis, target))]
         gains = tables.gains(analysis, target)
@@ -77,6 +79,8 @@ def _verdict_sentence(row: pd.Series, smallest_effect: float) -> str:
     about = f"{row['model']}, {row['arm']} against {row['baseline']}: "
     if pd.isna(row["estimate"]):
         return about + "no answer, because no clean score was above chance in both arms."
+    if row["not_judged"]:
+        return f"{about}not judged: {row['not_judged']}."
     changed = "perturbation" if row["kind"] == "perturbation" else "the shift of domain"
     low, high = (tables.points(row[name], signed=True) for name in ("ci_low", "ci_high"))
     size = tables.points(abs(row["estimate"]))

@@ -1,8 +1,10 @@
 """The report's tables, in percentage points with one decimal."""
 
+import numpy as np
 import pandas as pd
 
 from itt_jax.analysis import Analysis
+from itt_jax.analysis.stages import NOT_JUDGED
 from itt_jax.report.names import as_markdown
 
 VERDICTS = {
@@ -36,14 +38,61 @@ def p_value(value: float) -> str:
 
 
 def verdict(row: pd.Series) -> str:
-    """The verdict in words, with the reason why it is undetermined."""
+    """The verdict in words, with the reason why it is undetermined or not judged."""
     if pd.isna(row["estimate"]):
         return "no signal"
+    if row["not_judged"]:
+        return f"{NOT_JUDGED}: {row['not_judged']}"
     if row["verdict"] != "undetermined":
         return f"{row['verdict']} ({VERDICTS[row['verdict']]})"
     if not row["agree"]:
         return "undetermined (log-odds disagree)"
     return "undetermined (not after adjustment)" if row["clear"] else "undetermined"
+
+
+def effort(frame: pd.DataFrame) -> pd.DataFrame:
+    """Tokens and FLOPs of one run of an arm and of its baseline: "2.48 / 3.01"; no columns where none is known."""
+    titles = {"tokens": ("M tokens", 1e6), "flops": ("TFLOP", 1e12)}
+    return pd.DataFrame(
+        {
+            title: [
+                " / ".join("–" if pd.isna(value) else _three_digits(value / unit) for value in pair)
+                for pair in frame[[name, f"baseline_{name}"]].to_numpy()
+            ]
+            for name, (title, unit) in titles.items()
+            if frame[name].notna().any()
+        },
+        index=frame.index,
+    )
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:,.{max(0, 2 - int(np.floor(np.log10(value))))}f}" if value > 0 else "0"
+
+
+def checks(analysis: Analysis) -> pd.DataFrame:
+    """Dev scores of the stages before each arm's last beside chance, and in how many seeds they learned."""
+    frame = analysis.checks
+    learned = frame["seeds"] - frame["seeds_failed"]
+    return pd.DataFrame(
+        {
+            "encoder": frame["model"],
+            "target": frame["target"],
+            "arm": frame["arm"],
+            "stage": frame["stage"],
+            "task": frame["task"],
+            "metric": frame["metric"],
+            "dev": [
+                f"{row.dev:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}]" if pd.notna(row.dev) else "undefined"
+                for row in frame.itertuples()
+            ],
+            "chance": frame["chance"].map("{:.3f}".format),
+            "learned in": [
+                f"{one} of {all_} seeds" + ("" if must else " (need not)")
+                for one, all_, must in zip(learned, frame["seeds"], frame["must_learn"], strict=True)
+            ],
+        }
+    )
 
 
 def primary(analysis: Analysis) -> pd.DataFrame:
@@ -58,6 +107,7 @@ def primary(analysis: Analysis) -> pd.DataFrame:
             "verdict": frame.apply(verdict, axis=1) if len(frame) else [],
             "detectable": frame["detectable"].map(points),
             "p (Holm)": frame["p_adjusted"].map(p_value),
+            **effort(frame),
             "seeds": frame["seeds"],
             "targets": frame["targets"],
             "left out": frame["groups_left_out"],
@@ -101,6 +151,7 @@ def gains(analysis: Analysis, target: str) -> pd.DataFrame:
     if len(found):
         columns |= {"interaction": with_interval(found, signed=True), "verdict": found.apply(verdict, axis=1)}
         columns["detectable"] = found["detectable"].map(points)
+        columns |= dict(effort(found))
     changed = overall(analysis.interactions, target=target, kind="perturbation", subset="changed", perturbation="all")
     if len(changed):
         columns["changed items only"] = with_interval(changed.set_index(key), signed=True)
@@ -262,7 +313,7 @@ def _interaction_table(frame: pd.DataFrame, by: dict[str, str]) -> pd.DataFrame:
     table["verdict"] = frame.apply(verdict, axis=1)
     table["detectable"] = frame["detectable"].map(points)
     table["p (BH)"] = frame["p_adjusted"].map(p_value)
-    return table
+    return table.assign(**effort(frame))
 
 
 def edits(analysis: Analysis) -> pd.DataFrame:
@@ -322,7 +373,8 @@ def _in_order(wide: pd.DataFrame, frame: pd.DataFrame, key: tuple | list = ("mod
 
 def all_tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
     """The tidy tables that are written as CSV, by file name."""
-    names = ("primary", "interactions", "gains", "gaps", "curves", "robustness", "controls", "distances", "counts")
+    names = ("primary", "interactions", "gains", "gaps", "curves", "robustness", "controls", "distances")
+    names += ("checks", "counts")
     return {name: getattr(analysis, name) for name in names} | {"edits": edits(analysis)}
 
 

@@ -57,6 +57,7 @@ class Plan:
             "targets": list(dict.fromkeys(target for target, _ in uses)),
             "arms": list(dict.fromkeys(arm for _, arm in uses)),
             "seed": stage.seed,
+            "used_by": [{"target": target, "arm": arm} for target, arm in dict.fromkeys(uses)],
             "evaluated_as": self._evaluated_as(stage),
         }
 

@@ -27,6 +27,7 @@ from itt_jax.study.profiling import Profile
 from itt_jax.study.progress import EXPECTED_SHARE, Estimate, Progress, counted, duration
 from itt_jax.study.provenance import agreed_dtype, provenance
 from itt_jax.study.stages import Stage
+from itt_jax.study.stages.dev_check import DevCheck
 from itt_jax.study.stages.workshop import Workshop
 from itt_jax.study.storing import check_stored, store_cells
 from itt_jax.train.ceiling import matmul_rate
@@ -208,11 +209,12 @@ class _Runner:
         """Record a stage, with its cost and provenance, which makes it done."""
         described = self.plan.described(stage)
         self.store.write_record(stage.id, described | made | {"wall_seconds": seconds} | provenance(self.dtype))
-        self.store.log("stage", **described, seconds=seconds)
+        self.store.log("stage", **described, seconds=seconds, dev_checks=made.get("dev_checks", []))
         compiling = (
             f", {made['compile_seconds']:.0f} s of them compiling" if made.get("compile_seconds", 0) >= 1 else ""
         )
-        self.progress.say(f"{self.plan.label(stage)}: {made['steps']} steps in {seconds:.0f} s{compiling}")
+        learned = "".join(f"; {DevCheck(**check)}" for check in made.get("dev_checks", ()))
+        self.progress.say(f"{self.plan.label(stage)}: {made['steps']} steps in {seconds:.0f} s{compiling}{learned}")
 
     # --- Cells
 

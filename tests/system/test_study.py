@@ -108,6 +108,20 @@ def test_arms_are_what_they_say(tiny_run):
     assert len(evaluated) == ARMS * SEEDS and {"dapt_then_itt", "direct", "matched_steps"} < set(evaluated)
 
 
+def test_every_trained_stage_is_checked_on_dev_rows(tiny_run):
+    _, out = tiny_run
+    records = [record for record in Store(out).plan()["stages_done"] if record["used_by"]]
+    assert all(record["dev_checks"] for record in records)
+    several = [record for record in records if len(record["dev_checks"]) == 2]
+    assert {tuple(record["arms"]) for record in several} == {("multitask_itt",)}
+    losses = [check for record in records for check in record["dev_checks"] if check["metric"] == "loss"]
+    assert len(losses) == 2 * SEEDS and all(check["dev"] > 0 for check in losses)
+    assert {record["labels"] for record in records if record["arms"] == ["shuffled_itt"]} == {"own", "shuffled"}
+    checks = analyse(out, smallest_effect=0.02).checks.set_index(["arm", "stage"])
+    assert not checks.loc[("shuffled_itt", "intermediate"), "must_learn"].any()
+    assert set(checks["seeds"]) == {SEEDS}
+
+
 def test_flops_are_known_before_training_and_matched_to_half_a_step(tiny_run):
     study, out = tiny_run
     store, material = Store(out), Material(study)

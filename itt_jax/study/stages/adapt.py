@@ -9,11 +9,15 @@ from itt_jax.config import LanguageModel
 from itt_jax.data import contamination
 from itt_jax.study.arms import Adapt
 from itt_jax.study.material import Material, Selection
+from itt_jax.study.stages.dev_check import DevCheck, checked
 from itt_jax.study.stages.stage import Place, Stage, digests, resumable, summary
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.versions import changed_versions
+from itt_jax.tasks.splits import parse
 from itt_jax.train import objectives
+from itt_jax.train.held_out import held_out_loss
 from itt_jax.train.language import CorpusTexts, language_flops, language_model
+from itt_jax.train.state import Params
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,11 +27,13 @@ class Adaptation(Stage):
     Attributes:
         training: rows whose texts are read.
         as_much_as: rows; as many characters as they have are read of the training texts. Empty: all of them.
+        held_out: rows of the same tasks, on whose texts the stage is checked.
     """
 
     training: tuple[Selection, ...]
     settings: LanguageModel
     as_much_as: tuple[Selection, ...] = ()
+    held_out: tuple[Selection, ...] = ()
 
     description: ClassVar[type] = Adapt
 
@@ -38,11 +44,13 @@ class Adaptation(Stage):
             tuple(Selection(name, "train", place.material.task(name).source_language) for name in names)
             for names in (place.target.domain_text, place.target.general_text)
         )
+        training = domain if description.text == "domain" else general
         return cls(
             spec=place.spec,
             parent=place.parent,
             seed=place.seed,
-            training=domain if description.text == "domain" else general,
+            training=training,
+            held_out=_held_out(training, place),
             as_much_as=() if description.text == "domain" else domain,
             settings=place.target.adaptation,
         )
@@ -100,7 +108,18 @@ class Adaptation(Stage):
         sources = tuple(f"{own.task}/{own.split}/{own.language}" for own in self.training)
         seen = dataclasses.replace(contamination.digests(texts), sources=sources)
         self.save(workshop, dataclasses.replace(body, params=result.params["encoder"]), seen)
-        return summary(result)
+        return summary(result) | {"dev_checks": [own.as_record() for own in self.checks(workshop, body, result.params)]}
+
+    def checks(self, workshop: Workshop, body: Body, params: Params) -> list[DevCheck]:
+        """The loss on held-out text beside that of guessing by frequency; none without such text."""
+        material = workshop.material
+        language, texts = self.language(material), [text for own in self.held_out for text in material.texts(own)]
+        if not texts:
+            return []
+        training, text = (CorpusTexts({language: own}, []) for own in (self.texts(material), texts))
+        found = held_out_loss(body.encoder, params, training, text, body.tokenizer, self.settings)
+        names = ", ".join(own.task for own in self.held_out)
+        return [checked(names, "loss", found.loss, found.error, found.chance, found.pieces, looks=1, sign=-1)]
 
     def texts(self, material: Material) -> list[str]:
         """The texts that it reads."""
@@ -112,6 +131,19 @@ class Adaptation(Stage):
     def language(self, material: Material) -> str:
         """Their language."""
         return material.task(self.training[0].task).source_language
+
+
+def _held_out(training: tuple[Selection, ...], place: Place) -> tuple[Selection, ...]:
+    """Dev rows of the tasks whose texts are read, where there are some that the study does not evaluate."""
+    material, evaluated = place.material, set()
+    for target in material.study.running_targets():
+        evaluated |= {(name, parse(target.test_split).split) for name in target.evaluate or (target.train,)}
+    found = (dataclasses.replace(own, split="dev", limit=place.target.dev_rows) for own in training)
+    return tuple(
+        own
+        for own in found
+        if (own.task, own.split) not in evaluated and material.has(own.task, own.split, own.language)
+    )
 
 
 def as_much_text(texts: list[str], characters: int) -> list[str]:

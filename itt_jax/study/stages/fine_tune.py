@@ -17,6 +17,7 @@ from itt_jax.models import make_head
 from itt_jax.models.heads import head_kind
 from itt_jax.study.arms import FineTune
 from itt_jax.study.material import Material, Selection, mean_tokens
+from itt_jax.study.stages.dev_check import DevCheck, check_scores
 from itt_jax.study.stages.stage import Place, Skipped, Stage, digests, resumable, summary
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.versions import changed_versions, kind_versions
@@ -25,6 +26,7 @@ from itt_jax.tasks.inputs import kept_examples
 from itt_jax.train import objectives
 from itt_jax.train.jobs import Job, TaskData
 from itt_jax.train.loop import Progress
+from itt_jax.train.predict import predict
 from itt_jax.train.result import StageResult
 from itt_jax.train.resume import forget_resume
 from itt_jax.train.stage import fine_tune_stack, stack_size
@@ -38,6 +40,7 @@ class FineTuning(Stage):
     Attributes:
         training: the rows of each task (several: multi-task).
         dev: the rows that choose learning rate and checkpoint.
+        other_dev: dev rows of the other tasks, on which nothing is chosen; the stage is checked on them too.
         recipe: with a number of steps.
         labels: "shuffled" permutes the training labels.
         role: "target" for the stage that is evaluated. The same training run has the same id in either role.
@@ -46,6 +49,7 @@ class FineTuning(Stage):
     training: tuple[Selection, ...]
     dev: Selection
     recipe: Recipe
+    other_dev: tuple[Selection, ...] = ()
     labels: Literal["own", "shuffled"] = "own"
     role: Literal["intermediate", "target"] = "target"
 
@@ -55,8 +59,8 @@ class FineTuning(Stage):
     def planned(cls, description: FineTune, place: Place) -> Self:
         """The rows and the recipe of the target or of its intermediate tasks."""
         target, rows = place.target, _target_rows if description.on == "target" else _intermediate_rows
-        training, dev = rows(description, place)
-        for selection in (*training, dev):
+        training, dev, other_dev = rows(description, place)
+        for selection in (*training, dev, *other_dev):
             place.material.check_labelled(selection)
         recipes = {
             "target": lambda: steps_resolved(target.recipe, _first_target(place), place.material),
@@ -71,6 +75,7 @@ class FineTuning(Stage):
             seed=place.seed,
             training=training,
             dev=dev,
+            other_dev=other_dev,
             recipe=recipes[own if description.recipe == "own" else description.recipe](),
             labels=description.labels,
             role="target" if place.is_last else "intermediate",
@@ -196,6 +201,8 @@ class FineTuning(Stage):
         for job in jobs:
             forget_resume(job.directory)
         return summary(result) | {
+            "dev_checks": [check.as_record() for check in self.checks(workshop, body, jobs[best], results, best)],
+            "labels": self.labels,
             "learning_rate": jobs[best].learning_rate,
             "tried": [
                 {"learning_rate": job.learning_rate, "dev": best_score(result)}
@@ -203,6 +210,20 @@ class FineTuning(Stage):
             ],
             "flops_of_grid": sum(result.flops for result in results),
         }
+
+    def checks(
+        self, workshop: Workshop, body: Body, job: Job, results: Sequence[StageResult], best: int
+    ) -> list[DevCheck]:
+        """The dev scores of the kept parameters beside chance: of the task that was selected on, then of the others."""
+        result, found = results[best], []
+        for selection in (self.dev, *self.other_dev):
+            is_selected = selection is self.dev
+            dev = job.dev if is_selected else self.data(workshop, (selection,))
+            params = {"encoder": result.params["encoder"], "head": result.heads[dev.name]}
+            looks = sum(len(own.dev_history) for own in results) if is_selected else 1
+            measure = metrics.metric(workshop.material.task(selection.task).metric)
+            found.append(check_scores(dev, measure, predict(body.encoder, dev.head, params, dev.examples), looks))
+        return found
 
     def data(self, workshop: Workshop, selections: tuple[Selection, ...], shuffle: int | None = None) -> TaskData:
         """Rows of one task, several languages as one set, as training takes them.
@@ -253,22 +274,27 @@ def _first_intermediate(place: Place) -> Selection:
     return Selection(name, target.intermediate_split, language, target.intermediate_rows)
 
 
-def _target_rows(description: FineTune, place: Place) -> tuple[tuple[Selection, ...], Selection]:
+def _target_rows(description: FineTune, place: Place) -> tuple[tuple[Selection, ...], Selection, tuple[Selection, ...]]:
     """Training and dev rows on the target."""
     first, target = _first_target(place), place.target
     dev = dataclasses.replace(first, split=target.dev_split, limit=target.dev_rows)
-    return _in_languages([first], description, place), dev
+    return _in_languages([first], description, place), dev, ()
 
 
-def _intermediate_rows(description: FineTune, place: Place) -> tuple[tuple[Selection, ...], Selection]:
-    """Training rows on one or all intermediate tasks, and dev rows of the first."""
+def _intermediate_rows(
+    description: FineTune, place: Place
+) -> tuple[tuple[Selection, ...], Selection, tuple[Selection, ...]]:
+    """Training rows on one or all intermediate tasks, dev rows of the first, and those of the others that have some."""
     first, target = _first_intermediate(place), place.target
     names = target.intermediate if description.on == "all_intermediate" else target.intermediate[:1]
     selections = [
         dataclasses.replace(first, task=name, language=place.material.task(name).source_language) for name in names
     ]
-    dev = dataclasses.replace(first, split=target.intermediate_dev_split, limit=target.dev_rows)
-    return _in_languages(selections, description, place), dev
+    dev, *others = (
+        dataclasses.replace(own, split=target.intermediate_dev_split, limit=target.dev_rows) for own in selections
+    )
+    others = tuple(own for own in others if place.material.has(own.task, own.split, own.language))
+    return _in_languages(selections, description, place), dev, others
 
 
 def _in_languages(selections: list[Selection], description: FineTune, place: Place) -> tuple[Selection, ...]:

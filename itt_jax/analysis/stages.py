@@ -1,0 +1,121 @@
+"""What verdicts rest on: the compute of each arm, and whether its stages before the last learned anything.
+
+Read from the records of stages in a folder's plan; folders whose records do not say it have none of it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+NOT_JUDGED = "not judged"
+ARM = ["model", "target", "arm"]
+CHECKED = [*ARM, "stage", "task", "metric", "dev", "ci_low", "ci_high", "chance", "seeds", "seeds_failed", "must_learn"]
+EFFORT = ["tokens", "flops"]
+BESIDE = ["tokens", "baseline_tokens", "flops", "baseline_flops"]
+
+
+def _uses(plan: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str], dict[str, Any], bool]]:
+    """((encoder, target, arm), record, whether the arm ends there) of every finished stage in every arm."""
+    for record in plan.get("stages_done", ()):
+        for use in record.get("used_by", ()):
+            yield (record["encoder"], use["target"], use["arm"]), record, use in record["evaluated_as"]
+
+
+def effort(plan: Mapping[str, Any]) -> pd.DataFrame:
+    """Tokens and model FLOPs of one run of each arm, all its stages after pretraining; means over seeds."""
+    rows = [[*arm, record["seed"], *(record[name] for name in EFFORT)] for arm, record, _ in _uses(plan)]
+    frame = pd.DataFrame(rows, columns=[*ARM, "seed", *EFFORT])
+    return frame.groupby([*ARM, "seed"]).sum().groupby(ARM).mean()
+
+
+def with_effort(frame: pd.DataFrame, efforts: pd.DataFrame) -> pd.DataFrame:
+    """A table of contrasts with the tokens and FLOPs of both arms, those of all targets where it names none."""
+    key = [name for name in ("model", "target") if name in frame]
+    known = efforts.groupby([*key, "arm"]).sum()
+    frame = frame.copy()
+    for side, prefix in (("arm", ""), ("baseline", "baseline_")):
+        places = pd.MultiIndex.from_frame(frame[[*key, side]], names=known.index.names)
+        for name in EFFORT:
+            frame[f"{prefix}{name}"] = known[name].reindex(places).to_numpy(dtype=float)
+    return frame
+
+
+def checks(plan: Mapping[str, Any]) -> pd.DataFrame:
+    """The dev scores of stages before an arm's last beside chance: a row for each arm, stage and task, over seeds.
+
+    A stage with permuted labels need not learn.
+    """
+    found: dict[tuple, list[dict[str, Any]]] = {}
+    for arm, record, is_last in _uses(plan):
+        for check in () if is_last else record.get("dev_checks", ()):
+            kind = "intermediate" if record["kind"] == "target" else record["kind"]
+            place = (*arm, kind, check["task"], check["metric"], record.get("labels") != "shuffled")
+            found.setdefault(place, []).append(check)
+    rows = []
+    for (*place, must_learn), own in found.items():
+        numbers = {name: _mean(check[name] for check in own) for name in ("dev", "ci_low", "ci_high", "chance")}
+        failed = sum(not check["learned"] for check in own)
+        about = dict(zip([*ARM, "stage", "task", "metric"], place, strict=True))
+        rows.append(about | numbers | {"seeds": len(own), "seeds_failed": failed, "must_learn": must_learn})
+    return pd.DataFrame(rows, columns=CHECKED)
+
+
+def failures(plan: Mapping[str, Any]) -> dict[tuple[str, str, str], list[str]]:
+    """(encoder, target, arm) -> the stages before its last that had to learn and did not, in words.
+
+    A stage on several tasks fails in a seed where it learned none of them.
+    """
+    found: dict[tuple, list[list[dict[str, Any]]]] = {}
+    for arm, record, is_last in _uses(plan):
+        own = record.get("dev_checks")
+        if own and not is_last and record.get("labels") != "shuffled":
+            kind = "adaptation" if record["kind"] == "adaptation" else "intermediate"
+            found.setdefault((arm, kind, tuple(check["task"] for check in own)), []).append(own)
+    said: dict[tuple[str, str, str], list[str]] = {}
+    for (arm, kind, tasks), seeds in found.items():
+        failed = [own for own in seeds if not any(check["learned"] for check in own)]
+        if failed:
+            figures = "; ".join(_figures([own[at] for own in failed]) for at in range(len(tasks)))
+            name = f"{kind} stage on {', '.join(tasks)}"
+            said.setdefault(arm, []).append(f"{name} did not learn in {len(failed)} of {len(seeds)} seeds ({figures})")
+    return said
+
+
+def withheld(frame: pd.DataFrame, failed: Mapping[tuple[str, str, str], list[str]]) -> pd.DataFrame:
+    """Judged contrasts without the verdicts that rest on a stage that did not learn.
+
+    Adds not_judged: the reason, empty where there is none. A contrast over all targets rests on the stages of each.
+    """
+    reasons = []
+    for row in frame.to_dict("records"):
+        own = []
+        for (model, target, arm), said in failed.items():
+            if model == row["model"] and arm in (row["arm"], row["baseline"]) and row.get("target", target) == target:
+                named = [
+                    name for name, shown in ((target, "target" not in row), (arm, arm == row["baseline"])) if shown
+                ]
+                own += [f"{', '.join(named)}: {reason}" if named else reason for reason in said]
+        reasons.append("; ".join(own))
+    frame = frame.assign(not_judged=np.array(reasons, dtype=object))
+    frame["verdict"] = frame["verdict"].where(frame["not_judged"] == "", NOT_JUDGED)
+    return frame
+
+
+def _figures(seeds: list[dict[str, Any]]) -> str:
+    """Mean dev score and chance level over seeds: "dev .04, chance 0"."""
+    return ", ".join(f"{name} {short(_mean(check[name] for check in seeds))}" for name in ("dev", "chance"))
+
+
+def short(value: float) -> str:
+    """A score with two decimals, without its leading zero."""
+    if np.isnan(value):
+        return "undefined"
+    text = f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.2f}"
+    return "0" if text in (".00", "-.00") else text
+
+
+def _mean(values: Iterable[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else float("nan")
