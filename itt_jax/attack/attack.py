@@ -36,7 +36,7 @@ class Search:
     """The order in which candidates are tried. A search knows one subject; `lockstep` runs many side by side."""
 
     takes: ClassVar[str]
-    """The unit of candidates that it takes: "words", "clusters" or "texts"."""
+    """The unit of candidates that it takes: "words", "clusters", "edits" or "texts"."""
 
     def run(self, case: "Case") -> Asking:
         """Search for one subject. A list of texts that is yielded is never empty, and nothing is yielded after

@@ -1,4 +1,5 @@
-"""Candidates: what an attack may write. Each kind of candidates makes one unit: words, clusters or whole texts.
+"""Candidates: what an attack may write. Each kind of candidates makes one unit: words, clusters, single edits or
+whole texts.
 
 Word candidates depend on the clean word alone, so that a word is edited at most once and its candidates are the same
 in whatever order words are tried.
@@ -8,18 +9,25 @@ import dataclasses
 import functools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from itt_jax.attack.subject import Subject
 from itt_jax.errors import InputError
-from itt_jax.perturb import get, tables, variants
+from itt_jax.perturb import Lexicon, get, read_lexicon, tables, variants
 from itt_jax.perturb.characters import keyboard_layouts
 from itt_jax.perturb.engine import check_operator, check_severity
+from itt_jax.perturb.lexical import translations
+from itt_jax.perturb.lexicon import shipped
+from itt_jax.perturb.rewriting import in_case_of
 
 MOST_UNITS = 256
 """Maximum number of clusters in an alphabet: what a text of ideograms costs in queries has a bound."""
+
+
+Edit = tuple[int, int, str]
+"""Clusters [start, stop) of a text, and the string that replaces them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +35,7 @@ class Candidates:
     """What an attack may write.
 
     Attributes:
-        makes: "words", "clusters" or "texts"; a search takes one of them.
+        makes: "words", "clusters", "edits" or "texts"; a search takes one of them.
     """
 
     makes: ClassVar[str]
@@ -41,6 +49,10 @@ class Candidates:
 
     def texts(self, subject: Subject) -> list[str]:
         """Candidates for the whole text, where texts are made."""
+        raise NotImplementedError
+
+    def edits(self, subject: Subject) -> list[list["Edit"]]:
+        """Place -> the edits that can be made there, where single edits are made."""
         raise NotImplementedError
 
     def units(self, subjects: Sequence[Subject]) -> tuple[str, ...]:
@@ -166,7 +178,7 @@ def _keyboard(spot: Spot) -> Iterator[str]:
 
 
 def _homoglyph(spot: Spot) -> Iterator[str]:
-    return _of_table(spot, _look_alikes())
+    return _of_table(spot, look_alikes())
 
 
 def _of_table(spot: Spot, table: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -177,7 +189,8 @@ def _of_table(spot: Spot, table: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 
 @functools.cache
-def _look_alikes() -> dict[str, str]:
+def look_alikes() -> dict[str, str]:
+    """Letter -> letters of other scripts that look like it."""
     return tables.read("homoglyphs")["alike"]
 
 
@@ -235,25 +248,27 @@ class Operators(Candidates):
     """Draws of perturbation operators (`list perturbations`), as whole texts or as words.
 
     Attributes:
-        names: operators. severity: as in `perturb`. draws: replicates of each.
+        operators: their names. severity: as in `perturb`. draws: replicates of each.
         lexicon: path of a word list, for operators that read one; may contain {language}.
         makes: "texts": whole texts are perturbed; "words": one word at a time.
     """
 
-    names: tuple[str, ...] = ("swap", "delete", "substitute", "insert")
+    operators: tuple[str, ...] = ("swap", "delete", "substitute", "insert")
     severity: float = 0.2
     draws: int = 8
     lexicon: str | None = None
     makes: str = "texts"
 
     def __post_init__(self):
-        if self.draws < 1 or not self.names:
-            raise InputError(f"operators: found {self.draws} draws of {len(self.names)} operators, expected at least 1")
+        if self.draws < 1 or not self.operators:
+            raise InputError(
+                f"operators: found {self.draws} draws of {len(self.operators)} operators, expected at least 1"
+            )
         check_severity(self.severity)
 
     def check(self, language: str) -> None:
         """See `Candidates.check`."""
-        for name in self.names:
+        for name in self.operators:
             if check_operator(name, language, self._lexicon(name, language))[0].changes_label:
                 raise InputError(f"operator {name!r} may change the label; expected a perturbation that keeps it")
 
@@ -285,7 +300,7 @@ class Operators(Candidates):
 
     def _drawn(self, subject: Subject, masks: Sequence[np.ndarray]) -> Iterator[list[str]]:
         """For each operator and replicate the texts, one for each mask of editable codepoints."""
-        for name in self.names:
+        for name in self.operators:
             for own in variants(
                 [subject.text] * len(masks),
                 name,
@@ -302,3 +317,41 @@ class Operators(Candidates):
 
     def _lexicon(self, name: str, language: str) -> str | None:
         return self.lexicon.format(language=language) if self.lexicon and get(name).lexicon else None
+
+
+@dataclasses.dataclass(frozen=True)
+class FromLexicon(Candidates):
+    """Words of a lexicon, in the case of the word that they replace.
+
+    Attributes:
+        table: built-in lexicon where there is no other: "synonyms", or "translations" into all other languages.
+        lexicon: path of a lexicon of the user's (`perturb.read_lexicon`); may contain {language}.
+        most: options of a word; the first ones are taken.
+    """
+
+    makes: ClassVar[str] = "words"
+    table: Literal["synonyms", "translations"]
+    lexicon: str | None = None
+    most: int = 50
+
+    def check(self, language: str) -> None:
+        """See `Candidates.check`."""
+        operator = "synonym" if self.table == "synonyms" else "code_mix"
+        check_operator(operator, language, self._path(language))
+
+    def options(self, subject: Subject, places: Sequence[int]) -> dict[int, list[str]]:
+        """See `Candidates.options`."""
+        found = {}
+        for place in places:
+            word = "".join(subject.word(place))
+            options = [in_case_of(word, new) for new in self._of(subject.language).options_of(word)]
+            found[place] = [new for new in dict.fromkeys(options) if new != word][: self.most]
+        return found
+
+    def _of(self, language: str) -> Lexicon:
+        if (path := self._path(language)) is not None:
+            return read_lexicon(path)
+        return shipped("synonyms", language) if self.table == "synonyms" else translations(language)
+
+    def _path(self, language: str) -> str | None:
+        return None if self.lexicon is None else self.lexicon.format(language=language)

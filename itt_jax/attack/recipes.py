@@ -3,16 +3,20 @@
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from itt_jax.attack.attack import Attack
-from itt_jax.attack.candidates import Alphabet, Operators, WordSwaps
+from itt_jax.attack.candidates import Alphabet, FromLexicon, Operators, WordSwaps
 from itt_jax.attack.constraints import LongWords, NoStopWords, WithinEdits, WordsChanged
 from itt_jax.attack.goals import MARGIN, SHIFT
+from itt_jax.attack.imperceptible import Imperceptible
 from itt_jax.attack.search.beam import Beam
 from itt_jax.attack.search.charmer import Charmer
 from itt_jax.attack.search.draws import RandomWords, WorstOf
+from itt_jax.attack.search.evolution import Evolution
 from itt_jax.attack.search.greedy import GreedyWords
 from itt_jax.errors import InputError, unknown
+from itt_jax.perturb.operator import BAD_CHARACTERS
 
 FOUR_EDITS = ("swap", "substitute", "delete", "insert")
 ATTACKS: tuple[Attack, ...] = (
@@ -47,6 +51,28 @@ ATTACKS: tuple[Attack, ...] = (
         (NoStopWords(),),
         summary="a space, deletion, swap or look-alike in words, the most important first (its part by characters)",
         reference="Li et al. 2018, TextBugger (arXiv 1812.05271), as in TextAttack, without word vectors",
+    ),
+    Attack(
+        "textfooler",
+        GreedyWords("delete"),
+        FromLexicon("synonyms"),
+        (NoStopWords(),),
+        summary="synonyms of a lexicon in words, the most important first (--lexicon for more than the built-in ones)",
+        reference="Jin et al. 2020, TextFooler (arXiv 1907.11932): its search, with a lexicon for its word vectors",
+    ),
+    Attack(
+        "code_mixing",
+        Beam(5),
+        FromLexicon("translations"),
+        summary="words in other languages, by dictionaries (--lexicon for more than the built-in ones); beam of 5",
+        reference="Tan and Joty 2021, PolyGloss (arXiv 2103.09593), by words",
+    ),
+    Attack(
+        "bad_characters",
+        Evolution(),
+        Imperceptible(),
+        summary="up to 5 invisible characters, look-alikes, reversed pairs or deletions, by differential evolution",
+        reference=BAD_CHARACTERS,
     ),
     Attack(
         "worst_of",
@@ -87,33 +113,34 @@ def adapted(
     """The recipe with other settings, named as the options of the command `attack`.
 
     Args:
-        budget: queries a row. edits: of searches that count them. operators, severity, draws, lexicon: of recipes with
-            perturbation operators. shift: of a score.
+        budget: queries a row. edits: of searches that count them. operators, severity, draws: of recipes with
+            perturbation operators. lexicon: of those, and of recipes that take words from one. shift: of a score.
 
     Raises:
         InputError: a setting that the recipe does not have, or a wrong value.
     """
-    of_operators = {"names": tuple(operators) or None, "severity": severity, "draws": draws, "lexicon": lexicon}
-    of_operators = {name: value for name, value in of_operators.items() if value is not None}
     candidates, search = attack.candidates, attack.search
-    if of_operators:
-        if not isinstance(candidates, Operators):
-            flag = {"names": "operators"}.get(*[next(iter(of_operators))] * 2)
-            fitting = ", ".join(own.name for own in ATTACKS if isinstance(own.candidates, Operators))
-            raise InputError(f"--{flag} does not go with recipe {attack.name!r}; expected {fitting}")
-        candidates = dataclasses.replace(candidates, **of_operators)
-    if edits is not None:
-        if not hasattr(search, "edits"):
-            fitting = ", ".join(own.name for own in ATTACKS if hasattr(own.search, "edits"))
-            raise InputError(f"--edits does not go with recipe {attack.name!r}; expected {fitting}")
-        if edits < 1:
-            raise InputError(f"--edits: found {edits}, expected at least 1")
-        search = dataclasses.replace(search, edits=edits)
+    for name, value in (("operators", tuple(operators) or None), ("severity", severity), ("draws", draws)):
+        candidates = _with(attack, candidates, "candidates", name, value)
+    candidates = _with(attack, candidates, "candidates", "lexicon", lexicon)
+    if edits is not None and edits < 1:
+        raise InputError(f"--edits: found {edits}, expected at least 1")
+    search = _with(attack, search, "search", "edits", edits)
     if shift is not None and not (0 < shift < math.inf):
         raise InputError(f"--shift: found {shift}, expected a number above 0")
     goals = attack.goals if shift is None else (dataclasses.replace(SHIFT, by=shift), *attack.goals)
     budget = attack.budget if budget is None else budget
     return dataclasses.replace(attack, candidates=candidates, search=search, goals=goals, budget=budget)
+
+
+def _with(attack: Attack, part: Any, role: str, name: str, value: Any) -> Any:
+    """A part of an attack with another value of a field, unless the value is None."""
+    if value is None:
+        return part
+    if not hasattr(part, name):
+        fitting = ", ".join(own.name for own in ATTACKS if hasattr(getattr(own, role), name))
+        raise InputError(f"--{name} does not go with recipe {attack.name!r}; expected {fitting}")
+    return dataclasses.replace(part, **{name: value})
 
 
 def get(name: str, own: tuple[Attack, ...] = ()) -> Attack:

@@ -110,6 +110,13 @@ class Lexicon:
     def __len__(self) -> int:
         return len(self.options)
 
+    def options_of(self, word: str) -> tuple[str, ...]:
+        """The options of one word; none where it is no key."""
+        codepoints = lowered(tables.codepoints_of(word))
+        stop = np.array([len(codepoints)])
+        (row,) = self.rows(RangeHashes(codepoints).hashes(np.array([0]), stop), stop).tolist()
+        return () if row < 0 else self.options[row]
+
     def rows(self, hashes: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """int64 [K]: the index of the key equal to each codepoint range, or -1.
 

@@ -134,3 +134,82 @@ def one_word(subject, counted, options):
                 if heard is not None and (best is None or heard[0] > best[0]):
                     best = (heard[0], text)
     return subject.text if best is None else best[1]
+
+
+def beam(subject, counted, options, width):
+    """TextAttack's beam search over words that were not changed yet."""
+    words, between = pieces(subject)
+    counted.ask(subject.text)
+    texts, best = [(words, frozenset())], subject.text
+    while not counted.over:
+        made = []
+        for own, changed in texts:
+            for i in range(len(words)):
+                if i not in changed:
+                    for new in options(i):
+                        other = [*own[:i], [new], *own[i + 1 :]]
+                        if (heard := counted.ask(text_of(other, between))) is not None:
+                            made.append((-heard[0], len(made), other, changed | {i}, heard[2]))
+        if not made:
+            break
+        made.sort(key=lambda own: own[:2])
+        best = text_of(made[0][2], between)
+        if made[0][4]:
+            break
+        texts = [own[2:4] for own in made[:width]]
+    return best
+
+
+def evolution(subject, counted, places, search):
+    """Differential evolution, one vector after the other; `places`: place -> (start, stop, new)."""
+    counted.ask(subject.text)
+    n, size, people = 2 * search.edits, search.population, {}
+
+    def uniform(*context):
+        return subject.draw(1 << 53, *context) / (1 << 53)
+
+    def text_of_vector(vector):
+        taken = []
+        for k in range(search.edits):
+            place = int(vector[2 * k] * (len(places) + 1))
+            if place < len(places):
+                edit = places[place][int(vector[2 * k + 1] * len(places[place]))]
+                if not any(i in range(*own[:2]) for own in taken for i in range(*edit[:2])):
+                    taken.append(edit)
+        clusters = list(subject.clusters)
+        for start, stop, new in sorted(taken, reverse=True):
+            clusters[start:stop] = [new]
+        return "".join(clusters)
+
+    trials = [[uniform("first", i * n + j) for j in range(n)] for i in range(size)]
+    for generation in range(search.generations + 1):
+        if counted.over:
+            break
+        success = None
+        for i, vector in enumerate(trials):
+            text = text_of_vector(vector)
+            if (heard := counted.ask(text)) is None:
+                continue
+            if success is None and heard[2]:
+                success = text
+            if i not in people or heard[0] >= people[i][0]:
+                people[i] = (heard[0], text, vector)
+        if success is not None:
+            return success
+        best = people[max(sorted(people), key=lambda i: people[i][0])]
+        if counted.over:
+            break
+        scale, trials = 0.5 + 0.5 * uniform("scale", generation, 0), []
+        for i in range(size):
+            others = [k for k in range(size) if k != i]
+            a = others.pop(subject.draw(len(others), "first parent", generation, i))
+            b = others.pop(subject.draw(len(others), "second parent", generation, i))
+            always, trial = subject.draw(n, "always", generation, i), []
+            for j in range(n):
+                value = best[2][j] + scale * (people[a][2][j] - people[b][2][j])
+                if not 0 <= value < 1:
+                    value = uniform("fresh", generation, i * n + j)
+                crossed = uniform("cross", generation, i * n + j) < search.crossover or j == always
+                trial.append(value if crossed else people[i][2][j])
+            trials.append(trial)
+    return best[1] if people else subject.text

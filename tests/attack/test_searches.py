@@ -5,10 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from itt_jax.attack import attack_rows, get
+from itt_jax.attack import adapted, attack_rows, get
 from itt_jax.attack.candidates import letters_like
 from itt_jax.attack.constraints import edit_distance
 from itt_jax.attack.goals import MARGIN, UNTARGETED, goal_for
+from itt_jax.attack.search.evolution import Evolution
+from itt_jax.errors import InputError
 from tests.attack import reference
 from tests.attack.scripted import TEXTS, ScriptedVictim, cases, logits
 
@@ -122,6 +124,58 @@ def test_pruthi(language):
 
 
 @pytest.mark.parametrize("language", TEXTS)
+def test_bad_characters(language):
+    attack = get("bad_characters")
+    attack = dataclasses.replace(attack, search=Evolution(edits=2, population=8, generations=4))
+    assert_same(
+        attack,
+        language,
+        lambda subject, counted: reference.evolution(subject, counted, attack.candidates.edits(subject), attack.search),
+    )
+
+
+def test_imperceptible_edits():
+    """By hand: one place of each kind, in Latin; letters that join are not reordered."""
+    (first, *_), (arabic, *_) = cases("en"), cases("ar")
+    edits = get("bad_characters").candidates.edits(first)
+    made = {"".join((*first.clusters[:a], new, *first.clusters[b:])) for own in edits for a, b, new in own}
+    for text in ("T\u200bhe patient", "Тhe patient", "\u2066\u202ehT\u202c\u2069e patient"):
+        assert any(own.startswith(text) for own in made), text
+    assert any(own[2] == "\b" and own[0] == "T" for own in made)
+    reordered = [new for own in get("bad_characters").candidates.edits(arabic) for _, _, new in own if "\u202d" in new]
+    assert not any(set(new) & set("نمجبلي") for new in reordered)
+
+
+@pytest.mark.parametrize("language", ["en", "ru", "hi", "ar", "zh"])  # Thai has no built-in synonyms
+def test_synonyms_and_code_mixing(language, tmp_path):
+    words = {"".join(subject.word(i)) for subject in cases(language) for i in range(len(subject.words))}
+    words = sorted({word.lower() for word in words})[::2]
+    lexicon = tmp_path / "words.txt"
+    lexicon.write_text("".join(f"{word}\t{word[::-1]}x\t{word}y\n" for word in words), encoding="utf-8")
+
+    def options(subject, i):
+        word = "".join(subject.word(i))
+        found = [word.lower()[::-1] + "x", word.lower() + "y"] if word.lower() in words else []
+        return [own.capitalize() if word[0].isupper() else own for own in found]
+
+    assert_same(
+        adapted(get("textfooler"), lexicon=str(lexicon)),
+        language,
+        lambda subject, counted: reference.greedy(subject, counted, lambda i: options(subject, i), "delete"),
+    )
+    assert_same(
+        adapted(get("code_mixing"), lexicon=str(lexicon)),
+        language,
+        lambda subject, counted: reference.beam(subject, counted, lambda i: options(subject, i), 5),
+    )
+
+
+def test_languages_without_a_lexicon_are_named():
+    with pytest.raises(InputError, match="has no table for language 'th'"):
+        get("textfooler").candidates.check("th")
+
+
+@pytest.mark.parametrize("language", TEXTS)
 def test_charmer(language):
     attack = get("charmer")
     attack = dataclasses.replace(attack, search=dataclasses.replace(attack.search, places=3, edits=3))
@@ -152,7 +206,7 @@ def test_worst_of_draws(language):
     attack = get("worst_of")
     for i, own in enumerate(attempts(attack, language, seed=3)):
         texts = []
-        for name in attack.candidates.names:
+        for name in attack.candidates.operators:
             made = variants(
                 [own.subject.text], name, [0.2], language, 3, ids=[f"scripted/test/{i}"], field="hypothesis",
                 replicates=range(8),
