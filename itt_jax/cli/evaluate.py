@@ -23,6 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--text", nargs="+", metavar="COLUMN", help="column of the text in --task-file; two for pairs")
     parser.add_argument("--label", metavar="COLUMN", help="column of the label in --task-file")
+    parser.add_argument(
+        "--quoted",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="whether quotation marks of --task-file quote; default: in a csv, as its lines show; not in a tsv",
+    )
     parser.add_argument("--kind", help="of the task in --task-file (`list kinds`); default: classification")
     parser.add_argument("--language", help="of the texts in --task-file, ISO 639-1; default: en")
     parser.add_argument(
@@ -109,7 +115,7 @@ def _task(options: argparse.Namespace) -> "tuple[str, tuple[Task, ...]]":
     """
     from itt_jax import config
 
-    of_table = {name: getattr(options, name) for name in ("text", "label", "kind", "language")}
+    of_table = {name: getattr(options, name) for name in ("text", "label", "quoted", "kind", "language")}
     if options.task_file is None:
         if given := next((name for name, value in of_table.items() if value is not None), None):
             raise InputError(f"--{given} goes with --task-file")

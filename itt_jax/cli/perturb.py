@@ -32,7 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("csv", "tsv", "jsonl"),
         help="of a table with --column; default: what the name of --in ends in",
     )
-    parser.add_argument("--quoted", action="store_true", default=None, help="values of the tsv may be quoted")
+    parser.add_argument(
+        "--quoted",
+        action="store_true",
+        default=None,
+        help="quotation marks of the table quote; those of a tsv are ordinary characters otherwise, those of a csv are "
+        "judged by its lines",
+    )
     parser.add_argument("--sheet", type=path, metavar="FILE", help="write perturbed rows of --task to judge, as CSV")
     parser.add_argument("--task", help="task of the sheet")
     parser.add_argument("--names", nargs="+", help="operators of the sheet; default: all")

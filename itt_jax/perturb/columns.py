@@ -12,11 +12,15 @@ from itt_jax.errors import InputError, listed, unknown
 from itt_jax.perturb.engine import check_operator, check_severity, stream
 from itt_jax.perturb.filter import decoded_lines, opened
 from itt_jax.perturb.text import check_text
+from itt_jax.reading.quoting import Quoting, check_names
+from itt_jax.reading.text import repeated
 
 TableFormat = Literal["csv", "tsv", "jsonl"]
 FORMATS: tuple[TableFormat, ...] = ("csv", "tsv", "jsonl")
 _FORBIDDEN = re.compile("[\0\ud800-\udfff]")
 _BLANKS = " \t\r\n"
+UNPAIRED = "close its quotation mark"
+UNDECIDED = f"{UNPAIRED}, or give --quoted if it is a text of several lines"
 
 
 class _Value(NamedTuple):
@@ -47,8 +51,9 @@ def perturb_column(
 
     Args:
         format: None takes it from the name of `source`. The first line of a csv or tsv names the columns.
-        quoted: the values of a tsv may be quoted, as those of a csv always may; otherwise quotation marks are ordinary
-            characters.
+        quoted: the values of a tsv may be quoted; otherwise its quotation marks are ordinary characters. Those of a csv
+            always may; a table in which a value of several lines may be rows joined by an unpaired mark is refused
+            unless this is said (`reading.quoting`).
 
     Raises:
         InputError: as `perturb`; the format is unknown, a line is not of that format or not UTF-8, the column is
@@ -59,12 +64,14 @@ def perturb_column(
     format = _format(source, format)
     if quoted and format == "jsonl":
         raise InputError("--quoted goes with --format csv or tsv")
-    quoted |= format == "csv"
-    encode = _as_json if format == "jsonl" else _as_quoted if quoted else _as_tsv
+    may_be = quoted or format == "csv"
+    encode = _as_json if format == "jsonl" else _as_quoted if may_be else _as_tsv
+    delimiter = "," if format == "csv" else "\t"
+    quoting = Quoting(delimiter, quoted, "", UNPAIRED, UNDECIDED) if may_be else None
     waiting: collections.deque[_Value] = collections.deque()
     with opened(source, sys.stdin.buffer, "rb") as lines, opened(out, sys.stdout.buffer, "wb") as file:
         try:
-            texts = _texts(_values(decoded_lines(lines), format, column, quoted), waiting)
+            texts = _texts(_values(decoded_lines(lines), format, column, delimiter, quoting), waiting)
             for text in stream(texts, name, severity, language, seed, lexicon=found):
                 value = waiting.popleft()
                 written = value.written if text == value.text else encode(value, text)
@@ -94,14 +101,12 @@ def _texts(values: Iterable[_Value], waiting: collections.deque[_Value]) -> Iter
             yield value.text
 
 
-def _values(lines: Iterator[str], format: TableFormat, column: str, quoted: bool) -> Iterator[_Value]:
+def _values(
+    lines: Iterator[str], format: TableFormat, column: str, delimiter: str, quoting: Quoting | None
+) -> Iterator[_Value]:
     """The value of each row; the last one, at line 0, has the text after the last row alone."""
     numbered = enumerate(lines, 1)
-    rows = (
-        _members(numbered, column)
-        if format == "jsonl"
-        else _cells(numbered, column, "," if format == "csv" else "\t", quoted)
-    )
+    rows = _members(numbered, column) if format == "jsonl" else _cells(numbered, column, delimiter, quoting)
     aside = ""  # header and blank lines
     for value in rows:
         if value.line:
@@ -112,26 +117,30 @@ def _values(lines: Iterator[str], format: TableFormat, column: str, quoted: bool
     yield _Value(aside, "", "", "", 0)
 
 
-def _cells(lines: Iterator[tuple[int, str]], column: str, delimiter: str, quoted: bool) -> Iterator[_Value]:
+def _cells(lines: Iterator[tuple[int, str]], column: str, delimiter: str, quoting: Quoting | None) -> Iterator[_Value]:
     """The cells of a column of a csv or tsv, and what is no row as a value at line 0."""
-    position, width = -1, 0
+    position, width, quoted = -1, 0, quoting is not None
     for number, line in lines:
         if not line.strip(" \r\n\ufeff"):
             yield _Value(line, "", "", "", 0)
             continue
         row, spans = _cut(number, line, lines, delimiter, quoted)
+        values = [_meant(row[a:b], quoted) for a, b in spans]
+        if quoting is not None:
+            quoting.record(number, row.removesuffix("\n").split("\n"), values)
         if position < 0:
-            names = [_meant(row[a:b], quoted) for a, b in spans]
-            if names.count(column) != 1:
-                what = f"no column {column!r}" if column not in names else f"column {column!r} occurs twice"
-                raise InputError(f"line {number}: {what}; the columns are {listed(names):.500}")
-            position, width = names.index(column), len(names)
+            check_names(values, f"line {number}")
+            if column not in values:
+                raise InputError(f"line {number}: no column {column!r}; the columns are {listed(values):.500}")
+            position, width = values.index(column), len(values)
             yield _Value(row, "", "", "", 0)
             continue
         if len(spans) != width:
             raise InputError(f"line {number}: {len(spans)} columns, expected {width}")
         start, stop = spans[position]
-        yield _Value(row[:start], row[start:stop], _meant(row[start:stop], quoted), row[stop:], number)
+        yield _Value(row[:start], row[start:stop], values[position], row[stop:], number)
+    if quoting is not None:
+        quoting.end()
 
 
 def _cut(
@@ -147,7 +156,7 @@ def _cut(
                 if close < 0:
                     stop, (_, more) = len(line), next(lines, (0, ""))
                     if not more:
-                        raise InputError(f"line {number}: a quoted value does not end")
+                        raise InputError(f"line {number}: a quoted value does not end; {UNPAIRED}")
                     line += more
             stop = close + 1
         else:
@@ -176,9 +185,10 @@ def _members(lines: Iterator[tuple[int, str]], column: str) -> Iterator[_Value]:
             continue
         members = _object(line, number)
         names = [name for name, *_ in members]
-        if names.count(column) != 1:
-            what = f"no column {column!r}" if column not in names else f"column {column!r} occurs twice"
-            raise InputError(f"line {number}: {what}; the columns are {listed(names):.500}")
+        if (twice := repeated(names)) is not None:
+            raise InputError(f"line {number}: {twice!r:.80} occurs twice")
+        if column not in names:
+            raise InputError(f"line {number}: no column {column!r}; the columns are {listed(names):.500}")
         _, value, start, stop = members[names.index(column)]
         if not isinstance(value, str):
             raise InputError(f"line {number}: column {column!r}: expected text, found {value!r:.80}")

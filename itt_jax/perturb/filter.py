@@ -10,6 +10,7 @@ from typing import BinaryIO
 from itt_jax import files
 from itt_jax.errors import InputError
 from itt_jax.perturb.engine import check_operator, check_severity, stream
+from itt_jax.reading.text import BYTE_ORDER_MARK, JOINED, MARK_WITHIN, RETURNS
 
 
 @contextlib.contextmanager
@@ -32,24 +33,31 @@ def opened(path: pathlib.Path | None, default: BinaryIO, mode: str) -> Iterator[
 
 
 def decoded_lines(lines: Iterable[bytes]) -> Iterator[str]:
-    """The lines as text, with their endings.
+    """The lines as text, with their endings, and a byte order mark before the first one.
 
     Raises:
-        InputError: a line, which is named, is not UTF-8.
+        InputError: a line, which is named, is not UTF-8; it begins with another byte order mark; or all lines end in
+            carriage returns alone.
     """
     for number, line in enumerate(lines, start=1):
         try:
-            yield line.decode()
+            text = line.decode()
         except UnicodeDecodeError as error:
             raise InputError(f"line {number}: byte {error.start + 1} is not UTF-8") from error
+        if MARK_WITHIN.match(text.removeprefix(BYTE_ORDER_MARK) if number == 1 else text):
+            raise InputError(f"line {number}: {JOINED}")
+        if number == 1 and not text.endswith("\n") and "\r" in text.rstrip("\r"):
+            raise InputError(f"line 1: {RETURNS}")
+        yield text
 
 
-def decoded(lines: Iterable[bytes], endings: collections.deque[str]) -> Iterator[str]:
-    """The lines as text; each line's ending (LF, CR LF, or none) is appended to `endings`."""
-    for text in decoded_lines(lines):
+def decoded(lines: Iterable[bytes], around: collections.deque[tuple[str, str]]) -> Iterator[str]:
+    """The lines as text; what is before each (a byte order mark) and after (LF, CR LF, or nothing) goes to `around`."""
+    for number, text in enumerate(decoded_lines(lines)):
         body = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
-        endings.append(text[len(body) :])
-        yield body
+        mark = BYTE_ORDER_MARK * (number == 0 and body.startswith(BYTE_ORDER_MARK))
+        around.append((mark, text[len(body) :]))
+        yield body[len(mark) :]
 
 
 def perturb_lines(
@@ -70,11 +78,11 @@ def perturb_lines(
     """
     _, found = check_operator(name, language, lexicon)
     check_severity(severity)
-    endings: collections.deque[str] = collections.deque()
+    around: collections.deque[tuple[str, str]] = collections.deque()
     with opened(source, sys.stdin.buffer, "rb") as lines, opened(out, sys.stdout.buffer, "wb") as file:
         try:
-            for text in stream(decoded(lines, endings), name, severity, language, seed, lexicon=found):
-                file.write((text + endings.popleft()).encode())
+            for text in stream(decoded(lines, around), name, severity, language, seed, lexicon=found):
+                file.write(text.join(around.popleft()).encode())
             file.flush()
         except InputError as error:
             raise InputError(f"{source or 'standard input'}: {error}") from error

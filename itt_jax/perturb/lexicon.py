@@ -1,7 +1,6 @@
 """Lexicons, which map words to replacements: the built-in tables and files supplied by the user."""
 
 import functools
-import json
 import pathlib
 import re
 
@@ -12,6 +11,7 @@ from itt_jax.perturb import tables
 from itt_jax.perturb.splitmix import mix
 from itt_jax.perturb.text import from_strings
 from itt_jax.ragged import Ragged
+from itt_jax.reading.text import ASCII_BLANKS, read_json, read_lines
 
 BASE = 0x9E3779B97F4A7C15  # odd, hence invertible modulo 2**64
 INVERSE = pow(BASE, -1, 2**64)
@@ -166,7 +166,7 @@ def read_lexicon(path: pathlib.Path | str) -> Lexicon:
     """Reads a lexicon supplied by the user.
 
     A .json file holds {key: option or list of options}. Any other file is UTF-8 text with a key and its options on
-    each line, separated by tabs if the line contains one and by white space otherwise. That covers MUSE's dictionaries,
+    each line, separated by tabs if the line contains one and by spaces otherwise. That covers MUSE's dictionaries,
     Belinkov and Bisk's natural errors, and PPDB pairs, whose words carry the prefix "en_". A key may appear on several
     lines.
 
@@ -218,10 +218,9 @@ def inverted(entries: dict[str, list[str]]) -> dict[str, list[str]]:
 
 def _entries(path: pathlib.Path) -> dict[str, list[str]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"lexicon {path}: {error}") from error
-    entries = _json_entries(path, text) if path.suffix == ".json" else _line_entries(path, text)
+        entries = _json_entries(path) if path.suffix == ".json" else _line_entries(path)
+    except InputError as error:
+        raise InputError(f"lexicon {error}") from error
     if not entries:
         raise InputError(f"lexicon {path}: found no entries")
     for key, options in entries.items():
@@ -230,27 +229,26 @@ def _entries(path: pathlib.Path) -> dict[str, list[str]]:
     return entries
 
 
-def _json_entries(path: pathlib.Path, text: str) -> dict[str, list[str]]:
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"lexicon {path}, line {error.lineno}: {error.msg}") from error
+def _json_entries(path: pathlib.Path) -> dict[str, list[str]]:
+    found = read_json(path)
     if not isinstance(found, dict):
-        raise InputError(f"lexicon {path}: found {type(found).__name__}, expected an object")
+        raise InputError(f"{path}: found {type(found).__name__}, expected an object")
     found = {key: [options] if isinstance(options, str) else options for key, options in found.items()}
     for key, options in found.items():
         if not isinstance(options, list) or not options or not all(isinstance(option, str) for option in options):
-            raise InputError(f"lexicon {path}: key {key!r}: found {options!r}, expected a string or a list of strings")
+            raise InputError(f"{path}: key {key!r}: found {options!r}, expected a string or a list of strings")
     return found
 
 
-def _line_entries(path: pathlib.Path, text: str) -> dict[str, list[str]]:
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+def _line_entries(path: pathlib.Path) -> dict[str, list[str]]:
     rows = []
-    for number, line in lines:
-        row = [part.strip() for part in line.split("\t")] if "\t" in line.strip() else line.split()
+    for number, line in enumerate(read_lines(path), start=1):
+        line = line.strip(ASCII_BLANKS)
+        if not line:
+            continue
+        row = [part.strip(" ") for part in line.split("\t")] if "\t" in line else re.split(" +", line)
         if len(row) < 2 or not all(row):
-            raise InputError(f"lexicon {path}, line {number}: found {line.strip()!r}, expected a key and its options")
+            raise InputError(f"{path}, line {number}: found {line!r}, expected a key and its options")
         rows.append(row)
     if rows and all(part[2:3] == "_" and len(part) > 3 for row in rows for part in row):
         rows = [[part[3:] for part in row] for row in rows]

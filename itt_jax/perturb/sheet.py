@@ -24,6 +24,8 @@ from itt_jax.perturb.catalog import CATALOG, get
 from itt_jax.perturb.engine import LexiconFile, check_operator, check_severity, variants
 from itt_jax.perturb.filter import opened
 from itt_jax.perturb.noise import hash_strings
+from itt_jax.reading.quoting import check_names, takes_in_rows
+from itt_jax.reading.text import read_text
 
 VALID, INVALID = ("valid", "v", "yes", "y", "1"), ("invalid", "i", "no", "n", "0")
 FORMULA = tuple("=+-@\t\r\n＝＋－＠'")  # first characters of formulas, and the apostrophe that escapes them
@@ -201,22 +203,28 @@ def read_sheet(path: pathlib.Path) -> list[Line]:
         InputError: the file is missing or not a sheet, or verdicts, whose lines are named, are invalid.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            text = file.read()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8; save it as CSV UTF-8") from error
+        text = read_text(path)
+    except InputError as error:
+        raise InputError(f"{error}; expected a sheet saved as CSV UTF-8") from error
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     limit = csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     try:
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restkey="", strict=True)
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
         if missing:
             raise InputError(f"{path}: not a sheet: missing column {', '.join(missing)}")
+        check_names(reader.fieldnames, f"{path}, line 1")
         lines, wrong, begin = [], [], reader.line_num + 1
         for row in reader:
+            if any(row.pop(None, ())):
+                raise InputError(f"{path}, line {begin}: more cells than the header")
+            values = [cell or "" for cell in row.values()]
+            if any(takes_in_rows(values, i, delimiter) for i in range(len(values))):
+                raise InputError(
+                    f"{path}, line {begin}: a quoted value goes on to line {reader.line_num}, and its lines look like "
+                    "rows; close its quotation mark"
+                )
             lines.append(parsed(path, row, begin, wrong))
             begin = reader.line_num + 1
     except csv.Error as error:

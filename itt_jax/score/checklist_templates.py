@@ -4,8 +4,8 @@ import dataclasses
 import pathlib
 import re
 
-from itt_jax.data.sources.text import read_lines
 from itt_jax.errors import InputError
+from itt_jax.reading.text import read_lines
 
 TESTS = {
     "A is COMP than B. Who is more / less COMP?": "comparison",

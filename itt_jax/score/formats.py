@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from itt_jax.data.sources.text import parse_json
 from itt_jax.errors import InputError, unknown
 from itt_jax.metrics import metric
 from itt_jax.metrics.answers import span_scores
 from itt_jax.metrics.entities import entity_macro_f1, entity_scores
 from itt_jax.metrics.ranking import K, mean_average_precision_at, pair_scores
+from itt_jax.reading.text import parse_json
 from itt_jax.score.reading import read_answers, read_lines, read_mapping, read_right_ids
 
 Names = Sequence[str] | range

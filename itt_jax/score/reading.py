@@ -3,21 +3,23 @@
 import pathlib
 from typing import Any
 
-from itt_jax.data.sources.text import BYTE_ORDER_MARK, read_json, read_text
 from itt_jax.errors import InputError
+from itt_jax.reading import text
+from itt_jax.reading.text import ASCII_BLANKS, BYTE_ORDER_MARK, read_json
 
 
 def read_lines(path: pathlib.Path) -> list[str]:
-    """Lines without surrounding space; empty lines at the end are left out.
+    """Lines without surrounding blanks; empty lines at the end are left out.
 
     Raises:
-        InputError: as `read_text`, or a byte order mark inside the file, which joining two files leaves there.
+        InputError: as `reading.text.read_lines`, or a byte order mark anywhere inside the file.
     """
-    text = read_text(path)
-    lines = [line.strip() for line in text.rstrip().split("\n")] if text.strip() else []
-    if BYTE_ORDER_MARK in text:
-        number = next(number for number, line in enumerate(lines, 1) if BYTE_ORDER_MARK in line)
-        raise InputError(f"{path}, line {number}: a byte order mark (U+FEFF) inside the file; remove it")
+    lines = [line.strip(ASCII_BLANKS) for line in text.read_lines(path)]
+    while lines and not lines[-1]:
+        lines.pop()
+    for number, line in enumerate(lines, 1):
+        if BYTE_ORDER_MARK in line:
+            raise InputError(f"{path}, line {number}: a byte order mark (U+FEFF) inside the file; remove it")
     return lines
 
 

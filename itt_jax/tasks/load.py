@@ -12,8 +12,8 @@ import numpy as np
 from itt_jax import kinds
 from itt_jax.data.rows import Rows
 from itt_jax.data.sources import Source, Table
-from itt_jax.data.sources.text import check_texts
 from itt_jax.errors import InputError, unknown
+from itt_jax.reading.text import check_texts
 from itt_jax.tasks.splits import Slice, hold_out_sentences, parse, part, published
 from itt_jax.tasks.task import Task
 

@@ -20,6 +20,7 @@ def table_task(
     kind: str = "classification",
     language: str = "en",
     *,
+    quoted: bool | None = None,
     outputs: int,
     names: Sequence[str] | None = None,
     given: str | None = None,
@@ -30,7 +31,7 @@ def table_task(
     The task has the table's name; its fields have the names of their columns, and its one split is "test".
 
     Args:
-        text: one column or two. outputs, names, given: of the head, as in `label_names.table_labels`.
+        text: one column or two. quoted: as `LocalFiles`. outputs, names, given: of the head, as in `label_names.table_labels`.
         metric: None takes that of the kind.
 
     Raises:
@@ -48,7 +49,9 @@ def table_task(
         raise unknown("language", language, LANGUAGES)
 
     def source(labels: dict[str, str] | None = None) -> LocalFiles:
-        return LocalFiles({"test": str(path.absolute())}, format, {name: name for name in text}, label, labels or {})
+        return LocalFiles(
+            {"test": str(path.absolute())}, format, {name: name for name in text}, label, labels or {}, quoted=quoted
+        )
 
     published = source().read("test", language).labels
     about = {"languages": (language,), "source_language": language, "metric": metric or own.table_metric}

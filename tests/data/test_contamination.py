@@ -16,7 +16,7 @@ from itt_jax.data.contamination import (
 from itt_jax.data.parallel import ParallelTexts
 from itt_jax.data.rows import Rows
 from itt_jax.data.sources import LocalFiles
-from itt_jax.data.sources.text import read_lines
+from itt_jax.reading.text import read_lines
 
 
 def _rows(*columns: list[str]) -> Rows:

@@ -5,8 +5,8 @@ import re
 
 from itt_jax.data.sources import Source, Table
 from itt_jax.data.sources.paths import resolve, spell
-from itt_jax.data.sources.text import read_lines
 from itt_jax.errors import InputError
+from itt_jax.reading.text import read_lines
 
 
 @dataclasses.dataclass(frozen=True)

@@ -71,9 +71,9 @@ def test_a_mark_is_a_letter_of_a_tsv(tmp_path):
 
 def test_a_quoted_tsv_may_hold_tabs_and_line_feeds(tmp_path):
     source, out = tmp_path / "in.tsv", tmp_path / "out"
-    source.write_text('text\tn\n"two\nlines\there"\t"x"\nplain words\t2\n')
+    source.write_text('text\tn\n"two\nlines\there\nand there"\t"x"\nplain words\t2\n')
     perturb_column(source, out, "text", None, "swap", 0.9, "en", 3, quoted=True)
-    noisy = perturb(["two\nlines\there", "plain words"], "swap", 0.9, "en", 3)
+    noisy = perturb(["two\nlines\there\nand there", "plain words"], "swap", 0.9, "en", 3)
     assert out.read_text() == f'text\tn\n"{noisy[0]}"\t"x"\n{noisy[1]}\t2\n'
 
 
@@ -93,6 +93,16 @@ def test_jsonl_keeps_everything_else_and_the_way_characters_are_written(tmp_path
         ("csv", "text,text\n1,a\n", r"line 1: column 'text' occurs twice"),
         ("csv", "text,n\na,1\nb\n", r"line 3: 1 columns, expected 2"),
         ("csv", 'text,n\na,1\n"b,1\n', r"line 3: a quoted value does not end"),
+        ("csv", 'text,n\n"a movie,1\ngreat",2\n', r"line 2: a quoted value goes on to line 3, and its lines look"),
+        (
+            "csv",
+            'text,n\n"Well, yes,1\nI know",2\n',
+            r"to line 3, but each line would be a row .*--quoted",
+        ),
+        ("csv", "text,n\ra b,1\rc d,2\r", r"line 1: lines end in carriage returns"),
+        ("csv", "text,n\n\ufeffa b,1\n", r"line 2: a byte order mark within the file"),
+        ("csv", "text,n,n\na,1,2\n", r"line 1: column 'n' occurs twice"),
+        ("jsonl", '{"text": "a", "n": 1, "n": 2}\n', r"line 1: 'n' occurs twice"),
         ("csv", 'text,n\n"b"c,1\n', r"line 2: found 'c,1\\n' after a quoted value, expected ','"),
         ("csv", "text,n\na,1\nx\0y,1\n", r"line 3: character 2 is NUL"),
         ("tsv", "text\tn\na\t1\tx\n", r"line 2: 3 columns, expected 2"),

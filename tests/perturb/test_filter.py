@@ -23,6 +23,13 @@ def test_files(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.txt"]
 
 
+def test_a_byte_order_mark_is_kept_and_is_no_text(tmp_path):
+    source, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    source.write_bytes("\n".join(LINES).encode("utf-8-sig"))
+    perturb_lines(source, out, "swap", 0.5, "en", 3)
+    assert out.read_bytes().decode() == "\ufeff" + "\n".join(perturb(LINES, "swap", 0.5, "en", 3))
+
+
 def test_pipes(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"one two\nthree\n")))
     written = io.TextIOWrapper(io.BytesIO())
@@ -49,6 +56,8 @@ def test_links_stay_links(tmp_path):
         (b"fine\nbad \xff\n", "in.txt: line 2: byte 5 is not UTF-8"),
         (b"fine\nfine\n\xed\xa0\x80\n", "in.txt: line 3: byte 1 is not UTF-8"),
         (b"a\0\n", "in.txt: line 1: character 2 is NUL"),
+        (b"one\rtwo\r", "in.txt: line 1: lines end in carriage returns"),
+        ("one\n\ufefftwo\n".encode(), "in.txt: line 2: a byte order mark within the file"),
     ],
 )
 def test_bad_content_leaves_no_file(tmp_path, content, message):

@@ -154,7 +154,10 @@ def test_folders_draw_each_file_equally(tmp_path):
     [
         ("a.txt", b"a b\n\nalone\n", "a.txt, line 3: found 'alone', expected a key and its options"),
         ("a.txt", b"a\t\tb\n", r"a.txt, line 1: found 'a\\t\\tb'"),
-        ("a.txt", b"a \xff\n", "a.txt: 'utf-8' codec can't decode"),
+        ("a.txt", b"a b\na \xff\n", "a.txt, line 2: not valid utf-8"),
+        ("a.txt", "a b\n\ufeffc d\n".encode(), "a.txt, line 2: a byte order mark within the file"),
+        ("a.txt", b"a b\rc d\r", "a.txt, line 1: lines end in carriage returns"),
+        ("a.json", b'{"a": "b", "a": "c"}', "a.json: 'a' occurs twice"),
         ("a.txt", b" \n", "a.txt: found no entries"),
         ("a.txt", b"a A\n", "a.txt: found no key with an option other than itself"),
         ("a.txt", b"a b\0\n", "a.txt: key 'a' or one of its options contains NUL"),

@@ -228,6 +228,12 @@ def test_a_judged_sheet_is_not_overwritten(tmp_path):
             b'item,language,operator,severity,label,clean,perturbed,verdict\na,en,s,1,l,"c,p,\n',
             "line 2: unexpected end",
         ),
+        (
+            b'item,language,operator,severity,label,clean,perturbed,verdict\na,en,s,1,l,"c,p,\nb,en,s,1,l,d",p,i\n',
+            "line 2: a quoted value goes on to line 3, and its lines look like rows",
+        ),
+        (b"item,language,operator,severity,label,clean,perturbed,verdict,verdict\n", "'verdict' occurs twice"),
+        (b"item,language,operator,severity,label,clean,perturbed,verdict\na,en,s,1,l,c,p,,v\n", "line 2: more cells"),
     ],
 )
 def test_other_files_are_refused_and_kept(tmp_path, content, message):
@@ -241,7 +247,7 @@ def test_other_files_are_refused_and_kept(tmp_path, content, message):
 
 
 def test_missing_files(tmp_path):
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no such file"):
         read_sheet(tmp_path / "none.csv")
     with pytest.raises(InputError, match="No such file"):
         write_sheet(tmp_path / "nowhere" / "sheet.csv", lambda: [line()])

@@ -69,7 +69,7 @@ def test_written_judged_and_read(capsys, tmp_path):
         (["--sheet", "s.csv", "--task", "embedded_inference_legal", "--rows", "0"], "rows: found 0"),
         (["--sheet", "s.csv", "--task", "embedded_inference_legal", "--split", "tset"], "tset"),
         (["--sheet", "s.csv", "--task", "embedded_inference_legal", "--in", "x"], "--in does not go with --sheet"),
-        (["--read-sheet", "s.csv"], "s.csv: No such file"),
+        (["--read-sheet", "s.csv"], "s.csv: no such file"),
         (["--read-sheet", "s.csv", "--seed", "1"], "--seed does not go with --read-sheet"),
         (["--name", "swap", "--severity", "0.1"], "required: --language"),
         (["--name", "swap", "--severity", "0.1", "--language", "en", "--rows", "3"], "--rows does not go with --name"),

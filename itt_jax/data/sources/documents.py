@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from itt_jax.data.sources.paths import resolve, spell
 from itt_jax.data.sources.source import Source
-from itt_jax.data.sources.text import read_lines
 from itt_jax.data.table import Table
 from itt_jax.errors import InputError
+from itt_jax.reading.text import read_lines
 
 
 @dataclasses.dataclass(frozen=True)

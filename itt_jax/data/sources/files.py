@@ -6,13 +6,13 @@ import typing
 from typing import Literal
 
 from itt_jax.data.sources.conll import ConllLayout, iob2, read_conll
-from itt_jax.data.sources.formats import FileFormat, Record, parquet_rows, read_records
+from itt_jax.data.sources.formats import FileFormat, Record, may_be_quoted, parquet_rows, read_records
 from itt_jax.data.sources.paths import resolve, spell
 from itt_jax.data.sources.source import Source
-from itt_jax.data.sources.text import read_lines
 from itt_jax.data.sources.values import Column, as_text, label_of, text_of
 from itt_jax.data.table import Table
 from itt_jax.errors import InputError, unknown
+from itt_jax.reading.text import read_lines
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,8 @@ class LocalFiles(Source):
         header: csv, tsv, and conll with a delimiter: the first line names the columns.
         quoted: csv, tsv, and conll with a delimiter: values may be quoted; otherwise " is an ordinary character. None:
             values are quoted where "," or ";" separates them. A quoted value may hold line feeds, but not
-            lines that look like rows of the table (an unpaired mark); in conll none.
+            lines that look like rows of the table (an unpaired mark); in conll none. With None, a table whose every
+            line would be a row if marks were ordinary is refused if a value holds line feeds: say which is meant.
         encoding: that of the files.
         scheme: "iob1" if B- marks only entities that directly follow one of their type; tags are converted to IOB2.
         delimiter: csv: what separates columns, "" for a comma. conll: "" for a tab or else blanks; with another one,
@@ -115,15 +116,14 @@ class LocalFiles(Source):
     def _records(self, path: pathlib.Path) -> tuple[list[Record], list[tuple[int, ...]], list[str]]:
         """The records; in conll also the lines of each one's tokens, and its document."""
         separator = self.delimiter or {"csv": ",", "tsv": "\t"}.get(self.format, "")
-        quoted = separator in (",", ";") if self.quoted is None else self.quoted
         if self.format != "conll":
-            return read_records(path, self.format, self.encoding, self.header, quoted, separator), [], []
+            return read_records(path, self.format, self.encoding, self.header, self.quoted, separator), [], []
         header = bool(self.delimiter) and self.header
         token = next(iter(self.columns.values()))
         layout = ConllLayout(
             self.delimiter,
             header,
-            bool(self.delimiter) and quoted,
+            bool(self.delimiter) and may_be_quoted(self.quoted, separator),
             token if isinstance(token, int) or header else None,
             self.label,
             self.sentence,

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from itt_jax.data.sources.paths import resolve
 from itt_jax.data.sources.source import Source
-from itt_jax.data.sources.text import read_text
 from itt_jax.data.table import Table
+from itt_jax.reading.text import read_text
 
 
 @dataclasses.dataclass(frozen=True)

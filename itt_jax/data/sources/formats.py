@@ -2,11 +2,12 @@
 
 import csv
 import pathlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-from itt_jax.data.sources.text import ASCII_BLANKS, read_json_lines, read_lines, repeated
 from itt_jax.errors import InputError
+from itt_jax.reading.quoting import Quoting, check_names
+from itt_jax.reading.text import ASCII_BLANKS, read_json_lines, read_lines
 
 if TYPE_CHECKING:
     import pyarrow.parquet
@@ -17,11 +18,15 @@ Record = tuple[int, Any]
 
 
 NO_HEADER = "; set header=False if the first line is a row"
-UNPAIRED = "close its quotation mark, or set quoted=False if marks are ordinary characters"
+UNPAIRED = "close its quotation mark, or set quoted=False (--no-quoted) if marks are ordinary characters"
+UNDECIDED = (
+    "set quoted=True (--quoted) if it is a text of several lines, or quoted=False (--no-quoted) if marks are ordinary "
+    "characters"
+)
 
 
 def read_records(
-    path: pathlib.Path, format: FileFormat, encoding: str, header: bool, quoted: bool, delimiter: str
+    path: pathlib.Path, format: FileFormat, encoding: str, header: bool, quoted: bool | None, delimiter: str
 ) -> list[Record]:
     """The records of a file in any format but "conll"; see `LocalFiles` for the arguments.
 
@@ -42,9 +47,16 @@ def read_records(
             return [(number, line.split(" ", 1)) for number, line in lines if line.strip(ASCII_BLANKS)]
 
 
-def _delimited(path: pathlib.Path, encoding: str, delimiter: str, header: bool, quoted: bool) -> Iterator[Record]:
-    if quoted:
-        records = quoted_records(path, encoding, delimiter)
+def may_be_quoted(quoted: bool | None, delimiter: str) -> bool:
+    """Whether values may be quoted; see `LocalFiles` for what None means."""
+    return delimiter in (",", ";") if quoted is None else quoted
+
+
+def _delimited(
+    path: pathlib.Path, encoding: str, delimiter: str, header: bool, quoted: bool | None
+) -> Iterator[Record]:
+    if may_be_quoted(quoted, delimiter):
+        records = quoted_records(path, encoding, delimiter, trusted=quoted is not None)
     else:
         lines = enumerate(read_lines(path, encoding), 1)
         records = ((i, line.split(delimiter) if line else []) for i, line in lines)
@@ -68,60 +80,27 @@ def _delimited(path: pathlib.Path, encoding: str, delimiter: str, header: bool, 
         yield line, dict(zip(names, values, strict=True)) if names else values
 
 
-def quoted_records(path: pathlib.Path, encoding: str, delimiter: str) -> Iterator[Record]:
+def quoted_records(path: pathlib.Path, encoding: str, delimiter: str, trusted: bool) -> Iterator[Record]:
     """Records with quoted values, which may hold line feeds; a blank line is a record without values.
 
-    An unpaired quotation mark that begins a value takes in the rows up to the next one. Such a value is refused: it
-    holds as many tabs as those rows have or, as commas are frequent in text, is made of lines that are rows.
+    Args:
+        trusted: the user says that marks quote; otherwise a table that could be read both ways is refused (`Quoting`).
     """
+    lines = read_lines(path, encoding)
     # "\n" is restored so that csv sees quoted line feeds, and takes no other character for the end of a line
-    lines = (line + "\n" for line in read_lines(path, encoding))
-    reader, line = csv.reader(lines, delimiter=delimiter, strict=True), 1
+    reader, line = csv.reader((own + "\n" for own in lines), delimiter=delimiter, strict=True), 1
     csv.field_size_limit(1 << 30)
+    quoting = Quoting(delimiter, trusted, f"{path}, ", UNPAIRED, UNDECIDED)
     try:
         for values in reader:
-            if reader.line_num > line and any(_takes_in_rows(values, i, delimiter) for i in range(len(values))):
-                looks = "" if delimiter == "\t" else ", and its lines look like rows"
-                raise InputError(
-                    f"{path}, line {line}: a quoted value goes on to line {reader.line_num}{looks}; {UNPAIRED}"
-                )
+            if values:
+                quoting.record(line, lines[line - 1 : reader.line_num], values)
             yield line, values
             line = reader.line_num + 1
     except csv.Error as error:
         hint = f"; {UNPAIRED}" if reader.line_num > line or "unexpected end" in str(error) else ""
         raise InputError(f"{path}, line {line}: {error}{hint}") from error
-
-
-def _takes_in_rows(values: list[str], position: int, delimiter: str) -> bool:
-    """Whether the quoted value at `position` seems to hold the end of one row, whole rows, and the start of another."""
-    value, width = values[position], len(values)
-    if "\n" not in value:
-        return False
-    if delimiter == "\t":
-        return value.count("\t") >= value.count("\n") * (width - 1)
-    if width == 1:
-        return False
-    first, *whole, last = value.split("\n")
-    rows = [[""] * position + first.split(delimiter), last.split(delimiter) + [""] * (width - 1 - position)]
-    between = [line.split(delimiter) for line in whole if line]
-    return all(len(row) == width and _is_like(row, values, position, bool(between)) for row in [*rows, *between])
-
-
-def _is_like(row: list[str], values: list[str], position: int, several: bool) -> bool:
-    """Whether a line is no text with commas: blanks follow none, and are in no label, unless so in `values`.
-
-    Where there are several lines with the commas of a row, a label may have blanks.
-    """
-    others = [i for i in range(len(row)) if i != position]
-    labels = several or all(" " not in row[i] or " " in values[i] for i in others)
-    return labels and not any(part[:1] == " " != value[:1] for part, value in zip(row, values, strict=True))
-
-
-def check_names(names: Iterable[str], place: str, hint: str = "") -> None:
-    """Raises InputError if two columns have the same name, other than none."""
-    twice = repeated(name for name in names if name)
-    if twice is not None:
-        raise InputError(f"{place}: column {twice!r:.80} occurs twice{hint}")
+    quoting.end()
 
 
 def _json_objects(path: pathlib.Path, encoding: str) -> Iterator[Record]:

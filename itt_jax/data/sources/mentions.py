@@ -16,11 +16,11 @@ import numpy as np
 from itt_jax.data.pools import Pool
 from itt_jax.data.sources.paths import resolve
 from itt_jax.data.sources.source import Source
-from itt_jax.data.sources.text import read_json_lines
 from itt_jax.data.sources.values import member
 from itt_jax.data.table import Table
 from itt_jax.errors import InputError
 from itt_jax.ragged import Ragged
+from itt_jax.reading.text import read_json_lines
 
 _BRACES = re.compile(r"\{(.*?)\}")
 

@@ -11,11 +11,11 @@ from itt_jax.data.pools import Pool
 from itt_jax.data.sources.paths import resolve, spell
 from itt_jax.data.sources.source import Source
 from itt_jax.data.sources.squad import paragraphs, read_squad
-from itt_jax.data.sources.text import read_json
 from itt_jax.data.sources.values import member
 from itt_jax.data.table import Table
 from itt_jax.errors import InputError
 from itt_jax.ragged import Ragged
+from itt_jax.reading.text import read_json
 
 
 @dataclasses.dataclass(frozen=True)

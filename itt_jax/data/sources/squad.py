@@ -9,10 +9,10 @@ from typing import Any
 from itt_jax.data.answers import Answer, Answers
 from itt_jax.data.sources.paths import resolve, spell
 from itt_jax.data.sources.source import Source
-from itt_jax.data.sources.text import read_json
 from itt_jax.data.sources.values import member
 from itt_jax.data.table import Table
 from itt_jax.errors import InputError
+from itt_jax.reading.text import read_json
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from itt_jax.data.parallel import ParallelTexts
 from itt_jax.data.sources.paths import resolve
-from itt_jax.data.sources.text import check_texts, read_lines
 from itt_jax.errors import InputError
+from itt_jax.reading.text import check_texts, read_lines
 
 # Files are named by ISO 639-3; all our other codes are ISO 639-1 where that exists.
 _ISO_639_1 = dict(

@@ -85,6 +85,24 @@ def test_a_quoted_value_of_a_csv_holds_line_feeds_and_commas_of_a_text(tmp_path)
     assert alone.fields["text"] == ["a\n\nb", "c"]
 
 
+def test_a_csv_that_could_be_read_with_marks_and_without_is_refused_until_its_reading_is_said(tmp_path):
+    """A value of several lines may be two rows of prose, if no line says otherwise."""
+    joined = 'text,label\nfine,good\n"Well, yes,good\nI know",good\n'
+    for content, settings in (
+        (joined, {}),
+        ('text,label\n"Good, but\nslow",good\nfine,good\n', {}),
+        ('text\nfine\n"one\ntwo"\n', {"label": None}),
+    ):
+        with pytest.raises(InputError, match=r"line \d: a quoted value .* each line would be a row .*quoted=True"):
+            _load(tmp_path, content, format="csv", **settings)
+        assert "\n" in "".join(_load(tmp_path, content, format="csv", quoted=True, **settings).fields["text"])
+    rows = _load(tmp_path, joined.replace("Well, yes", "Well"), format="csv", quoted=False)
+    assert rows.fields["text"] == ["fine", '"Well', 'I know"']
+    for proof in ('"a\nb",good\n', '"a, b",good\n'):  # a line with fewer columns, or a record of one line with more
+        texts = _load(tmp_path, joined + proof, format="csv").fields["text"]
+        assert texts[:2] == ["fine", "Well, yes,good\nI know"]
+
+
 def test_a_mark_inside_an_unquoted_value_is_a_letter(tmp_path):
     rows = _load(tmp_path, 'text,label\n5" disk,bad\nsay "it" now,good\nends",good\n', format="csv")
     assert rows.fields["text"] == ['5" disk', 'say "it" now', 'ends"'] and rows.labels.tolist() == [0, 1, 1]

@@ -13,8 +13,10 @@ from typing import Any
 from itt_jax.errors import InputError
 
 BYTE_ORDER_MARK = "\ufeff"
+JOINED = "a byte order mark within the file; remove it (were files joined?)"
+RETURNS = "lines end in carriage returns; expected line feeds"
 _DECODED_WITHOUT_MARK = ("utf-8-sig", "utf-16", "utf-32")
-_MARK_WITHIN = re.compile(f"^{BYTE_ORDER_MARK}(?![ \t])", re.MULTILINE)
+MARK_WITHIN = re.compile(f"^{BYTE_ORDER_MARK}(?![ \t])", re.MULTILINE)
 """Of files that were joined. Before a blank it is a token, such as the four of PAN-X in Tamil."""
 ASCII_BLANKS = " \t\r\n"
 
@@ -44,9 +46,9 @@ def read_text(path: pathlib.Path, encoding: str = "utf-8") -> str:
         raise InputError(f"{path}, line 1: begins with the byte order mark of UTF-8, but its encoding is {encoding!r}")
     if codecs.lookup(encoding).name not in _DECODED_WITHOUT_MARK:
         text = text.removeprefix(BYTE_ORDER_MARK)
-    if mark := _MARK_WITHIN.search(text):
+    if mark := MARK_WITHIN.search(text):
         line = text[: mark.start()].count("\n") + 1
-        raise InputError(f"{path}, line {line}: a byte order mark within the file; remove it (were files joined?)")
+        raise InputError(f"{path}, line {line}: {JOINED}")
     return text
 
 
@@ -59,7 +61,7 @@ def read_lines(path: pathlib.Path, encoding: str = "utf-8") -> list[str]:
     text = read_text(path, encoding)
     inner = text.rstrip("\r\n") if "\r" in text else ""
     if "\r" in inner and "\n" not in inner:
-        raise InputError(f"{path}, line 1: lines end in carriage returns; expected line feeds")
+        raise InputError(f"{path}, line 1: {RETURNS}")
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
