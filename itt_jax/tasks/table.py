@@ -31,7 +31,8 @@ def table_task(
     The task has the table's name; its fields have the names of their columns, and its one split is "test".
 
     Args:
-        text: one column or two. quoted: as `LocalFiles`. outputs, names, given: of the head, as in `label_names.table_labels`.
+        text: one column or two. quoted: as `LocalFiles`.
+        outputs, names, given: of the head, as in `label_names.table_labels`.
         metric: None takes that of the kind.
 
     Raises:
