@@ -35,6 +35,8 @@ STUDY = (
     config.Recipe,
     config.Perturbation,
     config.StandIn,
+    config.Stopping,
+    config.Claim,
     arms.Arm,
     arms.FineTune,
     arms.Adapt,

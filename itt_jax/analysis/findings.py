@@ -15,6 +15,7 @@ import pandas as pd
 from itt_jax.analysis import controls, inference, panels, stages
 from itt_jax.analysis.arms import arms_of, primary_pairs
 from itt_jax.analysis.contrasts import Contrasts, concat
+from itt_jax.analysis.looks import RECORDED, Looked, at_look, looked
 from itt_jax.analysis.primary import primary_family
 from itt_jax.data.contamination import Contamination
 from itt_jax.store import Store
@@ -55,6 +56,8 @@ class Analysis:
         has_items: False where the folder holds its results without predictions. Estimates of scores and of their
             differences are there then, without intervals and tests; whatever rests on single items is left out.
         missing_cells: cells of the plan that the run has not made yet.
+        looked: how often the study is looked at, and on how many seeds this analysis rests.
+        declared: what plan.json says was declared before the first target stage (see `study.declaring`).
     """
 
     arms: tuple[Arm, ...]
@@ -73,14 +76,17 @@ class Analysis:
     smallest_effect: float
     has_items: bool = True
     missing_cells: int = 0
+    looked: Looked = dataclasses.field(default_factory=Looked)
+    declared: dict[str, Any] | None = None
 
 
-def analyse(out: pathlib.Path, smallest_effect: float | None = None) -> Analysis:
+def analyse(out: pathlib.Path, smallest_effect: float | None = None, seeds: int | None = None) -> Analysis:
     """Analyse a results folder.
 
     Args:
         smallest_effect: the smallest effect of interest, in points of the metric; None takes the one that the study
             declared, or else SMALLEST_EFFECT.
+        seeds: of a study that is looked at after declared numbers of seeds, the look to take; None is the latest.
 
     Raises:
         InputError: no results, missing cells, or an unknown metric.
@@ -90,6 +96,9 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None) -> Analysis
     if smallest_effect is None:
         smallest_effect = float(plan.get("smallest_effect", SMALLEST_EFFECT))
     results, cells = panels.read(store.out)
+    planned, missing = looked(store, plan, results, seeds), max(0, int(plan.get("cells", 0)) - len(results))
+    if planned.seeds:
+        results = results[results["seed"].isin(planned.seeds)]
     arms = arms_of(plan, dict.fromkeys(results["arm"]))
     main_metric = results.drop_duplicates("target").set_index("target")["metric"]
     frames, parts = defaultdict(list), []
@@ -105,27 +114,41 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None) -> Analysis
         frames["secondary"].append(Contrasts(panel, results, arms).interactions("changed"))
     tables = {name: concat(found) for name, found in frames.items()}
     tables["gains"]["p_adjusted"] = inference.adjust(tables["gains"], tables["gains"]["p"], "fdr_bh")
+    for name in ("gains", "interactions", "gaps", "robustness"):
+        tables[name] = at_look(tables[name], planned.look)
     explored = [tables.pop("interactions"), tables.pop("secondary", concat([]))]
     efforts, failed = stages.effort(plan), stages.failures(plan)
 
-    def judged(frame: pd.DataFrame, method: str) -> pd.DataFrame:
-        verdicts = inference.judge(frame, smallest_effect, method)
+    def judged(frame: pd.DataFrame, method: str, family: str = "") -> pd.DataFrame:
+        verdicts = inference.judge(frame, smallest_effect, method, planned.look, planned.earlier_of(family))
         return stages.with_effort(stages.withheld(verdicts, failed), efforts)
 
     tables["gains"] = stages.with_effort(tables["gains"], efforts)
     return Analysis(
         arms=arms,
         interactions=concat(judged(frame, "fdr_bh") for frame in explored),
-        primary=judged(primary_family(parts), "holm"),
+        primary=judged(primary_family(parts), "holm", "primary"),
         controls=controls.noticed(results, cells),
         distances=store.distances(),
         checks=stages.checks(plan),
         contamination=_contamination(plan),
         smallest_effect=smallest_effect,
         has_items=cells is not None,
-        missing_cells=max(0, int(plan.get("cells", 0)) - len(results)),
+        missing_cells=missing,
+        looked=planned,
+        declared=plan.get("declared"),
         **tables,
     )
+
+
+def look_at(out: pathlib.Path, seeds: int) -> list[dict[str, Any]]:
+    """The primary contrasts of a folder on its first seeds, as a look records them."""
+    frame = analyse(out, seeds=seeds).primary.assign(family="primary").reindex(columns=RECORDED).astype(object)
+    rows = frame.where(frame.notna(), None).to_dict("records")
+    for row in rows:
+        named = ", ".join(str(row[name]) for name in ("claim", "model", "metric", "target") if row[name] is not None)
+        row["question"] = f"{named}, {row['arm']} against {row['baseline']}"
+    return rows
 
 
 def _contamination(plan: dict[str, Any]) -> tuple[Contamination, ...]:

@@ -29,8 +29,8 @@ POWER = 0.8
 LEVEL = 0.05
 SAME = ["model", "target", "metric", "arm", "baseline", "kind", "subset", "estimate", "std_err"]
 """Columns in which two rows of the same contrast agree."""
-CONTRAST = ["model", "arm", "baseline"]
-"""Columns that name a primary contrast."""
+CONTRAST = ["claim", "model", "metric", "arm", "baseline", "target"]
+"""Columns that name a primary contrast or a claim, as far as it has them."""
 
 
 def crossed(values: np.ndarray, influence: np.ndarray, items: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -256,8 +256,8 @@ def judge(
 
 def _with_earlier(frame: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     """The table with the conclusion of the look that speaks most clearly, for each contrast."""
-    said = ["p_design", "leaning", "look"]
-    past = earlier[earlier["leaning"] != ""].sort_values("p_design").drop_duplicates(CONTRAST)
-    past = frame[CONTRAST].merge(past[[*CONTRAST, *said]], how="left", on=CONTRAST).set_index(frame.index)
+    said, key = ["p_design", "leaning", "look"], [name for name in CONTRAST if name in frame]
+    past = earlier[earlier["leaning"] != ""].sort_values("p_design").drop_duplicates(key)
+    past = frame[key].merge(past[[*key, *said]], how="left", on=key).set_index(frame.index)
     holds = past["p_design"].notna() & ((past["p_design"] < frame["p_design"]) | (frame["leaning"] == ""))
     return frame.assign(**{name: frame[name].where(~holds, past[name]) for name in said})

@@ -3,6 +3,7 @@
 from itt_jax.config.ids import canonical, content_id
 from itt_jax.config.loading import load, load_attacks, load_tasks, override_field, settings
 from itt_jax.config.study import (
+    Claim,
     Corpus,
     EncoderSpec,
     LanguageModel,
@@ -10,12 +11,14 @@ from itt_jax.config.study import (
     Precision,
     Recipe,
     StandIn,
+    Stopping,
     Study,
     Target,
 )
 from itt_jax.config.validation import validate
 
 __all__ = [
+    "Claim",
     "Corpus",
     "EncoderSpec",
     "LanguageModel",
@@ -23,6 +26,7 @@ __all__ = [
     "Precision",
     "Recipe",
     "StandIn",
+    "Stopping",
     "Study",
     "Target",
     "canonical",

@@ -211,6 +211,63 @@ class Perturbation:
 
 
 @dataclasses.dataclass(frozen=True)
+class Stopping:
+    """When `run --until-decided` looks at a study that grows by seeds, and stops.
+
+    Attributes:
+        looks: numbers of seeds after which the primary questions are looked at, increasing.
+        anytime: use intervals that are valid whenever one looks, for studies whose seeds are added by hand. They are
+            wider than those of declared looks.
+    """
+
+    looks: tuple[int, ...] = (3, 5, 8, 12, 20)
+    anytime: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """A statement, of the literature or of one's own, as a contrast with a verdict: `better` exceeds `worse`.
+
+    The contrast is the difference between two arms or two encoders in one quantity, with equal weights of encoders,
+    arms and targets. Claims are a family of their own (Holm).
+
+    Attributes:
+        name: as tables show it.
+        sentence: what is claimed.
+        source: where it was read (an arXiv id), or "question" for one of the study's own.
+        better, worse: two arms, or two encoders.
+        between: what they are.
+        quantity: "score"; "robustness" (perturbed score less clean score); or "transfer" (score in the domains that the
+            target stage did not train on less the score in the one it did).
+        targets: targets to average over; empty means all.
+        each_target: judge each target apart instead.
+        encoders: of a claim between arms, the encoders to average over; empty means all.
+        arms: of a claim between encoders, the arms to average over; empty means all.
+        language, domain: a language and a domain, or "all".
+        perturbation: "clean", an operator, or "all" of them; "robustness" needs one of the latter.
+        bound: smallest effect of interest; None is the study's.
+        published: the published scores of `better` and `worse`, in points, where there are some for the same tasks.
+    """
+
+    name: str
+    sentence: str
+    source: str
+    better: str
+    worse: str
+    between: Literal["arms", "encoders"] = "arms"
+    quantity: Literal["score", "robustness", "transfer"] = "score"
+    targets: tuple[str, ...] = ()
+    each_target: bool = False
+    encoders: tuple[str, ...] = ()
+    arms: tuple[str, ...] = ()
+    language: str = "all"
+    domain: str = "all"
+    perturbation: str = "clean"
+    bound: float | None = None
+    published: tuple[float, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Study:
     """The axes of the grid, and the recipes.
 
@@ -239,6 +296,8 @@ class Study:
         save_checkpoints: which stages keep their checkpoints once nothing needs them: "all", those that are evaluated
             ("target"), or "none". Encoders made here keep theirs. What was removed is made again when a later run
             needs it.
+        stopping: when `run --until-decided` looks at the study.
+        claims: statements to judge; declared before the first target stage, like the primary contrasts.
         stand_ins: replacements for absent training rows. Without one, a target whose training, intermediate or
             evaluation rows are absent is left out, and the plan says so.
     """
@@ -262,6 +321,9 @@ class Study:
     contamination: Literal["whole_input", "any_field", "off"] = dataclasses.field(default="whole_input", metadata=LATER)
     precision: Precision = dataclasses.field(default="auto", metadata=LATER)
     save_checkpoints: Literal["all", "target", "none"] = dataclasses.field(default="all", metadata=LATER)
+
+    stopping: Stopping = dataclasses.field(default=Stopping(), metadata=LATER)
+    claims: tuple[Claim, ...] = dataclasses.field(default=(), metadata=LATER)
 
     def running_targets(self) -> tuple[Target, ...]:
         """The targets to run, in the study's order."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import math
 import typing
 import unicodedata
@@ -10,7 +11,7 @@ from typing import Any
 import pydantic
 
 from itt_jax import families
-from itt_jax.config.study import EncoderSpec, LanguageModel, Perturbation, Recipe, Study
+from itt_jax.config.study import Claim, EncoderSpec, LanguageModel, Perturbation, Recipe, Stopping, Study
 from itt_jax.errors import InputError, unknown
 from itt_jax.study import arms
 
@@ -146,10 +147,49 @@ def _check_perturbation(perturbation: Perturbation, where: str) -> None:
     )
 
 
+def _check_stopping(stopping: Stopping, where: str) -> None:
+    looks = stopping.looks
+    increasing = all(first < second for first, second in itertools.pairwise(looks))
+    require(
+        bool(looks) and min(looks) >= 2 and increasing,
+        f"{where}.looks: expected increasing numbers of seeds from 2 on, found {looks}",
+    )
+
+
+def _check_claim(claim: Claim, where: str) -> None:
+    require(claim.better != claim.worse, f"{where}.worse: expected another one than better={claim.better!r}")
+    found = len(claim.published)
+    require(found in (0, 2), f"{where}.published: expected the scores of better and worse, found {found} numbers")
+    require(claim.bound is None or claim.bound > 0, f"{where}.bound: expected more than 0, found {claim.bound}")
+    given = "encoders" if claim.between == "encoders" else "arms"
+    require(
+        not getattr(claim, given),
+        f"{where}.{given}: a claim between {given} has these in better and worse, so none here",
+    )
+    if claim.quantity == "robustness":
+        require(claim.perturbation != "clean", f"{where}.perturbation: robustness needs an operator or 'all'")
+
+
+def _check_claims(study: Study, where: str) -> None:
+    """Arms and operators may be absent from a study, whose claims about them are then not judged."""
+    known = {
+        "encoders": [spec.name for spec in study.encoders],
+        "targets": [target.name for target in study.targets],
+        "arms": [arm.name for arm in arms.known(study.arms)],
+    }
+    for claim in study.claims:
+        named = {"targets": claim.targets, "encoders": claim.encoders, "arms": claim.arms}
+        named[claim.between] = (claim.better, claim.worse)
+        for kind, names in named.items():
+            for name in names:
+                if name not in known[kind]:
+                    raise unknown(f"{kind} in {where}.claims.{claim.name}:", name, known[kind])
+
+
 def _check_study(study: Study, where: str) -> None:
-    for name in ("encoders", "targets", "arms", "seeds"):
+    for name in ("encoders", "targets", "arms", "seeds", "claims"):
         values = getattr(study, name)
-        require(bool(values), f"{where}.{name}: expected at least one")
+        require(bool(values) or name == "claims", f"{where}.{name}: expected at least one")
         names = [getattr(value, "name", value) for value in values]
         require(len(set(names)) == len(names), f"{where}.{name}: a name occurs twice in {names}")
     require(min(study.seeds) >= 0, f"{where}.seeds: expected at least 0, found {study.seeds}")
@@ -161,6 +201,7 @@ def _check_study(study: Study, where: str) -> None:
     forms = [(own.name, severity) for own in study.perturbations for severity in own.severities]
     twice = next((form for form in forms if forms.count(form) > 1), None)
     require(twice is None, f"{where}.perturbations: an operator is listed twice at one severity, {twice}")
+    _check_claims(study, where)
     for name in study.active_targets:
         if name not in (known := [target.name for target in study.targets]):
             raise unknown(f"target in {where}.active_targets:", name, known)
@@ -171,5 +212,7 @@ _CHECKS = {
     LanguageModel: _check_language_model,
     EncoderSpec: _check_encoder,
     Perturbation: _check_perturbation,
+    Stopping: _check_stopping,
+    Claim: _check_claim,
     Study: _check_study,
 }

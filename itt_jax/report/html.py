@@ -9,7 +9,7 @@ import pandas as pd
 from itt_jax import files
 from itt_jax.analysis import Analysis, analyse
 from itt_jax.analysis.stages import NOT_JUDGED
-from itt_jax.report import provenance, summary, tables
+from itt_jax.report import declared, provenance, summary, tables
 from itt_jax.report.names import file_name
 from itt_jax.store import Store
 
@@ -72,6 +72,7 @@ def _page(analysis: Analysis, plan: dict[str, Any], figures: dict[str, str]) -> 
         description=plan.get("description") or "",
         run=summary.run_sentence(analysis),
         verdicts=summary.verdict_sentences(analysis),
+        declared=declared.sentences(analysis),
         warnings=summary.warning_sentences(analysis),
         contaminated=[str(name) for name in plan.get("contaminated") or ()],
         primary=tables.primary(analysis),

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from itt_jax.analysis import Analysis
-from itt_jax.report import tables
+from itt_jax.report import declared, tables
 from itt_jax.report.names import as_markdown
 
 
@@ -15,6 +15,8 @@ def summary_markdown(analysis: Analysis) -> str:
         parts += [f"- {as_markdown(sentence)}" for sentence in verdict_sentences(analysis)]
     if len(analysis.primary):
         parts += ["", tables.markdown(tables.primary(analysis))]
+    if found := declared.sentences(analysis):
+        parts += ["", *(f"- {as_markdown(sentence)}" for sentence in found)]
     if len(analysis.checks):
         parts += ["", "# Did the stages before the target learn?", tables.markdown(tables.checks(analysis))]
     for target in targets(analysis):

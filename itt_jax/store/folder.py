@@ -6,6 +6,7 @@
     OUT/results.parquet      the rows of all cells of the plan, derived from the cells
     OUT/domains.parquet      distances between the domains of the study
     OUT/precision/<model>    the dtype in which every worker evaluates this model
+    OUT/looks/<hash>/<n>     what was seen when a study that grows by seeds was looked at after n of them
     OUT/claims/<id>          which worker is on it
     OUT/tokens/<id>/         token ids of training rows, made once and memory-mapped; may be removed
     OUT/profile/             a trace of a few training steps, where one was asked for
@@ -139,6 +140,10 @@ class Store:
         path = self.stage(stage_id) / "record.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
+    def is_done(self, stage_id: str) -> bool:
+        """Whether a stage is recorded."""
+        return (self.stage(stage_id) / "record.json").is_file()
+
     def write_record(self, stage_id: str, record: dict[str, Any]) -> None:
         """Record a stage, which makes it done."""
         files.write_json(self.stage(stage_id) / "record.json", record)
@@ -242,6 +247,34 @@ class Store:
     @property
     def _distances(self) -> pathlib.Path:
         return self.out / "domains.parquet"
+
+    # --- Looks
+
+    def look(self, declared: str, seeds: int) -> dict[str, Any] | None:
+        """What was seen after that many seeds by the study of that declaration; None before that look.
+
+        Raises:
+            InputError: the file is not JSON.
+        """
+        path = self._look(declared, seeds)
+        if not path.is_file():
+            return None
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{path}: not JSON ({error})") from error
+
+    def create_look(self, declared: str, seeds: int, seen: dict[str, Any]) -> bool:
+        """Record a look, once and for all; returns whether it was new."""
+        return files.create_text(self._look(declared, seeds), json.dumps(seen, indent=1, ensure_ascii=False) + "\n")
+
+    def looks(self, declared: str) -> list[dict[str, Any]]:
+        """All looks of a declaration, by number of seeds."""
+        numbers = sorted(int(path.stem) for path in self._look(declared, 0).parent.glob("*.json"))
+        return [seen for number in numbers if (seen := self.look(declared, number))]
+
+    def _look(self, declared: str, seeds: int) -> pathlib.Path:
+        return self.out / "looks" / declared / f"{seeds}.json"
 
     # --- Workers
 

@@ -229,6 +229,11 @@ def arm(name: str) -> Arm:
     raise unknown("arm", name, [one.name for one in ARMS])
 
 
+def known(arms: Sequence[str | Arm]) -> tuple[Arm, ...]:
+    """The study's own arms among these, and those of the catalogue."""
+    return (*(one for one in arms if isinstance(one, Arm)), *ARMS)
+
+
 def resolved(arms: Sequence[str | Arm]) -> tuple[Arm, ...]:
     """Arms for names and arms.
 

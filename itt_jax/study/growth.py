@@ -43,7 +43,12 @@ def changes(store: Store, plan: Plan, read: Inputs) -> list[str]:
 
 def study_changes(before: Mapping[str, Any], study: Any) -> list[str]:
     """The differences between a study (or an evaluation) as plan.json has it and another: "seeds: [0] -> [0, 1]"."""
-    return list(_differences(before, canonical(study), ""))
+    return value_changes(before, canonical(study))
+
+
+def value_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The differences between two values in canonical form, a line each."""
+    return list(_differences(before, now, ""))
 
 
 def _differences(old: Any, new: Any, path: str) -> Iterator[str]:

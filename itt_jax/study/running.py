@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import pathlib
 import time
+from typing import Any
 
 import jax
 
@@ -19,6 +20,7 @@ from itt_jax.store.results import read_results
 from itt_jax.study import arms, growth
 from itt_jax.study.cells import Cell, variants_of
 from itt_jax.study.cost import Cost
+from itt_jax.study.declaring import declared
 from itt_jax.study.distances import distances_id, domain_distances
 from itt_jax.study.joining import Joined, joined
 from itt_jax.study.keeping import Keeping
@@ -63,6 +65,7 @@ def run(
     quiet: bool = False,
     stack: int | None = None,
     profile: bool = False,
+    looks: tuple[int, ...] = (),
 ) -> Results:
     """Train and evaluate whatever the results folder `out` lacks of the study.
 
@@ -74,6 +77,7 @@ def run(
         stack: maximum number of fine-tunings of one shape that are trained and evaluated together; None lets the memory
             decide (1 on a CPU). It changes results by rounding and by the draws of dropout alone.
         profile: write a trace of a few steps of the first stage to OUT/profile.
+        looks: the numbers of seeds at which a study that grows by seeds is looked at; see `deciding`.
 
     Raises:
         InputError: the study or its data is wrong, or `out` holds something else; nothing is written then.
@@ -86,9 +90,9 @@ def run(
     check_place(store.out)
     with Progress(quiet) as progress:
         progress.at(f"study {study.name}", "reading its data")
-        own = joined(study, store, data_root, stack)
+        own, declaration = joined(study, store, data_root, stack), declared(store, study, looks)
         material, plan = own.material, own.plan
-        runner = _Runner(store, own, progress, stack, Profile(store.profile if profile else None))
+        runner = _Runner(store, own, declaration, progress, stack, Profile(store.profile if profile else None))
         if own.changes:
             runner.take_over(own.changes)
         runner.write_plan()
@@ -113,13 +117,14 @@ class _Runner:
         self,
         store: Store,
         own: Joined,
+        declaration: dict[str, Any],
         progress: Progress,
         stack: int | None,
         profile: Profile,
     ):
         self.store = store
         self.plan, self.material, self.rows, self.inputs = own.plan, own.material, own.rows, own.inputs
-        self.progress, self.profile = progress, profile
+        self.declaration, self.progress, self.profile = declaration, progress, profile
         self.workshop = Workshop(store, self.material, self.heard, stack)
         self.keeping = Keeping(self.plan, store)
         self.dtype = training_dtype(self.plan.study.precision)
@@ -308,6 +313,7 @@ class _Runner:
                 "targets": [target.name for target in study.running_targets()],
                 "seeds": list(study.seeds),
                 "smallest_effect": study.smallest_effect,
+                "declared": self.declaration,
                 "stages": [self.plan.described(stage) for stage in self.plan.stages.values()],
                 "cells": len(self.plan.all_cells()),
                 "precision": {"asked": study.precision, "evaluation": self.store.dtypes(names)},

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 
-from itt_jax.analysis import analyse, panels
+from itt_jax.analysis import analyse, look_at, panels
 from itt_jax.errors import InputError
 from tests.simulated_store import write_store
 
@@ -219,3 +219,43 @@ def test_area_with_severity_zero(tmp_path, level):
     expected["all"] = np.mean(list(expected.values()))
     areas = analysis.robustness.query("quantity == 'area' and arm == 'direct' and baseline == ''")
     assert areas.set_index("perturbation")["estimate"].to_dict() == pytest.approx(expected)
+
+
+def looked_store(out, seeds, looks=(2, 4), made=None):
+    """A simulated store of a study that is looked at, with a record of each look in `made` (seeds -> questions)."""
+    from itt_jax.store import Store
+
+    write_store(out, languages=("en",), domains=("general",), seeds=range(seeds), robust=1.0)
+    plan = {"study_id": "x", "name": "looked", "seeds": list(range(seeds)), "stages": []}
+    content = {"stopping": {"looks": list(looks)}, "claims": []}
+    plan["declared"] = {"hash": "h", "time": 0, "target_stages": 0, "changes": [], "content": content}
+    Store(out).write_plan(plan)
+    for number, questions in (made or {}).items():
+        Store(out).create_look("h", number, {"seeds": number, "stop": False, "questions": questions})
+    return out
+
+
+def test_a_study_with_declared_looks_is_reported_at_its_latest_look(tmp_path):
+    """Seeds of the round that is being made are not looked at, and intervals have the level of the look."""
+    plain = analyse(
+        write_store(tmp_path / "plain", languages=("en",), domains=("general",), seeds=range(2), robust=1.0)
+    )
+    before = analyse(looked_store(tmp_path / "none", 2))
+    assert (before.primary["verdict"] == "undetermined").all() and before.primary["ci_low"].isna().all()
+    found = analyse(looked_store(tmp_path / "one", 3, made={2: []}))
+    assert set(found.cells["seed"]) == {0, 1} and found.primary["seeds"].tolist() == [2]
+    assert found.primary["look"].tolist() == [2]
+    own, fixed = (frame["ci_high"] - frame["ci_low"] for frame in (found.primary, plain.primary))
+    assert (own > fixed).all()
+    contrast = found.robustness["baseline"] != ""
+    assert found.robustness[contrast]["ci_high"].isna().sum() == plain.robustness[contrast]["ci_high"].isna().sum()
+
+
+def test_what_an_earlier_look_concluded_is_reported_at_a_later_one(tmp_path):
+    asked = {"family": "primary", "model": "bert", "metric": "accuracy", "arm": "itt", "baseline": "matched_steps"}
+    asked |= {"p_design": 1e-5, "leaning": "supported", "look": 2}
+    out = looked_store(tmp_path / "two", 4, made={2: [asked]})
+    assert analyse(out).looked.look.seeds == 2
+    first = look_at(out, 4)[0]
+    assert (first["verdict"], first["look"]) == ("supported", 2)
+    assert analyse(looked_store(tmp_path / "none", 4), seeds=4).primary["look"].tolist() == [4]

@@ -1,0 +1,68 @@
+"""How a results folder is looked at: by which design, how many of its seeds count, and what earlier looks said."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from itt_jax.analysis import inference
+from itt_jax.analysis.sequential import ONCE, Anytime, Declared, Look
+from itt_jax.store import Store
+
+RECORDED = ["family", "claim", "model", "metric", "arm", "baseline", "target"]
+RECORDED += ["estimate", "ci_low", "ci_high", "p_design", "leaning", "look", "verdict"]
+"""What a look records of each question."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Looked:
+    """How a folder is looked at.
+
+    Attributes:
+        look: the design and the number of seeds. seeds: those that count; None for all.
+        earlier: the questions of earlier looks (columns RECORDED).
+        looks: all numbers of seeds that were declared. made: those at which there was a look.
+    """
+
+    look: Look = ONCE
+    seeds: tuple[int, ...] | None = None
+    earlier: pd.DataFrame = dataclasses.field(default_factory=lambda: pd.DataFrame(columns=RECORDED))
+    looks: tuple[int, ...] = ()
+    made: tuple[int, ...] = ()
+
+    def earlier_of(self, family: str) -> pd.DataFrame | None:
+        """What earlier looks said about "primary" contrasts or "claims"."""
+        own = self.earlier[self.earlier["family"] == family]
+        return own if len(own) else None
+
+
+def looked(store: Store, plan: Mapping[str, Any], results: pd.DataFrame, number: int | None = None) -> Looked:
+    """The look that a folder is at.
+
+    Args:
+        number: of seeds to look at; None takes the latest look that was made.
+    """
+    declared = plan.get("declared")
+    stopping = declared["content"]["stopping"] if declared else {}
+    if "anytime" in stopping:
+        return Looked(Look(Anytime(), results["seed"].nunique()))
+    if "looks" not in stopping:
+        return Looked()
+    seen = store.looks(declared["hash"])
+    made = tuple(look["seeds"] for look in seen)
+    number = number or max(made, default=0)
+    rows = [row for look in seen if look["seeds"] < number for row in look["questions"]]
+    looks = tuple(stopping["looks"])
+    earlier = pd.DataFrame(rows, columns=RECORDED).astype({"p_design": float})
+    seeds = tuple(plan["seeds"][:number]) if number else None
+    return Looked(Look(Declared(looks), number), seeds, earlier, looks, made)
+
+
+def at_look(frame: pd.DataFrame, look: Look) -> pd.DataFrame:
+    """A table with the intervals of the look's level in its contrasts; scores of one arm keep 95 %."""
+    if look == ONCE or frame.empty:
+        return frame
+    found, contrast = inference.with_intervals(frame, look), frame["baseline"] != ""
+    ends = ["ci_low", "ci_high"]
+    return frame.assign(**{name: frame[name].where(~contrast, found[name]) for name in ends})

@@ -1,0 +1,113 @@
+"""Studies that grow by seeds until their primary questions are decided.
+
+A round makes the seeds up to the next declared look; then the study is looked at, once, and what was seen is recorded
+in the results folder. Between looks nothing is judged, and a report shows the latest look.
+"""
+
+import dataclasses
+import itertools
+import pathlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from itt_jax.config import Study, content_id
+from itt_jax.errors import InputError
+from itt_jax.store import Store
+from itt_jax.study import arms, declaring
+from itt_jax.study.progress import Progress, counted
+from itt_jax.study.running import Results, run
+
+Judge = Callable[[pathlib.Path, int], list[dict[str, Any]]]
+"""Judges the questions of a results folder on its first seeds; a row each (family, question, estimate, verdict ...)."""
+
+
+def looks_of(study: Study, max_seeds: int | None = None) -> tuple[int, ...]:
+    """The numbers of seeds at which a study is looked at, the last of them at most `max_seeds`.
+
+    Raises:
+        InputError: `max_seeds` leaves no look, or the study has no primary question.
+    """
+    compared = arms.resolved(study.arms)
+    names = [arm.name for arm in compared]
+    has_baseline = any(arm.role == "baseline" for arm in compared)
+    if not any(arm.role == "treatment" and (has_baseline or arm.baseline in names) for arm in compared):
+        raise InputError(f"--until-decided: no treatment with a baseline among the arms {', '.join(names)}")
+    looks = study.stopping.looks
+    if max_seeds is None or max_seeds >= looks[-1]:
+        return looks
+    if max_seeds < 2:
+        raise InputError(f"--max-seeds: found {max_seeds}, expected at least 2")
+    return (*(look for look in looks if look < max_seeds), max_seeds)
+
+
+def with_seeds(study: Study, number: int) -> Study:
+    """The study with its first seeds and, beyond those that it names, the smallest unused ones."""
+    more = (seed for seed in itertools.count() if seed not in study.seeds)
+    return dataclasses.replace(study, seeds=tuple(itertools.islice(itertools.chain(study.seeds, more), number)))
+
+
+def run_until_decided(
+    study: Study,
+    out: str | pathlib.Path,
+    judge: Judge,
+    data_root: str | pathlib.Path | None = None,
+    *,
+    max_seeds: int | None = None,
+    quiet: bool = False,
+    stack: int | None = None,
+    profile: bool = False,
+) -> Results:
+    """Add seeds at the declared looks until every primary question is supported, contradicted or negligible.
+
+    Called again, it continues after the last look; several workers may do so on one folder. Questions without signal,
+    and those that rest on a stage that learned nothing, are not waited for: more seeds do not change that.
+
+    Args:
+        max_seeds: looks beyond it are not declared; it is the last one, unless the study's last look comes before it.
+        quiet, stack, profile: as `run` takes them.
+
+    Raises:
+        InputError: there is no primary question; see also `run`.
+    """
+    store, looks, made = Store(pathlib.Path(out)), looks_of(study, max_seeds), 0
+    declared = content_id(declaring.content(study, looks))
+    for number in looks[_first_open(store, declared, looks) :]:
+        done = run(with_seeds(study, number), out, data_root, quiet, stack, profile, looks)
+        made += done.made
+        seen = store.look(declared, number) or _look(store, declared, number, looks, judge, quiet)
+        if seen["stop"]:
+            break
+    return dataclasses.replace(done, made=made)
+
+
+def _first_open(store: Store, declared: str, looks: tuple[int, ...]) -> int:
+    """The place of the first look that is missing or ended the study; the last one where there is none."""
+    for place, number in enumerate(looks):
+        seen = store.look(declared, number)
+        if seen is None or seen["stop"]:
+            return place
+    return len(looks) - 1
+
+
+def _look(store: Store, declared: str, number: int, looks: tuple[int, ...], judge: Judge, quiet: bool) -> dict:
+    """Look at the study and record what is seen."""
+    with Progress(quiet) as progress:
+        progress.at("look", f"analysing {counted(number, 'seed')}")
+        rows = judge(store.out, number)
+        asked = [row for row in rows if row["family"] == "primary" and row["estimate"] is not None]
+        undecided = [row["question"] for row in asked if row["verdict"] == "undetermined"]
+        seen = {"seeds": number, "time": time.time(), "stop": not undecided, "questions": rows}
+        if store.create_look(declared, number, seen):
+            store.log("look", seeds=number, looks=looks, stop=seen["stop"], undecided=undecided)
+        for row in asked:
+            progress.say(f"look at {number} seeds: {row['question']}: {row['verdict']}")
+        if not asked:
+            progress.say(f"look at {number} seeds: no primary question has signal, and seeds do not give it any")
+        elif undecided:
+            after = "the last look" if number == looks[-1] else "more seeds follow"
+            share = f"{len(undecided)} of {counted(len(asked), 'primary question')}"
+            progress.say(f"look at {number} seeds: {share} undecided; {after}")
+        else:
+            progress.say(f"look at {number} seeds: every primary question is decided")
+    return store.look(declared, number) or seen

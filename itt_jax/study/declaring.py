@@ -1,0 +1,69 @@
+"""What a study declares before its first result: primary contrasts, claims, bound and stopping rule."""
+
+import time
+from typing import Any
+
+from itt_jax.config import Study, canonical, content_id
+from itt_jax.errors import InputError
+from itt_jax.store import Store
+from itt_jax.study import arms
+from itt_jax.study.growth import value_changes
+
+
+def content(study: Study, looks: tuple[int, ...]) -> dict[str, Any]:
+    """Everything that determines the questions, and when they are answered.
+
+    Args:
+        looks: the numbers of seeds at which the study is looked at; empty for a study of a fixed number of seeds.
+    """
+    targets = [
+        {"name": target.name, "evaluate": target.evaluate or (target.train,), "languages": target.languages}
+        for target in study.running_targets()
+    ]
+    compared = [{"name": arm.name, "role": arm.role, "baseline": arm.baseline} for arm in arms.resolved(study.arms)]
+    stopping = {"looks": looks} if looks else {"seeds": len(study.seeds)}
+    return canonical(
+        {
+            "encoders": [spec.name for spec in study.encoders],
+            "arms": compared,
+            "targets": targets,
+            "languages": study.languages,
+            "perturbations": study.perturbations,
+            "evaluation_rows": study.evaluation_rows,
+            "noise_seed": study.noise_seed,
+            "smallest_effect": study.smallest_effect,
+            "claims": study.claims,
+            "stopping": {"anytime": True} if study.stopping.anytime else stopping,
+        }
+    )
+
+
+def declared(store: Store, study: Study, looks: tuple[int, ...] = ()) -> dict[str, Any]:
+    """The declaration that plan.json holds from now on.
+
+    It counts from the moment when it was first written. As long as no target stage is done it may be replaced; what is
+    changed later is kept as a change, with its time and the number of target stages that were done.
+
+    Raises:
+        InputError: the folder's study is looked at after declared numbers of seeds, and `looks` are absent.
+    """
+    own = content(study, looks)
+    new = {"hash": content_id(own), "time": time.time(), "target_stages": 0, "content": own, "changes": []}
+    plan = store.existing_plan() or {}
+    done = sum(stage["kind"] == "target" and store.is_done(stage["id"]) for stage in plan.get("stages", ()))
+    found = plan.get("declared")
+    if found is None:
+        return new | {"target_stages": done}
+    if "looks" in found["content"]["stopping"] and "seeds" in own["stopping"] and store.looks(found["hash"]):
+        seeds = ", ".join(map(str, found["content"]["stopping"]["looks"]))
+        raise InputError(
+            f"--out {store.out}: its study is looked at after {seeds} seeds and was looked at already; continue with "
+            "--until-decided"
+        )
+    if found["hash"] == new["hash"]:
+        return found
+    if not done:
+        return new
+    fields = value_changes(found["content"], own)
+    change = {"time": new["time"], "target_stages": done, "before": found["hash"], "hash": new["hash"]}
+    return found | {"hash": new["hash"], "content": own, "changes": [*found["changes"], change | {"fields": fields}]}
