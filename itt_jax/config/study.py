@@ -99,7 +99,7 @@ class EncoderSpec:
 
     Attributes:
         name: name in configs and tables.
-        family: "bert", "roberta", "xlnet" (`list models`).
+        family: name of a family (`list models`): "bert", "roberta", "xlnet", "modernbert", "eurobert".
         checkpoint: a Hugging Face directory or hub id, or one of our checkpoint directories. None makes an encoder of
             the sizes below.
         tokenizer: a directory of tokenizer files or a hub id. None takes the checkpoint's, or trains one on `corpus`.
@@ -109,8 +109,9 @@ class EncoderSpec:
         pooling: how heads summarise an example; "pretrained" is the family's own head in Hugging Face.
         pair_features: heads on pairs of texts read (a, b, |a - b|, a * b) of the two, each pooled ("mean", "max_mean").
         seed: seed of initialisation and pretraining.
-        attention_dropout: dropout rate of attention probabilities; None is the checkpoint's, or 0.1. With 0, every
-            stage can train with a fused attention kernel. XLNet has one rate for all dropout and no such kernel.
+        attention_dropout: dropout rate of attention probabilities; None is the checkpoint's, or the family's default
+            (0.1; 0 for ModernBERT). With 0, every stage can train with a fused attention kernel. XLNet and EuroBERT
+            have one rate for all dropout; XLNet has no such kernel.
     """
 
     name: str

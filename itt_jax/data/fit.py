@@ -42,15 +42,15 @@ def check_table(name: str, largest: int, config: EncoderConfig, about: str = "")
 
 
 def check_length(length: int, config: EncoderConfig, what: str) -> None:
-    """Check that examples of some length fit an encoder's position table.
+    """Check that examples of some length fit an encoder's positions.
 
     Args:
         length: in tokens, special tokens included. what: names the length in the error.
 
     Raises:
-        InputError: the table is shorter.
+        InputError: they are longer.
     """
     if config.max_positions is not None and length > config.max_positions:
         raise InputError(
-            f"{what} {length}: the {config.family} encoder's position table allows {config.max_positions} tokens"
+            f"{what} {length}: the {config.family} encoder's positions allow {config.max_positions} tokens"
         )

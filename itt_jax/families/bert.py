@@ -92,8 +92,6 @@ class BertConfig(EncoderConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.pad_id is not None and not 0 <= self.pad_id < self.vocabulary_size:
-            raise InputError(f"pad_token_id: expected 0 to {self.vocabulary_size - 1}, found {self.pad_id!r:.80}")
         if self.max_positions < 1:
             raise InputError(
                 f"max_position_embeddings {self.position_rows}: no room for a token, as positions are counted from "

@@ -5,6 +5,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from itt_jax.errors import InputError, unknown
 
 ACTIVATIONS = (
@@ -40,6 +42,7 @@ _EXPECTED: dict[str, tuple[type, ...]] = {
     "float": (int, float),
     "float | None": (int, float, type(None)),
     "str": (str,),
+    "bool": (bool,),
 }
 
 
@@ -67,7 +70,11 @@ class EncoderConfig:
         """
         for field in dataclasses.fields(self):
             value, name, expected = getattr(self, field.name), self.names.get(field.name, field.name), _type(field)
-            if expected in _EXPECTED and (not isinstance(value, _EXPECTED[expected]) or isinstance(value, bool)):
+            if expected == "bool" and not isinstance(value, bool):
+                raise InputError(f"{name}: expected true or false, found {value!r:.80}")
+            if expected in _EXPECTED and (
+                not isinstance(value, _EXPECTED[expected]) or (isinstance(value, bool) and expected != "bool")
+            ):
                 raise InputError(f"{name}: expected {expected}, found {value!r:.80}")
             if expected == "int" and field.name != "pad_id" and value < 1:
                 raise InputError(f"{name}: expected a count of at least 1, found {value!r:.80}")
@@ -80,6 +87,8 @@ class EncoderConfig:
         if self.width % self.heads:
             width, heads = self.names["width"], self.names["heads"]
             raise InputError(f"{width} {self.width} is not a multiple of {heads} {self.heads}")
+        if self.pad_id is not None and not 0 <= self.pad_id < self.vocabulary_size:
+            raise InputError(f"pad_token_id: expected 0 to {self.vocabulary_size - 1}, found {self.pad_id!r:.80}")
         if self.activation not in ACTIVATIONS:
             raise unknown(self.names["activation"], self.activation, ACTIVATIONS)
 
@@ -124,15 +133,54 @@ class EncoderConfig:
         """FLOPs of attention, all layers, for each pair of tokens in which one may attend to the other."""
         raise NotImplementedError
 
+    def attention_flops(self, lengths: np.ndarray) -> float:
+        """FLOPs of attention, all layers, forward, over examples of `lengths` tokens (float64 [n])."""
+        return float(self.pair_flops * np.square(lengths).sum())
+
     @property
     def language_head_parameters(self) -> int:
         """Parameters that each predicted token is multiplied with beyond the encoder's forward pass."""
         raise NotImplementedError
 
     @property
-    def transform_activation(self) -> str:
-        """Activation of the masked-LM head's transform."""
+    def transform_activation(self) -> str | None:
+        """Activation of the masked-LM head's transform; None if the head has no transform."""
         return self.activation
+
+    @property
+    def transform_bias(self) -> bool:
+        """Whether the dense layer of the masked-LM head's transform has a bias."""
+        return True
+
+    @property
+    def decoder_bias(self) -> bool:
+        """Whether the scores of a language model have a bias."""
+        return True
+
+    @property
+    def tied_embeddings(self) -> bool:
+        """Whether a language model scores with the word embeddings; otherwise with a table of its own."""
+        return True
+
+    @property
+    def norm_bias(self) -> bool:
+        """Whether LayerNorms have a bias."""
+        return True
+
+    @property
+    def initializer_cutoff(self) -> float | None:
+        """Initial weights are at most this many standard deviations from 0; None: no limit."""
+        return None
+
+    @property
+    def transform_range(self) -> float:
+        """Standard deviation of the initial weights of dense layers in heads, the output layer apart."""
+        return self.initializer_range
+
+    @property
+    def output_range(self) -> float:
+        """Standard deviation of the initial weights of a head's output layer."""
+        return self.initializer_range
 
     @property
     def classifier_rate(self) -> float:
@@ -143,6 +191,22 @@ class EncoderConfig:
     def token_rate(self) -> float:
         """Dropout rate in front of the output layer of token classifiers."""
         return 0.0
+
+
+def plain_rotary(given: Any, name: str) -> Mapping[str, Any]:
+    """The settings of rotary positions in a Hugging Face config, {} if absent.
+
+    Raises:
+        InputError: not a dictionary, or positions that are scaled.
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise InputError(f"{name}: expected a dictionary, found {given!r:.80}")
+    kind = given.get("rope_type", given.get("type", "default"))
+    if kind != "default":
+        raise InputError(f"{name}: rope_type {kind!r:.80} is not supported; expected 'default'")
+    return given
 
 
 def _type(field: dataclasses.Field) -> str:

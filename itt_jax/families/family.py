@@ -10,24 +10,31 @@ Keys = tuple[tuple[str, str, bool], ...]
 """Rows (Hugging Face key, our dotted path, transpose), for both directions of checkpoint conversion.
 
 "{i}" is a layer's number. transpose is True for matrices that PyTorch keeps as [out, in]. Rows whose path a Config's
-model lacks (a pooler) are left out.
+model lacks (a pooler, a bias) are left out. A key that ends in "[k/n]" is the k-th (from 0) of n equal parts of a
+tensor, cut along its first axis, which several of our parameters make up (queries, keys and values).
 """
 
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """How a head with pooling "pretrained" turns an example's summary token into the input of its output layer.
+    """How a head turns hidden states into the input of its output layer.
 
     Attributes:
         layer: "pooler" is the encoder's pooler (dense and tanh), "dense" a dense layer of the head's own.
         activation: applied after "dense" or no layer.
         first_rate, last_rate: dropout rates before the layer and before the output layer.
+        norm: whether a LayerNorm follows the activation. bias: whether "dense" has a bias.
+        pooling: of heads on examples, what the layer reads: the summary token, or the "mean" of the example's tokens.
+            "late": every token, and the outputs are averaged.
     """
 
     layer: Literal["pooler", "dense"] | None
     activation: str | None = "tanh"
     first_rate: float = 0.0
     last_rate: float = 0.0
+    norm: bool = False
+    bias: bool = True
+    pooling: Literal["summary", "mean", "late"] = "summary"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +44,8 @@ class HuggingFaceHead:
     Attributes:
         suffix: end of the class name ("ForSequenceClassification").
         keys: the head's own parameters.
-        summary: of heads on examples: the layers between summary token and output, for a config.
+        summary: the layers between hidden states and output, for a config. Heads on examples need it; a head on
+            tokens without it has dropout at the config's `token_rate` (tags) or none (answers).
         also: suffixes of further classes whose checkpoints hold this head, with `leftovers`: beginnings of other keys
             that checkpoints with this head may hold.
     """
@@ -59,7 +67,7 @@ class HuggingFace:
         keys: the encoder's parameters; the first row is the word embeddings.
         heads: form of head -> its names.
         other_heads: suffixes of classes whose head is not implemented -> beginnings of the head's keys. Their encoders
-            can be read.
+            can be read. "" is a checkpoint whose config names no class.
         needs_pooler: suffixes of classes that always have a pooler; elsewhere a checkpoint may lack it.
         tied: keys that may repeat a shared tensor -> the key of that tensor.
         buffers: encoder keys that old releases saved and that hold no parameter.
@@ -87,8 +95,8 @@ class Family:
         Config: sizes and rates of an encoder.
         huggingface: names of checkpoints.
         language_model: kind of head of the pretraining objective ("masked_lm" or "permuted_lm").
-        sharding_rules: (regular expression on a parameter's path, mesh axis of each array axis); exactly one rule
-            matches each parameter of the encoder.
+        sharding_rules: (regular expression on a parameter's path, mesh axis of each array axis; of an array with fewer
+            axes, such as the bias of a kernel, the last of them); exactly one rule matches each parameter.
         tokenizer: format of tokenizers trained for encoders made here (`data.vocabulary_training.FORMATS`).
     """
 
@@ -110,6 +118,15 @@ class Family:
 def dense(theirs: str, ours: str) -> Keys:
     """Keys of a dense layer."""
     return ((f"{theirs}.weight", f"{ours}.kernel", True), (f"{theirs}.bias", f"{ours}.bias", False))
+
+
+def joined(theirs: str, *ours: str) -> Keys:
+    """Keys of a dense layer that Hugging Face keeps as one and we keep as several."""
+    return tuple(
+        (f"{theirs}.{name}[{k}/{len(ours)}]", f"{own}.{leaf}", transpose)
+        for name, leaf, transpose in (("weight", "kernel", True), ("bias", "bias", False))
+        for k, own in enumerate(ours)
+    )
 
 
 def norm(theirs: str, ours: str) -> Keys:

@@ -115,9 +115,6 @@ class XlnetConfig(EncoderConfig):
             raise unknown("summary_activation", self.summary_activation, ACTIVATIONS)
         if self.attention_type not in ("bi", "uni"):
             raise unknown("attn_type", self.attention_type, ("bi", "uni"))
-        for name in ("same_length", "untied_biases", "summary_use_proj"):
-            if not isinstance(getattr(self, name), bool):
-                raise InputError(f"{self.names[name]}: expected true or false, found {getattr(self, name)!r:.80}")
         for name, least in (("memory_length", 0), ("reuse_length", 0), ("clamp_length", 1)):
             value = getattr(self, name)
             if value is not None and value < least:

@@ -8,11 +8,13 @@ from typing import NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from itt_jax.models import fused_attention
 
 _BYTE = 256
+_BLOCK = 128  # tiles of TPUs; XLA's products of smaller blocks are slower per score everywhere
 
 
 def subkey(key: PRNGKeyArray | None, index: int) -> PRNGKeyArray | None:
@@ -48,10 +50,12 @@ class AttentionMask(NamedTuple):
         allowed: broadcastable to [B, N, T, S]; False hides a key from a query. None: everything is allowed.
         segments: queries attend to keys of their own segment; 0 is padding and what attention_mask hides. None: one
             segment.
+        window: queries attend to keys at most this many positions away (inclusive). None: at any distance.
     """
 
     allowed: Bool[Array, "#B #N #T S"] | None = None
     segments: Int[Array, "B S"] | None = None
+    window: int | None = None
 
     @classmethod
     def of(cls, attention_mask: Int[Array, "B S"] | None, segment_ids: Int[Array, "B S"] | None) -> Self:
@@ -70,8 +74,21 @@ class AttentionMask(NamedTuple):
         same = segment_ids[:, :, None] == segment_ids[:, None, :]
         return cls((same & real[:, None, :])[:, None], jnp.where(real, segment_ids, 0))
 
+    def within(self, window: int | None, length: int) -> Self:
+        """This mask of rows of `length` positions with a window; without effect where no key is farther away."""
+        if window is None or window >= length - 1:
+            return self
+        near = near_keys(length, window)[None, None]
+        return self._replace(allowed=near if self.allowed is None else self.allowed & near, window=window)
+
 
 EVERYTHING = AttentionMask()
+
+
+def near_keys(length: int, window: int) -> Bool[np.ndarray, "T T"]:
+    """Whether a key is at most `window` positions away from a query."""
+    positions = np.arange(length)
+    return np.abs(positions[:, None] - positions) <= window
 
 
 def segment_starts(segment_ids: Int[Array, "B T"]) -> Int[Array, "B T"]:
@@ -83,8 +100,8 @@ def segment_starts(segment_ids: Int[Array, "B T"]) -> Int[Array, "B T"]:
 
 def attention(
     q: Float[Array, "B T N H"],
-    k: Float[Array, "B S N H"],
-    v: Float[Array, "B S N H"],
+    k: Float[Array, "B S K H"],
+    v: Float[Array, "B S K H"],
     *,
     mask: AttentionMask = EVERYTHING,
     bias: Float[Array, "#B #N T S"] | None = None,
@@ -95,12 +112,15 @@ def attention(
     """Scaled dot-product attention; softmax in float32 whatever the dtype of q.
 
     Args:
-        q, k, v: one compute dtype; scores are q k^T / sqrt(H).
+        q, k, v: one compute dtype; scores are q k^T / sqrt(H). There may be fewer heads of keys and values, each shared
+            by N / K consecutive heads of queries (Ainslie et al. 2023, arXiv 2305.13245).
         mask: a padding query, or one that may attend to no key, gets some mean of values: finite, never NaN, and
             never used.
         bias: added to the scaled scores (XLNet's position and segment terms, scaled by the caller).
         dropout_rate, key: dropout of the attention probabilities; key None switches it off.
-        backend: see fused_attention.py; "auto" is the fastest that can compute this here.
+        backend: see fused_attention.py; "auto" is the fastest that can compute this here. No fused kernel has a window:
+            with one, whatever the backend, XLA computes long rows in blocks (`by_blocks`) and short ones whole; "xla"
+            computes all rows whole.
 
     Raises:
         InputError: the requested backend cannot compute this.
@@ -108,6 +128,12 @@ def attention(
     Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.2.
     """
     dropped = key is not None and dropout_rate > 0
+    if k.shape[2] != q.shape[2]:
+        k, v = (jnp.repeat(x, q.shape[2] // x.shape[2], axis=2) for x in (k, v))
+    if mask.window is not None and bias is None and backend != "xla" and q.shape[1] > 3 * _block(mask.window):
+        return by_blocks(q, k, v, mask.segments, mask.window, dropout_rate, key)
+    if mask.window is not None:
+        backend = "xla"
     chosen = fused_attention.choose(backend, q, k, bias=bias is not None, dropped=dropped)
     if chosen == "cudnn":
         return fused_attention.by_cudnn(q, k, v, mask.segments)
@@ -135,3 +161,46 @@ def by_xla(
     probabilities = jax.nn.softmax(scores, axis=-1).astype(v.dtype)
     probabilities = dropout(probabilities, dropout_rate, key)
     return jnp.einsum("BNTS,BNSH->BNTH", probabilities, v).transpose(0, 2, 1, 3)
+
+
+def by_blocks(
+    q: Float[Array, "B T N H"],
+    k: Float[Array, "B T N H"],
+    v: Float[Array, "B T N H"],
+    segments: Int[Array, "B T"] | None,
+    window: int,
+    dropout_rate: float = 0.0,
+    key: PRNGKeyArray | None = None,
+) -> Float[Array, "B T N H"]:
+    """Attention inside a window and inside segments: a block of queries reads its own keys and those of two neighbours.
+
+    Memory and work grow with T instead of its square. Padding (segment 0) attends to padding.
+    """
+    rows, length = q.shape[:2]
+    block = _block(window)
+    count = -(-length // block)
+    segments = jnp.ones((rows, length), jnp.int32) if segments is None else segments
+
+    def blocks(x: Array, before: int, after: int, fill: int = 0) -> Array:
+        """[B, T, ...] -> [B, C + before + after, block, ...], with whole blocks of `fill` at the ends."""
+        missing = (before * block, count * block - length + after * block)
+        x = jnp.pad(x, ((0, 0), missing, *[(0, 0)] * (x.ndim - 2)), constant_values=fill)
+        return x.reshape(rows, -1, block, *x.shape[2:])
+
+    def with_neighbours(x: Array, fill: int = 0) -> Array:
+        x = blocks(x, 1, 1, fill)
+        return jnp.concatenate([x[:, :-2], x[:, 1:-1], x[:, 2:]], axis=2)
+
+    near = np.abs(np.arange(block, 2 * block)[:, None] - np.arange(3 * block)) <= window
+    queries_of, keys_of = blocks(segments, 0, 0, -1), with_neighbours(segments, -1)
+    allowed = (queries_of[..., :, None] == keys_of[..., None, :]) & near
+    q, k, v, allowed = (
+        x.reshape(rows * count, *x.shape[2:]) for x in (blocks(q, 0, 0), *map(with_neighbours, (k, v)), allowed)
+    )
+    found = by_xla(q, k, v, allowed[:, None], None, dropout_rate, key)
+    return found.reshape(rows, count * block, *found.shape[2:])[:, :length]
+
+
+def _block(window: int) -> int:
+    """Length of the blocks for a window: a query's keys lie in its own block and the two beside it."""
+    return max(window, _BLOCK)

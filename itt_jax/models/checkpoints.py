@@ -7,7 +7,7 @@ unpickled.
 import dataclasses
 import os
 import pathlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -183,10 +183,11 @@ class _Source:
         self.prefix = f"{self.names.prefix}."
         if not any(name.startswith(self.prefix) for name in self.tensors):
             self.prefix = ""
-        for alias, target in self.names.tied.items():
+        self.tied = self.names.tied if config.tied_embeddings else {}
+        for alias, target in self.tied.items():
             if alias in self.tensors:
                 self.tensors.setdefault(target, self.tensors[alias])
-        self.used = {self.prefix + name for name in self.names.buffers} | set(self.names.tied)
+        self.used = {self.prefix + name for name in self.names.buffers} | set(self.tied)
         if "pooler" in family.fields:
             present = any(name.startswith(f"{self.prefix}pooler.") for name in self.tensors)
             config = dataclasses.replace(config, pooler=present or self.suffix in self.names.needs_pooler)
@@ -234,22 +235,27 @@ class _Source:
         for theirs, ours, transpose in keys:
             if ours not in expected:
                 continue
+            theirs, part, parts = _part(theirs)
+            again = theirs in self.used
             self.used.add(theirs)
             if theirs not in self.tensors:
-                self.missing.append(theirs)
+                self.missing += [] if again else [theirs]
                 continue
             tensor, shape = self.tensors[theirs], expected[ours].shape
-            if tensor.shape != (shape[::-1] if transpose else shape):
-                self.wrong.append(f"{theirs} (expected {shape[::-1] if transpose else shape}, found {tensor.shape})")
+            shape = shape[::-1] if transpose else shape
+            shape = (shape[0] * parts, *shape[1:])
+            if tensor.shape != shape:
+                self.wrong += [] if again else [f"{theirs} (expected {shape}, found {tensor.shape})"]
             elif tensor.dtype not in FLOATS:
-                self.wrong.append(f"{theirs} (expected floats of 16, 32 or 64 bits, found {tensor.dtype})")
+                problem = f"{theirs} (expected floats of 16, 32 or 64 bits, found {tensor.dtype})"
+                self.wrong += [] if again else [problem]
             else:
-                found[ours] = tensor, transpose
+                found[ours] = _Place(tensor, transpose, part, parts)
         return found
 
     def check_tied(self) -> None:
         """Notes repeated tensors that differ from the one they share: the model would compute something else."""
-        for alias, target in self.names.tied.items():
+        for alias, target in self.tied.items():
             if alias in self.tensors and not _equal(self.tensors[alias], self.tensors[target]):
                 self.wrong.append(f"{alias} (expected the same values as {target})")
 
@@ -286,16 +292,34 @@ def _expand(keys: Keys, encoder: Encoder) -> Keys:
     )
 
 
-_Found = dict[str, tuple[StoredTensor, bool]]
-"""Our path -> a tensor that fits, and whether it is transposed."""
+class _Place(NamedTuple):
+    """Where a parameter is in a checkpoint: a tensor that fits, whether it is transposed, and which part of it."""
+
+    tensor: StoredTensor
+    transpose: bool
+    part: int
+    parts: int
+
+
+_Found = dict[str, _Place]
+"""Our path -> its place."""
+
+
+def _part(theirs: str) -> tuple[str, int, int]:
+    """The key of a tensor, and which of how many parts of it a row of a table means."""
+    name, _, rest = theirs.partition("[")
+    part, _, parts = rest.rstrip("]").partition("/")
+    return (name, int(part), int(parts)) if rest else (name, 0, 1)
 
 
 def _nested(found: _Found) -> Params:
     """Parameters in our layout, float32."""
     flat = {}
-    for ours, (tensor, transpose) in found.items():
-        value = tensor.read()
-        flat[ours] = np.ascontiguousarray((value.T if transpose else value).astype(np.float32))
+    for ours, place in found.items():
+        value = place.tensor.read()
+        size = len(value) // place.parts if place.parts > 1 else 0
+        value = value[place.part * size : (place.part + 1) * size] if size else value
+        flat[ours] = np.ascontiguousarray((value.T if place.transpose else value).astype(np.float32))
     return jax.device_put(traverse_util.unflatten_dict(flat, sep="."))
 
 
@@ -317,12 +341,12 @@ def _tensors(keys: Keys, params: Params, shapes: Params) -> Tensors:
     wrong += sorted(name for name in flat.keys() & expected.keys() if flat[name].shape != expected[name].shape)
     if wrong:
         raise InputError(f"parameters do not fit the model: {', '.join(wrong[:20])}")
-    tensors = {}
+    parts: dict[str, list[np.ndarray]] = {}
     for theirs, ours, transpose in keys:
         if ours in flat:
             value = np.asarray(flat[ours], np.float32)
-            tensors[theirs] = np.ascontiguousarray(value.T if transpose else value)
-    return tensors
+            parts.setdefault(_part(theirs)[0], []).append(value.T if transpose else value)
+    return {name: np.ascontiguousarray(own[0] if len(own) == 1 else np.concatenate(own)) for name, own in parts.items()}
 
 
 def _label_config(head: Head, labels: tuple[str, ...] | None) -> dict[str, Any]:

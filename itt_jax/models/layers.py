@@ -36,17 +36,34 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 """The functions of `families.config.ACTIVATIONS`."""
 
 
-def linear(config: Any, inputs: int, outputs: int, dtype: Any, rngs: nnx.Rngs) -> nnx.Linear:
-    """A dense layer, initialised as Hugging Face does: normal(initializer_range), bias 0."""
-    kernel_init = nnx.initializers.normal(config.initializer_range)
-    return nnx.Linear(inputs, outputs, kernel_init=kernel_init, dtype=dtype, rngs=rngs)
+def initializer(config: Any, deviation: float | None = None) -> Callable[..., Array]:
+    """Hugging Face's: normal, truncated where the config has a cutoff. `deviation` defaults to initializer_range."""
+    deviation, cutoff = config.initializer_range if deviation is None else deviation, config.initializer_cutoff
+    if cutoff is None:
+        return nnx.initializers.normal(deviation)
+    return nnx.initializers.truncated_normal(deviation, lower=-cutoff, upper=cutoff)
+
+
+def linear(
+    config: Any,
+    inputs: int,
+    outputs: int,
+    dtype: Any,
+    rngs: nnx.Rngs,
+    *,
+    bias: bool = True,
+    deviation: float | None = None,
+) -> nnx.Linear:
+    """A dense layer, initialised as Hugging Face does (see `initializer`); the bias is 0."""
+    init = initializer(config, deviation)
+    return nnx.Linear(inputs, outputs, use_bias=bias, kernel_init=init, dtype=dtype, rngs=rngs)
 
 
 def embedding(config: Any, rows: int, dtype: Any, rngs: nnx.Rngs, zero_row: int | None = None) -> nnx.Embed:
     """An embedding table of the encoder's width; `zero_row` (the padding token's) starts at 0."""
 
     def init(key: PRNGKeyArray, shape: tuple[int, ...], dtype: Any) -> Array:
-        table = nnx.initializers.normal(config.initializer_range)(key, shape, dtype)
+        table = initializer(config)(key, shape, dtype)
         return table if zero_row is None else table.at[zero_row].set(0)
 
     return nnx.Embed(rows, config.width, embedding_init=init, dtype=dtype, rngs=rngs)
@@ -54,8 +71,19 @@ def embedding(config: Any, rows: int, dtype: Any, rngs: nnx.Rngs, zero_row: int 
 
 def layer_norm(config: Any, rngs: nnx.Rngs) -> nnx.LayerNorm:
     """LayerNorm in float32; the variance is the mean of squared deviations, as E[x^2] - E[x]^2 loses it to rounding."""
-    epsilon = config.layer_norm_epsilon
-    return nnx.LayerNorm(config.width, epsilon=epsilon, use_fast_variance=False, dtype=jnp.float32, rngs=rngs)
+    return nnx.LayerNorm(
+        config.width,
+        epsilon=config.layer_norm_epsilon,
+        use_bias=config.norm_bias,
+        use_fast_variance=False,
+        dtype=jnp.float32,
+        rngs=rngs,
+    )
+
+
+def rms_norm(config: Any, rngs: nnx.Rngs) -> nnx.RMSNorm:
+    """RMSNorm in float32 (Zhang and Sennrich 2019, arXiv 1910.07467)."""
+    return nnx.RMSNorm(config.width, epsilon=config.layer_norm_epsilon, dtype=jnp.float32, rngs=rngs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +95,9 @@ class Execution:
         remat: keep only each layer's input for the gradient and compute the rest again, for a third more work. For
             BERT-base with 8 rows of 512 in float32: 1.0 GiB instead of 7.9 (JAX 0.12 on a CPU; JAX 0.10's compiler
             undoes it there unless layers are scanned: 1.5 instead of 7.2).
-        scan_layers: trace one layer and loop over it, at the cost of a stacked copy of the layers' parameters. It
-            halves tracing time; on a CPU compiling is no faster up to 24 layers, and alone it saves no memory.
+        scan_layers: trace one layer (where layers differ, one period of them) and loop over it, at the cost of a
+            stacked copy of the layers' parameters. It halves tracing time; on a CPU compiling is no faster up to 24
+            layers, and alone it saves no memory.
     """
 
     attention: str = "auto"
@@ -107,27 +136,61 @@ def run_layers(
         return states if every_state else states[-1:]
 
     # jax.checkpoint and scan see only what a layer reads through its arguments: so parameters apart from structure.
-    structure = nnx.split(modules[0])[0]
+    structures = [nnx.split(layer)[0] for layer in modules]
     params = [nnx.to_pure_dict(nnx.state(layer)) for layer in modules]
+    given = list(zip(params, inputs, strict=True))
 
-    def pure_step(params: Any, state: Any, given: Any) -> Any:
-        return step(nnx.merge(structure, params), state, given)
+    def pure_step(i: int, in_scan: bool) -> Callable[[Any, tuple[Any, Any]], Any]:
+        def apply(state: Any, own: tuple[Any, Any]) -> Any:
+            return step(nnx.merge(structures[i], own[0]), state, own[1])
 
-    if execution.remat:
         # Inside a scan, forward and backward pass share no common subexpressions.
-        pure_step = jax.checkpoint(pure_step, prevent_cse=not execution.scan_layers)
-    if not execution.scan_layers:
-        states = [start]
-        for own, given in zip(params, inputs, strict=True):
-            states.append(pure_step(own, states[-1], given))
-        return states if every_state else states[-1:]
+        return jax.checkpoint(apply, prevent_cse=not in_scan) if execution.remat else apply
 
-    def scanned(state: Any, layer: tuple[Any, Any]) -> tuple[Any, Any]:
-        state = pure_step(layer[0], state, layer[1])
-        return state, state if every_state else None
+    first, period, repeats = _periodic(structures) if execution.scan_layers else (len(modules), 0, 0)
+    states = [start]
+    for i in range(first):
+        states.append(pure_step(i, False)(states[-1], given[i]))
+    stop = first + period * repeats
+    if repeats:
+        steps = [pure_step(first + j, True) for j in range(period)]
 
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *zip(params, inputs, strict=True))
-    last, states = jax.lax.scan(scanned, start, stacked)
-    if not every_state:
-        return [last]
-    return [start, *(jax.tree.map(lambda leaf, i=i: leaf[i], states) for i in range(len(modules)))]
+        def scanned(state: Any, own: list[tuple[Any, Any]]) -> tuple[Any, Any]:
+            passed = []
+            for apply, layer in zip(steps, own, strict=True):
+                state = apply(state, layer)
+                passed.append(state)
+            return state, passed if every_state else None
+
+        stacked = [
+            jax.tree.map(lambda *leaves: jnp.stack(leaves), *given[first + j : stop : period]) for j in range(period)
+        ]
+        last, passed = jax.lax.scan(scanned, states[-1], stacked)
+        if every_state:
+            states += [jax.tree.map(lambda leaf, k=k: leaf[k], own) for k in range(repeats) for own in passed]
+        else:
+            states.append(last)
+    for i in range(stop, len(modules)):
+        states.append(pure_step(i, False)(states[-1], given[i]))
+    return states if every_state else states[-1:]
+
+
+def _periodic(structures: Sequence[Any]) -> tuple[int, int, int]:
+    """(first, period, repeats) of the repetition that leaves fewest layers to trace: [first : first + period] recurs.
+
+    Layers of one encoder may differ: in ModernBERT every third sees the whole text, and the first has no norm.
+    """
+    kinds = [structures.index(structure) for structure in structures]
+    count = len(kinds)
+    saved, found = 0, (count, 0, 0)
+    for period in range(1, count):
+        for first in range(count - period):
+            same = 0
+            while kinds[first + same] == kinds[first + same + period]:
+                same += 1
+                if first + same + period == count:
+                    break
+            repeats = same // period + 1
+            if (repeats - 1) * period > saved:
+                saved, found = (repeats - 1) * period, (first, period, repeats)
+    return found

@@ -14,12 +14,12 @@ PASSES = 3
 def forward_flops(encoder: Encoder, lengths: np.ndarray) -> float:
     """Model FLOPs of one forward pass over examples of `lengths` real tokens.
 
-    2 N per token for N = `matmul_parameters`, and `pair_flops` per pair of tokens. Only real tokens count, each
-    attending within its own example, so the figure is a property of the data and the encoder.
+    2 N per token for N = `matmul_parameters`, and `attention_flops` (by default `pair_flops` per pair of tokens). Only
+    real tokens count, each attending within its own example, so the figure is a property of the data and the encoder.
     """
     lengths = np.asarray(lengths, np.float64)
     config = encoder.config
-    return float(2 * config.matmul_parameters * lengths.sum() + config.pair_flops * np.square(lengths).sum())
+    return float(2 * config.matmul_parameters * lengths.sum() + config.attention_flops(lengths))
 
 
 def language_head_flops(encoder: Encoder, predicted: int) -> float:

@@ -76,7 +76,8 @@ def partition(family: str, params: Params, mesh: Mesh) -> Any:
         if len(hits) != 1:
             wrong.append(f"{name}: matched by {len(hits)} sharding rules, expected 1")
             return NamedSharding(mesh, BY_RUN)
-        spec = P("run", *rules[hits[0]][1])
+        axes = rules[hits[0]][1]
+        spec = P("run", *axes[max(0, len(axes) + 1 - leaf.ndim) :])
         for size, axis in zip(leaf.shape, spec, strict=False):
             if axis and size % mesh.shape[axis]:
                 wrong.append(f"{name}: {size} is not divisible by the {mesh.shape[axis]} devices of {axis!r}")

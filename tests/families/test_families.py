@@ -15,6 +15,7 @@ from itt_jax.models import layers, make_encoder
 from itt_jax.models.heads import HEAD_KINDS
 from itt_jax.train.optimizer import path_name
 
+ABSENT = {"eurobert": {"question_answering", "multiple_choice"}}  # Hugging Face has no such class
 NAMES = [family.name for family in families.FAMILIES]
 
 
@@ -36,14 +37,14 @@ def test_names_and_model_types_are_looked_up_when_asked(monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_configs_go_to_hugging_face_and_back(name):
-    config = families.family(name).Config(width=96, layers=3, heads=6, vocabulary_size=77, dropout=0.25)
+    config = families.family(name).Config(width=96, layers=3, heads=6, vocabulary_size=77, dropout=0.25, pad_id=3)
     assert families.from_huggingface(config.to_huggingface()) == config
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_matmul_parameters_are_those_of_the_module(name):
     """Tables are looked up, biases and norms are added or multiplied once a token, poolers see one token an example."""
-    encoder = make_encoder(name, layers=3, width=24, heads=4, feed_forward=50, vocabulary_size=30)
+    encoder = make_encoder(name, layers=3, width=24, heads=4, feed_forward=50, vocabulary_size=30, pad_id=3)
     not_multiplied = re.compile(r"embedding|bias|scale|pooler")
     counted = sum(
         int(np.prod(leaf.shape))
@@ -59,9 +60,10 @@ def test_every_head_of_a_family_has_a_kind_and_every_kind_a_head(name):
     forms = {
         kind.form for kind in HEAD_KINDS if kind.form and (not kind.language or kind.name == family.language_model)
     }
-    assert set(family.huggingface.heads) == forms
+    heads = family.huggingface.heads
+    assert forms - set(heads) == ABSENT.get(name, set())
     by_example = {kind.form for kind in HEAD_KINDS if kind.by_example and kind.form}
-    assert {form for form, head in family.huggingface.heads.items() if head.summary} == by_example
+    assert {form for form in by_example & set(heads) if heads[form].summary} == by_example & set(heads)
 
 
 def test_activations_are_the_functions_that_there_are():

@@ -37,6 +37,7 @@ def reference(torch):
     has a third of the attention or more; the rest narrow, or all tokens become alike in the upper layers.
     """
     uneven = (".query.weight", ".key.weight", ".rel_attn.q", ".rel_attn.k", ".rel_attn.r")
+    uneven += (".Wqkv.weight", ".q_proj.weight", ".k_proj.weight", ".query_proj.weight", ".key_proj.weight")
 
     def build(class_name: str, config: dict, seed: int = 0):
         import transformers

@@ -45,6 +45,25 @@ def test_a_query_without_a_key_has_finite_gradients():
     assert all(np.isfinite(gradient).all() for gradient in gradients)
 
 
+def test_a_window_in_blocks_equals_the_reference():
+    """Rows of 400 are no whole number of blocks; queries and keys share heads of keys and values in pairs."""
+    rng = np.random.default_rng(0)
+    q, k, v = (rng.standard_normal((2, 400, heads, 4), np.float32) for heads in (4, 2, 2))
+    segments = np.stack([np.repeat([1, 2, 3, 0], [50, 260, 60, 30]), np.repeat([1, 0], [380, 20])])
+    for mask in (AttentionMask.of(None, segments), AttentionMask.of(segments > 0, None), AttentionMask.of(None, None)):
+        near = mask.within(20, 400)
+        found, expected = (
+            jax.jit(lambda backend, near=near: attention(q, k, v, mask=near, backend=backend), static_argnums=0)(
+                backend
+            )
+            for backend in ("auto", "xla")
+        )
+        np.testing.assert_allclose(found[segments > 0], expected[segments > 0], atol=1e-6)
+    alone = attention(q[:1, 0:41], k[:1, 0:41], v[:1, 0:41])[:, 20]
+    np.testing.assert_allclose(expected[:1, 20], alone, atol=1e-6)  # 20 keys on either side, and its own
+    assert AttentionMask.of(None, None).within(20, 21).window is None
+
+
 def test_segment_starts():
     expected = [[0, 0, 0, 3, 3, 5], [0, 0, 2, 2, 4, 4]]
     np.testing.assert_array_equal(segment_starts(jnp.asarray(SEGMENTS)), expected)

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from itt_jax.errors import InputError
 from itt_jax.models import export, from_pretrained, load_model, local_folder, make_encoder, make_head
 
-SIZES = {"layers": 2, "width": 16, "heads": 2, "vocabulary_size": 40, "max_positions": 12}
+SIZES = {"layers": 2, "width": 16, "heads": 2, "vocabulary_size": 40, "max_positions": 12, "pad_id": 1}
 HEADS = [
     ("classification", 3),
     ("regression", 1),
@@ -24,7 +24,7 @@ HEADS = [
 WEIGHTS = "model.safetensors"
 
 
-@pytest.fixture(scope="module", params=["bert", "roberta", "xlnet"])
+@pytest.fixture(scope="module", params=["bert", "roberta", "xlnet", pytest.param("modernbert", marks=pytest.mark.slow)])
 def model(request, randomised):
     encoder = make_encoder(request.param, **SIZES)
     return encoder, randomised(encoder.shapes())

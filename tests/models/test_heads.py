@@ -120,9 +120,9 @@ def test_cls_pooling_reads_the_summary_token(small, randomised):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["bert", "roberta", "xlnet"])
+@pytest.mark.parametrize("family", ["bert", "roberta", "xlnet", "modernbert"])
 def test_packed_rows_give_the_logits_and_gradients_of_padded_ones(family, randomised):
-    encoder = make_encoder(family, layers=1, width=16, heads=2, vocabulary_size=30, max_positions=12)
+    encoder = make_encoder(family, layers=1, width=16, heads=2, vocabulary_size=30, max_positions=12, pad_id=1)
     padded_batch = {name: np.zeros((3, 8), np.int32) for name in ("input_ids", "segment_ids", "field_ids")}
     padded_batch |= {"token_type_ids": np.zeros((3, 8), np.int32), "example_ids": np.full((3, 8), 3)}
     padded_batch |= {"summary_rows": np.arange(3), "summary_positions": np.zeros(3, np.int32)}

@@ -10,6 +10,7 @@ from itt_jax.models.heads import HEAD_KINDS
 from tests.batches import as_batch
 
 SIZES = {"layers": 1, "width": 16, "heads": 2, "vocabulary_size": 40, "max_positions": 12, "initializer_range": 0.3}
+SIZES |= {"pad_id": 1}
 OUTPUTS = {
     "classification": 3,
     "multilabel": 4,
@@ -46,7 +47,7 @@ def heads_of(encoder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["bert", "roberta", "xlnet"])
+@pytest.mark.parametrize("family", ["bert", "roberta", "xlnet", "modernbert"])
 def test_a_stack_equals_its_runs(family, randomised):
     encoder = make_encoder(family, **SIZES)
     heads = heads_of(encoder)

@@ -67,7 +67,7 @@ def test_the_folder_says_what_it_is(checkpoint, tmp_path):
 
 
 def test_the_length_is_within_the_encoders_positions(checkpoint, tmp_path, monkeypatch):
-    with pytest.raises(InputError, match=r"--max-length 513: the bert encoder's position table allows 512 tokens"):
+    with pytest.raises(InputError, match=r"--max-length 513: the bert encoder's positions allow 512 tokens"):
         evaluate_checkpoint(Evaluation(checkpoint, TASK.name, (), ("en",), max_length=513), tmp_path / "out")
     assert not (tmp_path / "out").exists()
     lengths, original = [], cells.cell_id

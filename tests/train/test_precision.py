@@ -15,6 +15,7 @@ from tests.models.test_stacks import OUTPUTS, READ_BY_ENCODER, batch_of
 from tests.train.toy import FAMILIES
 
 SIZES = {"layers": 1, "width": 32, "heads": 2, "vocabulary_size": 40, "max_positions": 12, "initializer_range": 0.1}
+SIZES |= {"pad_id": 1}
 
 
 def outputs_of(encoder):

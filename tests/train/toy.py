@@ -24,19 +24,18 @@ from itt_jax.train.predict import stream_shape
 from itt_jax.train.state import stacked
 from itt_jax.train.step import predict_step, summed_gradients
 
-FAMILIES = ("bert", "roberta", "xlnet")
-
 
 def slow(value: str):
     """A parameter that only the slow tests use."""
     return pytest.param(value, marks=pytest.mark.slow)
 
 
-QUICK_FAMILIES = ("bert", slow("roberta"), "xlnet")
+FAMILIES = ("bert", "roberta", "xlnet", slow("modernbert"))
+QUICK_FAMILIES = ("bert", slow("roberta"), "xlnet", slow("modernbert"))
 """RoBERTa, whose layers are BERT's, runs with the slow tests."""
-BERT_FIRST = ("bert", slow("roberta"), slow("xlnet"))
+BERT_FIRST = ("bert", slow("roberta"), slow("xlnet"), slow("modernbert"))
 """For what concerns a kind of task, BERT is enough among the quick tests."""
-PAD = {"bert": 0, "roberta": 1, "xlnet": 5}
+PAD = {"bert": 0, "roberta": 1, "xlnet": 5, "modernbert": 0}
 FIRST_WORD = 10  # ids below are special
 ROUNDING = 2e-5  # float32 sums in another order, relative to the largest gradient
 

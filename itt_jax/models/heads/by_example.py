@@ -13,8 +13,8 @@ from itt_jax.families.family import Summary
 from itt_jax.models.attention import dropout, subkey
 from itt_jax.models.encoder import Params
 from itt_jax.models.heads.head import Head, HeadKind
-from itt_jax.models.heads.pooling import POOLINGS, pooled
-from itt_jax.models.layers import ACTIVATIONS, linear
+from itt_jax.models.heads.pooling import POOLINGS, mean_of_examples, pooled
+from itt_jax.models.layers import ACTIVATIONS, layer_norm, linear
 
 
 class ExampleKind(HeadKind):
@@ -44,8 +44,17 @@ class ExampleKind(HeadKind):
     def build(self, head: Head, rngs: nnx.Rngs) -> nnx.Module:
         return ExampleHead(head, self.summary(head), rngs)
 
-    def read(self, head: Head, hidden: Float[Array, "B T D"], batch: Batch) -> Float[Array, "E K"]:
+    def read(self, head: Head, hidden: Float[Array, "B T D"], batch: Batch) -> Array:
+        """[E, K], or the hidden states where outputs are pooled."""
+        pooling = self.summary(head).pooling
+        if pooling == "late":
+            return hidden
+        if pooling == "mean":
+            return mean_of_examples(hidden, batch)
         return pooled(head, hidden, batch)
+
+    def finish(self, head: Head, outputs: Array, batch: Batch) -> Float[Array, "E outputs"]:
+        return mean_of_examples(outputs, batch) if self.summary(head).pooling == "late" else outputs
 
     def shared(self, head: Head, encoder_params: Params) -> Params | None:
         reads_pooler = self.summary(head).layer == "pooler" and head.encoder.config.pooler
@@ -53,48 +62,56 @@ class ExampleKind(HeadKind):
 
 
 class SummaryLayers(nnx.Module):
-    """[E, K] pooled hidden states to the output layer's input, float32; it owns the pooler that its encoder lacks."""
+    """Hidden states, pooled or not, to the output layer's input; it owns the pooler that its encoder lacks."""
 
     def __init__(self, head: Head, summary: Summary, rngs: nnx.Rngs) -> None:
         config = head.encoder.config
         if summary.layer == "pooler" and not config.pooler:
             self.pooler = linear(config, config.width, config.width, jnp.float32, rngs)
         elif summary.layer == "dense":
-            self.dense = linear(config, config.width, config.width, jnp.float32, rngs)
+            deviation = config.transform_range
+            self.dense = linear(
+                config, config.width, config.width, jnp.float32, rngs, bias=summary.bias, deviation=deviation
+            )
+        if summary.norm:
+            self.norm = layer_norm(config, rngs)
         self.summary = summary
 
-    def summarised(
-        self, x: Float[Array, "E K"], pooler: Params | None, key: PRNGKeyArray | None
-    ) -> Float[Array, "E K"]:
-        """x through the layers of `Summary`.
+    def transformed(self, x: Float[Array, "*E K"], pooler: Params | None = None) -> Float[Array, "*E K"]:
+        """x through the layers of `Summary`, float32, without dropout.
 
         Args:
             pooler: the encoder's, where it has one and the head reads it.
         """
         summary, x = self.summary, x.astype(jnp.float32)
-        x = dropout(x, summary.first_rate, subkey(key, 0))
         if summary.layer == "pooler":
             if pooler is None:
                 pooler = {"kernel": self.pooler.kernel[...], "bias": self.pooler.bias[...]}
-            x = jnp.tanh(x @ pooler["kernel"] + pooler["bias"])
-        else:
-            x = self.dense(x) if summary.layer == "dense" else x
-            x = ACTIVATIONS[summary.activation](x) if summary.activation else x
-        return dropout(x, summary.last_rate, subkey(key, 1))
+            return jnp.tanh(x @ pooler["kernel"] + pooler["bias"])
+        x = self.dense(x) if summary.layer == "dense" else x
+        x = ACTIVATIONS[summary.activation](x) if summary.activation else x
+        return self.norm(x) if summary.norm else x
+
+    def summarised(
+        self, x: Float[Array, "*E K"], pooler: Params | None, key: PRNGKeyArray | None
+    ) -> Float[Array, "*E K"]:
+        """x through dropout and the layers of `Summary`; arguments as `transformed`."""
+        x = dropout(x.astype(jnp.float32), self.summary.first_rate, subkey(key, 0))
+        return dropout(self.transformed(x, pooler), self.summary.last_rate, subkey(key, 1))
 
 
 class ExampleHead(SummaryLayers):
-    """[E, K] pooled hidden states to [E, outputs]; float32 whatever the encoder computes in, as scores are ranked."""
+    """Hidden states, pooled or not, to outputs; float32 whatever the encoder computes in, as scores are ranked."""
 
     def __init__(self, head: Head, summary: Summary, rngs: nnx.Rngs) -> None:
         super().__init__(head, summary, rngs)
         config = head.encoder.config
         width = config.width * (2 if head.pooling == "max_mean" else 1) * (4 if head.pair_features else 1)
-        self.output = linear(config, width, head.outputs, jnp.float32, rngs)
+        self.output = linear(config, width, head.outputs, jnp.float32, rngs, deviation=config.output_range)
 
     def __call__(
-        self, x: Float[Array, "E K"], pooler: Params | None, key: PRNGKeyArray | None
-    ) -> Float[Array, "E outputs"]:
+        self, x: Float[Array, "*E K"], pooler: Params | None, key: PRNGKeyArray | None
+    ) -> Float[Array, "*E outputs"]:
         return self.output(self.summarised(x, pooler, key))
 
 

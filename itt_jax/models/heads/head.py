@@ -73,6 +73,10 @@ class HeadKind:
         """The module's input."""
         return hidden
 
+    def finish(self, head: "Head", outputs: Array, batch: Batch) -> Array:
+        """The outputs, from what the module gives."""
+        return outputs
+
     def shared(self, head: "Head", encoder_params: Params) -> Any:
         """The encoder's parameters that the module reads."""
         return None
@@ -146,7 +150,7 @@ class Head:
         """
         module = nnx.merge(_split(self)[0], params["head"])
         read, shared = self.kind.read(self, hidden, batch), self.kind.shared(self, params["encoder"])
-        return module(read, shared, key).astype(jnp.float32)
+        return self.kind.finish(self, module(read, shared, key).astype(jnp.float32), batch)
 
     def loss(self, params: Params, outputs: Array, batch: Batch, choices: int = 1) -> tuple[Array, Array]:
         """Sum of weighted losses and sum of weights, float32 []; labels are as `data.examples.Examples` has them.

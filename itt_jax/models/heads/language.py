@@ -11,10 +11,11 @@ from itt_jax.batch import Batch
 from itt_jax.models.encoder import Encoder, Params
 from itt_jax.models.heads.by_example import weighted
 from itt_jax.models.heads.head import Head, HeadKind
+from itt_jax.models.layers import initializer
 
 
 class LanguageKind(HeadKind):
-    """A kind of head that scores the vocabulary, with the word embeddings as its last matrix."""
+    """A kind of head that scores the vocabulary, with the word embeddings or a table of its own as its last matrix."""
 
     language: ClassVar[bool] = True
 
@@ -22,10 +23,10 @@ class LanguageKind(HeadKind):
         return encoder.config.vocabulary_size
 
     def build(self, head: Head, rngs: nnx.Rngs) -> nnx.Module:
-        return LanguageHead(head)
+        return LanguageHead(head, rngs)
 
-    def shared(self, head: Head, encoder_params: Params) -> Float[Array, "V D"]:
-        return head.encoder.word_embeddings(encoder_params)
+    def shared(self, head: Head, encoder_params: Params) -> Float[Array, "V D"] | None:
+        return head.encoder.word_embeddings(encoder_params) if head.encoder.config.tied_embeddings else None
 
     def loss(self, head: Head, params: Params, outputs: Array, batch: Batch, choices: int) -> tuple[Array, Array]:
         """Cross-entropy of the predicted tokens."""
@@ -34,13 +35,20 @@ class LanguageKind(HeadKind):
 
 
 class LanguageHead(nnx.Module):
-    """Products with the word embeddings, and a bias."""
+    """Products with a table of words, and a bias."""
 
-    def __init__(self, head: Head) -> None:
-        self.bias = nnx.Param(jnp.zeros(head.encoder.config.vocabulary_size, jnp.float32))
+    def __init__(self, head: Head, rngs: nnx.Rngs) -> None:
+        config = head.encoder.config
+        if not config.tied_embeddings:
+            shape = (config.vocabulary_size, config.width)
+            self.table = nnx.Param(initializer(config, config.output_range)(rngs.params(), shape, jnp.float32))
+        if config.decoder_bias:
+            self.bias = nnx.Param(jnp.zeros(config.vocabulary_size, jnp.float32))
+        self.tied, self.biased = config.tied_embeddings, config.decoder_bias
 
     def __call__(
-        self, x: Float[Array, "B T D"], table: Float[Array, "V D"], key: PRNGKeyArray | None
+        self, x: Float[Array, "B T D"], table: Float[Array, "V D"] | None, key: PRNGKeyArray | None
     ) -> Float[Array, "B T V"]:
+        table = table if self.tied else self.table[...]
         scores = jnp.einsum("BTD,VD->BTV", x, table.astype(x.dtype), preferred_element_type=jnp.float32)
-        return scores + self.bias[...]
+        return scores + self.bias[...] if self.biased else scores

@@ -1,4 +1,4 @@
-"""Masked language model: BERT's and RoBERTa's."""
+"""Masked language model."""
 
 import jax.numpy as jnp
 from flax import nnx
@@ -14,7 +14,8 @@ class MaskedLMKind(LanguageKind):
     """Scores at the predicted positions."""
 
     def build(self, head: Head, rngs: nnx.Rngs) -> nnx.Module:
-        return TransformHead(head, rngs)
+        transformed = head.encoder.config.transform_activation is not None
+        return TransformHead(head, rngs) if transformed else LanguageHead(head, rngs)
 
     def read(self, head: Head, hidden: Float[Array, "B T D"], batch: Batch) -> Float[Array, "B P D"]:
         if "positions" not in batch.by_row:
@@ -27,10 +28,13 @@ class TransformHead(LanguageHead):
 
     def __init__(self, head: Head, rngs: nnx.Rngs) -> None:
         config = head.encoder.config
-        self.dense = linear(config, config.width, config.width, head.encoder.dtype, rngs)
+        bias, deviation = config.transform_bias, config.transform_range
+        self.dense = linear(
+            config, config.width, config.width, head.encoder.dtype, rngs, bias=bias, deviation=deviation
+        )
         self.norm = layer_norm(config, rngs)
         self.activation = config.transform_activation
-        super().__init__(head)
+        super().__init__(head, rngs)
 
     def __call__(
         self, x: Float[Array, "B P D"], table: Float[Array, "V D"], key: PRNGKeyArray | None

@@ -21,10 +21,7 @@ def pooled(head: Head, hidden: Float[Array, "B T D"], batch: Batch) -> Float[Arr
     examples, slots = batch.by_row["example_ids"], rows.shape[0]
 
     def pool(groups: Int[Array, "B T"]) -> Float[Array, "E K"]:
-        flat, index = hidden.astype(jnp.float32).reshape(-1, hidden.shape[-1]), groups.reshape(-1)
-        # Group `slots` collects padding and tokens that are not pooled; it is dropped.
-        count = jax.ops.segment_sum(jnp.ones_like(flat[:, :1]), index, slots + 1)[:slots]
-        mean = jax.ops.segment_sum(flat, index, slots + 1)[:slots] / jnp.maximum(count, 1)
+        mean, count, flat, index = _means(hidden, groups, slots)
         if head.pooling == "mean":
             return mean
         most = jax.ops.segment_max(flat, index, slots + 1)[:slots]
@@ -34,6 +31,20 @@ def pooled(head: Head, hidden: Float[Array, "B T D"], batch: Batch) -> Float[Arr
         return pool(examples)
     a, b = (pool(jnp.where(batch.by_row["field_ids"] == field, examples, slots)) for field in (1, 2))
     return jnp.concatenate([a, b, jnp.abs(a - b), a * b], axis=-1)
+
+
+def mean_of_examples(values: Float[Array, "B T K"], batch: Batch) -> Float[Array, "E K"]:
+    """The mean of each example's tokens, special ones included; float32."""
+    return _means(values, batch.by_row["example_ids"], batch.by_example["summary_rows"].shape[0])[0]
+
+
+def _means(values: Float[Array, "B T K"], groups: Int[Array, "B T"], slots: int) -> tuple[Array, Array, Array, Array]:
+    """(means [slots, K], counts [slots, 1], the values float32 [B T, K], their groups [B T])."""
+    flat, index = values.astype(jnp.float32).reshape(-1, values.shape[-1]), groups.reshape(-1)
+    # Group `slots` collects padding and tokens that are not pooled; it is dropped.
+    count = jax.ops.segment_sum(jnp.ones_like(flat[:, :1]), index, slots + 1)[:slots]
+    mean = jax.ops.segment_sum(flat, index, slots + 1)[:slots] / jnp.maximum(count, 1)
+    return mean, count, flat, index
 
 
 def embed(

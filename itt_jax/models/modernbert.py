@@ -1,0 +1,109 @@
+"""ModernBERT and mmBERT: the whole encoder.
+
+Source: Warner et al. 2024 (arXiv 2412.13663); numerics as `transformers.models.modernbert`.
+"""
+
+from typing import Any
+
+from flax import nnx
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from itt_jax.families.modernbert import ModernBertConfig
+from itt_jax.models.attention import AttentionMask, attention, dropout, subkey
+from itt_jax.models.inputs import EncoderInputs
+from itt_jax.models.layers import ACTIVATIONS, PLAIN, Execution, embedding, layer_norm, linear, run_layers
+from itt_jax.models.rotary import Rotation, positions
+
+
+class Embeddings(nnx.Module):
+    """Word embeddings, normalised."""
+
+    def __init__(self, config: ModernBertConfig, *, dtype: Any, rngs: nnx.Rngs) -> None:
+        self.word = embedding(config, config.vocabulary_size, dtype, rngs, config.pad_id)
+        self.norm = layer_norm(config, rngs)
+        self.rate, self.dtype = config.dropout, dtype
+
+    def __call__(self, inputs: EncoderInputs, key: PRNGKeyArray | None) -> Float[Array, "B T D"]:
+        given = inputs.input_embeddings
+        words = self.word(inputs.input_ids) if given is None else given.astype(self.dtype)
+        return dropout(self.norm(words).astype(self.dtype), self.rate, key)
+
+
+class Layer(nnx.Module):
+    """One pre-norm layer with a gated feed-forward part; the first has no norm before its attention."""
+
+    def __init__(self, config: ModernBertConfig, number: int, *, dtype: Any, rngs: nnx.Rngs) -> None:
+        width, inner, out = config.width, config.feed_forward, config.transform_range
+
+        def dense(inputs: int, outputs: int, bias: bool, deviation: float | None = None) -> nnx.Linear:
+            return linear(config, inputs, outputs, dtype, rngs, bias=bias, deviation=deviation)
+
+        if number:
+            self.attention_norm = layer_norm(config, rngs)
+        self.query, self.key, self.value = (dense(width, width, config.attention_bias) for _ in range(3))
+        self.attention_output = dense(width, width, config.attention_bias, out)
+        self.mlp_norm = layer_norm(config, rngs)
+        self.mlp_in, self.mlp_gate = (dense(width, inner, config.mlp_bias) for _ in range(2))
+        self.mlp_out = dense(inner, width, config.mlp_bias, out)
+        self.sees_all, self.normed = config.sees_all(number), number > 0
+        self.config, self.dtype = config, dtype
+
+    def __call__(
+        self,
+        x: Float[Array, "B T D"],
+        mask: AttentionMask,
+        rotation: Rotation,
+        key: PRNGKeyArray | None,
+        backend: str = "auto",
+    ) -> Float[Array, "B T D"]:
+        config = self.config
+        heads, rate = (*x.shape[:2], config.heads, config.width // config.heads), config.attention_dropout
+        normed = self.attention_norm(x).astype(self.dtype) if self.normed else x
+        q, k, v = (project(normed).reshape(heads) for project in (self.query, self.key, self.value))
+        context = attention(
+            rotation(q), rotation(k), v, mask=mask, dropout_rate=rate, key=subkey(key, 0), backend=backend
+        )
+        x = x + dropout(self.attention_output(context.reshape(x.shape)), rate, subkey(key, 1))
+        normed = self.mlp_norm(x).astype(self.dtype)
+        fed = ACTIVATIONS[config.activation](self.mlp_in(normed)) * self.mlp_gate(normed)
+        return x + self.mlp_out(dropout(fed, config.mlp_dropout, subkey(key, 2)))
+
+
+class Model(nnx.Module):
+    """The ModernBERT encoder; called as `families.Family.module` describes. The last hidden state is normalised."""
+
+    def __init__(self, config: ModernBertConfig, *, dtype: Any, rngs: nnx.Rngs) -> None:
+        self.config, self.dtype = config, dtype
+        self.embeddings = Embeddings(config, dtype=dtype, rngs=rngs)
+        self.layers = nnx.Dict({str(i): Layer(config, i, dtype=dtype, rngs=rngs) for i in range(config.layers)})
+        self.final_norm = layer_norm(config, rngs)
+
+    def __call__(
+        self,
+        inputs: EncoderInputs,
+        *,
+        key: PRNGKeyArray | None = None,
+        all_layers: bool = False,
+        execution: Execution = PLAIN,
+    ) -> Float[Array, "B T D"] | tuple[Float[Array, "B T D"], ...]:
+        config = self.config
+        inputs.refuse(config.family, "perm_mask", "target_mapping")
+        x = self.embeddings(inputs, subkey(key, 0))
+        everywhere = AttentionMask.of(inputs.attention_mask, inputs.segment_ids)
+        masks = {True: everywhere, False: everywhere.within(config.window, x.shape[1])}
+        places, size = positions(inputs), config.width // config.heads
+        thetas = {True: config.global_theta, False: config.local_theta}
+        rotations = {sees_all: Rotation.of(places, theta, size, self.dtype) for sees_all, theta in thetas.items()}
+
+        def step(layer: Layer, x: Float[Array, "B T D"], key: PRNGKeyArray | None) -> Float[Array, "B T D"]:
+            return layer(x, masks[layer.sees_all], rotations[layer.sees_all], key, execution.attention)
+
+        keys = [subkey(key, i + 1) for i in range(len(self.layers))]
+        states = run_layers(self.layers, step, x, keys, execution, every_state=all_layers)
+        states[-1] = self.final_norm(states[-1]).astype(self.dtype)
+        return tuple(states) if all_layers else states[-1]
+
+
+def word_embeddings(params: dict[str, Any]) -> Float[Array, "V D"]:
+    """The table that input ids index."""
+    return params["embeddings"]["word"]["embedding"]
