@@ -136,6 +136,12 @@ def _check_encoder(spec: EncoderSpec, where: str) -> None:
     require(rate is None or 0 <= rate < 1, f"{where}.attention_dropout: expected a rate in [0, 1), found {rate}")
     require(spec.seed >= 0, f"{where}.seed: expected at least 0, found {spec.seed}")
     require(rate is None or own, f"{where}.attention_dropout: {spec.family} has one rate for all dropout")
+    kept = spec.first_layers
+    require(kept is None or kept >= 1, f"{where}.first_layers: expected at least 1, found {kept}")
+    require(
+        kept is None or spec.checkpoint is not None,
+        f"{where}.first_layers: of a checkpoint; an encoder made here has as many as `layers` says",
+    )
 
 
 def _check_perturbation(perturbation: Perturbation, where: str) -> None:

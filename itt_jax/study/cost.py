@@ -17,6 +17,7 @@ from itt_jax.study.keeping import Keeping
 from itt_jax.study.material import Material, Selection, mean_tokens
 from itt_jax.study.plan import Plan
 from itt_jax.study.stages import Stage, pretrain
+from itt_jax.study.stages.given import shallow
 from itt_jax.train.checkpoint import is_ours, saved_encoder
 from itt_jax.train.resume import resumable_bytes
 
@@ -146,12 +147,13 @@ def sized_encoder(spec: EncoderSpec) -> Encoder:
         return make_encoder(spec.family, **sizes, vocabulary_size=spec.vocabulary_size)
     folder = local_folder(spec.checkpoint)
     if is_ours(folder):
-        return saved_encoder(folder)
+        return shallow(saved_encoder(folder), spec)
     path = folder / "config.json"
     try:
-        return Encoder(families.from_huggingface(json.loads(path.read_text(encoding="utf-8"))))
+        config = families.from_huggingface(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: expected the config of a checkpoint ({error})") from error
+    return shallow(Encoder(config), spec)
 
 
 def parameter_count(encoder: Encoder) -> int:

@@ -58,6 +58,7 @@ def checked(
     Args:
         sign: 1, or -1 if lower scores are better.
     """
+    value, error, chance = float(value), float(error), float(chance)  # of numpy or not, the record is JSON
     if not math.isfinite(value) or not math.isfinite(error):
         return DevCheck(task, metric, None, None, None, chance, rows, looks, learned=False)
     half = float(stats.norm.isf(LEVEL / 2 / max(looks, 1))) * error

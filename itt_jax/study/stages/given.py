@@ -9,7 +9,7 @@ from itt_jax.data.contamination import Digests
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.families import EncoderConfig
-from itt_jax.models import from_pretrained, local_folder, pretrained_encoder
+from itt_jax.models import Encoder, from_pretrained, local_folder, pretrained_encoder
 from itt_jax.store import Store
 from itt_jax.study.material import Material
 from itt_jax.study.stages.stage import Stage, rates, with_rates
@@ -31,7 +31,8 @@ class Given(Stage):
     def identity(self, material: Material) -> list[Any]:
         """Weights, tokenizer and the rates that the spec sets."""
         weights = material.checkpoint_digest(self.spec.checkpoint)
-        return ["given", weights, material.tokenizer_digest(self.spec), rates(self.spec)]
+        identity = ["given", weights, material.tokenizer_digest(self.spec), rates(self.spec)]
+        return identity + ([] if self.spec.first_layers is None else [("first_layers", self.spec.first_layers)])
 
     def training_tokens(self, material: Material) -> float:
         """Zero: nothing is trained."""
@@ -62,14 +63,39 @@ def given_body(spec: EncoderSpec) -> Body:
         encoder, params = saved.encoder, saved.params["encoder"]
     else:
         encoder, params = from_pretrained(folder)
-    return Body(with_rates(encoder, spec), params, _tokenizer(spec, folder))
+    kept = shallow(encoder, spec)
+    return Body(with_rates(kept, spec), _picked(params, kept.shapes()), _tokenizer(spec, folder))
 
 
 def given_tables(spec: EncoderSpec) -> tuple[EncoderConfig, Tokenizer]:
     """The config of that encoder, checked against the shapes of its parameters, and its tokenizer."""
     folder = local_folder(spec.checkpoint)
     encoder = saved_encoder(folder) if is_ours(folder) else pretrained_encoder(folder)
-    return encoder.config, _tokenizer(spec, folder)
+    return shallow(encoder, spec).config, _tokenizer(spec, folder)
+
+
+def shallow(encoder: Encoder, spec: EncoderSpec) -> Encoder:
+    """The encoder with the first layers that its spec keeps.
+
+    Raises:
+        InputError: it has fewer.
+    """
+    kept, layers = spec.first_layers, encoder.config.layers
+    if kept is None:
+        return encoder
+    if kept > layers:
+        raise InputError(
+            f"encoder {spec.name!r}: first_layers: expected at most the checkpoint's {layers}, found {kept}"
+        )
+    return dataclasses.replace(encoder, config=dataclasses.replace(encoder.config, layers=kept))
+
+
+def _picked(params: dict[str, Any], shapes: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that an encoder of these shapes has."""
+    return {
+        name: _picked(params[name], inner) if isinstance(inner, dict) else params[name]
+        for name, inner in shapes.items()
+    }
 
 
 def _tokenizer(spec: EncoderSpec, folder: pathlib.Path) -> Tokenizer:

@@ -1,15 +1,19 @@
-"""Attention dropout set by a study: it names the encoder's stages anew, and reaches made and given encoders."""
+"""Settings of an encoder that a study sets: they name its stages anew, and reach made and given encoders."""
 
 import dataclasses
 
 import jax
+import numpy as np
+import pytest
 
 from itt_jax.config import Corpus, EncoderSpec, LanguageModel, Recipe, Study, Target
 from itt_jax.data.tokenizing import train_tokenizer
+from itt_jax.errors import InputError
 from itt_jax.models import export, make_encoder
+from itt_jax.study.cost import sized_encoder
 from itt_jax.study.material import Material
 from itt_jax.study.plan import make_plan
-from itt_jax.study.stages.given import given_body
+from itt_jax.study.stages.given import given_body, given_tables
 from itt_jax.study.stages.pretrain import made_encoder
 
 SPEC = EncoderSpec("bert", "bert", corpus=(Corpus("embedded", tuples=50),), pretraining=LanguageModel())
@@ -35,3 +39,24 @@ def test_the_rate_reaches_made_and_given_encoders(tmp_path):
     tokenizer.save(tmp_path)
     given = dataclasses.replace(SPEC, checkpoint=str(tmp_path), attention_dropout=0.0)
     assert given_body(given).encoder.config == dataclasses.replace(encoder.config, attention_dropout=0.0)
+
+
+def test_the_first_layers_of_a_checkpoint_are_kept(tmp_path):
+    """The hidden states are those of the whole encoder after as many layers, and the id is another."""
+    tokenizer = train_tokenizer(["one two three"] * 3, "bert", 60)
+    encoder = make_encoder("bert", layers=3, width=8, heads=2, vocabulary_size=tokenizer.vocabulary_size)
+    params = encoder.init(jax.random.key(0))
+    export(tmp_path, encoder, params)
+    tokenizer.save(tmp_path)
+    whole = dataclasses.replace(SPEC, checkpoint=str(tmp_path), corpus=(), pretraining=None)
+    kept = dataclasses.replace(whole, first_layers=2)
+    body = given_body(kept)
+    assert body.encoder.config == dataclasses.replace(encoder.config, layers=2) == given_tables(kept)[0]
+    assert sized_encoder(kept).config.layers == 2
+    assert jax.tree.structure(body.params) == jax.tree.structure(body.encoder.shapes())
+    ids = np.array([[2, 5, 6, 3]])
+    states = encoder(params, ids, all_layers=True)
+    np.testing.assert_array_equal(body.encoder(body.params, ids), states[2])
+    assert root_id(kept) != root_id(whole)
+    with pytest.raises(InputError, match="first_layers: expected at most the checkpoint's 3, found 4"):
+        given_body(dataclasses.replace(kept, first_layers=4))
