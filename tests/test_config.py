@@ -212,12 +212,12 @@ def test_names_with_marks_of_other_scripts_and_signs_are_taken():
 def test_tasks_of_ones_own_are_those_of_the_study_or_of_the_file(tmp_path):
     path = tmp_path / "own.py"
     path.write_text("from itt_jax.tasks import get\ntasks = [get('xnli'), get('pawsx')]\n")
-    assert [task.name for task in config.load_tasks(path)] == ["xnli", "pawsx"]
+    assert [task.name for task in config.load_tasks(path)[0]] == ["xnli", "pawsx"]
     path.write_text(
         "from dataclasses import replace\nfrom itt_jax import tasks\nfrom itt_jax.study import quickstart\n"
         "def study(small=False):\n    return replace(quickstart.study, tasks=(tasks.get('xnli'),))\n"
     )
-    assert [task.name for task in config.load_tasks(path)] == ["xnli"]
+    assert [task.name for task in config.load_tasks(path)[0]] == ["xnli"]
     path.write_text("from itt_jax.tasks import get\ntasks = (get('xnli'), get('xnli'))\n")
     with pytest.raises(InputError, match=r"own.py: tasks: a name occurs twice in \['xnli', 'xnli'\]"):
         config.load_tasks(path)

@@ -71,7 +71,7 @@ def _attacked(options: argparse.Namespace) -> list:
     for name in ("checkpoint", "task"):
         if getattr(options, name) is None:
             raise InputError(f"the following arguments are required: --{name} (see attack --help)")
-    own_tasks = config.load_tasks(options.config) if options.config else ()
+    own_tasks = config.load_tasks(options.config)[0] if options.config else ()
     own_attacks = config.load_attacks(options.config, attack.Attack) if options.config else ()
     settings = {name: getattr(options, name) for name in OF_RECIPES}
     recipe = attack.adapted(

@@ -8,8 +8,11 @@ from itt_jax.cli.options import add_data_root, add_own_tasks, add_precision, dat
 from itt_jax.errors import InputError
 
 if TYPE_CHECKING:
+    from itt_jax.config import Perturbation, Study
     from itt_jax.tasks import Task
 
+OF_TABLE = ("text", "label", "kind", "language", "delimiter", "encoding", "quoted", "header")
+"""Options that go with --task-file."""
 SUMMARY = "Write the robustness report of a checkpoint, ours or Hugging Face's; trains nothing."
 
 
@@ -32,16 +35,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kind", help="of the task in --task-file (`list kinds`); default: classification")
     parser.add_argument("--language", help="of the texts in --task-file, ISO 639-1; default: en")
     parser.add_argument(
+        "--delimiter", type=_delimiter, help="what separates columns in --task-file; default: its suffix's"
+    )
+    parser.add_argument("--encoding", help="of --task-file; default: utf-8")
+    parser.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether its first line names the columns; without it they are numbers, from 0; default: it does",
+    )
+    parser.add_argument(
         "--perturbations",
         nargs="+",
         metavar="NAME[:S,S...]",
-        help="operators with severities, such as swap:0.1,0.2; none; all; default: a dozen, at 0.1 and 0.2",
+        help="operators with severities, such as swap:0.1,0.2; none; all; default: those of the study in --config, or "
+        "a dozen, at 0.1 and 0.2",
     )
     parser.add_argument("--lexicon", help="word list, for operators that read one; may contain {language}")
     parser.add_argument("--languages", nargs="+", default=[], help="default: all of the task")
-    parser.add_argument("--split", default="test")
+    parser.add_argument("--split", help="default: test")
     parser.add_argument("--rows", type=int, help="maximum number of rows a language")
-    parser.add_argument("--seed", type=int, default=0, help="noise seed")
+    parser.add_argument("--seed", type=int, help="noise seed; default: 0")
     parser.add_argument(
         "--max-length",
         type=int,
@@ -69,34 +82,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate the checkpoint; print the summary of its report."""
+    from itt_jax import config
     from itt_jax.analysis import analyse
     from itt_jax.models import checkpoint_name
     from itt_jax.report import summary_markdown, write_report
     from itt_jax.store import Store
-    from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint
-    from itt_jax.study.perturbations import parse_perturbations
+    from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint, settings_of
+    from itt_jax.study.growth import shown
     from itt_jax.study.progress import Progress
 
-    task, own_tasks = _task(options)
+    task, own_tasks, study = _task(options)
     out = options.out or pathlib.Path(f"runs/evaluate-{task}-{checkpoint_name(options.checkpoint)}")
+    given = {
+        "perturbations": _perturbations(options, study),
+        "languages": tuple(options.languages) or None,
+        "split": options.split,
+        "rows": options.rows,
+        "noise_seed": options.seed,
+        "max_length": options.max_length,
+        "allow_contaminated": options.allow_contaminated or None,
+        "precision": options.precision,
+    }
+    settings = settings_of(study, task) if study else {}
     evaluation = Evaluation(
         checkpoint=options.checkpoint,
         task=task,
-        perturbations=parse_perturbations(options.perturbations, options.lexicon),
-        languages=tuple(options.languages),
-        split=options.split,
-        rows=options.rows,
-        noise_seed=options.seed,
-        max_length=options.max_length,
-        allow_contaminated=options.allow_contaminated,
         labels=options.labels,
-        precision=options.precision or "auto",
         pooling=options.pooling,
         prefix=options.prefix,
         metric=options.metric,
         tasks=own_tasks,
+        **settings | {name: value for name, value in given.items() if value is not None},
     )
-    evaluate_checkpoint(evaluation, out, data_root(options))
+    taken = [f"{name} {shown(config.canonical(settings[name]))}" for name in settings if given[name] is None]
+    said = [f"as in study {study.name!r} (options precede it): {', '.join(taken)}"] if taken else []
+    evaluate_checkpoint(evaluation, out, data_root(options), said=said)
     with Progress() as progress:
         progress.at("report", "analysing, tables and figures")
         analysis = analyse(out)
@@ -107,21 +127,35 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _task(options: argparse.Namespace) -> "tuple[str, tuple[Task, ...]]":
-    """The name of the task, and the tasks of the user's own: of --config, or that of --task-file.
+def _perturbations(options: argparse.Namespace, study: "Study | None") -> "tuple[Perturbation, ...] | None":
+    """Those of --perturbations; None where the study's are taken."""
+    from itt_jax.study.perturbations import parse_perturbations
+
+    if study is not None and study.perturbations and options.perturbations is None and options.lexicon is None:
+        return None
+    return parse_perturbations(options.perturbations, options.lexicon)
+
+
+def _delimiter(text: str) -> str:
+    """A delimiter; a shell passes a tab as "\\t" more easily than as itself."""
+    return "\t" if text == r"\t" else text
+
+
+def _task(options: argparse.Namespace) -> "tuple[str, tuple[Task, ...], Study | None]":
+    """The name of the task, the tasks of the user's own (of --config, or that of --task-file), and the study there.
 
     Raises:
         InputError: options that do not go together, or see `config.load_tasks` and `tasks.table.table_task`.
     """
     from itt_jax import config
 
-    of_table = {name: getattr(options, name) for name in ("text", "label", "quoted", "kind", "language")}
+    of_table = {name: getattr(options, name) for name in OF_TABLE}
     if options.task_file is None:
         if given := next((name for name, value in of_table.items() if value is not None), None):
             raise InputError(f"--{given} goes with --task-file")
         if options.task is None:
             raise InputError("expected --task, or --task-file with --text and --label (see evaluate --help)")
-        return options.task, config.load_tasks(options.config) if options.config else ()
+        return options.task, *(config.load_tasks(options.config) if options.config else ((), None))
     if given := next((name for name in ("task", "config", "languages") if getattr(options, name)), None):
         raise InputError(f"--{given} does not go with --task-file")
     if options.text is None or options.label is None:
@@ -135,4 +169,4 @@ def _task(options: argparse.Namespace) -> "tuple[str, tuple[Task, ...]]":
     given = {name: value for name, value in of_table.items() if value is not None}
     task = table_task(options.task_file, **given, **head)
     config.validate(task, f"--task-file {options.task_file}")
-    return task.name, (task,)
+    return task.name, (task,), None

@@ -87,7 +87,7 @@ def _write_sheet(sheet, task, data_root=None, config=None, **rest) -> None:
     from itt_jax.data.sources import data_root as checked
     from itt_jax.tasks.sheet import task_sheet
 
-    own = load_tasks(config) if config else ()
+    own = load_tasks(config)[0] if config else ()
     lines = task_sheet(sheet, task, own_tasks=own, data_root=checked(data_root), **rest)
     operators, languages = ({getattr(line, name) for line in lines} for name in ("operator", "language"))
     print(f"{sheet}: {len(lines)} rows, {len(operators)} operators, {len(languages)} languages.")

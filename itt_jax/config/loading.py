@@ -41,8 +41,8 @@ def load(path: str | pathlib.Path, overrides: Sequence[str] = ()) -> Study:
     return study
 
 
-def load_tasks(path: str | pathlib.Path) -> tuple[Task, ...]:
-    """The tasks of one's own that a Python file defines: those of its `study`, as `load` takes it, or else `tasks`.
+def load_tasks(path: str | pathlib.Path) -> tuple[tuple[Task, ...], Study | None]:
+    """The tasks of one's own that a Python file defines, as `tasks` or in its `study`, and that study, if there is one.
 
     A file with `attacks` needs no tasks.
 
@@ -51,7 +51,8 @@ def load_tasks(path: str | pathlib.Path) -> tuple[Task, ...]:
     """
     found = _run(path)
     if "study" in found:
-        return load(path).tasks
+        study = load(path)
+        return study.tasks, study
     own = found.get("tasks", () if "attacks" in found else None)
     if not isinstance(own, list | tuple) or not all(isinstance(task, Task) for task in own):
         raise InputError(f"config {path}: expected a variable 'tasks', a tuple of Task, or a 'study'")
@@ -59,7 +60,7 @@ def load_tasks(path: str | pathlib.Path) -> tuple[Task, ...]:
     require(len(set(names)) == len(names), f"config {path}: tasks: a name occurs twice in {names}")
     for task in own:
         validate(task, f"config {path}: tasks.{task.name}")
-    return tuple(own)
+    return tuple(own), None
 
 
 def load_attacks(path: str | pathlib.Path, kind: type) -> tuple[Any, ...]:

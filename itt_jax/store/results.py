@@ -33,6 +33,8 @@ DEFAULTS = {
     "edit_rate": np.nan,
     "token_change_rate": np.nan,
 }
+ALONE = {"arm": "direct", "seed": 0, "in_domain": True}
+"""What stands for the unknown in the rows of a checkpoint that was evaluated alone, so that they group as one arm."""
 Subset = Literal["all", "changed"]
 
 
@@ -75,8 +77,10 @@ def read_results(out: pathlib.Path) -> pd.DataFrame:
     for name, default in ({"target": frame["task"]} | DEFAULTS).items():
         if name not in frame:
             frame[name] = default
+    for name, value in ALONE.items():
+        frame[name] = frame[name].where(frame[name].notna(), value)
     frame.loc[frame["perturbation"] == CLEAN_TEXT, "severity"] = 0.0
-    frame = frame.astype({"severity": float, "seed": int, "value": float, "chance": float})
+    frame = frame.astype({"severity": float, "seed": int, "in_domain": bool, "value": float, "chance": float})
     twice = frame.duplicated(["model", "target", "arm", "seed", "metric", *KEY])
     if twice.any():
         raise InputError(f"{store.results}: cell {frame.loc[twice, 'cell'].iloc[0]!r} occurs twice")

@@ -28,18 +28,23 @@ def find_stage(
     models = [
         {"encoder": stage["encoder"], **place, "seed": stage["seed"], "id": stage["id"]}
         for stage in store.plan().get("stages", ())
-        if store.record(stage["id"])
         for place in stage.get("evaluated_as", ())
     ]
     if not models:
-        raise InputError(f"--out {out}: has no finished target stage; expected the results folder of `run`")
+        raise InputError(f"--out {out}: has no target stage; expected the results folder of `run`")
+    made = [model for model in models if store.record(model["id"])]
     given = {name: value for name, value in zip(NAMED, (encoder, target, arm, seed), strict=True) if value is not None}
-    found = [model for model in models if given.items() <= model.items()]
+    found, planned = ([model for model in those if given.items() <= model.items()] for those in (made, models))
     ids = {model["id"] for model in found}  # arms that train alike share a stage
     if len(ids) == 1:
         return store.stage(ids.pop())
     asked = ", ".join(f"{name} {value}" for name, value in given.items()) or "none of them named"
-    listed = "; ".join(f"{name}: {_listed(found or models, name)}" for name in NAMED)
+    if planned and not found:
+        raise InputError(
+            f"--out {out}: the stage asked for ({asked}) is planned and not made yet; `run` with the study's --config "
+            "and this --out makes it"
+        )
+    listed = "; ".join(f"{name}: {_listed(found or made or models, name)}" for name in NAMED)
     raise InputError(f"--out {out}: expected one stage, found {len(ids)} ({asked}); there is {listed}")
 
 

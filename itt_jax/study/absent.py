@@ -5,6 +5,7 @@ import pathlib
 from typing import Literal
 
 from itt_jax.config import StandIn, Study, Target
+from itt_jax.data.sources.paths import NO_ROOT
 from itt_jax.errors import InputError, listed
 from itt_jax.study import arms
 from itt_jax.study.material import Material
@@ -26,7 +27,8 @@ def available(study: Study, material: Material) -> tuple[Study, list[str]]:
         targets += [found] if found else []
         notes += said
     if not targets:
-        raise InputError("no target of the study has its data: " + "; ".join(notes))
+        remedy = "" if material.data_root else f"; {NO_ROOT}"
+        raise InputError(f"no target of the study has its data: {'; '.join(notes)}{remedy}")
     if not notes:
         return study, []
     return dataclasses.replace(study, targets=tuple(targets), active_targets=()), notes

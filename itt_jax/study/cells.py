@@ -27,6 +27,7 @@ class Cell:
 
     Attributes:
         cell: its id. stage: id of the stage that is evaluated.
+        arm, seed, in_domain: None for a checkpoint that is evaluated alone.
         in_domain: the target stage was trained on the domain of the rows.
         changes_label: the operator may change the gold label.
     """
@@ -34,7 +35,7 @@ class Cell:
     cell: str
     stage: str
     model: str
-    arm: str
+    arm: str | None
     target: str
     task: str
     split: str
@@ -43,8 +44,8 @@ class Cell:
     perturbation: str
     severity: float
     replicate: int
-    seed: int
-    in_domain: bool
+    seed: int | None
+    in_domain: bool | None
     source_language: bool
     changes_label: bool = False
 

@@ -4,13 +4,14 @@ import dataclasses
 import functools
 import itertools
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 
-from itt_jax import kinds, tasks
-from itt_jax.config import Perturbation, Precision, canonical, content_id
+from itt_jax import kinds, metrics, tasks
+from itt_jax.config import Perturbation, Precision, Study, canonical, content_id
 from itt_jax.config.ids import LATER
 from itt_jax.config.validation import check_least_length
 from itt_jax.data.contamination import RULES, contaminated
@@ -23,8 +24,10 @@ from itt_jax.evaluate.noises import TOKEN_NOISES
 from itt_jax.models import checkpoint_folder, checkpoint_name
 from itt_jax.store import Store
 from itt_jax.store.place import check_place, check_utf8
+from itt_jax.store.results import CLEAN_TEXT, read_results
 from itt_jax.study import arms, growth
 from itt_jax.study.cells import Cell, Evaluated, cells_of, check_perturbation, variants_of
+from itt_jax.study.inputs import changed_inputs, rows_input
 from itt_jax.study.material import digest_files, digest_rows, mean_tokens
 from itt_jax.study.perturbations import DEFAULT_LINE, DEFAULT_PERTURBATIONS
 from itt_jax.study.predictor import Predictor, load_predictor
@@ -39,10 +42,12 @@ from itt_jax.train.precision import keep_precision
 
 DEFAULT_LENGTH = 128
 ARM = "direct"
-"""The arm under which a checkpoint's cells are stored: it is compared with none."""
+"""The arm in the ids of a checkpoint's cells; their rows name none, since nobody knows how it was trained."""
 FORMS_PER_STREAM = 5
 """Forms of a text that are predicted together at least, with its clean form: what an interruption loses, against the
 time for the clean form (and for a pool), which is predicted with each of them."""
+FAR_BELOW = 4
+"""Standard errors of guessing below which a score is a sign that labels are in another order."""
 MOST_SAID = 20
 """Lines that say what is left out; plan.json has all."""
 TEXTS_PER_STREAM = 1000
@@ -87,13 +92,37 @@ class Evaluation:
     tasks: tuple[Task, ...] = dataclasses.field(default=(), metadata=LATER)
 
 
+def settings_of(study: Study, task: str) -> dict[str, Any]:
+    """How a study evaluates a task, as fields of an `Evaluation`; those alone in which it sets something."""
+    target = next((own for own in study.running_targets() if task in (own.evaluate or (own.train,))), None)
+    languages = (target.languages if target else ()) or study.languages
+    found = {
+        "perturbations": study.perturbations,
+        "languages": tuple(own for own in languages if own in tasks.get(task, study.tasks).languages),
+        "split": target.test_split if target else "test",
+        "rows": study.evaluation_rows,
+        "noise_seed": study.noise_seed,
+        "max_length": study.max_length,
+        "allow_contaminated": study.allow_contaminated,
+        "precision": study.precision,
+    }
+    return {name: value for name, value in found.items() if value and value != "auto"}
+
+
 def evaluate_checkpoint(
-    evaluation: Evaluation, out: pathlib.Path, data_root: pathlib.Path | None = None, quiet: bool = False
+    evaluation: Evaluation,
+    out: pathlib.Path,
+    data_root: pathlib.Path | None = None,
+    quiet: bool = False,
+    said: Sequence[str] = (),
 ) -> None:
     """Predict the task's rows, clean and perturbed, and store the cells that the results folder `out` lacks.
 
     Cells are stored as they are made. The folder may hold another evaluation of the checkpoint on the task, with other
     operators, languages or rows: cells that both have stay valid, and plan and results describe the latest.
+
+    Args:
+        quiet: say nothing. said: lines to say once everything is checked.
 
     Raises:
         InputError: no such checkpoint or task, a head that does not fit the task, text that the checkpoint was trained
@@ -109,6 +138,8 @@ def evaluate_checkpoint(
         progress.at(f"evaluation of {checkpoint_name(evaluation.checkpoint)}", "reading the checkpoint")
         evaluator = _Evaluating(evaluation, Store(out), progress, data_root)
         evaluator.write_plan()
+        for line in said:
+            progress.say(line)
         evaluator.all()
     check_stored(evaluator.failed, out)
 
@@ -144,13 +175,15 @@ class _Evaluating:
             max_length=evaluated_length(evaluation, self.predictor),
         )
         _check_noises(evaluation, self.task, self.predictor)
-        self.changed = self._changes()
+        self._check_folder()
         check_precision(store, evaluation.precision, [self.name, *store.plan().get("encoders", ())])
         progress.tell(f"reading rows of {self.task.name}")
-        self.rows = {
-            language: evaluated_rows(self.task, evaluation, language, data_root)
-            for language in evaluation.languages or self.task.languages
-        }
+        self.rows, self.inputs = {}, {}
+        for language in evaluation.languages or self.task.languages:
+            rows = evaluated_rows(self.task, dataclasses.replace(evaluation, rows=None), language, data_root)
+            self.inputs |= rows_input(self.task, evaluation.split, language, rows, data_root)
+            self.rows[language] = tasks.limit(rows, evaluation.rows)
+        self.changed = self._changes()
         if not evaluation.allow_contaminated:
             check_unseen(self.task, evaluation.split, self.rows, self.predictor)
         self.skipped: list[str] = []
@@ -173,6 +206,9 @@ class _Evaluating:
                     self.make(stream)
                     self.progress.estimate.end([_key(stream)])
             self.write_results()
+        if warning := self._order_warning():
+            self.progress.say(f"warning: {warning}")
+            self.write_plan(warning)
         if not self._is_latest():
             self.progress.say(f"warning: {self.store.out} was given another evaluation meanwhile, which it describes")
 
@@ -208,15 +244,19 @@ class _Evaluating:
         time = f", about {duration(self.progress.estimate.seconds())}" if missing else ""
         self.progress.say(f"{count - missing:,} of {count:,} cells done, {missing:,} to make{time}")
 
-    def write_plan(self) -> None:
-        """Write the plan, and reduce the folder's results to the cells that are asked for."""
+    def write_plan(self, warning: str = "") -> None:
+        """Write the plan, and reduce the folder's results to the cells that are asked for.
+
+        Args:
+            warning: a sentence for the readers of the results.
+        """
         asked, what = self.asked, f"Robustness of {self.name} on {self.task.name}, without training."
         seen = f"The checkpoint {self.predictor.seen.note()}."
         self.store.write_plan(
             {
                 "study_id": content_id(asked),
                 "name": f"evaluation of {self.name}",
-                "description": " ".join(filter(None, (what, self.predictor.note, self.task.note, seen))),
+                "description": " ".join(filter(None, (what, self.predictor.note, self.task.note, seen, warning))),
                 "evaluation": canonical(asked),
                 "encoders": [self.name],
                 "arms": [arms.as_row(arms.arm(ARM))],
@@ -225,6 +265,7 @@ class _Evaluating:
                 "cells": sum(len(stream.cells) for stream in self.streams),
                 "contaminated": [self.name] if asked.allow_contaminated else [],
                 "precision": {"asked": asked.precision, "evaluation": self.store.dtypes([self.name])},
+                "inputs": self.inputs,
                 "skipped": self.skipped,
                 "provenance": provenance(self.dtype),
             }
@@ -238,6 +279,21 @@ class _Evaluating:
         if self._is_latest():
             self.store.write_results(cell.row({}) for stream in self.streams for cell in stream.cells)
 
+    def _order_warning(self) -> str:
+        """A sentence if outputs without names, which are read by position, score far below chance on clean text."""
+        if not self.predictor.unnamed or not self._is_latest():
+            return ""
+        results = read_results(self.store.out)
+        for row in results[results["perturbation"] == CLEAN_TEXT].itertuples():
+            error = np.sqrt(row.chance * (1 - row.chance) / row.n)
+            if metrics.metric(row.metric).higher_is_better and row.value < row.chance - FAR_BELOW * error:
+                return (
+                    f"Clean {row.metric} ({row.language}) is {row.value:.3f}, far below the {row.chance:.3f} of "
+                    "guessing. The checkpoint's outputs have no names and are read in the order of the task's labels; "
+                    f"they may be in another order, which --labels 0={self.task.labels[-1]},... would say."
+                )
+        return ""
+
     def _is_latest(self) -> bool:
         return self.store.holds(content_id(self.asked))
 
@@ -248,22 +304,25 @@ class _Evaluating:
         if reason not in self.skipped:
             self.skipped.append(reason)
 
-    def _changes(self) -> list[str]:
-        """The fields in which the evaluation differs from that of the folder.
-
-        Raises:
-            InputError: the folder holds something else.
-        """
+    def _check_folder(self) -> None:
+        """Raises InputError if the folder holds something else than an evaluation of the checkpoint on the task."""
         found = self.store.existing_plan()
         if found is None:
-            return []
+            return
         own, before = canonical(self.asked), found.get("evaluation", {})
         if any(before.get(field) != own[field] for field in ("checkpoint", "task")):
             raise InputError(
                 f"--out {self.store.out}: holds {found.get('description') or found['name']!r}, expected an evaluation "
                 f"of this checkpoint on {self.task.name!r}; choose another --out"
             )
-        return growth.study_changes(before, self.asked)
+
+    def _changes(self) -> list[str]:
+        """How the evaluation and its rows differ from those of the folder, a line each."""
+        found = self.store.plan()
+        if not found:
+            return []
+        fields = growth.study_changes(found["evaluation"], self.asked)
+        return fields + changed_inputs(found.get("inputs", {}), self.inputs)
 
     def _agreed_dtype(self) -> Any:
         """The dtype to compute in: that of the scores in the folder, whatever the checkpoint was called then."""
@@ -292,7 +351,9 @@ class _Evaluating:
         forms = max(FORMS_PER_STREAM * (1 + pool / len(rows)), TEXTS_PER_STREAM / len(rows))
         cells: list[Cell] = []
         number = 1
-        for _, own in itertools.groupby(cells_of(evaluated, self.wanted[language], self._skip), _operator):
+        found = cells_of(evaluated, self.wanted[language], self._skip)
+        unknown = {"arm": None, "seed": None, "in_domain": None}  # how the checkpoint was trained
+        for _, own in itertools.groupby((dataclasses.replace(cell, **unknown) for cell in found), _operator):
             if len(cells) >= forms:
                 yield _Stream(language, number, cells)
                 cells, number = [], number + 1

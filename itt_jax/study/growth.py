@@ -66,7 +66,7 @@ def _differences(old: Any, new: Any, path: str) -> Iterator[str]:
             if name in others:
                 yield from _differences(named[name], others[name], f"{path}.{name}")
     else:
-        yield f"{path}: {_shown(old)} -> {_shown(new)}"
+        yield f"{path}: {shown(old)} -> {shown(new)}"
 
 
 def _by_name(values: Any) -> dict[str, Any] | None:
@@ -81,7 +81,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(repr(name) for name in names)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value as a line shows it; fields that studies have later are written only where they are not at the default."""
     if value is ABSENT:
         return "the default"

@@ -33,6 +33,7 @@ class Predictor:
         max_length: maximum tokens of a text, where the checkpoint says it.
         chosen: how it is read, if not as its files say or as in XTREME: part of the ids of its cells.
         note: how it is read, for readers of the results.
+        unnamed: its outputs have no names and are read in the order of the task's labels.
     """
 
     encoder: Encoder
@@ -44,6 +45,7 @@ class Predictor:
     max_length: int | None = None
     chosen: tuple[Any, ...] = ()
     note: str = ""
+    unnamed: bool = False
 
     def in_dtype(self, dtype: str) -> "Predictor":
         """The same, computing in another dtype."""
@@ -166,6 +168,5 @@ def _in_order(found: Predictor, task: Task, names: tuple[str, ...] | None, label
     other = ", ".join(f"{name} = {label}" for name, label in read if name.casefold() != label.casefold())
     params = found.params | {"head": found.head.kind.reordered(found.params["head"], order)}
     chosen = () if labels is None else ("labels", tuple(order))
-    return dataclasses.replace(
-        found, params=params, chosen=chosen, note=f"Outputs are read as labels: {other}." * bool(other)
-    )
+    note, unnamed = f"Outputs are read as labels: {other}." * bool(other), labels is None and names is None
+    return dataclasses.replace(found, params=params, chosen=chosen, note=note, unnamed=unnamed)

@@ -12,6 +12,7 @@ import numpy as np
 from itt_jax import kinds
 from itt_jax.data.rows import Rows
 from itt_jax.data.sources import Source, Table
+from itt_jax.data.sources.paths import NO_ROOT
 from itt_jax.errors import InputError, unknown
 from itt_jax.reading.text import check_texts
 from itt_jax.tasks.splits import Slice, hold_out_sentences, parse, part, published
@@ -107,7 +108,10 @@ def _choose(task: Task, split: str, language: str, data_root: str | pathlib.Path
     sources = [source for source in _available(task, data_root) if _offers(task, source, split)]
     if not sources:
         known = {name for source in _available(task, data_root) for name in source.all_splits}
-        raise unknown(f"{task.name} split", split, known)
+        error = unknown(f"{task.name} split", split, known)
+        if any(_offers(task, source, split) for source in task.sources):
+            raise InputError(f"{error}; local files have it: {NO_ROOT}")
+        raise error
     for source in sources:
         if _offers(task, source, split, language):
             return source

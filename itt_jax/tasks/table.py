@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 from itt_jax import kinds
 from itt_jax.data.sources import LocalFiles
@@ -20,7 +21,10 @@ def table_task(
     kind: str = "classification",
     language: str = "en",
     *,
+    delimiter: str | None = None,
+    encoding: str | None = None,
     quoted: bool | None = None,
+    header: bool | None = None,
     outputs: int,
     names: Sequence[str] | None = None,
     given: str | None = None,
@@ -31,16 +35,16 @@ def table_task(
     The task has the table's name; its fields have the names of their columns, and its one split is "test".
 
     Args:
-        text: one column or two. quoted: as `LocalFiles`.
+        text: one column or two.
+        delimiter, encoding, quoted, header: as in `LocalFiles`; None: what is usual for the suffix. A delimiter
+            makes a csv of a table with another suffix.
         outputs, names, given: of the head, as in `label_names.table_labels`.
         metric: None takes that of the kind.
 
     Raises:
         InputError: an unknown suffix, a missing file or column, or labels that are not those of the head.
     """
-    format = FORMATS.get(path.suffix.lower())
-    if format is None:
-        raise InputError(f"--task-file {path}: expected a name that ends in {', '.join(FORMATS)}")
+    format, reading = _format(path, delimiter, encoding, quoted, header)
     if len(set(text)) != len(text) or len(text) > 2:
         raise InputError(f"--text: expected one column or two, found {' '.join(text)!r:.80}")
     own = kinds.kind(kind)
@@ -49,12 +53,17 @@ def table_task(
     if language not in LANGUAGES:
         raise unknown("language", language, LANGUAGES)
 
-    def source(labels: dict[str, str] | None = None) -> LocalFiles:
-        return LocalFiles(
-            {"test": str(path.absolute())}, format, {name: name for name in text}, label, labels or {}, quoted=quoted
-        )
+    columns = {name: _column(name, header) for name in text}
 
-    published = source().read("test", language).labels
+    def source(labels: dict[str, str] | None = None) -> LocalFiles:
+        paths = {"test": str(path.absolute())}
+        return LocalFiles(paths, format, columns, _column(label, header), labels or {}, **reading)
+
+    table = source().read("test", language)
+    published = table.labels
+    if empty := [i for i, one in enumerate(published) if not one.strip()]:
+        more = f", as in {len(empty) - 1} other rows" * (len(empty) > 1)
+        raise InputError(f"{table.place(empty[0])}: column {label!r}: expected a label, found none{more}; remove them")
     about = {"languages": (language,), "source_language": language, "metric": metric or own.table_metric}
     about |= own.table_settings(published)
     labels, read_as = (), {}
@@ -62,3 +71,34 @@ def table_task(
         labels, read_as = table_labels(own.distinct_labels(published), outputs, names, given)
     note = f"Labels of the table: {', '.join(f'{one} = {name}' for one, name in read_as.items())}." * bool(read_as)
     return Task(path.stem, kind, tuple(text), (source(read_as),), labels, note=note, **about)
+
+
+def _format(
+    path: pathlib.Path, delimiter: str | None, encoding: str | None, quoted: bool | None, header: bool | None
+) -> tuple[str, dict[str, Any]]:
+    """The format of a table, and the arguments of `LocalFiles` with which it is read."""
+    format = FORMATS.get(path.suffix.lower(), "csv" if delimiter else None)
+    format = "csv" if delimiter and format == "tsv" else format
+    if format is None:
+        raise InputError(
+            f"--task-file {path}: expected a name that ends in {', '.join(FORMATS)}, or --delimiter for another one"
+        )
+    given = {"delimiter": delimiter, "encoding": encoding, "quoted": quoted, "header": header}
+    given = {name: value for name, value in given.items() if value is not None}
+    read = {"csv": set(given), "tsv": {"encoding", "quoted", "header"}, "jsonl": {"encoding"}, "parquet": set()}[format]
+    if other := next((name for name in given if name not in read), None):
+        raise InputError(f"--{other} does not go with {format}, the format of --task-file {path}")
+    return format, given
+
+
+def _column(name: str, header: bool | None) -> str | int:
+    """A column by name, or by number in a table without a header.
+
+    Raises:
+        InputError: no number.
+    """
+    if header is not False:
+        return name
+    if not name.isdecimal():
+        raise InputError(f"--no-header: expected numbers of columns, from 0, found {name!r:.80}")
+    return int(name)

@@ -1,8 +1,10 @@
 """`evaluate` of tasks of the user's own: those of a config, and tables named on the command line."""
 
 import csv
+import dataclasses
 import json
 
+import pandas as pd
 import pytest
 
 from itt_jax import main, tasks
@@ -107,6 +109,86 @@ def test_labels_of_a_table_are_read_by_name_or_as_told(checkpoint, tmp_path):
     assert "Labels of the table: " in plan["description"] and "NEG = negative" in plan["description"]
 
 
+@pytest.mark.parametrize(
+    ("name", "encoding", "rows", "options"),
+    [
+        ("t.csv", "utf-8", 'review;stars\n"good; really";positive\nbäd;negative\n', ["--delimiter", ";"]),
+        ("t.csv", "cp1252", "review,stars\ngood,positive\nbäd,negative\n", ["--encoding", "cp1252"]),
+        ("t.tsv", "utf-8", 'review\tstars\n"good\tone"\tpositive\nbäd\tnegative\n', ["--quoted"]),
+        ("t.csv", "utf-8", 'review,stars\n5" good,positive\nbäd,negative\n', ["--no-quoted"]),
+        ("t.txt", "utf-8", "review\tstars\ngood\tpositive\nbäd\tnegative\n", ["--delimiter", r"\t"]),
+        ("t.csv", "utf-8", "good,positive\nbäd,negative\n", ["--no-header"]),
+    ],
+)
+def test_a_table_is_read_as_told(checkpoint, tmp_path, monkeypatch, name, encoding, rows, options):
+    (tmp_path / name).write_text(rows, encoding=encoding)
+    asked = []
+    monkeypatch.setattr("itt_jax.study.evaluation.evaluate_checkpoint", lambda own, *rest, **more: asked.append(own))
+    monkeypatch.setattr(Store, "plan", lambda self: {"description": ""})
+    columns = ("0", "1") if "--no-header" in options else ("review", "stars")
+    columns = ["--task-file", tmp_path / name, "--text", columns[0], "--label", columns[1]]
+    assert evaluate(checkpoint, tmp_path / "out", *columns, *options) == 0
+    found = tasks.load_rows(asked[0].tasks[0], "test", "en")
+    (texts,) = found.fields.values()
+    assert "good" in texts[0] and texts[1] == "bäd" and found.labels.tolist() == [1, 0]
+
+
+def test_an_evaluation_with_a_study_takes_its_settings_and_options_precede_them(checkpoint, tmp_path, capsys):
+    (tmp_path / "study.py").write_text(
+        "from itt_jax.config import *\n"
+        f"target = Target('own', {TASK.name!r}, test_split='dev', recipe=Recipe(steps=1))\n"
+        "encoder = EncoderSpec('bert', 'bert', corpus=(Corpus('embedded'),))\n"
+        "study = Study('mine', (encoder,), (target,), ('direct',), (Perturbation('swap', (0.2,)),),"
+        "languages=('de', 'zh'), evaluation_rows=3, max_length=16, noise_seed=5)\n"
+    )
+    arguments = ["--checkpoint", checkpoint, "--task", TASK.name, "--config", tmp_path / "study.py"]
+    assert main.main(["evaluate", *map(str, [*arguments, "--out", tmp_path / "a"])]) == 0
+    assert "as in study 'mine' (options precede it): perturbations ['swap'], languages" in capsys.readouterr().err
+    own = Store(tmp_path / "a").plan()["evaluation"]
+    taken = {name: own[name] for name in ("languages", "split", "rows", "noise_seed", "max_length")}
+    assert taken == {"languages": ["de"], "split": "dev", "rows": 3, "noise_seed": 5, "max_length": 16}
+    assert [noise["name"] for noise in own["perturbations"]] == ["swap"]
+    options = ["--rows", 2, "--seed", 0, "--languages", "en", "--perturbations", "none", "--out", tmp_path / "b"]
+    assert main.main(["evaluate", *map(str, [*arguments, *options])]) == 0
+    own = Store(tmp_path / "b").plan()["evaluation"]
+    assert (own["rows"], own["noise_seed"], own["languages"], own["perturbations"]) == (2, 0, ["en"], [])
+    assert (own["max_length"], own["split"]) == (16, "dev")
+
+
+def test_an_evaluation_does_not_say_how_a_checkpoint_was_trained(checkpoint, tmp_path):
+    path, rows = table(tmp_path / "reviews.csv"), ["--perturbations", "swap:0.2"]
+    columns = ["--task-file", path, "--text", "review", "--label", "stars"]
+    assert evaluate(checkpoint, tmp_path / "out", *columns, *rows) == 0
+    frame = pd.read_parquet(tmp_path / "out" / "results.parquet")
+    assert frame[["arm", "seed", "in_domain"]].isna().all().all()
+    assert read_results(tmp_path / "out")[["arm", "seed", "in_domain"]].values.tolist() == [["direct", 0, True]] * 2
+
+
+def test_rows_with_another_content_are_named(checkpoint, tmp_path, capsys):
+    path = table(tmp_path / "reviews.csv")
+    columns = ["--task-file", path, "--text", "review", "--label", "stars", "--perturbations", "none"]
+    assert evaluate(checkpoint, tmp_path / "out", *columns) == 0
+    path.write_text(path.read_text() + "300,one more,positive\n")
+    capsys.readouterr()
+    assert evaluate(checkpoint, tmp_path / "out", *columns) == 0
+    said = capsys.readouterr().err
+    assert f"changed: rows of reviews/test/en ({path}): other content than before, 300 -> 301 rows" in said
+
+
+def test_unnamed_outputs_far_below_chance_are_a_warning(checkpoint, tmp_path, monkeypatch, capsys):
+    from itt_jax.study import evaluation
+
+    columns = ["--task", TASK.name, "--languages", "en", "--perturbations", "none"]
+    monkeypatch.setattr(evaluation, "FAR_BELOW", -100)  # so that the score of an untrained model counts as far below
+    assert evaluate(checkpoint, tmp_path / "named", *columns) == 0
+    assert "warning" not in capsys.readouterr().err
+    load = evaluation.load_predictor
+    monkeypatch.setattr(evaluation, "load_predictor", lambda *own: dataclasses.replace(load(*own), unnamed=True))
+    assert evaluate(checkpoint, tmp_path / "unnamed", *columns) == 0
+    assert "of guessing. The checkpoint's outputs have no names" in capsys.readouterr().err
+    assert "--labels 0=positive,... would say" in Store(tmp_path / "unnamed").plan()["description"]
+
+
 def test_pairs_with_scores_need_no_labels(checkpoint, tmp_path):
     from itt_jax.tasks.table import table_task
 
@@ -128,6 +210,15 @@ def test_pairs_with_scores_need_no_labels(checkpoint, tmp_path):
         (["--task-file", "r.csv", "--text", "a", "b", "c", "--label", "stars"], "--text: expected one column or two"),
         (["--task-file", "r.xlsx", "--text", "a", "--label", "b"], "expected a name that ends in .csv, .tsv, .jsonl"),
         (["--task-file", "absent.csv", "--text", "a", "--label", "b"], "absent.csv: no such file"),
+        (
+            ["--task-file", "empty.csv", "--text", "a", "--label", "b"],
+            "empty.csv, line 3: column 'b': expected a label",
+        ),
+        (["--task-file", "r.csv", "--text", "a", "--label", "stars", "--no-header"], "--no-header: expected numbers"),
+        (["--task-file", "r.csv", "--text", "a", "--label", "b", "--delimiter", "::"], "expected one character"),
+        (["--task-file", "r.csv", "--text", "a", "--label", "b", "--encoding", "utf-9"], "unknown encoding 'utf-9'"),
+        (["--task-file", "r.jsonl", "--text", "a", "--label", "b", "--no-header"], "--header does not go with jsonl"),
+        (["--task", TASK.name, "--quoted"], "--quoted goes with --task-file"),
         (["--task", TASK.name, "--label", "stars"], "--label goes with --task-file"),
         (["--text", "review"], "--text goes with --task-file"),
         ([], "expected --task, or --task-file with --text and --label"),
@@ -148,6 +239,7 @@ def test_what_does_not_fit_is_one_line(checkpoint, tmp_path, monkeypatch, capsys
     monkeypatch.chdir(tmp_path)
     table(tmp_path / "r.csv")
     (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "empty.csv").write_text("a,b\nx,positive\ny,\nz,\n")
     (tmp_path / "none.py").write_text("from itt_jax import tasks")
     assert evaluate(checkpoint, "out", *arguments) == 2
     err = capsys.readouterr().err

@@ -47,7 +47,8 @@ def test_the_one_that_fits_is_found(out, named, found):
     ("named", "message"),
     [
         ({"target": "nli", "arm": "direct"}, r"found 2 \(target nli, arm direct\); there is .*seed: 0, 1$"),
-        ({"arm": "itt", "seed": 1}, r"found 0 \(arm itt, seed 1\); there is encoder: bert; target: nli, tweets, "),
+        ({"arm": "dapt", "seed": 1}, r"found 0 \(arm dapt, seed 1\); there is encoder: bert; target: nli, tweets, "),
+        ({"arm": "itt", "seed": 1}, r"stage asked for \(arm itt, seed 1\) is planned and not made yet; `run` with"),
         ({"target": "tweets", "arm": "matched"}, r"found 0 \(target tweets, arm matched\)"),
         ({}, r"found 4 \(none of them named\)"),
     ],
@@ -58,5 +59,5 @@ def test_what_names_none_or_several_lists_what_there_is(out, named, message):
 
 
 def test_a_folder_without_stages_is_refused(tmp_path):
-    with pytest.raises(InputError, match="no finished target stage"):
+    with pytest.raises(InputError, match="has no target stage; expected the results folder of `run`"):
         find_stage(tmp_path)

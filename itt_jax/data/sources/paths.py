@@ -5,6 +5,9 @@ import pathlib
 
 from itt_jax.errors import AbsentError, InputError
 
+NO_ROOT = "give --data-root DIR, or set ITT_JAX_DATA"
+"""The remedy where local files are meant and no data root is given."""
+
 
 def data_root(given: str | pathlib.Path | None) -> pathlib.Path | None:
     """The folder of local data: the one given, else that of the variable ITT_JAX_DATA, else None.
@@ -26,7 +29,8 @@ def resolve(path: str, data_root: str | pathlib.Path | None) -> pathlib.Path:
     """
     found = pathlib.Path(data_root or ".") / path
     if not found.exists():
-        hint = "" if data_root or pathlib.Path(path).is_absolute() else " (give --data-root DIR, or set ITT_JAX_DATA)"
+        under = f"data root {data_root}, from --data-root or ITT_JAX_DATA"
+        hint = "" if pathlib.Path(path).is_absolute() else f" ({under if data_root else NO_ROOT})"
         raise AbsentError(f"{found}: no such file or folder{hint}")
     return found
 
