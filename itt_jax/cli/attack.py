@@ -82,7 +82,7 @@ def _attacked(options: argparse.Namespace) -> list:
 
     from itt_jax.models import checkpoint_name
     from itt_jax.study.attacking import AttackRequest, attack_checkpoint
-    from itt_jax.study.evaluation import Evaluation
+    from itt_jax.study.request import Evaluation
 
     out = options.out or pathlib.Path(f"runs/attack-{recipe.name}-{options.task}-{checkpoint_name(options.checkpoint)}")
     evaluation = Evaluation(

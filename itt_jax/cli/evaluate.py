@@ -87,9 +87,10 @@ def run(options: argparse.Namespace) -> int:
     from itt_jax.models import checkpoint_name
     from itt_jax.report import summary_markdown, write_report
     from itt_jax.store import Store
-    from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint, settings_of
+    from itt_jax.study.evaluation import evaluate_checkpoint
     from itt_jax.study.growth import shown
     from itt_jax.study.progress import Progress
+    from itt_jax.study.request import Evaluation, settings_of
 
     task, own_tasks, study = _task(options)
     out = options.out or pathlib.Path(f"runs/evaluate-{task}-{checkpoint_name(options.checkpoint)}")

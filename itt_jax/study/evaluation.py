@@ -4,23 +4,17 @@ import dataclasses
 import functools
 import itertools
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from itt_jax import kinds, metrics, tasks
-from itt_jax.config import Perturbation, Precision, Study, canonical, content_id
-from itt_jax.config.ids import LATER
-from itt_jax.config.validation import check_least_length
-from itt_jax.data.contamination import RULES, contaminated
-from itt_jax.data.fit import check_length
-from itt_jax.data.rows import Rows
-from itt_jax.errors import InputError, unknown
+from itt_jax.config import canonical, content_id
+from itt_jax.errors import InputError
 from itt_jax.evaluate.evaluator import Evaluator
 from itt_jax.evaluate.forms import row_forms
-from itt_jax.evaluate.noises import TOKEN_NOISES
 from itt_jax.models import checkpoint_folder, checkpoint_name
 from itt_jax.store import Store
 from itt_jax.store.place import check_place, check_utf8
@@ -30,17 +24,23 @@ from itt_jax.study.cells import Cell, Evaluated, cells_of, check_perturbation, v
 from itt_jax.study.inputs import changed_inputs, rows_input
 from itt_jax.study.material import digest_files, digest_rows, mean_tokens
 from itt_jax.study.perturbations import DEFAULT_LINE, DEFAULT_PERTURBATIONS
-from itt_jax.study.predictor import Predictor, load_predictor
+from itt_jax.study.predictor import load_predictor
 from itt_jax.study.progress import EXPECTED_SHARE, Estimate, Progress, duration
 from itt_jax.study.provenance import agreed_dtype, check_precision, provenance
+from itt_jax.study.request import (
+    Evaluation,
+    check_noises,
+    check_unseen,
+    evaluated_length,
+    evaluated_rows,
+    evaluated_task,
+)
 from itt_jax.study.storing import check_stored, store_cells
-from itt_jax.tasks import Task
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.precision import keep_precision
 
-DEFAULT_LENGTH = 128
 ARM = "direct"
 """The arm in the ids of a checkpoint's cells; their rows name none, since nobody knows how it was trained."""
 FORMS_PER_STREAM = 5
@@ -52,61 +52,6 @@ MOST_SAID = 20
 """Lines that say what is left out; plan.json has all."""
 TEXTS_PER_STREAM = 1000
 """Texts that are predicted together at least; fewer would leave batches unfilled."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
-    """A checkpoint, and what to evaluate it on.
-
-    Attributes:
-        checkpoint: a directory of ours or Hugging Face's, or the folder of a stage, with a head for the task, or an
-            encoder for a task that needs no head.
-        perturbations: beside clean text, which is always evaluated.
-        tasks: tasks of the user's own, which precede the catalogue's.
-        languages: empty means all of the task.
-        rows: maximum number a language, the same items in each.
-        max_length: maximum tokens of an example; None: that of sentence-transformers' files, or else
-            DEFAULT_LENGTH, or the encoder's positions if it has fewer.
-        allow_contaminated: evaluate text that the checkpoint was trained on (the report says so).
-        labels: which output is which label, where the checkpoint's names do not say so: "name or number=label,...".
-        precision: as in `config.Study`.
-        pooling, prefix: how an encoder without a head gives vectors: "mean", "cls" or "layer:K", and what precedes each
-            text; None as the checkpoint's files say, or else as in XTREME.
-        metric: None: the task's.
-    """
-
-    checkpoint: pathlib.Path
-    task: str
-    perturbations: tuple[Perturbation, ...] = ()
-    languages: tuple[str, ...] = ()
-    split: str = "test"
-    rows: int | None = None
-    noise_seed: int = 0
-    max_length: int | None = None
-    allow_contaminated: bool = False
-    labels: str | None = dataclasses.field(default=None, metadata=LATER)
-    precision: Precision = dataclasses.field(default="auto", metadata=LATER)
-    pooling: str | None = dataclasses.field(default=None, metadata=LATER)
-    prefix: str | None = dataclasses.field(default=None, metadata=LATER)
-    metric: str | None = dataclasses.field(default=None, metadata=LATER)
-    tasks: tuple[Task, ...] = dataclasses.field(default=(), metadata=LATER)
-
-
-def settings_of(study: Study, task: str) -> dict[str, Any]:
-    """How a study evaluates a task, as fields of an `Evaluation`; those alone in which it sets something."""
-    target = next((own for own in study.running_targets() if task in (own.evaluate or (own.train,))), None)
-    languages = (target.languages if target else ()) or study.languages
-    found = {
-        "perturbations": study.perturbations,
-        "languages": tuple(own for own in languages if own in tasks.get(task, study.tasks).languages),
-        "split": target.test_split if target else "test",
-        "rows": study.evaluation_rows,
-        "noise_seed": study.noise_seed,
-        "max_length": study.max_length,
-        "allow_contaminated": study.allow_contaminated,
-        "precision": study.precision,
-    }
-    return {name: value for name, value in found.items() if value and value != "auto"}
 
 
 def evaluate_checkpoint(
@@ -174,7 +119,7 @@ class _Evaluating:
             tasks=tuple(task for task in evaluation.tasks if task.name == self.task.name),
             max_length=evaluated_length(evaluation, self.predictor),
         )
-        _check_noises(evaluation, self.task, self.predictor)
+        check_noises(evaluation, self.task, self.predictor)
         self._check_folder()
         check_precision(store, evaluation.precision, [self.name, *store.plan().get("encoders", ())])
         progress.tell(f"reading rows of {self.task.name}")
@@ -367,71 +312,3 @@ def _key(stream: _Stream) -> str:
 
 def _operator(cell: Cell) -> str:
     return cell.perturbation
-
-
-def evaluated_task(evaluation: Evaluation) -> Task:
-    """The task, with the metric that is asked for.
-
-    Raises:
-        InputError: there is no such task or language of it, or the number of rows is below 1.
-    """
-    task = tasks.get(evaluation.task, evaluation.tasks)
-    if evaluation.metric is not None:
-        task = dataclasses.replace(task, metric=evaluation.metric)
-    unknown_languages = set(evaluation.languages) - set(task.languages)
-    if unknown_languages:
-        raise unknown(f"language of task {task.name!r}", min(unknown_languages), task.languages)
-    if evaluation.rows is not None and evaluation.rows < 1:
-        raise InputError(f"--rows: found {evaluation.rows}, expected at least 1")
-    return task
-
-
-def evaluated_length(evaluation: Evaluation, predictor: Predictor) -> int:
-    """Maximum tokens of an example.
-
-    Raises:
-        InputError: what is asked for leaves no room, or is more than the encoder has positions.
-    """
-    length = evaluation.max_length
-    if length is None:
-        length = predictor.max_length or DEFAULT_LENGTH
-        length = min(length, predictor.encoder.max_positions or length)
-    check_least_length(length, "--max-length")
-    check_length(length, predictor.encoder.config, "--max-length")
-    return length
-
-
-def _check_noises(evaluation: Evaluation, task: Task, predictor: Predictor) -> None:
-    """Raises InputError for noise on token ids where no head reads them."""
-    by_head = kinds.kind(task.kind).token_noise and predictor.embedder is None
-    for perturbation in evaluation.perturbations:
-        if perturbation.name in TOKEN_NOISES and not by_head:
-            fitting = " and ".join(kind.name for kind in kinds.KINDS if kind.token_noise)
-            raise InputError(
-                f"perturbation {perturbation.name!r} is for {fitting} with a head, not for {task.name!r} here"
-            )
-
-
-def check_unseen(task: Task, split: str, rows: Mapping[str, Rows], predictor: Predictor) -> None:
-    """Raises InputError if the checkpoint was trained on some of the rows (by language)."""
-    rule = task.contamination or RULES[0]
-    for language, own in rows.items():
-        mask = contaminated(tasks.identifying(task, own), predictor.seen, rule)
-        if mask.any():
-            raise InputError(
-                f"task {task.name!r}, split {split!r}, language {language!r}: the checkpoint has seen {mask.sum():,} "
-                f"of {len(mask):,} rows in training (it {predictor.seen.note()}); choose other rows, or evaluate all "
-                "the same with --allow-contaminated"
-            )
-
-
-def evaluated_rows(task: Task, evaluation: Evaluation, language: str, data_root: pathlib.Path | None) -> Rows:
-    """The rows of one language.
-
-    Raises:
-        InputError: they are not there, or have no labels.
-    """
-    rows = tasks.load_rows(task, evaluation.split, language, data_root)
-    if rows.labels is None:
-        raise InputError(f"task {task.name!r}, split {evaluation.split!r}, language {language!r}: it has no labels")
-    return tasks.limit(rows, evaluation.rows)

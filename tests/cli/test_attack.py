@@ -84,7 +84,8 @@ def test_a_stopped_attack_continues_with_the_same_bytes(checkpoint, tmp_path, mo
 @pytest.mark.slow
 def test_accuracy_before_the_attack_is_that_of_evaluate(checkpoint, tmp_path, capsys):
     from itt_jax.store.results import read_results
-    from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint
+    from itt_jax.study.evaluation import evaluate_checkpoint
+    from itt_jax.study.request import Evaluation
 
     assert attack(checkpoint, tmp_path / "attack", "--budget", 1, "--json", "--languages", "de", "ru") == 0
     figures = {own["language"]: own for own in json.loads(capsys.readouterr().out)}

@@ -11,8 +11,9 @@ from itt_jax import main, tasks
 from itt_jax.data.sources import LocalFiles
 from itt_jax.store import Store
 from itt_jax.store.results import read_results
-from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint
+from itt_jax.study.evaluation import evaluate_checkpoint
 from itt_jax.study.perturbations import parse_perturbations
+from itt_jax.study.request import Evaluation
 from itt_jax.tasks import Task
 from tests.system.runs import untrained
 

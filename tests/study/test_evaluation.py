@@ -14,9 +14,10 @@ from itt_jax.data.contamination import digests
 from itt_jax.errors import InputError
 from itt_jax.store import Store
 from itt_jax.store.results import read_results
-from itt_jax.study import cells, evaluation
-from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint
+from itt_jax.study import cells, evaluation, request
+from itt_jax.study.evaluation import evaluate_checkpoint
 from itt_jax.study.material import digest_files, digest_rows
+from itt_jax.study.request import Evaluation
 from itt_jax.train.checkpoint import load_checkpoint, save_checkpoint
 from tests.system.runs import untrained
 
@@ -72,7 +73,7 @@ def test_the_length_is_within_the_encoders_positions(checkpoint, tmp_path, monke
     assert not (tmp_path / "out").exists()
     lengths, original = [], cells.cell_id
     monkeypatch.setattr(cells, "cell_id", lambda own, *about: lengths.append(own.max_length) or original(own, *about))
-    monkeypatch.setattr(evaluation, "DEFAULT_LENGTH", 600)
+    monkeypatch.setattr(request, "DEFAULT_LENGTH", 600)
     evaluate_checkpoint(Evaluation(checkpoint, TASK.name, (), ("en",), rows=4), tmp_path / "out")
     assert lengths == [512]
 

@@ -13,8 +13,9 @@ from itt_jax.errors import NotFiniteError
 from itt_jax.evaluate.retrieval import sentence_vectors
 from itt_jax.store.results import read_results
 from itt_jax.study import evaluation as evaluations
-from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint
+from itt_jax.study.evaluation import evaluate_checkpoint
 from itt_jax.study.predictor import load_predictor
+from itt_jax.study.request import Evaluation
 from itt_jax.train.predict import predict
 from tests.system.runs import untrained
 

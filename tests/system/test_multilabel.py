@@ -11,8 +11,9 @@ from itt_jax.config import Perturbation, Recipe, Study, Target
 from itt_jax.data.sources import LocalFiles
 from itt_jax.store.results import read_results
 from itt_jax.study import describe, run
-from itt_jax.study.evaluation import Evaluation, evaluate_checkpoint
+from itt_jax.study.evaluation import evaluate_checkpoint
 from itt_jax.study.perturbations import parse_perturbations
+from itt_jax.study.request import Evaluation
 from itt_jax.tasks import Task
 from tests.system.runs import assert_same_cells, checkpoint_of, encoder
 
