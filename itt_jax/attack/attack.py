@@ -8,7 +8,7 @@ import numpy as np
 
 from itt_jax.attack.candidates import Candidates
 from itt_jax.attack.constraints import Constraint
-from itt_jax.attack.goals import Goal
+from itt_jax.attack.goals import Goal, goal_for
 from itt_jax.attack.subject import Subject, Wording
 from itt_jax.errors import InputError
 
@@ -27,8 +27,21 @@ class Answers:
     over: bool
 
 
-Asking = Generator[Sequence[str], Answers, str]
-"""A search on one subject: yields texts to ask about, hears `Answers`, and returns the text that it ends with."""
+@dataclasses.dataclass(frozen=True)
+class Flips:
+    """A request for the best flips of tokens by gradient, which is no query.
+
+    Attributes:
+        texts: of the edited field. each: flips of each text.
+    """
+
+    texts: tuple[str, ...]
+    each: int
+
+
+Asking = Generator[Sequence[str] | Flips, Answers | list[list[str]], str]
+"""A search on one subject: yields texts to ask about and hears `Answers`, or yields `Flips` and hears the flipped texts
+of each text; returns the text that it ends with."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +49,9 @@ class Search:
     """The order in which candidates are tried. A search knows one subject; `lockstep` runs many side by side."""
 
     takes: ClassVar[str]
-    """The unit of candidates that it takes: "words", "clusters", "edits" or "texts"."""
+    """The unit of candidates that it takes: "words", "clusters", "edits", "texts" or "tokens"."""
+    kinds: ClassVar[tuple[str, ...]] = ()
+    """Names of the kinds of task that it fits; empty: all."""
 
     def run(self, case: "Case") -> Asking:
         """Search for one subject. A list of texts that is yielded is never empty, and nothing is yielded after
@@ -80,6 +95,18 @@ class Attack:
                 )
         if self.budget is not None and (type(self.budget) is not int or self.budget < 1):
             raise InputError(f"attack {self.name!r}: budget: found {self.budget!r}, expected at least 1 query")
+
+    def goal_for(self, kind: str) -> Goal:
+        """The goal for tasks of a kind.
+
+        Raises:
+            InputError: there is none, or the search does not fit the kind.
+        """
+        if self.search.kinds and kind not in self.search.kinds:
+            raise InputError(
+                f"attack {self.name!r} does not fit tasks of kind {kind!r}; expected {', '.join(self.search.kinds)}"
+            )
+        return goal_for(kind, self.goals)
 
 
 @dataclasses.dataclass(frozen=True)

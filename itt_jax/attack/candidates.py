@@ -35,7 +35,7 @@ class Candidates:
     """What an attack may write.
 
     Attributes:
-        makes: "words", "clusters", "edits" or "texts"; a search takes one of them.
+        makes: "words", "clusters", "edits", "texts" or "tokens"; a search takes one of them.
     """
 
     makes: ClassVar[str]
@@ -355,3 +355,10 @@ class FromLexicon(Candidates):
 
     def _path(self, language: str) -> str | None:
         return None if self.lexicon is None else self.lexicon.format(language=language)
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenFlips(Candidates):
+    """Other tokens of the model's own vocabulary in the place of one (`attack.gradients`)."""
+
+    makes: ClassVar[str] = "tokens"

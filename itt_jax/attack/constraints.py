@@ -23,7 +23,7 @@ class Constraint:
         fits: units of the searches that it can constrain (`Search.takes`).
     """
 
-    fits: ClassVar[tuple[str, ...]] = ("words", "clusters", "edits", "texts")
+    fits: ClassVar[tuple[str, ...]] = ("words", "clusters", "edits", "texts", "tokens")
 
     def allows_word(self, subject: Subject, place: int) -> bool:
         """Whether a word may be edited."""

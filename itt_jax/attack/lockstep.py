@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from itt_jax.attack.attack import Answers, Asking, Attack, Case
+from itt_jax.attack.attack import Answers, Asking, Attack, Case, Flips
 from itt_jax.attack.goals import Goal
 from itt_jax.attack.subject import Subject
 
@@ -29,6 +29,11 @@ class Victim(Protocol):
         Logits [K], or scores [1], of an example; for token classification [words, K]; for question answering the answer
         and its score.
         """
+
+    def flips(
+        self, texts: Sequence[tuple[str, ...]], field: str, labels: Sequence[int], each: int, language: str
+    ) -> list[list[str]]:
+        """For each text the best flips of tokens of a field by gradient, as texts of that field; no queries."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,14 +91,33 @@ def attack_rows(
         )
         for (own, text), output in zip(asked, outputs, strict=True):
             own.known[text] = output
+        flips = _flips([own for own in running.values() if isinstance(own.asked, Flips)], victim)
         for number, own in list(running.items()):
-            if (attempt := own.answer()) is not None:
+            if (attempt := own.answer(flips.get(own))) is not None:
                 finished[number] = attempt
                 queries += attempt.queries
                 del running[number]
         if progress:
             progress(len(finished), queries + sum(own.queries for own in running.values()))
     return [finished[number] for number in range(len(subjects))]
+
+
+def _flips(asking: Sequence["_Running"], victim: Victim) -> dict["_Running", list[list[str]]]:
+    """What the searches that ask for flips hear."""
+    texts = [(own, text) for own in asking for text in own.asked.texts]
+    if not texts:
+        return {}
+    first = asking[0]
+    found = iter(
+        victim.flips(
+            [own.subject.inputs(text) for own, text in texts],
+            first.subject.field,
+            [own.aim for own, _ in texts],
+            first.asked.each,
+            first.subject.language,
+        )
+    )
+    return {own: [next(found) for _ in own.asked.texts] for own in asking}
 
 
 def alphabet(attack: Attack, subjects: Sequence[Subject]) -> tuple[str, ...]:
@@ -109,14 +133,19 @@ class _Running:
         self.known: dict[str, Any] = {}
         self.queries, self.aim, self.start = 0, None, 0.0
         self.search: Asking | None = None
-        self.asked = self._within_budget([subject.text])
+        self.asked: list[str] | Flips = self._within_budget([subject.text])
 
     def unknown(self) -> Iterator[str]:
         """The texts that are asked about now and were not before."""
-        return iter([text for text in dict.fromkeys(self.asked) if text not in self.known])
+        asked = () if isinstance(self.asked, Flips) else dict.fromkeys(self.asked)
+        return iter([text for text in asked if text not in self.known])
 
-    def answer(self) -> Attempt | None:
-        """Let the search hear the answers and ask again; returns the attempt once it is finished."""
+    def answer(self, flips: list[list[str]] | None) -> Attempt | None:
+        """Let the search hear the answers and ask again; returns the attempt once it is finished.
+
+        Args:
+            flips: what it hears if it asked for flips.
+        """
         if self.search is None:
             before = self.known[self.subject.text]
             self.aim = self.goal.aim(self.subject, before)
@@ -125,14 +154,17 @@ class _Running:
             self.start = float(self._judged([self.subject.text])[0][0])
             self.search = self.attack.search.run(Case(self.attack, self.goal, self.subject, self.start, self.units))
             return self._advance(None)
+        if flips is not None:
+            return self._advance(flips)
         scores, reached = self._judged(self.asked)
         return self._advance(Answers(scores, reached, self.queries == self.attack.budget))
 
-    def _advance(self, answers: Answers | None) -> Attempt | None:
+    def _advance(self, answers: Answers | list[list[str]] | None) -> Attempt | None:
         if answers is None and self.queries == self.attack.budget:
             return self._finished(self.subject.text)
         try:
-            self.asked = self._within_budget(self.search.send(answers))
+            asked = self.search.send(answers)
+            self.asked = asked if isinstance(asked, Flips) else self._within_budget(asked)
         except StopIteration as done:
             return self._finished(done.value)
         return None

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from itt_jax.attack.attack import Attack
-from itt_jax.attack.candidates import Alphabet, FromLexicon, Operators, WordSwaps
+from itt_jax.attack.candidates import Alphabet, FromLexicon, Operators, TokenFlips, WordSwaps
 from itt_jax.attack.constraints import LongWords, NoStopWords, WithinEdits, WordsChanged
-from itt_jax.attack.goals import MARGIN, SHIFT
+from itt_jax.attack.goals import MARGIN, SHIFT, UNTARGETED
 from itt_jax.attack.imperceptible import Imperceptible
 from itt_jax.attack.search.beam import Beam
 from itt_jax.attack.search.charmer import Charmer
 from itt_jax.attack.search.draws import RandomWords, WorstOf
 from itt_jax.attack.search.evolution import Evolution
 from itt_jax.attack.search.greedy import GreedyWords
+from itt_jax.attack.search.hotflip import HotFlip
 from itt_jax.errors import InputError, unknown
 from itt_jax.perturb.operator import BAD_CHARACTERS
 
@@ -73,6 +74,14 @@ ATTACKS: tuple[Attack, ...] = (
         Imperceptible(),
         summary="up to 5 invisible characters, look-alikes, reversed pairs or deletions, by differential evolution",
         reference=BAD_CHARACTERS,
+    ),
+    Attack(
+        "hotflip",
+        HotFlip(),
+        TokenFlips(),
+        goals=(UNTARGETED,),
+        summary="up to 2 tokens flipped, chosen by gradient; beam of 10",
+        reference="Ebrahimi et al. 2018, HotFlip (arXiv 1712.06751), on the model's own tokens",
     ),
     Attack(
         "worst_of",

@@ -1,11 +1,13 @@
 """A fine-tuned encoder as the model under attack: texts in, outputs out, in packed batches without duplicates."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from itt_jax import kinds
+from itt_jax.attack.gradients import FlipFinder
 from itt_jax.data.examples import assemble
 from itt_jax.data.rows import Rows
 from itt_jax.data.span_decoding import answers_of
@@ -40,6 +42,7 @@ class EncoderVictim:
         self.task, self.kind = task, kinds.kind(task.kind)
         self.tokenizer, self.encoder, self.head, self.max_length = tokenizer, encoder, head, max_length
         self._params = place_params([params], encoder.family, stack_mesh())
+        self._own = params
         self.computed = 0
 
     def outputs(self, texts: Sequence[tuple[str, ...]], language: str) -> list[Any]:
@@ -51,6 +54,16 @@ class EncoderVictim:
         own = self._whole if self.kind.layout == "whole" else self._by_kind
         parts = [texts[i : i + TEXTS_AT_ONCE] for i in range(0, len(texts), TEXTS_AT_ONCE)]
         return [output for part in parts for output in own(part, language)]
+
+    def flips(
+        self, texts: Sequence[tuple[str, ...]], field: str, labels: Sequence[int], each: int, language: str
+    ) -> list[list[str]]:
+        """See `attack.lockstep.Victim.flips`."""
+        return self._finder.flips(texts, self.task.fields.index(field), labels, each, language)
+
+    @functools.cached_property
+    def _finder(self) -> FlipFinder:
+        return FlipFinder(self.tokenizer, self.encoder, self.head, self._own, self.max_length)
 
     def _whole(self, texts: Sequence[tuple[str, ...]], language: str) -> list[np.ndarray]:
         """Outputs of examples that are a text or a pair."""

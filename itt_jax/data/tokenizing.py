@@ -67,6 +67,18 @@ class Tokenizer:
         """The piece of each id."""
         return self._vocabulary.pieces
 
+    @property
+    def plain_pieces(self) -> tuple[list[str], np.ndarray]:
+        """The piece of each id without its mark, and bool [V]: whether its mark, or the lack of one, begins a word."""
+        mark = self._vocabulary.word_mark
+        marked = np.array([piece.startswith(mark or "##") for piece in self.pieces], bool)
+        return [piece.removeprefix(mark or "##") for piece in self.pieces], marked if mark else ~marked
+
+    @property
+    def special_ids(self) -> list[int]:
+        """Ids of special and added tokens."""
+        return sorted({*self._vocabulary.special.values(), *self._vocabulary.added})
+
     def encode(self, texts: Sequence[str], language: str = "") -> Ragged:
         """Token ids, equal to `encode_whole`; through the chunk table where the tokenizer has one.
 

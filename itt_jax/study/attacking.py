@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from itt_jax import kinds
-from itt_jax.attack import Attack, attack_rows, goal_for, subjects
+from itt_jax.attack import Attack, attack_rows, subjects
 from itt_jax.attack.csv_files import write_csv
 from itt_jax.attack.lockstep import alphabet
 from itt_jax.attack.outcomes import Outcome, outcome, summaries
@@ -82,7 +82,7 @@ class _Attacking:
     ):
         evaluation, self.attack, self.folder, self.progress = request.evaluation, request.attack, folder, progress
         self.task = evaluated_task(evaluation)
-        self.goal = goal_for(self.task.kind, self.attack.goals)
+        self.goal = self.attack.goal_for(self.task.kind)
         self.field = field_to_edit(self.task, request.field)
         languages = evaluation.languages or self.task.languages
         for language in languages:

@@ -160,6 +160,28 @@ def beam(subject, counted, options, width):
     return best
 
 
+def hotflip(subject, counted, flips_of, search):
+    """HotFlip's beam; `flips_of(text, each)`: what the gradient proposes."""
+    best = (counted.ask(subject.text)[0], subject.text)
+    texts = [subject.text]
+    for _ in range(search.edits):
+        if counted.over:
+            break
+        made = []
+        for text in texts:
+            made += [own for own in flips_of(text, search.each) if own not in made and own != subject.text]
+        heard = [(counted.ask(own), own) for own in made]
+        heard = [(own[0], text, own[2]) for own, text in heard if own is not None]
+        for _, text, reached in heard:
+            if reached:
+                return text
+        heard.sort(key=lambda own: -own[0])
+        if heard[0][0] > best[0]:
+            best = heard[0][:2]
+        texts = [text for _, text, _ in heard[: search.width]]
+    return best[1]
+
+
 def evolution(subject, counted, places, search):
     """Differential evolution, one vector after the other; `places`: place -> (start, stop, new)."""
     counted.ask(subject.text)

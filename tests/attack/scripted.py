@@ -45,6 +45,16 @@ class ScriptedVictim:
         self.asked.append(len(texts))
         return [self.function(text) for *_, text in texts]
 
+    def flips(self, texts, field, labels, each, language):
+        """Flips that no gradient chose: each of the first letters in turn as its neighbour in the alphabet."""
+        assert field == "hypothesis" and len(texts) == len(labels)
+        return [flips_of(text, each) for *_, text in texts]
+
+
+def flips_of(text: str, each: int) -> list[str]:
+    """The text with one of its first letters replaced by the next codepoint."""
+    return [text[:i] + chr(ord(text[i]) + 1) + text[i + 1 :] for i in range(min(each, len(text)))]
+
 
 def task(**changes) -> Task:
     """A classification of pairs whose second text is edited."""

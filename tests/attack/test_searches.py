@@ -10,9 +10,10 @@ from itt_jax.attack.candidates import letters_like
 from itt_jax.attack.constraints import edit_distance
 from itt_jax.attack.goals import MARGIN, UNTARGETED, goal_for
 from itt_jax.attack.search.evolution import Evolution
+from itt_jax.attack.search.hotflip import HotFlip
 from itt_jax.errors import InputError
 from tests.attack import reference
-from tests.attack.scripted import TEXTS, ScriptedVictim, cases, logits
+from tests.attack.scripted import TEXTS, ScriptedVictim, cases, flips_of, logits
 
 BUDGETS = (None, 1, 7, 60)
 
@@ -131,6 +132,16 @@ def test_bad_characters(language):
         attack,
         language,
         lambda subject, counted: reference.evolution(subject, counted, attack.candidates.edits(subject), attack.search),
+    )
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_hotflip(language):
+    attack = dataclasses.replace(get("hotflip"), search=HotFlip(edits=3, width=2, each=6))
+    assert_same(
+        attack,
+        language,
+        lambda subject, counted: reference.hotflip(subject, counted, flips_of, attack.search),
     )
 
 

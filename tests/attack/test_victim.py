@@ -1,5 +1,7 @@
 """An encoder as a victim: the same outputs as an evaluation, texts with equal ids once."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -39,6 +41,7 @@ def questions():
     return task, Rows("answers", "test", "en", "general", np.array(["a", "b"]), fields, answers)
 
 
+@functools.cache
 def made(name: str):
     """A task, some rows, and an untrained encoder with its head."""
     if name == "answers":
@@ -102,6 +105,6 @@ def test_equal_ids_are_computed_once():
 
 def test_outputs_that_are_not_finite_name_the_text():
     task, _, tokenizer, encoder, head, params = made("embedded_sentiment_legal")
-    params["head"] = jax.tree.map(lambda x: x * np.nan, params["head"])
+    params = params | {"head": jax.tree.map(lambda x: x * np.nan, params["head"])}
     with pytest.raises(NotFiniteError, match="not finite for 'The court'"):
         EncoderVictim(task, tokenizer, encoder, head, params, 64).outputs([("The court",)], "en")

@@ -1,0 +1,43 @@
+"""Beam search over flips of tokens that the gradient proposes (HotFlip, arXiv 1712.06751)."""
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+
+from itt_jax.attack.attack import Asking, Case, Flips, Search
+
+
+@dataclasses.dataclass(frozen=True)
+class HotFlip(Search):
+    """Round by round, the best flips of every text in the beam by first order; the best of them by score stay.
+
+    Attributes:
+        edits: maximum number of tokens flipped. width: texts in the beam. each: flips asked about for each of them.
+    """
+
+    takes: ClassVar[str] = "tokens"
+    kinds: ClassVar[tuple[str, ...]] = ("classification",)
+    edits: int = 2
+    width: int = 10
+    each: int = 10
+
+    def run(self, case: Case) -> Asking:
+        """See `Search.run`."""
+        beam, best, top = [case.subject.text], case.subject.text, case.start
+        for _ in range(self.edits):
+            flipped = yield Flips(tuple(beam), self.each)
+            made = [text for texts in flipped for text in texts if case.allows(text)]
+            made = [text for text in dict.fromkeys(made) if text != case.subject.text]
+            if not made:
+                break
+            heard = yield made
+            order = np.argsort(-heard.scores, kind="stable").tolist()
+            if heard.scores[order[0]] > top:
+                best, top = made[order[0]], heard.scores[order[0]]
+            if heard.reached.any():
+                return made[int(np.argmax(heard.reached))]
+            if heard.over:
+                break
+            beam = [made[i] for i in order[: self.width]]
+        return best
