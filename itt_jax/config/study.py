@@ -99,7 +99,7 @@ class EncoderSpec:
 
     Attributes:
         name: name in configs and tables.
-        family: name of a family (`list models`): "bert", "roberta", "xlnet", "modernbert", "eurobert".
+        family: name of a family (`list models`): "bert", "roberta", "xlnet", "modernbert", "eurobert", "deberta".
         checkpoint: a Hugging Face directory or hub id, or one of our checkpoint directories. None makes an encoder of
             the sizes below.
         tokenizer: a directory of tokenizer files or a hub id. None takes the checkpoint's, or trains one on `corpus`.
@@ -111,7 +111,7 @@ class EncoderSpec:
         seed: seed of initialisation and pretraining.
         attention_dropout: dropout rate of attention probabilities; None is the checkpoint's, or the family's default
             (0.1; 0 for ModernBERT). With 0, every stage can train with a fused attention kernel. XLNet and EuroBERT
-            have one rate for all dropout; XLNet has no such kernel.
+            have one rate for all dropout; XLNet and DeBERTa have no such kernel.
         first_layers: number of a checkpoint's layers to keep, from the first; None keeps all. Half of the layers take
             half of the time (Sajjad et al. 2023, arXiv 2004.03844, on what it costs).
     """

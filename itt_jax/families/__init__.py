@@ -6,6 +6,7 @@ from typing import Any
 from itt_jax.errors import unknown
 from itt_jax.families.bert import BERT
 from itt_jax.families.config import EncoderConfig
+from itt_jax.families.deberta import DEBERTA
 from itt_jax.families.eurobert import EUROBERT
 from itt_jax.families.family import Family
 from itt_jax.families.modernbert import MODERNBERT
@@ -14,7 +15,7 @@ from itt_jax.families.xlnet import XLNET
 
 __all__ = ["FAMILIES", "EncoderConfig", "Family", "family", "family_of_model_type", "from_huggingface"]
 
-FAMILIES: tuple[Family, ...] = (BERT, ROBERTA, XLNET, MODERNBERT, EUROBERT)
+FAMILIES: tuple[Family, ...] = (BERT, ROBERTA, XLNET, MODERNBERT, EUROBERT, DEBERTA)
 
 
 def family(name: str) -> Family:

@@ -57,7 +57,14 @@ class Layer(nnx.Module):
         q, k, v = (project(x).reshape(heads) for project in (self.query, self.key, self.value))
         rate = config.attention_dropout
         context = attention(q, k, v, mask=mask, dropout_rate=rate, key=subkey(key, 0), backend=backend)
-        attended = dropout(self.attention_output(context.reshape(x.shape)), config.dropout, subkey(key, 1))
+        return self.finished(x, context.reshape(x.shape), key)
+
+    def finished(
+        self, x: Float[Array, "B T D"], context: Float[Array, "B T D"], key: PRNGKeyArray | None
+    ) -> Float[Array, "B T D"]:
+        """The layer after its attention, which gave `context`."""
+        config = self.config
+        attended = dropout(self.attention_output(context), config.dropout, subkey(key, 1))
         x = self.attention_norm(x + attended).astype(self.dtype)
         fed = self.mlp_out(ACTIVATIONS[config.activation](self.mlp_in(x)))
         return self.output_norm(x + dropout(fed, config.dropout, subkey(key, 2))).astype(self.dtype)

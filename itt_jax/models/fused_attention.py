@@ -5,9 +5,9 @@
     flash   TPUs: JAX's Pallas kernel, whose only mask is segment ids
 
 Neither fused kernel drops attention probabilities as `attention.dropout` does, so training with attention dropout uses
-XLA: give an encoder `attention_dropout` 0 to train with a fused kernel. Neither supports XLNet's bias, [B, N, T, S]
-with a gradient. Neither is used for a sliding window: whatever the backend, XLA computes long rows in blocks
-(`attention.by_blocks`), which stores no mask and no distant scores. Other layers of the encoder keep their kernel.
+XLA: give an encoder `attention_dropout` 0 to train with a fused kernel. Neither supports the biases of XLNet and
+DeBERTa, [B, N, T, S] with a gradient. Neither is used for a sliding window: whatever the backend, XLA computes long
+rows in blocks (`attention.by_blocks`), which stores no mask and no distant scores. Other layers keep their kernel.
 
 Source: Dao et al. 2022 (arXiv 2205.14135); `jax.experimental.pallas.ops.tpu.flash_attention`.
 """

@@ -14,12 +14,12 @@ from tests.batches import as_batch
 VOCABULARY, LENGTH = 90, 20
 
 
-def sharpened(model, torch, names: tuple[str, ...]):
-    """The model with larger weights of queries and keys: the fixture's deviation is for wide layers."""
+def sharpened(model, torch, names: tuple[str, ...], factor: float = 5.0):
+    """The model with other weights of queries and keys: the fixture's deviation is for wide layers after a norm."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name.endswith(names):
-                parameter *= 5
+                parameter *= factor
     return model
 
 

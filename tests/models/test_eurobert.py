@@ -32,7 +32,8 @@ def test_every_state_equals_hugging_face(changes, reference, padded, close, torc
 def test_whole_model_at_base_size(reference, padded, close, torch, tmp_path):
     """12 layers, 768 wide, as EuroBERT-210m."""
     sizes = {"vocab_size": 5000, "pad_token_id": 0, "attn_implementation": "eager"}
-    assert check_states(reference("EuroBertModel", sizes), padded, close, torch, tmp_path) == 13
+    model = sharpened(reference("EuroBertModel", sizes), torch, ("q_proj.weight", "k_proj.weight"), 0.4)
+    assert check_states(model, padded, close, torch, tmp_path) == 13
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_both_spellings_of_a_config_are_read(values, theta):
         ("num_key_value_heads", 5),
         ("num_key_value_heads", 0),
         ("classifier_pooling", "cls"),
-        ("hidden_act", "mish"),
+        ("hidden_act", "none"),
         ("tie_word_embeddings", "no"),
         ("rope_theta", 0),
     ],

@@ -40,7 +40,9 @@ def test_every_state_equals_hugging_face(changes, reference, padded, close, torc
 def test_whole_model_at_base_size(sizes, reference, padded, close, torch, tmp_path):
     """22 layers; rows of 150 tokens reach beyond the window of 64."""
     sizes = sizes | {"vocab_size": 5000, "pad_token_id": 0, "attn_implementation": "eager"}
-    assert check_states(reference("ModernBertModel", sizes), padded, close, torch, tmp_path, length=150) == 23
+    # 22 layers of attention as sharp as the fixture's double every rounding error.
+    model = sharpened(reference("ModernBertModel", sizes), torch, ("Wqkv.weight",), 0.4)
+    assert check_states(model, padded, close, torch, tmp_path, length=150) == 23
 
 
 HEADS = [
@@ -170,8 +172,8 @@ def test_hugging_face_reads_the_same_values():
         ("rope_scaling", {"type": "dynamic"}),
         ("layer_types", ["sliding_attention"] * 22),
         ("tie_word_embeddings", False),
-        ("hidden_activation", "mish"),
-        ("classifier_activation", "mish"),
+        ("hidden_activation", "none"),
+        ("classifier_activation", "none"),
         ("classifier_pooling", "max"),
         ("attention_bias", "yes"),
         ("global_attn_every_n_layers", 0),

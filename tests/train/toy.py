@@ -30,12 +30,12 @@ def slow(value: str):
     return pytest.param(value, marks=pytest.mark.slow)
 
 
-FAMILIES = ("bert", "roberta", "xlnet", slow("modernbert"))
+FAMILIES = ("bert", "roberta", "xlnet", *map(slow, ("modernbert", "eurobert", "deberta")))
 QUICK_FAMILIES = ("bert", slow("roberta"), "xlnet", slow("modernbert"))
 """RoBERTa, whose layers are BERT's, runs with the slow tests."""
 BERT_FIRST = ("bert", slow("roberta"), slow("xlnet"), slow("modernbert"))
 """For what concerns a kind of task, BERT is enough among the quick tests."""
-PAD = {"bert": 0, "roberta": 1, "xlnet": 5, "modernbert": 0}
+PAD = {"bert": 0, "roberta": 1, "xlnet": 5, "modernbert": 0, "eurobert": 0, "deberta": 0}
 FIRST_WORD = 10  # ids below are special
 ROUNDING = 2e-5  # float32 sums in another order, relative to the largest gradient
 

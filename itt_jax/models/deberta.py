@@ -1,0 +1,132 @@
+"""DeBERTa-v3 and mDeBERTa-v3: the whole encoder.
+
+Letters: K relative positions, from T down to 1 - T. Source: He et al. 2021 (arXiv 2006.03654, 2111.09543); numerics as
+`transformers.models.deberta_v2`.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from itt_jax.families.deberta import DebertaConfig
+from itt_jax.models import bert
+from itt_jax.models.attention import AttentionMask, attention, dropout, subkey
+from itt_jax.models.inputs import EncoderInputs
+from itt_jax.models.layers import PLAIN, Execution, embedding, layer_norm, run_layers
+from itt_jax.models.relative_attention import relative_shift, scores_by_head
+
+
+class Shared(NamedTuple):
+    """What every layer reads, computed once.
+
+    Attributes:
+        mask: which keys a query sees.
+        table: embeddings of the buckets.
+        rows: the table's row of each distance of a query from a key, from T down to 1 - T.
+        reversed_rows: the same of the distances from -T up to T - 1.
+    """
+
+    mask: AttentionMask
+    table: Float[Array, "R D"]
+    rows: Int[np.ndarray, " K"]
+    reversed_rows: Int[np.ndarray, " K"]
+
+
+def buckets(distances: Int[np.ndarray, " K"], config: DebertaConfig) -> Int[np.ndarray, " K"]:
+    """Rows of the table for distances of a query from a key.
+
+    Logarithms are in float32, as Hugging Face's; where the longest distance is not beyond the middle, there are none.
+    """
+    middle, largest = config.span // 2, config.largest_distance - 1
+    found = distances
+    if config.position_buckets is not None and largest > middle > 0:
+        far = np.maximum(np.abs(distances), max(middle, 1)).astype(np.float32)
+        steps = np.log(far / np.float32(middle)) / np.log(np.float32(largest / middle)) * np.float32(middle - 1)
+        logarithmic = (np.ceil(steps) + middle).astype(np.int64) * np.sign(distances)
+        found = np.where(np.abs(distances) <= middle, distances, logarithmic)
+    return np.clip(found + config.span, 0, 2 * config.span - 1)
+
+
+class Embeddings(nnx.Module):
+    """Word embeddings, normalised."""
+
+    def __init__(self, config: DebertaConfig, *, dtype: Any, rngs: nnx.Rngs) -> None:
+        self.word = embedding(config, config.vocabulary_size, dtype, rngs, config.pad_id)
+        self.norm = layer_norm(config, rngs)
+        self.rate, self.dtype = config.dropout, dtype
+
+    def __call__(self, inputs: EncoderInputs, key: PRNGKeyArray | None) -> Float[Array, "B T D"]:
+        given = inputs.input_embeddings
+        words = self.word(inputs.input_ids) if given is None else given.astype(self.dtype)
+        return dropout(self.norm(words).astype(self.dtype), self.rate, key)
+
+
+class Layer(bert.Layer):
+    """BERT's layer, whose scores add content-to-position and position-to-content terms."""
+
+    def __call__(
+        self, x: Float[Array, "B T D"], shared: Shared, key: PRNGKeyArray | None, backend: str = "auto"
+    ) -> Float[Array, "B T D"]:
+        config = self.config
+        size = config.width // config.heads
+        q, k, v = (project(x).reshape(*x.shape[:2], -1, size) for project in (self.query, self.key, self.value))
+        table = dropout(shared.table, config.dropout, subkey(key, 3))
+        tables = (project(table).reshape(-1, config.heads, size) for project in (self.key, self.query))
+        of_keys, of_queries = (own.transpose(1, 0, 2) for own in tables)
+        scale, length = (3 * size) ** -0.5, x.shape[1]
+        # Distances inside a packed example are those of the row.
+        bias = relative_shift(scores_by_head(q * scale, of_keys[:, shared.rows]), length)
+        to_content = relative_shift(scores_by_head(k * scale, of_queries[:, shared.reversed_rows]), length)
+        context = attention(
+            q * 3**-0.5,
+            k,
+            v,
+            mask=shared.mask,
+            bias=bias + to_content.swapaxes(2, 3),
+            dropout_rate=config.attention_dropout,
+            key=subkey(key, 0),
+            backend=backend,
+        )
+        return self.finished(x, context.reshape(x.shape), key)
+
+
+class Model(nnx.Module):
+    """The DeBERTa encoder; called as `families.Family.module` describes."""
+
+    def __init__(self, config: DebertaConfig, *, dtype: Any, rngs: nnx.Rngs) -> None:
+        self.config, self.dtype = config, dtype
+        self.embeddings = Embeddings(config, dtype=dtype, rngs=rngs)
+        self.relative = embedding(config, 2 * config.span, dtype, rngs)
+        self.relative_norm = layer_norm(config, rngs)
+        self.layers = nnx.Dict({str(i): Layer(config, dtype=dtype, rngs=rngs) for i in range(config.layers)})
+
+    def __call__(
+        self,
+        inputs: EncoderInputs,
+        *,
+        key: PRNGKeyArray | None = None,
+        all_layers: bool = False,
+        execution: Execution = PLAIN,
+    ) -> Float[Array, "B T D"] | tuple[Float[Array, "B T D"], ...]:
+        config = self.config
+        inputs.refuse(config.family, "perm_mask", "target_mapping", "position_ids")
+        x = self.embeddings(inputs, subkey(key, 0))
+        distances = np.arange(x.shape[1], -x.shape[1], -1)
+        shared = Shared(
+            AttentionMask.of(inputs.attention_mask, inputs.segment_ids),
+            self.relative_norm(self.relative.embedding[...]).astype(self.dtype),
+            buckets(distances, config),
+            buckets(-distances, config),
+        )
+
+        def step(layer: Layer, x: Float[Array, "B T D"], key: PRNGKeyArray | None) -> Float[Array, "B T D"]:
+            return layer(x, shared, key, execution.attention)
+
+        keys = [subkey(key, i + 1) for i in range(len(self.layers))]
+        states = run_layers(self.layers, step, x, keys, execution, every_state=all_layers)
+        return tuple(states) if all_layers else states[-1]
+
+
+word_embeddings = bert.word_embeddings
