@@ -43,6 +43,10 @@ class Candidates:
     def check(self, language: str) -> None:
         """Raises InputError where there are none in a language."""
 
+    def paths(self, language: str) -> list[str]:
+        """Files and folders of the user's that they are taken from."""
+        return []
+
     def options(self, subject: Subject, places: Sequence[int]) -> dict[int, list[str]]:
         """Word -> its candidates, where words are made."""
         raise NotImplementedError
@@ -272,6 +276,10 @@ class Operators(Candidates):
             if check_operator(name, language, self._lexicon(name, language))[0].changes_label:
                 raise InputError(f"operator {name!r} may change the label; expected a perturbation that keeps it")
 
+    def paths(self, language: str) -> list[str]:
+        """See `Candidates.paths`."""
+        return [path for name in self.operators if (path := self._lexicon(name, language)) is not None]
+
     def texts(self, subject: Subject) -> list[str]:
         """The distinct perturbed texts, operator by operator."""
         starts = np.repeat(subject.allowed, [len(cluster) for cluster in subject.clusters])
@@ -339,6 +347,10 @@ class FromLexicon(Candidates):
         operator = "synonym" if self.table == "synonyms" else "code_mix"
         check_operator(operator, language, self._path(language))
 
+    def paths(self, language: str) -> list[str]:
+        """See `Candidates.paths`."""
+        return [] if self.lexicon is None else [self._path(language)]
+
     def options(self, subject: Subject, places: Sequence[int]) -> dict[int, list[str]]:
         """See `Candidates.options`."""
         found = {}
@@ -362,3 +374,35 @@ class TokenFlips(Candidates):
     """Other tokens of the model's own vocabulary in the place of one (`attack.gradients`)."""
 
     makes: ClassVar[str] = "tokens"
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskedLM(Candidates):
+    """Words that a masked language model finds likely in the place of a word (`attack.proposer`).
+
+    Attributes:
+        proposer: checkpoint directory of the masked LM.
+        most: its likeliest tokens at a word, of which whole words are taken.
+    """
+
+    makes: ClassVar[str] = "words"
+    proposer: str | None = None
+    most: int = 48
+
+    def check(self, language: str) -> None:
+        """See `Candidates.check`."""
+        from itt_jax.attack.proposer import proposer
+
+        if self.proposer is None:
+            raise InputError("a recipe whose words come from a masked LM needs --proposer, a checkpoint with its head")
+        proposer(self.proposer)
+
+    def paths(self, language: str) -> list[str]:
+        """See `Candidates.paths`."""
+        return [self.proposer]
+
+    def options(self, subject: Subject, places: Sequence[int]) -> dict[int, list[str]]:
+        """See `Candidates.options`."""
+        from itt_jax.attack.proposer import proposer
+
+        return proposer(self.proposer).proposals(subject, places, self.most)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from itt_jax.attack.attack import Attack
-from itt_jax.attack.candidates import Alphabet, FromLexicon, Operators, TokenFlips, WordSwaps
+from itt_jax.attack.candidates import Alphabet, FromLexicon, MaskedLM, Operators, TokenFlips, WordSwaps
 from itt_jax.attack.constraints import LongWords, NoStopWords, WithinEdits, WordsChanged
 from itt_jax.attack.goals import MARGIN, SHIFT, UNTARGETED
 from itt_jax.attack.imperceptible import Imperceptible
@@ -60,6 +60,14 @@ ATTACKS: tuple[Attack, ...] = (
         (NoStopWords(),),
         summary="synonyms of a lexicon in words, the most important first (--lexicon for more than the built-in ones)",
         reference="Jin et al. 2020, TextFooler (arXiv 1907.11932): its search, with a lexicon for its word vectors",
+    ),
+    Attack(
+        "bert_attack",
+        GreedyWords("unknown"),
+        MaskedLM(),
+        (NoStopWords(), WordsChanged(share=0.4)),
+        summary="words that a masked LM (--proposer) finds likely, in up to 40 % of words, the most important first",
+        reference="Li et al. 2020, BERT-Attack (arXiv 2004.09984), as in TextAttack, without a sentence encoder",
     ),
     Attack(
         "code_mixing",
@@ -117,13 +125,15 @@ def adapted(
     severity: float | None = None,
     draws: int | None = None,
     lexicon: str | None = None,
+    proposer: str | None = None,
     shift: float | None = None,
 ) -> Attack:
     """The recipe with other settings, named as the options of the command `attack`.
 
     Args:
         budget: queries a row. edits: of searches that count them. operators, severity, draws: of recipes with
-            perturbation operators. lexicon: of those, and of recipes that take words from one. shift: of a score.
+            perturbation operators. lexicon, proposer: of recipes that take words from one.
+        shift: of a score.
 
     Raises:
         InputError: a setting that the recipe does not have, or a wrong value.
@@ -132,6 +142,7 @@ def adapted(
     for name, value in (("operators", tuple(operators) or None), ("severity", severity), ("draws", draws)):
         candidates = _with(attack, candidates, "candidates", name, value)
     candidates = _with(attack, candidates, "candidates", "lexicon", lexicon)
+    candidates = _with(attack, candidates, "candidates", "proposer", proposer)
     if edits is not None and edits < 1:
         raise InputError(f"--edits: found {edits}, expected at least 1")
     search = _with(attack, search, "search", "edits", edits)

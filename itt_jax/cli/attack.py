@@ -8,7 +8,7 @@ from itt_jax.cli.options import add_data_root, add_json, add_own_tasks, add_prec
 from itt_jax.errors import InputError
 
 SUMMARY = "Attack a checkpoint on the rows of a task: accuracy under attack, queries, edits, and the texts as CSV."
-OF_RECIPES = ("budget", "edits", "operators", "severity", "draws", "lexicon", "shift")
+OF_RECIPES = ("budget", "edits", "operators", "severity", "draws", "lexicon", "proposer", "shift")
 """Options that change a recipe."""
 
 
@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--severity", type=float, help="of --operators")
     parser.add_argument("--draws", type=int, help="of each of --operators")
     parser.add_argument("--lexicon", help="word list, for operators that read one; may contain {language}")
+    parser.add_argument("--proposer", metavar="DIR", help="checkpoint of a masked LM that proposes words (bert_attack)")
     parser.add_argument(
         "--shift", type=float, metavar="X", help="regression: an attack moves the score by X; default 1"
     )

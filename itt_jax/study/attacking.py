@@ -1,6 +1,7 @@
 """Attacks on one checkpoint: rows of a task, part by part, in a folder of their own."""
 
 import dataclasses
+import hashlib
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,7 @@ from itt_jax.attack.victim import EncoderVictim
 from itt_jax.config import canonical, content_id
 from itt_jax.errors import InputError
 from itt_jax.models import checkpoint_folder, checkpoint_name
+from itt_jax.perturb.lexicon import lexicon_source
 from itt_jax.store.attacks import AttackFolder
 from itt_jax.store.place import check_place, check_utf8
 from itt_jax.study.material import digest_files, digest_rows
@@ -108,6 +110,7 @@ class _Attacking:
             "field": self.field,
             "attack": canonical(dataclasses.replace(self.attack, summary="", reference="", goals=())),
             "goal": canonical(dataclasses.replace(self.goal, summary="")),
+            "files": {path: _digest(path) for own in languages for path in self.attack.candidates.paths(own)},
             "seed": self.seed,
             "max_length": self.max_length,
             "version": VERSION,
@@ -174,3 +177,9 @@ class _Attacking:
         raise InputError(
             f"--out {self.folder.out}: holds another attack ({other} differs); expected the same, or another --out"
         )
+
+
+def _digest(path: str) -> str:
+    """A hash of the content of a file or folder that candidates are taken from."""
+    source, _ = lexicon_source(path)
+    return digest_files(source) if source.is_dir() else hashlib.sha256(source.read_bytes()).hexdigest()[:16]

@@ -45,8 +45,9 @@ def text_of(words, between):
     return text + between[-1]
 
 
-def greedy(subject, counted, options, importance):
-    """The word-importance ranking of TextAttack. `options(i)`: new forms of word i."""
+def greedy(subject, counted, options, importance, most=None):
+    """The word-importance ranking of TextAttack. `options(i)`: new forms of word i. `most`: words that may change."""
+    changed = 0
     words, between = pieces(subject)
     score, _, _ = counted.ask(subject.text)
     stop = stop_words(subject.language)
@@ -65,7 +66,7 @@ def greedy(subject, counted, options, importance):
         if (heard := counted.ask(text_of(other, gaps))) is not None:
             ranked.append((-heard[0], len(ranked), i))
     for _, _, i in sorted(ranked):
-        if counted.over:
+        if counted.over or changed == most:
             break
         best = None
         for new in options(i):
@@ -74,7 +75,7 @@ def greedy(subject, counted, options, importance):
             if heard is not None and (best is None or heard[0] > best[0]):
                 best = (heard[0], other, heard[2])
         if best is not None and best[0] > score:
-            score, words, reached = best
+            (score, words, reached), changed = best, changed + 1
             if reached:
                 break
     return text_of(words, between)
