@@ -27,6 +27,7 @@ def write_store(
     classes=2,
     noise_seed=0,
     names=None,
+    dev=0,
 ) -> pathlib.Path:
     """Write the results and cells of a study in which noise costs severity x 5 log-odds.
 
@@ -35,10 +36,11 @@ def write_store(
     Args:
         robust: log-odds that the arm "itt" regains at every severity.
         names: arm -> its name in the folder, where that differs.
+        dev: items of the dev rows of each language and domain, in cells of their own (selection.parquet); 0 for none.
     """
     random = np.random.default_rng(noise_seed)
     (out / "cells").mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows, selection, dev_random = [], [], np.random.default_rng([noise_seed, 1])
     conditions = [("clean", 0.0, 0)]
     conditions += [(name, level, r) for name, levels in noises for level in levels for r in range(replicates)]
     hard = {domain: random.normal(0, 1.0, items) for domain in domains}
@@ -51,25 +53,34 @@ def write_store(
                     for domain in domains:
                         own = hard[domain] + random.normal(0, 0.5, items)
                         for language in languages:
+                            place = {"model": model, "arm": (names or {}).get(arm, arm), "target": target}
+                            place |= {"task": f"{target}_{domain}", "language": language, "domain": domain}
+                            place |= {"seed": seed, "in_domain": domain == domains[0]}
+                            place |= {"source_language": language == languages[0]}
+                            if dev:
+                                odds = base + ARM_EFFECT.get(arm, 0) + shift - 0.3 * languages.index(language)
+                                odds = odds + dev_random.normal(0, 1.1, dev)
+                                about = (np.arange(dev) % classes, metric, classes, f"{target}/{domain}/dev")
+                                row = _cell(out, dev_random, odds, *about) | place | {"split": "dev"}
+                                row |= {"perturbation": "clean", "severity": 0.0, "replicate": 0}
+                                row |= {"cell": f"d{len(selection):05d}"}
+                                row.pop("table").to_parquet(out / "cells" / f"{row['cell']}.parquet")
+                                selection.append(row)
                             for noise, severity, replicate in conditions:
                                 odds = base + ARM_EFFECT.get(arm, 0) + shift + own - 5 * severity
                                 odds += robust * (arm == "itt" and noise != "clean") - 0.3 * languages.index(language)
                                 rows.append(
                                     _cell(out, random, odds, label[domain], metric, classes, f"{target}/{domain}")
-                                    | {
-                                        "model": model,
-                                        "arm": (names or {}).get(arm, arm),
-                                        "target": target,
-                                        "task": f"{target}_{domain}",
-                                    }
-                                    | {"split": "test", "language": language, "domain": domain, "seed": seed}
-                                    | {"perturbation": noise, "severity": severity, "replicate": replicate}
-                                    | {"in_domain": domain == domains[0], "source_language": language == languages[0]}
+                                    | place
+                                    | {"split": "test", "perturbation": noise, "severity": severity}
+                                    | {"replicate": replicate}
                                     | {"cell": f"c{len(rows):05d}"}
                                 )
                                 name = rows[-1]["cell"]
                                 rows[-1].pop("table").to_parquet(out / "cells" / f"{name}.parquet")
     pd.DataFrame(rows).to_parquet(out / "results.parquet")
+    if selection:
+        pd.DataFrame(selection).to_parquet(out / "selection.parquet")
     return out
 
 

@@ -25,9 +25,10 @@ class Quantity:
 
     Attributes:
         kind: "score" (a mean score), "drop" (perturbed less clean on the same items; its difference between arms is
-            the interaction), "clean" (the clean score that a drop starts from), "area" (under the severity curve,
-            divided by the largest severity: a mean score), "worst cell", "worst item", "language gap" (source language
-            less the mean of the others) or "domain gap" (training domain less the one in `domain`).
+            the interaction), "clean" (the clean score that a drop starts from), "perturbed" (the score where it ends),
+            "area" (under the severity curve, divided by the largest severity: a mean score), "worst cell", "worst
+            item", "language gap" (source language less the mean of the others) or "domain gap" (training domain less
+            the one in `domain`).
         language, domain, perturbation: a value or "all". severity: NaN for all.
         weights: row of a condition -> weight.
     """
@@ -70,7 +71,7 @@ def matrix(quantities: list[Quantity], conditions: int) -> sparse.csr_matrix:
 def scores(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
     """Mean scores, drops and clean scores of every scope, operator and severity.
 
-    For one language in one domain, only the mean scores on clean text and over all operators.
+    For one language in one domain, only the mean scores, on clean text and by operator.
 
     Args:
         excluded: groups (task, split, domain, language) to leave out.
@@ -81,14 +82,12 @@ def scores(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
         clean, perturbed = scope[role[scope] == "clean"], scope[role[scope] == "perturbed"]
         if len(clean):
             found.append(Quantity("score", language, domain, "clean", 0.0, average(panel, clean)))
-        if ALL not in (language, domain):
-            if len(perturbed):
-                found.append(Quantity("score", language, domain, ALL, np.nan, average(panel, perturbed)))
-            continue
+        alone = ALL not in (language, domain)
         for operator, severity, part in _noises(panel, perturbed):
             weights = average(panel, part)
-            found.append(Quantity("score", language, domain, operator, severity, weights))
-            if (twin[part] < 0).any():
+            if not alone or np.isnan(severity):
+                found.append(Quantity("score", language, domain, operator, severity, weights))
+            if alone or (twin[part] < 0).any():
                 continue
             twins = _to_twins(panel, weights)
             drop = combine((1.0, weights), (-1.0, twins))
@@ -98,45 +97,57 @@ def scores(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
 
 
 def curves(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
-    """Areas under the severity curves, per operator and over all, and the worst cases, for all languages.
+    """Clean and perturbed scores, areas under the severity curves (per operator and over all) and the worst cases.
 
-    Operators without a severity above 0 have no area.
+    All are for all languages and domains. Averages over groups weigh these as everywhere, so that the area over all
+    operators is one of the same cells as the clean and the perturbed score. Operators without a severity above 0 have
+    no area.
     """
     rows = _kept(panel, excluded)
     role, operators = panel.columns["role"][rows], panel.columns["perturbation"][rows]
     perturbed = (role == "perturbed") & (panel.columns["twin"][rows] >= 0)
-    areas = [
-        Quantity("area", ALL, ALL, str(operator), np.nan, _area(panel, rows[perturbed & (operators == operator)]))
-        for operator in dict.fromkeys(operators[perturbed & (panel.columns["severity"][rows] > 0)])
-    ]
-    if areas:
-        mean = combine(*((1.0 / len(areas), quantity.weights) for quantity in areas))
-        areas.append(Quantity("area", ALL, ALL, ALL, np.nan, mean))
-    worst = [
+    found = []
+    if perturbed.any():
+        weights = average(panel, rows[perturbed])
+        found.append(Quantity("perturbed", ALL, ALL, ALL, np.nan, weights))
+        found.append(Quantity("clean", ALL, ALL, ALL, np.nan, _to_twins(panel, weights)))
+    elif (role == "clean").any():
+        found.append(Quantity("clean", ALL, ALL, ALL, np.nan, average(panel, rows[role == "clean"])))
+    reaching = list(dict.fromkeys(operators[perturbed & (panel.columns["severity"][rows] > 0)]))
+    for operator in reaching:
+        area = _area(panel, rows[perturbed & (operators == operator)])
+        found.append(Quantity("area", ALL, ALL, str(operator), np.nan, area))
+    if reaching:
+        area = _area(panel, rows[perturbed & np.isin(operators, reaching)])
+        found.append(Quantity("area", ALL, ALL, ALL, np.nan, area))
+    found += [
         Quantity(name, ALL, ALL, ALL, np.nan, average(panel, rows[role == name]))
         for name in ("worst cell", "worst item")
         if (role == name).any()
     ]
-    return areas + worst
+    return found
 
 
 def _area(panel: Panel, rows: np.ndarray) -> dict[int, float]:
-    """Trapezoids from severity 0 (clean) to the largest severity, divided by it; groups have equal weight.
+    """Trapezoids from severity 0 (clean) to the largest severity, divided by it, for each group and operator.
 
-    Groups without a severity above 0 are left out.
+    Those without a severity above 0 are left out.
     """
-    terms = []
-    groups, severity = panel.columns["group"][rows], panel.columns["severity"][rows]
-    reaching = np.unique(groups[severity > 0])
-    for group in reaching:
-        levels = np.unique(severity[groups == group])
+    names, severity = ("group", "perturbation"), panel.columns["severity"][rows]
+    curves: dict[int, dict[int, float]] = {}
+    for group, operator in dict.fromkeys(zip(*(panel.columns[name][rows] for name in names), strict=True)):
+        own = (panel.columns["group"][rows] == group) & (panel.columns["perturbation"][rows] == operator)
+        levels = np.unique(severity[own])
+        if levels[-1] <= 0:
+            continue
         knots = np.array([0.0, *levels])
         width = np.diff(knots)
-        heights = (np.append(width, 0) + np.append(0, width)) / 2 / knots[-1] / len(reaching)
-        by_level = [average(panel, rows[(groups == group) & (severity == level)]) for level in levels]
-        terms += list(zip(heights[1:], by_level, strict=True))
-        terms.append((heights[0], _to_twins(panel, by_level[0])))
-    return combine(*terms)
+        heights = (np.append(width, 0) + np.append(0, width)) / 2 / knots[-1]
+        by_level = [average(panel, rows[own & (severity == level)]) for level in levels]
+        start = (heights[0], _to_twins(panel, by_level[0]))
+        curves[int(rows[own][0])] = combine(start, *zip(heights[1:], by_level, strict=True))
+    # Each curve is represented by one of its conditions, so that curves are averaged as conditions are.
+    return combine(*((weight, curves[row]) for row, weight in average(panel, np.array(list(curves))).items()))
 
 
 def gaps(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
@@ -156,7 +167,8 @@ def _language_gaps(panel: Panel, rows: np.ndarray, noise: str, severity: float) 
     source, domains = panel.columns["source_language"].astype(bool), panel.columns["domain"]
     both = [name for name in dict.fromkeys(domains[rows]) if len(set(source[rows[domains[rows] == name]])) == 2]
     rows = rows[np.isin(domains[rows], both)]
-    for domain in ([ALL] if both else []) + (both if len(both) > 1 else []):
+    several = len(set(panel.columns["domain"])) > 1
+    for domain in ([ALL] if both else []) + (both if several else []):
         scope = rows if domain == ALL else rows[domains[rows] == domain]
         at_home, abroad = average(panel, scope[source[scope]]), average(panel, scope[~source[scope]])
         weights = combine((1.0, at_home), (-1.0, abroad))

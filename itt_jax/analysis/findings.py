@@ -14,9 +14,11 @@ import pandas as pd
 
 from itt_jax.analysis import controls, inference, panels, stages
 from itt_jax.analysis.arms import arms_of, primary_pairs
-from itt_jax.analysis.contrasts import Contrasts, concat
+from itt_jax.analysis.contrasts import Contrasts
+from itt_jax.analysis.fits import concat
 from itt_jax.analysis.looks import RECORDED, Looked, at_look, looked
 from itt_jax.analysis.primary import primary_family
+from itt_jax.analysis.signal import signal
 from itt_jax.data.contamination import Contamination
 from itt_jax.store import Store
 from itt_jax.store.results import CLEAN_TEXT
@@ -31,26 +33,28 @@ class Analysis:
     """The findings of a results folder, as tidy tables. Estimates are in points of the metric (1 is perfect).
 
     Every estimate has ci_low and ci_high (95 %), std_err (of which seed_error and item_error are the parts), df, test,
-    seeds and items; contrasts have p.
+    seeds, items and clusters, and says what it rests on: languages, domains, groups, groups_left_out; contrasts have p.
+    Differences have their two sides, on the same cells: first and second.
 
     Attributes:
         arms: the arms of the folder, in the order of its results.
-        cells: the results, with each cell's interval over items and no_signal.
+        cells: the results, with each cell's interval over items.
         gains: arm less baseline on clean text and under each operator and severity.
         interactions: kind "perturbation" or "domain", with log_odds, agree, p_adjusted (Benjamini-Hochberg), verdict,
             clear, detectable; subset "all" items, or "changed" items alone (secondary).
-        primary: one interaction per model and treatment, over all targets, domains, languages and operators; Holm.
+        primary: one interaction per model, metric and treatment, over all targets, domains, languages and operators;
+            Holm.
         gaps: language and domain gaps of each arm, and their differences from those of the baselines.
         curves: mean scores of each arm by operator and severity (0 is clean).
-        robustness: relative drop, retention, area under the severity curve and worst cases, of each arm (baseline "")
-            and as differences between arms.
+        robustness: clean and perturbed score, relative drop, retention, area under the severity curve and worst cases
+            over the groups with signal, of each arm (baseline "") and as differences between arms.
         controls: share of the items edited by a label-changing operator whose predicted class changes. No other table
             but `cells` includes such operators.
         distances: how far each shifted domain is from the training domain (see `study.distances`); may be empty.
         checks: whether the stages before each arm's last learned, by their dev scores; a verdict that rests on one that
             did not is "not judged", for the reason in not_judged. Contrasts have the tokens and FLOPs of both arms.
-        counts: per model, target and arm: cells, those without signal, items changed and not applicable, realised
-            edit rates, seeds without signal.
+        counts: per model, target and arm: cells, groups without signal and unchecked ones, items changed and not
+            applicable, realised edit rates, seeds without signal.
         contamination: by source, the training and dev rows whose text is evaluated.
         smallest_effect: the bound of the verdicts.
         has_items: False where the folder holds its results without predictions. Estimates of scores and of their
@@ -95,15 +99,16 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None, seeds: int 
     plan = store.plan()
     if smallest_effect is None:
         smallest_effect = float(plan.get("smallest_effect", SMALLEST_EFFECT))
-    results, cells = panels.read(store.out)
+    results, selection, cells = panels.read(store.out)
     planned, missing = looked(store, plan, results, seeds), max(0, int(plan.get("cells", 0)) - len(results))
     if planned.seeds:
         results = results[results["seed"].isin(planned.seeds)]
+        selection = None if selection is None else selection[selection["seed"].isin(planned.seeds)]
     arms = arms_of(plan, dict.fromkeys(results["arm"]))
     main_metric = results.drop_duplicates("target").set_index("target")["metric"]
     frames, parts = defaultdict(list), []
     for panel in panels.panels_of(results, cells):
-        own = Contrasts(panel, results, arms)
+        own = Contrasts(panel, results, arms, signal(panel, selection, cells))
         for name in ("cells", "gains", "gaps", "curves", "robustness"):
             frames[name].append(getattr(own, name)())
         frames["interactions"].append(own.interactions("all"))
@@ -111,7 +116,8 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None, seeds: int 
         if panel.has_items and main_metric[panel.target] == panel.metric:
             parts += [own.target_contrast(arm, baseline) for arm, baseline in primary_pairs(own.arms)]
     for panel in panels.panels_of(results, cells, "changed") if cells is not None else ():
-        frames["secondary"].append(Contrasts(panel, results, arms).interactions("changed"))
+        own = Contrasts(panel, results, arms, signal(panel, selection, cells))
+        frames["secondary"].append(own.interactions("changed"))
     tables = {name: concat(found) for name, found in frames.items()}
     tables["gains"]["p_adjusted"] = inference.adjust(tables["gains"], tables["gains"]["p"], "fdr_bh")
     for name in ("gains", "interactions", "gaps", "robustness"):
@@ -159,27 +165,24 @@ def _contamination(plan: dict[str, Any]) -> tuple[Contamination, ...]:
 
 def _counts(cells: pd.DataFrame, own: Contrasts) -> pd.DataFrame:
     """Numbers of seeds, cells and items behind the findings, per model, target and arm."""
-    rows = []
-    panel = own.panel
+    rows, panel = [], own.panel
     for arm, frame in cells.groupby("arm", sort=False):
         is_clean, is_control = frame["perturbation"] == CLEAN_TEXT, frame["changes_label"].astype(bool)
         clean, perturbed = frame[is_clean], frame[~is_clean & ~is_control]
-        home = clean[clean["source_language"].astype(bool) & clean["in_domain"].astype(bool)]
-        known = own.panel.has_items
-        silent = home.groupby("seed")["no_signal"].all() if known else pd.Series(dtype=bool)
+        seeds = list(dict.fromkeys(frame["seed"]))
         rows.append(
             {
                 "model": panel.model,
                 "target": panel.target,
                 "metric": panel.metric,
                 "arm": arm,
-                "seeds": frame["seed"].nunique(),
-                "no_signal_seeds": " ".join(str(seed) for seed in silent.index[silent]),
+                "seeds": len(seeds),
+                "no_signal_seeds": " ".join(str(seed) for seed in own.silent(str(arm), seeds)),
                 "cells": len(frame),
                 "clean_cells": len(clean),
-                "clean_cells_no_signal": int(clean["no_signal"].sum()) if known else pd.NA,
-                "groups": clean.drop_duplicates(panels.GROUP).shape[0],
-                "groups_no_signal": len(own.no_signal[str(arm)]) if known else pd.NA,
+                "groups": frame.drop_duplicates(panels.GROUP).shape[0],
+                "groups_no_signal": len(own.left_out(str(arm))) if panel.has_items else pd.NA,
+                "groups_unchecked": len(own.signal.unchecked),
                 "predictions": int(frame["n"].sum()),
                 "changed_share": perturbed["n_changed"].sum() / max(perturbed["n"].sum(), 1),
                 "not_applicable": int(perturbed["n_not_applicable"].sum()),

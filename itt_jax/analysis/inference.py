@@ -1,18 +1,20 @@
 """Intervals, tests and verdicts for contrasts whose seeds and items are crossed.
 
 The estimate of a contrast is its mean over S seeds. Every seed is evaluated on the same items, so the variance of the
-estimate has a seed part and an item part:
+estimate has a seed part and an item part. Items that share a text are one cluster, whose influences are summed:
 
-    seed   variance of the seed-level contrasts / S                (includes the interaction of seeds and items / S)
-    item   sum of squares of the items' mean influences, less the interaction, which the seed part already includes
+    seed   variance of the seed-level contrasts / S             (includes the interaction of seeds and clusters / S)
+    item   sum of squares of the clusters' mean influences, less the interaction, which the seed part already includes
 
 The seed part is known from S - 1 degrees of freedom and the item part from many, so that an estimate's error has the
-distribution of Behrens and Fisher (`behrens_fisher`), for intervals, tests and detectable effects alike.
+distribution of Behrens and Fisher (`behrens_fisher`), for intervals, tests and detectable effects alike. "Many" is the
+effective number of clusters less 1: clusters that carry much of the contrast (the few items of a small language) count
+for more (Satterthwaite's formula for equal variances within a cell; the weights decide it, not estimated variances).
 
 Simulated over mixtures of the three variances (tests/analysis/test_inference.py): coverage 94.9 to 97.8 % with three
 seeds, 94.9 to 96.9 % with five and ten; p <= .05, .01 and .001 at no more than 1.5 times the nominal rate. (With
-Satterthwaite's degrees of freedom coverage is as good, but p <= .001 is up to ten times too frequent. A bootstrap of
-seeds, then items, does not reach 93 %.)
+Satterthwaite's degrees of freedom for seeds and items together coverage is as good, but p <= .001 is up to ten times
+too frequent. A bootstrap of seeds, then items, does not reach 93 %.)
 """
 
 from collections.abc import Callable
@@ -33,13 +35,12 @@ CONTRAST = ["claim", "model", "metric", "arm", "baseline", "target"]
 """Columns that name a primary contrast or a claim, as far as it has them."""
 
 
-def crossed(values: np.ndarray, influence: np.ndarray, items: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Estimate and its standard errors over seeds and over items, of contrasts with crossed seeds and items.
+def crossed(values: np.ndarray, influence: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Estimate and its standard errors over seeds and over clusters of items, of contrasts where the two are crossed.
 
     Args:
         values: [S, Q] the contrast in each seed.
-        influence: [S, Q, I] the influence of each item on it (0 where the item has no part).
-        items: int [Q] how many items have a part.
+        influence: [S, Q, C] the influence of each cluster on it (0 where the cluster has no part).
 
     Returns:
         float64 [Q] each. With one seed the error is over items alone: it says nothing about another training run.
@@ -91,37 +92,45 @@ def _by_seeds(frame: pd.DataFrame, x, single: Callable, several: Callable) -> np
     """A function of each row's x and errors, by the row's number of seeds; NaN where there is no estimate."""
     found = np.full(len(frame), np.nan)
     given = np.broadcast_to(np.asarray(x, dtype=float), len(frame))
-    seeds, df = frame["seeds"].to_numpy(), frame["df"].to_numpy()
-    seed_error, item_error, items = (frame[name].to_numpy() for name in ("seed_error", "item_error", "items"))
-    item_df = np.maximum(items - 1, 3)
-    as_normal = item_error * stats.t.isf(0.005, item_df) / stats.norm.isf(0.005)  # about Student's tail
-    known = np.isfinite(frame["estimate"].to_numpy(dtype=float))
+    names = ("seeds", "seed_error", "item_error", "clusters")
+    seeds, seed_error, item_error, clusters = (frame[name].to_numpy(dtype=float) for name in names)
+    item_df = np.maximum(clusters - 1, 1)
+    known = np.isfinite(frame["estimate"].to_numpy(dtype=float)) & np.isfinite(seed_error + item_error)
     for number in np.unique(seeds[known]):
         rows = known & (seeds == number)
         if number == 1:
-            found[rows] = single(given[rows], df[rows], np.maximum(item_error[rows], 1e-300))
+            found[rows] = single(given[rows], item_df[rows], np.maximum(item_error[rows], 1e-300))
         else:
-            found[rows] = several(given[rows], seed_error[rows], as_normal[rows], int(number) - 1)
+            found[rows] = several(given[rows], seed_error[rows], item_error[rows], int(number) - 1, item_df[rows])
     return found
 
 
-def table(values: np.ndarray, influence: np.ndarray, members: np.ndarray, two_cells: np.ndarray | None) -> pd.DataFrame:
+def effective(shares: np.ndarray) -> np.ndarray:
+    """The effective number of clusters [Q], from their shares in contrasts [Q, C]: C where all are alike."""
+    squares = np.asarray(shares, dtype=np.float64) ** 2
+    total, fourth = squares.sum(1), (squares**2).sum(1)
+    return np.divide(total**2, fourth, out=np.zeros(len(total)), where=fourth > 0).round(6)
+
+
+def table(values: np.ndarray, influence: np.ndarray, shares: np.ndarray, two_cells: np.ndarray | None) -> pd.DataFrame:
     """Tidy statistics of contrasts, one row each; a seed with a missing cell (NaN) is left out of that contrast.
 
     Args:
-        values, influence: as in `crossed`. members: bool [Q, I], the items that have a part.
-        two_cells: bool [Q], True where the contrast is one share of right items less another, so that McNemar's test
-            applies to a single seed (permutation applies elsewhere); None where the metric is no mean over items (a
-            single seed is then tested by t over items).
+        values, influence: as in `crossed`.
+        shares: [Q, C], how much of the contrast each cluster carries, on any scale; 0 where it has no part.
+        two_cells: bool [Q], True where the contrast is one share of right items less another and no items share a
+            text, so that McNemar's test applies to a single seed (permutation applies elsewhere); None where the metric
+            is no mean over items (a single seed is then tested by t over items).
 
     Returns:
         columns estimate, ci_low, ci_high (95 %), std_err, seed_error and item_error (its two parts), df (of the seed
-        part; with one seed, of the items), p (two-sided, against 0), test, seeds, items.
+        part; with one seed, of the items), p (two-sided, against 0), test, seeds, clusters (their effective number).
+        Error, interval and p are NaN where the items of a cell are a single cluster.
     """
-    items = members.sum(1)
+    clusters = effective(shares)
     columns = ["estimate", "std_err", "seed_error", "item_error", "df", "p"]
     frame = pd.DataFrame(np.nan, index=range(values.shape[1]), columns=columns)
-    frame["test"], frame["seeds"], frame["items"] = "none", 0, items
+    frame["test"], frame["seeds"], frame["clusters"] = "none", 0, clusters
     present = np.isfinite(values)
     patterns, which = np.unique(present, axis=1, return_inverse=True)
     exact = {}
@@ -130,12 +139,12 @@ def table(values: np.ndarray, influence: np.ndarray, members: np.ndarray, two_ce
         if not seeds:
             continue
         part, part_influence = values[pattern][:, rows], influence[pattern][:, rows]
-        estimate, seed_error, item_error = crossed(part, part_influence, items[rows])
-        df = np.maximum(items[rows] - 1, 1) if seeds == 1 else np.full(len(rows), seeds - 1)
+        estimate, seed_error, item_error = crossed(part, part_influence)
+        df = np.maximum(clusters[rows] - 1, 1) if seeds == 1 else np.full(len(rows), seeds - 1)
         errors = (np.hypot(seed_error, item_error), seed_error, item_error)
         test = np.full(len(rows), "t" if seeds == 1 else "behrens-fisher", dtype=object)
         if seeds == 1 and two_cells is not None:
-            exact[number], test = _one_seed(part[0], part_influence[0], members[rows], two_cells[rows])
+            exact[number], test = _one_seed(part[0], part_influence[0], shares[rows], two_cells[rows])
         for column, found in zip(
             ("estimate", "std_err", "seed_error", "item_error", "df", "test", "seeds"),
             (estimate, *errors, df, test, seeds),
@@ -143,7 +152,7 @@ def table(values: np.ndarray, influence: np.ndarray, members: np.ndarray, two_ce
         ):
             frame.loc[rows, column] = found
     two_sided = np.minimum(2 * beyond(frame["estimate"].abs(), frame), 1)
-    frame["p"] = np.where(frame["std_err"] > 0, two_sided, np.where(frame["estimate"].notna(), 1.0, np.nan))
+    frame["p"] = np.where(frame["std_err"] > 0, two_sided, np.where(frame["std_err"].notna(), 1.0, np.nan))
     for number, p in exact.items():
         frame.loc[np.flatnonzero(which == number), "p"] = p
     half = half_width(frame)
@@ -160,20 +169,20 @@ def estimates(values: np.ndarray) -> pd.DataFrame:
     frame = pd.DataFrame(
         np.nan, index=range(len(mean)), columns=["estimate", "ci_low", "ci_high", "std_err", "df", "p"]
     )
-    return frame.assign(estimate=mean, test="none", seeds=count, items=0)
+    return frame.assign(estimate=mean, test="none", seeds=count, clusters=0.0)
 
 
-def _one_seed(values: np.ndarray, influence: np.ndarray, members: np.ndarray, two_cells: np.ndarray):
-    """p-values [Q] of a single seed: exact McNemar for two cells, else paired permutation.
+def _one_seed(values: np.ndarray, influence: np.ndarray, shares: np.ndarray, two_cells: np.ndarray):
+    """p-values [Q] of a single seed: exact McNemar for two cells, else paired permutation of clusters.
 
-    An item's share of the contrast is its influence plus an equal part of the value.
+    A cluster's part of the contrast is its influence plus its share of the value.
     """
-    items = members.sum(1)
-    undo_bessel = np.sqrt(np.maximum(items - 1, 1) / items)[:, None]
-    share = np.where(members, influence * undo_bessel + (values / items)[:, None], 0)
-    p = permutation(share)
-    unit = 0.5 / items[two_cells, None]
-    better, worse = (share[two_cells] > unit).sum(1), (share[two_cells] < -unit).sum(1)
+    share = shares / np.maximum(shares.sum(1, keepdims=True), 1e-300)
+    undo_bessel = np.sqrt(1 - np.minimum(share, 1))
+    part = np.where(share > 0, influence * undo_bessel + values[:, None] * share, 0)
+    p = permutation(part)
+    unit = 0.5 / (share[two_cells] > 0).sum(1)[:, None]
+    better, worse = (part[two_cells] > unit).sum(1), (part[two_cells] < -unit).sum(1)
     p[two_cells] = mcnemar(better, worse)
     return p, np.where(two_cells, "mcnemar", "permutation").astype(object)
 
@@ -184,10 +193,11 @@ def mcnemar(better: np.ndarray, worse: np.ndarray) -> np.ndarray:
 
 
 def permutation(share: np.ndarray) -> np.ndarray:
-    """Two-sided paired permutation test that exchanges the two sides of each item at random. [Q, I] -> [Q]."""
+    """Two-sided paired permutation test that exchanges the two sides of each cluster at random. [Q, C] -> [Q]."""
     signs = np.random.default_rng(0).choice(np.float32([-1, 1]), size=(PERMUTATIONS, share.shape[1]))
     sums = np.abs(signs @ share.T.astype(np.float32))
-    return ((sums >= np.abs(share.sum(1)) - 1e-6).sum(0) + 1) / (PERMUTATIONS + 1)
+    p = ((sums >= np.abs(share.sum(1)) - 1e-6).sum(0) + 1) / (PERMUTATIONS + 1)
+    return np.where(np.isfinite(share).all(1), p, np.nan)
 
 
 def adjust(frame: pd.DataFrame, p: pd.Series, method: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A results folder as arrays: the values of all cells of a model, target and metric, and each item's influence."""
+"""A results folder as arrays: the values of all cells of a model, target and metric, and their items' influences."""
 
 import dataclasses
 import functools
@@ -11,7 +11,16 @@ import pandas as pd
 from itt_jax import metrics
 from itt_jax.errors import InputError
 from itt_jax.store import Store
-from itt_jax.store.results import CLEAN_TEXT, KEY, CellItems, Subset, has_predictions, read_cells, read_results
+from itt_jax.store.results import (
+    CLEAN_TEXT,
+    KEY,
+    CellItems,
+    Subset,
+    has_predictions,
+    read_cells,
+    read_results,
+    read_selection,
+)
 
 LEVELS = ["domain", "language", "task", "split", "perturbation", "severity", "replicate"]
 """The levels of an average, from the outermost."""
@@ -24,19 +33,23 @@ Cells = Mapping[str, CellItems] | None
 
 @dataclasses.dataclass(frozen=True)
 class Panel:
-    """All cells of one model, target and metric. Axes: A arms, S seeds, K conditions, I items.
+    """All cells of one model, target and metric. Axes: A arms, S seeds, K conditions, I items, C clusters of items.
+
+    Items that share a text are one cluster; most items are a cluster of their own.
 
     Attributes:
         conditions: one row a condition (columns KEY, ABOUT, role, group, twin).
             role is "clean"; "perturbed"; "control" (an operator that may change the label: part of no average over
             noise); "twin" (clean text, on the items of one perturbed condition alone); "empty" (perturbed, with fewer
-            than two items); "worst cell" (the worst score over operators, severities and replicates) or "worst item"
-            (an item counts as right only if it is right under all of them).
+            than two items); "worst cell" (the score of the worst operator, severity and replicate,
+            chosen on other items) or "worst item" (an item counts as right only if it is right under all of them).
             twin is the row of a perturbed condition's clean counterpart.
         values: float64 [A, S, K], NaN where a cell is missing. sizes: int [A, S, K], items in the cell.
-        influence: float32 [A, S, K, I]. members: bool [K, I], the items of each condition.
+        influence: float32 [A, S, K, C], of clusters; NaN where a condition has one cluster alone.
+        members: bool [K, I], the items of each condition. shares: float32 [K, C], the share of them in each cluster.
         items: int [I], codes of the folder's items; none where the folder holds its results alone. Then a condition
             that lost items has no twin, because its clean counterpart is the score of the other items.
+        clusters: int [C], codes of the folder's clusters.
     """
 
     model: str
@@ -49,7 +62,9 @@ class Panel:
     sizes: np.ndarray
     influence: np.ndarray
     members: np.ndarray
+    shares: np.ndarray
     items: np.ndarray
+    clusters: np.ndarray
 
     @property
     def has_items(self) -> bool:
@@ -82,25 +97,26 @@ class Panel:
         return {name: self.conditions[name].to_numpy() for name in self.conditions}
 
 
-def read(out: pathlib.Path) -> tuple[pd.DataFrame, Cells]:
-    """The rows of a folder's results, and the items of its cells.
+def read(out: pathlib.Path) -> tuple[pd.DataFrame, pd.DataFrame | None, Cells]:
+    """The rows of a folder's results, those of its cells on dev rows (None without any), and the items of both.
 
     Raises:
         InputError: a cell has more or fewer examples than its row says; see also `read_results` and `read_cells`.
     """
-    results = read_results(out)
+    results, selection = read_results(out), read_selection(out)
     if not has_predictions(out, results):
-        return results, None
-    columns = {metric: metrics.metric(metric).columns for metric in results["metric"].unique()}
-    cells = read_cells(out, dict(zip(results["cell"], results["metric"].map(columns), strict=True)))
-    for row in results.itertuples():
+        return results, selection, None
+    rows = results if selection is None else pd.concat([results, selection], ignore_index=True)
+    columns = {metric: metrics.metric(metric).columns for metric in rows["metric"].unique()}
+    cells = read_cells(out, dict(zip(rows["cell"], rows["metric"].map(columns), strict=True)))
+    for row in rows.itertuples():
         found, expected = len(cells[row.cell].items), int(row.n + row.n_not_applicable)
         if found != expected:
             raise InputError(
                 f"{Store(out).cell(row.cell)}: holds {found} examples, expected {expected}: n and n_not_applicable in "
                 "results.parquet"
             )
-    return results, cells
+    return results, selection, cells
 
 
 def panels_of(results: pd.DataFrame, cells: Cells, subset: Subset = "all") -> Iterator[Panel]:
@@ -121,10 +137,12 @@ def _panel(model: str, target: str, metric: str, rows: pd.DataFrame, cells: Cell
         return None
     used = [cells[name] for name in names.ravel() if name is not None]
     items = np.unique(np.concatenate([cell.items for cell in used]))
+    clusters = np.unique(np.concatenate([cell.clusters for cell in used]))
     shape = (len(arms), len(seeds), len(conditions))
     values, sizes = np.full(shape, np.nan), np.zeros(shape, dtype=int)
-    influences = np.zeros((*shape, len(items)), dtype=np.float32)
+    influences = np.zeros((*shape, len(clusters)), dtype=np.float32)
     members = np.zeros((len(conditions), len(items)), dtype=bool)
+    shares = np.zeros((len(conditions), len(clusters)), dtype=np.float32)
     masks, measure = conditions["mask_of"].to_numpy(), metrics.metric(metric)
     for (arm, seed, k), name in np.ndenumerate(names):
         if name is None or (masks[k] >= 0 and names[arm, seed, masks[k]] is None):
@@ -133,13 +151,37 @@ def _panel(model: str, target: str, metric: str, rows: pd.DataFrame, cells: Cell
         keep = cell.applicable
         if masks[k] >= 0:
             keep = keep & _among(cell, cells[names[arm, seed, masks[k]]], subset)
-        where = np.searchsorted(items, cell.items[keep])
-        value, part = measure.influence(measure.read(cell.values)[keep])
+        where = np.searchsorted(clusters, cell.clusters[keep])
+        value, part, shares[k] = clustered(measure, measure.read(cell.values)[keep], where, len(clusters))
         values[arm, seed, k], sizes[arm, seed, k] = value, len(where)
-        influences[arm, seed, k, where] = part
-        members[k, where] = True
-    panel = Panel(model, target, metric, arms, seeds, conditions, values, sizes, influences, members, items)
+        influences[arm, seed, k] = part
+        members[k, np.searchsorted(items, cell.items[keep])] = True
+    about = (values, sizes, influences, members, shares, items, clusters)
+    panel = Panel(model, target, metric, arms, seeds, conditions, *about)
     return panel if subset == "changed" else _with_worst(panel, names, cells)
+
+
+def clustered(
+    measure: metrics.Metric, statistic: np.ndarray, where: np.ndarray, clusters: int
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """The value of items, the influence of each cluster on it, and the cluster's share of the items: [clusters] each.
+
+    The sum of squares of the influences is the variance of the value over samples of clusters, in the form of Bell and
+    McCaffrey (2002): a residual that is a large part of its own mean is too small, by the root of 1 - share. For
+    clusters of one item this is Bessel's correction. NaN where one cluster has all items.
+
+    Args:
+        statistic: [n, ...], of the items. where: int [n], their clusters.
+    """
+    n = len(statistic)
+    value, part = measure.influence(statistic)
+    share = np.bincount(where, minlength=clusters) / max(n, 1)
+    if n < 2:
+        return value, np.zeros(clusters), share
+    with np.errstate(divide="ignore"):
+        correction = np.sqrt((n - 1) / n / (1 - share[where]))  # in place of the metric's own, of single items
+    part = part * np.where(np.isfinite(correction), correction, np.nan)
+    return value, np.bincount(where, weights=part, minlength=clusters), share
 
 
 def _panel_of_values(model: str, target: str, metric: str, rows: pd.DataFrame) -> Panel:
@@ -153,8 +195,9 @@ def _panel_of_values(model: str, target: str, metric: str, rows: pd.DataFrame) -
     smallest = np.where(np.isnan(values), np.iinfo(int).max, sizes).min((0, 1))
     conditions.loc[(lost > 0).any((0, 1)), "twin"] = -1
     conditions.loc[(conditions["role"] == "perturbed") & (smallest < 2), "role"] = "empty"
-    none = np.zeros((*shape, 0), np.float32), np.zeros((shape[2], 0), bool), np.zeros(0, int)
-    return _with_worst(Panel(model, target, metric, arms, seeds, conditions, values, sizes, *none), None, None)
+    by_condition, none = np.zeros((shape[2], 0), np.float32), np.zeros(0, int)
+    absent = (np.zeros((*shape, 0), np.float32), by_condition > 0, by_condition, none, none)
+    return Panel(model, target, metric, arms, seeds, conditions, values, sizes, *absent)
 
 
 def _grid(rows: pd.DataFrame, arms: tuple, seeds: tuple) -> tuple[pd.DataFrame, tuple[np.ndarray, ...]]:
@@ -213,61 +256,83 @@ def _conditions(rows: pd.DataFrame, arms: tuple, seeds: tuple, cells: Cells, sub
     return frame, names
 
 
-def _with_worst(panel: Panel, names: np.ndarray, cells: Cells) -> Panel:
+def _with_worst(panel: Panel, names: np.ndarray, cells: Mapping[str, CellItems]) -> Panel:
     """Add each group's worst cell and, where the metric counts right items, its worst case item by item."""
-    conditions = panel.conditions
-    extra, values, sizes, influences, members = [], [], [], [], []
-
-    def add(row, role, value, size, part, member):
-        extra.append(row.assign(role=role, perturbation=role, severity=np.nan, replicate=0))
-        values.append(value)
-        sizes.append(size)
-        influences.append(part)
-        members.append(member)
-
+    conditions, places = panel.conditions, panel.members.astype(int).sum(1)
+    extra, parts, members, shares = [], [], [], []
     for _, rows in conditions[conditions["role"] == "perturbed"].groupby("group"):
         at = rows.index.to_numpy()
         if len(at) < 2:
             continue
-        mean = panel.values[:, :, at].mean(1)
-        worst = at[np.where(np.isnan(mean), np.inf, metrics.metric(panel.metric).sign * mean).argmin(1)]
-        arms = np.arange(len(panel.arms))
-        size, part = panel.sizes[arms, :, worst], panel.influence[arms, :, worst]
-        add(rows.iloc[:1], "worst cell", panel.values[arms, :, worst], size, part, panel.members[worst].any(0))
-        if (
-            cells is not None
-            and panel.right_or_wrong
-            and all(panel.members[k].sum() == panel.members[at[0]].sum() for k in at)
-        ):
-            add(rows.iloc[:1], "worst item", *_worst_items(panel, at, names, cells), panel.members[at[0]])
+        found = {"worst cell": _worst_cell(panel, at, names, cells)}
+        if panel.right_or_wrong and (places[at] == places[at[0]]).all():
+            found["worst item"] = _worst_items(panel, at, names, cells)
+        for role, part in found.items():
+            extra.append(rows.iloc[:1].assign(role=role, perturbation=role, severity=np.nan, replicate=0))
+            parts.append(part)
+            members.append(panel.members[at].any(0))
+            shares.append(panel.shares[at].mean(0))
     if not extra:
         return panel
+    values, sizes, influences = (np.stack(arrays, 2) for arrays in zip(*parts, strict=True))
     return dataclasses.replace(
         panel,
         conditions=pd.concat([conditions, *extra], ignore_index=True),
-        values=np.concatenate([panel.values, np.stack(values, 2)], 2),
-        sizes=np.concatenate([panel.sizes, np.stack(sizes, 2)], 2),
-        influence=np.concatenate([panel.influence, np.stack(influences, 2)], 2),
+        values=np.concatenate([panel.values, values], 2),
+        sizes=np.concatenate([panel.sizes, sizes], 2),
+        influence=np.concatenate([panel.influence, influences], 2),
         members=np.concatenate([panel.members, np.stack(members)]),
+        shares=np.concatenate([panel.shares, np.stack(shares)]),
     )
 
 
-def _worst_items(panel: Panel, at: np.ndarray, names: np.ndarray, cells: Cells):
+def _worst_cell(panel: Panel, at: np.ndarray, names: np.ndarray, cells: Mapping[str, CellItems]):
+    """Value, size and influence [A, S, ...] of the worst of the conditions in `at`; NaN if a cell is missing.
+
+    The lowest of many scores is low by chance too. So half of the clusters choose the condition, for each arm by its
+    mean over seeds, the other half measures it, and the other way round; the value is the mean of the two.
+    """
+    measure, clusters = metrics.metric(panel.metric), len(panel.clusters)
+    half = np.random.default_rng(0).permutation(clusters) % 2  # the same for every arm, which are compared
+    shape = (2, *panel.values.shape[:2], len(at))
+    values, sizes = np.full(shape, np.nan), np.zeros(shape, dtype=int)
+    influences = np.zeros((*shape, clusters), dtype=np.float32)
+    for arm, seed, k in np.ndindex(shape[1:]):
+        name = names[arm, seed, at[k]]
+        if name is None:
+            continue
+        cell = cells[name]
+        statistic, where = measure.read(cell.values), np.searchsorted(panel.clusters, cell.clusters)
+        for own in (0, 1):
+            keep = cell.applicable & (half[where] == own)
+            place = (own, arm, seed, k)
+            values[place], influences[place], _ = clustered(measure, statistic[keep], where[keep], clusters)
+            sizes[place] = keep.sum()
+    mean = values.mean(2)
+    chosen = np.where(np.isnan(mean), np.inf, measure.sign * mean).argmin(2)  # [2, A]
+    arms = np.arange(len(panel.arms))
+    value, size, part = (
+        [array[1 - own, arms, :, chosen[own]] for own in (0, 1)] for array in (values, sizes, influences)
+    )
+    return sum(value) / 2, sum(size), sum(part) / 2
+
+
+def _worst_items(panel: Panel, at: np.ndarray, names: np.ndarray, cells: Mapping[str, CellItems]):
     """Value, size and influence [A, S, ...] of being right under every condition in `at`; NaN if a cell is missing."""
     shape = panel.values.shape[:2]
     values, sizes = np.full(shape, np.nan), np.zeros(shape, dtype=int)
-    influences = np.zeros((*shape, len(panel.items)), dtype=np.float32)
-    measure = metrics.metric(panel.metric)
+    influences = np.zeros((*shape, len(panel.clusters)), dtype=np.float32)
+    measure, member = metrics.metric(panel.metric), panel.members[at[0]]
     for arm, seed in np.ndindex(shape):
         if any(name is None for name in names[arm, seed, at]):
             continue
-        right = np.ones(len(panel.items), dtype=bool)
-        member = panel.members[at[0]]
-        for name in names[arm, seed, at]:
-            cell = cells[name]
-            right[np.searchsorted(panel.items, cell.items)] &= measure.read(cell.values) == 1
-        everything = right[member]
-        values[arm, seed], part = measure.influence(everything.astype(np.float64))
+        right, where = np.ones(len(panel.items), dtype=bool), np.zeros(len(panel.items), dtype=int)
+        for cell in (cells[name] for name in names[arm, seed, at]):
+            places = np.searchsorted(panel.items, cell.items)
+            right[places] &= measure.read(cell.values) == 1
+            where[places] = np.searchsorted(panel.clusters, cell.clusters)
+        everything = right[member].astype(np.float64)
+        found = clustered(measure, everything, where[member], len(panel.clusters))
+        values[arm, seed], influences[arm, seed], _ = found
         sizes[arm, seed] = len(everything)
-        influences[arm, seed, member] = part
     return values, sizes, influences

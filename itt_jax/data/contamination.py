@@ -151,7 +151,7 @@ def words_of(text: str) -> list[str]:
 
 def digests(rows: Rows | Sequence[str]) -> Digests:
     """The digests of rows, or of texts that are each a whole input."""
-    found = _digests(_columns(rows))
+    found = row_digests(_columns(rows))
     sources = (f"{rows.task}/{rows.split}/{rows.language}",) if isinstance(rows, Rows) else ()
     return Digests(_distinct(found[:, :-1]), _distinct(found[:, -1]), sources)
 
@@ -164,7 +164,7 @@ def contaminated(rows: Rows | Sequence[str | None], evaluation: Digests, rule: s
         evaluation: the `digests` of what is evaluated.
         rule: "whole_input" or "any_field".
     """
-    own = _digests(_columns(rows))
+    own = row_digests(_columns(rows))
     fields, inputs = own[:, :-1], own[:, -1]
     mask = _among(inputs, evaluation.inputs) | _among(inputs, evaluation.fields)
     mask |= _among(fields, evaluation.inputs).any(axis=1)
@@ -173,7 +173,7 @@ def contaminated(rows: Rows | Sequence[str | None], evaluation: Digests, rule: s
 
 def shared_fields(rows: Rows, evaluation: Digests) -> dict[str, int]:
     """Field -> number of rows that have it in common with an evaluation row."""
-    own = _digests(_columns(rows))[:, :-1]
+    own = row_digests(_columns(rows))[:, :-1]
     shared = (_among(own, evaluation.fields) | _among(own, evaluation.inputs)).sum(axis=0)
     return dict(zip(rows.fields, shared.tolist(), strict=True))
 
@@ -204,7 +204,7 @@ def _columns(rows: Rows | Sequence[str | None]) -> list[Sequence[str | None]]:
     return list(rows.fields.values()) if isinstance(rows, Rows) else [rows]
 
 
-def _digests(columns: Sequence[Sequence[str | None]]) -> np.ndarray:
+def row_digests(columns: Sequence[Sequence[str | None]]) -> np.ndarray:
     """uint64 [n, columns + 1]: a digest of each field, then of the whole row; 0 if absent, empty or (a field) short."""
     n = len(columns[0])
     digests = np.zeros((n, len(columns) + 1), np.uint64)

@@ -26,7 +26,11 @@ class Accuracy(FromPredictions, Mean):
         return float(np.bincount(labels).max() / len(labels))
 
     def interval(self, value: np.ndarray, error: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Wilson's interval."""
+        """Wilson's interval, for as many independent items as the error says where clusters of items share a text."""
+        independent = (
+            np.divide(value * (1 - value), error**2, out=np.full(np.shape(value), np.inf), where=error > 0) + 1
+        )
+        n = np.where(error > 0, np.clip(independent, 1, n), n)
         middle = (value + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
         half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(value * (1 - value) / n + Z_95**2 / (4 * n**2))
         return middle - half, middle + half

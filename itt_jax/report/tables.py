@@ -347,8 +347,8 @@ def counts(analysis: Analysis) -> pd.DataFrame:
             "seeds": frame["seeds"],
             "no signal: seeds": frame["no_signal_seeds"].replace("", "none") if analysis.has_items else "–",
             "cells": frame["cells"],
-            "no signal: clean cells": _shares(frame["clean_cells_no_signal"], frame["clean_cells"]),
             "no signal: groups": _shares(frame["groups_no_signal"], frame["groups"]),
+            "unchecked groups": _shares(frame["groups_unchecked"], frame["groups"]),
             "items changed %": frame["changed_share"].map(points),
             "not applicable": frame["not_applicable"],
         }

@@ -4,6 +4,8 @@
     OUT/stages/<id>/         record.json, written last: a stage without it is not done; checkpoint/
     OUT/cells/<id>.parquet   predictions of one cell; its row of the results is in the file's metadata
     OUT/results.parquet      the rows of all cells of the plan, derived from the cells
+    OUT/selection.parquet    the rows of the cells on dev rows, which decide what has signal; no scores of the study
+    OUT/clusters.parquet     which evaluated items share a text
     OUT/domains.parquet      distances between the domains of the study
     OUT/precision/<model>    the dtype in which every worker evaluates this model
     OUT/looks/<hash>/<n>     what was seen when a study that grows by seeds was looked at after n of them
@@ -25,7 +27,7 @@ import pathlib
 import shutil
 import time
 import urllib.parse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -183,26 +185,62 @@ class Store:
         """The table of all cells' rows."""
         return self.out / "results.parquet"
 
-    def write_results(self, planned: Iterable[dict[str, Any]]) -> int:
+    @property
+    def selection(self) -> pathlib.Path:
+        """The table of the rows of cells on dev rows."""
+        return self.out / "selection.parquet"
+
+    def write_results(
+        self, planned: Iterable[dict[str, Any]], selection: Iterable[dict[str, Any]] | None = None
+    ) -> int:
         """Derive the results from those cells of a plan that are there; returns how many.
 
         Args:
             planned: what the plan says of each cell, with its id, "cell". It precedes what the cell's file says,
                 because a name may have changed since the cell was made.
+            selection: the same of the cells on dev rows; None leaves their table as it is.
 
         Raises:
             InputError: the file of a cell is damaged.
         """
+        if selection is not None:
+            self._write_rows(self.selection, selection)
+        return self._write_rows(self.results, planned)
+
+    def _write_rows(self, path: pathlib.Path, planned: Iterable[dict[str, Any]]) -> int:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         rows = [self._row(own["cell"]) | own for own in planned if self.has_cell(own["cell"])]
         if rows:
-            with files.new_file(self.results) as partial:
+            with files.new_file(path) as partial:
                 pq.write_table(pa.Table.from_pylist(rows), partial)
         else:
-            self.results.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         return len(rows)
+
+    def write_clusters(self, clusters: Mapping[str, str]) -> None:
+        """Write which cluster each evaluated item is in; items of one cluster share a text."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.table({"item_id": list(clusters), "cluster": list(clusters.values())})
+        with files.new_file(self._clusters) as partial:
+            pq.write_table(table, partial)
+
+    def clusters(self) -> dict[str, str]:
+        """Item id -> its cluster; empty in folders that do not say."""
+        import pyarrow.parquet as pq
+
+        if not self._clusters.is_file():
+            return {}
+        with reading(self._clusters):
+            table = pq.read_table(self._clusters, columns=["item_id", "cluster"])
+        return dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+    @property
+    def _clusters(self) -> pathlib.Path:
+        return self.out / "clusters.parquet"
 
     def _row(self, cell_id: str) -> dict[str, Any]:
         """A cell's row of the results."""

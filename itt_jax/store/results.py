@@ -46,12 +46,14 @@ class CellItems:
         items: int32 codes of the item ids [n], the same for every cell read together.
         values: column -> float64 [n], or [n, k] for a column of lists of one length.
         changed: bool [n], the operator changed the text. applicable: bool [n], the item still has its right answer.
+        clusters: int32 codes [n] of the clusters of items that share a text; an item alone is its own cluster.
     """
 
     items: np.ndarray
     values: dict[str, np.ndarray]
     changed: np.ndarray
     applicable: np.ndarray
+    clusters: np.ndarray
 
     def mask(self, subset: Subset) -> np.ndarray:
         """The examples that count: the applicable ones, or of these the changed ones alone."""
@@ -67,11 +69,21 @@ def read_results(out: pathlib.Path) -> pd.DataFrame:
     store = Store(pathlib.Path(out))
     if not store.results.is_file():
         raise InputError(f"{store.results}: not found; expected the results of a study, so run it first")
-    with reading(store.results):
-        frame = pd.read_parquet(store.results)
+    return _rows(store, store.results)
+
+
+def read_selection(out: pathlib.Path) -> pd.DataFrame | None:
+    """The rows of the cells on dev rows, as `read_results` gives those of the evaluation; None where there are none."""
+    store = Store(pathlib.Path(out))
+    return _rows(store, store.selection) if store.selection.is_file() else None
+
+
+def _rows(store: Store, path: pathlib.Path) -> pd.DataFrame:
+    with reading(path):
+        frame = pd.read_parquet(path)
     missing = [name for name in REQUIRED if name not in frame]
     if missing:
-        raise InputError(f"{store.results}: lacks the columns {', '.join(missing)}; found {', '.join(frame.columns)}")
+        raise InputError(f"{path}: lacks the columns {', '.join(missing)}; found {', '.join(frame.columns)}")
     if not store.is_current:
         frame = current_results(frame)
     for name, default in ({"target": frame["task"]} | DEFAULTS).items():
@@ -83,7 +95,7 @@ def read_results(out: pathlib.Path) -> pd.DataFrame:
     frame = frame.astype({"severity": float, "seed": int, "in_domain": bool, "value": float, "chance": float})
     twice = frame.duplicated(["model", "target", "arm", "seed", "metric", *KEY])
     if twice.any():
-        raise InputError(f"{store.results}: cell {frame.loc[twice, 'cell'].iloc[0]!r} occurs twice")
+        raise InputError(f"{path}: cell {frame.loc[twice, 'cell'].iloc[0]!r} occurs twice")
     return frame
 
 
@@ -123,13 +135,14 @@ def read_cells(out: pathlib.Path, columns: Mapping[str, tuple[str, ...]]) -> dic
     groups: dict[tuple[str, ...], list[str]] = {}
     for cell, names in columns.items():
         groups.setdefault(names, []).append(cell)
-    codes = _ItemCodes()
+    codes = _ItemCodes(store.clusters())
     found = {}
     for names, cells in groups.items():
         for cell, table in _tables({cell: paths[cell] for cell in cells}, names).items():
             values = {name: _values(table.column(name)) for name in names}
             changed, applicable = (table.column(name).to_numpy() for name in ("changed", "applicable"))
-            found[cell] = CellItems(codes.of(table.column("item_id")), values, changed, applicable)
+            items, clusters = codes.of(table.column("item_id"))
+            found[cell] = CellItems(items, values, changed, applicable, clusters)
     return found
 
 
@@ -180,17 +193,26 @@ def _values(column: "pa.ChunkedArray") -> np.ndarray:
 
 
 class _ItemCodes:
-    """Item ids as integers; cells of one evaluation set hold the same list, so each list is encoded once."""
+    """Items and clusters as integers; cells of one evaluation set hold the same list, so each is encoded once.
 
-    def __init__(self):
-        self._codes: dict[str, int] = {}
-        self._lists: dict[tuple, np.ndarray] = {}
+    Args:
+        clusters: item -> its cluster; an item without one is alone.
+    """
 
-    def of(self, column: "pa.ChunkedArray") -> np.ndarray:
-        """int32 [n]."""
+    def __init__(self, clusters: Mapping[str, str]):
+        self._clusters = clusters
+        self._codes: tuple[dict[str, int], dict[str, int]] = ({}, {})
+        self._lists: dict[tuple, tuple[np.ndarray, np.ndarray]] = {}
+
+    def of(self, column: "pa.ChunkedArray") -> tuple[np.ndarray, np.ndarray]:
+        """The codes of items and of their clusters: int32 [n] each."""
         chunk = column.combine_chunks()
         key = (chunk.offset, len(chunk), *(bytes(buffer) for buffer in chunk.buffers() if buffer is not None))
         if key not in self._lists:
-            codes = [self._codes.setdefault(item, len(self._codes)) for item in chunk.to_pylist()]
-            self._lists[key] = np.array(codes, dtype=np.int32)
+            items = chunk.to_pylist()
+            named = items, [self._clusters.get(item, item) for item in items]
+            self._lists[key] = tuple(
+                np.array([codes.setdefault(name, len(codes)) for name in names], dtype=np.int32)
+                for codes, names in zip(self._codes, named, strict=True)
+            )
         return self._lists[key]

@@ -57,7 +57,7 @@ class Cost:
 
     Attributes:
         training, evaluation: id of a stage -> FLOPs to train it, and to predict its missing cells, where it has some.
-        cells: number of missing cells.
+        cells: number of missing cells, beside those of dev rows.
     """
 
     training: dict[str, float]
@@ -84,12 +84,12 @@ def missing_cost(plan: Plan, material: Material, store: Store, together: int = 1
         parameters = encoders[stage.spec.name].config.matmul_parameters
         if keeping.must_make(stage):
             training[stage.id] = 6 * parameters * stage.training_tokens(material)
-        missing = Counter(cell.place for cell in keeping.missing_cells(stage))
-        for (task, split, language), count in missing.items():
+        lacking = keeping.missing_cells(stage)
+        cells += len({cell.cell for cell in lacking} & {cell.cell for cell in plan.cells.get(stage.id, ())})
+        for (task, split, language), count in Counter(cell.place for cell in lacking).items():
             rows = material.rows(Selection(task, split, language, plan.study.evaluation_rows))
             tokens = count * len(rows) * min(mean_tokens(rows), plan.study.max_length)
             evaluation[stage.id] = evaluation.get(stage.id, 0.0) + 2 * parameters * tokens
-            cells += count
             cell_bytes[stage.id] = cell_bytes.get(stage.id, 0.0) + count * (CELL_BYTES + ROW_BYTES * len(rows))
     weights = {name: 4 * parameter_count(encoder) + CHECKPOINT_BYTES for name, encoder in encoders.items()}
     groups = _groups([stage for stage in plan.stages.values() if stage.id in training], material, together)

@@ -124,7 +124,7 @@ def describe(study: Study, out: str | pathlib.Path, data_root: str | pathlib.Pat
         own.rows,
         own.given(),
         changed,
-        store.others(plan.stages, (cell.cell for cell in cells)),
+        store.others(plan.stages, (cell.cell for cell in (*cells, *plan.signal_cells()))),
         tuple(material.contamination.values()),
         material.left_out,
         plan.skipped,

@@ -21,6 +21,7 @@ from itt_jax.store.place import check_place, check_utf8
 from itt_jax.store.results import CLEAN_TEXT, read_results
 from itt_jax.study import arms, growth
 from itt_jax.study.cells import Cell, Evaluated, cells_of, check_perturbation, variants_of
+from itt_jax.study.clustering import task_clusters
 from itt_jax.study.inputs import changed_inputs, rows_input
 from itt_jax.study.material import digest_files, digest_rows, mean_tokens
 from itt_jax.study.perturbations import DEFAULT_LINE, DEFAULT_PERTURBATIONS
@@ -215,6 +216,7 @@ class _Evaluating:
                 "provenance": provenance(self.dtype),
             }
         )
+        self.store.write_clusters(task_clusters(self.task, list(self.rows.values())))
         if self.changed:
             self.store.log("changed", fields=self.changed)
             self.write_results()

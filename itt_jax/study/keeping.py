@@ -21,8 +21,9 @@ class Keeping:
                 self._children.setdefault(stage.parent.id, []).append(stage)
 
     def missing_cells(self, stage: Stage) -> list[Cell]:
-        """Cells of the stage that the folder lacks."""
-        return [cell for cell in self.plan.cells.get(stage.id, ()) if not self.store.has_cell(cell.cell)]
+        """Cells of the stage that the folder lacks, those of dev rows last."""
+        planned = (*self.plan.cells.get(stage.id, ()), *self.plan.signal.get(stage.id, ()))
+        return [cell for cell in planned if not self.store.has_cell(cell.cell)]
 
     def must_make(self, stage: Stage) -> bool:
         """Whether the stage is not done, or its parameters are needed and no longer there."""

@@ -10,6 +10,7 @@ import numpy as np
 from itt_jax import kinds, tasks
 from itt_jax.config import Corpus, EncoderSpec, Study
 from itt_jax.data.contamination import (
+    RULES,
     Contamination,
     Digests,
     contaminated,
@@ -59,6 +60,7 @@ class Material:
         self.left_out: dict[str, dict[str, int]] = {}
         self._rows: dict[Selection, Rows] = {}
         self._uncontaminated: dict[Selection, Rows] = {}
+        self._signal: dict[Selection, Rows | None] = {}
         self._digests: dict[tuple[Selection, bool], str] = {}
         self._corpora: dict[Corpus, ParallelTexts] = {}
         self._checkpoints: dict[str, str] = {}
@@ -117,8 +119,8 @@ class Material:
         """
         if selection not in self._uncontaminated:
             everything = self.rows(dataclasses.replace(selection, limit=None))
-            task, evaluation = self.task(selection.task), self.evaluation_text()
-            identifying, rule = tasks.identifying(task, everything), task.contamination or self.study.contamination
+            evaluation, rule = self.evaluation_text(), self._rule(selection.task)
+            identifying = tasks.identifying(self.task(selection.task), everything)
             whole = contaminated(identifying, evaluation)
             mask = {
                 "whole_input": lambda: whole,
@@ -134,6 +136,37 @@ class Material:
                 raise InputError(f"{entry.warning()}; none is left")
             self._uncontaminated[selection] = rows if selection.limit is None else tasks.limit(rows, selection.limit)
         return self._uncontaminated[selection]
+
+    def _rule(self, task: str) -> str:
+        """Which of a task's training and dev rows are dropped because they are evaluated."""
+        return self.task(task).contamination or self.study.contamination
+
+    def signal_rows(self, selection: Selection) -> Rows | None:
+        """The selected dev rows, on which it is decided whether a group of evaluation rows has signal.
+
+        Rows that are evaluated decide nothing: they are left out under the rule "off" too.
+
+        Returns:
+            None where the task has no such rows in that language, or no labels, or all are evaluated.
+        """
+        if selection not in self._signal:
+            self._signal[selection] = self._signal_rows(selection)
+        return self._signal[selection]
+
+    def _signal_rows(self, selection: Selection) -> Rows | None:
+        task = self.task(selection.task)
+        if not tasks.has_rows(task, selection.split, selection.language, self.data_root):
+            return None
+        try:
+            rows = self.rows(dataclasses.replace(selection, limit=None))
+        except AbsentError:
+            return None
+        rule = self._rule(selection.task)
+        rule = RULES[0] if rule == "off" else rule
+        mask = contaminated(tasks.identifying(task, rows), self.evaluation_text(), rule)
+        if rows.labels is None or mask.all():
+            return None
+        return tasks.limit(rows.select(~mask), selection.limit)
 
     def identifying(self, selection: Selection) -> Rows:
         """The selected rows without contamination, and without fields whose texts recur from row to row."""

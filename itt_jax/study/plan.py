@@ -6,17 +6,18 @@ again.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from itt_jax import kinds
 from itt_jax.config import EncoderSpec, Recipe, Study, Target, content_id
 from itt_jax.errors import InputError
+from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.study import arms, stages
 from itt_jax.study.arms import Arm
 from itt_jax.study.cells import Cell, Evaluated, cells_of, check_perturbation, variants_of
 from itt_jax.study.fitting import check_fits
-from itt_jax.study.material import Material, Selection
+from itt_jax.study.material import Material, Selection, digest_rows
 from itt_jax.study.stages import Place, Stage
 from itt_jax.study.stages.stage import Skipped
 from itt_jax.tasks import Task
@@ -29,6 +30,7 @@ class Plan:
 
     Attributes:
         stages: by id, each after its parent. cells: by the id of the stage that they evaluate.
+        signal: by the same id, cells of clean dev rows, which decide what has signal and are no results.
         uses: by the id of a stage, the (target, arm) pairs that it is trained for; none for the root of an encoder.
         skipped: what the study asks for and the data cannot give.
     """
@@ -36,6 +38,7 @@ class Plan:
     study: Study
     stages: dict[str, Stage] = dataclasses.field(default_factory=dict)
     cells: dict[str, list[Cell]] = dataclasses.field(default_factory=dict)
+    signal: dict[str, list[Cell]] = dataclasses.field(default_factory=dict)
     uses: dict[str, list[tuple[str, str]]] = dataclasses.field(default_factory=dict)
     skipped: list[str] = dataclasses.field(default_factory=list)
 
@@ -46,6 +49,10 @@ class Plan:
     def all_cells(self) -> list[Cell]:
         """Every cell, in the order of the stages."""
         return [cell for cells in self.cells.values() for cell in cells]
+
+    def signal_cells(self) -> list[Cell]:
+        """Every cell of dev rows, in the order of the stages."""
+        return [cell for cells in self.signal.values() for cell in cells]
 
     def described(self, stage: Stage) -> dict[str, Any]:
         """How plan.json and a stage's record name it."""
@@ -173,7 +180,7 @@ def add_arm(
 def add_cells(plan: Plan, material: Material, stage: Stage, target: Target, arm: Arm) -> None:
     """Add the cells that evaluate a stage on a target."""
     study, cells = plan.study, plan.cells.setdefault(stage.id, [])
-    present = {cell.cell: cell for cell in cells}
+    signal = plan.signal.setdefault(stage.id, [])
     for name in target.evaluate or (target.train,):
         task = material.task(name)
         for selection in evaluation_selections(study, target, task, material):
@@ -196,14 +203,25 @@ def add_cells(plan: Plan, material: Material, stage: Stage, target: Target, arm:
                 noise_seed=study.noise_seed,
             )
             variants = variants_of(study.perturbations, selection.language, plan.skip)
-            for cell in cells_of(evaluated, variants, plan.skip):
-                twin = present.setdefault(cell.cell, cell)
-                if twin.model != cell.model:
-                    raise InputError(
-                        f"encoders {twin.model!r} and {cell.model!r} are the same one by content; expected one of them"
-                    )
-                if twin is cell:
-                    cells.append(cell)
+            _add(cells, cells_of(evaluated, variants, plan.skip))
+            dev = signal_selection(target, selection)
+            if (rows := material.signal_rows(dev)) is not None:
+                digest = digest_rows(kinds.kind(task.kind), rows)
+                evaluated = dataclasses.replace(evaluated, split=dev.split, rows=digest)
+                _add(signal, cells_of(evaluated, {CLEAN_FORM: None}, plan.skip))
+
+
+def _add(cells: list[Cell], found: Iterable[Cell]) -> None:
+    """Append cells that are not there; two targets that are the same by content share theirs."""
+    present = {cell.cell: cell for cell in cells}
+    for cell in found:
+        twin = present.setdefault(cell.cell, cell)
+        if twin.model != cell.model:
+            raise InputError(
+                f"encoders {twin.model!r} and {cell.model!r} are the same one by content; expected one of them"
+            )
+        if twin is cell:
+            cells.append(cell)
 
 
 def evaluation_selections(study: Study, target: Target, task: Task, material: Material) -> list[Selection]:
@@ -221,3 +239,8 @@ def evaluation_selections(study: Study, target: Target, task: Task, material: Ma
         )
     selections = [Selection(task.name, target.test_split, language, study.evaluation_rows) for language in languages]
     return [selection for selection in selections if material.has(task.name, target.test_split, selection.language)]
+
+
+def signal_selection(target: Target, selection: Selection) -> Selection:
+    """The dev rows that decide whether evaluation rows have signal: of the same task, language and number."""
+    return dataclasses.replace(selection, split=target.dev_split)

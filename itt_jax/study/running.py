@@ -14,17 +14,19 @@ from itt_jax.config import Study, Target, canonical
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.evaluate.evaluator import Evaluator
 from itt_jax.evaluate.forms import Place, RowForms, row_forms
+from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.store import Store
 from itt_jax.store.place import check_place
 from itt_jax.store.results import read_results
 from itt_jax.study import arms, growth
 from itt_jax.study.cells import Cell, variants_of
+from itt_jax.study.clustering import plan_clusters
 from itt_jax.study.cost import Cost
 from itt_jax.study.declaring import declared
 from itt_jax.study.distances import distances_id, domain_distances
 from itt_jax.study.joining import Joined, joined
 from itt_jax.study.keeping import Keeping
-from itt_jax.study.plan import evaluation_selections, study_id
+from itt_jax.study.plan import evaluation_selections, signal_selection, study_id
 from itt_jax.study.profiling import Profile
 from itt_jax.study.progress import EXPECTED_SHARE, Estimate, Progress, counted, duration
 from itt_jax.study.provenance import agreed_dtype, provenance
@@ -96,6 +98,7 @@ def run(
         if own.changes:
             runner.take_over(own.changes)
         runner.write_plan()
+        store.write_clusters(plan_clusters(plan, material))
         for entry in material.contamination.values():
             if warning := entry.warning():
                 progress.say(f"warning: {warning}")
@@ -249,7 +252,8 @@ class _Runner:
                 diverged = bool((self.store.record(name) or {}).get("diverged"))
                 failed = store_cells(self.store, evaluator, scores, own[name], self.material.task, params, diverged)
                 self.failed += failed
-                stored[name] += len(own[name]) - len(failed)
+                results = {cell.cell for cell in self.plan.cells[name]}.intersection(cell.cell for cell in own[name])
+                stored[name] += sum(map(self.store.has_cell, results))  # without dev rows, which are no results
         self.progress.estimate.end(ids)
         seconds = round((time.time() - began) / len(stages), 2)
         for stage in stages:
@@ -279,6 +283,9 @@ class _Runner:
                     self.progress.tell(f"making {len(wanted):,} forms of {name} {selection.language}")
                     forms = row_forms(task, self.material.rows(selection), wanted, study.noise_seed)
                     found[name, selection.split, selection.language] = forms
+                    dev = signal_selection(target, selection)
+                    if (rows := self.material.signal_rows(dev)) is not None:
+                        found[name, dev.split, dev.language] = row_forms(task, rows, {CLEAN_FORM: None}, 0)
             self._forms[target.name] = found
         return self._forms[target.name]
 
@@ -290,7 +297,7 @@ class _Runner:
             self.progress.say(f"changed: {line}")
         growth.carry_precision(self.store, self.plan)
         self.store.log("changed", fields=changed)
-        self.store.write_results(cell.row({}) for cell in self.plan.all_cells())
+        self.write_results()
 
     def write_plan(self) -> None:
         """Write the plan: the study, what was dropped and skipped, and the records of finished stages."""
@@ -327,11 +334,17 @@ class _Runner:
             },
         )
 
+    def write_results(self) -> None:
+        """Write the rows of the plan's cells that are there."""
+        self.store.write_results(
+            (cell.row({}) for cell in self.plan.all_cells()), (cell.row({}) for cell in self.plan.signal_cells())
+        )
+
     def publish(self) -> None:
         """Write plan and results now and then, so that they can be reported while the run goes on."""
         began = time.monotonic()
         if began - self.published >= max(PUBLISH_SECONDS, 10 * self.publishing) and self.store.holds(self.study_id):
-            self.store.write_results(cell.row({}) for cell in self.plan.all_cells())
+            self.write_results()
             self.write_plan()
             self.published = time.monotonic()
             self.publishing = self.published - began
@@ -342,7 +355,7 @@ class _Runner:
             other = "was given another version of the study meanwhile, which its results describe"
             self.progress.say(f"warning: {self.store.out} {other}")
             return
-        self.store.write_results(cell.row({}) for cell in self.plan.all_cells())
+        self.write_results()
         distances = distances_id(self.plan, self.material)
         if not self.store.has_distances(distances):
             self.progress.at("distances between domains", "working")

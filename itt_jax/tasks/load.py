@@ -128,11 +128,14 @@ def _published(task: Task, source: Source, split: str, language: str, data_root:
     return _rows(task, source, parse(source.slices.get(split, split)), language, data_root)
 
 
+def documents(item_ids: np.ndarray) -> list[str]:
+    """The document that each row is part of, without the task."""
+    return [published(item_id).rpartition("-")[0] for item_id in item_ids]
+
+
 def _part(task: Task, item_ids: np.ndarray, wanted: Slice) -> np.ndarray:
     """bool [n]: the items in a slice, chosen by a hash of their ids; rows of one group stay together."""
-    keys = [published(item_id) for item_id in item_ids]
-    if task.documents:
-        keys = [key.rpartition("-")[0] for key in keys]
+    keys = documents(item_ids) if task.documents else [published(item_id) for item_id in item_ids]
     if task.rows_per_group > 1:
         keys = [f"{split}/{int(index) // task.rows_per_group}" for split, index in (key.split("/") for key in keys)]
     return part(np.array(keys, dtype=str), wanted)

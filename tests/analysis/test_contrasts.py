@@ -6,8 +6,16 @@ import pytest
 
 from itt_jax.analysis import panels
 from itt_jax.analysis.arms import arms_of
-from itt_jax.analysis.contrasts import Contrasts, Fit, concat
+from itt_jax.analysis.contrasts import Contrasts
+from itt_jax.analysis.fits import Fit, concat
+from itt_jax.analysis.signal import signal
 from tests.simulated_store import write_store
+
+
+def contrasts_of(panel, results, selection, cells) -> Contrasts:
+    """The contrasts of a panel of a folder without a plan."""
+    return Contrasts(panel, results, arms_of({}, dict.fromkeys(results["arm"])), signal(panel, selection, cells))
+
 
 ABOUT = {"language": "all", "domain": "all"}
 
@@ -16,10 +24,10 @@ ABOUT = {"language": "all", "domain": "all"}
 def stored(tmp_path_factory):
     """(contrasts, values by arm, domain, language, perturbation, severity and seed) of a simulated folder."""
     out = write_store(tmp_path_factory.mktemp("store"), items=80, base=1.5, seeds=(0, 1, 2, 3))
-    results, cells = panels.read(out)
+    results, selection, cells = panels.read(out)
     panel = next(panels.panels_of(results, cells))
     columns = ["arm", "domain", "language", "perturbation", "severity", "seed"]
-    return Contrasts(panel, results, arms_of({}, dict.fromkeys(results["arm"]))), results.set_index(columns)["value"]
+    return contrasts_of(panel, results, selection, cells), results.set_index(columns)["value"]
 
 
 def one(frame: pd.DataFrame, **where) -> pd.Series:
@@ -34,7 +42,8 @@ def fit(values, influence=None, chance=0.0) -> Fit:
     values = np.asarray(values, float)[:, None]
     items = 4
     influence = np.zeros((len(values), 1, items)) if influence is None else influence
-    return Fit(values, influence, values, np.array([chance]), np.ones((1, items), bool), np.array([1]))
+    everything = np.ones((1, items), bool)
+    return Fit(values, influence, values, np.array([chance]), everything, everything / items, np.array([1]))
 
 
 def test_a_difference_is_paired_by_seed_and_item():
@@ -46,14 +55,6 @@ def test_a_difference_is_paired_by_seed_and_item():
     # equal arms differ by nothing, without any error
     same = left.less(left).table(is_mean=False).iloc[0]
     assert (same["estimate"], same["std_err"]) == (0, 0)
-
-
-def test_selecting_keeps_the_quantities_asked_for():
-    both = Fit(*(np.concatenate([part, part + 1], axis=axis) for part, axis in (
-        (fit([1.0, 2.0]).values, 1), (fit([1.0, 2.0]).influence, 1), (fit([1.0, 2.0]).open_scale, 1))),
-        np.array([0.1, 0.2]), np.array([[True] * 4, [False] * 4]), np.array([1, 2]))  # fmt: skip
-    second = both.select(np.array([1]))
-    assert second.values.tolist() == [[2.0], [3.0]] and second.chance.tolist() == [0.2] and second.cells.tolist() == [2]
 
 
 def test_gains_and_interactions_are_differences_of_means(stored):
@@ -108,7 +109,6 @@ def test_every_cell_has_its_interval_and_its_own_row(stored):
     table = contrasts.cells()
     assert len(table) == len(values) and not table["differs"].any()
     assert (table["ci_low"] <= table["value"]).all() and (table["value"] <= table["ci_high"]).all()
-    assert (table["no_signal"] == (table["ci_low"] <= table["chance"])).all()
 
 
 def test_a_targets_part_of_the_primary_contrast_is_its_interaction(stored):
@@ -117,22 +117,22 @@ def test_a_targets_part_of_the_primary_contrast_is_its_interaction(stored):
     about = ABOUT | {"arm": "itt", "baseline": "matched_steps", "kind": "perturbation", "perturbation": "all"}
     found = one(contrasts.interactions("all"), **about)
     assert part.kind == "perturbation" and part.fit.values.mean() == pytest.approx(found["estimate"])
-    assert part.seeds == (0, 1, 2, 3) and part.groups_left_out == found["groups_left_out"]
+    assert part.seeds == (0, 1, 2, 3) and part.about["groups_left_out"] == found["groups_left_out"]
 
 
 def test_without_perturbations_the_primary_contrast_is_of_domains(tmp_path):
-    results, cells = panels.read(write_store(tmp_path, noises=(), items=60, base=2.0))
+    results, selection, cells = panels.read(write_store(tmp_path, noises=(), items=60, base=2.0))
     panel = next(panels.panels_of(results, cells))
-    contrasts = Contrasts(panel, results, arms_of({}, dict.fromkeys(results["arm"])))
+    contrasts = contrasts_of(panel, results, selection, cells)
     assert contrasts.target_contrast("itt", "direct").kind == "domain"
 
 
 def test_without_signal_there_is_no_contrast(tmp_path):
-    results, cells = panels.read(write_store(tmp_path, items=60, base=-3.0))
+    results, selection, cells = panels.read(write_store(tmp_path, items=60, base=-3.0, dev=60))
     panel = next(panels.panels_of(results, cells))
-    contrasts = Contrasts(panel, results, arms_of({}, dict.fromkeys(results["arm"])))
+    contrasts = contrasts_of(panel, results, selection, cells)
     part = contrasts.target_contrast("itt", "direct")
-    assert part.fit is None and part.groups_left_out == 6
+    assert part.fit is None and part.about["groups_left_out"] == 6
     assert contrasts.interactions("all").empty
 
 

@@ -152,7 +152,7 @@ def test_mcnemar_and_permutation_equal_their_references():
 def judged(estimate, log_odds, seed_error, item_error, seeds, method="holm"):
     """`judge` on a table of statistics with a bound of 0.02."""
     frame = pd.DataFrame({"estimate": estimate, "log_odds": log_odds}).assign(
-        seed_error=seed_error, item_error=item_error, seeds=seeds, df=seeds - 1.0, items=1000
+        seed_error=seed_error, item_error=item_error, seeds=seeds, df=seeds - 1.0, clusters=1000.0
     )
     frame["std_err"] = np.hypot(frame["seed_error"], frame["item_error"])
     half = inference.half_width(frame)

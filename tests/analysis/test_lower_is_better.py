@@ -23,12 +23,13 @@ class ErrorRate(Accuracy):
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     """The analysis of accuracy, and of the error rate of the same predictions."""
-    out = write_store(tmp_path_factory.mktemp("store"), robust=0.4, languages=("en", "de"))
+    out = write_store(tmp_path_factory.mktemp("store"), robust=0.4, languages=("en", "de"), dev=30)
     accuracy = analyse(out)
-    results = pd.read_parquet(out / "results.parquet")
-    results["metric"], results["value"] = "error_rate", 1 - results["value"]
-    results["chance"] = 1 - results["chance"]
-    results.to_parquet(out / "results.parquet")
+    for name in ("results", "selection"):
+        results = pd.read_parquet(out / f"{name}.parquet")
+        results["metric"], results["value"] = "error_rate", 1 - results["value"]
+        results["chance"] = 1 - results["chance"]
+        results.to_parquet(out / f"{name}.parquet")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metrics, "METRICS", (*metrics.METRICS, ErrorRate()))
         return accuracy, analyse(out)
@@ -38,6 +39,12 @@ def both(tmp_path_factory):
 def test_effects_are_those_of_the_complement(both, table):
     accuracy, error = (getattr(one, table).drop(columns="metric", errors="ignore") for one in both)
     assert len(accuracy)
+    if table == "gaps":  # the sides of a level's gap are scores
+        levels = accuracy["baseline"] == ""
+        for name, turned in (("first", "first"), ("first_low", "first_high"), ("second", "second")):
+            assert error[name][levels].to_numpy() == pytest.approx(1 - accuracy[turned][levels].to_numpy(), abs=1e-6)
+        names = [f"{side}{end}" for side in ("first", "second") for end in ("", "_low", "_high")]
+        accuracy, error = (one.drop(columns=names) for one in (accuracy, error))
     pd.testing.assert_frame_equal(error, accuracy, rtol=1e-4, atol=1e-6)
 
 
@@ -61,7 +68,11 @@ def test_scores_are_on_the_scale_of_the_metric(both, table):
     pd.testing.assert_frame_equal(error[columns], expected[columns], rtol=1e-4, atol=1e-6)
 
 
-def test_cells_have_signal_where_the_error_is_below_chance(both):
+def test_groups_have_signal_where_the_error_is_below_chance(both):
+    accuracy, error = (one.counts["groups_no_signal"].tolist() for one in both)
+    assert error == accuracy and any(accuracy) and min(accuracy) < 4
+
+
+def test_cells_have_the_interval_of_the_complement(both):
     accuracy, error = (one.cells for one in both)
-    assert error["no_signal"].tolist() == accuracy["no_signal"].tolist() and error["no_signal"].any()
     assert error["ci_low"].to_numpy() == pytest.approx(1 - accuracy["ci_high"].to_numpy())

@@ -1,0 +1,88 @@
+"""Quantities of arms as arrays over seeds and clusters of items, and their tables."""
+
+import dataclasses
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from itt_jax.analysis import inference
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """Quantities of one arm, or the differences between two. Axes: S seeds, Q quantities, I items, C clusters.
+
+    A larger value is a better one: a metric for which lower is better enters with the opposite sign.
+
+    Attributes:
+        values: [S, Q]. open_scale: [S, Q], the same on log-odds or Fisher's z. chance: [Q].
+        influence: [S, Q, C]. members: bool [Q, I], the items that have a part. shares: [Q, C], how much each cluster
+            carries, all cells' weights taken as positive. cells: int [Q], the number of cells that a quantity combines.
+    """
+
+    values: np.ndarray
+    influence: np.ndarray
+    open_scale: np.ndarray
+    chance: np.ndarray
+    members: np.ndarray
+    shares: np.ndarray
+    cells: np.ndarray
+
+    def less(self, other: "Fit") -> "Fit":
+        """The difference, paired by seed and item."""
+        return dataclasses.replace(
+            self,
+            values=self.values - other.values,
+            influence=self.influence - other.influence,
+            open_scale=self.open_scale - other.open_scale,
+        )
+
+    def table(self, is_mean: bool, single: int = -1) -> pd.DataFrame:
+        """Statistics, one row a quantity.
+
+        Args:
+            is_mean: whether the metric is a mean over items.
+            single: McNemar's test applies to quantities of so many cells; -1 for none.
+        """
+        items = self.members.sum(1)
+        if self.members.shape[1]:
+            alone = (self.shares > 0).sum(1) == items
+            two_cells = (self.cells == single) & alone if is_mean else None
+            frame = inference.table(self.values, self.influence, self.shares, two_cells)
+        else:
+            frame = inference.estimates(self.values)
+        frame.insert(len(frame.columns) - 1, "items", items)
+        finite = np.isfinite(self.values)
+        total = np.where(finite, self.open_scale, 0).sum(0)
+        frame["log_odds"] = np.divide(total, finite.sum(0), out=np.full(len(total), np.nan), where=finite.any(0))
+        return frame
+
+
+def ratio(drop: Fit, clean: Fit, of_drop: float, of_clean: float, chance: float) -> Fit:
+    """(of_drop x drop + of_clean x clean - chance) / (clean - chance), linearised about the means over seeds.
+
+    The drop's chance is the difference between the chance levels, so that a chance-corrected perturbed score uses its
+    own level.
+    """
+    above = clean.values - chance * clean.chance
+    numerator = of_drop * drop.values + of_clean * clean.values - chance * (clean.chance + drop.chance)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        middle = np.where(above.mean(0) > 0, above.mean(0), np.nan)
+        found = numerator.mean(0) / middle
+    values = found + (numerator - found * above) / middle
+    part = of_drop * drop.influence + (of_clean - found)[None, :, None] * clean.influence
+    return dataclasses.replace(drop, values=values, influence=part / middle[None, :, None])
+
+
+def concat(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """One table of the frames that have rows; an empty one with the columns that callers read if none has."""
+    frames = [frame for frame in frames if len(frame)]
+    if frames:
+        return pd.concat(frames, ignore_index=True)
+    names = ["kind", "subset", "model", "target", "metric", "arm", "baseline", "quantity", "language", "domain"]
+    statistics = ["estimate", "ci_low", "ci_high", "std_err", "seed_error", "item_error", "df", "p"]
+    sides = [f"{side}{end}" for side in ("first", "second") for end in ("", "_low", "_high")]
+    counted = ["languages", "domains", "groups", "groups_left_out", "groups_unchecked", "cross_lingual"]
+    columns = [*names, "perturbation", "severity", *statistics, "test", "seeds", "items", "clusters", "log_odds"]
+    return pd.DataFrame(columns=[*columns, *sides, *counted]).astype(dict.fromkeys([*statistics, *sides], float))
