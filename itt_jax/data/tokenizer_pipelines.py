@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from itt_jax.data.sentencepieces import check_charsmap
-from itt_jax.data.tokenizer_classes import XLNET
+from itt_jax.data.tokenizer_classes import DEBERTA_V2, XLNET
 from itt_jax.data.tokenizer_settings import Settings, brief, own_special
 from itt_jax.errors import InputError
 
@@ -148,7 +148,7 @@ def _hidden(model: Model, special: Iterable[str]) -> dict[str, str]:
 
 def _pipeline(model: Model, settings: Settings) -> tuple[Any, Any]:
     """Normaliser (or None) and pre-tokenizer of a class of transformers 5."""
-    from tokenizers import normalizers, pre_tokenizers
+    from tokenizers import Regex, normalizers, pre_tokenizers
 
     charsmap = model.options.get("charsmap")
     if charsmap is not None:
@@ -165,6 +165,18 @@ def _pipeline(model: Model, settings: Settings) -> tuple[Any, Any]:
     if model.kind == "BPE":
         return None, pre_tokenizers.ByteLevel(add_prefix_space=settings.flag("add_prefix_space", False))
     scheme = "always"
+    if settings.own is DEBERTA_V2:
+        lower_case = [normalizers.Lowercase()] if settings.flag("do_lower_case", False) else []
+        blanks = normalizers.Replace(Regex(r"\s{2,}|[\n\r\t]"), " ")
+        ends = normalizers.Strip(left=False, right=True)
+        split = settings.flag("split_by_punct", False)
+        marks = [pre_tokenizers.Punctuation(behavior="isolated")] if split else []
+        scheme = "always" if settings.flag("add_prefix_space", True) else "first"
+        metaspace = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme=scheme)
+        return (
+            normalizers.Sequence([*lower_case, blanks, normalizers.NFC(), ends]),
+            pre_tokenizers.Sequence([*marks, metaspace]),
+        )
     if settings.own is XLNET:
         if settings.flag("keep_accents", False):
             log.warning("%s: keep_accents is ignored, as transformers 5 does: accents are removed", settings.where)

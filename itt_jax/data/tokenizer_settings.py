@@ -14,6 +14,7 @@ FILES = (
     "merges.txt",
     "sentencepiece.bpe.model",
     "spiece.model",
+    "spm.model",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -150,7 +151,8 @@ def own_special(settings: Settings) -> frozenset[str]:
 def special_ids(settings: Settings, id_of: Mapping[str, int]) -> dict[str, int]:
     """The ids of the special tokens, by role: under the names in the settings, or else the class's.
 
-    Without a class the names are those of the class most of whose special tokens are in the vocabulary.
+    Without a class the names are those of the class most of whose special tokens are in the vocabulary; where these are
+    absent, the tokens that begin and end a text take the place of cls and sep, and padding that of the unknown token.
 
     Raises:
         InputError: a token that is not in the vocabulary.
@@ -160,6 +162,10 @@ def special_ids(settings: Settings, id_of: Mapping[str, int]) -> dict[str, int]:
     names = {
         role: settings.token(f"{role}_token") or default for role, default in zip(ROLES, nearest.special, strict=True)
     }
+    if settings.own is None:
+        # Vocabularies of decoders name the ends of a text alone, and those of bytes know every text.
+        ends = {"cls": settings.token("bos_token"), "sep": settings.token("eos_token"), "unk": names["pad"]}
+        names |= {role: other for role, other in ends.items() if other and names[role] not in id_of}
     for role, name in names.items():
         if name not in id_of:
             raise InputError(f"{settings.where}: the {role} token {brief(name)} is not in the vocabulary")

@@ -12,7 +12,7 @@ import numpy as np
 
 from itt_jax.data import vocabularies
 from itt_jax.data.chunks import ChunkTable
-from itt_jax.data.tokenizer_classes import CLASSES, XLNET, class_beside
+from itt_jax.data.tokenizer_classes import CLASSES, XLNET, class_beside, class_instead
 from itt_jax.data.tokenizer_settings import FILES, class_name, read_json
 from itt_jax.errors import InputError
 from itt_jax.ragged import Ragged, offsets_of
@@ -194,7 +194,11 @@ def _read_files(directory: pathlib.Path) -> dict[str, bytes]:
     config = directory / "config.json"
     if files and config.is_file():
         settings = read_json(files, "tokenizer_config.json", str(directory))
-        implied = class_beside(read_json({"config.json": config.read_bytes()}, "config.json", str(directory)))
+        values = read_json({"config.json": config.read_bytes()}, "config.json", str(directory))
+        implied, instead = class_beside(values), class_instead(values)
+        if instead and "tokenizer.json" in files and class_name(settings, str(directory)) != instead:
+            settings["tokenizer_class"] = instead
+            files["tokenizer_config.json"] = json.dumps(settings, indent=1, ensure_ascii=False).encode()
         if implied and not class_name(settings, str(directory)) and not _says_as_much(files, implied):
             settings["tokenizer_class"] = implied
             files["tokenizer_config.json"] = json.dumps(settings, indent=1, ensure_ascii=False).encode()

@@ -18,7 +18,7 @@ from typing import Any
 
 from itt_jax.data.layout import Layout, from_post_processor, from_template
 from itt_jax.data.sentencepieces import Pieces, read_pieces
-from itt_jax.data.tokenizer_classes import BERT, GENERIC, ROBERTA, XLM_ROBERTA, XLNET
+from itt_jax.data.tokenizer_classes import BERT, DEBERTA_V2, GENERIC, ROBERTA, XLM_ROBERTA, XLNET
 from itt_jax.data.tokenizer_pipelines import (
     PROBES,
     Model,
@@ -90,11 +90,13 @@ def read_vocabulary(files: Mapping[str, bytes], where: str) -> Vocabulary:
     settings = read_settings(files, content, where)
     if "tokenizer.json" in files:
         return _from_json(content, settings)
-    present = [own for own in (XLNET, XLM_ROBERTA, BERT, ROBERTA) if all(name in files for name in own.files)]
+    present = [
+        own for own in (XLNET, XLM_ROBERTA, DEBERTA_V2, BERT, ROBERTA) if all(name in files for name in own.files)
+    ]
     if not present:
         raise InputError(
             f"{where}: no tokenizer files; expected vocab.txt, vocab.json with merges.txt, sentencepiece.bpe.model, "
-            f"spiece.model or tokenizer.json"
+            f"spiece.model, spm.model or tokenizer.json"
         )
     own = settings.own or present[0]
     if settings.name in GENERIC or not all(name in files for name in own.files):
@@ -161,6 +163,13 @@ def _from_model(content: Pieces, settings: Settings) -> Vocabulary:
         extra = [token for token in extra if token.content not in known]
         settings = dataclasses.replace(settings, added=(*settings.added, *extra))
     id_of = {piece: i for i, (piece, _) in enumerate(scored)}
+    if settings.own is DEBERTA_V2:
+        unk_id = _unknown(scored, settings)
+        mask = settings.token("mask_token") or DEBERTA_V2.special[3]
+        if mask not in id_of and mask not in {token.content for token in settings.added}:
+            # The authors' models leave it out; it takes the first id after the vocabulary.
+            new = AddedToken(mask, None, {"normalized": False, "special": True}, settings.own.files[0])
+            settings = dataclasses.replace(settings, added=(*settings.added, new))
     options = {"scored": scored, "unk_id": unk_id, "charsmap": content.charsmap}
     return _of_class(Model("Unigram", id_of, options), settings, {})
 
@@ -184,6 +193,8 @@ def _from_json(content: dict[str, Any], settings: Settings) -> Vocabulary:
         id_of = {piece: i for i, (piece, _) in enumerate(vocab)}
         options["scored"] = [(piece, float(score)) for piece, score in vocab]
         options["unk_id"] = 3 if settings.own is XLM_ROBERTA else 0
+        if settings.own is DEBERTA_V2:
+            options["unk_id"] = _unknown(options["scored"], settings)
         options["charsmap"] = charsmap_of(content.get("normalizer"), where)
     else:
         id_of = _ids(vocab, where)
@@ -222,7 +233,14 @@ def _merges(found: object, id_of: Mapping[str, int], prefix: int, where: str) ->
 def _of_class(model: Model, settings: Settings, content: Mapping[str, Any]) -> Vocabulary:
     """The vocabulary of a class, beside what its tokenizer.json ({} if none) says."""
     tokenizer = class_tokenizer(model, settings, content or None)
-    return _vocabulary(tokenizer, model, settings, content.get("post_processor"))
+    # DeBERTa's joins blanks and line ends to one blank, across words.
+    return _vocabulary(tokenizer, model, settings, content.get("post_processor"), settings.own is not DEBERTA_V2)
+
+
+def _unknown(scored: list[tuple[str, float]], settings: Settings) -> int:
+    """The id of the unknown piece of a DeBERTa's vocabulary."""
+    piece = (settings.token("unk_token") or DEBERTA_V2.special[-1], 0.0)
+    return scored.index(piece) if piece in scored else 1
 
 
 def _is_scored(entry: object) -> bool:
@@ -272,7 +290,8 @@ def _vocabulary(
     by_chunk = parted and not any(
         " " in token.content or token.flags.get("lstrip") or token.flags.get("rstrip") for token in users.values()
     )
-    mark = {"WordPiece": None, "BPE": "Ġ"}.get(model.kind, "▁")
+    bytewise = model.kind == "BPE" and any(piece.startswith("Ġ") for piece in model.id_of)
+    mark = None if model.kind == "WordPiece" else "Ġ" if bytewise else "▁"
     layout = _layout(special, settings, post_processor)
     added = tuple(id_of[content] for content in users)
     return Vocabulary(encode, locate, _pieces(id_of), special, added, layout, by_chunk, mark)
