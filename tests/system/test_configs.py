@@ -8,6 +8,8 @@ import pytest
 
 from itt_jax import config, metrics, tasks
 from itt_jax.analysis import analyse
+from itt_jax.errors import InputError
+from itt_jax.models import local_folder
 from itt_jax.ragged import Ragged
 from itt_jax.study import joining, run
 from itt_jax.study.absent import planned
@@ -63,6 +65,19 @@ def test_full_form_loads(name):
     assert all(spec.checkpoint for spec in study.encoders)
     assert len(study.seeds) >= 3
     assert len(study.targets) == FULL_TARGETS[name]
+
+
+@pytest.mark.parametrize("part", ["transfer", "domains", "english"])
+def test_real_checkpoints_load_by_part_whole_or_with_their_first_layers(part, tmp_path):
+    path, chosen = CONFIGS / "real_pretrained.py", [f"checkpoints={tmp_path}", f"part={part}"]
+    whole, pilot = (config.load(path, [*chosen, *more]) for more in ((), ("first_layers=4",)))
+    with pytest.raises(InputError, match=rf"checkpoint {tmp_path}/\w+: neither a directory nor a hub id"):
+        local_folder(whole.encoders[0].checkpoint)
+    assert whole.encoders[0].first_layers is None and pilot.encoders[0].first_layers == 4
+    assert whole.arms == ("direct", "itt", "matched_compute", "shuffled_itt") and len(whole.perturbations) >= 6
+    evaluated = [target.languages or whole.languages for target in whole.targets]
+    assert max(map(len, evaluated)) >= (1 if part == "english" else 5)
+    assert all(target.recipe.embedding_learning_rate == 0 for target in whole.targets)
 
 
 @pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.slow) for name in TARGETS])
