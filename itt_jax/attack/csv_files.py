@@ -16,6 +16,7 @@ from itt_jax.attack.constraints import edit_distance
 from itt_jax.attack.outcomes import Outcome
 from itt_jax.attack.subject import clusters_of, words_of
 from itt_jax.errors import InputError
+from itt_jax.perturb.sheet import Line, shuffled
 
 COLUMNS = (
     "original_text",
@@ -63,6 +64,25 @@ def one_text(fields: dict[str, str]) -> str:
     if len(fields) == 1:
         return next(iter(fields.values()))
     return "\n".join(f"{name.capitalize()}: {text}" for name, text in fields.items())
+
+
+def judged_lines(outcomes: Sequence[Outcome], recipe: str, seed: int = 0) -> list[Line]:
+    """The successes as lines of a sheet for people to judge (`perturb.sheet`), in an order drawn by seed and item."""
+    lines = [
+        Line(
+            own.item_id,
+            own.language,
+            recipe,
+            0.0,
+            own.label,
+            one_text(own.fields),
+            one_text(own.fields | {own.field: own.text}),
+        )
+        for own in outcomes
+        if own.result == "succeeded"
+    ]
+    by_item = {f"{line.item} {line.language}": line for line in lines}
+    return [by_item[key] for key in shuffled(by_item, seed)]
 
 
 def read_csv(path: pathlib.Path) -> list[Outcome]:

@@ -10,6 +10,8 @@ from itt_jax.errors import InputError
 SUMMARY = "Attack a checkpoint on the rows of a task: accuracy under attack, queries, edits, and the texts as CSV."
 OF_RECIPES = ("budget", "edits", "operators", "severity", "draws", "lexicon", "proposer", "shift")
 """Options that change a recipe."""
+DEFAULT = "deepwordbug"
+"""The recipe where none is named."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,17 +44,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_root(parser)
     parser.add_argument("--out", type=path, help="results folder; default: runs/attack-RECIPE-TASK-CHECKPOINT")
     parser.add_argument("--csv", type=path, metavar="FILE", help="write the rows here too, in TextAttack's columns")
+    parser.add_argument("--sheet", type=path, metavar="FILE", help="write the successes for people to judge, as CSV")
     parser.add_argument("--read", type=path, metavar="FILE", help="only print the figures of such a CSV")
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Attack the checkpoint, or read a CSV; print the figures."""
-    from itt_jax.attack.csv_files import read_csv, write_csv
+    from itt_jax.attack.csv_files import judged_lines, read_csv, write_csv
     from itt_jax.attack.outcomes import summaries, summary_lines
+    from itt_jax.perturb.sheet import write_sheet
 
     if options.read is not None:
-        for name in ("checkpoint", "task", "recipe", "csv", "out"):
+        for name in ("checkpoint", "task", "recipe", "csv", "out", "sheet"):
             if getattr(options, name) is not None:
                 raise InputError(f"--{name} does not go with --read")
         found = read_csv(options.read)
@@ -60,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
         found = _attacked(options)
         if options.csv:
             write_csv(options.csv, found)
+        if options.sheet:
+            write_sheet(options.sheet, lambda: judged_lines(found, options.recipe or DEFAULT, options.seed))
     figures = summaries(found)
     print(json.dumps(figures, ensure_ascii=False, indent=1) if options.json else "\n".join(summary_lines(figures)))
     return 0
@@ -76,7 +82,7 @@ def _attacked(options: argparse.Namespace) -> list:
     own_attacks = config.load_attacks(options.config, attack.Attack) if options.config else ()
     settings = {name: getattr(options, name) for name in OF_RECIPES}
     recipe = attack.adapted(
-        attack.get(options.recipe or "deepwordbug", own_attacks), **settings | {"operators": options.operators or ()}
+        attack.get(options.recipe or DEFAULT, own_attacks), **settings | {"operators": options.operators or ()}
     )
     if options.shift is not None and (kind := tasks.get(options.task, own_tasks).kind) != "regression":
         raise InputError(f"--shift goes with tasks of kind regression, not {kind}")

@@ -7,6 +7,7 @@ import pytest
 
 from itt_jax import main, tasks
 from itt_jax.attack.csv_files import COLUMNS, read_csv
+from itt_jax.perturb.sheet import read_sheet
 from itt_jax.study import attacking
 from tests.system.runs import untrained
 
@@ -54,6 +55,14 @@ def test_an_attack_gives_figures_and_a_csv(checkpoint, tmp_path, capsys):
     # what was written is read again, with the same figures
     assert main.main(["attack", "--read", str(tmp_path / "rows.csv"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == [figures]
+    # successes are judged by people; a sheet without verdicts is written again
+    assert attack(checkpoint, tmp_path / "out", "--budget", 40, "--sheet", tmp_path / "sheet.csv", "--json") == 0
+    capsys.readouterr()
+    lines = read_sheet(tmp_path / "sheet.csv")
+    assert len(lines) == figures["succeeded"] and {line.operator for line in lines} <= {"deepwordbug"}
+    assert {line.perturbed for line in lines} == {
+        row["perturbed_text"] for row in rows if row["result_type"] == "Successful"
+    }
     # nothing is computed again, and nothing changes
     before = contents(tmp_path / "out")
     assert attack(checkpoint, tmp_path / "out", "--budget", 40) == 0
