@@ -20,7 +20,7 @@ def listing(listed: Literal[LISTED]) -> list[dict[str, Any]]:
         InputError: there is no such list.
     """
     if listed == "models":
-        return [{"name": family.name, "summary": family.summary} for family in _families()]
+        return [_family_row(family) for family in _families()]
     if listed == "arms":
         return [_arm(arm) for arm in arms.ARMS]
     if listed == "tasks":
@@ -39,6 +39,11 @@ def listing(listed: Literal[LISTED]) -> list[dict[str, Any]]:
 def _arm(arm: arms.Arm) -> dict[str, Any]:
     stages = [{"stage": type(stage).__name__, **dataclasses.asdict(stage)} for stage in arm.stages]
     return {"name": arm.name, "summary": arm.summary, "role": arm.role, "baseline": arm.baseline, "stages": stages}
+
+
+def _family_row(family) -> dict[str, Any]:
+    own = {"model_types": list(family.huggingface.model_types), "checkpoints": list(family.checkpoints)}
+    return {"name": family.name, "summary": family.summary, **own}
 
 
 def _families():

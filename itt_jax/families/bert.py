@@ -176,4 +176,10 @@ BERT = Family(
     language_model="masked_lm",
     sharding_rules=SHARDING_RULES,
     tokenizer="wordpiece",
+    checkpoints=(
+        "google-bert/bert-base-multilingual-cased",
+        "google-bert/bert-base-uncased",
+        "sentence-transformers/LaBSE",
+        "sentence-transformers/all-MiniLM-L6-v2",
+    ),
 )

@@ -211,4 +211,9 @@ DEBERTA = Family(
         (r"/layers/\d+/(attention_norm|output_norm)/", ()),
     ),
     tokenizer="wordpiece",
+    checkpoints=(
+        "microsoft/mdeberta-v3-base",
+        "microsoft/deberta-v3-base",
+        "microsoft/deberta-v3-large",
+    ),
 )

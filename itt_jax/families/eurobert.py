@@ -188,4 +188,9 @@ EUROBERT = Family(
         (r"/layers/\d+/(attention_norm|mlp_norm)/", ()),
     ),
     tokenizer="byte_level_bpe",
+    checkpoints=(
+        "EuroBERT/EuroBERT-210m",
+        "EuroBERT/EuroBERT-610m",
+        "EuroBERT/EuroBERT-2.1B",
+    ),
 )

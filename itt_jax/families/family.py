@@ -98,6 +98,7 @@ class Family:
         sharding_rules: (regular expression on a parameter's path, mesh axis of each array axis; of an array with fewer
             axes, such as the bias of a kernel, the last of them); exactly one rule matches each parameter.
         tokenizer: format of tokenizers trained for encoders made here (`data.vocabulary_training.FORMATS`).
+        checkpoints: published encoders of the family, as the hub names them.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Family:
     language_model: str
     sharding_rules: tuple[tuple[str, tuple[str | None, ...]], ...]
     tokenizer: str
+    checkpoints: tuple[str, ...] = ()
 
     @property
     def fields(self) -> frozenset[str]:

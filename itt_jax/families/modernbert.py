@@ -276,4 +276,10 @@ MODERNBERT = Family(
         (r"/layers/\d+/(attention_norm|mlp_norm)/", ()),
     ),
     tokenizer="byte_level_bpe",
+    checkpoints=(
+        "jhu-clsp/mmBERT-base",
+        "jhu-clsp/mmBERT-small",
+        "answerdotai/ModernBERT-base",
+        "answerdotai/ModernBERT-large",
+    ),
 )

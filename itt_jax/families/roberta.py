@@ -83,4 +83,11 @@ ROBERTA = Family(
     language_model="masked_lm",
     sharding_rules=SHARDING_RULES,
     tokenizer="byte_level_bpe",
+    checkpoints=(
+        "FacebookAI/xlm-roberta-base",
+        "FacebookAI/roberta-base",
+        "intfloat/multilingual-e5-base",
+        "BAAI/bge-m3",
+        "facebook/xlm-v-base",
+    ),
 )

@@ -195,4 +195,5 @@ XLNET = Family(
         (r"/layers/\d+/output_norm/", ()),
     ),
     tokenizer="unigram",
+    checkpoints=("xlnet/xlnet-base-cased",),
 )
