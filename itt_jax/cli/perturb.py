@@ -34,10 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--quoted",
-        action="store_true",
+        action=argparse.BooleanOptionalAction,
         default=None,
-        help="quotation marks of the table quote; those of a tsv are ordinary characters otherwise, those of a csv are "
-        "judged by its lines",
+        help="whether quotation marks of the table quote; default: in a csv, as its lines show; not in a tsv",
     )
     parser.add_argument("--sheet", type=path, metavar="FILE", help="write perturbed rows of --task to judge, as CSV")
     parser.add_argument("--task", help="task of the sheet")
@@ -75,8 +74,8 @@ def _perturb_lines(source=None, out=None, column=None, format=None, quoted=None,
     from itt_jax.perturb.filter import perturb_lines
 
     if column is not None:
-        perturb_column(source, out, column, format, quoted=bool(quoted), **rest)
-    elif format or quoted:
+        perturb_column(source, out, column, format, quoted=quoted, **rest)
+    elif format or quoted is not None:
         raise InputError(f"{_flag('format' if format else 'quoted')} goes with --column")
     else:
         perturb_lines(source, out, **rest)

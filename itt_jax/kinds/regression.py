@@ -12,6 +12,7 @@ from itt_jax.data.rows import Rows
 from itt_jax.data.table import Table
 from itt_jax.errors import InputError
 from itt_jax.kinds.kind import Kind, Published, TaskLike
+from itt_jax.reading.text import parse_number
 
 
 class Regression(Kind):
@@ -50,7 +51,7 @@ class Regression(Kind):
         numbers = []
         for label in published:
             with contextlib.suppress(ValueError):
-                numbers.append(float(label))
+                numbers.append(parse_number(label))
         numbers = [number for number in numbers if math.isfinite(number)]
         return {"score_range": (min(numbers, default=0.0), max(numbers, default=1.0))}
 
@@ -93,7 +94,7 @@ def _score(task: TaskLike, published: Published, label: str, place: Callable[[],
         return None
     low, high = task.score_range
     try:
-        score = float(text)
+        score = parse_number(str(text))
     except ValueError:
         score = math.nan
     if not low <= score <= high:

@@ -19,8 +19,8 @@ TableFormat = Literal["csv", "tsv", "jsonl"]
 FORMATS: tuple[TableFormat, ...] = ("csv", "tsv", "jsonl")
 _FORBIDDEN = re.compile("[\0\ud800-\udfff]")
 _BLANKS = " \t\r\n"
-UNPAIRED = "close its quotation mark"
-UNDECIDED = f"{UNPAIRED}, or give --quoted if it is a text of several lines"
+UNPAIRED = "close its quotation mark, or give --no-quoted if marks are ordinary characters"
+UNDECIDED = "give --quoted if marks quote values, or --no-quoted if they are ordinary characters"
 
 
 class _Value(NamedTuple):
@@ -43,7 +43,7 @@ def perturb_column(
     language: str,
     seed: int = 0,
     lexicon: pathlib.Path | None = None,
-    quoted: bool = False,
+    quoted: bool | None = None,
 ) -> None:
     """Perturbs a column of `source` (None: standard input) and writes the table to `out` (None: standard output).
 
@@ -51,9 +51,8 @@ def perturb_column(
 
     Args:
         format: None takes it from the name of `source`. The first line of a csv or tsv names the columns.
-        quoted: the values of a tsv may be quoted; otherwise its quotation marks are ordinary characters. Those of a csv
-            always may; a table in which a value of several lines may be rows joined by an unpaired mark is refused
-            unless this is said (`reading.quoting`).
+        quoted: whether values of a csv or tsv may be quoted. None: those of a csv, and a table whose lines leave it
+            open is refused (`reading.quoting`).
 
     Raises:
         InputError: as `perturb`; the format is unknown, a line is not of that format or not UTF-8, the column is
@@ -62,12 +61,12 @@ def perturb_column(
     _, found = check_operator(name, language, lexicon)
     check_severity(severity)
     format = _format(source, format)
-    if quoted and format == "jsonl":
+    if quoted is not None and format == "jsonl":
         raise InputError("--quoted goes with --format csv or tsv")
-    may_be = quoted or format == "csv"
+    may_be = format == "csv" if quoted is None else quoted
     encode = _as_json if format == "jsonl" else _as_quoted if may_be else _as_tsv
     delimiter = "," if format == "csv" else "\t"
-    quoting = Quoting(delimiter, quoted, "", UNPAIRED, UNDECIDED) if may_be else None
+    quoting = Quoting(delimiter, may_be, quoted is not None, "", UNPAIRED, UNDECIDED)
     waiting: collections.deque[_Value] = collections.deque()
     with opened(source, sys.stdin.buffer, "rb") as lines, opened(out, sys.stdout.buffer, "wb") as file:
         try:
@@ -102,7 +101,7 @@ def _texts(values: Iterable[_Value], waiting: collections.deque[_Value]) -> Iter
 
 
 def _values(
-    lines: Iterator[str], format: TableFormat, column: str, delimiter: str, quoting: Quoting | None
+    lines: Iterator[str], format: TableFormat, column: str, delimiter: str, quoting: Quoting
 ) -> Iterator[_Value]:
     """The value of each row; the last one, at line 0, has the text after the last row alone."""
     numbered = enumerate(lines, 1)
@@ -117,17 +116,16 @@ def _values(
     yield _Value(aside, "", "", "", 0)
 
 
-def _cells(lines: Iterator[tuple[int, str]], column: str, delimiter: str, quoting: Quoting | None) -> Iterator[_Value]:
+def _cells(lines: Iterator[tuple[int, str]], column: str, delimiter: str, quoting: Quoting) -> Iterator[_Value]:
     """The cells of a column of a csv or tsv, and what is no row as a value at line 0."""
-    position, width, quoted = -1, 0, quoting is not None
+    position, width, quoted = -1, 0, quoting.quoted
     for number, line in lines:
         if not line.strip(" \r\n\ufeff"):
             yield _Value(line, "", "", "", 0)
             continue
         row, spans = _cut(number, line, lines, delimiter, quoted)
         values = [_meant(row[a:b], quoted) for a, b in spans]
-        if quoting is not None:
-            quoting.record(number, row.removesuffix("\n").split("\n"), values)
+        quoting.record(number, row.removesuffix("\n").split("\n"), values)
         if position < 0:
             check_names(values, f"line {number}")
             if column not in values:
@@ -139,8 +137,7 @@ def _cells(lines: Iterator[tuple[int, str]], column: str, delimiter: str, quotin
             raise InputError(f"line {number}: {len(spans)} columns, expected {width}")
         start, stop = spans[position]
         yield _Value(row[:start], row[start:stop], values[position], row[stop:], number)
-    if quoting is not None:
-        quoting.end()
+    quoting.end()
 
 
 def _cut(

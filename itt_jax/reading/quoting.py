@@ -3,13 +3,17 @@
 A quoted value may hold line feeds. So an unpaired mark that begins a value takes in all rows up to a mark that ends
 one, and nothing in the format tells them from a text of several lines. What can be told is whether the lines would be
 rows if marks were letters. If every line would be, both readings are possible, and the table is refused until the user
-says which is meant.
+says which is meant. So is a table whose marks are read as letters where a value is written as quoting writes it.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from itt_jax.errors import InputError
 from itt_jax.reading.text import repeated
+
+_QUOTED = re.compile('"[^"]*(""[^"]*)+"')
+"""A value whose marks are those that quoting writes."""
 
 
 class Quoting:
@@ -19,12 +23,12 @@ class Quoting:
     holds a whole record.
 
     Args:
-        delimiter: between columns. trusted: the user says that marks quote.
+        delimiter: between columns. quoted: whether marks are read as quoting. trusted: whether the user says so.
         place: what an error says before the line. unpaired, undecided: what it says that the user can do.
     """
 
-    def __init__(self, delimiter: str, trusted: bool, place: str, unpaired: str, undecided: str):
-        self._delimiter, self._certain, self._place = delimiter, trusted, place
+    def __init__(self, delimiter: str, quoted: bool, trusted: bool, place: str, unpaired: str, undecided: str):
+        self.quoted, self._delimiter, self._certain, self._place = quoted, delimiter, trusted, place
         self._unpaired, self._undecided = unpaired, undecided
         self._width, self._first = 0, ""
 
@@ -35,8 +39,16 @@ class Quoting:
             number: of its first line. lines: as they are written. values: as they are read.
 
         Raises:
-            InputError: a value seems to hold the end of one row, whole rows, and the start of another.
+            InputError: a value seems to hold the end of one row, whole rows, and the start of another; or marks are
+                read as letters, and it begins and ends with marks and those within are doubled.
         """
+        if not self.quoted:
+            found = None if self._certain else next(filter(_QUOTED.fullmatch, values), None)
+            if found is not None:
+                raise InputError(
+                    f"{self._place}line {number}: {found!r:.80} is written as a quoted value; {self._undecided}"
+                )
+            return
         place = f"{self._place}line {number}: a quoted value goes on to line {number + len(lines) - 1}"
         if len(lines) > 1 and any(takes_in_rows(values, i, self._delimiter) for i in range(len(values))):
             looks = "" if self._delimiter == "\t" else ", and its lines look like rows"

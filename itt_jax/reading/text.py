@@ -107,6 +107,17 @@ def parse_json(text: str, place: str) -> Any:
         raise InputError(f"{place}: not JSON ({error})") from error
 
 
+def parse_number(text: str) -> float:
+    """The number that a text spells, without the underscores that `float` takes.
+
+    Raises:
+        ValueError: it spells none.
+    """
+    if "_" in text:
+        raise ValueError(f"expected a number, found {text!r:.80}")
+    return float(text)
+
+
 def repeated(names: Iterable[str]) -> str | None:
     """The first name that occurs twice, if any."""
     seen: set[str] = set()

@@ -6,6 +6,7 @@ from itt_jax import perturb
 from itt_jax.config import Perturbation, validate
 from itt_jax.errors import InputError
 from itt_jax.evaluate.noises import operator_of
+from itt_jax.reading.text import parse_number
 
 DEFAULT_SEVERITIES = (0.1, 0.2)
 """Severities of operators that are named without them."""
@@ -41,7 +42,7 @@ def parse_perturbations(texts: Sequence[str] | None, lexicon: str | None = None)
         name, _, severities = text.partition(":")
         operator = operator_of(name)
         try:
-            values = tuple(float(value) for value in severities.split(",")) if severities else DEFAULT_SEVERITIES
+            values = tuple(parse_number(value) for value in severities.split(",")) if severities else DEFAULT_SEVERITIES
         except ValueError as error:
             raise InputError(f"--perturbations {text!r}: expected NAME or NAME:SEVERITY,SEVERITY") from error
         perturbation = Perturbation(name, values, lexicon=lexicon if operator.lexicon else None)

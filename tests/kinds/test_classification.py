@@ -98,6 +98,9 @@ def test_scores_are_read_and_refused_with_their_place(tmp_path):
     assert kinds.kind("regression").label_texts(regression(path), rows) == ["4.5", "0"]
     with pytest.raises(InputError, match=r"rows.jsonl, line 2: score 'n/a'; expected a number from 0 to 5"):
         tasks.load_rows(regression(path), "test", "en")
+    path.write_text('{"t": "a", "y": "0_1"}\n')  # float("0_1") is 1.0
+    with pytest.raises(InputError, match=r"line 1: score '0_1'; expected a number"):
+        tasks.load_rows(regression(path), "test", "en")
     with pytest.raises(InputError, match="regression needs a score_range and no labels"):
         dataclasses.replace(regression(path), score_range=(1.0, 1.0))
 

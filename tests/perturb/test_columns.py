@@ -99,6 +99,7 @@ def test_jsonl_keeps_everything_else_and_the_way_characters_are_written(tmp_path
             'text,n\n"Well, yes,1\nI know",2\n',
             r"to line 3, but each line would be a row .*--quoted",
         ),
+        ("tsv", 'text\tn\n"a ""b"""\t1\n', r"line 2: '\"a .* is written as a quoted value; give --quoted"),
         ("csv", "text,n\ra b,1\rc d,2\r", r"line 1: lines end in carriage returns"),
         ("csv", "text,n\n\ufeffa b,1\n", r"line 2: a byte order mark within the file"),
         ("csv", "text,n,n\na,1,2\n", r"line 1: column 'n' occurs twice"),

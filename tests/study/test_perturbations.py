@@ -44,6 +44,7 @@ def test_none_all_and_operators_with_severities():
         (["swap:high"], None, "expected NAME or NAME:SEVERITY,SEVERITY"),
         (["swap:0.1,2"], None, r"--perturbations swap.severities: expected numbers from 0 to 1, found \(0.1, 2.0\)"),
         (["swap:nan"], None, "expected numbers from 0 to 1"),
+        (["swap:0_1"], None, "expected NAME or NAME:SEVERITY,SEVERITY"),  # float("0_1") is 1.0
         (["swop"], None, "did you mean 'swap'"),
         (["none", "swap"], None, "'none' is given alone, found 'none swap'"),
         (["all", "swap:0.3"], None, "'all' is given alone"),

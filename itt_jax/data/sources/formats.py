@@ -19,10 +19,7 @@ Record = tuple[int, Any]
 
 NO_HEADER = "; set header=False if the first line is a row"
 UNPAIRED = "close its quotation mark, or set quoted=False (--no-quoted) if marks are ordinary characters"
-UNDECIDED = (
-    "set quoted=True (--quoted) if it is a text of several lines, or quoted=False (--no-quoted) if marks are ordinary "
-    "characters"
-)
+UNDECIDED = "set quoted=True (--quoted) if marks quote values, or quoted=False (--no-quoted) if they are characters"
 
 
 def read_records(
@@ -58,8 +55,7 @@ def _delimited(
     if may_be_quoted(quoted, delimiter):
         records = quoted_records(path, encoding, delimiter, trusted=quoted is not None)
     else:
-        lines = enumerate(read_lines(path, encoding), 1)
-        records = ((i, line.split(delimiter) if line else []) for i, line in lines)
+        records = _unquoted_records(path, encoding, delimiter, trusted=quoted is not None)
     names, width, blank = None, None, None
     for line, values in records:
         if not values or (len(values) == 1 and width != 1 and not values[0].strip(" ")):
@@ -80,6 +76,15 @@ def _delimited(
         yield line, dict(zip(names, values, strict=True)) if names else values
 
 
+def _unquoted_records(path: pathlib.Path, encoding: str, delimiter: str, trusted: bool) -> Iterator[Record]:
+    """Lines cut at delimiters; a blank one is a record without values. Arguments and errors as `quoted_records`."""
+    quoting = Quoting(delimiter, False, trusted, f"{path}, ", UNPAIRED, UNDECIDED)
+    for number, line in enumerate(read_lines(path, encoding), 1):
+        values = line.split(delimiter) if line else []
+        quoting.record(number, [line], values)
+        yield number, values
+
+
 def quoted_records(path: pathlib.Path, encoding: str, delimiter: str, trusted: bool) -> Iterator[Record]:
     """Records with quoted values, which may hold line feeds; a blank line is a record without values.
 
@@ -90,7 +95,7 @@ def quoted_records(path: pathlib.Path, encoding: str, delimiter: str, trusted: b
     # "\n" is restored so that csv sees quoted line feeds, and takes no other character for the end of a line
     reader, line = csv.reader((own + "\n" for own in lines), delimiter=delimiter, strict=True), 1
     csv.field_size_limit(1 << 30)
-    quoting = Quoting(delimiter, trusted, f"{path}, ", UNPAIRED, UNDECIDED)
+    quoting = Quoting(delimiter, True, trusted, f"{path}, ", UNPAIRED, UNDECIDED)
     try:
         for values in reader:
             if values:

@@ -43,6 +43,14 @@ def test_a_mark_is_a_letter_of_a_tsv_by_default(tmp_path, settings):
     assert rows.fields["text"] == LINES and rows.labels.tolist() == [1] * 6
 
 
+def test_a_tsv_whose_values_are_written_as_quoted_is_refused_until_its_reading_is_said(tmp_path):
+    content = 'text\tlabel\n"He said ""no"""\tbad\nfine\tgood\n'
+    with pytest.raises(InputError, match=r"line 2: '\"He said .* is written as a quoted value; set quoted=True"):
+        _load(tmp_path, content, format="tsv")
+    assert _load(tmp_path, content, format="tsv", quoted=True).fields["text"][0] == 'He said "no"'
+    assert _load(tmp_path, content, format="tsv", quoted=False).fields["text"][0] == '"He said ""no"""'
+
+
 def test_a_quoted_tsv_holds_line_feeds_but_never_the_rows_between_two_unpaired_marks(tmp_path):
     content = 'text\tlabel\n"He said ""no"""\tbad\n"one\n\ttwo\nthree"\tgood\n'
     rows = _load(tmp_path, content, format="tsv", quoted=True)
