@@ -42,6 +42,9 @@ def checkpoint_folder(path: str | pathlib.Path) -> pathlib.Path:
         raise InputError(
             f"{path}: this stage's checkpoint was removed (save_checkpoints of its study); expected a stage with one"
         )
+    out = path.absolute().parent.parent
+    if path.absolute().parent.name == "stages" and (out / "plan.json").is_file():
+        raise InputError(f"{path}: this stage has no checkpoint yet; `run` with --out {out} makes what is planned")
     return path
 
 

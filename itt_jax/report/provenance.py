@@ -91,4 +91,5 @@ def _thousands(value: float | None) -> str:
 
 
 def _decimals(value: float | None, unit: float) -> str:
-    return "–" if value is None else f"{value / unit:,.2f}"
+    """The value in units, with two decimals, or two digits below 1."""
+    return "–" if value is None else f"{value / unit:,.2f}" if value >= unit else f"{value / unit:.2g}"

@@ -5,6 +5,7 @@ import pandas as pd
 from itt_jax.analysis import Analysis
 from itt_jax.report import declared, tables
 from itt_jax.report.names import as_markdown
+from itt_jax.store.results import ALONE
 
 
 def summary_markdown(analysis: Analysis) -> str:
@@ -41,10 +42,11 @@ def run_sentence(analysis: Analysis) -> str:
     """One sentence on the size of the study."""
     cells = analysis.cells
     perturbed = cells[cells["perturbation"] != "clean"]
+    arms, seeds = _count(cells["arm"].nunique(), "arm"), _count(cells["seed"].nunique(), "seed")
+    trained = f"{arms} ({_listed(cells['arm'])}), {seeds}, "
     sentence = (
         f"{_count(cells['model'].nunique(), 'encoder')} ({_listed(cells['model'])}), "
-        f"{_count(cells['arm'].nunique(), 'arm')} ({_listed(cells['arm'])}), "
-        f"{_count(cells['seed'].nunique(), 'seed')}, {_count(cells['target'].nunique(), 'target')} "
+        f"{'' if _is_alone(analysis) else trained}{_count(cells['target'].nunique(), 'target')} "
         f"({_listed(cells['target'])}); evaluated in {_count(cells['language'].nunique(), 'language')} "
         f"({_listed(cells['language'])}) and {_count(cells['domain'].nunique(), 'domain')} ({_listed(cells['domain'])})"
     )
@@ -55,6 +57,11 @@ def run_sentence(analysis: Analysis) -> str:
         sentence += f", clean and under {operators} ({_listed(names)}; {pairs} of operator and severity)"
     cells_made = f"{len(cells):,} of {len(cells) + analysis.missing_cells:,} cells" if analysis.missing_cells else None
     return f"{sentence}. {cells_made or _count(len(cells), 'cell')}, {int(cells['n'].sum()):,} predictions."
+
+
+def _is_alone(analysis: Analysis) -> bool:
+    """Whether a checkpoint was evaluated without a study."""
+    return bool((analysis.cells["arm"] == ALONE["arm"]).all())
 
 
 WITHOUT_ITEMS = (
@@ -108,8 +115,8 @@ def warning_sentences(analysis: Analysis) -> list[str]:
     )
     for _, row in counts[counts["no_signal_seeds"] != ""].iterrows():
         about = f"{row['model']}, {row['arm']}, {row['target']} ({row['metric']})"
-        seeds = _seeds(row["no_signal_seeds"])
-        found.append(f"{seeds} of {about}: not above chance in the source language; scores are reported all the same.")
+        seeds = "" if _is_alone(analysis) else f"{_seeds(row['no_signal_seeds'])} of "
+        found.append(f"{seeds}{about}: not above chance in the source language; scores are reported all the same.")
     if analysis.missing_cells:
         found.append(
             f"The run is not finished: {analysis.missing_cells:,} cells are missing; arms may differ in seeds."
@@ -124,7 +131,8 @@ def warning_sentences(analysis: Analysis) -> list[str]:
         )
     seeds = counts["seeds"].min() if len(counts) else 0
     if analysis.has_items and seeds == 1:
-        found.append("One seed: intervals and tests cover the choice of items alone, not another training run.")
+        one = "One checkpoint" if _is_alone(analysis) else "One seed"
+        found.append(f"{one}: intervals and tests cover the choice of items alone, not another training run.")
     elif analysis.has_items and 1 < seeds < 5:
         found.append(
             f"{seeds} seeds: intervals are wide because few seeds say little about the variation between training runs."

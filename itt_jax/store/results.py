@@ -33,7 +33,7 @@ DEFAULTS = {
     "edit_rate": np.nan,
     "token_change_rate": np.nan,
 }
-ALONE = {"arm": "direct", "seed": 0, "in_domain": True}
+ALONE = {"arm": "as given", "seed": 0, "in_domain": True}
 """What stands for the unknown in the rows of a checkpoint that was evaluated alone, so that they group as one arm."""
 Subset = Literal["all", "changed"]
 

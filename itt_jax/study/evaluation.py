@@ -18,7 +18,7 @@ from itt_jax.evaluate.forms import row_forms
 from itt_jax.models import checkpoint_folder, checkpoint_name
 from itt_jax.store import Store
 from itt_jax.store.place import check_place, check_utf8
-from itt_jax.store.results import CLEAN_TEXT, read_results
+from itt_jax.store.results import ALONE, CLEAN_TEXT, read_results
 from itt_jax.study import arms, growth
 from itt_jax.study.cells import Cell, Evaluated, cells_of, check_perturbation, variants_of
 from itt_jax.study.clustering import task_clusters
@@ -44,6 +44,10 @@ from itt_jax.train.precision import keep_precision
 
 ARM = "direct"
 """The arm in the ids of a checkpoint's cells; their rows name none, since nobody knows how it was trained."""
+AS_GIVEN = dataclasses.replace(
+    arms.arm(ARM), name=ALONE["arm"], summary="the checkpoint as it was given, whatever it was trained on"
+)
+"""The arm of the report."""
 FORMS_PER_STREAM = 5
 """Forms of a text that are predicted together at least, with its clean form: what an interruption loses, against the
 time for the clean form (and for a pool), which is predicted with each of them."""
@@ -205,7 +209,7 @@ class _Evaluating:
                 "description": " ".join(filter(None, (what, self.predictor.note, self.task.note, seen, warning))),
                 "evaluation": canonical(asked),
                 "encoders": [self.name],
-                "arms": [arms.as_row(arms.arm(ARM))],
+                "arms": [arms.as_row(AS_GIVEN)],
                 "targets": [self.task.name],
                 "seeds": [0],
                 "cells": sum(len(stream.cells) for stream in self.streams),

@@ -102,6 +102,8 @@ def load_checkpoint(directory: str | os.PathLike) -> Checkpoint:
         InputError: the checkpoint is missing, incomplete, damaged or of another format.
     """
     directory = checkpoint_folder(directory)
+    if not directory.is_dir():
+        raise InputError(f"{directory}: no such directory; expected a checkpoint")
     files.check_manifest(directory, "checkpoint")
     described, encoder, head = _described(directory)
     like = {"encoder": encoder.shapes()} | ({"head": head.shapes()} if head else {})

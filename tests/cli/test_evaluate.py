@@ -162,7 +162,7 @@ def test_an_evaluation_does_not_say_how_a_checkpoint_was_trained(checkpoint, tmp
     assert evaluate(checkpoint, tmp_path / "out", *columns, *rows) == 0
     frame = pd.read_parquet(tmp_path / "out" / "results.parquet")
     assert frame[["arm", "seed", "in_domain"]].isna().all().all()
-    assert read_results(tmp_path / "out")[["arm", "seed", "in_domain"]].values.tolist() == [["direct", 0, True]] * 2
+    assert read_results(tmp_path / "out")[["arm", "seed", "in_domain"]].values.tolist() == [["as given", 0, True]] * 2
 
 
 def test_rows_with_another_content_are_named(checkpoint, tmp_path, capsys):

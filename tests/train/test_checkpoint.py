@@ -58,6 +58,14 @@ def test_the_folder_of_a_stage_is_read_as_its_checkpoint(saved, tmp_path):
         load_checkpoint(tmp_path / "abc")
 
 
+def test_a_stage_that_is_not_made_yet_is_named_as_such(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere: no such directory; expected a checkpoint"):
+        load_checkpoint(tmp_path / "nowhere")
+    (tmp_path / "plan.json").write_text("{}")
+    with pytest.raises(InputError, match=r"stages/abc: this stage has no checkpoint yet; `run` with --out"):
+        load_checkpoint(tmp_path / "stages" / "abc")
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_bare_encoder_is_loaded_again_and_replaced_whole(family, tmp_path):
     encoder = tiny_encoder(family)
