@@ -59,7 +59,7 @@ def test_the_folder_says_what_it_is(checkpoint, tmp_path):
     asked = Evaluation(checkpoint, TASK.name, (), ("en",), rows=4, max_length=32)
     evaluate_checkpoint(asked, tmp_path / "out")
     plan = Store(tmp_path / "out").plan()
-    assert (plan["encoders"], [arm["name"] for arm in plan["arms"]]) == (["untrained"], ["direct"])
+    assert (plan["encoders"], [arm["name"] for arm in plan["arms"]]) == (["untrained"], ["as given"])
     other = "embedded_sentiment_medical"
     with pytest.raises(
         InputError, match=f"holds 'Robustness of untrained on {TASK.name}.* on '{other}'; choose another"
