@@ -6,6 +6,7 @@ from itt_jax.data import embedded
 from itt_jax.data.embedded.task import EmbeddedTask
 from itt_jax.data.sources import Embedded
 from itt_jax.errors import unknown
+from itt_jax.tasks.adversarial import ADVERSARIAL
 from itt_jax.tasks.biomedical import BIOMEDICAL
 from itt_jax.tasks.choice import CHOICE
 from itt_jax.tasks.classification import ONE_TEXT
@@ -21,7 +22,10 @@ from itt_jax.tasks.task import Task
 
 def tasks(extra: Iterable[Task] = ()) -> dict[str, Task]:
     """Name -> task: the catalogue, the embedded tasks, and a study's own, which replace others of the same name."""
-    groups = (ONE_TEXT, TWO_TEXTS, BIOMEDICAL, LEGAL, LEXTREME, REGRESSION, TAGGING, CHOICE, SPANS, RETRIEVAL)
+    groups = (
+        *(ONE_TEXT, TWO_TEXTS, BIOMEDICAL, LEGAL, LEXTREME, REGRESSION, TAGGING, CHOICE, SPANS, RETRIEVAL),
+        ADVERSARIAL,
+    )
     known = {task.name: task for group in groups for task in group}
     for about in embedded.TASKS.values():
         known[about.name] = _embedded(about)

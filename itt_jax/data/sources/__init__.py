@@ -11,6 +11,7 @@ from itt_jax.data.sources.files import LocalFiles
 from itt_jax.data.sources.folders import LocalFolders
 from itt_jax.data.sources.hub import Hub
 from itt_jax.data.sources.lines import LocalLines
+from itt_jax.data.sources.lists import LocalLists
 from itt_jax.data.sources.mentions import LocalMentions
 from itt_jax.data.sources.paths import data_root
 from itt_jax.data.sources.records import LocalRecords
@@ -32,6 +33,7 @@ SOURCES: tuple[type[Source], ...] = (
     LocalSentences,
     LocalBitext,
     LocalRecords,
+    LocalLists,
     LocalMentions,
     Hub,
     Tfds,
@@ -46,6 +48,7 @@ __all__ = [
     "LocalFiles",
     "LocalFolders",
     "LocalLines",
+    "LocalLists",
     "LocalMentions",
     "LocalRecords",
     "LocalSentences",
