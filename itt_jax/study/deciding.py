@@ -109,5 +109,7 @@ def _look(store: Store, declared: str, number: int, looks: tuple[int, ...], judg
             share = f"{len(undecided)} of {counted(len(asked), 'primary question')}"
             progress.say(f"look at {number} seeds: {share} undecided; {after}")
         else:
-            progress.say(f"look at {number} seeds: every primary question is decided")
+            withheld = any(row["verdict"] == "not judged" for row in asked)
+            end = ", or not judged because a stage did not learn" if withheld else ""
+            progress.say(f"look at {number} seeds: every primary question is decided{end}")
     return store.look(declared, number) or seen
