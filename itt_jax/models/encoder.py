@@ -166,8 +166,9 @@ def make_encoder(family: str, *, dtype: Any = jnp.float32, **sizes: Any) -> Enco
         family: name of a family ("bert").
         sizes: fields of the family's Config (layers, width, heads, feed_forward, vocabulary_size, pad_id, ...), so
             `make_encoder(family, **dataclasses.asdict(config))` gives an encoder back. feed_forward defaults to four
-            widths. `max_positions`, the longest example in tokens, sizes the position table of families that have
-            one (RoBERTa's has pad_id + 1 rows more); XLNet ignores it.
+            widths, and pad_id to 0 where the family's is beyond the vocabulary. `max_positions`, the longest example in
+            tokens, sizes the position table of families that have one (RoBERTa's has pad_id + 1 rows more); XLNet
+            ignores it.
 
     Raises:
         InputError: unknown family or field, or sizes that do not fit together.
@@ -179,6 +180,8 @@ def make_encoder(family: str, *, dtype: Any = jnp.float32, **sizes: Any) -> Enco
             raise errors.unknown(f"size of {family}", name, found.fields | {"max_positions"})
     if "width" in sizes:
         sizes.setdefault("feed_forward", 4 * sizes["width"])
+    if (found.Config.pad_id or 0) >= sizes.get("vocabulary_size", found.Config.vocabulary_size):
+        sizes.setdefault("pad_id", 0)
     if longest is not None and "max_positions" in found.fields:
         sizes["max_positions"] = longest
     if longest is not None and "position_rows" in found.fields:

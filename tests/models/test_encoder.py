@@ -31,6 +31,11 @@ def test_an_encoder_is_rebuilt_from_its_config(model):
     assert encoder.max_positions == (None if encoder.family == "xlnet" else 12)
 
 
+def test_a_small_vocabulary_has_a_padding_token():
+    assert make_encoder("modernbert", vocabulary_size=40).config.pad_id == 0
+    assert make_encoder("xlnet", vocabulary_size=40).config.pad_id == 5
+
+
 def test_init_follows_hugging_face(model):
     encoder, _ = model
     if encoder.config.initializer_cutoff:
