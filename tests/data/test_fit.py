@@ -50,7 +50,7 @@ def test_token_types_of_pairs_need_two_rows(tokenizer):
 def test_positions_are_counted_as_the_family_does(config, most):
     check_length(most or 10**6, config, "length")
     if most is not None:
-        with pytest.raises(InputError, match=rf"length {most + 1}: .* allows {most} tokens"):
+        with pytest.raises(InputError, match=rf"length {most + 1}: .* allow {most} tokens"):
             check_length(most + 1, config, "length")
 
 

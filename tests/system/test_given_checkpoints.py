@@ -67,10 +67,10 @@ def test_tables_that_are_too_small_are_refused_before_anything_is_written(tiny_c
     recipe = dataclasses.replace(plain.targets[0].recipe, max_length=600)
     for study, message in (
         (study_of(tiny_config, tmp_path / "hf"), "encoder 'given': the tokenizer gives token id"),
-        (dataclasses.replace(plain, max_length=513), "encoder 'given': max_length of the study 513: .* allows 512"),
+        (dataclasses.replace(plain, max_length=513), "encoder 'given': max_length of the study 513: .* allow 512"),
         (
             dataclasses.replace(plain, targets=(dataclasses.replace(plain.targets[0], recipe=recipe),)),
-            "encoder 'given': max_length of target 600: .* allows 512",
+            "encoder 'given': max_length of target 600: .* allow 512",
         ),
     ):
         with pytest.raises(InputError, match=message):
