@@ -108,7 +108,7 @@ class OwnLetters(Constraint):
 
     def allows_text(self, subject: Subject, text: str, words_changed: int) -> bool:
         """See `Constraint.allows_text`."""
-        return self.allows_unit(subject, text)
+        return self.allows_unit(subject, "".join(set(text) - set(subject.text)))
 
 
 CONSTRAINTS: tuple[type[Constraint], ...] = (LongWords, NoStopWords, WordsChanged, WithinEdits, OwnLetters)

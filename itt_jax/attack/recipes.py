@@ -7,7 +7,7 @@ from typing import Any
 
 from itt_jax.attack.attack import Attack
 from itt_jax.attack.candidates import Alphabet, FromLexicon, MaskedLM, Operators, TokenFlips, WordSwaps
-from itt_jax.attack.constraints import LongWords, NoStopWords, WithinEdits, WordsChanged
+from itt_jax.attack.constraints import LongWords, NoStopWords, OwnLetters, WithinEdits, WordsChanged
 from itt_jax.attack.goals import MARGIN, SHIFT, UNTARGETED
 from itt_jax.attack.imperceptible import Imperceptible
 from itt_jax.attack.search.beam import Beam
@@ -25,6 +25,7 @@ ATTACKS: tuple[Attack, ...] = (
         "charmer",
         Charmer(),
         Alphabet(),
+        (OwnLetters(),),
         goals=(MARGIN,),
         summary="up to 10 character edits: the 20 most sensitive places, every character of the data at each",
         reference="Abad Rocamora et al. 2024, Charmer (arXiv 2405.04346), brute-force form",
