@@ -4,7 +4,7 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING
 
-from itt_jax.cli.options import add_data_root, add_own_tasks, add_precision, data_root, path
+from itt_jax.cli.options import add_data_root, add_own_tasks, add_precision, data_root, delimiter, path
 from itt_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kind", help="of the task in --task-file (`list kinds`); default: classification")
     parser.add_argument("--language", help="of the texts in --task-file, ISO 639-1; default: en")
     parser.add_argument(
-        "--delimiter", type=_delimiter, help="what separates columns in --task-file; default: its suffix's"
+        "--delimiter", type=delimiter, help="what separates columns in --task-file; default: its suffix's"
     )
     parser.add_argument("--encoding", help="of --task-file; default: utf-8")
     parser.add_argument(
@@ -135,11 +135,6 @@ def _perturbations(options: argparse.Namespace, study: "Study | None") -> "tuple
     if study is not None and study.perturbations and options.perturbations is None and options.lexicon is None:
         return None
     return parse_perturbations(options.perturbations, options.lexicon)
-
-
-def _delimiter(text: str) -> str:
-    """A delimiter; a shell passes a tab as "\\t" more easily than as itself."""
-    return "\t" if text == r"\t" else text
 
 
 def _task(options: argparse.Namespace) -> "tuple[str, tuple[Task, ...], Study | None]":

@@ -23,6 +23,18 @@ def path(text: str) -> pathlib.Path:
     return pathlib.Path(text)
 
 
+def delimiter(text: str) -> str:
+    """What separates columns; a shell passes a tab as "\\t" more easily than as itself.
+
+    Raises:
+        argparse.ArgumentTypeError: it cannot separate columns.
+    """
+    text = "\t" if text == r"\t" else text
+    if len(text) != 1 or text in ('"', "\n", "\r"):
+        raise argparse.ArgumentTypeError(f"expected one character that separates columns, found {text!r:.80}")
+    return text
+
+
 def add_data_root(parser: argparse.ArgumentParser, help: str = DATA_ROOT) -> None:
     """--data-root."""
     parser.add_argument("--data-root", type=path, help=help)

@@ -2,16 +2,18 @@
 
 import argparse
 
-from itt_jax.cli.options import add_data_root, add_own_tasks, path
+from itt_jax.cli.options import add_data_root, add_own_tasks, delimiter, path
 from itt_jax.errors import InputError
 
 SUMMARY = "Perturb lines of text: lines in, lines out; or write and read sheets for people to judge."
 
+OF_TABLE = ("format", "delimiter", "quoted")
+"""Options that go with --column."""
 # The option that selects what `perturb` does -> the options it needs, and those it allows.
 MODES = {
     "read_sheet": ((), ("json",)),
     "sheet": (("task",), ("names", "languages", "split", "rows", "severity", "seed", "lexicon", "data_root", "config")),
-    None: (("name", "severity", "language"), ("seed", "lexicon", "source", "out", "column", "format", "quoted")),
+    None: (("name", "severity", "language"), ("seed", "lexicon", "source", "out", "column", *OF_TABLE)),
 }
 
 
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("csv", "tsv", "jsonl"),
         help="of a table with --column; default: what the name of --in ends in",
     )
+    parser.add_argument("--delimiter", type=delimiter, help="what separates the columns of a csv; default: a comma")
     parser.add_argument(
         "--quoted",
         action=argparse.BooleanOptionalAction,
@@ -69,14 +72,14 @@ def _flag(name: str) -> str:
     return "--in" if name == "source" else f"--{name.replace('_', '-')}"
 
 
-def _perturb_lines(source=None, out=None, column=None, format=None, quoted=None, **rest) -> None:
+def _perturb_lines(source=None, out=None, column=None, **rest) -> None:
     from itt_jax.perturb.columns import perturb_column
     from itt_jax.perturb.filter import perturb_lines
 
     if column is not None:
-        perturb_column(source, out, column, format, quoted=quoted, **rest)
-    elif format or quoted is not None:
-        raise InputError(f"{_flag('format' if format else 'quoted')} goes with --column")
+        perturb_column(source, out, column, **rest)
+    elif given := next((name for name in OF_TABLE if name in rest), None):
+        raise InputError(f"{_flag(given)} goes with --column")
     else:
         perturb_lines(source, out, **rest)
 

@@ -1,6 +1,7 @@
 """Perturbs one column of a table, in a file or pipe of any size; everything else keeps its bytes."""
 
 import collections
+import functools
 import json
 import pathlib
 import re
@@ -37,12 +38,14 @@ def perturb_column(
     source: pathlib.Path | None,
     out: pathlib.Path | None,
     column: str,
-    format: TableFormat | None,
+    *,
     name: str,
     severity: float,
     language: str,
     seed: int = 0,
     lexicon: pathlib.Path | None = None,
+    format: TableFormat | None = None,
+    delimiter: str | None = None,
     quoted: bool | None = None,
 ) -> None:
     """Perturbs a column of `source` (None: standard input) and writes the table to `out` (None: standard output).
@@ -51,6 +54,7 @@ def perturb_column(
 
     Args:
         format: None takes it from the name of `source`. The first line of a csv or tsv names the columns.
+        delimiter: what separates the columns of a csv; None: a comma.
         quoted: whether values of a csv or tsv may be quoted. None: those of a csv, and a table whose lines leave it
             open is refused (`reading.quoting`).
 
@@ -63,9 +67,12 @@ def perturb_column(
     format = _format(source, format)
     if quoted is not None and format == "jsonl":
         raise InputError("--quoted goes with --format csv or tsv")
+    if delimiter is not None and format != "csv":
+        raise InputError("--delimiter goes with --format csv")
+    delimiter = delimiter or ("," if format == "csv" else "\t")
     may_be = format == "csv" if quoted is None else quoted
-    encode = _as_json if format == "jsonl" else _as_quoted if may_be else _as_tsv
-    delimiter = "," if format == "csv" else "\t"
+    as_value = functools.partial(_as_quoted if may_be else _as_plain, delimiter)
+    encode = _as_json if format == "jsonl" else as_value
     quoting = Quoting(delimiter, may_be, quoted is not None, "", UNPAIRED, UNDECIDED)
     waiting: collections.deque[_Value] = collections.deque()
     with opened(source, sys.stdin.buffer, "rb") as lines, opened(out, sys.stdout.buffer, "wb") as file:
@@ -228,17 +235,19 @@ def _skip(line: str, at: int) -> int:
     return at
 
 
-def _as_quoted(value: _Value, text: str) -> str:
+def _as_quoted(delimiter: str, value: _Value, text: str) -> str:
     """A text as a value that may be quoted: it is where the old one was, or where it must be."""
-    quote = value.written.startswith('"') or any(mark in text for mark in ',\t"\r\n')
+    quote = value.written.startswith('"') or any(mark in text for mark in f',\t"\r\n{delimiter}')
     return '"{}"'.format(text.replace('"', '""')) if quote else text
 
 
-def _as_tsv(value: _Value, text: str) -> str:
-    """A text as a value of a tsv."""
-    if any(mark in text for mark in "\t\r\n"):
+def _as_plain(delimiter: str, value: _Value, text: str) -> str:
+    """A text as a value of a table without quotation marks."""
+    if any(mark in text for mark in f"{delimiter}\r\n"):
+        between = "tab" if delimiter == "\t" else repr(delimiter)
         raise InputError(
-            f"line {value.line}: the perturbed text holds a tab or line break, which a tsv holds only with --quoted"
+            f"line {value.line}: the perturbed text holds a {between} or line break, which the table holds only with "
+            "--quoted"
         )
     return text
 

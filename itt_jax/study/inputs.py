@@ -22,7 +22,8 @@ class RowCount:
 
     Attributes:
         target: its name; "" for the corpus of an encoder that is made here.
-        purpose: "training", "dev" or "evaluation", after the kind of the stage where it is not the target's.
+        purpose: "training" or "dev", after the kind of the stage where it is not the target's; "evaluation"; "signal",
+            the dev rows that decide whether the evaluation rows of a language have signal; "pretraining".
         source: "TASK/SPLIT", or a corpus. language: "" for a corpus.
         rows: how many are used. of: how many the split has.
         dropped: how many of those because their text is evaluated.
@@ -54,6 +55,10 @@ def row_counts(plan: Plan, material: Material) -> list[RowCount]:
             rows, everything = (len(material.rows(one)) for one in (selection, _whole(selection)))
             source = f"{selection.task}/{selection.split}"
             found.append(RowCount(target.name, "evaluation", source, selection.language, rows, everything, 0))
+        for selection in _signal(plan, target.name):
+            rows, everything = material.signal_rows(selection), len(material.rows(_whole(selection)))
+            source = f"{selection.task}/{selection.split}"
+            found.append(RowCount(target.name, "signal", source, selection.language, len(rows), everything, 0))
     return found
 
 
@@ -100,6 +105,12 @@ def _evaluated(plan: Plan, target: str) -> list[Selection]:
     return [Selection(*place, plan.study.evaluation_rows) for place in places]
 
 
+def _signal(plan: Plan, target: str) -> list[Selection]:
+    """The dev rows that decide what of a target has signal."""
+    cells = (cell for own in plan.signal.values() for cell in own if cell.target == target)
+    return [Selection(*place, plan.study.evaluation_rows) for place in dict.fromkeys(cell.place for cell in cells)]
+
+
 def _whole(selection: Selection) -> Selection:
     return dataclasses.replace(selection, limit=None)
 
@@ -114,7 +125,8 @@ def inputs(plan: Plan, material: Material) -> Inputs:
     named alone.
     """
     read = [selection for stage in plan.made() for own in stage.selections.values() for selection in own]
-    read += [selection for target in plan.study.running_targets() for selection in _evaluated(plan, target.name)]
+    for target in plan.study.running_targets():
+        read += [*_evaluated(plan, target.name), *_signal(plan, target.name)]
     found: Inputs = {}
     for selection in dict.fromkeys(map(_whole, read)):
         task, rows = material.task(selection.task), material.rows(selection)

@@ -42,7 +42,7 @@ def run(capsys, *arguments: str) -> tuple[int, str, str]:
         (["export", "there"], "expected CKPT OUT_DIR"),
         (["export", "--arm", "itt", "there"], "expected --out as well"),
         (["export", "--out", "nowhere", "--arm", "itt", "here", "there"], "expected OUT_DIR alone"),
-        (["export", "--out", "nowhere", "--arm", "itt", "there"], "no finished target stage"),
+        (["export", "--out", "nowhere", "--arm", "itt", "there"], "has no target stage"),
     ],
 )
 def test_wrong_input_is_one_line_and_code_2(capsys, tmp_path, monkeypatch, arguments, message):

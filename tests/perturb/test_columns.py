@@ -24,10 +24,10 @@ JSONL = (
 )
 
 
-def _run(tmp_path, suffix: str, content: str, name="swap", severity=0.9, column="text", format=None) -> str:
+def _run(tmp_path, suffix: str, content: str, name="swap", severity=0.9, column="text", format=None, **how) -> str:
     source, out = tmp_path / f"in.{suffix}", tmp_path / "out"
     source.write_bytes(content.encode())
-    perturb_column(source, out, column, format, name, severity, "en", 3)
+    perturb_column(source, out, column, format=format, name=name, severity=severity, language="en", seed=3, **how)
     return out.read_bytes().decode()
 
 
@@ -64,6 +64,18 @@ def test_a_value_of_a_csv_is_quoted_where_the_new_text_needs_it(tmp_path):
     assert written.splitlines()[1:] == expected
 
 
+def test_another_delimiter_separates_and_needs_quoting(tmp_path):
+    texts = [f"all good, my friends {i}" for i in range(9)]
+    table = "n;text\n" + "".join(f"1;{text}\n" for text in texts)
+    noisy = perturb(texts, "swap", 0.9, "en", 3)
+    written = _run(tmp_path, "csv", table, delimiter=";").splitlines()[1:]
+    assert written == [f'1;"{text}"' for text in noisy]  # a comma is quoted too, for readers that take it for one
+    with pytest.raises(InputError, match="the perturbed text holds a ',' or line break, which the table holds only"):
+        _run(tmp_path, "csv", table.replace(",", "").replace(";", ","), "intruder", 1.0, quoted=False)
+    with pytest.raises(InputError, match="--delimiter goes with --format csv"):
+        _run(tmp_path, "tsv", "a\tb\n", delimiter=";")
+
+
 def test_a_mark_is_a_letter_of_a_tsv(tmp_path):
     noisy = perturb(['"no" he said', "two words"], "swap", 0.9, "en", 3)
     assert _run(tmp_path, "tsv", TSV) == f'id\ttext\tlabel\n1\t{noisy[0]}\t"\n\n2\t{noisy[1]}\tx y\r\n'
@@ -72,7 +84,7 @@ def test_a_mark_is_a_letter_of_a_tsv(tmp_path):
 def test_a_quoted_tsv_may_hold_tabs_and_line_feeds(tmp_path):
     source, out = tmp_path / "in.tsv", tmp_path / "out"
     source.write_text('text\tn\n"two\nlines\there\nand there"\t"x"\nplain words\t2\n')
-    perturb_column(source, out, "text", None, "swap", 0.9, "en", 3, quoted=True)
+    perturb_column(source, out, "text", name="swap", severity=0.9, language="en", seed=3, quoted=True)
     noisy = perturb(["two\nlines\there\nand there", "plain words"], "swap", 0.9, "en", 3)
     assert out.read_text() == f'text\tn\n"{noisy[0]}"\t"x"\n{noisy[1]}\t2\n'
 

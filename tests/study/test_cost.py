@@ -71,7 +71,9 @@ def test_temporary_states_count_once_and_are_not_kept(planned, tmp_path):
     # The states of two rates, and the second version of one; two targets train one after the other.
     assert disk.kept == short.kept and disk.temporary == pytest.approx(3 * 4 * one)
     last = list(stages)[-1]
-    cells = sum(5e3 + 30 * len(material.rows(Selection(*cell.place, 5))) for cell in plan.cells[last])
+    cells = sum(
+        5e3 + 30 * len(material.rows(Selection(*cell.place, 5))) for cell in (*plan.cells[last], *plan.signal[last])
+    )
     assert disk.peak == pytest.approx(disk.kept - one - cells + disk.temporary)
     for done in list(stages)[:1] + [name for name, stage in stages.items() if stage.kind == "intermediate"]:
         store.write_record(done, {"id": done})

@@ -39,6 +39,7 @@ def test_rows_of_a_target_are_counted_before_and_after_dropping_and_limits(tmp_p
         RowCount("own", "training", "mine/train", "en", 6, 10, 1),
         RowCount("own", "dev", "mine/dev", "en", 4, 4, 0),
         RowCount("own", "evaluation", "mine/test", "en", 2, 3, 0),
+        RowCount("own", "signal", "mine/dev", "en", 2, 4, 0),
     ]
     described = describe(own_study(tmp_path), tmp_path / "out")
     assert "training               mine/train/en                      9 of 10 (1 dropped)" in described.text()
@@ -53,9 +54,9 @@ def test_rows_of_other_stages_follow_and_languages_share_a_line():
     purposes = [line[4:26].strip() for line in lines if line.startswith("    ")]
     assert purposes == [
         *("pretraining", "training", "dev", "intermediate training", "intermediate dev"),
-        *("adaptation training", "evaluation"),
+        *("adaptation training", "evaluation", "signal"),
     ]
-    assert lines[-1].endswith("5 of 300 in each of en, de")
+    assert lines[-2].endswith("5 of 300 in each of en, de")
     uneven = [RowCount("t", "evaluation", "x/test", code, n, n, 0) for code, n in (("en", 3), ("de", 1200))]
     assert list(row_lines(uneven))[1].endswith("3 to 1,200 in en, de (1,203 in all)")
 

@@ -76,7 +76,7 @@ def run(out, saved: str, chain=CHAIN, cells=CELLS) -> list[str]:
     study = dataclasses.replace(STUDY, save_checkpoints=saved)
     plan = Plan(study, stages, {name: [ToyCell(cell) for cell in own] for name, own in cells.items()})
     before = len(Toy.made)
-    Runner(Store(out), joined(plan), Progress(quiet=True), None, Profile(None)).all()
+    Runner(Store(out), joined(plan), {}, Progress(quiet=True), None, Profile(None)).all()
     assert not any(map(Keeping(plan, Store(out)).must_make, stages.values()))
     return Toy.made[before:]
 
@@ -138,7 +138,7 @@ def test_results_are_there_while_the_run_goes_on(tmp_path, monkeypatch):
     plan = Plan(STUDY, stages, {name: [ToyCell(f"{name}-cell")] for name in ("first", "second")})
     store.write_plan({"study_id": study_id(STUDY), "name": "small"})
     monkeypatch.setattr(running, "PUBLISH_SECONDS", 0)
-    runner = Published(store, joined(plan), Progress(quiet=True), None, Profile(None))
+    runner = Published(store, joined(plan), {}, Progress(quiet=True), None, Profile(None))
     monkeypatch.setattr(Published, "publishing", property(lambda self: 0.0, lambda self, value: None), raising=False)
     runner.all()
     assert Published.seen == [0, 1, 2]

@@ -61,7 +61,7 @@ def stages(*descriptions: tuple[str, str | None, str]) -> dict[str, Stage]:
 
 def runner(out, found: dict[str, Stage], stack: int | None = None) -> _Runner:
     """A worker on a plan of stages without cells."""
-    return _Runner(Store(out), joined(Plan(STUDY, found)), Progress(quiet=True), stack, Profile(None))
+    return _Runner(Store(out), joined(Plan(STUDY, found)), {}, Progress(quiet=True), stack, Profile(None))
 
 
 TREE = (("a", None, ""), ("b", "a", "x"), ("c", "a", "x"), ("d", "b", "x"), ("e", "a", "y"), ("f", "c", "x"))
