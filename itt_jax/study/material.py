@@ -250,7 +250,8 @@ class Material:
 
     def is_contaminated(self, spec: EncoderSpec) -> bool:
         """Whether a given checkpoint was trained on text that the study evaluates on."""
-        return self.seen(spec).overlaps(self.evaluation_text(), self.study.contamination)
+        seen = self.seen(spec)
+        return len(seen.inputs) > 0 and seen.overlaps(self.evaluation_text(), self.study.contamination)
 
     def seen_rows(self, spec: EncoderSpec) -> str:
         """The evaluation rows that a given checkpoint was trained on, for people."""
