@@ -28,6 +28,11 @@ SMALLEST_EFFECT = 0.02
 """The smallest effect of interest where a folder's plan declares none: two percentage points."""
 
 
+FINE_TUNING = "fine-tuning run"
+ROOTS = ("pretraining", "given")
+"""Kinds of stages with which an encoder begins."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Analysis:
     """The findings of a results folder, as tidy tables. Estimates are in points of the metric (1 is perfect).
@@ -59,6 +64,8 @@ class Analysis:
         smallest_effect: the bound of the verdicts.
         has_items: False where the folder holds its results without predictions. Estimates of scores and of their
             differences are there then, without intervals and tests; whatever rests on single items is left out.
+        another_run: what another seed would be: a "fine-tuning run" where seeds share the pretrained encoder, else a
+            "training run".
         missing_cells: cells of the plan that the run has not made yet.
         looked: how often the study is looked at, and on how many seeds this analysis rests.
         declared: what plan.json says was declared before the first target stage (see `study.declaring`).
@@ -80,6 +87,7 @@ class Analysis:
     smallest_effect: float
     has_items: bool = True
     missing_cells: int = 0
+    another_run: str = "training run"
     looked: Looked = dataclasses.field(default_factory=Looked)
     declared: dict[str, Any] | None = None
 
@@ -141,6 +149,7 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None, seeds: int 
         smallest_effect=smallest_effect,
         has_items=cells is not None,
         missing_cells=missing,
+        another_run=_another_run(plan),
         looked=planned,
         declared=plan.get("declared"),
         **tables,
@@ -155,6 +164,13 @@ def look_at(out: pathlib.Path, seeds: int) -> list[dict[str, Any]]:
         named = ", ".join(str(row[name]) for name in ("claim", "model", "metric", "target") if row[name] is not None)
         row["question"] = f"{named}, {row['arm']} against {row['baseline']}"
     return rows
+
+
+def _another_run(plan: dict[str, Any]) -> str:
+    """What another seed would be; a study makes or reads each encoder once, before the seeds' own stages."""
+    planned = plan.get("stages", ())
+    roots = [row.get("encoder") for row in planned if row.get("kind") in ROOTS]
+    return FINE_TUNING if planned and len(roots) == len(set(roots)) else "training run"
 
 
 def _contamination(plan: dict[str, Any]) -> tuple[Contamination, ...]:

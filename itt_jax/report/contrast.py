@@ -32,6 +32,8 @@ def parse_pair(text: str, analysis: Analysis) -> tuple[str, str]:
 def contrast(analysis: Analysis, pair: tuple[str, str], language: str = ALL, perturbation: str = ALL) -> pd.DataFrame:
     """Gains on clean and on perturbed text, and their difference, for one row an encoder and target.
 
+    All are of the groups with signal; where none has any, the gains are of all groups and there is no interaction.
+
     Args:
         pair: arm and baseline. language, perturbation: one of the folder's, or "all".
 
@@ -54,8 +56,8 @@ def contrast(analysis: Analysis, pair: tuple[str, str], language: str = ALL, per
     )
     table = pd.DataFrame(
         {
-            "clean gain": tables.with_interval(clean.set_index(KEY), signed=True),
-            "perturbed gain": tables.with_interval(perturbed, signed=True),
+            "clean gain": _first(tables.side(found, "second"), tables.with_interval(clean.set_index(KEY), signed=True)),
+            "perturbed gain": _first(tables.side(found, "first"), tables.with_interval(perturbed, signed=True)),
             "interaction": tables.with_interval(found, signed=True),
             "verdict": found.apply(tables.verdict, axis=1) if len(found) else pd.Series(dtype=object),
             "seeds": found["seeds"].astype(object),
@@ -65,6 +67,10 @@ def contrast(analysis: Analysis, pair: tuple[str, str], language: str = ALL, per
     # interactions are of groups with signal, so that a contrast may have none
     order = pd.MultiIndex.from_frame(clean[KEY])
     return table.reindex(order).reset_index().rename(columns=COLUMNS).fillna({"verdict": unknown_verdict}).fillna("–")
+
+
+def _first(found: pd.Series, otherwise: pd.Series) -> pd.Series:
+    return found.reindex(otherwise.index.union(found.index)).fillna(otherwise)
 
 
 def sentences(table: pd.DataFrame, language: str, perturbation: str) -> str:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from itt_jax.analysis import Analysis
 from itt_jax.analysis.stages import NOT_JUDGED
+from itt_jax.report import tables
 from itt_jax.report.names import as_label, file_name
 
 UNSTYLED = (("#882255", "h", "-."), ("#332288", "p", "-."), ("#117733", "<", "-."), ("#AA4499", ">", "-."))
@@ -84,6 +85,8 @@ def _forest(analysis: Analysis) -> Figure:
         axes.plot([100 * row["ci_low"], 100 * row["ci_high"]], [y, y], color=style["color"], linewidth=2)
         axes.plot(100 * row["estimate"], y, marker=style["marker"], color=style["color"], markersize=7)
     labels = [f"{model}: {arm} − {base}" for model, arm, base in frame[["model", "arm", "baseline"]].to_numpy()]
+    if frame["metric"].nunique() > 1:
+        labels = [f"{label} ({metric})" for label, metric in zip(labels, frame["metric"], strict=True)]
     axes.set_yticks(range(len(frame)), labels)
     axes.set_ylim(len(frame) - 0.5, -0.5)
     axes.spines["left"].set_visible(False)
@@ -158,8 +161,8 @@ def _operators(analysis: Analysis, target: str) -> Figure | None:
 
 def _languages(analysis: Analysis, target: str) -> Figure | None:
     """Clean (filled) and perturbed (hollow) scores by language; a panel for each encoder (and metric)."""
-    frame = analysis.curves[(analysis.curves["target"] == target) & (analysis.curves["domain"] == "all")]
-    frame = frame[(frame["language"] != "all") & (frame["domain"] == "all")]
+    frame = analysis.curves[(analysis.curves["target"] == target) & (analysis.curves["language"] != "all")]
+    frame = frame[frame["domain"] == tables.home(analysis, target)]
     frame = frame[frame["perturbation"].isin(["clean", "all"])]
     if frame.empty:
         return None

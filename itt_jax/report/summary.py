@@ -3,6 +3,7 @@
 import pandas as pd
 
 from itt_jax.analysis import Analysis
+from itt_jax.analysis.findings import FINE_TUNING
 from itt_jax.report import declared, tables
 from itt_jax.report.names import as_markdown
 from itt_jax.store.results import ALONE
@@ -67,7 +68,7 @@ def _is_alone(analysis: Analysis) -> bool:
 WITHOUT_ITEMS = (
     "the folder holds its results without the predictions of its cells (cells/), on which intervals and tests rest.",
     "Left out, because they rest on the predictions of single items: intervals, tests and verdicts; interactions, "
-    "relative drop and retention (which groups have signal is unknown); the worst case per item; how often edits that "
+    "relative drop and retention (which groups have signal is unknown); worst cells and cases; how often edits that "
     "may change the label are noticed; and areas under curves of targets some of whose items lost their right answer.",
     "Scores and their differences are means over seeds of the scores in results.parquet.",
 )
@@ -80,12 +81,13 @@ def verdict_sentences(analysis: Analysis) -> list[str]:
         return [f"No verdict: {WITHOUT_ITEMS[0]}"]
     if analysis.primary.empty:
         return ["There is no treatment with a baseline, so there is no primary contrast; scores are below."]
-    return [_verdict_sentence(row, analysis.smallest_effect) for _, row in analysis.primary.iterrows()]
+    return [_verdict_sentence(row, analysis) for _, row in analysis.primary.iterrows()]
 
 
-def _verdict_sentence(row: pd.Series, smallest_effect: float) -> str:
+def _verdict_sentence(row: pd.Series, analysis: Analysis) -> str:
     """The contrast of one encoder and arm in words."""
-    about = f"{row['model']}, {row['arm']} against {row['baseline']}: "
+    smallest_effect, about = analysis.smallest_effect, f"{row['model']}, {row['arm']} against {row['baseline']}"
+    about += f" ({row['metric']}): " if analysis.primary["metric"].nunique() > 1 else ": "
     if pd.isna(row["estimate"]):
         return about + "no answer, because no clean score was above chance in both arms."
     if row["not_judged"]:
@@ -103,7 +105,11 @@ def _verdict_sentence(row: pd.Series, smallest_effect: float) -> str:
         "negligible": f"negligible: the difference is smaller than {bound} points either way",
         "undetermined": f"undetermined; an effect of {tables.points(row['detectable'])} points would have been found",
     }
-    tail = "; one seed: this says nothing about another fine-tuning run" if row["seeds"] == 1 else ""
+    tail = "" if row["cross_lingual"] else "; in the source language alone: nothing is said about other languages"
+    if row["seeds"] == 1:
+        tail += f"; one seed: this says nothing about another {analysis.another_run}"
+    else:
+        tail += f"; holds for another {analysis.another_run}" if row["verdict"] != "undetermined" else ""
     return f"{about}{found} ({interval}); {verdicts[row['verdict']]}{tail}."
 
 
@@ -126,16 +132,27 @@ def warning_sentences(analysis: Analysis) -> list[str]:
     below = counts["groups_no_signal"].sum()
     if analysis.has_items and below:
         found.append(
-            f"{below} of {counts['groups'].sum()} combinations of encoder, arm, task and language have a clean score "
-            "that is not above chance; they are left out of ratios and interactions."
+            f"{below} of {counts['groups'].sum()} combinations of encoder, arm, task and language have no score above "
+            "chance on dev rows; they are left out of ratios and interactions."
+        )
+    unchecked = counts["groups_unchecked"].sum()
+    if analysis.has_items and unchecked:
+        found.append(
+            f"Signal not checked: {unchecked} of {counts['groups'].sum()} combinations of encoder, arm, task and "
+            "language have no dev rows; they are kept, so that interactions may include scores at chance."
         )
     seeds = counts["seeds"].min() if len(counts) else 0
     if analysis.has_items and seeds == 1:
         one = "One checkpoint" if _is_alone(analysis) else "One seed"
-        found.append(f"{one}: intervals and tests cover the choice of items alone, not another training run.")
+        found.append(f"{one}: intervals and tests cover the choice of items alone, not another {analysis.another_run}.")
     elif analysis.has_items and 1 < seeds < 5:
         found.append(
-            f"{seeds} seeds: intervals are wide because few seeds say little about the variation between training runs."
+            f"{seeds} seeds: intervals are wide because few seeds say little about the variation between "
+            f"{analysis.another_run}s."
+        )
+    if analysis.has_items and seeds and analysis.another_run == FINE_TUNING:
+        found.append(
+            "All seeds of an encoder start from the same pretrained parameters: nothing is said about pretraining."
         )
     differing = int(counts["cells_whose_value_differs"].sum())
     if differing:

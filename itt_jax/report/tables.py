@@ -44,7 +44,8 @@ def verdict(row: pd.Series) -> str:
     if row["not_judged"]:
         return f"{NOT_JUDGED}: {row['not_judged']}"
     if row["verdict"] != "undetermined":
-        return f"{row['verdict']} ({VERDICTS[row['verdict']]})"
+        alone = "" if row["cross_lingual"] else "; in the source language alone"
+        return f"{row['verdict']} ({VERDICTS[row['verdict']]}{alone})"
     if not row["agree"]:
         return "undetermined (log-odds disagree)"
     return "undetermined (not after adjustment)" if row["clear"] else "undetermined"
@@ -101,6 +102,7 @@ def primary(analysis: Analysis) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "encoder": frame["model"],
+            "metric": frame["metric"],
             "arm": frame["arm"],
             "against": frame["baseline"],
             "interaction": with_interval(frame, signed=True),
@@ -110,7 +112,7 @@ def primary(analysis: Analysis) -> pd.DataFrame:
             **effort(frame),
             "seeds": frame["seeds"],
             "targets": frame["targets"],
-            "left out": frame["groups_left_out"],
+            "kept": _kept(frame) if len(frame) else [],
         }
     )
 
@@ -124,34 +126,63 @@ def overall(frame: pd.DataFrame, **where) -> pd.DataFrame:
 
 
 def arms(analysis: Analysis, target: str) -> pd.DataFrame:
-    """Clean and perturbed scores of each arm on one target, with relative drop, retention, area and worst case."""
+    """Scores of each arm on one target, with relative drop, retention, area and worst case, all on the same cells."""
+    key = ["model", "metric", "arm"]
+    frame = overall(analysis.robustness, target=target, perturbation="all", baseline="")
+    titles = {"clean": "clean", "perturbed": "perturbed", "relative_drop": "relative drop", "retention": "retention"}
+    titles |= {"area": "area under curve", "worst cell": "worst cell", "worst item": "worst case per item"}
     columns = {}
-    curves = overall(analysis.curves, target=target)
-    for name in ("clean", "all"):
-        column = curves[curves["perturbation"] == name].set_index(["model", "metric", "arm"])
-        columns["clean" if name == "clean" else "perturbed"] = with_interval(column)
-    robustness = overall(analysis.robustness, target=target, perturbation="all", baseline="")
-    titles = {"relative_drop": "relative drop", "retention": "retention", "area": "area under curve"}
-    for quantity, title in (titles | {"worst cell": "worst cell", "worst item": "worst case per item"}).items():
-        column = robustness[robustness["quantity"] == quantity].set_index(["model", "metric", "arm"])
+    for quantity, title in titles.items():
+        column = frame[frame["quantity"] == quantity].set_index(key)
         if len(column):
             columns[title] = with_interval(column)
+    curves = overall(analysis.curves, target=target)
+    if "clean" not in columns:  # items that lost their answer have no clean counterpart without predictions
+        for name, title in (("clean", "clean"), ("all", "perturbed")):
+            columns[title] = with_interval(curves[curves["perturbation"] == name].set_index(key))
+    elif analysis.has_items:
+        columns["kept"] = _kept(frame[frame["quantity"] == "clean"].set_index(key))
     return _in_order(pd.DataFrame(columns), curves).rename_axis(["encoder", "metric", "arm"]).reset_index().fillna("–")
 
 
+def _kept(frame: pd.DataFrame) -> pd.Series:
+    """What estimates rest on: "3 of 5 groups (en de es)"."""
+    return pd.Series(
+        [
+            f"{row.groups} of {row.groups + row.groups_left_out} groups ({row.languages or 'none'}"
+            + (f"; {row.domains})" if " " in row.domains else ")")
+            for row in frame.itertuples()
+        ],
+        index=frame.index,
+        dtype=object,
+    )
+
+
+def side(frame: pd.DataFrame, name: str, signed: bool = True) -> pd.Series:
+    """One side of differences, "first" or "second", with its interval."""
+    ends = {name: "estimate", f"{name}_low": "ci_low", f"{name}_high": "ci_high"}
+    return with_interval(frame[list(ends)].rename(columns=ends), signed)
+
+
 def gains(analysis: Analysis, target: str) -> pd.DataFrame:
-    """Each arm less each baseline on one target, clean and perturbed, and the interaction."""
+    """Each arm less each baseline on one target, clean and perturbed, and the interaction, all on the same cells.
+
+    Where nothing is perturbed, or no group has signal, the clean gain over all groups.
+    """
     key = ["model", "metric", "arm", "baseline"]
-    columns = {}
     frame = overall(analysis.gains, target=target)
-    for name, title in (("clean", "clean gain"), ("all", "perturbed gain")):
-        columns[title] = with_interval(frame[frame["perturbation"] == name].set_index(key), signed=True)
     found = overall(analysis.interactions, target=target, kind="perturbation", subset="all", perturbation="all")
     found = found.set_index(key)
-    if len(found):
+    if not len(found):
+        columns = {
+            title: with_interval(frame[frame["perturbation"] == name].set_index(key), signed=True)
+            for name, title in (("clean", "clean gain"), ("all", "perturbed gain"))
+        }
+    else:
+        columns = {"clean gain": side(found, "second"), "perturbed gain": side(found, "first")}
         columns |= {"interaction": with_interval(found, signed=True), "verdict": found.apply(verdict, axis=1)}
         columns["detectable"] = found["detectable"].map(points)
-        columns |= dict(effort(found))
+        columns |= {"kept": _kept(found)} | dict(effort(found))
     changed = overall(analysis.interactions, target=target, kind="perturbation", subset="changed", perturbation="all")
     if len(changed):
         columns["changed items only"] = with_interval(changed.set_index(key), signed=True)
@@ -159,15 +190,28 @@ def gains(analysis: Analysis, target: str) -> pd.DataFrame:
     return named.reset_index().fillna("–")
 
 
+def home(analysis: Analysis, target: str) -> str:
+    """The domain in which languages are compared: the one trained on, or "all" where there is one domain."""
+    cells = analysis.cells[analysis.cells["target"] == target]
+    trained = cells.loc[cells["in_domain"].astype(bool), "domain"]
+    return str(trained.iloc[0]) if cells["domain"].nunique() > 1 and len(trained) else "all"
+
+
 def languages(analysis: Analysis, target: str, noise: str) -> pd.DataFrame:
-    """Scores on one target by language, on clean text (noise "clean") or over all operators ("all"), and the gap."""
-    key = ["model", "metric", "arm"]
-    frame = analysis.curves[(analysis.curves["target"] == target) & (analysis.curves["domain"] == "all")]
+    """Scores on one target by language in the training domain, on clean text or over all operators, and the gap.
+
+    Args:
+        noise: "clean", or "all" operators.
+    """
+    key, domain = ["model", "metric", "arm"], home(analysis, target)
+    frame = overall(analysis.curves, target=target, language=None, domain=domain)
     frame = frame[frame["perturbation"] == noise]
     wide = frame.assign(text=with_interval(frame)).pivot(index=key, columns="language", values="text")
     order = [name for name in dict.fromkeys(frame["language"]) if name != "all"]
     wide = wide.reindex(columns=[*order, "all"]).rename(columns={"all": "mean"})
-    gaps = overall(analysis.gaps, target=target, quantity="language gap", perturbation=noise, baseline="")
+    gaps = overall(
+        analysis.gaps, target=target, quantity="language gap", perturbation=noise, baseline="", domain=domain
+    )
     if len(gaps):
         wide["source − others"] = with_interval(gaps.set_index(key), signed=True)
     return _in_order(wide, frame).rename_axis(["encoder", "metric", "arm"]).reset_index().fillna("–")
@@ -178,7 +222,7 @@ def scores(analysis: Analysis, target: str) -> list[tuple[str, list[str], pd.Dat
 
     Scores are means over severities, in points; their intervals are in curves.csv.
     """
-    frame = overall(analysis.curves, target=target, language=None)
+    frame = overall(analysis.curves, target=target, language=None, domain=home(analysis, target))
     frame = frame[frame["severity"].isna() | (frame["perturbation"] == "clean")]
     found = []
     for (encoder, metric), own in frame.groupby(["model", "metric"], sort=False):
@@ -204,47 +248,51 @@ def scores(analysis: Analysis, target: str) -> list[tuple[str, list[str], pd.Dat
 
 
 def domains(analysis: Analysis, target: str) -> pd.DataFrame:
-    """Clean scores on one target by domain, and the gap to the domain trained on."""
-    frame = analysis.curves[(analysis.curves["target"] == target) & (analysis.curves["perturbation"] == "clean")]
-    frame = frame[(frame["language"] == "all") & (frame["domain"] != "all")]
-    if frame.empty:
-        return pd.DataFrame()
-    key = ["model", "metric", "arm"]
-    wide = frame.assign(text=with_interval(frame)).pivot(index=key, columns="domain", values="text")
-    wide = wide[list(dict.fromkeys(frame["domain"]))]
+    """Clean scores on one target at home and in each shifted domain, in the languages that have both, and the gap."""
     gaps = analysis.gaps[(analysis.gaps["target"] == target) & (analysis.gaps["quantity"] == "domain gap")]
     gaps = gaps[(gaps["perturbation"] == "clean") & (gaps["baseline"] == "")]
-    for domain in dict.fromkeys(gaps["domain"]):
-        wide[f"home − {domain}"] = with_interval(gaps[gaps["domain"] == domain].set_index(key), signed=True)
-    return _in_order(wide, frame).rename_axis(["encoder", "metric", "arm"]).reset_index().fillna("–")
+    return pd.DataFrame(
+        {
+            "encoder": gaps["model"],
+            "metric": gaps["metric"],
+            "arm": gaps["arm"],
+            "shifted domain": gaps["domain"],
+            "home": side(gaps, "first", signed=False),
+            "there": side(gaps, "second", signed=False),
+            "home − there": with_interval(gaps, signed=True),
+            "languages": gaps["languages"],
+        }
+    )
 
 
 def kept(analysis: Analysis) -> pd.DataFrame:
     """How much of an arm's gain is kept under a shift of domain, by language, on clean text and over all operators.
 
-    The share kept (gain there / gain at home) is given where the interval of the gain at home is above zero.
+    Over all languages: those that have both domains. The share kept (gain there / gain at home) is given where the
+    interval of the gain at home is above zero.
     """
     key = ["model", "target", "metric", "arm", "baseline", "language", "perturbation"]
-    home = analysis.cells[analysis.cells["in_domain"].astype(bool)].groupby("target")["domain"].first()
     frame = analysis.gains
-    frame = frame[(frame["domain"] != "all") & frame["perturbation"].isin(["clean", "all"])]
-    if frame.empty:
-        return pd.DataFrame()
-    at_home = frame["domain"] == frame["target"].map(home)
-    before = frame[at_home].set_index(key)
-    rows = []
-    for row in frame[~at_home].to_dict("records"):
-        place = tuple(row[name] for name in key)
-        if place not in before.index:
-            continue
-        own = before.loc[place]
-        share = points(row["estimate"] / own["estimate"]) if own["ci_low"] > 0 else "–"
-        text = {"clean": "clean", "all": "perturbed"}[row["perturbation"]]
-        named = dict(zip(("encoder", "target", "metric", "arm", "against", "language"), place, strict=False))
-        shown = {"text": text, "shifted domain": row["domain"]}
-        gains = {"gain at home": with_interval(pd.DataFrame([own]), signed=True).iloc[0]}
-        gains["gain there"] = with_interval(pd.DataFrame([row]), signed=True).iloc[0]
-        rows.append(named | shown | gains | {"kept %": share})
+    frame = frame[
+        (frame["domain"] != "all") & (frame["language"] != "all") & frame["perturbation"].isin(["clean", "all"])
+    ]
+    at_home = frame["domain"] == frame["target"].map({name: home(analysis, name) for name in set(frame["target"])})
+    columns = ["estimate", "ci_low", "ci_high"]
+    both = frame[~at_home].merge(frame[at_home][[*key, *columns]], on=key, suffixes=("", "_home"))
+    sides = {"first": "estimate_home", "first_low": "ci_low_home", "first_high": "ci_high_home"}
+    sides |= {"second": "estimate", "second_low": "ci_low", "second_high": "ci_high"}
+    gaps = analysis.gaps
+    gaps = gaps[(gaps["quantity"] == "domain gap") & (gaps["baseline"] != "")]
+    both = pd.concat([gaps.drop(columns=columns).rename(columns=sides), both], ignore_index=True)
+    rows, titles = [], ("encoder", "target", "metric", "arm", "against", "language")
+    for row in both.to_dict("records"):
+        named = {title: row[name] for title, name in zip(titles, key, strict=False)}
+        shown = {"text": {"clean": "clean", "all": "perturbed"}[row["perturbation"]], "shifted domain": row["domain"]}
+        for title, end in (("gain at home", "_home"), ("gain there", "")):
+            own = pd.DataFrame([{name: row[name + end] for name in columns}])
+            shown[title] = with_interval(own, signed=True).iloc[0]
+        share = points(row["estimate"] / row["estimate_home"]) if row["ci_low_home"] > 0 else "–"
+        rows.append(named | shown | {"languages": row["languages"], "kept %": share})
     return pd.DataFrame(rows)
 
 

@@ -77,14 +77,14 @@ def test_scores_by_operator_and_language_are_those_of_the_curves(analysis):
     assert list(table.columns) == ["operator", "en", "de", "mean"]
     assert list(table["operator"]) == ["clean", "swap", "keyboard", "all"]
     curves = analysis.curves.query(
-        "model == 'bert' and domain == 'all' and perturbation == 'swap' and language == 'de'"
+        "model == 'bert' and domain == 'general' and perturbation == 'swap' and language == 'de'"
     )
     means = curves[curves["severity"].isna()].set_index("arm")["estimate"]
     assert table.loc[1, "de"] == " / ".join(tables.points(means[arm]) for arm in arms)
 
 
 def test_a_contrast_without_signal_says_so(tmp_path):
-    analysis = analyse(write_store(tmp_path, languages=("en", "de"), items=8, base=-1.0))
+    analysis = analyse(write_store(tmp_path, languages=("en", "de"), items=8, base=-1.0, dev=8))
     row = contrast.contrast(analysis, ("itt", "direct")).iloc[0]
     assert (row["interaction"], row["verdict"]) == ("–", "no signal")
 

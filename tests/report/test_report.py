@@ -160,7 +160,7 @@ def test_points_have_one_decimal_and_a_true_minus():
         {"noises": (), "arms": ("direct", "itt")},
         {"languages": ("en",), "domains": ("general",), "noises": (("swap", (0.1,)),)},
         {"metric": "pearson", "base": 3.0, "domains": ("general",)},
-        {"base": -3.0},
+        {"base": -3.0, "dev": 30},
         {"noises": (("swap", (0.0,)),)},
         {"noises": (("swap", (0.0,)),), "arms": ("direct",), "seeds": (0,)},
     ],
