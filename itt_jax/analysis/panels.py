@@ -290,7 +290,7 @@ def _worst_cell(panel: Panel, at: np.ndarray, names: np.ndarray, cells: Mapping[
     """Value, size and influence [A, S, ...] of the worst of the conditions in `at`; NaN if a cell is missing.
 
     The lowest of many scores is low by chance too. So half of the clusters choose the condition, for each arm by its
-    mean over seeds, the other half measures it, and the other way round; the value is the mean of the two.
+    mean over seeds, the other half measures it, and the other way round; the value is the mean over the items of both.
     """
     measure, clusters = metrics.metric(panel.metric), len(panel.clusters)
     half = np.random.default_rng(0).permutation(clusters) % 2  # the same for every arm, which are compared
@@ -314,7 +314,9 @@ def _worst_cell(panel: Panel, at: np.ndarray, names: np.ndarray, cells: Mapping[
     value, size, part = (
         [array[1 - own, arms, :, chosen[own]] for own in (0, 1)] for array in (values, sizes, influences)
     )
-    return sum(value) / 2, sum(size), sum(part) / 2
+    share = [own / np.maximum(sum(size), 1) for own in size]
+    whole = sum(one * own for one, own in zip(value, share, strict=True))
+    return whole, sum(size), sum(one * own[..., None] for one, own in zip(part, share, strict=True))
 
 
 def _worst_items(panel: Panel, at: np.ndarray, names: np.ndarray, cells: Mapping[str, CellItems]):

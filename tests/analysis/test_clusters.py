@@ -35,7 +35,7 @@ def answers(random, studies: int, seeds: int, n: int, rows: int, base: float, ic
     for arm in range(2):
         for form in range(2):
             odds[arm, form] = base + 0.8 * arm - 1.0 * form + effects(1.5, studies, 1) + effects(1.5, studies, 1)
-            odds[arm, form] += random.normal(0, 0.15, (studies, seeds, 1))
+            odds[arm, form] += random.normal(0, 0.15 * (seeds > 1), (studies, seeds, 1))  # one says nothing of others
     odds *= 4  # answers that are hardly random, so that the correlation of texts is that of answers
     right = (random.random(odds.shape) < 1 / (1 + np.exp(-odds))).astype(np.float32)
     return (right[1, 1] - right[1, 0]) - (right[0, 1] - right[0, 0])
@@ -54,14 +54,14 @@ def test_coverage_where_three_rows_share_a_text(seeds, unequal):
         about = zip(sizes, bases, rows, strict=True)
         return [answers(random, studies, number, max(n, least), own, base) for n, base, own in about]
 
-    truth = np.mean([part.mean() for part in draw(1500, 2, 300)])
-    found = draw(1200, seeds)
+    truth = np.mean([part.mean() for part in draw(1500, min(seeds, 2), 300)])
+    found = draw(2400, seeds)
     frame = table(found, rows)
     share = covered(frame["ci_low"], frame["ci_high"], truth)
     assert 0.93 <= share <= 0.97 + 0.01 * (seeds == 3), share
     if not unequal and seeds == 1:
         naive = statistics(found[0])
-        assert covered(naive["ci_low"], naive["ci_high"], truth) < 0.90
+        assert covered(naive["ci_low"], naive["ci_high"], truth) < 0.92
 
 
 def test_clusters_of_one_are_plain_items_and_few_clusters_have_few_degrees_of_freedom():

@@ -21,9 +21,8 @@ def sizes(found: dict[str, str]) -> list[int]:
 
 
 def test_rows_with_one_premise_are_a_cluster_named_by_its_first_row():
-    found = clusters(
-        [rows(premise=np.repeat(PREMISE, 3), hypothesis=[f"Sentence number {i} of many." for i in range(9)])]
-    )
+    hypotheses = [f"Sentence number {i} of many." for i in range(9)]
+    found = clusters([rows(premise=np.repeat(PREMISE, 3), hypothesis=hypotheses)])
     assert list(found.values()) == [f"t/test/{3 * (i // 3)}" for i in range(9)]
 
 

@@ -30,7 +30,7 @@ def test_estimates_are_those_of_the_whole_folder(tmp_path):
         pd.testing.assert_frame_equal(found[[*KEY, "seeds"]], expected[[*KEY, "seeds"]], check_dtype=False)
         np.testing.assert_allclose(found["estimate"], expected["estimate"], atol=1e-12)
         assert found[["ci_low", "ci_high", "std_err", "df", "p"]].isna().all(axis=None)
-    kept = whole.robustness[whole.robustness["quantity"].isin(["area", "worst cell"])].reset_index(drop=True)
+    kept = whole.robustness[whole.robustness["quantity"].isin(["clean", "perturbed", "area"])].reset_index(drop=True)
     np.testing.assert_allclose(alone.robustness["estimate"], kept["estimate"], atol=1e-12)
     assert alone.interactions.empty and alone.primary.empty and alone.controls.empty
 
