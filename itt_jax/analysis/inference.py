@@ -35,7 +35,7 @@ CONTRAST = ["claim", "model", "metric", "arm", "baseline", "target"]
 """Columns that name a primary contrast or a claim, as far as it has them."""
 
 
-def crossed(values: np.ndarray, influence: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def crossed(values: np.ndarray, influence: np.ndarray) -> tuple[np.ndarray, ...]:
     """Estimate and its standard errors over seeds and over clusters of items, of contrasts where the two are crossed.
 
     Args:
@@ -49,11 +49,11 @@ def crossed(values: np.ndarray, influence: np.ndarray) -> tuple[np.ndarray, np.n
     estimate = values.mean(0)
     item = np.einsum("qi,qi->q", influence.mean(0), influence.mean(0), dtype=np.float64)
     if seeds == 1:
-        return estimate, np.zeros_like(item), np.sqrt(item)
+        return estimate, np.zeros_like(item), np.sqrt(item), np.full_like(item, np.nan)
     seed = values.var(0, ddof=1) / seeds
     interaction = (np.einsum("sqi,sqi->q", influence, influence, dtype=np.float64) / seeds - item) / (seeds - 1)
     counted = np.maximum(interaction, 0)
-    return estimate, np.sqrt(seed), np.sqrt(np.maximum(item - counted, 0))
+    return estimate, np.sqrt(seed), np.sqrt(np.maximum(item - counted, 0)), np.sqrt(counted)
 
 
 def beyond(x: pd.Series, frame: pd.DataFrame) -> np.ndarray:
@@ -123,12 +123,12 @@ def table(values: np.ndarray, influence: np.ndarray, shares: np.ndarray, two_cel
             is no mean over items (a single seed is then tested by t over items).
 
     Returns:
-        columns estimate, ci_low, ci_high (95 %), std_err, seed_error and item_error (its two parts), df (of the seed
-        part; with one seed, of the items), p (two-sided, against 0), test, seeds, clusters (their effective number).
+        columns estimate, ci_low, ci_high (95 %), std_err, seed_error and item_error (its two parts), interaction_error
+        (the part of seed_error that more items reduce), df (of the seed part; with one seed, of the items), p (two-sided, against 0), test, seeds, clusters (their effective number).
         Error, interval and p are NaN where the items of a cell are a single cluster.
     """
     clusters = effective(shares)
-    columns = ["estimate", "std_err", "seed_error", "item_error", "df", "p"]
+    columns = ["estimate", "std_err", "seed_error", "item_error", "interaction_error", "df", "p"]
     frame = pd.DataFrame(np.nan, index=range(values.shape[1]), columns=columns)
     frame["test"], frame["seeds"], frame["clusters"] = "none", 0, clusters
     present = np.isfinite(values)
@@ -139,14 +139,14 @@ def table(values: np.ndarray, influence: np.ndarray, shares: np.ndarray, two_cel
         if not seeds:
             continue
         part, part_influence = values[pattern][:, rows], influence[pattern][:, rows]
-        estimate, seed_error, item_error = crossed(part, part_influence)
+        estimate, seed_error, item_error, interaction = crossed(part, part_influence)
         df = np.maximum(clusters[rows] - 1, 1) if seeds == 1 else np.full(len(rows), seeds - 1)
-        errors = (np.hypot(seed_error, item_error), seed_error, item_error)
+        errors = (np.hypot(seed_error, item_error), seed_error, item_error, interaction)
         test = np.full(len(rows), "t" if seeds == 1 else "behrens-fisher", dtype=object)
         if seeds == 1 and two_cells is not None:
             exact[number], test = _one_seed(part[0], part_influence[0], shares[rows], two_cells[rows])
         for column, found in zip(
-            ("estimate", "std_err", "seed_error", "item_error", "df", "test", "seeds"),
+            ("estimate", "std_err", "seed_error", "item_error", "interaction_error", "df", "test", "seeds"),
             (estimate, *errors, df, test, seeds),
             strict=True,
         ):

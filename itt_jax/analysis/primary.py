@@ -6,7 +6,7 @@ import pandas as pd
 from itt_jax.analysis.contrasts import TargetContrast
 from itt_jax.analysis.fits import Fit, concat
 
-STATISTICS = ["estimate", "ci_low", "ci_high", "std_err", "seed_error", "item_error", "df", "p"]
+STATISTICS = ["estimate", "ci_low", "ci_high", "std_err", "seed_error", "item_error", "interaction_error", "df", "p"]
 KEY = ["model", "metric", "arm", "baseline"]
 COUNTS = ["groups", "groups_left_out", "groups_unchecked"]
 

@@ -2,8 +2,13 @@
 
 import argparse
 import json
+from typing import TYPE_CHECKING
 
-from itt_jax.cli.options import add_json, add_study, data_root, read_study
+from itt_jax.cli.options import add_json, add_study, data_root, path, read_study
+from itt_jax.errors import InputError
+
+if TYPE_CHECKING:
+    from itt_jax.config import Study
 
 SUMMARY = "Show a study's stages and cells, which of them are done and what the rest would cost; trains nothing."
 
@@ -12,6 +17,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add_study(parser)
     add_json(parser)
+    parser.add_argument(
+        "--power",
+        action="store_true",
+        help="seeds, rows and operators that decide the primary questions, and their cost",
+    )
+    parser.add_argument("--pilot", type=path, metavar="DIR", help="with --power: results folder of a pilot study")
+    for name, what in (("seed", "seeds"), ("item", "items")):
+        parser.add_argument(
+            f"--{name}-sd",
+            type=float,
+            metavar="SD",
+            help=f"with --power, without a pilot: standard deviation of the contrast between {what} (0.02: two points)",
+        )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -19,6 +37,48 @@ def run(options: argparse.Namespace) -> int:
     from itt_jax.study import describe
 
     study, out = read_study(options)
+    if options.power:
+        return power(options, study)
+    for name in ("pilot", "seed_sd", "item_sd"):
+        if getattr(options, name) is not None:
+            raise InputError(f"--{name.replace('_', '-')}: needs --power")
     description = describe(study, out, data_root(options))
     print(json.dumps(description.as_dict(), indent=1) if options.json else description.text())
+    return 0
+
+
+def power(options: argparse.Namespace, study: "Study") -> int:
+    """Print the designs that decide a study's primary questions."""
+    from itt_jax import report
+    from itt_jax.analysis import analyse
+    from itt_jax.analysis import power as powers
+    from itt_jax.store import Store
+
+    wanted, declared = powers.asked(study), (options.seed_sd, options.item_sd)
+    if not wanted:
+        raise InputError("--power: the study has no treatment with a baseline, so no primary question")
+    if (options.pilot is None) == (None in declared):
+        raise InputError("--power: expected either --pilot DIR or both --seed-sd and --item-sd")
+    if options.pilot is None and min(declared) <= 0:
+        raise InputError(f"--seed-sd, --item-sd: expected more than 0, found {declared[0]} and {declared[1]}")
+    from itt_jax.study.prices import prices  # imports JAX
+
+    pilot = None if options.pilot is None else analyse(options.pilot)
+    done = [] if pilot is None else Store(options.pilot).plan().get("stages_done", ())
+    cost = prices(study, data_root(options), done)
+    if pilot is None:
+        questions, rows, operators = powers.declared(wanted, *declared), study.evaluation_rows or cost.rows, 1
+    else:
+        questions, rows = powers.from_pilot(pilot, wanted), powers.pilot_rows(pilot)
+        operators = cost.operators
+    frame = powers.designs(questions, study.smallest_effect, rows, cost.rows, operators, cost.flops, len(wanted))
+    frame["hours"] = frame["flops"] / cost.speed / 3600
+    if options.json:
+        print(
+            json.dumps(
+                {"bound": study.smallest_effect, "designs": json.loads(frame.to_json(orient="records"))}, indent=1
+            )
+        )
+    else:
+        print(report.power_markdown(frame, study.smallest_effect, len(wanted)))
     return 0

@@ -74,6 +74,7 @@ COLUMNS = {
     "std_err": "standard error, over seeds and items",
     "seed_error": "its part over seeds",
     "item_error": "its part over items",
+    "interaction_error": "the part of seed_error that more items reduce; empty with one seed",
     "df": "degrees of freedom of the seed part; with one seed, of the items",
     "p": "two-sided p-value against 0, before adjustment; empty for scores, areas and gaps of one arm",
     "test": "the test behind p",

@@ -27,8 +27,9 @@ from itt_jax.study.distances import distances_id, domain_distances
 from itt_jax.study.joining import Joined, joined
 from itt_jax.study.keeping import Keeping
 from itt_jax.study.plan import evaluation_selections, signal_selection, study_id
+from itt_jax.study.prices import expected_speed
 from itt_jax.study.profiling import Profile
-from itt_jax.study.progress import EXPECTED_SHARE, Estimate, Progress, counted, duration
+from itt_jax.study.progress import Estimate, Progress, counted, duration
 from itt_jax.study.provenance import agreed_dtype, provenance
 from itt_jax.study.stages import Stage
 from itt_jax.study.stages.dev_check import DevCheck
@@ -388,13 +389,9 @@ class _Runner:
         self.progress.say("; ".join(parts))
 
     def speed(self) -> float:
-        """The FLOP/s to expect: those of the folder's stages on such a machine, or a share of the matmul rate."""
-        device = provenance(self.dtype)["device"]
+        """The FLOP/s to expect."""
         records = [record for record in map(self.store.record, self.plan.stages) if record]
-        same = [record for record in records if record["device"] == device and record.get("flops")]
-        if seconds := sum(record["wall_seconds"] for record in same):
-            return sum(record.get("flops_of_grid", record["flops"]) for record in same) / seconds
-        return EXPECTED_SHARE * matmul_rate(self.dtype) * jax.device_count()
+        return expected_speed(records, self.dtype)
 
     def heard(self, done: int, steps: int, values: dict[str, float]) -> None:
         """Show how far training is."""

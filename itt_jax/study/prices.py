@@ -1,0 +1,81 @@
+"""What designs of a study cost: seeds, evaluated rows and operators, in FLOPs and in time on this machine."""
+
+import dataclasses
+import pathlib
+import tempfile
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax
+
+from itt_jax.config import Study
+from itt_jax.store import Store
+from itt_jax.store.results import CLEAN_TEXT
+from itt_jax.study.absent import planned
+from itt_jax.study.cost import missing_cost
+from itt_jax.study.material import Selection
+from itt_jax.study.progress import EXPECTED_SHARE
+from itt_jax.study.provenance import provenance
+from itt_jax.train.ceiling import matmul_rate
+from itt_jax.train.precision import training_dtype
+
+
+@dataclasses.dataclass(frozen=True)
+class Prices:
+    """The cost of a study from its start, by design.
+
+    Attributes:
+        once: FLOPs of stages that every seed shares. seed: of the training of one seed.
+        form: of the evaluation of one row of each task and language in one form (clean, or one draw of one operator),
+            in one seed.
+        forms: mean number of forms of an operator (severities x replicates). operators: number of the study's.
+        rows: number of rows that its largest task and language has. speed: FLOP/s.
+    """
+
+    once: float
+    seed: float
+    form: float
+    forms: float
+    operators: int
+    rows: int
+    speed: float
+
+    def flops(self, seeds: int, rows: int, operators: int) -> float:
+        """FLOPs of a design; shorter tasks are counted as if they had as many rows."""
+        return self.once + seeds * (self.seed + self.form * rows * (1 + operators * self.forms))
+
+
+def prices(study: Study, data_root: str | pathlib.Path | None, done: Iterable[Mapping[str, Any]] = ()) -> Prices:
+    """The prices of a study.
+
+    Args:
+        done: records of stages whose speed counts where they were made on such a machine.
+
+    Raises:
+        InputError: the study or its data is wrong.
+    """
+    material, plan = planned(study, data_root)
+    with tempfile.TemporaryDirectory() as empty:
+        cost = missing_cost(plan, material, Store(pathlib.Path(empty) / "none"))
+    stages, seeds = plan.stages.values(), len(plan.study.seeds)
+    shared = sum(cost.training.get(stage.id, 0.0) for stage in stages if stage.parent is None)
+    cells = plan.all_cells()
+    places = {cell.place for cell in cells}
+    whole = {place: len(material.rows(Selection(*place, None))) for place in places}
+    used = {place: len(material.rows(Selection(*place, plan.study.evaluation_rows))) for place in places}
+    clean = sum(cell.perturbation == CLEAN_TEXT for cell in cells)
+    operators = len(plan.study.perturbations)
+    forms = (len(cells) / clean - 1) / operators if operators else 0.0
+    evaluation = sum(cost.evaluation.values()) / seeds / max(used.values()) / (1 + operators * forms)
+    training = (sum(cost.training.values()) - shared) / seeds
+    speed = expected_speed(done, training_dtype(plan.study.precision))
+    return Prices(shared, training, evaluation, forms, operators, max(whole.values()), speed)
+
+
+def expected_speed(records: Iterable[Mapping[str, Any]], dtype: Any) -> float:
+    """The FLOP/s to expect: those of finished stages on such a machine, or a share of the matmul rate."""
+    device = provenance(dtype)["device"]
+    same = [record for record in records if record["device"] == device and record.get("flops")]
+    if seconds := sum(record["wall_seconds"] for record in same):
+        return sum(record.get("flops_of_grid", record["flops"]) for record in same) / seconds
+    return EXPECTED_SHARE * matmul_rate(dtype) * jax.device_count()
