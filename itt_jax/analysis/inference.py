@@ -124,7 +124,8 @@ def table(values: np.ndarray, influence: np.ndarray, shares: np.ndarray, two_cel
 
     Returns:
         columns estimate, ci_low, ci_high (95 %), std_err, seed_error and item_error (its two parts), interaction_error
-        (the part of seed_error that more items reduce), df (of the seed part; with one seed, of the items), p (two-sided, against 0), test, seeds, clusters (their effective number).
+        (the part of seed_error that more items reduce), df (of the seed part; with one seed, of the items), p
+        (two-sided, against 0), test, seeds, clusters (their effective number).
         Error, interval and p are NaN where the items of a cell are a single cluster.
     """
     clusters = effective(shares)

@@ -52,7 +52,7 @@ class Question:
 
     Attributes:
         seed, item, both: of one seed, of one item, and of one item in one seed.
-        items_per_row: items of the contrast for each evaluated row of a language.
+        items_per_row: items (clusters of those that share a text) for each evaluated row of a language.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Question:
         share = (np.arange(NODES) + 0.5) / NODES
         estimated = of_seeds[:, None] * stats.chi2.ppf(share, seeds[:, None] - 1) / (seeds[:, None] - 1)
         frame = pd.DataFrame({"estimate": 0.0, "seed_error": np.sqrt(estimated).ravel()})
-        known = {"seeds": seeds, "df": seeds - 1, "items": items, "clusters": items, "item_error": np.sqrt(of_items)}
+        known = {"seeds": seeds, "df": seeds - 1, "clusters": items, "item_error": np.sqrt(of_items)}
         frame = frame.assign(**{name: np.repeat(values, NODES) for name, values in known.items()})
         half = inference.half_width(frame, LEVEL / 2 / family).reshape(estimated.shape)
         inside = 2 * stats.norm.cdf((bound - half) / np.sqrt(of_seeds + of_items)[:, None]) - 1
@@ -111,7 +111,7 @@ def from_pilot(pilot: Analysis, wanted: Sequence[str]) -> list[Question]:
         if row["seeds"] < 2:
             raise InputError("--pilot: its study has one seed, expected at least 2, between which contrasts vary")
         parts = [Part(*pair) for pair in zip(*_single_and_common(pilot, row), strict=True)]
-        found.append(Question(name, *parts, row["items"] / rows))
+        found.append(Question(f"{name} ({row['metric']})", *parts, row["clusters"] / rows))
     if not found:
         raise InputError(f"--pilot: has no estimate for any of the study's primary questions ({'; '.join(wanted)})")
     return found
@@ -126,7 +126,7 @@ def _single_and_common(pilot: Analysis, row: dict) -> tuple[np.ndarray, np.ndarr
     own = (frame["kind"] == "perturbation") & (frame["subset"] == "all") & frame["severity"].isna()
     for name in ("language", "domain"):
         own &= frame[name] == "all"
-    for name in ("model", "arm", "baseline"):
+    for name in ("model", "metric", "arm", "baseline"):
         own &= frame[name] == row[name]
     frame = frame[own & frame["estimate"].notna()]
     whole, is_all = _variances(pd.DataFrame([row]))[0], frame["perturbation"] == "all"
@@ -142,7 +142,7 @@ def _single_and_common(pilot: Analysis, row: dict) -> tuple[np.ndarray, np.ndarr
 
 def _variances(frame: pd.DataFrame) -> np.ndarray:
     """The variances of one seed, of one item and of one item in one seed, of each row [n, 3]."""
-    seeds, items = frame["seeds"], frame["items"]
+    seeds, items = frame["seeds"], frame["clusters"]
     seed, item, both = (frame[name] ** 2 for name in ("seed_error", "item_error", "interaction_error"))
     return np.stack([np.maximum(seed - both, 0) * seeds, item * items, both * seeds * items], axis=1)
 

@@ -71,7 +71,8 @@ def power(options: argparse.Namespace, study: "Study") -> int:
     else:
         questions, rows = powers.from_pilot(pilot, wanted), powers.pilot_rows(pilot)
         operators = cost.operators
-    frame = powers.designs(questions, study.smallest_effect, rows, cost.rows, operators, cost.flops, len(wanted))
+    family = max(len(wanted), len(questions))
+    frame = powers.designs(questions, study.smallest_effect, rows, cost.rows, operators, cost.flops, family)
     frame["hours"] = frame["flops"] / cost.speed / 3600
     if options.json:
         print(
@@ -80,5 +81,5 @@ def power(options: argparse.Namespace, study: "Study") -> int:
             )
         )
     else:
-        print(report.power_markdown(frame, study.smallest_effect, len(wanted)))
+        print(report.power_markdown(frame, study.smallest_effect, family))
     return 0

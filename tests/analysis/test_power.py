@@ -18,7 +18,7 @@ def statistics(random, studies, seeds, items, truth=0.0):
     contrasts = truth + seed + item + random.normal(0, BOTH**0.5, (seeds, studies, items))
     values = contrasts.mean(2)
     part = (contrasts - values[:, :, None]) / np.sqrt(items * (items - 1))
-    return inference.table(values, part, np.ones((studies, items), bool), None)
+    return inference.table(values, part, np.ones((studies, items)), None)
 
 
 def question(seed=SEED, item=ITEM, both=BOTH, common=1.0):
@@ -43,7 +43,7 @@ def test_operators_average_out_what_they_do_not_have_in_common():
             "interaction_error": 0.0,
         }
     ).assign(kind="perturbation", subset="all", severity=np.nan, language="all", domain="all", model="m", arm="a")
-    frame = frame.assign(baseline="b", estimate=0.0, target="t", seeds=4, items=10)
+    frame = frame.assign(baseline="b", estimate=0.0, target="t", metric="f1", seeds=4, clusters=10.0)
     pilot = type("Pilot", (), {"interactions": frame})
     single, common = power._single_and_common(pilot, frame.iloc[0].to_dict())
     assert single == pytest.approx([4 * 1.0, 10 * 1.0, 0]) and common == pytest.approx([4 * 0.4, 10 * 1.0, 0])
@@ -78,7 +78,7 @@ def test_a_design_decides_as_often_as_it_promises(seeds):
         contrasts += 0.2 * random.standard_normal((seeds, 1500, rows))
         values = contrasts.mean(2)
         part = (contrasts - values[:, :, None]) / np.sqrt(rows * (rows - 1))
-        frame = inference.table(values, part, np.ones((1500, rows), bool), None)
+        frame = inference.table(values, part, np.ones((1500, rows)), None)
         size = frame["estimate"].abs()
         right = (size > bound) == (truth > bound)
         found.append(((2 * inference.beyond((size - bound).abs(), frame) <= 0.05 / 2) & right).mean())
