@@ -28,12 +28,32 @@ linear model on words stays at chance.
 import dataclasses
 
 from itt_jax import tasks
-from itt_jax.config import Corpus, EncoderSpec, LanguageModel, Perturbation, Recipe, StandIn, Study, Target
+from itt_jax.config import Claim, Corpus, EncoderSpec, LanguageModel, Perturbation, Recipe, StandIn, Study, Target
 
 # Both by macro F1, so that they can be compared; MSRP's published F1 is high for a constant answer.
 NEWS_PARAPHRASE, MEDICAL_PARAPHRASE = (
     dataclasses.replace(tasks.get(name), name=f"{name}_macro", metric="macro_f1")
     for name in ("msrp", "medical_question_pairs")
+)
+
+CLAIMS = (
+    Claim(
+        "gain_survives_shift",
+        "ITT keeps more of the score under a shift of domain than as many steps on the target.",
+        "question",
+        "itt",
+        "matched_steps",
+        quantity="transfer",
+    ),
+    Claim(
+        "shifted_and_perturbed",
+        "So it does on perturbed text.",
+        "question",
+        "itt",
+        "matched_steps",
+        quantity="transfer",
+        perturbation="all",
+    ),
 )
 
 
@@ -120,6 +140,7 @@ def study(small: bool = False) -> Study:
                 intermediate=("subj",),
             ),
         ),
+        claims=CLAIMS,
         tasks=(NEWS_PARAPHRASE, MEDICAL_PARAPHRASE) if small else (),
         stand_ins=(StandIn("xnli", "xnli", "dev[0%:70%]", "dev[70%:]"),),
         perturbations=(Perturbation("swap", (0.1,)),)

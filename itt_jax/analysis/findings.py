@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from itt_jax.analysis import controls, inference, panels, stages
+from itt_jax.analysis import claims, controls, inference, panels, stages
 from itt_jax.analysis.arms import arms_of, primary_pairs
 from itt_jax.analysis.contrasts import Contrasts
 from itt_jax.analysis.fits import concat
@@ -49,6 +49,7 @@ class Analysis:
             clear, detectable; subset "all" items, or "changed" items alone (secondary).
         primary: one interaction per model, metric and treatment, over all targets, domains, languages and operators;
             Holm.
+        claims: the claims that the config defined, with their verdicts; a family of its own (Holm).
         gaps: language and domain gaps of each arm, and their differences from those of the baselines.
         curves: mean scores of each arm by operator and severity (0 is clean).
         robustness: clean and perturbed score, relative drop, retention, area under the severity curve and worst cases
@@ -76,6 +77,7 @@ class Analysis:
     gains: pd.DataFrame
     interactions: pd.DataFrame
     primary: pd.DataFrame
+    claims: pd.DataFrame
     gaps: pd.DataFrame
     curves: pd.DataFrame
     robustness: pd.DataFrame
@@ -114,7 +116,7 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None, seeds: int 
         selection = None if selection is None else selection[selection["seed"].isin(planned.seeds)]
     arms = arms_of(plan, dict.fromkeys(results["arm"]))
     main_metric = results.drop_duplicates("target").set_index("target")["metric"]
-    frames, parts = defaultdict(list), []
+    frames, parts, asked, claimed = defaultdict(list), [], claims.declared(plan), []
     for panel in panels.panels_of(results, cells):
         own = Contrasts(panel, results, arms, signal(panel, selection, cells))
         for name in ("cells", "gains", "gaps", "curves", "robustness"):
@@ -123,6 +125,7 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None, seeds: int 
         frames["counts"].append(_counts(frames["cells"][-1], own))
         if panel.has_items and main_metric[panel.target] == panel.metric:
             parts += [own.target_contrast(arm, baseline) for arm, baseline in primary_pairs(own.arms)]
+            claimed += claims.sides(asked, own)
     for panel in panels.panels_of(results, cells, "changed") if cells is not None else ():
         own = Contrasts(panel, results, arms, signal(panel, selection, cells))
         frames["secondary"].append(own.interactions("changed"))
@@ -142,6 +145,7 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None, seeds: int 
         arms=arms,
         interactions=concat(judged(frame, "fdr_bh") for frame in explored),
         primary=judged(primary_family(parts), "holm", "primary"),
+        claims=claims.table(asked, claimed, smallest_effect, planned.look, planned.earlier_of("claims"), failed),
         controls=controls.noticed(results, cells),
         distances=store.distances(),
         checks=stages.checks(plan),
@@ -157,9 +161,11 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None, seeds: int 
 
 
 def look_at(out: pathlib.Path, seeds: int) -> list[dict[str, Any]]:
-    """The primary contrasts of a folder on its first seeds, as a look records them."""
-    frame = analyse(out, seeds=seeds).primary.assign(family="primary").reindex(columns=RECORDED).astype(object)
-    rows = frame.where(frame.notna(), None).to_dict("records")
+    """The primary contrasts and claims of a folder on its first seeds, as a look records them."""
+    analysis, rows = analyse(out, seeds=seeds), []
+    for family in ("primary", "claims"):
+        frame = getattr(analysis, family).assign(family=family).reindex(columns=RECORDED).astype(object)
+        rows += frame.where(frame.notna(), None).to_dict("records")
     for row in rows:
         named = ", ".join(str(row[name]) for name in ("claim", "model", "metric", "target") if row[name] is not None)
         row["question"] = f"{named}, {row['arm']} against {row['baseline']}"

@@ -216,7 +216,11 @@ def adjust(frame: pd.DataFrame, p: pd.Series, method: str) -> np.ndarray:
 
 
 def judge(
-    frame: pd.DataFrame, smallest_effect: float, method: str, look: Look = ONCE, earlier: pd.DataFrame | None = None
+    frame: pd.DataFrame,
+    smallest_effect: float | pd.Series,
+    method: str,
+    look: Look = ONCE,
+    earlier: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Verdicts on interactions: supported, contradicted, negligible or undetermined.
 
@@ -229,6 +233,7 @@ def judge(
     reached holds.
 
     Args:
+        smallest_effect: the bound, one for all or one a row.
         look: the study's design at its present number of seeds; intervals get its level.
         earlier: rows of CONTRAST, p_design and leaning of each earlier look, as an earlier call found them.
 

@@ -29,7 +29,7 @@ def primary_family(parts: list[TargetContrast]) -> pd.DataFrame:
             about[name] = " ".join(dict.fromkeys(word for part in usable for word in part.about[name].split()))
         about["cross_lingual"] = any(part.about["cross_lingual"] for part in usable)
         about["kind"] = usable[0].kind if usable else "perturbation"
-        frame = _over_targets(usable) if usable else pd.DataFrame({"estimate": [np.nan], "seeds": 0})
+        frame = over_targets(usable) if usable else pd.DataFrame({"estimate": [np.nan], "seeds": 0})
         frames.append(pd.concat([pd.DataFrame(about, index=[0]), frame], axis=1))
     kept = ["languages", "domains", *COUNTS, "cross_lingual"]
     columns = [*KEY, "targets", "targets_left_out", *kept, "kind", *STATISTICS]
@@ -37,7 +37,7 @@ def primary_family(parts: list[TargetContrast]) -> pd.DataFrame:
     return family.astype(dict.fromkeys([*STATISTICS, "log_odds", "clusters"], float))
 
 
-def _over_targets(usable: list[TargetContrast]) -> pd.DataFrame:
+def over_targets(usable: list[TargetContrast]) -> pd.DataFrame:
     """The mean of the targets' contrasts, as one contrast."""
     seeds = sorted(set.intersection(*(set(part.seeds) for part in usable)))
     items, clusters = (

@@ -172,6 +172,8 @@ def _check_claim(claim: Claim, where: str) -> None:
         not getattr(claim, given),
         f"{where}.{given}: a claim between {given} has these in better and worse, so none here",
     )
+    one_set = given == "arms" or claim.quantity == "score"  # which groups have signal differs between encoders
+    require(one_set, f"{where}.quantity: encoders are compared by their score, found {claim.quantity!r}")
     if claim.quantity == "robustness":
         require(claim.perturbation != "clean", f"{where}.perturbation: robustness needs an operator or 'all'")
 

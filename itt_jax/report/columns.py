@@ -30,6 +30,7 @@ RESULTS = {
 
 TABLES = {
     "primary": "the primary family: one contrast an encoder, metric and treatment, over all targets and operators",
+    "claims": "statements that the config defined, each a contrast between two arms or encoders",
     "interactions": "how much more robust an arm is than its baseline: the difference between their drops",
     "gains": "the score of an arm less that of its baseline",
     "gaps": "language gaps and domain gaps, of each arm and as differences between arms",
@@ -43,6 +44,13 @@ TABLES = {
 }
 
 COLUMNS = {
+    "claim": "name of the claim",
+    "models": "encoders that a claim rests on",
+    "published_first": "published score of the first of the two, where the claim has one",
+    "published_second": "published score of the second",
+    "sentence": "what is claimed",
+    "source": "where the claim was read",
+    "bound": "smallest effect of interest of the claim",
     "model": "encoder",
     "target": "target",
     "metric": "metric",

@@ -78,6 +78,7 @@ def _page(analysis: Analysis, plan: dict[str, Any], figures: dict[str, str]) -> 
         primary=tables.primary(analysis),
         checks=tables.without_constant(tables.checks(analysis)),
         forest=figures.get("primary"),
+        claims=tables.claims(analysis),
         arms=[arm for arm in analysis.arms if arm.summary],
         targets=targets,
         operators=tables.operators(analysis),
@@ -124,7 +125,19 @@ def _html_table(frame: pd.DataFrame):
     escape = markupsafe.escape
     names = [str(name) for name in frame.columns]
     text = {"encoder", "arm", "against", "metric", "target", "verdict", "operator", "language", "stage"}
-    text |= {"shifted domain", "source", "evaluation", "no signal: seeds", "diverged seeds", "text", "task"}
+    text |= {
+        "shifted domain",
+        "source",
+        "evaluation",
+        "no signal: seeds",
+        "diverged seeds",
+        "text",
+        "task",
+        "claim",
+        "sentence",
+        "contrast",
+        "rests on",
+    }
     head = "".join(f"<th{_left(name in text)}>{escape(name)}</th>" for name in names)
     body, above = [], None
     for row in frame.astype(object).to_numpy():

@@ -17,6 +17,8 @@ def summary_markdown(analysis: Analysis) -> str:
         parts += [f"- {as_markdown(sentence)}" for sentence in verdict_sentences(analysis)]
     if len(analysis.primary):
         parts += ["", tables.markdown(tables.primary(analysis))]
+    if len(analysis.claims):
+        parts += ["", "# Claims", tables.markdown(tables.claims(analysis))]
     if found := declared.sentences(analysis):
         parts += ["", *(f"- {as_markdown(sentence)}" for sentence in found)]
     if len(analysis.checks):

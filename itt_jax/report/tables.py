@@ -117,6 +117,55 @@ def primary(analysis: Analysis) -> pd.DataFrame:
     )
 
 
+def claims(analysis: Analysis) -> pd.DataFrame:
+    """The claims of the config: contrast, estimate, verdict, what it rests on, and published scores beside ours."""
+    frame = analysis.claims
+    if frame.empty:
+        return pd.DataFrame()
+    rests = [
+        f"{row['seeds']:.0f} seeds, {row['items']:,.0f} items; {row['models']}; {row['targets']}; {row['languages']}"
+        if pd.notna(row["estimate"])
+        else "–"
+        for row in frame.to_dict("records")
+    ]
+    return pd.DataFrame(
+        {
+            "claim": frame["claim"],
+            "sentence": frame["sentence"],
+            "contrast": [_contrast(row) for row in frame.to_dict("records")],
+            "estimate": with_interval(frame, signed=True),
+            "verdict": [claim_verdict(row) for _, row in frame.iterrows()],
+            "ours": _pairs(frame, "first", "second"),
+            "published": _pairs(frame, "published_first", "published_second"),
+            "source": frame["source"],
+            "rests on": rests,
+        }
+    )
+
+
+def claim_verdict(row: pd.Series) -> str:
+    """The verdict on a claim in words."""
+    if pd.isna(row["estimate"]):
+        return "no data"
+    if row["not_judged"]:
+        return f"{NOT_JUDGED}: {row['not_judged']}"
+    meaning = {"contradicted": " (the other way round)", "negligible": f" (within {points(row['bound'])} points)"}
+    return f"{row['verdict']}{meaning.get(row['verdict'], '')}"
+
+
+def _contrast(row: dict) -> str:
+    """A claim's contrast: "itt − direct, score, clean, xnli (accuracy)"."""
+    where = [row["quantity"], row["perturbation"], *([] if row["target"] == "all" else [row["target"]])]
+    metric = f" ({row['metric']})" if row["metric"] else ""
+    return f"{row['arm']} − {row['baseline']}, {', '.join(where)}{metric}"
+
+
+def _pairs(frame: pd.DataFrame, first: str, second: str) -> list[str]:
+    """Two scores of each row: "80.0 / 79.2"."""
+    pairs = frame[[first, second]].to_numpy(dtype=float)
+    return ["–" if pd.isna(pair).any() else " / ".join(points(value) for value in pair) for pair in pairs]
+
+
 def overall(frame: pd.DataFrame, **where) -> pd.DataFrame:
     """Rows over all languages and domains unless `where` names others, or None for every one."""
     for name, value in ({"language": "all", "domain": "all"} | where).items():
@@ -421,7 +470,7 @@ def _in_order(wide: pd.DataFrame, frame: pd.DataFrame, key: tuple | list = ("mod
 
 def all_tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
     """The tidy tables that are written as CSV, by file name."""
-    names = ("primary", "interactions", "gains", "gaps", "curves", "robustness", "controls", "distances")
+    names = ("primary", "claims", "interactions", "gains", "gaps", "curves", "robustness", "controls", "distances")
     names += ("checks", "counts")
     return {name: getattr(analysis, name) for name in names} | {"edits": edits(analysis)}
 

@@ -135,6 +135,7 @@ def test_claims_name_what_the_study_has():
         ({"targets": ("x",)}, "unknown targets in study.claims.gain: 'x'"),
         ({"between": "encoders"}, "unknown encoders in study.claims.gain: 'itt'"),
         ({"worse": "itt"}, "study.claims.gain.worse: expected another one"),
+        ({"quantity": "transfer", "between": "encoders"}, "study.claims.gain.quantity: encoders are compared by"),
         ({"published": (1.0,)}, "study.claims.gain.published: expected the scores"),
         ({"quantity": "robustness"}, "study.claims.gain.perturbation: robustness needs"),
         ({"arms": ("itt",)}, "study.claims.gain.arms: a claim between arms"),
