@@ -4,7 +4,7 @@ import argparse
 import json
 import pathlib
 
-from itt_jax.cli.options import add_data_root, add_json, add_own_tasks, add_precision, data_root, path
+from itt_jax.cli.options import add_data_root, add_json, add_own_tasks, add_precision, data_root, number, path
 from itt_jax.errors import InputError
 
 SUMMARY = "Attack a checkpoint on the rows of a task: accuracy under attack, queries, edits, and the texts as CSV."
@@ -23,12 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", type=int, metavar="QUERIES", help="maximum number of queries a row")
     parser.add_argument("--edits", type=int, help="maximum number of edits (charmer)")
     parser.add_argument("--operators", nargs="+", metavar="NAME", help="perturbations (worst_of, greedy_operators)")
-    parser.add_argument("--severity", type=float, help="of --operators")
+    parser.add_argument("--severity", type=number, help="of --operators")
     parser.add_argument("--draws", type=int, help="of each of --operators")
     parser.add_argument("--lexicon", help="word list, for operators that read one; may contain {language}")
     parser.add_argument("--proposer", metavar="DIR", help="checkpoint of a masked LM that proposes words (bert_attack)")
     parser.add_argument(
-        "--shift", type=float, metavar="X", help="regression: an attack moves the score by X; default 1"
+        "--shift", type=number, metavar="X", help="regression: an attack moves the score by X; default 1"
     )
     parser.add_argument("--field", help="the field to edit; default: the last that may be edited")
     parser.add_argument("--languages", nargs="+", default=[], help="default: all of the task")

@@ -5,6 +5,8 @@ import dataclasses
 import pathlib
 from typing import TYPE_CHECKING
 
+from itt_jax.reading.text import parse_number
+
 if TYPE_CHECKING:
     from itt_jax.config import Study
 
@@ -33,6 +35,18 @@ def delimiter(text: str) -> str:
     if len(text) != 1 or text in ('"', "\n", "\r"):
         raise argparse.ArgumentTypeError(f"expected one character that separates columns, found {text!r:.80}")
     return text
+
+
+def number(text: str) -> float:
+    """A number on the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none, or has underscores, which `float` takes: 0_1 would be 1.
+    """
+    try:
+        return parse_number(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a number, found {text!r:.80}") from error
 
 
 def add_data_root(parser: argparse.ArgumentParser, help: str = DATA_ROOT) -> None:

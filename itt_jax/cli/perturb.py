@@ -2,7 +2,7 @@
 
 import argparse
 
-from itt_jax.cli.options import add_data_root, add_own_tasks, delimiter, path
+from itt_jax.cli.options import add_data_root, add_own_tasks, delimiter, number, path
 from itt_jax.errors import InputError
 
 SUMMARY = "Perturb lines of text: lines in, lines out; or write and read sheets for people to judge."
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--name", help="an operator (see `list perturbations`), or several applied in order, such as a+b"
     )
-    parser.add_argument("--severity", type=float, help="from 0 to 1; default for a sheet: 0.2")
+    parser.add_argument("--severity", type=number, help="from 0 to 1; default for a sheet: 0.2")
     parser.add_argument("--language", help="ISO 639-1 code")
     parser.add_argument("--seed", type=int, help="noise seed; default: 0")
     parser.add_argument("--lexicon", type=path, help="word list, for operators that read one")

@@ -31,7 +31,7 @@ def run(capsys, *arguments: str) -> tuple[int, str, str]:
         (["report", "--out", "nowhere"], "nowhere"),
         (["perturb", "--name", "swop", "--severity", "0.1", "--language", "en"], "did you mean 'swap'"),
         (["perturb", "--name", "swap", "--severity", "2", "--language", "en"], "expected a number from 0 to 1"),
-        (["perturb", "--name", "swap", "--severity", "x", "--language", "en"], "invalid float value: 'x'"),
+        (["perturb", "--name", "swap", "--severity", "0_1", "--language", "en"], "expected a number, found"),
         (["evaluate", "--checkpoint", "nowhere", "--task", "embedded_sentiment_legal"], "no such directory"),
         (["evaluate", "--checkpoint", ".", "--task", "xnly"], "did you mean 'xnli'"),
         (["evaluate", "--checkpoint", ".", "--task", "xnli", "--perturbations", "swap:high"], "NAME:SEVERITY"),
