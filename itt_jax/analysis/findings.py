@@ -114,6 +114,7 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None, seeds: int 
     if planned.seeds:
         results = results[results["seed"].isin(planned.seeds)]
         selection = None if selection is None else selection[selection["seed"].isin(planned.seeds)]
+        plan |= {"stages_done": [own for own in plan.get("stages_done", ()) if own.get("seed") in planned.seeds]}
     arms = arms_of(plan, dict.fromkeys(results["arm"]))
     main_metric = results.drop_duplicates("target").set_index("target")["metric"]
     frames, parts, asked, claimed = defaultdict(list), [], claims.declared(plan), []
