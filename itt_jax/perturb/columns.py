@@ -13,7 +13,7 @@ from itt_jax.errors import InputError, listed, unknown
 from itt_jax.perturb.engine import check_operator, check_severity, stream
 from itt_jax.perturb.filter import decoded_lines, opened
 from itt_jax.perturb.text import check_text
-from itt_jax.reading.quoting import Quoting, check_names
+from itt_jax.reading.quoting import Quoting, check_names, may_be_quoted
 from itt_jax.reading.text import repeated
 
 TableFormat = Literal["csv", "tsv", "jsonl"]
@@ -55,8 +55,8 @@ def perturb_column(
     Args:
         format: None takes it from the name of `source`. The first line of a csv or tsv names the columns.
         delimiter: what separates the columns of a csv; None: a comma.
-        quoted: whether values of a csv or tsv may be quoted. None: those of a csv, and a table whose lines leave it
-            open is refused (`reading.quoting`).
+        quoted: whether values of a csv or tsv may be quoted. None: where "," or ";" separates them, and a table
+            whose lines leave it open is refused (`reading.quoting`).
 
     Raises:
         InputError: as `perturb`; the format is unknown, a line is not of that format or not UTF-8, the column is
@@ -70,7 +70,7 @@ def perturb_column(
     if delimiter is not None and format != "csv":
         raise InputError("--delimiter goes with --format csv")
     delimiter = delimiter or ("," if format == "csv" else "\t")
-    may_be = format == "csv" if quoted is None else quoted
+    may_be = may_be_quoted(quoted, delimiter)
     as_value = functools.partial(_as_quoted if may_be else _as_plain, delimiter)
     encode = _as_json if format == "jsonl" else as_value
     quoting = Quoting(delimiter, may_be, quoted is not None, "", UNPAIRED, UNDECIDED)

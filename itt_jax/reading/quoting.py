@@ -16,6 +16,11 @@ _QUOTED = re.compile('"[^"]*(""[^"]*)+"')
 """A value whose marks are those that quoting writes."""
 
 
+def may_be_quoted(quoted: bool | None, delimiter: str) -> bool:
+    """Whether marks are read as quoting: as the user says; None: where "," or ";" separates columns."""
+    return delimiter in (",", ";") if quoted is None else quoted
+
+
 class Quoting:
     """Judges the records of a table, in order.
 

@@ -6,12 +6,13 @@ import typing
 from typing import Literal
 
 from itt_jax.data.sources.conll import ConllLayout, iob2, read_conll
-from itt_jax.data.sources.formats import FileFormat, Record, may_be_quoted, parquet_rows, read_records
+from itt_jax.data.sources.formats import FileFormat, Record, parquet_rows, read_records
 from itt_jax.data.sources.paths import resolve, spell
 from itt_jax.data.sources.source import Source
 from itt_jax.data.sources.values import Column, as_text, label_of, text_of
 from itt_jax.data.table import Table
 from itt_jax.errors import InputError, unknown
+from itt_jax.reading.quoting import may_be_quoted
 from itt_jax.reading.text import read_lines
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from itt_jax.errors import InputError
-from itt_jax.reading.quoting import Quoting, check_names
+from itt_jax.reading.quoting import Quoting, check_names, may_be_quoted
 from itt_jax.reading.text import ASCII_BLANKS, read_json_lines, read_lines
 
 if TYPE_CHECKING:
@@ -42,11 +42,6 @@ def read_records(
         case "label_text":
             lines = enumerate(read_lines(path, encoding), 1)
             return [(number, line.split(" ", 1)) for number, line in lines if line.strip(ASCII_BLANKS)]
-
-
-def may_be_quoted(quoted: bool | None, delimiter: str) -> bool:
-    """Whether values may be quoted; see `LocalFiles` for what None means."""
-    return delimiter in (",", ";") if quoted is None else quoted
 
 
 def _delimited(
