@@ -40,6 +40,7 @@ def test_whole_model_at_base_size(reference, padded, close, torch, tmp_path):
     """12 layers, 768 wide; rows of 150 tokens reach beyond the middle of 256 buckets."""
     sizes = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
     model = reference("DebertaV2Model", V3 | sizes | {"vocab_size": 5000})
+    model = sharpened(model, torch, ("query_proj.weight", "key_proj.weight"), 0.4)
     assert check_states(model, padded, close, torch, tmp_path, length=150) == 13
 
 
