@@ -162,21 +162,21 @@ def designs(
     bound: float,
     rows: int,
     most_rows: int,
-    operators: int,
+    operators: Sequence[int],
     flops: Callable[[int, int, int], float],
     family: int,
 ) -> pd.DataFrame:
     """Deciding designs, the cheapest first.
 
     Args:
-        rows: of the pilot or the config. most_rows: that there are. operators: at most so many.
+        rows: of the pilot or the config. most_rows: that there are. operators: numbers to try.
         flops: of seeds, rows and operators. family: number of primary questions.
 
     Returns:
         columns COLUMNS; for each question its cheapest design, then those that decide every question ("all").
     """
     tried = sorted({min(max(round(rows * factor), 2), most_rows) for factor in ROWS})
-    grid = list(itertools.product(SEEDS, tried, range(1, max(operators, 1) + 1)))
+    grid = list(itertools.product(SEEDS, tried, operators))
     grid.sort(key=lambda design: flops(*design))
     decided = {question.name: question.decided(np.array(grid), bound, family) for question in questions}
     found = []

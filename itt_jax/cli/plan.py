@@ -67,10 +67,11 @@ def power(options: argparse.Namespace, study: "Study") -> int:
     done = [] if pilot is None else Store(options.pilot).plan().get("stages_done", ())
     cost = prices(study, data_root(options), done)
     if pilot is None:
-        questions, rows, operators = powers.declared(wanted, *declared), study.evaluation_rows or cost.rows, 1
+        questions, rows = powers.declared(wanted, *declared), study.evaluation_rows or cost.rows
+        operators = (max(cost.operators, 1),)
     else:
         questions, rows = powers.from_pilot(pilot, wanted), powers.pilot_rows(pilot)
-        operators = cost.operators
+        operators = range(1, max(cost.operators, 1) + 1)
     family = max(len(wanted), len(questions))
     frame = powers.designs(questions, study.smallest_effect, rows, cost.rows, operators, cost.flops, family)
     frame["hours"] = frame["flops"] / cost.speed / 3600

@@ -54,11 +54,11 @@ def test_more_of_everything_decides_and_the_cheapest_design_is_first():
     assert question().decided(grid, 0.02, 1).tolist() == [False, False, True]
     few, many = (question(common=0.2).decided(grid[1:2] * [1, 8, n], 0.02, 1)[0] for n in (1, 8))
     assert many and not few
-    frame = power.designs([question(common=0.2)], 0.02, 500, 3000, 4, lambda s, r, o: s * (100 + r * o), 1)
+    frame = power.designs([question(common=0.2)], 0.02, 500, 3000, (1, 2, 3, 4), lambda s, r, o: s * (100 + r * o), 1)
     every = frame[frame["question"] == "all"]
     assert (np.diff(every["flops"]) >= 0).all() and frame["flops"].iloc[0] == every["flops"].iloc[0]
     assert every["rows"].max() <= 3000 and every["operators"].max() <= 4
-    none = power.designs([question()], 1e-4, 50, 100, 1, lambda s, r, o: s, 1)
+    none = power.designs([question()], 1e-4, 50, 100, (1,), lambda s, r, o: s, 1)
     assert none["seeds"].isna().all() and len(none) == 1
     text = power_markdown(none.assign(hours=np.nan), 1e-4, 1)
     assert "No design that was tried" in text and "| –" in text
