@@ -67,6 +67,14 @@ def test_the_reference_is_that_of_the_code():
     assert (ROOT / "docs/reference.md").read_text(encoding="utf-8") == made
 
 
+def test_the_quickstarts_tables_are_those_of_its_results():
+    """Run docs/make_results.py where this fails."""
+    script = runpy.run_path(str(ROOT / "docs/make_results.py"))
+    for page in script["PAGES"]:
+        text = page.read_text(encoding="utf-8")
+        assert "<!-- quickstart claims -->" in text and script["filled"](text) == text
+
+
 def test_every_column_of_results_and_tables_is_described(tmp_path):
     found = analyse(write_store(tmp_path, items=10))
     cell = {field.name for field in dataclasses.fields(Cell)} - {"stage"}
