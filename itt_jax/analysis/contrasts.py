@@ -181,12 +181,15 @@ class Contrasts:
         return self._within_range(self._named(rows, self.fit(rows, arm).table(False), arm) for arm in self.panel.arms)
 
     def robustness(self) -> pd.DataFrame:
-        """Clean and perturbed scores, areas, worst cases, relative drop and retention, over the groups with signal."""
+        """Clean and perturbed scores, areas, worst cases, relative drop and retention, over the groups with signal.
+
+        Levels rest on the groups where every arm has signal, so that those of two arms can be compared.
+        """
         kinds, frames = {"clean", "perturbed", "area", "worst cell", "worst item"}, []
         if self.panel.lost_items and not self.panel.has_items:
             kinds = set()
         for arm, baseline in [*((arm, "") for arm in self.panel.arms), *self.pairs()]:
-            excluded = self.left_out(*(name for name in (arm, baseline) if name))
+            excluded = self.left_out(*((arm, baseline) if baseline else self.panel.arms))
             rows = self.quantities("curves", kinds, excluded)
             if rows:
                 fit = self.difference(rows, arm, baseline) if baseline else self.fit(rows, arm)

@@ -36,7 +36,10 @@ def test_grid_is_complete(tiny_run):
     keys = ["model", "arm", "task", "language", "perturbation", "severity", "replicate", "seed"]
     assert not results.duplicated(keys).any()
     assert not results["cell"].duplicated().any()
-    assert sorted(path.stem for path in (out / "cells").iterdir()) == sorted(results["cell"])
+    on_dev_rows = pd.read_parquet(out / "selection.parquet")
+    assert len(on_dev_rows) == ARMS * SEEDS * TASKS * LANGUAGES and set(on_dev_rows["split"]) == {"dev"}
+    kept = [*results["cell"], *on_dev_rows["cell"]]
+    assert sorted(path.stem for path in (out / "cells").iterdir()) == sorted(kept)
     assert set(results["n"]) == {24}
     clean = results.query("perturbation == 'clean'")
     assert clean[["n_changed", "edit_rate", "token_change_rate"]].eq(0).all(axis=None)
@@ -73,13 +76,14 @@ def test_noise_is_the_same_for_every_model_and_arm(tiny_run):
 
 def test_second_run_does_nothing(tiny_run):
     study, out = tiny_run
-    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet") if path.name != "results.parquet"}
+    tables = {path: path.read_bytes() for path in out.glob("*.parquet")}
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet") if path not in tables}
     log = (out / "log.jsonl").read_text()
-    results = (out / "results.parquet").read_bytes()
     assert run(study, out, quiet=True).made == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert (out / "log.jsonl").read_text() == log
-    assert (out / "results.parquet").read_bytes() == results
+    assert {path: path.read_bytes() for path in tables} == tables
+    assert {"results.parquet", "selection.parquet", "clusters.parquet"} <= {path.name for path in tables}
 
 
 def test_plan_counts_what_is_done(tiny_run):
