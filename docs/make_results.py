@@ -15,7 +15,7 @@ from itt_jax.report.tables import points
 ROOT = pathlib.Path(__file__).parents[1]
 TABLES = ROOT / "results" / "quickstart" / "report" / "tables"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
-MARKED = re.compile(r"(<!-- quickstart (\w+) -->\n\n).*?(\n\n<!-- end -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- quickstart (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 ENCODERS = {"bert": "BERT", "roberta": "RoBERTa", "xlnet": "XLNet"}
 
 
@@ -39,7 +39,7 @@ def claims() -> str:
     rows = ["| question | itt − matched_steps, points | verdict |", "|---|---|---|"]
     primary = pd.read_csv(TABLES / "primary.csv")
     for row in primary.itertuples():
-        title = f"{ENCODERS[row.model]}: what perturbation costs less, where both arms have signal ({row.domains})"
+        title = f"{ENCODERS[row.model]}: does perturbation cost less where both have signal (the {row.domains} domain)?"
         rows.append(f"| {title} | {_interval(row, signed=True)} | {row.verdict} |")
     for row in pd.read_csv(TABLES / "claims.csv").itertuples():
         rows.append(f"| {row.sentence} | {_interval(row, signed=True)} | {row.verdict} |")
@@ -53,7 +53,8 @@ def _interval(row, signed: bool = False) -> str:
 
 def filled(page: str) -> str:
     """A page with its tables made again."""
-    return MARKED.sub(lambda found: found[1] + {"scores": scores, "claims": claims}[found[2]]() + found[3], page)
+    made = {"scores": scores, "claims": claims}
+    return MARKED.sub(lambda found: f"{found[1]}\n{made[found[2]]()}\n{found[3]}", page)
 
 
 if __name__ == "__main__":

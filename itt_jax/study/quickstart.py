@@ -5,7 +5,7 @@
 Three small encoders, pretrained here on parallel text, learn sentiment from 300 legal examples in English: directly,
 after intermediate training on general sentiment, or after as many more steps on the legal examples. They are evaluated,
 zero-shot in de, fr and ru, in the legal and in the general domain, clean and under four operators at two severities.
-Ten minutes on two cores.
+results/quickstart holds its results.
 """
 
 from itt_jax.config import Claim, Corpus, EncoderSpec, LanguageModel, Perturbation, Recipe, Study, Target
