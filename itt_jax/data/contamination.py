@@ -124,11 +124,15 @@ class Contamination:
 
 
 class _Separators(dict):
-    """Codepoint -> itself, or a space for punctuation, symbols, separators and controls; filled on demand."""
+    """Codepoint -> itself, or a space for all but letters, marks, numbers and symbols such as emoji; filled on demand.
 
-    def __missing__(self, codepoint: int) -> int:
-        kept = unicodedata.category(chr(codepoint))[0] in "LMN"
-        self[codepoint] = codepoint if kept else 32
+    A symbol has spaces on both sides, so that it is no part of a word.
+    """
+
+    def __missing__(self, codepoint: int) -> str:
+        character = chr(codepoint)
+        category = unicodedata.category(character)
+        self[codepoint] = f" {character} " if category == "So" else character if category[0] in "LMN" else " "
         return self[codepoint]
 
 
@@ -136,17 +140,23 @@ _SEPARATORS = _Separators()
 
 
 def normalise(text: str) -> str:
-    """NFKC, case folded; everything but letters, marks and numbers becomes single spaces.
+    """NFKC, case folded; everything but letters, marks, numbers and symbols (emoji) becomes single spaces.
+
+    A text that has none of them ("!!!") keeps its characters.
 
     >>> normalise("Don’t  STOP -- ﬁnally!")
     'don t stop finally'
     """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().translate(_SEPARATORS).split())
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    kept = folded.translate(_SEPARATORS)
+    if all(character == " " or unicodedata.category(character)[0] == "M" for character in kept):
+        kept = folded
+    return " ".join(kept.split())
 
 
 def words_of(text: str) -> list[str]:
-    """The words of the normalised text."""
-    return normalise(text).split()
+    """The words of the normalised text, which have letters, marks or numbers."""
+    return _words(normalise(text))
 
 
 def digests(rows: Rows | Sequence[str]) -> Digests:
@@ -220,8 +230,12 @@ def row_digests(columns: Sequence[Sequence[str | None]]) -> np.ndarray:
     return digests
 
 
+def _words(normalised: str) -> list[str]:
+    return [word for word in normalised.split() if unicodedata.category(word[0])[0] in "LMN"]
+
+
 def _long_enough(normalised: str) -> bool:
-    return normalised.count(" ") + 1 + len(_UNSPACED.findall(normalised)) // 2 >= MINIMUM_WORDS
+    return len(_words(normalised)) + len(_UNSPACED.findall(normalised)) // 2 >= MINIMUM_WORDS
 
 
 def _digest(text: str) -> int:

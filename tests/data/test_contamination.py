@@ -12,6 +12,7 @@ from itt_jax.data.contamination import (
     digests,
     normalise,
     shared_fields,
+    words_of,
 )
 from itt_jax.data.parallel import ParallelTexts
 from itt_jax.data.rows import Rows
@@ -28,6 +29,17 @@ def test_normalise_ignores_case_width_and_punctuation():
     assert normalise("  Ｆｕｌｌ－width, “quotes” … and  STRASSE_ß ") == "full width quotes and strasse ss"
     assert normalise("नमस्ते!") == normalise("नमस्ते") == "नमस्ते"
     assert normalise("Cafe\u0301") == normalise("CAFÉ")
+
+
+def test_symbols_tell_texts_apart_and_count_alone():
+    texts = ["great 👍 film", "👍👍", "!!!", ":-)", "‼️", "plain text"]
+    assert contaminated(
+        [*(text.upper() for text in texts), "great 👎 film", "?!", "great film", "", " ", None], digests(texts)
+    ).tolist() == ([True] * 6 + [False] * 6)
+    assert words_of("Great 👍 film!") == ["great", "film"]
+    symbols = digests(_rows(["👍 👍 👍 👍"], ["x"]))
+    assert not len(symbols.fields) and len(symbols.inputs) == 1  # symbols are no words
+    assert not len(digests(["", " "]).inputs)
 
 
 def test_a_long_field_or_a_whole_row_counts():
