@@ -56,10 +56,18 @@ class Contrasts:
 
     Args:
         results: the rows of the whole folder. arms: its arms. signal: of the panel's groups.
+        asked_pair: an arm and a baseline to compare besides those that the roles of the arms pair.
     """
 
-    def __init__(self, panel: Panel, results: pd.DataFrame, arms: Sequence[Arm], signal: Signal):
-        self.panel, self.signal = panel, signal
+    def __init__(
+        self,
+        panel: Panel,
+        results: pd.DataFrame,
+        arms: Sequence[Arm],
+        signal: Signal,
+        asked_pair: tuple[str, str] | None = None,
+    ):
+        self.panel, self.signal, self.asked_pair = panel, signal, asked_pair
         self.arms = [next(arm for arm in arms if arm.name == name) for name in panel.arms]
         self.rows = results[
             (results["model"] == panel.model)
@@ -83,7 +91,8 @@ class Contrasts:
 
     def pairs(self) -> list[tuple[str, str]]:
         """(arm, baseline) of every contrast."""
-        return list(pairs(self.arms))
+        asked = [self.asked_pair] if self.asked_pair and {*self.asked_pair} <= {*self.panel.arms} else []
+        return list(dict.fromkeys([*pairs(self.arms), *asked]))
 
     def quantities(self, function: str, kinds: Collection[str], excluded: frozenset[int] = NONE) -> list[Quantity]:
         """The quantities of these kinds that a function of `estimands` gives."""

@@ -94,13 +94,19 @@ class Analysis:
     declared: dict[str, Any] | None = None
 
 
-def analyse(out: pathlib.Path, smallest_effect: float | None = None, seeds: int | None = None) -> Analysis:
+def analyse(
+    out: pathlib.Path,
+    smallest_effect: float | None = None,
+    seeds: int | None = None,
+    asked_pair: tuple[str, str] | None = None,
+) -> Analysis:
     """Analyse a results folder.
 
     Args:
         smallest_effect: the smallest effect of interest, in points of the metric; None takes the one that the study
             declared, or else SMALLEST_EFFECT.
         seeds: of a study that is looked at after declared numbers of seeds, the look to take; None is the latest.
+        asked_pair: an arm and a baseline to compare besides those that the roles of the arms pair.
 
     Raises:
         InputError: no results, missing cells, or an unknown metric.
@@ -119,7 +125,7 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None, seeds: int 
     main_metric = results.drop_duplicates("target").set_index("target")["metric"]
     frames, parts, asked, claimed = defaultdict(list), [], claims.declared(plan), []
     for panel in panels.panels_of(results, cells):
-        own = Contrasts(panel, results, arms, signal(panel, selection, cells))
+        own = Contrasts(panel, results, arms, signal(panel, selection, cells), asked_pair)
         for name in ("cells", "gains", "gaps", "curves", "robustness"):
             frames[name].append(getattr(own, name)())
         frames["interactions"].append(own.interactions("all"))
@@ -128,7 +134,7 @@ def analyse(out: pathlib.Path, smallest_effect: float | None = None, seeds: int 
             parts += [own.target_contrast(arm, baseline) for arm, baseline in primary_pairs(own.arms)]
             claimed += claims.sides(asked, own)
     for panel in panels.panels_of(results, cells, "changed") if cells is not None else ():
-        own = Contrasts(panel, results, arms, signal(panel, selection, cells))
+        own = Contrasts(panel, results, arms, signal(panel, selection, cells), asked_pair)
         frames["secondary"].append(own.interactions("changed"))
     tables = {name: concat(found) for name, found in frames.items()}
     tables["gains"]["p_adjusted"] = inference.adjust(tables["gains"], tables["gains"]["p"], "fdr_bh")

@@ -28,6 +28,7 @@ def run(options: argparse.Namespace) -> int:
     """
     from itt_jax.analysis import analyse
     from itt_jax.report import contrast, summary, write_report
+    from itt_jax.store.results import read_results
 
     if options.contrast is None:
         for name in ("language", "perturbation", "format"):
@@ -38,8 +39,8 @@ def run(options: argparse.Namespace) -> int:
         if not analysis.has_items:
             print(f"note: {' '.join(summary.WITHOUT_ITEMS)}", file=sys.stderr)
         return 0
-    analysis = analyse(options.out)
-    pair = contrast.parse_pair(options.contrast, analysis)
+    pair = contrast.parse_pair(options.contrast, list(read_results(options.out)["arm"].unique()))
+    analysis = analyse(options.out, asked_pair=pair)
     language, perturbation = options.language or contrast.ALL, options.perturbation or contrast.ALL
     found = contrast.contrast(analysis, pair, language, perturbation)
     print(contrast.rendered(found, options.format or contrast.FORMATS[0], language, perturbation))

@@ -1,5 +1,8 @@
 """One contrast of two arms, as a sentence or as a table to paste into a paper."""
 
+import itertools
+from collections.abc import Sequence
+
 import pandas as pd
 
 from itt_jax.analysis import Analysis
@@ -12,21 +15,18 @@ KEY = ["model", "target", "metric", "arm", "baseline"]
 COLUMNS = {"model": "encoder", "target": "target", "arm": "arm", "baseline": "against"}
 
 
-def parse_pair(text: str, analysis: Analysis) -> tuple[str, str]:
-    """(arm, baseline) of "ARM-BASELINE", for arms whose names may contain hyphens.
+def parse_pair(text: str, arms: Sequence[str]) -> tuple[str, str]:
+    """(arm, baseline) of "ARM-BASELINE", two of the arms, whose names may contain hyphens.
 
     Raises:
-        InputError: no contrast has that name; the message lists those there are.
+        InputError: there are no such arms; the message lists the contrasts there are.
     """
-    if analysis.gains.empty:
-        arms = list(dict.fromkeys(analysis.cells["arm"]))
-        why = "it holds one arm" if len(arms) == 1 else f"none of its arms is a baseline of another ({', '.join(arms)})"
-        raise InputError(f"--contrast {text}: the folder has no contrasts: {why}")
-    known = analysis.gains[["arm", "baseline"]].drop_duplicates().itertuples(index=False, name=None)
-    pairs = {f"{arm}-{baseline}": (arm, baseline) for arm, baseline in known}
-    if text not in pairs:
-        raise unknown("contrast in --contrast:", text, pairs)
-    return pairs[text]
+    if len(arms) < 2:
+        raise InputError(f"--contrast {text}: the folder has no contrasts: it holds one arm")
+    known = {f"{arm}-{baseline}": (arm, baseline) for arm, baseline in itertools.permutations(arms, 2)}
+    if text not in known:
+        raise unknown("contrast in --contrast:", text, known)
+    return known[text]
 
 
 def contrast(analysis: Analysis, pair: tuple[str, str], language: str = ALL, perturbation: str = ALL) -> pd.DataFrame:

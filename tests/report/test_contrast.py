@@ -67,7 +67,7 @@ def test_one_language_is_found_under_its_name(tmp_path):
 )
 def test_what_is_not_there_is_named(analysis, pair, where, message):
     with pytest.raises(InputError) as error:
-        contrast.contrast(analysis, contrast.parse_pair(pair, analysis), **where)
+        contrast.contrast(analysis, contrast.parse_pair(pair, [arm.name for arm in analysis.arms]), **where)
     assert str(error.value).startswith(message)
 
 
@@ -92,7 +92,7 @@ def test_a_contrast_without_signal_says_so(tmp_path):
 def test_a_folder_of_one_arm_has_no_contrasts(tmp_path):
     analysis = analyse(write_store(tmp_path, arms=("direct",), languages=("en",), items=20))
     with pytest.raises(InputError, match="--contrast itt-direct: the folder has no contrasts: it holds one arm"):
-        contrast.parse_pair("itt-direct", analysis)
+        contrast.parse_pair("itt-direct", [arm.name for arm in analysis.arms])
 
 
 @pytest.mark.parametrize("option", ["language", "perturbation", "format"])

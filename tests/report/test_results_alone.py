@@ -9,7 +9,7 @@ import pytest
 
 from itt_jax import main
 from itt_jax.analysis import analyse
-from itt_jax.report import summary_markdown
+from itt_jax.report import contrast, summary_markdown
 from tests.simulated_store import write_store
 
 REAL_SMALL = pathlib.Path(__file__).parents[2] / "results" / "real_small"
@@ -50,6 +50,21 @@ def test_what_is_missing_is_said_and_nothing_else_is_claimed(tmp_path, capsys):
     assert "without the predictions of its cells" in page and "nan" not in page and "&lt;NA&gt;" not in page
     assert main.main(["report", "--out", str(tmp_path), "--contrast", "itt-direct"]) == 0
     assert "no predictions to judge by" in capsys.readouterr().out
+
+
+def test_any_two_arms_are_compared_in_either_order(tmp_path):
+    results = pd.read_parquet(write_store(tmp_path / "whole") / "results.parquet")
+    results["arm"] = results["arm"].replace("matched_steps", "matched")  # which no plan and no catalogue describe
+    results.to_parquet(tmp_path / "results.parquet")
+    clean = []
+    for pair in (("itt", "matched"), ("matched", "itt"), ("direct", "itt")):
+        assert contrast.parse_pair("-".join(pair), ["direct", "matched", "itt"]) == pair
+        gains = analyse(tmp_path, asked_pair=pair).gains.query("perturbation == 'clean' and language == 'all'")
+        clean.append(gains.query(f"arm == {pair[0]!r} and baseline == {pair[1]!r}")["estimate"].iloc[0])
+    mean = results.query("perturbation == 'clean'").groupby("arm")["value"].mean()
+    expected = [mean["itt"] - mean["matched"], mean["matched"] - mean["itt"], mean["direct"] - mean["itt"]]
+    np.testing.assert_allclose(clean, expected, atol=1e-12)
+    assert main.main(["report", "--out", str(tmp_path), "--contrast", "itt-matched"]) == 0
 
 
 def test_drops_of_conditions_that_lost_items_have_no_area(tmp_path):
