@@ -62,8 +62,12 @@ class Side:
     contrast: TargetContrast
     sign: int
     scores: tuple[float, float]
-    target: str
     uses: tuple[tuple[str, str, str], ...]
+
+    @property
+    def target(self) -> str:
+        """The target of the panel."""
+        return self.contrast.target
 
 
 def sides(claims: Sequence[Claim], own: Contrasts) -> list[tuple[str, Side]]:
@@ -99,8 +103,8 @@ def _side(claim: Claim, own: Contrasts) -> Side | None:
         scores = (mean, np.nan) if side > 0 else (np.nan, mean)
     about = own.kept(set().union(*(row.weights for row in rows)), excluded)
     places = (panel.seeds, panel.items, panel.clusters, panel.is_mean)
-    contrast = TargetContrast(panel.model, panel.metric, *pair, *places, about, claim.quantity, fit)
-    return Side(contrast, side, scores, panel.target, tuple((panel.model, panel.target, arm) for arm in arms))
+    contrast = TargetContrast(panel.model, panel.target, panel.metric, *pair, *places, about, claim.quantity, fit)
+    return Side(contrast, side, scores, tuple((panel.model, panel.target, arm) for arm in arms))
 
 
 def _is_asked(claim: Claim, row: Quantity, own: Contrasts) -> bool:

@@ -39,6 +39,7 @@ class TargetContrast:
     """
 
     model: str
+    target: str
     metric: str
     arm: str
     baseline: str
@@ -239,9 +240,8 @@ class Contrasts:
                 break
         about = self.kept(set().union(*(q.weights for q in rows)), excluded)
         places = (panel.seeds, panel.items, panel.clusters, panel.is_mean)
-        return TargetContrast(
-            panel.model, panel.metric, arm, baseline, *places, about, kind if rows else "", fit if rows else None
-        )
+        named = (panel.model, panel.target, panel.metric, arm, baseline)
+        return TargetContrast(*named, *places, about, kind if rows else "", fit if rows else None)
 
     # --- What rows say of themselves
 

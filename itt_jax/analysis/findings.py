@@ -151,7 +151,7 @@ def analyse(
     return Analysis(
         arms=arms,
         interactions=concat(judged(frame, "fdr_bh") for frame in explored),
-        primary=judged(primary_family(parts), "holm", "primary"),
+        primary=judged(primary_family(parts), "holm", "primary").drop(columns="rests_on"),
         claims=claims.table(asked, claimed, smallest_effect, planned.look, planned.earlier_of("claims"), failed),
         controls=controls.noticed(results, cells),
         distances=store.distances(),

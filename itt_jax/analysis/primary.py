@@ -15,14 +15,15 @@ def primary_family(parts: list[TargetContrast]) -> pd.DataFrame:
     """One row per model, metric, treatment and baseline, before verdicts.
 
     Points of different metrics are not averaged: a point of macro-F1 is none of a correlation. Targets of one metric
-    have equal weight. Items that several targets share are one item; a seed counts if every target has it.
+    have equal weight. Items that several targets share are one item; a seed counts if every target has it. rests_on:
+    the names of the targets that are not left out.
     """
     frames = []
     for key in dict.fromkeys(tuple(getattr(part, name) for name in KEY) for part in parts):
         mine = [part for part in parts if tuple(getattr(part, name) for name in KEY) == key]
         usable = [part for part in mine if part.fit is not None]
         usable = [part for part in usable if part.kind == usable[0].kind]
-        about = dict(zip(KEY, key, strict=True))
+        about = dict(zip(KEY, key, strict=True)) | {"rests_on": [tuple(part.target for part in usable)]}
         about |= {"targets": len(usable), "targets_left_out": len(mine) - len(usable)}
         about |= {name: sum(part.about[name] for part in mine) for name in COUNTS}
         for name in ("languages", "domains"):
@@ -32,7 +33,7 @@ def primary_family(parts: list[TargetContrast]) -> pd.DataFrame:
         frame = over_targets(usable) if usable else pd.DataFrame({"estimate": [np.nan], "seeds": 0})
         frames.append(pd.concat([pd.DataFrame(about, index=[0]), frame], axis=1))
     kept = ["languages", "domains", *COUNTS, "cross_lingual"]
-    columns = [*KEY, "targets", "targets_left_out", *kept, "kind", *STATISTICS]
+    columns = [*KEY, "rests_on", "targets", "targets_left_out", *kept, "kind", *STATISTICS]
     family = concat(frames).reindex(columns=[*columns, "test", "seeds", "items", "clusters", "log_odds"])
     return family.astype(dict.fromkeys([*STATISTICS, "log_odds", "clusters"], float))
 

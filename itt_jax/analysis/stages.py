@@ -31,15 +31,23 @@ def effort(plan: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def with_effort(frame: pd.DataFrame, efforts: pd.DataFrame) -> pd.DataFrame:
-    """A table of contrasts with the tokens and FLOPs of both arms, those of all targets where it names none."""
-    key = [name for name in ("model", "target") if name in frame]
-    known = efforts.groupby([*key, "arm"]).sum()
-    frame = frame.copy()
+    """A table of contrasts with the tokens and FLOPs of both arms, summed over the targets that a contrast rests on."""
+    targets, frame = _targets(frame), frame.copy()
     for side, prefix in (("arm", ""), ("baseline", "baseline_")):
-        places = pd.MultiIndex.from_frame(frame[[*key, side]], names=known.index.names)
+        uses = [
+            [(model, target, arm) for target in own]
+            for model, arm, own in zip(frame["model"], frame[side], targets, strict=True)
+        ]
         for name in EFFORT:
-            frame[f"{prefix}{name}"] = known[name].reindex(places).to_numpy(dtype=float)
+            known = efforts[name].to_dict()
+            sums = [sum(known.get(use, np.nan) for use in own) if own else np.nan for own in uses]
+            frame[f"{prefix}{name}"] = np.array(sums, dtype=float)
     return frame
+
+
+def _targets(frame: pd.DataFrame) -> list[tuple[str, ...]]:
+    """The targets that each contrast rests on."""
+    return list(frame["rests_on"]) if "rests_on" in frame else [(target,) for target in frame["target"]]
 
 
 def checks(plan: Mapping[str, Any]) -> pd.DataFrame:
@@ -86,13 +94,14 @@ def failures(plan: Mapping[str, Any]) -> dict[tuple[str, str, str], list[str]]:
 def withheld(frame: pd.DataFrame, failed: Mapping[tuple[str, str, str], list[str]]) -> pd.DataFrame:
     """Judged contrasts without the verdicts that rest on a stage that did not learn.
 
-    Adds not_judged: the reason, empty where there is none. A contrast over all targets rests on the stages of each.
+    Adds not_judged: the reason, empty where there is none. A contrast over several targets (rests_on) rests on the
+    stages of each.
     """
     reasons = []
-    for row in frame.to_dict("records"):
+    for row, targets in zip(frame.to_dict("records"), _targets(frame), strict=True):
         own = []
         for (model, target, arm), said in failed.items():
-            if model == row["model"] and arm in (row["arm"], row["baseline"]) and row.get("target", target) == target:
+            if model == row["model"] and arm in (row["arm"], row["baseline"]) and target in targets:
                 named = [
                     name for name, shown in ((target, "target" not in row), (arm, arm == row["baseline"])) if shown
                 ]

@@ -98,7 +98,7 @@ COLUMNS = {
     "agree": "whether estimate and log_odds have the same sign",
     "verdict": "supported, contradicted, negligible, undetermined or not judged (see the glossary)",
     "not_judged": "why there is no verdict: a stage before the target that did not learn; empty otherwise",
-    "tokens": "tokens that one run of the arm trains on after pretraining, all stages (of all targets in primary.csv)",
+    "tokens": "tokens that one run of the arm trains on after pretraining, all stages (primary.csv: of its targets)",
     "baseline_tokens": "the same of the baseline",
     "flops": "model FLOPs of the same run",
     "baseline_flops": "the same of the baseline",

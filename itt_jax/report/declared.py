@@ -16,12 +16,16 @@ def sentences(analysis: Analysis) -> list[str]:
 
 def _declared(declared: Mapping[str, Any]) -> list[str]:
     """The declaration and its changes."""
-    first = declared["changes"][0]["before"] if declared["changes"] else declared["hash"]
+    first, rule = declared["hash"], declared["content"]["stopping"]
+    if declared["changes"]:
+        first, rule = (declared["changes"][0].get(name) for name in ("before", "stopping_before"))
     done = declared["target_stages"]
-    when = f"after {done} target stages were done" if done else "before the first target stage"
+    when = "before the first target stage"
+    if done:
+        when = f"after {done} target stage{' was' if done == 1 else 's were'} done"
+    named = f": {_rule(rule)}" if rule else ""  # a change made by an earlier version has no rule
     found = [
-        f"Questions, bound and stopping rule were declared {when} ({_day(declared['time'])}, hash {first}): "
-        f"{_rule(declared['content']['stopping'])}."
+        f"Questions, bound and stopping rule were declared {when} ({_day(declared['time'])}, hash {first}){named}."
     ]
     for change in declared["changes"]:
         done, fields = change["target_stages"], "; ".join(change["fields"])
@@ -34,7 +38,9 @@ def _rule(stopping: Mapping[str, Any]) -> str:
     """A stopping rule."""
     if "looks" in stopping:
         return f"looks after {_listed(stopping['looks'])} seeds, until every primary question is decided"
-    return "seeds may be added at any time" if "anytime" in stopping else f"{stopping['seeds']} seeds"
+    if "anytime" in stopping:
+        return "seeds may be added at any time"
+    return f"{stopping['seeds']} seed{'' if stopping['seeds'] == 1 else 's'}"
 
 
 def _looks(looked: Looked) -> list[str]:

@@ -27,7 +27,7 @@ import pathlib
 import shutil
 import time
 import urllib.parse
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +141,11 @@ class Store:
         """What a finished stage recorded; None where it is not done."""
         path = self.stage(stage_id) / "record.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The records of all finished stages in the folder, whether in its plan or not."""
+        for path in sorted(self.out.glob("stages/*/record.json")):
+            yield json.loads(path.read_text(encoding="utf-8"))
 
     def is_done(self, stage_id: str) -> bool:
         """Whether a stage is recorded."""

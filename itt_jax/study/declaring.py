@@ -41,17 +41,17 @@ def content(study: Study, looks: tuple[int, ...]) -> dict[str, Any]:
 def declared(store: Store, study: Study, looks: tuple[int, ...] = ()) -> dict[str, Any]:
     """The declaration that plan.json holds from now on.
 
-    It counts from the moment when it was first written. As long as no target stage is done it may be replaced; what is
-    changed later is kept as a change, with its time and the number of target stages that were done.
+    It counts from the moment when it was first written. As long as the folder has no finished target stage, of this
+    plan or an earlier one, it may be replaced; what is changed later is kept as a change, with its time, the number of
+    target stages that were done and the stopping rule that it replaces.
 
     Raises:
         InputError: the folder's study is looked at after declared numbers of seeds, and `looks` are absent.
     """
     own = content(study, looks)
     new = {"hash": content_id(own), "time": time.time(), "target_stages": 0, "content": own, "changes": []}
-    plan = store.existing_plan() or {}
-    done = sum(stage["kind"] == "target" and store.is_done(stage["id"]) for stage in plan.get("stages", ()))
-    found = plan.get("declared")
+    found = (store.existing_plan() or {}).get("declared")
+    done = sum(record.get("kind") == "target" for record in store.records())
     if found is None:
         return new | {"target_stages": done}
     if "looks" in found["content"]["stopping"] and "seeds" in own["stopping"] and store.looks(found["hash"]):
@@ -62,8 +62,9 @@ def declared(store: Store, study: Study, looks: tuple[int, ...] = ()) -> dict[st
         )
     if found["hash"] == new["hash"]:
         return found
-    if not done:
+    if not (done or found["target_stages"] or found["changes"]):
         return new
     fields = value_changes(found["content"], own)
     change = {"time": new["time"], "target_stages": done, "before": found["hash"], "hash": new["hash"]}
+    change["stopping_before"] = found["content"]["stopping"]
     return found | {"hash": new["hash"], "content": own, "changes": [*found["changes"], change | {"fields": fields}]}

@@ -46,10 +46,22 @@ def test_the_effort_of_an_arm_is_that_of_all_its_stages_after_pretraining():
     found = stages.effort({"stages_done": DONE})
     assert found.loc[("bert", "sentiment", "itt")].tolist() == [160, 2e9]
     assert found.loc[("bert", "sentiment", "direct")].tolist() == [100, 1e9]
-    frame = pd.DataFrame({"model": ["bert"], "arm": ["itt"], "baseline": ["matched_steps"]})
+    frame = pd.DataFrame({"model": ["bert"], "target": ["sentiment"], "arm": ["itt"], "baseline": ["matched_steps"]})
     beside = stages.with_effort(frame, found)
     assert beside[stages.BESIDE].to_numpy().tolist() == [[160, 200, 2e9, 3e9]]
     assert stages.with_effort(frame, stages.effort({}))[stages.BESIDE].isna().all(axis=None)
+
+
+def test_a_primary_contrast_rests_on_its_own_targets():
+    """Targets of another metric, or left out, neither withhold its verdict nor count."""
+    sums = [("bert", target, arm) for target in ("a", "b", "c") for arm in ("itt", "direct")]
+    efforts = pd.DataFrame({"tokens": range(1, 7), "flops": range(1, 7)}, pd.MultiIndex.from_tuples(sums))
+    about = {"model": "bert", "arm": "itt", "baseline": "direct", "verdict": "supported"}
+    frame = pd.DataFrame([about | {"rests_on": targets} for targets in (("a", "b"), ("c",), ())])
+    found = stages.with_effort(stages.withheld(frame, {("bert", "b", "itt"): ["did not learn"]}), efforts)
+    assert found["verdict"].tolist() == [stages.NOT_JUDGED, "supported", "supported"]
+    assert found["not_judged"].tolist() == ["b: did not learn", "", ""]
+    np.testing.assert_array_equal(found[["tokens", "baseline_tokens"]], [[4, 6], [5, 6], [np.nan, np.nan]])
 
 
 def test_stages_before_the_last_are_checked_by_seed():

@@ -2,11 +2,14 @@
 
 import dataclasses
 import json
+import types
 
 import pytest
 
+from itt_jax.analysis.looks import Looked
 from itt_jax.config import Claim, Perturbation, Stopping, validate
 from itt_jax.errors import InputError
+from itt_jax.report.declared import sentences
 from itt_jax.store import Store
 from itt_jax.study import deciding, declaring
 from itt_jax.study.running import Results
@@ -43,6 +46,21 @@ def test_a_declaration_may_be_replaced_before_the_first_target_stage_and_is_kept
     written(tmp_path, changed, done=2)
     again = declaring.declared(store, dataclasses.replace(STUDY, seeds=(0, 1)))
     assert [len(own["fields"]) for own in again["changes"]] == [2, 3]  # a seed more of a fixed number is a change
+
+
+def test_a_declaration_is_kept_where_the_plan_no_longer_has_the_stages_that_were_done(tmp_path):
+    first = declaring.declared(Store(tmp_path), STUDY)
+    store = written(tmp_path, first, done=1)
+    store.write_plan(store.plan() | {"stages": [{"id": "other", "kind": "target"}]})
+    changed = declaring.declared(store, dataclasses.replace(STUDY, seeds=(0, 1)))
+    assert changed["changes"][0]["target_stages"] == 1
+    store.write_plan(store.plan() | {"declared": changed})
+    (store.stage("s0") / "record.json").unlink()
+    again = declaring.declared(store, dataclasses.replace(STUDY, seeds=(0, 1, 2)))
+    assert [own["stopping_before"]["seeds"] for own in again["changes"]] == [1, 2]
+    said, *changes = sentences(types.SimpleNamespace(declared=again | {"time": 0.0}, looked=Looked()))
+    assert said.endswith(f"before the first target stage (1970-01-01 00:00 UTC, hash {first['hash']}): 1 seed.")
+    assert len(changes) == 2
 
 
 def test_a_folder_without_a_declaration_says_how_many_target_stages_were_done(tmp_path):
