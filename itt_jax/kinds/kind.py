@@ -112,8 +112,12 @@ class Kind:
         """The class names in a column of labels, each once, in order of occurrence."""
         return list(dict.fromkeys(published))
 
-    def table_settings(self, published: Sequence[str]) -> dict[str, Any]:
-        """Fields of a task that follow from a column of labels."""
+    def table_settings(self, table: Table) -> dict[str, Any]:
+        """Fields of a task that follow from the published labels of its one table.
+
+        Raises:
+            InputError: a label that cannot be of the kind; the message names its place.
+        """
         return {}
 
     def read_labels(self, task: TaskLike, published: Published, table: Table) -> tuple[Any, np.ndarray]:

@@ -1,9 +1,8 @@
 """A score for a text or a pair of texts."""
 
-import contextlib
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -46,13 +45,20 @@ class Regression(Kind):
         """The range of scores."""
         return f"{task.score_range[0]:g} to {task.score_range[1]:g}"
 
-    def table_settings(self, published: Sequence[str]) -> dict[str, Any]:
-        """The range of the finite numbers; reading the labels refuses the others and names their places."""
-        numbers = []
-        for label in published:
-            with contextlib.suppress(ValueError):
-                numbers.append(parse_number(label))
-        numbers = [number for number in numbers if math.isfinite(number)]
+    def table_settings(self, table: Table) -> dict[str, Any]:
+        """The range of the scores.
+
+        Raises:
+            InputError: a label is no finite number, or all are the same one.
+        """
+        numbers = [_number(label) for label in table.labels]
+        if wrong := [i for i, number in enumerate(numbers) if not math.isfinite(number)]:
+            found = table.labels[wrong[0]]
+            raise InputError(f"{table.place(wrong[0])}: score {found!r:.80}; expected a number such as 0.5")
+        if len(set(numbers)) == 1:
+            raise InputError(
+                f"{table.place(0)}: score {numbers[0]:g}, as in all {len(numbers):,} rows; expected scores that differ"
+            )
         return {"score_range": (min(numbers, default=0.0), max(numbers, default=1.0))}
 
     def read_labels(self, task: TaskLike, published: Published, table: Table) -> tuple[Any, np.ndarray]:
@@ -93,10 +99,15 @@ def _score(task: TaskLike, published: Published, label: str, place: Callable[[],
     if text is None:
         return None
     low, high = task.score_range
-    try:
-        score = parse_number(str(text))
-    except ValueError:
-        score = math.nan
+    score = _number(str(text))
     if not low <= score <= high:
         raise InputError(f"{place()}: score {label!r:.80}; expected a number from {low:g} to {high:g}")
     return score
+
+
+def _number(text: str) -> float:
+    """The number that a text spells; NaN where it spells none."""
+    try:
+        return parse_number(text)
+    except ValueError:
+        return math.nan

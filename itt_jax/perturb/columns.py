@@ -144,6 +144,8 @@ def _cells(lines: Iterator[tuple[int, str]], column: str, delimiter: str, quotin
             raise InputError(f"line {number}: {len(spans)} columns, expected {width}")
         start, stop = spans[position]
         yield _Value(row[:start], row[start:stop], values[position], row[stop:], number)
+    if position < 0:
+        raise InputError(f"no column {column!r}: found no line, expected one that names the columns")
     quoting.end()
 
 

@@ -27,8 +27,11 @@ def summary_markdown(analysis: Analysis) -> str:
         parts += ["", f"# {as_markdown(target)}", tables.markdown(tables.arms(analysis, target))]
         gains = tables.gains(analysis, target)
         parts += ["", tables.markdown(gains)] if len(gains) else []
+        domain = tables.home(analysis, target)
+        where = "" if domain == "all" else f" in the training domain ({domain})"
         for encoder, arms, scores in tables.scores(analysis, target):
-            parts += ["", as_markdown(f"Scores of {encoder} by operator and language: {' / '.join(arms)}"), ""]
+            heading = f"Scores of {encoder} by operator and language{where}: {' / '.join(arms)}"
+            parts += ["", as_markdown(heading), ""]
             parts += [tables.markdown(scores)]
     warnings = warning_sentences(analysis)
     if warnings:

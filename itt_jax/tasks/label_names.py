@@ -70,7 +70,7 @@ def table_labels(
         InputError: published labels that are no names of outputs.
     """
     if given is not None:
-        return tuple(label.strip() for _, _, label in (part.partition("=") for part in _parts(given))), {}
+        return _told_labels(published, given)
     numbers = tuple(map(str, range(outputs)))
     own = tuple(names or (f"LABEL_{i}" for i in range(outputs)))
     for spelled in (str, str.casefold, _canonical):
@@ -83,6 +83,21 @@ def table_labels(
     raise InputError(
         f"the labels are {listed(published)}, those of the checkpoint {', '.join(own)}; say which is which: "
         f"--labels NAME={published[0]},... with the checkpoint's names or the numbers of its outputs"
+    )
+
+
+def _told_labels(published: Sequence[str], given: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The labels that `--labels` names, and published label -> label where the case differs, as in JSON's "false"."""
+    labels = tuple(label.strip() for _, _, label in (part.partition("=") for part in _parts(given)))
+    for spelled in (str, str.casefold):
+        named = {spelled(label): label for label in labels}
+        found = {label: named.get(spelled(label)) for label in published}
+        if None not in found.values() and len(set(found.values())) == len(found):
+            return labels, {} if all(label == name for label, name in found.items()) else found
+    absent = [label for label in published if label not in labels]
+    raise InputError(
+        f"--labels {given!r:.80}: the table also has the labels {listed(absent)}; expected NAME=LABEL for each of "
+        f"{listed(published)}, or a table without the other rows"
     )
 
 

@@ -65,7 +65,7 @@ def table_task(
         more = f", as in {len(empty) - 1} other rows" * (len(empty) > 1)
         raise InputError(f"{table.place(empty[0])}: column {label!r}: expected a label, found none{more}; remove them")
     about = {"languages": (language,), "source_language": language, "metric": metric or own.table_metric}
-    about |= own.table_settings(published)
+    about |= own.table_settings(table)
     labels, read_as = (), {}
     if own.named_outputs:
         labels, read_as = table_labels(own.distinct_labels(published), outputs, names, given)

@@ -16,6 +16,7 @@ from itt_jax.evaluate.forms import row_forms
 from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.kinds.kind import Gold
 from itt_jax.metrics import metric
+from itt_jax.tasks.table import table_task
 
 TEXTS = [
     f"{who} {does} {what}." for who in ("Ada", "Omar", "Mei") for does in ("reads", "sees") for what in ("it", "me")
@@ -103,6 +104,20 @@ def test_scores_are_read_and_refused_with_their_place(tmp_path):
         tasks.load_rows(regression(path), "test", "en")
     with pytest.raises(InputError, match="regression needs a score_range and no labels"):
         dataclasses.replace(regression(path), score_range=(1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ("0,5", r"t.tsv, line 3: score '0,5'; expected a number such as 0.5"),
+        ("nan", r"t.tsv, line 3: score 'nan'; expected a number such as 0.5"),
+        ("0.50", r"t.tsv, line 2: score 0.5, as in all 2 rows; expected scores that differ"),
+    ],
+)
+def test_scores_of_a_table_are_numbers_that_differ(tmp_path, second, message):
+    (tmp_path / "t.tsv").write_text(f"text\tscore\na\t0.5\nb\t{second}\n")
+    with pytest.raises(InputError, match=message):
+        table_task(tmp_path / "t.tsv", ["text"], "score", "regression", outputs=1)
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,8 @@ def test_jsonl_keeps_everything_else_and_the_way_characters_are_written(tmp_path
         ("jsonl", '{"text": "a"\n', r"line 1, character 14: not a JSON object"),
         ("jsonl", '{"text": tru}\n', r"line 1: not JSON"),
         ("jsonl", '{"text": "a"} {}\n', r"line 1: found ' \{\}\\n' after a JSON object"),
+        ("csv", "", r"no column 'text': found no line"),
+        ("tsv", "\n\n", r"no column 'text': found no line"),
         ("txt", "a\n", r"--column needs --format \(csv, tsv, jsonl\)"),
     ],
 )

@@ -38,6 +38,7 @@ def test_estimates_are_those_of_the_whole_folder(tmp_path):
 def test_what_is_missing_is_said_and_nothing_else_is_claimed(tmp_path, capsys):
     _, alone = both(tmp_path, seeds=(0, 1))
     text = summary_markdown(alone)
+    assert "by operator and language in the training domain (general): direct / " in text
     assert "No verdict: the folder holds its results without the predictions" in text
     assert "Left out, because they rest on the predictions of single items: intervals, tests and verdicts" in text
     assert not {"no signal", "interaction |", "retention |", "2 seeds:", "[", "nan", "<NA>"} & {

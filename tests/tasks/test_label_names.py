@@ -113,6 +113,7 @@ def test_a_name_is_in_one_group():
         (["LABEL_1", "LABEL_0"], None, None, (("LABEL_0", "LABEL_1"), {})),
         (["1", "2"], ("no", "yes"), "no=1,yes=2", (("1", "2"), {})),
         (["x", "a, b"], None, "1=a, b,0=x", (("a, b", "x"), {})),
+        (["False", "True"], None, "0=false,1=true", (("false", "true"), {"False": "false", "True": "true"})),
     ],
 )
 def test_labels_of_a_table_follow_the_outputs(published, names, given, expected):
@@ -135,3 +136,11 @@ def test_labels_of_a_table_that_are_not_the_checkpoints_are_refused(published, n
     expected = f"the labels are {', '.join(published)}, those of the checkpoint {', '.join(own)}; say .* --labels NAME="
     with pytest.raises(InputError, match=expected):
         table_labels(published, 2, names)
+
+
+@pytest.mark.parametrize(("published", "absent"), [(["1", "3", "5"], "3"), (["1", "5", "x", "X"], "x, X")])
+def test_labels_of_a_table_that_are_not_told_are_named(published, absent):
+    with pytest.raises(
+        InputError, match=f"the table also has the labels {absent}; expected NAME=LABEL for each of 1, "
+    ):
+        table_labels(published, 2, ("bad", "good"), "bad=1,good=5")
