@@ -1,8 +1,9 @@
 """Claims: contrasts between arms or encoders that a config defined beforehand, with their verdicts.
 
-A claim between arms takes the difference of the two in each encoder and target; one between encoders the mean over arms
-of one encoder, less that of the other, in each target. Both are paired by seed and item, and averaged with equal
-weights. Points of different metrics are not averaged: a claim over targets of two metrics is judged for each.
+A claim between arms takes the difference of the two in each encoder and target; one between encoders the mean, of one
+encoder, over the arms that both have, less that of the other, in each target and on the same cells. Both are paired by
+seed and item, and averaged with equal weights. Points of different metrics are not averaged: a claim over targets of
+two metrics is judged for each.
 """
 
 import dataclasses
@@ -20,7 +21,7 @@ from itt_jax.analysis.primary import over_targets
 from itt_jax.analysis.sequential import Look
 from itt_jax.analysis.stages import NOT_JUDGED
 from itt_jax.config import Claim
-from itt_jax.store.results import CLEAN_TEXT
+from itt_jax.store.results import CLEAN_TEXT, KEY
 
 QUANTITIES = {
     "score": ("scores", "score", 1),
@@ -31,7 +32,7 @@ QUANTITIES = {
 NUMBERS = ["estimate", "ci_low", "ci_high", "std_err", "seed_error", "item_error", "interaction_error", "df", "p"]
 NUMBERS += ["clusters", "log_odds", "first", "second"]
 COLUMNS = ["claim", "target", "metric", "arm", "baseline", *NUMBERS, "test", "seeds", "items"]
-COLUMNS += ["targets", "models", "languages", "groups_left_out", "rests_on"]
+COLUMNS += ["targets", "models", "languages", "groups_left_out", "rests_on", "reason"]
 
 
 def declared(plan: Mapping[str, Any]) -> tuple[Claim, ...]:
@@ -56,12 +57,14 @@ class Side:
     Attributes:
         contrast: the difference of two arms, or one encoder's mean over arms. sign: -1 for the encoder that the claim
             puts second. scores: means over seeds of first and second, NaN where the panel has no such side.
+        cells: the conditions it is computed on, as their KEY.
         uses: the (encoder, target, arm) that it rests on.
     """
 
     contrast: TargetContrast
     sign: int
     scores: tuple[float, float]
+    cells: frozenset[tuple]
     uses: tuple[tuple[str, str, str], ...]
 
     @property
@@ -70,13 +73,17 @@ class Side:
         return self.contrast.target
 
 
-def sides(claims: Sequence[Claim], own: Contrasts) -> list[tuple[str, Side]]:
-    """(name of the claim, part) of each claim that a panel has a part in."""
-    found = ((claim.name, _side(claim, own)) for claim in claims)
+def sides(claims: Sequence[Claim], own: Contrasts, results: pd.DataFrame) -> list[tuple[str, Side]]:
+    """(name of the claim, part) of each claim that a panel has a part in.
+
+    Args:
+        results: the rows of the whole folder, which say which arms the other encoders have.
+    """
+    found = ((claim.name, _side(claim, own, results)) for claim in claims)
     return [(name, side) for name, side in found if side is not None]
 
 
-def _side(claim: Claim, own: Contrasts) -> Side | None:
+def _side(claim: Claim, own: Contrasts, results: pd.DataFrame) -> Side | None:
     panel, pair = own.panel, (claim.better, claim.worse)
     if claim.targets and panel.target not in claim.targets:
         return None
@@ -85,7 +92,8 @@ def _side(claim: Claim, own: Contrasts) -> Side | None:
         wanted = not set(pair) - set(panel.arms) and panel.model in (claim.encoders or (panel.model,))
         arms = pair
     else:
-        wanted, arms = panel.model in pair, [arm for arm in panel.arms if arm in (claim.arms or panel.arms)]
+        wanted, shared = panel.model in pair, _arms_of_both(pair, own, results)
+        arms = [arm for arm in panel.arms if arm in shared and arm in (claim.arms or shared)]
     if not wanted or not arms:
         return None
     function, kind, sign = QUANTITIES[claim.quantity]
@@ -101,10 +109,19 @@ def _side(claim: Claim, own: Contrasts) -> Side | None:
         fit, side = _mean(list(fits.values())), 1 if panel.model == pair[0] else -1
         mean = float(np.mean(list(means.values())))
         scores = (mean, np.nan) if side > 0 else (np.nan, mean)
-    about = own.kept(set().union(*(row.weights for row in rows)), excluded)
+    at = sorted(set().union(*(row.weights for row in rows)))
+    about = own.kept(at, excluded)
+    cells = frozenset(panel.conditions.iloc[at][KEY].itertuples(index=False, name=None))
     places = (panel.seeds, panel.items, panel.clusters, panel.is_mean)
     contrast = TargetContrast(panel.model, panel.target, panel.metric, *pair, *places, about, claim.quantity, fit)
-    return Side(contrast, side, scores, tuple((panel.model, panel.target, arm) for arm in arms))
+    return Side(contrast, side, scores, cells, tuple((panel.model, panel.target, arm) for arm in arms))
+
+
+def _arms_of_both(pair: tuple[str, str], own: Contrasts, results: pd.DataFrame) -> set[str]:
+    """The arms that both encoders have in the panel's target and metric."""
+    same = (results["target"] == own.panel.target) & (results["metric"] == own.panel.metric)
+    first, second = (set(results.loc[same & (results["model"] == name), "arm"]) for name in pair)
+    return first & second
 
 
 def _is_asked(claim: Claim, row: Quantity, own: Contrasts) -> bool:
@@ -147,8 +164,8 @@ def table(
 ) -> pd.DataFrame:
     """The claims with their verdicts, a row for each, or for each target or metric where it has several.
 
-    A claim that the folder has no data for has a row without an estimate. A claim that rests on a stage that did not
-    learn is not judged.
+    A claim that the folder has no data for has a row without an estimate; so has one between encoders that rest on
+    different cells. A claim that rests on a stage that did not learn is not judged.
 
     Args:
         parts: of every panel. look, earlier: as `inference.judge` takes them. failed: as `stages.failures` gives it.
@@ -164,7 +181,8 @@ def table(
     by_name = {claim.name: claim for claim in claims}
     bounds = [by_name[name].bound or smallest_effect for name in frame["claim"]]
     frame = inference.judge(frame, pd.Series(bounds, frame.index, dtype=float), "holm", look, earlier)
-    reasons = ["; ".join(_reasons(uses, failed)) for uses in frame.pop("rests_on")]
+    pairs = zip(frame.pop("rests_on"), frame.pop("reason"), strict=True)
+    reasons = [reason or "; ".join(_reasons(uses, failed)) for uses, reason in pairs]
     frame["not_judged"] = np.array(reasons, dtype=object)
     frame["verdict"] = frame["verdict"].where(frame["not_judged"] == "", NOT_JUDGED)
     for side, name in enumerate(("published_first", "published_second")):
@@ -181,7 +199,7 @@ def _is_in(side: Side, target: str, metric: str) -> bool:
 
 def _about(claim: Claim, target: str, metric: str) -> dict[str, Any]:
     named = {"claim": claim.name, "target": target, "metric": metric, "arm": claim.better, "baseline": claim.worse}
-    return named | {"targets": "", "models": "", "languages": "", "rests_on": ()}
+    return named | {"targets": "", "models": "", "languages": "", "rests_on": (), "reason": ""}
 
 
 def _row(claim: Claim, target: str, metric: str, own: Sequence[Side]) -> dict[str, Any] | None:
@@ -189,6 +207,12 @@ def _row(claim: Claim, target: str, metric: str, own: Sequence[Side]) -> dict[st
     if claim.between == "encoders":
         signs = {name: {side.sign for side in own if side.target == name} for name in {side.target for side in own}}
         own = [side for side in own if len(signs[side.target]) == 2]
+        uneven = sorted(name for name in signs if len({side.cells for side in own if side.target == name}) > 1)
+        if uneven:
+            reason = (
+                f"{claim.better} and {claim.worse} have results or signal in different cells of {', '.join(uneven)}"
+            )
+            return _about(claim, target, metric) | {"reason": reason}
     if not own:
         return None
     weight = 1 if claim.between == "arms" else 2  # `over_targets` takes the mean, of which either encoder is half

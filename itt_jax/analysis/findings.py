@@ -132,7 +132,7 @@ def analyse(
         frames["counts"].append(_counts(frames["cells"][-1], own))
         if panel.has_items and main_metric[panel.target] == panel.metric:
             parts += [own.target_contrast(arm, baseline) for arm, baseline in primary_pairs(own.arms)]
-            claimed += claims.sides(asked, own)
+            claimed += claims.sides(asked, own, results)
     for panel in panels.panels_of(results, cells, "changed") if cells is not None else ():
         own = Contrasts(panel, results, arms, signal(panel, selection, cells), asked_pair)
         frames["secondary"].append(own.interactions("changed"))

@@ -97,7 +97,7 @@ COLUMNS = {
     "look": "number of seeds at the look that p_design is from",
     "agree": "whether estimate and log_odds have the same sign",
     "verdict": "supported, contradicted, negligible, undetermined or not judged (see the glossary)",
-    "not_judged": "why there is no verdict: a stage before the target that did not learn; empty otherwise",
+    "not_judged": "why there is no verdict: a stage that did not learn, or encoders on different cells; else empty",
     "tokens": "tokens that one run of the arm trains on after pretraining, all stages (primary.csv: of its targets)",
     "baseline_tokens": "the same of the baseline",
     "flops": "model FLOPs of the same run",

@@ -46,7 +46,7 @@ def verdict(row: pd.Series) -> str:
     if row["verdict"] != "undetermined":
         alone = "" if row["cross_lingual"] else "; in the source language alone"
         return f"{row['verdict']} ({VERDICTS[row['verdict']]}{alone})"
-    if not row["agree"]:
+    if not row["leaning"]:  # beyond the bound, in points
         return "undetermined (log-odds disagree)"
     return "undetermined (not after adjustment)" if row["clear"] else "undetermined"
 
@@ -112,7 +112,7 @@ def primary(analysis: Analysis) -> pd.DataFrame:
             **effort(frame),
             "seeds": frame["seeds"],
             "targets": frame["targets"],
-            "kept": _kept(frame) if len(frame) else [],
+            "kept": _kept(frame, analysis) if len(frame) else [],
         }
     )
 
@@ -146,7 +146,7 @@ def claims(analysis: Analysis) -> pd.DataFrame:
 def claim_verdict(row: pd.Series) -> str:
     """The verdict on a claim in words."""
     if pd.isna(row["estimate"]):
-        return "no data"
+        return f"no data: {row['not_judged']}" if row["not_judged"] else "no data"
     if row["not_judged"]:
         return f"{NOT_JUDGED}: {row['not_judged']}"
     meaning = {"contradicted": " (the other way round)", "negligible": f" (within {points(row['bound'])} points)"}
@@ -190,16 +190,17 @@ def arms(analysis: Analysis, target: str) -> pd.DataFrame:
         for name, title in (("clean", "clean"), ("all", "perturbed")):
             columns[title] = with_interval(curves[curves["perturbation"] == name].set_index(key))
     elif analysis.has_items:
-        columns["kept"] = _kept(frame[frame["quantity"] == "clean"].set_index(key))
+        columns["kept"] = _kept(frame[frame["quantity"] == "clean"].set_index(key), analysis)
     return _in_order(pd.DataFrame(columns), curves).rename_axis(["encoder", "metric", "arm"]).reset_index().fillna("–")
 
 
-def _kept(frame: pd.DataFrame) -> pd.Series:
-    """What estimates rest on: "3 of 5 groups (en de es)"."""
+def _kept(frame: pd.DataFrame, analysis: Analysis) -> pd.Series:
+    """What estimates rest on: "3 of 5 groups (en de es)", with the domains where the folder has several."""
+    several = analysis.cells["domain"].nunique() > 1
     return pd.Series(
         [
             f"{row.groups} of {row.groups + row.groups_left_out} groups ({row.languages or 'none'}"
-            + (f"; {row.domains})" if " " in row.domains else ")")
+            + (f"; {row.domains})" if several and row.domains else ")")
             for row in frame.itertuples()
         ],
         index=frame.index,
@@ -231,7 +232,7 @@ def gains(analysis: Analysis, target: str) -> pd.DataFrame:
         columns = {"clean gain": side(found, "second"), "perturbed gain": side(found, "first")}
         columns |= {"interaction": with_interval(found, signed=True), "verdict": found.apply(verdict, axis=1)}
         columns["detectable"] = found["detectable"].map(points)
-        columns |= {"kept": _kept(found)} | dict(effort(found))
+        columns |= {"kept": _kept(found, analysis)} | dict(effort(found))
     changed = overall(analysis.interactions, target=target, kind="perturbation", subset="changed", perturbation="all")
     if len(changed):
         columns["changed items only"] = with_interval(changed.set_index(key), signed=True)

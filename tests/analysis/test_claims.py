@@ -8,7 +8,7 @@ import pytest
 
 from itt_jax.analysis import analyse
 from itt_jax.config import Claim, canonical
-from itt_jax.report import summary_markdown
+from itt_jax.report import summary_markdown, tables
 from itt_jax.store import Store
 from tests.simulated_store import write_store
 
@@ -81,6 +81,28 @@ def test_encoders_and_targets_have_equal_weights(found):
     assert lead["estimate"] == pytest.approx(means["bert"] - means["xlnet"]) == pytest.approx(-turned["estimate"])
     assert lead["std_err"] == pytest.approx(turned["std_err"]) and lead["std_err"] > 0
     assert (lead["first"], lead["second"]) == pytest.approx((means["bert"], means["xlnet"]))
+
+
+def test_encoders_are_compared_in_the_arms_and_cells_that_both_have(tmp_path):
+    """Here xlnet lacks an arm, and in target b a language."""
+    small = {"languages": ("en", "de"), "noises": (("swap", (0.1,)),), "seeds": (0, 1), "items": 20}
+    out = write_store(tmp_path, models=("bert", "xlnet"), targets=("a", "b"), **small)
+    results = pd.read_parquet(Store(out).results)
+    other = results["model"] == "xlnet"
+    gone = other & ((results["arm"] == "matched_steps") | (results["target"] == "b") & (results["language"] == "de"))
+    results[~gone].to_parquet(Store(out).results)
+    asked = (dataclasses.replace(LEAD, arms=(), each_target=True),)
+    content = {"claims": canonical(asked), "stopping": {"seeds": 2}}
+    declared = {"hash": "h", "time": 0.0, "target_stages": 0, "changes": [], "content": content}
+    Store(out).write_plan({"study_id": "x", "name": "claims", "seeds": [0, 1], "declared": declared})
+    claims = analyse(out).claims.set_index("target")
+    clean = results[~gone & (results["perturbation"] == "clean") & (results["arm"] != "matched_steps")]
+    means = clean[clean["target"] == "a"].groupby("model")["value"].mean()
+    assert claims.loc["a", "estimate"] == pytest.approx(means["bert"] - means["xlnet"])
+    assert np.isnan(claims.loc["b", "estimate"])
+    assert tables.claim_verdict(claims.loc["b"]) == (
+        "no data: bert and xlnet have results or signal in different cells of b"
+    )
 
 
 def test_the_two_questions_are_interactions(found):

@@ -1,5 +1,6 @@
 """The report: complete, self-contained, and honest about what is not there."""
 
+import dataclasses
 import html.parser
 import json
 import pathlib
@@ -145,6 +146,18 @@ def test_the_summary_gives_estimate_interval_and_verdict(written, analysis):
     assert f"interaction {tables.points(row['estimate'], True)} {interval}" in text
     assert row["verdict"] in text and "2 encoders (bert, xlnet)" in text
     assert (written[1].parent / "summary.md").read_text(encoding="utf-8") == text + "\n"
+
+
+def test_log_odds_disagree_only_where_the_estimate_lies_beyond_the_bound():
+    row = {"estimate": 0.01, "not_judged": "", "verdict": "undetermined", "agree": False, "clear": False}
+    assert tables.verdict(pd.Series(row | {"leaning": "negligible"})) == "undetermined"
+    assert tables.verdict(pd.Series(row | {"leaning": ""})) == "undetermined (log-odds disagree)"
+
+
+def test_one_domain_that_is_left_of_several_is_named(analysis):
+    one = analysis.primary.head(1).assign(groups=2, groups_left_out=1, languages="en de", domains="legal")
+    shown = tables.primary(dataclasses.replace(analysis, primary=one))["kept"].tolist()
+    assert shown == ["2 of 3 groups (en de; legal)"]
 
 
 def test_points_have_one_decimal_and_a_true_minus():
