@@ -142,7 +142,7 @@ _SEPARATORS = _Separators()
 def normalise(text: str) -> str:
     """NFKC, case folded; everything but letters, marks, numbers and symbols (emoji) becomes single spaces.
 
-    A text that has none of them ("!!!") keeps its characters.
+    A text that has none of them ("!!!") keeps its punctuation.
 
     >>> normalise("Don’t  STOP -- ﬁnally!")
     'don t stop finally'
@@ -150,7 +150,7 @@ def normalise(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
     kept = folded.translate(_SEPARATORS)
     if all(character == " " or unicodedata.category(character)[0] == "M" for character in kept):
-        kept = folded
+        kept = "".join(character if unicodedata.category(character)[0] in "PS" else " " for character in folded)
     return " ".join(kept.split())
 
 

@@ -39,7 +39,7 @@ def test_symbols_tell_texts_apart_and_count_alone():
     assert words_of("Great 👍 film!") == ["great", "film"]
     symbols = digests(_rows(["👍 👍 👍 👍"], ["x"]))
     assert not len(symbols.fields) and len(symbols.inputs) == 1  # symbols are no words
-    assert not len(digests(["", " "]).inputs)
+    assert not len(digests(["", " ", "\u200b", "\ufe0f"]).inputs)
 
 
 def test_a_long_field_or_a_whole_row_counts():
