@@ -75,6 +75,7 @@ def test_the_quickstarts_tables_are_those_of_its_results():
         assert "<!-- quickstart claims -->" in text and script["filled"](text) == text
 
 
+@pytest.mark.slow
 def test_every_column_of_results_and_tables_is_described(tmp_path):
     found = analyse(write_store(tmp_path, items=10))
     cell = {field.name for field in dataclasses.fields(Cell)} - {"stage"}

@@ -72,6 +72,7 @@ def test_a_folder_says_what_its_own_arms_are():
     assert list(pairs(found[:3])) == [("mine", "plain"), ("mine", "long"), ("long", "plain")]
 
 
+@pytest.mark.slow
 def test_an_own_arm_is_analysed_as_its_folder_describes_it(tmp_path):
     """The same numbers under the catalogue's names and under names that only the plan explains."""
     out = write_store(tmp_path / "out", domains=("general",), items=40)

@@ -38,6 +38,7 @@ def stores(tmp_path_factory):
     return analyse(out), out, add_control(out)
 
 
+@pytest.mark.slow
 def test_the_share_noticed_is_that_of_the_changed_items(stores):
     table = analyse(stores[1]).controls
     assert set(table["arm"]) == {"direct", "matched_steps", "itt"}
@@ -46,6 +47,7 @@ def test_the_share_noticed_is_that_of_the_changed_items(stores):
     assert ((table["ci_low"] < SHARE) & (table["ci_high"] > SHARE)).all()
 
 
+@pytest.mark.slow
 def test_no_other_finding_sees_them(stores):
     without, out, added = stores
     found = analyse(out)
@@ -54,6 +56,7 @@ def test_no_other_finding_sees_them(stores):
         pandas.testing.assert_frame_equal(getattr(found, name), getattr(without, name))
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_the_report_shows_them_apart(stores):
     page = write_report(stores[1]).read_text(encoding="utf-8")

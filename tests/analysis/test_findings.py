@@ -158,6 +158,7 @@ def test_a_cell_with_fewer_examples_than_its_row_says_is_refused(tmp_path):
         analyse(out)
 
 
+@pytest.mark.slow
 def test_correlations_have_intervals_over_seeds_and_items(tmp_path):
     analysis = analyse(write_store(tmp_path, metric="pearson", domains=("general",), items=80, base=3.0))
     found = one(analysis.curves, arm="direct", language="all", perturbation="clean")
@@ -165,6 +166,7 @@ def test_correlations_have_intervals_over_seeds_and_items(tmp_path):
     assert np.isfinite(analysis.primary["estimate"]).all()
 
 
+@pytest.mark.slow
 def test_one_seed_is_tested_by_mcnemar_and_permutation(tmp_path):
     out = write_store(tmp_path, seeds=(3,), domains=("general",))
     analysis = analyse(out)
@@ -179,6 +181,7 @@ def test_one_seed_is_tested_by_mcnemar_and_permutation(tmp_path):
     assert one(analysis.primary, arm="itt")["test"] == "permutation"
 
 
+@pytest.mark.slow
 def test_one_seed_of_a_mean_of_item_scores_is_tested_by_permutation(tmp_path):
     """Exact match counts as accuracy does; F1 is no count of right items, and has no McNemar's test."""
     gains = {}
@@ -200,6 +203,7 @@ def test_one_seed_of_a_mean_of_item_scores_is_tested_by_permutation(tmp_path):
     assert np.abs(p[0] - p[1]).max() < 0.1 and np.corrcoef(*p)[0, 1] > 0.98
 
 
+@pytest.mark.slow
 def test_targets_count_alike_and_pair_by_seed(tmp_path):
     out = write_store(tmp_path, targets=("sentiment", "topic"), domains=("general",), base=2.0)
     analysis = analyse(out)
@@ -231,6 +235,7 @@ def test_items_that_an_operator_cannot_touch_leave_the_clean_side_too(tmp_path):
     assert (panel.sizes[:, :, panel.conditions["role"] == "clean"] == 100).all()
 
 
+@pytest.mark.slow
 def test_operators_that_a_language_lacks_are_no_missing_cells_and_missing_cells_drop_the_seed(tmp_path):
     out = write_store(tmp_path, domains=("general",), base=2.0)
     frame = pd.read_parquet(out / "results.parquet")
@@ -262,6 +267,7 @@ def test_wrong_stores_are_named(tmp_path):
         analyse(out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [(0.0,), (0.0, 0.2)])
 def test_area_with_severity_zero(tmp_path, level):
     """An operator at severity 0 alone has no curve; otherwise 0 is a point of the curve like any other."""
@@ -291,6 +297,7 @@ def looked_store(out, seeds, looks=(2, 4), made=None):
     return out
 
 
+@pytest.mark.slow
 def test_a_study_with_declared_looks_is_reported_at_its_latest_look(tmp_path):
     """Seeds of the round that is being made are not looked at, and intervals have the level of the look."""
     plain = analyse(
@@ -307,6 +314,7 @@ def test_a_study_with_declared_looks_is_reported_at_its_latest_look(tmp_path):
     assert found.robustness[contrast]["ci_high"].isna().sum() == plain.robustness[contrast]["ci_high"].isna().sum()
 
 
+@pytest.mark.slow
 def test_what_an_earlier_look_concluded_is_reported_at_a_later_one(tmp_path):
     asked = {"family": "primary", "model": "bert", "metric": "accuracy", "arm": "itt", "baseline": "matched_steps"}
     asked |= {"p_design": 1e-5, "leaning": "supported", "look": 2}

@@ -51,6 +51,8 @@ BANDS = {3: (0.93, 0.98), 5: (0.93, 0.97), 10: (0.93, 0.97)}
 """Coverage by number of seeds: between the extremes the distribution of Behrens and Fisher is conservative."""
 
 
+@pytest.mark.volume
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", BANDS)
 def test_coverage_in_every_mixture(seeds):
     """Seed, item and interaction variance; 4,000 studies each (simulation error 0.35 points)."""

@@ -20,6 +20,9 @@ class ErrorRate(Accuracy):
         return 1 - super().statistic(predictions, labels)
 
 
+pytestmark = pytest.mark.slow  # two stores are analysed
+
+
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     """The analysis of accuracy, and of the error rate of the same predictions."""

@@ -86,6 +86,7 @@ def test_a_design_decides_as_often_as_it_promises(seeds):
     assert 0.1 < promised < 0.99
 
 
+@pytest.mark.slow
 def test_a_pilot_gives_designs_and_options_are_checked(tmp_path, capsys):
     pilot = analyse(write_store(tmp_path / "pilot", seeds=(0, 1), languages=("en",), domains=("general",), items=40))
     (found,) = power.from_pilot(pilot, ["bert, itt against matched_steps"])

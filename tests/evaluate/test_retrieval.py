@@ -23,7 +23,9 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(
+    scope="module", params=[FAMILIES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES[1:])]
+)
 def encoded(request):
     tokenizer = train_tokenizer(TEXTS * 10, request.param, 300 if request.param == "roberta" else 100)
     sizes = {"layers": 3, "width": 32, "heads": 2, "feed_forward": 64, "vocabulary_size": tokenizer.vocabulary_size}

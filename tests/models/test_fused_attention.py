@@ -135,6 +135,7 @@ def test_cudnn_gets_a_mask_for_every_run_of_a_stack(on_gpu, monkeypatch, shared)
     assert shapes == [(True, (3, 2, 2, T, T))]
 
 
+@pytest.mark.slow
 def test_an_encoder_with_a_fused_kernel_equals_plain(on_tpu, randomised):
     sizes = {"layers": 1, "width": 16, "heads": 2, "vocabulary_size": 40, "max_positions": 130}
     plain = make_encoder("bert", **sizes)

@@ -232,6 +232,7 @@ def test_gains_kept_under_a_shift_are_those_of_the_cells(analysis):
         assert row["kept %"] in ("–", tables.points(gains[1] / gains[0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stages", [1, 2, 4])
 def test_a_run_that_goes_on_is_reported_on_what_is_there(tmp_path, stages):
     out = write_store(tmp_path, languages=("en", "de"), noises=(("swap", (0.1,)),), seeds=(0, 1), items=20)

@@ -35,6 +35,7 @@ def test_estimates_are_those_of_the_whole_folder(tmp_path):
     assert alone.interactions.empty and alone.primary.empty and alone.controls.empty
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_said_and_nothing_else_is_claimed(tmp_path, capsys):
     _, alone = both(tmp_path, seeds=(0, 1))
     text = summary_markdown(alone)

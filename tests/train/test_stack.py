@@ -66,6 +66,7 @@ def test_runs_together_are_as_alone_and_wait_for_no_longer_one(family, steps, pa
     assert_as_alone(encoder, together, [fine_tune_stack(encoder, [job])[0] for job in own])
 
 
+@pytest.mark.slow
 def test_a_stack_killed_between_saves_continues_in_another_stack(tmp_path):
     """Runs are saved separately: one continues alone, the other in a new stack."""
     encoder = tiny_encoder("bert")

@@ -24,6 +24,7 @@ def tuned(directory=None):
     return fine_tune(encoder, [task], task, params, RECIPE, 1e-3, 0, directory, lambda *told: None), params
 
 
+@pytest.mark.slow
 def test_the_state_before_a_step_is_donated_to_it(monkeypatch):
     states = []
     train = loop.Stack.train
