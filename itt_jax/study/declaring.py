@@ -46,7 +46,7 @@ def declared(store: Store, study: Study, looks: tuple[int, ...] = ()) -> dict[st
     target stages that were done and the stopping rule that it replaces.
 
     Raises:
-        InputError: the folder's study is looked at after declared numbers of seeds, and `looks` are absent.
+        InputError: the folder's study was looked at already, and another declaration would begin its looks anew.
     """
     own = content(study, looks)
     new = {"hash": content_id(own), "time": time.time(), "target_stages": 0, "content": own, "changes": []}
@@ -54,17 +54,16 @@ def declared(store: Store, study: Study, looks: tuple[int, ...] = ()) -> dict[st
     done = sum(record.get("kind") == "target" for record in store.records())
     if found is None:
         return new | {"target_stages": done}
-    if "looks" in found["content"]["stopping"] and "seeds" in own["stopping"] and store.looks(found["hash"]):
-        seeds = ", ".join(map(str, found["content"]["stopping"]["looks"]))
-        raise InputError(
-            f"--out {store.out}: its study is looked at after {seeds} seeds and was looked at already; continue with "
-            "--until-decided"
-        )
     if found["hash"] == new["hash"]:
         return found
+    fields = value_changes(found["content"], own)
+    if store.looks(found["hash"]):
+        raise InputError(
+            f"--out {store.out}: its study was looked at already, and a look holds for what was declared then "
+            f"({'; '.join(fields)}); continue it with --until-decided as declared, or choose another --out"
+        )
     if not (done or found["target_stages"] or found["changes"]):
         return new
-    fields = value_changes(found["content"], own)
     change = {"time": new["time"], "target_stages": done, "before": found["hash"], "hash": new["hash"]}
     change["stopping_before"] = found["content"]["stopping"]
     return found | {"hash": new["hash"], "content": own, "changes": [*found["changes"], change | {"fields": fields}]}
