@@ -137,7 +137,8 @@ def analyse(
         own = Contrasts(panel, results, arms, signal(panel, selection, cells), asked_pair)
         frames["secondary"].append(own.interactions("changed"))
     tables = {name: concat(found) for name, found in frames.items()}
-    tables["gains"]["p_adjusted"] = inference.adjust(tables["gains"], tables["gains"]["p"], "fdr_bh")
+    gains = tables["gains"]
+    gains["p_adjusted"] = inference.adjust(gains, pd.Series(planned.look.overall(gains["p"]), gains.index), "fdr_bh")
     for name in ("gains", "interactions", "gaps", "robustness"):
         tables[name] = at_look(tables[name], planned.look)
     explored = [tables.pop("interactions"), tables.pop("secondary", concat([]))]

@@ -310,6 +310,9 @@ def test_a_study_with_declared_looks_is_reported_at_its_latest_look(tmp_path):
     assert found.primary["look"].tolist() == [2]
     own, fixed = (frame["ci_high"] - frame["ci_low"] for frame in (found.primary, plain.primary))
     assert (own > fixed).all()
+    known = plain.gains["p"].notna()
+    assert known.any() and (found.gains["p_adjusted"] >= plain.gains["p_adjusted"])[known].all()
+    assert (found.gains["p_adjusted"] > plain.gains["p_adjusted"])[known].any()
     contrast = found.robustness["baseline"] != ""
     assert found.robustness[contrast]["ci_high"].isna().sum() == plain.robustness[contrast]["ci_high"].isna().sum()
 
