@@ -188,7 +188,7 @@ def table(
     for side, name in enumerate(("published_first", "published_second")):
         known = [by_name[own].published for own in frame["claim"]]
         frame[name] = np.array([values[side] / 100 if values else np.nan for values in known], dtype=float)
-    for name in ("sentence", "source", "quantity", "perturbation"):
+    for name in ("sentence", "source", "quantity", "perturbation", "language", "domain"):
         frame[name] = [getattr(by_name[own], name) for own in frame["claim"]]
     return frame.assign(bound=bounds)
 

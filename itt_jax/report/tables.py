@@ -154,8 +154,9 @@ def claim_verdict(row: pd.Series) -> str:
 
 
 def _contrast(row: dict) -> str:
-    """A claim's contrast: "itt − direct, score, clean, xnli (accuracy)"."""
-    where = [row["quantity"], row["perturbation"], *([] if row["target"] == "all" else [row["target"]])]
+    """A claim's contrast: "itt − direct, score, clean, xnli, legal (accuracy)"."""
+    named = [row[name] for name in ("target", "language", "domain") if row[name] != "all"]
+    where = [row["quantity"], row["perturbation"], *named]
     metric = f" ({row['metric']})" if row["metric"] else ""
     return f"{row['arm']} − {row['baseline']}, {', '.join(where)}{metric}"
 
