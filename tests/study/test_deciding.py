@@ -139,7 +139,7 @@ def test_an_interrupted_study_continues_after_its_last_look_and_stops_at_the_las
         until(tmp_path, judge)
     until(tmp_path, judge)
     assert [len(seeds) for seeds in rounds] == [2, 4, 4, 6]
-    with pytest.raises(InputError, match="was looked at already.*; continue it with --until-decided"):
+    with pytest.raises(InputError, match=r"was looked at already.*; continue it with --until-decided"):
         declaring.declared(Store(tmp_path), ASKED)
     with pytest.raises(InputError, match=r"stopping.looks: \[2, 4, 6\] -> \[2, 3\]"):  # looks would begin anew
         until(tmp_path, judge, max_seeds=3)

@@ -43,7 +43,7 @@ def tiny_set() -> tuple[list[str], list[str], Answers]:
 
 def made(family: str, layers: int):
     questions, contexts, answers = tiny_set()
-    tokenizer = train_tokenizer(questions + contexts, family, 330 if family == "roberta" else 120)
+    tokenizer = train_tokenizer(questions + contexts, family, 120 if family in ("bert", "xlnet") else 330)
     sizes = {"layers": layers, "width": 32, "heads": 2, "feed_forward": 64, "max_positions": 100}
     encoder = make_encoder(family, pad_id=tokenizer.pad_id, vocabulary_size=tokenizer.vocabulary_size, **sizes)
     examples = span_examples(tokenizer, questions, contexts, 96, "en", answers)

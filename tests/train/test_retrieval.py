@@ -27,7 +27,7 @@ SECOND = ["".join("IVXLCD"[NUMBERS.index(word)] for word in text.split(" and "))
 
 
 def made(family: str, layers: int):
-    tokenizer = train_tokenizer((FIRST + SECOND) * 3, family, 300 if family == "roberta" else 80)
+    tokenizer = train_tokenizer((FIRST + SECOND) * 3, family, 80 if family in ("bert", "xlnet") else 300)
     sizes = {"layers": layers, "width": 32, "heads": 2, "feed_forward": 64, "max_positions": 64}
     encoder = make_encoder(family, pad_id=tokenizer.pad_id, vocabulary_size=tokenizer.vocabulary_size, **sizes)
     fields = [[tokenizer.encode(texts) for texts in side] for side in ([FIRST], [SECOND, FIRST])]
