@@ -240,7 +240,7 @@ class Claim:
         sentence: what is claimed.
         source: where it was read (an arXiv id), or "question" for one of the study's own.
         better, worse: two arms, or two encoders.
-        between: what they are.
+        between: whether those are arms or encoders.
         quantity: "score"; "robustness" (perturbed score less clean score); or "transfer" (score in the domains that the
             target stage did not train on less the score in the one it did).
         targets: targets to average over; empty means all.

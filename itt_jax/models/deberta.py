@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from itt_jax.families.deberta import DebertaConfig
 from itt_jax.models import bert
 from itt_jax.models.attention import AttentionMask, attention, dropout, subkey
+from itt_jax.models.embeddings import Embeddings
 from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.layers import PLAIN, Execution, embedding, layer_norm, run_layers
 from itt_jax.models.relative_attention import relative_shift, scores_by_head
@@ -47,20 +48,6 @@ def buckets(distances: Int[np.ndarray, " K"], config: DebertaConfig) -> Int[np.n
         logarithmic = (np.ceil(steps) + middle).astype(np.int64) * np.sign(distances)
         found = np.where(np.abs(distances) <= middle, distances, logarithmic)
     return np.clip(found + config.span, 0, 2 * config.span - 1)
-
-
-class Embeddings(nnx.Module):
-    """Word embeddings, normalised."""
-
-    def __init__(self, config: DebertaConfig, *, dtype: Any, rngs: nnx.Rngs) -> None:
-        self.word = embedding(config, config.vocabulary_size, dtype, rngs, config.pad_id)
-        self.norm = layer_norm(config, rngs)
-        self.rate, self.dtype = config.dropout, dtype
-
-    def __call__(self, inputs: EncoderInputs, key: PRNGKeyArray | None) -> Float[Array, "B T D"]:
-        given = inputs.input_embeddings
-        words = self.word(inputs.input_ids) if given is None else given.astype(self.dtype)
-        return dropout(self.norm(words).astype(self.dtype), self.rate, key)
 
 
 class Layer(bert.Layer):

@@ -10,23 +10,10 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from itt_jax.families.modernbert import ModernBertConfig
 from itt_jax.models.attention import AttentionMask, attention, dropout, subkey
+from itt_jax.models.embeddings import Embeddings
 from itt_jax.models.inputs import EncoderInputs
-from itt_jax.models.layers import ACTIVATIONS, PLAIN, Execution, embedding, layer_norm, linear, run_layers
+from itt_jax.models.layers import ACTIVATIONS, PLAIN, Execution, layer_norm, linear, run_layers
 from itt_jax.models.rotary import Rotation, positions
-
-
-class Embeddings(nnx.Module):
-    """Word embeddings, normalised."""
-
-    def __init__(self, config: ModernBertConfig, *, dtype: Any, rngs: nnx.Rngs) -> None:
-        self.word = embedding(config, config.vocabulary_size, dtype, rngs, config.pad_id)
-        self.norm = layer_norm(config, rngs)
-        self.rate, self.dtype = config.dropout, dtype
-
-    def __call__(self, inputs: EncoderInputs, key: PRNGKeyArray | None) -> Float[Array, "B T D"]:
-        given = inputs.input_embeddings
-        words = self.word(inputs.input_ids) if given is None else given.astype(self.dtype)
-        return dropout(self.norm(words).astype(self.dtype), self.rate, key)
 
 
 class Layer(nnx.Module):

@@ -26,7 +26,7 @@ def unicode_table() -> dict:
 def property_of(name: str) -> np.ndarray:
     """uint8 [0x110000]: each codepoint's "grapheme" class (1, 2, ...), "flags" (bits) or "scripts" number (1, 2, ...).
 
-    Class and script 0 stand for all others.
+    All others have class and script 0.
     """
     return by_codepoint(unicode_table()[name])
 
