@@ -243,7 +243,7 @@ class Document:
     def around(self, first: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """int64, int64: the clusters before and after the ranges first ... stop - 1, apart from format characters.
 
-        -1 and the number of clusters G stand for the ends of the text.
+        The ends of the text are -1 and the number of clusters G.
         """
         place = np.concatenate([[-1], self.unignored, [len(self.bases)]])
         before = place[np.searchsorted(place, first) - 1]
