@@ -80,7 +80,10 @@ def test_real_checkpoints_load_by_part_whole_or_with_their_first_layers(part, tm
     assert all(target.recipe.embedding_learning_rate == 0 for target in whole.targets)
 
 
-@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.slow) for name in TARGETS])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=[pytest.mark.slow, pytest.mark.volume]) for name in TARGETS],
+)
 def small_run(request, data_root, tmp_path_factory):
     """(name, plan, its notes before anything ran, results) of the small form, with the first of its encoders: the
     program of another family takes half a minute more to compile."""
