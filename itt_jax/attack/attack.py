@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from itt_jax.attack.candidates import Candidates
+from itt_jax.attack.candidates.base import Candidates
 from itt_jax.attack.constraints import Constraint
 from itt_jax.attack.goals import Goal, goal_for
 from itt_jax.attack.subject import Subject, Wording

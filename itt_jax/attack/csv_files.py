@@ -112,6 +112,7 @@ def _row(path: pathlib.Path, line: int, row: dict[str, str | None], ours: bool, 
     from rapidfuzz.distance import Levenshtein
 
     def value(name: str, kind: type) -> float:
+        """A column as a number of that type; raises InputError for anything else."""
         try:
             return kind(float(row[name]))
         except (TypeError, ValueError, OverflowError):

@@ -135,6 +135,7 @@ def best_flips(
     own = jnp.einsum("BTD,BTD->BT", gradient, table[ids])
 
     def of_row(row: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+        """Scores and ids of one row, so that [T, V] scores are in memory for one row at a time."""
         g, here, i = row
         scores = jnp.einsum("TD,VD->TV", g, table) - here[:, None]
         closed = barred | (begins[i][:, None] != begins) | (jnp.arange(len(table)) == i[:, None])

@@ -6,10 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from itt_jax.attack.attack import Attack
-from itt_jax.attack.candidates import Alphabet, FromLexicon, MaskedLM, Operators, TokenFlips, WordSwaps
+from itt_jax.attack.candidates import (
+    Alphabet,
+    FromLexicon,
+    Imperceptible,
+    MaskedLM,
+    Operators,
+    TokenFlips,
+    WordSwaps,
+)
 from itt_jax.attack.constraints import LongWords, NoStopWords, OwnLetters, WithinEdits, WordsChanged
 from itt_jax.attack.goals import MARGIN, SHIFT, UNTARGETED
-from itt_jax.attack.imperceptible import Imperceptible
 from itt_jax.attack.search.beam import Beam
 from itt_jax.attack.search.charmer import Charmer
 from itt_jax.attack.search.draws import RandomWords, WorstOf

@@ -1,7 +1,7 @@
-"""The folder of an attack: parts of its rows, each written when it is finished, and what follows from all of them.
+"""The folder of an attack. Its rows are written in parts, each when it is finished; table and figures follow from them.
 
-OUT/attack.json                       what is asked for, and where it was computed
-OUT/rows/<language>-<part>.jsonl      one line a row, of one part
+OUT/attack.json                       the request, and the versions and devices that it ran with
+OUT/rows/<language>-<part>.jsonl      rows of one part, one a line
 OUT/results.csv                       all rows, in TextAttack's columns
 OUT/summary.json                      figures by language
 """

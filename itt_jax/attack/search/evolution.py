@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from itt_jax.attack.attack import Asking, Case, Search
-from itt_jax.attack.candidates import Edit
+from itt_jax.attack.candidates.base import Edit
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from itt_jax.attack.candidates import Candidates, Edit, letters_like, look_alikes
+from itt_jax.attack.candidates.base import Candidates, Edit
+from itt_jax.attack.candidates.word_swaps import letters_like, look_alikes
 from itt_jax.attack.subject import Subject
 from itt_jax.errors import InputError
 from itt_jax.perturb import tables

@@ -1,0 +1,29 @@
+"""Single grapheme clusters, from the attacked texts."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from typing import ClassVar
+
+from itt_jax.attack.candidates.base import Candidates
+from itt_jax.attack.subject import Subject
+
+MOST_UNITS = 256
+"""Maximum number of clusters in an alphabet: what a text of ideograms costs in queries has a bound."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Alphabet(Candidates):
+    """Clusters to write at a place.
+
+    Attributes:
+        most: clusters; of more, the most frequent in the attacked texts.
+    """
+
+    makes: ClassVar[str] = "clusters"
+    most: int = MOST_UNITS
+
+    def units(self, subjects: Sequence[Subject]) -> tuple[str, ...]:
+        """The clusters of the attacked texts, sorted by codepoint."""
+        counts = Counter(cluster for subject in subjects for cluster in subject.clusters)
+        return tuple(sorted(sorted(counts, key=lambda unit: (-counts[unit], unit))[: self.most]))

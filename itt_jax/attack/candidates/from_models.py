@@ -1,0 +1,48 @@
+"""Candidates that a model proposes: the victim's own tokens, or words of a masked language model."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import ClassVar
+
+from itt_jax.attack.candidates.base import Candidates
+from itt_jax.attack.subject import Subject
+from itt_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenFlips(Candidates):
+    """Other tokens of the model's own vocabulary in the place of one (`attack.gradients`)."""
+
+    makes: ClassVar[str] = "tokens"
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskedLM(Candidates):
+    """Words that a masked language model finds likely in the place of a word (`attack.proposer`).
+
+    Attributes:
+        proposer: checkpoint directory of the masked LM.
+        most: its likeliest tokens at a word, of which whole words are taken.
+    """
+
+    makes: ClassVar[str] = "words"
+    proposer: str | None = None
+    most: int = 48
+
+    def check(self, language: str) -> None:
+        """See `Candidates.check`."""
+        from itt_jax.attack.proposer import proposer
+
+        if self.proposer is None:
+            raise InputError("a recipe whose words come from a masked LM needs --proposer, a checkpoint with its head")
+        proposer(self.proposer)
+
+    def paths(self, language: str) -> list[str]:
+        """See `Candidates.paths`."""
+        return [self.proposer]
+
+    def options(self, subject: Subject, places: Sequence[int]) -> dict[int, list[str]]:
+        """See `Candidates.options`."""
+        from itt_jax.attack.proposer import proposer
+
+        return proposer(self.proposer).proposals(subject, places, self.most)
