@@ -98,13 +98,7 @@ def rendered(table: pd.DataFrame, form: str, language: str, perturbation: str) -
     if form == "line":
         return sentences(table, language, perturbation)
     shown = tables.without_constant(table)
-    return tables.markdown(shown) if form == "markdown" else _latex(shown)
-
-
-def _latex(table: pd.DataFrame) -> str:
-    """A table as LaTeX, with names as they are and minus signs that pdfTeX knows."""
-    shown = table.map(lambda value: " ".join(value.split()) if isinstance(value, str) else value)
-    return shown.to_latex(index=False, escape=True).rstrip().replace("\N{MINUS SIGN}", "$-$").replace("–", "--")
+    return tables.markdown(shown) if form == "markdown" else tables.latex(shown)
 
 
 def _at(frame: pd.DataFrame, **where: str) -> pd.DataFrame:

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from itt_jax.analysis import Analysis
 from itt_jax.analysis.stages import NOT_JUDGED
-from itt_jax.report import tables
 from itt_jax.report.names import as_label, file_name
+from itt_jax.report.tables.shown import home
 
 UNSTYLED = (("#882255", "h", "-."), ("#332288", "p", "-."), ("#117733", "<", "-."), ("#AA4499", ">", "-."))
 """Color, marker and line of arms that set none, in turn; from Tol's muted palette."""
@@ -162,7 +162,7 @@ def _operators(analysis: Analysis, target: str) -> Figure | None:
 def _languages(analysis: Analysis, target: str) -> Figure | None:
     """Clean (filled) and perturbed (hollow) scores by language; a panel for each encoder (and metric)."""
     frame = analysis.curves[(analysis.curves["target"] == target) & (analysis.curves["language"] != "all")]
-    frame = frame[frame["domain"] == tables.home(analysis, target)]
+    frame = frame[frame["domain"] == home(analysis, target)]
     frame = frame[frame["perturbation"].isin(["clean", "all"])]
     if frame.empty:
         return None

@@ -33,7 +33,7 @@ def write_report(out: pathlib.Path, analysis: Analysis | None = None) -> pathlib
     plan = store.plan()
     analysis = analysis or analyse(store.out)
     report = store.report
-    found = tables.all_tables(analysis).items()
+    found = tables.tidy(analysis).items()
     _write_all(
         report / "tables", {f"{name}.csv": table.to_csv(index=False, float_format="%.6g") for name, table in found}
     )
@@ -75,20 +75,20 @@ def _page(analysis: Analysis, plan: dict[str, Any], figures: dict[str, str]) -> 
         declared=declared.sentences(analysis),
         warnings=summary.warning_sentences(analysis),
         contaminated=[str(name) for name in plan.get("contaminated") or ()],
-        primary=tables.primary(analysis),
-        checks=tables.without_constant(tables.checks(analysis)),
+        primary=tables.primary.primary(analysis),
+        checks=tables.without_constant(tables.primary.checks(analysis)),
         forest=figures.get("primary"),
-        claims=tables.claims(analysis),
+        claims=tables.primary.claims(analysis),
         arms=[arm for arm in analysis.arms if arm.summary],
         targets=targets,
-        operators=tables.operators(analysis),
-        languages=tables.language_interactions(analysis),
-        shifts=tables.shifts(analysis),
-        distances=tables.distances(analysis),
-        kept=tables.without_constant(tables.kept(analysis)),
-        controls=tables.without_constant(tables.controls(analysis)),
-        edits=tables.edits(analysis),
-        counts=tables.without_constant(tables.counts(analysis)),
+        operators=tables.explored.operators(analysis),
+        languages=tables.explored.language_interactions(analysis),
+        shifts=tables.domains.shifts(analysis),
+        distances=tables.domains.distances(analysis),
+        kept=tables.without_constant(tables.domains.kept(analysis)),
+        controls=tables.without_constant(tables.explored.controls(analysis)),
+        edits=tables.rests.edits(analysis),
+        counts=tables.without_constant(tables.rests.counts(analysis)),
         contamination=provenance.contamination(analysis.contamination),
         skipped=[str(reason) for reason in plan.get("skipped") or ()],
         stages=provenance.stages(plan),
@@ -107,13 +107,13 @@ def _target(analysis: Analysis, target: str, figures: dict[str, str]) -> dict[st
         "name": target,
         "metrics": ", ".join(dict.fromkeys(cells["metric"])),
         "id": file_name(target),
-        "arms": tables.without_constant(tables.arms(analysis, target)),
-        "gains": tables.without_constant(tables.gains(analysis, target)),
-        "clean": tables.without_constant(tables.languages(analysis, target, "clean")),
-        "perturbed": tables.without_constant(tables.languages(analysis, target, "all"))
+        "arms": tables.without_constant(tables.scores.arms(analysis, target)),
+        "gains": tables.without_constant(tables.scores.gains(analysis, target)),
+        "clean": tables.without_constant(tables.scores.languages(analysis, target, "clean")),
+        "perturbed": tables.without_constant(tables.scores.languages(analysis, target, "all"))
         if perturbed
         else pd.DataFrame(),
-        "domains": tables.without_constant(tables.domains(analysis, target)),
+        "domains": tables.without_constant(tables.domains.domains(analysis, target)),
         "figures": {name: figures.get(file_name(f"{name}-{target}")) for name in ("curves", "operators", "languages")},
     }
 

@@ -6,6 +6,8 @@ from itt_jax.analysis import Analysis
 from itt_jax.analysis.findings import FINE_TUNING
 from itt_jax.report import declared, tables
 from itt_jax.report.names import as_markdown
+from itt_jax.report.tables import primary, scores
+from itt_jax.report.tables.shown import home
 from itt_jax.store.results import ALONE
 
 
@@ -16,23 +18,23 @@ def summary_markdown(analysis: Analysis) -> str:
         parts += ["# Does the arm make transfer more robust?"]
         parts += [f"- {as_markdown(sentence)}" for sentence in verdict_sentences(analysis)]
     if len(analysis.primary):
-        parts += ["", tables.markdown(tables.primary(analysis))]
+        parts += ["", tables.markdown(primary.primary(analysis))]
     if len(analysis.claims):
-        parts += ["", "# Claims", tables.markdown(tables.claims(analysis))]
+        parts += ["", "# Claims", tables.markdown(primary.claims(analysis))]
     if found := declared.sentences(analysis):
         parts += ["", *(f"- {as_markdown(sentence)}" for sentence in found)]
     if len(analysis.checks):
-        parts += ["", "# Did the stages before the target learn?", tables.markdown(tables.checks(analysis))]
+        parts += ["", "# Did the stages before the target learn?", tables.markdown(primary.checks(analysis))]
     for target in targets(analysis):
-        parts += ["", f"# {as_markdown(target)}", tables.markdown(tables.arms(analysis, target))]
-        gains = tables.gains(analysis, target)
+        parts += ["", f"# {as_markdown(target)}", tables.markdown(scores.arms(analysis, target))]
+        gains = scores.gains(analysis, target)
         parts += ["", tables.markdown(gains)] if len(gains) else []
-        domain = tables.home(analysis, target)
+        domain = home(analysis, target)
         where = "" if domain == "all" else f" in the training domain ({domain})"
-        for encoder, arms, scores in tables.scores(analysis, target):
+        for encoder, arms, table in scores.scores(analysis, target):
             heading = f"Scores of {encoder} by operator and language{where}: {' / '.join(arms)}"
             parts += ["", as_markdown(heading), ""]
-            parts += [tables.markdown(scores)]
+            parts += [tables.markdown(table)]
     warnings = warning_sentences(analysis)
     if warnings:
         parts += ["", "# Note", *(f"- {as_markdown(sentence)}" for sentence in warnings)]

@@ -72,7 +72,7 @@ def test_what_is_not_there_is_named(analysis, pair, where, message):
 
 
 def test_scores_by_operator_and_language_are_those_of_the_curves(analysis):
-    (encoder, arms, table), _ = tables.scores(analysis, "sentiment")
+    (encoder, arms, table), _ = tables.scores.scores(analysis, "sentiment")
     assert encoder == "bert (accuracy)" and arms == ["direct", "matched_steps", "itt"]
     assert list(table.columns) == ["operator", "en", "de", "mean"]
     assert list(table["operator"]) == ["clean", "swap", "keyboard", "all"]

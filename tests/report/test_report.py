@@ -156,7 +156,7 @@ def test_log_odds_disagree_only_where_the_estimate_lies_beyond_the_bound():
 
 def test_one_domain_that_is_left_of_several_is_named(analysis):
     one = analysis.primary.head(1).assign(groups=2, groups_left_out=1, languages="en de", domains="legal")
-    shown = tables.primary(dataclasses.replace(analysis, primary=one))["kept"].tolist()
+    shown = tables.primary.primary(dataclasses.replace(analysis, primary=one))["kept"].tolist()
     assert shown == ["2 of 3 groups (en de; legal)"]
 
 
@@ -212,7 +212,7 @@ def test_a_damaged_plan_is_named(tmp_path):
 
 def test_gains_kept_under_a_shift_are_those_of_the_cells(analysis):
     """By language and on average: gain there over gain at home, from the cells' values themselves."""
-    table = tables.kept(analysis)
+    table = tables.domains.kept(analysis)
     assert set(table["shifted domain"]) == {"legal"}
     assert set(table["language"]) == {"all", "en", "de", "zh"}
     assert set(table["text"]) == {"clean", "perturbed"}

@@ -1,0 +1,55 @@
+"""What a table of the report is."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from itt_jax.analysis import Analysis
+from itt_jax.report.tables.shown import without_constant
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table of the report, in rounded figures to read.
+
+    Attributes:
+        name: of its files and its place in the page.
+        section: id of the section that shows it (`report.sections`).
+        caption: what it shows, in one line; "{metrics}" and "{bound}" are filled in.
+        make: makes it from an analysis and the folder's plan; empty where the folder has nothing for it.
+        note: how to read it.
+        source: name of the tidy table with its unrounded figures; empty where its figures are in no other.
+    """
+
+    name: str
+    section: str
+    caption: str
+    make: Callable[[Analysis, Mapping[str, Any]], pd.DataFrame]
+    note: str = ""
+    source: str = ""
+
+    def of(self, analysis: Analysis, plan: Mapping[str, Any]) -> pd.DataFrame:
+        """The table, without columns of target or metric that have one value."""
+        several = analysis.cells["target"].nunique() > 1
+        return without_constant(self.make(analysis, plan), *(() if several else ("target",)))
+
+
+def by_target(make: Callable[[Analysis, str], pd.DataFrame]) -> Callable[[Analysis, Mapping[str, Any]], pd.DataFrame]:
+    """The tables of all targets as one, with a column "target" after the encoder."""
+
+    def joined(analysis: Analysis, plan: Mapping[str, Any]) -> pd.DataFrame:
+        parts = []
+        for target in dict.fromkeys(analysis.cells["target"]):
+            part = make(analysis, target)
+            part.insert(min(1, part.shape[1]), "target", target)
+            parts.append(part)
+        frame = pd.concat(parts, ignore_index=True).fillna("–") if parts else pd.DataFrame()
+        return frame.sort_values("encoder", key=_first_seen, kind="stable", ignore_index=True) if len(frame) else frame
+
+    return joined
+
+
+def _first_seen(values: pd.Series) -> pd.Series:
+    return pd.Series(pd.factorize(values)[0], values.index)
