@@ -17,6 +17,7 @@ from itt_jax.analysis import inference
 from itt_jax.analysis.contrasts import Contrasts, TargetContrast
 from itt_jax.analysis.estimands import ALL, Quantity
 from itt_jax.analysis.fits import Fit
+from itt_jax.analysis.looks import as_decided
 from itt_jax.analysis.primary import over_targets
 from itt_jax.analysis.sequential import Look
 from itt_jax.analysis.stages import NOT_JUDGED
@@ -181,6 +182,7 @@ def table(
     by_name = {claim.name: claim for claim in claims}
     bounds = [by_name[name].bound or smallest_effect for name in frame["claim"]]
     frame = inference.judge(frame, pd.Series(bounds, frame.index, dtype=float), "holm", look, earlier)
+    frame = as_decided(frame, earlier)
     pairs = zip(frame.pop("rests_on"), frame.pop("reason"), strict=True)
     reasons = [reason or "; ".join(_reasons(uses, failed)) for uses, reason in pairs]
     frame["not_judged"] = np.array(reasons, dtype=object)

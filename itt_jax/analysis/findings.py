@@ -16,7 +16,7 @@ from itt_jax.analysis import claims, controls, inference, panels, stages
 from itt_jax.analysis.arms import arms_of, primary_pairs
 from itt_jax.analysis.contrasts import Contrasts
 from itt_jax.analysis.fits import concat
-from itt_jax.analysis.looks import RECORDED, Looked, at_look, looked
+from itt_jax.analysis.looks import RECORDED, Looked, as_decided, at_look, looked
 from itt_jax.analysis.primary import primary_family
 from itt_jax.analysis.signal import signal
 from itt_jax.data.contamination import Contamination
@@ -145,7 +145,9 @@ def analyse(
     efforts, failed = stages.effort(plan), stages.failures(plan)
 
     def judged(frame: pd.DataFrame, method: str, family: str = "") -> pd.DataFrame:
-        verdicts = inference.judge(frame, smallest_effect, method, planned.look, planned.earlier_of(family))
+        earlier = planned.earlier_of(family)
+        verdicts = inference.judge(frame, smallest_effect, method, planned.look, earlier)
+        verdicts = as_decided(verdicts, earlier) if family else verdicts
         return stages.with_effort(stages.withheld(verdicts, failed), efforts)
 
     tables["gains"] = stages.with_effort(tables["gains"], efforts)
@@ -172,7 +174,8 @@ def look_at(out: pathlib.Path, seeds: int) -> list[dict[str, Any]]:
     """The primary contrasts and claims of a folder on its first seeds, as a look records them."""
     analysis, rows = analyse(out, seeds=seeds), []
     for family in ("primary", "claims"):
-        frame = getattr(analysis, family).assign(family=family).reindex(columns=RECORDED).astype(object)
+        frame = getattr(analysis, family).assign(family=family)
+        frame = frame.reindex(columns=list(dict.fromkeys([*RECORDED, *frame.columns]))).astype(object)
         rows += frame.where(frame.notna(), None).to_dict("records")
     for row in rows:
         named = ", ".join(str(row[name]) for name in ("claim", "model", "metric", "target") if row[name] is not None)

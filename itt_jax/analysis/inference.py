@@ -230,7 +230,7 @@ def judge(
     of conclusion can be wrong for each row, and one adjustment serves both.
 
     In a study that is looked at several times, p-values are those of its design, and a conclusion that an earlier look
-    reached holds.
+    reached holds; `looks.as_decided` adds the figures on which it rests.
 
     Args:
         smallest_effect: the bound, one for all or one a row.
@@ -239,9 +239,9 @@ def judge(
 
     Adds leaning (the conclusion that the estimate is nearest to); p_design (its p-value before adjustment, the smallest
     of all looks) and look (the number of seeds there); p_adjusted (against 0); p_bound (p_design, adjusted); agree;
-    verdict; clear (the 95 % interval lies beyond a bound, or within both, before adjustment); detectable (the smallest
-    true effect that would be called supported with probability POWER: after Bonferroni's adjustment in the primary
-    family, where `method` is "holm", and before adjustment elsewhere).
+    verdict; clear (the 95 % interval of the present look is beyond a bound, or within both, before adjustment);
+    detectable (the smallest true effect that would be called supported with probability POWER: after Bonferroni's
+    adjustment in the primary family, where `method` is "holm", and before adjustment elsewhere).
     """
     frame = with_intervals(frame, look)
     estimate = frame["estimate"]
@@ -258,12 +258,12 @@ def judge(
     }
     frame["leaning"] = np.select(list(kinds.values()), list(kinds), "")
     frame["p_design"], frame["look"] = look.overall(nearest), look.seeds or frame["seeds"]
+    frame["clear"] = frame["p_design"] <= LEVEL
     if earlier is not None:
         frame = _with_earlier(frame, earlier)
     frame["p_adjusted"] = adjust(frame, pd.Series(look.overall(frame["p"]), frame.index), method)
     frame["p_bound"] = adjust(frame, frame["p_design"], method)
     frame["verdict"] = frame["leaning"].where((frame["p_bound"] <= LEVEL) & (frame["leaning"] != ""), "undetermined")
-    frame["clear"] = frame["p_design"] <= LEVEL
     tests = max(int(estimate.notna().sum()), 1) if method == "holm" else 1
     nominal = look.nominal(LEVEL / tests)
     frame["detectable"] = smallest_effect + detectable(frame, nominal / 2) if nominal else np.nan
@@ -272,8 +272,13 @@ def judge(
 
 def _with_earlier(frame: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     """The table with the conclusion of the look that speaks most clearly, for each contrast."""
-    said, key = ["p_design", "leaning", "look"], [name for name in CONTRAST if name in frame]
-    past = earlier[earlier["leaning"] != ""].sort_values("p_design").drop_duplicates(key)
-    past = frame[key].merge(past[[*key, *said]], how="left", on=key).set_index(frame.index)
+    past = clearest(frame, earlier)
     holds = past["p_design"].notna() & ((past["p_design"] < frame["p_design"]) | (frame["leaning"] == ""))
-    return frame.assign(**{name: frame[name].where(~holds, past[name]) for name in said})
+    return frame.assign(**{name: frame[name].where(~holds, past[name]) for name in ("p_design", "leaning", "look")})
+
+
+def clearest(frame: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
+    """For each contrast of the table, what the look with the smallest p_design recorded, the first of several alike."""
+    key = [name for name in CONTRAST if name in frame]
+    past = earlier[earlier["leaning"] != ""].sort_values("p_design", kind="stable").drop_duplicates(key)
+    return frame[key].merge(past, how="left", on=key).set_index(frame.index)

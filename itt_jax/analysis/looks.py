@@ -4,15 +4,17 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from itt_jax.analysis import inference
 from itt_jax.analysis.sequential import ONCE, Anytime, Declared, Look
 from itt_jax.store import Store
 
-RECORDED = ["family", "claim", "model", "metric", "arm", "baseline", "target"]
-RECORDED += ["estimate", "ci_low", "ci_high", "p_design", "leaning", "look", "verdict"]
-"""What a look records of each question."""
+RECORDED = ["family", *inference.CONTRAST, "estimate", "ci_low", "ci_high", "p_design", "leaning", "look", "verdict"]
+"""What every look records of a question; it records the other columns of its table too."""
+LATEST = {"latest": "estimate", "latest_low": "ci_low", "latest_high": "ci_high"}
+"""Columns of the present figures of a question that an earlier look decided."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Looked:
 
     Attributes:
         look: the design and the number of seeds. seeds: those that count; None for all.
-        earlier: the questions of earlier looks (columns RECORDED).
+        earlier: the questions of earlier looks, as they were recorded.
         looks: all numbers of seeds that were declared. made: those at which there was a look.
     """
 
@@ -54,7 +56,8 @@ def looked(store: Store, plan: Mapping[str, Any], results: pd.DataFrame, number:
     number = number or max(made, default=0)
     rows = [row for look in seen if look["seeds"] < number for row in look["questions"]]
     looks = tuple(stopping["looks"])
-    earlier = pd.DataFrame(rows, columns=RECORDED).astype({"p_design": float})
+    earlier = pd.DataFrame(rows, columns=list(dict.fromkeys([*RECORDED, *(name for row in rows for name in row)])))
+    earlier = earlier.astype({"p_design": float})
     seeds = tuple(plan["seeds"][:number]) if number else None
     return Looked(Look(Declared(looks), number), seeds, earlier, looks, made)
 
@@ -66,3 +69,27 @@ def at_look(frame: pd.DataFrame, look: Look) -> pd.DataFrame:
     found, contrast = inference.with_intervals(frame, look), frame["baseline"] != ""
     ends = ["ci_low", "ci_high"]
     return frame.assign(**{name: frame[name].where(~contrast, found[name]) for name in ends})
+
+
+def as_decided(frame: pd.DataFrame, earlier: pd.DataFrame | None) -> pd.DataFrame:
+    """Judged contrasts; those that an earlier look decided have the figures of that look, on which the verdict rests.
+
+    Adds LATEST: the present estimate and interval of such a row; NaN in the others.
+
+    Args:
+        earlier: as `inference.judge` takes it.
+    """
+    frame = frame.assign(**dict.fromkeys(LATEST, np.nan))
+    if earlier is None:
+        return frame
+    past = inference.clearest(frame, earlier)
+    before = (frame["verdict"] != "undetermined") & (past["p_design"] == frame["p_design"])
+    before &= past["look"] == frame["look"]
+    present = {name: frame[own].where(before) for name, own in LATEST.items()}
+    fixed = {*inference.CONTRAST, *LATEST, "verdict", "p_bound"}
+    recorded = {
+        name: frame[name].where(~before, past[name]).astype(frame[name].dtype)
+        for name in frame.columns.intersection(past.columns)
+        if name not in fixed
+    }
+    return frame.assign(**recorded | present)

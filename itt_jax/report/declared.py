@@ -51,7 +51,8 @@ def _looks(looked: Looked) -> list[str]:
         return [f"There was no look yet, so nothing is decided; the first is after {looked.looks[0]} seeds."]
     return [
         f"Looked at after {_listed(looked.made or (looked.look.seeds,))} of at most {looked.looks[-1]} seeds; findings "
-        f"are those of the first {looked.look.seeds} seeds, with intervals and tests that hold over all looks."
+        f"are those of the first {looked.look.seeds} seeds, with intervals and tests that hold over all looks; what an "
+        "earlier look decided has the figures of that look."
     ]
 
 

@@ -158,7 +158,7 @@ def _cell(name: str, value: Any, is_text: bool) -> str:
 
     shown = str(value)
     if name == "verdict" and shown:
-        kind, rest = re.fullmatch(rf"(no signal|{NOT_JUDGED}|\S+):?\s*(.*)", shown).groups()
+        kind, rest = re.fullmatch(rf"(no signal|no data|{NOT_JUDGED}|\S+):?\s*(.*)", shown).groups()
         small = f"<br><small>{escape(rest)}</small>" if rest else ""
         return f'<span class="verdict {escape(kind)}">{escape(kind)}</span>{small}'
     if shown.endswith("]") and not is_text:

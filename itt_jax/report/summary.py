@@ -7,7 +7,7 @@ from itt_jax.analysis.findings import FINE_TUNING
 from itt_jax.report import declared, tables
 from itt_jax.report.names import as_markdown
 from itt_jax.report.tables import primary, scores
-from itt_jax.report.tables.shown import home
+from itt_jax.report.tables.shown import at_its_look, home
 from itt_jax.store.results import ALONE
 
 
@@ -100,11 +100,10 @@ def _verdict_sentence(row: pd.Series, analysis: Analysis) -> str:
     if row["not_judged"]:
         return f"{about}not judged: {row['not_judged']}."
     changed = "perturbation" if row["kind"] == "perturbation" else "the shift of domain"
-    low, high = (tables.points(row[name], signed=True) for name in ("ci_low", "ci_high"))
     size = tables.points(abs(row["estimate"]))
     way = "smaller" if row["estimate"] > 0 else "larger"
     found = f"{changed} costs {size} points less" if way == "smaller" else f"{changed} costs {size} points more"
-    interval = f"interaction {tables.points(row['estimate'], signed=True)} [{low}, {high}]"
+    interval = f"interaction {at_its_look(row.to_frame().T).iloc[0]}"
     bound = tables.points(smallest_effect)
     verdicts = {
         "supported": f"supported: more robust, beyond the smallest effect of interest ({bound})",

@@ -5,8 +5,13 @@ import pandas as pd
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 
-from itt_jax.analysis import analyse, look_at, panels
+from itt_jax.analysis import analyse, inference, look_at, panels
+from itt_jax.analysis.looks import as_decided
+from itt_jax.analysis.sequential import Declared, Look
 from itt_jax.errors import InputError
+from itt_jax.report.summary import verdict_sentences
+from itt_jax.report.tables import primary
+from itt_jax.store import Store
 from tests.simulated_store import write_store
 
 
@@ -285,8 +290,6 @@ def test_area_with_severity_zero(tmp_path, level):
 
 def looked_store(out, seeds, looks=(2, 4), made=None):
     """A simulated store of a study that is looked at, with a record of each look in `made` (seeds -> questions)."""
-    from itt_jax.store import Store
-
     write_store(out, languages=("en",), domains=("general",), seeds=range(seeds), robust=1.0)
     plan = {"study_id": "x", "name": "looked", "seeds": list(range(seeds)), "stages": []}
     content = {"stopping": {"looks": list(looks)}, "claims": []}
@@ -318,11 +321,37 @@ def test_a_study_with_declared_looks_is_reported_at_its_latest_look(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_an_earlier_look_concluded_is_reported_at_a_later_one(tmp_path):
+def test_what_an_earlier_look_decided_has_the_figures_of_that_look(tmp_path):
+    """The present interval of four seeds may say less; a row shows it beside, and verdict and interval agree."""
     asked = {"family": "primary", "model": "bert", "metric": "accuracy", "arm": "itt", "baseline": "matched_steps"}
-    asked |= {"p_design": 1e-5, "leaning": "supported", "look": 2}
+    asked |= {"p_design": 1e-5, "leaning": "supported", "look": 2, "verdict": "supported", "seeds": 2}
+    asked |= {"estimate": 0.3, "ci_low": 0.1, "ci_high": 0.5}
     out = looked_store(tmp_path / "two", 4, made={2: [asked]})
     assert analyse(out).looked.look.seeds == 2
-    first = look_at(out, 4)[0]
-    assert (first["verdict"], first["look"]) == ("supported", 2)
-    assert analyse(looked_store(tmp_path / "none", 4), seeds=4).primary["look"].tolist() == [4]
+    found, fresh = look_at(out, 4)[0], looked_store(tmp_path / "none", 4)
+    assert (found["verdict"], found["look"], found["seeds"]) == ("supported", 2, 2)
+    assert (found["estimate"], found["ci_low"], found["ci_high"]) == (0.3, 0.1, 0.5)
+    plain = analyse(fresh, seeds=4).primary
+    assert found["latest"] == plain["estimate"][0] and found["latest_high"] == plain["ci_high"][0]
+    assert plain["look"].tolist() == [4] and plain["latest"].isna().all()
+    Store(out).create_look("h", 4, {"seeds": 4, "stop": True, "questions": [found]})
+    analysis = analyse(out)
+    shown = primary.primary(analysis)["interaction"][0]
+    assert shown.startswith("+30.0 [+10.0, +50.0] at 2 seeds; now ") and shown in verdict_sentences(analysis)[0]
+
+
+def test_what_no_look_decided_has_the_present_figures():
+    """Its smallest p is of the earlier look; Holm's adjustment may still need it."""
+    about = {"model": "m", "metric": "f1", "arm": ["a", "b"], "baseline": "c", "rests_on": [("t",)] * 2}
+    now = {"estimate": [0.1, 0.0], "seed_error": 0.05, "item_error": 0.01, "seeds": 4, "clusters": 50.0, "p": 0.1}
+    frame = pd.DataFrame(about | now | {"log_odds": 0.1})
+    past = {"p_design": [0.03, 0.001], "leaning": ["supported", "negligible"], "look": 2, "verdict": "undetermined"}
+    earlier = pd.DataFrame(about | past | {"estimate": [0.2, 0.01], "ci_low": [0.03, 0.0], "ci_high": [0.4, 0.02]})
+    look = Look(Declared((2, 4)), 4)
+    judged = as_decided(inference.judge(frame, 0.02, "holm", look, earlier.drop(columns="rests_on")), earlier)
+    assert judged["verdict"].tolist() == ["supported", "negligible"]  # .03 is enough after the other one
+    assert judged["estimate"].tolist() == [0.2, 0.01] and judged["latest"].tolist() == [0.1, 0.0]
+    earlier.loc[1, "p_design"] = 0.04
+    judged = as_decided(inference.judge(frame, 0.02, "holm", look, earlier), earlier)
+    assert judged["verdict"].tolist() == ["undetermined"] * 2 and judged["estimate"].tolist() == [0.1, 0.0]
+    assert judged["latest"].isna().all() and not judged["clear"].any()

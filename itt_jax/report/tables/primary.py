@@ -4,7 +4,7 @@ import pandas as pd
 
 from itt_jax.analysis import Analysis
 from itt_jax.analysis.stages import NOT_JUDGED
-from itt_jax.report.tables.shown import effort, kept_groups, p_value, points, verdict, with_interval
+from itt_jax.report.tables.shown import at_its_look, effort, kept_groups, p_value, points, verdict
 
 
 def primary(analysis: Analysis) -> pd.DataFrame:
@@ -16,7 +16,7 @@ def primary(analysis: Analysis) -> pd.DataFrame:
             "metric": frame["metric"],
             "arm": frame["arm"],
             "against": frame["baseline"],
-            "interaction": with_interval(frame, signed=True),
+            "interaction": at_its_look(frame),
             "verdict": frame.apply(verdict, axis=1) if len(frame) else [],
             "detectable": frame["detectable"].map(points),
             "p (Holm)": frame["p_adjusted"].map(p_value),
@@ -44,7 +44,7 @@ def claims(analysis: Analysis) -> pd.DataFrame:
             "claim": frame["claim"],
             "sentence": frame["sentence"],
             "contrast": [_contrast(row) for row in frame.to_dict("records")],
-            "estimate": with_interval(frame, signed=True),
+            "estimate": at_its_look(frame),
             "verdict": [claim_verdict(row) for _, row in frame.iterrows()],
             "ours": _pairs(frame, "first", "second"),
             "published": _pairs(frame, "published_first", "published_second"),

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from itt_jax.analysis import Analysis
+from itt_jax.analysis.looks import LATEST
 from itt_jax.analysis.stages import NOT_JUDGED
 
 VERDICTS = {
@@ -29,6 +30,14 @@ def with_interval(frame: pd.DataFrame, signed: bool = False) -> pd.Series:
         text = points(estimate, signed)
         texts.append(text if pd.isna(low) else f"{text} [{points(low, signed)}, {points(high, signed)}]")
     return pd.Series(texts, index=frame.index, dtype=object)
+
+
+def at_its_look(frame: pd.DataFrame) -> pd.Series:
+    """Signed estimates with their intervals; of what an earlier look decided, that look's and the present ones."""
+    found = with_interval(frame, signed=True)
+    latest = with_interval(frame[list(LATEST)].rename(columns=LATEST), signed=True)
+    seeds = frame["look"].map("{:.0f}".format)
+    return found.where(frame["latest"].isna(), found + " at " + seeds + " seeds; now " + latest)
 
 
 def p_value(value: float) -> str:
