@@ -17,7 +17,7 @@ ROOMS = (
     ("bench", "report"),
     ("analysis",),
     ("study",),
-    ("store", "evaluate", "attack"),
+    ("store", "evaluate", "attack", "accelerators"),
     ("train",),
     ("config",),
     ("arms",),

@@ -18,6 +18,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Float, Int
 
 from itt_jax.errors import InputError, unknown
+from itt_jax.models.hardware import hardware
 
 BACKENDS = ("auto", "xla", "cudnn", "flash")
 # Storing the scores of shorter rows costs little; not measured on a TPU yet.
@@ -54,7 +55,7 @@ def obstacle(
     backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"], *, bias: bool, dropped: bool
 ) -> str | None:
     """Why a fused kernel cannot compute this attention here; None if it can."""
-    length, size = q.shape[1], q.shape[-1]
+    length, size, there = q.shape[1], q.shape[-1], hardware()
     if dropped:
         return "drops no attention probabilities (set attention_dropout to 0)"
     if bias:
@@ -62,15 +63,15 @@ def obstacle(
     if k.shape[1] != length:
         return f"needs as many keys as queries, found {k.shape[1]} and {length}"
     if backend == "cudnn":
-        if not _on_ampere():
-            return f"needs an NVIDIA GPU, Ampere or later; found {jax.default_backend()}"
+        if there.platform != "gpu" or (there.capability or 0) < 8:
+            return f"needs an NVIDIA GPU, Ampere or later; found {there.platform}"
         if q.dtype not in (jnp.bfloat16, jnp.float16):
             return f"computes in bfloat16 or float16, found {q.dtype}"
         if size > 128 or size % 8:
             return f"needs a head size of at most 128 and a multiple of 8, found {size}"
         return f"needs an even row length, found {length}" if length % 2 else None
-    if jax.default_backend() != "tpu":
-        return f"needs a TPU, found {jax.default_backend()}"
+    if there.platform != "tpu":
+        return f"needs a TPU, found {there.platform}"
     if q.dtype not in (jnp.bfloat16, jnp.float32):
         return f"computes in bfloat16 or float32, found {q.dtype}"
     if length % _TILE:
@@ -78,21 +79,12 @@ def obstacle(
     if size % 8 or (size > _TILE and size % _TILE):
         return f"needs a head size that is a multiple of 8, above {_TILE} of {_TILE}; found {size}"
     mesh = jax.sharding.get_abstract_mesh()
-    if jax.device_count() > 1 and mesh.empty:
+    if len(there.devices) > 1 and mesh.empty:
         return "needs the mesh of several devices in context (jax.set_mesh)"
     for axis, count in (("data", q.shape[0]), ("model", q.shape[2])):
         if count % mesh.shape.get(axis, 1):
             return f"{count} rows or heads do not divide over the {mesh.shape[axis]} devices of mesh axis {axis!r}"
     return None
-
-
-def _on_ampere() -> bool:
-    """Whether the default device is an NVIDIA GPU of compute capability 8 or more (AMD's are not numbers)."""
-    if jax.default_backend() != "gpu":
-        return False
-    capability = str(getattr(jax.local_devices()[0], "compute_capability", ""))
-    major = capability.partition(".")[0]
-    return major.isdigit() and int(major) >= 8
 
 
 def by_cudnn(

@@ -2,7 +2,9 @@
 
 import collections
 import contextlib
+import contextvars
 import dataclasses
+import functools
 import hashlib
 import os
 import pathlib
@@ -14,7 +16,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import jax
-from jax.sharding import NamedSharding
+from jax.sharding import NamedSharding, SingleDeviceSharding
+
+from itt_jax.models.hardware import hardware
 
 KEPT = 64
 """Maximum number of programs in memory; the least recently used is dropped."""
@@ -47,32 +51,39 @@ def program(
         function: defined at module level. arguments: trees of arrays or of jax.ShapeDtypeStruct.
         static: keyword arguments. donated: indices of the arguments that may be overwritten.
     """
-    shapes = jax.tree.map(_shape, arguments)
+    there = hardware()
+    placed = SingleDeviceSharding(there.devices[0]) if there.described else None
+    shapes = jax.tree.map(lambda leaf: _shape(leaf, placed), arguments)
     leaves, structure = jax.tree.flatten(shapes)
     described = tuple((leaf.shape, leaf.dtype, leaf.sharding) for leaf in leaves)
-    request = (function, tuple(sorted(static.items())), structure, described)
+    request = (function, tuple(sorted(static.items())), structure, described, there)
     with _lock:
         if request not in _programs:
-            _programs[request] = _background.submit(_compiled, function, shapes, static, donated)
+            compiling = contextvars.copy_context().run  # `hardware` in the thread as here
+            _programs[request] = _background.submit(compiling, _compiled, function, shapes, static, donated)
             if len(_programs) > KEPT:
                 _programs.popitem(last=False)
         _programs.move_to_end(request)
         return _programs[request]
 
 
-def _shape(leaf: Any) -> jax.ShapeDtypeStruct:
-    """Shape and dtype, with the sharding where it spans a mesh; on a single device a program is not bound to it."""
+def _shape(leaf: Any, placed: SingleDeviceSharding | None) -> jax.ShapeDtypeStruct:
+    """Shape and dtype, with the sharding where it spans a mesh; otherwise `placed`, None on a device of ours."""
     sharding = getattr(leaf, "sharding", None)
-    named = sharding if isinstance(sharding, NamedSharding) else None
+    named = sharding if isinstance(sharding, NamedSharding) else placed
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=named)
 
 
 def _compiled(function: Callable, shapes: tuple, static: dict, donated: tuple[int, ...]) -> Program:
     began = time.perf_counter()
-    jitted = jax.jit(
-        function, static_argnames=tuple(static), donate_argnums=donated, compiler_options=compiler_options()
-    )
-    mesh = next((leaf.sharding.mesh for leaf in jax.tree.leaves(shapes) if leaf.sharding is not None), None)
+
+    @functools.wraps(function)  # a function of its own, as JAX would find the trace for other devices again
+    def own(*arguments: Any, **static: Any) -> Any:
+        return function(*arguments, **static)
+
+    jitted = jax.jit(own, static_argnames=tuple(static), donate_argnums=donated, compiler_options=compiler_options())
+    shardings = (leaf.sharding for leaf in jax.tree.leaves(shapes))
+    mesh = next((own.mesh for own in shardings if isinstance(own, NamedSharding)), None)
     with jax.set_mesh(mesh) if mesh else contextlib.nullcontext():  # read by kernels that the compiler cannot partition
         run = jitted.lower(*shapes, **static).compile()
     return Program(run, time.perf_counter() - began)
@@ -85,7 +96,7 @@ def compiler_options() -> dict[str, int] | None:
     products are library calls.
     """
     chosen = _LEVEL in os.environ.get("XLA_FLAGS", "")
-    return {_LEVEL: 1} if jax.default_backend() == "cpu" and not chosen else None
+    return {_LEVEL: 1} if hardware().platform == "cpu" and not chosen else None
 
 
 def keep_compiled_programs() -> None:

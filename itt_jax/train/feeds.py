@@ -11,6 +11,7 @@ from itt_jax.batch import Batch
 from itt_jax.config import Recipe
 from itt_jax.data import packing
 from itt_jax.models import Encoder
+from itt_jax.models.hardware import hardware
 from itt_jax.train.flops import PASSES, forward_flops
 from itt_jax.train.objectives import Objective
 from itt_jax.train.sharding import Share, data_shards
@@ -66,5 +67,5 @@ def row_plan(
         lengths: tokens of each example. size: examples of a microbatch. stack: number of runs that train together.
     """
     flops = PASSES * forward_flops(encoder, lengths) / len(lengths) * size * recipe.accumulate * steps * stack
-    usual = 1 + int(flops / FLOPS_PER_ROW_COUNT.get(jax.default_backend(), FLOPS_PER_ROW_COUNT["gpu"]))
+    usual = 1 + int(flops / FLOPS_PER_ROW_COUNT.get(hardware().platform, FLOPS_PER_ROW_COUNT["gpu"]))
     return packing.plan_rows(lengths, size, recipe.max_length, shards, stack, min(usual, MOST_ROW_COUNTS))

@@ -30,7 +30,7 @@ from itt_jax.train.clock import Clock
 from itt_jax.train.compiling import Program
 from itt_jax.train.feeds import Feed, build_step
 from itt_jax.train.flops import PASSES
-from itt_jax.train.memory import device_bytes, extra_bytes, is_out_of_memory
+from itt_jax.train.memory import extra_bytes, free_bytes, is_out_of_memory
 from itt_jax.train.microbatches import halved
 from itt_jax.train.optimizer import make_optimizer
 from itt_jax.train.prefetch import prefetched
@@ -245,7 +245,7 @@ class Stack:
         self.fitting.add(program)
         if given.batch.row_shape[2] <= data_shards(self.mesh) or given.feeds[0].choices > 1:
             return False
-        free, needed = device_bytes(jax.local_devices()[0]), extra_bytes(program.run)
+        free, needed = free_bytes(), extra_bytes(program.run)
         return free is not None and needed is not None and needed > SHARE_OF_FREE * free
 
     def _halve(self) -> bool:

@@ -5,6 +5,8 @@ import pathlib
 
 import jax
 
+from itt_jax.models.hardware import hardware
+
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # parameters of mallopt in malloc.h
 _UNLIMITED = 1 << 60  # control groups without a limit report a number near 2 ** 63
 
@@ -34,6 +36,12 @@ def device_bytes(device: jax.Device) -> int | None:
         return _host_bytes(pathlib.Path("/"))
     found = device.memory_stats() or {}
     return found["bytes_limit"] - found["bytes_in_use"] if "bytes_limit" in found else None
+
+
+def free_bytes() -> int | None:
+    """Free memory of each device to compile for, in bytes; None where it is not known."""
+    there = hardware()
+    return there.bytes if there.described else device_bytes(jax.local_devices()[0])
 
 
 def needed_bytes(compiled: jax.stages.Compiled) -> int | None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from itt_jax.config import Precision
 from itt_jax.models import Encoder, Head
+from itt_jax.models.hardware import hardware
 from itt_jax.train.compiling import compiler_options
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
@@ -61,11 +62,9 @@ def in_dtype(module: Module, dtype: Any) -> Module:
 
 
 def _accelerated() -> bool:
-    """Whether the default device multiplies bfloat16 matrices in hardware: TPUs, AMD GPUs, NVIDIA GPUs since Ampere."""
-    if jax.default_backend() == "cpu":
-        return False
-    major = str(getattr(jax.local_devices()[0], "compute_capability", "")).partition(".")[0]
-    return not major.isdigit() or int(major) >= 8
+    """Whether the devices multiply bfloat16 matrices in hardware: TPUs, AMD GPUs, NVIDIA GPUs since Ampere."""
+    there = hardware()
+    return there.platform != "cpu" and (there.capability is None or there.capability >= 8)
 
 
 @functools.cache

@@ -11,7 +11,8 @@ from itt_jax.batch import Batch
 from itt_jax.data import packing
 from itt_jax.data.examples import Examples
 from itt_jax.models import Encoder, Head
-from itt_jax.train.memory import device_bytes, extra_bytes
+from itt_jax.models.hardware import hardware
+from itt_jax.train.memory import extra_bytes, free_bytes
 from itt_jax.train.outputs import gather
 from itt_jax.train.processes import smallest
 from itt_jax.train.sharding import data_shards, place_batch, place_params, place_whole, stack_mesh
@@ -97,7 +98,7 @@ def predict_stack(
 
     def fits(shape: tuple[int, int, int]) -> bool:
         program = predict_program(params, placed(*next(packing.stream(examples, *shape))), shared, **static).result()
-        free, needed = device_bytes(jax.local_devices()[0]), extra_bytes(program.run)
+        free, needed = free_bytes(), extra_bytes(program.run)
         return free is None or needed is None or needed <= SHARE_OF_MEMORY * smallest(free)
 
     shapes = [stream_shape(examples, data_shards(mesh), tokens) for tokens in _tokens_per_batch(examples)]
@@ -138,7 +139,7 @@ def stream_shape(examples: Examples, shards: int = 1, tokens: int = TOKENS_PER_B
 
 def _tokens_per_batch(examples: Examples) -> list[int]:
     """Batch sizes to try, largest first, none more than twice as large as all examples."""
-    if jax.default_backend() == "cpu":
+    if hardware().platform == "cpu":
         return [TOKENS_PER_BATCH]
     doublings = range((MOST_TOKENS // TOKENS_PER_BATCH).bit_length())
     sizes = [TOKENS_PER_BATCH << doubling for doubling in doublings]

@@ -20,6 +20,7 @@ from jax.sharding import PartitionSpec as P
 from itt_jax import families
 from itt_jax.batch import Batch
 from itt_jax.errors import InputError
+from itt_jax.models.hardware import hardware
 from itt_jax.train.optimizer import Optimizer, initial_optimizer_state, path_name
 from itt_jax.train.state import Params, stacked
 
@@ -36,13 +37,14 @@ def make_mesh(run: int = 1, data: int | None = None, model: int = 1) -> Mesh:
     Raises:
         InputError: the sizes do not multiply to the number of devices.
     """
-    count = len(jax.devices())
+    devices = hardware().devices
+    count = len(devices)
     data = count // (run * model) if data is None else data
     if run * data * model != count:
         raise InputError(
             f"mesh of run={run}, data={data}, model={model} needs {run * data * model} devices, found {count}"
         )
-    return jax.make_mesh((run, data, model), AXES, axis_types=(AxisType.Auto,) * 3)
+    return jax.make_mesh((run, data, model), AXES, axis_types=(AxisType.Auto,) * 3, devices=devices)
 
 
 def stack_mesh(stack: int = 1) -> Mesh | None:
@@ -50,7 +52,7 @@ def stack_mesh(stack: int = 1) -> Mesh | None:
 
     None on one device, where nothing is placed.
     """
-    count = len(jax.devices())
+    count = len(hardware().devices)
     return make_mesh(run=math.gcd(stack, count)) if count > 1 else None
 
 

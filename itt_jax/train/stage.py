@@ -11,10 +11,11 @@ from itt_jax.config import Recipe
 from itt_jax.errors import InputError
 from itt_jax.metrics import Metric
 from itt_jax.models import Encoder
+from itt_jax.models.hardware import hardware
 from itt_jax.train.feeds import Feed
 from itt_jax.train.jobs import Job, TaskData
 from itt_jax.train.loop import Progress, Run, Stack
-from itt_jax.train.memory import device_bytes, needed_bytes
+from itt_jax.train.memory import free_bytes, needed_bytes
 from itt_jax.train.predict import predict_stack
 from itt_jax.train.result import Outcome, StageResult
 from itt_jax.train.sharding import data_shards, stack_mesh
@@ -78,15 +79,16 @@ def stack_size(encoder: Encoder, jobs: Sequence[Job], most: int | None = None) -
         most: the maximum; None: as many as fit the memory of the devices, by the compiled step of one job, or one on a
             CPU, where a stack gains little (docs/benchmarks.md).
     """
-    if most is None and jax.default_backend() == "cpu":
+    devices = len(hardware().devices)
+    if most is None and hardware().platform == "cpu":
         return 1
     if most is None:
-        free, one = device_bytes(jax.local_devices()[0]), _bytes_of(encoder, jobs[0])
+        free, one = free_bytes(), _bytes_of(encoder, jobs[0])
         most = len(jobs) if free is None or one is None else max(1, int(SHARE_OF_MEMORY * free / one))
-        most *= len(jax.devices())
+        most *= devices
     same = next((at for at, job in enumerate(jobs) if job.shape != jobs[0].shape or len(job.tasks) > 1), len(jobs))
     size = max(1, min(most, same))
-    return size - size % len(jax.devices()) if size > len(jax.devices()) else size
+    return size - size % devices if size > devices else size
 
 
 def _bytes_of(encoder: Encoder, job: Job) -> int | None:

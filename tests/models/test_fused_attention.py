@@ -17,6 +17,7 @@ from jax.sharding import PartitionSpec as P
 from itt_jax.errors import InputError
 from itt_jax.models import fused_attention, make_encoder
 from itt_jax.models.attention import AttentionMask, attention
+from itt_jax.models.hardware import Hardware
 
 T = 128
 RNG = np.random.default_rng(0)
@@ -25,6 +26,7 @@ SEGMENTS = np.stack([np.repeat([1, 2, 3, 0], [50, 60, 10, 8]), np.repeat([1, 0],
 MASK = (SEGMENTS > 0).astype(np.int32)
 MASKS = {"packed": (None, SEGMENTS), "padded": (MASK, None), "whole": (None, None), "both": (MASK, SEGMENTS)}
 REAL = (SEGMENTS > 0)[..., None, None]
+AMPERE = Hardware("gpu", (None,), capability=8)
 TOLERANCE = {"float32": 2e-6, "bfloat16": 2e-2}  # for outputs and gradients of unit size
 
 
@@ -45,7 +47,7 @@ def on_gpu(monkeypatch):
         asked.append(implementation)
         return fused(q, k, v, mask=mask, implementation="xla")
 
-    monkeypatch.setattr(fused_attention, "_on_ampere", lambda: True)
+    monkeypatch.setattr(fused_attention, "hardware", lambda: AMPERE)
     monkeypatch.setattr(jax.nn, "dot_product_attention", by_xla)
     return asked
 
@@ -157,7 +159,7 @@ def test_auto_chooses_the_kernel_that_applies_and_pays_off(on_tpu, monkeypatch):
     assert chosen(shaped(512)) == "flash"
     assert {chosen(shaped()), chosen(shaped(512), bias=True), chosen(shaped(512), dropped=True)} == {"xla"}
     assert chosen(shaped(520)) == "xla"
-    monkeypatch.setattr(fused_attention, "_on_ampere", lambda: True)
+    monkeypatch.setattr(fused_attention, "hardware", lambda: AMPERE)
     assert {chosen(shaped()), chosen(shaped(130))} == {"cudnn"}
     assert {chosen(shaped(129)), chosen(shaped(size=12)), chosen(shaped(dtype=jnp.float32))} == {"xla"}
 
@@ -170,7 +172,7 @@ def test_auto_chooses_xla_where_a_mesh_does_not_divide_the_rows(on_tpu, monkeypa
 
     assert chosen((2, 2)) == "flash"
     assert {chosen((4, 1)), chosen((1, 4))} == {"xla"}
-    monkeypatch.setattr(jax, "device_count", lambda: 2)
+    monkeypatch.setattr(fused_attention, "hardware", lambda: Hardware("tpu", (None, None)))
     assert fused_attention.choose("auto", shaped(512), shaped(512), bias=False, dropped=False) == "xla"
 
 

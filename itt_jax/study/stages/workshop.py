@@ -4,10 +4,9 @@ import dataclasses
 from collections.abc import Callable, Hashable
 from typing import Any
 
-import jax
-
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.models import Encoder
+from itt_jax.models.hardware import hardware
 from itt_jax.store import Store
 from itt_jax.study.material import Material
 from itt_jax.train.jobs import TaskData
@@ -65,5 +64,5 @@ class Workshop:
 
 
 def most_together(stack: int | None) -> int:
-    """Maximum number of stages that train together on this machine; `stack` is the user's choice, None without one."""
-    return stack or (1 if jax.default_backend() == "cpu" else MOST_TOGETHER)
+    """Maximum number of stages that train together on the devices; `stack` is the user's choice, None without one."""
+    return stack or (1 if hardware().platform == "cpu" else MOST_TOGETHER)

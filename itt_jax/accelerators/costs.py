@@ -1,0 +1,251 @@
+"""What a compiled program computes and moves on one device, instruction by instruction, from its text."""
+
+import dataclasses
+import re
+from collections import Counter
+
+import numpy as np
+
+from itt_jax.accelerators.hlo import Array, Computation, Hlo, Instruction, arrays
+
+COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
+_FREE = {"parameter", "constant", "tuple", "get-tuple-element", "bitcast", "after-all", "partition-id", "replica-id"}
+_FREE |= {"while", "call", "conditional", "optimization-barrier", "async-start", "async-update", "async-done"}
+_SLICES = ("slice", "dynamic-slice", "gather")
+_CYCLES = re.compile(r'"estimated_cycles":"([0-9]+)"')
+_NAME = re.compile(r'op_name="([^"]*)"')
+_AS_IT_IS = ("bitcast", "reshape", "transpose", "convert", "copy")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """One instruction's cost on one device, all its executions together.
+
+    Attributes:
+        name: its name in the program. operation: name of the JAX operation that it comes from.
+        times: number of executions in a step.
+        flops: those of matrix products. bytes: read from and written to the device's main memory.
+        cycles: the compiler's estimate; 0 where it gives none.
+    """
+
+    name: str
+    operation: str
+    opcode: str
+    times: int
+    flops: float
+    bytes: float
+    cycles: int
+
+
+def costs(program: Hlo) -> list[Cost]:
+    """The cost of every instruction that a step executes, in no particular order."""
+    found = []
+    for computation, one, times in program.executed():
+        if one.opcode in _FREE or one.opcode.endswith("-done"):
+            continue
+        cycles = _CYCLES.search(one.attributes)
+        named = _NAME.search(one.attributes)
+        found.append(
+            Cost(
+                name=one.name,
+                operation=named.group(1) if named else "",
+                opcode=one.opcode,
+                times=times,
+                flops=times * flops(program, computation, one),
+                bytes=times * moved_bytes(program, computation, one),
+                cycles=times * (int(cycles.group(1)) if cycles else 0),
+            )
+        )
+    return found
+
+
+# --- FLOPs
+
+
+def flops(program: Hlo, computation: Computation, one: Instruction) -> float:
+    """FLOPs of the matrix products of an instruction, those inside a fusion included."""
+    if one.opcode == "fusion":
+        inner = program.computations[one.called[0]]
+        return sum(flops(program, inner, part) for part in inner.values())
+    if one.opcode == "dot":
+        left = arrays(computation[one.operands[0]].shape)[0].shape
+        contracted = [left[int(n)] for n in one.attribute("lhs_contracting_dims").split(",") if n]
+        return 2.0 * one.results[0].size * np.prod(contracted, dtype=float)
+    if one.opcode == "convolution":
+        return _convolution_flops(computation, one)
+    if one.opcode == "custom-call" and "gemm" in one.attribute("custom_call_target"):
+        return _library_flops(computation, one)
+    return 0.0
+
+
+def _library_flops(computation: Computation, one: Instruction) -> float:
+    """FLOPs of a call of cuBLAS, whose contracted dimensions are in its backend configuration."""
+    dims = re.search(r'"lhs_contracting_dimensions":\[([^\]]*)\]', one.attributes)
+    left = arrays(computation[one.operands[0]].shape)[0].shape
+    contracted = [left[int(n)] for n in re.findall(r"[0-9]+", dims.group(1))] if dims else []
+    return 2.0 * one.results[0].size * np.prod(contracted, dtype=float)
+
+
+def _convolution_flops(computation: Computation, one: Instruction) -> float:
+    """FLOPs of a convolution, as which TPUs run every matrix product; batch dimensions are windows with one position.
+
+    Only the positions of a window that meet an element of the input count, as in XLA's cost analysis.
+    """
+    labels = one.attribute("dim_labels")
+    left, right, result = re.match(r"(\w+)_(\w+)->(\w+)", labels).groups()
+    sizes = {
+        side: dict(zip(names, arrays(text)[0].shape, strict=True))
+        for side, names, text in (
+            ("left", left, computation[one.operands[0]].shape),
+            ("right", right, computation[one.operands[1]].shape),
+            ("result", result, one.shape),
+        )
+    }
+    total = 2.0 * sizes["result"]["b"] * sizes["result"]["f"] * sizes["right"]["i"]
+    window = dict(part.split("=") for part in one.attribute("window").split())
+    for axis in sorted(name for name in sizes["left"] if name.isdigit()):
+        total *= _positions(window, int(axis), sizes["left"][axis], sizes["result"][axis])
+    return total
+
+
+def _positions(window: dict[str, str], axis: int, size: int, results: int) -> int:
+    """Pairs of a result and a window position that meet an element of the input, along one spatial axis."""
+
+    def field(name: str, default: str) -> str:
+        return window[name].split("x")[axis] if name in window else default
+
+    low = int(field("pad", "0_0").split("_")[0])
+    stride, dilation, gap = (int(field(name, "1")) for name in ("stride", "rhs_dilate", "lhs_dilate"))
+    at = np.arange(results)[:, None] * stride + np.arange(int(field("size", "1"))) * dilation - low
+    return int(((at >= 0) & (at % gap == 0) & (at // gap < size)).sum())
+
+
+# --- Bytes
+
+
+def moved_bytes(program: Hlo, computation: Computation, one: Instruction) -> float:
+    """Bytes that an instruction reads from and writes to the device's main memory.
+
+    Of an array that is only sliced, the slices count; of one that is updated in place, the updated part.
+    """
+    if one.opcode == "copy-start":  # its result holds the operand too
+        return sum(array.bytes for array in one.results[:2])
+    inner = program.computations[one.called[0]] if one.opcode == "fusion" else None
+    whole = inner if inner is not None else {one.name: dataclasses.replace(one, root=True)} | computation
+    read = 0.0
+    for number, name in enumerate(one.operands):
+        array = _only(computation, name)
+        if array is not None:
+            read += _read_bytes(inner, number, array) if inner is not None else _sliced(one, number, array)
+    written = _written(whole, one)
+    return read + written
+
+
+def _only(computation: Computation, name: str) -> Array | None:
+    """The array that an instruction results in; None for a tuple."""
+    found = computation[name] if name in computation else None
+    return found.results[0] if found is not None and not found.shape.startswith("(") and found.results else None
+
+
+def _sliced(one: Instruction, number: int, array: Array) -> float:
+    """Bytes that an instruction reads of its operand `number`."""
+    if one.opcode in _SLICES and number == 0:
+        return one.results[0].bytes
+    if one.opcode in ("dynamic-update-slice", "scatter") and number == 0:
+        return 0.0
+    return array.bytes
+
+
+def _read_bytes(inner: Computation, number: int, array: Array) -> float:
+    """Bytes that a fusion reads of its parameter `number`."""
+    parameter = next(one.name for one in inner.values() if one.opcode == "parameter" and one.arguments == str(number))
+    names, total = [parameter], 0.0
+    while names:
+        name = names.pop()
+        for user in inner.values():
+            if name not in user.operands:
+                continue
+            if user.opcode in _AS_IT_IS and user.results[0].size == array.size and not user.root:
+                names.append(user.name)
+            elif user.opcode in _SLICES and user.operands[0] == name:
+                total += user.results[0].bytes * array.bytes / max(1.0, _whole(array, user))
+            elif user.opcode in ("dynamic-update-slice", "scatter") and user.operands[0] == name:
+                continue
+            else:
+                return array.bytes
+    return min(total, array.bytes)
+
+
+def _whole(array: Array, user: Instruction) -> float:
+    """Bytes of `array` in the dtype of `user`'s result."""
+    return dataclasses.replace(user.results[0], shape=array.shape).bytes
+
+
+def _written(inner: Computation, one: Instruction) -> float:
+    """Bytes that an instruction writes."""
+    root = next(found for found in inner.values() if found.root)
+    roots = [inner[name] for name in root.operands] if root.opcode == "tuple" else [root]
+    results = one.results
+    if len(roots) != len(results):
+        return sum(array.bytes for array in results)
+    total = 0.0
+    for found, array in zip(roots, results, strict=True):
+        while found.opcode in _AS_IT_IS and found.operands and found.operands[0] in inner:
+            found = inner[found.operands[0]]
+        if found.opcode in ("dynamic-update-slice", "scatter"):
+            position = 1 if found.opcode == "dynamic-update-slice" else 2
+            update = _only(inner, found.operands[position])
+            array = array if update is None else dataclasses.replace(array, shape=update.shape)
+        total += array.bytes
+    return total
+
+
+# --- Communication and kernels
+
+
+@dataclasses.dataclass(frozen=True)
+class Collective:
+    """Collectives of one kind and dtype in a step.
+
+    Attributes:
+        kind: "all-reduce" ... dtype: "f32" ...
+        count: number of executions. elements, bytes: of the results on one device.
+    """
+
+    kind: str
+    dtype: str
+    count: int
+    elements: int
+    bytes: float
+
+
+def collectives(program: Hlo) -> list[Collective]:
+    """The collectives of a step, by kind and dtype."""
+    counts, elements, sizes = Counter(), Counter(), Counter()
+    for _, one, times in program.executed():
+        kind = one.opcode.removesuffix("-start")
+        if kind not in COLLECTIVES:
+            continue
+        # An asynchronous one results in its operands too, except for all-reduce.
+        found = one.results if kind == "all-reduce" or kind == one.opcode else one.results[len(one.results) // 2 :]
+        for array in found:
+            key = kind, array.dtype
+            counts[key] += times
+            elements[key] += times * array.size
+            sizes[key] += times * array.bytes
+    return [Collective(*key, counts[key], elements[key], sizes[key]) for key in sorted(counts)]
+
+
+_QUIET = {"AllocateBuffer", "AssumeGatherIndicesInBound", "ConcatBitcast", "Sharding", "SPMDFullToShardShape"}
+
+
+def kernels(program: Hlo) -> Counter[str]:
+    """How often a step calls each kernel that is not XLA's: target, and the operation that it comes from."""
+    found: Counter[str] = Counter()
+    for _, one, times in program.executed():
+        target = one.attribute("custom_call_target")
+        if one.opcode == "custom-call" and target not in _QUIET:
+            named = _NAME.search(one.attributes)
+            operation = named.group(1).rpartition("/")[2] if named else ""
+            found[f"{target} {operation}".strip()] += times
+    return found

@@ -1,0 +1,182 @@
+"""The text of a compiled program (XLA's HLO): its instructions, and how often a step executes each.
+
+XLA's own cost analysis counts the body of a loop once. A scan over twelve layers would so cost as much as one layer;
+here each instruction counts as often as it is executed.
+
+Source: https://openxla.org/xla/operation_semantics
+"""
+
+import dataclasses
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+ITEM_BITS = {"pred": 8, "s4": 4, "u4": 4, "f16": 16, "bf16": 16, "c64": 64, "c128": 128}
+_ARRAY = re.compile(r"\b(?P<dtype>pred|bf16|[sufc][0-9]+[a-z0-9]*)\[(?P<sizes>[0-9,]*)\](?P<layout>\{[^}]*\})?")
+_INSTRUCTION = re.compile(r"^\s+(?P<root>ROOT )?%(?P<name>\S+) = (?P<rest>.*)$")
+_COMPUTATION = re.compile(r"^(?P<entry>ENTRY )?%(?P<name>\S+) \(.*\{$")
+_CALLED = re.compile(r"\b(?:calls|to_apply|body|condition|true_computation|false_computation)=%([^\s,}]+)")
+_BRANCHES = re.compile(r"branch_computations=\{([^}]*)\}")
+_TRIPS = re.compile(r'"known_trip_count":\{"n":"([0-9]+)"')
+
+
+@dataclasses.dataclass(frozen=True)
+class Array:
+    """One array of a program.
+
+    Attributes:
+        dtype: "f32", "bf16". shape: of each device's part.
+        near: whether it is in a memory on the chip that is faster than its main one.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    near: bool = False
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> float:
+        """Bytes without padding."""
+        bits = ITEM_BITS.get(self.dtype) or int(re.sub(r"^[a-z]+([0-9]+).*", r"\1", self.dtype))
+        return self.size * bits / 8
+
+
+def arrays(text: str) -> list[Array]:
+    """The arrays of a shape as a program writes it: "f32[2,3]{1,0}", or a tuple of such."""
+    return [
+        Array(found["dtype"], tuple(int(n) for n in found["sizes"].split(",") if n), "S(1)" in (found["layout"] or ""))
+        for found in _ARRAY.finditer(text)
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Instruction:
+    """One instruction.
+
+    Attributes:
+        shape: text of the result's shape. operands: names. arguments: text between the parentheses.
+        attributes: the rest of the line. root: whether it is the result of its computation.
+    """
+
+    name: str
+    opcode: str
+    shape: str
+    operands: tuple[str, ...]
+    arguments: str
+    attributes: str
+    root: bool
+
+    @property
+    def results(self) -> list[Array]:
+        """The arrays of the result."""
+        return arrays(self.shape)
+
+    @property
+    def called(self) -> list[str]:
+        """Names of the computations that it refers to."""
+        found = _CALLED.findall(self.attributes)
+        for branches in _BRANCHES.findall(self.attributes):
+            found += re.findall(r"%([^\s,]+)", branches)
+        return found
+
+    def attribute(self, name: str) -> str:
+        """The text of an attribute without nested braces ("kLoop", "size=3 pad=1_1"); empty where it has none."""
+        found = re.search(rf"\b{name}=(?:\{{([^}}]*)\}}|\"([^\"]*)\"|([^\s,]+))", self.attributes)
+        return next((group for group in found.groups() if group is not None), "") if found else ""
+
+
+Computation = dict[str, Instruction]
+"""The instructions of a computation by name, in the order of execution."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Hlo:
+    """A program.
+
+    Attributes:
+        computations: by name. entry: name of the one that is executed.
+    """
+
+    computations: dict[str, Computation]
+    entry: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Hlo":
+        """A program from its text (`jax.stages.Compiled.as_text`)."""
+        computations: dict[str, Computation] = {}
+        entry, current = "", {}
+        for line in text.splitlines():
+            if begins := _COMPUTATION.match(line):
+                current = computations.setdefault(begins["name"], {})
+                entry = begins["name"] if begins["entry"] else entry
+            elif found := _INSTRUCTION.match(line):
+                current[found["name"]] = _instruction(found["name"], found["rest"], found["root"] is not None)
+        return cls(computations, entry)
+
+    def executions(self) -> Counter[str]:
+        """How often a step executes each computation; fusions and reducers, which are parts of instructions, never."""
+        counts: Counter[str] = Counter()
+
+        def visit(name: str, times: int) -> None:
+            counts[name] += times
+            for one in self.computations.get(name, {}).values():
+                if one.opcode in ("while", "call", "conditional", "async-start"):
+                    repeats = self.trips(one) if one.opcode == "while" else 1
+                    for called in one.called:
+                        visit(called, times * repeats)
+
+        visit(self.entry, 1)
+        return counts
+
+    def executed(self) -> Iterator[tuple[Computation, Instruction, int]]:
+        """Every instruction that a step executes, with its computation and how often it is executed."""
+        for name, times in self.executions().items():
+            for one in self.computations.get(name, {}).values():
+                yield self.computations[name], one, times
+
+    def trips(self, loop: Instruction) -> int:
+        """How often a loop's body is executed; 1 where the text does not say."""
+        if known := _TRIPS.search(loop.attributes):
+            return int(known.group(1))
+        condition = self.computations.get(loop.attribute("condition").lstrip("%"), {})
+        root = next((one for one in condition.values() if one.root), None)
+        while root is not None and root.opcode == "fusion":  # a comparison fused with its constant
+            inner, outer = self.computations[root.called[0]], root
+            root = next(one for one in inner.values() if one.root)
+            condition = condition | inner | _bound(inner, outer, condition)
+        limits = [condition[name] for name in (root.operands if root else ()) if name in condition]
+        constants = [int(one.arguments) for one in limits if one.opcode == "constant" and one.arguments.isdigit()]
+        return constants[0] if len(constants) == 1 and root.attribute("direction") == "LT" else 1
+
+
+def _bound(inner: Computation, outer: Instruction, around: Computation) -> Computation:
+    """The parameters of a fusion as the instructions that it is given."""
+    given = {str(number): around[name] for number, name in enumerate(outer.operands) if name in around}
+    parameters = {name: one.arguments for name, one in inner.items() if one.opcode == "parameter"}
+    return {name: given[number] for name, number in parameters.items() if number in given}
+
+
+def _instruction(name: str, rest: str, root: bool) -> Instruction:
+    """An instruction from the text after its "="."""
+    end = _closing(rest, 0) + 1 if rest.startswith("(") else rest.index(" ")
+    shape, call = rest[:end], rest[end:].lstrip()
+    opening = call.index("(")
+    closing = _closing(call, opening)
+    arguments = call[opening + 1 : closing]
+    operands = () if call.startswith("constant(") else tuple(re.findall(r"%([^\s,()]+)", arguments))
+    return Instruction(name, call[:opening], shape, operands, arguments, call[closing + 1 :], root)
+
+
+def _closing(text: str, opening: int) -> int:
+    """The index of the parenthesis that closes the one at `opening`."""
+    depth = 0
+    for found in re.finditer(r"[()]", text[opening:]):
+        depth += 1 if found.group() == "(" else -1
+        if not depth:
+            return opening + found.start()
+    raise ValueError(f"no closing parenthesis: {text[:100]}")

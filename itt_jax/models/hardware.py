@@ -1,0 +1,56 @@
+"""The devices that programs are compiled for: those of this process, or others that are only described.
+
+A compiler for an accelerator runs on any machine. Whatever depends on the kind or number of devices asks `hardware()`,
+never JAX's backend, so that a program compiled for absent devices is the one that would run there.
+"""
+
+import contextlib
+import contextvars
+import dataclasses
+from collections.abc import Iterator
+
+import jax
+
+
+@dataclasses.dataclass(frozen=True)
+class Hardware:
+    """Devices of one kind.
+
+    Attributes:
+        platform: "cpu", "gpu" or "tpu".
+        devices: all of them, over all processes.
+        capability: major compute capability of NVIDIA GPUs; None for others.
+        bytes: memory of a described device that programs can use; None for devices of this process, which report it.
+    """
+
+    platform: str
+    devices: tuple[jax.Device, ...]
+    capability: int | None = None
+    bytes: int | None = None
+
+    @property
+    def described(self) -> bool:
+        """Whether the devices are only described: programs are compiled for them and nothing is placed on them."""
+        return self.bytes is not None
+
+
+_described: contextvars.ContextVar[Hardware | None] = contextvars.ContextVar("hardware", default=None)
+
+
+def hardware() -> Hardware:
+    """The devices to compile for: the described ones inside of `compiling_for`, else those of this process."""
+    if (found := _described.get()) is not None:
+        return found
+    major = str(getattr(jax.local_devices()[0], "compute_capability", "")).partition(".")[0]
+    capability = int(major) if major.isdigit() else None  # those of AMD's GPUs are names
+    return Hardware(jax.default_backend(), tuple(jax.devices()), capability)
+
+
+@contextlib.contextmanager
+def compiling_for(described: Hardware) -> Iterator[None]:
+    """Compile for described devices in this context; nothing can be run."""
+    token = _described.set(described)
+    try:
+        yield
+    finally:
+        _described.reset(token)
