@@ -5,16 +5,16 @@ in the results folder. Between looks nothing is judged, and a report shows the l
 """
 
 import dataclasses
-import itertools
 import pathlib
 import time
 from collections.abc import Callable
 from typing import Any
 
-from itt_jax.config import Study, content_id
+from itt_jax.config import Study
 from itt_jax.errors import InputError
 from itt_jax.store import Store
-from itt_jax.study import arms, declaring
+from itt_jax.study import arms
+from itt_jax.study.declaring import with_seeds
 from itt_jax.study.progress import Progress, counted
 from itt_jax.study.running import Results, run
 
@@ -41,12 +41,6 @@ def looks_of(study: Study, max_seeds: int | None = None) -> tuple[int, ...]:
     return (*(look for look in looks if look < max_seeds), max_seeds)
 
 
-def with_seeds(study: Study, number: int) -> Study:
-    """The study with its first seeds and, beyond those that it names, the smallest unused ones."""
-    more = (seed for seed in itertools.count() if seed not in study.seeds)
-    return dataclasses.replace(study, seeds=tuple(itertools.islice(itertools.chain(study.seeds, more), number)))
-
-
 def run_until_decided(
     study: Study,
     out: str | pathlib.Path,
@@ -71,18 +65,21 @@ def run_until_decided(
         InputError: there is no primary question; see also `run`.
     """
     store, looks, made = Store(pathlib.Path(out)), looks_of(study, max_seeds), 0
-    declared = content_id(declaring.content(study, looks))
-    for number in looks[_first_open(store, declared, looks) :]:
+    for number in looks[_first_open(store, looks) :]:
         done = run(with_seeds(study, number), out, data_root, quiet, stack, profile, looks)
-        made += done.made
+        made, declared = made + done.made, store.plan()["declared"]["hash"]
         seen = store.look(declared, number) or _look(store, declared, number, looks, judge, quiet)
         if seen["stop"]:
             break
     return dataclasses.replace(done, made=made)
 
 
-def _first_open(store: Store, declared: str, looks: tuple[int, ...]) -> int:
-    """The place of the first look that is missing or ended the study; the last one where there is none."""
+def _first_open(store: Store, looks: tuple[int, ...]) -> int:
+    """The place of the first look that is missing or ended the study; the last one where there is none.
+
+    A folder that was looked at takes no other declaration than its own, which `run` checks.
+    """
+    declared = ((store.existing_plan() or {}).get("declared") or {}).get("hash", "")
     for place, number in enumerate(looks):
         seen = store.look(declared, number)
         if seen is None or seen["stop"]:

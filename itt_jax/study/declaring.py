@@ -1,61 +1,97 @@
-"""What a study declares before its first result: primary contrasts, claims, bound and stopping rule."""
+"""What a study declares before its first result: its questions, all that determines the answers, its stopping rule."""
 
+import dataclasses
+import itertools
 import time
+from collections.abc import Mapping
 from typing import Any
 
-from itt_jax.config import Study, canonical, content_id
+from itt_jax.config import EncoderSpec, Study, canonical, content_id
 from itt_jax.errors import InputError
 from itt_jax.store import Store
 from itt_jax.study import arms
 from itt_jax.study.growth import value_changes
+from itt_jax.study.material import Material
+from itt_jax.study.plan import Plan
+
+SETTINGS = ("languages", "evaluation_rows", "max_length", "noise_seed", "contamination", "precision")
+"""Fields of a study that are declared as they are, beside those that `content` names."""
 
 
-def content(study: Study, looks: tuple[int, ...]) -> dict[str, Any]:
-    """Everything that determines the questions, and when they are answered.
+def content(plan: Plan, material: Material, looks: tuple[int, ...]) -> dict[str, Any]:
+    """Everything that determines the questions, their answers, and when they are answered.
+
+    Encoders, lexicons and rows count by what they hold, wherever they are. `cells` is a hash of the ids of one seed's
+    cells, which also have the versions of operators and metrics.
 
     Args:
         looks: the numbers of seeds at which the study is looked at; empty for a study of a fixed number of seeds.
     """
-    targets = [
-        {"name": target.name, "evaluate": target.evaluate or (target.train,), "languages": target.languages}
-        for target in study.running_targets()
-    ]
-    compared = [{"name": arm.name, "role": arm.role, "baseline": arm.baseline} for arm in arms.resolved(study.arms)]
+    study = plan.study
+    noises = [dataclasses.replace(own, lexicon=None if own.lexicon is None else "read") for own in study.perturbations]
+    cells = [cell for cell in (*plan.all_cells(), *plan.signal_cells()) if cell.seed == study.seeds[0]]
     stopping = {"looks": looks} if looks else {"seeds": len(study.seeds)}
+    seeds = with_seeds(study, looks[-1]).seeds if looks else study.seeds
     return canonical(
         {
-            "encoders": [spec.name for spec in study.encoders],
-            "arms": compared,
-            "targets": targets,
-            "languages": study.languages,
-            "perturbations": study.perturbations,
-            "evaluation_rows": study.evaluation_rows,
-            "noise_seed": study.noise_seed,
+            "encoders": [_by_content(spec, material) for spec in study.encoders],
+            "arms": [
+                {"name": arm.name, "role": arm.role, "baseline": arm.baseline, "stages": arm.stages}
+                for arm in arms.resolved(study.arms)
+            ],
+            "targets": study.running_targets(),
+            "perturbations": noises,
+            **{name: getattr(study, name) for name in SETTINGS},
+            "cells": content_id(sorted(cell.cell for cell in cells)),
             "smallest_effect": study.smallest_effect,
             "claims": study.claims,
+            "seeds": seeds,
             "stopping": {"anytime": True} if study.stopping.anytime else stopping,
         }
     )
 
 
-def declared(store: Store, study: Study, looks: tuple[int, ...] = ()) -> dict[str, Any]:
+def _by_content(spec: EncoderSpec, material: Material) -> EncoderSpec:
+    """An encoder whose files are named by their digests."""
+    given = {"checkpoint": None if spec.checkpoint is None else material.checkpoint_digest(spec.checkpoint)}
+    given["tokenizer"] = None if spec.tokenizer is None else material.tokenizer_digest(spec)
+    return dataclasses.replace(spec, **given)
+
+
+def with_seeds(study: Study, number: int) -> Study:
+    """The study with its first seeds and, beyond those that it names, the smallest unused ones."""
+    more = (seed for seed in itertools.count() if seed not in study.seeds)
+    return dataclasses.replace(study, seeds=tuple(itertools.islice(itertools.chain(study.seeds, more), number)))
+
+
+def content_hash(own: Mapping[str, Any]) -> str:
+    """The hash of a declaration; seeds that may be added at any time are no part of it."""
+    return content_id(
+        {name: value for name, value in own.items() if name != "seeds" or "anytime" not in own["stopping"]}
+    )
+
+
+def declared(store: Store, own: Mapping[str, Any]) -> dict[str, Any]:
     """The declaration that plan.json holds from now on.
 
     It counts from the moment when it was first written. As long as the folder has no finished target stage, of this
     plan or an earlier one, it may be replaced; what is changed later is kept as a change, with its time, the number of
-    target stages that were done and the stopping rule that it replaces.
+    target stages that were done and the stopping rule that it replaces. Where seeds may be added at any time, one that
+    is left out again is a change.
+
+    Args:
+        own: the study's `content`.
 
     Raises:
         InputError: the folder's study was looked at already, and another declaration would begin its looks anew.
     """
-    own = content(study, looks)
-    new = {"hash": content_id(own), "time": time.time(), "target_stages": 0, "content": own, "changes": []}
+    new = {"hash": content_hash(own), "time": time.time(), "target_stages": 0, "content": own, "changes": []}
     found = (store.existing_plan() or {}).get("declared")
     done = sum(record.get("kind") == "target" for record in store.records())
     if found is None:
         return new | {"target_stages": done}
-    if found["hash"] == new["hash"]:
-        return found
+    if found["hash"] == new["hash"] and not set(found["content"].get("seeds", ())) - set(own["seeds"]):
+        return found | {"content": own}
     fields = value_changes(found["content"], own)
     if store.looks(found["hash"]):
         raise InputError(

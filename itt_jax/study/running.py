@@ -22,7 +22,7 @@ from itt_jax.study import arms, growth
 from itt_jax.study.cells import Cell, variants_of
 from itt_jax.study.clustering import plan_clusters
 from itt_jax.study.cost import Cost
-from itt_jax.study.declaring import declared
+from itt_jax.study.declaring import content, declared
 from itt_jax.study.distances import distances_id, domain_distances
 from itt_jax.study.joining import Joined, joined
 from itt_jax.study.keeping import Keeping
@@ -93,8 +93,9 @@ def run(
     check_place(store.out)
     with Progress(quiet) as progress:
         progress.at(f"study {study.name}", "reading its data")
-        own, declaration = joined(study, store, data_root, stack), declared(store, study, looks)
+        own = joined(study, store, data_root, stack)
         material, plan = own.material, own.plan
+        declaration = declared(store, content(plan, material, looks))
         runner = _Runner(store, own, declaration, progress, stack, Profile(store.profile if profile else None))
         if own.changes:
             runner.take_over(own.changes)

@@ -1,21 +1,83 @@
 """Declarations, and studies that grow by seeds until they are decided."""
 
 import dataclasses
+import functools
 import json
 import types
 
 import pytest
 
 from itt_jax.analysis.looks import Looked
-from itt_jax.config import Claim, Perturbation, Stopping, validate
+from itt_jax.config import Claim, Corpus, EncoderSpec, Perturbation, Recipe, Stopping, validate
 from itt_jax.errors import InputError
 from itt_jax.report.declared import sentences
 from itt_jax.store import Store
 from itt_jax.study import deciding, declaring
+from itt_jax.study import plan as plans
+from itt_jax.study.cells import cells_of
+from itt_jax.study.growth import value_changes
+from itt_jax.study.material import Material
+from itt_jax.study.plan import make_plan
 from itt_jax.study.running import Results
 from tests.study.studies import STUDY
 
-ASKED = dataclasses.replace(STUDY, arms=("direct", "itt"), stopping=Stopping(looks=(2, 4, 6)))
+TARGET = dataclasses.replace(STUDY.targets[0], intermediate=("embedded_sentiment_general",))
+ASKED = dataclasses.replace(
+    STUDY,
+    arms=("direct", "itt"),
+    targets=(TARGET,),
+    perturbations=(Perturbation("swap"),),
+    stopping=Stopping((2, 4, 6)),
+)
+GAIN = Claim("gain", "ITT helps.", "question", "itt", "direct")
+
+
+def target(**changes) -> dict:
+    """The study's target with some fields changed."""
+    return {"targets": (dataclasses.replace(TARGET, **changes),)}
+
+
+CHANGES = {
+    "claims: added 'gain'": {"claims": (GAIN,)},
+    "arms: added 'multitask_itt'": {"arms": ("direct", "itt", "multitask_itt")},
+    "languages: ['en', 'de'] -> ['en', 'de', 'es']": {"languages": ("en", "de", "es")},
+    "targets: added 'again'": {"targets": (TARGET, dataclasses.replace(TARGET, name="again"))},
+    "targets.sentiment.languages: [] -> ['de']": target(languages=("de",)),
+    "targets.sentiment.evaluate: [] -> ['embedded_sentiment_general']": target(
+        evaluate=("embedded_sentiment_general",)
+    ),
+    "targets.sentiment.train_split: 'train' -> 'dev'": target(train_split="dev", dev_split="train"),
+    "targets.sentiment.train_rows: None -> 20": target(train_rows=20),
+    "targets.sentiment.recipe.steps: 1 -> 2": target(recipe=Recipe(steps=2)),
+    "perturbations: added 'keyboard'": {"perturbations": (Perturbation("swap"), Perturbation("keyboard"))},
+    "perturbations.swap.severities: [0.1] -> [0.2]": {"perturbations": (Perturbation("swap", (0.2,)),)},
+    "encoders: added 'xlnet'": {
+        "encoders": (*STUDY.encoders, EncoderSpec("xlnet", "xlnet", corpus=(Corpus("embedded", tuples=50),)))
+    },
+    "encoders.bert.pooling: 'pretrained' -> 'mean'": {
+        "encoders": (dataclasses.replace(STUDY.encoders[0], pooling="mean"),)
+    },
+    "smallest_effect: 0.02 -> 0.01": {"smallest_effect": 0.01},
+    "stopping.looks: [2, 4, 6] -> [2, 4]": {"stopping": Stopping((2, 4))},
+    "seeds: [0, 1, 2, 3, 4, 5] -> [7, 0, 1, 2, 3, 4]": {"seeds": (7,)},
+    "evaluation_rows: 5 -> 6": {"evaluation_rows": 6},
+    "noise_seed: 0 -> 1": {"noise_seed": 1},
+}
+"""What can no longer change once a study was looked at: how it is said, and the fields of the study."""
+
+
+MATERIAL = Material(ASKED)
+
+
+@functools.cache
+def content(study, looks=()):
+    """What a study declares; which rows are dropped as contaminated is that of ASKED, since reading takes long."""
+    return declaring.content(make_plan(study, MATERIAL), MATERIAL, looks)
+
+
+def declared(store, study, looks=()):
+    """The declaration of a study for a folder."""
+    return declaring.declared(store, content(study, looks))
 
 
 def written(out, entry, *, done=0, stages=2):
@@ -30,33 +92,34 @@ def written(out, entry, *, done=0, stages=2):
 
 def test_a_declaration_may_be_replaced_before_the_first_target_stage_and_is_kept_after_it(tmp_path):
     store = Store(tmp_path)
-    first = declaring.declared(store, STUDY)
+    first = declared(store, STUDY)
     assert first["target_stages"] == 0 and first["content"]["stopping"] == {"seeds": 1} and not first["changes"]
     written(tmp_path, first)
     other = dataclasses.replace(STUDY, smallest_effect=0.01)
-    replaced = declaring.declared(store, other)
+    replaced = declared(store, other)
     assert replaced["hash"] != first["hash"] and not replaced["changes"]
     written(tmp_path, first, done=1)
-    assert declaring.declared(store, STUDY) == json.loads(json.dumps(first))
-    changed = declaring.declared(store, dataclasses.replace(other, perturbations=(Perturbation("swap"),)))
+    assert declared(store, STUDY) == json.loads(json.dumps(first))
+    changed = declared(store, dataclasses.replace(other, perturbations=(Perturbation("swap"),)))
     assert changed["time"] == first["time"] and changed["content"]["smallest_effect"] == 0.01
     (change,) = changed["changes"]
     assert change["target_stages"] == 1 and change["before"] == first["hash"] and change["hash"] == changed["hash"]
-    assert change["fields"] == ["perturbations: added 'swap'", "smallest_effect: 0.02 -> 0.01"]
+    cells, *named = change["fields"]
+    assert named == ["perturbations: added 'swap'", "smallest_effect: 0.02 -> 0.01"] and cells.startswith("cells: '")
     written(tmp_path, changed, done=2)
-    again = declaring.declared(store, dataclasses.replace(STUDY, seeds=(0, 1)))
-    assert [len(own["fields"]) for own in again["changes"]] == [2, 3]  # a seed more of a fixed number is a change
+    again = declared(store, dataclasses.replace(STUDY, seeds=(0, 1)))
+    assert again["changes"][1]["fields"][-1] == "stopping.seeds: 1 -> 2"  # a seed more of a fixed number is a change
 
 
 def test_a_declaration_is_kept_where_the_plan_no_longer_has_the_stages_that_were_done(tmp_path):
-    first = declaring.declared(Store(tmp_path), STUDY)
+    first = declared(Store(tmp_path), STUDY)
     store = written(tmp_path, first, done=1)
     store.write_plan(store.plan() | {"stages": [{"id": "other", "kind": "target"}]})
-    changed = declaring.declared(store, dataclasses.replace(STUDY, seeds=(0, 1)))
+    changed = declared(store, dataclasses.replace(STUDY, seeds=(0, 1)))
     assert changed["changes"][0]["target_stages"] == 1
     store.write_plan(store.plan() | {"declared": changed})
     (store.stage("s0") / "record.json").unlink()
-    again = declaring.declared(store, dataclasses.replace(STUDY, seeds=(0, 1, 2)))
+    again = declared(store, dataclasses.replace(STUDY, seeds=(0, 1, 2)))
     assert [own["stopping_before"]["seeds"] for own in again["changes"]] == [1, 2]
     said, *changes = sentences(types.SimpleNamespace(declared=again | {"time": 0.0}, looked=Looked()))
     assert said.endswith(f"before the first target stage (1970-01-01 00:00 UTC, hash {first['hash']}): 1 seed.")
@@ -68,14 +131,49 @@ def test_a_folder_without_a_declaration_says_how_many_target_stages_were_done(tm
     plan = store.plan()
     plan.pop("declared")
     store.write_plan(plan)
-    assert declaring.declared(store, STUDY)["target_stages"] == 2
+    assert declared(store, STUDY)["target_stages"] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.volume
+def test_what_determines_questions_or_answers_is_fixed_by_the_first_look(tmp_path):
+    first = declared(Store(tmp_path), ASKED, ASKED.stopping.looks)
+    store = written(tmp_path, first)
+    store.create_look(first["hash"], 2, {"seeds": 2, "stop": False, "questions": []})
+    for said, fields in CHANGES.items():
+        study = dataclasses.replace(ASKED, **fields)
+        with pytest.raises(InputError, match="was looked at already") as raised:
+            declared(store, study, study.stopping.looks)
+        assert said in str(raised.value)
+    described = dataclasses.replace(ASKED, description="x", save_checkpoints="none", seeds=(0, 1, 2))
+    assert declared(store, described, ASKED.stopping.looks)["hash"] == first["hash"]
+
+
+def test_versions_and_files_count_by_what_they_hold(monkeypatch):
+    own, spec = content(ASKED), dataclasses.replace(ASKED.encoders[0], checkpoint="here", tokenizer="there")
+    read = types.SimpleNamespace(checkpoint_digest=lambda path: "c1", tokenizer_digest=lambda spec: "t1")
+    found = declaring._by_content(spec, read)
+    assert (found.checkpoint, found.tokenizer) == ("c1", "t1")
+    monkeypatch.setattr(plans, "cells_of", lambda *about: (dataclasses.replace(c, cell="v2") for c in cells_of(*about)))
+    assert next(iter(value_changes(own, content.__wrapped__(ASKED)))).startswith("cells: '")
+
+
+def test_seeds_may_be_added_at_any_time_and_not_taken_back(tmp_path):
+    study = dataclasses.replace(ASKED, stopping=Stopping(anytime=True), seeds=(0, 1))
+    first = declared(Store(tmp_path), study)
+    store = written(tmp_path, first, done=1)
+    more = declared(store, dataclasses.replace(study, seeds=(0, 1, 5)))
+    assert more["hash"] == first["hash"] and not more["changes"] and more["content"]["seeds"] == [0, 1, 5]
+    store.write_plan(store.plan() | {"declared": more})
+    (change,) = declared(store, dataclasses.replace(study, seeds=(0, 5)))["changes"]
+    assert change["fields"] == ["seeds: [0, 1, 5] -> [0, 5]"]
 
 
 def test_looks_are_cut_beforehand_and_seeds_grow_from_those_of_the_study():
     assert deciding.looks_of(ASKED) == (2, 4, 6)
     assert deciding.looks_of(ASKED, 5) == (2, 4, 5) and deciding.looks_of(ASKED, 4) == (2, 4)
     assert deciding.looks_of(ASKED, 99) == (2, 4, 6) and deciding.looks_of(ASKED, 2) == (2,)
-    assert deciding.with_seeds(dataclasses.replace(ASKED, seeds=(7, 1)), 5).seeds == (7, 1, 0, 2, 3)
+    assert declaring.with_seeds(dataclasses.replace(ASKED, seeds=(7, 1)), 5).seeds == (7, 1, 0, 2, 3)
     with pytest.raises(InputError, match="--max-seeds: found 1, expected at least 2"):
         deciding.looks_of(ASKED, 1)
     with pytest.raises(InputError, match="no treatment with a baseline among the arms direct"):
@@ -94,7 +192,7 @@ def rounds(monkeypatch, tmp_path):
     found = []
 
     def run(study, out, data_root, quiet, stack, profile, looks):
-        entry = declaring.declared(Store(out), study, looks)
+        entry = declared(Store(out), study, looks)
         written(out, entry, done=1)
         found.append(study.seeds)
         return Results(out, 10, 5)
@@ -140,14 +238,14 @@ def test_an_interrupted_study_continues_after_its_last_look_and_stops_at_the_las
     until(tmp_path, judge)
     assert [len(seeds) for seeds in rounds] == [2, 4, 4, 6]
     with pytest.raises(InputError, match=r"was looked at already.*; continue it with --until-decided"):
-        declaring.declared(Store(tmp_path), ASKED)
+        declared(Store(tmp_path), ASKED)
     with pytest.raises(InputError, match=r"stopping.looks: \[2, 4, 6\] -> \[2, 3\]"):  # looks would begin anew
         until(tmp_path, judge, max_seeds=3)
     assert not Store(tmp_path).plan()["declared"]["changes"]
 
 
 def test_claims_name_what_the_study_has():
-    claim = Claim("gain", "ITT helps.", "question", "itt", "direct")
+    claim = GAIN
     validate(dataclasses.replace(STUDY, claims=(claim,)))
     for fields, message in (
         ({"better": "it"}, "unknown arms in study.claims.gain: 'it'"),
