@@ -25,7 +25,8 @@ def _declared(declared: Mapping[str, Any]) -> list[str]:
         when = f"after {done} target stage{' was' if done == 1 else 's were'} done"
     named = f": {_rule(rule)}" if rule else ""  # a change made by an earlier version has no rule
     found = [
-        f"Questions, bound, recipes, data, seeds and stopping rule were declared {when} ({_day(declared['time'])}, hash {first}){named}."
+        f"Questions, bound, recipes, data, seeds and stopping rule were declared {when} "
+        f"({_day(declared['time'])}, hash {first}){named}."
     ]
     for change in declared["changes"]:
         done, fields = change["target_stages"], "; ".join(change["fields"])
