@@ -65,7 +65,7 @@ OURS = {name: (found & set(MODULES)) - {"itt_jax"} for name, found in IMPORTS.it
 
 def room_of(module: str) -> str:
     """The room of a module; a study's arms are plain data, which configs read, and a room of their own."""
-    return "arms" if module == "itt_jax.study.arms" else module.split(".")[1]
+    return "arms" if module in ("itt_jax.study.arms", "itt_jax.study.hardening") else module.split(".")[1]
 
 
 def test_imports_run_one_way():

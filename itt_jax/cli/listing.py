@@ -38,6 +38,9 @@ def listing(listed: Literal[LISTED]) -> list[dict[str, Any]]:
 
 def _arm(arm: arms.Arm) -> dict[str, Any]:
     stages = [{"stage": type(stage).__name__, **dataclasses.asdict(stage)} for stage in arm.stages]
+    for found, stage in zip(stages, arm.stages, strict=True):
+        if (hardening := getattr(stage, "hardening", None)) is not None:
+            found["hardening"] = {"type": type(hardening).__name__, **dataclasses.asdict(hardening)}
     return {"name": arm.name, "summary": arm.summary, "role": arm.role, "baseline": arm.baseline, "stages": stages}
 
 

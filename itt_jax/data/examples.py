@@ -11,7 +11,7 @@ from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.data.windows import Windows
 from itt_jax.errors import InputError
 from itt_jax.families import EncoderConfig
-from itt_jax.ragged import Ragged, ragged_positions
+from itt_jax.ragged import Ragged, offsets_of, ragged_positions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +61,34 @@ class Examples:
     def of_items(self, items: np.ndarray) -> np.ndarray:
         """The examples of some items, item after item: int64 [len(items) * choices]."""
         return (np.asarray(items, np.int64)[:, None] * self.choices + np.arange(self.choices)).ravel()
+
+    def select(self, indices: np.ndarray) -> "Examples":
+        """The examples at `indices`, in that order, as training reads them: without the places of words and windows."""
+        starts, by_token = self.offsets[indices], self.labels_by_token
+        lengths = self.offsets[indices + 1] - starts
+        tokens = ragged_positions(starts, lengths)
+        labels = None if self.labels is None else self.labels[tokens if by_token else indices]
+        return dataclasses.replace(
+            self,
+            ids=self.ids[tokens],
+            token_type_ids=self.token_type_ids[tokens],
+            fields=self.fields[tokens],
+            offsets=offsets_of(lengths),
+            summaries=self.summaries[indices],
+            labels=labels,
+            anchors=np.zeros(0, np.int64) if by_token else None,
+            windows=None,
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence["Examples"]) -> "Examples":
+        """Selected examples of one layout as one set."""
+        lengths = np.concatenate([part.lengths for part in parts])
+        together = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ("ids", "token_type_ids", "fields", "summaries", "labels")
+        }
+        return dataclasses.replace(parts[0], **together, offsets=offsets_of(lengths))
 
     def check_fits(self, config: EncoderConfig) -> None:
         """Check that an encoder's tables have a row for every id, token type and position.

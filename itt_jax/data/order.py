@@ -20,10 +20,18 @@ def step_indices(n: int, batch_size: int, seed: int, step: int) -> np.ndarray:
     """
     if n < 1:
         raise ValueError(f"no examples to order: n={n}")
-    places = np.arange(step * batch_size, (step + 1) * batch_size, dtype=np.int64)
-    epochs, places = np.divmod(places, n)
+    epochs, places = np.divmod(_places(batch_size, step), n)
     indices = np.empty(batch_size, np.int64)
     for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
         mine = epochs == epoch
         indices[mine] = _permutation(n, seed, epoch)[places[mine]]
     return indices
+
+
+def step_epochs(n: int, batch_size: int, step: int) -> np.ndarray:
+    """The epoch in which each example of `step_indices` is read, from 0: int64 [batch_size]."""
+    return _places(batch_size, step) // n
+
+
+def _places(batch_size: int, step: int) -> np.ndarray:
+    return np.arange(step * batch_size, (step + 1) * batch_size, dtype=np.int64)

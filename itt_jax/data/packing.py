@@ -11,6 +11,9 @@ Packed and padded batches hold the same numpy arrays, so that one train step ser
 
 Slot e holds the e-th requested example. Segments are numbered from 1 in each row; padding has segment 0, example E and
 field 0.
+
+A step may hold K forms of each example, in the same place of every form's rows: form k is [B, k T : (k + 1) T] of the
+arrays by row and [E, k] of `summary_positions`; other arrays by example are shared.
 """
 
 import dataclasses
@@ -138,7 +141,7 @@ def rows_of_step(examples: Examples, indices: Sequence[int] | np.ndarray, plan: 
     Raises:
         InputError: an example is longer than a row, or more rows are needed than the plan has.
     """
-    return _packed(examples, np.asarray(indices, np.int64), plan, len(indices))[1]
+    return _packed(_lengths(examples, np.asarray(indices, np.int64)), plan, len(indices))[1]
 
 
 def pack_step(
@@ -155,13 +158,16 @@ def pack_step(
             the plan has.
     """
     indices = np.asarray(indices, np.int64)
-    places, count = _packed(examples, indices, plan, slots)
+    places, count = _packed(_lengths(examples, indices), plan, slots)
     return _build(examples, indices, places, rows or slice(0, count), plan.length, slots)
 
 
-def _packed(examples: Examples, indices: np.ndarray, plan: RowPlan, slots: int) -> tuple[_Places, int]:
+def _lengths(examples: Examples, indices: np.ndarray) -> np.ndarray:
+    return examples.offsets[indices + 1] - examples.offsets[indices]
+
+
+def _packed(lengths: np.ndarray, plan: RowPlan, slots: int) -> tuple[_Places, int]:
     """The place of each example of a step, and the number of rows."""
-    lengths = examples.offsets[indices + 1] - examples.offsets[indices]
     _check_fit(lengths, plan.length, slots)
     places = _best_fit(lengths, plan.length)
     rows = next((count for count in plan.row_counts if count >= places.count), None)
@@ -184,6 +190,44 @@ def pad_step(
     indices = np.asarray(indices, np.int64)
     _check_fit(examples.offsets[indices + 1] - examples.offsets[indices], length, slots)
     return _build(examples, indices, _one_per_row(len(indices)), rows or slice(0, slots), length, slots)
+
+
+def pack_forms(
+    forms: Sequence[Examples], plan: RowPlan | None, length: int, slots: int, rows: slice | None = None
+) -> Batch:
+    """The K forms of the examples of one step: [B, K T] rows in which a slot has room for the longest of its forms.
+
+    Args:
+        forms: example i of each is a form of the same example, in the order of the slots.
+        plan: of the rows; None: one example per row of `length` tokens.
+        slots, rows: as in `pack_step`.
+
+    Raises:
+        InputError: as `pack_step`.
+    """
+    indices, lengths = np.arange(len(forms[0])), longest(forms)
+    if plan is None:
+        _check_fit(lengths, length, slots)
+        places, count = _one_per_row(len(indices)), slots
+    else:
+        places, count = _packed(lengths, plan, slots)
+        length = plan.length
+    batches = [_build(form, indices, places, rows or slice(0, count), length, slots) for form in forms]
+    if len(batches) == 1:
+        return batches[0]
+    by_row = {name: np.concatenate([batch.by_row[name] for batch in batches], axis=1) for name in batches[0].by_row}
+    positions = np.stack([batch.by_example["summary_positions"] for batch in batches], axis=1)
+    return Batch(by_row, batches[0].by_example | {"summary_positions": positions})
+
+
+def rows_of_forms(forms: Sequence[Examples], plan: RowPlan) -> int:
+    """The number of rows that `pack_forms` returns; errors as `rows_of_step`."""
+    return _packed(longest(forms), plan, len(forms[0]))[1]
+
+
+def longest(forms: Sequence[Examples]) -> np.ndarray:
+    """Tokens of the longest form of each example: int64 [n]."""
+    return np.max([form.lengths for form in forms], axis=0)
 
 
 def _one_per_row(n: int) -> _Places:

@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from itt_jax.data.answers import Answers
 from itt_jax.data.examples import Examples, assemble
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.ragged import Ragged
@@ -25,6 +26,7 @@ class Form:
         edit_rate: edits per grapheme cluster of the editable fields, over all rows.
         words: for token classification, the codepoint at which each word of each row now begins, or LOST.
         applicable: bool [n], the right answer is still there; None if it always is.
+        answers: for question answering, the right answers at their new positions; unchanged where not applicable.
     """
 
     fields: dict[str, list[str]]
@@ -32,6 +34,7 @@ class Form:
     edit_rate: float
     words: Ragged | None = None
     applicable: np.ndarray | None = None
+    answers: Answers | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -161,6 +161,17 @@ class Kind:
         """The examples of clean rows, with labels where the rows have them."""
         return prepare(tokenizer, rows, max_length)
 
+    def encode_form(
+        self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, form: Form, max_length: int
+    ) -> tuple[Examples, np.ndarray]:
+        """The examples of a form of `rows` to train on, and int64 [n + 1], the first example of each row."""
+        examples = self.encode(task, tokenizer, dataclasses.replace(rows, fields=form.fields), max_length)
+        return examples, self.parts(rows, examples)
+
+    def parts(self, rows: Rows, examples: Examples) -> np.ndarray:
+        """int64 [n + 1]: the first of the examples of each clean row."""
+        return np.arange(len(rows) + 1) * examples.choices
+
     def encoding_key(self, task: TaskLike) -> list:
         """Everything that `encode` depends on beside rows, tokenizer and length."""
         return [self.name, list(task.fields)]

@@ -93,6 +93,23 @@ class QuestionAnswering(Kind):
         questions, contexts = rows.fields.values()
         return span_examples(tokenizer, questions, contexts, max_length, rows.language, rows.labels)
 
+    def encode_form(
+        self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, form: Form, max_length: int
+    ) -> tuple[Examples, np.ndarray]:
+        """With the answers where they are now; a row that lost one is clean."""
+        kept = np.ones(len(rows), bool) if form.applicable is None else form.applicable
+        fields = {
+            name: [new if own else old for new, old, own in zip(form.fields[name], texts, kept.tolist(), strict=True)]
+            for name, texts in rows.fields.items()
+        }
+        moved = dataclasses.replace(rows, fields=fields, labels=form.answers)
+        examples = self.encode(task, tokenizer, moved, max_length)
+        return examples, examples.windows.parts
+
+    def parts(self, rows: Rows, examples: Examples) -> np.ndarray:
+        """A long context has several."""
+        return examples.windows.parts
+
     def check_labels(self, name: str, labels: np.ndarray, classes: int) -> None:
         """Accepts all labels; `data.spans` makes them."""
 
@@ -128,10 +145,10 @@ class QuestionAnswering(Kind):
         edit_rate: float,
     ) -> Form:
         """A form that is applicable to rows whose right answers are all left in the context."""
-        applicable = None
+        answers, applicable = rows.labels, None
         if CONTEXT in sources:
-            _, applicable = moved_answers(rows.labels, fields[CONTEXT], sources[CONTEXT])
-        return Form(dict(fields), changed, edit_rate, applicable=applicable)
+            answers, applicable = moved_answers(rows.labels, fields[CONTEXT], sources[CONTEXT])
+        return Form(dict(fields), changed, edit_rate, applicable=applicable, answers=answers)
 
     def inputs(
         self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, forms: Mapping[FormKey, Form], max_length: int

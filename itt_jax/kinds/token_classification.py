@@ -116,6 +116,20 @@ class TokenClassification(Kind):
         (texts,) = rows.fields.values()
         return tagging_examples(tokenizer, texts, clean_words(texts), max_length, rows.language, rows.labels)[0]
 
+    def encode_form(
+        self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, form: Form, max_length: int
+    ) -> tuple[Examples, np.ndarray]:
+        """With the labels of the words that are left."""
+        (texts,) = form.fields.values()
+        starts, labels = kept(form.words, form.words), kept(rows.labels, form.words)
+        return tagging_examples(tokenizer, texts, starts, max_length, rows.language, labels)
+
+    def parts(self, rows: Rows, examples: Examples) -> np.ndarray:
+        """A long text has several; each clean text has a word."""
+        first_words = examples.anchors[rows.labels.offsets[:-1]]
+        firsts = np.searchsorted(examples.offsets, first_words, side="right") - 1
+        return np.append(firsts, len(examples))
+
     def check_labels(self, name: str, labels: np.ndarray, classes: int) -> None:
         """Raises InputError unless labels are class indices of tokens, -1 at tokens of no word."""
         check_classes(name, labels, classes, lowest=-1)

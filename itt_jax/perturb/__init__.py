@@ -2,7 +2,7 @@
 
 from itt_jax.perturb.align import span_after, span_before
 from itt_jax.perturb.catalog import CATALOG, get
-from itt_jax.perturb.engine import PerturbedTexts, perturb, stream, variants
+from itt_jax.perturb.engine import PerturbedTexts, check_operator, perturb, stream, variants
 from itt_jax.perturb.lexicon import Lexicon, read_lexicon
 from itt_jax.perturb.operator import LANGUAGES, Operator
 
@@ -12,6 +12,7 @@ __all__ = [
     "Lexicon",
     "Operator",
     "PerturbedTexts",
+    "check_operator",
     "get",
     "perturb",
     "read_lexicon",

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 from itt_jax.errors import InputError, unknown
+from itt_jax.study.hardening import PGD, SMART, Augmented, FreeLB, Hardening, WorstOf, code_mixed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,12 +45,14 @@ class FineTune(Description):
         languages: "source", or "all" that the task has training rows in.
         recipe: whose recipe, and so whose number of steps: the target's or the intermediate task's; "own" is that of
             the task trained on. Every intermediate recipe has the steps of the first intermediate task.
+        hardening: how the training is hardened against changed text, if at all (`itt_jax.study.hardening`).
     """
 
     on: Literal["target", "intermediate", "all_intermediate"]
     labels: Literal["own", "shuffled"] = "own"
     languages: Literal["source", "all"] = "source"
     recipe: Literal["own", "target", "intermediate"] = "own"
+    hardening: Hardening | None = dataclasses.field(default=None, metadata={"later": True})
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -145,7 +148,22 @@ def compute_control(treatment: Arm, name: str, color: str = "", marker: str = ""
     )
 
 
+def hardened(arm: Arm, hardening: Hardening, name: str, summary: str, on: Sequence[str] = ("target",)) -> Arm:
+    """An arm whose fine-tuning stages are hardened, as a treatment to compare with that arm.
+
+    Args:
+        arm: such as ITT, for an arm "itt+worst_of_4" of a study's own.
+        on: the stages to harden, by `FineTune.on`.
+    """
+    stages = tuple(
+        dataclasses.replace(stage, hardening=hardening) if isinstance(stage, FineTune) and stage.on in on else stage
+        for stage in arm.stages
+    )
+    return Arm(name, summary, stages, baseline=arm.name)
+
+
 TARGET = FineTune("target")
+DIRECT = Arm("direct", "the target stage alone", (TARGET,), "baseline", "", "#555555", "o", "-")
 ITT = Arm(
     "itt",
     "an intermediate task, then the target",
@@ -156,9 +174,21 @@ ITT = Arm(
     line="-",
 )
 
+# Augmentation costs what direct does; the others take the compute of several steps, so each has a control.
+AUGMENTED = (
+    hardened(DIRECT, Augmented(), "augmented", "direct, with half of the rows perturbed, drawn anew in each epoch"),
+    hardened(DIRECT, code_mixed(), "code_mixed", "direct, with words of half of the rows translated, in each epoch"),
+)
+COSTLY = (
+    hardened(DIRECT, WorstOf(4), "worst_of_4", "direct, on the draw with the largest loss among 4 perturbed ones"),
+    hardened(DIRECT, PGD(), "pgd", "direct, on word embeddings moved along the gradient of the loss"),
+    hardened(DIRECT, FreeLB(), "freelb", "direct, on all word embeddings along an ascent of the loss"),
+    hardened(DIRECT, SMART(), "smart", "direct, with a penalty on changes of the output near the word embeddings"),
+)
+
 # The colours are Okabe and Ito's, which colour-blind readers can tell apart.
 ARMS: tuple[Arm, ...] = (
-    Arm("direct", "the target stage alone", (TARGET,), "baseline", "", "#555555", "o", "-"),
+    DIRECT,
     ITT,
     Arm(
         "multitask_itt",
@@ -214,6 +244,9 @@ ARMS: tuple[Arm, ...] = (
         marker="*",
         line="-",
     ),
+    *AUGMENTED,
+    *COSTLY,
+    *(compute_control(one, f"{one.name}_compute") for one in COSTLY),
 )
 
 
@@ -265,6 +298,9 @@ def check(arms: Sequence[str | Arm], where: str) -> None:
             raise InputError(f"{place}: expected a name without commas and slashes, found {one.name!r}")
         if one.color and not re.fullmatch("#[0-9a-fA-F]{6}", one.color):
             raise InputError(f"{place}.color: expected a colour such as '#0072B2', found {one.color!r}")
+        for number, stage in enumerate(one.stages):
+            if isinstance(stage, FineTune) and stage.hardening is not None:
+                stage.hardening.check(f"{place}.stages[{number}].hardening")
         if not one.stages or getattr(one.stages[-1], "on", None) != "target":
             raise InputError(f"{place}.stages: expected FineTune('target') as the last stage, found {one.stages}")
         twin = next((other.name for other in resolved(arms) if other is not one and other.stages == one.stages), None)

@@ -29,7 +29,8 @@ class Feed:
         rows: number of rows that the largest microbatch needs.
         build: rows [start, stop) -> these rows of each microbatch. Rows beyond the last are padding; per-example arrays
             are never split.
-        tokens, flops: of the whole step, over all hosts.
+        tokens, flops: of the whole step, over all hosts; FLOPs of a forward pass.
+        passes: compute of the step in forward passes.
         choices: number of examples per item; they must stay in one microbatch.
     """
 
@@ -39,6 +40,7 @@ class Feed:
     tokens: int
     flops: float
     choices: int = 1
+    passes: int = PASSES
 
 
 def build_step(feeds: Sequence[Feed], mesh: Mesh | None) -> tuple[Batch, Share]:

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -15,8 +15,12 @@ from itt_jax.kinds import Kind
 from itt_jax.kinds.kind import Gold
 from itt_jax.metrics import Metric, metric
 from itt_jax.models import Encoder, Head
+from itt_jax.study.hardening import Hardening
 from itt_jax.train.resume import Resume
 from itt_jax.train.state import Params
+
+DrawForms = Callable[[np.ndarray, np.ndarray], list[Examples]]
+"""Indices of examples and their epochs, int64 [n] each -> K sets of n examples, each a form of what was asked for."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +32,8 @@ class TaskData:
         kind: one of `kinds.KINDS`.
         classes: number of classes or candidates of an item; 1 for a score.
         gold: what dev scores are compared with; None where the labels of the examples are enough.
+        forms: draws the forms of the rows that are trained on in their place; a function of the rows, the hardening and
+            the seed of the job. None: the examples themselves.
     """
 
     name: str
@@ -36,6 +42,7 @@ class TaskData:
     kind: Kind
     classes: int
     gold: Gold | None = None
+    forms: DrawForms | None = None
 
     @property
     def expected(self) -> Gold:
@@ -71,6 +78,7 @@ class Job:
         seed: determines new heads, order and dropout.
         directory: where the stage saves its resumable state; None: it cannot be resumed.
         metric: dev metric; default: the kind's own. NaN is recorded where it is undefined.
+        hardening: changes the objective, and says how many forms of each example a step reads.
     """
 
     tasks: Sequence[TaskData]
@@ -81,6 +89,7 @@ class Job:
     seed: int
     directory: str | pathlib.Path | None = None
     metric: Metric | None = None
+    hardening: Hardening | None = None
 
     @property
     def steps(self) -> int:
@@ -97,7 +106,7 @@ class Job:
         """Equal for jobs that can train together: their tasks have equal kinds and heads; lengths may differ."""
         recipe = dataclasses.replace(self.recipe, steps=None, epochs=0.0, learning_rates=())
         tasks = tuple((task.head, task.kind, task.classes, task.examples.choices) for task in self.tasks)
-        return tasks, recipe, self.dev is None
+        return tasks, recipe, self.dev is None, self.hardening
 
     def check(self) -> None:
         """Raises InputError for a job that cannot be trained; see `fine_tune_stack`."""
@@ -120,7 +129,7 @@ class Job:
         if self.directory is None:
             return None
         tasks = [task.digest() for task in [*self.tasks, *([self.dev] if self.dev else [])]]
-        inputs = (self.recipe, self.learning_rate, self.seed)
+        inputs = (self.recipe, self.learning_rate, self.seed, *([self.hardening] if self.hardening else []))
         return Resume(pathlib.Path(self.directory), content_id([repr(encoder), tasks, *inputs]))
 
 

@@ -29,7 +29,6 @@ from itt_jax.errors import InputError
 from itt_jax.train.clock import Clock
 from itt_jax.train.compiling import Program
 from itt_jax.train.feeds import Feed, build_step
-from itt_jax.train.flops import PASSES
 from itt_jax.train.memory import extra_bytes, free_bytes, is_out_of_memory
 from itt_jax.train.microbatches import halved
 from itt_jax.train.optimizer import make_optimizer
@@ -232,9 +231,9 @@ class Stack:
             record, feed = self.records[index], given.feeds[index]
             record.tokens += feed.tokens
             record.row_tokens += given.row_tokens
-            record.flops += PASSES * feed.flops
+            record.flops += feed.passes * feed.flops
             self.done[index] += 1
-            self.clock.count(feed.tokens, given.row_tokens, PASSES * feed.flops)
+            self.clock.count(feed.tokens, given.row_tokens, feed.passes * feed.flops)
         self.clock.steps += 1
         return True
 

@@ -1,5 +1,6 @@
 """Inputs of fine-tuning: the order of a task's items, their mixture, and the packed batches of each step."""
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -8,13 +9,17 @@ from itt_jax.batch import Batch
 from itt_jax.config import Recipe
 from itt_jax.data import packing
 from itt_jax.data.examples import Examples
-from itt_jax.data.order import step_indices
+from itt_jax.data.order import step_epochs, step_indices
 from itt_jax.models import Encoder
+from itt_jax.study.hardening import Hardening
 from itt_jax.train.counters import derived_seed, mixture
 from itt_jax.train.feeds import Feed, row_plan
 from itt_jax.train.flops import PASSES, forward_flops
-from itt_jax.train.jobs import Job, TaskData
-from itt_jax.train.objectives import TaskObjective, named
+from itt_jax.train.jobs import DrawForms, Job, TaskData
+from itt_jax.train.objectives import TaskObjective, hardened, named
+
+DRAWN_TOGETHER = 2048
+"""Examples whose forms are drawn together: operators work on many texts at a time."""
 
 
 def job_feeds(encoder: Encoder, jobs: Sequence[Job], shards: int) -> list[Callable[[int], Feed]]:
@@ -22,18 +27,24 @@ def job_feeds(encoder: Encoder, jobs: Sequence[Job], shards: int) -> list[Callab
     by_task = []  # for each task, the feeds of all jobs
     for index in range(len(jobs[0].tasks)):
         tasks, recipe = [job.tasks[index] for job in jobs], jobs[0].recipe
-        distinct = {id(task.examples): task.examples for task in tasks}.values()
-        lengths = np.concatenate([examples.lengths for examples in distinct])
+        draws = [_drawn_steps(job, index) for job in jobs]
+        lengths = _lengths(tasks, draws, recipe)
         slots = recipe.batch_size // recipe.accumulate * tasks[0].examples.choices
         longest = max(job.steps for job in jobs)
         plan = row_plan(encoder, lengths, slots, recipe, shards, longest, len(jobs))
         by_task.append(
-            [
-                _task_feed(encoder, task, index, recipe, derived_seed(job.seed, index), plan, slots)
-                for job, task in zip(jobs, tasks, strict=True)
-            ]
+            [_task_feed(encoder, job, index, plan, slots, drawn) for job, drawn in zip(jobs, draws, strict=True)]
         )
     return [_mixed(job, feeds) for job, feeds in zip(jobs, zip(*by_task, strict=True), strict=True)]
+
+
+def _lengths(tasks: Sequence[TaskData], draws: Sequence["DrawnSteps | None"], recipe: Recipe) -> np.ndarray:
+    """Tokens of examples, from which rows are planned. Where forms are drawn, those of the first steps are a sample."""
+    if draws[0] is None:
+        distinct = {id(task.examples): task.examples for task in tasks}.values()
+        return np.concatenate([examples.lengths for examples in distinct])
+    sample = [packing.longest(drawn(0)) for drawn in draws]
+    return np.concatenate([*sample, [recipe.max_length]])
 
 
 def _mixed(job: Job, feeds: Sequence[Callable[[int], Feed]]) -> Callable[[int], Feed]:
@@ -43,25 +54,63 @@ def _mixed(job: Job, feeds: Sequence[Callable[[int], Feed]]) -> Callable[[int], 
     return lambda step: feeds[draws[step]](int(before[step]))
 
 
+DrawnSteps = Callable[[int], list[Examples]]
+"""The number of a task's step -> its examples in K forms, in the order of the slots."""
+
+
+def _drawn_steps(job: Job, index: int) -> DrawnSteps | None:
+    task = job.tasks[index]
+    if task.forms is None:
+        return None
+    return drawn_steps(task.examples, task.forms, job.recipe, derived_seed(job.seed, index), job.steps)
+
+
+def drawn_steps(examples: Examples, forms: DrawForms, recipe: Recipe, seed: int, steps: int) -> DrawnSteps:
+    """The forms of each step's examples. They are drawn for many steps at a time, which does not change them.
+
+    Args:
+        steps: the largest number of steps of the task.
+    """
+    together = max(1, DRAWN_TOGETHER // (recipe.batch_size * examples.choices))
+    size = recipe.batch_size * examples.choices
+
+    @functools.lru_cache(maxsize=2)
+    def block(number: int) -> list[Examples]:
+        numbers = range(number * together, min((number + 1) * together, max(steps, number * together + 1)))
+        indices = [_indices(examples, recipe, seed, step) for step in numbers]
+        epochs = [np.repeat(step_epochs(examples.items, recipe.batch_size, step), examples.choices) for step in numbers]
+        return forms(np.concatenate(indices), np.concatenate(epochs))
+
+    def drawn(step: int) -> list[Examples]:
+        number, place = divmod(step, together)
+        return [form.select(np.arange(place * size, (place + 1) * size)) for form in block(number)]
+
+    return drawn
+
+
 def _task_feed(
-    encoder: Encoder, task: TaskData, index: int, recipe: Recipe, seed: int, plan: packing.RowPlan, slots: int
+    encoder: Encoder, job: Job, index: int, plan: packing.RowPlan, slots: int, drawn: DrawnSteps | None
 ) -> Callable[[int], Feed]:
     """The task's steps, numbered from 0; each is determined by (seed, number)."""
-    examples, lengths = task.examples, task.examples.lengths
-    own = TaskObjective(encoder, task.head, index, recipe.dropout, examples.choices)
-    objective = named(recipe.objective).wrap(own)
+    task, recipe, seed = job.tasks[index], job.recipe, derived_seed(job.seed, index)
+    own = TaskObjective(encoder, task.head, index, recipe.dropout, task.examples.choices)
+    objective = named(recipe.objective).wrap(hardened(own, job.hardening))
+    passes, choices = passes_of(job.hardening), task.examples.choices
 
     def feed(number: int) -> Feed:
-        indices = _indices(examples, recipe, seed, number)
-        parts, chosen = np.split(indices, recipe.accumulate), lengths[indices]
-        needed = max(packing.rows_of_step(examples, part, plan) for part in parts) if recipe.packed else slots
+        indices = _indices(task.examples, recipe, seed, number)
+        forms = [task.examples.select(indices)] if drawn is None else drawn(number)
+        microbatches = [
+            [form.select(part) for form in forms] for part in np.split(np.arange(len(indices)), recipe.accumulate)
+        ]
+        own_plan = plan if recipe.packed else None
+        needed = max(packing.rows_of_forms(part, plan) for part in microbatches) if recipe.packed else slots
 
         def build(rows: slice) -> list[Batch]:
-            if recipe.packed:
-                return [packing.pack_step(examples, part, plan, slots, rows) for part in parts]
-            return [packing.pad_step(examples, part, recipe.max_length, slots, rows) for part in parts]
+            return [packing.pack_forms(part, own_plan, recipe.max_length, slots, rows) for part in microbatches]
 
-        return Feed(objective, needed, build, int(chosen.sum()), forward_flops(encoder, chosen), examples.choices)
+        tokens = sum(int(form.lengths.sum()) for form in forms)
+        return Feed(objective, needed, build, tokens, _mean_flops(encoder, forms), choices, passes)
 
     return feed
 
@@ -71,15 +120,43 @@ def _indices(examples: Examples, recipe: Recipe, seed: int, number: int) -> np.n
     return examples.of_items(step_indices(examples.items, recipe.batch_size, seed, number))
 
 
+def _mean_flops(encoder: Encoder, forms: Sequence[Examples]) -> float:
+    """Model FLOPs of a forward pass over one form of each example; which one is chosen is not known beforehand."""
+    return sum(forward_flops(encoder, form.lengths) for form in forms) / len(forms)
+
+
+def passes_of(hardening: Hardening | None) -> int:
+    """Compute of a step in forward passes."""
+    return PASSES if hardening is None else hardening.passes
+
+
 def step_flops(encoder: Encoder, examples: Examples, recipe: Recipe, seed: int, number: int) -> float:
     """Model FLOPs of step `number` of fine-tuning on one task, forward and backward, known before any training."""
     return PASSES * forward_flops(encoder, examples.lengths[_indices(examples, recipe, seed, number)])
 
 
-def run_flops(encoder: Encoder, tasks: Sequence[Examples], recipe: Recipe, seed: int) -> float:
-    """Model FLOPs of a whole run on `tasks`, forward and backward; the recipe has a number of steps."""
+def run_flops(
+    encoder: Encoder,
+    tasks: Sequence[Examples],
+    recipe: Recipe,
+    seed: int,
+    hardening: Hardening | None = None,
+    forms: Sequence[DrawForms | None] | None = None,
+) -> float:
+    """Model FLOPs of a whole run on `tasks`, with every pass; the recipe has a number of steps.
+
+    Args:
+        forms: of each task, as `TaskData.forms`; None: no task has some.
+    """
     draws, before = mixture([examples.items for examples in tasks], recipe.temperature, seed, recipe.steps)
-    return sum(
-        step_flops(encoder, tasks[task], recipe, derived_seed(seed, task), number)
-        for task, number in zip(draws.tolist(), before.tolist(), strict=True)
-    )
+    total = 0.0
+    for task, examples in enumerate(tasks):
+        own, numbers = derived_seed(seed, task), before[draws == task].tolist()
+        draw = None if forms is None or forms[task] is None else forms[task]
+        drawn = draw and drawn_steps(examples, draw, recipe, own, recipe.steps)
+        for number in numbers:
+            if drawn is None:
+                total += passes_of(hardening) / PASSES * step_flops(encoder, examples, recipe, own, number)
+            else:
+                total += passes_of(hardening) * _mean_flops(encoder, drawn(number))
+    return total

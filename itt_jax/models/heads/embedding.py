@@ -43,7 +43,7 @@ class EmbeddingKind(ExampleKind):
         logits = params["head"]["scale"] * queries @ candidates.T
         logits = jnp.where(used[None, :] > 0, logits, -jnp.inf)
         losses = jax.nn.logsumexp(logits, axis=1) - jnp.diagonal(logits)
-        return jnp.sum(jnp.where(used > 0, losses, 0)), jnp.sum(used)
+        return jnp.sum(used * jnp.where(used > 0, losses, 0)), jnp.sum(used)
 
 
 class EmbeddingHead(SummaryLayers):

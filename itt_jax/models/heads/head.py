@@ -9,11 +9,12 @@ import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from itt_jax import families
+from itt_jax import errors, families
 from itt_jax.batch import Batch
 from itt_jax.models.attention import subkey
 from itt_jax.models.encoder import Encoder, Params
@@ -94,6 +95,28 @@ class HeadKind:
         """Sum of weighted losses and sum of weights, float32 []; arguments as `Head.loss`."""
         raise NotImplementedError
 
+    def item_losses(
+        self, head: "Head", params: Params, outputs: Array, batch: Batch, choices: int
+    ) -> Float[Array, " items"]:
+        """The loss of each item, 0 in empty slots; arguments as `Head.loss`."""
+
+        def total(weights: Array) -> Array:  # linear in the weights, so its gradient by them holds the losses
+            weighted = batch._replace(by_example=batch.by_example | {"weights": weights})
+            return self.loss(head, params, outputs, weighted, choices)[0]
+
+        weights = batch.by_example["weights"]
+        return (weights * jax.grad(total)(weights)).reshape(-1, choices).sum(1)
+
+    def divergence(self, outputs: Array, others: Array, batch: Batch, choices: int) -> Array:
+        """How much two outputs for one batch differ: float32 [], summed with the weights of the loss.
+
+        Symmetric Kullback-Leibler divergence of predicted distributions, squared difference of scores.
+
+        Raises:
+            InputError: the kind has no such measure.
+        """
+        raise errors.InputError(f"a {self.name} head has no divergence of outputs")
+
 
 @dataclasses.dataclass(frozen=True)
 class Head:
@@ -163,6 +186,12 @@ class Head:
             choices: examples of one item, in consecutive slots.
         """
         return self.kind.loss(self, params, outputs, batch, choices)
+
+
+def symmetric_divergence(logits: Float[Array, "*E K"], others: Float[Array, "*E K"]) -> Float[Array, "*E"]:
+    """KL(p, q) + KL(q, p) of the softmax distributions of two sets of logits."""
+    log_p, log_q = jax.nn.log_softmax(logits), jax.nn.log_softmax(others)
+    return jnp.sum((jnp.exp(log_p) - jnp.exp(log_q)) * (log_p - log_q), axis=-1)
 
 
 def apply_model(

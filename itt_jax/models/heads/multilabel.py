@@ -1,5 +1,7 @@
 """Any number of classes per example."""
 
+import jax
+import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
@@ -17,6 +19,11 @@ class MultilabelKind(ExampleKind):
     ) -> tuple[Array, Array]:
         losses = optax.sigmoid_binary_cross_entropy(outputs, batch.by_example["labels"].astype(outputs.dtype)).mean(-1)
         return weighted(losses, batch.by_example["weights"])
+
+    def divergence(self, outputs: Array, others: Array, batch: Batch, choices: int) -> Array:
+        """The mean over classes, as the loss."""
+        apart = (jax.nn.sigmoid(outputs) - jax.nn.sigmoid(others)) * (outputs - others)
+        return jnp.sum(batch.by_example["weights"] * apart.mean(-1))
 
 
 MULTILABEL = MultilabelKind("multilabel", form="classification", problem_type="multi_label_classification", labels=True)

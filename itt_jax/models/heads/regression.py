@@ -17,5 +17,8 @@ class RegressionKind(ExampleKind):
     ) -> tuple[Array, Array]:
         return weighted(jnp.square(outputs[:, 0] - batch.by_example["labels"]), batch.by_example["weights"])
 
+    def divergence(self, outputs: Array, others: Array, batch: Batch, choices: int) -> Array:
+        return jnp.sum(batch.by_example["weights"] * jnp.square(outputs - others)[:, 0])
+
 
 REGRESSION = RegressionKind("regression", form="classification", problem_type="regression")

@@ -16,21 +16,24 @@ from itt_jax.data.rows import Rows
 from itt_jax.models import make_head
 from itt_jax.models.heads import head_kind
 from itt_jax.study.arms import FineTune
+from itt_jax.study.hardening import Drawn, Hardening
 from itt_jax.study.material import Material, Selection, mean_tokens
 from itt_jax.study.stages.dev_check import DevCheck, check_scores
+from itt_jax.study.stages.hardened import DrawnForms, check_hardening, hardening_identity
 from itt_jax.study.stages.stage import Place, Skipped, Stage, digests, resumable, summary
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.versions import changed_versions, kind_versions
 from itt_jax.tasks import Task
 from itt_jax.tasks.inputs import kept_examples
 from itt_jax.train import objectives
+from itt_jax.train.flops import PASSES
 from itt_jax.train.jobs import Job, TaskData
 from itt_jax.train.loop import Progress
 from itt_jax.train.predict import predict
 from itt_jax.train.result import StageResult
 from itt_jax.train.resume import forget_resume
 from itt_jax.train.stage import fine_tune_stack, stack_size
-from itt_jax.train.task_feeds import run_flops
+from itt_jax.train.task_feeds import passes_of, run_flops
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,7 @@ class FineTuning(Stage):
         other_dev: dev rows of the other tasks, on which nothing is chosen; the stage is checked on them too.
         recipe: with a number of steps.
         labels: "shuffled" permutes the training labels.
+        hardening: how the training is hardened, if at all.
         role: "target" for the stage that is evaluated. The same training run has the same id in either role.
     """
 
@@ -52,6 +56,7 @@ class FineTuning(Stage):
     other_dev: tuple[Selection, ...] = ()
     labels: Literal["own", "shuffled"] = "own"
     role: Literal["intermediate", "target"] = "target"
+    hardening: Hardening | None = None
 
     description: ClassVar[type] = FineTune
 
@@ -62,6 +67,8 @@ class FineTuning(Stage):
         training, dev, other_dev = rows(description, place)
         for selection in (*training, dev, *other_dev):
             place.material.check_labelled(selection)
+        if description.hardening is not None:
+            check_hardening(description.hardening, training, place)
         recipes = {
             "target": lambda: steps_resolved(target.recipe, _first_target(place), place.material),
             "intermediate": lambda: steps_resolved(
@@ -78,6 +85,7 @@ class FineTuning(Stage):
             other_dev=other_dev,
             recipe=recipes[own if description.recipe == "own" else description.recipe](),
             labels=description.labels,
+            hardening=description.hardening,
             role="target" if place.is_last else "intermediate",
         )
 
@@ -97,7 +105,8 @@ class FineTuning(Stage):
         selected_by = metrics.metric(material.task(self.dev.task).metric)
         made_by = [version for own in self.training for version in kind_versions(material.task(own.task))]
         identity = ["fine_tuning", self.parent.id, tasks, head, selected_by.version, rows, self.recipe, self.seed]
-        return identity + changed_versions(*made_by, objectives.named(self.recipe.objective).version)
+        identity += changed_versions(*made_by, objectives.named(self.recipe.objective).version)
+        return identity + ([] if self.hardening is None else [hardening_identity(self.hardening, self.training)])
 
     @property
     def selections(self) -> dict[str, tuple[Selection, ...]]:
@@ -115,15 +124,19 @@ class FineTuning(Stage):
         return len(self.recipe.learning_rates)
 
     def training_tokens(self, material: Material) -> float:
-        """Tokens of a mean row in every step of every learning rate."""
+        """Tokens of a mean row in every step of every learning rate; more where hardening takes more compute."""
         lengths = [mean_tokens(material.uncontaminated_rows(selection)) for selection in self.training]
         mean = min(sum(lengths) / len(lengths), self.recipe.max_length)
-        return self.recipe.steps * self.recipe.batch_size * mean * self.runs
+        return self.recipe.steps * self.recipe.batch_size * mean * self.runs * passes_of(self.hardening) / PASSES
 
     def flops(self, workshop: Workshop, body: Body) -> float:
         """Model FLOPs of one run, from the token lengths of its rows."""
         tasks = [self.examples(workshop, body, own) for own in self.by_task()]
-        return run_flops(body.encoder, tasks, self.recipe, self.seed)
+        forms = [
+            self.forms(workshop.material, body, own, self.rows(workshop.material, own), examples)
+            for own, examples in zip(self.by_task(), tasks, strict=True)
+        ]
+        return run_flops(body.encoder, tasks, self.recipe, self.seed, self.hardening, forms)
 
     @property
     def resumable_runs(self) -> int:
@@ -136,7 +149,7 @@ class FineTuning(Stage):
             return None
         task = material.task(self.training[0].task)
         recipe = dataclasses.replace(self.recipe, steps=None, epochs=0.0, learning_rates=())
-        return self.spec.name, task.kind, kinds.kind(task.kind).outputs(task), task.fields, recipe
+        return self.spec.name, task.kind, kinds.kind(task.kind).outputs(task), task.fields, recipe, self.hardening
 
     @classmethod
     def make_all(cls, stages: Sequence[Self], workshop: Workshop) -> list[dict[str, Any]]:
@@ -159,8 +172,7 @@ class FineTuning(Stage):
     def jobs(self, workshop: Workshop) -> list[Job]:
         """A fine-tuning for each learning rate."""
         body, material = self.start(workshop), workshop.material
-        shuffle = self.seed if self.labels == "shuffled" else None
-        training = [self.data(workshop, own, shuffle) for own in self.by_task()]
+        training = [self.training_data(workshop, own) for own in self.by_task()]
         dev = self.data(workshop, (self.dev,))
         metric, params = metrics.metric(material.task(self.dev.task).metric), {"encoder": body.params}
         return [
@@ -173,6 +185,7 @@ class FineTuning(Stage):
                 self.seed,
                 directory=workshop.store.stage(self.id) / f"rate-{rate:g}",
                 metric=metric,
+                hardening=self.hardening,
             )
             for rate in self.recipe.learning_rates
         ]
@@ -225,26 +238,53 @@ class FineTuning(Stage):
             found.append(check_scores(dev, measure, predict(body.encoder, dev.head, params, dev.examples), looks))
         return found
 
-    def data(self, workshop: Workshop, selections: tuple[Selection, ...], shuffle: int | None = None) -> TaskData:
-        """Rows of one task, several languages as one set, as training takes them.
-
-        Args:
-            shuffle: the seed by which labels are permuted; None leaves them.
-        """
-        material, length = workshop.material, self.recipe.max_length
+    def data(self, workshop: Workshop, selections: tuple[Selection, ...]) -> TaskData:
+        """Dev rows of one task, several languages as one set."""
+        material = workshop.material
 
         def make() -> TaskData:
-            task = material.task(selections[0].task)
-            kind, rows = kinds.kind(task.kind), joined_rows(material, selections)
-            if shuffle is not None:
-                rows = kind.shuffle(task, rows, shuffle)
-            return self.prepared(workshop, task, rows)
+            return self.prepared(workshop, material.task(selections[0].task), joined_rows(material, selections))
 
-        return workshop.data((selections, shuffle, self.spec, length), make)
+        return workshop.data((selections, self.spec, self.recipe.max_length), make)
+
+    def training_data(self, workshop: Workshop, selections: tuple[Selection, ...]) -> TaskData:
+        """Training rows of one task, several languages as one set, and what draws their forms."""
+        material = workshop.material
+        shuffle = self.seed if self.labels == "shuffled" else None
+
+        def make() -> TaskData:
+            rows = self.rows(material, selections)
+            made = self.prepared(workshop, material.task(selections[0].task), rows)
+            forms = self.forms(material, self.start(workshop), selections, rows, made.examples)
+            return dataclasses.replace(made, forms=forms)
+
+        drawn = (self.hardening, self.seed) if isinstance(self.hardening, Drawn) else None
+        return workshop.data((selections, shuffle, drawn, self.spec, self.recipe.max_length), make)
+
+    def rows(self, material: Material, selections: tuple[Selection, ...]) -> Rows:
+        """Training rows of one task, with the labels that are trained on."""
+        task, rows = material.task(selections[0].task), joined_rows(material, selections)
+        return kinds.kind(task.kind).shuffle(task, rows, self.seed) if self.labels == "shuffled" else rows
+
+    def forms(
+        self, material: Material, body: Body, selections: tuple[Selection, ...], rows: Rows, examples: Examples
+    ) -> DrawnForms | None:
+        """What draws the forms of training rows; None where these are trained on as they are.
+
+        Args:
+            rows, examples: of the selections.
+        """
+        if not isinstance(self.hardening, Drawn):
+            return None
+        languages = [[own.language] * len(material.uncontaminated_rows(own)) for own in selections]
+        task, length = material.task(selections[0].task), self.recipe.max_length
+        return DrawnForms(
+            task, body.tokenizer, rows, np.concatenate(languages), examples, self.hardening, self.seed, length
+        )
 
     def examples(self, workshop: Workshop, body: Body, selections: tuple[Selection, ...]) -> Examples:
-        """The same rows, with the labels of the data, as the tokenizer of `body` encodes them."""
-        task, rows = workshop.material.task(selections[0].task), joined_rows(workshop.material, selections)
+        """The examples of training rows, as the tokenizer of `body` encodes them."""
+        task, rows = workshop.material.task(selections[0].task), self.rows(workshop.material, selections)
         return kept_examples(workshop.store.tokens, task, body.tokenizer, rows, self.recipe.max_length)
 
     def prepared(self, workshop: Workshop, task: Task, rows: Rows) -> TaskData:

@@ -1,0 +1,252 @@
+"""Hardening: how a fine-tuning is made robust to changed text. Plain data, which configs read.
+
+A field of a stage's description:
+
+    FineTune("target", hardening=WorstOf(4, operators=("swap", "keyboard"), severities=(0.1, 0.2)))
+
+Forms of rows are drawn anew in each epoch: draw k of row i in epoch e is a function of (seed, item id, field, operator,
+severity, e, k) alone, so packing, stacks, devices and resuming do not change them. FLOPs are counted with every pass.
+"""
+
+import dataclasses
+from typing import ClassVar
+
+from itt_jax import perturb
+from itt_jax.errors import InputError, unknown
+from itt_jax.perturb import Operator
+
+FORWARD, BY_ACTIVATIONS, BY_WEIGHTS = 1, 1, 1
+"""Compute of a forward pass, and of the backward pass's two halves: gradients of activations and of weights."""
+TRAINING = FORWARD + BY_ACTIVATIONS + BY_WEIGHTS
+
+
+@dataclasses.dataclass(frozen=True)
+class Hardening:
+    """The base of every way to harden."""
+
+    @property
+    def draws(self) -> int:
+        """Number of forms of a row that a step reads."""
+        return 1
+
+    @property
+    def passes(self) -> int:
+        """Compute of a step in forward passes over its rows; plain training takes 3."""
+        return TRAINING
+
+    def check(self, where: str) -> None:
+        """Check the fields.
+
+        Args:
+            where: the place that an error names.
+
+        Raises:
+            InputError: a value that cannot be used.
+        """
+
+    def check_language(self, language: str, where: str) -> None:
+        """Check that rows in a language can be changed.
+
+        Raises:
+            InputError: an operator has no table for the language, or its lexicon is missing or malformed.
+        """
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Drawn(Hardening):
+    """Training on perturbed forms of the rows; a row whose label does not survive an operator stays clean.
+
+    Attributes:
+        operators: perturbation operators (`list perturbations`) that keep the label; each form is of one, drawn evenly.
+        severities: likewise.
+        lexicon: a word list for operators that read one; "{language}" in it is replaced by the language of the rows.
+    """
+
+    operators: tuple[str, ...] = ("swap", "delete", "substitute")
+    severities: tuple[float, ...] = (0.1,)
+    lexicon: str | None = None
+
+    share: ClassVar[float] = 1.0
+    """Probability that a row is perturbed."""
+
+    def check(self, where: str) -> None:
+        """Raises InputError for an operator, severity or lexicon that cannot be used."""
+        if not self.operators:
+            raise InputError(f"{where}.operators: expected at least one")
+        for name in self.operators:
+            operator = _operator(name, f"{where}.operators")
+            if operator.changes_label:
+                raise InputError(f"{where}.operators: {name!r} may change the label, so nothing can be trained on it")
+        if not self.severities or not all(0 <= severity <= 1 for severity in self.severities):
+            raise InputError(f"{where}.severities: expected numbers from 0 to 1, found {self.severities}")
+        if self.lexicon is not None and not any(perturb.get(name).lexicon for name in self.operators):
+            raise InputError(f"{where}.lexicon: none of the operators reads one, found {self.lexicon!r}")
+
+    def check_language(self, language: str, where: str) -> None:
+        """Raises InputError where an operator has no table for the language, or no lexicon."""
+        for name in self.operators:
+            lexicon = self.lexicon_of(name, language)
+            try:
+                perturb.check_operator(name, language, lexicon)
+            except InputError as error:
+                raise InputError(f"{where}.{'lexicon' if lexicon else 'operators'}: {error}") from error
+
+    def lexicon_of(self, operator: str, language: str) -> str | None:
+        """The lexicon that an operator reads for a language."""
+        if self.lexicon is None or not perturb.get(operator).lexicon:
+            return None
+        return self.lexicon.replace("{language}", language)
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmented(Drawn):
+    """Noise augmentation: in each epoch a share of the rows is perturbed, each with a draw of its own.
+
+    Attributes:
+        share: probability that a row is perturbed in an epoch.
+    """
+
+    share: float = 0.5
+
+    def check(self, where: str) -> None:
+        """Raises InputError for a value that cannot be used."""
+        super().check(where)
+        _in_range(self.share, 1, f"{where}.share", "a share above 0, at most 1")
+
+
+@dataclasses.dataclass(frozen=True)
+class WorstOf(Drawn):
+    """Training on the draw with the largest loss among several of each row, by the present model.
+
+    The scheme of UEraser-Max (arXiv 2303.15127), with text operators for its image augmentations: K forward passes
+    choose the form of each item, then the step trains on the chosen forms.
+
+    Attributes:
+        k: number of draws of each row in an epoch.
+    """
+
+    k: int = 4
+
+    @property
+    def draws(self) -> int:
+        """K."""
+        return self.k
+
+    @property
+    def passes(self) -> int:
+        """K forward passes choose."""
+        return self.k * FORWARD + TRAINING
+
+    def check(self, where: str) -> None:
+        """Raises InputError for a value that cannot be used."""
+        super().check(where)
+        _at_least_one(self.k, f"{where}.k")
+
+
+def code_mixed(lexicon: str | None = None, severity: float = 0.3, share: float = 0.5) -> Augmented:
+    """Code-mixed training (CoSDA-ML, arXiv 2006.06402): words replaced by translations, each into a random language.
+
+    Args:
+        lexicon: the user's dictionaries: a file, or a folder of files named by language (see `perturb.read_lexicon`).
+            None takes the built-in translations.
+        severity: share of the words with a translation that are replaced. share: of the rows, in each epoch.
+    """
+    return Augmented(share, operators=("code_mix",), severities=(severity,), lexicon=lexicon)
+
+
+@dataclasses.dataclass(frozen=True)
+class PGD(Hardening):
+    """Training on word embeddings moved by projected gradient ascent (arXiv 1706.06083).
+
+    All tokens of an example are moved together, and norms are over all of them. The defaults are those of FreeLB's
+    authors for RoBERTa-large on MNLI.
+
+    Attributes:
+        steps: ascents, each by the normalised gradient of the example.
+        step_size: length of an ascent. start: bound on the norm of the uniform initial perturbation. radius: of the
+            ball that perturbations are projected on.
+    """
+
+    steps: int = 2
+    step_size: float = 0.1
+    start: float = 0.2
+    radius: float = 0.2
+
+    @property
+    def passes(self) -> int:
+        """Each ascent needs a forward pass and the gradient of activations."""
+        return self.steps * (FORWARD + BY_ACTIVATIONS) + TRAINING
+
+    def check(self, where: str) -> None:
+        """Raises InputError for a value that cannot be used."""
+        _check_ascent(self, where)
+
+
+@dataclasses.dataclass(frozen=True)
+class FreeLB(PGD):
+    """PGD that trains at every point of its ascent (arXiv 1909.11764).
+
+    The gradient is the mean of those at the first `steps` points, each from the backward pass that the next ascent
+    follows. All have the same dropout.
+    """
+
+    start: float = 0.1
+    radius: float = 0.3
+
+    @property
+    def passes(self) -> int:
+        """As much as that many plain steps."""
+        return self.steps * TRAINING
+
+
+@dataclasses.dataclass(frozen=True)
+class SMART(Hardening):
+    """A penalty on how much the output changes near the word embeddings (arXiv 1911.03437), without its proximal term.
+
+    The penalty is the symmetric divergence between the outputs at the embeddings and at a point near them, found by
+    ascent from normal noise; each ascent is by the gradient over its largest entry in the token, and entries are
+    clipped. The paper's radius of 1e-5 hardly changes a loss; its code scales the largest entry to 1, after the
+    embeddings' LayerNorm. These defaults are between the two.
+
+    Attributes:
+        weight: factor of the penalty. steps: ascents. step_size: largest entry of an ascent.
+        start: standard deviation of the initial noise. radius: largest entry of a perturbation.
+    """
+
+    weight: float = 1.0
+    steps: int = 1
+    step_size: float = 0.01
+    start: float = 0.001
+    radius: float = 0.01
+
+    @property
+    def passes(self) -> int:
+        """A step at the embeddings, one near them, and the ascents."""
+        return 2 * TRAINING + self.steps * (FORWARD + BY_ACTIVATIONS)
+
+    def check(self, where: str) -> None:
+        """Raises InputError for a value that cannot be used."""
+        _check_ascent(self, where)
+        _in_range(self.weight, float("inf"), f"{where}.weight", "a positive number")
+
+
+def _operator(name: str, where: str) -> Operator:
+    if name not in perturb.CATALOG and "+" not in name:
+        raise unknown(f"operator in {where}:", name, perturb.CATALOG)
+    return perturb.get(name)
+
+
+def _check_ascent(one: PGD | SMART, where: str) -> None:
+    _at_least_one(one.steps, f"{where}.steps")
+    for name in ("step_size", "start", "radius"):
+        _in_range(getattr(one, name), float("inf"), f"{where}.{name}", "a positive number")
+
+
+def _at_least_one(value: int, where: str) -> None:
+    if value < 1:
+        raise InputError(f"{where}: expected at least 1, found {value}")
+
+
+def _in_range(value: float, most: float, where: str, expected: str) -> None:
+    if not 0 < value <= most or value == float("inf"):
+        raise InputError(f"{where}: expected {expected}, found {value}")

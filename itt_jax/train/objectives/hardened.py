@@ -1,0 +1,17 @@
+"""The objective of each way to harden."""
+
+from itt_jax.study.hardening import PGD, SMART, FreeLB, Hardening, WorstOf
+from itt_jax.train.objectives.embedding_noise import FreeLBObjective, PGDObjective, SMARTObjective
+from itt_jax.train.objectives.objective import Objective
+from itt_jax.train.objectives.task import TaskObjective
+from itt_jax.train.objectives.worst_of import WorstOfObjective
+
+
+def hardened(own: TaskObjective, hardening: Hardening | None) -> Objective:
+    """The objective that is minimised in place of a task's own; where only the rows change, that is its own."""
+    if isinstance(hardening, WorstOf):
+        return WorstOfObjective(own, hardening.draws)
+    for settings, objective in ((FreeLB, FreeLBObjective), (PGD, PGDObjective), (SMART, SMARTObjective)):
+        if isinstance(hardening, settings):
+            return objective(own, hardening)
+    return own
