@@ -1,9 +1,9 @@
 """Claims: contrasts between arms or encoders that a config defined beforehand, with their verdicts.
 
 A claim between arms takes the difference of the two in each encoder and target; one between encoders the mean, of one
-encoder, over the arms that both have, less that of the other, in each target and on the same cells. Both are paired by
-seed and item, and averaged with equal weights. Points of different metrics are not averaged: a claim over targets of
-two metrics is judged for each.
+encoder, over the arms that both have, less that of the other, in each target and on the cells that both have (with
+signal in both, where that counts). Both are paired by seed and item, and averaged with equal weights. Points of
+different metrics are not averaged: a claim over targets of two metrics is judged for each.
 """
 
 import dataclasses
@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 
 from itt_jax.analysis import inference
-from itt_jax.analysis.contrasts import Contrasts, TargetContrast
+from itt_jax.analysis.contrasts import NONE, Contrasts, TargetContrast
 from itt_jax.analysis.estimands import ALL, Quantity
 from itt_jax.analysis.fits import Fit
 from itt_jax.analysis.looks import as_decided
 from itt_jax.analysis.primary import over_targets
 from itt_jax.analysis.sequential import Look
+from itt_jax.analysis.signal import PANEL, Signal
 from itt_jax.analysis.stages import NOT_JUDGED
 from itt_jax.config import Claim
 from itt_jax.store.results import CLEAN_TEXT, KEY
@@ -33,7 +34,18 @@ QUANTITIES = {
 NUMBERS = ["estimate", "ci_low", "ci_high", "std_err", "seed_error", "item_error", "interaction_error", "df", "p"]
 NUMBERS += ["clusters", "log_odds", "first", "second"]
 COLUMNS = ["claim", "target", "metric", "arm", "baseline", *NUMBERS, "test", "seeds", "items"]
-COLUMNS += ["targets", "models", "languages", "groups_left_out", "rests_on", "reason"]
+COLUMNS += [
+    "targets",
+    "models",
+    "languages",
+    "groups_left_out",
+    "conditions",
+    "conditions_left_out",
+    "rests_on",
+    "reason",
+]
+NO_DATA, NO_SIGNAL = "no data", "no signal"
+"""Reasons why a claim has no estimate."""
 
 
 def declared(plan: Mapping[str, Any]) -> tuple[Claim, ...]:
@@ -56,9 +68,11 @@ class Side:
     """A panel's part of a claim.
 
     Attributes:
-        contrast: the difference of two arms, or one encoder's mean over arms. sign: -1 for the encoder that the claim
-            puts second. scores: means over seeds of first and second, NaN where the panel has no such side.
-        cells: the conditions it is computed on, as their KEY.
+        contrast: the difference of two arms, or one encoder's mean over arms; without a fit for the reason given.
+        sign: -1 for the encoder that the claim puts second.
+        scores: means over seeds of first and second, NaN where the panel has no such side.
+        cells: the conditions it is computed on, as their KEY, without the clean text of drops. alone: those that it
+            would be computed on if the other encoder had all of them.
         uses: the (encoder, target, arm) that it rests on.
     """
 
@@ -66,7 +80,9 @@ class Side:
     sign: int
     scores: tuple[float, float]
     cells: frozenset[tuple]
+    alone: frozenset[tuple]
     uses: tuple[tuple[str, str, str], ...]
+    reason: str = ""
 
     @property
     def target(self) -> str:
@@ -74,48 +90,81 @@ class Side:
         return self.contrast.target
 
 
-def sides(claims: Sequence[Claim], own: Contrasts, results: pd.DataFrame) -> list[tuple[str, Side]]:
+Signals = Mapping[tuple[str, str, str], Signal]
+
+
+def sides(claims: Sequence[Claim], own: Contrasts, results: pd.DataFrame, signals: Signals) -> list[tuple[str, Side]]:
     """(name of the claim, part) of each claim that a panel has a part in.
 
     Args:
-        results: the rows of the whole folder, which say which arms the other encoders have.
+        results, signals: of the whole folder, which say what the other encoders have.
     """
-    found = ((claim.name, _side(claim, own, results)) for claim in claims)
+    found = ((claim.name, _side(claim, own, results, signals)) for claim in claims)
     return [(name, side) for name, side in found if side is not None]
 
 
-def _side(claim: Claim, own: Contrasts, results: pd.DataFrame) -> Side | None:
+def _side(claim: Claim, own: Contrasts, results: pd.DataFrame, signals: Signals) -> Side | None:
+    """The panel's part of one claim; None where it has none."""
+    panel, pair = own.panel, (claim.better, claim.worse)
+    arms = _arms(claim, own, results)
+    everything = _asked(claim, own, NONE) if arms else []
+    if not everything:
+        return None
+    between_arms, needs_signal = claim.between == "arms", claim.quantity != "score"
+    excluded = own.left_out(*arms) if needs_signal else NONE
+    alone, shared = _cells(own, _asked(claim, own, excluded)), own
+    if not between_arms:
+        other = pair[1] if panel.model == pair[0] else pair[0]
+        shared = own.among(_conditions(results, (other, panel.target, panel.metric), arms))
+        if needs_signal:
+            excluded |= own.signal.absent_here(signals[other, panel.target, panel.metric], arms)
+    rows, sign = _asked(claim, shared, excluded), 1 if between_arms or panel.model == pair[0] else -1
+    about = shared.kept(sorted(set().union(*(row.weights for row in rows))), excluded)
+    uses = tuple((panel.model, panel.target, arm) for arm in arms)
+    places = (panel.seeds, panel.items, panel.clusters, panel.is_mean)
+    named = (panel.model, panel.target, panel.metric, *pair, *places, about, claim.quantity)
+    if not rows:
+        in_common = between_arms or _asked(claim, shared, NONE)
+        reason = NO_SIGNAL if in_common else f"{NO_DATA}: {pair[0]} and {pair[1]} have no cell in common"
+        return Side(TargetContrast(*named, None), sign, (np.nan, np.nan), frozenset(), alone, uses, reason)
+    fits = {arm: _scaled(shared.fit(rows, arm), QUANTITIES[claim.quantity][2]) for arm in arms}
+    means = [own.metric.sign * float(np.nanmean(fit.values)) for fit in fits.values()]
+    if between_arms:
+        fit, scores = fits[pair[0]].less(fits[pair[1]]), (means[0], means[1])
+    else:
+        fit, mean = _mean(list(fits.values())), float(np.mean(means))
+        scores = (mean, np.nan) if sign > 0 else (np.nan, mean)
+    return Side(TargetContrast(*named, fit), sign, scores, _cells(shared, rows), alone, uses)
+
+
+def _arms(claim: Claim, own: Contrasts, results: pd.DataFrame) -> Sequence[str]:
+    """The arms of the panel that a claim needs, the better one first; none where it is no part of the claim."""
     panel, pair = own.panel, (claim.better, claim.worse)
     if claim.targets and panel.target not in claim.targets:
-        return None
-    between_arms = claim.between == "arms"
-    if between_arms:
+        return ()
+    if claim.between == "arms":
         wanted = not set(pair) - set(panel.arms) and panel.model in (claim.encoders or (panel.model,))
-        arms = pair
-    else:
-        wanted, shared = panel.model in pair, _arms_of_both(pair, own, results)
-        arms = [arm for arm in panel.arms if arm in shared and arm in (claim.arms or shared)]
-    if not wanted or not arms:
-        return None
-    function, kind, sign = QUANTITIES[claim.quantity]
-    excluded = frozenset() if claim.quantity == "score" else own.left_out(*arms)
-    rows = [row for row in own.quantities(function, {kind}, excluded) if _is_asked(claim, row, own)]
-    if not rows:
-        return None
-    fits = {arm: _scaled(own.fit(rows, arm), sign) for arm in arms}
-    means = {arm: own.metric.sign * float(np.nanmean(fit.values)) for arm, fit in fits.items()}
-    if between_arms:
-        fit, side, scores = fits[pair[0]].less(fits[pair[1]]), 1, (means[pair[0]], means[pair[1]])
-    else:
-        fit, side = _mean(list(fits.values())), 1 if panel.model == pair[0] else -1
-        mean = float(np.mean(list(means.values())))
-        scores = (mean, np.nan) if side > 0 else (np.nan, mean)
-    at = sorted(set().union(*(row.weights for row in rows)))
-    about = own.kept(at, excluded)
-    cells = frozenset(panel.conditions.iloc[at][KEY].itertuples(index=False, name=None))
-    places = (panel.seeds, panel.items, panel.clusters, panel.is_mean)
-    contrast = TargetContrast(panel.model, panel.target, panel.metric, *pair, *places, about, claim.quantity, fit)
-    return Side(contrast, side, scores, cells, tuple((panel.model, panel.target, arm) for arm in arms))
+        return pair if wanted else ()
+    shared = _arms_of_both(pair, own, results) if panel.model in pair else set()
+    return [arm for arm in panel.arms if arm in shared and arm in (claim.arms or shared)]
+
+
+def _asked(claim: Claim, own: Contrasts, excluded: frozenset[int]) -> list[Quantity]:
+    """The quantities of a claim."""
+    function, kind, _ = QUANTITIES[claim.quantity]
+    return [row for row in own.quantities(function, {kind}, excluded) if _is_asked(claim, row, own)]
+
+
+def _cells(own: Contrasts, rows: Sequence[Quantity]) -> frozenset[tuple]:
+    """The conditions that quantities are computed on, as their KEY, without the clean text of drops."""
+    at = {place for row in rows for place, weight in row.weights.items() if weight > 0 or row.kind != "drop"}
+    return frozenset(own.panel.conditions.iloc[sorted(at)][KEY].itertuples(index=False, name=None))
+
+
+def _conditions(results: pd.DataFrame, place: tuple[str, str, str], arms: Sequence[str]) -> set[tuple]:
+    """The conditions, as their KEY, in which an encoder has two items or more in a target and metric, in these arms."""
+    own = results[(results[PANEL] == list(place)).all(axis=1) & results["arm"].isin(arms) & (results["n"] > 1)]
+    return set(own[KEY].itertuples(index=False, name=None))
 
 
 def _arms_of_both(pair: tuple[str, str], own: Contrasts, results: pd.DataFrame) -> set[str]:
@@ -165,8 +214,8 @@ def table(
 ) -> pd.DataFrame:
     """The claims with their verdicts, a row for each, or for each target or metric where it has several.
 
-    A claim that the folder has no data for has a row without an estimate; so has one between encoders that rest on
-    different cells. A claim that rests on a stage that did not learn is not judged.
+    A claim that the folder has no data for has a row without an estimate; so has one whose cells have no signal, and
+    one between encoders without a cell in common. A claim that rests on a stage that did not learn is not judged.
 
     Args:
         parts: of every panel. look, earlier: as `inference.judge` takes them. failed: as `stages.failures` gives it.
@@ -176,9 +225,11 @@ def table(
         own = [side for name, side in parts if name == claim.name]
         keys = dict.fromkeys((side.target if claim.each_target else ALL, side.contrast.metric) for side in own)
         found = [_row(claim, *key, [side for side in own if _is_in(side, *key)]) for key in keys]
-        rows += [row for row in found if row is not None] or [_about(claim, ALL, "")]
+        rows += found or [_about(claim, ALL, "")]
     frame = pd.DataFrame(rows).reindex(columns=COLUMNS)
-    frame = frame.astype(dict.fromkeys(NUMBERS, float)).fillna({"seeds": 0, "items": 0})
+    frame = frame.astype(dict.fromkeys(NUMBERS, float)).fillna(
+        {"seeds": 0, "items": 0, "conditions": 0, "conditions_left_out": 0}
+    )
     by_name = {claim.name: claim for claim in claims}
     bounds = [by_name[name].bound or smallest_effect for name in frame["claim"]]
     frame = inference.judge(frame, pd.Series(bounds, frame.index, dtype=float), "holm", look, earlier)
@@ -201,22 +252,20 @@ def _is_in(side: Side, target: str, metric: str) -> bool:
 
 def _about(claim: Claim, target: str, metric: str) -> dict[str, Any]:
     named = {"claim": claim.name, "target": target, "metric": metric, "arm": claim.better, "baseline": claim.worse}
-    return named | {"targets": "", "models": "", "languages": "", "rests_on": (), "reason": ""}
+    return named | {"targets": "", "models": "", "languages": "", "rests_on": (), "reason": NO_DATA}
 
 
-def _row(claim: Claim, target: str, metric: str, own: Sequence[Side]) -> dict[str, Any] | None:
-    """One contrast of a claim; None where a side of it is missing."""
-    if claim.between == "encoders":
-        signs = {name: {side.sign for side in own if side.target == name} for name in {side.target for side in own}}
-        own = [side for side in own if len(signs[side.target]) == 2]
-        uneven = sorted(name for name in signs if len({side.cells for side in own if side.target == name}) > 1)
-        if uneven:
-            reason = (
-                f"{claim.better} and {claim.worse} have results or signal in different cells of {', '.join(uneven)}"
-            )
-            return _about(claim, target, metric) | {"reason": reason}
+def _row(claim: Claim, target: str, metric: str, own: Sequence[Side]) -> dict[str, Any]:
+    """One contrast of a claim, or the reason why there is none."""
+    reasons, own = [side.reason for side in own], [side for side in own if not side.reason]
     if not own:
-        return None
+        return _about(claim, target, metric) | {"reason": reasons[0]}
+    everything = {(side.target, *cell) for side in own for cell in side.alone}
+    cells = [(side.target, *cell) for side in own for cell in side.cells]
+    if claim.between == "encoders":
+        cells = set(cells)  # the same ones of both
+    else:
+        everything = cells
     weight = 1 if claim.between == "arms" else 2  # `over_targets` takes the mean, of which either encoder is half
     parts = [dataclasses.replace(side.contrast, fit=_scaled(side.contrast.fit, weight * side.sign)) for side in own]
     statistics = over_targets(parts).iloc[0].to_dict()
@@ -233,6 +282,7 @@ def _row(claim: Claim, target: str, metric: str, own: Sequence[Side]) -> dict[st
         | {name: " ".join(dict.fromkeys(values)) for name, values in words.items()}
         | {"first": np.nanmean(scores[:, 0]), "second": np.nanmean(scores[:, 1])}
         | {"groups_left_out": sum(one["groups_left_out"] for one in about)}
+        | {"conditions": len(cells), "conditions_left_out": len(everything) - len(cells), "reason": ""}
         | {"rests_on": tuple(dict.fromkeys(use for side in own for use in side.uses))}
     )
 

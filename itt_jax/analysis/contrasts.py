@@ -4,6 +4,7 @@ All figures of one row are computed on the same cells, and the row says which: `
 `groups` and how many more were left out.
 """
 
+import copy
 import dataclasses
 from collections.abc import Collection, Iterable, Sequence
 
@@ -78,6 +79,14 @@ class Contrasts:
         self.metric = metric(panel.metric)
         self.open_scale = self.metric.open_scale(panel.values, panel.sizes)
         self._quantities: dict = {}
+
+    def among(self, shared: Collection[tuple]) -> "Contrasts":
+        """The same on clean and perturbed text of these conditions (as their KEY) alone."""
+        conditions, own = self.panel.conditions, copy.copy(self)
+        known = pd.MultiIndex.from_frame(conditions[KEY]).isin(list(shared)) | (conditions["role"] == "twin")
+        roles = conditions["role"].where(known, "not shared")
+        own.panel, own._quantities = dataclasses.replace(self.panel, conditions=conditions.assign(role=roles)), {}
+        return own
 
     def left_out(self, *arms: str) -> frozenset[int]:
         """The groups without signal in one of the arms."""

@@ -18,7 +18,7 @@ from itt_jax.analysis.contrasts import Contrasts
 from itt_jax.analysis.fits import concat
 from itt_jax.analysis.looks import RECORDED, Looked, as_decided, at_look, looked
 from itt_jax.analysis.primary import primary_family
-from itt_jax.analysis.signal import signal
+from itt_jax.analysis.signal import signals
 from itt_jax.data.contamination import Contamination
 from itt_jax.store import Store
 from itt_jax.store.results import CLEAN_TEXT
@@ -123,18 +123,19 @@ def analyse(
         plan |= {"stages_done": [own for own in plan.get("stages_done", ()) if own.get("seed") in planned.seeds]}
     arms = arms_of(plan, dict.fromkeys(results["arm"]))
     main_metric = results.drop_duplicates("target").set_index("target")["metric"]
+    known = signals(results, selection, cells)
     frames, parts, asked, claimed = defaultdict(list), [], claims.declared(plan), []
     for panel in panels.panels_of(results, cells):
-        own = Contrasts(panel, results, arms, signal(panel, selection, cells), asked_pair)
+        own = Contrasts(panel, results, arms, known[panel.model, panel.target, panel.metric], asked_pair)
         for name in ("cells", "gains", "gaps", "curves", "robustness"):
             frames[name].append(getattr(own, name)())
         frames["interactions"].append(own.interactions("all"))
         frames["counts"].append(_counts(frames["cells"][-1], own))
         if panel.has_items and main_metric[panel.target] == panel.metric:
             parts += [own.target_contrast(arm, baseline) for arm, baseline in primary_pairs(own.arms)]
-            claimed += claims.sides(asked, own, results)
+            claimed += claims.sides(asked, own, results, known)
     for panel in panels.panels_of(results, cells, "changed") if cells is not None else ():
-        own = Contrasts(panel, results, arms, signal(panel, selection, cells), asked_pair)
+        own = Contrasts(panel, results, arms, known[panel.model, panel.target, panel.metric], asked_pair)
         frames["secondary"].append(own.interactions("changed"))
     tables = {name: concat(found) for name, found in frames.items()}
     gains = tables["gains"]

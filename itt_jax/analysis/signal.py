@@ -6,17 +6,19 @@ interaction of an arm near chance. A group of a language (or task) without dev r
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from itt_jax.analysis.panels import Cells, Panel, clustered
+from itt_jax.analysis.panels import GROUP, Cells, clustered
 from itt_jax.metrics import Metric, metric
 from itt_jax.store.results import CLEAN_TEXT, CellItems
 
 ROWS = ["task", "domain", "language"]
 """Columns in which a group of evaluation rows and its dev rows agree."""
+PANEL = ["model", "target", "metric"]
+"""Columns that name a panel."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,48 +26,68 @@ class Signal:
     """Which groups of a panel have signal.
 
     Attributes:
+        groups: GROUP of each group, in the panel's numbering.
         absent: arm -> the groups without signal, or whose clean or dev cells are missing, so that it is unknown.
         unchecked: groups without dev rows.
         silent: (arm, seed) -> the groups without signal in that seed alone.
     """
 
+    groups: tuple[tuple, ...]
     absent: dict[str, frozenset[int]]
     unchecked: frozenset[int] = frozenset()
     silent: dict[tuple[str, int], frozenset[int]] = dataclasses.field(default_factory=dict)
 
+    def absent_here(self, other: "Signal", arms: Iterable[str]) -> frozenset[int]:
+        """The groups of this panel that have no signal in one of the other panel's arms."""
+        lacking = {other.groups[group] for arm in arms for group in other.absent[arm]}
+        return frozenset(number for number, group in enumerate(self.groups) if group in lacking)
 
-def signal(panel: Panel, selection: pd.DataFrame | None, cells: Cells) -> Signal:
-    """The signal of a panel's groups.
+
+def signals(results: pd.DataFrame, selection: pd.DataFrame | None, cells: Cells) -> dict[tuple[str, str, str], Signal]:
+    """(model, target, metric) -> the signal of that panel's groups; arguments as of `signal`, of the whole folder."""
+    return {key: signal(rows, selection, cells) for key, rows in results.groupby(PANEL, sort=False)}
+
+
+def signal(rows: pd.DataFrame, selection: pd.DataFrame | None, cells: Cells) -> Signal:
+    """The signal of the groups of one panel.
 
     Args:
+        rows: of the panel's results.
         selection: the rows of the cells on dev rows, of the whole folder; None where there are none.
         cells: the items of these cells too; without any, everything is unchecked and nothing is left out.
     """
-    groups = panel.conditions.drop_duplicates("group").set_index("group")[ROWS]
+    groups = tuple(rows[GROUP].drop_duplicates().itertuples(index=False, name=None))
+    arms, everything = dict.fromkeys(rows["arm"]), frozenset(range(len(groups)))
     if cells is None:
-        return Signal(dict.fromkeys(panel.arms, frozenset()), frozenset(groups.index))
-    missing = {arm: _without_clean(panel, a) for a, arm in enumerate(panel.arms)}
+        return Signal(groups, dict.fromkeys(arms, frozenset()), everything)
+    missing = {arm: _without_clean(rows[rows["arm"] == arm], groups) for arm in arms}
     if selection is None:
-        return Signal(missing, frozenset(groups.index))
-    own = selection[(selection["model"] == panel.model) & (selection["target"] == panel.target)]
-    own = own[(own["perturbation"] == CLEAN_TEXT) & (own["metric"] == panel.metric)]
-    by_rows = {tuple(key): group for group, key in zip(groups.index, groups.to_numpy(), strict=True)}
-    checked, above, silent = set(), {arm: set() for arm in panel.arms}, {}
+        return Signal(groups, missing, everything)
+    own = selection[(selection[PANEL] == rows[PANEL].iloc[0]).all(axis=1) & (selection["perturbation"] == CLEAN_TEXT)]
+    checked, silent = _checked(own, groups, cells)
+    frozen = {place: frozenset(found) for place, found in silent.items()}
+    absent = {
+        arm: missing[arm] | frozenset(group for group in checked if not checked[group].get(arm, False)) for arm in arms
+    }
+    return Signal(groups, absent, everything - checked.keys(), frozen)
+
+
+def _checked(own: pd.DataFrame, groups: tuple[tuple, ...], cells: Mapping[str, CellItems]):
+    """Group -> arm -> whether it has signal, of groups with dev rows; and the silent groups of each arm and seed."""
+    by_rows = {tuple(dict(zip(GROUP, key, strict=True))[name] for name in ROWS): at for at, key in enumerate(groups)}
+    checked: dict[int, dict[str, bool]] = {}
+    silent: dict[tuple[str, int], set[int]] = {}
     for (arm, *key), rows in own.groupby(["arm", *ROWS], sort=False):
         group = by_rows.get(tuple(key))
         if group is None:
             continue
-        checked.add(group)
-        measure, chance = metric(panel.metric), float(rows["chance"].max())
+        measure, chance = metric(rows["metric"].iloc[0]), float(rows["chance"].max())
         found = {int(seed): cells[name] for seed, name in zip(rows["seed"], rows["cell"], strict=True)}
-        if arm in above and is_above(measure, found.values(), chance):
-            above[arm].add(group)
+        checked.setdefault(group, {})[arm] = is_above(measure, found.values(), chance)
         for seed, cell in found.items():
             if not is_above(measure, [cell], chance):
                 silent.setdefault((arm, seed), set()).add(group)
-    absent = {arm: frozenset(missing[arm] | (checked - above[arm])) for arm in panel.arms}
-    frozen = {place: frozenset(found) for place, found in silent.items()}
-    return Signal(absent, frozenset(groups.index) - checked, frozen)
+    return checked, silent
 
 
 def is_above(measure: Metric, cells: Iterable[CellItems], chance: float) -> bool:
@@ -84,9 +106,8 @@ def is_above(measure: Metric, cells: Iterable[CellItems], chance: float) -> bool
     return bool(low[0] > chance if measure.higher_is_better else high[0] < chance)
 
 
-def _without_clean(panel: Panel, arm: int) -> frozenset[int]:
-    """The groups whose clean cells are missing in every seed of an arm."""
-    clean = panel.conditions["role"] == "clean"
-    known = clean.to_numpy() & np.isfinite(panel.values[arm]).any(0)
-    groups = panel.columns["group"]
-    return frozenset(np.unique(groups).tolist()) - frozenset(groups[known].tolist())
+def _without_clean(own: pd.DataFrame, groups: tuple[tuple, ...]) -> frozenset[int]:
+    """The groups whose clean cells are missing in every seed of an arm, of which these are the rows."""
+    clean = own[(own["perturbation"] == CLEAN_TEXT) & own["value"].notna()]
+    known = set(clean[GROUP].itertuples(index=False, name=None))
+    return frozenset(number for number, group in enumerate(groups) if group not in known)

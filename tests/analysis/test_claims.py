@@ -8,7 +8,8 @@ import pytest
 
 from itt_jax.analysis import analyse
 from itt_jax.config import Claim, canonical
-from itt_jax.report import summary_markdown, tables
+from itt_jax.report import summary_markdown
+from itt_jax.report.tables import primary
 from itt_jax.store import Store
 from tests.simulated_store import write_store
 
@@ -83,26 +84,45 @@ def test_encoders_and_targets_have_equal_weights(found):
     assert (lead["first"], lead["second"]) == pytest.approx((means["bert"], means["xlnet"]))
 
 
+def silence(out, where: str) -> None:
+    """Make the predictions of the cells on dev rows that the query selects constant."""
+    for name in pd.read_parquet(out / "selection.parquet").query(where)["cell"]:
+        cell = pd.read_parquet(out / "cells" / f"{name}.parquet")
+        cell.assign(prediction=np.zeros(len(cell), "int32")).to_parquet(out / "cells" / f"{name}.parquet")
+
+
 def test_encoders_are_compared_in_the_arms_and_cells_that_both_have(tmp_path):
-    """Here xlnet lacks an arm, and in target b a language."""
-    small = {"languages": ("en", "de"), "noises": (("swap", (0.1,)),), "seeds": (0, 1), "items": 20}
+    """Here xlnet lacks an arm, in target b a language, and there bert has no signal in one domain."""
+    small = {"languages": ("en", "de"), "noises": (("swap", (0.1,)),), "seeds": (0,), "items": 20, "dev": 300}
     out = write_store(tmp_path, models=("bert", "xlnet"), targets=("a", "b"), **small)
     results = pd.read_parquet(Store(out).results)
     other = results["model"] == "xlnet"
     gone = other & ((results["arm"] == "matched_steps") | (results["target"] == "b") & (results["language"] == "de"))
     results[~gone].to_parquet(Store(out).results)
-    asked = (dataclasses.replace(LEAD, arms=(), each_target=True),)
-    content = {"claims": canonical(asked), "stopping": {"seeds": 2}}
+    silence(out, "model == 'bert' and target == 'b' and domain == 'legal' or target == 'a' and language == 'de'")
+    each = dataclasses.replace(LEAD, arms=(), each_target=True)
+    robust = dataclasses.replace(each, name="robust", quantity="robustness", perturbation="swap")
+    german = dataclasses.replace(each, name="german", language="de")
+    silent = dataclasses.replace(ONE, name="silent", language="de", quantity="robustness", perturbation="all")
+    content = {"claims": canonical((each, robust, german, silent)), "stopping": {"seeds": 2}}
     declared = {"hash": "h", "time": 0.0, "target_stages": 0, "changes": [], "content": content}
-    Store(out).write_plan({"study_id": "x", "name": "claims", "seeds": [0, 1], "declared": declared})
-    claims = analyse(out).claims.set_index("target")
-    clean = results[~gone & (results["perturbation"] == "clean") & (results["arm"] != "matched_steps")]
-    means = clean[clean["target"] == "a"].groupby("model")["value"].mean()
-    assert claims.loc["a", "estimate"] == pytest.approx(means["bert"] - means["xlnet"])
-    assert np.isnan(claims.loc["b", "estimate"])
-    assert tables.claim_verdict(claims.loc["b"]) == (
-        "no data: bert and xlnet have results or signal in different cells of b"
-    )
+    Store(out).write_plan({"study_id": "x", "name": "claims", "seeds": [0], "declared": declared})
+    analysis = analyse(out)
+    claims = analysis.claims.set_index(["claim", "target"])
+    own = results[(results["arm"] != "matched_steps") & ((results["target"] == "a") | (results["language"] == "en"))]
+    clean = own[own["perturbation"] == "clean"].groupby(["target", "model"])["value"].mean().unstack()
+    for name, count, left_out in (("a", 4, 0), ("b", 2, 2)):
+        lead = claims.loc["lead", name]
+        assert lead["estimate"] == pytest.approx(clean.loc[name, "bert"] - clean.loc[name, "xlnet"])
+        assert (lead["conditions"], lead["conditions_left_out"]) == (count, left_out)
+    kept = own[(own["target"] == "b") & (own["domain"] == "general")].groupby(["model", "perturbation"])["value"].mean()
+    drop = kept.unstack()["swap"] - kept.unstack()["clean"]
+    assert claims.loc[("robust", "b"), "estimate"] == pytest.approx(drop["bert"] - drop["xlnet"])
+    assert claims.loc[("robust", "b"), ["conditions", "conditions_left_out"]].tolist() == [1, 2]
+    assert "; 1 of 3 cells" in primary.claims(analysis).set_index("claim").loc["robust", "rests on"].iloc[1]
+    said = {key: primary.claim_verdict(row) for key, row in claims.iterrows()}
+    assert said["german", "b"] == "no data: bert and xlnet have no cell in common"
+    assert said["silent", "all"] == "no signal" and np.isnan(claims.loc[("silent", "all"), "estimate"])
 
 
 def test_the_two_questions_are_interactions(found):
@@ -118,7 +138,8 @@ def test_the_two_questions_are_interactions(found):
 def test_a_claim_without_data_or_on_a_stage_that_did_not_learn_has_no_verdict(found):
     analysis, _ = found
     claims = analysis.claims.set_index("claim")
-    assert np.isnan(claims.loc["absent", "estimate"]) and claims.loc["absent", "verdict"] == "undetermined"
+    assert np.isnan(claims.loc["absent", "estimate"]) and claims.loc["absent", "verdict"] == "not judged"
+    assert primary.claim_verdict(claims.loc["absent"]) == "no data"
     assert claims.loc["gain", "verdict"] == "not judged" and "xlnet, b, itt" in claims.loc["gain", "not_judged"]
     assert claims.loc["one", "not_judged"] == ""
     text = summary_markdown(analysis)

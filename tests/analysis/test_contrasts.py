@@ -8,13 +8,14 @@ from itt_jax.analysis import panels
 from itt_jax.analysis.arms import arms_of
 from itt_jax.analysis.contrasts import Contrasts
 from itt_jax.analysis.fits import Fit, concat
-from itt_jax.analysis.signal import signal
+from itt_jax.analysis.signal import signals
 from tests.simulated_store import write_store
 
 
 def contrasts_of(panel, results, selection, cells) -> Contrasts:
     """The contrasts of a panel of a folder without a plan."""
-    return Contrasts(panel, results, arms_of({}, dict.fromkeys(results["arm"])), signal(panel, selection, cells))
+    own = signals(results, selection, cells)[panel.model, panel.target, panel.metric]
+    return Contrasts(panel, results, arms_of({}, dict.fromkeys(results["arm"])), own)
 
 
 ABOUT = {"language": "all", "domain": "all"}

@@ -33,12 +33,7 @@ def claims(analysis: Analysis) -> pd.DataFrame:
     frame = analysis.claims
     if frame.empty:
         return pd.DataFrame()
-    rests = [
-        f"{row['seeds']:.0f} seeds, {row['items']:,.0f} items; {row['models']}; {row['targets']}; {row['languages']}"
-        if pd.notna(row["estimate"])
-        else "–"
-        for row in frame.to_dict("records")
-    ]
+    rests = [_rests(row) for row in frame.to_dict("records")]
     return pd.DataFrame(
         {
             "claim": frame["claim"],
@@ -54,10 +49,21 @@ def claims(analysis: Analysis) -> pd.DataFrame:
     )
 
 
+def _rests(row: dict) -> str:
+    """What a claim rests on: "5 seeds, 600 items; bert xlnet; xnli; en de; 12 of 16 cells"."""
+    if pd.isna(row["estimate"]):
+        return "–"
+    found = (
+        f"{row['seeds']:.0f} seeds, {row['items']:,.0f} items; {row['models']}; {row['targets']}; {row['languages']}"
+    )
+    cells, left_out = row["conditions"], row["conditions_left_out"]
+    return found + f"; {cells:.0f} of {cells + left_out:.0f} cells" * bool(left_out)
+
+
 def claim_verdict(row: pd.Series) -> str:
     """The verdict on a claim in words."""
     if pd.isna(row["estimate"]):
-        return f"no data: {row['not_judged']}" if row["not_judged"] else "no data"
+        return row["not_judged"]
     if row["not_judged"]:
         return f"{NOT_JUDGED}: {row['not_judged']}"
     meaning = {"contradicted": " (the other way round)", "negligible": f" (within {points(row['bound'])} points)"}
