@@ -17,6 +17,7 @@ ROOMS = (
     ("bench", "report"),
     ("analysis",),
     ("study",),
+    ("certify",),
     ("store", "evaluate", "attack", "accelerators"),
     ("train",),
     ("config",),

@@ -1,0 +1,19 @@
+"""Certificates: lower bounds on accuracy under every edit within a radius, by deletion smoothing."""
+
+from itt_jax.certify.deletion import UNITS, Deletion
+from itt_jax.certify.figures import summaries, summary_lines
+from itt_jax.certify.radius import lower_bound, radius
+from itt_jax.certify.smoothing import KINDS, Certificate, Smoothing, certify_rows
+
+__all__ = [
+    "KINDS",
+    "UNITS",
+    "Certificate",
+    "Deletion",
+    "Smoothing",
+    "certify_rows",
+    "lower_bound",
+    "radius",
+    "summaries",
+    "summary_lines",
+]
