@@ -6,12 +6,26 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 
-from itt_jax.cli import attack, bench, config, convert, evaluate, export, list, perturb, plan, report, run, score
+from itt_jax.cli import (
+    attack,
+    bench,
+    certify,
+    config,
+    convert,
+    evaluate,
+    export,
+    list,
+    perturb,
+    plan,
+    report,
+    run,
+    score,
+)
 from itt_jax.cli.stopping import Terminated, listen
 from itt_jax.errors import InputError, NotFiniteError
 
-COMMANDS = (run, plan, config, report, list, perturb, evaluate, attack, score, bench, convert, export)
-CONTINUED = (run, evaluate, attack)
+COMMANDS = (run, plan, config, report, list, perturb, evaluate, attack, certify, score, bench, convert, export)
+CONTINUED = (run, evaluate, attack, certify)
 """Commands that go on where they were stopped."""
 NO_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG}
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT}

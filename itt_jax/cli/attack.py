@@ -4,7 +4,7 @@ import argparse
 import json
 import pathlib
 
-from itt_jax.cli.options import add_data_root, add_json, add_own_tasks, add_precision, data_root, number, path
+from itt_jax.cli.options import add_json, add_rows, data_root, number, path, read_rows
 from itt_jax.errors import InputError
 
 SUMMARY = "Attack a checkpoint on the rows of a task: accuracy under attack, queries, edits, and the texts as CSV."
@@ -16,10 +16,8 @@ DEFAULT = "deepwordbug"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("--checkpoint", type=path, help="a checkpoint with a head, or OUT/stages/ID")
-    parser.add_argument("--task", help="a task of the catalogue (see `list tasks`), or of --config")
+    add_rows(parser)
     parser.add_argument("--recipe", help="see `list attacks`, or an attack of --config; default: deepwordbug")
-    add_own_tasks(parser)
     parser.add_argument("--budget", type=int, metavar="QUERIES", help="maximum number of queries a row")
     parser.add_argument("--edits", type=int, help="maximum number of edits (charmer)")
     parser.add_argument("--operators", nargs="+", metavar="NAME", help="perturbations (worst_of, greedy_operators)")
@@ -30,18 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shift", type=number, metavar="X", help="regression: an attack moves the score by X; default 1"
     )
-    parser.add_argument("--field", help="the field to edit; default: the last that may be edited")
-    parser.add_argument("--languages", nargs="+", default=[], help="default: all of the task")
-    parser.add_argument("--split", default="test")
-    parser.add_argument("--rows", type=int, help="maximum number of rows a language")
-    parser.add_argument("--seed", type=int, default=0, help="seed of random choices")
-    parser.add_argument("--max-length", type=int, help="maximum tokens of an example; default: as in evaluate")
-    parser.add_argument(
-        "--allow-contaminated", action="store_true", help="attack text that the checkpoint was trained on"
-    )
-    parser.add_argument("--labels", metavar="A=B,...", help="which output is which label, as in evaluate")
-    add_precision(parser)
-    add_data_root(parser)
     parser.add_argument("--out", type=path, help="results folder; default: runs/attack-RECIPE-TASK-CHECKPOINT")
     parser.add_argument("--csv", type=path, metavar="FILE", help="write the rows here too, in TextAttack's columns")
     parser.add_argument("--sheet", type=path, metavar="FILE", help="write the successes for people to judge, as CSV")
@@ -74,35 +60,16 @@ def run(options: argparse.Namespace) -> int:
 def _attacked(options: argparse.Namespace) -> list:
     """The outcomes of the attack that the options describe."""
     from itt_jax import attack, config, tasks
+    from itt_jax.models import checkpoint_name
+    from itt_jax.study.attacking import AttackRequest, attack_checkpoint
 
-    for name in ("checkpoint", "task"):
-        if getattr(options, name) is None:
-            raise InputError(f"the following arguments are required: --{name} (see attack --help)")
-    own_tasks = config.load_tasks(options.config)[0] if options.config else ()
+    evaluation = read_rows(options, "attack")
     own_attacks = config.load_attacks(options.config, attack.Attack) if options.config else ()
     settings = {name: getattr(options, name) for name in OF_RECIPES}
     recipe = attack.adapted(
         attack.get(options.recipe or DEFAULT, own_attacks), **settings | {"operators": options.operators or ()}
     )
-    if options.shift is not None and (kind := tasks.get(options.task, own_tasks).kind) != "regression":
+    if options.shift is not None and (kind := tasks.get(options.task, evaluation.tasks).kind) != "regression":
         raise InputError(f"--shift goes with tasks of kind regression, not {kind}")
-
-    from itt_jax.models import checkpoint_name
-    from itt_jax.study.attacking import AttackRequest, attack_checkpoint
-    from itt_jax.study.request import Evaluation
-
     out = options.out or pathlib.Path(f"runs/attack-{recipe.name}-{options.task}-{checkpoint_name(options.checkpoint)}")
-    evaluation = Evaluation(
-        checkpoint=options.checkpoint,
-        task=options.task,
-        languages=tuple(options.languages),
-        split=options.split,
-        rows=options.rows,
-        noise_seed=options.seed,
-        max_length=options.max_length,
-        allow_contaminated=options.allow_contaminated,
-        labels=options.labels,
-        precision=options.precision or "auto",
-        tasks=own_tasks,
-    )
     return attack_checkpoint(AttackRequest(evaluation, recipe, options.field), out, data_root(options), options.json)

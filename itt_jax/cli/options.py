@@ -5,10 +5,12 @@ import dataclasses
 import pathlib
 from typing import TYPE_CHECKING
 
+from itt_jax.errors import InputError
 from itt_jax.reading.text import parse_number
 
 if TYPE_CHECKING:
     from itt_jax.config import Study
+    from itt_jax.study.request import Evaluation
 
 
 DATA_ROOT = "folder of data in its published formats; default: $ITT_JAX_DATA"
@@ -82,6 +84,53 @@ def add_study(parser: argparse.ArgumentParser) -> None:
 def add_own_tasks(parser: argparse.ArgumentParser) -> None:
     """--config, for the tasks that it defines."""
     parser.add_argument("--config", help="a Python file that defines `tasks`, or a `study` with tasks, for --task")
+
+
+def add_rows(parser: argparse.ArgumentParser) -> None:
+    """--checkpoint, --task and which of its rows, for work on the rows of one checkpoint."""
+    parser.add_argument("--checkpoint", type=path, help="a checkpoint with a head, or OUT/stages/ID")
+    parser.add_argument("--task", help="a task of the catalogue (see `list tasks`), or of --config")
+    add_own_tasks(parser)
+    parser.add_argument("--field", help="the field to edit; default: the last that may be edited")
+    parser.add_argument("--languages", nargs="+", default=[], help="default: all of the task")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--rows", type=int, help="maximum number of rows a language")
+    parser.add_argument("--seed", type=int, default=0, help="seed of random choices")
+    parser.add_argument("--max-length", type=int, help="maximum tokens of an example; default: as in evaluate")
+    parser.add_argument("--allow-contaminated", action="store_true", help="rows that the checkpoint was trained on too")
+    parser.add_argument("--labels", metavar="A=B,...", help="which output is which label, as in evaluate")
+    add_precision(parser)
+    add_data_root(parser)
+
+
+def read_rows(options: argparse.Namespace, name: str) -> "Evaluation":
+    """The checkpoint and rows that `add_rows`'s options name.
+
+    Args:
+        name: of the command.
+
+    Raises:
+        InputError: no checkpoint or task is named, or --config is wrong.
+    """
+    from itt_jax import config
+    from itt_jax.study.request import Evaluation
+
+    for required in ("checkpoint", "task"):
+        if getattr(options, required) is None:
+            raise InputError(f"the following arguments are required: --{required} (see {name} --help)")
+    return Evaluation(
+        checkpoint=options.checkpoint,
+        task=options.task,
+        languages=tuple(options.languages),
+        split=options.split,
+        rows=options.rows,
+        noise_seed=options.seed,
+        max_length=options.max_length,
+        allow_contaminated=options.allow_contaminated,
+        labels=options.labels,
+        precision=options.precision or "auto",
+        tasks=config.load_tasks(options.config)[0] if options.config else (),
+    )
 
 
 def read_config(options: argparse.Namespace) -> "Study":

@@ -90,4 +90,4 @@ def test_figures_count_right_and_certain_rows_beside_an_attack():
 )
 def test_wrong_values(arguments, says):
     with pytest.raises(InputError, match=says):
-        Smoothing(**arguments)
+        Smoothing(Deletion("word", 0.6), **arguments)

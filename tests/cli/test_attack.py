@@ -74,7 +74,7 @@ def test_an_attack_gives_figures_and_a_csv(checkpoint, tmp_path, capsys):
 def test_a_stopped_attack_continues_with_the_same_bytes(checkpoint, tmp_path, monkeypatch, capsys, recipe):
     more = ["--recipe", recipe, "--budget", 90]
     assert attack(checkpoint, tmp_path / "whole", *more) == 0
-    done, write = [], attacking.AttackFolder.write_part
+    done, write = [], attacking.PartsFolder.write_part
 
     def stop_after_one(self, language, number, rows):
         write(self, language, number, rows)
@@ -82,7 +82,7 @@ def test_a_stopped_attack_continues_with_the_same_bytes(checkpoint, tmp_path, mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(attacking.AttackFolder, "write_part", stop_after_one)
+        patch.setattr(attacking.PartsFolder, "write_part", stop_after_one)
         assert attack(checkpoint, tmp_path / "stopped", *more) == 130
     assert "to continue: python -m itt_jax.main attack" in capsys.readouterr().err
     assert done == [0] and not (tmp_path / "stopped/results.csv").exists()

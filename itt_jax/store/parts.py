@@ -1,8 +1,8 @@
-"""The folder of an attack. Its rows are written in parts, each when it is finished; table and figures follow from them.
+"""The folder of work on the rows of one checkpoint, written in parts; table and figures follow from them.
 
-OUT/attack.json                       the request, and the versions and devices that it ran with
+OUT/attack.json or certificate.json   the request, and the versions and devices that it ran with
 OUT/rows/<language>-<part>.jsonl      rows of one part, one a line
-OUT/results.csv                       all rows, in TextAttack's columns
+OUT/results.csv                       all rows; those of an attack in TextAttack's columns
 OUT/summary.json                      figures by language
 """
 
@@ -17,33 +17,38 @@ from itt_jax.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
-class AttackFolder:
-    """The folder `out`; it is created when something is first written."""
+class PartsFolder:
+    """A folder; it is created when something is first written.
+
+    Attributes:
+        noun: what it holds: "attack" or "certificate".
+    """
 
     out: pathlib.Path
+    noun: str
 
     def existing(self) -> dict[str, Any] | None:
-        """What attack.json says; None for a new folder.
+        """What is said of the request; None for a new folder.
 
         Raises:
             InputError: the folder holds something else.
         """
-        path = self.out / "attack.json"
+        path = self._about
         if not path.is_file():
             if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
-                raise InputError(f"--out {self.out}: holds files, but no attack; expected a new or empty folder")
+                raise InputError(f"--out {self.out}: holds files, but no {self.noun}; expected a new or empty folder")
             return None
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise InputError(f"{path}: not JSON ({error})") from error
-        if not isinstance(found, dict) or not {"attack_id", "dtype"} <= set(found):
-            raise InputError(f"{path}: not an attack of ours; expected an attack_id and a dtype")
+        if not isinstance(found, dict) or not {f"{self.noun}_id", "dtype"} <= set(found):
+            raise InputError(f"{path}: no {self.noun} of ours; expected {self.noun}_id and dtype")
         return found
 
     def begin(self, about: dict[str, Any]) -> None:
-        """Write attack.json."""
-        files.write_json(self.out / "attack.json", about)
+        """Write what is said of the request."""
+        files.write_json(self._about, about)
 
     def part(self, language: str, number: int) -> list[dict[str, Any]] | None:
         """The rows of a part; None where it is not finished."""
@@ -68,6 +73,10 @@ class AttackFolder:
     def results(self) -> pathlib.Path:
         """The CSV of all rows."""
         return self.out / "results.csv"
+
+    @property
+    def _about(self) -> pathlib.Path:
+        return self.out / f"{self.noun}.json"
 
     def _part(self, language: str, number: int) -> pathlib.Path:
         return self.out / "rows" / f"{language}-{number:04d}.jsonl"

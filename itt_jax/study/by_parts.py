@@ -1,0 +1,148 @@
+"""Work on rows of a task with one checkpoint, part by part, in a folder of its own: attacks and certificates."""
+
+import contextlib
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+
+from itt_jax import kinds
+from itt_jax.attack import Subject, subjects
+from itt_jax.attack.subject import field_to_edit
+from itt_jax.attack.victim import EncoderVictim
+from itt_jax.config import canonical, content_id
+from itt_jax.errors import InputError
+from itt_jax.models import checkpoint_folder, checkpoint_name
+from itt_jax.store.parts import PartsFolder
+from itt_jax.store.place import check_place, check_utf8
+from itt_jax.study.material import digest_files, digest_rows
+from itt_jax.study.predictor import load_predictor
+from itt_jax.study.progress import Progress
+from itt_jax.study.provenance import provenance
+from itt_jax.study.request import Evaluation, check_unseen, evaluated_length, evaluated_rows, evaluated_task
+from itt_jax.train.compiling import keep_compiled_programs
+from itt_jax.train.memory import keep_freed_memory
+from itt_jax.train.precision import DTYPES, evaluation_dtype, keep_precision
+
+
+@contextlib.contextmanager
+def set_up(evaluation: Evaluation, out: pathlib.Path, what: str, quiet: bool) -> Iterator[Progress]:
+    """The process made ready for the work, and its progress.
+
+    Args:
+        what: is done with the checkpoint.
+
+    Raises:
+        InputError: nothing can be written at `out`, or the name of the checkpoint cannot be.
+    """
+    keep_compiled_programs()
+    keep_freed_memory()
+    keep_precision(evaluation.precision)
+    check_place(out)
+    name = checkpoint_name(evaluation.checkpoint)
+    check_utf8(name, "--checkpoint")
+    with Progress(quiet) as progress:
+        progress.at(f"{what} {name}", "reading the checkpoint")
+        yield progress
+
+
+class PartedWork:
+    """Rows of a task, a victim, and the folder; everything is read and checked before anything is written.
+
+    Args:
+        evaluation: checkpoint and rows; its `noise_seed` is the seed of random choices.
+        field: the field to edit; None: see `attack.subjects`.
+        about: further values that the results depend on. name: of the work, for people.
+
+    Raises:
+        InputError: no such checkpoint, task or rows; no head; a folder that belongs to something else.
+    """
+
+    def __init__(
+        self,
+        evaluation: Evaluation,
+        field: str | None,
+        folder: PartsFolder,
+        about: dict[str, Any],
+        name: str,
+        data_root: pathlib.Path | None,
+    ):
+        self.folder, self.seed, self.task = folder, evaluation.noise_seed, evaluated_task(evaluation)
+        self.field = field_to_edit(self.task, field)
+        languages = evaluation.languages or self.task.languages
+        checkpoint = checkpoint_folder(evaluation.checkpoint)
+        predictor = load_predictor(checkpoint, self.task, evaluation.labels)
+        if predictor.head is None:
+            raise InputError(f"--checkpoint {evaluation.checkpoint}: no head for {self.task.name!r}; one is needed")
+        max_length = evaluated_length(evaluation, predictor)
+        self.rows = {own: evaluated_rows(self.task, evaluation, own, data_root) for own in languages}
+        if not evaluation.allow_contaminated:
+            check_unseen(self.task, evaluation.split, self.rows, predictor)
+        kind = kinds.kind(self.task.kind)
+        about = {
+            "checkpoint": digest_files(checkpoint),
+            "labels": list(predictor.chosen),
+            "task": self.task.name,
+            "split": evaluation.split,
+            "rows": {language: digest_rows(kind, rows) for language, rows in self.rows.items()},
+            "field": self.field,
+            **about,
+            "seed": self.seed,
+            "max_length": max_length,
+        }
+        found, noun = folder.existing(), folder.noun
+        self._check_same(found, about)
+        dtype = DTYPES[found["dtype"]] if found else evaluation_dtype(predictor.encoder, evaluation.precision)
+        if found and evaluation.precision not in ("auto", found["dtype"]):
+            raise InputError(
+                f"--out {folder.out}: computed in {found['dtype']} there, found precision {evaluation.precision!r}"
+            )
+        own = predictor.in_dtype(dtype)
+        self.victim = EncoderVictim(self.task, own.tokenizer, own.encoder, own.head, own.params, max_length)
+        self.about = {
+            f"{noun}_id": content_id(about),
+            "name": name,
+            "encoder": checkpoint_name(evaluation.checkpoint),
+            **about,
+            "dtype": jnp.dtype(dtype).name,
+            "note": predictor.note,
+            "contaminated": evaluation.allow_contaminated,
+            "provenance": provenance(dtype),
+        }
+
+    def cases(self, language: str) -> list[Subject]:
+        """The rows of a language."""
+        return subjects(self.task, self.rows[language], self.field, self.seed)
+
+    def made(
+        self,
+        language: str,
+        cases: Sequence[Subject],
+        size: int,
+        make: Callable[[int, Sequence[Subject]], Sequence[Any]],
+    ) -> Iterator[dict[str, Any]]:
+        """What `make` makes of each row of a language; parts that the folder lacks are made and written.
+
+        Args:
+            size: rows of a part. make: (number of the first row, rows of a part) -> a dataclass for each.
+        """
+        if self.folder.existing() is None:
+            self.folder.begin(self.about)
+        for number, first in enumerate(range(0, len(cases), size)):
+            rows = self.folder.part(language, number)
+            if rows is None:
+                rows = [dataclasses.asdict(own) for own in make(first, cases[first : first + size])]
+                self.folder.write_part(language, number, rows)
+            yield from rows
+
+    def _check_same(self, found: dict[str, Any] | None, about: dict[str, Any]) -> None:
+        """Raises InputError if the folder holds other work; names what differs."""
+        noun = self.folder.noun
+        if found is None or found[f"{noun}_id"] == content_id(about):
+            return
+        other = next((name for name, value in canonical(about).items() if found.get(name) != value), f"{noun}_id")
+        raise InputError(
+            f"--out {self.folder.out}: holds another {noun} ({other} differs); expected the same, or another --out"
+        )
