@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -228,12 +229,22 @@ def collectives(program: Hlo) -> list[Collective]:
             continue
         # An asynchronous one results in its operands too, except for all-reduce.
         found = one.results if kind == "all-reduce" or kind == one.opcode else one.results[len(one.results) // 2 :]
+        counts.update({(kind, dtype): times for dtype in {array.dtype for array in found}})
         for array in found:
             key = kind, array.dtype
-            counts[key] += times
             elements[key] += times * array.size
             sizes[key] += times * array.bytes
     return [Collective(*key, counts[key], elements[key], sizes[key]) for key in sorted(counts)]
+
+
+def by_kind(found: Sequence[Collective]) -> dict[str, dict[str, float]]:
+    """Count and bytes of the collectives of each kind, all dtypes together."""
+    kinds: dict[str, dict[str, float]] = {}
+    for own in found:
+        kind = kinds.setdefault(own.kind, {"count": 0, "bytes": 0})
+        kind["count"] += own.count
+        kind["bytes"] += own.bytes
+    return kinds
 
 
 _QUIET = {"AllocateBuffer", "AssumeGatherIndicesInBound", "ConcatBitcast", "Sharding", "SPMDFullToShardShape"}

@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding
 
 from itt_jax import families, kinds
 from itt_jax.batch import Batch
@@ -29,19 +28,19 @@ from itt_jax.kinds import kind
 from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.models import Encoder, make_encoder, make_head
 from itt_jax.tasks.catalog import get
-from itt_jax.train import ceiling, corpus, precision
+from itt_jax.train import ceiling, corpus, described, precision
+from itt_jax.train.compiling import program
 from itt_jax.train.feeds import Feed, build_step
-from itt_jax.train.flops import forward_flops
+from itt_jax.train.flops import PASSES, forward_flops
 from itt_jax.train.jobs import Job, TaskData
 from itt_jax.train.language_feeds import language_feed
 from itt_jax.train.loop import Run, Stack
 from itt_jax.train.memory import keep_freed_memory
-from itt_jax.train.optimizer import initial_optimizer_state, make_optimizer
 from itt_jax.train.predict import stream_shape
 from itt_jax.train.prefetch import prefetched
-from itt_jax.train.sharding import BY_RUN, Share, data_shards, on_host, place_batch, place_by_run, stack_mesh
-from itt_jax.train.state import Params, Rates, TrainState, stacked
-from itt_jax.train.step import predict_step, train_program, train_step
+from itt_jax.train.sharding import Share, data_shards, on_host, place_batch, place_by_run, stack_mesh
+from itt_jax.train.state import Params, stacked
+from itt_jax.train.step import predict_step, train_step
 from itt_jax.train.task_feeds import job_feeds
 
 BATCH = 32
@@ -170,33 +169,17 @@ def typical_steps(work: Workload, trainer: Trainer, count: int, among: int) -> l
 
 def compiled_step(work: Workload, batch_size: int, seeds: Sequence[int]) -> tuple[jax.stages.Compiled, Counts, int]:
     """A step of vmapped runs over all devices, compiled from shapes; its token counts; one run's parameter count."""
-    recipe, mesh, size = recipe_of(work, batch_size), stack_mesh(len(seeds)), len(seeds)
-    jobs = [Job((work.task,), None, {}, recipe, 2e-5, seed) for seed in seeds]
-    feeds = [feed(0) for feed in job_feeds(work.encoder, jobs, data_shards(mesh))]
-    batch, _ = build_step(feeds, mesh)
-    optimizer, keys = make_optimizer(recipe), jax.vmap(jax.random.key)(np.array(seeds))
-
-    def initial_state() -> TrainState:
-        rates = stacked([Rates.create(2e-5, 1.0, STAGE_STEPS, recipe.warmup)] * size)
-        params = jax.vmap(lambda key: {"encoder": work.encoder.init(key), "heads": (work.task.head.init(key),)})(keys)
-        moments = initial_optimizer_state(optimizer, params)
-        return TrainState(params, moments, rates, jnp.zeros(size, jnp.int32), jnp.ones(size, bool))
-
-    def placed(leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=NamedSharding(mesh, BY_RUN))
-
-    state = jax.tree.map(placed, jax.eval_shape(initial_state))
-    given = (state, place_batch(batch, mesh), place_by_run(keys, mesh), placed(jax.ShapeDtypeStruct((size,), bool)))
-    made = train_program(*given, objective=feeds[0].objective, optimizer=optimizer).result()
-    shape = batch.row_shape
-    rows = np.full(np.prod(shape[:-1]), shape[-1])
+    jobs = [Job((work.task,), None, {}, recipe_of(work, batch_size), 2e-5, seed) for seed in seeds]
+    step = described.training(work.encoder, jobs, stack_mesh(len(seeds)))[0]
+    rows = np.full(math.prod(step.row_shape[:-1]), step.row_shape[-1])
     counts = Counts(
-        tokens=sum(feed.tokens for feed in feeds),
-        positions=math.prod(batch.row_shape),
-        flops=sum(feed.flops for feed in feeds),
+        tokens=step.tokens,
+        positions=math.prod(step.row_shape),
+        flops=step.flops / PASSES,
         position_flops=forward_flops(work.encoder, rows),
     )
-    return made.run, counts, sum(leaf.size for leaf in jax.tree.leaves(state.params)) // size
+    parameters = jax.tree.leaves((work.encoder.shapes(), work.task.head.shapes()))
+    return program(step.request).result().run, counts, sum(leaf.size for leaf in parameters)
 
 
 def padded_counts(encoder: Encoder, lengths: np.ndarray, batches: Sequence[Sequence[int]], fixed: int | None) -> Counts:

@@ -5,32 +5,7 @@ Nothing is placed on a device or run: the compiler gets only shapes and sharding
 
 import json
 import pathlib
-import re
 import sys
-
-ITEM_BYTES = {"f32": 4, "bf16": 2, "f16": 2, "s32": 4, "u32": 4, "pred": 1, "s8": 1, "u8": 1, "f64": 8, "s64": 8}
-# Asynchronous collectives are counted at their "-start"; their "-done" is not matched.
-_KINDS = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute"
-_COLLECTIVE = re.compile(rf"= (?P<shape>\(.*?\)|\S+) (?P<kind>{_KINDS})(?:-start)?\(")
-_ARRAY = re.compile(r"(?P<type>[a-z]+[0-9]*)\[(?P<sizes>[0-9,]*)\]")
-
-
-def collectives(text: str) -> dict[str, dict[str, int]]:
-    """For each kind of collective in a compiled program, their count and the bytes of their results on one device."""
-    found: dict[str, dict[str, int]] = {}
-    for match in _COLLECTIVE.finditer(text):
-        kind = found.setdefault(match["kind"], {"count": 0, "bytes": 0})
-        kind["count"] += 1
-        kind["bytes"] += sum(array_bytes(array["type"], array["sizes"]) for array in _ARRAY.finditer(match["shape"]))
-    return found
-
-
-def array_bytes(type_name: str, sizes: str) -> int:
-    """Bytes of an array in a program's notation: "f32", "768,3072"."""
-    count = 1
-    for size in filter(None, sizes.split(",")):
-        count *= int(size)
-    return count * ITEM_BYTES.get(type_name, 0)
 
 
 def main(devices: str, runs: str, batch_size: str, root: str, family: str, size: str, name: str) -> dict:
@@ -40,6 +15,7 @@ def main(devices: str, runs: str, batch_size: str, root: str, family: str, size:
     # Before anything else imports JAX's backends, which read it once.
     jax.config.update("jax_num_cpu_devices", int(devices))
 
+    from itt_jax.accelerators import costs, hlo
     from itt_jax.bench import Request, ours
     from itt_jax.bench.choices import Choice
     from itt_jax.bench.workload import workload
@@ -57,7 +33,7 @@ def main(devices: str, runs: str, batch_size: str, root: str, family: str, size:
         "device_bytes": cost["bytes accessed"],
         "held_bytes": memory.argument_size_in_bytes,
         "temporary_bytes": memory.temp_size_in_bytes,
-        "collectives": collectives(compiled.as_text()),
+        "collectives": costs.by_kind(costs.collectives(hlo.Hlo.parse(compiled.as_text()))),
     }
 
 

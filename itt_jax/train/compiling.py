@@ -42,29 +42,61 @@ _lock = threading.Lock()
 _background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile")
 
 
-def program(
-    function: Callable[..., Any], arguments: tuple, static: dict[str, Hashable], donated: tuple[int, ...] = ()
-) -> Future[Program]:
-    """`function` compiled for the shapes of `arguments`; equal requests share one program.
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """A function to compile for the shapes of its arguments.
 
-    Args:
+    Attributes:
         function: defined at module level. arguments: trees of arrays or of jax.ShapeDtypeStruct.
         static: keyword arguments. donated: indices of the arguments that may be overwritten.
     """
-    there = hardware()
-    placed = SingleDeviceSharding(there.devices[0]) if there.described else None
-    shapes = jax.tree.map(lambda leaf: _shape(leaf, placed), arguments)
-    leaves, structure = jax.tree.flatten(shapes)
+
+    function: Callable[..., Any]
+    arguments: tuple
+    static: dict[str, Hashable]
+    donated: tuple[int, ...] = ()
+
+    @property
+    def shapes(self) -> tuple:
+        """The arguments as jax.ShapeDtypeStruct, placed on the first device if it is only described."""
+        there = hardware()
+        placed = SingleDeviceSharding(there.devices[0]) if there.described else None
+        return jax.tree.map(lambda leaf: _shape(leaf, placed), self.arguments)
+
+    def lowered(self) -> jax.stages.Lowered:
+        """The function, traced for `hardware()`."""
+
+        @functools.wraps(self.function)  # a function of its own, as JAX would find the trace for other devices again
+        def own(*arguments: Any, **static: Any) -> Any:
+            return self.function(*arguments, **static)
+
+        shapes = self.shapes
+        jitted = jax.jit(
+            own,
+            static_argnames=tuple(self.static),
+            donate_argnums=self.donated,
+            compiler_options=compiler_options(),
+        )
+        shardings = (leaf.sharding for leaf in jax.tree.leaves(shapes))
+        mesh = next((given.mesh for given in shardings if isinstance(given, NamedSharding)), None)
+        with jax.set_mesh(mesh) if mesh else contextlib.nullcontext():  # read by kernels that XLA cannot partition
+            return jitted.lower(*shapes, **self.static)
+
+
+def program(request: Request) -> Future[Program]:
+    """The compiled program of a request; equal requests share one."""
+    shapes = dataclasses.replace(request, arguments=request.shapes)  # without the arrays, which may be large
+    leaves, structure = jax.tree.flatten(shapes.arguments)
     described = tuple((leaf.shape, leaf.dtype, leaf.sharding) for leaf in leaves)
-    request = (function, tuple(sorted(static.items())), structure, described, there)
+    key = (request.function, tuple(sorted(request.static.items())), structure, described, hardware())
     with _lock:
-        if request not in _programs:
+        if key not in _programs:
             compiling = contextvars.copy_context().run  # `hardware` in the thread as here
-            _programs[request] = _background.submit(compiling, _compiled, function, shapes, static, donated)
+            _programs[key] = _background.submit(compiling, _compiled, shapes)
             if len(_programs) > KEPT:
                 _programs.popitem(last=False)
-        _programs.move_to_end(request)
-        return _programs[request]
+        _programs.move_to_end(key)
+        return _programs[key]
 
 
 def _shape(leaf: Any, placed: SingleDeviceSharding | None) -> jax.ShapeDtypeStruct:
@@ -74,18 +106,9 @@ def _shape(leaf: Any, placed: SingleDeviceSharding | None) -> jax.ShapeDtypeStru
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=named)
 
 
-def _compiled(function: Callable, shapes: tuple, static: dict, donated: tuple[int, ...]) -> Program:
+def _compiled(request: Request) -> Program:
     began = time.perf_counter()
-
-    @functools.wraps(function)  # a function of its own, as JAX would find the trace for other devices again
-    def own(*arguments: Any, **static: Any) -> Any:
-        return function(*arguments, **static)
-
-    jitted = jax.jit(own, static_argnames=tuple(static), donate_argnums=donated, compiler_options=compiler_options())
-    shardings = (leaf.sharding for leaf in jax.tree.leaves(shapes))
-    mesh = next((own.mesh for own in shardings if isinstance(own, NamedSharding)), None)
-    with jax.set_mesh(mesh) if mesh else contextlib.nullcontext():  # read by kernels that the compiler cannot partition
-        run = jitted.lower(*shapes, **static).compile()
+    run = request.lowered().compile()
     return Program(run, time.perf_counter() - began)
 
 
@@ -106,8 +129,13 @@ def keep_compiled_programs() -> None:
     other processors lack. JAX's variable JAX_COMPILATION_CACHE_DIR overrides it.
     """
     if jax.config.jax_compilation_cache_dir is None:
-        cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(cache / "itt_jax" / f"{jax.__version__}-{_processor()}"))
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / f"{jax.__version__}-{_processor()}"))
+
+
+def cache_folder() -> pathlib.Path:
+    """The folder of everything that is kept between processes of a user: `itt_jax` in $XDG_CACHE_HOME."""
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    return cache / "itt_jax"
 
 
 def _processor() -> str:

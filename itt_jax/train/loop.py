@@ -183,10 +183,6 @@ class Stack:
         )
         return _StepInput(placed, program, feeds, math.prod(placed.row_shape[1:]))
 
-    def program(self, number: int) -> Program:
-        """The compiled step number `number`."""
-        return self._input(number).program.result()
-
     # --- Loop
 
     def train(self) -> list[Outcome]:

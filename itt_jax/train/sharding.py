@@ -147,6 +147,12 @@ def place_optimizer(optimizer: Optimizer, params: Params, mesh: Mesh | None) -> 
     """A stack's initial optimizer state on the device; on a mesh, moments are sharded like their parameters."""
     if mesh is None:
         return initial_optimizer_state(optimizer, params)
+    shardings = optimizer_shardings(optimizer, params, mesh)
+    return jax.jit(functools.partial(initial_optimizer_state, optimizer), out_shardings=shardings)(params)
+
+
+def optimizer_shardings(optimizer: Optimizer, params: Params, mesh: Mesh) -> Any:
+    """The shardings of a stack's optimizer state: moments as the parameters, counters by run."""
     beside = {path_name(path): leaf.sharding for path, leaf in jax.tree.leaves_with_path(params)}
 
     def find(path: tuple, leaf: Any) -> NamedSharding:
@@ -154,9 +160,8 @@ def place_optimizer(optimizer: Optimizer, params: Params, mesh: Mesh | None) -> 
         tails = (path_name(path[start:]) for start in range(len(path)))
         return next((beside[tail] for tail in tails if tail in beside), NamedSharding(mesh, BY_RUN))
 
-    made = functools.partial(initial_optimizer_state, optimizer)
-    shardings = jax.tree_util.tree_map_with_path(find, jax.eval_shape(made, params))
-    return jax.jit(made, out_shardings=shardings)(params)
+    made = jax.eval_shape(functools.partial(initial_optimizer_state, optimizer), params)
+    return jax.tree_util.tree_map_with_path(find, made)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,6 +190,12 @@ class Share:
         return cls(stack, rows, runs, part)
 
 
+def batch_shardings(mesh: Mesh, stack: bool = True) -> tuple[NamedSharding, NamedSharding]:
+    """The shardings of a batch's arrays by row and by example; `stack` as in `place_batch`."""
+    leading = ("run", None) if stack else ()
+    return NamedSharding(mesh, P(*leading, "data")), NamedSharding(mesh, P(*leading[:1]))
+
+
 def place_batch(batch: Batch, mesh: Mesh | None, stack: bool = True, share: Share | None = None) -> Batch:
     """`batch` on the device: arrays by row split along "data", arrays by example whole. Starts no collective.
 
@@ -194,8 +205,7 @@ def place_batch(batch: Batch, mesh: Mesh | None, stack: bool = True, share: Shar
     """
     if mesh is None:
         return jax.device_put(batch)
-    leading = ("run", None) if stack else ()
-    by_row, by_example = NamedSharding(mesh, P(*leading, "data")), NamedSharding(mesh, P(*leading[:1]))
+    by_row, by_example = batch_shardings(mesh, stack)
     if share is None:
         return Batch(
             {name: _placed(array, by_row) for name, array in batch.by_row.items()},

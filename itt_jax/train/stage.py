@@ -1,6 +1,5 @@
 """Fine-tuning: one job alone, or several of one shape together."""
 
-import dataclasses
 import pathlib
 from collections.abc import Callable, Sequence
 
@@ -12,6 +11,8 @@ from itt_jax.errors import InputError
 from itt_jax.metrics import Metric
 from itt_jax.models import Encoder
 from itt_jax.models.hardware import hardware
+from itt_jax.train.compiling import Request, program
+from itt_jax.train.described import training
 from itt_jax.train.feeds import Feed
 from itt_jax.train.jobs import Job, TaskData
 from itt_jax.train.loop import Progress, Run, Stack
@@ -72,29 +73,34 @@ def fine_tune_stack(encoder: Encoder, jobs: Sequence[Job], progress: Progress | 
     return [_result(job, outcome, len(jobs)) for job, outcome in zip(jobs, stack.train(), strict=True)]
 
 
-def stack_size(encoder: Encoder, jobs: Sequence[Job], most: int | None = None) -> int:
+def compiled_bytes(request: Request) -> int | None:
+    """Memory that a program takes on each device, as `needed_bytes`."""
+    return needed_bytes(program(request).result().run)
+
+
+def stack_size(
+    encoder: Encoder,
+    jobs: Sequence[Job],
+    most: int | None = None,
+    bytes_of: Callable[[Request], int | None] = compiled_bytes,
+) -> int:
     """The number of `jobs`, from the first, to train together.
 
     Args:
         most: the maximum; None: as many as fit the memory of the devices, by the compiled step of one job, or one on a
             CPU, where a stack gains little (docs/benchmarks.md).
+        bytes_of: memory that a program takes on each device; None where it is not known.
     """
     devices = len(hardware().devices)
     if most is None and hardware().platform == "cpu":
         return 1
     if most is None:
-        free, one = free_bytes(), _bytes_of(encoder, jobs[0])
+        free, one = free_bytes(), bytes_of(training(encoder, jobs[:1], mesh=None)[0].request)
         most = len(jobs) if free is None or one is None else max(1, int(SHARE_OF_MEMORY * free / one))
         most *= devices
     same = next((at for at, job in enumerate(jobs) if job.shape != jobs[0].shape or len(job.tasks) > 1), len(jobs))
     size = max(1, min(most, same))
     return size - size % devices if size > devices else size
-
-
-def _bytes_of(encoder: Encoder, job: Job) -> int | None:
-    """Memory that one job's step takes, parameters and moments included."""
-    run = _run(encoder, dataclasses.replace(job, directory=None), job_feeds(encoder, [job], 1)[0])
-    return needed_bytes(Stack(encoder.family, [run], job.recipe).program(0).run)
 
 
 def _run(encoder: Encoder, job: Job, feed: Callable[[int], Feed]) -> Run:

@@ -16,7 +16,7 @@ from jax.sharding import PartitionSpec as P
 
 from itt_jax.batch import Batch
 from itt_jax.models import Encoder, Head, apply_model
-from itt_jax.train.compiling import Program, program
+from itt_jax.train.compiling import Program, Request, program
 from itt_jax.train.objectives import Objective
 from itt_jax.train.optimizer import Optimizer
 from itt_jax.train.state import Params, TrainState, member
@@ -25,7 +25,14 @@ from itt_jax.train.state import Params, TrainState, member
 def train_program(
     state: TrainState, batch: Batch, key: jax.Array, active: jax.Array, *, objective: Objective, optimizer: Optimizer
 ) -> Future[Program]:
-    """The compiled train step of a stack of S runs, compiled in the background; it is called like `train_step`.
+    """The compiled train step of a stack of S runs, compiled in the background; it is called like `train_step`."""
+    return program(train_request(state, batch, key, active, objective=objective, optimizer=optimizer))
+
+
+def train_request(
+    state: TrainState, batch: Batch, key: jax.Array, active: jax.Array, *, objective: Objective, optimizer: Optimizer
+) -> Request:
+    """The train step of a stack of S runs, to be compiled.
 
     A run's loss is sum(weights * losses) / sum(weights) over its whole step, however it is divided into microbatches.
 
@@ -36,13 +43,14 @@ def train_program(
         active: bool [S]; inactive runs keep their state.
             All arguments may be jax.ShapeDtypeStruct: only shapes and shardings are read.
     """
-    return program(_train_stack, (state, batch, key, active), {"objective": objective, "optimizer": optimizer}, (0,))
+    static = {"objective": objective, "optimizer": optimizer}
+    return Request(_train_stack, (state, batch, key, active), static, donated=(0,))
 
 
 def train_step(
     state: TrainState, batch: Batch, key: jax.Array, active: jax.Array, *, objective: Objective, optimizer: Optimizer
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-    """One step of a stack, after waiting for its program; arguments as `train_program`.
+    """One step of a stack, after waiting for its program; arguments as `train_request`.
 
     Returns:
         The next state, and {"loss", "gradient_norm"} (before clipping), float32 [S] on the device.
@@ -108,7 +116,7 @@ def summed_gradients(
     return jax.lax.scan(add, nothing, (jnp.arange(microbatches), batch))[0]
 
 
-def predict_program(
+def predict_request(
     params: Params,
     batch: Batch,
     shared: dict[str, jax.Array] | None = None,
@@ -117,8 +125,8 @@ def predict_program(
     head: Head,
     change: Callable[[Batch, dict[str, jax.Array]], Batch] | None = None,
     mesh: Mesh | None = None,
-) -> Future[Program]:
-    """The compiled prediction of a stack on one batch, compiled in the background: (params, batch, shared) -> outputs.
+) -> Request:
+    """The prediction of a stack on one batch, to be compiled: (params, batch, shared) -> outputs.
 
     Outputs are float32 [S, E, outputs] or, of heads on tokens, [S, B, T, outputs]; whole on every device; no dropout.
 
@@ -129,11 +137,18 @@ def predict_program(
         shared: arrays that `change` reads besides the batch.
     """
     static = {"encoder": encoder, "head": head, "change": change, "mesh": mesh}
-    return program(_predict_stack, (params, batch, shared), static)
+    return Request(_predict_stack, (params, batch, shared), static)
+
+
+def predict_program(
+    params: Params, batch: Batch, shared: dict[str, jax.Array] | None = None, **static: Any
+) -> Future[Program]:
+    """The compiled prediction, compiled in the background; arguments as `predict_request`."""
+    return program(predict_request(params, batch, shared, **static))
 
 
 def predict_step(params: Params, batch: Batch, shared: dict[str, jax.Array] | None = None, **static: Any) -> jax.Array:
-    """Outputs for one batch, after waiting for the program; arguments as `predict_program`."""
+    """Outputs for one batch, after waiting for the program; arguments as `predict_request`."""
     return predict_program(params, batch, shared, **static).result().run(params, batch, shared)
 
 

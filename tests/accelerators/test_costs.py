@@ -1,0 +1,103 @@
+"""Costs read from the text of programs: FLOPs, bytes, loops, collectives, kernels."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from itt_jax.accelerators.costs import Collective, collectives, costs, kernels
+from itt_jax.accelerators.hlo import Array, Hlo, arrays
+
+PROGRAM = """HloModule jit_step, is_scheduled=true
+
+%add (a: f32[], b: f32[]) -> f32[] {
+  %a = f32[] parameter(0)
+  %b = f32[] parameter(1)
+  ROOT %sum = f32[] add(%a, %b)
+}
+
+%body (state: (s32[], f32[8,4])) -> (s32[], f32[8,4]) {
+  %state = (s32[]{:T(128)}, f32[8,4]{1,0:T(8,128)}) parameter(0)
+  %x = f32[8,4]{1,0:T(8,128)S(1)} get-tuple-element(%state), index=1
+  %one = s32[]{:T(128)} constant(1)
+  %y = f32[8,4]{1,0} all-reduce(%x), replica_groups={{0,1}}, to_apply=%add
+  %z = f32[8,4]{1,0} custom-call(%y), custom_call_target="tpu_custom_call", metadata={op_name="jit(f)/flash"}, \
+backend_config={"estimated_cycles":"70"}
+  ROOT %next = (s32[], f32[8,4]{1,0}) tuple(%one, %z)
+}
+
+%condition (state: (s32[], f32[8,4])) -> pred[] {
+  %state.1 = (s32[]{:T(128)}, f32[8,4]{1,0}) parameter(0)
+  %limit = s32[] constant(12)
+  %number = s32[] get-tuple-element(%state.1), index=0
+  ROOT %less = pred[] compare(%number, %limit), direction=LT
+}
+
+ENTRY %main (p: f32[8,4], q: bf16[3]) -> f32[8,4] {
+  %p = f32[8,4]{1,0} parameter(0)
+  %q = bf16[3]{0} parameter(1)
+  %zero = s32[] constant(0)
+  %both = (f32[8,4]{1,0}, bf16[3]{0}) all-reduce(%p, %q), replica_groups={{0,1}}, to_apply=%add
+  %gathered = (bf16[3]{0}, bf16[6]{0}) all-gather-start(%q), dimensions={0}
+  %done = bf16[6]{0} all-gather-done(%gathered)
+  %first = f32[8,4]{1,0} get-tuple-element(%both), index=0
+  %start = (s32[], f32[8,4]{1,0}) tuple(%zero, %first)
+  %loop = (s32[], f32[8,4]{1,0}) while(%start), condition=%condition, body=%body
+  ROOT %out = f32[8,4]{1,0} get-tuple-element(%loop), index=1
+}
+"""
+
+
+def test_arrays_of_a_shape():
+    assert arrays("(f32[2,3]{1,0:T(8,128)S(1)}, bf16[], /*index=2*/pred[7]{0})") == [
+        Array("f32", (2, 3), near=True),
+        Array("bf16", ()),
+        Array("pred", (7,)),
+    ]
+    assert [Array(dtype, (4,)).bytes for dtype in ("f32", "bf16", "s4", "pred", "f8e4m3fn", "u32")] == [
+        16,
+        8,
+        2,
+        4,
+        4,
+        16,
+    ]
+
+
+def test_a_loop_counts_as_often_as_it_runs():
+    program = Hlo.parse(PROGRAM)
+    assert program.entry == "main" and program.executions() == {"main": 1, "body": 12, "condition": 12}
+    assert collectives(program) == [
+        Collective("all-gather", "bf16", 1, 6, 12),
+        Collective("all-reduce", "bf16", 1, 3, 6),
+        Collective("all-reduce", "f32", 13, 13 * 32, 13 * 128),
+    ]
+    assert kernels(program) == {"tpu_custom_call flash": 12}
+    assert sum(cost.cycles for cost in costs(program)) == 12 * 70
+
+
+@pytest.mark.parametrize("scanned", [False, True])
+def test_flops_of_a_compiled_program_are_those_of_its_products(scanned):
+    """A product of a stack of matrices and six in a row, unrolled or in a loop."""
+
+    def function(x, w):
+        step = lambda x, own: (jnp.tanh(x @ own), None)  # noqa: E731
+        if scanned:
+            return jax.lax.scan(step, x, w)[0]
+        for own in w:
+            x, _ = step(x, own)
+        return x
+
+    shapes = jax.ShapeDtypeStruct((128, 256), jnp.float32), jax.ShapeDtypeStruct((6, 256, 256), jnp.float32)
+    program = Hlo.parse(jax.jit(function).lower(*shapes).compile().as_text())
+    found = costs(program)
+    assert sum(cost.flops for cost in found) == 6 * 2 * 128 * 256 * 256
+    assert sum(cost.bytes for cost in found) >= 4 * (6 * 256 * 256 + 2 * 128 * 256)
+
+
+def test_slices_count_and_not_what_they_are_cut_from():
+    def function(x, y, at):
+        return jax.lax.dynamic_slice_in_dim(x, at, 2) * 2, jax.lax.dynamic_update_slice_in_dim(y, y[:1] + 1, at, 0)
+
+    big = jax.ShapeDtypeStruct((1 << 16, 8), jnp.float32)
+    compiled = jax.jit(function, donate_argnums=1).lower(big, big, jax.ShapeDtypeStruct((), jnp.int32)).compile()
+    assert sum(cost.bytes for cost in costs(Hlo.parse(compiled.as_text()))) < 1000
