@@ -20,9 +20,9 @@ class Embeddings(nnx.Module):
     """Word, token-type and position embeddings, summed and normalised."""
 
     def __init__(self, config: BertConfig, *, dtype: Any, rngs: nnx.Rngs) -> None:
-        self.word = embedding(config, config.vocabulary_size, dtype, rngs, config.pad_id)
-        self.position = embedding(config, config.position_rows, dtype, rngs, config.position_pad)
-        self.token_type = embedding(config, config.token_types, dtype, rngs)
+        self.word = embedding(config, config.vocabulary_size, rngs, config.pad_id)
+        self.position = embedding(config, config.position_rows, rngs, config.position_pad)
+        self.token_type = embedding(config, config.token_types, rngs)
         self.norm = layer_norm(config, rngs)
         self.rate, self.dtype = config.dropout, dtype
 
@@ -30,7 +30,7 @@ class Embeddings(nnx.Module):
         self, inputs: EncoderInputs, position_ids: Int[Array, "#B T"], key: PRNGKeyArray | None
     ) -> Float[Array, "B T D"]:
         ids, types, given = inputs.input_ids, inputs.token_type_ids, inputs.input_embeddings
-        words = self.word(ids) if given is None else given.astype(self.dtype)
+        words = self.word(ids) if given is None else given
         types = self.token_type(jnp.zeros_like(ids) if types is None else types)
         x = self.norm(words + types + self.position(position_ids)).astype(self.dtype)
         return dropout(x, self.rate, key)

@@ -6,6 +6,7 @@ Letters: K relative positions, from T down to 1 - T. Source: He et al. 2021 (arX
 
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
@@ -24,7 +25,7 @@ class Shared(NamedTuple):
 
     Attributes:
         mask: which keys a query sees.
-        table: embeddings of the buckets.
+        table: embeddings of the buckets, float32, as its gradient is a sum over layers.
         rows: the table's row of each distance of a query from a key, from T down to 1 - T.
         reversed_rows: the same of the distances from -T up to T - 1.
     """
@@ -61,7 +62,7 @@ class Layer(bert.Layer):
         q, k, v = (project(x).reshape(*x.shape[:2], -1, size) for project in (self.query, self.key, self.value))
         table = dropout(shared.table, config.dropout, subkey(key, 3))
         tables = (project(table).reshape(-1, config.heads, size) for project in (self.key, self.query))
-        of_keys, of_queries = (own.transpose(1, 0, 2) for own in tables)
+        of_keys, of_queries = (own.transpose(1, 0, 2).astype(jnp.float32) for own in tables)
         scale, length = (3 * size) ** -0.5, x.shape[1]
         # Distances inside a packed example are those of the row.
         bias = relative_shift(scores_by_head(q * scale, of_keys[:, shared.rows]), length)
@@ -85,7 +86,7 @@ class Model(nnx.Module):
     def __init__(self, config: DebertaConfig, *, dtype: Any, rngs: nnx.Rngs) -> None:
         self.config, self.dtype = config, dtype
         self.embeddings = Embeddings(config, dtype=dtype, rngs=rngs)
-        self.relative = embedding(config, 2 * config.span, dtype, rngs)
+        self.relative = embedding(config, 2 * config.span, rngs)
         self.relative_norm = layer_norm(config, rngs)
         self.layers = nnx.Dict({str(i): Layer(config, dtype=dtype, rngs=rngs) for i in range(config.layers)})
 
@@ -103,7 +104,7 @@ class Model(nnx.Module):
         distances = np.arange(x.shape[1], -x.shape[1], -1)
         shared = Shared(
             AttentionMask.of(inputs.attention_mask, inputs.segment_ids),
-            self.relative_norm(self.relative.embedding[...]).astype(self.dtype),
+            self.relative_norm(self.relative.embedding[...]),
             buckets(distances, config),
             buckets(-distances, config),
         )

@@ -14,11 +14,11 @@ class Embeddings(nnx.Module):
     """Word embeddings, normalised."""
 
     def __init__(self, config: Any, *, dtype: Any, rngs: nnx.Rngs) -> None:
-        self.word = embedding(config, config.vocabulary_size, dtype, rngs, config.pad_id)
+        self.word = embedding(config, config.vocabulary_size, rngs, config.pad_id)
         self.norm = layer_norm(config, rngs)
         self.rate, self.dtype = config.dropout, dtype
 
     def __call__(self, inputs: EncoderInputs, key: PRNGKeyArray | None) -> Float[Array, "B T D"]:
         given = inputs.input_embeddings
-        words = self.word(inputs.input_ids) if given is None else given.astype(self.dtype)
+        words = self.word(inputs.input_ids) if given is None else given
         return dropout(self.norm(words).astype(self.dtype), self.rate, key)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from itt_jax.families.eurobert import EuroBertConfig
 from itt_jax.models.attention import AttentionMask, attention, subkey
 from itt_jax.models.inputs import EncoderInputs
-from itt_jax.models.layers import ACTIVATIONS, PLAIN, Execution, embedding, linear, rms_norm, run_layers
+from itt_jax.models.layers import ACTIVATIONS, PLAIN, Execution, Linear, embedding, linear, rms_norm, run_layers
 from itt_jax.models.rotary import Rotation, positions
 
 
@@ -21,7 +21,7 @@ class Layer(nnx.Module):
     def __init__(self, config: EuroBertConfig, *, dtype: Any, rngs: nnx.Rngs) -> None:
         width, inner, shared = config.width, config.feed_forward, config.shared_heads * config.head_size
 
-        def dense(inputs: int, outputs: int, bias: bool) -> nnx.Linear:
+        def dense(inputs: int, outputs: int, bias: bool) -> Linear:
             return linear(config, inputs, outputs, dtype, rngs, bias=bias)
 
         self.attention_norm, self.mlp_norm = rms_norm(config, rngs), rms_norm(config, rngs)
@@ -56,7 +56,7 @@ class Model(nnx.Module):
 
     def __init__(self, config: EuroBertConfig, *, dtype: Any, rngs: nnx.Rngs) -> None:
         self.config, self.dtype = config, dtype
-        self.word = embedding(config, config.vocabulary_size, dtype, rngs, config.pad_id)
+        self.word = embedding(config, config.vocabulary_size, rngs, config.pad_id)
         self.layers = nnx.Dict({str(i): Layer(config, dtype=dtype, rngs=rngs) for i in range(config.layers)})
         self.final_norm = rms_norm(config, rngs)
 
@@ -70,7 +70,7 @@ class Model(nnx.Module):
     ) -> Float[Array, "B T D"] | tuple[Float[Array, "B T D"], ...]:
         config, given = self.config, inputs.input_embeddings
         inputs.refuse(config.family, "perm_mask", "target_mapping")
-        x = self.word(inputs.input_ids) if given is None else given.astype(self.dtype)
+        x = (self.word(inputs.input_ids) if given is None else given).astype(self.dtype)
         mask = AttentionMask.of(inputs.attention_mask, inputs.segment_ids)
         rotation = Rotation.of(positions(inputs), config.theta, config.head_size, self.dtype)
 

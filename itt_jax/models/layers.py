@@ -8,7 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from itt_jax.models.products import dense, shifted
 
 _gelu, _tanh_gelu = functools.partial(jax.nn.gelu, approximate=False), functools.partial(jax.nn.gelu, approximate=True)
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -44,6 +46,14 @@ def initializer(config: Any, deviation: float | None = None) -> Callable[..., Ar
     return nnx.initializers.truncated_normal(deviation, lower=-cutoff, upper=cutoff)
 
 
+class Linear(nnx.Linear):
+    """A dense layer that computes in its dtype; the gradients of its parameters are float32 sums (products.py)."""
+
+    def __call__(self, x: Float[Array, "*B D"]) -> Float[Array, "*B F"]:
+        y = dense(x.astype(self.dtype), self.kernel[...])
+        return y if self.bias is None else shifted(y, self.bias[...])
+
+
 def linear(
     config: Any,
     inputs: int,
@@ -53,20 +63,23 @@ def linear(
     *,
     bias: bool = True,
     deviation: float | None = None,
-) -> nnx.Linear:
+) -> Linear:
     """A dense layer, initialised as Hugging Face does (see `initializer`); the bias is 0."""
     init = initializer(config, deviation)
-    return nnx.Linear(inputs, outputs, use_bias=bias, kernel_init=init, dtype=dtype, rngs=rngs)
+    return Linear(inputs, outputs, use_bias=bias, kernel_init=init, dtype=dtype, rngs=rngs)
 
 
-def embedding(config: Any, rows: int, dtype: Any, rngs: nnx.Rngs, zero_row: int | None = None) -> nnx.Embed:
-    """An embedding table of the encoder's width; `zero_row` (the padding token's) starts at 0."""
+def embedding(config: Any, rows: int, rngs: nnx.Rngs, zero_row: int | None = None) -> nnx.Embed:
+    """An embedding table of the encoder's width; `zero_row` (the padding token's) starts at 0.
+
+    It is read in float32, as its gradient is a sum over tokens; what is read is cast after.
+    """
 
     def init(key: PRNGKeyArray, shape: tuple[int, ...], dtype: Any) -> Array:
         table = initializer(config)(key, shape, dtype)
         return table if zero_row is None else table.at[zero_row].set(0)
 
-    return nnx.Embed(rows, config.width, embedding_init=init, dtype=dtype, rngs=rngs)
+    return nnx.Embed(rows, config.width, embedding_init=init, dtype=jnp.float32, rngs=rngs)
 
 
 def layer_norm(config: Any, rngs: nnx.Rngs) -> nnx.LayerNorm:

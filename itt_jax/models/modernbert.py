@@ -12,7 +12,7 @@ from itt_jax.families.modernbert import ModernBertConfig
 from itt_jax.models.attention import AttentionMask, attention, dropout, subkey
 from itt_jax.models.embeddings import Embeddings
 from itt_jax.models.inputs import EncoderInputs
-from itt_jax.models.layers import ACTIVATIONS, PLAIN, Execution, layer_norm, linear, run_layers
+from itt_jax.models.layers import ACTIVATIONS, PLAIN, Execution, Linear, layer_norm, linear, run_layers
 from itt_jax.models.rotary import Rotation, positions
 
 
@@ -22,7 +22,7 @@ class Layer(nnx.Module):
     def __init__(self, config: ModernBertConfig, number: int, *, dtype: Any, rngs: nnx.Rngs) -> None:
         width, inner, out = config.width, config.feed_forward, config.transform_range
 
-        def dense(inputs: int, outputs: int, bias: bool, deviation: float | None = None) -> nnx.Linear:
+        def dense(inputs: int, outputs: int, bias: bool, deviation: float | None = None) -> Linear:
             return linear(config, inputs, outputs, dtype, rngs, bias=bias, deviation=deviation)
 
         if number:

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from itt_jax.models.attention import attention, dropout, subkey
 from itt_jax.models.layers import layer_norm
+from itt_jax.models.products import product, shifted
 
 # Hugging Face's term for a masked score. A query that may attend to nothing then weighs its keys evenly, as there; keys
 # of other segments get minus infinity instead, so that such a query stays inside its own segment.
@@ -63,12 +64,12 @@ def relative_shift(scores: Float[Array, "B N T K"], keys: int) -> Float[Array, "
 
 
 def scores_by_head(q: Float[Array, "B T N H"], table: Float[Array, "N K H"]) -> Float[Array, "B N T K"]:
-    """Products of the queries with a table that all rows share, in float32 whatever the dtype of q.
+    """Products of the queries with a table that all rows share, float32; the factors are rounded to the dtype of q.
 
     Heads lead both factors: with the shared axis elsewhere, XLA's CPU backend has no bfloat16 product that sums in
     float32.
     """
-    scores = jnp.einsum("NBTH,NKH->NBTK", q.transpose(2, 0, 1, 3), table, preferred_element_type=jnp.float32)
+    scores = product("NBTH,NKH->NBTK", q.transpose(2, 0, 1, 3), table.astype(jnp.float32), dtype=jnp.float32)
     return scores.transpose(1, 0, 2, 3)
 
 
@@ -149,7 +150,7 @@ class RelativeAttention(nnx.Module):
         """Both streams after attention; the query stream stays None if there is none."""
         seen = content if memory is None else jnp.concatenate([memory.astype(self.dtype), content], axis=1)
         k, v = self._project(seen, self.key), self._project(seen, self.value)
-        r = jnp.einsum("KD,DNH->NKH", shared.positions, self.position[...].astype(self.dtype))
+        r = product("KD,DNH->NKH", shared.positions, self.position[...])
 
         def attend(q: Array, mask: Array | None, key: PRNGKeyArray | None) -> Array:
             return self._attend(q, k, v, r, mask, shared.same_type, biases, key, backend)
@@ -164,7 +165,7 @@ class RelativeAttention(nnx.Module):
         return new_content, self._finish(query, attended, subkey(key, 3))
 
     def _project(self, x: Float[Array, "B T D"], weight: nnx.Param) -> Float[Array, "B T N H"]:
-        return jnp.einsum("BTD,DNH->BTNH", x, weight[...].astype(self.dtype))
+        return product("BTD,DNH->BTNH", x, weight[...])
 
     def _attend(
         self,
@@ -179,22 +180,20 @@ class RelativeAttention(nnx.Module):
         backend: str,
     ) -> Float[Array, "B T N H"]:
         """Attention whose scores are content + position + segment terms, all scaled by 1 / sqrt(H)."""
-        content_bias, position_bias, segment_bias = (
-            bias[...].astype(self.dtype) for bias in (biases.content_bias, biases.position_bias, biases.segment_bias)
-        )
         scale = q.shape[-1] ** -0.5
-        bias = relative_shift(scores_by_head((q + position_bias) * scale, r), k.shape[1])
+        bias = relative_shift(scores_by_head(shifted(q, biases.position_bias[...]) * scale, r), k.shape[1])
         if same_type is not None:
-            embedding = self.segment_embedding[...].astype(self.dtype).transpose(1, 0, 2)
-            score = scores_by_head((q + segment_bias) * scale, embedding)
+            embedding = self.segment_embedding[...].transpose(1, 0, 2)
+            score = scores_by_head(shifted(q, biases.segment_bias[...]) * scale, embedding)
             bias += jnp.where(same_type, score[..., :1], score[..., 1:])
         if mask is not None:
             bias += mask
-        return attention(q + content_bias, k, v, bias=bias, dropout_rate=self.rate, key=key, backend=backend)
+        q = shifted(q, biases.content_bias[...])
+        return attention(q, k, v, bias=bias, dropout_rate=self.rate, key=key, backend=backend)
 
     def _finish(
         self, x: Float[Array, "B T D"], attended: Float[Array, "B T N H"], key: PRNGKeyArray | None
     ) -> Float[Array, "B T D"]:
         """Projection to the encoder's width, residual and LayerNorm."""
-        output = jnp.einsum("BTNH,DNH->BTD", attended, self.output[...].astype(self.dtype))
+        output = product("BTNH,DNH->BTD", attended, self.output[...])
         return self.norm(x + dropout(output, self.rate, key)).astype(self.dtype)

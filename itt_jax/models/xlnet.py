@@ -61,7 +61,7 @@ class Model(nnx.Module):
 
     def __init__(self, config: XlnetConfig, *, dtype: Any, rngs: nnx.Rngs) -> None:
         self.config, self.dtype = config, dtype
-        self.word = embedding(config, config.vocabulary_size, dtype, rngs)
+        self.word = embedding(config, config.vocabulary_size, rngs)
         init = nnx.initializers.normal(config.initializer_range)
         self.mask_embedding = nnx.Param(init(rngs.params(), (1, 1, config.width)))
         if not config.untied_biases:
@@ -136,11 +136,12 @@ class Model(nnx.Module):
         inputs.refuse("XLNet, whose positions are relative,", "position_ids")
         rate, target_mapping = self.config.dropout, inputs.target_mapping
         given = inputs.input_embeddings
-        content = self.word(inputs.input_ids) if given is None else given.astype(self.dtype)
+        content = (self.word(inputs.input_ids) if given is None else given).astype(self.dtype)
         content, query = dropout(content, rate, subkey(key, 0)), None
         if target_mapping is not None:
             shape = (*target_mapping.shape[:2], self.config.width)
-            query = dropout(jnp.broadcast_to(self.mask_embedding[...].astype(self.dtype), shape), rate, subkey(key, 1))
+            masks = jnp.broadcast_to(self.mask_embedding[...], shape).astype(self.dtype)
+            query = dropout(masks, rate, subkey(key, 1))
         shared = self._shared(inputs, 0 if mems is None else mems[0].shape[1], key)
         biases = None if self.config.untied_biases else self.biases
         keys = [subkey(key, i + 4) for i in range(self.config.layers)]

@@ -12,6 +12,7 @@ from itt_jax.models.encoder import Encoder, Params
 from itt_jax.models.heads.by_example import weighted
 from itt_jax.models.heads.head import Head, HeadKind
 from itt_jax.models.layers import initializer
+from itt_jax.models.products import product
 
 
 class LanguageKind(HeadKind):
@@ -50,5 +51,5 @@ class LanguageHead(nnx.Module):
         self, x: Float[Array, "B T D"], table: Float[Array, "V D"] | None, key: PRNGKeyArray | None
     ) -> Float[Array, "B T V"]:
         table = table if self.tied else self.table[...]
-        scores = jnp.einsum("BTD,VD->BTV", x, table.astype(x.dtype), preferred_element_type=jnp.float32)
+        scores = product("BTD,VD->BTV", x, table, dtype=jnp.float32)
         return scores + self.bias[...] if self.biased else scores
