@@ -6,7 +6,6 @@ Letters: K relative positions, from T down to 1 - T. Source: He et al. 2021 (arX
 
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
@@ -17,6 +16,7 @@ from itt_jax.models.attention import AttentionMask, attention, dropout, subkey
 from itt_jax.models.embeddings import Embeddings
 from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.layers import PLAIN, Execution, embedding, layer_norm, run_layers
+from itt_jax.models.products import dense, shifted
 from itt_jax.models.relative_attention import relative_shift, scores_by_head
 
 
@@ -25,7 +25,7 @@ class Shared(NamedTuple):
 
     Attributes:
         mask: which keys a query sees.
-        table: embeddings of the buckets, float32, as its gradient is a sum over layers.
+        table: embeddings of the buckets, float32, as gradients of what all rows share are sums over tokens.
         rows: the table's row of each distance of a query from a key, from T down to 1 - T.
         reversed_rows: the same of the distances from -T up to T - 1.
     """
@@ -61,8 +61,8 @@ class Layer(bert.Layer):
         size = config.width // config.heads
         q, k, v = (project(x).reshape(*x.shape[:2], -1, size) for project in (self.query, self.key, self.value))
         table = dropout(shared.table, config.dropout, subkey(key, 3))
-        tables = (project(table).reshape(-1, config.heads, size) for project in (self.key, self.query))
-        of_keys, of_queries = (own.transpose(1, 0, 2).astype(jnp.float32) for own in tables)
+        projected = (shifted(dense(table, own.kernel[...]), own.bias[...]) for own in (self.key, self.query))
+        of_keys, of_queries = (own.reshape(-1, config.heads, size).transpose(1, 0, 2) for own in projected)
         scale, length = (3 * size) ** -0.5, x.shape[1]
         # Distances inside a packed example are those of the row.
         bias = relative_shift(scores_by_head(q * scale, of_keys[:, shared.rows]), length)

@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from itt_jax.models.hardware import hardware
+
 _LEADING = "ABCE"
 
 
@@ -53,6 +55,8 @@ def _backward(spec: str, dtype: jnp.dtype | None, kept: tuple[Array, Array], gra
     left, right = factors.split(",")
     gradient = gradient.astype(x.dtype)
     of_x = jnp.einsum(f"{result},{right}->{left}", gradient, rounded)
+    if hardware().platform == "cpu":  # XLA's backend lacks some products of bfloat16 that end in float32
+        x, gradient = x.astype(jnp.float32), gradient.astype(jnp.float32)
     of_weight = jnp.einsum(f"{left},{result}->{right}", x, gradient, preferred_element_type=jnp.float32)
     return of_x, of_weight
 

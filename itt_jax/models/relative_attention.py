@@ -25,7 +25,8 @@ class Shared(NamedTuple):
     """What every layer of a forward pass reads, computed once.
 
     Attributes:
-        positions: embeddings of the relative positions, the same for all rows.
+        positions: embeddings of the relative positions, the same for all rows; float32, as gradients of what all rows
+            share are sums over tokens.
         content_mask, query_mask: terms added to the scores of the two streams; None where everything is visible.
         same_type: whether query and key have the same token type; None leaves the segment term out.
         target_mapping: the positions that the query stream predicts; None without a query stream.
@@ -64,12 +65,12 @@ def relative_shift(scores: Float[Array, "B N T K"], keys: int) -> Float[Array, "
 
 
 def scores_by_head(q: Float[Array, "B T N H"], table: Float[Array, "N K H"]) -> Float[Array, "B N T K"]:
-    """Products of the queries with a table that all rows share, float32; the factors are rounded to the dtype of q.
+    """Products of the queries with a float32 table that all rows share, float32; the factors are in the dtype of q.
 
     Heads lead both factors: with the shared axis elsewhere, XLA's CPU backend has no bfloat16 product that sums in
     float32.
     """
-    scores = product("NBTH,NKH->NBTK", q.transpose(2, 0, 1, 3), table.astype(jnp.float32), dtype=jnp.float32)
+    scores = product("NBTH,NKH->NBTK", q.transpose(2, 0, 1, 3), table, dtype=jnp.float32)
     return scores.transpose(1, 0, 2, 3)
 
 

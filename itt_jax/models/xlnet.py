@@ -174,7 +174,7 @@ class Model(nnx.Module):
         if types is not None:
             keys = jnp.pad(types, ((0, 0), (memories, 0)))
             same_type = types[:, None, :, None] == keys[:, None, None, :]
-        positions = dropout(jnp.asarray(positions, self.dtype), config.dropout, subkey(key, 2))
+        positions = dropout(jnp.asarray(positions), config.dropout, subkey(key, 2))
         mapping = None if inputs.target_mapping is None else inputs.target_mapping.astype(self.dtype)
         return Shared(positions, content_mask, query_mask, same_type, mapping)
 

@@ -1,0 +1,81 @@
+"""Gradients of parameters are float32 sums, whatever the dtype of the activations."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from itt_jax.models.products import dense, product, shifted
+from tests.train.toy import same, tiny_encoder
+
+MANY = 4097  # as a sum of ones in bfloat16: 4096, or 256 where each term is rounded
+EXACT = 1e-5  # float32 sums in another order, relative to the largest of a gradient
+SPECS = ("ABD,DF->ABF", "BTD,DNH->BTNH", "BTNH,DNH->BTD", "NBTH,NKH->NBTK")
+FAMILIES = ("bert", "xlnet", "deberta", "modernbert", "eurobert")  # RoBERTa's layers are BERT's
+
+
+@pytest.mark.slow
+def test_products_and_their_gradients_are_those_of_einsum():
+    sizes = dict(zip("ABDFTNHK", (2, 3, 4, 5, 6, 2, 3, 7), strict=True))
+    rng = np.random.default_rng(0)
+    terms = {spec: spec.split("->")[0].split(",") for spec in SPECS}
+    drawn = {
+        spec: [rng.standard_normal([2, *(sizes[letter] for letter in term)], np.float32) for term in terms[spec]]
+        for spec in SPECS
+    }
+
+    @functools.partial(jax.jit, static_argnums=(1, 2))
+    def gradients(given, function, dtype):
+        def of(spec, x, weight):
+            def squares(x, weight):
+                return jnp.sum(function(spec, x, weight).astype(jnp.float32) ** 2)
+
+            return jax.vmap(jax.value_and_grad(squares, (0, 1)))(x.astype(dtype), weight)
+
+        return {spec: of(spec, *own) for spec, own in given.items()}
+
+    expected = gradients(drawn, jnp.einsum, jnp.float32)
+    assert same(gradients(drawn, product, jnp.float32), expected)
+    found = gradients(drawn, product, jnp.bfloat16)
+    for spec in SPECS:
+        for one, other, dtype in zip(found[spec][1], expected[spec][1], (jnp.bfloat16, jnp.float32), strict=True):
+            assert one.dtype == dtype
+            np.testing.assert_allclose(one.astype(jnp.float32), other, atol=0.02 * np.abs(other).max(), err_msg=spec)
+
+
+def test_a_gradient_counts_every_token():
+    ones = jnp.ones((MANY, 1), jnp.bfloat16)
+    for function, weight in ((dense, jnp.zeros((1, 1))), (shifted, jnp.zeros(1))):
+        found = jax.grad(lambda own, function=function: jnp.sum(function(ones, own).astype(jnp.float32)))(weight)
+        assert found.dtype == jnp.float32 and float(found.sum()) == MANY
+
+
+def test_the_result_may_have_another_dtype():
+    found = product("BD,DF->BF", jnp.ones((1, MANY), jnp.bfloat16), jnp.ones((MANY, 1)), dtype=jnp.float32)
+    assert found.dtype == jnp.float32 and float(found[0, 0]) == MANY
+
+
+@pytest.mark.slow
+@pytest.mark.volume
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_gradient_of_rows_is_the_sum_of_their_gradients(family):
+    """As over devices: computing in bfloat16, only float32 sums differ."""
+    encoder = dataclasses.replace(tiny_encoder(family), dtype=jnp.bfloat16)
+    rng = np.random.default_rng(0)
+    params = jax.tree.map(lambda leaf: jnp.asarray(0.2 * rng.standard_normal(leaf.shape, np.float32)), encoder.shapes())
+    ids, types = rng.integers(10, 60, (4, 16)), rng.integers(0, 2, (4, 16))
+
+    @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+    @jax.grad
+    def gradient(params, rows):
+        hidden = encoder(params, ids, token_type_ids=types).astype(jnp.float32)
+        return jnp.sum(rows[:, None, None] * hidden**3)
+
+    whole = gradient(params, jnp.ones(4))
+    parts = [gradient(params, jnp.asarray(row, jnp.float32)) for row in np.eye(4)]
+    for (path, expected), *own in zip(jax.tree.leaves_with_path(whole), *map(jax.tree.leaves, parts), strict=True):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        np.testing.assert_allclose(sum(own), expected, atol=EXACT * np.abs(expected).max(), rtol=0, err_msg=name)
