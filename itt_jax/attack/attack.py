@@ -58,6 +58,10 @@ class Search:
         `Answers.over`."""
         raise NotImplementedError
 
+    def expected_queries(self, words: float, clusters: float) -> float:
+        """Rough number of queries about a text of that length, from which costs are estimated."""
+        return 5 * words
+
 
 @dataclasses.dataclass(frozen=True)
 class Attack:
@@ -107,6 +111,11 @@ class Attack:
                 f"attack {self.name!r} does not fit tasks of kind {kind!r}; expected {', '.join(self.search.kinds)}"
             )
         return goal_for(kind, self.goals)
+
+    def expected_queries(self, words: float, clusters: float) -> float:
+        """Rough number of queries about a text of that length, the clean one included, within the budget."""
+        expected = 1 + self.search.expected_queries(words, clusters)
+        return expected if self.budget is None else min(self.budget, expected)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from itt_jax.config.ids import canonical, content_id
 from itt_jax.config.loading import load, load_attacks, load_tasks, override_field, settings
 from itt_jax.config.study import (
+    Adversary,
     Claim,
     Corpus,
     EncoderSpec,
@@ -18,6 +19,7 @@ from itt_jax.config.study import (
 from itt_jax.config.validation import validate
 
 __all__ = [
+    "Adversary",
     "Claim",
     "Corpus",
     "EncoderSpec",

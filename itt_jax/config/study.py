@@ -1,7 +1,7 @@
 """A study and its parts: frozen dataclasses of everything that determines a result."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 from itt_jax.config.ids import LATER
 from itt_jax.study.arms import Arm
@@ -215,6 +215,34 @@ class Perturbation:
 
 
 @dataclasses.dataclass(frozen=True)
+class Adversary:
+    """An attack under which every trained model is evaluated: a recipe, and what it may spend on a row.
+
+    Attributes:
+        name: as tables show it; a recipe (`list attacks`) unless `recipe` says otherwise.
+        recipe: name of a recipe, or an `attack.Attack` of the study's own; None is the recipe called `name`.
+        budget: maximum number of queries a row; None is the recipe's. Results hold what fewer would have reached.
+        rows: maximum number of rows a language, the same items in each; None attacks all evaluated rows.
+        field: the field to edit; None is the last that the task lets be edited.
+        edits, operators, severity, draws, lexicon, proposer, shift: settings of a recipe, as the options of `attack`;
+            None (or no operators) is the recipe's.
+    """
+
+    name: str
+    recipe: Any = None
+    budget: int | None = None
+    rows: int | None = None
+    field: str | None = None
+    edits: int | None = None
+    operators: tuple[str, ...] = ()
+    severity: float | None = None
+    draws: int | None = None
+    lexicon: str | None = None
+    proposer: str | None = None
+    shift: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Stopping:
     """When `run --until-decided` looks at a study that grows by seeds, and stops.
 
@@ -282,6 +310,8 @@ class Study:
         seeds: training seeds; a seed fixes heads, order and dropout of every stage after pretraining.
         arms: names of arms (`list arms`), or the study's own (`itt_jax.study.arms.Arm`).
         perturbations: operators to evaluate, beside clean text.
+        attacks: attacks to evaluate under. Each chooses its texts against one model, so they are reported apart and are
+            part of no average over perturbations.
         description: a sentence for the report.
         active_targets: names of the targets to run; empty means all.
         tasks: the study's own tasks (`itt_jax.tasks.Task`), which precede the catalogue's.
@@ -328,6 +358,7 @@ class Study:
 
     stopping: Stopping = dataclasses.field(default=Stopping(), metadata=LATER)
     claims: tuple[Claim, ...] = dataclasses.field(default=(), metadata=LATER)
+    attacks: tuple[Adversary, ...] = dataclasses.field(default=(), metadata=LATER)
 
     def running_targets(self) -> tuple[Target, ...]:
         """The targets to run, in the study's order."""

@@ -11,7 +11,7 @@ from typing import Any
 import pydantic
 
 from itt_jax import families
-from itt_jax.config.study import Claim, EncoderSpec, LanguageModel, Perturbation, Recipe, Stopping, Study
+from itt_jax.config.study import Adversary, Claim, EncoderSpec, LanguageModel, Perturbation, Recipe, Stopping, Study
 from itt_jax.errors import InputError, unknown
 from itt_jax.study import arms
 
@@ -153,6 +153,15 @@ def _check_perturbation(perturbation: Perturbation, where: str) -> None:
     )
 
 
+def _check_adversary(adversary: Adversary, where: str) -> None:
+    """Settings are checked with their recipe when a study is planned."""
+    for name in ("budget", "rows"):
+        value = getattr(adversary, name)
+        require(value is None or value >= 1, f"{where}.{name}: expected at least 1, found {value}")
+    reserved = adversary.name in ("clean", "all")
+    require(not reserved, f"{where}.name: {adversary.name!r} names clean text or all operators; choose another")
+
+
 def _check_stopping(stopping: Stopping, where: str) -> None:
     looks = stopping.looks
     increasing = all(first < second for first, second in itertools.pairwise(looks))
@@ -195,9 +204,9 @@ def _check_claims(study: Study, where: str) -> None:
 
 
 def _check_study(study: Study, where: str) -> None:
-    for name in ("encoders", "targets", "arms", "seeds", "claims"):
+    for name in ("encoders", "targets", "arms", "seeds", "claims", "attacks"):
         values = getattr(study, name)
-        require(bool(values) or name == "claims", f"{where}.{name}: expected at least one")
+        require(bool(values) or name in ("claims", "attacks"), f"{where}.{name}: expected at least one")
         names = [getattr(value, "name", value) for value in values]
         require(len(set(names)) == len(names), f"{where}.{name}: a name occurs twice in {names}")
     require(min(study.seeds) >= 0, f"{where}.seeds: expected at least 0, found {study.seeds}")
@@ -216,6 +225,7 @@ def _check_study(study: Study, where: str) -> None:
 
 
 _CHECKS = {
+    Adversary: _check_adversary,
     Recipe: _check_recipe,
     LanguageModel: _check_language_model,
     EncoderSpec: _check_encoder,

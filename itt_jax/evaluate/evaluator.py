@@ -156,9 +156,11 @@ class Evaluator:
             "n_words_lost": 0 if form.words is None else int((form.words.values == LOST).sum()),
             "edit_rate": form.edit_rate,
             "token_change_rate": own.token_change_rate[key],
+            **form.figures,
         }
         about = {"item_id": [str(item) for item in rows.item_ids]}
-        return CellResult(figures, about | columns | {"changed": form.changed, "applicable": applicable})
+        flags = {"changed": form.changed, "applicable": applicable}
+        return CellResult(figures, about | columns | flags | dict(form.columns))
 
 
 def named(place: Place) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,7 @@ class Form:
         words: for token classification, the codepoint at which each word of each row now begins, or LOST.
         applicable: bool [n], the right answer is still there; None if it always is.
         answers: for question answering, the right answers at their new positions; unchanged where not applicable.
+        figures: of the form alone, as further columns of the results. columns: the same by row (n values each).
     """
 
     fields: dict[str, list[str]]
@@ -35,6 +37,8 @@ class Form:
     words: Ragged | None = None
     applicable: np.ndarray | None = None
     answers: Answers | None = None
+    figures: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    columns: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@
     OUT/domains.parquet      distances between the domains of the study
     OUT/precision/<model>    the dtype in which every worker evaluates this model
     OUT/looks/<hash>/<n>     what was seen when a study that grows by seeds was looked at after n of them
+    OUT/attacks/<id>/        an attack on the model of one stage, in parts (`store.parts`)
     OUT/claims/<id>          which worker is on it
     OUT/tokens/<id>/         token ids of training rows, made once and memory-mapped; may be removed
     OUT/profile/             a trace of a few training steps, where one was asked for
@@ -36,6 +37,7 @@ from itt_jax.errors import InputError
 from itt_jax.store.claims import claimed
 from itt_jax.store.finite import check_finite
 from itt_jax.store.parquet import reading
+from itt_jax.store.parts import PartsFolder
 from itt_jax.store.schema import SCHEMA, current_plan, schema_of
 
 if TYPE_CHECKING:
@@ -217,6 +219,8 @@ class Store:
         import pyarrow.parquet as pq
 
         rows = [self._row(own["cell"]) | own for own in planned if self.has_cell(own["cell"])]
+        names = dict.fromkeys(name for row in rows for name in row)  # cells under attack have more
+        rows = [{name: row.get(name) for name in names} for row in rows]
         if rows:
             with files.new_file(path) as partial:
                 pq.write_table(pa.Table.from_pylist(rows), partial)
@@ -290,6 +294,10 @@ class Store:
     @property
     def _distances(self) -> pathlib.Path:
         return self.out / "domains.parquet"
+
+    def attack(self, run_id: str) -> PartsFolder:
+        """The folder of an attack on one model."""
+        return PartsFolder(self.out / "attacks" / run_id, "attack")
 
     # --- Looks
 

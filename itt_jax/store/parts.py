@@ -9,7 +9,7 @@ OUT/summary.json                      figures by language
 import dataclasses
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from itt_jax import files
@@ -64,6 +64,25 @@ class PartsFolder:
         """Write a finished part."""
         lines = [json.dumps(row, ensure_ascii=False) for row in rows]
         files.write_text(self._part(language, number), "".join(f"{line}\n" for line in lines))
+
+    def made(
+        self,
+        language: str,
+        cases: Sequence[Any],
+        size: int,
+        make: Callable[[int, Sequence[Any]], Sequence[Any]],
+    ) -> Iterator[dict[str, Any]]:
+        """What `make` makes of each case of a language; parts that are missing are made and written.
+
+        Args:
+            size: cases of a part. make: (number of the first case, cases of a part) -> a dataclass for each.
+        """
+        for number, first in enumerate(range(0, len(cases), size)):
+            rows = self.part(language, number)
+            if rows is None:
+                rows = [dataclasses.asdict(own) for own in make(first, cases[first : first + size])]
+                self.write_part(language, number, rows)
+            yield from rows
 
     def write_summary(self, summaries: Sequence[dict[str, Any]]) -> None:
         """Write summary.json."""

@@ -27,6 +27,7 @@ DEFAULTS = {
     "source_language": False,
     "chance": 0.0,
     "changes_label": False,
+    "attack": False,
     "n_changed": 0,
     "n_not_applicable": 0,
     "n_words_lost": 0,

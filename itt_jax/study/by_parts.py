@@ -1,7 +1,6 @@
 """Work on rows of a task with one checkpoint, part by part, in a folder of its own: attacks and certificates."""
 
 import contextlib
-import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -128,14 +127,13 @@ class PartedWork:
         Args:
             size: rows of a part. make: (number of the first row, rows of a part) -> a dataclass for each.
         """
+        self.begin()
+        return self.folder.made(language, cases, size, make)
+
+    def begin(self) -> None:
+        """Write what is said of the request, into a new folder."""
         if self.folder.existing() is None:
             self.folder.begin(self.about)
-        for number, first in enumerate(range(0, len(cases), size)):
-            rows = self.folder.part(language, number)
-            if rows is None:
-                rows = [dataclasses.asdict(own) for own in make(first, cases[first : first + size])]
-                self.folder.write_part(language, number, rows)
-            yield from rows
 
     def _check_same(self, found: dict[str, Any] | None, about: dict[str, Any]) -> None:
         """Raises InputError if the folder holds other work; names what differs."""

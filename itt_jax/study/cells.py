@@ -13,6 +13,7 @@ from itt_jax.evaluate.forms import Place
 from itt_jax.evaluate.noises import TOKEN_NOISES, operator_of
 from itt_jax.kinds.forms import CLEAN_FORM, FormKey
 from itt_jax.perturb.lexicon import lexicon_source
+from itt_jax.study.adversaries import Attacked
 from itt_jax.study.material import digest_files
 from itt_jax.study.versions import changed_versions, kind_versions
 from itt_jax.tasks import Task
@@ -30,6 +31,7 @@ class Cell:
         arm, seed, in_domain: None for a checkpoint that is evaluated alone.
         in_domain: the target stage was trained on the domain of the rows.
         changes_label: the operator may change the gold label.
+        attack: `perturbation` is an attack of the study, not an operator.
     """
 
     cell: str
@@ -48,6 +50,7 @@ class Cell:
     in_domain: bool | None
     source_language: bool
     changes_label: bool = False
+    attack: bool = False
 
     @property
     def place(self) -> Place:
@@ -100,27 +103,40 @@ def cells_of(evaluated: Evaluated, variants: Mapping[FormKey, str | None], skip:
         if variant[0] in TOKEN_NOISES and not kinds.kind(task.kind).token_noise:
             skip(f"{variant[0]}: not for {task.kind} ({task.name})")
             continue
-        yield Cell(
-            cell=cell_id(evaluated, variant, lexicon),
-            stage=evaluated.stage,
-            model=evaluated.model,
-            arm=evaluated.arm,
-            target=evaluated.target,
-            task=task.name,
-            split=evaluated.split,
-            language=evaluated.language,
-            domain=task.domain,
-            perturbation=variant[0],
-            severity=variant[1],
-            replicate=variant[2],
-            seed=evaluated.seed,
-            in_domain=task.domain == evaluated.trained_on.domain,
-            source_language=evaluated.language == evaluated.trained_on.source_language,
-            changes_label=variant != CLEAN_FORM and operator_of(variant[0]).changes_label,
-        )
+        changes_label = variant != CLEAN_FORM and operator_of(variant[0]).changes_label
+        yield _cell(evaluated, variant, cell_id(evaluated, variant, lexicon), changes_label=changes_label)
 
 
-def cell_id(evaluated: Evaluated, variant: FormKey, lexicon: str | None) -> str:
+def attack_cell(evaluated: Evaluated, attacked: Attacked) -> Cell:
+    """The cell of a model under attack."""
+    own = dataclasses.replace(evaluated, rows=attacked.digest)
+    variant = (attacked.name, 0.0, 0)
+    return _cell(own, variant, cell_id(own, variant, None, attacked), attack=True)
+
+
+def _cell(evaluated: Evaluated, variant: FormKey, name: str, **of_form: bool) -> Cell:
+    task = evaluated.task
+    return Cell(
+        cell=name,
+        stage=evaluated.stage,
+        model=evaluated.model,
+        arm=evaluated.arm,
+        target=evaluated.target,
+        task=task.name,
+        split=evaluated.split,
+        language=evaluated.language,
+        domain=task.domain,
+        perturbation=variant[0],
+        severity=variant[1],
+        replicate=variant[2],
+        seed=evaluated.seed,
+        in_domain=task.domain == evaluated.trained_on.domain,
+        source_language=evaluated.language == evaluated.trained_on.source_language,
+        **of_form,
+    )
+
+
+def cell_id(evaluated: Evaluated, variant: FormKey, lexicon: str | None, attacked: Attacked | None = None) -> str:
     """A hash of everything that determines a cell.
 
     Arm and target are part of it because two of them may share their last stage and are reported apart.
@@ -137,7 +153,9 @@ def cell_id(evaluated: Evaluated, variant: FormKey, lexicon: str | None) -> str:
     }
     if made_by := changed_versions(*kind_versions(task)):
         identity["made_by"] = made_by
-    if variant != CLEAN_FORM:
+    if attacked is not None:
+        identity["attack"] = attacked.identity
+    elif variant != CLEAN_FORM:
         identity["noise"] = {
             "seed": evaluated.noise_seed,
             "version": operator_of(variant[0]).output_version,

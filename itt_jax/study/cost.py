@@ -58,12 +58,14 @@ class Cost:
     Attributes:
         training, evaluation: id of a stage -> FLOPs to train it, and to predict its missing cells, where it has some.
         cells: number of missing cells, beside those of dev rows.
+        queries: rough number of queries of the attacks among them, whose FLOPs are part of `evaluation`.
     """
 
     training: dict[str, float]
     evaluation: dict[str, float]
     cells: int
     disk: Disk
+    queries: float = 0.0
 
     @property
     def flops(self) -> float:
@@ -79,13 +81,17 @@ def missing_cost(plan: Plan, material: Material, store: Store, together: int = 1
     """
     keeping = Keeping(plan, store)
     encoders = {spec.name: sized_encoder(spec) for spec in plan.study.encoders}
-    training, evaluation, cells, cell_bytes = {}, {}, 0, {}
+    training, evaluation, cells, cell_bytes, queries = {}, {}, 0, {}, 0.0
     for stage in plan.stages.values():
         parameters = encoders[stage.spec.name].config.matmul_parameters
         if keeping.must_make(stage):
             training[stage.id] = 6 * parameters * stage.training_tokens(material)
         lacking = keeping.missing_cells(stage)
         cells += len({cell.cell for cell in lacking} & {cell.cell for cell in plan.cells.get(stage.id, ())})
+        for own in (plan.attacked[cell.cell] for cell in lacking if cell.attack):
+            queries += own.queries
+            tokens = own.queries * min(mean_tokens(own.rows), plan.study.max_length)
+            evaluation[stage.id] = evaluation.get(stage.id, 0.0) + 2 * parameters * tokens
         for (task, split, language), count in Counter(cell.place for cell in lacking).items():
             rows = material.rows(Selection(task, split, language, plan.study.evaluation_rows))
             tokens = count * len(rows) * min(mean_tokens(rows), plan.study.max_length)
@@ -93,7 +99,7 @@ def missing_cost(plan: Plan, material: Material, store: Store, together: int = 1
             cell_bytes[stage.id] = cell_bytes.get(stage.id, 0.0) + count * (CELL_BYTES + ROW_BYTES * len(rows))
     weights = {name: 4 * parameter_count(encoder) + CHECKPOINT_BYTES for name, encoder in encoders.items()}
     groups = _groups([stage for stage in plan.stages.values() if stage.id in training], material, together)
-    return Cost(training, evaluation, cells, _disk(groups, weights, cell_bytes, keeping))
+    return Cost(training, evaluation, cells, _disk(groups, weights, cell_bytes, keeping), queries)
 
 
 def _groups(stages: list[Stage], material: Material, together: int) -> list[list[Stage]]:

@@ -25,6 +25,7 @@ class Description:
         stages: (encoder, kind) -> (stages, done, FLOPs to do), without given checkpoints.
         cells, cells_done: points of the evaluation grid.
         evaluation_flops: FLOPs of the missing cells.
+        queries: rough number of queries of the attacks among them.
         disk: bytes that the missing stages and cells will take.
         rows: those of each target. given: what each given checkpoint was trained on.
         changed: how the study and what it reads differ from what the folder was written from.
@@ -38,6 +39,7 @@ class Description:
     cells: int
     cells_done: int
     evaluation_flops: float
+    queries: float
     disk: Disk
     rows: list[RowCount]
     given: list[str]
@@ -58,6 +60,7 @@ class Description:
             "cells": self.cells,
             "cells_done": self.cells_done,
             "evaluation_flops_missing": self.evaluation_flops,
+            "attack_queries_missing": self.queries,
             "disk_bytes": dataclasses.asdict(self.disk),
             "rows": [dataclasses.asdict(count) for count in self.rows],
             "given": self.given,
@@ -79,6 +82,8 @@ class Description:
         total = self.evaluation_flops + sum(flops for _, _, flops in self.stages.values())
         time = duration(total / (GFLOPS * 1e9))
         lines += ["", f"about {flop(total)} to do: {time} at {GFLOPS} GFLOP/s, plus compiling"]
+        if self.queries:
+            lines += [f"attacks: about {self.queries:,.0f} queries, each a forward pass of one row"]
         lines += [f"disk: about {self.disk}", "", "rows:", *row_lines(self.rows)]
         lines += ["", *self.given] if self.given else []
         if self.changed:
@@ -120,6 +125,7 @@ def describe(study: Study, out: str | pathlib.Path, data_root: str | pathlib.Pat
         len(cells),
         len(cells) - cost.cells,
         sum(cost.evaluation.values()),
+        cost.queries,
         cost.disk,
         own.rows,
         own.given(),

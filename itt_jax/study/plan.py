@@ -14,8 +14,9 @@ from itt_jax.config import EncoderSpec, Recipe, Study, Target, content_id
 from itt_jax.errors import InputError
 from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.study import arms, stages
+from itt_jax.study.adversaries import Attacked, attacks_on, check_used, recipe_of
 from itt_jax.study.arms import Arm
-from itt_jax.study.cells import Cell, Evaluated, cells_of, check_perturbation, variants_of
+from itt_jax.study.cells import Cell, Evaluated, attack_cell, cells_of, check_perturbation, variants_of
 from itt_jax.study.fitting import check_fits
 from itt_jax.study.material import Material, Selection, digest_rows
 from itt_jax.study.stages import Place, Stage
@@ -32,6 +33,7 @@ class Plan:
         stages: by id, each after its parent. cells: by the id of the stage that they evaluate.
         signal: by the same id, cells of clean dev rows, which decide what has signal and are no results.
         uses: by the id of a stage, the (target, arm) pairs that it is trained for; none for the root of an encoder.
+        attacked: by the id of a cell under attack, the attack and its rows.
         skipped: what the study asks for and the data cannot give.
     """
 
@@ -40,6 +42,7 @@ class Plan:
     cells: dict[str, list[Cell]] = dataclasses.field(default_factory=dict)
     signal: dict[str, list[Cell]] = dataclasses.field(default_factory=dict)
     uses: dict[str, list[tuple[str, str]]] = dataclasses.field(default_factory=dict)
+    attacked: dict[str, Attacked] = dataclasses.field(default_factory=dict)
     skipped: list[str] = dataclasses.field(default_factory=list)
 
     def made(self) -> list[Stage]:
@@ -115,6 +118,7 @@ def make_plan(study: Study, material: Material) -> Plan:
             for seed in study.seeds:
                 for arm in arms.resolved(study.arms):
                     add_arm(plan, material, spec, root, target, arm, seed)
+    check_used(study.attacks, {own.name for own in plan.attacked.values()}, plan.skipped)
     check_fits(study, plan.stages.values(), material)
     return plan
 
@@ -127,6 +131,8 @@ def check_names(study: Study, material: Material) -> None:
     """
     for perturbation in study.perturbations:
         check_perturbation(perturbation)
+    for adversary in study.attacks:
+        recipe_of(adversary)
     for recipe in recipes(study):
         objectives.named(recipe.objective)
     for target in study.running_targets():
@@ -204,6 +210,10 @@ def add_cells(plan: Plan, material: Material, stage: Stage, target: Target, arm:
             )
             variants = variants_of(study.perturbations, selection.language, plan.skip)
             _add(cells, cells_of(evaluated, variants, plan.skip))
+            for own in attacks_on(study, task, selection.split, material.rows(selection), plan.skip):
+                cell = attack_cell(evaluated, own)
+                plan.attacked[cell.cell] = own
+                _add(cells, [cell])
             dev = signal_selection(target, selection)
             if (rows := material.signal_rows(dev)) is not None:
                 digest = digest_rows(kinds.kind(task.kind), rows)

@@ -54,6 +54,7 @@ def prices(study: Study, data_root: str | pathlib.Path | None, done: Iterable[Ma
     Raises:
         InputError: the study or its data is wrong.
     """
+    study = dataclasses.replace(study, attacks=())  # they decide no primary question
     material, plan = planned(study, data_root)
     with tempfile.TemporaryDirectory() as empty:
         cost = missing_cost(plan, material, Store(pathlib.Path(empty) / "none"))

@@ -15,10 +15,12 @@ from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.evaluate.evaluator import Evaluator
 from itt_jax.evaluate.forms import Place, RowForms, row_forms
 from itt_jax.kinds.forms import CLEAN_FORM
+from itt_jax.models import Head
 from itt_jax.store import Store
 from itt_jax.store.place import check_place
 from itt_jax.store.results import read_results
 from itt_jax.study import arms, growth
+from itt_jax.study.attack_runs import Model, store_attack_cells
 from itt_jax.study.cells import Cell, variants_of
 from itt_jax.study.clustering import plan_clusters
 from itt_jax.study.cost import Cost
@@ -33,7 +35,7 @@ from itt_jax.study.progress import Estimate, Progress, counted, duration
 from itt_jax.study.provenance import agreed_dtype, provenance
 from itt_jax.study.stages import Stage
 from itt_jax.study.stages.dev_check import DevCheck
-from itt_jax.study.stages.workshop import Workshop
+from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.storing import check_stored, store_cells
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
@@ -229,7 +231,7 @@ class _Runner:
     # --- Cells
 
     def evaluate(self, stages: list[Stage], cells: dict[str, list[Cell]]) -> int:
-        """Predict the stages' missing cells, from one stream of distinct inputs a target, and store them.
+        """Predict the stages' missing cells, from one stream of distinct inputs a target, and store them; then attack.
 
         Returns the number of cells stored; what is said of the others goes to `failed`.
         """
@@ -237,9 +239,10 @@ class _Runner:
         self.progress.at(f"{self.label(stages)}, evaluation", "reading the checkpoint")
         self.progress.estimate.begin("evaluation", ids)
         loaded, stored = {stage.id: stage.load(self.store) for stage in stages}, collections.Counter()
+        plain = {stage.id: [cell for cell in cells[stage.id] if not cell.attack] for stage in stages}
         # Two targets that train alike share a stage.
-        for target in dict.fromkeys(cell.target for stage in stages for cell in cells[stage.id]):
-            own = {name: [cell for cell in cells[name] if cell.target == target] for name in loaded}
+        for target in dict.fromkeys(cell.target for stage in stages for cell in plain[stage.id]):
+            own = {name: [cell for cell in plain[name] if cell.target == target] for name in loaded}
             own = {name: found for name, found in own.items() if found}
             (body, head, _), first = loaded[next(iter(own))], next(iter(own.values()))[0]
             evaluator, dtype = (
@@ -254,8 +257,12 @@ class _Runner:
                 diverged = bool((self.store.record(name) or {}).get("diverged"))
                 failed = store_cells(self.store, evaluator, scores, own[name], self.material.task, params, diverged)
                 self.failed += failed
-                results = {cell.cell for cell in self.plan.cells[name]}.intersection(cell.cell for cell in own[name])
-                stored[name] += sum(map(self.store.has_cell, results))  # without dev rows, which are no results
+        for stage in stages:
+            self.attack(loaded[stage.id], [cell for cell in cells[stage.id] if cell.attack])
+            results = {cell.cell for cell in self.plan.cells[stage.id]}.intersection(
+                own.cell for own in cells[stage.id]
+            )
+            stored[stage.id] = sum(map(self.store.has_cell, results))  # without dev rows, which are no results
         self.progress.estimate.end(ids)
         seconds = round((time.time() - began) / len(stages), 2)
         for stage in stages:
@@ -263,6 +270,17 @@ class _Runner:
             self.store.log("cells", stage=named.pop("id"), **named, cells=stored[stage.id], seconds=seconds)
             self.progress.say(f"{self.plan.label(stage)}: {counted(stored[stage.id], 'cell')} in {seconds:.0f} s")
         return stored.total()
+
+    def attack(self, loaded: tuple[Body, Head | None, dict | None], cells: list[Cell]) -> None:
+        """Attack the model of a stage, and store its missing cells under attack."""
+        if cells:
+            (body, head, params), first = loaded, cells[0]
+            dtype = agreed_dtype(self.store, first.model, body.encoder, self.plan.study.precision)
+            own = {"encoder": body.params, "head": params}
+            model = Model(body.tokenizer, in_dtype(body.encoder, dtype), in_dtype(head, dtype), own)
+            diverged = bool((self.store.record(first.stage) or {}).get("diverged"))
+            tell = self.progress.tell
+            self.failed += store_attack_cells(self.store, model, cells, self.plan.attacked, tell, diverged)
 
     def evaluator(self, tokenizer: Tokenizer, cell: Cell) -> Evaluator:
         """The evaluation inputs of one target for one tokenizer; kept while the same encoder is evaluated."""

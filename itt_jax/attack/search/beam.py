@@ -21,6 +21,10 @@ class Beam(Search):
     takes: ClassVar[str] = "words"
     width: int = 1
 
+    def expected_queries(self, words: float, clusters: float) -> float:
+        """See `Search.expected_queries`."""
+        return 20 * self.width * words
+
     def run(self, case: Case) -> Asking:
         """See `Search.run`."""
         places = case.words()

@@ -33,6 +33,10 @@ class Charmer(Search):
     places: int | None = 20
     edits: int = 10
 
+    def expected_queries(self, words: float, clusters: float) -> float:
+        """See `Search.expected_queries`."""
+        return self.edits / 2 * (2 * clusters + 2 + (self.places or 2 * clusters) * 64)
+
     def run(self, case: Case) -> Asking:
         """See `Search.run`."""
         line = Line(list(case.subject.clusters), free_places(case.subject))

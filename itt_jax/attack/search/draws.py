@@ -15,6 +15,10 @@ class WorstOf(Search):
 
     takes: ClassVar[str] = "texts"
 
+    def expected_queries(self, words: float, clusters: float) -> float:
+        """See `Search.expected_queries`."""
+        return 32
+
     def run(self, case: Case) -> Asking:
         """See `Search.run`."""
         texts = case.texts()
@@ -39,6 +43,10 @@ class RandomWords(Search):
     draws: int = 200
     a_round: int = 10
     words: int = 5
+
+    def expected_queries(self, words: float, clusters: float) -> float:
+        """See `Search.expected_queries`."""
+        return self.draws
 
     def run(self, case: Case) -> Asking:
         """See `Search.run`."""

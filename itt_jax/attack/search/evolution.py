@@ -30,6 +30,10 @@ class Evolution(Search):
     scale: tuple[float, float] = (0.5, 1.0)
     crossover: float = 0.7
 
+    def expected_queries(self, words: float, clusters: float) -> float:
+        """See `Search.expected_queries`."""
+        return self.population * (self.generations + 1)
+
     def run(self, case: Case) -> Asking:
         """See `Search.run`."""
         places, shape = case.attack.candidates.edits(case.subject), (self.population, 2 * self.edits)

@@ -22,6 +22,10 @@ class HotFlip(Search):
     width: int = 10
     each: int = 10
 
+    def expected_queries(self, words: float, clusters: float) -> float:
+        """See `Search.expected_queries`."""
+        return self.each + (self.edits - 1) * self.width * self.each
+
     def run(self, case: Case) -> Asking:
         """See `Search.run`."""
         beam, best, top = [case.subject.text], case.subject.text, case.start

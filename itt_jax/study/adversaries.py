@@ -1,0 +1,151 @@
+"""Adversaries of a study: their attacks, the rows that they attack, and what their outcomes depend on."""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, Protocol
+
+from itt_jax import attack, kinds, tasks
+from itt_jax.attack.subject import field_to_edit, words_of
+from itt_jax.config import Adversary, canonical, content_id
+from itt_jax.data.rows import Rows
+from itt_jax.errors import InputError
+from itt_jax.evaluate.forms import Place
+from itt_jax.evaluate.noises import TOKEN_NOISES, operator_of
+from itt_jax.perturb import CATALOG
+from itt_jax.perturb.lexicon import lexicon_source
+from itt_jax.study.material import digest_files, digest_rows
+from itt_jax.tasks import Task
+
+VERSION = 1
+"""Raised when the same attack gives other results."""
+SETTINGS = ("budget", "edits", "operators", "severity", "draws", "lexicon", "proposer", "shift")
+"""Fields of `config.Adversary` that change a recipe."""
+PATHS = ("lexicon", "proposer")
+"""Fields of candidates that hold paths."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Attacked:
+    """Rows of one task in one language, and the attack on them, whatever the model.
+
+    Attributes:
+        name: of the adversary. field: the edited field. seed: of random choices.
+        max_length: maximum tokens of an example.
+    """
+
+    name: str
+    attack: attack.Attack
+    goal: attack.Goal
+    task: Task
+    split: str
+    rows: Rows
+    field: str
+    seed: int
+    max_length: int
+
+    @property
+    def place(self) -> Place:
+        """Names the rows."""
+        return self.task.name, self.split, self.rows.language
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """A hash of the rows."""
+        return digest_rows(kinds.kind(self.task.kind), self.rows)
+
+    @functools.cached_property
+    def identity(self) -> dict[str, Any]:
+        """Everything beside the model that determines the outcomes."""
+        return {
+            **attack_identity(self.attack, self.goal, [self.rows.language]),
+            "task": self.task.name,
+            "rows": self.digest,
+            "field": self.field,
+            "seed": self.seed,
+            "max_length": self.max_length,
+        }
+
+    def run(self, stage: str) -> str:
+        """Id of the attack on the model of a stage; arms that share a stage share it."""
+        return content_id({"stage": stage, **self.identity})
+
+    @functools.cached_property
+    def queries(self) -> float:
+        """Estimated number of queries about all rows."""
+        texts = self.rows.fields[self.field]
+        words = sum(map(len, words_of(texts))) / max(1, len(texts))
+        clusters = sum(map(len, texts)) / max(1, len(texts))
+        return len(texts) * self.attack.expected_queries(words, clusters)
+
+
+def attack_identity(own: attack.Attack, goal: attack.Goal, languages: Sequence[str]) -> dict[str, Any]:
+    """What the outcomes of an attack depend on, beside rows and model. Files count by content, not by path."""
+    parts = canonical(dataclasses.replace(own, name="", summary="", reference="", goals=()))
+    parts["candidates"] = {name: value for name, value in parts["candidates"].items() if name not in PATHS}
+    return {
+        "attack": parts,
+        "goal": canonical(dataclasses.replace(goal, summary="")),
+        "files": [_digest(path) for language in languages for path in own.candidates.paths(language)],
+        "operators": [operator_of(name).output_version for name in getattr(own.candidates, "operators", ())],
+        "version": VERSION,
+    }
+
+
+def recipe_of(adversary: Adversary) -> attack.Attack:
+    """The attack of an adversary.
+
+    Raises:
+        InputError: an unknown recipe, a setting that it does not have, or a name that operators have.
+    """
+    if adversary.name in CATALOG or adversary.name in TOKEN_NOISES:
+        raise InputError(f"attack {adversary.name!r}: an operator has this name; choose another, with recipe=...")
+    recipe = adversary.name if adversary.recipe is None else adversary.recipe
+    if not isinstance(recipe, attack.Attack):
+        recipe = attack.get(recipe)
+    found = attack.adapted(recipe, **{name: getattr(adversary, name) for name in SETTINGS})
+    return dataclasses.replace(found, name=adversary.name)
+
+
+class Attacking(Protocol):
+    """A study, or an evaluation of one checkpoint."""
+
+    attacks: tuple[Adversary, ...]
+    noise_seed: int
+    max_length: int
+
+
+def attacks_on(study: Attacking, task: Task, split: str, rows: Rows, skip: Callable[[str], None]) -> Iterator[Attacked]:
+    """The attacks of a study on the rows of a task in one language; calls `skip` with the reason for each that does not
+    fit the kind of task, the language or the field."""
+    for adversary in study.attacks:
+        own = recipe_of(adversary)
+        try:
+            goal, field = own.goal_for(task.kind), field_to_edit(task, adversary.field)
+            own.candidates.check(rows.language)
+        except InputError as error:
+            skip(f"attack {adversary.name}: {error} ({task.name} {rows.language})")
+            continue
+        limited = tasks.limit(rows, adversary.rows)
+        settings = (study.noise_seed, study.max_length)
+        yield Attacked(adversary.name, own, goal, task, split, limited, field, *settings)
+
+
+def check_used(adversaries: Sequence[Adversary], used: Collection[str], skipped: Sequence[str]) -> None:
+    """Raises InputError for an adversary that attacks nothing; says why.
+
+    Args:
+        used: names of those that attack something. skipped: what is left out, and why.
+    """
+    for adversary in adversaries:
+        if adversary.name not in used:
+            reasons = [reason for reason in skipped if reason.startswith(f"attack {adversary.name}: ")]
+            raise InputError("; ".join(reasons) or f"attack {adversary.name!r}: the study has no rows to attack")
+
+
+@functools.cache
+def _digest(path: str) -> str:
+    """A hash of the content of a file or folder that candidates are taken from."""
+    source, _ = lexicon_source(path)
+    return digest_files(source) if source.is_dir() else hashlib.sha256(source.read_bytes()).hexdigest()[:16]

@@ -1,0 +1,143 @@
+"""Attacks on one model: rows part by part in a folder of their own, and the cells of the model under attack."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from itt_jax import kinds
+from itt_jax.attack import Attack, Goal, Subject, attack_rows, subjects
+from itt_jax.attack.csv_files import write_csv
+from itt_jax.attack.lockstep import Victim, alphabet
+from itt_jax.attack.outcomes import Outcome, outcome, summaries, summary
+from itt_jax.attack.victim import EncoderVictim
+from itt_jax.data.rows import Rows
+from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.errors import NotFiniteError
+from itt_jax.evaluate.evaluator import Evaluator, Tell
+from itt_jax.evaluate.forms import RowForms
+from itt_jax.kinds.forms import CLEAN_FORM, Form
+from itt_jax.models import Encoder, Head
+from itt_jax.store import Store
+from itt_jax.store.parts import PartsFolder
+from itt_jax.study.adversaries import Attacked
+from itt_jax.study.cells import Cell
+from itt_jax.study.provenance import provenance
+from itt_jax.study.storing import store_cells
+from itt_jax.tasks import Task
+
+PART = 128
+"""Rows of a part, which is what an interruption loses at most. Parts are attacked one after the other, so that a
+continued attack computes the same streams as one that was not interrupted."""
+FIGURES = ("attacked", "success_rate", "queries", "edits", "words_changed")
+"""Figures of `attack.outcomes.summary` that are columns of the results."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A model under attack, in the dtype in which it is evaluated."""
+
+    tokenizer: Tokenizer
+    encoder: Encoder
+    head: Head
+    params: dict[str, Any]
+
+
+def outcomes_in_parts(
+    folder: PartsFolder, attack: Attack, goal: Goal, cases: Sequence[Subject], victim: Victim, tell: Callable
+) -> list[Outcome]:
+    """The outcomes for rows of one language: parts that the folder has are read, the others are made and written.
+
+    Args:
+        tell: called with a line on the rows that are done and their share.
+    """
+    units, total = alphabet(attack, cases), len(cases)
+
+    def make(first: int, part: Sequence[Subject]) -> list[Outcome]:
+        def heard(finished: int, queries: int) -> None:
+            done = first + finished
+            tell(f"{done:,} of {total:,} rows, {queries:,} queries in this part", done / total)
+
+        made = attack_rows(attack, goal, part, victim, units, progress=heard)
+        return [outcome(attempt, goal) for attempt in made]
+
+    return [Outcome(**row) for row in folder.made(cases[0].language, cases, PART, make)]
+
+
+def write_outcomes(folder: PartsFolder, outcomes: Sequence[Outcome]) -> None:
+    """Write the table of all rows and their figures."""
+    write_csv(folder.results, outcomes)
+    folder.write_summary(summaries(outcomes))
+
+
+def attacked_form(task: Task, rows: Rows, field: str, outcomes: Sequence[Outcome]) -> Form:
+    """The rows with the texts that an attack ended with."""
+    texts = [own.text for own in outcomes]
+    fields = rows.fields | {field: texts}
+    changed = np.array([a != b for a, b in zip(rows.fields[field], texts, strict=True)])
+    rate = sum(own.edits for own in outcomes) / max(1, sum(own.clusters for own in outcomes))
+    form = kinds.kind(task.kind).follow(task, dataclasses.replace(rows, fields=fields), fields, {}, changed, rate)
+    figures = summary(outcomes)
+    columns = {
+        "text": texts,
+        "result": [own.result for own in outcomes],
+        "succeeded": np.array([own.result == "succeeded" for own in outcomes]),
+        **{name: [getattr(own, name) for own in outcomes] for name in ("queries", "edits", "words_changed")},
+    }
+    return dataclasses.replace(form, figures={name: figures[name] for name in FIGURES}, columns=columns)
+
+
+def store_attack_cells(
+    store: Store,
+    model: Model,
+    cells: Sequence[Cell],
+    attacked: Mapping[str, Attacked],
+    tell: Tell,
+    diverged: bool = False,
+) -> list[str]:
+    """Attack one model and store its cells; a stopped attack continues after its last finished part.
+
+    Args:
+        attacked: by the id of a cell, the attack and its rows. diverged: whether the training of the model did.
+
+    Returns:
+        as `store_cells`.
+    """
+    failed = []
+    for cell in cells:
+        own = attacked[cell.cell]
+        rows, task, key = own.rows, own.task, cell.variant
+        name = f"attack {own.name}, {cell.task} {cell.language}"
+        try:
+            outcomes = _outcomes(store, model, cell.stage, own, functools.partial(_named, tell, name))
+        except NotFiniteError as error:
+            about = f"{cell.model}, {cell.arm}, {cell.target}, seed {cell.seed}"
+            failed.append(f"stage {cell.stage} ({about}), {name}: {error}")
+            continue
+        clean = kinds.kind(task.kind).follow(task, rows, rows.fields, {}, np.zeros(len(rows), bool), 0.0)
+        forms = {CLEAN_FORM: clean, key: attacked_form(task, rows, own.field, outcomes)}
+        evaluator = Evaluator(model.tokenizer, own.max_length, {cell.place: RowForms(task, rows, forms)}, tell=tell)
+        scores = evaluator.predict(model.encoder, model.head, model.params)
+        failed += store_cells(store, evaluator, scores, [cell], lambda _, task=task: task, model.params, diverged)
+    return failed
+
+
+def _named(tell: Tell, name: str, doing: str, share: float) -> None:
+    tell(f"{name}: {doing}", share)
+
+
+def _outcomes(store: Store, model: Model, stage: str, own: Attacked, tell: Callable) -> list[Outcome]:
+    """The outcomes of an attack on the model of a stage, of which the folder may have parts."""
+    folder = store.attack(own.run(stage))
+    dtype = jnp.dtype(model.encoder.dtype)
+    if folder.existing() is None:
+        about = {"attack_id": own.run(stage), "name": own.name, "stage": stage, **own.identity, "dtype": dtype.name}
+        folder.begin(about | {"provenance": provenance(dtype)})
+    victim = EncoderVictim(own.task, model.tokenizer, model.encoder, model.head, model.params, own.max_length)
+    cases = subjects(own.task, own.rows, own.field, own.seed)
+    found = outcomes_in_parts(folder, own.attack, own.goal, cases, victim, tell)
+    write_outcomes(folder, found)
+    return found
