@@ -28,6 +28,8 @@ BOTH, POSITIVE, NEGATIVE = 0, 1, -1
 KINDS = (("perturbation", "scores", "drop", POSITIVE), ("domain", "gaps", "domain gap", NEGATIVE))
 """Kinds of interactions: function and kind of the quantity, and its side that enters with a plus: text that is
 perturbed, or the shifted domain."""
+ATTACKS = (("attack", "attacks", "drop", POSITIVE),)
+"""The kind of interactions with attacks, which are reported apart."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +140,7 @@ class Contrasts:
     def cells(self) -> pd.DataFrame:
         """The panel's rows of the results, each with an interval over its items."""
         panel, conditions = self.panel, self.panel.conditions
-        places = np.flatnonzero(conditions["role"].isin(["clean", "perturbed", "control", "empty"]))
+        places = np.flatnonzero(conditions["role"].isin(["clean", "perturbed", "attack", "control", "empty"]))
         index = pd.MultiIndex.from_frame(conditions.iloc[places][KEY])
         rows = self.rows.reset_index(drop=True)
         k = places[index.get_indexer(pd.MultiIndex.from_frame(rows[KEY]))]
@@ -162,7 +164,7 @@ class Contrasts:
             frames.append(self._named(rows, frame, arm, baseline))
         return concat(frames)
 
-    def interactions(self, subset: str) -> pd.DataFrame:
+    def interactions(self, subset: str, kinds: Sequence[tuple[str, str, str, int]] = KINDS) -> pd.DataFrame:
         """Differences between arms in drops and in domain gaps; positive means more robust.
 
         first: the gain on perturbed text, or in the shifted domain; second: on clean text, or in the training domain.
@@ -170,7 +172,7 @@ class Contrasts:
         frames = []
         for arm, baseline in self.pairs() if self.panel.has_items else ():
             excluded = self.left_out(arm, baseline)
-            for kind, function, name, first in KINDS if subset == "all" else KINDS[:1]:
+            for kind, function, name, first in kinds if subset == "all" else kinds[:1]:
                 rows = self.quantities(function, {name}, excluded)
                 if not rows:
                     continue
@@ -218,9 +220,27 @@ class Contrasts:
                 frames.append(self._ratios(arm, baseline, excluded))
         return concat(frames)
 
-    def _ratios(self, arm: str, baseline: str, excluded: frozenset[int]) -> pd.DataFrame:
+    def attacks(self) -> pd.DataFrame:
+        """Scores under each attack ("score"), of the clean text of the same items, and relative drops.
+
+        The groups are those of `robustness`. The relative drop of accuracy is the success rate: the share of the items
+        right before that are wrong under attack.
+        """
+        frames = []
+        for arm, baseline in [*((arm, "") for arm in self.panel.arms), *self.pairs()]:
+            excluded = self.left_out(*((arm, baseline) if baseline else self.panel.arms))
+            rows = self.quantities("attacks", {"score", "clean"}, excluded)
+            if rows:
+                fit = self.difference(rows, arm, baseline) if baseline else self.fit(rows, arm)
+                frame = self._named(rows, fit.table(False), arm, baseline, excluded)
+                frames.append(self._within_range([frame]))
+            if rows and self.panel.has_items:
+                frames.append(self._ratios(arm, baseline, excluded, "attacks"))
+        return concat(frames)
+
+    def _ratios(self, arm: str, baseline: str, excluded: frozenset[int], function: str = "scores") -> pd.DataFrame:
         """Relative drop 1 - perturbed/clean and retention (perturbed - chance)/(clean - chance), ratios of means."""
-        drops, cleans = (self.quantities("scores", {kind}, excluded) for kind in ("drop", "clean"))
+        drops, cleans = (self.quantities(function, {kind}, excluded) for kind in ("drop", "clean"))
         if not drops:
             return pd.DataFrame()
         found = {"relative_drop": [], "retention": []}

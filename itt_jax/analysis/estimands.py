@@ -68,18 +68,19 @@ def matrix(quantities: list[Quantity], conditions: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((weights, (q, k)), shape=(len(quantities), conditions))
 
 
-def scores(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
+def scores(panel: Panel, excluded: Collection[int] = (), noise: str = "perturbed") -> list[Quantity]:
     """Mean scores, drops and clean scores of every scope, operator and severity.
 
     For one language in one domain, only the mean scores, on clean text and by operator.
 
     Args:
         excluded: groups (task, split, domain, language) to leave out.
+        noise: role of the conditions that clean text is compared with.
     """
     role, twin = panel.columns["role"], panel.columns["twin"]
     found = []
     for language, domain, scope in _scopes(panel, _kept(panel, excluded)):
-        clean, perturbed = scope[role[scope] == "clean"], scope[role[scope] == "perturbed"]
+        clean, perturbed = scope[role[scope] == "clean"], scope[role[scope] == noise]
         if len(clean):
             found.append(Quantity("score", language, domain, "clean", 0.0, average(panel, clean)))
         alone = ALL not in (language, domain)
@@ -94,6 +95,15 @@ def scores(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
             found.append(Quantity("drop", language, domain, operator, severity, drop))
             found.append(Quantity("clean", language, domain, operator, severity, twins))
     return found
+
+
+def attacks(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
+    """Scores under each attack, drops from the clean text of the same items, and clean scores; `scores` of attacks.
+
+    Attacks are as strong as their budgets, so nothing is averaged over several of them.
+    """
+    found = scores(panel, excluded, "attack")
+    return [quantity for quantity in found if quantity.perturbation != ALL and np.isnan(quantity.severity)]
 
 
 def curves(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:

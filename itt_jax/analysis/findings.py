@@ -14,7 +14,7 @@ import pandas as pd
 
 from itt_jax.analysis import claims, controls, inference, panels, stages
 from itt_jax.analysis.arms import arms_of, primary_pairs
-from itt_jax.analysis.contrasts import Contrasts
+from itt_jax.analysis.contrasts import ATTACKS, Contrasts
 from itt_jax.analysis.fits import concat
 from itt_jax.analysis.looks import RECORDED, Looked, as_decided, at_look, looked
 from itt_jax.analysis.primary import primary_family
@@ -56,6 +56,9 @@ class Analysis:
             over the groups with signal, of each arm (baseline "") and as differences between arms.
         controls: share of the items edited by a label-changing operator whose predicted class changes. No other table
             but `cells` includes such operators.
+        attacks: scores under each attack, clean scores of the same items and relative drops of each arm (baseline ""),
+            and as differences between arms. attack_contrasts: interactions of kind "attack", a family of their own
+            (Benjamini-Hochberg). attack_cells: the cells under attack, which are in none of the tables above.
         distances: how far each shifted domain is from the training domain (see `study.distances`); may be empty.
         checks: whether the stages before each arm's last learned, by their dev scores; a verdict that rests on one that
             did not is "not judged", for the reason in not_judged. Contrasts have the tokens and FLOPs of both arms.
@@ -82,6 +85,9 @@ class Analysis:
     curves: pd.DataFrame
     robustness: pd.DataFrame
     controls: pd.DataFrame
+    attacks: pd.DataFrame
+    attack_contrasts: pd.DataFrame
+    attack_cells: pd.DataFrame
     distances: pd.DataFrame
     checks: pd.DataFrame
     counts: pd.DataFrame
@@ -127,8 +133,13 @@ def analyse(
     frames, parts, asked, claimed = defaultdict(list), [], claims.declared(plan), []
     for panel in panels.panels_of(results, cells):
         own = Contrasts(panel, results, arms, known[panel.model, panel.target, panel.metric], asked_pair)
-        for name in ("cells", "gains", "gaps", "curves", "robustness"):
+        everything = own.cells()
+        under_attack = everything["attack"].astype(bool)
+        frames["cells"].append(everything[~under_attack])
+        frames["attack_cells"].append(everything[under_attack])
+        for name in ("gains", "gaps", "curves", "robustness", "attacks"):
             frames[name].append(getattr(own, name)())
+        frames["attack_contrasts"].append(own.interactions("all", ATTACKS))
         frames["interactions"].append(own.interactions("all"))
         frames["counts"].append(_counts(frames["cells"][-1], own))
         if panel.has_items and main_metric[panel.target] == panel.metric:
@@ -140,7 +151,7 @@ def analyse(
     tables = {name: concat(found) for name, found in frames.items()}
     gains = tables["gains"]
     gains["p_adjusted"] = inference.adjust(gains, pd.Series(planned.look.overall(gains["p"]), gains.index), "fdr_bh")
-    for name in ("gains", "interactions", "gaps", "robustness"):
+    for name in ("gains", "interactions", "gaps", "robustness", "attacks", "attack_contrasts"):
         tables[name] = at_look(tables[name], planned.look)
     explored = [tables.pop("interactions"), tables.pop("secondary", concat([]))]
     efforts, failed = stages.effort(plan), stages.failures(plan)
@@ -151,6 +162,7 @@ def analyse(
         verdicts = as_decided(verdicts, earlier) if family else verdicts
         return stages.with_effort(stages.withheld(verdicts, failed), efforts)
 
+    tables["attack_contrasts"] = judged(tables["attack_contrasts"], "fdr_bh")
     tables["gains"] = stages.with_effort(tables["gains"], efforts)
     return Analysis(
         arms=arms,

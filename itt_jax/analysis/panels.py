@@ -24,7 +24,7 @@ from itt_jax.store.results import (
 
 LEVELS = ["domain", "language", "task", "split", "perturbation", "severity", "replicate"]
 """The levels of an average, from the outermost."""
-ABOUT = ["in_domain", "source_language", "chance", "changes_label"]
+ABOUT = ["in_domain", "source_language", "chance", "changes_label", "attack"]
 GROUP = ["task", "split", "domain", "language"]
 """Columns that name a group of rows, whose clean score decides whether it has signal."""
 Cells = Mapping[str, CellItems] | None
@@ -39,11 +39,12 @@ class Panel:
 
     Attributes:
         conditions: one row a condition (columns KEY, ABOUT, role, group, twin).
-            role is "clean"; "perturbed"; "control" (an operator that may change the label: part of no average over
-            noise); "twin" (clean text, on the items of one perturbed condition alone); "empty" (perturbed, with fewer
-            than two items); "worst cell" (the score of the worst operator, severity and replicate,
-            chosen on other items) or "worst item" (an item counts as right only if it is right under all of them).
-            twin is the row of a perturbed condition's clean counterpart.
+            role is "clean"; "perturbed"; "attack" (texts chosen against each model: part of no average over noise);
+            "control" (an operator that may change the label: part of none either); "twin" (clean text, on the items of
+            one perturbed or attacked condition alone); "empty" (one of these with fewer than two items); "worst cell"
+            (the score of the worst operator, severity and replicate, chosen on other items) or "worst item" (an item
+            counts as right only if it is right under all of them).
+            twin is the row of a perturbed or attacked condition's clean counterpart.
         values: float64 [A, S, K], NaN where a cell is missing. sizes: int [A, S, K], items in the cell.
         influence: float32 [A, S, K, C], of clusters; NaN where a condition has one cluster alone.
         members: bool [K, I], the items of each condition. shares: float32 [K, C], the share of them in each cluster.
@@ -193,8 +194,10 @@ def _panel_of_values(model: str, target: str, metric: str, rows: pd.DataFrame) -
     for array, column in ((values, "value"), (sizes, "n"), (lost, "n_not_applicable")):
         array[places] = rows[column].to_numpy()
     smallest = np.where(np.isnan(values), np.iinfo(int).max, sizes).min((0, 1))
-    conditions.loc[(lost > 0).any((0, 1)), "twin"] = -1
-    conditions.loc[(conditions["role"] == "perturbed") & (smallest < 2), "role"] = "empty"
+    twin = conditions["twin"].to_numpy()
+    fewer = (np.isfinite(values) & np.isfinite(values[:, :, twin]) & (sizes != sizes[:, :, twin])).any((0, 1))
+    conditions.loc[(lost > 0).any((0, 1)) | fewer, "twin"] = -1
+    conditions.loc[conditions["role"].isin(["perturbed", "attack"]) & (smallest < 2), "role"] = "empty"
     by_condition, none = np.zeros((shape[2], 0), np.float32), np.zeros(0, int)
     absent = (np.zeros((*shape, 0), np.float32), by_condition > 0, by_condition, none, none)
     return Panel(model, target, metric, arms, seeds, conditions, values, sizes, *absent)
@@ -205,6 +208,7 @@ def _grid(rows: pd.DataFrame, arms: tuple, seeds: tuple) -> tuple[pd.DataFrame, 
     frame = rows.drop_duplicates(KEY)[[*KEY, *ABOUT]].reset_index(drop=True)
     frame["role"] = np.where(frame["perturbation"] == CLEAN_TEXT, "clean", "perturbed")
     frame.loc[frame["changes_label"].astype(bool), "role"] = "control"
+    frame.loc[frame["attack"].astype(bool), "role"] = "attack"
     frame["group"] = frame.groupby(GROUP, sort=False).ngroup()
     index = pd.MultiIndex.from_frame(frame[KEY])
     places = [
@@ -228,19 +232,22 @@ def _among(cell: CellItems, other: CellItems, subset: Subset) -> np.ndarray:
 def _conditions(rows: pd.DataFrame, arms: tuple, seeds: tuple, cells: Cells, subset: Subset):
     """The conditions of a panel, and the cell's name (or None) of each arm, seed and condition [A, S, K].
 
-    A perturbed condition some of whose items do not count (not applicable or, in subset "changed", unchanged) is
-    compared with the clean scores of those that do: a "twin" condition. With fewer than two of them it is left out.
+    A perturbed condition some of whose items do not count (not applicable or, in subset "changed", unchanged), or an
+    attack on some of the items alone, is compared with the clean scores of those that do: a "twin" condition. With
+    fewer than two of them it is left out.
     """
     frame, places = _grid(rows, arms, seeds)
     names = np.full((len(arms), len(seeds), len(frame)), None, dtype=object)
     names[places] = rows["cell"].to_numpy()
     frame["mask_of"] = -1
     twins, empty = [], []
-    for k in frame.index[(frame["role"] == "perturbed") & (frame["twin"] >= 0)]:
+    roles = ["perturbed"] if subset == "changed" else ["perturbed", "attack"]
+    for k in frame.index[frame["role"].isin(roles) & (frame["twin"] >= 0)]:
         kept = [cells[name].mask(subset) for name in names[:, :, k].ravel() if name is not None]
+        clean = [len(cells[name].items) for name in names[:, :, frame.loc[k, "twin"]].ravel() if name is not None]
         if min(mask.sum() for mask in kept) < 2:
             empty.append(k)
-        elif not all(mask.all() for mask in kept):
+        elif not all(mask.all() for mask in kept) or {len(mask) for mask in kept} != set(clean):
             twins.append(k)
     extra = frame.loc[twins].assign(
         role="twin", mask_of=twins, chance=frame.loc[frame.loc[twins, "twin"], "chance"].to_numpy()

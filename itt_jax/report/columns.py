@@ -17,6 +17,7 @@ RESULTS = {
     "in_domain": "whether the target stage trained on this domain; empty as `arm`",
     "source_language": "whether this is the language that the target stage trained in; in `evaluate`, the task's own",
     "changes_label": "whether the operator may change the right answer (a control)",
+    "attack": "whether `perturbation` is an attack of the study",
     "metric": "name of the metric",
     "value": "score on the metric's own scale (1 is perfect accuracy)",
     "chance": "score of guessing on these labels",
@@ -26,6 +27,11 @@ RESULTS = {
     "n_words_lost": "labelled words that truncation cut off",
     "edit_rate": "edits per grapheme cluster that were really made",
     "token_change_rate": "share of the tokens that changed",
+    "attacked": "of a cell under attack: rows that were right before, which alone are attacked",
+    "success_rate": "share of them on which the attack reached its goal",
+    "queries": "mean number of queries about an attacked row",
+    "edits": "mean edit distance of a success in grapheme clusters",
+    "words_changed": "the same in words",
 }
 
 TABLES = {

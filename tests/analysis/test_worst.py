@@ -25,6 +25,7 @@ def folder(random, groups: int, n: int, levels: np.ndarray, seeds: int = 3):
     frame = pd.DataFrame(rows, columns=["seed", "language", "perturbation", "severity", "value", "cell"])
     about = {"model": "m", "target": "t", "arm": "direct", "task": "t", "split": "test", "domain": "d", "replicate": 0}
     about |= {"metric": "accuracy", "chance": 0.5, "in_domain": True, "source_language": True, "changes_label": False}
+    about |= {"attack": False}
     return frame.assign(n=n, n_changed=n, n_not_applicable=0, **about), cells
 
 

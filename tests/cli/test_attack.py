@@ -8,7 +8,7 @@ import pytest
 from itt_jax import main, tasks
 from itt_jax.attack.csv_files import COLUMNS, read_csv
 from itt_jax.perturb.sheet import read_sheet
-from itt_jax.study import attacking
+from itt_jax.study import attack_runs
 from tests.system.runs import untrained
 
 TASK = tasks.get("embedded_sentiment_legal")
@@ -23,7 +23,7 @@ def checkpoint(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch):
-    monkeypatch.setattr(attacking, "PART", 5)
+    monkeypatch.setattr(attack_runs, "PART", 5)
     monkeypatch.setattr("itt_jax.study.progress.SAY_SECONDS", 3600)
 
 
@@ -74,7 +74,7 @@ def test_an_attack_gives_figures_and_a_csv(checkpoint, tmp_path, capsys):
 def test_a_stopped_attack_continues_with_the_same_bytes(checkpoint, tmp_path, monkeypatch, capsys, recipe):
     more = ["--recipe", recipe, "--budget", 90]
     assert attack(checkpoint, tmp_path / "whole", *more) == 0
-    done, write = [], attacking.PartsFolder.write_part
+    done, write = [], attack_runs.PartsFolder.write_part
 
     def stop_after_one(self, language, number, rows):
         write(self, language, number, rows)
@@ -82,7 +82,7 @@ def test_a_stopped_attack_continues_with_the_same_bytes(checkpoint, tmp_path, mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(attacking.PartsFolder, "write_part", stop_after_one)
+        patch.setattr(attack_runs.PartsFolder, "write_part", stop_after_one)
         assert attack(checkpoint, tmp_path / "stopped", *more) == 130
     assert "to continue: python -m itt_jax.main attack" in capsys.readouterr().err
     assert done == [0] and not (tmp_path / "stopped/results.csv").exists()
