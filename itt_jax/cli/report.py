@@ -27,7 +27,8 @@ def run(options: argparse.Namespace) -> int:
         InputError: an option of a contrast without --contrast; see also `analysis.analyse`.
     """
     from itt_jax.analysis import analyse
-    from itt_jax.report import contrast, summary, write_report
+    from itt_jax.report import contrast, write_report
+    from itt_jax.report.cautions import WITHOUT_ITEMS
     from itt_jax.store.results import read_results
 
     if options.contrast is None:
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         analysis = analyse(options.out)
         print(write_report(options.out, analysis))
         if not analysis.has_items:
-            print(f"note: {' '.join(summary.WITHOUT_ITEMS)}", file=sys.stderr)
+            print(f"note: {' '.join(WITHOUT_ITEMS)}", file=sys.stderr)
         return 0
     pair = contrast.parse_pair(options.contrast, list(read_results(options.out)["arm"].unique()))
     analysis = analyse(options.out, asked_pair=pair)

@@ -1,60 +1,98 @@
-"""Writes the report: one self-contained HTML page, a Markdown summary, CSV tables and SVG figures."""
+"""Pages of a report: HTML that is whole, loads nothing from elsewhere, and shows text of data as text."""
 
-import pathlib
+import base64
+import dataclasses
+import hashlib
+import importlib.resources
+import json
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from itt_jax import files
-from itt_jax.analysis import Analysis, analyse
 from itt_jax.analysis.stages import NOT_JUDGED
-from itt_jax.report import declared, provenance, summary, tables
-from itt_jax.report.names import file_name
-from itt_jax.store import Store
+from itt_jax.report.answers import First
+from itt_jax.report.figures import DIMENSIONS, STYLE, Panel
+from itt_jax.report.figures.svg import attributes
+
+OPEN_ROWS = 30
+"""Rows of the longest table that is shown without a click."""
+LONG = 30
+"""Characters of the longest value of a column that is given room."""
+DIMENSION = {
+    "encoder": "encoder",
+    "target": "task",
+    "arm": "arm",
+    "language": "language",
+    "shifted domain": "domain",
+    "operator": "operator",
+}
+"""Column of a table -> the dimension that its values are of."""
+NUMERIC = re.compile(r"[<+\N{MINUS SIGN}-]?\d[\d,.]*( %)?( \[.*\])?|–|")
 
 
-def write_report(out: pathlib.Path, analysis: Analysis | None = None) -> pathlib.Path:
-    """Write the report of a results folder: index.html, summary.md, tables/*.csv, figures/*.svg.
+@dataclasses.dataclass(frozen=True)
+class ShownTable:
+    """A table of a page.
 
-    Args:
-        out: the folder; its plan, where there is one, adds provenance and costs.
-        analysis: of that folder; None makes it.
-
-    Returns:
-        the path of index.html.
-
-    Raises:
-        InputError: there are no results, or they are damaged.
+    Attributes:
+        wide: its columns that are languages, which the filter of languages hides. links: (text, file) to load it.
     """
-    from itt_jax.report.figures import all_figures
 
-    store = Store(pathlib.Path(out))
-    plan = store.plan()
-    analysis = analysis or analyse(store.out)
-    report = store.report
-    found = tables.tidy(analysis).items()
-    _write_all(
-        report / "tables", {f"{name}.csv": table.to_csv(index=False, float_format="%.6g") for name, table in found}
-    )
-    figures = {file_name(name): figure for name, figure in all_figures(analysis).items()}
-    _write_all(report / "figures", {f"{name}.svg": figure for name, figure in figures.items()})
-    files.write_text(report / "summary.md", summary.summary_markdown(analysis) + "\n")
-    page = report / "index.html"
-    files.write_text(page, _page(analysis, plan, figures))
-    return page
+    name: str
+    caption: str
+    frame: pd.DataFrame
+    note: str = ""
+    wide: Sequence[str] = ()
+    links: Sequence[tuple[str, str]] = ()
 
 
-def _write_all(folder: pathlib.Path, texts: dict[str, str]) -> None:
-    """Write files by name and remove those of an earlier report, which may have had other targets."""
-    for name, text in texts.items():
-        files.write_text(folder / name, text)
-    for path in folder.glob("*.*"):
-        if path.suffix in (".csv", ".svg") and path.name not in texts:
-            path.unlink()
+@dataclasses.dataclass(frozen=True)
+class ShownFigure:
+    """A figure of a page; `file` is its graphic on its own."""
+
+    name: str
+    caption: str
+    panels: Sequence[Panel]
+    file: str
 
 
-def _page(analysis: Analysis, plan: dict[str, Any], figures: dict[str, str]) -> str:
+@dataclasses.dataclass(frozen=True)
+class ShownSection:
+    """A section of a page; `lists` are headings with lines."""
+
+    id: str
+    title: str
+    intro: str
+    figures: Sequence[ShownFigure] = ()
+    tables: Sequence[ShownTable] = ()
+    lists: Sequence[tuple[str, Sequence[str]]] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """Everything that a page shows.
+
+    Attributes:
+        figure: of the first screen. cautions: (few words, sentence). notes: further sentences of the first screen.
+        filters: dimension -> its values. examples: the blocks of texts (`report.examples`), or why there are none.
+        terms: (name, explanation).
+    """
+
+    title: str
+    first: First
+    figure: ShownFigure | None
+    cautions: Sequence[tuple[str, str]]
+    notes: Sequence[str]
+    sections: Sequence[ShownSection]
+    filters: Mapping[str, Sequence[str]]
+    examples: Sequence[Mapping[str, Any]]
+    no_examples: str
+    terms: Sequence[tuple[str, str]]
+
+
+def page(shown: Page) -> str:
     """The page's HTML."""
     import jinja2
 
@@ -65,107 +103,82 @@ def _page(analysis: Analysis, plan: dict[str, Any], figures: dict[str, str]) -> 
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["table"] = _html_table
-    targets = [_target(analysis, target, figures) for target in summary.targets(analysis)]
+    environment.filters |= {"table": _table, "panels": _panels}
+    script = _resource("page.js")
     return environment.get_template("page.html.jinja").render(
-        title=plan.get("name") or "A study of robust transfer",
-        description=plan.get("description") or "",
-        run=summary.run_sentence(analysis),
-        verdicts=summary.verdict_sentences(analysis),
-        declared=declared.sentences(analysis),
-        warnings=summary.warning_sentences(analysis),
-        contaminated=[str(name) for name in plan.get("contaminated") or ()],
-        primary=tables.primary.primary(analysis),
-        checks=tables.without_constant(tables.primary.checks(analysis)),
-        forest=figures.get("primary"),
-        claims=tables.primary.claims(analysis),
-        arms=[arm for arm in analysis.arms if arm.summary],
-        targets=targets,
-        operators=tables.explored.operators(analysis),
-        languages=tables.explored.language_interactions(analysis),
-        shifts=tables.domains.shifts(analysis),
-        distances=tables.domains.distances(analysis),
-        kept=tables.without_constant(tables.domains.kept(analysis)),
-        controls=tables.without_constant(tables.explored.controls(analysis)),
-        edits=tables.rests.edits(analysis),
-        counts=tables.without_constant(tables.rests.counts(analysis)),
-        contamination=provenance.contamination(analysis.contamination),
-        skipped=[str(reason) for reason in plan.get("skipped") or ()],
-        stages=provenance.stages(plan),
-        precision=provenance.precision(plan),
-        machines=provenance.machines(plan),
-        bound=tables.points(analysis.smallest_effect),
-        has_plan=bool(plan),
+        page=shown,
+        style=_resource("page.css") + STYLE,
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        # "<" is escaped, so that no value ends the element
+        blocks=json.dumps(list(shown.examples), separators=(",", ":")).replace("<", "\\u003c"),
+        open_rows=OPEN_ROWS,
+        dimensions=[name for name in DIMENSIONS if name in shown.filters],
     )
 
 
-def _target(analysis: Analysis, target: str, figures: dict[str, str]) -> dict[str, Any]:
-    """One target's part of the page."""
-    cells = analysis.cells[analysis.cells["target"] == target]
-    perturbed = (cells["perturbation"] != "clean").any()
-    return {
-        "name": target,
-        "metrics": ", ".join(dict.fromkeys(cells["metric"])),
-        "id": file_name(target),
-        "arms": tables.without_constant(tables.scores.arms(analysis, target)),
-        "gains": tables.without_constant(tables.scores.gains(analysis, target)),
-        "clean": tables.without_constant(tables.scores.languages(analysis, target, "clean")),
-        "perturbed": tables.without_constant(tables.scores.languages(analysis, target, "all"))
-        if perturbed
-        else pd.DataFrame(),
-        "domains": tables.without_constant(tables.domains.domains(analysis, target)),
-        "figures": {name: figures.get(file_name(f"{name}-{target}")) for name in ("curves", "operators", "languages")},
-    }
+def _resource(name: str) -> str:
+    return importlib.resources.files("itt_jax.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _html_table(frame: pd.DataFrame):
-    """A table with text on the left and numbers on the right of their columns; verdicts have a class."""
+def _panels(figure: ShownFigure):
+    """The panels of a figure."""
     import markupsafe
 
-    escape = markupsafe.escape
+    return markupsafe.Markup("".join(panel.markup() for panel in figure.panels))
+
+
+def _table(shown: ShownTable):
+    """A table with a caption, scopes, sortable columns, and the attributes that filters read."""
+    import markupsafe
+
+    escape, frame = markupsafe.escape, shown.frame
     names = [str(name) for name in frame.columns]
-    text = {"encoder", "arm", "against", "metric", "target", "verdict", "operator", "language", "stage"}
-    text |= {
-        "shifted domain",
-        "source",
-        "evaluation",
-        "no signal: seeds",
-        "diverged seeds",
-        "text",
-        "task",
-        "claim",
-        "sentence",
-        "contrast",
-        "rests on",
+    values = frame.astype(object).to_numpy()
+    numeric = [all(NUMERIC.fullmatch(str(value)) for value in column) for column in values.T]
+    long = {
+        name for name, column in zip(names, values.T, strict=True) if max(map(len, map(str, column)), default=0) > LONG
     }
-    head = "".join(f"<th{_left(name in text)}>{escape(name)}</th>" for name in names)
-    body, above = [], None
-    for row in frame.astype(object).to_numpy():
-        cells = []
-        for name, value in zip(names, row, strict=True):
-            same = name == "encoder" and above is not None and above[0] == value
-            cells.append(f"<td{_left(name in text, same)}>{_cell(name, value, name in text)}</td>")
-        begins = ' class="begins"' if above is not None and names[0] == "encoder" and above[0] != row[0] else ""
-        body.append(f"<tr{begins}>{''.join(cells)}</tr>")
-        above = row
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
-    return markupsafe.Markup(f'<div class="scroll">{table}</div>')
+    head = ""
+    for name, is_number in zip(names, numeric, strict=True):
+        place = attributes({"data_language": name}) if name in shown.wide else ""
+        cls = "" if is_number else ' class="text"'
+        head += f'<th scope="col"{cls}{place}><button type="button">{escape(name)}</button></th>'
+    body = []
+    for row in values:
+        place = attributes(
+            {
+                f"data_{DIMENSION[name]}": _lines(value)
+                for name, value in zip(names, row, strict=True)
+                if name in DIMENSION
+            }
+        )
+        cells = [f'<th scope="row">{_cell(names[0], row[0], False)}</th>']
+        for name, value, is_number in list(zip(names, row, numeric, strict=True))[1:]:
+            cls = "" if is_number else f' class="text{" long" if name in long else ""}"'
+            cells.append(f"<td{cls}>{_cell(name, value, is_number)}</td>")
+        body.append(f"<tr{place}>{''.join(cells)}</tr>")
+    caption = f"<caption>{escape(shown.caption)}</caption>"
+    table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    label = attributes({"aria_label": shown.caption})
+    return markupsafe.Markup(f'<div class="scroll" role="region" tabindex="0"{label}>{table}</div>')
 
 
-def _cell(name: str, value: Any, is_text: bool) -> str:
-    """The HTML of a table's cell: a verdict in its color, an interval below its estimate."""
+def _lines(value: Any) -> str:
+    """The values of an attribute, each a line; of arms that share a stage, each of them."""
+    return "\n".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _cell(name: str, value: Any, is_number: bool) -> str:
+    """The HTML of a table's cell: a verdict in its colour, an interval below its estimate."""
     from markupsafe import escape
 
-    shown = str(value)
+    shown = ", ".join(value) if isinstance(value, tuple) else str(value)
     if name == "verdict" and shown:
-        kind, rest = re.fullmatch(rf"(no signal|no data|{NOT_JUDGED}|\S+):?\s*(.*)", shown).groups()
-        small = f"<br><small>{escape(rest)}</small>" if rest else ""
-        return f'<span class="verdict {escape(kind)}">{escape(kind)}</span>{small}'
-    if shown.endswith("]") and not is_text:
+        kind, rest = re.fullmatch(rf"(no signal|no data|{NOT_JUDGED}|\S+):?\s*(.*)", shown, re.DOTALL).groups()
+        small = f" <small>{escape(rest)}</small>" if rest else ""
+        return f'<span class="verdict {escape(kind.replace(" ", "-"))}">{escape(kind)}</span>{small}'
+    if shown.endswith("]") and is_number:
         estimate, _, interval = shown.partition(" ")
         return f"{escape(estimate)}<br><small>{escape(interval)}</small>"
     return str(escape(shown))
-
-
-def _left(is_text: bool, same: bool = False) -> str:
-    return f' class="text{" same" if same else ""}"' if is_text else ""

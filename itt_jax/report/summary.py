@@ -1,14 +1,15 @@
 """The findings in plain words, as Markdown; the report begins with the same sentences."""
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from itt_jax.analysis import Analysis
-from itt_jax.analysis.findings import FINE_TUNING
 from itt_jax.report import declared, tables
+from itt_jax.report.cautions import WITHOUT_ITEMS, cautions, is_alone
 from itt_jax.report.names import as_markdown
 from itt_jax.report.tables import primary, scores
 from itt_jax.report.tables.shown import at_its_look, home
-from itt_jax.store.results import ALONE
 
 
 def summary_markdown(analysis: Analysis) -> str:
@@ -35,7 +36,7 @@ def summary_markdown(analysis: Analysis) -> str:
             heading = f"Scores of {encoder} by operator and language{where}: {' / '.join(arms)}"
             parts += ["", as_markdown(heading), ""]
             parts += [tables.markdown(table)]
-    warnings = warning_sentences(analysis)
+    warnings = [caution.sentence for caution in cautions(analysis)]
     if warnings:
         parts += ["", "# Note", *(f"- {as_markdown(sentence)}" for sentence in warnings)]
     return "\n".join(parts)
@@ -50,36 +51,21 @@ def run_sentence(analysis: Analysis) -> str:
     """One sentence on the size of the study."""
     cells = analysis.cells
     perturbed = cells[cells["perturbation"] != "clean"]
-    arms, seeds = _count(cells["arm"].nunique(), "arm"), _count(cells["seed"].nunique(), "seed")
-    trained = f"{arms} ({_listed(cells['arm'])}), {seeds}, "
+    arms, seeds = counted(cells["arm"].nunique(), "arm"), counted(cells["seed"].nunique(), "seed")
+    trained = f"{arms} ({listed(cells['arm'])}), {seeds}, "
     sentence = (
-        f"{_count(cells['model'].nunique(), 'encoder')} ({_listed(cells['model'])}), "
-        f"{'' if _is_alone(analysis) else trained}{_count(cells['target'].nunique(), 'target')} "
-        f"({_listed(cells['target'])}); evaluated in {_count(cells['language'].nunique(), 'language')} "
-        f"({_listed(cells['language'])}) and {_count(cells['domain'].nunique(), 'domain')} ({_listed(cells['domain'])})"
+        f"{counted(cells['model'].nunique(), 'encoder')} ({listed(cells['model'])}), "
+        f"{'' if is_alone(analysis) else trained}{counted(cells['target'].nunique(), 'target')} "
+        f"({listed(cells['target'])}); evaluated in {counted(cells['language'].nunique(), 'language')} "
+        f"({listed(cells['language'])}) and {counted(cells['domain'].nunique(), 'domain')} ({listed(cells['domain'])})"
     )
     if len(perturbed):
         names = perturbed["perturbation"]
         conditions = len(perturbed.drop_duplicates(["perturbation", "severity"]))
-        operators, pairs = _count(names.nunique(), "operator"), _count(conditions, "pair")
-        sentence += f", clean and under {operators} ({_listed(names)}; {pairs} of operator and severity)"
+        operators, pairs = counted(names.nunique(), "operator"), counted(conditions, "pair")
+        sentence += f", clean and under {operators} ({listed(names)}; {pairs} of operator and severity)"
     cells_made = f"{len(cells):,} of {len(cells) + analysis.missing_cells:,} cells" if analysis.missing_cells else None
-    return f"{sentence}. {cells_made or _count(len(cells), 'cell')}, {int(cells['n'].sum()):,} predictions."
-
-
-def _is_alone(analysis: Analysis) -> bool:
-    """Whether a checkpoint was evaluated without a study."""
-    return bool((analysis.cells["arm"] == ALONE["arm"]).all())
-
-
-WITHOUT_ITEMS = (
-    "the folder holds its results without the predictions of its cells (cells/), on which intervals and tests rest.",
-    "Left out, because they rest on the predictions of single items: intervals, tests and verdicts; interactions, "
-    "relative drop and retention (which groups have signal is unknown); worst cells and cases; how often edits that "
-    "may change the label are noticed; and areas under curves of targets some of whose items lost their right answer.",
-    "Scores and their differences are means over seeds of the scores in results.parquet.",
-)
-"""What a report says that is made of results alone."""
+    return f"{sentence}. {cells_made or counted(len(cells), 'cell')}, {int(cells['n'].sum()):,} predictions."
 
 
 def verdict_sentences(analysis: Analysis) -> list[str]:
@@ -119,63 +105,12 @@ def _verdict_sentence(row: pd.Series, analysis: Analysis) -> str:
     return f"{about}{found} ({interval}); {verdicts[row['verdict']]}{tail}."
 
 
-def warning_sentences(analysis: Analysis) -> list[str]:
-    """Warnings to read before trusting the tables."""
-    counts, found = (
-        analysis.counts,
-        [f"Contamination: {w}." for entry in analysis.contamination if (w := entry.warning())],
-    )
-    for _, row in counts[counts["no_signal_seeds"] != ""].iterrows():
-        about = f"{row['model']}, {row['arm']}, {row['target']} ({row['metric']})"
-        seeds = "" if _is_alone(analysis) else f"{_seeds(row['no_signal_seeds'])} of "
-        found.append(f"{seeds}{about}: not above chance in the source language; scores are reported all the same.")
-    if analysis.missing_cells:
-        found.append(
-            f"The run is not finished: {analysis.missing_cells:,} cells are missing; arms may differ in seeds."
-        )
-    if not analysis.has_items:
-        found += [WITHOUT_ITEMS[0].capitalize(), *WITHOUT_ITEMS[1:]]
-    below = counts["groups_no_signal"].sum()
-    if analysis.has_items and below:
-        found.append(
-            f"{below} of {counts['groups'].sum()} combinations of encoder, arm, task and language have no score above "
-            "chance on dev rows; they are left out of ratios and interactions."
-        )
-    unchecked = counts["groups_unchecked"].sum()
-    if analysis.has_items and unchecked:
-        found.append(
-            f"Signal not checked: {unchecked} of {counts['groups'].sum()} combinations of encoder, arm, task and "
-            "language have no dev rows; they are kept, so that interactions may include scores at chance."
-        )
-    seeds = counts["seeds"].min() if len(counts) else 0
-    if analysis.has_items and seeds == 1:
-        one = "One checkpoint" if _is_alone(analysis) else "One seed"
-        found.append(f"{one}: intervals and tests cover the choice of items alone, not another {analysis.another_run}.")
-    elif analysis.has_items and 1 < seeds < 5:
-        found.append(
-            f"{seeds} seeds: intervals are wide because few seeds say little about the variation between "
-            f"{analysis.another_run}s."
-        )
-    if analysis.has_items and seeds and analysis.another_run == FINE_TUNING:
-        found.append(
-            "All seeds of an encoder start from the same pretrained parameters: nothing is said about pretraining."
-        )
-    differing = int(counts["cells_whose_value_differs"].sum())
-    if differing:
-        found.append(f"Stored values of {differing} cells differ from those of their predictions; the latter are used.")
-    return found
-
-
-def _seeds(numbers: str) -> str:
-    """ "0 1" as "Seeds 0 and 1"."""
-    *first, last = numbers.split()
-    return f"Seeds {', '.join(first)} and {last}" if first else f"Seed {last}"
-
-
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """ "2 seeds"."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def _listed(values: pd.Series, most: int = 12) -> str:
+def listed(values: Iterable[object], most: int = 12) -> str:
+    """The different ones, separated by commas; more than `most` are counted."""
     names = [str(name) for name in dict.fromkeys(values)]
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -115,7 +115,7 @@ class Arm:
             compared with all others in the exploratory tables.
         treatment: for a control that matches one treatment's compute, that treatment. The two are compared, in the
             primary contrast where the treatment's baseline is not in the study.
-        color, marker, line: how Matplotlib draws it; where empty, the report chooses.
+        color, marker, line: how figures draw it, in Matplotlib's names; where empty, the report chooses.
     """
 
     name: str

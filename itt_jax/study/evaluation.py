@@ -37,6 +37,7 @@ from itt_jax.study.request import (
     evaluated_task,
 )
 from itt_jax.study.storing import check_stored, store_cells
+from itt_jax.study.texts import keep_texts
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.memory import keep_freed_memory
@@ -156,6 +157,9 @@ class _Evaluating:
                     self.make(stream)
                     self.progress.estimate.end([_key(stream)])
             self.write_results()
+            if self._is_latest():
+                rows, wanted = self.rows[language], self.wanted[language]
+                keep_texts(self.store, self.task, self.asked.split, rows, wanted, self.asked.noise_seed)
         if warning := self._order_warning():
             self.progress.say(f"warning: {warning}")
             self.write_plan(warning)

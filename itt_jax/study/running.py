@@ -37,6 +37,7 @@ from itt_jax.study.stages import Stage
 from itt_jax.study.stages.dev_check import DevCheck
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.storing import check_stored, store_cells
+from itt_jax.study.texts import keep_plan_texts
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.loop import HALVED
@@ -370,12 +371,13 @@ class _Runner:
             self.publishing = self.published - began
 
     def finish(self) -> None:
-        """Write results, distances between domains and the plan."""
+        """Write results, texts, distances between domains and the plan."""
         if not self.store.holds(self.study_id):
             other = "was given another version of the study meanwhile, which its results describe"
             self.progress.say(f"warning: {self.store.out} {other}")
             return
         self.write_results()
+        keep_plan_texts(self.store, self.plan, self.material)
         distances = distances_id(self.plan, self.material)
         if not self.store.has_distances(distances):
             self.progress.at("distances between domains", "working")

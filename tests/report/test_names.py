@@ -8,7 +8,7 @@ import pytest
 
 from itt_jax import main
 from itt_jax.report import write_report
-from itt_jax.report.names import as_markdown, file_name
+from itt_jax.report.names import as_markdown
 from itt_jax.store import Store
 from tests.simulated_store import write_store
 
@@ -22,7 +22,7 @@ def test_an_odd_name_is_shown_as_it_is(tmp_path, capsys):
     )
     page = write_report(out).read_text()
     assert html.escape(ODD) in page and ODD not in page
-    assert page.count("<svg") == len(list((out / "report" / "figures").iterdir())) > 2
+    assert len(list((out / "report" / "figures").iterdir())) > 2
     ids = re.findall(r'<[^>]* id="([^"]*)"', page)
     assert len(ids) == len(set(ids))
     summary = (out / "report" / "summary.md").read_text()
@@ -54,15 +54,6 @@ def test_severity_0_alone_has_a_report_without_warnings(tmp_path):
 )
 def test_markdown(text, markdown):
     assert as_markdown(text) == markdown
-
-
-def test_file_names_are_short_plain_and_different():
-    names = ["curves-a", "a/b", "a b", "a|b", "..", "漢" * 100, "漢" * 101, "x" * 300]
-    found = [file_name(name) for name in names]
-    assert found[0] == "curves-a" and len(set(found)) == len(names)
-    assert all(
-        re.fullmatch(r"[\w.-]{1,60}", name, re.ASCII) and name not in (".", "..") for name in found[:4] + found[5:]
-    )
 
 
 def test_precision_has_a_file_for_a_name_of_any_length(tmp_path):

@@ -79,15 +79,15 @@ def test_drops_of_conditions_that_lost_items_have_no_area(tmp_path):
 
 
 @pytest.mark.slow
-def test_figures_of_targets_that_are_gone_are_removed(tmp_path):
-    out = write_store(tmp_path, targets=("one", "two"), seeds=(0,), languages=("en",), domains=("general",))
+def test_figures_of_what_is_gone_are_removed(tmp_path):
+    out = write_store(tmp_path, seeds=(0,), languages=("en", "de"), domains=("general",))
     assert main.main(["report", "--out", str(out)]) == 0
     figures = out / "report" / "figures"
-    assert (figures / "curves-two.svg").is_file()
+    assert (figures / "curves.svg").is_file()
     results = pd.read_parquet(out / "results.parquet")
-    results[results["target"] == "one"].to_parquet(out / "results.parquet")
+    results[results["perturbation"] == "clean"].to_parquet(out / "results.parquet")
     assert main.main(["report", "--out", str(out)]) == 0
-    assert (figures / "curves-one.svg").is_file() and not (figures / "curves-two.svg").exists()
+    assert (figures / "languages.svg").is_file() and not (figures / "curves.svg").exists()
 
 
 @pytest.mark.slow

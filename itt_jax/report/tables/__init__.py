@@ -69,6 +69,7 @@ TABLES = (
         "Clean scores by language, in the training domain",
         by_target(lambda analysis, target: scores.languages(analysis, target, "clean")),
         source="curves",
+        wide=True,
     ),
     Table(
         "perturbed_languages",
@@ -76,6 +77,7 @@ TABLES = (
         "Perturbed scores by language, mean over all operators, in the training domain",
         by_target(scores.perturbed_languages),
         source="curves",
+        wide=True,
     ),
     Table(
         "domains",

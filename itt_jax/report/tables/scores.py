@@ -51,8 +51,8 @@ def gains(analysis: Analysis, target: str) -> pd.DataFrame:
             for name, title in (("clean", "clean gain"), ("all", "perturbed gain"))
         }
     else:
-        columns = {"clean gain": side(found, "second"), "perturbed gain": side(found, "first")}
-        columns |= {"interaction": with_interval(found, signed=True), "verdict": found.apply(verdict, axis=1)}
+        columns = {"interaction": with_interval(found, signed=True), "verdict": found.apply(verdict, axis=1)}
+        columns |= {"clean gain": side(found, "second"), "perturbed gain": side(found, "first")}
         columns["detectable"] = found["detectable"].map(points)
         columns |= {"kept": kept_groups(found, analysis)} | dict(effort(found))
     changed = overall(analysis.interactions, target=target, kind="perturbation", subset="changed", perturbation="all")

@@ -21,6 +21,7 @@ class Table:
         make: makes it from an analysis and the folder's plan; empty where the folder has nothing for it.
         note: how to read it.
         source: name of the tidy table with its unrounded figures; empty where its figures are in no other.
+        wide: whether its columns are languages.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Table:
     make: Callable[[Analysis, Mapping[str, Any]], pd.DataFrame]
     note: str = ""
     source: str = ""
+    wide: bool = False
 
     def of(self, analysis: Analysis, plan: Mapping[str, Any]) -> pd.DataFrame:
         """The table, without columns of target or metric that have one value."""

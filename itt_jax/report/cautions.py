@@ -1,0 +1,102 @@
+"""What to know before trusting the tables: each caution in a few words and in a sentence."""
+
+import dataclasses
+
+from itt_jax.analysis import Analysis
+from itt_jax.analysis.findings import FINE_TUNING
+from itt_jax.store.results import ALONE
+
+WITHOUT_ITEMS = (
+    "the folder holds its results without the predictions of its cells (cells/), on which intervals and tests rest.",
+    "Left out, because they rest on the predictions of single items: intervals, tests and verdicts; interactions, "
+    "relative drop and retention (which groups have signal is unknown); worst cells and cases; how often edits that "
+    "may change the label are noticed; and areas under curves of targets some of whose items lost their right answer.",
+    "Scores and their differences are means over seeds of the scores in results.parquet.",
+)
+"""What a report says that is made of results alone."""
+FEW_SEEDS = 5
+"""Seeds below which intervals are wide."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Caution:
+    """One caution: a few words for the first screen, and the whole of it."""
+
+    short: str
+    sentence: str
+
+
+def is_alone(analysis: Analysis) -> bool:
+    """Whether a checkpoint was evaluated without a study."""
+    return bool((analysis.cells["arm"] == ALONE["arm"]).all())
+
+
+def cautions(analysis: Analysis) -> list[Caution]:
+    """All cautions, those that change the reading most first."""
+    return [*_of_data(analysis), *(_of_items(analysis) if analysis.has_items else ()), *_of_values(analysis)]
+
+
+def _of_data(analysis: Analysis) -> list[Caution]:
+    counts = analysis.counts
+    warnings = [entry.warning() for entry in analysis.contamination]
+    found = [Caution("evaluated text among training rows", f"Contamination: {own}.") for own in warnings if own]
+    for _, row in counts[counts["no_signal_seeds"] != ""].iterrows():
+        about = f"{row['model']}, {row['arm']}, {row['target']} ({row['metric']})"
+        seeds = "" if is_alone(analysis) else f"{_seeds(row['no_signal_seeds'])} of "
+        sentence = f"{seeds}{about}: not above chance in the source language; scores are reported all the same."
+        found.append(Caution("seeds at chance in the source language", sentence))
+    if analysis.missing_cells:
+        sentence = f"The run is not finished: {analysis.missing_cells:,} cells are missing; arms may differ in seeds."
+        found.append(Caution("the run is not finished", sentence))
+    if not analysis.has_items:
+        sentences = (WITHOUT_ITEMS[0].capitalize(), *WITHOUT_ITEMS[1:])
+        found += [Caution("no predictions, so no intervals or verdicts", sentence) for sentence in sentences]
+    return found
+
+
+def _of_items(analysis: Analysis) -> list[Caution]:
+    counts, found = analysis.counts, []
+    groups = counts["groups"].sum()
+    if below := counts["groups_no_signal"].sum():
+        sentence = (
+            f"{below} of {groups} combinations of encoder, arm, task and language have no score above "
+            "chance on dev rows; they are left out of ratios and interactions."
+        )
+        found.append(Caution(f"{below} of {groups} combinations at chance, left out", sentence))
+    if unchecked := counts["groups_unchecked"].sum():
+        sentence = (
+            f"Signal not checked: {unchecked} of {groups} combinations of encoder, arm, task and "
+            "language have no dev rows; they are kept, so that interactions may include scores at chance."
+        )
+        found.append(Caution("scores at chance are not excluded everywhere", sentence))
+    seeds = counts["seeds"].min() if len(counts) else 0
+    if seeds == 1:
+        one = "One checkpoint" if is_alone(analysis) else "One seed"
+        sentence = f"{one}: intervals and tests cover the choice of items alone, not another {analysis.another_run}."
+        found.append(Caution(one.lower(), sentence))
+    elif 1 < seeds < FEW_SEEDS:
+        sentence = (
+            f"{seeds} seeds: intervals are wide because few seeds say little about the variation between "
+            f"{analysis.another_run}s."
+        )
+        found.append(Caution(f"only {seeds} seeds", sentence))
+    if seeds and analysis.another_run == FINE_TUNING and not is_alone(analysis):
+        sentence = (
+            "All seeds of an encoder start from the same pretrained parameters: nothing is said about pretraining."
+        )
+        found.append(Caution("one pretraining for each encoder", sentence))
+    return found
+
+
+def _of_values(analysis: Analysis) -> list[Caution]:
+    differing = int(analysis.counts["cells_whose_value_differs"].sum())
+    if not differing:
+        return []
+    sentence = f"Stored values of {differing} cells differ from those of their predictions; the latter are used."
+    return [Caution("stored values differ from their predictions", sentence)]
+
+
+def _seeds(numbers: str) -> str:
+    """ "0 1" as "Seeds 0 and 1"."""
+    *first, last = numbers.split()
+    return f"Seeds {', '.join(first)} and {last}" if first else f"Seed {last}"

@@ -1,0 +1,164 @@
+"""Examples: texts of a folder before and after they were changed, with every model's predictions, in blocks.
+
+A block is a script beside the page that calls a function of the page with plain data, so that a browser loads it from a
+folder without a server. It holds one noise on one set of rows.
+"""
+
+import dataclasses
+import json
+import math
+import pathlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from itt_jax.store import Store
+from itt_jax.store.results import CLEAN_TEXT
+from itt_jax.store.texts import Texts, read_texts
+
+FUNCTION = "ittExamples"
+FOLDER = "examples"
+MOST_CELLS = 20_000
+"""Cells of a folder beyond which only the strongest severity and first replicate of each operator are shown."""
+ONE_CLASS = ("classification", "multiple_choice")
+"""Kinds whose prediction is a class, with scores of each."""
+SETS = ("multilabel", "token_classification")
+"""Kinds whose prediction is a list of classes."""
+PLACE = ["target", "task", "split", "language"]
+VARIANT = ["perturbation", "severity", "replicate"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """One block.
+
+    Attributes:
+        about: what the page knows of it: "file", "rows", "noise", and values for its filters.
+        data: what its script holds.
+    """
+
+    about: Mapping[str, str]
+    data: Mapping[str, Any]
+
+    @property
+    def script(self) -> str:
+        """The text of its file; JSON in ASCII, which every browser reads alike."""
+        return f"{FUNCTION}({json.dumps(self.about['file'])},{json.dumps(self.data, separators=(',', ':'))});\n"
+
+
+def blocks(out: pathlib.Path, results: pd.DataFrame) -> Iterator[Block]:
+    """The blocks of a results folder; none where it holds no texts or no predictions."""
+    store = Store(pathlib.Path(out))
+    if len(results) > MOST_CELLS:
+        strongest = results.groupby("perturbation")["severity"].transform("max")
+        results = results[(results["severity"] == strongest) & (results["replicate"] == 0)]
+    number = 0
+    for (target, task, split, language), own in results.groupby(PLACE, sort=False):
+        texts = read_texts(store, (str(task), str(split), str(language)))
+        clean = own[own["perturbation"] == CLEAN_TEXT]
+        if texts is None or clean.empty or not all(map(store.has_cell, own["cell"])):
+            continue
+        before = _Predictions(store, clean, texts)
+        rows = f"{task}, {split}, {language}" + (f" ({target})" if target != task else "")
+        noises = list(own[own["perturbation"] != CLEAN_TEXT].groupby(VARIANT, sort=False))
+        for variant, part in noises or [((CLEAN_TEXT, 0.0, 0), clean)]:
+            number += 1
+            noise = noise_name(*variant)
+            about = {"file": f"{FOLDER}/{number:05d}.js", "rows": rows, "noise": noise, "task": str(target)}
+            about |= {"language": str(language), "operator": str(variant[0]), "domain": str(own["domain"].iloc[0])}
+            after = before if part is clean else _Predictions(store, part, texts)
+            yield Block(about, _data(before, after, texts, variant, str(language), noise, int(part["n"].iloc[0])))
+
+
+def noise_name(operator: str, severity: float, replicate: int) -> str:
+    """A noise as a reader chooses it: "swap 0.1", "swap 0.1, draw 2"."""
+    named = operator if operator == CLEAN_TEXT else f"{operator} {severity:g}"
+    return named + (f", draw {replicate + 1}" if replicate else "")
+
+
+class _Predictions:
+    """The predictions of every model on the texts of one form of the rows."""
+
+    def __init__(self, store: Store, cells: pd.DataFrame, texts: Texts):
+        import pyarrow.parquet as pq
+
+        self.models = [(str(m), str(a), int(s)) for m, a, s in cells[["model", "arm", "seed"]].to_numpy()]
+        self.predictions, self.scores, self.labels, self.applicable = [], [], [], []
+        for cell in cells["cell"]:
+            columns = ["item_id", "prediction", "scores", "label", "applicable"]
+            table = pq.read_table(store.cell(cell), columns=columns, use_threads=False)
+            at = {item: number for number, item in enumerate(table.column("item_id").to_pylist())}
+            found = table.take([at[item] for item in texts.items]).to_pydict()
+            self.predictions.append([_shown(texts, one) for one in found["prediction"]])
+            self.scores.append(_percents(texts, found["scores"]))
+            self.labels, self.applicable = found["label"], found["applicable"]
+
+
+def _data(
+    before: _Predictions, after: _Predictions, texts: Texts, variant: tuple, language: str, noise: str, of: int
+) -> dict[str, Any]:
+    """What a block's script holds; predictions are numbers of names."""
+    names: dict[str, int] = {}
+    own = {model: at for at, model in enumerate(before.models)}
+    models = [model for model in after.models if model in own]
+
+    def numbered(found: _Predictions, models: Iterable[tuple]) -> list[list[int]]:
+        at = {model: number for number, model in enumerate(found.models)}
+        return [[names.setdefault(one, len(names)) for one in found.predictions[at[model]]] for model in models]
+
+    data = {
+        "fields": list(texts.fields),
+        "language": language,
+        "noise": noise,
+        "of": of,
+        "models": models,
+        "before": numbered(before, models),
+        "after": numbered(after, models),
+        "before_scores": [before.scores[own[model]] for model in models],
+        "after_scores": [after.scores[after.models.index(model)] for model in models],
+    }
+    changed = texts.forms.get((str(variant[0]), float(variant[1]), int(variant[2])), {})
+    items = []
+    for at, item in enumerate(texts.items):
+        right = _right(texts, after.labels[at])
+        label = " or ".join(right) if right is not None else _shown(texts, after.labels[at])
+        numbers = None if right is None else [names.setdefault(one, len(names)) for one in right]
+        row = {"id": item, "label": label, "ok": after.applicable[at], "right": numbers}
+        items.append(row | {"clean": texts.clean[at], "noisy": changed.get(item)})
+    return data | {"items": items, "names": list(names)}
+
+
+def _shown(texts: Texts, value: Any) -> str:
+    """A prediction or label as text."""
+    if texts.kind in ONE_CLASS and isinstance(value, int):
+        return texts.labels[value] if 0 <= value < len(texts.labels) else f"choice {value + 1}"
+    if texts.kind in SETS and isinstance(value, list):
+        names = (
+            texts.labels[one] if isinstance(one, int) and 0 <= one < len(texts.labels) else str(one) for one in value
+        )
+        return " ".join(names) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _right(texts: Texts, label: Any) -> list[str] | None:
+    """The predictions that are right; None where predictions are right by degrees."""
+    if texts.kind in (*ONE_CLASS, *SETS):
+        return [_shown(texts, label)]
+    if texts.kind == "question_answering" and isinstance(label, list):
+        return [str(one) for one in label]
+    return None
+
+
+def _percents(texts: Texts, scores: Sequence[Any]) -> list[int] | None:
+    """The probability of the best class of each row, in percent; None for kinds without one."""
+    if texts.kind not in ONE_CLASS:
+        return None
+    logits = np.array(scores, dtype=float)
+    if logits.ndim != 2 or logits.shape[1] < 2 or not np.isfinite(logits).all():
+        return None
+    share = 1 / np.exp(logits - logits.max(1, keepdims=True)).sum(1)
+    return [math.floor(100 * one + 0.5) for one in share]

@@ -1,0 +1,65 @@
+"""The report's figures, as scalable graphics; each arm has its colour, marker and line."""
+
+from itt_jax.report.figures import curves, forest, places, work
+from itt_jax.report.figures.panel import DIMENSIONS, Figure, Panel, legend, sheet
+from itt_jax.report.figures.svg import STYLE
+
+FIGURES = (
+    Figure(
+        "primary",
+        "first",
+        "Primary contrasts with 95 % intervals; hollow: undetermined. Grey band: smaller than the smallest effect of "
+        "interest ({bound} points).",
+        forest.primary,
+        has_arms=False,
+    ),
+    Figure(
+        "claims",
+        "claims",
+        "Claims with 95 % intervals; hollow: undetermined. Grey band: the smallest bound among them.",
+        forest.claims,
+        has_arms=False,
+    ),
+    Figure(
+        "curves",
+        "noise",
+        "Score by severity (0 is clean text), mean over languages and domains; dotted: chance. Bands are 95 % "
+        "intervals of each arm alone; arms are paired, so those with overlapping bands may still differ.",
+        curves.severity,
+    ),
+    Figure("curves_by_language", "noise", "The same in each language, over all domains.", curves.by_language),
+    Figure(
+        "map",
+        "noise",
+        "Points by which the arm's gain over its baseline is larger under an operator than on clean text, with 95 % "
+        "intervals. Exploratory (Benjamini-Hochberg); grey cells are undetermined.",
+        places.map_of,
+        has_arms=False,
+    ),
+    Figure(
+        "languages",
+        "languages",
+        "Training domain, with 95 % intervals. Filled: clean; hollow: mean over all operators; dotted: chance.",
+        places.languages,
+    ),
+    Figure(
+        "domains",
+        "domains",
+        "Clean scores in the training domain (left) and in the shifted one (right), in the languages that have both; "
+        "dotted: chance.",
+        places.slopes,
+    ),
+    Figure("cost", "cost", "Model FLOPs of one run of each arm, all its stages after pretraining.", work.cost),
+    Figure("training", "cost", "Training by step; a line for each seed and stage.", work.training),
+)
+"""Every figure of a study's page, in its order."""
+ALONE = Figure(
+    "scores",
+    "first",
+    "Scores with 95 % intervals, mean over languages and severities.",
+    forest.scores,
+    has_arms=False,
+)
+"""The first figure of the page of a checkpoint that was evaluated alone."""
+
+__all__ = ["ALONE", "DIMENSIONS", "FIGURES", "STYLE", "Figure", "Panel", "legend", "sheet"]

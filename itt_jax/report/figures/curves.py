@@ -1,0 +1,86 @@
+"""Scores by severity, with bands: a panel for each encoder, target and operator, a line for each arm."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from itt_jax.analysis import Analysis
+from itt_jax.report.figures import svg
+from itt_jax.report.figures.panel import Panel, Style, styles
+
+WIDTH, HEIGHT = 236.0, 176.0
+LEFT, RIGHT, TOP, BOTTOM = 34.0, 8.0, 34.0, 30.0
+MOST = 240
+"""Panels of single languages; where a study has more of them, its page has none."""
+
+
+def severity(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
+    """Means over languages and domains."""
+    return _panels(analysis, analysis.curves[analysis.curves["language"] == "all"])
+
+
+def by_language(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
+    """Each language, over all domains."""
+    frame = analysis.curves[analysis.curves["language"] != "all"]
+    found = frame[["model", "target", "metric", "language", "perturbation"]].drop_duplicates()
+    return _panels(analysis, frame) if len(found) <= MOST else []
+
+
+def _panels(analysis: Analysis, frame: pd.DataFrame) -> list[Panel]:
+    frame = frame[(frame["domain"] == "all") & frame["severity"].notna()]
+    drawn, chance, panels = styles(analysis), chances(analysis), []
+    key = ["model", "target", "metric", "language"]
+    for (model, target, metric, language), own in frame.groupby(key, sort=False):
+        operators = [name for name in dict.fromkeys(own["perturbation"]) if name != "clean"]
+        several = [name for name in operators if own.loc[own["perturbation"] == name, "severity"].nunique() > 1]
+        low, high = own["ci_low"].fillna(own["estimate"]).min(), own["ci_high"].fillna(own["estimate"]).max()
+        scale = svg.Scale(100 * low - 1, 100 * high + 1, HEIGHT - BOTTOM, TOP)
+        for operator in several or operators:
+            place = {"encoder": model, "task": target, "operator": operator}
+            where = f"{model}, {target}"
+            if language != "all":
+                place, where = place | {"language": language}, f"{where}, {language}"
+            part = own[own["perturbation"].isin(["clean", operator])]
+            body = svg.text(LEFT - 26, 12, svg.shortened(operator, WIDTH - 16), "strong")
+            body += svg.text(LEFT - 26, 25, svg.shortened(f"{where} ({metric})", WIDTH - 16, 9.5), "soft small")
+            body += _lines(part, drawn, scale, chance.get((target, metric)))
+            panels.append(Panel(f"{metric} by severity of {operator}: {where}", WIDTH, HEIGHT, body, place))
+    return panels
+
+
+def _lines(part: pd.DataFrame, drawn: Mapping[str, Style], y: svg.Scale, chance: float | None) -> str:
+    x = svg.Scale(0.0, float(part["severity"].max()), LEFT, WIDTH - RIGHT)
+    parts = [frame_of(x, y, sorted(set(part["severity"])), chance)]
+    parts.append(svg.text((LEFT + WIDTH) / 2, HEIGHT - 3, "severity", "soft small", "middle"))
+    for arm, own in part.groupby("arm", sort=False):
+        own, style = own.sort_values("severity"), drawn[str(arm)]
+        rows = list(zip(own["severity"], own["estimate"], own["ci_low"], own["ci_high"], strict=True))
+        points = [(x(level), y(100 * value)) for level, value, _, _ in rows]
+        band = [(x(level), y(100 * low)) for level, _, low, _ in rows if not math.isnan(low)]
+        band += [(x(level), y(100 * high)) for level, _, _, high in reversed(rows) if not math.isnan(high)]
+        shown = svg.path(band, "band", closed=True) if band else ""
+        shown += svg.path(points, dash=style.dash) + "".join(svg.marker(*point, style.marker) for point in points)
+        parts.append(style.group(shown, str(arm)))
+    return "".join(parts)
+
+
+def frame_of(x: svg.Scale, y: svg.Scale, levels: list[float], chance: float | None = None) -> str:
+    """Grid and axes of a panel; a dotted line at the level of chance."""
+    parts = []
+    for tick in y.ticks(4):
+        parts.append(svg.line(x.start, y(tick), x.stop, y(tick), "grid"))
+        parts.append(svg.text(x.start - 5, y(tick) + 4, svg.short(tick), "soft small", "end"))
+    for level in levels:
+        parts.append(svg.text(x(level), y.start + 13, svg.short(level), "soft small", "middle"))
+    parts.append(svg.line(x.start, y.start, x.stop, y.start, "axis"))
+    if chance is not None and y.low <= 100 * chance <= y.high:
+        parts.append(svg.line(x.start, y(100 * chance), x.stop, y(100 * chance), "chance"))
+    return "".join(parts)
+
+
+def chances(analysis: Analysis) -> dict[tuple[str, str], float]:
+    """(target, metric) -> the score of guessing, where it is the same everywhere."""
+    groups = analysis.cells.groupby(["target", "metric"], sort=False)["chance"]
+    return {key: float(own.iloc[0]) for key, own in groups if own.max() - own.min() < 0.005}

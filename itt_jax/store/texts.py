@@ -1,0 +1,95 @@
+"""Texts of a results folder: some of the evaluated rows, clean and in every form, for people to read.
+
+OUT/texts/<id>.parquet   a row for each form of a text, of one split of one task in one language; a form that does not
+                         change a text has none
+"""
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from itt_jax import files
+from itt_jax.store.folder import Store
+from itt_jax.store.parquet import reading
+from itt_jax.store.results import CLEAN_TEXT
+
+Place = tuple[str, str, str]
+"""Task, split and language."""
+Form = tuple[str, float, int]
+"""Operator, severity and replicate."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Texts:
+    """The texts of n rows.
+
+    Attributes:
+        id: a hash of what they were made from. kind, labels: of the task. fields: names of each row's texts.
+        items: their n ids. clean: for each its texts.
+        forms: form -> item id -> its texts, of the items that the form changes.
+    """
+
+    id: str
+    kind: str
+    labels: Sequence[str]
+    fields: Sequence[str]
+    items: Sequence[str]
+    clean: Sequence[Sequence[str]]
+    forms: Mapping[Form, Mapping[str, Sequence[str]]]
+
+
+def write_texts(store: Store, place: Place, texts: Texts) -> None:
+    """Write the texts of some rows; those of a former plan are replaced."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    found = [(item, CLEAN_TEXT, 0.0, 0, own) for item, own in zip(texts.items, texts.clean, strict=True)]
+    found += [(item, *form, own) for form, by_item in texts.forms.items() for item, own in by_item.items()]
+    items, names, severities, replicates, written = zip(*found, strict=True)
+    columns = {"item_id": items, "perturbation": names, "severity": severities, "replicate": replicates}
+    table = pa.table(columns | {"texts": pa.array(written, pa.list_(pa.string()))})
+    about = {name: getattr(texts, name) for name in ("id", "kind")}
+    about |= {"labels": list(texts.labels), "fields": list(texts.fields), "place": list(place)}
+    with files.new_file(_path(store, place)) as partial:
+        pq.write_table(table.replace_schema_metadata({"texts": json.dumps(about)}), partial)
+
+
+def texts_id(store: Store, place: Place) -> str | None:
+    """The id of the texts of a place; None where there are none."""
+    import pyarrow.parquet as pq
+
+    path = _path(store, place)
+    if not path.is_file():
+        return None
+    with reading(path):
+        return json.loads((pq.read_schema(path).metadata or {}).get(b"texts", b"{}")).get("id")
+
+
+def read_texts(store: Store, place: Place) -> Texts | None:
+    """The texts of a place; None where there are none.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    import pyarrow.parquet as pq
+
+    path = _path(store, place)
+    if not path.is_file():
+        return None
+    with reading(path):
+        table = pq.read_table(path)
+    about = json.loads(table.schema.metadata[b"texts"])
+    clean: dict[str, list[str]] = {}
+    forms: dict[Form, dict[str, list[str]]] = {}
+    for item, name, severity, replicate, own in zip(*(column.to_pylist() for column in table.columns), strict=True):
+        into = clean if name == CLEAN_TEXT else forms.setdefault((name, severity, replicate), {})
+        into[item] = own
+    fields = {name: about[name] for name in ("id", "kind", "labels", "fields")}
+    return Texts(**fields, items=list(clean), clean=list(clean.values()), forms=forms)
+
+
+def _path(store: Store, place: Place) -> pathlib.Path:
+    name = hashlib.sha256("\0".join(place).encode()).hexdigest()[:16]
+    return store.out / "texts" / f"{name}.parquet"

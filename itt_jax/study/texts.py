@@ -1,0 +1,61 @@
+"""Texts of some evaluated rows, kept in the results folder for people to read."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from itt_jax import kinds
+from itt_jax.config import content_id
+from itt_jax.data.rows import Rows
+from itt_jax.evaluate.forms import row_forms
+from itt_jax.evaluate.noises import operator_of
+from itt_jax.kinds.forms import CLEAN_FORM, FormKey
+from itt_jax.store import Store
+from itt_jax.store.texts import Texts, texts_id, write_texts
+from itt_jax.study.cells import lexicon_digest, variants_of
+from itt_jax.study.material import Material, Selection, digest_rows
+from itt_jax.study.plan import Plan
+from itt_jax.tasks import Task
+
+ROWS = 100
+"""Rows of each task, split and language whose texts are kept."""
+
+
+def keep_plan_texts(store: Store, plan: Plan, material: Material) -> None:
+    """Keep texts of the evaluation rows of a plan, as far as the folder lacks them."""
+    for place in dict.fromkeys(cell.place for cell in plan.all_cells()):
+        rows = material.rows(Selection(*place, plan.study.evaluation_rows))
+        wanted = variants_of(plan.study.perturbations, rows.language, lambda reason: None)
+        keep_texts(store, material.task(place[0]), place[1], rows, wanted, plan.study.noise_seed)
+
+
+def keep_texts(
+    store: Store, task: Task, split: str, rows: Rows, wanted: Mapping[FormKey, str | None], noise_seed: int
+) -> None:
+    """Keep texts of some rows in every form, unless the folder has them.
+
+    Args:
+        wanted: form -> lexicon or None. Noises on token ids have no texts.
+    """
+    place, some = (task.name, split, rows.language), rows.select(np.arange(min(ROWS, len(rows))))
+    made_of = {"rows": digest_rows(kinds.kind(task.kind), some), "seed": noise_seed, "fields": task.editable_fields}
+    made_of["forms"] = [
+        [*form, "" if form == CLEAN_FORM else operator_of(form[0]).output_version, lexicon and lexicon_digest(lexicon)]
+        for form, lexicon in wanted.items()
+    ]
+    own_id = content_id(made_of)
+    if texts_id(store, place) == own_id:
+        return
+    found = row_forms(task, some, wanted, noise_seed).forms
+    clean, *others = (_texts(found[form].fields) for form in found)
+    items = [str(item) for item in some.item_ids]
+    changed = {
+        form: {item: after for item, before, after in zip(items, clean, own, strict=True) if before != after}
+        for form, own in zip(list(found)[1:], others, strict=True)
+    }
+    write_texts(store, place, Texts(own_id, task.kind, task.labels, tuple(some.fields), items, clean, changed))
+
+
+def _texts(fields: Mapping[str, list[str]]) -> list[list[str]]:
+    """The texts of each row."""
+    return [list(own) for own in zip(*fields.values(), strict=True)]

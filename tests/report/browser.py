@@ -1,0 +1,114 @@
+"""A headless Chromium, driven through chromedriver's HTTP interface, for tests of pages."""
+
+import base64
+import contextlib
+import json
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+MISSING = next((f"{name} is not installed" for name in ("chromium", "chromedriver") if not shutil.which(name)), "")
+"""Why there is no browser; empty where there is one."""
+WAIT = 30.0
+"""Seconds to wait for something to be so."""
+
+
+class Browser:
+    """One session; `url` is that of the session in chromedriver."""
+
+    def __init__(self, url: str):
+        self.url = url
+
+    def call(self, path: str, **body: object) -> object:
+        """One command."""
+        return _post(f"{self.url}/{path}", body)
+
+    def open(self, page: pathlib.Path) -> None:
+        """Open a page of this machine by its file:// address."""
+        self.call("url", url=page.resolve().as_uri())
+
+    def run(self, script: str, *arguments: object) -> object:
+        """The value that a function's body returns in the page."""
+        return self.call("execute/sync", script=script, args=list(arguments))
+
+    def wait(self, condition: str) -> None:
+        """Wait until an expression is true in the page."""
+        end = time.monotonic() + WAIT
+        while not self.run(f"return Boolean({condition})"):
+            assert time.monotonic() < end, f"never so: {condition}"
+            time.sleep(0.1)
+
+    def keys(self, *keys: str) -> None:
+        """Press keys one after the other."""
+        presses = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self.call("actions", actions=[{"type": "key", "id": "keyboard", "actions": presses}])
+
+    def developer(self, command: str, **parameters: object) -> object:
+        """A command of Chromium's own protocol."""
+        return self.call("goog/cdp/execute", cmd=command, params=parameters)
+
+    def resize(self, width: int, height: int, dark: bool = False) -> None:
+        """Give the page a size, in the light or the dark theme."""
+        self.developer(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
+        theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.developer("Emulation.setEmulatedMedia", features=[theme])
+
+    def picture(self, path: pathlib.Path) -> None:
+        """A picture of what is in view."""
+        found = self.developer("Page.captureScreenshot", format="png")
+        path.write_bytes(base64.b64decode(found["data"]))
+
+    def errors(self) -> list[str]:
+        """What the page's console said since the last call."""
+        return [entry["message"] for entry in self.call("se/log", type="browser")]
+
+
+@contextlib.contextmanager
+def browser() -> Iterator[Browser]:
+    """A browser for the time of a test."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    driver = subprocess.Popen(["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]
+        asked = {"goog:chromeOptions": {"args": arguments}, "goog:loggingPrefs": {"browser": "ALL"}}
+        base = f"http://127.0.0.1:{port}"
+        _await(base)
+        session = _post(f"{base}/session", {"capabilities": {"alwaysMatch": asked}})
+        one = Browser(f"{base}/session/{session['sessionId']}")
+        try:
+            yield one
+        finally:
+            urllib.request.urlopen(urllib.request.Request(one.url, method="DELETE"), timeout=WAIT).close()
+    finally:
+        driver.terminate()
+        driver.wait(timeout=WAIT)
+
+
+def _await(base: str) -> None:
+    end = time.monotonic() + WAIT
+    while True:
+        try:
+            urllib.request.urlopen(f"{base}/status", timeout=WAIT).close()
+            return
+        except OSError:
+            assert time.monotonic() < end, "chromedriver does not answer"
+            time.sleep(0.1)
+
+
+def _post(url: str, body: object) -> object:
+    data = json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return json.load(answer)["value"]
+    except urllib.error.HTTPError as error:
+        raise AssertionError(json.load(error)["value"]["message"]) from error
