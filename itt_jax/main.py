@@ -21,7 +21,7 @@ from itt_jax.cli import (
     run,
     score,
 )
-from itt_jax.cli.stopping import Terminated, listen
+from itt_jax.cli.stopping import Terminated, leave, leave_after, listen
 from itt_jax.errors import InputError, NotFiniteError
 
 COMMANDS = (run, plan, config, report, list, perturb, evaluate, attack, certify, score, bench, convert, export)
@@ -96,7 +96,11 @@ def _how_to_continue(command: Callable | None, arguments: Sequence[str]) -> str:
 def run_and_exit() -> None:
     """Entry point of the installed command."""
     listen()
-    sys.exit(main())
+    try:
+        code = main()
+    except Exception as error:
+        return leave_after(error)
+    leave(code)
 
 
 if __name__ == "__main__":

@@ -154,7 +154,12 @@ def test_dir_of_the_package_names_its_parts_and_imports_none():
     ("script", "arguments", "says"),
     [
         ("create", [], "tpus tpu-vm create itt --zone z --project p --accelerator-type v5litepod-8 --version v2"),
-        ("run", ["run", "--set", "a=[1, 2]"], r"-m itt_jax.main run --set a=\[1\,\ 2\]"),
+        ("run", ["run", "--set", "a=[1, 2]"], r"-m itt_jax.main run --set a=\[1\,\ 2\] --distributed "),
+        (
+            "run",
+            ["evaluate", "--out", "x"],
+            "--worker=0 --command cd itt_jax && nohup .venv/bin/python -m itt_jax.main eval",
+        ),
         ("watch", ["/out"], "tail -n 20 -F '/out/log.jsonl'"),
         ("delete", [], "tpus tpu-vm delete itt --zone z --quiet"),
     ],

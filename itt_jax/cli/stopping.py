@@ -1,9 +1,11 @@
-"""Ctrl-C and SIGTERM: a command stops with one line that says how to continue."""
+"""How a command ends: by Ctrl-C and SIGTERM in one line that says how to continue, and never waiting for others."""
 
 import os
 import signal
 import sys
 import threading
+import traceback
+import types
 
 RESEND_SECONDS = 0.1
 
@@ -29,3 +31,33 @@ def _unraisable(found: "sys.UnraisableHookArgs") -> None:
         return sys.__unraisablehook__(found)
     number = signal.SIGTERM if isinstance(found.exc_value, Terminated) else signal.SIGINT
     threading.Timer(RESEND_SECONDS, os.kill, (os.getpid(), number)).start()
+
+
+def leave(code: int) -> None:
+    """End the process; with an error, at once where it is one of several, for which Python's exit would wait."""
+    if code and (processes := _joined()):
+        processes.leave(code)
+    sys.exit(code)
+
+
+def leave_after(error: Exception) -> None:
+    """End the process by an error that no command expects.
+
+    Raises:
+        Exception: the error, where the process is alone.
+    """
+    processes = _joined()
+    if processes is None:
+        raise error
+    processes.await_notice(error)
+    traceback.print_exception(error)
+    processes.leave(1)
+
+
+def _joined() -> types.ModuleType | None:
+    """What ends one of several processes; None where the process is alone, and JAX may not even be imported."""
+    if "jax" not in sys.modules:
+        return None
+    from itt_jax.train import processes
+
+    return processes if processes.are_several() else None

@@ -22,10 +22,12 @@ class PartsFolder:
 
     Attributes:
         noun: what it holds: "attack" or "certificate".
+        writes: whether this process writes finished parts, and not another one that makes them too.
     """
 
     out: pathlib.Path
     noun: str
+    writes: bool = True
 
     def existing(self) -> dict[str, Any] | None:
         """What is said of the request; None for a new folder.
@@ -81,7 +83,8 @@ class PartsFolder:
             rows = self.part(language, number)
             if rows is None:
                 rows = [dataclasses.asdict(own) for own in make(first, cases[first : first + size])]
-                self.write_part(language, number, rows)
+                if self.writes:
+                    self.write_part(language, number, rows)
             yield from rows
 
     def write_summary(self, summaries: Sequence[dict[str, Any]]) -> None:

@@ -28,6 +28,7 @@ from itt_jax.study.cells import Cell
 from itt_jax.study.provenance import provenance
 from itt_jax.study.storing import store_cells
 from itt_jax.tasks import Task
+from itt_jax.train.processes import await_others, is_first
 
 PART = 128
 """Rows of a part, which is what an interruption loses at most. Parts are attacked one after the other, so that a
@@ -121,7 +122,8 @@ def store_attack_cells(
         forms = {CLEAN_FORM: clean, key: attacked_form(task, rows, own.field, outcomes)}
         evaluator = Evaluator(model.tokenizer, own.max_length, {cell.place: RowForms(task, rows, forms)}, tell=tell)
         scores = evaluator.predict(model.encoder, model.head, model.params)
-        failed += store_cells(store, evaluator, scores, [cell], lambda _, task=task: task, model.params, diverged)
+        if is_first():
+            failed += store_cells(store, evaluator, scores, [cell], lambda _, task=task: task, model.params, diverged)
     return failed
 
 
@@ -131,13 +133,15 @@ def _named(tell: Tell, name: str, doing: str, share: float) -> None:
 
 def _outcomes(store: Store, model: Model, stage: str, own: Attacked, tell: Callable) -> list[Outcome]:
     """The outcomes of an attack on the model of a stage, of which the folder may have parts."""
-    folder = store.attack(own.run(stage))
+    folder = dataclasses.replace(store.attack(own.run(stage)), writes=is_first())
     dtype = jnp.dtype(model.encoder.dtype)
-    if folder.existing() is None:
+    if is_first() and folder.existing() is None:
         about = {"attack_id": own.run(stage), "name": own.name, "stage": stage, **own.identity, "dtype": dtype.name}
         folder.begin(about | {"provenance": provenance(dtype)})
+    await_others("attack")
     victim = EncoderVictim(own.task, model.tokenizer, model.encoder, model.head, model.params, own.max_length)
     cases = subjects(own.task, own.rows, own.field, own.seed)
     found = outcomes_in_parts(folder, own.attack, own.goal, cases, victim, tell)
-    write_outcomes(folder, found)
+    if is_first():
+        write_outcomes(folder, found)
     return found

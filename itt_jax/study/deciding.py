@@ -5,6 +5,7 @@ in the results folder. Between looks nothing is judged, and a report shows the l
 """
 
 import dataclasses
+import functools
 import pathlib
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from itt_jax.study import arms
 from itt_jax.study.declaring import with_seeds
 from itt_jax.study.progress import Progress, counted
 from itt_jax.study.running import Results, run
+from itt_jax.train.processes import shared
 
 Judge = Callable[[pathlib.Path, int], list[dict[str, Any]]]
 """Judges the questions of a results folder on its first seeds; a row each (family, question, estimate, verdict ...)."""
@@ -65,11 +67,10 @@ def run_until_decided(
         InputError: there is no primary question; see also `run`.
     """
     store, looks, made = Store(pathlib.Path(out)), looks_of(study, max_seeds), 0
-    for number in looks[_first_open(store, looks) :]:
+    for number in looks[shared(lambda: _first_open(store, looks)) :]:
         done = run(with_seeds(study, number), out, data_root, quiet, stack, profile, looks)
-        made, declared = made + done.made, store.plan()["declared"]["hash"]
-        seen = store.look(declared, number) or _look(store, declared, number, looks, judge, quiet)
-        if seen["stop"]:
+        made += done.made
+        if shared(functools.partial(_stops, store, number, looks, judge, quiet)):
             break
     return dataclasses.replace(done, made=made)
 
@@ -85,6 +86,12 @@ def _first_open(store: Store, looks: tuple[int, ...]) -> int:
         if seen is None or seen["stop"]:
             return place
     return len(looks) - 1
+
+
+def _stops(store: Store, number: int, looks: tuple[int, ...], judge: Judge, quiet: bool) -> bool:
+    """Whether the look after so many seeds, which is taken now unless it was before, ends the study."""
+    declared = store.plan()["declared"]["hash"]
+    return (store.look(declared, number) or _look(store, declared, number, looks, judge, quiet))["stop"]
 
 
 def _look(store: Store, declared: str, number: int, looks: tuple[int, ...], judge: Judge, quiet: bool) -> dict:

@@ -15,11 +15,11 @@ from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.evaluate.evaluator import Evaluator
 from itt_jax.evaluate.forms import Place, RowForms, row_forms
 from itt_jax.kinds.forms import CLEAN_FORM
-from itt_jax.models import Head
+from itt_jax.models import Encoder, Head
 from itt_jax.store import Store
 from itt_jax.store.place import check_place
 from itt_jax.store.results import read_results
-from itt_jax.study import arms, growth
+from itt_jax.study import arms, growth, hosts
 from itt_jax.study.attack_runs import Model, store_attack_cells
 from itt_jax.study.cells import Cell, variants_of
 from itt_jax.study.clustering import plan_clusters
@@ -43,6 +43,7 @@ from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.loop import HALVED
 from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.precision import in_dtype, keep_precision, training_dtype
+from itt_jax.train.processes import first_then_others, is_first
 from itt_jax.train.resume import interrupted_at
 
 POLL_SECONDS = 2
@@ -75,9 +76,10 @@ def run(
 ) -> Results:
     """Train and evaluate whatever the results folder `out` lacks of the study.
 
-    Several processes may run the same study on one folder; each claims the stages that it works on. The study may have
-    changed since the folder was written: stages and cells that it shares with the former one stay valid, and plan and
-    results describe the study of the latest run.
+    Several workers may run the same study on one folder; each claims the stages that it works on. A worker is one
+    process, or several that `jax.distributed` has joined, on one file system (see `hosts`). The study may have changed
+    since the folder was written: stages and cells that it shares with the former one stay valid, and plan and results
+    describe the study of the latest run.
 
     Args:
         stack: maximum number of fine-tunings of one shape that are trained and evaluated together; None lets the memory
@@ -94,28 +96,16 @@ def run(
     keep_precision(study.precision)
     store = Store(pathlib.Path(out))
     check_place(store.out)
-    with Progress(quiet) as progress:
+    with Progress(quiet or not is_first()) as progress:
         progress.at(f"study {study.name}", "reading its data")
         own = joined(study, store, data_root, stack)
-        material, plan = own.material, own.plan
-        declaration = declared(store, content(plan, material, looks))
-        runner = _Runner(store, own, declaration, progress, stack, Profile(store.profile if profile else None))
-        if own.changes:
-            runner.take_over(own.changes)
-        runner.write_plan()
-        store.write_clusters(plan_clusters(plan, material))
-        for entry in material.contamination.values():
-            if warning := entry.warning():
-                progress.say(f"warning: {warning}")
-            elif entry.dropped or entry.whole_inputs:
-                progress.say(f"contamination: {entry.summary()}")
-        for line in own.given():
-            progress.say(line)
-        runner.say_what_is_left(own.cost)
-        made = runner.all()
-        runner.finish()
-    check_stored(runner.failed, store.out)
-    return Results(store.out, len(plan.all_cells()), made)
+        declaration = declared(store, content(own.plan, own.material, looks))
+        hosts.check_same(own.plan)
+        traced = store.profile if profile and is_first() else None
+        runner = _Runner(store, own, declaration, progress, stack, Profile(traced))
+        made, failed = runner.lead(own) if is_first() else hosts.follow(runner)
+    check_stored(failed, store.out)
+    return Results(store.out, len(own.plan.all_cells()), made)
 
 
 class _Runner:
@@ -142,6 +132,29 @@ class _Runner:
         self.published = self.publishing = 0.0
         self._evaluators: dict[tuple[str, str], Evaluator] = {}
         self._forms: dict[str, dict[Place, RowForms]] = {}
+
+    def lead(self, own: Joined) -> tuple[int, list[str]]:
+        """Write the plan, make what is missing and write the results, in the one process that does.
+
+        Returns:
+            how many cells were made, and what is said of those that could not be.
+        """
+        if own.changes:
+            self.take_over(own.changes)
+        self.write_plan()
+        self.store.write_clusters(plan_clusters(self.plan, self.material))
+        for entry in self.material.contamination.values():
+            if warning := entry.warning():
+                self.progress.say(f"warning: {warning}")
+            elif entry.dropped or entry.whole_inputs:
+                self.progress.say(f"contamination: {entry.summary()}")
+        for line in own.given():
+            self.progress.say(line)
+        self.say_what_is_left(own.cost)
+        made = self.all()
+        self.finish()
+        hosts.end(made, self.failed)
+        return made, self.failed
 
     def all(self) -> int:
         """Make every missing stage and cell, or wait for the worker that does; returns how many cells were made."""
@@ -205,6 +218,7 @@ class _Runner:
 
     def train(self, stages: list[Stage]) -> None:
         """Make stages of one shape together."""
+        hosts.tell("train", stages)
         began, ids, self.values = time.time(), [stage.id for stage in stages], {}
         for stage in stages:
             if stage.is_done(self.store):
@@ -215,7 +229,7 @@ class _Runner:
         self.progress.estimate.end(ids)
         self.profile.stop()
         seconds = round((time.time() - began) / len(stages), 2)
-        for stage, recorded in zip(stages, made, strict=True):
+        for stage, recorded in zip(stages, made, strict=True) if is_first() else ():
             self.record(stage, recorded, seconds)
 
     def record(self, stage: Stage, made: dict, seconds: float) -> None:
@@ -236,6 +250,7 @@ class _Runner:
 
         Returns the number of cells stored; what is said of the others goes to `failed`.
         """
+        hosts.tell("evaluate", stages, {stage.id: cells[stage.id] for stage in stages})
         began, ids = time.time(), [stage.id for stage in stages]
         self.progress.at(f"{self.label(stages)}, evaluation", "reading the checkpoint")
         self.progress.estimate.begin("evaluation", ids)
@@ -246,14 +261,11 @@ class _Runner:
             own = {name: [cell for cell in plain[name] if cell.target == target] for name in loaded}
             own = {name: found for name, found in own.items() if found}
             (body, head, _), first = loaded[next(iter(own))], next(iter(own.values()))[0]
-            evaluator, dtype = (
-                self.evaluator(body.tokenizer, first),
-                agreed_dtype(self.store, first.model, body.encoder, self.plan.study.precision),
-            )
+            evaluator, dtype = self.evaluator(body.tokenizer, first), self.dtype_of(first.model, body.encoder)
             encoder, head = in_dtype(body.encoder, dtype), head and in_dtype(head, dtype)
             models = [{"encoder": loaded[name][0].params, "head": loaded[name][2]} for name in own]
             predicted = evaluator.predict_stack(encoder, head, models)
-            for name, params, scores in zip(own, models, predicted, strict=True):
+            for name, params, scores in zip(own, models, predicted, strict=True) if is_first() else ():
                 self.progress.tell(f"storing {len(own[name]):,} cells", 1.0)
                 diverged = bool((self.store.record(name) or {}).get("diverged"))
                 failed = store_cells(self.store, evaluator, scores, own[name], self.material.task, params, diverged)
@@ -266,7 +278,7 @@ class _Runner:
             stored[stage.id] = sum(map(self.store.has_cell, results))  # without dev rows, which are no results
         self.progress.estimate.end(ids)
         seconds = round((time.time() - began) / len(stages), 2)
-        for stage in stages:
+        for stage in stages if is_first() else ():
             named = self.plan.described(stage)
             self.store.log("cells", stage=named.pop("id"), **named, cells=stored[stage.id], seconds=seconds)
             self.progress.say(f"{self.plan.label(stage)}: {counted(stored[stage.id], 'cell')} in {seconds:.0f} s")
@@ -276,12 +288,17 @@ class _Runner:
         """Attack the model of a stage, and store its missing cells under attack."""
         if cells:
             (body, head, params), first = loaded, cells[0]
-            dtype = agreed_dtype(self.store, first.model, body.encoder, self.plan.study.precision)
+            dtype = self.dtype_of(first.model, body.encoder)
             own = {"encoder": body.params, "head": params}
             model = Model(body.tokenizer, in_dtype(body.encoder, dtype), in_dtype(head, dtype), own)
             diverged = bool((self.store.record(first.stage) or {}).get("diverged"))
             tell = self.progress.tell
             self.failed += store_attack_cells(self.store, model, cells, self.plan.attacked, tell, diverged)
+
+    def dtype_of(self, model: str, encoder: Encoder) -> Any:
+        """The dtype in which a model is evaluated."""
+        precision = self.plan.study.precision
+        return first_then_others(lambda: agreed_dtype(self.store, model, encoder, precision))
 
     def evaluator(self, tokenizer: Tokenizer, cell: Cell) -> Evaluator:
         """The evaluation inputs of one target for one tokenizer; kept while the same encoder is evaluated."""
@@ -381,6 +398,7 @@ class _Runner:
         distances = distances_id(self.plan, self.material)
         if not self.store.has_distances(distances):
             self.progress.at("distances between domains", "working")
+            hosts.tell("distances")
             self.store.write_distances(domain_distances(self.plan, self.material, self.workshop), distances)
         self.write_plan()
 

@@ -20,6 +20,7 @@ from itt_jax.errors import InputError
 from itt_jax.models import Encoder, Head, checkpoint_folder, export, load_model, make_head
 from itt_jax.models.checkpoint_files import read_json
 from itt_jax.models.embedder import sentence_files
+from itt_jax.train.processes import is_first
 from itt_jax.train.state import Params
 from itt_jax.train.trees import load_tree, new_folder, save_tree
 
@@ -63,7 +64,7 @@ def save_checkpoint(
     seen: Digests | None = None,
     further: Mapping[str, bytes] = types.MappingProxyType({}),
 ) -> None:
-    """Write a checkpoint directory, whole or not at all, in place of an older one.
+    """Write a checkpoint directory, whole or not at all, in place of an older one. All processes call it together.
 
     It contains checkpoint.json (encoder, head, labels, task, provenance), params/ (Orbax), tokenizer/ and seen.npz.
 
@@ -82,6 +83,8 @@ def save_checkpoint(
     }
     with new_folder(pathlib.Path(directory)) as folder:
         save_tree(folder / "params", {name: params[name] for name in ("encoder", *(["head"] if head else []))})
+        if not is_first():
+            return
         if tokenizer is not None:
             tokenizer.save(folder / "tokenizer")
         _save_seen(folder, seen or Digests.join([]))

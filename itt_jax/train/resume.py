@@ -73,5 +73,5 @@ def resumable_bytes(directory: pathlib.Path) -> int:
 
 def forget_resume(directory: pathlib.Path) -> None:
     """Remove the resumable states of a stage after its result has been saved."""
-    for path in pathlib.Path(directory).glob("resume-*"):
+    for path in pathlib.Path(directory).glob("resume-*") if is_first() else ():
         shutil.rmtree(path)

@@ -18,6 +18,7 @@ from itt_jax.train.jobs import Job, TaskData
 from itt_jax.train.loop import Progress, Run, Stack
 from itt_jax.train.memory import free_bytes, needed_bytes
 from itt_jax.train.predict import predict_stack
+from itt_jax.train.processes import smallest
 from itt_jax.train.result import Outcome, StageResult
 from itt_jax.train.sharding import data_shards, stack_mesh
 from itt_jax.train.state import Params
@@ -96,7 +97,7 @@ def stack_size(
         return 1
     if most is None:
         free, one = free_bytes(), bytes_of(training(encoder, jobs[:1], mesh=None)[0].request)
-        most = len(jobs) if free is None or one is None else max(1, int(SHARE_OF_MEMORY * free / one))
+        most = len(jobs) if free is None or one is None else max(1, int(SHARE_OF_MEMORY * smallest(free) / one))
         most *= devices
     same = next((at for at, job in enumerate(jobs) if job.shape != jobs[0].shape or len(job.tasks) > 1), len(jobs))
     size = max(1, min(most, same))

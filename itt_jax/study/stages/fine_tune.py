@@ -24,7 +24,6 @@ from itt_jax.study.stages.stage import Place, Skipped, Stage, digests, resumable
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.versions import changed_versions, kind_versions
 from itt_jax.tasks import Task
-from itt_jax.tasks.inputs import kept_examples
 from itt_jax.train import objectives
 from itt_jax.train.flops import PASSES
 from itt_jax.train.jobs import Job, TaskData
@@ -285,17 +284,17 @@ class FineTuning(Stage):
     def examples(self, workshop: Workshop, body: Body, selections: tuple[Selection, ...]) -> Examples:
         """The examples of training rows, as the tokenizer of `body` encodes them."""
         task, rows = workshop.material.task(selections[0].task), self.rows(workshop.material, selections)
-        return kept_examples(workshop.store.tokens, task, body.tokenizer, rows, self.recipe.max_length)
+        return workshop.examples(task, body.tokenizer, rows, self.recipe.max_length)
 
     def prepared(self, workshop: Workshop, task: Task, rows: Rows) -> TaskData:
-        """A task's rows with a head for it; their tokens are kept in the results folder and memory-mapped."""
+        """A task's rows with a head for it."""
         body, spec = self.start(workshop), self.spec
         kind = kinds.kind(task.kind)
         outputs = head_kind(kind.head).fixed_outputs(body.encoder) or kind.outputs(task)
         pair = spec.pair_features and kind.reads_pairs(task)
         pooled = {"pooling": spec.pooling, "pair_features": pair} if kind.pools else {}
         head = make_head(body.encoder, kind.head, outputs, **pooled)
-        examples = kept_examples(workshop.store.tokens, task, body.tokenizer, rows, self.recipe.max_length)
+        examples = workshop.examples(task, body.tokenizer, rows, self.recipe.max_length)
         gold = kind.gold(task, rows, examples)
         return TaskData(task.name, head, examples, kind, kind.classes(task), gold)
 

@@ -4,13 +4,18 @@ import dataclasses
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from itt_jax.data.examples import Examples
+from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.models import Encoder
 from itt_jax.models.hardware import hardware
 from itt_jax.store import Store
 from itt_jax.study.material import Material
+from itt_jax.tasks import Task
+from itt_jax.tasks.inputs import kept_examples
 from itt_jax.train.jobs import TaskData
 from itt_jax.train.precision import in_dtype, training_dtype
+from itt_jax.train.processes import first_then_others
 
 MOST_TOGETHER = 64
 """Maximum number of stages that are claimed together on an accelerator; its memory limits how many train at once."""
@@ -55,6 +60,10 @@ class Workshop:
             encoder = in_dtype(body.encoder, self.dtype)
             self._bodies = {stage_id: dataclasses.replace(body, encoder=encoder)}
         return self._bodies[stage_id]
+
+    def examples(self, task: Task, tokenizer: Tokenizer, rows: Rows, max_length: int) -> Examples:
+        """The examples of a task's rows; their tokens are kept in the results folder and memory-mapped."""
+        return first_then_others(lambda: kept_examples(self.store.tokens, task, tokenizer, rows, max_length))
 
     def data(self, key: Hashable, make: Callable[[], TaskData]) -> TaskData:
         """Task data, the same object for the same key, so that a stack knows what its runs share."""

@@ -1,0 +1,81 @@
+"""A run on several hosts: one process plans, claims and writes, and all of them train and evaluate.
+
+Every process plans the same study. Then the first one decides and tells the others, before each piece of work that
+takes all devices, which stages and cells it is on; they do it with it and write nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import jax
+
+from itt_jax.config import content_id
+from itt_jax.errors import InputError
+from itt_jax.study.cells import Cell
+from itt_jax.study.distances import domain_distances
+from itt_jax.study.material import Material
+from itt_jax.study.plan import Plan, study_id
+from itt_jax.study.stages import Stage
+from itt_jax.study.stages.workshop import Workshop
+from itt_jax.train.processes import is_first, shared
+
+
+class Worker(Protocol):
+    """What works on a plan, in every process."""
+
+    plan: Plan
+    material: Material
+    workshop: Workshop
+
+    def train(self, stages: list[Stage]) -> None:
+        """Make stages of one shape together."""
+
+    def evaluate(self, stages: list[Stage], cells: dict[str, list[Cell]]) -> int:
+        """Make these cells of the stages; returns how many are stored."""
+
+
+def check_same(plan: Plan) -> None:
+    """Check that every process has the plan of the first; none writes before all are here.
+
+    Raises:
+        InputError: its config, data or checkpoints are others.
+    """
+    cells = sorted(cell.cell for own in (plan.cells, plan.signal) for cells in own.values() for cell in cells)
+    mine = content_id([study_id(plan.study), list(plan.stages), cells])
+    if shared(lambda: mine) != mine:
+        raise InputError(
+            f"process {jax.process_index()} of {jax.process_count()}: plans other stages or cells than the first one; "
+            "expected the same config, data and checkpoints on every host"
+        )
+
+
+def tell(work: str, stages: Sequence[Stage] = (), cells: dict[str, list[Cell]] | None = None) -> None:
+    """Tell the other processes what all do now; they are in `follow`."""
+    if is_first():
+        ids = {name: [cell.cell for cell in own] for name, own in (cells or {}).items()}
+        shared(lambda: [work, [stage.id for stage in stages], ids])
+
+
+def end(made: int, failed: list[str]) -> None:
+    """Tell the other processes that everything is done, and what `follow` returns."""
+    if is_first():
+        shared(lambda: ["end", made, failed])
+
+
+def follow(worker: Worker) -> tuple[int, list[str]]:
+    """Take part in what the first process tells; returns how many cells it made, and what is said of the others."""
+    plan = worker.plan
+    while True:
+        work, *given = shared(list)
+        if work == "end":
+            made, failed = given
+            return made, failed
+        stages, (ids, wanted) = [plan.stages[name] for name in given[0]], given
+        if work == "train":
+            worker.train(stages)
+        elif work == "evaluate":
+            planned = {name: (*plan.cells.get(name, ()), *plan.signal.get(name, ())) for name in ids}
+            cells = {name: [cell for cell in planned[name] if cell.cell in wanted[name]] for name in ids}
+            worker.evaluate(stages, cells)
+        else:
+            domain_distances(plan, worker.material, worker.workshop)
