@@ -148,18 +148,28 @@ def compute_control(treatment: Arm, name: str, color: str = "", marker: str = ""
     )
 
 
-def hardened(arm: Arm, hardening: Hardening, name: str, summary: str, on: Sequence[str] = ("target",)) -> Arm:
-    """An arm whose fine-tuning stages are hardened, as a treatment to compare with that arm.
+def hardened(
+    arm: Arm,
+    hardening: Hardening,
+    name: str,
+    summary: str,
+    color: str = "",
+    marker: str = "",
+    line: str = "",
+    on: Sequence[str] = ("target",),
+) -> Arm:
+    """An arm with hardened fine-tuning, a treatment to compare with that arm.
+
+        ITT_WORST_OF_4 = hardened(ITT, WorstOf(4), "itt+worst_of_4", "itt, on the worst of 4 perturbed forms")
 
     Args:
-        arm: such as ITT, for an arm "itt+worst_of_4" of a study's own.
-        on: the stages to harden, by `FineTune.on`.
+        on: the stages to harden, by `FineTune.on`: "target", "intermediate" or both.
     """
     stages = tuple(
         dataclasses.replace(stage, hardening=hardening) if isinstance(stage, FineTune) and stage.on in on else stage
         for stage in arm.stages
     )
-    return Arm(name, summary, stages, baseline=arm.name)
+    return Arm(name, summary, stages, baseline=arm.name, color=color, marker=marker, line=line)
 
 
 TARGET = FineTune("target")
@@ -174,16 +184,64 @@ ITT = Arm(
     line="-",
 )
 
-# Augmentation costs what direct does; the others take the compute of several steps, so each has a control.
+# Augmentation costs what direct does; each of the others takes the compute of several steps, so it has a control.
 AUGMENTED = (
-    hardened(DIRECT, Augmented(), "augmented", "direct, with half of the rows perturbed, drawn anew in each epoch"),
-    hardened(DIRECT, code_mixed(), "code_mixed", "direct, with words of half of the rows translated, in each epoch"),
+    hardened(
+        DIRECT,
+        Augmented(),
+        "augmented",
+        "direct, with half of the rows perturbed, drawn anew in each epoch",
+        "#0072B2",
+        "v",
+        "-.",
+    ),
+    hardened(
+        DIRECT,
+        code_mixed(),
+        "code_mixed",
+        "direct, with words of half of the rows translated, drawn anew in each epoch",
+        "#009E73",
+        "s",
+        "-.",
+    ),
 )
 COSTLY = (
-    hardened(DIRECT, WorstOf(4), "worst_of_4", "direct, on the draw with the largest loss among 4 perturbed ones"),
-    hardened(DIRECT, PGD(), "pgd", "direct, on word embeddings moved along the gradient of the loss"),
-    hardened(DIRECT, FreeLB(), "freelb", "direct, on all word embeddings along an ascent of the loss"),
-    hardened(DIRECT, SMART(), "smart", "direct, with a penalty on changes of the output near the word embeddings"),
+    hardened(
+        DIRECT,
+        WorstOf(4),
+        "worst_of_4",
+        "direct, on the one of 4 perturbed forms of each row with the largest loss",
+        "#D55E00",
+        "D",
+        "-.",
+    ),
+    hardened(
+        DIRECT,
+        PGD(),
+        "pgd",
+        "direct, at word embeddings moved along the gradient of the loss",
+        "#CC79A7",
+        "o",
+        "-.",
+    ),
+    hardened(
+        DIRECT,
+        FreeLB(),
+        "freelb",
+        "direct, at every point of an ascent from the word embeddings",
+        "#E69F00",
+        "^",
+        "-.",
+    ),
+    hardened(
+        DIRECT,
+        SMART(),
+        "smart",
+        "direct, with a penalty on changes of the output near the word embeddings",
+        "#56B4E9",
+        "P",
+        "-.",
+    ),
 )
 
 # The colours are Okabe and Ito's, which colour-blind readers can tell apart.
@@ -246,7 +304,7 @@ ARMS: tuple[Arm, ...] = (
     ),
     *AUGMENTED,
     *COSTLY,
-    *(compute_control(one, f"{one.name}_compute") for one in COSTLY),
+    *(compute_control(one, f"{one.name}_compute", one.color, one.marker, ":") for one in COSTLY),
 )
 
 
