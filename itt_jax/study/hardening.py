@@ -9,11 +9,12 @@ severity, e, k) alone, so packing, stacks, devices and resuming do not change th
 """
 
 import dataclasses
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from itt_jax import perturb
 from itt_jax.errors import InputError, unknown
-from itt_jax.perturb import Operator
+
+if TYPE_CHECKING:
+    from itt_jax.perturb import Operator
 
 FORWARD, BY_ACTIVATIONS, BY_WEIGHTS = 1, 1, 1
 """Compute of a forward pass, and of the backward pass's two halves: gradients of activations and of weights."""
@@ -74,16 +75,17 @@ class Drawn(Hardening):
         if not self.operators:
             raise InputError(f"{where}.operators: expected at least one")
         for name in self.operators:
-            operator = _operator(name, f"{where}.operators")
-            if operator.changes_label:
+            if _operator(name, f"{where}.operators").changes_label:
                 raise InputError(f"{where}.operators: {name!r} may change the label, so nothing can be trained on it")
         if not self.severities or not all(0 <= severity <= 1 for severity in self.severities):
             raise InputError(f"{where}.severities: expected numbers from 0 to 1, found {self.severities}")
-        if self.lexicon is not None and not any(perturb.get(name).lexicon for name in self.operators):
+        if self.lexicon is not None and not any(_operator(name, where).lexicon for name in self.operators):
             raise InputError(f"{where}.lexicon: none of the operators reads one, found {self.lexicon!r}")
 
     def check_language(self, language: str, where: str) -> None:
         """Raises InputError where an operator has no table for the language, or no lexicon."""
+        from itt_jax import perturb
+
         for name in self.operators:
             lexicon = self.lexicon_of(name, language)
             try:
@@ -93,7 +95,7 @@ class Drawn(Hardening):
 
     def lexicon_of(self, operator: str, language: str) -> str | None:
         """The lexicon that an operator reads for a language."""
-        if self.lexicon is None or not perturb.get(operator).lexicon:
+        if self.lexicon is None or not _operator(operator, "operators").lexicon:
             return None
         return self.lexicon.replace("{language}", language)
 
@@ -230,7 +232,9 @@ class SMART(Hardening):
         _in_range(self.weight, float("inf"), f"{where}.weight", "a positive number")
 
 
-def _operator(name: str, where: str) -> Operator:
+def _operator(name: str, where: str) -> "Operator":
+    from itt_jax import perturb  # on first use: the command line's help does without numpy
+
     if name not in perturb.CATALOG and "+" not in name:
         raise unknown(f"operator in {where}:", name, perturb.CATALOG)
     return perturb.get(name)

@@ -1,22 +1,24 @@
 """Hardened objectives against their definitions, packed and padded, and in the one loop."""
 
 import dataclasses
+import pathlib
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from itt_jax.batch import Batch
 from itt_jax.config import Recipe
 from itt_jax.data import packing
 from itt_jax.models import apply_model
 from itt_jax.study.hardening import PGD, SMART, Augmented, FreeLB, WorstOf
 from itt_jax.train.jobs import Job
 from itt_jax.train.objectives import TaskObjective, hardened
-from itt_jax.train.objectives.embedding_noise import initial_perturbation, next_perturbation, norms
+from itt_jax.train.objectives.embedding_noise import draws, initial_perturbation, next_perturbation, norms
 from itt_jax.train.stage import fine_tune_stack
-from itt_jax.train.task_feeds import job_feeds, run_flops
+from itt_jax.train.task_feeds import run_flops
 from tests.train.toy import (
     assert_close,
     drawn_params,
@@ -31,6 +33,7 @@ from tests.train.toy import (
 
 RECIPE = Recipe(steps=3, batch_size=8, max_length=32, dropout=False, warmup=0.0, keep="last")
 RADIUS = 0.4
+ROOT = pathlib.Path(__file__).parents[2]
 AT_EMBEDDINGS = (
     PGD(radius=RADIUS),
     FreeLB(steps=3, radius=RADIUS),
@@ -54,26 +57,20 @@ def forms_of(family: str, count: int, draws: int, seed: int = 0):
     return draw
 
 
-def job_of(encoder, hardening, seed=0, steps=3, draws=0, **changes):
+def job_of(encoder, hardening, draws, seed=0, steps=3):
     task = toy_task(encoder, 20)
     if draws:
         task = dataclasses.replace(task, forms=forms_of(encoder.family, 20, draws))
-    recipe = dataclasses.replace(RECIPE, steps=steps, **changes)
+    recipe = dataclasses.replace(RECIPE, steps=steps)
     params = {"encoder": encoder.init(jax.random.key(seed))}
     return Job([task], None, params, recipe, 1e-3 * (seed + 1), seed, hardening=hardening)
-
-
-def first_batch(encoder, job) -> Batch:
-    (feed,) = job_feeds(encoder, [job], shards=1)
-    own = feed(0)
-    (batch,) = own.build(slice(0, own.rows))
-    return batch
 
 
 # --- Worst of K
 
 
-@pytest.mark.parametrize("family", ["bert", pytest.param("xlnet", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["bert", "xlnet"])
 def test_the_worst_of_k_is_the_largest_loss_of_each_item(family):
     encoder = tiny_encoder(family)
     task = toy_task(encoder, 20)
@@ -94,6 +91,7 @@ def test_the_worst_of_k_is_the_largest_loss_of_each_item(family):
     assert_close(found[1], loss_and_gradient(own, params, [packing.pad_step(worst, indices, 32, 8)]))
 
 
+@pytest.mark.slow
 def test_equal_forms_give_the_plain_loss_dropout_included():
     encoder = tiny_encoder("bert")
     task = toy_task(encoder, 20)
@@ -107,6 +105,7 @@ def test_equal_forms_give_the_plain_loss_dropout_included():
 # --- Embeddings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hardening", AT_EMBEDDINGS, ids=lambda one: type(one).__name__)
 def test_moved_embeddings_do_not_depend_on_packing(hardening):
     encoder = tiny_encoder("bert")
@@ -138,6 +137,7 @@ def one_by_one(moved, gradient, batch, settings):
     return moved
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hardening", [PGD(steps=2, radius=0.25), FreeLB(steps=3, radius=0.25)])
 def test_the_gradient_is_that_of_the_definition(hardening):
     """PGD: at the last point of the ascent; FreeLB: the mean over its first `steps` points."""
@@ -178,6 +178,7 @@ def test_perturbations_start_inside_the_ball_and_stay_there():
     np.testing.assert_allclose(sizes, 1e-3, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_smart_adds_the_divergence_at_the_moved_embeddings():
     encoder = tiny_encoder("bert")
     task = toy_task(encoder, 20)
@@ -192,8 +193,6 @@ def test_smart_adds_the_divergence_at_the_moved_embeddings():
         )
         p, q = jax.nn.softmax(clean), jax.nn.softmax(near)
         return jnp.sum(p * jnp.log(p / q) + q * jnp.log(q / p)), loss
-
-    from itt_jax.train.objectives.embedding_noise import draws
 
     moved = settings.start * draws(own, batch, key, jax.random.normal)
     for _ in range(settings.steps):
@@ -213,24 +212,43 @@ WAYS = {"augmented": (Augmented(), 1), "worst_of": (WorstOf(3), 3)} | {
 }
 
 
+def volume(value: str):
+    return pytest.param(value, marks=pytest.mark.volume)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS)
-def test_hardened_runs_together_resumed_and_in_microbatches_are_as_alone(way, tmp_path):
+@pytest.mark.parametrize("way", ["worst_of", "FreeLB", *map(volume, ("augmented", "PGD", "SMART"))])
+def test_hardened_runs_together_and_resumed_are_as_alone(way, tmp_path):
     hardening, draws = WAYS[way]
     encoder = tiny_encoder("bert")
-    jobs = [job_of(encoder, hardening, seed, steps, draws) for seed, steps in enumerate((3, 4))]
+    jobs = [job_of(encoder, hardening, draws, seed, steps) for seed, steps in enumerate((3, 4))]
     alone = [fine_tune_stack(encoder, [job])[0] for job in jobs]
     for found, expected in zip(fine_tune_stack(encoder, jobs), alone, strict=True):
         np.testing.assert_allclose(found.losses[-1][1], expected.losses[-1][1], rtol=1e-5)
         assert (found.tokens, found.flops) == (expected.tokens, expected.flops)
         for one, other in zip(jax.tree.leaves(found.params), jax.tree.leaves(expected.params), strict=True):
             np.testing.assert_allclose(one, other, atol=2e-4)
-    saved = dataclasses.replace(
-        jobs[1], directory=tmp_path, recipe=dataclasses.replace(jobs[1].recipe, checkpoint_every=2)
-    )
+    recipe = dataclasses.replace(jobs[1].recipe, checkpoint_every=2)
+    saved = dataclasses.replace(jobs[1], directory=tmp_path, recipe=recipe)
     with killed_after(3):
         fine_tune_stack(encoder, [saved])
     assert same(fine_tune_stack(encoder, [saved])[0].params, alone[1].params)
-    forms = [jobs[0].tasks[0].forms]
-    wanted = run_flops(encoder, [jobs[0].tasks[0].examples], jobs[0].recipe, 0, hardening, forms)
+    task = jobs[0].tasks[0]
+    wanted = run_flops(encoder, [task.examples], jobs[0].recipe, 0, hardening, [task.forms])
     assert alone[0].flops == pytest.approx(wanted)
+
+
+@pytest.mark.slow
+def test_hardened_steps_on_eight_devices_equal_one_device(tmp_path):
+    command = [sys.executable, "-W", "error", "-m", "tests.train.hardened_step", str(tmp_path / "found.npz")]
+    done = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = dict(np.load(tmp_path / "found.npz"))
+    for way in ("worst_of", "FreeLB"):
+        alone = {name: array for name, array in found.items() if name.startswith(f"{way}/alone/")}
+        largest = max(np.abs(array).max() for name, array in alone.items() if "/params/" in name)
+        assert largest > 1e-2
+        for name, array in alone.items():
+            scale = largest if "/params/" in name else np.abs(array).max()
+            other = found[name.replace("/alone/", "/mesh/")]
+            np.testing.assert_allclose(other, array, atol=2e-5 * scale, rtol=0, err_msg=name)
