@@ -45,22 +45,26 @@ def run(options: argparse.Namespace) -> int:
         for name in ("checkpoint", "task", "recipe", "csv", "out", "sheet"):
             if getattr(options, name) is not None:
                 raise InputError(f"--{name} does not go with --read")
-        found = read_csv(options.read)
+        found, page = read_csv(options.read), None
     else:
-        found = _attacked(options)
+        found, page = _attacked(options)
         if options.csv:
             write_csv(options.csv, found)
         if options.sheet:
             write_sheet(options.sheet, lambda: judged_lines(found, options.recipe or DEFAULT, options.seed))
     figures = summaries(found)
     print(json.dumps(figures, ensure_ascii=False, indent=1) if options.json else "\n".join(summary_lines(figures)))
+    if page is not None and not options.json:
+        print(f"\nReport: {page}")
     return 0
 
 
-def _attacked(options: argparse.Namespace) -> list:
-    """The outcomes of the attack that the options describe."""
+def _attacked(options: argparse.Namespace) -> tuple[list, pathlib.Path]:
+    """The outcomes of the attack that the options describe, and the path of its page."""
     from itt_jax import attack, config, tasks
     from itt_jax.models import checkpoint_name
+    from itt_jax.report import write_attack_page
+    from itt_jax.store.parts import PartsFolder
     from itt_jax.study.attacking import AttackRequest, attack_checkpoint
 
     evaluation = read_rows(options, "attack")
@@ -72,4 +76,5 @@ def _attacked(options: argparse.Namespace) -> list:
     if options.shift is not None and (kind := tasks.get(options.task, evaluation.tasks).kind) != "regression":
         raise InputError(f"--shift goes with tasks of kind regression, not {kind}")
     out = options.out or pathlib.Path(f"runs/attack-{recipe.name}-{options.task}-{checkpoint_name(options.checkpoint)}")
-    return attack_checkpoint(AttackRequest(evaluation, recipe, options.field), out, data_root(options), options.json)
+    found = attack_checkpoint(AttackRequest(evaluation, recipe, options.field), out, data_root(options), options.json)
+    return found, write_attack_page(out, PartsFolder(out, "attack").existing() or {}, found)

@@ -1,0 +1,201 @@
+"""The page of an attack on one checkpoint: how often it succeeds, at which price, and its texts."""
+
+import math
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from itt_jax import files
+from itt_jax.attack.outcomes import Outcome, summaries, summary
+from itt_jax.report import html, tables
+from itt_jax.report.answers import First
+from itt_jax.report.examples import FOLDER, Block
+from itt_jax.report.figures import Panel, sheet, svg
+from itt_jax.report.figures.curves import frame_of
+from itt_jax.report.figures.forest import PLAIN, Row, forest
+from itt_jax.report.summary import counted, listed
+from itt_jax.report.tables.shown import points
+from itt_jax.report.writing import links, write_all, write_blocks
+
+MOST_ROWS = 200
+"""Rows of a language that are shown as examples, in a block of their own."""
+WIDTH, HEIGHT = 300.0, 190.0
+TERMS = (
+    (
+        "Attack",
+        "A search for small edits of a text that make the model wrong. Rows that are wrong before are not attacked.",
+    ),
+    ("Success", "Share of the attacked rows on which the attack reached its goal, with a Wilson interval of 95 %."),
+    ("Under attack", "Share of all rows that the model still gets right after the attack."),
+)
+
+
+def write_attack_page(out: pathlib.Path, about: Mapping[str, Any], outcomes: Sequence[Outcome]) -> pathlib.Path:
+    """Write the report of an attack's folder; returns the path of its page.
+
+    Args:
+        about: what is attacked, by which recipe: "name", "encoder", "task", and "contaminated" where it is allowed.
+    """
+    report, figures = pathlib.Path(out) / "report", summaries(outcomes)
+    table = _table(figures)
+    written = {
+        "languages.csv": pd.DataFrame(figures).drop(columns=["curve_queries", "curve_edits"]).to_csv(index=False)
+    }
+    written |= {"languages.md": tables.markdown(table) + "\n", "languages.tex": tables.latex(table) + "\n"}
+    write_all(report / "tables", written)
+    first = html.ShownFigure(
+        "success", "Success of the attack by language, 95 % intervals.", _success(figures), "figures/success.svg"
+    )
+    price = html.ShownFigure(
+        "budget",
+        "Accuracy by what an attack may spend: a row counts as right at a budget if its attack needed more.",
+        [panel for own in figures for panel in _budgets(own)],
+        "figures/budget.svg",
+    )
+    write_all(report / "figures", {f"{own.name}.svg": sheet(own.panels) for own in (first, price) if own.panels})
+    blocks = write_blocks(report, _blocks(about, outcomes))
+    languages = [own["language"] for own in figures]
+    shown = html.ShownTable("languages", "Figures by language", table, links=links("languages", ""))
+    care = "Contamination: {encoder} was trained on some of the evaluation text; the command allowed this."
+    page = html.Page(
+        title=f"Attack {about['name']} on {about['encoder']}",
+        first=_first(about, outcomes),
+        figure=first,
+        cautions=[("contaminated", care.format(**about))] if about.get("contaminated") else [],
+        notes=[],
+        sections=[html.ShownSection("figures", "Figures", "", [price] if price.panels else [], [shown])],
+        filters={"language": languages} if len(languages) > 1 else {},
+        examples=blocks,
+        no_examples="" if blocks else "No row was attacked.",
+        terms=TERMS,
+    )
+    files.write_text(report / "index.html", html.page(page))
+    return report / "index.html"
+
+
+def _first(about: Mapping[str, Any], outcomes: Sequence[Outcome]) -> First:
+    """The question, the answer and what it rests on."""
+    whole = summary(outcomes)
+    question = f"How often does the attack {about['name']} fool {about['encoder']} on {about['task']}?"
+    rests = [
+        ("Rows", f"{whole['rows']:,}, of which {whole['attacked']:,} were right before and were attacked"),
+        ("Languages", listed(own.language for own in outcomes)),
+        ("Encoders", f"1: {about['encoder']}; one checkpoint, so nothing is said about another training"),
+    ]
+    if not whole["attacked"]:
+        return First(question, ["No row was right before the attack, so nothing was attacked."], rests)
+    answer = [
+        f"Before the attack the model is right on {points(whole['accuracy'])} % of the rows, under attack on "
+        f"{points(whole['accuracy_under_attack'])} %.",
+        f"The attack succeeds on {points(whole['success_rate'])} % [{points(whole['success_rate_low'])}, "
+        f"{points(whole['success_rate_high'])}] of the rows that it tries, after {whole['queries']:,.0f} queries a row "
+        "on average.",
+    ]
+    if whole["succeeded"]:
+        answer.append(
+            f"A success changes {whole['edits']:.1f} grapheme clusters ({points(whole['edit_rate'])} % of the text) "
+            f"and {whole['words_changed']:.1f} words on average."
+        )
+    return First(question, answer, rests)
+
+
+def _table(figures: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The figures of each language."""
+    rows = []
+    for own in figures:
+        share = "–"
+        if own["success_rate"] is not None:
+            low, high = points(own["success_rate_low"]), points(own["success_rate_high"])
+            share = f"{points(own['success_rate'])} [{low}, {high}]"
+        rows.append(
+            {
+                "language": own["language"],
+                "rows": f"{own['rows']:,}",
+                "accuracy %": points(own["accuracy"]),
+                "under attack %": points(own["accuracy_under_attack"]),
+                "success %": share,
+                **{name: _decimal(own[key]) for name, key in (("queries", "queries"), ("edits", "edits"))},
+                "words changed": _decimal(own["words_changed"]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _decimal(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.1f}"
+
+
+def _success(figures: Sequence[Mapping[str, Any]]) -> list[Panel]:
+    """The success rates of the languages in which something was attacked."""
+    rows = [
+        Row(
+            own["language"] or "all rows",
+            f"right: {points(own['accuracy'])} → {points(own['accuracy_under_attack'])} %",
+            *(own["success_rate"], own["success_rate_low"], own["success_rate_high"]),
+            True,
+            PLAIN,
+            place={"language": own["language"]},
+        )
+        for own in figures
+        if own["success_rate"] is not None
+    ]
+    axis = "success, % of the attacked rows"
+    return [forest(rows, f"Attack by language: {axis}, with 95 % intervals", axis)] if rows else []
+
+
+def _budgets(own: Mapping[str, Any]) -> Iterator[Panel]:
+    """Accuracy over the budget of queries and of edits in one language."""
+    for name, unit, on_logs in (("curve_queries", "queries", True), ("curve_edits", "edits", False)):
+        curve = own[name]
+        if len(curve) < 2:
+            continue
+        place = math.log10 if on_logs else float
+        x = svg.Scale(place(curve[0][0]), place(curve[-1][0]), 40.0, WIDTH - 12)
+        y = svg.Scale(0.0, 100.0, HEIGHT - 42, 24.0)
+        line = [(x(place(budget)), y(100 * accuracy)) for budget, accuracy in curve]
+        body = svg.text(8, 13, f"{own['language']}: accuracy (%) by {unit}", "strong") + frame_of(x, y, [])
+        for budget, _ in curve[:: math.ceil(len(curve) / 8)]:
+            body += svg.text(x(place(budget)), HEIGHT - 28, svg.short(budget), "soft small", "middle")
+        body += svg.text(WIDTH / 2, HEIGHT - 12, unit, "soft small", "middle")
+        drawn = svg.path(line) + "".join(svg.marker(*point, PLAIN.marker, size=2.6) for point in line)
+        body += svg.tag("g", drawn, cls="arm", style=f"--own:{PLAIN.color}")
+        title = f"Accuracy by {unit} an attack may spend, {own['language']}"
+        yield Panel(title, WIDTH, HEIGHT, body, {"language": own["language"]})
+
+
+def _edited(row: Outcome) -> list[str] | None:
+    """The texts after the attack; None where it changed none."""
+    return None if row.text == row.fields[row.field] else list((row.fields | {row.field: row.text}).values())
+
+
+def _blocks(about: Mapping[str, Any], outcomes: Sequence[Outcome]) -> Iterator[Block]:
+    """Texts before and after the attack, the successes first."""
+    order = {"succeeded": 0, "failed": 1, "skipped": 2}
+    for number, language in enumerate(dict.fromkeys(own.language for own in outcomes), 1):
+        every = [own for own in outcomes if own.language == language]
+        own = sorted(every, key=lambda row: order[row.result])[:MOST_ROWS]
+        names: dict[str, int] = {}
+        before, after, right = (
+            [names.setdefault(getattr(row, name), len(names)) for row in own]
+            for name in ("prediction_before", "prediction_after", "label")
+        )
+        graded = any(row.prediction_before == row.label for row in own)
+        rows = f"{about['task']}, {language or 'all rows'} ({counted(len(own), 'row')})"
+        place = {"file": f"{FOLDER}/{number:05d}.js", "rows": rows, "noise": about["name"], "language": language}
+        items = [
+            {
+                "id": f"{row.item_id} ({row.result}; queries: {row.queries:,})",
+                "label": row.label,
+                "ok": True,
+                "right": [truth] if graded else None,
+                "clean": list(row.fields.values()),
+                "noisy": _edited(row),
+            }
+            for row, truth in zip(own, right, strict=True)
+        ]
+        data = {"fields": list(own[0].fields), "language": language, "noise": about["name"], "of": len(every)}
+        data |= {"models": [[about["encoder"], "as given", 0]], "items": items, "names": list(names)}
+        data |= {"before": [before], "after": [after], "before_scores": [None], "after_scores": [None]}
+        yield Block(place, data)
