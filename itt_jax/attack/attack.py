@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from itt_jax.attack.asking import Proposals
 from itt_jax.attack.candidates.base import Candidates
 from itt_jax.attack.constraints import Constraint
 from itt_jax.attack.goals import Goal, goal_for
@@ -27,21 +28,9 @@ class Answers:
     over: bool
 
 
-@dataclasses.dataclass(frozen=True)
-class Flips:
-    """A request for the best flips of tokens by gradient, which is no query.
-
-    Attributes:
-        texts: of the edited field. each: flips of each text.
-    """
-
-    texts: tuple[str, ...]
-    each: int
-
-
-Asking = Generator[Sequence[str] | Flips, Answers | list[list[str]], str]
-"""A search on one subject: yields texts to ask about and hears `Answers`, or yields `Flips` and hears the flipped texts
-of each text; returns the text that it ends with."""
+Asking = Generator[Sequence[str] | Proposals, Answers | list[list[str]], str]
+"""A search on one subject: yields texts to ask about and hears `Answers`, or yields `Proposals` and hears those for
+each text; returns the text that it ends with."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +38,7 @@ class Search:
     """The order in which candidates are tried. A search knows one subject; `lockstep` runs many side by side."""
 
     takes: ClassVar[str]
-    """The unit of candidates that it takes: "words", "clusters", "edits", "texts" or "tokens"."""
+    """The unit of candidates that it takes: "words", "clusters", "edits", "texts", "tokens" or "triggers"."""
     kinds: ClassVar[tuple[str, ...]] = ()
     """Names of the kinds of task that it fits; empty: all."""
 
@@ -123,7 +112,7 @@ class Case:
     """What a search is given: a subject, the parts of its attack, and the score of the clean text.
 
     Attributes:
-        units: for searches by cluster, the alphabet of all attacked texts.
+        units: what is found once for all attacked texts (`Candidates.units`).
     """
 
     attack: Attack

@@ -1,10 +1,9 @@
-"""Flips of tokens by gradient: score(i, v) = g_i . (E_v - E_i), the first order of the change of the loss.
+"""Gradients of a classifier's loss by the word embeddings of its tokens, for attacks that choose tokens by them.
 
-g_i is the gradient of -log p(label) by the word embedding of token i, E the table of word embeddings. No dropout.
+The loss is -log p(label), without dropout. A changed text counts only if encoding it gives the changed ids.
 """
 
-import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -16,138 +15,95 @@ from itt_jax.batch import Batch
 from itt_jax.data import packing
 from itt_jax.data.examples import Examples, assemble
 from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.data.vocabularies import Located
 from itt_jax.models import Encoder, Head
 from itt_jax.models.heads.head import apply_model
 from itt_jax.train.predict import stream_shape
 
 TOKENS_PER_BATCH = 2048
-SPARE = 8
-"""Flips that are decoded for each that is wanted, as some do not survive encoding."""
+Changed = tuple[list[int], str]
+"""The ids of a changed text, and the text."""
 
 
-class FlipFinder:
-    """Finds flips for one classifier.
+class GradientReader:
+    """A classifier, whose gradients choose among the tokens of its vocabulary.
 
     Args:
         params: {"encoder", "head"}, of one model.
+
+    Attributes:
+        plain: the piece of each id without its mark. begins: bool [V], pieces that begin a word.
+        barred: bool [V], ids that are never written: special tokens and empty pieces.
     """
 
     def __init__(self, tokenizer: Tokenizer, encoder: Encoder, head: Head, params: dict[str, Any], max_length: int):
         self.tokenizer, self.encoder, self.head, self.max_length = tokenizer, encoder, head, max_length
         self.params = params
-        self._plain, begins = tokenizer.plain_pieces
+        self.plain, begins = tokenizer.plain_pieces
         size = encoder.word_embeddings(params["encoder"]).shape[0]
-        self._begins, self._barred = np.zeros(size, bool), np.ones(size, bool)
-        self._begins[: len(begins)] = begins
-        self._barred[[i for i, piece in enumerate(self._plain) if piece]] = False
-        self._barred[tokenizer.special_ids] = True
+        self.begins, self.barred = np.zeros(size, bool), np.ones(size, bool)
+        self.begins[: len(begins)] = begins
+        self.barred[[i for i, piece in enumerate(self.plain) if piece]] = False
+        self.barred[tokenizer.special_ids] = True
 
-    def flips(
-        self, texts: Sequence[tuple[str, ...]], field: int, labels: Sequence[int], each: int, language: str
-    ) -> list[list[str]]:
-        """For each text, its best flips as texts of one field, at most `each`, the best first.
-
-        A flip replaces a token that begins a word by another that does, or one inside a word by another inside one. It
-        counts only if encoding the new text gives the flipped ids.
-
-        Args:
-            texts: the fields of each text. field: number of the field that is edited. labels: right classes.
-        """
+    def examples(self, texts: Sequence[tuple[str, ...]], labels: Sequence[int], language: str) -> Examples:
+        """The examples of texts, or tuples of the texts of a row's fields, with their right classes."""
         fields = [self.tokenizer.encode(list(own), language) for own in zip(*texts, strict=True)]
-        examples = assemble(self.tokenizer, fields, self.max_length, np.array(labels, np.int32))
-        located = self.tokenizer.locate_whole([own[field] for own in texts])
-        made = [
-            self._decoded(texts[i][field], located[i], values, ids, SPARE * each)
-            for i, (values, ids) in enumerate(self._best(examples, field, SPARE * each))
-        ]
-        flat = [(i, new, text) for i, own in enumerate(made) for new, text in own]
-        encoded = self.tokenizer.encode([text for *_, text in flat], language).arrays() if flat else []
-        found: list[list[str]] = [[] for _ in texts]
-        for (i, new, text), ids in zip(flat, encoded, strict=True):
-            if len(found[i]) < each and ids.tolist() == new:
-                found[i].append(text)
-        return found
+        return assemble(self.tokenizer, fields, self.max_length, np.array(labels, np.int32))
 
-    def _best(self, examples: Examples, field: int, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """For each example float32 [tokens, k] and int [tokens, k]: scores and ids of flips of the field's tokens."""
-        found: list[Any] = [None] * len(examples)
-        shape = stream_shape(examples, tokens=TOKENS_PER_BATCH)
-        for indices, batch in packing.stream(examples, *shape):
-            values, ids = jax.device_get(
-                best_flips(
-                    self.params,
-                    batch,
-                    self._barred,
-                    self._begins,
-                    encoder=self.encoder,
-                    head=self.head,
-                    count=min(count, len(self._begins)),
-                )
-            )
+    def batches(self, examples: Examples, field: int) -> Iterator[tuple[Batch, list[tuple[int, int, np.ndarray]]]]:
+        """Packed batches, with the number of each example, its row, and the places of the tokens of one field."""
+        for indices, batch in packing.stream(examples, *stream_shape(examples, tokens=TOKENS_PER_BATCH)):
             rows, summaries = (batch.by_example[name] for name in ("summary_rows", "summary_positions"))
+            found = []
             for slot, i in enumerate(indices.tolist()):
                 own = slice(examples.offsets[i], examples.offsets[i + 1])
-                places = summaries[slot] - examples.summaries[i] + np.flatnonzero(examples.fields[own] == field + 1)
-                found[i] = values[rows[slot], places], ids[rows[slot], places]
-        return found
+                first = summaries[slot] - examples.summaries[i]
+                found.append((i, int(rows[slot]), first + np.flatnonzero(examples.fields[own] == field + 1)))
+            yield batch, found
 
-    def _decoded(
-        self,
-        text: str,
-        located: tuple[list[int], list[tuple[int, int]]],
-        values: np.ndarray,
-        ids: np.ndarray,
-        most: int,
-    ) -> list[tuple[list[int], str]]:
-        """The flips with the highest scores: ids of the field, and its text."""
+    def changed(self, text: str, located: Located, new: Mapping[int, int]) -> Changed | None:
+        """A text with other tokens in some places; None where a token has no letters in the text to replace."""
         tokens, spans = located
-        order = np.argsort(-values, axis=None, kind="stable")
-        found = []
-        for place, k in zip(*np.unravel_index(order[:most], values.shape), strict=True):
+        ids = list(tokens)
+        for place in sorted(new, reverse=True):
             start, stop = spans[place]
             start += len(text[start:stop]) - len(text[start:stop].lstrip(" "))
-            if start < stop and np.isfinite(values[place, k]):
-                new = int(ids[place, k])
-                whole = text[:start] + self._plain[new] + text[stop:]
-                found.append(([*tokens[:place], new, *tokens[place + 1 :]], whole))
-        return found
+            if start >= stop:
+                return None
+            ids[place] = new[place]
+            text = text[:start] + self.plain[new[place]] + text[stop:]
+        return ids, text
+
+    def surviving(self, made: Sequence[Sequence[Changed | None]], language: str) -> list[list[str]]:
+        """The distinct texts of each list that encode as their ids."""
+        flat = [(i, own) for i, several in enumerate(made) for own in several if own is not None]
+        encoded = self.tokenizer.encode([text for _, (_, text) in flat], language).arrays() if flat else []
+        found: list[dict[str, None]] = [{} for _ in made]
+        for (i, (ids, text)), again in zip(flat, encoded, strict=True):
+            if again.tolist() == ids:
+                found[i][text] = None
+        return [list(own) for own in found]
 
 
-@functools.partial(jax.jit, static_argnames=("encoder", "head", "count"))
-def best_flips(
-    params: dict[str, Any],
-    batch: Batch,
-    barred: Bool[Array, " V"],
-    begins: Bool[Array, " V"],
-    *,
-    encoder: Encoder,
-    head: Head,
-    count: int,
-) -> tuple[Float[Array, "B T k"], Int[Array, "B T k"]]:
-    """Scores and ids of the best flips of every token of a batch with class labels; -inf where there are fewer.
+def closed(ids: Int[Array, " T"], barred: Bool[Array, " V"], begins: Bool[Array, " V"]) -> Bool[Array, "T V"]:
+    """Tokens that may not replace those of a row: barred ones, the same one, and those that differ in whether they
+    begin a word."""
+    return barred | (begins[ids][:, None] != begins) | (jnp.arange(len(barred)) == ids[:, None])
 
-    Args:
-        barred: ids that no flip writes. begins: ids that begin a word; a flip keeps that.
-    """
+
+def embedded(
+    params: dict[str, Any], batch: Batch, encoder: Encoder
+) -> tuple[Float[Array, "V D"], Float[Array, "B T D"]]:
+    """The table of word embeddings, and those of a batch."""
     table = encoder.word_embeddings(params["encoder"]).astype(jnp.float32)
-    ids = batch.by_row["input_ids"]
-    gradient = loss_gradient(params, batch, encoder, head)
-    own = jnp.einsum("BTD,BTD->BT", gradient, table[ids])
-
-    def of_row(row: tuple[Array, Array, Array]) -> tuple[Array, Array]:
-        """Scores and ids of one row, so that [T, V] scores are in memory for one row at a time."""
-        g, here, i = row
-        scores = jnp.einsum("TD,VD->TV", g, table) - here[:, None]
-        closed = barred | (begins[i][:, None] != begins) | (jnp.arange(len(table)) == i[:, None])
-        return jax.lax.top_k(jnp.where(closed, -jnp.inf, scores), count)
-
-    return jax.lax.map(of_row, (gradient, own, ids))
+    return table, table[batch.by_row["input_ids"]]
 
 
 def loss_gradient(params: dict[str, Any], batch: Batch, encoder: Encoder, head: Head) -> Float[Array, "B T D"]:
     """The gradient of -log p(label), summed over the examples of a batch, by the word embeddings of its tokens."""
-    table = encoder.word_embeddings(params["encoder"]).astype(jnp.float32)
-    return jax.grad(lambda given: loss_of(params, batch, given, encoder, head))(table[batch.by_row["input_ids"]])
+    _, given = embedded(params, batch, encoder)
+    return jax.grad(lambda moved: loss_of(params, batch, moved, encoder, head))(given)
 
 
 def loss_of(

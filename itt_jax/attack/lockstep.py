@@ -8,32 +8,17 @@ texts, its beginning is answered.
 import collections
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 
-from itt_jax.attack.attack import Answers, Asking, Attack, Case, Flips
+from itt_jax.attack.asking import Proposals, Victim
+from itt_jax.attack.attack import Answers, Asking, Attack, Case
 from itt_jax.attack.goals import Goal
 from itt_jax.attack.subject import Subject
 
 LIVE = 64
 """Rows that are attacked side by side."""
-
-
-class Victim(Protocol):
-    """A model under attack."""
-
-    def outputs(self, texts: Sequence[tuple[str, ...]], language: str) -> list[Any]:
-        """The output for each text, or tuple of the texts of a row's fields.
-
-        Logits [K], or scores [1], of an example; for token classification [words, K]; for question answering the answer
-        and its score.
-        """
-
-    def flips(
-        self, texts: Sequence[tuple[str, ...]], field: str, labels: Sequence[int], each: int, language: str
-    ) -> list[list[str]]:
-        """For each text the best flips of tokens of a field by gradient, as texts of that field; no queries."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,11 +55,11 @@ def attack_rows(
     """Attack the rows of one language; the result follows their order.
 
     Args:
-        units: for searches by cluster, the alphabet; None: that of `subjects`.
+        units: see `Candidates.units`; None: those of `subjects`.
         live: rows attacked side by side. When one is finished, the next enters.
         progress: called with the numbers of finished rows and of queries.
     """
-    units = alphabet(attack, subjects) if units is None else units
+    units = attack.candidates.units(subjects, goal, victim) if units is None else units
     waiting = collections.deque(enumerate(subjects))
     running: dict[int, _Running] = {}
     finished: dict[int, Attempt] = {}
@@ -91,9 +76,9 @@ def attack_rows(
         )
         for (own, text), output in zip(asked, outputs, strict=True):
             own.known[text] = output
-        flips = _flips([own for own in running.values() if isinstance(own.asked, Flips)], victim)
+        proposals = _proposals([own for own in running.values() if isinstance(own.asked, Proposals)], victim)
         for number, own in list(running.items()):
-            if (attempt := own.answer(flips.get(own))) is not None:
+            if (attempt := own.answer(proposals.get(own))) is not None:
                 finished[number] = attempt
                 queries += attempt.queries
                 del running[number]
@@ -102,27 +87,15 @@ def attack_rows(
     return [finished[number] for number in range(len(subjects))]
 
 
-def _flips(asking: Sequence["_Running"], victim: Victim) -> dict["_Running", list[list[str]]]:
-    """What the searches that ask for flips hear."""
+def _proposals(asking: Sequence["_Running"], victim: Victim) -> dict["_Running", list[list[str]]]:
+    """What the searches that ask for proposals hear."""
     texts = [(own, text) for own in asking for text in own.asked.texts]
     if not texts:
         return {}
+    inputs, labels = [own.subject.inputs(text) for own, text in texts], [own.aim for own, _ in texts]
     first = asking[0]
-    found = iter(
-        victim.flips(
-            [own.subject.inputs(text) for own, text in texts],
-            first.subject.field,
-            [own.aim for own, _ in texts],
-            first.asked.each,
-            first.subject.language,
-        )
-    )
+    found = iter(first.asked.of(victim, inputs, first.subject.field, labels, first.subject.language))
     return {own: [next(found) for _ in own.asked.texts] for own in asking}
-
-
-def alphabet(attack: Attack, subjects: Sequence[Subject]) -> tuple[str, ...]:
-    """The clusters that an attack may write into any of these texts; none where it does not write clusters."""
-    return attack.candidates.units(subjects) if attack.candidates.makes == "clusters" else ()
 
 
 class _Running:
@@ -133,18 +106,18 @@ class _Running:
         self.known: dict[str, Any] = {}
         self.queries, self.aim, self.start = 0, None, 0.0
         self.search: Asking | None = None
-        self.asked: list[str] | Flips = self._within_budget([subject.text])
+        self.asked: list[str] | Proposals = self._within_budget([subject.text])
 
     def unknown(self) -> Iterator[str]:
         """The texts that are asked about now and were not before."""
-        asked = () if isinstance(self.asked, Flips) else dict.fromkeys(self.asked)
+        asked = () if isinstance(self.asked, Proposals) else dict.fromkeys(self.asked)
         return iter([text for text in asked if text not in self.known])
 
-    def answer(self, flips: list[list[str]] | None) -> Attempt | None:
+    def answer(self, proposals: list[list[str]] | None) -> Attempt | None:
         """Let the search hear the answers and ask again; returns the attempt once it is finished.
 
         Args:
-            flips: what it hears if it asked for flips.
+            proposals: what it hears if it asked for some.
         """
         if self.search is None:
             before = self.known[self.subject.text]
@@ -154,8 +127,8 @@ class _Running:
             self.start = float(self._judged([self.subject.text])[0][0])
             self.search = self.attack.search.run(Case(self.attack, self.goal, self.subject, self.start, self.units))
             return self._advance(None)
-        if flips is not None:
-            return self._advance(flips)
+        if proposals is not None:
+            return self._advance(proposals)
         scores, reached = self._judged(self.asked)
         return self._advance(Answers(scores, reached, self.queries == self.attack.budget))
 
@@ -164,7 +137,7 @@ class _Running:
             return self._finished(self.subject.text)
         try:
             asked = self.search.send(answers)
-            self.asked = asked if isinstance(asked, Flips) else self._within_budget(asked)
+            self.asked = asked if isinstance(asked, Proposals) else self._within_budget(asked)
         except StopIteration as done:
             return self._finished(done.value)
         return None

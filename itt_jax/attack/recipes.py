@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from itt_jax.attack.asking import Ascent
 from itt_jax.attack.attack import Attack
 from itt_jax.attack.candidates import (
     Alphabet,
@@ -13,16 +14,19 @@ from itt_jax.attack.candidates import (
     MaskedLM,
     Operators,
     TokenFlips,
+    Triggers,
     WordSwaps,
 )
 from itt_jax.attack.constraints import LongWords, NoStopWords, OwnLetters, WithinEdits, WordsChanged
 from itt_jax.attack.goals import MARGIN, SHIFT, UNTARGETED
+from itt_jax.attack.search.ascent import EmbeddingAscent
 from itt_jax.attack.search.beam import Beam
 from itt_jax.attack.search.charmer import Charmer
 from itt_jax.attack.search.draws import RandomWords, WorstOf
 from itt_jax.attack.search.evolution import Evolution
 from itt_jax.attack.search.greedy import GreedyWords
 from itt_jax.attack.search.hotflip import HotFlip
+from itt_jax.attack.search.trigger import Prefix
 from itt_jax.errors import InputError, unknown
 from itt_jax.perturb.operator import BAD_CHARACTERS
 
@@ -98,6 +102,30 @@ ATTACKS: tuple[Attack, ...] = (
         goals=(UNTARGETED,),
         summary="up to 2 tokens flipped, chosen by gradient; beam of 10",
         reference="Ebrahimi et al. 2018, HotFlip (arXiv 1712.06751), on the model's own tokens",
+    ),
+    Attack(
+        "fgsm",
+        EmbeddingAscent(Ascent("linf", steps=1, step_size=1.0, radius=1.0), edits=4),
+        TokenFlips(),
+        goals=(UNTARGETED,),
+        summary="up to 4 tokens replaced by the nearest to embeddings moved along the sign of the gradient",
+        reference="Goodfellow et al. 2015, FGSM (arXiv 1412.6572); projected to tokens as in arXiv 1801.07175",
+    ),
+    Attack(
+        "pgd",
+        EmbeddingAscent(Ascent("l2", steps=10, step_size=0.25, radius=1.0), edits=4),
+        TokenFlips(),
+        goals=(UNTARGETED,),
+        summary="up to 4 tokens replaced by the nearest to embeddings of 10 steps of projected gradient ascent",
+        reference="Madry et al. 2018, PGD (arXiv 1706.06083); projected to tokens as in arXiv 1801.07175",
+    ),
+    Attack(
+        "universal_triggers",
+        Prefix(),
+        Triggers(),
+        goals=(UNTARGETED,),
+        summary="3 words before every text of a class, the same for all, chosen by gradient",
+        reference="Wallace et al. 2019, Universal Adversarial Triggers (arXiv 1908.07125)",
     ),
     Attack(
         "worst_of",

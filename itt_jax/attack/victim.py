@@ -1,13 +1,16 @@
 """A fine-tuned encoder as the model under attack: texts in, outputs out, in packed batches without duplicates."""
 
-import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from itt_jax import kinds
-from itt_jax.attack.gradients import FlipFinder
+from itt_jax.attack.ascents import AscentFinder
+from itt_jax.attack.asking import Ascent
+from itt_jax.attack.flips import FlipFinder
+from itt_jax.attack.gradients import GradientReader
+from itt_jax.attack.trigger_words import TriggerReader
 from itt_jax.data.examples import assemble
 from itt_jax.data.rows import Rows
 from itt_jax.data.span_decoding import answers_of
@@ -22,10 +25,11 @@ from itt_jax.train.sharding import place_params, stack_mesh
 
 TEXTS_AT_ONCE = 1 << 15
 """Texts that are encoded together, which bounds memory."""
+Reader = TypeVar("Reader", bound=GradientReader)
 
 
 class EncoderVictim:
-    """An encoder with a head for a task (`attack.lockstep.Victim`).
+    """An encoder with a head for a task (`attack.asking.Victim`).
 
     Texts with the same token ids are computed once.
 
@@ -43,10 +47,11 @@ class EncoderVictim:
         self.tokenizer, self.encoder, self.head, self.max_length = tokenizer, encoder, head, max_length
         self._params = place_params([params], encoder.family, stack_mesh())
         self._own = params
+        self._readers: dict[type[GradientReader], Any] = {}
         self.computed = 0
 
     def outputs(self, texts: Sequence[tuple[str, ...]], language: str) -> list[Any]:
-        """See `attack.lockstep.Victim.outputs`.
+        """See `attack.asking.Victim.outputs`.
 
         Raises:
             NotFiniteError: an output is not finite.
@@ -58,12 +63,39 @@ class EncoderVictim:
     def flips(
         self, texts: Sequence[tuple[str, ...]], field: str, labels: Sequence[int], each: int, language: str
     ) -> list[list[str]]:
-        """See `attack.lockstep.Victim.flips`."""
-        return self._finder.flips(texts, self.task.fields.index(field), labels, each, language)
+        """See `attack.asking.Victim.flips`."""
+        return self._reader(FlipFinder).flips(texts, self.task.fields.index(field), labels, each, language)
 
-    @functools.cached_property
-    def _finder(self) -> FlipFinder:
-        return FlipFinder(self.tokenizer, self.encoder, self.head, self._own, self.max_length)
+    def ascents(
+        self,
+        texts: Sequence[tuple[str, ...]],
+        field: str,
+        labels: Sequence[int],
+        ascent: Ascent,
+        edits: int,
+        language: str,
+    ) -> list[list[str]]:
+        """See `attack.asking.Victim.ascents`."""
+        number = self.task.fields.index(field)
+        return self._reader(AscentFinder).ascents(texts, number, labels, ascent, edits, language)
+
+    def trigger_words(
+        self,
+        texts: Sequence[tuple[str, ...]],
+        field: str,
+        labels: Sequence[int],
+        trigger: Sequence[str],
+        each: int,
+        language: str,
+    ) -> list[list[str]]:
+        """See `attack.asking.Victim.trigger_words`."""
+        number = self.task.fields.index(field)
+        return self._reader(TriggerReader).trigger_words(texts, number, labels, trigger, each, language)
+
+    def _reader(self, kind: type[Reader]) -> Reader:
+        if kind not in self._readers:
+            self._readers[kind] = kind(self.tokenizer, self.encoder, self.head, self._own, self.max_length)
+        return self._readers[kind]
 
     def _whole(self, texts: Sequence[tuple[str, ...]], language: str) -> list[np.ndarray]:
         """Outputs of examples that are a text or a pair."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from itt_jax.attack.lockstep import Victim
+from itt_jax.attack.asking import Victim
 from itt_jax.attack.subject import Subject
 from itt_jax.certify.deletion import Deletion
 from itt_jax.certify.radius import lower_bound, radius

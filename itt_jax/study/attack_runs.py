@@ -10,8 +10,8 @@ import numpy as np
 
 from itt_jax import kinds
 from itt_jax.attack import Attack, Goal, Subject, attack_rows, subjects
+from itt_jax.attack.asking import Victim
 from itt_jax.attack.csv_files import write_csv
-from itt_jax.attack.lockstep import Victim, alphabet
 from itt_jax.attack.outcomes import Outcome, outcome, summaries, summary
 from itt_jax.attack.victim import EncoderVictim
 from itt_jax.data.rows import Rows
@@ -55,14 +55,14 @@ def outcomes_in_parts(
     Args:
         tell: called with a line on the rows that are done and their share.
     """
-    units, total = alphabet(attack, cases), len(cases)
+    units, total = functools.cache(lambda: attack.candidates.units(cases, goal, victim)), len(cases)
 
     def make(first: int, part: Sequence[Subject]) -> list[Outcome]:
         def heard(finished: int, queries: int) -> None:
             done = first + finished
             tell(f"{done:,} of {total:,} rows, {queries:,} queries in this part", done / total)
 
-        made = attack_rows(attack, goal, part, victim, units, progress=heard)
+        made = attack_rows(attack, goal, part, victim, units(), progress=heard)
         return [outcome(attempt, goal) for attempt in made]
 
     return [Outcome(**row) for row in folder.made(cases[0].language, cases, PART, make)]

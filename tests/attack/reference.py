@@ -236,3 +236,35 @@ def evolution(subject, counted, places, search):
                 trial.append(value if crossed else people[i][2][j])
             trials.append(trial)
     return best[1] if people else subject.text
+
+
+def triggers(subjects, victim, tokenizer, reader, settings):
+    """A universal trigger for each class: one place, one word, one text at a time."""
+
+    def score(words, own):
+        (output,) = victim.outputs([own.inputs(" ".join((*words, own.text)))], own.language)
+        return UNTARGETED.judge(own, int(own.label), [output])[0][0]
+
+    found = []
+    for label in range(len(subjects[0].labels)):
+        rows = [own for own in subjects if own.label == label]
+        rows = [own for own in rows if victim.outputs([own.inputs(own.text)], own.language)[0].argmax() == label]
+        rows = rows[: settings.rows]
+        if not rows:
+            found.append("")
+            continue
+        words = [settings.start] * settings.length
+        best = sum(score(words, own) for own in rows) / len(rows)
+        for _ in range(settings.rounds):
+            texts = [own.inputs(own.text) for own in rows]
+            proposed = reader.trigger_words(texts, 1, [label] * len(rows), words, settings.each, "en")
+            improved = False
+            for place in range(settings.length):
+                tried = [[*words[:place], new, *words[place + 1 :]] for new in proposed[place]]
+                means = [sum(score(own, row) for row in rows) / len(rows) for own in tried]
+                if means and max(means) > best + 1e-7:
+                    best, words, improved = max(means), tried[means.index(max(means))], True
+            if not improved:
+                break
+        found.append(" ".join(words))
+    return tuple(found)

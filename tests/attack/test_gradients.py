@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from itt_jax.attack import attack_rows, get, subjects
-from itt_jax.attack.gradients import FlipFinder, loss_gradient, loss_of
+from itt_jax.attack.flips import FlipFinder
+from itt_jax.attack.gradients import loss_gradient, loss_of
 from itt_jax.attack.victim import EncoderVictim
 from itt_jax.data import packing
 from itt_jax.data.examples import assemble

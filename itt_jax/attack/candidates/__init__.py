@@ -6,6 +6,7 @@ from itt_jax.attack.candidates.from_lexicon import FromLexicon
 from itt_jax.attack.candidates.from_models import MaskedLM, TokenFlips
 from itt_jax.attack.candidates.imperceptible import Imperceptible
 from itt_jax.attack.candidates.operators import Operators
+from itt_jax.attack.candidates.triggers import Triggers
 from itt_jax.attack.candidates.word_swaps import WordSwaps, letters_like
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "MaskedLM",
     "Operators",
     "TokenFlips",
+    "Triggers",
     "WordSwaps",
     "letters_like",
 ]

@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar
 
+from itt_jax.attack.asking import Victim
 from itt_jax.attack.candidates.base import Candidates
+from itt_jax.attack.goals import Goal
 from itt_jax.attack.subject import Subject
 
 MOST_UNITS = 256
@@ -23,7 +25,7 @@ class Alphabet(Candidates):
     makes: ClassVar[str] = "clusters"
     most: int = MOST_UNITS
 
-    def units(self, subjects: Sequence[Subject]) -> tuple[str, ...]:
+    def units(self, subjects: Sequence[Subject], goal: Goal, victim: Victim) -> tuple[str, ...]:
         """The clusters of the attacked texts, sorted by codepoint."""
         counts = Counter(cluster for subject in subjects for cluster in subject.clusters)
         return tuple(sorted(sorted(counts, key=lambda unit: (-counts[unit], unit))[: self.most]))

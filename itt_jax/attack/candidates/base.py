@@ -1,5 +1,5 @@
-"""Candidates: what an attack may write. Each kind of candidates makes one unit: words, clusters, single edits or
-whole texts.
+"""Candidates: what an attack may write. Each kind of candidates makes one unit: words, clusters, single edits, whole
+texts, tokens or triggers.
 
 Word candidates depend on the clean word alone, so that a word is edited at most once and its candidates are the same
 in whatever order words are tried.
@@ -9,6 +9,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import ClassVar
 
+from itt_jax.attack.asking import Victim
+from itt_jax.attack.goals import Goal
 from itt_jax.attack.subject import Subject
 
 Edit = tuple[int, int, str]
@@ -20,7 +22,7 @@ class Candidates:
     """What an attack may write.
 
     Attributes:
-        makes: "words", "clusters", "edits", "texts" or "tokens"; a search takes one of them.
+        makes: "words", "clusters", "edits", "texts", "tokens" or "triggers"; a search takes one of them.
     """
 
     makes: ClassVar[str]
@@ -44,6 +46,9 @@ class Candidates:
         """Place -> the edits that can be made there, where single edits are made."""
         raise NotImplementedError
 
-    def units(self, subjects: Sequence[Subject]) -> tuple[str, ...]:
-        """Clusters that may be written into any of the attacked texts, where clusters are made."""
-        raise NotImplementedError
+    def units(self, subjects: Sequence[Subject], goal: Goal, victim: Victim) -> tuple[str, ...]:
+        """What may be written into any of the attacked texts and is found once for all of them.
+
+        Clusters, or for each class a trigger, where these are made; nothing otherwise.
+        """
+        return ()

@@ -11,7 +11,7 @@ from itt_jax.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class TokenFlips(Candidates):
-    """Other tokens of the model's own vocabulary in the place of one (`attack.gradients`)."""
+    """Other tokens of the model's own vocabulary in the place of one or several (`attack.flips`, `attack.ascents`)."""
 
     makes: ClassVar[str] = "tokens"
 

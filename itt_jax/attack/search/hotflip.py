@@ -5,7 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from itt_jax.attack.attack import Asking, Case, Flips, Search
+from itt_jax.attack.asking import Flips
+from itt_jax.attack.attack import Asking, Case, Search
 
 
 @dataclasses.dataclass(frozen=True)
