@@ -1,1 +1,6 @@
 """Programs compiled for accelerators that are not here, and what their compilers say about them."""
+
+from itt_jax.accelerators.report import Report, compiled_report
+from itt_jax.accelerators.topologies import ACCELERATORS, Accelerator, Topology, topology
+
+__all__ = ["ACCELERATORS", "Accelerator", "Report", "Topology", "compiled_report", "topology"]

@@ -14,7 +14,7 @@ import jax
 from itt_jax import files
 from itt_jax.accelerators.costs import Collective, Cost, collectives, costs, kernels
 from itt_jax.accelerators.hlo import Hlo
-from itt_jax.accelerators.topology import Topology
+from itt_jax.accelerators.topologies import Topology
 from itt_jax.models.hardware import compiling_for
 from itt_jax.train.compiling import Request, cache_folder
 from itt_jax.train.memory import is_out_of_memory, needed_bytes

@@ -32,6 +32,7 @@ BENCHES = (
     Bench("scale", "training in several processes; a cost model for eight chips", "itt_jax.bench.scale"),
     Bench("start", "time to the help text and to the first training step", "itt_jax.bench.start"),
     Bench("utilisation", "share of the measured matmul rate on full rows", "itt_jax.bench.utilisation"),
+    Bench("compile", "steps compiled for accelerators that are not here", "itt_jax.bench.compiled"),
 )
 
 
@@ -45,6 +46,7 @@ class Request:
         sentences: number of sentences for `perturb`, all languages together; number of rows for `evaluate`.
         encoders, data, sizes: names defined in `choices`.
         steps: number of training steps in one measurement.
+        topologies: names of accelerators to compile for.
     """
 
     data_root: pathlib.Path | None = None
@@ -54,6 +56,7 @@ class Request:
     data: tuple[str, ...] = ()
     sizes: tuple[str, ...] = ()
     steps: int | None = None
+    topologies: tuple[str, ...] = ()
 
 
 def run(name: str, request: Request) -> tuple[dict, str]:

@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoders", nargs="+", default=[], help="bert, roberta, xlnet; default: by bench")
     parser.add_argument("--sizes", nargs="+", default=[], help="base, distil, tiny, toy; default: by bench")
     parser.add_argument("--data", nargs="+", default=[], help="sst2, xnli, reviews; default: by bench")
+    parser.add_argument("--topologies", nargs="+", default=[], help="of compile: v5e:2x4, h100x8 ...; default v5e:1x1")
     add_data_root(parser)
     add_json(parser)
 
@@ -39,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
         data=tuple(options.data),
         sizes=tuple(options.sizes),
         steps=options.steps,
+        topologies=tuple(options.topologies),
     )
     figures, text = run_bench(options.name, request)
     print(json.dumps(figures, ensure_ascii=False, indent=1) if options.json else text)

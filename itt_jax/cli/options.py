@@ -81,6 +81,27 @@ def add_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=path, help="results folder; default runs/NAME")
 
 
+def add_stack(parser: argparse.ArgumentParser) -> None:
+    """--stack."""
+    parser.add_argument(
+        "--stack",
+        type=int,
+        metavar="N",
+        help="maximum number of fine-tunings trained together; default: what an accelerator's memory holds, 1 on a CPU",
+    )
+
+
+def stack(options: argparse.Namespace) -> int | None:
+    """The number that --stack gives.
+
+    Raises:
+        InputError: it is less than 1.
+    """
+    if options.stack is not None and options.stack < 1:
+        raise InputError(f"--stack: found {options.stack}, expected at least 1")
+    return options.stack
+
+
 def add_own_tasks(parser: argparse.ArgumentParser) -> None:
     """--config, for the tasks that it defines."""
     parser.add_argument("--config", help="a Python file that defines `tasks`, or a `study` with tasks, for --task")

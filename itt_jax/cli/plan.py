@@ -2,9 +2,10 @@
 
 import argparse
 import json
+import sys
 from typing import TYPE_CHECKING
 
-from itt_jax.cli.options import add_json, add_study, data_root, path, read_study
+from itt_jax.cli.options import add_json, add_stack, add_study, data_root, path, read_study, stack
 from itt_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,6 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add_study(parser)
     add_json(parser)
+    parser.add_argument(
+        "--topology",
+        metavar="NAME",
+        help="compile every program for accelerators that need not be here (v5e:2x4, v6e:2x4, v5p:2x2x1, h100x8) and "
+        "show what the compiler says: memory, FLOPs, bytes, communication, hours",
+    )
+    add_stack(parser)
     parser.add_argument(
         "--power",
         action="store_true",
@@ -37,6 +45,10 @@ def run(options: argparse.Namespace) -> int:
     from itt_jax.study import describe
 
     study, out = read_study(options)
+    if options.topology is not None:
+        return compiled(options, study)
+    if options.stack is not None:
+        raise InputError("--stack: needs --topology")
     if options.power:
         return power(options, study)
     for name in ("pilot", "seed_sd", "item_sd"):
@@ -44,6 +56,21 @@ def run(options: argparse.Namespace) -> int:
             raise InputError(f"--{name.replace('_', '-')}: needs --power")
     description = describe(study, out, data_root(options))
     print(json.dumps(description.as_dict(), indent=1) if options.json else description.text())
+    return 0
+
+
+def compiled(options: argparse.Namespace, study: "Study") -> int:
+    """Print what the compiler says of the study's programs on other hardware."""
+    if options.power:
+        raise InputError("--power: cannot be combined with --topology")
+    from itt_jax.accelerators import topology
+
+    there = topology(options.topology)
+    from itt_jax.study import estimates
+    from itt_jax.study.estimate_tables import as_dict, text
+
+    works = estimates(study, there, data_root(options), stack(options), lambda line: print(line, file=sys.stderr))
+    print(json.dumps(as_dict(works, there), indent=1) if options.json else text(works, there))
     return 0
 
 

@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from itt_jax.cli.options import add_json, add_study, data_root, read_study
+from itt_jax.cli.options import add_json, add_stack, add_study, data_root, read_study, stack
 from itt_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,12 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add_study(parser)
     add_json(parser)
-    parser.add_argument(
-        "--stack",
-        type=int,
-        metavar="N",
-        help="maximum number of fine-tunings trained together; default: what an accelerator's memory holds, 1 on a CPU",
-    )
+    add_stack(parser)
     parser.add_argument(
         "--until-decided",
         action="store_true",
@@ -46,14 +41,12 @@ def run(options: argparse.Namespace) -> int:
     from itt_jax.train import processes
 
     study, out = read_study(options)
-    if options.stack is not None and options.stack < 1:
-        raise InputError(f"--stack: found {options.stack}, expected at least 1")
     root = data_root(options)
     if options.distributed is not None:
         processes.join(options.distributed)
     if options.max_seeds is not None and not options.until_decided:
         raise InputError("--max-seeds: needs --until-decided")
-    settings = {"quiet": options.json, "stack": options.stack, "profile": options.profile}
+    settings = {"quiet": options.json, "stack": stack(options), "profile": options.profile}
     if options.until_decided:
         results = studies.run_until_decided(study, out, look_at, root, max_seeds=options.max_seeds, **settings)
     else:

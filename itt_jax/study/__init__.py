@@ -3,7 +3,7 @@
 import importlib
 
 _HOMES = {"Results": "running", "run": "running", "describe": "description", "evaluate_checkpoint": "evaluation"}
-_HOMES |= {"run_until_decided": "deciding"}
+_HOMES |= {"run_until_decided": "deciding", "estimates": "estimating"}
 __all__ = sorted(_HOMES)
 
 

@@ -98,13 +98,13 @@ def missing_cost(plan: Plan, material: Material, store: Store, together: int = 1
             evaluation[stage.id] = evaluation.get(stage.id, 0.0) + 2 * parameters * tokens
             cell_bytes[stage.id] = cell_bytes.get(stage.id, 0.0) + count * (CELL_BYTES + ROW_BYTES * len(rows))
     weights = {name: 4 * parameter_count(encoder) + CHECKPOINT_BYTES for name, encoder in encoders.items()}
-    groups = _groups([stage for stage in plan.stages.values() if stage.id in training], material, together)
-    return Cost(training, evaluation, cells, _disk(groups, weights, cell_bytes, keeping), queries)
+    together_now = groups([stage for stage in plan.stages.values() if stage.id in training], material, together)
+    return Cost(training, evaluation, cells, _disk(together_now, weights, cell_bytes, keeping), queries)
 
 
-def _groups(stages: list[Stage], material: Material, together: int) -> list[list[Stage]]:
-    """The stages as they train together, in turn."""
-    groups, left = [], list(stages)
+def groups(stages: list[Stage], material: Material, together: int) -> list[list[Stage]]:
+    """The stages as they train together, at most `together`, in turn."""
+    found, left = [], list(stages)
     while left:
         key, unmade = left[0].stack_key(material), {stage.id for stage in left}
         same = [
@@ -112,9 +112,9 @@ def _groups(stages: list[Stage], material: Material, together: int) -> list[list
             for stage in left[1:]
             if key is not None and stage.stack_key(material) == key and stage.parent.id not in unmade
         ]
-        groups.append([left[0], *same[: together - 1]])
-        left = [stage for stage in left if stage not in groups[-1]]
-    return groups
+        found.append([left[0], *same[: together - 1]])
+        left = [stage for stage in left if stage not in found[-1]]
+    return found
 
 
 def _disk(

@@ -63,6 +63,13 @@ class Request:
         placed = SingleDeviceSharding(there.devices[0]) if there.described else None
         return jax.tree.map(lambda leaf: _shape(leaf, placed), self.arguments)
 
+    @property
+    def key(self) -> Hashable:
+        """Equal for requests that give one program."""
+        leaves, structure = jax.tree.flatten(self.shapes)
+        described = tuple((leaf.shape, leaf.dtype, leaf.sharding) for leaf in leaves)
+        return self.function, tuple(sorted(self.static.items())), structure, described, hardware()
+
     def lowered(self) -> jax.stages.Lowered:
         """The function, traced for `hardware()`."""
 
@@ -86,9 +93,7 @@ class Request:
 def program(request: Request) -> Future[Program]:
     """The compiled program of a request; equal requests share one."""
     shapes = dataclasses.replace(request, arguments=request.shapes)  # without the arrays, which may be large
-    leaves, structure = jax.tree.flatten(shapes.arguments)
-    described = tuple((leaf.shape, leaf.dtype, leaf.sharding) for leaf in leaves)
-    key = (request.function, tuple(sorted(request.static.items())), structure, described, hardware())
+    key = request.key
     with _lock:
         if key not in _programs:
             compiling = contextvars.copy_context().run  # `hardware` in the thread as here

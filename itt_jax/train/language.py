@@ -10,8 +10,10 @@ from itt_jax.config import LanguageModel, content_id
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import Encoder, make_head
+from itt_jax.train import described
 from itt_jax.train.alignment import blend, parallel_embeddings
 from itt_jax.train.corpus import CorpusTexts, Encoded, encode
+from itt_jax.train.described import Typical
 from itt_jax.train.flops import PASSES
 from itt_jax.train.jobs import check_accumulation, total_steps
 from itt_jax.train.language_feeds import language_feed
@@ -77,6 +79,28 @@ def language_model(
     outcome = Stack(encoder.family, [run], recipe, progress=progress, mesh=mesh).train()[0]
     own = {"encoder": outcome.params["encoder"], "head": outcome.params["heads"][0]}
     return StageResult.create(own, {kind: own["head"]}, outcome)
+
+
+def language_steps(
+    encoder: Encoder,
+    corpus: CorpusTexts,
+    tokenizer: Tokenizer,
+    settings: LanguageModel,
+    seed: int,
+    halvings: int = 0,
+) -> tuple[list[Typical], int]:
+    """The programs of `language_model` with these arguments, and its number of steps; trains nothing.
+
+    Args:
+        halvings: how often microbatches are halved.
+    """
+    recipe, mesh = settings.recipe, stack_mesh()
+    encoded = encode(corpus, tokenizer, recipe.max_length, recipe.temperature)
+    head = make_head(encoder, encoder.language_model, encoder.config.vocabulary_size)
+    total = _steps(encoded, settings)
+    feed = language_feed(head, encoded, tokenizer, settings, seed, total, data_shards(mesh))
+    params = {"encoder": encoder.shapes(), "heads": (head.shapes(),)}
+    return described.steps(encoder.family, [feed], params, recipe, total, mesh, halvings), total
 
 
 def language_flops(

@@ -101,7 +101,7 @@ def predict_stack(
         free, needed = free_bytes(), extra_bytes(program.run)
         return free is None or needed is None or needed <= SHARE_OF_MEMORY * smallest(free)
 
-    shapes = [stream_shape(examples, data_shards(mesh), tokens) for tokens in _tokens_per_batch(examples)]
+    shapes = [stream_shape(examples, data_shards(mesh), tokens) for tokens in batch_sizes(len(examples.ids))]
     shape = next((shape for shape in shapes[:-1] if fits(shape)), shapes[-1])
     gathered, pending = gather(head, examples, models), collections.deque()
 
@@ -137,10 +137,10 @@ def stream_shape(examples: Examples, shards: int = 1, tokens: int = TOKENS_PER_B
     return rows, length, rows * length // 16
 
 
-def _tokens_per_batch(examples: Examples) -> list[int]:
-    """Batch sizes to try, largest first, none more than twice as large as all examples."""
+def batch_sizes(total: int) -> list[int]:
+    """Tokens per batch and device to try, largest first, none more than twice as many as all examples' `total`."""
     if hardware().platform == "cpu":
         return [TOKENS_PER_BATCH]
     doublings = range((MOST_TOKENS // TOKENS_PER_BATCH).bit_length())
     sizes = [TOKENS_PER_BATCH << doubling for doubling in doublings]
-    return [size for size in sizes if size < 2 * len(examples.ids)][::-1] or sizes[:1]
+    return [size for size in sizes if size < 2 * total][::-1] or sizes[:1]

@@ -83,8 +83,7 @@ class Adaptation(Stage):
 
     def flops(self, workshop: Workshop, body: Body) -> float:
         """Model FLOPs, from the token lengths of the texts and the tokens that are hidden."""
-        corpus = CorpusTexts({self.language(workshop.material): self.texts(workshop.material)}, [])
-        return language_flops(body.encoder, corpus, body.tokenizer, self.settings, self.seed)
+        return language_flops(body.encoder, self.corpus(workshop.material), body.tokenizer, self.settings, self.seed)
 
     @property
     def resumable_runs(self) -> int:
@@ -97,7 +96,7 @@ class Adaptation(Stage):
         texts = self.texts(material)
         result = language_model(
             body.encoder,
-            CorpusTexts({self.language(material): texts}, []),
+            self.corpus(material),
             body.tokenizer,
             {"encoder": body.params},
             self.settings,
@@ -127,6 +126,10 @@ class Adaptation(Stage):
         if not self.as_much_as:
             return texts
         return as_much_text(texts, sum(len(text) for own in self.as_much_as for text in material.texts(own)))
+
+    def corpus(self, material: Material) -> CorpusTexts:
+        """The same as a corpus."""
+        return CorpusTexts({self.language(material): self.texts(material)}, [])
 
     def language(self, material: Material) -> str:
         """Their language."""

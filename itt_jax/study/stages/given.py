@@ -67,6 +67,12 @@ def given_body(spec: EncoderSpec) -> Body:
     return Body(with_rates(kept, spec), _picked(params, kept.shapes()), _tokenizer(spec, folder))
 
 
+def given_sketch(spec: EncoderSpec) -> tuple[Encoder, Tokenizer]:
+    """The encoder of that directory and its tokenizer, without reading parameters."""
+    config, tokenizer = given_tables(spec)
+    return with_rates(Encoder(config), spec), tokenizer
+
+
 def given_tables(spec: EncoderSpec) -> tuple[EncoderConfig, Tokenizer]:
     """The config of that encoder, checked against the shapes of its parameters, and its tokenizer."""
     folder = local_folder(spec.checkpoint)

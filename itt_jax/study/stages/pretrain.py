@@ -66,12 +66,8 @@ class Pretraining(Stage):
     def make(self, workshop: Workshop) -> dict[str, Any]:
         """Make the encoder."""
         spec = self.spec
-        corpus = as_corpus([workshop.material.corpus(corpus) for corpus in spec.corpus])
+        corpus, tokenizer = self.beginning(workshop.material)
         texts = [text for own in corpus.texts.values() for text in own]
-        if spec.tokenizer is not None:
-            tokenizer = load_tokenizer(local_folder(spec.tokenizer))
-        else:
-            tokenizer = train_tokenizer(texts, spec.family, spec.vocabulary_size)
         encoder = made_encoder(spec, tokenizer)
         params = encoder.init(jax.random.key(self.seed))
         recorded: dict[str, Any] = {"steps": 0}
@@ -91,6 +87,14 @@ class Pretraining(Stage):
         seen = dataclasses.replace(contamination.digests(texts), sources=sources)
         self.save(workshop, Body(encoder, params, tokenizer), seen)
         return recorded
+
+    def beginning(self, material: Material) -> tuple[CorpusTexts, Tokenizer]:
+        """The texts that it reads, and its tokenizer, trained on them unless the spec names one."""
+        corpus = as_corpus([material.corpus(corpus) for corpus in self.spec.corpus])
+        if self.spec.tokenizer is not None:
+            return corpus, load_tokenizer(local_folder(self.spec.tokenizer))
+        texts = [text for own in corpus.texts.values() for text in own]
+        return corpus, train_tokenizer(texts, self.spec.family, self.spec.vocabulary_size)
 
 
 def made_encoder(spec: EncoderSpec, tokenizer: Tokenizer) -> Encoder:

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 import jax
-from jax.experimental import topologies
+from jax.experimental import topologies as jax_topologies
 
 from itt_jax.errors import InputError, unknown
 from itt_jax.models.hardware import Hardware
@@ -136,7 +136,7 @@ def topology(name: str) -> Topology:
     Raises:
         InputError: an unknown accelerator or layout, or its compiler is not installed.
     """
-    accelerator, sizes = _parsed(name)
+    accelerator, sizes = parsed(name)
     package, extra = {"tpu": ("libtpu", "compile-tpu"), "gpu": ("jax_cuda13_plugin", "compile-cuda")}[
         accelerator.platform
     ]
@@ -154,7 +154,7 @@ def topology(name: str) -> Topology:
     return Topology(name, accelerator, sizes, hardware)
 
 
-def _parsed(name: str) -> tuple[Accelerator, tuple[int, ...]]:
+def parsed(name: str) -> tuple[Accelerator, tuple[int, ...]]:
     """The accelerator and the layout that a name says."""
     found = _NAME.fullmatch(name)
     known = {own.name: own for own in ACCELERATORS}
@@ -178,9 +178,11 @@ def _described(name: str, accelerator: Accelerator, sizes: tuple[int, ...]) -> A
     """JAX's description."""
     if accelerator.platform == "gpu":
         layout = "x".join(map(str, (1, *sizes)))
-        return topologies.get_topology_desc(platform="cuda", topology=layout, target_config=accelerator.target_config)
+        return jax_topologies.get_topology_desc(
+            platform="cuda", topology=layout, target_config=accelerator.target_config
+        )
     bounds = tuple(min(size, most) for size, most in zip((*sizes, 1)[:3], (2, 2, 1), strict=True))
-    return topologies.get_topology_desc(name, platform="tpu", chips_per_host_bounds=bounds)
+    return jax_topologies.get_topology_desc(name, platform="tpu", chips_per_host_bounds=bounds)
 
 
 def _use_no_device() -> None:

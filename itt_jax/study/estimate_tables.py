@@ -1,0 +1,116 @@
+"""What compilers say of a study's programs, as text and as JSON."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from itt_jax.accelerators import Topology
+from itt_jax.store.place import size
+from itt_jax.study.estimating import Work
+from itt_jax.study.progress import duration, flop
+
+NOTE = (
+    "Compilers' estimates; nothing has run. Seconds are a roofline: each instruction takes its FLOPs at peak rate or "
+    "its bytes at full bandwidth. Left out: host, dev evaluations, checkpoints, compiling. Perturbed forms count as "
+    "long as the clean rows."
+)
+_HEADERS = ("encoder", "stage", "runs", "rows", "padding", "memory", "FLOPs", "bytes", "ms", "cycles", "use")
+_HEADERS += ("bound by", "times", "hours")
+
+
+def text(works: Sequence[Work], there: Topology) -> str:
+    """For a terminal."""
+    own = there.accelerator
+    lines = [
+        f"{there.name}: {there.count} devices, each {own.peak / 1e12:,.0f} TFLOP/s, {own.bandwidth / 1e9:,.0f} GB/s, "
+        f"{size(own.bytes)}",
+        "",
+        *_table([_HEADERS, *map(_row, works)]),
+        "",
+    ]
+    for work in works:
+        lines += [f"{work.encoder}, {work.stage}, {_shape(work)}: {'; '.join(_details(work))}"]
+    hours = sum(work.hours for work in works)
+    lines += ["", f"about {duration(3600 * hours)} in all", *_shares(works, hours), NOTE]
+    return "\n".join(lines)
+
+
+def as_dict(works: Sequence[Work], there: Topology) -> dict[str, Any]:
+    """JSON-able."""
+    return {
+        "topology": there.name,
+        "devices": there.count,
+        "accelerator": {
+            name: getattr(there.accelerator, name) for name in ("name", "peak", "bandwidth", "bytes", "hertz")
+        },
+        "programs": [
+            dataclasses.asdict(work)
+            | {name: getattr(work, name) for name in ("fits", "utilisation", "hours")}
+            | {"bound": work.report.bound}
+            for work in works
+        ],
+        "hours": sum(work.hours for work in works),
+        "note": NOTE,
+    }
+
+
+def _row(work: Work) -> list[str]:
+    report = work.report
+    if report.needed is None:
+        return [work.encoder, work.stage, str(work.runs), _shape(work), f"{work.padding:.0%}", "too large", *["-"] * 8]
+    return [
+        work.encoder,
+        work.stage,
+        str(work.runs),
+        _shape(work),
+        f"{work.padding:.0%}",
+        size(report.needed) + ("" if work.fits else ", too large"),
+        flop(report.flops),
+        size(report.bytes),
+        f"{1000 * report.seconds:.3g}",
+        "-" if report.cycles is None else f"{report.cycles / 1e6:.3g} M",
+        "-" if work.utilisation is None else f"{work.utilisation:.1%}",
+        report.bound,
+        f"{work.times:,}",
+        f"{work.hours:.3g}",
+    ]
+
+
+def _shape(work: Work) -> str:
+    """Rows and length of a batch; "2 x 16 x 128" has two microbatches."""
+    return " x ".join(map(str, [work.microbatches] * (work.microbatches > 1) + [work.rows, work.length]))
+
+
+def _details(work: Work) -> list[str]:
+    """Communication, kernels and compile time."""
+    report = work.report
+    collectives = [f"{own.count} {own.kind} {own.dtype} {size(own.bytes)}" for own in report.collectives]
+    kernels = [f"{count} {name}" for name, count in report.kernels.items()]
+    parts = [", ".join(collectives) or "no collectives", ", ".join(kernels) or "no kernels but XLA's"]
+    return [*parts, f"compiled in {report.compile_seconds:.0f} s"]
+
+
+def _shares(works: Sequence[Work], hours: float) -> list[str]:
+    """What each kind of stage takes of all hours, and what it is bound by."""
+    taken, bounds = Counter(), Counter()
+    for work in works:
+        taken[work.stage] += work.hours
+        bounds[work.stage, work.report.bound] += work.hours
+    lines = []
+    for stage, own in taken.items():
+        bound = max(("bytes", "FLOPs"), key=lambda name, stage=stage: bounds[stage, name])
+        lines.append(f"  {stage}: {own / hours if hours else 0:.0%}, bound by {bound}")
+    return lines
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns, the first two left-aligned."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if at < 2 else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,64 @@
+"""Names of topologies, and what is said of wrong ones; the programs that GPUs and TPUs would get."""
+
+import importlib.util
+
+import jax
+import pytest
+
+from itt_jax.accelerators import ACCELERATORS, topology
+from itt_jax.accelerators.topologies import parsed
+from itt_jax.errors import InputError
+from itt_jax.main import main
+from itt_jax.models import fused_attention
+from itt_jax.models.hardware import Hardware, compiling_for, hardware
+from itt_jax.train.memory import free_bytes
+from itt_jax.train.precision import training_dtype
+from itt_jax.train.sharding import stack_mesh
+
+WRONG = {
+    "v5x:2x4": "unknown --topology 'v5x:2x4'; did you mean 'v5e:2x4'",
+    "": "unknown --topology ''",
+    "v5e": "--topology v5e: expected a layout such as 'v5e:2x4'",
+    "v5p:2x2": "--topology v5p:2x2: expected a layout such as 'v5p:2x2x1'",
+    "v5e:0x4": "--topology v5e:0x4: expected a layout",
+    "h100x9": "--topology h100x9: expected a layout such as 'h100x8'",
+    "h100:2x4": "--topology h100:2x4: expected a layout such as 'h100x8'",
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_names_give_one_line(name, capsys):
+    assert main(["plan", "--topology", name]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {WRONG[name]}") and error.count("\n") == 1
+
+
+def test_an_absent_compiler_gives_one_line(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"--topology h100x8: .*pip install 'itt_jax\[compile-cuda\]'"):
+        topology("h100x8")
+
+
+def test_stack_needs_a_topology(capsys):
+    assert main(["plan", "--stack", "2"]) == 2
+    assert "--stack: needs --topology" in capsys.readouterr().err
+
+
+def test_every_example_is_a_name():
+    for own in ACCELERATORS:
+        found, sizes = parsed(own.example)
+        assert found is own and len(sizes) == max(2, own.sizes)
+
+
+def test_what_depends_on_the_devices_asks_for_the_described_ones():
+    """A GPU's kernel, dtype, memory and mesh on a machine without one, and its own again afterwards."""
+    devices = tuple(jax.devices()[:1])
+    ampere = Hardware("gpu", devices, capability=8, bytes=1 << 30)
+    q = jax.ShapeDtypeStruct((2, 128, 2, 64), "bfloat16")
+    before = hardware()
+    with compiling_for(ampere):
+        assert hardware() is ampere and hardware().described
+        assert fused_attention.choose("auto", q, q, bias=False, dropped=False) == "cudnn"
+        assert (training_dtype(), free_bytes(), stack_mesh(4)) == (jax.numpy.bfloat16, 1 << 30, None)
+    assert hardware() == before and not before.described
+    assert fused_attention.choose("auto", q, q, bias=False, dropped=False) == "xla"
