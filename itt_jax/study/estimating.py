@@ -201,7 +201,7 @@ class _Estimating:
         """Whether the training loop would take the program as it is."""
         if report.needed is None:
             return False
-        return report.needed - report.arguments <= SHARE_OF_FREE * (self.there.accelerator.bytes - report.arguments)
+        return report.needed - report.arguments <= SHARE_OF_FREE * (self.there.hardware.bytes - report.arguments)
 
     # --- Evaluation
 
@@ -230,7 +230,7 @@ class _Estimating:
             one = prediction(encoder, head, typical, size, tokens, mesh)
             report = self.report(models[0], one.request)
             needed = None if report.needed is None else report.needed - report.arguments
-            if needed is not None and needed <= SHARE_OF_MEMORY * (self.there.accelerator.bytes - report.arguments):
+            if needed is not None and needed <= SHARE_OF_MEMORY * (self.there.hardware.bytes - report.arguments):
                 break
         times = math.ceil(total * size / one.tokens)
         return self.work(models[0].spec.name, "evaluation", one, report, size, times)
@@ -249,7 +249,7 @@ class _Estimating:
     def needed(self, stage: Stage, request: Request) -> int | None:
         """Memory of a program on each device; more than there is where the compiler finds no room."""
         found = self.report(stage, request).needed
-        return 2 * self.there.accelerator.bytes if found is None else found
+        return 2 * self.there.hardware.bytes if found is None else found
 
     def report(self, stage: Stage, request: Request) -> Report:
         """The report of a program."""
@@ -274,7 +274,7 @@ class _Estimating:
             examples=one.examples,
             padding=1 - one.tokens / (copies * math.prod(one.row_shape)),
             flops=one.flops,
-            memory=self.there.accelerator.bytes,
+            memory=self.there.hardware.bytes,
             devices=self.there.count,
             peak=self.there.accelerator.peak,
             report=report,

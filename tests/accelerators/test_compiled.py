@@ -18,7 +18,7 @@ from itt_jax.train.jobs import Job
 from itt_jax.train.sharding import stack_mesh
 
 pytest.importorskip("libtpu", reason="needs libtpu, the compiler for TPUs: pip install 'itt_jax[compile-tpu]'")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.volume]
 RUNS = 8
 
 
