@@ -1,59 +1,181 @@
-"""Claims: which worker is on which piece of work of a results folder."""
+"""Claims: which worker is on which piece of work of a results folder.
+
+A claim is a file that its worker writes anew every BEAT_SECONDS. It is stale once its process is known to be gone, or
+once it has not changed for STALE_SECONDS of the clock of whoever waits; clocks of two hosts are never compared.
+
+Claims only save work: two workers that take over one stale claim at the same moment do the same work and write the same
+content-addressed files.
+"""
 
 import contextlib
+import dataclasses
+import datetime
+import json
 import os
 import pathlib
+import secrets
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Self
 
-STALE_SECONDS = 6 * 3600
-"""Age at which another host's claim is taken over. On the same host a dead process's claim is taken over at once."""
+from itt_jax import files
+
+BEAT_SECONDS = 10
+"""Time between two heartbeats of a claim."""
+STALE_SECONDS = 90
+"""Time without a heartbeat after which a claim is taken over."""
 
 
-@contextlib.contextmanager
-def claimed(path: pathlib.Path) -> Iterator[bool]:
-    """Hold the claim `path` against other workers; yields whether it is ours.
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """What the file of a claim says, in JSON.
 
-    Claims only save work: two workers that take over one stale claim at the same moment do the same work and write the
-    same content-addressed files.
+    Attributes:
+        token: random, so that no two claims are equal. beat: number of heartbeats.
+        host, pid: the worker, for people.
+        machine: in which boot and which namespace `pid` counts; empty where the system does not tell.
+        started: when its process started, in ticks since boot; None where the system does not tell.
+        since: when it was claimed, by the worker's clock, for people.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mine = f"{socket.gethostname()} {os.getpid()}"
-    if not _create(path, mine):
-        if not _stale(path):
-            yield False
-            return
-        path.unlink(missing_ok=True)
-        if not _create(path, mine):
-            yield False
-            return
-    try:
-        yield True
-    finally:
-        path.unlink(missing_ok=True)
 
+    token: str
+    host: str
+    pid: int
+    machine: str
+    started: int | None
+    since: str
+    beat: int = 0
 
-def _create(path: pathlib.Path, text: str) -> bool:
-    """Create `path` unless it exists; the file system decides between two workers."""
-    try:
-        with open(path, "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        return False
-    return True
+    @classmethod
+    def own(cls) -> Self:
+        """A new claim of this process."""
+        now = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
+        return cls(secrets.token_hex(8), socket.gethostname(), os.getpid(), machine(), started(os.getpid()), now)
 
-
-def _stale(path: pathlib.Path) -> bool:
-    """Whether the worker that holds the claim is gone."""
-    try:
-        words = path.read_text(encoding="utf-8").split()
-        age = time.time() - path.stat().st_mtime
-    except FileNotFoundError:
-        return True
-    if len(words) == 2 and words[0] == socket.gethostname():
+    @classmethod
+    def read(cls, content: bytes) -> Self | None:
+        """The claim in a file; None in one that is empty, damaged or of an earlier version."""
         try:
-            os.kill(int(words[1]), 0)
+            found = cls(**json.loads(content))
+        except (ValueError, TypeError, RecursionError):
+            return None
+        return found if isinstance(found.pid, int) and isinstance(found.machine, str) else None
+
+    def written(self) -> str:
+        """The content of its file."""
+        return json.dumps(dataclasses.asdict(self)) + "\n"
+
+    def is_gone(self) -> bool:
+        """Whether its process is known to have ended; one of another machine, boot or container is not known."""
+        if not self.machine or self.machine != machine():
+            return False
+        try:
+            os.kill(self.pid, 0)
         except ProcessLookupError:
             return True
-    return age > STALE_SECONDS
+        except PermissionError:
+            pass  # another user's process
+        now = started(self.pid)
+        return now is not None and now != self.started
+
+
+class Claims:
+    """The claims of a results folder, as one worker takes and watches them."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        self._watched: dict[pathlib.Path, tuple[bytes, float]] = {}  # what was read, and when first
+
+    @contextlib.contextmanager
+    def claim(self, name: str) -> Iterator[bool]:
+        """Hold a claim against other workers, with its heartbeat; yields whether it is ours."""
+        path, own = self.folder / name, Claim.own()
+        if not self._taken(path, own):
+            yield False
+            return
+        ended = threading.Event()
+        beating = threading.Thread(target=_beat, args=(path, own, ended), name="heartbeat", daemon=True)
+        beating.start()
+        try:
+            yield True
+        finally:
+            ended.set()
+            beating.join()
+            if _is_ours(path, own):
+                path.unlink(missing_ok=True)
+
+    def holders(self, names: Iterable[str]) -> list[str]:
+        """Who holds these claims, and since when; a line for each worker."""
+        found: dict[tuple, list[Claim]] = {}
+        for name in names:
+            claim = Claim.read(_content(self.folder / name) or b"")
+            if claim is not None:
+                found.setdefault((claim.host, claim.pid, claim.machine), []).append(claim)
+        return [
+            f"{host}, process {pid}, on {len(own)} of them since {min(claim.since for claim in own)} by its clock"
+            for (host, pid, _), own in found.items()
+        ]
+
+    def _taken(self, path: pathlib.Path, own: Claim) -> bool:
+        content = _content(path)
+        if content is not None:
+            if not self._is_stale(path, content):
+                return False
+            path.unlink(missing_ok=True)
+        # Read again: on a file system without hard links, the later of two stays.
+        return files.create_text(path, own.written()) and _is_ours(path, own)
+
+    def _is_stale(self, path: pathlib.Path, content: bytes) -> bool:
+        claim = Claim.read(content)
+        if claim is None or claim.is_gone():
+            return True
+        seen, since = self._watched.get(path, (b"", 0.0))
+        if seen != content:
+            self._watched[path] = content, time.monotonic()
+            return False
+        return time.monotonic() - since > STALE_SECONDS
+
+
+def _beat(path: pathlib.Path, own: Claim, ended: threading.Event) -> None:
+    """Write the claim anew until it has ended, or another worker has taken it over."""
+    beat = 0
+    while not ended.wait(BEAT_SECONDS) and _is_ours(path, own):
+        beat += 1
+        with contextlib.suppress(OSError):  # the work itself says what is wrong with the disk
+            files.write_text(path, dataclasses.replace(own, beat=beat).written())
+
+
+def _is_ours(path: pathlib.Path, own: Claim) -> bool:
+    claim = Claim.read(_content(path) or b"")
+    return claim is not None and claim.token == own.token
+
+
+def _content(path: pathlib.Path) -> bytes | None:
+    """What a claim's file holds; None where there is none, nothing where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return b""
+
+
+def machine() -> str:
+    """A name for this boot of this host and this namespace of processes; empty where the system does not tell."""
+    try:
+        boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
+def started(pid: int) -> int | None:
+    """When a process started, in ticks since boot, -1 for one that has ended; None where the system does not tell."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    state, *numbers = stat.rpartition(")")[2].split()  # a name may hold spaces and brackets
+    return -1 if state in "ZX" else int(numbers[18])

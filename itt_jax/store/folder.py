@@ -22,6 +22,7 @@ Every file is written whole or not at all (`itt_jax.files`).
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -35,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 
 from itt_jax import files
 from itt_jax.errors import InputError
-from itt_jax.store.claims import claimed
+from itt_jax.store.claims import Claims
 from itt_jax.store.finite import check_finite
 from itt_jax.store.parquet import reading
 from itt_jax.store.parts import PartsFolder
@@ -332,7 +333,12 @@ class Store:
 
     def claim(self, work_id: str) -> AbstractContextManager[bool]:
         """Claim a piece of work against other workers on the folder; yields whether it is ours."""
-        return claimed(self.out / "claims" / work_id)
+        return self.claims.claim(work_id)
+
+    @functools.cached_property
+    def claims(self) -> Claims:
+        """The claims of the workers on the folder."""
+        return Claims(self.out / "claims")
 
     def dtype(self, model: str, choose: Callable[[], str]) -> str:
         """The dtype in which every cell of `model` is computed, "float32" or "bfloat16"; the first worker chooses it.

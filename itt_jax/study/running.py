@@ -129,6 +129,7 @@ class _Runner:
         self.values: dict[str, float] = {}
         self.worked: set[str] = set()
         self.failed: list[str] = []
+        self.waiting = ""
         self.published = self.publishing = 0.0
         self._evaluators: dict[tuple[str, str], Evaluator] = {}
         self._forms: dict[str, dict[Place, RowForms]] = {}
@@ -169,9 +170,18 @@ class _Runner:
                         made += self.work([own for own in together if self.needed(own)])
                     done |= {own.id for own in together}
             if not done:
-                self.progress.at("waiting", f"other workers are on {len(pending)} stages")
-                time.sleep(POLL_SECONDS)
+                self.await_workers(pending)
         return made
+
+    def await_workers(self, pending: list[Stage]) -> None:
+        """Wait a little for the workers that hold what is left, and say who they are."""
+        holders = self.store.claims.holders([stage.id for stage in pending])
+        waiting = f"for {counted(len(pending), 'stage')}: {'; '.join(holders) or 'other workers are on them'}"
+        if waiting != self.waiting:
+            self.waiting = waiting
+            self.progress.say(f"waiting {waiting}")
+        self.progress.at("waiting", waiting)
+        time.sleep(POLL_SECONDS)
 
     def companions(self, stage: Stage, later: list[Stage]) -> list[Stage]:
         """Later stages that may train together with this one."""

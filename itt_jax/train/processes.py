@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -124,8 +125,8 @@ def shared(make: Callable[[], Any]) -> Any:
 
 
 def shared_name() -> str:
-    """A random name, the same in every process, as part of a temporary path."""
-    return shared(lambda: secrets.token_hex(4))
+    """A name of the first process and a random number, the same in every process, as part of a temporary path."""
+    return shared(lambda: f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}")
 
 
 def smallest(value: int) -> int:

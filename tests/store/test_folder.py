@@ -1,9 +1,4 @@
-"""The store: whole files or none, one worker a claim, no other study's folder."""
-
-import os
-import socket
-import subprocess
-import sys
+"""The store: whole files or none, no other study's folder."""
 
 import pandas as pd
 import pytest
@@ -49,25 +44,3 @@ def test_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(InputError, match="holds files, but no study of ours"):
         Store(tmp_path).existing_plan()
-
-
-def test_claim_is_held_by_one_worker_and_freed(tmp_path):
-    store = Store(tmp_path)
-    with store.claim("stage") as ours:
-        assert ours
-        with store.claim("stage") as again:
-            assert not again
-    with store.claim("stage") as ours:
-        assert ours
-
-
-def test_claim_of_a_dead_process_is_taken_over(tmp_path):
-    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
-    claim = tmp_path / "claims" / "stage"
-    claim.parent.mkdir()
-    claim.write_text(f"{socket.gethostname()} {int(dead.stdout)}")
-    with Store(tmp_path).claim("stage") as ours:
-        assert ours
-    claim.write_text(f"{socket.gethostname()} {os.getppid()}")
-    with Store(tmp_path).claim("stage") as ours:
-        assert not ours

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import re
 import threading
 import time
 from typing import ClassVar
@@ -101,8 +103,10 @@ def test_a_stage_that_another_worker_is_on_is_left_to_it_and_its_children_wait(t
     worker = threading.Thread(target=other)
     worker.start()
     held.wait()
-    runner(tmp_path, stages(*TREE)).all()
+    waits = runner(tmp_path, stages(*TREE))
+    waits.all()
     worker.join()
+    assert re.fullmatch(rf"for 2 stages: \S+, process {os.getpid()}, on 1 of them since .* by its clock", waits.waiting)
     assert ["b"] not in Toy.made and Toy.made[-1] == ["d"]
     assert sorted(name for together in Toy.made for name in together) == ["c", "d", "e", "f"]
 
