@@ -17,9 +17,8 @@ from itt_jax.analysis import inference
 from itt_jax.analysis.contrasts import NONE, Contrasts, TargetContrast
 from itt_jax.analysis.estimands import ALL, Quantity
 from itt_jax.analysis.fits import Fit
-from itt_jax.analysis.looks import as_decided
+from itt_jax.analysis.looks import Looked, as_decided
 from itt_jax.analysis.primary import over_targets
-from itt_jax.analysis.sequential import Look
 from itt_jax.analysis.signal import PANEL, Signal
 from itt_jax.analysis.stages import NOT_JUDGED
 from itt_jax.config import Claim
@@ -208,8 +207,7 @@ def table(
     claims: Sequence[Claim],
     parts: Iterable[tuple[str, Side]],
     smallest_effect: float,
-    look: Look,
-    earlier: pd.DataFrame | None,
+    planned: Looked,
     failed: Mapping[tuple[str, str, str], Sequence[str]],
 ) -> pd.DataFrame:
     """The claims with their verdicts, a row for each, or for each target or metric where it has several.
@@ -218,9 +216,9 @@ def table(
     one between encoders without a cell in common. A claim that rests on a stage that did not learn is not judged.
 
     Args:
-        parts: of every panel. look, earlier: as `inference.judge` takes them. failed: as `stages.failures` gives it.
+        parts: of every panel. failed: as `stages.failures` gives it.
     """
-    parts, rows = list(parts), []
+    parts, rows, earlier = list(parts), [], planned.earlier_of("claims")
     for claim in claims:
         own = [side for name, side in parts if name == claim.name]
         keys = dict.fromkeys((side.target if claim.each_target else ALL, side.contrast.metric) for side in own)
@@ -232,7 +230,7 @@ def table(
     )
     by_name = {claim.name: claim for claim in claims}
     bounds = [by_name[name].bound or smallest_effect for name in frame["claim"]]
-    frame = inference.judge(frame, pd.Series(bounds, frame.index, dtype=float), "holm", look, earlier)
+    frame = inference.judge(frame, pd.Series(bounds, frame.index, dtype=float), "holm", planned.look, earlier)
     frame = as_decided(frame, earlier)
     pairs = zip(frame.pop("rests_on"), frame.pop("reason"), strict=True)
     reasons = [reason or "; ".join(_reasons(uses, failed)) for uses, reason in pairs]
@@ -247,10 +245,12 @@ def table(
 
 
 def _is_in(side: Side, target: str, metric: str) -> bool:
+    """Whether a panel's part belongs to the row of that target (or of all) and metric."""
     return target in (ALL, side.target) and side.contrast.metric == metric
 
 
 def _about(claim: Claim, target: str, metric: str) -> dict[str, Any]:
+    """The columns that name a row, with those of a claim without data."""
     named = {"claim": claim.name, "target": target, "metric": metric, "arm": claim.better, "baseline": claim.worse}
     return named | {"targets": "", "models": "", "languages": "", "rests_on": (), "reason": NO_DATA}
 

@@ -23,6 +23,8 @@ from itt_jax.study.arms import Arm
 
 COARSE = (CLEAN_TEXT, ALL)
 NONE: frozenset[int] = frozenset()
+SCOPE = ["language", "domain", "perturbation", "severity"]
+"""Columns that name a quantity of one kind."""
 BOTH, POSITIVE, NEGATIVE = 0, 1, -1
 """Sides of a quantity: all its cells, those with positive weights, and those with negative ones (as positive)."""
 KINDS = (("perturbation", "scores", "drop", POSITIVE), ("domain", "gaps", "domain gap", NEGATIVE))
@@ -197,9 +199,15 @@ class Contrasts:
         return concat(frames)
 
     def curves(self) -> pd.DataFrame:
-        """Mean scores of each arm."""
-        rows = self.quantities("scores", {"score"})
-        return self._within_range(self._named(rows, self.fit(rows, arm).table(False), arm) for arm in self.panel.arms)
+        """Mean scores of each arm. clean: of perturbed rows the clean score on the same cells, where a curve begins."""
+        rows, starts = (self.quantities("scores", {kind}) for kind in ("score", "clean"))
+        frames = []
+        for arm in self.panel.arms:
+            frame = self._named(rows, self.fit(rows, arm).table(False), arm)
+            own = self._within_range([self._named(starts, self.fit(starts, arm).table(False), arm)]).set_index(SCOPE)
+            own = own[["estimate", "ci_low", "ci_high"]].set_axis(["clean", "clean_low", "clean_high"], axis=1)
+            frames.append(frame.join(own, on=SCOPE))
+        return self._within_range(frames)
 
     def robustness(self) -> pd.DataFrame:
         """Clean and perturbed scores, areas, worst cases, relative drop and retention, over the groups with signal.
@@ -272,11 +280,13 @@ class Contrasts:
         named = (panel.model, panel.target, panel.metric, arm, baseline)
         return TargetContrast(*named, *places, about, kind if rows else "", fit if rows else None)
 
-    # --- What rows say of themselves
+    # --- Which cells a row rests on
 
     def kept(self, conditions: Collection[int], excluded: Collection[int], language: str = ALL, domain: str = ALL):
-        """What an estimate rests on: languages, domains, number of groups, of those left out of its scope and of those
-        whose signal is unchecked, and whether a language other than the source is among them."""
+        """The cells behind an estimate: languages, domains, numbers of groups, and whether it is cross-lingual.
+
+        Groups are counted that it rests on, that are left out of its scope, and that rest on unchecked signal.
+        """
         columns, at = self.panel.columns, np.sort(np.fromiter(conditions, dtype=int, count=len(conditions)))
         groups = set(columns["group"][at].tolist())
         scope = np.isin(columns["group"], list(excluded))
@@ -294,10 +304,10 @@ class Contrasts:
     def _named(
         self, rows: Sequence[Quantity], frame: pd.DataFrame, arm: str, baseline: str = "", excluded=NONE
     ) -> pd.DataFrame:
-        """The statistics, with the columns that name the contrasts before them and what they rest on behind."""
+        """The statistics, after columns that name the contrasts and before those of `kept`."""
         about = {"model": self.panel.model, "target": self.panel.target, "metric": self.panel.metric}
         about |= {"arm": arm, "baseline": baseline, "quantity": [quantity.kind for quantity in rows]}
-        for name in ("language", "domain", "perturbation", "severity"):
+        for name in SCOPE:
             about[name] = [getattr(quantity, name) for quantity in rows]
         if not baseline:  # a level: that it differs from 0 is no finding
             frame = frame.assign(p=np.nan, test="none")
@@ -308,7 +318,7 @@ class Contrasts:
         return pd.concat([pd.DataFrame(about, index=frame.index), frame, kept], axis=1)
 
     def _with_sides(self, frame: pd.DataFrame, rows: Sequence[Quantity], arm: str, baseline: str, first: int):
-        """The table of differences with what they are the difference of, on the same cells: first less second."""
+        """The table of differences with columns of their two sides on the same cells, first and second."""
         for name, side in (("first", first), ("second", -first)):
             fit = self.difference(rows, arm, baseline, side) if baseline else self.fit(rows, arm, side)
             own = fit.table(False)

@@ -9,7 +9,7 @@ no missing cell.
 import dataclasses
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 from scipy import sparse
@@ -41,9 +41,13 @@ class Quantity:
     weights: dict[int, float]
 
 
-def average(panel: Panel, rows: np.ndarray) -> dict[int, float]:
-    """Weights of the mean over the conditions in `rows` [int], level by level with equal weights."""
-    keys = [panel.levels[row] for row in rows]
+def average(levels: Sequence[tuple], rows: np.ndarray) -> dict[int, float]:
+    """Weights of the mean over the conditions in `rows` [int], level by level with equal weights.
+
+    Args:
+        levels: each condition's values, from the outermost level (`Panel.levels`).
+    """
+    keys = [levels[row] for row in rows]
     children = defaultdict(set)
     for key in keys:
         for depth in range(len(key)):
@@ -82,10 +86,10 @@ def scores(panel: Panel, excluded: Collection[int] = (), noise: str = "perturbed
     for language, domain, scope in _scopes(panel, _kept(panel, excluded)):
         clean, perturbed = scope[role[scope] == "clean"], scope[role[scope] == noise]
         if len(clean):
-            found.append(Quantity("score", language, domain, "clean", 0.0, average(panel, clean)))
+            found.append(Quantity("score", language, domain, "clean", 0.0, average(panel.levels, clean)))
         alone = ALL not in (language, domain)
         for operator, severity, part in _noises(panel, perturbed):
-            weights = average(panel, part)
+            weights = average(panel.levels, part)
             if not alone or np.isnan(severity):
                 found.append(Quantity("score", language, domain, operator, severity, weights))
             if alone or (twin[part] < 0).any():
@@ -118,11 +122,11 @@ def curves(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
     perturbed = (role == "perturbed") & (panel.columns["twin"][rows] >= 0)
     found = []
     if perturbed.any():
-        weights = average(panel, rows[perturbed])
+        weights = average(panel.levels, rows[perturbed])
         found.append(Quantity("perturbed", ALL, ALL, ALL, np.nan, weights))
         found.append(Quantity("clean", ALL, ALL, ALL, np.nan, _to_twins(panel, weights)))
     elif (role == "clean").any():
-        found.append(Quantity("clean", ALL, ALL, ALL, np.nan, average(panel, rows[role == "clean"])))
+        found.append(Quantity("clean", ALL, ALL, ALL, np.nan, average(panel.levels, rows[role == "clean"])))
     reaching = list(dict.fromkeys(operators[perturbed & (panel.columns["severity"][rows] > 0)]))
     for operator in reaching:
         area = _area(panel, rows[perturbed & (operators == operator)])
@@ -131,7 +135,7 @@ def curves(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
         area = _area(panel, rows[perturbed & np.isin(operators, reaching)])
         found.append(Quantity("area", ALL, ALL, ALL, np.nan, area))
     found += [
-        Quantity(name, ALL, ALL, ALL, np.nan, average(panel, rows[role == name]))
+        Quantity(name, ALL, ALL, ALL, np.nan, average(panel.levels, rows[role == name]))
         for name in ("worst cell", "worst item")
         if (role == name).any()
     ]
@@ -153,11 +157,11 @@ def _area(panel: Panel, rows: np.ndarray) -> dict[int, float]:
         knots = np.array([0.0, *levels])
         width = np.diff(knots)
         heights = (np.append(width, 0) + np.append(0, width)) / 2 / knots[-1]
-        by_level = [average(panel, rows[own & (severity == level)]) for level in levels]
+        by_level = [average(panel.levels, rows[own & (severity == level)]) for level in levels]
         start = (heights[0], _to_twins(panel, by_level[0]))
         curves[int(rows[own][0])] = combine(start, *zip(heights[1:], by_level, strict=True))
     # Each curve is represented by one of its conditions, so that curves are averaged as conditions are.
-    return combine(*((weight, curves[row]) for row, weight in average(panel, np.array(list(curves))).items()))
+    return combine(*((weight, curves[row]) for row, weight in average(panel.levels, np.array(list(curves))).items()))
 
 
 def gaps(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
@@ -180,7 +184,7 @@ def _language_gaps(panel: Panel, rows: np.ndarray, noise: str, severity: float) 
     several = len(set(panel.columns["domain"])) > 1
     for domain in ([ALL] if both else []) + (both if several else []):
         scope = rows if domain == ALL else rows[domains[rows] == domain]
-        at_home, abroad = average(panel, scope[source[scope]]), average(panel, scope[~source[scope]])
+        at_home, abroad = average(panel.levels, scope[source[scope]]), average(panel.levels, scope[~source[scope]])
         weights = combine((1.0, at_home), (-1.0, abroad))
         yield Quantity("language gap", ALL, str(domain), noise, severity, weights)
 
@@ -195,7 +199,7 @@ def _domain_gaps(panel: Panel, rows: np.ndarray, noise: str, severity: float) ->
         near = home[np.isin(languages[home], languages[away])]
         away = away[np.isin(languages[away], languages[near])]
         if len(away):
-            weights = combine((1.0, average(panel, near)), (-1.0, average(panel, away)))
+            weights = combine((1.0, average(panel.levels, near)), (-1.0, average(panel.levels, away)))
             yield Quantity("domain gap", ALL, str(domain), noise, severity, weights)
 
 

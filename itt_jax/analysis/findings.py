@@ -8,20 +8,20 @@ seed and by item.
 import dataclasses
 import pathlib
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
 from itt_jax.analysis import claims, controls, inference, panels, stages
-from itt_jax.analysis.arms import arms_of, primary_pairs
+from itt_jax.analysis.arms import primary_pairs
 from itt_jax.analysis.contrasts import ATTACKS, Contrasts
 from itt_jax.analysis.fits import concat
-from itt_jax.analysis.looks import RECORDED, Looked, as_decided, at_look, looked
+from itt_jax.analysis.folder import Folder, folder
+from itt_jax.analysis.looks import RECORDED, Looked, as_decided, at_look
 from itt_jax.analysis.primary import primary_family
-from itt_jax.analysis.signal import signals
 from itt_jax.data.contamination import Contamination
-from itt_jax.store import Store
-from itt_jax.store.results import CLEAN_TEXT
+from itt_jax.store.results import CLEAN_TEXT, Subset
 from itt_jax.study.arms import Arm
 
 SMALLEST_EFFECT = 0.02
@@ -117,70 +117,85 @@ def analyse(
     Raises:
         InputError: no results, missing cells, or an unknown metric.
     """
-    store = Store(pathlib.Path(out))
-    plan = store.plan()
+    read = folder(out, seeds)
+    plan, planned = read.plan, read.looked
     if smallest_effect is None:
         smallest_effect = float(plan.get("smallest_effect", SMALLEST_EFFECT))
-    results, selection, cells = panels.read(store.out)
-    planned, missing = looked(store, plan, results, seeds), max(0, int(plan.get("cells", 0)) - len(results))
-    if planned.seeds:
-        results = results[results["seed"].isin(planned.seeds)]
-        selection = None if selection is None else selection[selection["seed"].isin(planned.seeds)]
-        plan |= {"stages_done": [own for own in plan.get("stages_done", ()) if own.get("seed") in planned.seeds]}
-    arms = arms_of(plan, dict.fromkeys(results["arm"]))
-    main_metric = results.drop_duplicates("target").set_index("target")["metric"]
-    known = signals(results, selection, cells)
-    frames, parts, asked, claimed = defaultdict(list), [], claims.declared(plan), []
-    for panel in panels.panels_of(results, cells):
-        own = Contrasts(panel, results, arms, known[panel.model, panel.target, panel.metric], asked_pair)
-        everything = own.cells()
-        under_attack = everything["attack"].astype(bool)
-        frames["cells"].append(everything[~under_attack])
-        frames["attack_cells"].append(everything[under_attack])
-        for name in ("gains", "gaps", "curves", "robustness", "attacks"):
-            frames[name].append(getattr(own, name)())
-        frames["attack_contrasts"].append(own.interactions("all", ATTACKS))
-        frames["interactions"].append(own.interactions("all"))
-        frames["counts"].append(_counts(frames["cells"][-1], own))
-        if panel.has_items and main_metric[panel.target] == panel.metric:
-            parts += [own.target_contrast(arm, baseline) for arm, baseline in primary_pairs(own.arms)]
-            claimed += claims.sides(asked, own, results, known)
-    for panel in panels.panels_of(results, cells, "changed") if cells is not None else ():
-        own = Contrasts(panel, results, arms, known[panel.model, panel.target, panel.metric], asked_pair)
-        frames["secondary"].append(own.interactions("changed"))
-    tables = {name: concat(found) for name, found in frames.items()}
-    gains = tables["gains"]
-    gains["p_adjusted"] = inference.adjust(gains, pd.Series(planned.look.overall(gains["p"]), gains.index), "fdr_bh")
-    for name in ("gains", "interactions", "gaps", "robustness", "attacks", "attack_contrasts"):
-        tables[name] = at_look(tables[name], planned.look)
-    explored = [tables.pop("interactions"), tables.pop("secondary", concat([]))]
-    efforts, failed = stages.effort(plan), stages.failures(plan)
-
-    def judged(frame: pd.DataFrame, method: str, family: str = "") -> pd.DataFrame:
-        earlier = planned.earlier_of(family)
-        verdicts = inference.judge(frame, smallest_effect, method, planned.look, earlier)
-        verdicts = as_decided(verdicts, earlier) if family else verdicts
-        return stages.with_effort(stages.withheld(verdicts, failed), efforts)
-
-    tables["attack_contrasts"] = judged(tables["attack_contrasts"], "fdr_bh")
-    tables["gains"] = stages.with_effort(tables["gains"], efforts)
+    frames, parts, sides = _estimated(read, asked_pair)
+    interactions, secondary = frames.pop("interactions"), frames.pop("secondary")
+    judged = _Judge(smallest_effect, planned, stages.effort(plan), stages.failures(plan))
     return Analysis(
-        arms=arms,
-        interactions=concat(judged(frame, "fdr_bh") for frame in explored),
-        primary=judged(primary_family(parts), "holm", "primary").drop(columns="rests_on"),
-        claims=claims.table(asked, claimed, smallest_effect, planned.look, planned.earlier_of("claims"), failed),
-        controls=controls.noticed(results, cells),
-        distances=store.distances(),
+        arms=read.arms,
+        gains=judged.gains(frames.pop("gains")),
+        interactions=concat(judged.contrasts(frame, "fdr_bh") for frame in (interactions, secondary)),
+        primary=judged.contrasts(primary_family(parts), "holm", "primary").drop(columns="rests_on"),
+        claims=claims.table(read.claims, sides, smallest_effect, planned, judged.failed),
+        gaps=at_look(frames.pop("gaps"), planned.look),
+        robustness=at_look(frames.pop("robustness"), planned.look),
+        attacks=at_look(frames.pop("attacks"), planned.look),
+        attack_contrasts=judged.contrasts(frames.pop("attack_contrasts"), "fdr_bh"),
+        controls=controls.noticed(read.results, read.cells),
+        distances=read.store.distances(),
         checks=stages.checks(plan),
         contamination=_contamination(plan),
         smallest_effect=smallest_effect,
-        has_items=cells is not None,
-        missing_cells=missing,
+        has_items=read.cells is not None,
+        missing_cells=read.missing_cells,
         another_run=_another_run(plan),
         looked=planned,
         declared=plan.get("declared"),
-        **tables,
+        **frames,
     )
+
+
+def _estimated(read: Folder, asked_pair: tuple[str, str] | None):
+    """The tables before verdicts, by name; and every panel's parts of primary contrasts and of claims."""
+    frames, parts, sides = defaultdict(list), [], []
+    for own in _contrasts(read, "all", asked_pair):
+        cells = own.cells()
+        under_attack = cells["attack"].astype(bool)
+        frames["cells"].append(cells[~under_attack])
+        frames["attack_cells"].append(cells[under_attack])
+        for name in ("gains", "gaps", "curves", "robustness", "attacks"):
+            frames[name].append(getattr(own, name)())
+        frames["interactions"].append(own.interactions("all"))
+        frames["attack_contrasts"].append(own.interactions("all", ATTACKS))
+        frames["counts"].append(_counts(frames["cells"][-1], own))
+        if own.panel.has_items and read.main_metric[own.panel.target] == own.panel.metric:
+            parts += [own.target_contrast(arm, baseline) for arm, baseline in primary_pairs(own.arms)]
+            sides += claims.sides(read.claims, own, read.results, read.signals)
+    frames["secondary"] += [own.interactions("changed") for own in _contrasts(read, "changed", asked_pair)]
+    return {name: concat(found) for name, found in frames.items()}, parts, sides
+
+
+def _contrasts(read: Folder, subset: Subset, asked_pair: tuple[str, str] | None) -> Iterator[Contrasts]:
+    """The contrasts of each panel; without items there is no subset of them."""
+    for panel in panels.panels_of(read.results, read.cells, subset) if read.cells or subset == "all" else ():
+        signal = read.signals[panel.model, panel.target, panel.metric]
+        yield Contrasts(panel, read.results, read.arms, signal, asked_pair)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Judge:
+    """What adds intervals of the look, verdicts, and the compute of both arms to contrasts."""
+
+    smallest_effect: float
+    planned: Looked
+    efforts: pd.DataFrame
+    failed: Mapping[tuple[str, str, str], list[str]]
+
+    def gains(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Gains have no verdict."""
+        p = pd.Series(self.planned.look.overall(frame["p"]), frame.index)
+        frame["p_adjusted"] = inference.adjust(frame, p, "fdr_bh")
+        return stages.with_effort(at_look(frame, self.planned.look), self.efforts)
+
+    def contrasts(self, frame: pd.DataFrame, method: str, family: str = "") -> pd.DataFrame:
+        """Interactions; those of a family that looks record have the figures of the look that decided them."""
+        earlier = self.planned.earlier_of(family)
+        frame = inference.judge(frame, self.smallest_effect, method, self.planned.look, earlier)
+        frame = as_decided(frame, earlier) if family else frame
+        return stages.with_effort(stages.withheld(frame, self.failed), self.efforts)
 
 
 def look_at(out: pathlib.Path, seeds: int) -> list[dict[str, Any]]:

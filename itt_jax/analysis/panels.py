@@ -131,7 +131,8 @@ def panels_of(results: pd.DataFrame, cells: Cells, subset: Subset = "all") -> It
             yield panel
 
 
-def _panel(model: str, target: str, metric: str, rows: pd.DataFrame, cells: Cells, subset: Subset):
+def _panel(model: str, target: str, metric: str, rows: pd.DataFrame, cells: Cells, subset: Subset) -> Panel | None:
+    """The panel of these rows with the values and influences of their cells; None where no condition is left."""
     arms, seeds = tuple(dict.fromkeys(rows["arm"])), tuple(sorted(set(rows["seed"])))
     conditions, names = _conditions(rows, arms, seeds, cells, subset)
     if conditions.empty:

@@ -8,6 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
+
+from itt_jax.analysis.inference import LEVEL, half_width
+from itt_jax.metrics import METRICS
 
 NOT_JUDGED = "not judged"
 ARM = ["model", "target", "arm"]
@@ -53,7 +57,10 @@ def _targets(frame: pd.DataFrame) -> list[tuple[str, ...]]:
 def checks(plan: Mapping[str, Any]) -> pd.DataFrame:
     """The dev scores of stages before an arm's last beside chance: a row for each arm, stage and task, over seeds.
 
-    A stage with permuted labels need not learn.
+    The interval covers other seeds and other items. The error of the items counts as if all seeds made the same
+    mistakes, because a record does not say how alike they are; where they are not, the interval is conservative.
+    Rates and checkpoints were chosen on these rows, so its level is that of the records (Bonferroni). A stage with
+    permuted labels need not learn.
     """
     found: dict[tuple, list[dict[str, Any]]] = {}
     for arm, record, is_last in _uses(plan):
@@ -63,11 +70,29 @@ def checks(plan: Mapping[str, Any]) -> pd.DataFrame:
             found.setdefault(place, []).append(check)
     rows = []
     for (*place, must_learn), own in found.items():
-        numbers = {name: _mean(check[name] for check in own) for name in ("dev", "ci_low", "ci_high", "chance")}
+        numbers = dict(zip(("dev", "ci_low", "ci_high"), _interval(own), strict=True))
+        numbers["chance"] = _mean(check["chance"] for check in own)
         failed = sum(not check["learned"] for check in own)
         about = dict(zip([*ARM, "stage", "task", "metric"], place, strict=True))
         rows.append(about | numbers | {"seeds": len(own), "seeds_failed": failed, "must_learn": must_learn})
     return pd.DataFrame(rows, columns=CHECKED)
+
+
+def _interval(own: list[dict[str, Any]]) -> tuple[float, float, float]:
+    """Mean and interval of the dev scores of one stage in several seeds, as far as they are defined."""
+    known = [check for check in own if check["dev"] is not None]
+    if not known:
+        return np.nan, np.nan, np.nan
+    level = LEVEL / max(max(check["looks"], 1) for check in known)
+    dev, high = (np.array([check[name] for check in known]) for name in ("dev", "ci_high"))
+    looks = np.array([max(check["looks"], 1) for check in known])
+    item_error = np.sqrt(np.mean(((high - dev) / stats.norm.isf(LEVEL / 2 / looks)) ** 2))
+    about = {"estimate": dev.mean(), "seeds": len(known), "clusters": known[0]["rows"], "item_error": item_error}
+    about["seed_error"] = dev.std(ddof=1) / np.sqrt(len(known)) if len(known) > 1 else 0.0
+    half = half_width(pd.DataFrame([about]), level / 2)[0]
+    scale = next((own for own in METRICS if own.name == known[0]["metric"]), None)  # a loss has no range
+    lowest, highest = (-np.inf, np.inf) if scale is None else (scale.lowest, scale.highest)
+    return float(dev.mean()), float(max(dev.mean() - half, lowest)), float(min(dev.mean() + half, highest))
 
 
 def failures(plan: Mapping[str, Any]) -> dict[tuple[str, str, str], list[str]]:
@@ -126,5 +151,6 @@ def short(value: float) -> str:
 
 
 def _mean(values: Iterable[float | None]) -> float:
+    """The mean of the values that are there; NaN without any."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else float("nan")

@@ -39,7 +39,16 @@ def found(tmp_path_factory):
     write_store(out, models=("bert", "xlnet"), targets=("a", "b"), languages=("en", "de"), robust=0.5, **small)
     content = {"claims": canonical(CLAIMS), "stopping": {"seeds": 2}}
     declared = {"hash": "h", "time": 0.0, "target_stages": 0, "changes": [], "content": content}
-    check = {"task": "t", "metric": "accuracy", "dev": 0.33, "ci_low": 0.3, "ci_high": 0.36, "chance": 0.33}
+    check = {
+        "task": "t",
+        "metric": "accuracy",
+        "dev": 0.33,
+        "ci_low": 0.3,
+        "ci_high": 0.36,
+        "chance": 0.33,
+        "rows": 99,
+        "looks": 1,
+    }
     record = {"encoder": "xlnet", "kind": "target", "seed": 0, "tokens": 1, "flops": 1, "labels": "own"}
     record |= {
         "dev_checks": [check | {"learned": False}],

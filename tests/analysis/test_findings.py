@@ -9,6 +9,7 @@ from itt_jax.analysis import analyse, inference, look_at, panels
 from itt_jax.analysis.looks import as_decided
 from itt_jax.analysis.sequential import Declared, Look
 from itt_jax.errors import InputError
+from itt_jax.report.figures import curves
 from itt_jax.report.summary import verdict_sentences
 from itt_jax.report.tables import primary
 from itt_jax.store import Store
@@ -57,6 +58,22 @@ def test_estimates_are_the_plain_means_of_the_stored_values(simulated):
     interaction = one(analysis.interactions, **about, kind="perturbation", perturbation="all", subset="all")
     assert interaction["groups_left_out"] == 0
     assert interaction["estimate"] == pytest.approx(perturbed["estimate"] - gain["estimate"])
+
+
+def test_a_severity_curve_begins_at_the_clean_score_of_its_own_cells(tmp_path):
+    """One language lacks an operator, so that the curve of that operator is one of the others."""
+    out = write_store(tmp_path, items=30, domains=("general",), seeds=(0, 1), arms=("direct",))
+    frame = pd.read_parquet(out / "results.parquet")
+    frame[(frame["language"] != "zh") | (frame["perturbation"] != "keyboard")].to_parquet(out / "results.parquet")
+    analysis, clean = analyse(out), values_of(out)["direct"].xs("clean", level="perturbation")
+    about = {"arm": "direct", "language": "all", "severity": 0.2}
+    swap, keyboard = (one(analysis.curves, **about, perturbation=name) for name in ("swap", "keyboard"))
+    by_language = clean.groupby("language").mean()
+    assert swap["clean"] == pytest.approx(by_language.mean())
+    assert keyboard["clean"] == pytest.approx(by_language[["en", "de"]].mean()) and keyboard["languages"] == "en de"
+    curve = curves._from_clean(keyboard.to_frame().T)
+    assert curve["severity"].tolist() == [0.0, 0.2] and curve["estimate"].iloc[0] == keyboard["clean"]
+    assert keyboard["clean_low"] < keyboard["clean"] < keyboard["clean_high"]
 
 
 def test_area_gaps_and_worst_cases(simulated):

@@ -8,6 +8,7 @@ from itt_jax.analysis import analyse, stages
 from itt_jax.report import summary_markdown, write_report
 from itt_jax.store import Store
 from itt_jax.study import arms
+from itt_jax.study.stages.dev_check import checked
 from tests.simulated_store import write_store
 
 
@@ -71,6 +72,52 @@ def test_stages_before_the_last_are_checked_by_seed():
     assert stages.failures({"stages_done": DONE}) == {
         ("bert", "sentiment", "itt"): ["intermediate stage on sick did not learn in 2 of 3 seeds (dev .13, chance 0)"]
     }
+
+
+def scores(random, seeds: int, rows: int, looks: int = 1, alike: bool = False) -> list[dict]:
+    """Records of the checks of a stage whose true dev score is .6; seeds vary by three points and share their rows.
+
+    Args:
+        alike: whether seeds make the same mistakes.
+    """
+    hard, found = random.random(rows), []
+    for seed in range(seeds):
+        right = (hard if alike else random.random(rows)) < 0.6 + random.normal(0, 0.03)
+        own = checked("sick", "accuracy", right.mean(), right.std(ddof=1) / np.sqrt(rows), 0.5, rows, looks)
+        found.append(record("intermediate", use("itt"), seed=seed, dev_checks=[own.as_record()]))
+    return found
+
+
+def interval(done: list[dict]) -> list[float]:
+    (row,) = stages.checks({"stages_done": done}).to_dict("records")
+    return [row[name] for name in ("dev", "ci_low", "ci_high")]
+
+
+def test_the_interval_of_a_dev_score_is_of_seeds_and_items():
+    done = scores(np.random.default_rng(0), 3, 300)
+    single = [interval([own]) for own in done]
+    (own,) = done[0]["dev_checks"]
+    assert single[0] == pytest.approx([own["dev"], own["ci_low"], own["ci_high"]], abs=1e-3)  # t of 299 df
+    dev, low, high = interval(done)
+    assert dev == pytest.approx(np.mean([own[0] for own in single]))
+    assert high - low > np.mean([own[2] - own[1] for own in single])
+    assert interval(scores(np.random.default_rng(0), 3, 300, looks=5))[1] < low
+    assert (
+        interval([record("intermediate", use("itt"), dev_checks=[check(0.99, True) | {"metric": "accuracy"}])])[2] == 1
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.volume
+@pytest.mark.parametrize("seeds", [3, 8])
+def test_the_interval_of_a_dev_score_covers_the_truth(seeds):
+    """Of seeds that make the same mistakes in about 95 %; it is wider than that needs where they make others."""
+    random = np.random.default_rng(1)
+    covered = {}
+    for alike in (True, False):
+        found = np.array([interval(scores(random, seeds, 200, alike=alike)) for _ in range(300)])
+        covered[alike] = ((found[:, 1] <= 0.6) & (0.6 <= found[:, 2])).mean()
+    assert 0.93 <= covered[True] <= 0.985 and covered[False] >= covered[True], covered
 
 
 @pytest.mark.parametrize(

@@ -42,12 +42,19 @@ def _panels(analysis: Analysis, frame: pd.DataFrame) -> list[Panel]:
             where = f"{model}, {target}"
             if language != "all":
                 place, where = place | {"language": language}, f"{where}, {language}"
-            part = own[own["perturbation"].isin(["clean", operator])]
+            part = _from_clean(own[own["perturbation"] == operator])
             body = svg.text(LEFT - 26, 12, svg.shortened(operator, WIDTH - 16), "strong")
             body += svg.text(LEFT - 26, 25, svg.shortened(f"{where} ({metric})", WIDTH - 16, 9.5), "soft small")
             body += _lines(part, drawn, scale, chance.get((target, metric)))
             panels.append(Panel(f"{metric} by severity of {operator}: {where}", WIDTH, HEIGHT, body, place))
     return panels
+
+
+def _from_clean(curves: pd.DataFrame) -> pd.DataFrame:
+    """Severity curves that begin at the clean scores of their own cells, where these are known."""
+    columns = {"clean": "estimate", "clean_low": "ci_low", "clean_high": "ci_high"}
+    starts = curves.sort_values("severity").drop_duplicates("arm")[["arm", *columns]].rename(columns=columns)
+    return pd.concat([starts[starts["estimate"].notna()].assign(severity=0.0), curves])
 
 
 def _lines(part: pd.DataFrame, drawn: Mapping[str, Style], y: svg.Scale, chance: float | None) -> str:

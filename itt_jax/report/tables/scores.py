@@ -17,16 +17,21 @@ from itt_jax.report.tables.shown import (
 
 
 def arms(analysis: Analysis, target: str) -> pd.DataFrame:
-    """Scores of each arm on one target, with relative drop, retention, area and worst case, all on the same cells."""
+    """Scores of each arm on one target, with relative drop, retention, area and worst case, all on the same cells.
+
+    A figure that fewer groups have (a worst case needs several conditions) says how many it is of.
+    """
     key = ["model", "metric", "arm"]
     frame = overall(analysis.robustness, target=target, perturbation="all", baseline="")
     titles = {"clean": "clean", "perturbed": "perturbed", "relative_drop": "relative drop", "retention": "retention"}
     titles |= {"area": "area under curve", "worst cell": "worst cell", "worst item": "worst case per item"}
-    columns = {}
+    columns, groups = {}, frame.groupby(key)["groups"].max()
     for quantity, title in titles.items():
         column = frame[frame["quantity"] == quantity].set_index(key)
         if len(column):
-            columns[title] = with_interval(column)
+            fewer = column["groups"] < groups.reindex(column.index)
+            of = " of " + column["groups"].astype(str) + " groups"
+            columns[title] = with_interval(column) + of.where(fewer, "")
     curves = overall(analysis.curves, target=target)
     if "clean" not in columns:  # items that lost their answer have no clean counterpart without predictions
         for name, title in (("clean", "clean"), ("all", "perturbed")):

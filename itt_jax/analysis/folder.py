@@ -1,0 +1,62 @@
+"""A results folder as its analysis needs it: the rows and items of the look that it is at, and what has signal."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import pandas as pd
+
+from itt_jax.analysis import claims, panels
+from itt_jax.analysis.arms import arms_of
+from itt_jax.analysis.looks import Looked, looked
+from itt_jax.analysis.signal import Signal, signals
+from itt_jax.config import Claim
+from itt_jax.store import Store
+from itt_jax.study.arms import Arm
+
+
+@dataclasses.dataclass(frozen=True)
+class Folder:
+    """What is analysed.
+
+    Attributes:
+        plan: as `Store.plan` gives it, with the records of the seeds that count alone.
+        results: the rows of these seeds. cells: the items of every cell, and of those on dev rows.
+        signals: (model, target, metric) -> what has signal. claims: those that the plan declares.
+        missing_cells: cells of the plan that the run has not made yet.
+    """
+
+    store: Store
+    plan: dict[str, Any]
+    results: pd.DataFrame
+    cells: panels.Cells
+    signals: dict[tuple[str, str, str], Signal]
+    arms: tuple[Arm, ...]
+    claims: tuple[Claim, ...]
+    looked: Looked
+    missing_cells: int
+
+    @property
+    def main_metric(self) -> dict[str, str]:
+        """Target -> the metric of its primary contrasts and claims."""
+        return self.results.drop_duplicates("target").set_index("target")["metric"].to_dict()
+
+
+def folder(out: pathlib.Path, seeds: int | None = None) -> Folder:
+    """Read a results folder.
+
+    Args:
+        seeds: the look to take; None is the latest.
+
+    Raises:
+        InputError: no results, missing cells, or an unknown metric.
+    """
+    store = Store(pathlib.Path(out))
+    plan, (results, selection, cells) = store.plan(), panels.read(store.out)
+    missing, planned = max(0, int(plan.get("cells", 0)) - len(results)), looked(store, plan, results, seeds)
+    if planned.seeds:
+        results = results[results["seed"].isin(planned.seeds)]
+        selection = None if selection is None else selection[selection["seed"].isin(planned.seeds)]
+        plan |= {"stages_done": [own for own in plan.get("stages_done", ()) if own.get("seed") in planned.seeds]}
+    found, arms = signals(results, selection, cells), arms_of(plan, dict.fromkeys(results["arm"]))
+    return Folder(store, plan, results, cells, found, arms, claims.declared(plan), planned, missing)
