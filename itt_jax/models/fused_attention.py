@@ -12,6 +12,9 @@ rows in blocks (`attention.by_blocks`), which stores no mask and no distant scor
 Source: Dao et al. 2022 (arXiv 2205.14135); `jax.experimental.pallas.ops.tpu.flash_attention`.
 """
 
+import functools
+import logging
+
 import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec as P
@@ -20,14 +23,20 @@ from jaxtyping import Array, Bool, Float, Int
 from itt_jax.errors import InputError, unknown
 from itt_jax.models.hardware import hardware
 
+log = logging.getLogger(__name__)
+
 BACKENDS = ("auto", "xla", "cudnn", "flash")
+KERNELS = {"gpu": "cudnn", "tpu": "flash"}
+"""The kernel that "auto" tries on a platform."""
 # Storing the scores of shorter rows costs little; not measured on a TPU yet.
 FLASH_FROM = 512
 _TILE = 128
 
 
 def choose(backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"], *, bias: bool, dropped: bool) -> str:
-    """The backend for this attention: the requested one, or with "auto" the first that supports it and pays off.
+    """The backend for this attention: the requested one, or with "auto" the platform's kernel where it pays off.
+
+    Where "auto" would use the kernel and it cannot compute this attention, the log says why, each reason once.
 
     Args:
         bias: whether scores have a bias. dropped: whether probabilities are dropped.
@@ -44,11 +53,19 @@ def choose(backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"],
         if reason:
             raise InputError(f"attention {backend!r}: {reason}; expected 'auto' or 'xla'")
         return backend
-    if obstacle("cudnn", q, k, bias=bias, dropped=dropped) is None:
-        return "cudnn"
-    if k.shape[1] >= FLASH_FROM and obstacle("flash", q, k, bias=bias, dropped=dropped) is None:
-        return "flash"
+    kernel = KERNELS.get(hardware().platform)
+    if kernel is None or (kernel == "flash" and k.shape[1] < FLASH_FROM):
+        return "xla"
+    reason = obstacle(kernel, q, k, bias=bias, dropped=dropped)
+    if reason is None:
+        return kernel
+    _say_once(kernel, reason)
     return "xla"
+
+
+@functools.cache
+def _say_once(kernel: str, reason: str) -> None:
+    log.warning("attention by XLA instead of %s, which %s", kernel, reason)
 
 
 def obstacle(

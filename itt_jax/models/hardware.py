@@ -29,6 +29,11 @@ class Hardware:
     bytes: int | None = None
 
     @property
+    def row_multiple(self) -> int:
+        """What row lengths are multiples of: the lanes of a TPU, which its attention kernel needs, or a GPU's tiles."""
+        return {"tpu": 128, "gpu": 64}.get(self.platform, 8)
+
+    @property
     def described(self) -> bool:
         """Whether the devices are only described: programs are compiled for them and nothing is placed on them."""
         return self.bytes is not None

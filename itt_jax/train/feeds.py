@@ -69,5 +69,7 @@ def row_plan(
         lengths: tokens of each example. size: examples of a microbatch. stack: number of runs that train together.
     """
     flops = PASSES * forward_flops(encoder, lengths) / len(lengths) * size * recipe.accumulate * steps * stack
-    usual = 1 + int(flops / FLOPS_PER_ROW_COUNT.get(hardware().platform, FLOPS_PER_ROW_COUNT["gpu"]))
-    return packing.plan_rows(lengths, size, recipe.max_length, shards, stack, min(usual, MOST_ROW_COUNTS))
+    there = hardware()
+    usual = 1 + int(flops / FLOPS_PER_ROW_COUNT.get(there.platform, FLOPS_PER_ROW_COUNT["gpu"]))
+    usual = min(usual, MOST_ROW_COUNTS)
+    return packing.plan_rows(lengths, size, recipe.max_length, shards, stack, usual, there.row_multiple)

@@ -131,7 +131,9 @@ def stream_shape(examples: Examples, shards: int = 1, tokens: int = TOKENS_PER_B
     Args:
         shards: devices that share the rows, with `tokens` each.
     """
-    longest = int(examples.lengths.max())
+    longest, there = int(examples.lengths.max()), hardware()
+    if there.platform != "cpu":
+        longest = -(-longest // there.row_multiple) * there.row_multiple
     length = next((length for length in LENGTHS if length >= longest), longest)
     rows = max(1, tokens // length) * shards
     return rows, length, rows * length // 16

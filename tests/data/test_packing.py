@@ -205,6 +205,19 @@ def test_steps_packed_separately_share_the_plan_of_the_largest(stack):
     assert together.row_counts[-1] == alone.row_counts[-1] == 4
 
 
+@pytest.mark.parametrize(("multiple", "efficiency"), [(8, 0.85), (64, 0.85), (128, 0.7)])
+def test_row_lengths_suit_the_device(multiple, efficiency):
+    lengths = sst2_like(2000)
+    plan = plan_rows(lengths, 32, 128, usual=4, multiple=multiple)
+    assert plan.length % multiple == 0 and plan.length >= lengths.max() and plan.packing_efficiency > efficiency
+
+
+def test_short_rows_keep_their_packing_efficiency():
+    lengths = sst2_like(2000)
+    assert plan_rows(lengths, 32, 128, 8, multiple=128) == plan_rows(lengths, 32, 128, 8)
+    assert plan_rows(10 * lengths, 32, 512, 8, multiple=128).length % 128 == 0
+
+
 def test_a_plan_is_deterministic():
     assert plan_rows(sst2_like(500), 32, 128) == plan_rows(sst2_like(500), 32, 128)
 

@@ -176,6 +176,17 @@ def test_auto_chooses_xla_where_a_mesh_does_not_divide_the_rows(on_tpu, monkeypa
     assert fused_attention.choose("auto", shaped(512), shaped(512), bias=False, dropped=False) == "xla"
 
 
+def test_the_log_says_once_why_auto_uses_no_kernel(on_tpu, caplog):
+    fused_attention._say_once.cache_clear()
+    for dropped in (True, True, False):
+        fused_attention.choose("auto", shaped(520), shaped(520), bias=False, dropped=dropped)
+    fused_attention.choose("auto", shaped(), shaped(), bias=True, dropped=False)  # too short to pay
+    assert [record.getMessage() for record in caplog.records] == [
+        "attention by XLA instead of flash, which drops no attention probabilities (set attention_dropout to 0)",
+        "attention by XLA instead of flash, which needs a row length that is a multiple of 128, found 520",
+    ]
+
+
 def test_on_a_cpu_auto_is_the_reference():
     assert fused_attention.choose("auto", shaped(512), shaped(512), bias=False, dropped=False) == "xla"
 
