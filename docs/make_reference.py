@@ -16,7 +16,7 @@ from itt_jax import config
 from itt_jax.data.contamination import Contamination
 from itt_jax.data.sources import SOURCES
 from itt_jax.report import columns
-from itt_jax.study import arms
+from itt_jax.study import arms, hardening
 from itt_jax.tasks import Task
 
 PAGE = pathlib.Path(__file__).with_name("reference.md")
@@ -41,12 +41,18 @@ STUDY = (
     arms.FineTune,
     arms.Adapt,
     arms.MatchCompute,
+    hardening.Augmented,
+    hardening.WorstOf,
+    hardening.PGD,
+    hardening.FreeLB,
+    hardening.SMART,
 )
 
 
 def page() -> str:
     """The whole page."""
-    parts = [HEAD, "## A study\n", "From `itt_jax.config`; arms and their stages from `itt_jax.study.arms`.\n"]
+    homes = "From `itt_jax.config`; arms and stages from `itt_jax.study.arms`, and from `itt_jax.study.hardening`.\n"
+    parts = [HEAD, "## A study\n", homes]
     parts += [section(owner) for owner in STUDY]
     parts += [
         "## Tasks and where their rows are\n",

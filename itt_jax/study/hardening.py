@@ -59,7 +59,7 @@ class Drawn(Hardening):
 
     Attributes:
         operators: perturbation operators (`list perturbations`) that keep the label; each form is of one, drawn evenly.
-        severities: likewise.
+        severities: of the operators; each form is at one, drawn evenly.
         lexicon: a word list for operators that read one; "{language}" in it is replaced by the language of the rows.
     """
 

@@ -194,7 +194,7 @@ def test_a_stage_is_named_by_what_it_is_for(plan):
     root, adaptation, _, last = chain(plan, "dapt_then_itt")
     assert [plan.label(stage) for stage in (root, adaptation, last)] == [
         "1/28 bert, pretraining, seed 0",
-        "22/28 bert, adaptation for inference, dapt, dapt_then_itt, seed 0",
+        "12/28 bert, adaptation for inference, dapt, dapt_then_itt, seed 0",
         "28/28 bert, target inference, dapt_then_itt, seed 0",
     ]
     described = plan.described(adaptation)
