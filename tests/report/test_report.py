@@ -1,6 +1,7 @@
 """The report: complete, self-contained, and honest about what is not there."""
 
 import dataclasses
+import html
 import html.parser
 import json
 import pathlib
@@ -13,6 +14,7 @@ import pytest
 from itt_jax.analysis import analyse
 from itt_jax.errors import InputError
 from itt_jax.report import summary_markdown, tables, write_report
+from itt_jax.report.answers import first_screen
 
 write_store = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "simulated_store.py"))["write_store"]
 
@@ -103,6 +105,55 @@ def test_the_page_is_whole_and_loads_nothing(written):
     assert inner <= set(page.ids) and all((written[1].parent / link).is_file() for link in files)
     assert {link.split("/")[0] for link in files} == {"tables", "figures"}
     assert page.tables >= 8 and text.count("<svg") > 20
+
+
+def test_graphics_and_tables_say_what_they_are(written):
+    text = written[1].read_text(encoding="utf-8")
+    graphics = re.findall(r"<svg[^>]*>(?:<title>[^<]+</title>)?", text)
+    assert len(graphics) > 20 and all('role="img"' in own and own.endswith("</title>") for own in graphics)
+    for path in (written[1].parent / "figures").iterdir():
+        assert path.read_text(encoding="utf-8").startswith('<svg xmlns="http://www.w3.org/2000/svg" role="img"')
+    tables = re.findall(r"<table>.*?</table>", text, re.DOTALL)
+    for table in tables:
+        assert re.match(r"<table><caption>[^<]+</caption><thead>", table)
+        assert len(re.findall("<th ", table)) == table.count('scope="col"') + table.count('scope="row"')
+        assert table.count('scope="row"') == table.count("<tr") - 1
+
+
+def test_the_first_screen_answers_the_question(written, analysis):
+    text = written[1].read_text(encoding="utf-8")
+    answer = text[text.index('<section id="answer"') : text.index("<nav")]
+    first = first_screen(analysis, PLAN)
+    assert first.question == PLAN["description"] and all(
+        html.escape(own, quote=False) in answer for own in first.answer
+    )
+    assert "Compared with matched_steps, " in first.answer[0] and "On clean text " in first.answer[1]
+    assert '<figure id="figure-primary">' in answer and "<li>" not in answer[: answer.index("<details")]
+    rests = dict(first.rests)
+    assert rests["Encoders"] == "2: bert, xlnet" and rests["Seeds"] == "3"
+    assert rests["Languages kept"].startswith("3 of 3 (en, de, zh)")
+    assert rests["Contamination"].startswith("bert-made-here trained on some of the evaluation text")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "answer"),
+    [
+        (("negligible", "negligible"), "itt changed robustness to perturbed text by less than 3.0 points either way."),
+        (
+            ("supported", "undetermined"),
+            "itt made predictions more robust to perturbed text (in bert); the data do not decide whether itt changes "
+            "robustness to perturbed text (in xlnet).",
+        ),
+        (("contradicted", "contradicted"), "itt made predictions less robust to perturbed text."),
+        (
+            ("not judged", "not judged"),
+            "nothing can be said about itt, because a stage before the target did not learn.",
+        ),
+    ],
+)
+def test_verdicts_are_told_in_plain_words(analysis, verdicts, answer):
+    changed = dataclasses.replace(analysis, primary=analysis.primary.assign(verdict=verdicts))
+    assert first_screen(changed, PLAN).answer[0].endswith(f"Compared with matched_steps, {answer}")
 
 
 def test_the_page_says_what_the_plan_knows(written):

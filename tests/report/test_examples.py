@@ -1,0 +1,103 @@
+"""Examples: texts kept beside the results, and blocks that a page loads as plain data."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from itt_jax import tasks
+from itt_jax.kinds.forms import CLEAN_FORM
+from itt_jax.perturb import perturb
+from itt_jax.report.examples import blocks, noise_name
+from itt_jax.store import Store
+from itt_jax.store.results import read_results
+from itt_jax.store.texts import Texts, read_texts, texts_id, write_texts
+from itt_jax.study.texts import ROWS, keep_texts
+from tests.simulated_store import write_store
+
+HOSTILE = "</script><script>window.hacked = 1</script>\u2028<img src=x onerror='window.hacked = 1'>"
+ARABIC = "القانون عادل"
+PLACES = (("sentiment_general", "test", "en"), ("sentiment_general", "test", "ar"))
+
+
+def add_texts(out, shown: int = 12) -> None:
+    """Texts of the first rows of a simulated store, hostile ones and ones from right to left among them."""
+    for place in PLACES:
+        items = [f"sentiment/general/{number}" for number in range(shown)]
+        text = ARABIC if place[2] == "ar" else f"good {HOSTILE}"
+        clean = [[f"{text} {number}"] for number in range(shown)]
+        changed = {
+            item: [own[0].replace(text[:4], text[:4][::-1])] for item, own in zip(items[1:], clean[1:], strict=True)
+        }
+        forms = {("swap", severity, 0): changed for severity in (0.1, 0.2)}
+        write_texts(Store(out), place, Texts("1", "classification", ("no", "yes"), ("text",), items, clean, forms))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    out = tmp_path_factory.mktemp("store")
+    languages, noises = ("en", "ar"), (("swap", (0.1, 0.2)),)
+    write_store(out, languages=languages, domains=("general",), noises=noises, seeds=(0, 1), items=30)
+    add_texts(out)
+    return out
+
+
+def test_blocks_hold_texts_and_every_models_predictions(store):
+    results = read_results(store)
+    found = list(blocks(store, results))
+    assert [block.about["noise"] for block in found] == ["swap 0.1", "swap 0.2"] * 2
+    assert [block.about["language"] for block in found] == ["en", "en", "ar", "ar"]
+    data = found[1].data
+    own = results[(results["language"] == "en") & (results["severity"] == 0.2)]
+    assert data["models"] == list(own[["model", "arm", "seed"]].itertuples(index=False, name=None)) and data["of"] == 30
+    for row, predictions, scores in zip(own.itertuples(), data["after"], data["after_scores"], strict=True):
+        cell = pd.read_parquet(Store(store).cell(row.cell)).head(12)
+        assert [data["names"][one] for one in predictions] == [("no", "yes")[one] for one in cell["prediction"]]
+        assert scores == [round(100 / (1 + np.exp(-0.8)))] * 12
+    assert data["items"][0]["noisy"] is None and data["items"][1]["noisy"] == [f"doog {HOSTILE} 1"]
+    assert data["names"][data["items"][1]["right"][0]] == data["items"][1]["label"] == "yes"
+
+
+def test_a_block_is_ascii_and_calls_one_function(store):
+    script = next(iter(blocks(store, read_results(store)))).script
+    assert script.isascii() and "\n" not in script[:-1]
+    file, data = json.loads(f"[{script.removeprefix('ittExamples(').removesuffix(');' + chr(10))}]")
+    assert file == "examples/00001.js" and data["items"][0]["clean"] == [f"good {HOSTILE} 0"]
+
+
+def test_rows_without_texts_or_predictions_have_no_block(tmp_path, store):
+    out = write_store(tmp_path, domains=("general",), languages=("en",), noises=(), seeds=(0,), items=5)
+    assert list(blocks(out, read_results(out))) == []
+    add_texts(out, 5)
+    (block,) = blocks(out, read_results(out))
+    assert block.about["noise"] == "clean" and block.data["before"] == block.data["after"]
+    results = read_results(out)
+    Store(out).cell(results["cell"].iloc[0]).unlink()
+    assert list(blocks(out, results)) == []
+
+
+@pytest.mark.parametrize(
+    ("variant", "name"), [(("swap", 0.1, 0), "swap 0.1"), (("swap", 1.0, 2), "swap 1, draw 3"), (CLEAN_FORM, "clean")]
+)
+def test_noises_have_names(variant, name):
+    assert noise_name(*variant) == name
+
+
+def test_texts_are_those_that_models_read(tmp_path):
+    """Those of all rows perturbed at once, whatever rows are kept; a second time nothing is written."""
+    task, place = tasks.get("embedded_sentiment_legal"), ("embedded_sentiment_legal", "test", "de")
+    rows = tasks.load_rows(task, "test", "de")
+    wanted = {CLEAN_FORM: None, ("swap", 0.1, 0): None}
+    keep_texts(Store(tmp_path), task, "test", rows, wanted, 7)
+    found = read_texts(Store(tmp_path), place)
+    assert len(found.items) == ROWS and found.labels == list(task.labels)
+    expected = perturb(rows.fields["text"], "swap", 0.1, "de", 7, ids=list(rows.item_ids), field="text")[:ROWS]
+    own = [found.forms["swap", 0.1, 0].get(item, before) for item, before in zip(found.items, found.clean, strict=True)]
+    assert [text for (text,) in own] == expected != [text for (text,) in found.clean]
+    (path,) = (tmp_path / "texts").iterdir()
+    before = path.stat().st_mtime_ns
+    keep_texts(Store(tmp_path), task, "test", rows, wanted, 7)
+    assert path.stat().st_mtime_ns == before
+    keep_texts(Store(tmp_path), task, "test", rows, wanted, 8)
+    assert texts_id(Store(tmp_path), place) != found.id
