@@ -15,6 +15,8 @@ _FREE |= {"while", "call", "conditional", "optimization-barrier", "async-start",
 _SLICES = ("slice", "dynamic-slice", "gather")
 _CYCLES = re.compile(r'"estimated_cycles":"([0-9]+)"')
 _NAME = re.compile(r'op_name="([^"]*)"')
+_UPDATES = {"dynamic-update-slice": 1, "scatter": 2}
+"""Instructions that update their first operand in place -> the number of the operand that is written into it."""
 _AS_IT_IS = ("bitcast", "reshape", "transpose", "convert", "copy")
 
 
@@ -25,7 +27,7 @@ class Cost:
     Attributes:
         name: its name in the program. operation: name of the JAX operation that it comes from.
         times: number of executions in a step.
-        flops: those of matrix products. bytes: read from and written to the device's main memory.
+        flops: those of matrix products. bytes: read and written.
         cycles: the compiler's estimate; 0 where it gives none.
     """
 
@@ -125,39 +127,35 @@ def _positions(window: dict[str, str], axis: int, size: int, results: int) -> in
 
 
 def moved_bytes(program: Hlo, computation: Computation, one: Instruction) -> float:
-    """Bytes that an instruction reads from and writes to the device's main memory.
+    """Bytes that an instruction reads and writes, in whichever memory.
 
     Of an array that is only sliced, the slices count; of one that is updated in place, the updated part.
     """
     if one.opcode == "copy-start":  # its result holds the operand too
         return sum(array.bytes for array in one.results[:2])
     inner = program.computations[one.called[0]] if one.opcode == "fusion" else None
-    whole = inner if inner is not None else {one.name: dataclasses.replace(one, root=True)} | computation
     read = 0.0
     for number, name in enumerate(one.operands):
-        array = _only(computation, name)
+        array = _array(computation, name)
         if array is not None:
-            read += _read_bytes(inner, number, array) if inner is not None else _sliced(one, number, array)
-    written = _written(whole, one)
-    return read + written
+            read += _read_direct(one, number, array) if inner is None else _read_inside(inner, number, array)
+    return read + (_written(computation, [one], one) if inner is None else _written(inner, _ends(inner), one))
 
 
-def _only(computation: Computation, name: str) -> Array | None:
+def _array(computation: Computation, name: str) -> Array | None:
     """The array that an instruction results in; None for a tuple."""
-    found = computation[name] if name in computation else None
+    found = computation.get(name)
     return found.results[0] if found is not None and not found.shape.startswith("(") and found.results else None
 
 
-def _sliced(one: Instruction, number: int, array: Array) -> float:
+def _read_direct(one: Instruction, number: int, array: Array) -> float:
     """Bytes that an instruction reads of its operand `number`."""
     if one.opcode in _SLICES and number == 0:
         return one.results[0].bytes
-    if one.opcode in ("dynamic-update-slice", "scatter") and number == 0:
-        return 0.0
-    return array.bytes
+    return 0.0 if one.opcode in _UPDATES and number == 0 else array.bytes
 
 
-def _read_bytes(inner: Computation, number: int, array: Array) -> float:
+def _read_inside(inner: Computation, number: int, array: Array) -> float:
     """Bytes that a fusion reads of its parameter `number`."""
     parameter = next(one.name for one in inner.values() if one.opcode == "parameter" and one.arguments == str(number))
     names, total = [parameter], 0.0
@@ -169,35 +167,32 @@ def _read_bytes(inner: Computation, number: int, array: Array) -> float:
             if user.opcode in _AS_IT_IS and user.results[0].size == array.size and not user.root:
                 names.append(user.name)
             elif user.opcode in _SLICES and user.operands[0] == name:
-                total += user.results[0].bytes * array.bytes / max(1.0, _whole(array, user))
-            elif user.opcode in ("dynamic-update-slice", "scatter") and user.operands[0] == name:
-                continue
-            else:
+                total += array.bytes * user.results[0].size / max(1, array.size)
+            elif user.opcode not in _UPDATES or user.operands[0] != name:
                 return array.bytes
     return min(total, array.bytes)
 
 
-def _whole(array: Array, user: Instruction) -> float:
-    """Bytes of `array` in the dtype of `user`'s result."""
-    return dataclasses.replace(user.results[0], shape=array.shape).bytes
+def _ends(inner: Computation) -> list[Instruction]:
+    """The instructions that compute a fusion's results, behind changes of shape and dtype."""
+    root = next(one for one in inner.values() if one.root)
+    found = [inner[name] for name in root.operands] if root.opcode == "tuple" else [root]
+    for at, one in enumerate(found):
+        while one.opcode in _AS_IT_IS and one.operands[0] in inner:
+            one = inner[one.operands[0]]
+        found[at] = one
+    return found
 
 
-def _written(inner: Computation, one: Instruction) -> float:
-    """Bytes that an instruction writes."""
-    root = next(found for found in inner.values() if found.root)
-    roots = [inner[name] for name in root.operands] if root.opcode == "tuple" else [root]
+def _written(computation: Computation, ends: list[Instruction], one: Instruction) -> float:
+    """Bytes that an instruction writes, given the instructions that compute its results."""
     results = one.results
-    if len(roots) != len(results):
+    if len(ends) != len(results):
         return sum(array.bytes for array in results)
     total = 0.0
-    for found, array in zip(roots, results, strict=True):
-        while found.opcode in _AS_IT_IS and found.operands and found.operands[0] in inner:
-            found = inner[found.operands[0]]
-        if found.opcode in ("dynamic-update-slice", "scatter"):
-            position = 1 if found.opcode == "dynamic-update-slice" else 2
-            update = _only(inner, found.operands[position])
-            array = array if update is None else dataclasses.replace(array, shape=update.shape)
-        total += array.bytes
+    for end, array in zip(ends, results, strict=True):
+        update = _array(computation, end.operands[_UPDATES[end.opcode]]) if end.opcode in _UPDATES else None
+        total += array.bytes if update is None else array.bytes * update.size / max(1, array.size)
     return total
 
 

@@ -12,8 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-ITEM_BITS = {"pred": 8, "s4": 4, "u4": 4, "f16": 16, "bf16": 16, "c64": 64, "c128": 128}
-_ARRAY = re.compile(r"\b(?P<dtype>pred|bf16|[sufc][0-9]+[a-z0-9]*)\[(?P<sizes>[0-9,]*)\](?P<layout>\{[^}]*\})?")
+_ARRAY = re.compile(r"\b(?P<dtype>pred|bf16|[sufc][0-9]+[a-z0-9]*)\[(?P<sizes>[0-9,]*)\]")
 _INSTRUCTION = re.compile(r"^\s+(?P<root>ROOT )?%(?P<name>\S+) = (?P<rest>.*)$")
 _COMPUTATION = re.compile(r"^(?P<entry>ENTRY )?%(?P<name>\S+) \(.*\{$")
 _CALLED = re.compile(r"\b(?:calls|to_apply|body|condition|true_computation|false_computation)=%([^\s,}]+)")
@@ -27,12 +26,10 @@ class Array:
 
     Attributes:
         dtype: "f32", "bf16". shape: of each device's part.
-        near: whether it is in a memory on the chip that is faster than its main one.
     """
 
     dtype: str
     shape: tuple[int, ...]
-    near: bool = False
 
     @property
     def size(self) -> int:
@@ -42,15 +39,14 @@ class Array:
     @property
     def bytes(self) -> float:
         """Bytes without padding."""
-        bits = ITEM_BITS.get(self.dtype) or int(re.sub(r"^[a-z]+([0-9]+).*", r"\1", self.dtype))
-        return self.size * bits / 8
+        bits = re.search("[0-9]+", self.dtype)  # "pred" has none, and one byte an element
+        return self.size * (int(bits.group()) if bits else 8) / 8
 
 
 def arrays(text: str) -> list[Array]:
     """The arrays of a shape as a program writes it: "f32[2,3]{1,0}", or a tuple of such."""
     return [
-        Array(found["dtype"], tuple(int(n) for n in found["sizes"].split(",") if n), "S(1)" in (found["layout"] or ""))
-        for found in _ARRAY.finditer(text)
+        Array(found["dtype"], tuple(int(n) for n in found["sizes"].split(",") if n)) for found in _ARRAY.finditer(text)
     ]
 
 

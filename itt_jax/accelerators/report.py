@@ -1,6 +1,5 @@
 """What a compiler says about a program for hardware that is not here. Estimates, all of them: nothing has run."""
 
-import collections
 import dataclasses
 import hashlib
 import importlib.metadata
@@ -167,12 +166,3 @@ def _version(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return ""
-
-
-def reduced(report: Report, kind: str = "all-reduce") -> dict[str, int]:
-    """Elements of collectives of one kind, by dtype."""
-    found: collections.Counter[str] = collections.Counter()
-    for own in report.collectives:
-        if own.kind == kind:
-            found[own.dtype] += own.elements
-    return dict(found)

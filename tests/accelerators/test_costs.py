@@ -49,7 +49,7 @@ ENTRY %main (p: f32[8,4], q: bf16[3]) -> f32[8,4] {
 
 def test_arrays_of_a_shape():
     assert arrays("(f32[2,3]{1,0:T(8,128)S(1)}, bf16[], /*index=2*/pred[7]{0})") == [
-        Array("f32", (2, 3), near=True),
+        Array("f32", (2, 3)),
         Array("bf16", ()),
         Array("pred", (7,)),
     ]
