@@ -1,6 +1,7 @@
 """What a compiled program computes and moves on one device, instruction by instruction, from its text."""
 
 import dataclasses
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -73,7 +74,7 @@ def flops(program: Hlo, computation: Computation, one: Instruction) -> float:
     if one.opcode == "dot":
         left = arrays(computation[one.operands[0]].shape)[0].shape
         contracted = [left[int(n)] for n in one.attribute("lhs_contracting_dims").split(",") if n]
-        return 2.0 * one.results[0].size * np.prod(contracted, dtype=float)
+        return 2.0 * one.results[0].size * math.prod(contracted)
     if one.opcode == "convolution":
         return _convolution_flops(computation, one)
     if one.opcode == "custom-call" and "gemm" in one.attribute("custom_call_target"):
@@ -86,7 +87,7 @@ def _library_flops(computation: Computation, one: Instruction) -> float:
     dims = re.search(r'"lhs_contracting_dimensions":\[([^\]]*)\]', one.attributes)
     left = arrays(computation[one.operands[0]].shape)[0].shape
     contracted = [left[int(n)] for n in re.findall(r"[0-9]+", dims.group(1))] if dims else []
-    return 2.0 * one.results[0].size * np.prod(contracted, dtype=float)
+    return 2.0 * one.results[0].size * math.prod(contracted)
 
 
 def _convolution_flops(computation: Computation, one: Instruction) -> float:
