@@ -38,6 +38,7 @@ from itt_jax import files
 from itt_jax.errors import InputError
 from itt_jax.store.claims import Claims
 from itt_jax.store.finite import check_finite
+from itt_jax.store.objects import LOOK, PLAN, RECORD, read_object
 from itt_jax.store.parquet import reading
 from itt_jax.store.parts import PartsFolder
 from itt_jax.store.schema import SCHEMA, current_plan, schema_of
@@ -45,6 +46,8 @@ from itt_jax.store.schema import SCHEMA, current_plan, schema_of
 if TYPE_CHECKING:
     import pandas as pd
 
+DTYPES = ("float32", "bfloat16")
+"""In which cells are computed."""
 MOST_CHARACTERS = 150
 """Of a file's name that is made of a model's name; the rest is a digest."""
 
@@ -92,7 +95,7 @@ class Store:
         """What plan.json says, in today's names; empty without it, since results can be analysed alone.
 
         Raises:
-            InputError: the file is no JSON object.
+            InputError: the file is no JSON object, or a field has another type.
         """
         plan = self._read_plan() or {}
         return current_plan(plan) if plan and schema_of(plan) < SCHEMA else plan
@@ -109,15 +112,7 @@ class Store:
 
     def _read_plan(self) -> dict[str, Any] | None:
         path = self.out / "plan.json"
-        if not path.is_file():
-            return None
-        try:
-            plan = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{path}: not JSON ({error})") from error
-        if not isinstance(plan, dict):
-            raise InputError(f"{path}: holds a {type(plan).__name__}, expected an object")
-        return plan
+        return read_object(path, PLAN) if path.is_file() else None
 
     # --- Stages
 
@@ -142,14 +137,25 @@ class Store:
         shutil.rmtree(removed, ignore_errors=True)
 
     def record(self, stage_id: str) -> dict[str, Any] | None:
-        """What a finished stage recorded; None where it is not done."""
+        """What a finished stage recorded; None where it is not done.
+
+        Raises:
+            InputError: the file is damaged, or the record of another stage.
+        """
         path = self.stage(stage_id) / "record.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return self._read_record(path) if path.is_file() else None
 
     def records(self) -> Iterator[dict[str, Any]]:
         """The records of all finished stages in the folder, whether in its plan or not."""
         for path in sorted(self.out.glob("stages/*/record.json")):
-            yield json.loads(path.read_text(encoding="utf-8"))
+            yield self._read_record(path)
+
+    @staticmethod
+    def _read_record(path: pathlib.Path) -> dict[str, Any]:
+        record = read_object(path, RECORD)
+        if record.get("id") != path.parent.name:
+            raise InputError(f"{path}: id: found {record.get('id')!r:.80}, expected that of the stage's folder")
+        return record
 
     def is_done(self, stage_id: str) -> bool:
         """Whether a stage is recorded."""
@@ -264,14 +270,14 @@ class Store:
         return json.loads(about[b"cell"])
 
     def has_distances(self, distances_id: str) -> bool:
-        """Whether the distances of that id are there."""
+        """Whether the distances of that id are there; damaged ones are not, as they can be made again."""
         import pyarrow.parquet as pq
 
-        path = self._distances
-        if not path.is_file():
+        try:
+            with reading(self._distances):
+                return (pq.read_table(self._distances).schema.metadata or {}).get(b"id") == distances_id.encode()
+        except InputError:
             return False
-        with reading(path):
-            return (pq.read_schema(path).metadata or {}).get(b"id") == distances_id.encode()
 
     def write_distances(self, frame: "pd.DataFrame", distances_id: str) -> None:
         """Write the table of distances between domains; its id names what they were computed from."""
@@ -307,15 +313,10 @@ class Store:
         """What was seen after that many seeds by the study of that declaration; None before that look.
 
         Raises:
-            InputError: the file is not JSON.
+            InputError: the file is damaged.
         """
         path = self._look(declared, seeds)
-        if not path.is_file():
-            return None
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{path}: not JSON ({error})") from error
+        return read_object(path, LOOK) if path.is_file() else None
 
     def create_look(self, declared: str, seeds: int, seen: dict[str, Any]) -> bool:
         """Record a look, once and for all; returns whether it was new."""
@@ -349,12 +350,12 @@ class Store:
         path = self._dtype(model)
         if not path.is_file():
             files.create_text(path, choose())
-        return path.read_text(encoding="utf-8")
+        return _read_dtype(path)
 
     def dtypes(self, models: Iterable[str]) -> dict[str, str]:
         """The dtypes of those models for which one is chosen."""
         paths = {model: self._dtype(model) for model in models}
-        return {model: path.read_text(encoding="utf-8") for model, path in paths.items() if path.is_file()}
+        return {model: _read_dtype(path) for model, path in paths.items() if path.is_file()}
 
     def _dtype(self, model: str) -> pathlib.Path:
         name = urllib.parse.quote(model, safe="")
@@ -385,3 +386,18 @@ class Store:
     def report(self) -> pathlib.Path:
         """The folder of the report."""
         return self.out / "report"
+
+
+def _read_dtype(path: pathlib.Path) -> str:
+    """The dtype that a file names.
+
+    Raises:
+        InputError: it names none.
+    """
+    try:
+        found = path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+    if found not in DTYPES:
+        raise InputError(f"{path}: found {found!r:.80}, expected {' or '.join(DTYPES)}")
+    return found

@@ -6,6 +6,9 @@ import shutil
 
 from itt_jax.errors import InputError
 
+BELOW = 300
+"""Bytes that paths of files in a results folder are longer than its own."""
+
 
 def check_place(out: pathlib.Path, needed: float = 0) -> None:
     """Check that the folder `out`, which need not exist yet, can be written to.
@@ -14,8 +17,8 @@ def check_place(out: pathlib.Path, needed: float = 0) -> None:
         needed: estimated bytes that will be written.
 
     Raises:
-        InputError: its name is not UTF-8, it is a file or below one, it is read-only, or the disk has less free space
-            than is needed.
+        InputError: its name is not UTF-8 or too long, it is a file or below one, it is read-only, or the disk has less
+            free space than is needed.
     """
     check_utf8(str(out), "--out")
     existing = next(path for path in (out, *out.absolute().parents) if os.path.lexists(path))
@@ -23,12 +26,24 @@ def check_place(out: pathlib.Path, needed: float = 0) -> None:
         raise InputError(f"--out {out}: {existing} is a file, expected a folder")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(f"--out {out}: {existing} is read-only, expected a folder that can be written to")
+    _check_length(out.absolute(), existing)
     free = shutil.disk_usage(existing).free
     if needed > free:
         raise InputError(
             f"--out {out}: the disk has {size(free)} free, expected {size(needed)} for what the study still lacks; "
             "choose another --out, or keep fewer checkpoints (save_checkpoints)"
         )
+
+
+def _check_length(out: pathlib.Path, existing: pathlib.Path) -> None:
+    """Raises InputError if a name on the way to `out`, or the path of a file in it, is too long for the file system."""
+    most = os.pathconf(existing, "PC_NAME_MAX")
+    name = max(map(os.fsencode, out.parts), key=len)
+    if len(name) > most:
+        raise InputError(f"--out {str(out)[:80]} ...: a name of {len(name)} bytes, expected at most {most}")
+    length, most = len(os.fsencode(out)), os.pathconf(existing, "PC_PATH_MAX") - BELOW
+    if length > most:
+        raise InputError(f"--out {str(out)[:80]} ...: a path of {length} bytes, expected at most {most}")
 
 
 def check_utf8(name: str, where: str) -> None:

@@ -76,7 +76,7 @@ def prices(study: Study, data_root: str | pathlib.Path | None, done: Iterable[Ma
 def expected_speed(records: Iterable[Mapping[str, Any]], dtype: Any) -> float:
     """The FLOP/s to expect: those of finished stages on such a machine, or a share of the matmul rate."""
     device = provenance(dtype)["device"]
-    same = [record for record in records if record["device"] == device and record.get("flops")]
-    if seconds := sum(record["wall_seconds"] for record in same):
+    same = [record for record in records if record.get("device") == device and record.get("flops")]
+    if seconds := sum(record.get("wall_seconds", 0.0) for record in same):
         return sum(record.get("flops_of_grid", record["flops"]) for record in same) / seconds
     return EXPECTED_SHARE * matmul_rate(dtype) * jax.device_count()

@@ -55,7 +55,9 @@ def check_precision(store: Store, precision: Precision, models: Iterable[str], s
         return
     found = {f"{model} is evaluated": dtype for model, dtype in store.dtypes(models).items()}
     for record in filter(None, map(store.record, stages)):
-        found[f"stage {record['id']} ({record['encoder']}, {record['kind']}) was trained"] = record["precision"]
+        if "precision" in record:
+            about = f"{record.get('encoder')}, {record.get('kind')}"
+            found[f"stage {record['id']} ({about}) was trained"] = record["precision"]
     for what, dtype in found.items():
         if dtype != precision:
             raise InputError(

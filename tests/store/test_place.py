@@ -29,6 +29,13 @@ def test_a_name_that_is_not_utf8_is_refused(tmp_path):
         check_place(tmp_path / os.fsdecode(b"\xff\xfe"))
 
 
+@pytest.mark.parametrize("out", ["x" * 256, "ä" * 128, "missing/" + "x" * 300, "missing/" * 480 + "x"])
+def test_a_name_that_is_too_long_is_refused(tmp_path, out):
+    with pytest.raises(InputError, match=r"--out .* \.\.\.: a (name|path) of \d+ bytes, expected at most \d+"):
+        check_place(tmp_path / out)
+    check_place(tmp_path / ("x" * 255))
+
+
 def test_a_dangling_link_is_refused(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(InputError, match=r"link is a file, expected a folder"):

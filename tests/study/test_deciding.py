@@ -86,7 +86,7 @@ def written(out, entry, *, done=0, stages=2):
     named = [{"id": f"s{number}", "kind": "target"} for number in range(stages)]
     store.write_plan({"study_id": "x", "name": "small", "declared": entry, "stages": named, "seeds": [0, 1]})
     for stage in named[:done]:
-        store.write_record(stage["id"], {"kind": "target"})
+        store.write_record(stage["id"], stage)
     return store
 
 

@@ -1,0 +1,100 @@
+"""JSON objects of a results folder: a damaged file, and a field of another type, are named in one line."""
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from itt_jax.errors import InputError
+
+Types = Mapping[str, "type | tuple[type, ...] | list[Types]"]
+"""Field -> its type; a list with the `Types` of its entries, which are objects."""
+
+NUMBER = (int, float)
+STAGE: Types = {
+    "id": str,
+    "kind": str,
+    "encoder": str,
+    "targets": list,
+    "arms": list,
+    "seed": int,
+    "evaluated_as": list,
+}
+USE: Types = {"target": str, "arm": str}
+RECORD: Types = {
+    **STAGE,
+    "used_by": [USE],
+    "steps": int,
+    "tokens": NUMBER,
+    "flops": NUMBER,
+    "flops_of_grid": NUMBER,
+    "diverged": bool,
+    "losses": list,
+    "dev_history": list,
+    "dev_checks": [{"task": str, "metric": str}],
+    "wall_seconds": NUMBER,
+    "device": str,
+    "precision": str,
+    "versions": dict,
+}
+PLAN: Types = {
+    "schema": int,
+    "study_id": str,
+    "name": str,
+    "description": str,
+    "study": dict,
+    "evaluation": dict,
+    "encoders": list,
+    "arms": list,
+    "targets": list,
+    "seeds": list,
+    "smallest_effect": NUMBER,
+    "declared": dict,
+    "stages": [STAGE],
+    "cells": int,
+    "precision": dict,
+    "rows": list,
+    "inputs": dict,
+    "left_out": dict,
+    "skipped": list,
+    "contaminated": list,
+    "contamination": list,
+    "stages_done": [RECORD],
+    "provenance": dict,
+}
+LOOK: Types = {"seeds": int, "time": NUMBER, "stop": bool, "questions": list}
+
+
+def read_object(path: pathlib.Path, types: Types) -> dict[str, Any]:
+    """The object in a file. Fields may be absent or null; others than those of `types` may be there.
+
+    Raises:
+        InputError: it cannot be read, is not JSON or no object, or a field has another type.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: holds a {type(found).__name__}, expected an object")
+    _check(found, types, f"{path}: ")
+    return found
+
+
+def _check(found: dict[str, Any], types: Types, where: str) -> None:
+    for name, expected in types.items():
+        value = found.get(name)
+        if value is None:
+            continue
+        one = list if isinstance(expected, list) else expected
+        if not isinstance(value, one) or (isinstance(value, bool) and one is not bool):
+            raise InputError(f"{where}{name}: found {value!r:.80}, expected {_named(one)}")
+        for number, own in enumerate(value if isinstance(expected, list) else ()):
+            if not isinstance(own, dict):
+                raise InputError(f"{where}{name}[{number}]: found {own!r:.80}, expected an object")
+            _check(own, expected[0], f"{where}{name}[{number}].")
+
+
+def _named(one: type | tuple[type, ...]) -> str:
+    names = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"}
+    return "a number" if one == NUMBER else names[one]
