@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from itt_jax import tasks
 from itt_jax.analysis import inference
 from itt_jax.analysis.arms import primary_pairs
 from itt_jax.analysis.findings import Analysis
@@ -82,14 +83,19 @@ class Question:
 
 
 def asked(study: Study) -> list[str]:
-    """The names of a study's primary questions."""
-    pairs = primary_pairs(arms.resolved(study.arms))
-    return [named(spec.name, arm, baseline) for spec in study.encoders for arm, baseline in pairs]
+    """The names of a study's primary questions: one for each encoder, metric of its targets, and treatment.
+
+    Raises:
+        InputError: a target's task does not exist.
+    """
+    first = (tasks.get((target.evaluate or (target.train,))[0], study.tasks) for target in study.running_targets())
+    metrics, pairs = dict.fromkeys(task.metric for task in first), primary_pairs(arms.resolved(study.arms))
+    return [named(spec.name, *pair, metric) for spec in study.encoders for metric in metrics for pair in pairs]
 
 
-def named(model: str, arm: str, baseline: str) -> str:
+def named(model: str, arm: str, baseline: str, metric: str) -> str:
     """The name of a primary question."""
-    return f"{model}, {arm} against {baseline}"
+    return f"{model}, {arm} against {baseline} ({metric})"
 
 
 def pilot_rows(pilot: Analysis) -> int:
@@ -105,13 +111,13 @@ def from_pilot(pilot: Analysis, wanted: Sequence[str]) -> list[Question]:
     """
     rows, found = pilot_rows(pilot), []
     for row in pilot.primary[pilot.primary["estimate"].notna()].to_dict("records"):
-        name = named(row["model"], row["arm"], row["baseline"])
+        name = named(row["model"], row["arm"], row["baseline"], row["metric"])
         if name not in wanted:
             continue
         if row["seeds"] < 2:
             raise InputError("--pilot: its study has one seed, expected at least 2, between which contrasts vary")
         parts = [Part(*pair) for pair in zip(*_single_and_common(pilot, row), strict=True)]
-        found.append(Question(f"{name} ({row['metric']})", *parts, row["clusters"] / rows))
+        found.append(Question(name, *parts, row["clusters"] / rows))
     if not found:
         raise InputError(f"--pilot: has no estimate for any of the study's primary questions ({'; '.join(wanted)})")
     return found

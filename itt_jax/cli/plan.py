@@ -99,15 +99,12 @@ def power(options: argparse.Namespace, study: "Study") -> int:
     else:
         questions, rows = powers.from_pilot(pilot, wanted), powers.pilot_rows(pilot)
         operators = range(1, max(cost.operators, 1) + 1)
-    family = max(len(wanted), len(questions))
-    frame = powers.designs(questions, study.smallest_effect, rows, cost.rows, operators, cost.flops, family)
+    unknown = [name for name in wanted if name not in {question.name for question in questions}]
+    frame = powers.designs(questions, study.smallest_effect, rows, cost.rows, operators, cost.flops, len(wanted))
     frame["hours"] = frame["flops"] / cost.speed / 3600
     if options.json:
-        print(
-            json.dumps(
-                {"bound": study.smallest_effect, "designs": json.loads(frame.to_json(orient="records"))}, indent=1
-            )
-        )
+        found = {"bound": study.smallest_effect, "designs": json.loads(frame.to_json(orient="records"))}
+        print(json.dumps(found | {"without_estimate": unknown}, indent=1))
     else:
-        print(report.power_markdown(frame, study.smallest_effect, family))
+        print(report.power_markdown(frame, study.smallest_effect, len(wanted), unknown))
     return 0

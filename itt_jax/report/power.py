@@ -1,5 +1,7 @@
 """The designs that decide a study's primary questions, in words and tables."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from itt_jax.report import tables
@@ -8,8 +10,12 @@ MOST_DESIGNS = 12
 """Designs shown of those that decide everything."""
 
 
-def power_markdown(designs: pd.DataFrame, bound: float, questions: int) -> str:
-    """For each question its cheapest design, then the cheapest ones that decide all."""
+def power_markdown(designs: pd.DataFrame, bound: float, questions: int, unknown: Sequence[str] = ()) -> str:
+    """For each question its cheapest design, then the cheapest ones that decide all.
+
+    Args:
+        questions: number of primary questions. unknown: those of which the pilot has no estimate.
+    """
     each, every = designs[designs["question"] != "all"], designs[designs["question"] == "all"]
     parts = [
         f"Designs that decide with probability 0.8 at the bound of {tables.points(bound)} points, as one of "
@@ -18,6 +24,8 @@ def power_markdown(designs: pd.DataFrame, bound: float, questions: int) -> str:
         "The cheapest design of each question:",
         tables.markdown(_shown(each)),
     ]
+    if unknown:
+        parts += [f"The pilot has no estimate, so there is no design for: {'; '.join(unknown)}."]
     if every.empty:
         parts += [
             "No design that was tried (up to 100 seeds, 8 times the rows, the operators of the study) decides all."

@@ -16,8 +16,10 @@ from itt_jax.store.place import size
 from itt_jax.study.keeping import Keeping
 from itt_jax.study.material import Material, Selection, mean_tokens
 from itt_jax.study.plan import Plan
+from itt_jax.study.progress import flop
 from itt_jax.study.stages import Stage, pretrain
 from itt_jax.study.stages.given import shallow
+from itt_jax.study.stages.match_compute import MatchedFineTuning
 from itt_jax.train.checkpoint import is_ours, saved_encoder
 from itt_jax.train.resume import resumable_bytes
 
@@ -71,6 +73,40 @@ class Cost:
     def flops(self) -> float:
         """All FLOPs that are missing."""
         return sum(self.training.values()) + sum(self.evaluation.values())
+
+
+@dataclasses.dataclass(frozen=True)
+class Matched:
+    """A control that matches the compute of another arm, as far as it is known before anything trains.
+
+    Attributes:
+        encoder, target, arm: where it is; every seed is alike. steps: of one run, about. target_steps: those of the
+            target stage alone. flops: of one run, about.
+    """
+
+    encoder: str
+    target: str
+    arm: str
+    steps: int
+    target_steps: int
+    flops: float
+
+    def __str__(self) -> str:
+        """For people."""
+        about = f"about {self.steps:,} steps (the target stage alone: {self.target_steps:,}), {flop(self.flops)} a run"
+        return f"{self.encoder}, {self.target}, {self.arm}: {about}"
+
+
+def matched_controls(plan: Plan, material: Material) -> list[Matched]:
+    """The controls for compute of each encoder and target, from mean lengths of texts."""
+    found: dict[tuple[str, str, str], Matched] = {}
+    for stage in (stage for stage in plan.stages.values() if isinstance(stage, MatchedFineTuning)):
+        parameters = sized_encoder(stage.spec).config.matmul_parameters
+        flops = 6 * parameters * stage.training_tokens(material) / stage.runs
+        for target, arm in plan.uses[stage.id]:
+            key = (stage.spec.name, target, arm)
+            found[key] = Matched(*key, round(stage.about_steps(material)), stage.recipe.steps, flops)
+    return list(found.values())
 
 
 def missing_cost(plan: Plan, material: Material, store: Store, together: int = 1) -> Cost:

@@ -8,7 +8,7 @@ from itt_jax.config import Study
 from itt_jax.data.contamination import Contamination
 from itt_jax.store import Store
 from itt_jax.store.place import check_place
-from itt_jax.study.cost import Disk
+from itt_jax.study.cost import Disk, Matched, matched_controls
 from itt_jax.study.inputs import RowCount, row_lines
 from itt_jax.study.joining import joined
 from itt_jax.study.progress import duration, flop
@@ -25,6 +25,7 @@ class Description:
         stages: (encoder, kind) -> (stages, done, FLOPs to do), without given checkpoints.
         cells, cells_done: points of the evaluation grid.
         evaluation_flops: FLOPs of the missing cells.
+        matched: the controls for compute, with their steps.
         queries: rough number of queries of the attacks among them.
         disk: bytes that the missing stages and cells will take.
         rows: those of each target. given: what each given checkpoint was trained on.
@@ -39,6 +40,7 @@ class Description:
     cells: int
     cells_done: int
     evaluation_flops: float
+    matched: list[Matched]
     queries: float
     disk: Disk
     rows: list[RowCount]
@@ -60,6 +62,7 @@ class Description:
             "cells": self.cells,
             "cells_done": self.cells_done,
             "evaluation_flops_missing": self.evaluation_flops,
+            "matched_compute": [dataclasses.asdict(own) for own in self.matched],
             "attack_queries_missing": self.queries,
             "disk_bytes": dataclasses.asdict(self.disk),
             "rows": [dataclasses.asdict(count) for count in self.rows],
@@ -84,6 +87,8 @@ class Description:
         lines += ["", f"about {flop(total)} to do: {time} at {GFLOPS} GFLOP/s, plus compiling"]
         if self.queries:
             lines += [f"attacks: about {self.queries:,.0f} queries, each a forward pass of one row"]
+        if self.matched:
+            lines += ["controls for compute, from the lengths of texts:", *(f"  {own}" for own in self.matched)]
         lines += [f"disk: about {self.disk}", "", "rows:", *row_lines(self.rows)]
         lines += ["", *self.given] if self.given else []
         if self.changed:
@@ -125,6 +130,7 @@ def describe(study: Study, out: str | pathlib.Path, data_root: str | pathlib.Pat
         len(cells),
         len(cells) - cost.cells,
         sum(cost.evaluation.values()),
+        matched_controls(plan, material),
         cost.queries,
         cost.disk,
         own.rows,

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from itt_jax import main
+from itt_jax import main, tasks
 from itt_jax.analysis import analyse, inference, power
+from itt_jax.config import EncoderSpec, Study, Target
 from itt_jax.report import power_markdown
 from tests.simulated_store import write_store
 
@@ -64,6 +65,22 @@ def test_more_of_everything_decides_and_the_cheapest_design_is_first():
     assert "No design that was tried" in text and "| –" in text
 
 
+def test_the_family_has_a_question_for_each_encoder_metric_and_treatment():
+    """As the report counts them, so that a design has the levels of its Holm adjustment."""
+    targets = [Target(name, train=name) for name in ("sst2", "sick_relatedness", "xnli", "stsb")]
+    encoders = tuple(EncoderSpec(name, "bert") for name in ("a", "b"))
+    study = Study("s", encoders, tuple(targets), arms=("direct", "itt", "matched_steps", "dapt"))
+    metrics = {tasks.get(target.train).metric for target in targets}
+    names = power.asked(study)
+    assert len(set(names)) == len(names) == 2 * len(metrics) * 2 and len(metrics) > 1
+    assert "a, itt against matched_steps (accuracy)" in names and "b, dapt against direct (accuracy)" in names
+    narrower = power.designs([question(common=0.2)], 0.02, 500, 3000, (4,), lambda s, r, o: s, len(names))
+    wider = power.designs([question(common=0.2)], 0.02, 500, 3000, (4,), lambda s, r, o: s, 1)
+    assert narrower["seeds"].min() > wider["seeds"].min()
+    text = power_markdown(wider.assign(hours=1.0), 0.02, len(names), names[:1])
+    assert f"one of {len(names)} primary questions" in text and f"no design for: {names[0]}." in text
+
+
 @pytest.mark.slow
 @pytest.mark.volume
 @pytest.mark.parametrize("seeds", [4, 12, 24])
@@ -89,7 +106,7 @@ def test_a_design_decides_as_often_as_it_promises(seeds):
 @pytest.mark.slow
 def test_a_pilot_gives_designs_and_options_are_checked(tmp_path, capsys):
     pilot = analyse(write_store(tmp_path / "pilot", seeds=(0, 1), languages=("en",), domains=("general",), items=40))
-    (found,) = power.from_pilot(pilot, ["bert, itt against matched_steps"])
+    (found,) = power.from_pilot(pilot, ["bert, itt against matched_steps (accuracy)"])
     assert found.items_per_row == 1 and found.seed.single >= found.seed.common >= 0
     for options, message in (
         ((), "expected either --pilot DIR or both"),

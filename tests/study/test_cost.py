@@ -107,6 +107,17 @@ def test_every_learning_rate_costs(planned):
     assert dataclasses.replace(stage, recipe=long).resumable_runs == 2
 
 
+def test_a_plan_says_how_long_the_controls_for_compute_are(tmp_path):
+    study = dataclasses.replace(STUDY_ITT, arms=("direct", "itt", "matched_compute"), seeds=(0, 1))
+    described = describe(study, tmp_path / "out")
+    (own,) = described.matched
+    assert (own.encoder, own.target, own.arm) == ("bert", "inference", "matched_compute")
+    assert own.target_steps < own.steps < 4 * own.target_steps and own.flops > 0
+    (line,) = [line for line in described.text().splitlines() if "matched_compute" in line]
+    assert f"about {own.steps:,} steps (the target stage alone: {own.target_steps:,})" in line
+    assert described.as_dict()["matched_compute"] == [dataclasses.asdict(own)]
+
+
 def test_the_size_of_a_given_checkpoint_is_known(tmp_path):
     encoder = make_encoder("bert", layers=1, width=16, heads=2, feed_forward=32, vocabulary_size=50)
     params = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), encoder.shapes())

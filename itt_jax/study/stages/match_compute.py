@@ -49,6 +49,11 @@ class MatchedFineTuning(FineTuning):
         """About those of the other stages, for each learning rate."""
         return self.runs * sum(stage.training_tokens(material) / stage.runs for stage in self.matched)
 
+    def about_steps(self, material: Material) -> float:
+        """The number of steps of one run, about, from mean lengths of texts; `resolved` counts tokens instead."""
+        own = super().training_tokens(material) / self.recipe.steps
+        return self.training_tokens(material) / own
+
     @property
     def resumable_runs(self) -> int:
         """One a learning rate; how long they are is not known yet."""
