@@ -204,10 +204,10 @@ class Contrasts:
         frames = []
         for arm in self.panel.arms:
             frame = self._named(rows, self.fit(rows, arm).table(False), arm)
-            own = self._within_range([self._named(starts, self.fit(starts, arm).table(False), arm)]).set_index(SCOPE)
+            own = self.within_range([self._named(starts, self.fit(starts, arm).table(False), arm)]).set_index(SCOPE)
             own = own[["estimate", "ci_low", "ci_high"]].set_axis(["clean", "clean_low", "clean_high"], axis=1)
             frames.append(frame.join(own, on=SCOPE))
-        return self._within_range(frames)
+        return self.within_range(frames)
 
     def robustness(self) -> pd.DataFrame:
         """Clean and perturbed scores, areas, worst cases, relative drop and retention, over the groups with signal.
@@ -223,7 +223,7 @@ class Contrasts:
             if rows:
                 fit = self.difference(rows, arm, baseline) if baseline else self.fit(rows, arm)
                 frame = self._named(rows, fit.table(False), arm, baseline, excluded)
-                frames.append(self._within_range([frame]))
+                frames.append(self.within_range([frame]))
             if self.panel.has_items:
                 frames.append(self._ratios(arm, baseline, excluded))
         return concat(frames)
@@ -241,7 +241,7 @@ class Contrasts:
             if rows:
                 fit = self.difference(rows, arm, baseline) if baseline else self.fit(rows, arm)
                 frame = self._named(rows, fit.table(False), arm, baseline, excluded)
-                frames.append(self._within_range([frame]))
+                frames.append(self.within_range([frame]))
             if rows and self.panel.has_items:
                 frames.append(self._ratios(arm, baseline, excluded, "attacks"))
         return concat(frames)
@@ -327,7 +327,7 @@ class Contrasts:
             frame[name], frame[f"{name}_low"], frame[f"{name}_high"] = own["estimate"], own["ci_low"], own["ci_high"]
         return frame
 
-    def _within_range(self, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    def within_range(self, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
         """The tables as one; scores (not differences) are on the metric's own scale, their intervals in its range."""
         frame = concat(frames)
         is_score = frame["baseline"] == ""

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from itt_jax.analysis import claims, controls, inference, panels, stages
+from itt_jax.analysis import attacked, claims, controls, inference, panels, stages
 from itt_jax.analysis.arms import primary_pairs
 from itt_jax.analysis.contrasts import ATTACKS, Contrasts
 from itt_jax.analysis.fits import concat
@@ -59,6 +59,7 @@ class Analysis:
         attacks: scores under each attack, clean scores of the same items and relative drops of each arm (baseline ""),
             and as differences between arms. attack_contrasts: interactions of kind "attack", a family of their own
             (Benjamini-Hochberg). attack_cells: the cells under attack, which are in none of the tables above.
+        budgets: scores of each arm by what an attack may spend. transfer: scores on texts made on other models.
         distances: how far each shifted domain is from the training domain (see `study.distances`); may be empty.
         checks: whether the stages before each arm's last learned, by their dev scores; a verdict that rests on one that
             did not is "not judged", for the reason in not_judged. Contrasts have the tokens and FLOPs of both arms.
@@ -88,6 +89,8 @@ class Analysis:
     attacks: pd.DataFrame
     attack_contrasts: pd.DataFrame
     attack_cells: pd.DataFrame
+    budgets: pd.DataFrame
+    transfer: pd.DataFrame
     distances: pd.DataFrame
     checks: pd.DataFrame
     counts: pd.DataFrame
@@ -134,6 +137,7 @@ def analyse(
         robustness=at_look(frames.pop("robustness"), planned.look),
         attacks=at_look(frames.pop("attacks"), planned.look),
         attack_contrasts=judged.contrasts(frames.pop("attack_contrasts"), "fdr_bh"),
+        transfer=attacked.transfer(read.store.transfers(plan.get("transfers", ()))),
         controls=controls.noticed(read.results, read.cells),
         distances=read.store.distances(),
         checks=stages.checks(plan),
@@ -160,6 +164,7 @@ def _estimated(read: Folder, asked_pair: tuple[str, str] | None):
             frames[name].append(getattr(own, name)())
         frames["interactions"].append(own.interactions("all"))
         frames["attack_contrasts"].append(own.interactions("all", ATTACKS))
+        frames["budgets"].append(attacked.budgets(own, read.cells) if read.cells else concat([]))
         frames["counts"].append(_counts(frames["cells"][-1], own))
         if own.panel.has_items and read.main_metric[own.panel.target] == own.panel.metric:
             parts += [own.target_contrast(arm, baseline) for arm, baseline in primary_pairs(own.arms)]

@@ -27,6 +27,8 @@ LEVELS = ["domain", "language", "task", "split", "perturbation", "severity", "re
 ABOUT = ["in_domain", "source_language", "chance", "changes_label", "attack"]
 GROUP = ["task", "split", "domain", "language"]
 """Columns that name a group of rows, whose clean score decides whether it has signal."""
+SPENT = ("succeeded", "queries", "edits")
+"""Columns of a cell under attack: whether the goal was reached, and with how many queries and edits."""
 Cells = Mapping[str, CellItems] | None
 """The items of every cell; None where a folder holds its results alone."""
 
@@ -109,7 +111,8 @@ def read(out: pathlib.Path) -> tuple[pd.DataFrame, pd.DataFrame | None, Cells]:
         return results, selection, None
     rows = results if selection is None else pd.concat([results, selection], ignore_index=True)
     columns = {metric: metrics.metric(metric).columns for metric in rows["metric"].unique()}
-    cells = read_cells(out, dict(zip(rows["cell"], rows["metric"].map(columns), strict=True)))
+    own = zip(rows["cell"], rows["metric"].map(columns), rows["attack"], strict=True)
+    cells = read_cells(out, {cell: (*names, *SPENT) if attack else names for cell, names, attack in own})
     for row in rows.itertuples():
         found, expected = len(cells[row.cell].items), int(row.n + row.n_not_applicable)
         if found != expected:

@@ -8,7 +8,7 @@ from itt_jax.cli.options import add_data_root, add_own_tasks, add_precision, dat
 from itt_jax.errors import InputError
 
 if TYPE_CHECKING:
-    from itt_jax.config import Perturbation, Study
+    from itt_jax.config import Adversary, Perturbation, Study
     from itt_jax.tasks import Task
 
 OF_TABLE = ("text", "label", "kind", "language", "delimiter", "encoding", "quoted", "header")
@@ -50,6 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="operators with severities, such as swap:0.1,0.2; none; all; default: those of the study in --config, or "
         "a dozen, at 0.1 and 0.2",
     )
+    parser.add_argument(
+        "--attacks",
+        nargs="+",
+        metavar="NAME[:QUERIES]",
+        help="recipes (`list attacks`) with a budget of queries a row, such as deepwordbug:200; default: those of the "
+        "study in --config, or none",
+    )
+    parser.add_argument("--attack-rows", type=int, metavar="ROWS", help="maximum number of attacked rows a language")
     parser.add_argument("--lexicon", help="word list, for operators that read one; may contain {language}")
     parser.add_argument("--languages", nargs="+", default=[], help="default: all of the task")
     parser.add_argument("--split", help="default: test")
@@ -96,6 +104,7 @@ def run(options: argparse.Namespace) -> int:
     out = options.out or pathlib.Path(f"runs/evaluate-{task}-{checkpoint_name(options.checkpoint)}")
     given = {
         "perturbations": _perturbations(options, study),
+        "attacks": _attacks(options),
         "languages": tuple(options.languages) or None,
         "split": options.split,
         "rows": options.rows,
@@ -135,6 +144,15 @@ def _perturbations(options: argparse.Namespace, study: "Study | None") -> "tuple
     if study is not None and study.perturbations and options.perturbations is None and options.lexicon is None:
         return None
     return parse_perturbations(options.perturbations, options.lexicon)
+
+
+def _attacks(options: argparse.Namespace) -> "tuple[Adversary, ...] | None":
+    """Those of --attacks; None where the study's are taken."""
+    from itt_jax.study.perturbations import parse_attacks
+
+    if options.attacks is None and options.attack_rows is not None:
+        raise InputError("--attack-rows goes with --attacks")
+    return None if options.attacks is None else parse_attacks(options.attacks, options.attack_rows)
 
 
 def _task(options: argparse.Namespace) -> "tuple[str, tuple[Task, ...], Study | None]":

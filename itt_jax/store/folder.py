@@ -11,6 +11,7 @@
     OUT/precision/<model>    the dtype in which every worker evaluates this model
     OUT/looks/<hash>/<n>     what was seen when a study that grows by seeds was looked at after n of them
     OUT/attacks/<id>/        an attack on the model of one stage, in parts (`store.parts`)
+    OUT/transfer/<id>        scores of one model on texts that attacks made on others
     OUT/claims/<id>          which worker is on it
     OUT/tokens/<id>/         token ids of training rows, made once and memory-mapped; may be removed
     OUT/profile/             a trace of a few training steps, where one was asked for
@@ -306,6 +307,32 @@ class Store:
     def attack(self, run_id: str) -> PartsFolder:
         """The folder of an attack on one model."""
         return PartsFolder(self.out / "attacks" / run_id, "attack")
+
+    def has_transfer(self, transfer_id: str) -> bool:
+        """Whether what one model makes of texts made on others is there."""
+        return self._transfer(transfer_id).is_file()
+
+    def write_transfer(self, transfer_id: str, rows: list[dict[str, Any]]) -> None:
+        """Write the scores of one model on texts made on others, a row for each of these."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        with files.new_file(self._transfer(transfer_id)) as partial:
+            pq.write_table(pa.Table.from_pylist(rows), partial)
+
+    def transfers(self, transfer_ids: Iterable[str]) -> "pd.DataFrame":
+        """The rows of those transfers that are there."""
+        import pandas as pd
+
+        frames = []
+        for path in map(self._transfer, transfer_ids):
+            if path.is_file():
+                with reading(path):
+                    frames.append(pd.read_parquet(path).astype({"transferred": float}))
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+    def _transfer(self, transfer_id: str) -> pathlib.Path:
+        return self.out / "transfer" / f"{transfer_id}.parquet"
 
     # --- Looks
 

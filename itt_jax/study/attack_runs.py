@@ -74,6 +74,11 @@ def write_outcomes(folder: PartsFolder, outcomes: Sequence[Outcome]) -> None:
     folder.write_summary(summaries(outcomes))
 
 
+def clean_form(task: Task, rows: Rows) -> Form:
+    """The rows as they are."""
+    return kinds.kind(task.kind).follow(task, rows, rows.fields, {}, np.zeros(len(rows), bool), 0.0)
+
+
 def attacked_form(task: Task, rows: Rows, field: str, outcomes: Sequence[Outcome]) -> Form:
     """The rows with the texts that an attack ended with."""
     texts = [own.text for own in outcomes]
@@ -118,13 +123,21 @@ def store_attack_cells(
             about = f"{cell.model}, {cell.arm}, {cell.target}, seed {cell.seed}"
             failed.append(f"stage {cell.stage} ({about}), {name}: {error}")
             continue
-        clean = kinds.kind(task.kind).follow(task, rows, rows.fields, {}, np.zeros(len(rows), bool), 0.0)
-        forms = {CLEAN_FORM: clean, key: attacked_form(task, rows, own.field, outcomes)}
+        forms = {CLEAN_FORM: clean_form(task, rows), key: attacked_form(task, rows, own.field, outcomes)}
         evaluator = Evaluator(model.tokenizer, own.max_length, {cell.place: RowForms(task, rows, forms)}, tell=tell)
         scores = evaluator.predict(model.encoder, model.head, model.params)
         if is_first():
             failed += store_cells(store, evaluator, scores, [cell], lambda _, task=task: task, model.params, diverged)
     return failed
+
+
+def read_outcomes(store: Store, stage: str, own: Attacked) -> list[Outcome] | None:
+    """The outcomes of an attack that the folder has, or None where it is not finished."""
+    folder, language = store.attack(own.run(stage)), own.rows.language
+    if not folder.results.is_file():
+        return None
+    parts = [folder.part(language, number) or [] for number in range(-(-len(own.rows) // PART))]
+    return [Outcome(**row) for part in parts for row in part]
 
 
 def _named(tell: Tell, name: str, doing: str, share: float) -> None:

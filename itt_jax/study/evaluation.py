@@ -20,7 +20,9 @@ from itt_jax.store import Store
 from itt_jax.store.place import check_place, check_utf8
 from itt_jax.store.results import ALONE, CLEAN_TEXT, read_results
 from itt_jax.study import arms, growth
-from itt_jax.study.cells import Cell, Evaluated, cells_of, check_perturbation, variants_of
+from itt_jax.study.adversaries import Attacked, attacks_on, check_used
+from itt_jax.study.attack_runs import Model, store_attack_cells
+from itt_jax.study.cells import Cell, Evaluated, attack_cell, cells_of, check_perturbation, variants_of
 from itt_jax.study.clustering import task_clusters
 from itt_jax.study.inputs import changed_inputs, rows_input
 from itt_jax.study.material import digest_files, digest_rows, mean_tokens
@@ -126,6 +128,8 @@ class _Evaluating:
             max_length=evaluated_length(evaluation, self.predictor),
         )
         check_noises(evaluation, self.task, self.predictor)
+        if evaluation.attacks and self.predictor.head is None:
+            raise InputError(f"--attacks: {self.name} has no head for {self.task.name!r}; an attack needs one")
         self._check_folder()
         check_precision(store, evaluation.precision, [self.name, *store.plan().get("encoders", ())])
         progress.tell(f"reading rows of {self.task.name}")
@@ -139,7 +143,9 @@ class _Evaluating:
             check_unseen(self.task, evaluation.split, self.rows, self.predictor)
         self.skipped: list[str] = []
         self.wanted = {own: variants_of(evaluation.perturbations, own, self._skip) for own in self.rows}
+        self.attacked: dict[str, Attacked] = {}
         self.streams = [stream for language in self.rows for stream in self._streams(language)]
+        check_used(evaluation.attacks, {own.name for own in self.attacked.values()}, self.skipped)
         self.dtype = self._agreed_dtype()
         self.predictor = self.predictor.in_dtype(self.dtype)
 
@@ -167,7 +173,12 @@ class _Evaluating:
             self.progress.say(f"warning: {self.store.out} was given another evaluation meanwhile, which it describes")
 
     def make(self, stream: _Stream) -> None:
-        """Predict a stream, and store those of its cells that are missing."""
+        """Predict a stream, and store those of its cells that are missing; or attack."""
+        if stream.cells[0].attack:
+            own = self.predictor
+            model = Model(own.tokenizer, own.encoder, own.head, own.params)
+            self.failed += store_attack_cells(self.store, model, stream.cells, self.attacked, self.progress.tell)
+            return
         task, rows, predictor, asked = self.task, self.rows[stream.language], self.predictor, self.asked
         wanted = {cell.variant: self.wanted[stream.language][cell.variant] for cell in stream.cells}
         forms = {(task.name, asked.split, stream.language): row_forms(task, rows, wanted, asked.noise_seed)}
@@ -190,7 +201,8 @@ class _Evaluating:
         for stream in self.streams:
             if lacking := sum(map(self._is_missing, stream.cells)):
                 rows = self.rows[stream.language]
-                work[_key(stream)] = 2 * size * len(stream.cells) * len(rows) * mean_tokens(rows)
+                forms = [self.attacked[cell.cell].queries if cell.attack else len(rows) for cell in stream.cells]
+                work[_key(stream)] = 2 * size * sum(forms) * mean_tokens(rows)
                 missing += lacking
         rate = EXPECTED_SHARE * matmul_rate(self.dtype) * jax.device_count()
         self.progress.estimate = Estimate({"evaluation": work}, rate)
@@ -314,6 +326,10 @@ class _Evaluating:
                 cells, number = [], number + 1
             cells += own
         yield _Stream(language, number, cells)
+        for attacked in attacks_on(self.asked, self.task, self.asked.split, rows, self._skip):
+            cell, number = dataclasses.replace(attack_cell(evaluated, attacked), **unknown), number + 1
+            self.attacked[cell.cell] = attacked
+            yield _Stream(language, number, [cell])
 
 
 def _key(stream: _Stream) -> str:

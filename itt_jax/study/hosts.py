@@ -33,6 +33,9 @@ class Worker(Protocol):
     def evaluate(self, stages: list[Stage], cells: dict[str, list[Cell]]) -> int:
         """Make these cells of the stages; returns how many are stored."""
 
+    def transfer(self, stages: list[Stage]) -> None:
+        """Read the texts that attacks made on other models on those of the stages."""
+
 
 def check_same(plan: Plan) -> None:
     """Check that every process has the plan of the first; none writes before all are here.
@@ -77,5 +80,7 @@ def follow(worker: Worker) -> tuple[int, list[str]]:
             planned = {name: (*plan.cells.get(name, ()), *plan.signal.get(name, ())) for name in ids}
             cells = {name: [cell for cell in planned[name] if cell.cell in wanted[name]] for name in ids}
             worker.evaluate(stages, cells)
+        elif work == "transfer":
+            worker.transfer(stages)
         else:
             domain_distances(plan, worker.material, worker.workshop)

@@ -1,12 +1,13 @@
-"""Perturbations as the command line names them: the default set, none, all, or operators with severities."""
+"""Perturbations and attacks as the command line names them."""
 
 from collections.abc import Sequence
 
 from itt_jax import perturb
-from itt_jax.config import Perturbation, validate
+from itt_jax.config import Adversary, Perturbation, validate
 from itt_jax.errors import InputError
 from itt_jax.evaluate.noises import operator_of
 from itt_jax.reading.text import parse_number
+from itt_jax.study.adversaries import recipe_of
 
 DEFAULT_SEVERITIES = (0.1, 0.2)
 """Severities of operators that are named without them."""
@@ -50,6 +51,29 @@ def parse_perturbations(texts: Sequence[str] | None, lexicon: str | None = None)
         found.append(perturbation)
     if lexicon is not None and all(perturbation.lexicon is None for perturbation in found):
         raise InputError(f"--lexicon {lexicon}: none of the perturbations reads one")
+    return tuple(found)
+
+
+def parse_attacks(texts: Sequence[str] | None, rows: int | None = None) -> tuple[Adversary, ...]:
+    """Recipes as the command line writes them: "charmer", or "charmer:500" with a budget of 500 queries a row.
+
+    Args:
+        texts: ["none"] or None means no attack. rows: maximum number of rows a language.
+
+    Raises:
+        InputError: an unknown recipe, one that is named twice, or a budget that is no number of queries.
+    """
+    found = []
+    for text in () if texts in (None, ["none"]) else texts:
+        name, colon, budget = text.partition(":")
+        if colon and not (budget.isascii() and budget.isdigit()):
+            raise InputError(f"--attacks {text!r}: expected NAME or NAME:QUERIES")
+        adversary = Adversary(name, budget=int(budget) if colon else None, rows=rows)
+        validate(adversary, f"--attacks {name}")
+        recipe_of(adversary)
+        found.append(adversary)
+    if len({own.name for own in found}) < len(found):
+        raise InputError(f"--attacks: a recipe is named twice in {' '.join(texts)!r:.80}")
     return tuple(found)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from itt_jax import kinds, tasks
-from itt_jax.config import Perturbation, Precision, Study
+from itt_jax.config import Adversary, Perturbation, Precision, Study
 from itt_jax.config.ids import LATER
 from itt_jax.config.validation import check_least_length
 from itt_jax.data.contamination import RULES, contaminated
@@ -39,6 +39,7 @@ class Evaluation:
         pooling, prefix: how an encoder without a head gives vectors: "mean", "cls" or "layer:K", and what precedes each
             text; None as the checkpoint's files say, or else as in XTREME.
         metric: None: the task's.
+        attacks: to evaluate under; they need a head.
     """
 
     checkpoint: pathlib.Path
@@ -56,6 +57,7 @@ class Evaluation:
     prefix: str | None = dataclasses.field(default=None, metadata=LATER)
     metric: str | None = dataclasses.field(default=None, metadata=LATER)
     tasks: tuple[Task, ...] = dataclasses.field(default=(), metadata=LATER)
+    attacks: tuple[Adversary, ...] = dataclasses.field(default=(), metadata=LATER)
 
 
 def settings_of(study: Study, task: str) -> dict[str, Any]:
@@ -64,6 +66,7 @@ def settings_of(study: Study, task: str) -> dict[str, Any]:
     languages = (target.languages if target else ()) or study.languages
     found = {
         "perturbations": study.perturbations,
+        "attacks": study.attacks,
         "languages": tuple(own for own in languages if own in tasks.get(task, study.tasks).languages),
         "split": target.test_split if target else "test",
         "rows": study.evaluation_rows,

@@ -38,6 +38,7 @@ from itt_jax.study.stages.dev_check import DevCheck
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.storing import check_stored, store_cells
 from itt_jax.study.texts import keep_plan_texts
+from itt_jax.study.transfer import missing_transfers, read_on, transfers
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.loop import HALVED
@@ -297,18 +298,41 @@ class _Runner:
     def attack(self, loaded: tuple[Body, Head | None, dict | None], cells: list[Cell]) -> None:
         """Attack the model of a stage, and store its missing cells under attack."""
         if cells:
-            (body, head, params), first = loaded, cells[0]
-            dtype = self.dtype_of(first.model, body.encoder)
-            own = {"encoder": body.params, "head": params}
-            model = Model(body.tokenizer, in_dtype(body.encoder, dtype), in_dtype(head, dtype), own)
-            diverged = bool((self.store.record(first.stage) or {}).get("diverged"))
-            tell = self.progress.tell
+            model, tell = self.model(loaded, cells[0].model), self.progress.tell
+            diverged = bool((self.store.record(cells[0].stage) or {}).get("diverged"))
             self.failed += store_attack_cells(self.store, model, cells, self.plan.attacked, tell, diverged)
+
+    def model(self, loaded: tuple[Body, Head | None, dict | None], name: str) -> Model:
+        """What a stage made, in the dtype in which its encoder is evaluated."""
+        body, head, params = loaded
+        dtype, own = self.dtype_of(name, body.encoder), {"encoder": body.params, "head": params}
+        return Model(body.tokenizer, in_dtype(body.encoder, dtype), in_dtype(head, dtype), own)
 
     def dtype_of(self, model: str, encoder: Encoder) -> Any:
         """The dtype in which a model is evaluated."""
         precision = self.plan.study.precision
         return first_then_others(lambda: agreed_dtype(self.store, model, encoder, precision))
+
+    def read_across(self) -> None:
+        """Read the texts that attacks made on one model on the others of its target, as far as the folder lacks it."""
+        absent = 0
+        for name in dict.fromkeys(own.reader.stage for own in missing_transfers(self.plan, self.store)):
+            with self.store.claim(f"transfer-{name}") as ours:
+                stage = self.plan.stages[name]
+                if ours and stage.has_parameters(self.store):
+                    self.transfer([stage])
+                absent += ours and not stage.has_parameters(self.store)
+        if absent:
+            lost = f"{counted(absent, 'checkpoint')} removed (save_checkpoints)"
+            self.progress.say(f"transfer of attacks: {lost}; nothing more is read on these models")
+
+    def transfer(self, stages: list[Stage]) -> None:
+        """Read the texts that were made on other models on those of the stages."""
+        hosts.tell("transfer", stages)
+        for stage in stages:
+            self.progress.at(f"{self.plan.label(stage)}, texts made on other models", "reading the checkpoint")
+            model = self.model(stage.load(self.store), stage.spec.name)
+            read_on(self.plan, self.store, stage.id, model, self.progress.tell)
 
     def evaluator(self, tokenizer: Tokenizer, cell: Cell) -> Evaluator:
         """The evaluation inputs of one target for one tokenizer; kept while the same encoder is evaluated."""
@@ -371,6 +395,7 @@ class _Runner:
                 "declared": self.declaration,
                 "stages": [self.plan.described(stage) for stage in self.plan.stages.values()],
                 "cells": len(self.plan.all_cells()),
+                "transfers": [own.id for own in transfers(self.plan)],
                 "precision": {"asked": study.precision, "evaluation": self.store.dtypes(names)},
                 "rows": [dataclasses.asdict(own) for own in self.rows],
                 "inputs": self.inputs,
@@ -405,6 +430,7 @@ class _Runner:
             return
         self.write_results()
         keep_plan_texts(self.store, self.plan, self.material)
+        self.read_across()
         distances = distances_id(self.plan, self.material)
         if not self.store.has_distances(distances):
             self.progress.at("distances between domains", "working")

@@ -4,7 +4,7 @@ import pandas as pd
 
 from itt_jax.analysis import Analysis
 from itt_jax.report import provenance
-from itt_jax.report.tables import domains, explored, primary, rests, scores
+from itt_jax.report.tables import attacks, domains, explored, primary, rests, scores
 from itt_jax.report.tables.formats import latex, markdown
 from itt_jax.report.tables.shown import points, side, verdict, with_interval, without_constant
 from itt_jax.report.tables.table import Table, by_target
@@ -131,6 +131,44 @@ TABLES = (
         "interactions",
     ),
     Table(
+        "attacks",
+        "attacks",
+        "Each arm under attack",
+        lambda analysis, plan: attacks.attacks(analysis),
+        "Texts chosen against each model. Clean and under attack: scores of the attacked rows, on the kept groups. "
+        "Relative drop: 1 − under attack / clean, for accuracy the success rate over the kept groups. Success: share "
+        "of the rows right before on which the goal was reached, over all groups; queries: mean over these rows; edits "
+        "(grapheme clusters) and words: over successes.",
+        "attacks",
+    ),
+    Table(
+        "attack_contrasts",
+        "attacks",
+        "Arms compared under attack",
+        lambda analysis, plan: attacks.contrasts(analysis),
+        "Drop of the baseline less drop of the arm. Exploratory: adjusted for the false discovery rate among attacks.",
+        "attack_contrasts",
+    ),
+    Table(
+        "budgets",
+        "attacks",
+        "Scores of each arm by what an attack may spend",
+        lambda analysis, plan: attacks.budgets(analysis),
+        "From one run at the largest budget: a success counts from the number of queries, or of edits, that it took. "
+        "Means over languages and seeds, kept groups.",
+        "budgets",
+    ),
+    Table(
+        "transfer",
+        "attacks",
+        "Drop of each arm under texts that were made on another model",
+        lambda analysis, plan: attacks.transfer(analysis),
+        "Columns: the arm that reads; rows: the arm on which the texts were made. Score on the clean text of the same "
+        "rows less score on the texts, in points, mean over languages and pairs of seeds: own texts, then those of "
+        "other seeds of the same arm or of all seeds of another.",
+        "transfer",
+    ),
+    Table(
         "controls",
         "controls",
         "How often predictions change with edits that may change the label",
@@ -172,7 +210,7 @@ TABLES = (
 def tidy(analysis: Analysis) -> dict[str, pd.DataFrame]:
     """The tidy tables, by file name."""
     names = ("primary", "claims", "interactions", "gains", "gaps", "curves", "robustness", "controls", "distances")
-    names += ("checks", "counts")
+    names += ("checks", "counts", "attacks", "attack_contrasts", "budgets", "transfer")
     return {name: getattr(analysis, name) for name in names} | {"edits": rests.edits(analysis)}
 
 

@@ -1,0 +1,126 @@
+"""What attacks spend, and how they transfer: scores by budget, and scores on texts that were made on other models."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from itt_jax import metrics
+from itt_jax.analysis.contrasts import Contrasts
+from itt_jax.analysis.estimands import average
+from itt_jax.analysis.fits import Fit, concat
+from itt_jax.analysis.panels import clustered
+from itt_jax.store.results import CLEAN_TEXT, KEY, CellItems
+
+STEPS = (1, 2, 5)
+"""Query counts at which scores are read: these, times powers of ten."""
+TRANSFER = ["model", "target", "metric", "perturbation", "made_on_arm", "arm", "made_on"]
+SCORES = ["score", "clean_text", "drop", "transferred"]
+
+
+def budgets(own: Contrasts, cells: Mapping[str, CellItems]) -> pd.DataFrame:
+    """Scores of each arm where an attack may spend so many queries, or edits, on a row.
+
+    A row has its text under attack from the budget on that its success took, and its clean text below. So the score at
+    budget 0 is the clean one; at the largest, that of all successes. Means over the kept groups, as everywhere.
+    """
+    panel, frames = own.panel, []
+    names = own.rows.set_index(["arm", "seed", *KEY])["cell"].to_dict()
+    columns = panel.columns
+    excluded = list(own.left_out(*panel.arms))
+    kept = (columns["role"] == "attack") & (columns["twin"] >= 0) & ~np.isin(columns["group"], excluded)
+    for attack in dict.fromkeys(columns["perturbation"][kept]):
+        rows = np.flatnonzero(kept & (columns["perturbation"] == attack))
+        places = [_pairs(own, names, cells, row) for row in rows]
+        found = [pair for by_arm in places for pair in by_arm.values()]
+        for kind in ("queries", "edits"):
+            grid = _grid(max((_most(pair[1], kind) for pair in found), default=0), kind)
+            for arm in panel.arms:
+                fit = _fit(own, arm, rows, places, kind, grid)
+                if fit is not None:
+                    frame = own.within_range([fit.table(False).assign(baseline="")]).drop(columns="baseline")
+                    about = {"model": panel.model, "target": panel.target, "metric": panel.metric, "arm": arm}
+                    about |= {"perturbation": attack, "spent": kind, "budget": grid}
+                    frames.append(pd.concat([pd.DataFrame(about, index=frame.index), frame], axis=1))
+    return concat(frames)
+
+
+def _pairs(own: Contrasts, names: Mapping[tuple, str], cells: Mapping[str, CellItems], row: int) -> dict:
+    """(arm, seed) -> clean cell and cell under attack of one condition."""
+    conditions, found = own.panel.conditions, {}
+    under = tuple(conditions.loc[row, KEY])
+    clean = (*under[: KEY.index("perturbation")], CLEAN_TEXT, 0.0, 0)
+    for arm in own.panel.arms:
+        for seed in own.panel.seeds:
+            pair = names.get((arm, seed, *clean)), names.get((arm, seed, *under))
+            if None not in pair:
+                found[arm, seed] = tuple(cells[name] for name in pair)
+    return found
+
+
+def _most(cell: CellItems, kind: str) -> int:
+    """What the most costly success took."""
+    taken = cell.values[kind][cell.values["succeeded"] > 0]
+    return int(taken.max()) if len(taken) else 0
+
+
+def _grid(most: int, kind: str) -> list[int]:
+    """Budgets from 0 to the first that is enough."""
+    if kind == "edits":
+        return list(range(most + 1))
+    steps = [0, *(step * 10**power for power in range(len(str(most)) + 1) for step in STEPS)]
+    return steps[: next(i for i, step in enumerate(steps) if step >= most) + 1]
+
+
+def _fit(own: Contrasts, arm: str, rows: np.ndarray, places: list[dict], kind: str, grid: list[int]) -> Fit | None:
+    """The mean over conditions, by budget; a seed that lacks one of them is missing."""
+    panel, measure = own.panel, own.metric
+    weights = average(panel, rows)
+    shape = (len(panel.seeds), len(grid))
+    values, influence = np.zeros(shape), np.zeros((*shape, len(panel.clusters)), np.float32)
+    shares, members = np.zeros((len(grid), len(panel.clusters))), np.zeros((len(grid), len(panel.items)), bool)
+    for row, by_arm in zip(rows.tolist(), places, strict=True):
+        shares += weights[row] * panel.shares[row]
+        members |= panel.members[row]
+        for s, seed in enumerate(panel.seeds):
+            if (arm, seed) not in by_arm:
+                values[s] = np.nan
+                continue
+            for q, value, part in _scores(measure, *by_arm[arm, seed], kind, grid, panel.clusters):
+                values[s, q] += weights[row] * measure.sign * value
+                influence[s, q] += weights[row] * measure.sign * part
+    if not np.isfinite(values).any():
+        return None
+    return Fit(values, influence, values, np.zeros(len(grid)), members, shares, np.full(len(grid), len(rows)))
+
+
+def _scores(measure: metrics.Metric, clean: CellItems, under: CellItems, kind: str, grid: list[int], codes: np.ndarray):
+    """(number, score, influences of the clusters) of each budget, on the items that count."""
+    order = np.argsort(clean.items)
+    before = measure.read(clean.values)[order[np.searchsorted(clean.items[order], under.items)]]
+    after, keep = measure.read(under.values), under.applicable
+    where = np.searchsorted(codes, under.clusters[keep])
+    for q, budget in enumerate(grid):
+        reached = (under.values["succeeded"] > 0) & (under.values[kind] <= budget)
+        statistic = np.where(reached.reshape(-1, *[1] * (after.ndim - 1)), after, before)
+        value, part, _ = clustered(measure, statistic[keep], where, len(codes))
+        yield q, value, part
+
+
+def transfer(rows: pd.DataFrame) -> pd.DataFrame:
+    """Scores of each arm on texts that an attack made on the models of an arm, and on the clean text of the same rows.
+
+    made_on: the "same model", "another seed" of the same arm, or "another arm". Means over pairs of seeds, tasks and
+    languages with equal weights; transferred: of the rows on which the attack succeeded and the reader is right, the
+    share on which the text makes it wrong.
+    """
+    if rows.empty:
+        return pd.DataFrame(columns=[*TRANSFER, *SCORES, "pairs"])
+    same_arm = rows["arm"] == rows["made_on_arm"]
+    same = same_arm & (rows["seed"] == rows["made_on_seed"])
+    made_on = np.select([same, same_arm], ["same model", "another seed"], "another arm")
+    frame = rows.assign(made_on=made_on, drop=rows["clean"] - rows["score"]).rename(columns={"clean": "clean_text"})
+    groups = frame.groupby(TRANSFER, sort=False)
+    found = groups[SCORES].mean()
+    pairs = frame.groupby([*TRANSFER, "seed", "made_on_seed"], sort=False).size().groupby(TRANSFER, sort=False).size()
+    return found.assign(pairs=pairs).reset_index()
