@@ -75,7 +75,7 @@ def _grid(most: int, kind: str) -> list[int]:
 def _fit(own: Contrasts, arm: str, rows: np.ndarray, places: list[dict], kind: str, grid: list[int]) -> Fit | None:
     """The mean over conditions, by budget; a seed that lacks one of them is missing."""
     panel, measure = own.panel, own.metric
-    weights = average(panel, rows)
+    weights = average(panel.levels, rows)
     shape = (len(panel.seeds), len(grid))
     values, influence = np.zeros(shape), np.zeros((*shape, len(panel.clusters)), np.float32)
     shares, members = np.zeros((len(grid), len(panel.clusters))), np.zeros((len(grid), len(panel.items)), bool)
