@@ -108,12 +108,13 @@ def _page(
     allowed = "{} was trained on some of the evaluation text; the study allowed this."
     care += [("contaminated encoders", f"Contamination: {allowed.format(n)}") for n in plan.get("contaminated") or ()]
     missing = NO_TEXTS if analysis.has_items else NO_PREDICTIONS
+    verdicts = () if is_alone(analysis) else verdict_sentences(analysis)
     return html.Page(
         title=plan.get("name") or "A study of robust transfer",
         first=first_screen(analysis, plan),
         figure=drawn["scores"] if is_alone(analysis) else drawn["primary"],
         cautions=care,
-        notes=[run_sentence(analysis), *verdict_sentences(analysis), *declared.sentences(analysis)],
+        notes=[run_sentence(analysis), *verdicts, *declared.sentences(analysis)],
         sections=_sections(analysis, plan, shown, drawn),
         filters=_filters(analysis),
         examples=blocks,

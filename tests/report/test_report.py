@@ -58,15 +58,20 @@ PLAN = {
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
+def out(tmp_path_factory):
     out = write_store(tmp_path_factory.mktemp("store"), models=("bert", "xlnet"), items=40, base=1.5, robust=0.5)
     (out / "plan.json").write_text(json.dumps(PLAN))
-    return out, write_report(out)
+    return out
 
 
 @pytest.fixture(scope="module")
-def analysis(written):
-    return analyse(written[0])
+def analysis(out):
+    return analyse(out)
+
+
+@pytest.fixture(scope="module")
+def written(out, analysis):
+    return out, write_report(out, analysis)
 
 
 class Reader(html.parser.HTMLParser):
@@ -133,6 +138,23 @@ def test_the_first_screen_answers_the_question(written, analysis):
     assert rests["Encoders"] == "2: bert, xlnet" and rests["Seeds"] == "3"
     assert rests["Languages kept"].startswith("3 of 3 (en, de, zh)")
     assert rests["Contamination"].startswith("bert-made-here trained on some of the evaluation text")
+
+
+def test_a_checkpoint_alone_has_a_first_screen_of_its_own(tmp_path):
+    out = write_store(tmp_path, arms=("direct",), seeds=(0,), domains=("general",), languages=("en", "de"), items=20)
+    results = pd.read_parquet(out / "results.parquet")
+    results.assign(arm=None, seed=None, in_domain=None).to_parquet(out / "results.parquet")
+    found = analyse(out)
+    first, mean = first_screen(found, {}), results.groupby("perturbation")["value"].mean()
+    assert first.question == "How robust is bert on sentiment?"
+    worst = mean.drop("clean").idxmin()
+    assert first.answer == [
+        f"On clean text of sentiment it scores {tables.points(mean['clean'])} (accuracy; guessing scores 50.0); on "
+        f"perturbed text {tables.points(mean.drop('clean').mean())} on average, and least, "
+        f"{tables.points(mean[worst])}, under {worst}."
+    ]
+    page = write_report(out, found).read_text(encoding="utf-8")
+    assert '<figure id="figure-scores">' in page and "treatment" not in page[: page.index("<nav")]
 
 
 @pytest.mark.parametrize(
