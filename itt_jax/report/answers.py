@@ -78,10 +78,13 @@ def _verdicts(arm: str, baseline: str, own: pd.DataFrame, analysis: Analysis) ->
 
 
 def _gain(arm: str, baseline: str, analysis: Analysis) -> list[str]:
-    """What an arm changes on clean text, over all languages and domains."""
-    gains = analysis.gains
-    gains = gains[(gains["arm"] == arm) & (gains["baseline"] == baseline) & (gains["perturbation"] == CLEAN_TEXT)]
-    gains = gains[(gains["language"] == "all") & (gains["domain"] == "all") & gains["estimate"].notna()]
+    """What an arm changes on the clean text that its robustness is judged on."""
+    rows = analysis.interactions
+    rows = rows[(rows["kind"] == "perturbation") & (rows["subset"] == "all")]
+    rows = rows[(rows["arm"] == arm) & (rows["baseline"] == baseline)]
+    rows = rows[(rows[["language", "domain", "perturbation"]] == "all").all(axis=1) & rows["severity"].isna()]
+    gains = rows[["second", "second_low", "second_high"]].dropna()
+    gains.columns = ["estimate", "ci_low", "ci_high"]
     if gains.empty:
         return []
     low, high = gains["estimate"].min(), gains["estimate"].max()
@@ -90,12 +93,12 @@ def _gain(arm: str, baseline: str, analysis: Analysis) -> list[str]:
     above, below = (gains["ci_low"] > 0).all(), (gains["ci_high"] < 0).all()
     within = ((gains["ci_low"] <= 0) & (gains["ci_high"] >= 0)).all()
     if above or below:
-        return [f"On clean text it scores {'higher' if above else 'lower'} ({size} points{where})."]
-    if within:
-        return [f"On clean text the difference in score is not distinguishable from zero ({size} points{where})."]
-    return [
-        f"On clean text the difference in score is {size} points{where}; not all of it is distinguishable from zero."
-    ]
+        found = f"it scores {'higher' if above else 'lower'} ({size} points{where})"
+    elif within:
+        found = f"the difference in score is not distinguishable from zero ({size} points{where})"
+    else:
+        found = f"the difference in score is {size} points{where}; not all of it is distinguishable from zero"
+    return [f"On clean text of the same tasks and languages {found}."]
 
 
 def _alone(analysis: Analysis) -> list[str]:

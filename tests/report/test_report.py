@@ -15,6 +15,7 @@ from itt_jax.analysis import analyse
 from itt_jax.errors import InputError
 from itt_jax.report import summary_markdown, tables, write_report
 from itt_jax.report.answers import first_screen
+from itt_jax.report.tables.shown import points
 
 write_store = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "simulated_store.py"))["write_store"]
 
@@ -133,6 +134,9 @@ def test_the_first_screen_answers_the_question(written, analysis):
         html.escape(own, quote=False) in answer for own in first.answer
     )
     assert "Compared with matched_steps, " in first.answer[0] and "On clean text " in first.answer[1]
+    own = analysis.interactions.query("kind == 'perturbation' and subset == 'all' and perturbation == 'all'")
+    own = own.query("arm == 'itt' and baseline == 'matched_steps' and language == 'all' and domain == 'all'")
+    assert len(own) and points(own["second"].min(), True) in first.answer[1]  # of the groups that the verdict is on
     assert '<figure id="figure-primary">' in answer and "<li>" not in answer[: answer.index("<details")]
     rests = dict(first.rests)
     assert rests["Encoders"] == "2: bert, xlnet" and rests["Seeds"] == "3"
