@@ -16,9 +16,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import jax
+from jax.experimental.layout import Format
 from jax.sharding import NamedSharding, SingleDeviceSharding
 
 from itt_jax.models.hardware import hardware
+from itt_jax.train.layouts import state_format, state_layout
 
 KEPT = 64
 """Maximum number of programs in memory; the least recently used is dropped."""
@@ -48,26 +50,29 @@ class Request:
 
     Attributes:
         function: defined at module level. arguments: trees of arrays or of jax.ShapeDtypeStruct.
-        static: keyword arguments. donated: indices of the arguments that may be overwritten.
+        static: keyword arguments.
+        state: whether the first argument is a train state, laid out as in layouts.py; it is donated, and the next one
+            is the first of two results.
     """
 
     function: Callable[..., Any]
     arguments: tuple
     static: dict[str, Hashable]
-    donated: tuple[int, ...] = ()
+    state: bool = False
 
     @property
     def shapes(self) -> tuple:
         """The arguments as jax.ShapeDtypeStruct, placed on the first device if it is only described."""
         there = hardware()
         placed = SingleDeviceSharding(there.devices[0]) if there.described else None
-        return jax.tree.map(lambda leaf: _shape(leaf, placed), self.arguments)
+        shapes = jax.tree.map(lambda leaf: _shape(leaf, placed), self.arguments)
+        return (jax.tree.map(_laid_out, shapes[0]), *shapes[1:]) if self.state else shapes
 
     @property
     def key(self) -> Hashable:
         """Equal for requests that give one program."""
         leaves, structure = jax.tree.flatten(self.shapes)
-        described = tuple((leaf.shape, leaf.dtype, leaf.sharding) for leaf in leaves)
+        described = tuple((leaf.shape, leaf.dtype, leaf.format) for leaf in leaves)
         return self.function, tuple(sorted(self.static.items())), structure, described, hardware()
 
     def lowered(self) -> jax.stages.Lowered:
@@ -81,7 +86,8 @@ class Request:
         jitted = jax.jit(
             own,
             static_argnames=tuple(self.static),
-            donate_argnums=self.donated,
+            donate_argnums=(0,) if self.state else (),
+            out_shardings=(jax.tree.map(_format, shapes[0]), None) if self.state else None,
             compiler_options=compiler_options(),
         )
         shardings = (leaf.sharding for leaf in jax.tree.leaves(shapes))
@@ -108,7 +114,21 @@ def _shape(leaf: Any, placed: SingleDeviceSharding | None) -> jax.ShapeDtypeStru
     """Shape and dtype, with the sharding where it spans a mesh; otherwise `placed`, None on a device of ours."""
     sharding = getattr(leaf, "sharding", None)
     named = sharding if isinstance(sharding, NamedSharding) else placed
+    found = getattr(leaf, "format", None)
+    if found is not None and found.layout is not None and state_layout(leaf.shape):  # perhaps of a train state
+        named = found
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=named)
+
+
+def _laid_out(leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+    """A leaf of a train state, with its layout."""
+    found = state_format(leaf.shape, leaf.sharding or SingleDeviceSharding(hardware().devices[0]))
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=found or leaf.sharding)
+
+
+def _format(leaf: jax.ShapeDtypeStruct) -> Format | None:
+    """The layout that a leaf of the next train state has; None: the compiler's choice."""
+    return leaf.format if state_layout(leaf.shape) else None
 
 
 def _compiled(request: Request) -> Program:

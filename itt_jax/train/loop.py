@@ -29,6 +29,7 @@ from itt_jax.errors import InputError
 from itt_jax.train.clock import Clock
 from itt_jax.train.compiling import Program
 from itt_jax.train.feeds import Feed, build_step
+from itt_jax.train.layouts import laid_out
 from itt_jax.train.memory import extra_bytes, free_bytes, is_out_of_memory
 from itt_jax.train.microbatches import halved
 from itt_jax.train.optimizer import make_optimizer
@@ -119,6 +120,7 @@ class Stack:
         self.starts, self.halvings = [0] * len(runs), 0
         self.state = self._initial_state(family)
         self._resume()
+        self.state = laid_out(self.state)
         self.shapes = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding if self.mesh else None),
             self.state,

@@ -44,7 +44,7 @@ def train_request(
             All arguments may be jax.ShapeDtypeStruct: only shapes and shardings are read.
     """
     static = {"objective": objective, "optimizer": optimizer}
-    return Request(_train_stack, (state, batch, key, active), static, donated=(0,))
+    return Request(_train_stack, (state, batch, key, active), static, state=True)
 
 
 def train_step(

@@ -5,11 +5,12 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
+from jax.experimental.layout import Layout
 
 from itt_jax.config import Recipe
 from itt_jax.errors import InputError
 from itt_jax.models import make_head
-from itt_jax.train import loop
+from itt_jax.train import compiling, layouts, loop
 from itt_jax.train import predict as prediction
 from itt_jax.train.jobs import Job
 from itt_jax.train.predict import predict, predict_stack
@@ -46,6 +47,24 @@ def assert_as_alone(encoder, together, alone):
         np.testing.assert_allclose([loss for _, loss in found.losses], [loss for _, loss in expected.losses], rtol=1e-5)
         for one, other in zip(jax.tree.leaves(found.params), jax.tree.leaves(expected.params), strict=True):
             np.testing.assert_allclose(one, other, atol=ROUNDING)
+
+
+@pytest.mark.slow
+def test_a_state_in_another_layout_trains_the_same(monkeypatch):
+    """A TPU's layouts, here with the last two axes exchanged; the log of the compiler would name unusable donations."""
+    encoder = tiny_encoder("bert")
+    expected = fine_tune_stack(encoder, jobs(encoder, (2, 3)))
+    monkeypatch.setattr(layouts, "state_layout", exchanged)
+    monkeypatch.setattr(compiling, "state_layout", exchanged)
+    stacks, make = [], loop.Stack.train
+    monkeypatch.setattr(loop.Stack, "train", lambda stack: stacks.append(stack) or make(stack))
+    assert_as_alone(encoder, fine_tune_stack(encoder, jobs(encoder, (2, 3))), expected)
+    state = stacks[0].state
+    assert {leaf.format.layout.major_to_minor for leaf in jax.tree.leaves(state) if leaf.ndim == 3} == {(0, 2, 1)}
+
+
+def exchanged(shape):
+    return Layout((0, 2, 1)) if len(shape) == 3 else None
 
 
 @pytest.mark.parametrize(
