@@ -73,3 +73,33 @@ def test_selection_on_dev_rows_shifts_nothing():
     assert abs(found["estimate"].mean()) < 0.002 + found["estimate"].sem(), found["estimate"].mean()
     assert 0.93 <= ((found["ci_low"] <= 0) & (0 <= found["ci_high"])).mean() <= 0.97
     assert shifted > 0.01
+
+
+def shift(groups: int, seeds: int, deviation: float, cross_fitted: bool, n: int = 300) -> float:
+    """The mean interaction of 12,000 studies whose truth is 0, over the groups that are kept.
+
+    Args:
+        deviation: of clean scores between seeds. cross_fitted: whether each seed's cells are kept by the dev scores of
+            the other seeds, in place of those of all seeds.
+    """
+    random, error = np.random.default_rng(1), np.sqrt(0.25 / n)
+    of_seed = deviation * random.standard_normal((2, 2, 12000, seeds, groups))  # control or not; clean, perturbed
+    noise = error * random.standard_normal((3, 12000, seeds, groups))
+    dev = 0.545 + of_seed[0, 0] + noise[0]
+    found = of_seed[1, 1] - of_seed[1, 0] - (of_seed[0, 1] - of_seed[0, 0]) + noise[1] - noise[2]
+    deciding = seeds - 1 if cross_fitted else seeds
+    mean = (dev.sum(1, keepdims=True) - dev * cross_fitted) / deciding + 0 * dev
+    kept = mean - 1.96 * error / np.sqrt(deciding) > 0.5
+    own = np.where(kept.any(2), (found * kept).sum(2) / np.maximum(kept.sum(2), 1), np.nan)  # of each seed
+    return float(np.nanmean(own[(~np.isnan(own)).sum(1) > 1], axis=1).mean())
+
+
+@pytest.mark.slow
+@pytest.mark.volume
+def test_seeds_that_vary_strongly_shift_what_they_select():
+    """What docs/statistics.md says of both ways: that of all seeds shifts, and cross-fitting does with one group."""
+    present = [shift(1, seeds, 0.05, cross_fitted=False) for seeds in (3, 5, 10)]
+    assert present == pytest.approx([0.014, 0.007, 0.002], abs=0.002)
+    assert shift(1, 3, 0.1, cross_fitted=False) == pytest.approx(0.037, abs=0.004)
+    assert shift(1, 3, 0.05, cross_fitted=True) > 0.002 and shift(1, 5, 0.05, cross_fitted=True) < -0.002
+    assert abs(shift(5, 5, 0.05, cross_fitted=True)) < 0.002
