@@ -23,6 +23,8 @@ from itt_jax.tasks import Task
 from itt_jax.train.predict import predict_stack
 from itt_jax.train.sharding import place_params, stack_mesh
 
+LEAST_TOKENS = 256
+"""Minimum size of a batch on a CPU: the last searches of a part ask about few texts at a time."""
 TEXTS_AT_ONCE = 1 << 15
 """Texts that are encoded together, which bounds memory."""
 Reader = TypeVar("Reader", bound=GradientReader)
@@ -136,7 +138,7 @@ class EncoderVictim:
 
     def _predicted(self, examples: Any) -> np.ndarray:
         self.computed += len(examples)
-        return predict_stack(self.encoder, self.head, self._params, examples)[0]
+        return predict_stack(self.encoder, self.head, self._params, examples, least_tokens=LEAST_TOKENS)[0]
 
     @staticmethod
     def _check_finite(scores: np.ndarray, index: Sequence[int], texts: Sequence[tuple[str, ...]]) -> None:

@@ -17,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "\n".join(["NAME:", *(f"  {bench.name:<12} {bench.summary}" for bench in BENCHES)])
     parser.add_argument("name", metavar="NAME", help="what to measure; see below")
     parser.add_argument("--repeats", type=int, help="measurements per figure, of which the median is reported")
-    parser.add_argument("--sentences", type=int, help="sentences for perturb (20000) or evaluate (100)")
+    parser.add_argument(
+        "--sentences", type=int, help="sentences for perturb (20000), rows for evaluate (100), attack (64)"
+    )
     parser.add_argument("--steps", type=int, help="steps in one measurement of training; default: by data")
     parser.add_argument("--encoders", nargs="+", default=[], help="bert, roberta, xlnet; default: by bench")
     parser.add_argument("--sizes", nargs="+", default=[], help="base, distil, tiny, toy; default: by bench")

@@ -70,6 +70,7 @@ def predict_stack(
     examples: Examples,
     change: Change | None = None,
     progress: Callable[[int], None] | None = None,
+    least_tokens: int = TOKENS_PER_BATCH,
 ) -> np.ndarray:
     """Scores float32 [S, n, outputs] of S models for all examples, in their order; no dropout.
 
@@ -81,6 +82,7 @@ def predict_stack(
     Args:
         params: {"encoder": ..., "head": ...}, a stack [S, ...]; on several devices placed by `place_params`.
         progress: called with the number of examples of each batch that is done.
+        least_tokens: minimum size of a batch on a CPU, for callers with few examples at a time.
 
     Raises:
         InputError: the examples' tokenizer does not fit the encoder.
@@ -101,7 +103,9 @@ def predict_stack(
         free, needed = free_bytes(), extra_bytes(program.run)
         return free is None or needed is None or needed <= SHARE_OF_MEMORY * smallest(free)
 
-    shapes = [stream_shape(examples, data_shards(mesh), tokens) for tokens in batch_sizes(len(examples.ids))]
+    shapes = [
+        stream_shape(examples, data_shards(mesh), tokens) for tokens in batch_sizes(len(examples.ids), least_tokens)
+    ]
     shape = next((shape for shape in shapes[:-1] if fits(shape)), shapes[-1])
     gathered, pending = gather(head, examples, models), collections.deque()
 
@@ -139,10 +143,17 @@ def stream_shape(examples: Examples, shards: int = 1, tokens: int = TOKENS_PER_B
     return rows, length, rows * length // 16
 
 
-def batch_sizes(total: int) -> list[int]:
-    """Tokens per batch and device to try, largest first, none more than twice as many as all examples' `total`."""
+def batch_sizes(total: int, least: int = TOKENS_PER_BATCH) -> list[int]:
+    """Tokens per batch and device to try, largest first, none more than twice as many as all examples' `total`.
+
+    Args:
+        least: size that is not halved further on a CPU.
+    """
     if hardware().platform == "cpu":
-        return [TOKENS_PER_BATCH]
+        size = TOKENS_PER_BATCH
+        while size > least and size >= 3 * total:
+            size //= 2
+        return [size]
     doublings = range((MOST_TOKENS // TOKENS_PER_BATCH).bit_length())
     sizes = [TOKENS_PER_BATCH << doubling for doubling in doublings]
     return [size for size in sizes if size < 2 * total][::-1] or sizes[:1]
