@@ -12,7 +12,8 @@ import pytest
 
 from itt_jax.config import Recipe
 from itt_jax.data import packing
-from itt_jax.models import apply_model
+from itt_jax.errors import InputError
+from itt_jax.models import apply_model, make_head
 from itt_jax.study.hardening import PGD, SMART, Augmented, FreeLB, WorstOf
 from itt_jax.train.jobs import Job
 from itt_jax.train.objectives import TaskObjective, hardened
@@ -31,7 +32,7 @@ from tests.train.toy import (
     toy_task,
 )
 
-RECIPE = Recipe(steps=3, batch_size=8, max_length=32, dropout=False, warmup=0.0, keep="last")
+RECIPE = Recipe(steps=3, batch_size=8, max_length=32, packed=False, dropout=False, warmup=0.0, keep="last")
 RADIUS = 0.4
 ROOT = pathlib.Path(__file__).parents[2]
 AT_EMBEDDINGS = (
@@ -70,7 +71,7 @@ def job_of(encoder, hardening, draws, seed=0, steps=3):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["bert", "xlnet"])
+@pytest.mark.parametrize("family", ["bert", pytest.param("xlnet", marks=pytest.mark.volume)])
 def test_the_worst_of_k_is_the_largest_loss_of_each_item(family):
     encoder = tiny_encoder(family)
     task = toy_task(encoder, 20)
@@ -78,17 +79,18 @@ def test_the_worst_of_k_is_the_largest_loss_of_each_item(family):
     forms = forms_of(family, 20, 3)(indices, np.zeros(6, int))
     plan = packing.plan_rows(packing.longest(forms), 6, 32)
     own = TaskObjective(encoder, task.head, 0, dropout=False)
-    packed, padded = (packing.pack_forms(forms, given, 32, 8) for given in (plan, None))
-    alone = [packing.pad_step(form, indices, 32, 8) for form in forms]
-    losses = np.array([own.item_losses(params, batch, None) for batch in alone])[:, :6]
+    packed, padded = (packing.pack_forms(forms, given, plan.length, 8) for given in (plan, None))
+    alone = [packing.pad_step(form, indices, plan.length, 8) for form in forms]
+    item_losses = jax.jit(lambda batch: own.item_losses(params, batch, None))
+    losses = np.array([item_losses(batch) for batch in alone])[:, :6]
     assert len(set(losses.argmax(0).tolist())) > 1
     objective = hardened(own, WorstOf(3))
-    found = [loss_and_gradient(objective, params, [batch]) for batch in (padded, packed)]
+    found = [loss_and_gradient(objective, params, [batch], rows=8) for batch in (padded, packed)]
     np.testing.assert_allclose(found[0][0], losses.max(0).mean(), rtol=1e-5)
     assert_close(found[1], found[0])
     # The gradient is that of training on the chosen forms alone.
     worst = type(forms[0]).joined([forms[k].select(np.array([i])) for i, k in enumerate(losses.argmax(0))])
-    assert_close(found[1], loss_and_gradient(own, params, [packing.pad_step(worst, indices, 32, 8)]))
+    assert_close(found[1], loss_and_gradient(own, params, [packing.pad_step(worst, indices, plan.length, 8)]))
 
 
 @pytest.mark.slow
@@ -106,6 +108,7 @@ def test_equal_forms_give_the_plain_loss_dropout_included():
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 @pytest.mark.parametrize("hardening", AT_EMBEDDINGS, ids=lambda one: type(one).__name__)
 def test_moved_embeddings_do_not_depend_on_packing(hardening):
     encoder = tiny_encoder("bert")
@@ -113,8 +116,8 @@ def test_moved_embeddings_do_not_depend_on_packing(hardening):
     params, step = drawn_params(encoder, task.head), task.examples.select(np.arange(6))
     objective = hardened(TaskObjective(encoder, task.head, 0, dropout=False), hardening)
     plan = packing.plan_rows(step.lengths, 6, 32)
-    batches = [packing.pack_forms([step], given, 32, 8) for given in (plan, None)]
-    packed, padded = (loss_and_gradient(objective, params, [batch]) for batch in batches)
+    batches = [packing.pack_forms([step], given, plan.length, 8) for given in (plan, None)]
+    packed, padded = (loss_and_gradient(objective, params, [batch], rows=8) for batch in batches)
     assert_close(packed, padded)
     plain = loss_and_gradient(TaskObjective(encoder, task.head, 0, dropout=False), params, [batches[1]])
     assert packed[0] > plain[0] + 1e-3
@@ -147,8 +150,10 @@ def test_the_gradient_is_that_of_the_definition(hardening):
     own = TaskObjective(encoder, task.head, 0, dropout=False)
     batch = packing.pack_forms([step], None, 24, 6)
     key = jax.random.fold_in(jax.random.key(0), 0)  # of the first microbatch
-    differentiate = jax.value_and_grad(
-        lambda params, moved: plain_loss(encoder, task.head, params, batch, moved)[0], argnums=(0, 1)
+    differentiate = jax.jit(
+        jax.value_and_grad(
+            lambda params, moved: plain_loss(encoder, task.head, params, batch, moved)[0], argnums=(0, 1)
+        )
     )
     moved, points = np.array(initial_perturbation(own, batch, key, hardening.start)), []
     for _ in range(hardening.steps + 1):
@@ -160,6 +165,7 @@ def test_the_gradient_is_that_of_the_definition(hardening):
     assert_close(loss_and_gradient(hardened(own, hardening), params, [batch]), expected)
 
 
+@pytest.mark.slow
 def test_perturbations_start_inside_the_ball_and_stay_there():
     encoder = tiny_encoder("bert")
     task = toy_task(encoder, 20)
@@ -187,6 +193,7 @@ def test_smart_adds_the_divergence_at_the_moved_embeddings():
     settings = SMART(weight=3.0, steps=2, start=0.05, step_size=0.1, radius=0.15)
     key = jax.random.fold_in(jax.random.key(0), 0)
 
+    @jax.jit
     def divergence(moved):
         (loss, clean), (_, near) = (
             plain_loss(encoder, task.head, params, batch, values) for values in (0 * moved, moved)
@@ -194,9 +201,10 @@ def test_smart_adds_the_divergence_at_the_moved_embeddings():
         p, q = jax.nn.softmax(clean), jax.nn.softmax(near)
         return jnp.sum(p * jnp.log(p / q) + q * jnp.log(q / p)), loss
 
+    by_embedding = jax.jit(jax.grad(lambda moved: divergence(moved)[0]))
     moved = settings.start * draws(own, batch, key, jax.random.normal)
     for _ in range(settings.steps):
-        gradient = jax.grad(lambda moved: divergence(moved)[0])(moved)
+        gradient = by_embedding(moved)
         scale = np.abs(gradient).max(-1, keepdims=True)
         moved = np.clip(moved + settings.step_size * gradient / np.where(scale > 0, scale, 1), -0.15, 0.15)
     apart, loss = divergence(moved)
@@ -217,7 +225,7 @@ def volume(value: str):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["worst_of", "FreeLB", *map(volume, ("augmented", "PGD", "SMART"))])
+@pytest.mark.parametrize("way", ["worst_of", *map(volume, ("augmented", "FreeLB", "PGD", "SMART"))])
 def test_hardened_runs_together_and_resumed_are_as_alone(way, tmp_path):
     hardening, draws = WAYS[way]
     encoder = tiny_encoder("bert")
@@ -239,7 +247,8 @@ def test_hardened_runs_together_and_resumed_are_as_alone(way, tmp_path):
 
 
 @pytest.mark.slow
-def test_hardened_steps_on_eight_devices_equal_one_device(tmp_path):
+@pytest.mark.volume
+def test_hardened_steps_on_four_devices_equal_one_device(tmp_path):
     command = [sys.executable, "-W", "error", "-m", "tests.train.hardened_step", str(tmp_path / "found.npz")]
     done = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -252,3 +261,48 @@ def test_hardened_steps_on_eight_devices_equal_one_device(tmp_path):
             scale = largest if "/params/" in name else np.abs(array).max()
             other = found[name.replace("/alone/", "/mesh/")]
             np.testing.assert_allclose(other, array, atol=2e-5 * scale, rtol=0, err_msg=name)
+
+
+# --- Heads
+
+HEADS = {"classification": (3, 1), "regression": (1, 1), "multilabel": (3, 1), "multiple_choice": (1, 2)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [*HEADS, "embedding", "question_answering", "token_classification"])
+def test_the_losses_of_items_add_up_and_equal_outputs_do_not_diverge(kind):
+    encoder, random = tiny_encoder("bert"), np.random.default_rng(0)
+    outputs, choices = HEADS.get(kind, (2, 1))
+    outputs, choices = (encoder.width, 2) if kind == "embedding" else (outputs, choices)
+    head = make_head(encoder, kind, outputs)
+    step = toy_examples("bert", 6).select(np.arange(6))
+    batch = packing.pack_forms([step], packing.plan_rows(step.lengths, 6, 32), 32, 8)  # two slots are empty
+    labels = {"regression": random.random(8), "multilabel": random.random((8, 3)) > 0.5}
+    labels |= {"classification": random.integers(0, 3, 8), "multiple_choice": np.repeat([0, 1, 1, 0], 2)}
+    by_token = np.where(batch.by_row["example_ids"] < 6, random.integers(-1, 2, batch.row_shape), -1)
+    if kind == "question_answering":
+        by_token = np.where(batch.by_row["example_ids"] < 6, 0, -1)
+        by_token[batch.by_example["summary_rows"][:6], batch.by_example["summary_positions"][:6] + 1] = 3
+    batch = batch._replace(
+        by_row=batch.by_row | {"labels": by_token},
+        by_example=batch.by_example | {"labels": labels.get(kind, np.zeros(8, int))},
+    )
+    params = {"head": {"scale": np.float32(5)}}
+    shape = (8, outputs) if head.by_example else (*batch.row_shape, outputs)
+    drawn, other = (random.normal(size=shape).astype("f4") for _ in range(2))
+    if kind == "embedding":
+        drawn /= np.linalg.norm(drawn, axis=-1, keepdims=True)
+    total, weight = head.loss(params, drawn, batch, choices)
+    items = np.array(head.kind.item_losses(head, params, drawn, batch, choices))
+    assert items.shape == (8 // choices,) and (items[: 6 // choices] > 0).all() and not items[6 // choices :].any()
+    if kind == "token_classification":  # means over the tokens of each example
+        counts = np.bincount(batch.by_row["example_ids"][by_token >= 0], minlength=8)
+        np.testing.assert_allclose((items * counts[:8]).sum(), total, rtol=1e-5)
+    else:
+        np.testing.assert_allclose(items.sum(), total, rtol=1e-5)
+    if kind == "embedding":
+        with pytest.raises(InputError, match="embedding head has no divergence"):
+            head.kind.divergence(drawn, other, batch, choices)
+    else:
+        assert head.kind.divergence(drawn, drawn, batch, choices) == 0
+        assert head.kind.divergence(drawn, other, batch, choices) > 0.1 * weight
