@@ -132,16 +132,31 @@ class Case:
 
     def texts(self) -> list[str]:
         """Candidates for the whole text that are allowed."""
-        return [text for text in self.attack.candidates.texts(self.subject) if self.allows(text)]
+        return self.allowed(self.attack.candidates.texts(self.subject))
 
     def allows(self, text: str, words_changed: int = 0) -> bool:
         """Whether a text may be asked about."""
-        subject = self.subject
-        return self.goal.keeps_form(subject, text) and all(
-            constraint.allows_text(subject, text, words_changed) for constraint in self.attack.constraints
-        )
+        return self.allow([text], [words_changed])[0]
+
+    def allowed(self, texts: Sequence[str]) -> list[str]:
+        """Those of the texts that may be asked about."""
+        return [text for text, may in zip(texts, self.allow(texts), strict=True) if may]
+
+    def allow(self, texts: Sequence[str], words_changed: Sequence[int] | None = None) -> list[bool]:
+        """Which of the texts may be asked about; each constraint sees those that the earlier ones allow."""
+        changed = words_changed or [0] * len(texts)
+        left = [i for i, text in enumerate(texts) if self.goal.keeps_form(self.subject, text)]
+        for constraint in self.attack.constraints:
+            own = constraint.allows_texts(self.subject, [texts[i] for i in left], [changed[i] for i in left])
+            left = [i for i, may in zip(left, own, strict=True) if may]
+        kept = set(left)
+        return [i in kept for i in range(len(texts))]
 
     def replaced(self, wording: Wording, place: int, options: Sequence[str]) -> list[Wording]:
         """The allowed texts with a word replaced by each of its candidates."""
-        made = [wording.replaced(place, new) for new in options]
-        return [own for own in made if self.allows(own.text, len(own.changed))]
+        return self.allowed_wordings([wording.replaced(place, new) for new in options])
+
+    def allowed_wordings(self, made: Sequence[Wording]) -> list[Wording]:
+        """Those of the wordings that may be asked about."""
+        may = self.allow([own.text for own in made], [len(own.changed) for own in made])
+        return [own for own, yes in zip(made, may, strict=True) if yes]

@@ -5,11 +5,13 @@ Protected text (`Subject.allowed`) is never edited, whatever the constraints.
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from itt_jax.attack.subject import Subject, clusters_of
+from itt_jax.errors import InputError
 from itt_jax.perturb import tables
 from itt_jax.perturb.codepoints import LETTER
 from itt_jax.perturb.lexicon import lower
@@ -33,9 +35,20 @@ class Constraint:
         """Whether a text may be asked about."""
         return True
 
+    def allows_texts(self, subject: Subject, texts: Sequence[str], words_changed: Sequence[int]) -> list[bool]:
+        """`allows_text` of several texts."""
+        return [self.allows_text(subject, *own) for own in zip(texts, words_changed, strict=True)]
+
     def allows_unit(self, subject: Subject, unit: str) -> bool:
         """Whether a grapheme cluster may be written."""
         return True
+
+    def check(self) -> None:
+        """Raises InputError where something that it needs is not there."""
+
+    def paths(self) -> list[str]:
+        """Folders of the user's that it reads."""
+        return []
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +124,49 @@ class OwnLetters(Constraint):
         return self.allows_unit(subject, "".join(set(text) - set(subject.text)))
 
 
-CONSTRAINTS: tuple[type[Constraint], ...] = (LongWords, NoStopWords, WordsChanged, WithinEdits, OwnLetters)
+@dataclasses.dataclass(frozen=True)
+class Similar(Constraint):
+    """The edited field keeps a similarity with its clean text, which outcomes then show (`attack.similarity`).
+
+    Attributes:
+        encoder: checkpoint directory of a sentence encoder. least: cosine; -1 allows everything and measures alone.
+    """
+
+    encoder: str = ""
+    least: float = -1.0
+
+    def __post_init__(self):
+        if not -1 <= self.least <= 1:
+            raise InputError(f"least similarity: found {self.least!r}, expected a cosine from -1 to 1")
+
+    def allows_text(self, subject: Subject, text: str, words_changed: int) -> bool:
+        """See `Constraint.allows_text`."""
+        return self.allows_texts(subject, [text], [words_changed])[0]
+
+    def allows_texts(self, subject: Subject, texts: Sequence[str], words_changed: Sequence[int]) -> list[bool]:
+        """See `Constraint.allows_texts`; all texts go through the encoder together."""
+        if self.least == -1 or not texts:
+            return [True] * len(texts)
+        return (self.similarities(subject, texts) >= self.least).tolist()
+
+    def similarities(self, subject: Subject, texts: Sequence[str]) -> np.ndarray:
+        """Cosines with the clean text: float32 [n]."""
+        from itt_jax.attack.similarity import sentence_encoder
+
+        return sentence_encoder(self.encoder).cosines(subject.text, texts, subject.language)
+
+    def check(self) -> None:
+        """See `Constraint.check`."""
+        from itt_jax.attack.similarity import sentence_encoder
+
+        sentence_encoder(self.encoder)
+
+    def paths(self) -> list[str]:
+        """See `Constraint.paths`."""
+        return [self.encoder]
+
+
+CONSTRAINTS: tuple[type[Constraint], ...] = (LongWords, NoStopWords, WordsChanged, WithinEdits, OwnLetters, Similar)
 
 
 @functools.cache

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from itt_jax.attack.constraints import edit_distance
+from itt_jax.attack.attack import Attack
+from itt_jax.attack.constraints import Similar, edit_distance
 from itt_jax.attack.goals import Goal
 from itt_jax.attack.lockstep import Attempt
 from itt_jax.attack.subject import words_of
@@ -29,6 +30,8 @@ class Outcome:
         score_before, score_after: of the goal. queries: texts asked about.
         edits: Levenshtein distance of the edited field in grapheme clusters. clusters: its clean length.
         words_changed: Levenshtein distance in words. words: their clean number.
+        similarity: cosine of the edited field with its clean text, under the encoder of the attack's `Similar`; None
+            without one.
     """
 
     item_id: str
@@ -47,10 +50,21 @@ class Outcome:
     clusters: int
     words_changed: int
     words: int
+    similarity: float | None = None
+
+
+def outcomes_of(attempts: Sequence[Attempt], attack: Attack, goal: Goal) -> list[Outcome]:
+    """The rows of the attempts of one attack."""
+    meter = next((own for own in attack.constraints if isinstance(own, Similar)), None)
+    found = [outcome(attempt, goal) for attempt in attempts]
+    if meter is None:
+        return found
+    cosines = (float(meter.similarities(own.subject, [own.text])[0]) for own in attempts)
+    return [dataclasses.replace(own, similarity=cosine) for own, cosine in zip(found, cosines, strict=True)]
 
 
 def outcome(attempt: Attempt, goal: Goal) -> Outcome:
-    """The row of an attempt."""
+    """The row of an attempt, without its similarity."""
     from rapidfuzz.distance import Levenshtein
 
     subject = attempt.subject
@@ -101,6 +115,7 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "edit_rate": _mean([own.edits / max(1, own.clusters) for own in succeeded]),
         "words_changed": _mean([own.words_changed for own in succeeded]),
         "word_change_rate": _mean([own.words_changed / max(1, own.words) for own in succeeded]),
+        "similarity": _mean([own.similarity for own in succeeded if own.similarity is not None]),
         "curve_queries": _curve(rows, len(attacked), [own.queries for own in succeeded], _query_budgets),
         "curve_edits": _curve(rows, len(attacked), [own.edits for own in succeeded], lambda most: range(most + 1)),
     }

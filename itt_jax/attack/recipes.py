@@ -17,7 +17,7 @@ from itt_jax.attack.candidates import (
     Triggers,
     WordSwaps,
 )
-from itt_jax.attack.constraints import LongWords, NoStopWords, OwnLetters, WithinEdits, WordsChanged
+from itt_jax.attack.constraints import LongWords, NoStopWords, OwnLetters, Similar, WithinEdits, WordsChanged
 from itt_jax.attack.goals import MARGIN, SHIFT, UNTARGETED
 from itt_jax.attack.search.ascent import EmbeddingAscent
 from itt_jax.attack.search.beam import Beam
@@ -163,13 +163,16 @@ def adapted(
     lexicon: str | None = None,
     proposer: str | None = None,
     shift: float | None = None,
+    similarity: str | None = None,
+    least_similarity: float | None = None,
 ) -> Attack:
     """The recipe with other settings, named as the options of the command `attack`.
 
     Args:
         budget: queries a row. edits: of searches that count them. operators, severity, draws: of recipes with
             perturbation operators. lexicon, proposer: of recipes that take words from one.
-        shift: of a score.
+        shift: of a score. similarity: checkpoint of the encoder under which texts are compared with the clean one.
+        least_similarity: minimum cosine under it; None only measures.
 
     Raises:
         InputError: a setting that the recipe does not have, or a wrong value.
@@ -185,8 +188,14 @@ def adapted(
     if shift is not None and not (0 < shift < math.inf):
         raise InputError(f"--shift: found {shift}, expected a number above 0")
     goals = attack.goals if shift is None else (dataclasses.replace(SHIFT, by=shift), *attack.goals)
-    budget = attack.budget if budget is None else budget
-    return dataclasses.replace(attack, candidates=candidates, search=search, goals=goals, budget=budget)
+    budget, constraints = attack.budget if budget is None else budget, attack.constraints
+    if similarity is not None:
+        least = -1.0 if least_similarity is None else least_similarity
+        constraints = (*constraints, Similar(similarity, least))  # the last, which costs most
+    elif least_similarity is not None:
+        raise InputError("--least-similarity goes with --similarity")
+    parts = {"candidates": candidates, "search": search, "constraints": constraints}
+    return dataclasses.replace(attack, goals=goals, budget=budget, **parts)
 
 
 def _with(attack: Attack, part: Any, role: str, name: str, value: Any) -> Any:

@@ -8,7 +8,8 @@ from itt_jax.cli.options import add_json, add_rows, data_root, number, path, rea
 from itt_jax.errors import InputError
 
 SUMMARY = "Attack a checkpoint on the rows of a task: accuracy under attack, queries, edits, and the texts as CSV."
-OF_RECIPES = ("budget", "edits", "operators", "severity", "draws", "lexicon", "proposer", "shift")
+OF_RECIPES = ("budget", "edits", "operators", "severity", "draws", "lexicon", "proposer", "shift", "similarity")
+OF_RECIPES += ("least_similarity",)
 """Options that change a recipe."""
 DEFAULT = "deepwordbug"
 """The recipe where none is named."""
@@ -28,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shift", type=number, metavar="X", help="regression: an attack moves the score by X; default 1"
     )
+    parser.add_argument("--similarity", metavar="DIR", help="encoder under which texts are compared with the clean one")
+    parser.add_argument("--least-similarity", type=number, metavar="X", help="minimum cosine under --similarity")
     parser.add_argument("--out", type=path, help="results folder; default: runs/attack-RECIPE-TASK-CHECKPOINT")
     parser.add_argument("--csv", type=path, metavar="FILE", help="write the rows here too, in TextAttack's columns")
     parser.add_argument("--sheet", type=path, metavar="FILE", help="write the successes for people to judge, as CSV")

@@ -224,6 +224,8 @@ class Adversary:
         budget: maximum number of queries a row; None is the recipe's. Results hold what fewer would have reached.
         rows: maximum number of rows a language, the same items in each; None attacks all evaluated rows.
         field: the field to edit; None is the last that the task lets be edited.
+        similarity: checkpoint directory of the encoder under which texts are compared with the clean one.
+        least_similarity: minimum cosine under it; None only measures.
         edits, operators, severity, draws, lexicon, proposer, shift: settings of a recipe, as the options of `attack`;
             None (or no operators) is the recipe's.
     """
@@ -240,6 +242,8 @@ class Adversary:
     lexicon: str | None = None
     proposer: str | None = None
     shift: float | None = None
+    similarity: str | None = None
+    least_similarity: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

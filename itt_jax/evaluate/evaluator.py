@@ -11,7 +11,7 @@ from itt_jax.data.examples import Examples
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.evaluate.forms import Place, RowForms
 from itt_jax.evaluate.token_noise import NoisyInputs, noisy_inputs
-from itt_jax.evaluate.vectors import compared, pool_examples, vectors_of, xtreme_embedder
+from itt_jax.evaluate.vectors import compared, pool_examples, vectors_of
 from itt_jax.kinds.forms import CLEAN_FORM, LOST, Form, FormKey, Inputs
 from itt_jax.kinds.retrieval import Mined, Ranked
 from itt_jax.models import Encoder, Head
@@ -19,6 +19,7 @@ from itt_jax.models.embedder import Embedder
 from itt_jax.tasks import Task
 from itt_jax.train.predict import predict_stack
 from itt_jax.train.sharding import place_params, stack_mesh
+from itt_jax.train.vectors import xtreme_embedder
 
 Scores = np.ndarray | dict[FormKey, Ranked] | dict[FormKey, Mined] | dict[FormKey, np.ndarray]
 """Scores of the distinct inputs of one task's rows; by vectors, the rankings, mined pairs or cosines of each form."""

@@ -6,7 +6,7 @@ from itt_jax.data.examples import Examples, assemble
 from itt_jax.data.pools import Pool
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.evaluate.forms import RowForms
-from itt_jax.evaluate.retrieval import nearest, retrieval_layer, scored_pairs, sentence_vectors, unit
+from itt_jax.evaluate.retrieval import nearest, scored_pairs, unit
 from itt_jax.kinds.forms import FormKey, Inputs
 from itt_jax.kinds.retrieval import Mined, Ranked
 from itt_jax.metrics import metric
@@ -15,11 +15,7 @@ from itt_jax.models import Encoder, Head
 from itt_jax.models.embedder import Embedder
 from itt_jax.train.predict import predict
 from itt_jax.train.state import Params
-
-
-def xtreme_embedder(encoder: Encoder) -> Embedder:
-    """The mean of the layer that XTREME reads (`retrieval_layer`)."""
-    return Embedder("mean", retrieval_layer(encoder.config.layers))
+from itt_jax.train.vectors import sentence_vectors
 
 
 def pool_examples(tokenizer: Tokenizer, max_length: int, pool: Pool, prefix: str) -> Examples:

@@ -32,6 +32,7 @@ RESULTS = {
     "queries": "mean number of queries about an attacked row",
     "edits": "mean edit distance of a success in grapheme clusters",
     "words_changed": "the same in words",
+    "similarity": "mean cosine of a success with its clean text, where the attack measures it",
 }
 
 TABLES = {

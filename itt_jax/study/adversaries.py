@@ -20,10 +20,11 @@ from itt_jax.tasks import Task
 
 VERSION = 1
 """Raised when the same attack gives other results."""
-SETTINGS = ("budget", "edits", "operators", "severity", "draws", "lexicon", "proposer", "shift")
+SETTINGS = ("budget", "edits", "operators", "severity", "draws", "lexicon", "proposer", "shift", "similarity")
+SETTINGS += ("least_similarity",)
 """Fields of `config.Adversary` that change a recipe."""
-PATHS = ("lexicon", "proposer")
-"""Fields of candidates that hold paths."""
+PATHS = ("lexicon", "proposer", "encoder")
+"""Fields of candidates and constraints that hold paths."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -83,11 +84,15 @@ class Attacked:
 def attack_identity(own: attack.Attack, goal: attack.Goal, languages: Sequence[str]) -> dict[str, Any]:
     """What the outcomes of an attack depend on, beside rows and model. Files count by content, not by path."""
     parts = canonical(dataclasses.replace(own, name="", summary="", reference="", goals=()))
-    parts["candidates"] = {name: value for name, value in parts["candidates"].items() if name not in PATHS}
+    for part in (parts["candidates"], *parts["constraints"]):
+        for name in PATHS:
+            part.pop(name, None)
+    paths = [path for language in languages for path in own.candidates.paths(language)]
+    paths += [path for constraint in own.constraints for path in constraint.paths()]
     return {
         "attack": parts,
         "goal": canonical(dataclasses.replace(goal, summary="")),
-        "files": [_digest(path) for language in languages for path in own.candidates.paths(language)],
+        "files": [_digest(path) for path in paths],
         "operators": [operator_of(name).output_version for name in getattr(own.candidates, "operators", ())],
         "version": VERSION,
     }
@@ -105,6 +110,8 @@ def recipe_of(adversary: Adversary) -> attack.Attack:
     if not isinstance(recipe, attack.Attack):
         recipe = attack.get(recipe)
     found = attack.adapted(recipe, **{name: getattr(adversary, name) for name in SETTINGS})
+    for constraint in found.constraints:
+        constraint.check()
     return dataclasses.replace(found, name=adversary.name)
 
 

@@ -12,7 +12,7 @@ from itt_jax import kinds
 from itt_jax.attack import Attack, Goal, Subject, attack_rows, subjects
 from itt_jax.attack.asking import Victim
 from itt_jax.attack.csv_files import write_csv
-from itt_jax.attack.outcomes import Outcome, outcome, summaries, summary
+from itt_jax.attack.outcomes import Outcome, outcomes_of, summaries, summary
 from itt_jax.attack.victim import EncoderVictim
 from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import Tokenizer
@@ -33,7 +33,7 @@ from itt_jax.train.processes import await_others, is_first
 PART = 128
 """Rows of a part, which is what an interruption loses at most. Parts are attacked one after the other, so that a
 continued attack computes the same streams as one that was not interrupted."""
-FIGURES = ("attacked", "success_rate", "queries", "edits", "words_changed")
+FIGURES = ("attacked", "success_rate", "queries", "edits", "words_changed", "similarity")
 """Figures of `attack.outcomes.summary` that are columns of the results."""
 
 
@@ -62,8 +62,7 @@ def outcomes_in_parts(
             done = first + finished
             tell(f"{done:,} of {total:,} rows, {queries:,} queries in this part", done / total)
 
-        made = attack_rows(attack, goal, part, victim, units(), progress=heard)
-        return [outcome(attempt, goal) for attempt in made]
+        return outcomes_of(attack_rows(attack, goal, part, victim, units(), progress=heard), attack, goal)
 
     return [Outcome(**row) for row in folder.made(cases[0].language, cases, PART, make)]
 
@@ -91,7 +90,10 @@ def attacked_form(task: Task, rows: Rows, field: str, outcomes: Sequence[Outcome
         "text": texts,
         "result": [own.result for own in outcomes],
         "succeeded": np.array([own.result == "succeeded" for own in outcomes]),
-        **{name: [getattr(own, name) for own in outcomes] for name in ("queries", "edits", "words_changed")},
+        **{
+            name: [getattr(own, name) for own in outcomes]
+            for name in ("queries", "edits", "words_changed", "similarity")
+        },
     }
     return dataclasses.replace(form, figures={name: figures[name] for name in FIGURES}, columns=columns)
 

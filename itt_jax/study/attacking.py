@@ -54,6 +54,8 @@ class _Attacking:
         languages = evaluation.languages or task.languages
         for language in languages:
             self.attack.candidates.check(language)
+        for constraint in self.attack.constraints:
+            constraint.check()
         about = attack_identity(self.attack, self.goal, languages)
         self.work = PartedWork(evaluation, request.field, folder, about, self.attack.name, data_root)
 

@@ -9,11 +9,11 @@ from itt_jax.config import Target, content_id
 from itt_jax.data.examples import assemble
 from itt_jax.data.rows import Rows
 from itt_jax.evaluate.distance import FOLDS, proxy_a_distance, vocabulary_divergence
-from itt_jax.evaluate.retrieval import retrieval_layer, sentence_vectors
 from itt_jax.study.material import Material, Selection
 from itt_jax.study.plan import Plan, evaluation_selections
 from itt_jax.study.stages import Stage
 from itt_jax.study.stages.workshop import Body, Workshop
+from itt_jax.train.vectors import retrieval_layer, sentence_vectors
 
 COLUMNS = ["model", "target", "domain", "task", "language", "vocabulary_divergence", "proxy_a_distance", "rows"]
 

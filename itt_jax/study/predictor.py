@@ -9,7 +9,6 @@ from itt_jax.data.contamination import Digests
 from itt_jax.data.fit import check_tokenizer
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
 from itt_jax.errors import InputError
-from itt_jax.evaluate.vectors import xtreme_embedder
 from itt_jax.models import Encoder, Head, from_pretrained, load_model
 from itt_jax.models.checkpoint_files import CONFIG, read_json
 from itt_jax.models.embedder import Embedder, read_sentence_model
@@ -19,6 +18,7 @@ from itt_jax.tasks import Task
 from itt_jax.tasks.label_names import output_order
 from itt_jax.train.checkpoint import is_ours, load_checkpoint, load_seen, saved_outputs
 from itt_jax.train.precision import in_dtype
+from itt_jax.train.vectors import xtreme_embedder
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ from itt_jax.evaluate import retrieval
 from itt_jax.metrics.ranking import pair_scores, pair_threshold, pairs_above
 from itt_jax.models import make_encoder
 from itt_jax.models.heads import embed
+from itt_jax.train import vectors as vectors_module
 from tests.ranking import rankings_of, retrieval_accuracy
 
 FAMILIES = ["bert", "roberta", "xlnet"]
@@ -53,7 +54,7 @@ def single(encoded):
 @pytest.mark.parametrize("layer", [0, 2, 3])
 def test_vectors_equal_those_of_single_texts(encoded, single, layer, pooling):
     encoder, params, examples = encoded
-    vectors = retrieval.sentence_vectors(encoder, params, examples, layer, pooling)
+    vectors = vectors_module.sentence_vectors(encoder, params, examples, layer, pooling)
     for i, hidden in single.items():
         mask = jnp.ones(hidden[0].shape[:2], jnp.int32)
         alone = embed(hidden, mask, layer=layer, pooling=pooling, positions=jnp.asarray(examples.summaries[i : i + 1]))
@@ -63,21 +64,21 @@ def test_vectors_equal_those_of_single_texts(encoded, single, layer, pooling):
 def test_unknown_layers_and_poolings_are_refused(encoded):
     encoder, params, examples = encoded
     with pytest.raises(InputError, match="layer 4: expected one of 0"):
-        retrieval.sentence_vectors(encoder, params, examples, 4)
+        vectors_module.sentence_vectors(encoder, params, examples, 4)
     with pytest.raises(InputError, match="unknown pooling 'max'"):
-        retrieval.sentence_vectors(encoder, params, examples, 1, "max")
+        vectors_module.sentence_vectors(encoder, params, examples, 1, "max")
 
 
 def test_copies_are_found(encoded):
     encoder, params, examples = encoded
-    vectors = retrieval.sentence_vectors(encoder, params, examples, retrieval.retrieval_layer(3))
+    vectors = vectors_module.sentence_vectors(encoder, params, examples, vectors_module.retrieval_layer(3))
     order = np.random.default_rng(0).permutation(len(vectors))
     _, found = retrieval.nearest(vectors, vectors[order], 1)
     assert (order[found[:, 0]] == np.arange(len(vectors))).all()
 
 
 def test_published_layers():
-    assert [retrieval.retrieval_layer(n) for n in (1, 2, 4, 12, 24)] == [1, 1, 3, 8, 14]
+    assert [vectors_module.retrieval_layer(n) for n in (1, 2, 4, 12, 24)] == [1, 1, 3, 8, 14]
 
 
 @pytest.mark.parametrize(("queries", "candidates", "k"), [(7, 5, 20), (70, 300, 20), (33, 257, 1), (1, 128, 128)])

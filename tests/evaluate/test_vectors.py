@@ -13,12 +13,12 @@ from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.evaluate.evaluator import Evaluator
 from itt_jax.evaluate.forms import row_forms
-from itt_jax.evaluate.retrieval import sentence_vectors
 from itt_jax.evaluate.vectors import vectors_of
 from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.models import make_encoder
 from itt_jax.models.embedder import Embedder
 from itt_jax.study.predictor import load_predictor
+from itt_jax.train.vectors import sentence_vectors
 
 FIRST = [f"{who} {does} {what}" for who in ("Ada", "Omar") for does in ("reads", "wrote") for what in ("notes", "it")]
 SECOND = [text.replace("Ada", "Mei") for text in FIRST[1:] + FIRST[:1]]

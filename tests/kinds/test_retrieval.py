@@ -17,7 +17,7 @@ from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.evaluate.evaluator import Evaluator
 from itt_jax.evaluate.forms import row_forms
-from itt_jax.evaluate.retrieval import retrieval_layer, scored_pairs, sentence_vectors
+from itt_jax.evaluate.retrieval import scored_pairs
 from itt_jax.kinds.forms import CLEAN_FORM, Form
 from itt_jax.kinds.retrieval import Ranked
 from itt_jax.metrics.ranking import (
@@ -31,6 +31,7 @@ from itt_jax.models import make_encoder, make_head
 from itt_jax.ragged import Ragged
 from itt_jax.train.checkpoint import save_checkpoint
 from itt_jax.train.predict import predict
+from itt_jax.train.vectors import retrieval_layer, sentence_vectors
 from tests.ranking import rankings_of, retrieval_accuracy
 
 GERMAN = [

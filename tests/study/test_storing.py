@@ -10,13 +10,13 @@ from itt_jax import main, tasks
 from itt_jax.config import Perturbation
 from itt_jax.data.examples import prepare
 from itt_jax.errors import NotFiniteError
-from itt_jax.evaluate.retrieval import sentence_vectors
 from itt_jax.store.results import read_results
 from itt_jax.study import evaluation as evaluations
 from itt_jax.study.evaluation import evaluate_checkpoint
 from itt_jax.study.predictor import load_predictor
 from itt_jax.study.request import Evaluation
 from itt_jax.train.predict import predict
+from itt_jax.train.vectors import sentence_vectors
 from tests.system.runs import untrained
 
 TASK = tasks.get("embedded_sentiment_legal")

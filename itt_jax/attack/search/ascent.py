@@ -30,7 +30,7 @@ class EmbeddingAscent(Search):
         """See `Search.run`."""
         clean = case.subject.text
         ((*texts,),) = yield Nearest((clean,), self.ascent, self.edits)
-        made = [text for text in texts if text != clean and case.allows(text)]
+        made = case.allowed([text for text in texts if text != clean])
         if not made:
             return clean
         heard = yield made

@@ -52,7 +52,7 @@ class Charmer(Search):
             chosen = np.argsort(-heard.scores, kind="stable")[: self.places].tolist()
             made = [(probes[i][0], unit) for i in chosen for unit in alphabet]
             texts = [line.edited(*own) for own in made]
-            kept = [i for i, text in enumerate(texts) if case.allows(text)]
+            kept = [i for i, may in enumerate(case.allow(texts)) if may]
             if not kept:
                 break
             heard = yield [texts[i] for i in kept]

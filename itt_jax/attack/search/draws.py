@@ -55,7 +55,7 @@ class RandomWords(Search):
         for first in range(0, self.draws, self.a_round):
             numbers = range(first, min(first + self.a_round, self.draws))
             made = [self._drawn(case, options, number) for number in numbers if options]
-            made = [own for own in made if case.allows(own.text, len(own.changed))]
+            made = case.allowed_wordings(made)
             if not made:
                 continue
             heard = yield [own.text for own in made]

@@ -32,7 +32,7 @@ class HotFlip(Search):
         beam, best, top = [case.subject.text], case.subject.text, case.start
         for _ in range(self.edits):
             flipped = yield Flips(tuple(beam), self.each)
-            made = [text for texts in flipped for text in texts if case.allows(text)]
+            made = case.allowed([text for texts in flipped for text in texts])
             made = [text for text in dict.fromkeys(made) if text != case.subject.text]
             if not made:
                 break

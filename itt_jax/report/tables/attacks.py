@@ -27,6 +27,8 @@ def attacks(analysis: Analysis) -> pd.DataFrame:
         "success %": cells.apply(_success, include_groups=False).map(lambda value: _shown(100 * value)),
         **{name.replace("_", " "): cells[name].mean().map(_shown) for name in ("queries", "edits", "words_changed")},
     }
+    if (similarity := cells["similarity"].mean()).notna().any():
+        spent["similarity"] = similarity.map(lambda value: "–" if pd.isna(value) else f"{value:.3f}")
     order = pd.MultiIndex.from_frame(frame[PLACE].drop_duplicates())
     table = pd.DataFrame(columns | spent).reindex(order)
     return table.rename_axis(NAMES).reset_index().fillna("–")
