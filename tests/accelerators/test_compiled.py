@@ -74,6 +74,8 @@ def test_devices_that_share_rows_reduce_every_gradient(work):
     reduced = sum(own.elements for own in report.collectives if own.kind == "all-reduce")
     assert set(by_kind(report.collectives)) == {"all-reduce"}
     assert parameters(work) * 0.9 <= reduced <= parameters(work) * 1.3
+    rounded = sum(own.elements for own in report.collectives if own.dtype == "bf16")
+    assert rounded <= found.examples * work.encoder.width  # the examples' states, each from one device: no gradient
 
 
 def test_a_prediction_does_not_keep_its_layers(work):
