@@ -314,12 +314,17 @@ def _plan(draws: np.ndarray, length: int, shards: int, stack: int, usual: int) -
     return RowPlan(length, tuple(sorted({*counts, above, always})), float(real))
 
 
-def stream(examples: Examples, rows: int, length: int, slots: int) -> Iterator[tuple[np.ndarray, Batch]]:
+def stream(
+    examples: Examples, rows: int, length: int, slots: int, own: slice | None = None
+) -> Iterator[tuple[np.ndarray, Batch]]:
     """All examples once, for evaluation, in well-filled batches of one shape.
 
     Windows of consecutive examples are packed together, and the rows of a window are distributed over its batches so
     that their numbers of examples are about equal. Some rows stay empty in the last batches of a window, and where
     short examples use up the slots.
+
+    Args:
+        own: as `rows` in `pack_step`.
 
     Yields:
         (indices int64 [m], batch): slot e of the batch holds example indices[e].
@@ -336,15 +341,15 @@ def stream(examples: Examples, rows: int, length: int, slots: int) -> Iterator[t
         batches = batch_of[places.rows]
         for members in np.split(np.argsort(batches, kind="stable"), np.cumsum(np.bincount(batches))[:-1]):
             mine = _Places(row_of[places.rows[members]], places.starts[members], places.segments[members], rows)
-            yield window[members], _build(examples, window[members], mine, slice(0, rows), length, slots)
+            yield window[members], _build(examples, window[members], mine, own or slice(0, rows), length, slots)
 
 
 def stream_alone(
-    examples: Examples, indices: np.ndarray, rows: int, length: int, slots: int
+    examples: Examples, indices: np.ndarray, rows: int, length: int, slots: int, own: slice | None = None
 ) -> Iterator[tuple[np.ndarray, Batch]]:
     """The examples `indices` in batches of the same shape as `stream`'s, one per row; yields the same."""
     for part in np.split(indices, range(rows, len(indices), rows)):
-        yield part, _build(examples, part, _one_per_row(len(part)), slice(0, rows), length, slots)
+        yield part, _build(examples, part, _one_per_row(len(part)), own or slice(0, rows), length, slots)
 
 
 def to_repeat(spoiled: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from itt_jax.models.hardware import hardware
 from itt_jax.train.memory import extra_bytes, free_bytes
 from itt_jax.train.outputs import gather
 from itt_jax.train.processes import smallest
-from itt_jax.train.sharding import data_shards, place_batch, place_params, place_whole, stack_mesh
+from itt_jax.train.sharding import Share, data_shards, place_batch, place_params, place_whole, stack_mesh
 from itt_jax.train.state import Params
 from itt_jax.train.step import predict_program, predict_step
 
@@ -94,12 +94,14 @@ def predict_stack(
     static = {"encoder": encoder, "head": head, "change": change and change.function, "mesh": mesh}
     shared = place_whole(change.shared, mesh) if change else None
 
-    def placed(indices: np.ndarray, batch: Batch) -> Batch:
+    def placed(indices: np.ndarray, batch: Batch, share: Share) -> Batch:
         own = change.added_to(batch.inputs, indices) if change else batch.inputs
-        return place_batch(own, mesh, stack=False)
+        return place_batch(own, mesh, stack=False, share=share)
 
     def fits(shape: tuple[int, int, int]) -> bool:
-        program = predict_program(params, placed(*next(packing.stream(examples, *shape))), shared, **static).result()
+        share = Share.of(mesh, models, shape[0])
+        first = placed(*next(packing.stream(examples, *shape, share.own_rows)), share)
+        program = predict_program(params, first, shared, **static).result()
         free, needed = free_bytes(), extra_bytes(program.run)
         return free is None or needed is None or needed <= SHARE_OF_MEMORY * smallest(free)
 
@@ -107,7 +109,7 @@ def predict_stack(
         stream_shape(examples, data_shards(mesh), tokens) for tokens in batch_sizes(len(examples.ids), least_tokens)
     ]
     shape = next((shape for shape in shapes[:-1] if fits(shape)), shapes[-1])
-    gathered, pending = gather(head, examples, models), collections.deque()
+    gathered, pending, share = gather(head, examples, models), collections.deque(), Share.of(mesh, models, shape[0])
 
     def take() -> None:
         indices, batch, outputs = jax.device_get(pending.popleft())
@@ -117,15 +119,15 @@ def predict_stack(
 
     def fill(batches: Iterable[tuple[np.ndarray, Batch]]) -> None:
         for indices, batch in batches:
-            pending.append((indices, batch, predict_step(params, placed(indices, batch), shared, **static)))
+            pending.append((indices, batch, predict_step(params, placed(indices, batch, share), shared, **static)))
             if len(pending) > IN_FLIGHT:
                 take()
         while pending:
             take()
 
-    fill(packing.stream(examples, *shape))
+    fill(packing.stream(examples, *shape, share.own_rows))
     if len(alone := packing.to_repeat(gathered.spoiled)):
-        fill(packing.stream_alone(examples, alone, *shape))
+        fill(packing.stream_alone(examples, alone, *shape, share.own_rows))
     return gathered.scores
 
 

@@ -214,10 +214,14 @@ def place_batch(batch: Batch, mesh: Mesh | None, stack: bool = True, share: Shar
     run, row = share.own_runs.start, share.own_rows.start
 
     def rows(array: np.ndarray) -> jax.Array:
+        if not stack:
+            return _placed(array, by_row, (row,), (share.rows, *array.shape[1:]))
         _, microbatches, _, *rest = array.shape
         return _placed(array, by_row, (run, 0, row), (share.stack, microbatches, share.rows, *rest))
 
     def examples(array: np.ndarray) -> jax.Array:
+        if not stack:
+            return _placed(array, by_example)
         return _placed(array, by_example, (run,), (share.stack, *array.shape[1:]))
 
     return Batch(jax.tree.map(rows, batch.by_row), jax.tree.map(examples, batch.by_example))

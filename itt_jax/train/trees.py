@@ -1,7 +1,10 @@
 """Pytrees of arrays on disk, in folders written whole or not at all. The only module that uses Orbax."""
 
 import contextlib
+import logging
+import os
 import pathlib
+import re
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -34,10 +37,25 @@ def new_folder(directory: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def save_tree(directory: pathlib.Path, tree: Any) -> None:
-    """Write a pytree of arrays into the new folder `directory`."""
+    """Write a pytree of arrays into the new folder `directory`.
+
+    Raises:
+        OSError: the disk is full, or another fault of the file system.
+    """
     from orbax.checkpoint import v1 as ocp
 
-    ocp.save(directory.resolve(), jax.tree.map(np.asarray, tree))
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # Orbax writes a traceback before it raises
+    try:
+        ocp.save(directory.resolve(), jax.tree.map(np.asarray, tree))
+    except ValueError as error:
+        code = re.search(r"os_error_code='(\d+)'", str(error))
+        if code is None:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1])), str(directory)) from error
+    finally:
+        log.setLevel(level)
 
 
 def load_tree(directory: pathlib.Path, like: Any) -> Any:

@@ -14,12 +14,11 @@ if __name__ == "__main__":
 
 from itt_jax.config import Recipe
 from itt_jax.data import packing
-from itt_jax.train import compiling
+from itt_jax.train import compiling, loop
 from itt_jax.train.jobs import Job
 from itt_jax.train.predict import predict
 from itt_jax.train.processes import smallest
 from itt_jax.train.resume import Resume
-from itt_jax.train.sharding import Share
 from itt_jax.train.stage import fine_tune_stack
 from tests.train.toy import killed_after, tiny_encoder, toy_task
 
@@ -59,19 +58,25 @@ def found_by(stack: int, directory: pathlib.Path | None) -> dict[str, np.ndarray
 def main(target: str, address: str, count: str, index: str, stack: str) -> None:
     """Run the stack, and save its results with what this process built and wrote."""
     compiling.compiler_options = lambda: {"xla_backend_optimization_level": 0}  # compiling takes most of the time
-    rows, plans, saved = [], [], []
-    pack, save, share_of = packing.pack_step, Resume.save, Share.of
-    packing.pack_step = lambda *given: rows.append((given[-1].start, given[-1].stop)) or pack(*given)
+    rows, plans, saved, streamed = [], [], [], []
+    pack, save, build, stream = packing.pack_forms, Resume.save, loop.build_step, packing.stream
+
+    def built(*given):
+        batch, share = build(*given)
+        plans.append(dataclasses.astuple(share))
+        return batch, share
+
+    loop.build_step = built
+    packing.pack_forms = lambda *given: rows.append((given[-1].start, given[-1].stop)) or pack(*given)
+    packing.stream = lambda *given: streamed.append((given[1], given[-1].start, given[-1].stop)) or stream(*given)
     Resume.save = lambda *given: saved.append(given[1]) or save(*given)
-    Share.of = lambda *given: plans.append(dataclasses.astuple(share_of(*given))) or share_of(*given)
     directory = pathlib.Path(target)
     found = found_by(int(stack), directory / "resumed" if stack == "1" else None)
     least = smallest((1 << 40) + 7 - int(index))
     runs = [(whole, own.start, own.stop) for whole, _, own, _ in plans]
     wholes = [count for _, count, _, _ in plans]
-    np.savez(
-        directory / f"{index}.npz", rows=rows, runs=runs, wholes=wholes, saved=np.array(saved), least=least, **found
-    )
+    own = {"rows": rows, "runs": runs, "wholes": wholes, "saved": np.array(saved), "streamed": streamed}
+    np.savez(directory / f"{index}.npz", least=least, **own, **found)
 
 
 if __name__ == "__main__":

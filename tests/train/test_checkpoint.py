@@ -1,5 +1,6 @@
 """Checkpoint directories: what is saved is loaded again, and damage is refused in one line."""
 
+import errno
 import json
 import shutil
 
@@ -23,6 +24,7 @@ from itt_jax.train.checkpoint import (
     save_checkpoint,
     saved_encoder,
 )
+from itt_jax.train.trees import save_tree
 from tests.train.toy import FAMILIES, same, tiny_encoder
 
 
@@ -243,3 +245,13 @@ def test_a_malformed_manifest_is_one_error(tmp_path, text):
     (tmp_path / files.MANIFEST).write_text(text)
     with pytest.raises(InputError, match=r"expected a size and a checksum|not a complete checkpoint"):
         load_checkpoint(tmp_path)
+
+
+def test_a_full_disk_is_the_system_s_error(tmp_path, monkeypatch):
+    def full(*given):
+        raise ValueError("RESOURCE_EXHAUSTED: Error writing: No space left on device [os_error_code='28']")
+
+    monkeypatch.setattr("orbax.checkpoint.v1.save", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*tree'") as raised:
+        save_tree(tmp_path / "tree", {"a": np.zeros(2)})
+    assert raised.value.errno == errno.ENOSPC

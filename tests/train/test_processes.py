@@ -53,5 +53,8 @@ def test_processes_together_are_one_process(tmp_path, count, stack):
         assert (own["runs"] == [stack, run, run + 1]).all()
         assert (own["rows"] == [at * whole // shards, (at + 1) * whole // shards]).all()
         assert len(own["rows"]) == len(own["wholes"])  # one run's per step, in any stack
+        streamed = own["streamed"][:, 0]  # of one model at a time, over all devices
+        assert len(streamed) >= 1 and (streamed % count == 0).all()
+        assert (own["streamed"][:, 1:] == np.outer(streamed // count, [index, index + 1])).all()
         assert own["least"] == (1 << 40) + 8 - count
         assert own["saved"].tolist() == ([2] if stack == 1 else [])
