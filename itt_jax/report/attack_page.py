@@ -155,7 +155,7 @@ def _budgets(own: Mapping[str, Any]) -> Iterator[Panel]:
         x = svg.Scale(place(curve[0][0]), place(curve[-1][0]), 40.0, WIDTH - 12)
         y = svg.Scale(0.0, 100.0, HEIGHT - 42, 24.0)
         line = [(x(place(budget)), y(100 * accuracy)) for budget, accuracy in curve]
-        body = svg.text(8, 13, f"{own['language']}: accuracy (%) by {unit}", "strong") + frame_of(x, y, [])
+        body = svg.text(8, 13, f"{own['language']}: accuracy (%) by {unit}", "strong") + frame_of(x, y, {})
         for budget, _ in curve[:: math.ceil(len(curve) / 8)]:
             body += svg.text(x(place(budget)), HEIGHT - 28, svg.short(budget), "soft small", "middle")
         body += svg.text(WIDTH / 2, HEIGHT - 12, unit, "soft small", "middle")

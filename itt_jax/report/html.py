@@ -27,6 +27,7 @@ DIMENSION = {
     "language": "language",
     "shifted domain": "domain",
     "operator": "operator",
+    "attack": "attack",
 }
 """Column of a table -> the dimension that its values are of."""
 NUMERIC = re.compile(r"[<+\N{MINUS SIGN}-]?\d[\d,.]*( %)?( \[.*\])?|–|")

@@ -191,4 +191,5 @@ def _filters(analysis: Analysis) -> dict[str, list[str]]:
     cells = analysis.cells
     found = {name: list(dict.fromkeys(map(str, cells[column]))) for name, column in OF_CELLS.items()}
     found["operator"] = list(dict.fromkeys(cells.loc[cells["perturbation"] != "clean", "perturbation"]))
+    found["attack"] = list(dict.fromkeys(analysis.attack_cells.get("perturbation", ())))
     return {name: values for name, values in found.items() if len(values) > 1}

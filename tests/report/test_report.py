@@ -15,6 +15,7 @@ from itt_jax.analysis import analyse
 from itt_jax.errors import InputError
 from itt_jax.report import summary_markdown, tables, write_report
 from itt_jax.report.answers import first_screen
+from itt_jax.report.figures import curves
 from itt_jax.report.tables.shown import points
 
 write_store = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "simulated_store.py"))["write_store"]
@@ -142,6 +143,21 @@ def test_the_first_screen_answers_the_question(written, analysis):
     assert rests["Encoders"] == "2: bert, xlnet" and rests["Seeds"] == "3"
     assert rests["Languages kept"].startswith("3 of 3 (en, de, zh)")
     assert rests["Contamination"].startswith("bert-made-here trained on some of the evaluation text")
+
+
+def test_scores_by_budget_have_a_panel_for_each_attack_and_kind_of_budget(analysis):
+    assert curves.budgets(analysis, PLAN) == []
+    rows = [
+        {"model": "bert", "target": "sentiment", "metric": "accuracy", "arm": arm, "perturbation": attack}
+        | {"spent": spent, "budget": budget, "estimate": 0.9 - 0.1 * at, "ci_low": 0.5, "ci_high": 0.95}
+        for arm in ("direct", "itt")
+        for attack in ("charmer", "worst_of")
+        for spent in ("queries", "edits")
+        for at, budget in enumerate((0, 1, 2))
+    ]
+    panels = curves.budgets(dataclasses.replace(analysis, budgets=pd.DataFrame(rows)), PLAN)
+    assert [panel.place["attack"] for panel in panels] == ["charmer", "charmer", "worst_of", "worst_of"]
+    assert all(panel.body.count("<path") == 4 and "queries a row" in panel.body for panel in panels[::2])
 
 
 def test_a_checkpoint_alone_has_a_first_screen_of_its_own(tmp_path):

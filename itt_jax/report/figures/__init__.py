@@ -37,6 +37,12 @@ FIGURES = (
         has_arms=False,
     ),
     Figure(
+        "budgets",
+        "attacks",
+        "Score by what an attack may spend on a row, with 95 % bands of each arm alone; at 0 the clean score.",
+        curves.budgets,
+    ),
+    Figure(
         "languages",
         "languages",
         "Training domain, with 95 % intervals. Filled: clean; hollow: mean over all operators; dotted: chance.",

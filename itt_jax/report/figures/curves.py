@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from itt_jax.analysis import Analysis
@@ -57,10 +58,40 @@ def _from_clean(curves: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([starts[starts["estimate"].notna()].assign(severity=0.0), curves])
 
 
-def _lines(part: pd.DataFrame, drawn: Mapping[str, Style], y: svg.Scale, chance: float | None) -> str:
+def budgets(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
+    """Scores by what an attack may spend on a row: a panel for each encoder, target, attack and kind of budget."""
+    frame, drawn, panels = analysis.budgets, styles(analysis), []
+    if frame.empty:
+        return []
+    frame = frame.assign(severity=np.log10(1 + frame["budget"].astype(float)))
+    for (model, target, metric, attack, spent), own in frame.groupby(
+        ["model", "target", "metric", "perturbation", "spent"], sort=False
+    ):
+        low, high = own["ci_low"].fillna(own["estimate"]).min(), own["ci_high"].fillna(own["estimate"]).max()
+        scale = svg.Scale(100 * low - 1, 100 * high + 1, HEIGHT - BOTTOM, TOP)
+        body = svg.text(LEFT - 26, 12, svg.shortened(attack, WIDTH - 16), "strong")
+        body += svg.text(LEFT - 26, 25, svg.shortened(f"{model}, {target} ({metric})", WIDTH - 16, 9.5), "soft small")
+        every = own.drop_duplicates("budget").sort_values("budget")
+        kept = every.iloc[:: math.ceil(len(every) / 7)]
+        labels = {at: svg.short(budget) for at, budget in zip(kept["severity"], kept["budget"], strict=True)}
+        body += _lines(own, drawn, scale, None, f"{spent} a row", labels)
+        place = {"encoder": model, "task": target, "attack": attack}
+        panels.append(Panel(f"{metric} by {spent} of {attack}: {model}, {target}", WIDTH, HEIGHT, body, place))
+    return panels
+
+
+def _lines(
+    part: pd.DataFrame,
+    drawn: Mapping[str, Style],
+    y: svg.Scale,
+    chance: float | None,
+    axis: str = "severity",
+    labels: Mapping[float, str] | None = None,
+) -> str:
     x = svg.Scale(0.0, float(part["severity"].max()), LEFT, WIDTH - RIGHT)
-    parts = [frame_of(x, y, sorted(set(part["severity"])), chance)]
-    parts.append(svg.text((LEFT + WIDTH) / 2, HEIGHT - 3, "severity", "soft small", "middle"))
+    labels = labels or {level: svg.short(level) for level in sorted(set(part["severity"]))}
+    parts = [frame_of(x, y, labels, chance)]
+    parts.append(svg.text((LEFT + WIDTH) / 2, HEIGHT - 3, axis, "soft small", "middle"))
     for arm, own in part.groupby("arm", sort=False):
         own, style = own.sort_values("severity"), drawn[str(arm)]
         rows = list(zip(own["severity"], own["estimate"], own["ci_low"], own["ci_high"], strict=True))
@@ -73,14 +104,18 @@ def _lines(part: pd.DataFrame, drawn: Mapping[str, Style], y: svg.Scale, chance:
     return "".join(parts)
 
 
-def frame_of(x: svg.Scale, y: svg.Scale, levels: list[float], chance: float | None = None) -> str:
-    """Grid and axes of a panel; a dotted line at the level of chance."""
+def frame_of(x: svg.Scale, y: svg.Scale, levels: Mapping[float, str], chance: float | None = None) -> str:
+    """Grid and axes of a panel; a dotted line at the level of chance.
+
+    Args:
+        levels: value on the horizontal axis -> its label.
+    """
     parts = []
     for tick in y.ticks(4):
         parts.append(svg.line(x.start, y(tick), x.stop, y(tick), "grid"))
         parts.append(svg.text(x.start - 5, y(tick) + 4, svg.short(tick), "soft small", "end"))
-    for level in levels:
-        parts.append(svg.text(x(level), y.start + 13, svg.short(level), "soft small", "middle"))
+    for level, label in levels.items():
+        parts.append(svg.text(x(level), y.start + 13, label, "soft small", "middle"))
     parts.append(svg.line(x.start, y.start, x.stop, y.start, "axis"))
     if chance is not None and y.low <= 100 * chance <= y.high:
         parts.append(svg.line(x.start, y(100 * chance), x.stop, y(100 * chance), "chance"))

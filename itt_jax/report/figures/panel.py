@@ -9,7 +9,7 @@ from typing import Any
 from itt_jax.analysis import Analysis
 from itt_jax.report.figures import svg
 
-DIMENSIONS = ("encoder", "task", "arm", "domain", "language", "operator")
+DIMENSIONS = ("encoder", "task", "arm", "domain", "language", "operator", "attack")
 """What the page filters by; elements have the attribute data-NAME, whose lines are the values that they belong to."""
 UNSTYLED = (("#882255", "h", "-."), ("#332288", "p", "-."), ("#117733", "<", "-."), ("#AA4499", ">", "-."))
 """Colour, marker and line of arms that set none, in turn; from Tol's muted palette."""

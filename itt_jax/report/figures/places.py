@@ -119,7 +119,7 @@ def languages(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
         width = max(240.0, 46 + step * len(names))
         body = svg.text(8, 12, svg.shortened(model, width - 16), "strong")
         body += svg.text(8, 25, svg.shortened(f"{target} ({metric})", width - 16, 9.5), "soft small")
-        body += frame_of(svg.Scale(0, 1, 34.0, width - 8), y, [], chance.get((target, metric)))
+        body += frame_of(svg.Scale(0, 1, 34.0, width - 8), y, {}, chance.get((target, metric)))
         rows = {(row["arm"], row["language"], row["perturbation"]): row for row in own.to_dict("records")}
         for place, language in enumerate(names):
             middle = 40 + step * (place + 0.5)
@@ -160,7 +160,7 @@ def slopes(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
         y, x = svg.Scale(min(known) - 1, max(known) + 1, 150.0, 36.0), svg.Scale(0, 1, 70.0, 200.0)
         body = svg.text(8, 12, svg.shortened(model, 220), "strong")
         body += svg.text(8, 25, svg.shortened(f"{target} ({metric})", 220, 9.5), "soft small")
-        body += frame_of(svg.Scale(0, 1, 34.0, 228.0), y, [], chance.get((target, metric)))
+        body += frame_of(svg.Scale(0, 1, 34.0, 228.0), y, {}, chance.get((target, metric)))
         for end, name in enumerate((home(analysis, str(target)), domain)):
             body += svg.text(x(end), 164, svg.shortened(str(name), 100), "soft", "middle")
         arms = own.to_dict("records")

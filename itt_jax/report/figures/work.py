@@ -61,7 +61,7 @@ def _training(
     style = drawn.get(arms[0], SHARED) if len(arms) == 1 else SHARED
     body = svg.text(6, 12, svg.shortened(f"{encoder}, {kind}", 224), "strong")
     body += svg.text(6, 25, svg.shortened(f"{', '.join(arms) or 'all arms'}: {what}", 224, 9.5), "soft small")
-    body += frame_of(x, y, svg.ticks(0, max(steps), 4))
+    body += frame_of(x, y, {tick: svg.short(tick) for tick in svg.ticks(0, max(steps), 4)})
     body += svg.text(134, 163, "step", "soft small", "middle")
     lines = "".join(svg.path([(x(step), y(value)) for step, value in run]) for run in runs)
     body += svg.tag("g", lines, cls="arm", style=f"--own:{style.color}")
