@@ -31,7 +31,7 @@ TARGETS = (
         adaptation=LanguageModel(recipe=Recipe(steps=12, batch_size=8, learning_rates=(1e-3,), max_length=48)),
     ),
 )
-TREATMENTS = ("itt", "multitask_itt", "dapt", "translate_train")
+TREATMENTS = ("itt", "multitask_itt", "dapt", "translate_train", "freelb")
 
 
 def encoder(family: str) -> tuple[EncoderSpec, Body]:
@@ -67,7 +67,10 @@ def test_a_plan_knows_about_how_long_the_control_is(tmp_path):
 def test_the_control_of_every_treatment_has_its_flops_within_one_percent(family, target, tmp_path):
     spec, body = encoder(family)
     workshop = Workshop(Store(tmp_path), MATERIAL, lambda *about: None)
-    for name in TREATMENTS:
+    drawn = (
+        ("worst_of_4",) if (family, target.name) == ("bert", "sentiment") else ()
+    )  # its forms are drawn to be counted
+    for name in (*TREATMENTS, *drawn):
         treatment = arms.arm(name)
         control = arms.compute_control(treatment, f"{name}_compute")
         (own,) = stages.chain(control.stages, place(spec, target, control))
