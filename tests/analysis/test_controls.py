@@ -90,7 +90,7 @@ def test_no_other_finding_sees_them(stores):
 @pytest.mark.slow
 def test_the_report_shows_them_apart(stores):
     page = write_report(stores[1]).read_text(encoding="utf-8")
-    section = page[page.index('id="controls"') : page.index('id="data"')]
+    section = page[page.index('id="controls"') : page.index('id="rests"')]
     assert "negation" in section
     assert "25.0" in section
     assert "negation" not in page[page.index('id="primary"') : page.index('id="controls"')]

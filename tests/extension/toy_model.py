@@ -26,7 +26,7 @@ class Model(nnx.Module):
     """The encoder; called as `families.Family.module` describes."""
 
     def __init__(self, config, *, dtype, rngs) -> None:
-        self.word = embedding(config, config.vocabulary_size, dtype, rngs, config.pad_id)
+        self.word = embedding(config, config.vocabulary_size, rngs, config.pad_id)
         self.layers = nnx.Dict({str(i): Layer(config, dtype, rngs) for i in range(config.layers)})
         self.dtype = dtype
 

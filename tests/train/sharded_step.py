@@ -11,7 +11,7 @@ jax.config.update("jax_num_cpu_devices", 8)
 
 import numpy as np  # noqa: E402
 
-from itt_jax.bench.step_cost import array_bytes  # noqa: E402
+from itt_jax.accelerators.hlo import arrays  # noqa: E402
 from itt_jax.config import Recipe  # noqa: E402
 from itt_jax.models import Encoder  # noqa: E402
 from itt_jax.train import compiling, loop, predict, sharding, stage  # noqa: E402
@@ -43,8 +43,8 @@ def collectives(text: str, mesh: jax.sharding.Mesh) -> list[dict]:
     ]
 
 
-def bytes_of(shape: str) -> list[int]:
-    return [array_bytes(*one) for one in re.findall(r"([a-z]+[0-9]*)\[([0-9,]*)\]", shape)]
+def bytes_of(shape: str) -> list[float]:
+    return [array.bytes for array in arrays(shape)]
 
 
 def axes_of(rest: str, mesh: jax.sharding.Mesh) -> list[str]:
