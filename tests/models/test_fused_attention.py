@@ -17,7 +17,7 @@ from jax.sharding import PartitionSpec as P
 from itt_jax.errors import InputError
 from itt_jax.models import fused_attention, make_encoder
 from itt_jax.models.attention import AttentionMask, attention
-from itt_jax.models.hardware import Hardware
+from itt_jax.models.hardware import Hardware, compiling_for
 
 T = 128
 RNG = np.random.default_rng(0)
@@ -174,6 +174,16 @@ def test_auto_chooses_xla_where_a_mesh_does_not_divide_the_rows(on_tpu, monkeypa
     assert {chosen((4, 1)), chosen((1, 4))} == {"xla"}
     monkeypatch.setattr(fused_attention, "hardware", lambda: Hardware("tpu", (None, None)))
     assert fused_attention.choose("auto", shaped(512), shaped(512), bias=False, dropped=False) == "xla"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("length", "fused"), [(512, True), (256, False), (520, False)])
+def test_an_encoder_lowered_for_a_tpu_has_the_kernel(length, fused):
+    encoder = make_encoder("bert", layers=2, width=32, heads=2, vocabulary_size=40, max_positions=520)
+    ids = jax.ShapeDtypeStruct((2, length), jnp.int32)
+    with compiling_for(Hardware("tpu", (None,), bytes=1)):
+        traced = jax.jit(encoder).trace(encoder.shapes(), ids, segment_ids=ids)
+    assert ("tpu_custom_call" in traced.lower(lowering_platforms=("tpu",)).as_text()) == fused
 
 
 def test_the_log_says_once_why_auto_uses_no_kernel(on_tpu, caplog):
