@@ -4,7 +4,7 @@ import re
 
 import pytest
 import regex
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from itt_jax.evaluate.distance import vocabulary_divergence
@@ -51,7 +51,9 @@ def test_words_equal_those_of_uax_29(script):
     @given(st.text(st.one_of(letters, letters, others), max_size=16))
     @settings(max_examples=150, deadline=None)
     def equal(text):
-        # A cluster that begins with a stray virama is not split, even at the beginning of a word.
+        # A cluster that begins with a stray virama is not split, even at the beginning of a word; one that begins with
+        # a space under a virama is white space with all that the virama joins to it.
+        assume(not regex.search(r"\s[\p{WB=Extend}\p{WB=ZWJ}]*\p{CCC=9}", text))
         assert [regex.sub(r"\A\p{WB=Extend}[\p{WB=Extend}\p{WB=ZWJ}]*", "", w) for w in words(text)] == default_words(
             text
         )

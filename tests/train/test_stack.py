@@ -171,8 +171,8 @@ def test_evaluation_batches_are_as_large_as_memory_holds(monkeypatch):
     params = {"encoder": encoder.init(jax.random.key(0)), "head": task.head.init(jax.random.key(1))}
     expected = predict(encoder, task.head, params, task.examples)
     tried = []
-    monkeypatch.setattr(prediction, "_tokens_per_batch", lambda examples: [512, 256, 128])
-    monkeypatch.setattr(prediction, "device_bytes", lambda device: 10**9)
+    monkeypatch.setattr(prediction, "batch_sizes", lambda total, least: [512, 256, 128])
+    monkeypatch.setattr(prediction, "free_bytes", lambda: 10**9)
     needed = {512: 2 * 10**9, 256: 10**6, 128: 0}
     sizes = iter((512, 256, 128))
     monkeypatch.setattr(prediction, "extra_bytes", lambda program: tried.append(next(sizes)) or needed[tried[-1]])
