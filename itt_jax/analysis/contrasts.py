@@ -15,7 +15,9 @@ from itt_jax.analysis import estimands
 from itt_jax.analysis.arms import pairs
 from itt_jax.analysis.estimands import ALL, Quantity
 from itt_jax.analysis.fits import Fit, concat, ratio
+from itt_jax.analysis.looks import at_look
 from itt_jax.analysis.panels import Panel
+from itt_jax.analysis.sequential import ONCE, Look
 from itt_jax.analysis.signal import Signal
 from itt_jax.metrics import metric
 from itt_jax.store.results import CLEAN_TEXT, KEY
@@ -63,6 +65,7 @@ class Contrasts:
     Args:
         results: the rows of the whole folder. arms: its arms. signal: of the panel's groups.
         asked_pair: an arm and a baseline to compare besides those that the roles of the arms pair.
+        look: the design's, whose level the sides of differences have.
     """
 
     def __init__(
@@ -72,8 +75,9 @@ class Contrasts:
         arms: Sequence[Arm],
         signal: Signal,
         asked_pair: tuple[str, str] | None = None,
+        look: Look = ONCE,
     ):
-        self.panel, self.signal, self.asked_pair = panel, signal, asked_pair
+        self.panel, self.signal, self.asked_pair, self.look = panel, signal, asked_pair, look
         self.arms = [next(arm for arm in arms if arm.name == name) for name in panel.arms]
         self.rows = results[
             (results["model"] == panel.model)
@@ -321,7 +325,7 @@ class Contrasts:
         """The table of differences with columns of their two sides on the same cells, first and second."""
         for name, side in (("first", first), ("second", -first)):
             fit = self.difference(rows, arm, baseline, side) if baseline else self.fit(rows, arm, side)
-            own = fit.table(False)
+            own = at_look(fit.table(False).assign(baseline=baseline), self.look)
             if not baseline and not self.metric.higher_is_better:
                 own = -own[["estimate", "ci_high", "ci_low"]].set_axis(["estimate", "ci_low", "ci_high"], axis=1)
             frame[name], frame[f"{name}_low"], frame[f"{name}_high"] = own["estimate"], own["ci_low"], own["ci_high"]

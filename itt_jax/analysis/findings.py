@@ -177,7 +177,7 @@ def _contrasts(read: Folder, subset: Subset, asked_pair: tuple[str, str] | None)
     """The contrasts of each panel; without items there is no subset of them."""
     for panel in panels.panels_of(read.results, read.cells, subset) if read.cells or subset == "all" else ():
         signal = read.signals[panel.model, panel.target, panel.metric]
-        yield Contrasts(panel, read.results, read.arms, signal, asked_pair)
+        yield Contrasts(panel, read.results, read.arms, signal, asked_pair, read.looked.look)
 
 
 @dataclasses.dataclass(frozen=True)

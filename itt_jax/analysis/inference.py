@@ -128,10 +128,10 @@ def table(values: np.ndarray, influence: np.ndarray, shares: np.ndarray, two_cel
         (two-sided, against 0), test, seeds, clusters (their effective number).
         Error, interval and p are NaN where the items of a cell are a single cluster.
     """
-    clusters = effective(shares)
-    columns = ["estimate", "std_err", "seed_error", "item_error", "interaction_error", "df", "p"]
-    frame = pd.DataFrame(np.nan, index=range(values.shape[1]), columns=columns)
-    frame["test"], frame["seeds"], frame["clusters"] = "none", 0, clusters
+    clusters, count = effective(shares), values.shape[1]
+    names = ["estimate", "std_err", "seed_error", "item_error", "interaction_error", "df", "p"]
+    columns: dict[str, np.ndarray] = {name: np.full(count, np.nan) for name in names}
+    columns |= {"test": np.full(count, "none", dtype=object), "seeds": np.zeros(count, int), "clusters": clusters}
     present = np.isfinite(values)
     patterns, which = np.unique(present, axis=1, return_inverse=True)
     exact = {}
@@ -151,11 +151,12 @@ def table(values: np.ndarray, influence: np.ndarray, shares: np.ndarray, two_cel
             (estimate, *errors, df, test, seeds),
             strict=True,
         ):
-            frame.loc[rows, column] = found
+            columns[column][rows] = found
+    frame = pd.DataFrame(columns)
     two_sided = np.minimum(2 * beyond(frame["estimate"].abs(), frame), 1)
     frame["p"] = np.where(frame["std_err"] > 0, two_sided, np.where(frame["std_err"].notna(), 1.0, np.nan))
     for number, p in exact.items():
-        frame.loc[np.flatnonzero(which == number), "p"] = p
+        frame.loc[which == number, "p"] = p
     half = half_width(frame)
     frame.insert(1, "ci_low", frame["estimate"] - half)
     frame.insert(2, "ci_high", frame["estimate"] + half)

@@ -6,21 +6,19 @@ from typing import Any
 
 import pandas as pd
 
-from itt_jax.analysis import Analysis
+from itt_jax.analysis import Analysis, stages
 from itt_jax.analysis.stages import NOT_JUDGED
-from itt_jax.report.cautions import WITHOUT_ITEMS, is_alone
+from itt_jax.report.cautions import WITHOUT_ITEMS, is_alone, unknown
 from itt_jax.report.summary import counted, listed
 from itt_jax.report.tables.shown import points
 from itt_jax.store.results import CLEAN_TEXT
 
-NO_SIGNAL = "no signal"
 FOUND = {
     "supported": "{arm} made predictions more robust to {change}",
     "contradicted": "{arm} made predictions less robust to {change}",
     "negligible": "{arm} changed robustness to {change} by less than {bound} points either way",
     "undetermined": "the data do not decide whether {arm} changes robustness to {change}",
     NOT_JUDGED: "nothing can be said about {arm}, because a stage before the target did not learn",
-    NO_SIGNAL: "nothing can be said about {arm}, because scores are at the level of chance",
 }
 """Verdict -> what it means for robustness."""
 
@@ -53,52 +51,66 @@ def first_screen(analysis: Analysis, plan: Mapping[str, Any]) -> First:
         return First(question, ["The folder has no treatment with a baseline, so there is nothing to compare."], rests)
     answer = []
     for (arm, baseline), own in analysis.primary.groupby(["arm", "baseline"], sort=False):
-        answer += [_verdicts(str(arm), str(baseline), own, analysis), *_gain(str(arm), str(baseline), analysis)]
+        answer += [_verdicts(str(arm), str(baseline), own, analysis), *_gain(own, analysis)]
     return First(question, answer, rests)
 
 
 def _verdicts(arm: str, baseline: str, own: pd.DataFrame, analysis: Analysis) -> str:
     """The verdicts on one contrast, encoders with the same one together."""
-    several = own["metric"].nunique() > 1
-    found: dict[str, list[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for row in own.to_dict("records"):
-        name = f"{row['model']} ({row['metric']})" if several else row["model"]
-        found.setdefault(row["verdict"] if pd.notna(row["estimate"]) else NO_SIGNAL, []).append(name)
-    noise = (own["kind"] == "perturbation").all()
-    words = {"arm": arm, "bound": points(analysis.smallest_effect)}
-    words["change"] = "perturbed text" if noise else "a shift of domain"
+        known = pd.notna(row["estimate"])
+        meaning = FOUND[row["verdict"]] if known else f"nothing can be said about {{arm}}, because {unknown(analysis)}"
+        scope = _scope(row, analysis) if known and row["verdict"] not in (NOT_JUDGED, "undetermined") else ""
+        change = "a shift of domain" if row["kind"] == "domain" else "perturbed text"
+        words = {"arm": arm, "bound": points(analysis.smallest_effect), "change": change}
+        found.setdefault((meaning.format(**words), scope), []).append(_name(row, own))
     parts = []
-    for verdict, meaning in FOUND.items():
-        if names := found.get(verdict):
-            where = f" (in {listed(names)})" if len(found) > 1 or len(names) < len(own) else ""
-            parts.append(meaning.format(**words) + where)
+    for (meaning, scope), names in found.items():
+        where = f" (in {listed(names)})" if len(found) > 1 or len(names) < len(own) else ""
+        parts.append(f"{meaning}{where}{scope}")
     summaries = {one.name: one.summary for one in analysis.arms}
     what = f"{arm} is {summaries[arm]}. " if summaries.get(arm) else ""
     return f"{what}Compared with {baseline}, {'; '.join(parts)}."
 
 
-def _gain(arm: str, baseline: str, analysis: Analysis) -> list[str]:
-    """What an arm changes on the clean text that its robustness is judged on."""
-    rows = analysis.interactions
-    rows = rows[(rows["kind"] == "perturbation") & (rows["subset"] == "all")]
-    rows = rows[(rows["arm"] == arm) & (rows["baseline"] == baseline)]
+def _name(row: Mapping[str, Any], own: pd.DataFrame) -> str:
+    """The encoder of a row, with the metric where there are several."""
+    return f"{row['model']} ({row['metric']})" if own["metric"].nunique() > 1 else str(row["model"])
+
+
+def _scope(row: Mapping[str, Any], analysis: Analysis) -> str:
+    """What a verdict does not reach beyond."""
+    source = "" if row["cross_lingual"] else ", in the source language alone"
+    return source + (f", in one {analysis.another_run}" if row["seeds"] == 1 else "")
+
+
+def _gain(own: pd.DataFrame, analysis: Analysis) -> list[str]:
+    """What an arm changes on the clean text that its robustness is judged on, encoder by encoder."""
+    rows, about = analysis.interactions, ["model", "metric", "arm", "baseline"]
+    rows = rows[(rows["kind"] == "perturbation") & (rows["subset"] == "all")].merge(own[about], on=about)
     rows = rows[(rows[["language", "domain", "perturbation"]] == "all").all(axis=1) & rows["severity"].isna()]
-    gains = rows[["second", "second_low", "second_high"]].dropna()
-    gains.columns = ["estimate", "ci_low", "ci_high"]
-    if gains.empty:
+    rows = rows[rows[["second", "second_low", "second_high"]].notna().all(axis=1)]
+    if rows.empty:
         return []
-    low, high = gains["estimate"].min(), gains["estimate"].max()
-    size = points(low, True) if len(gains) == 1 else f"{points(low, True)} to {points(high, True)}"
-    where = "" if len(gains) == 1 else " over encoders and targets"
-    above, below = (gains["ci_low"] > 0).all(), (gains["ci_high"] < 0).all()
-    within = ((gains["ci_low"] <= 0) & (gains["ci_high"] >= 0)).all()
-    if above or below:
-        found = f"it scores {'higher' if above else 'lower'} ({size} points{where})"
-    elif within:
-        found = f"the difference in score is not distinguishable from zero ({size} points{where})"
-    else:
-        found = f"the difference in score is {size} points{where}; not all of it is distinguishable from zero"
-    return [f"On clean text of the same tasks and languages {found}."]
+    several, found = rows["target"].nunique() > 1, {"higher": [], "lower": [], "": []}
+    for row in rows.to_dict("records"):
+        way = "higher" if row["second_low"] > 0 else "lower" if row["second_high"] < 0 else ""
+        name = _name(row, own) + (f" on {row['target']}" if several else "")
+        found[way].append((name, row["second"]))
+    parts = []
+    for way, those in found.items():
+        if those:
+            named = f" in {listed(name for name, _ in those)}" if len(those) < len(rows) else ""
+            low, high = (points(end(value for _, value in those), True) for end in (min, max))
+            size = f"{low} points" if low == high else f"{low} to {high} points"
+            said = f"it scores {way}" if way else "the difference in score is not distinguishable from zero"
+            parts.append(f"{said}{named} ({size})")
+    kept = ""
+    if rows["groups_left_out"].sum():
+        places = [list(dict.fromkeys(" ".join(rows[name]).split())) for name in ("domains", "languages")]
+        kept = f" ({'; '.join(listed(names) for names in places)})"
+    return [f"On clean text of the same groups{kept}, {'; '.join(parts)}."]
 
 
 def _alone(analysis: Analysis) -> list[str]:
@@ -134,7 +146,7 @@ def _rests(analysis: Analysis, plan: Mapping[str, Any]) -> list[tuple[str, str]]
         found.append(("Languages kept", _kept(analysis)))
     found.append(("Contamination", _contamination(analysis, plan)))
     if not is_alone(analysis):
-        found.append(("Manipulation check", _checks(analysis)))
+        found.append(("Manipulation check", _checks(analysis, plan)))
     return found
 
 
@@ -152,32 +164,41 @@ def _evaluated(analysis: Analysis) -> str:
 
 
 def _kept(analysis: Analysis) -> str:
-    """Languages and groups that the primary contrasts rest on, of all evaluated."""
+    """Languages and groups that each encoder's primary contrasts rest on, of all evaluated."""
     primary, every = analysis.primary, list(dict.fromkeys(analysis.cells["language"]))
-    kept = set(" ".join(primary["languages"].fillna("")).split())
-    groups, left_out = int(primary["groups"].sum()), int(primary["groups_left_out"].sum())
-    named = [name for name in every if name in kept]
-    sentence = f"{len(named)} of {len(every)} ({', '.join(named) or 'none'})"
-    if left_out:
-        sentence += f"; {groups} of {groups + left_out} groups of encoder, task, domain and language are above chance"
+    kept = [set(str(own).split()) for own in primary["languages"].fillna("")]
+    least, most = min(map(len, kept)), max(map(len, kept))
+    named = ", ".join(name for name in every if any(name in own for own in kept)) or "none"
+    sentence = f"{least if least == most else f'{least} to {most}'} of {len(every)} ({named})"
+    if primary["groups_left_out"].sum():
+        shares = {
+            f"{groups:.0f} of {groups + left_out:.0f}"
+            for groups, left_out in zip(primary["groups"], primary["groups_left_out"], strict=True)
+        }
+        sentence += f"; of the groups of task, domain and language, {listed(sorted(shares))} for each encoder and arm"
+        sentence += ", those where both arms have signal"
     return sentence
 
 
 def _contamination(analysis: Analysis, plan: Mapping[str, Any]) -> str:
     allowed = [str(name) for name in plan.get("contaminated") or ()]
-    dropped = sum(entry.dropped for entry in analysis.contamination)
-    kept = sum(1 for entry in analysis.contamination if entry.warning())
     if allowed:
-        return f"{listed(allowed)} trained on some of the evaluation text; the study allowed this"
+        return f"{listed(allowed)} trained on some of the evaluation text; this was allowed"
     if not plan:
         return "unknown: the folder has no plan.json"
-    if not dropped and not kept:
+    if "contamination" not in plan:
+        return "rows that the checkpoint is recorded to have seen are refused; what it does not record is unknown"
+    dropped = sum(entry.dropped for entry in analysis.contamination)
+    shared = sum(1 for entry in analysis.contamination if entry.whole_inputs or any(entry.fields.values()))
+    if not dropped and not shared:
         return "no training or dev row shares its text with an evaluation row"
-    note = f"; see the notes on {counted(kept, 'source')}" if kept else ""
-    return f"{dropped:,} training and dev rows were dropped because their text is evaluated{note}"
+    parts = [f"{dropped:,} training and dev rows were dropped because their text is evaluated"] if dropped else []
+    if shared:
+        parts.append(f"rows of {counted(shared, 'source')} share text with evaluation rows (table below)")
+    return "; ".join(parts)
 
 
-def _checks(analysis: Analysis) -> str:
+def _checks(analysis: Analysis, plan: Mapping[str, Any]) -> str:
     """Whether the stages before the target learned."""
     checks = analysis.checks
     checks = checks[checks["must_learn"].astype(bool)] if len(checks) else checks
@@ -186,5 +207,9 @@ def _checks(analysis: Analysis) -> str:
     failed = checks[checks["seeds_failed"] > 0]
     if failed.empty:
         return "every stage before the target learned, in every seed"
-    names = (f"{row['model']} {row['arm']} ({row['task']})" for row in failed.to_dict("records"))
-    return f"not learned in some seed: {listed(names, 4)}; verdicts on it are withheld"
+    withheld, parts = stages.failures(plan), []
+    for row in failed.to_dict("records"):
+        without = (row["model"], row["target"], row["arm"]) in withheld
+        after = "verdicts on it are withheld" if without else "its stage learned another task"
+        parts.append(f"{row['model']} {row['arm']} ({row['task']}; {after})")
+    return f"not learned in some seed: {listed(parts, 4)}"

@@ -6,7 +6,7 @@ import pandas as pd
 
 from itt_jax.analysis import Analysis
 from itt_jax.report import declared, tables
-from itt_jax.report.cautions import WITHOUT_ITEMS, cautions, is_alone
+from itt_jax.report.cautions import WITHOUT_ITEMS, cautions, is_alone, unknown
 from itt_jax.report.names import as_markdown
 from itt_jax.report.tables import primary, scores
 from itt_jax.report.tables.shown import at_its_look, home
@@ -82,21 +82,26 @@ def _verdict_sentence(row: pd.Series, analysis: Analysis) -> str:
     smallest_effect, about = analysis.smallest_effect, f"{row['model']}, {row['arm']} against {row['baseline']}"
     about += f" ({row['metric']}): " if analysis.primary["metric"].nunique() > 1 else ": "
     if pd.isna(row["estimate"]):
-        return about + "no answer, because no clean score was above chance in both arms."
+        return f"{about}no answer, because {unknown(analysis)}."
     if row["not_judged"]:
         return f"{about}not judged: {row['not_judged']}."
     changed = "perturbation" if row["kind"] == "perturbation" else "the shift of domain"
     size = tables.points(abs(row["estimate"]))
-    way = "smaller" if row["estimate"] > 0 else "larger"
-    found = f"{changed} costs {size} points less" if way == "smaller" else f"{changed} costs {size} points more"
+    found = f"{changed} costs {size} points {'less' if row['estimate'] > 0 else 'more'}"
+    found = f"{changed} costs as much" if size == tables.points(0) else found
     interval = f"interaction {at_its_look(row.to_frame().T).iloc[0]}"
     bound = tables.points(smallest_effect)
     verdicts = {
         "supported": f"supported: more robust, beyond the smallest effect of interest ({bound})",
         "contradicted": f"contradicted: less robust, beyond the smallest effect of interest ({bound})",
         "negligible": f"negligible: the difference is smaller than {bound} points either way",
-        "undetermined": f"undetermined; an effect of {tables.points(row['detectable'])} points would have been found",
+        "undetermined": "undetermined",
     }
+    if not row["leaning"]:
+        verdicts["undetermined"] += ": percentage points and log-odds differ in sign"
+    if pd.notna(row["detectable"]):
+        effect = tables.points(row["detectable"])
+        verdicts["undetermined"] += f"; four of five such studies would find an effect of {effect} points"
     tail = "" if row["cross_lingual"] else "; in the source language alone: nothing is said about other languages"
     if row["seeds"] == 1:
         tail += f"; one seed: this says nothing about another {analysis.another_run}"

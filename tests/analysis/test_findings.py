@@ -328,6 +328,11 @@ def test_a_study_with_declared_looks_is_reported_at_its_latest_look(tmp_path):
     found = analyse(looked_store(tmp_path / "one", 3, made={2: []}))
     assert set(found.cells["seed"]) == {0, 1} and found.primary["seeds"].tolist() == [2]
     assert found.primary["look"].tolist() == [2]
+    sides = found.interactions.query("kind == 'perturbation' and subset == 'all' and baseline != ''")
+    clean = found.gains.query("perturbation == 'clean'")
+    both = sides.merge(clean, on=["model", "target", "metric", "arm", "baseline", "language", "domain"])
+    both = both[both["groups_x"] == both["groups_y"]]  # a side has the level of the look, as the gain that it is
+    assert len(both) and np.allclose(both["second_low"], both["ci_low_y"], equal_nan=True)
     own, fixed = (frame["ci_high"] - frame["ci_low"] for frame in (found.primary, plain.primary))
     assert (own > fixed).all()
     known = plain.gains["p"].notna()
