@@ -4,7 +4,7 @@ import dataclasses
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -44,8 +44,8 @@ class Cost:
 def costs(program: Hlo) -> list[Cost]:
     """The cost of every instruction that a step executes, in no particular order."""
     found = []
-    for computation, one, times in program.executed():
-        if one.opcode in _FREE or one.opcode.endswith("-done"):
+    for computation, one, times in executed(program):
+        if _is_free(one):
             continue
         cycles = _CYCLES.search(one.attributes)
         named = _NAME.search(one.attributes)
@@ -63,6 +63,29 @@ def costs(program: Hlo) -> list[Cost]:
     return found
 
 
+def executed(program: Hlo) -> Iterator[tuple[Computation, Instruction, int]]:
+    """Every instruction that a step executes, its computation, and how often it is executed.
+
+    Of a conditional's branches, that with most FLOPs counts, and among equals that with most bytes.
+    """
+
+    def expense(computation: Computation, one: Instruction) -> tuple[float, float]:
+        if _is_free(one):
+            return 0.0, 0.0
+        return flops(program, computation, one), moved_bytes(program, computation, one)
+
+    return program.executed(expense)
+
+
+def _is_free(one: Instruction) -> bool:
+    return one.opcode in _FREE or one.opcode.endswith("-done")
+
+
+def unknown_loops(program: Hlo) -> int:
+    """Number of loops whose length the program's text does not say; they count once."""
+    return sum(one.opcode == "while" and program.trips(one) is None for _, one, _ in executed(program))
+
+
 # --- FLOPs
 
 
@@ -77,17 +100,32 @@ def flops(program: Hlo, computation: Computation, one: Instruction) -> float:
         return 2.0 * one.results[0].size * math.prod(contracted)
     if one.opcode == "convolution":
         return _convolution_flops(computation, one)
-    if one.opcode == "custom-call" and "gemm" in one.attribute("custom_call_target"):
-        return _library_flops(computation, one)
-    return 0.0
+    target = one.attribute("custom_call_target")
+    if target.startswith("__cublas$"):
+        return _product_flops(computation, one)
+    return _attention_flops(computation, one) if target.startswith("__cudnn$fmha") else 0.0
 
 
-def _library_flops(computation: Computation, one: Instruction) -> float:
-    """FLOPs of a call of cuBLAS, whose contracted dimensions are in its backend configuration."""
-    dims = re.search(r'"lhs_contracting_dimensions":\[([^\]]*)\]', one.attributes)
+def _product_flops(computation: Computation, one: Instruction) -> float:
+    """FLOPs of a product of cuBLAS, whose contracted dimensions are in its backend configuration."""
+    dims = re.search(r'"lhs_contracting_dimensions":\s*\[([^\]]*)\]', one.attributes)
+    if dims is None:
+        return 0.0
     left = arrays(computation[one.operands[0]].shape)[0].shape
-    contracted = [left[int(n)] for n in re.findall(r"[0-9]+", dims.group(1))] if dims else []
-    return 2.0 * one.results[0].size * math.prod(contracted)
+    return 2.0 * one.results[0].size * math.prod(left[int(n)] for n in re.findall(r"[0-9]+", dims.group(1)))
+
+
+def _attention_flops(computation: Computation, one: Instruction) -> float:
+    """FLOPs of cuDNN's attention: two products [B, N, T, S] x H; backward five, as it computes the scores again.
+
+    B, N, T and S are in its backend configuration; H is the last dimension of the queries.
+    """
+    scores = re.search(r'"intermediate_tensor_shape":\s*\{[^{}]*"dimensions":\s*\[([^\]]*)\]', one.attributes)
+    if scores is None:
+        return 0.0
+    width = arrays(computation[one.operands[0]].shape)[0].shape[-1]
+    products = 5 if "Backward" in one.attribute("custom_call_target") else 2
+    return 2.0 * products * width * math.prod(int(n) for n in re.findall(r"[0-9]+", scores.group(1)))
 
 
 def _convolution_flops(computation: Computation, one: Instruction) -> float:
@@ -188,6 +226,9 @@ def _ends(inner: Computation) -> list[Instruction]:
 def _written(computation: Computation, ends: list[Instruction], one: Instruction) -> float:
     """Bytes that an instruction writes, given the instructions that compute its results."""
     results = one.results
+    library = one.attribute("custom_call_target").startswith(("__cublas$", "__cudnn$"))
+    if library and len(results) > 1 and results[-1].dtype in ("s8", "u8"):
+        results = results[:-1]  # without the workspace
     if len(ends) != len(results):
         return sum(array.bytes for array in results)
     total = 0.0
@@ -217,9 +258,9 @@ class Collective:
 
 
 def collectives(program: Hlo) -> list[Collective]:
-    """The collectives of a step, by kind and dtype."""
+    """The collectives of a step, those inside fusions included, by kind and dtype."""
     counts, elements, sizes = Counter(), Counter(), Counter()
-    for _, one, times in program.executed():
+    for one, times in ((part, times) for _, whole, times in executed(program) for part in program.parts(whole)):
         kind = one.opcode.removesuffix("-start")
         if kind not in COLLECTIVES:
             continue
@@ -249,10 +290,28 @@ _QUIET = {"AllocateBuffer", "AssumeGatherIndicesInBound", "ConcatBitcast", "Shar
 def kernels(program: Hlo) -> Counter[str]:
     """How often a step calls each kernel that is not XLA's: target, and the operation that it comes from."""
     found: Counter[str] = Counter()
-    for _, one, times in program.executed():
-        target = one.attribute("custom_call_target")
-        if one.opcode == "custom-call" and target not in _QUIET:
-            named = _NAME.search(one.attributes)
-            operation = named.group(1).rpartition("/")[2] if named else ""
-            found[f"{target} {operation}".strip()] += times
+    for _, one, times in executed(program):
+        if _is_kernel(one):
+            found[_kernel_name(one)] += times
     return found
+
+
+def uncounted(program: Hlo) -> list[str]:
+    """Names of the kernels, as in `kernels`, whose FLOPs neither the program's text nor the compiler says."""
+    return sorted(
+        {
+            _kernel_name(one)
+            for computation, one, _ in executed(program)
+            if _is_kernel(one) and not flops(program, computation, one) and '"cost_estimate"' not in one.attributes
+        }
+    )
+
+
+def _is_kernel(one: Instruction) -> bool:
+    return one.opcode == "custom-call" and one.attribute("custom_call_target") not in _QUIET
+
+
+def _kernel_name(one: Instruction) -> str:
+    named = _NAME.search(one.attributes)
+    operation = named.group(1).rpartition("/")[2] if named else ""
+    return f"{one.attribute('custom_call_target')} {operation}".strip()

@@ -10,7 +10,7 @@ import dataclasses
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _ARRAY = re.compile(r"\b(?P<dtype>pred|bf16|[sufc][0-9]+[a-z0-9]*)\[(?P<sizes>[0-9,]*)\]")
 _INSTRUCTION = re.compile(r"^\s+(?P<root>ROOT )?%(?P<name>\S+) = (?P<rest>.*)$")
@@ -88,6 +88,8 @@ class Instruction:
 
 Computation = dict[str, Instruction]
 """The instructions of a computation by name, in the order of execution."""
+Expense = Callable[[Computation, Instruction], tuple[float, ...]]
+"""What one execution of an instruction takes; sums over instructions are compared."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,29 +116,51 @@ class Hlo:
                 current[found["name"]] = _instruction(found["name"], found["rest"], found["root"] is not None)
         return cls(computations, entry)
 
-    def executions(self) -> Counter[str]:
-        """How often a step executes each computation; fusions and reducers, which are parts of instructions, never."""
-        counts: Counter[str] = Counter()
+    def executions(self, expense: Expense) -> Counter[str]:
+        """How often a step executes each computation; fusions and reducers, which are parts of instructions, never.
 
-        def visit(name: str, times: int) -> None:
-            counts[name] += times
-            for one in self.computations.get(name, {}).values():
-                if one.opcode in ("while", "call", "conditional", "async-start"):
-                    repeats = self.trips(one) if one.opcode == "while" else 1
-                    for called in one.called:
-                        visit(called, times * repeats)
+        Of a conditional, the branch with the highest expense counts. Loops of unknown length count once.
+        """
+        return self._executions(self.entry, expense)
 
-        visit(self.entry, 1)
+    def _executions(self, name: str, expense: Expense) -> Counter[str]:
+        """How often one execution of a computation executes it and each that it calls."""
+        counts = Counter({name: 1})
+        for one in self.computations.get(name, {}).values():
+            if one.opcode not in ("while", "call", "conditional", "async-start"):
+                continue
+            called = [self._executions(inner, expense) for inner in one.called]
+            if one.opcode == "conditional":
+                called = [max(called, key=lambda own: self._expense(own, expense))]
+            repeats = (self.trips(one) or 1) if one.opcode == "while" else 1
+            for own in called:
+                counts.update({inner: repeats * times for inner, times in own.items()})
         return counts
 
-    def executed(self) -> Iterator[tuple[Computation, Instruction, int]]:
+    def _expense(self, counts: Counter[str], expense: Expense) -> tuple[float, ...]:
+        """The expense of all instructions of computations that are executed so often."""
+        each = [[times * part for part in expense(*found)] for *found, times in self._instructions(counts)]
+        return tuple(map(sum, zip(*each, strict=True)))
+
+    def executed(self, expense: Expense) -> Iterator[tuple[Computation, Instruction, int]]:
         """Every instruction that a step executes, with its computation and how often it is executed."""
-        for name, times in self.executions().items():
+        return self._instructions(self.executions(expense))
+
+    def _instructions(self, counts: Counter[str]) -> Iterator[tuple[Computation, Instruction, int]]:
+        for name, times in counts.items():
             for one in self.computations.get(name, {}).values():
                 yield self.computations[name], one, times
 
-    def trips(self, loop: Instruction) -> int:
-        """How often a loop's body is executed; 1 where the text does not say."""
+    def parts(self, one: Instruction) -> Iterator[Instruction]:
+        """The instruction, or those inside it if it is a fusion."""
+        if one.opcode != "fusion":
+            yield one
+            return
+        for inner in self.computations[one.called[0]].values():
+            yield from self.parts(inner)
+
+    def trips(self, loop: Instruction) -> int | None:
+        """How often a loop's body is executed; None where the text does not say."""
         if known := _TRIPS.search(loop.attributes):
             return int(known.group(1))
         condition = self.computations.get(loop.attribute("condition").lstrip("%"), {})
@@ -147,7 +171,7 @@ class Hlo:
             condition = condition | inner | _bound(inner, outer, condition)
         limits = [condition[name] for name in (root.operands if root else ()) if name in condition]
         constants = [int(one.arguments) for one in limits if one.opcode == "constant" and one.arguments.isdigit()]
-        return constants[0] if len(constants) == 1 and root.attribute("direction") == "LT" else 1
+        return constants[0] if len(constants) == 1 and root.attribute("direction") == "LT" else None
 
 
 def _bound(inner: Computation, outer: Instruction, around: Computation) -> Computation:

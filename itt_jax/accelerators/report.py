@@ -11,14 +11,14 @@ from typing import Any
 import jax
 
 from itt_jax import files
-from itt_jax.accelerators.costs import Collective, Cost, collectives, costs, kernels
+from itt_jax.accelerators.costs import Collective, Cost, collectives, costs, kernels, uncounted, unknown_loops
 from itt_jax.accelerators.hlo import Hlo
 from itt_jax.accelerators.topologies import Topology
 from itt_jax.models.hardware import compiling_for
 from itt_jax.train.compiling import Request, cache_folder
 from itt_jax.train.memory import is_out_of_memory, needed_bytes
 
-VERSION = 1
+VERSION = 2
 """Raised when the same program gives another report."""
 TOP = 10
 """Number of most expensive instructions that a report keeps."""
@@ -39,6 +39,8 @@ class Report:
         collectives: by kind and dtype. kernels: calls a step of kernels that are not XLA's.
         top: the instructions with most cycles, or where there are none, most roofline seconds.
         compile_seconds: on the machine that compiled it.
+        uncounted: kernels whose FLOPs are not counted.
+        unknown_loops: number of loops of unknown length, which count once.
     """
 
     needed: int | None
@@ -54,6 +56,8 @@ class Report:
     kernels: dict[str, int]
     top: tuple[Cost, ...]
     compile_seconds: float
+    uncounted: tuple[str, ...] = ()
+    unknown_loops: int = 0
 
     @property
     def bound(self) -> str:
@@ -68,6 +72,7 @@ class Report:
             | {
                 "collectives": tuple(Collective(**own) for own in values["collectives"]),
                 "top": tuple(Cost(**own) for own in values["top"]),
+                "uncounted": tuple(values["uncounted"]),
             }
         )
 
@@ -126,6 +131,8 @@ def read(compiled: jax.stages.Compiled, there: Topology, compile_seconds: float 
         kernels=dict(kernels(program)),
         top=tuple(sorted(found, key=expense, reverse=True)[:TOP]),
         compile_seconds=compile_seconds,
+        uncounted=tuple(uncounted(program)),
+        unknown_loops=unknown_loops(program),
     )
 
 

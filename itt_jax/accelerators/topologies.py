@@ -16,6 +16,8 @@ from itt_jax.models.hardware import Hardware
 
 GIB = 1 << 30
 GPUS_PER_HOST = 8
+GPU_SHARE = 0.75
+"""Share of a GPU's memory that a JAX process takes by default (XLA_PYTHON_CLIENT_MEM_FRACTION)."""
 _NAME = re.compile(r"([a-z0-9]+?)(?::([0-9]+(?:x[0-9]+){1,2})|x([0-9]+))?")
 
 
@@ -27,6 +29,8 @@ class Accelerator:
         name: in topologies. sizes: number of sizes in a topology's name; 1 for GPUs.
         peak: FLOP/s of bfloat16 matrix products. bandwidth: bytes/s of the main memory. bytes: the memory's size.
         hertz: clock rate, for the compiler's estimates in cycles; 0 where it makes none.
+        share: of the memory that a JAX process takes.
+        chip_config: libtpu's name of the use of a chip's cores; None for its default.
         capability: of a GPU. description: of a GPU, fields of `gpu_device_info` in XLA's target configuration.
     """
 
@@ -36,6 +40,8 @@ class Accelerator:
     bandwidth: float
     bytes: int
     hertz: float = 0.0
+    share: float = 1.0
+    chip_config: str | None = None
     capability: int | None = None
     description: tuple[tuple[str, int | float], ...] = ()
 
@@ -97,14 +103,14 @@ _HOPPER = (
 # is its peak divided by the FLOPs a cycle of its matrix units.
 ACCELERATORS = (
     Accelerator("v3", 2, 61.5e12, 450e9, 16 * GIB, 0.94e9),
-    Accelerator("v4", 3, 137.5e12, 614e9, 16 * GIB, 1.05e9),
+    Accelerator("v4", 3, 275e12, 1228e9, 32 * GIB, 1.05e9, chip_config="megacore"),
     Accelerator("v5e", 2, 197e12, 819e9, 16 * GIB, 1.5e9),
     Accelerator("v5p", 3, 459e12, 2765e9, 95 * GIB, 1.75e9),
     Accelerator("v6e", 2, 918e12, 1640e9, 32 * GIB, 1.75e9),
     Accelerator("tpu7x", 3, 1153.5e12, 3690e9, 96 * GIB, 2.2e9),
-    Accelerator("a100", 1, 312e12, 2039e9, 80 * GIB, capability=8, description=_AMPERE),
-    Accelerator("h100", 1, 989e12, 3352e9, 80 * GIB, capability=9, description=_HOPPER),
-    Accelerator("h200", 1, 989e12, 4800e9, 141 * GIB, capability=9, description=_HOPPER),
+    Accelerator("a100", 1, 312e12, 2039e9, 80 * GIB, share=GPU_SHARE, capability=8, description=_AMPERE),
+    Accelerator("h100", 1, 989e12, 3352e9, 80 * GIB, share=GPU_SHARE, capability=9, description=_HOPPER),
+    Accelerator("h200", 1, 989e12, 4800e9, 141 * GIB, share=GPU_SHARE, capability=9, description=_HOPPER),
 )
 
 
@@ -150,7 +156,8 @@ def topology(name: str) -> Topology:
         raise InputError(
             f"--topology {name}: {reason} (expected a layout as {accelerator.example!r} has it)"
         ) from error
-    hardware = Hardware(accelerator.platform, devices, accelerator.capability, accelerator.bytes)
+    usable = int(accelerator.share * accelerator.bytes)
+    hardware = Hardware(accelerator.platform, devices, accelerator.capability, usable)
     return Topology(name, accelerator, sizes, hardware)
 
 
@@ -182,7 +189,8 @@ def _described(name: str, accelerator: Accelerator, sizes: tuple[int, ...]) -> A
             platform="cuda", topology=layout, target_config=accelerator.target_config
         )
     bounds = tuple(min(size, most) for size, most in zip((*sizes, 1)[:3], (2, 2, 1), strict=True))
-    return jax_topologies.get_topology_desc(name, platform="tpu", chips_per_host_bounds=bounds)
+    own = {"chip_config_name": accelerator.chip_config} if accelerator.chip_config else {}
+    return jax_topologies.get_topology_desc(name, platform="tpu", chips_per_host_bounds=bounds, **own)
 
 
 def _use_no_device() -> None:

@@ -12,8 +12,9 @@ from itt_jax.study.progress import duration, flop
 
 NOTE = (
     "Compilers' estimates; nothing has run. Seconds are a roofline: each instruction takes its FLOPs at peak rate or "
-    "its bytes at full bandwidth. Left out: host, dev evaluations, checkpoints, compiling. Perturbed forms count as "
-    "long as the clean rows."
+    "its bytes at full bandwidth. Left out: host, dev evaluations during training, cells of dev rows, transfers of "
+    "attacks, tasks that compare vectors, checkpoints, compiling. Perturbed forms count as long as the clean rows, "
+    "attacks as the number of queries that is expected of them."
 )
 _HEADERS = ("encoder", "stage", "runs", "rows", "padding", "memory", "FLOPs", "bytes", "ms", "cycles", "use")
 _HEADERS += ("bound by", "times", "hours")
@@ -24,7 +25,7 @@ def text(works: Sequence[Work], there: Topology) -> str:
     own = there.accelerator
     lines = [
         f"{there.name}: {there.count} devices, each {own.peak / 1e12:,.0f} TFLOP/s, {own.bandwidth / 1e9:,.0f} GB/s, "
-        f"{size(own.bytes)}",
+        f"{size(there.hardware.bytes)} that programs can use",
         "",
         *_table([_HEADERS, *map(_row, works)]),
         "",
@@ -32,7 +33,7 @@ def text(works: Sequence[Work], there: Topology) -> str:
     for work in works:
         lines += [f"{work.encoder}, {work.stage}, {_shape(work)}: {'; '.join(_details(work))}"]
     hours = sum(work.hours for work in works)
-    lines += ["", f"about {duration(3600 * hours)} in all", *_shares(works, hours), NOTE]
+    lines += ["", _in_all(works, hours), *_shares(works, hours), NOTE]
     return "\n".join(lines)
 
 
@@ -51,6 +52,7 @@ def as_dict(works: Sequence[Work], there: Topology) -> dict[str, Any]:
             for work in works
         ],
         "hours": sum(work.hours for work in works),
+        "not_fitting": sum(not work.fits for work in works),
         "note": NOTE,
     }
 
@@ -83,12 +85,24 @@ def _shape(work: Work) -> str:
 
 
 def _details(work: Work) -> list[str]:
-    """Communication, kernels and compile time."""
+    """Communication, kernels, what is not counted, and compile time."""
     report = work.report
     collectives = [f"{own.count} {own.kind} {own.dtype} {size(own.bytes)}" for own in report.collectives]
     kernels = [f"{count} {name}" for name, count in report.kernels.items()]
     parts = [", ".join(collectives) or "no collectives", ", ".join(kernels) or "no kernels but XLA's"]
+    if report.uncounted:
+        parts.append(f"FLOPs not counted: {', '.join(report.uncounted)}")
+    if loops := report.unknown_loops:
+        parts.append(f"{loops} loop{'s' * (loops > 1)} of unknown length, counted once")
     return [*parts, f"compiled in {report.compile_seconds:.0f} s"]
+
+
+def _in_all(works: Sequence[Work], hours: float) -> str:
+    """The time of all programs; those that do not fit take an unknown time."""
+    large = sum(not work.fits for work in works)
+    if not large:
+        return f"about {duration(3600 * hours)} in all"
+    return f"at least {duration(3600 * hours)} in all, {large} program{'s do' if large > 1 else ' does'} not fit"
 
 
 def _shares(works: Sequence[Work], hours: float) -> list[str]:

@@ -1,24 +1,30 @@
 """A study on accelerators that are not here: every distinct program, compiled for them, and how often it would run.
 
-All figures are compilers' estimates. They leave out the host, dev evaluations, checkpoints and compiling.
+All figures are compilers' estimates. They leave out the host, dev evaluations, cells of dev rows, transfers of attacks,
+tasks that compare vectors, checkpoints and compiling.
 """
 
+import contextlib
 import dataclasses
 import math
 import pathlib
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import jax
+
 from itt_jax import kinds
 from itt_jax.accelerators import Report, Topology, compiled_report
-from itt_jax.config import EncoderSpec, Study
+from itt_jax.config import EncoderSpec, Precision, Study
 from itt_jax.data.examples import Examples
+from itt_jax.data.rows import Rows
+from itt_jax.evaluate.forms import Place
 from itt_jax.models import Encoder, Head
 from itt_jax.models.hardware import compiling_for
 from itt_jax.store import Store
 from itt_jax.study.absent import planned
+from itt_jax.study.cells import Cell
 from itt_jax.study.cost import groups
 from itt_jax.study.material import Material, Selection
 from itt_jax.study.plan import Plan
@@ -32,7 +38,7 @@ from itt_jax.train.described import Typical, prediction, training
 from itt_jax.train.jobs import Job
 from itt_jax.train.language import language_steps
 from itt_jax.train.loop import SHARE_OF_FREE
-from itt_jax.train.precision import evaluation_dtype, in_dtype
+from itt_jax.train.precision import evaluation_dtype, in_dtype, keep_precision
 from itt_jax.train.predict import SHARE_OF_MEMORY, batch_sizes
 from itt_jax.train.sharding import data_shards, stack_mesh
 from itt_jax.train.stage import stack_size
@@ -102,11 +108,22 @@ def estimates(
         InputError: the study or its data is wrong.
     """
     material, plan = planned(study, data_root)
-    with tempfile.TemporaryDirectory() as folder, compiling_for(there.hardware):
+    with tempfile.TemporaryDirectory() as folder, compiling_for(there.hardware), _precision(study.precision):
         workshop = _Sketch(Store(pathlib.Path(folder) / "none"), material, plan, stack)
         own = _Estimating(plan, workshop, there, tell)
         found = [work for stages in workshop.groups() for work in own.works(stages)]
     return _merged(found)
+
+
+@contextlib.contextmanager
+def _precision(precision: Precision) -> Iterator[None]:
+    """Compile products as `run` would (`keep_precision`), and restore JAX's setting."""
+    before = jax.config.jax_default_matmul_precision
+    keep_precision(precision)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_default_matmul_precision", before)
 
 
 class _Sketch(Workshop):
@@ -190,7 +207,8 @@ class _Estimating:
         halvings, made = 0, programs(0)
         found = [self.report(stage, one.request) for one in made]
         shards = data_shards(stack_mesh(runs))
-        while not all(map(self.fits_free, found)) and all(one.row_shape[2] > shards for one in made):
+        can_halve = all(one.choices == 1 for one in made)
+        while can_halve and not all(map(self.fits_free, found)) and all(one.row_shape[2] > shards for one in made):
             halvings += 1
             made = programs(halvings)
             found = [self.report(stage, one.request) for one in made]
@@ -211,17 +229,24 @@ class _Estimating:
         cells = [self.plan.cells[stage.id] for stage in evaluated]
         for target in dict.fromkeys(cell.target for own in cells for cell in own):
             models = [stage for stage, own in zip(evaluated, cells, strict=True) if target in {c.target for c in own}]
-            counts = Counter(cell.place for cell in self.plan.cells[models[0].id] if cell.target == target)
-            examples = {place: found for place in counts if (found := self.examples(models[0], place)) is not None}
+            asked = [cell for cell in self.plan.cells[models[0].id] if cell.target == target]
+            places = dict.fromkeys(cell.place for cell in asked)
+            examples = {place: found for place in places if (found := self.examples(models[0], place)) is not None}
             if not examples:
                 continue
             head = models[0].jobs(self.workshop)[0].tasks[0].head
             encoder = self.workshop.spec_body(models[0].spec).encoder
             dtype = evaluation_dtype(encoder, self.plan.study.precision)
             encoder, head = in_dtype(encoder, dtype), in_dtype(head, dtype)
-            total = sum(counts[place] * len(own.ids) for place, own in examples.items())
+            total = math.ceil(sum(self.tokens(cell, examples[cell.place]) for cell in asked if cell.place in examples))
             typical = max(examples.values(), key=lambda own: len(own.ids))
             yield self.predicted(models, encoder, head, typical, total)
+
+    def tokens(self, cell: Cell, clean: Examples) -> float:
+        """Tokens that a model reads for a cell: those of the clean rows, or of the expected queries of an attack."""
+        if not cell.attack:
+            return len(clean.ids)
+        return self.plan.attacked[cell.cell].queries * len(clean.ids) / len(self.rows(cell.place))
 
     def predicted(self, models: Sequence[Stage], encoder: Encoder, head: Head, typical: Examples, total: int) -> Work:
         """The prediction of `total` tokens by each model, in batches as large as fit."""
@@ -235,14 +260,18 @@ class _Estimating:
         times = math.ceil(total * size / one.tokens)
         return self.work(models[0].spec.name, "evaluation", one, report, size, times)
 
-    def examples(self, stage: Stage, place: tuple[str, str, str]) -> Examples | None:
+    def examples(self, stage: Stage, place: Place) -> Examples | None:
         """The clean rows of a place as the stage's encoder reads them; None where their vectors are compared."""
-        material, study = self.workshop.material, self.plan.study
-        task, rows = material.task(place[0]), material.rows(Selection(*place, study.evaluation_rows))
+        task = self.workshop.material.task(place[0])
         if kinds.kind(task.kind).by_vectors:
             return None
         tokenizer = self.workshop.spec_body(stage.spec).tokenizer
-        return kept_examples(self.workshop.store.tokens, task, tokenizer, rows, study.max_length)
+        rows, max_length = self.rows(place), self.plan.study.max_length
+        return kept_examples(self.workshop.store.tokens, task, tokenizer, rows, max_length)
+
+    def rows(self, place: Place) -> Rows:
+        """The clean rows of a place."""
+        return self.workshop.material.rows(Selection(*place, self.plan.study.evaluation_rows))
 
     # --- Programs
 

@@ -44,12 +44,14 @@ class Typical:
         request: the function and the shapes of its arguments.
         row_shape: [runs, microbatches, rows, length] of training, [rows, length] of prediction.
         share: share of the stage's steps that use the program. examples: per execution.
+        choices: number of examples per item, as `Examples.choices`; microbatches of several are never halved.
         tokens: without padding. flops: model FLOPs of these tokens. Both of one execution, all runs together.
     """
 
     request: Request
     row_shape: tuple[int, ...]
     share: float
+    choices: int
     examples: int
     tokens: int
     flops: float
@@ -101,9 +103,8 @@ def steps(
         request = train_request(state, batch_shapes(batch, mesh), key, active, objective=objective, optimizer=optimizer)
         share, work = len(fed) / len(numbers), (own for _, steps in fed for own in steps)
         tokens, flops = np.sum([(own.tokens, own.flops) for own in work], axis=0) / len(fed)
-        made.append(
-            Typical(request, batch.row_shape, share, len(feeds) * recipe.batch_size, int(tokens), PASSES * float(flops))
-        )
+        choices, examples = feeds_of_step[0].choices, len(feeds) * recipe.batch_size
+        made.append(Typical(request, batch.row_shape, share, choices, examples, int(tokens), PASSES * float(flops)))
     return made
 
 
@@ -119,7 +120,7 @@ def prediction(
     )
     lengths = examples.lengths[indices]
     work = models * forward_flops(encoder, lengths)
-    return Typical(request, batch.row_shape, 1.0, len(indices), models * int(lengths.sum()), work)
+    return Typical(request, batch.row_shape, 1.0, examples.choices, len(indices), models * int(lengths.sum()), work)
 
 
 # --- Shapes

@@ -27,8 +27,8 @@ EXPECTED = (
     "on a TPU slice and under Slurm or MPI"
 )
 ENDED = (
-    "error: another process of this run has ended, or its host cannot be reached. Finished work is kept; to continue, "
-    "start the same command again in every process"
+    "error: this process or another of this run has ended, or a host cannot be reached. Finished work is kept; to "
+    "continue, start the same command again in every process"
 )
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ def _parsed(place: Sequence[str]) -> tuple[str, int, int]:
 
 @ctypes.CFUNCTYPE(None, ctypes.c_int)
 def _aborted(number: int) -> None:
-    """Say in one line why JAX aborts: its service has lost a process. Runs in the thread that aborts."""
+    """Say in one line that this process aborts: JAX has lost another, or fails in this one. Runs in that thread."""
     sys.stderr.write(f"{ENDED}\n")
     sys.stderr.flush()
     os._exit(1)

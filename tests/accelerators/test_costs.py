@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from itt_jax.accelerators.costs import Collective, collectives, costs, kernels
+from itt_jax.accelerators.costs import Collective, collectives, costs, executed, kernels, uncounted, unknown_loops
 from itt_jax.accelerators.hlo import Array, Hlo, arrays
 
 PROGRAM = """HloModule jit_step, is_scheduled=true
@@ -47,6 +47,79 @@ ENTRY %main (p: f32[8,4], q: bf16[3]) -> f32[8,4] {
 """
 
 
+LIBRARIES = """ENTRY %main (a: bf16[64,16], b: bf16[16,32], q: bf16[2,128,3,8]) -> bf16[64,32] {
+  %a = bf16[64,16]{1,0} parameter(0)
+  %b = bf16[16,32]{1,0} parameter(1)
+  %q = bf16[2,128,3,8]{3,2,1,0} parameter(2)
+  %product = (bf16[64,32]{1,0}, s8[33554432]{0}) custom-call(%a, %b), custom_call_target="__cublas$lt$matmul", \
+backend_config={"gemm_backend_config":{"dot_dimension_numbers":{"lhs_contracting_dimensions":["1"]}}}
+  %solved = bf16[64,16]{1,0} custom-call(%b, %a), custom_call_target="__cublas$triangularSolve"
+  %attended = (bf16[2,128,3,8]{3,2,1,0}, f32[2,3,128]{2,1,0}, u8[4096]{0}) custom-call(%q, %q, %q), \
+custom_call_target="__cudnn$fmhaSoftmax", \
+backend_config={"cudnn_fmha_backend_config":{"intermediate_tensor_shape":{"element_type":"BF16",\
+"dimensions":["2","3","128","128"]}}}
+  %back = (bf16[2,128,3,8]{3,2,1,0}, bf16[2,128,3,8]{3,2,1,0}, bf16[2,128,3,8]{3,2,1,0}, u8[4096]{0}) \
+custom-call(%q, %q, %q), custom_call_target="__cudnn$fmhaSoftmaxBackward", \
+backend_config={"cudnn_fmha_backend_config": {"intermediate_tensor_shape": {"dimensions": ["2", "3", "128", "128"]}}}
+  %convolved = bf16[2,128,3,8]{3,2,1,0} custom-call(%q), custom_call_target="__cudnn$convForward"
+  %flash = bf16[64,16]{1,0} custom-call(%a), custom_call_target="tpu_custom_call", \
+backend_config={"custom_call_config":{"cost_estimate":{"flops":"7"}}}
+  ROOT %out = bf16[64,32]{1,0} get-tuple-element(%product), index=0
+}
+"""
+
+CONTROL = """%add (a: f32[], b: f32[]) -> f32[] {
+  %a = f32[] parameter(0)
+  %b = f32[] parameter(1)
+  ROOT %sum = f32[] add(%a, %b)
+}
+
+%all-reduce-scatter (x: f32[8,4]) -> f32[4,4] {
+  %x = f32[8,4]{1,0} parameter(0)
+  %start = s32[] constant(0)
+  %reduced = f32[8,4]{1,0} all-reduce(%x), replica_groups={{0,1}}, to_apply=%add
+  ROOT %part = f32[4,4]{1,0} dynamic-slice(%reduced, %start, %start), dynamic_slice_sizes={4,4}
+}
+
+%copied (y: f32[8,4]) -> f32[8,4] {
+  %y = f32[8,4]{1,0} parameter(0)
+  %large = f32[8,400]{1,0} broadcast(%y), dimensions={0,1}
+  ROOT %same = f32[8,4]{1,0} slice(%large), slice={[0:8], [0:4]}
+}
+
+%multiplied (z: f32[8,4]) -> f32[8,8] {
+  %z = f32[8,4]{1,0} parameter(0)
+  ROOT %square = f32[8,8]{1,0} dot(%z, %z), lhs_contracting_dims={1}, rhs_contracting_dims={1}
+}
+
+%body (state: (f32[8,4])) -> (f32[8,4]) {
+  %state = (f32[8,4]{1,0}) parameter(0)
+  %inner = f32[8,4]{1,0} get-tuple-element(%state), index=0
+  %root = f32[8,4]{1,0} sqrt(%inner)
+  ROOT %next = (f32[8,4]{1,0}) tuple(%root)
+}
+
+%condition (state: (f32[8,4])) -> pred[] {
+  %state.1 = (f32[8,4]{1,0}) parameter(0)
+  ROOT %go = pred[] custom-call(%state.1), custom_call_target="Sharding"
+}
+
+ENTRY %main (p: f32[8,4], which: s32[]) -> f32[4,4] {
+  %p = f32[8,4]{1,0} parameter(0)
+  %which = s32[] parameter(1)
+  %chosen = f32[8,8]{1,0} conditional(%which, %p, %p), branch_computations={%copied, %multiplied}
+  %begin = (f32[8,4]{1,0}) tuple(%p)
+  %loop = (f32[8,4]{1,0}) while(%begin), condition=%condition, body=%body
+  ROOT %scattered = f32[4,4]{1,0} fusion(%p), kind=kCustom, calls=%all-reduce-scatter
+}
+"""
+
+
+def nothing(computation, one):
+    """Instructions that take nothing."""
+    return (0.0,)
+
+
 def test_arrays_of_a_shape():
     assert arrays("(f32[2,3]{1,0:T(8,128)S(1)}, bf16[], /*index=2*/pred[7]{0})") == [
         Array("f32", (2, 3)),
@@ -65,7 +138,7 @@ def test_arrays_of_a_shape():
 
 def test_a_loop_counts_as_often_as_it_runs():
     program = Hlo.parse(PROGRAM)
-    assert program.entry == "main" and program.executions() == {"main": 1, "body": 12, "condition": 12}
+    assert program.entry == "main" and program.executions(nothing) == {"main": 1, "body": 12, "condition": 12}
     assert collectives(program) == [
         Collective("all-gather", "bf16", 1, 6, 12),
         Collective("all-reduce", "bf16", 1, 3, 6),
@@ -73,6 +146,32 @@ def test_a_loop_counts_as_often_as_it_runs():
     ]
     assert kernels(program) == {"tpu_custom_call flash": 12}
     assert sum(cost.cycles for cost in costs(program)) == 12 * 70
+
+
+def test_calls_of_gpu_libraries_count_without_their_workspace():
+    """A product of cuBLAS, cuDNN's attention forward (two products) and backward (five); the others are named."""
+    program = Hlo.parse(LIBRARIES)
+    found = {cost.name: (cost.flops, cost.bytes) for cost in costs(program)}
+    q, scores = 2 * 2 * 128 * 3 * 8, 2 * 3 * 128 * 128
+    assert found == {
+        "product": (2 * 64 * 32 * 16, 2 * (64 * 16 + 16 * 32 + 64 * 32)),
+        "solved": (0, 2 * (16 * 32 + 64 * 16 + 64 * 16)),
+        "attended": (4 * scores * 8, 4 * q + 4 * 2 * 3 * 128),
+        "back": (10 * scores * 8, 6 * q),
+        "convolved": (0, 2 * q),
+        "flash": (0, 2 * 2 * 64 * 16),
+    }
+    assert uncounted(program) == ["__cublas$triangularSolve", "__cudnn$convForward"]
+
+
+def test_fusions_conditionals_and_loops_of_unknown_length():
+    """A collective inside a fusion counts; of a conditional, the branch with most FLOPs; the loop once, and is told."""
+    program = Hlo.parse(CONTROL)
+    assert collectives(program) == [Collective("all-reduce", "f32", 1, 32, 128)]
+    names = {one.name for _, one, _ in executed(program)}
+    assert {"square", "root"} <= names and not {"large", "same"} & names
+    assert sum(cost.flops for cost in costs(program)) == 2 * 8 * 8 * 4
+    assert unknown_loops(program) == 1 and unknown_loops(Hlo.parse(PROGRAM)) == 0
 
 
 @pytest.mark.parametrize("scanned", [False, True])

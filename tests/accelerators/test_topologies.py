@@ -5,7 +5,7 @@ import importlib.util
 import jax
 import pytest
 
-from itt_jax.accelerators import ACCELERATORS, topology
+from itt_jax.accelerators import ACCELERATORS, topologies, topology
 from itt_jax.accelerators.topologies import parsed
 from itt_jax.errors import InputError
 from itt_jax.main import main
@@ -48,6 +48,27 @@ def test_every_example_is_a_name():
     for own in ACCELERATORS:
         found, sizes = parsed(own.example)
         assert found is own and len(sizes) == max(2, own.sizes)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "usable"),
+    [("v4:2x2x1", {"chip_config_name": "megacore"}, 32), ("v5e:2x4", {}, 16), ("h100", {}, 60)],
+)
+def test_devices_are_as_jax_uses_them(monkeypatch, name, given, usable):
+    """A v4's cores run as one chip; of a GPU's 80 GiB a process takes three quarters."""
+    asked = []
+
+    class Description:
+        devices = tuple(jax.devices()[:1])
+
+    def described(*names, **fields):
+        asked.append({key: value for key, value in fields.items() if key == "chip_config_name"})
+        return Description
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda package: True)
+    monkeypatch.setattr(topologies, "_use_no_device", lambda: None)
+    monkeypatch.setattr(topologies.jax_topologies, "get_topology_desc", described)
+    assert topology(name).hardware.bytes == usable << 30 and asked == [given]
 
 
 def test_what_depends_on_the_devices_asks_for_the_described_ones():
