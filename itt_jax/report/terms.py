@@ -23,10 +23,11 @@ def terms(analysis: Analysis) -> list[tuple[str, str]]:
             "Correlations use each item's influence instead of its score.",
         ),
         (
-            "Supported, contradicted, undetermined",
-            f"The interval lies beyond +{bound} points, beyond −{bound} points, or neither. The first two also need "
-            "the adjusted test (primary: Holm; exploratory: Benjamini-Hochberg) and the same sign in log-odds "
-            "(Fisher's z for correlations), because a gain in points alone can come from a floor or a ceiling.",
+            "Supported, contradicted, negligible, undetermined",
+            f"The interval lies beyond +{bound} points, beyond −{bound} points, between the two, or elsewhere. The "
+            "first three also need a test against the bound after adjustment (primary: Holm; exploratory: "
+            "Benjamini-Hochberg), the first two the same sign in log-odds (Fisher's z for correlations), because a "
+            "gain in points alone can come from a floor or a ceiling. p-values in tables are against zero.",
         ),
         (
             "No signal",

@@ -78,25 +78,28 @@ def _row(row: Row, y: float, scale: svg.Scale) -> str:
 
 
 def primary(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
-    """The primary contrasts."""
-    frame, drawn = analysis.primary, styles(analysis)
+    """The primary contrasts, a panel for each kind; one without an estimate is named with the others."""
+    frame = analysis.primary
     if not frame["estimate"].notna().any():
         return []
-    several = frame["metric"].nunique() > 1
-    rows = []
+    shifted = frame["kind"] == "domain"
+    return [_primary(frame[own], analysis, kind) for kind, own in ((False, ~shifted), (True, shifted)) if own.any()]
+
+
+def _primary(frame: pd.DataFrame, analysis: Analysis, shifted: bool) -> Panel:
+    rows, drawn, several = [], styles(analysis), frame["metric"].nunique() > 1
     for row in frame.to_dict("records"):
         label = f"{row['model']}: {row['arm']} − {row['baseline']}" + (f" ({row['metric']})" if several else "")
         known = pd.notna(row["estimate"])
-        said = f"{points(row['estimate'], True)} {row['verdict']}" if known else "no signal"
+        at = f" at {row['look']:.0f} seeds" if known and pd.notna(row["latest"]) else ""
+        said = f"{points(row['estimate'], True)} {row['verdict']}{at}" if known else "no answer"
         sure = known and row["verdict"] not in UNDECIDED
         place = {"encoder": row["model"], "arm": row["arm"]}
         numbers = (row["estimate"], row["ci_low"], row["ci_high"])
         rows.append(Row(label, said, *numbers, sure, drawn[row["arm"]], row["arm"], place))
-    noise = (frame["kind"] == "perturbation").all()
-    axis = "perturbed gain − clean gain" if noise else "gain in the shifted domain − gain at home"
+    axis = "gain in the shifted domain − gain at home" if shifted else "perturbed gain − clean gain"
     title = f"Primary contrasts: {axis}, in points with 95 % intervals"
-    axis = f"← less robust   ({axis}, points)   more robust →"
-    return [forest(rows, title, axis, analysis.smallest_effect)]
+    return forest(rows, title, f"← less robust   ({axis}, points)   more robust →", analysis.smallest_effect)
 
 
 def claims(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:

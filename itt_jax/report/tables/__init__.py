@@ -27,8 +27,8 @@ TABLES = (
         "Dev scores of the stages before the target, beside chance",
         lambda analysis, plan: primary.checks(analysis),
         "Dev scores of the kept parameters, means over seeds, with intervals that allow for the choice of learning "
-        "rate and checkpoint. Where a stage's interval is not better than chance in some seed, verdicts on its arm are "
-        "withheld.",
+        "rate and checkpoint. Where a stage learned none of its tasks in some seed, by the interval, verdicts on its "
+        "arm are withheld.",
         "checks",
     ),
     Table(
@@ -38,7 +38,7 @@ TABLES = (
         lambda analysis, plan: primary.claims(analysis),
         "Percentage points; intervals at 95 %, verdicts after Holm's adjustment among the claims. Supported: the first "
         "exceeds the second beyond the bound; contradicted: the second exceeds the first; negligible: they differ by "
-        "less than the bound. Ours and published: scores of the first and the second. Published scores are of other "
+        "less than the bound. Ours and published: the first and the second. Published scores are of other "
         "encoders or data, to compare directions.",
         "claims",
     ),
@@ -50,8 +50,8 @@ TABLES = (
         "All figures of a row are means over the same cells: the kept groups (above chance on dev rows) and their "
         "perturbed forms. Relative drop: 1 − perturbed / clean. Retention: the share of the score above chance that is "
         "left under perturbation. Area: mean score along the severity curve. Worst cell: the score under the worst "
-        "operator, severity and replicate, chosen on one half of the items and measured on the other; worst case per "
-        "item: right under all of them.",
+        "operator, severity and replicate, chosen on one half of the items and measured on the other, so that it may "
+        "lie above the lowest mean; worst case per item: right under all of them.",
         "robustness",
     ),
     Table(
@@ -60,8 +60,9 @@ TABLES = (
         "Arms compared",
         by_target(scores.gains),
         "Differences paired by seed and item, on the kept groups of both arms: the interaction is perturbed gain less "
-        "clean gain. gains.csv has the gains over all groups.",
-        "gains",
+        "clean gain. Each target by itself, so adjusted as exploratory (Benjamini-Hochberg), unlike primary findings. "
+        "The CSV has the gains as first (perturbed) and second (clean).",
+        "interactions",
     ),
     Table(
         "clean_languages",
@@ -173,7 +174,7 @@ TABLES = (
         "controls",
         "How often predictions change with edits that may change the label",
         lambda analysis, plan: explored.controls(analysis),
-        "Share of the edited items whose predicted class changes, in percent [95 % interval over items].",
+        "Share of the edited items whose predicted class changes, in percent [95 % interval].",
         "controls",
     ),
     Table(
