@@ -98,6 +98,7 @@ def test_area_gaps_and_worst_cases(simulated):
     assert one(analysis.robustness, **own, quantity="worst item")["estimate"] < lowest
 
 
+@pytest.mark.slow
 def test_a_true_interaction_is_supported_and_its_opposite_contradicted(simulated, tmp_path):
     _, analysis = simulated
     primary = one(analysis.primary, model="bert", arm="itt")
@@ -129,6 +130,7 @@ def test_groups_without_signal_on_dev_rows_are_left_out_and_counted(tmp_path):
     assert (gain["groups"], gain["groups_left_out"]) == (3, 0)  # a gain is one whatever has signal
 
 
+@pytest.mark.slow
 def test_missing_cells_are_no_signal_and_missing_dev_rows_leave_it_unchecked(tmp_path):
     out = write_store(tmp_path, domains=("general",), base=1.5, items=100, dev=100)
     rows = pd.read_parquet(out / "selection.parquet")
@@ -145,6 +147,7 @@ def test_missing_cells_are_no_signal_and_missing_dev_rows_leave_it_unchecked(tmp
     assert (row["languages"], row["groups_left_out"], row["groups_unchecked"]) == ("zh", 2, 1)
 
 
+@pytest.mark.slow
 def test_source_language_alone_is_not_cross_lingual(tmp_path):
     out = write_store(tmp_path, domains=("general",), base=1.5, items=60, dev=200)
     rows = pd.read_parquet(out / "selection.parquet")
@@ -155,6 +158,7 @@ def test_source_language_alone_is_not_cross_lingual(tmp_path):
     assert row["languages"] == "en" and not row["cross_lingual"] and row["groups_left_out"] == 2
 
 
+@pytest.mark.slow
 def test_the_figures_of_a_row_are_of_the_same_cells(tmp_path):
     """Some languages lack an operator, a domain or signal; first less second is the estimate all the same."""
     out = write_store(tmp_path, base=1.5, items=60, dev=60, languages=("en", "de", "zh"))

@@ -98,6 +98,7 @@ def test_looking_often_errs_no_more_than_the_level(design):
     assert naive[0] + naive[1] == pytest.approx(0.167, abs=0.018)
 
 
+@pytest.mark.slow
 def test_a_conclusion_of_an_earlier_look_holds_and_intervals_have_the_level_of_the_look():
     frame = pd.DataFrame({"model": "m", "arm": list("abc"), "baseline": "d", "estimate": [0.1, 0.001, 0.03]})
     frame = frame.assign(log_odds=1.0, seed_error=[0.004, 0.02, 0.02], item_error=0.0, seeds=8, df=7.0, clusters=99)

@@ -139,6 +139,7 @@ def noisy_rows():
     return task, rows, tokenizer, place, evaluator
 
 
+@pytest.mark.slow
 def test_a_cell_holds_predictions_of_the_noisy_ids(noisy_rows):
     """Scores equal those of examples whose ids were changed one by one beforehand."""
     task, rows, tokenizer, place, evaluator = noisy_rows

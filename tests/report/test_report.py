@@ -8,6 +8,7 @@ import pathlib
 import re
 import runpy
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -196,6 +197,45 @@ def test_a_checkpoint_alone_has_a_first_screen_of_its_own(tmp_path):
 def test_verdicts_are_told_in_plain_words(analysis, verdicts, answer):
     changed = dataclasses.replace(analysis, primary=analysis.primary.assign(verdict=verdicts))
     assert first_screen(changed, PLAN).answer[0].endswith(f"Compared with matched_steps, {answer}")
+
+
+def test_gains_on_clean_text_are_said_encoder_by_encoder(analysis):
+    found = analysis.interactions.copy()
+    for model, (size, low, high) in {"bert": (0.03, 0.01, 0.05), "xlnet": (-0.02, -0.03, -0.01)}.items():
+        found.loc[found["model"] == model, ["second", "second_low", "second_high"]] = size, low, high
+    said = first_screen(dataclasses.replace(analysis, interactions=found), PLAN).answer[1]
+    assert said.endswith("it scores higher in bert (+3.0 points); it scores lower in xlnet (−2.0 points).")
+    found["groups_left_out"], found["domains"], found["languages"] = 1, "legal", "en de"
+    found[["second_low", "second_high"]] = -0.1, 0.1
+    said = first_screen(dataclasses.replace(analysis, interactions=found), PLAN).answer[1]
+    kept = "On clean text of the same groups (legal; en, de), "
+    assert said == f"{kept}the difference in score is not distinguishable from zero (−2.0 to +3.0 points)."
+    none = dataclasses.replace(analysis, interactions=found.assign(second_low=np.nan))  # before the first look
+    assert len(first_screen(none, PLAN).answer) == 1
+
+
+def test_a_verdict_says_what_it_does_not_reach(analysis):
+    alone = analysis.primary.assign(cross_lingual=False, verdict="supported")
+    said = first_screen(dataclasses.replace(analysis, primary=alone), PLAN).answer[0]
+    assert said.endswith("itt made predictions more robust to perturbed text, in the source language alone.")
+
+
+def test_a_contrast_without_an_estimate_says_why(analysis):
+    missing = dataclasses.replace(analysis, primary=analysis.primary.assign(estimate=np.nan))
+    reason = "no clean score was above chance in both arms"
+    assert first_screen(missing, PLAN).answer[0].endswith(f"nothing can be said about itt, because {reason}.")
+    cells = analysis.cells.query("perturbation == 'clean' and in_domain")
+    clean = dataclasses.replace(missing, cells=cells)
+    assert "because no text was perturbed and no domain shifted." in first_screen(clean, PLAN).answer[0]
+    assert "no answer, because no text was perturbed and no domain shifted." in summary_markdown(clean)
+
+
+def test_verdicts_are_withheld_only_where_a_stage_learned_nothing(analysis):
+    row = {"model": "bert", "target": "sentiment", "arm": "itt", "stage": "intermediate", "task": "sick"}
+    row |= {"metric": "pearson", "seeds": 3, "seeds_failed": 1, "must_learn": True}
+    checked = dataclasses.replace(analysis, checks=pd.DataFrame([row]))
+    rests = dict(first_screen(checked, PLAN).rests)
+    assert rests["Manipulation check"] == "not learned in some seed: bert itt (sick; its stage learned another task)"
 
 
 def test_the_page_says_what_the_plan_knows(written):

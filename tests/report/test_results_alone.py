@@ -23,6 +23,7 @@ def both(out, **store):
     return whole, analyse(out)
 
 
+@pytest.mark.slow
 def test_estimates_are_those_of_the_whole_folder(tmp_path):
     whole, alone = both(tmp_path)
     for name in ("curves", "gains", "gaps"):

@@ -33,6 +33,7 @@ def toy_choice(encoder, items=20, seed=0, **options):
     return task_data(encoder, "multiple_choice", examples, CHOICES, outputs=1, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", BERT_FIRST)
 def test_packed_loss_and_gradient_equal_padded_and_the_formula(family):
     encoder = tiny_encoder(family)

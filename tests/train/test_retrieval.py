@@ -35,6 +35,7 @@ def made(family: str, layers: int):
     return encoder, TaskData("pairs", make_head(encoder, "embedding", 32), examples, kind("retrieval"), 2), tokenizer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", BERT_FIRST)
 def test_loss_is_cross_entropy_of_scaled_cosines(family):
     encoder, task, tokenizer = made(family, layers=1)

@@ -141,6 +141,7 @@ def test_one_stream_serves_many_models():
         np.testing.assert_allclose(scores, predict(encoder, task.head, own, task.examples), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_stops_alone():
     encoder = tiny_encoder("bert")
     own = jobs(encoder, (60, 60), keep="last", evaluate_every=0, warmup=0.1)

@@ -37,6 +37,7 @@ def test_the_state_before_a_step_is_donated_to_it(monkeypatch):
     assert result.steps == 3
 
 
+@pytest.mark.slow
 def test_nothing_is_transferred_implicitly_in_training(monkeypatch, tmp_path):
     train = loop.Stack.train
 
