@@ -1,6 +1,6 @@
 """What attacks spend, and how they transfer: scores by budget, and scores on texts that were made on other models."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,10 +10,9 @@ from itt_jax.analysis.contrasts import Contrasts
 from itt_jax.analysis.estimands import average
 from itt_jax.analysis.fits import Fit, concat
 from itt_jax.analysis.panels import clustered
+from itt_jax.attack.outcomes import query_budgets
 from itt_jax.store.results import CLEAN_TEXT, KEY, CellItems
 
-STEPS = (1, 2, 5)
-"""Query counts at which scores are read: these, times powers of ten."""
 TRANSFER = ["model", "target", "metric", "perturbation", "made_on_arm", "arm", "made_on"]
 SCORES = ["score", "clean_text", "drop", "transferred"]
 
@@ -22,7 +21,8 @@ def budgets(own: Contrasts, cells: Mapping[str, CellItems]) -> pd.DataFrame:
     """Scores of each arm where an attack may spend so many queries, or edits, on a row.
 
     A row has its text under attack from the budget on that its success took, and its clean text below. So the score at
-    budget 0 is the clean one; at the largest, that of all successes. Means over the kept groups, as everywhere.
+    budget 0 is the clean one; at the largest, that of all successes. Runs with smaller budgets can end elsewhere; see
+    `attack.outcomes.summary`. Means over the kept groups, as everywhere.
     """
     panel, frames = own.panel, []
     names = own.rows.set_index(["arm", "seed", *KEY])["cell"].to_dict()
@@ -34,7 +34,7 @@ def budgets(own: Contrasts, cells: Mapping[str, CellItems]) -> pd.DataFrame:
         places = [_pairs(own, names, cells, row) for row in rows]
         found = [pair for by_arm in places for pair in by_arm.values()]
         for kind in ("queries", "edits"):
-            grid = _grid(max((_most(pair[1], kind) for pair in found), default=0), kind)
+            grid = _grid([under for _, under in found], kind)
             for arm in panel.arms:
                 fit = _fit(own, arm, rows, places, kind, grid)
                 if fit is not None:
@@ -64,12 +64,13 @@ def _most(cell: CellItems, kind: str) -> int:
     return int(taken.max()) if len(taken) else 0
 
 
-def _grid(most: int, kind: str) -> list[int]:
-    """Budgets from 0 to the first that is enough."""
+def _grid(cells: Sequence[CellItems], kind: str) -> list[int]:
+    """Budgets from 0 to the first that is enough, and that the attack had."""
+    most = max((_most(cell, kind) for cell in cells), default=0)
     if kind == "edits":
         return list(range(most + 1))
-    steps = [0, *(step * 10**power for power in range(len(str(most)) + 1) for step in STEPS)]
-    return steps[: next(i for i, step in enumerate(steps) if step >= most) + 1]
+    asked = max((int(cell.values["queries"].max(initial=0)) for cell in cells), default=0)
+    return [0, *query_budgets(most, asked)] if most else [0]
 
 
 def _fit(own: Contrasts, arm: str, rows: np.ndarray, places: list[dict], kind: str, grid: list[int]) -> Fit | None:
@@ -110,14 +111,14 @@ def _scores(measure: metrics.Metric, clean: CellItems, under: CellItems, kind: s
 def transfer(rows: pd.DataFrame) -> pd.DataFrame:
     """Scores of each arm on texts that an attack made on the models of an arm, and on the clean text of the same rows.
 
-    made_on: the "same model", "another seed" of the same arm, or "another arm". Means over pairs of seeds, tasks and
-    languages with equal weights; transferred: of the rows on which the attack succeeded and the reader is right, the
-    share on which the text makes it wrong.
+    made_on: the "same model" (arms may share their last stage), "another seed" of the same arm, or "another arm".
+    Means over pairs of seeds, tasks and languages with equal weights; transferred: of the rows on which the attack
+    succeeded and the reader is right, the share on which the text makes it wrong.
     """
     if rows.empty:
         return pd.DataFrame(columns=[*TRANSFER, *SCORES, "pairs"])
     same_arm = rows["arm"] == rows["made_on_arm"]
-    same = same_arm & (rows["seed"] == rows["made_on_seed"])
+    same = rows["stage"] == rows["made_on_stage"]
     made_on = np.select([same, same_arm], ["same model", "another seed"], "another arm")
     frame = rows.assign(made_on=made_on, drop=rows["clean"] - rows["score"]).rename(columns={"clean": "clean_text"})
     groups = frame.groupby(TRANSFER, sort=False)

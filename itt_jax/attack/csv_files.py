@@ -88,8 +88,8 @@ def judged_lines(outcomes: Sequence[Outcome], recipe: str, seed: int = 0) -> lis
 def read_csv(path: pathlib.Path) -> list[Outcome]:
     """The rows of a file that TextAttack or `write_csv` wrote.
 
-    Edits and words are counted anew over the whole text, which is the one field "text". Rows of TextAttack's files have
-    their line numbers as ids, and no language ("").
+    The texts of all fields are one, under the name of the edited field. Edits and words are counted anew over it. Rows
+    of TextAttack's files have their line numbers as ids, no language (""), and the field "text".
 
     Raises:
         InputError: no such file, no CSV in UTF-8, or a wrong column or value; names the line.
@@ -124,12 +124,13 @@ def _row(path: pathlib.Path, line: int, row: dict[str, str | None], ours: bool, 
         )
     before, after = (row[name] if ours else MARKS.sub("", row[name]) for name in COLUMNS[:2])
     words, others = words_of([before, after])
+    field = row["field"] if ours else "text"
     return Outcome(
         item_id=row["item_id"] if ours else str(number),
         language=row["language"] if ours else "",
         result=RESULTS[row["result_type"]],
-        fields={"text": before},
-        field="text",
+        fields={field: before},
+        field=field,
         text=after,
         label=row["ground_truth_output"],
         prediction_before=row["original_output"],

@@ -26,8 +26,8 @@ class Goal:
     kinds: tuple[str, ...]
 
     def aim(self, subject: Subject, output: Any) -> Any:
-        """What `judge` compares with, from the output for the clean text; None for a row to be skipped because the
-        model is wrong before the attack."""
+        """What `judge` compares with, from the output for the clean text; None for a row that is not attackable:
+        the model is wrong before the attack."""
         raise NotImplementedError
 
     def judge(self, subject: Subject, aim: Any, outputs: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:

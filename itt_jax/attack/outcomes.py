@@ -1,6 +1,7 @@
 """What an attack came to: a row for each attacked item, and the figures of many rows."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +25,7 @@ class Outcome:
     """One attacked item.
 
     Attributes:
-        result: "succeeded", "failed", or "skipped" where the model was wrong before the attack.
+        result: "succeeded", "failed", or "skipped" where the row is not attackable (see `Goal.aim`).
         fields: field -> clean text. field: the edited one. text: what it became.
         label, prediction_before, prediction_after: as text.
         score_before, score_after: of the goal. queries: texts asked about.
@@ -92,14 +93,18 @@ def outcome(attempt: Attempt, goal: Goal) -> Outcome:
 def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """The figures of some rows; None where nothing was attacked or nothing succeeded.
 
-    Rates are shares of all rows ("accuracy") or of the attacked ones ("success_rate", with a Wilson interval of 95 %):
-    rows on which the model was wrong before are not attacked. Queries are means over attacked rows; edits and words,
-    over successes. Curves hold [budget, accuracy]: a row counts as right at a budget if its attack needed more.
+    Rates are shares of all rows ("accuracy": attackable; "accuracy_under_attack": attackable, and the attack failed) or
+    of the attacked ones ("success_rate", with a Wilson interval of 95 %). Queries are means over attacked rows; edits
+    and words, over successes. Curves hold [budget, accuracy under attack] with the successes of this run that took no
+    more than the budget. A success counts after the whole list of candidates that contains it, and a search that may
+    make fewer edits can take another way. So a run with a smaller budget of queries may find more successes, and one
+    with fewer edits more or fewer.
     """
     rows = len(outcomes)
     attacked = [own for own in outcomes if own.result != "skipped"]
     succeeded = [own for own in attacked if own.result == "succeeded"]
     low, high = wilson(len(succeeded), len(attacked))
+    steps = functools.partial(query_budgets, asked=max((own.queries for own in attacked), default=1))
     return {
         "rows": rows,
         "skipped": rows - len(attacked),
@@ -116,7 +121,7 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "words_changed": _mean([own.words_changed for own in succeeded]),
         "word_change_rate": _mean([own.words_changed / max(1, own.words) for own in succeeded]),
         "similarity": _mean([own.similarity for own in succeeded if own.similarity is not None]),
-        "curve_queries": _curve(rows, len(attacked), [own.queries for own in succeeded], _query_budgets),
+        "curve_queries": _curve(rows, len(attacked), [own.queries for own in succeeded], steps),
         "curve_edits": _curve(rows, len(attacked), [own.edits for own in succeeded], lambda most: range(most + 1)),
     }
 
@@ -132,7 +137,7 @@ def summaries(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
 def summary_lines(found: Sequence[dict[str, Any]]) -> list[str]:
     """Summaries as a table to read."""
-    head = ("language", "rows", "accuracy", "under attack", "success (95 %)", "edits", "words", "queries")
+    head = ("language", "rows", "attackable", "under attack", "success (95 %)", "edits", "words", "queries")
     lines = [head]
     for own in found:
         interval = "-"
@@ -173,14 +178,14 @@ def _curve(rows: int, attacked: int, needed: Sequence[int], budgets: Any) -> lis
     return [[b, (attacked - int(np.searchsorted(at, b, "right"))) / rows] for b in budgets(most)]
 
 
-def _query_budgets(most: int) -> list[int]:
-    """1, 2, 5, 10, 20 ... up to the first that is enough."""
-    found = []
-    power = 1
-    while not found or found[-1] < most:
-        found += [step * power for step in STEPS]
-        power *= 10
-    return [b for i, b in enumerate(found) if i == 0 or found[i - 1] < most]
+def query_budgets(most: int, asked: int) -> list[int]:
+    """1, 2, 5, 10, 20 ... up to the first that is enough, or to `asked` if that is less.
+
+    Args:
+        most: queries of the costliest success. asked: most queries about any row, which no budget is below.
+    """
+    steps = [step * 10**power for power in range(len(str(most)) + 1) for step in STEPS]
+    return [min(step, asked) for i, step in enumerate(steps) if i == 0 or steps[i - 1] < most]
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from itt_jax.attack.csv_files import one_text
 from itt_jax.attack.outcomes import Outcome
+from itt_jax.attack.subject import Subject
 from itt_jax.certify.deletion import Deletion
 from itt_jax.certify.radius import most_false
 from itt_jax.certify.smoothing import Certificate, Smoothing
@@ -54,10 +56,7 @@ def summaries(
     """`summary` for each language, in order of occurrence.
 
     Args:
-        outcomes: of an attack on the same rows.
-
-    Raises:
-        InputError: the attack was on other rows.
+        outcomes: of an attack on the same rows (see `check_attack`).
     """
     by_language = {}
     for own in found:
@@ -67,14 +66,26 @@ def summaries(
     for language, rows in by_language.items():
         attacked = []
         if outcomes is not None:
-            missing = [own.item_id for own in rows if (language, own.item_id) not in edits]
-            if missing:
-                raise InputError(
-                    f"--attack: no row {missing[0]!r} in language {language!r}; expected an attack on the same rows"
-                )
             attacked = [edits[language, own.item_id] for own in rows]
         made.append({"language": language, **summary(rows, smoothing, attacked)})
     return made
+
+
+def check_attack(outcomes: Sequence[Outcome], subjects: Sequence[Subject]) -> None:
+    """Check that an attack was on these rows.
+
+    Raises:
+        InputError: it lacks a row, edits another field, or the clean text is another.
+    """
+    found = {(own.language, own.item_id): own for own in outcomes}
+    for own in subjects:
+        where, other = f"row {own.item!r} in language {own.language!r}", found.get((own.language, own.item))
+        if other is None:
+            raise InputError(f"--attack: no {where}; expected an attack on the same rows")
+        if other.field != own.field:
+            raise InputError(f"--attack: {where}: edits field {other.field!r}; expected {own.field!r}")
+        if one_text(other.fields) != one_text(own.fields):
+            raise InputError(f"--attack: {where}: has another clean text; expected an attack on the same rows")
 
 
 def attack_edits(outcomes: Sequence[Outcome], deletion: Deletion) -> dict[tuple[str, str], int | None]:

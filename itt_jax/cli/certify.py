@@ -12,12 +12,23 @@ SUMMARY = "Certify a checkpoint's predictions by random deletion: accuracy that 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add_rows(parser)
-    parser.add_argument("--unit", default="character", help="what is deleted, and edits are counted in: or word")
+    parser.add_argument(
+        "--unit",
+        default="character",
+        help="unit of deletions and edits: character (default) or word; every text is cut anew",
+    )
     parser.add_argument("--rate", type=number, default=0.9, help="probability that a unit is deleted (0.9)")
-    parser.add_argument("--selection", type=int, default=1000, help="samples whose majority is the prediction (1000)")
+    parser.add_argument(
+        "--selection",
+        type=int,
+        default=1000,
+        help="samples that estimate the most probable class (1000)",
+    )
     parser.add_argument("--estimation", type=int, default=4000, help="samples that bound its probability (4000)")
     parser.add_argument("--alpha", type=number, default=0.05, help="1 - confidence of a certificate (0.05)")
-    parser.add_argument("--attack", type=path, metavar="FILE", help="results of `attack` on these rows, to set beside")
+    parser.add_argument(
+        "--attack", type=path, metavar="FILE", help="results of `attack` on this field of these rows, to set beside"
+    )
     parser.add_argument("--out", type=path, help="results folder; default: runs/certify-UNIT-TASK-CHECKPOINT")
     add_json(parser)
 
@@ -37,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         f"runs/certify-{options.unit}-{options.task}-{checkpoint_name(options.checkpoint)}"
     )
     request = CertifyRequest(evaluation, smoothing, options.field)
-    found = certify_checkpoint(request, out, data_root(options), options.json)
+    found = certify_checkpoint(request, out, data_root(options), options.json, outcomes)
     figures = summaries(found, smoothing, outcomes)
     print(json.dumps(figures, ensure_ascii=False, indent=1) if options.json else "\n".join(summary_lines(figures)))
     return 0

@@ -221,7 +221,7 @@ class Adversary:
     Attributes:
         name: as tables show it; a recipe (`list attacks`) unless `recipe` says otherwise.
         recipe: name of a recipe, or an `attack.Attack` of the study's own; None is the recipe called `name`.
-        budget: maximum number of queries a row; None is the recipe's. Results hold what fewer would have reached.
+        budget: maximum number of queries a row; None is the recipe's.
         rows: maximum number of rows a language, the same items in each; None attacks all evaluated rows.
         field: the field to edit; None is the last that the task lets be edited.
         similarity: checkpoint directory of the encoder under which texts are compared with the clean one.

@@ -25,10 +25,15 @@ WIDTH, HEIGHT = 300.0, 190.0
 TERMS = (
     (
         "Attack",
-        "A search for small edits of a text that make the model wrong. Rows that are wrong before are not attacked.",
+        "A search for small edits of a text that make the model wrong. Only attackable rows are attacked.",
+    ),
+    (
+        "Attackable",
+        "The model is right on the row before the attack; in tagging, on at least one entity. In regression all rows "
+        "are attackable: the goal is that the score moves.",
     ),
     ("Success", "Share of the attacked rows on which the attack reached its goal, with a Wilson interval of 95 %."),
-    ("Under attack", "Share of all rows that the model still gets right after the attack."),
+    ("Under attack", "Share of all rows that are attackable and on which the attack failed."),
 )
 
 
@@ -50,7 +55,8 @@ def write_attack_page(out: pathlib.Path, about: Mapping[str, Any], outcomes: Seq
     )
     price = html.ShownFigure(
         "budget",
-        "Accuracy by what an attack may spend: a row counts as right at a budget if its attack needed more.",
+        "Share under attack by what this run spent: a success counts from the number of queries, or of edits, that it "
+        "took. A run with a smaller budget of queries can end lower, one with fewer edits lower or higher.",
         [panel for own in figures for panel in _budgets(own)],
         "figures/budget.svg",
     )
@@ -80,15 +86,15 @@ def _first(about: Mapping[str, Any], outcomes: Sequence[Outcome]) -> First:
     whole = summary(outcomes)
     question = f"How often does the attack {about['name']} fool {about['encoder']} on {about['task']}?"
     rests = [
-        ("Rows", f"{whole['rows']:,}, of which {whole['attacked']:,} were right before and were attacked"),
+        ("Rows", f"{whole['rows']:,}, of which {whole['attacked']:,} are attackable and were attacked"),
         ("Languages", listed(own.language for own in outcomes)),
         ("Encoders", f"1: {about['encoder']}; one checkpoint, so nothing is said about another training"),
     ]
     if not whole["attacked"]:
-        return First(question, ["No row was right before the attack, so nothing was attacked."], rests)
+        return First(question, ["No row is attackable, so nothing was attacked."], rests)
     answer = [
-        f"Before the attack the model is right on {points(whole['accuracy'])} % of the rows, under attack on "
-        f"{points(whole['accuracy_under_attack'])} %.",
+        f"{points(whole['accuracy'])} % of the rows are attackable; the attack fails on "
+        f"{points(whole['accuracy_under_attack'])} % of the rows.",
         f"The attack succeeds on {points(whole['success_rate'])} % [{points(whole['success_rate_low'])}, "
         f"{points(whole['success_rate_high'])}] of the rows that it tries, after {whole['queries']:,.0f} queries a row "
         "on average.",
@@ -113,7 +119,7 @@ def _table(figures: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             {
                 "language": own["language"],
                 "rows": f"{own['rows']:,}",
-                "accuracy %": points(own["accuracy"]),
+                "attackable %": points(own["accuracy"]),
                 "under attack %": points(own["accuracy_under_attack"]),
                 "success %": share,
                 **{name: _decimal(own[key]) for name, key in (("queries", "queries"), ("edits", "edits"))},
@@ -132,7 +138,7 @@ def _success(figures: Sequence[Mapping[str, Any]]) -> list[Panel]:
     rows = [
         Row(
             own["language"] or "all rows",
-            f"right: {points(own['accuracy'])} → {points(own['accuracy_under_attack'])} %",
+            f"attackable: {points(own['accuracy'])} → {points(own['accuracy_under_attack'])} %",
             *(own["success_rate"], own["success_rate_low"], own["success_rate_high"]),
             True,
             PLAIN,
@@ -146,7 +152,7 @@ def _success(figures: Sequence[Mapping[str, Any]]) -> list[Panel]:
 
 
 def _budgets(own: Mapping[str, Any]) -> Iterator[Panel]:
-    """Accuracy over the budget of queries and of edits in one language."""
+    """The share under attack over the budget of queries and of edits in one language."""
     for name, unit, on_logs in (("curve_queries", "queries", True), ("curve_edits", "edits", False)):
         curve = own[name]
         if len(curve) < 2:
@@ -155,13 +161,13 @@ def _budgets(own: Mapping[str, Any]) -> Iterator[Panel]:
         x = svg.Scale(place(curve[0][0]), place(curve[-1][0]), 40.0, WIDTH - 12)
         y = svg.Scale(0.0, 100.0, HEIGHT - 42, 24.0)
         line = [(x(place(budget)), y(100 * accuracy)) for budget, accuracy in curve]
-        body = svg.text(8, 13, f"{own['language']}: accuracy (%) by {unit}", "strong") + frame_of(x, y, {})
+        body = svg.text(8, 13, f"{own['language']}: under attack (%) by {unit}", "strong") + frame_of(x, y, {})
         for budget, _ in curve[:: math.ceil(len(curve) / 8)]:
             body += svg.text(x(place(budget)), HEIGHT - 28, svg.short(budget), "soft small", "middle")
         body += svg.text(WIDTH / 2, HEIGHT - 12, unit, "soft small", "middle")
         drawn = svg.path(line) + "".join(svg.marker(*point, PLAIN.marker, size=2.6) for point in line)
         body += svg.tag("g", drawn, cls="arm", style=f"--own:{PLAIN.color}")
-        title = f"Accuracy by {unit} an attack may spend, {own['language']}"
+        title = f"Share under attack by {unit} spent, {own['language']}"
         yield Panel(title, WIDTH, HEIGHT, body, {"language": own["language"]})
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -13,9 +12,8 @@ from itt_jax.data.rows import Rows
 from itt_jax.errors import InputError
 from itt_jax.evaluate.forms import Place
 from itt_jax.evaluate.noises import TOKEN_NOISES, operator_of
-from itt_jax.perturb import CATALOG
-from itt_jax.perturb.lexicon import lexicon_source
-from itt_jax.study.material import digest_files, digest_rows
+from itt_jax.perturb import CATALOG, units
+from itt_jax.study.material import digest_rows, lexicon_digest
 from itt_jax.tasks import Task
 
 VERSION = 1
@@ -92,9 +90,10 @@ def attack_identity(own: attack.Attack, goal: attack.Goal, languages: Sequence[s
     return {
         "attack": parts,
         "goal": canonical(dataclasses.replace(goal, summary="")),
-        "files": [_digest(path) for path in paths],
+        "files": [lexicon_digest(path) for path in paths],
         "operators": [operator_of(name).output_version for name in getattr(own.candidates, "operators", ())],
         "version": VERSION,
+        "units": units.VERSION,
     }
 
 
@@ -149,10 +148,3 @@ def check_used(adversaries: Sequence[Adversary], used: Collection[str], skipped:
         if adversary.name not in used:
             reasons = [reason for reason in skipped if reason.startswith(f"attack {adversary.name}: ")]
             raise InputError("; ".join(reasons) or f"attack {adversary.name!r}: the study has no rows to attack")
-
-
-@functools.cache
-def _digest(path: str) -> str:
-    """A hash of the content of a file or folder that candidates are taken from."""
-    source, _ = lexicon_source(path)
-    return digest_files(source) if source.is_dir() else hashlib.sha256(source.read_bytes()).hexdigest()[:16]

@@ -163,11 +163,19 @@ def hardened(
         ITT_WORST_OF_4 = hardened(ITT, WorstOf(4), "itt+worst_of_4", "itt, on the worst of 4 perturbed forms")
 
     Args:
-        on: the stages to harden, by `FineTune.on`: "target", "intermediate" or both.
+        on: the stages to harden, by `FineTune.on`: "target", "intermediate" (all intermediate tasks at once, too) or
+            both.
+
+    Raises:
+        InputError: the arm does not fine-tune on one of these.
     """
+    tuned = [stage.on.removeprefix("all_") if isinstance(stage, FineTune) else "" for stage in arm.stages]
+    for own in on:
+        if own not in tuned:
+            raise InputError(f"hardened: arm {arm.name!r} has no FineTune({own!r}) to harden, found {arm.stages}")
     stages = tuple(
-        dataclasses.replace(stage, hardening=hardening) if isinstance(stage, FineTune) and stage.on in on else stage
-        for stage in arm.stages
+        dataclasses.replace(stage, hardening=hardening) if own in on else stage
+        for own, stage in zip(tuned, arm.stages, strict=True)
     )
     return Arm(name, summary, stages, baseline=arm.name, color=color, marker=marker, line=line)
 

@@ -1,8 +1,6 @@
 """Cells: the points of the evaluation grid, and the ids that both studies and `evaluate` give them."""
 
 import dataclasses
-import functools
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +12,7 @@ from itt_jax.evaluate.noises import TOKEN_NOISES, operator_of
 from itt_jax.kinds.forms import CLEAN_FORM, FormKey
 from itt_jax.perturb.lexicon import lexicon_source
 from itt_jax.study.adversaries import Attacked
-from itt_jax.study.material import digest_files
+from itt_jax.study.material import lexicon_digest
 from itt_jax.study.versions import changed_versions, kind_versions
 from itt_jax.tasks import Task
 
@@ -199,11 +197,3 @@ def check_perturbation(perturbation: Perturbation) -> None:
         raise InputError(f"perturbation {perturbation.name!r} reads no lexicon, found {perturbation.lexicon!r}")
     if perturbation.lexicon and "{language}" not in perturbation.lexicon:
         perturb.read_lexicon(perturbation.lexicon)
-
-
-@functools.cache
-def lexicon_digest(lexicon: str) -> str:
-    """A hash of what a lexicon holds: its file or folder, and the direction in which it is read."""
-    path, inverse = lexicon_source(lexicon)
-    content = digest_files(path) if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    return content + "-inverse" * inverse

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 from itt_jax import files
 from itt_jax.attack import Subject
-from itt_jax.certify import KINDS, Certificate, Smoothing, certify_rows, summaries
+from itt_jax.attack.outcomes import Outcome
+from itt_jax.certify import KINDS, Certificate, Smoothing, certify_rows, check_attack, summaries
 from itt_jax.config import canonical
 from itt_jax.errors import InputError
+from itt_jax.perturb import units
 from itt_jax.store.parts import PartsFolder
 from itt_jax.study.by_parts import PartedWork, set_up
 from itt_jax.study.request import Evaluation, evaluated_task
@@ -37,24 +39,33 @@ class CertifyRequest:
 
 
 def certify_checkpoint(
-    request: CertifyRequest, out: pathlib.Path, data_root: pathlib.Path | None = None, quiet: bool = False
+    request: CertifyRequest,
+    out: pathlib.Path,
+    data_root: pathlib.Path | None = None,
+    quiet: bool = False,
+    outcomes: Sequence[Outcome] | None = None,
 ) -> list[Certificate]:
     """Certify the rows that the folder `out` lacks; returns all certificates, and writes their CSV and the summary.
 
     Stopped work continues after its last finished part, with the same bytes.
 
+    Args:
+        outcomes: of an attack that the certificates are shown beside.
+
     Raises:
-        InputError: no such checkpoint or task, a kind without certificates, an `out` that belongs to something else.
-            Nothing is written then.
+        InputError: no such checkpoint or task, a kind without certificates, an `out` that belongs to something else, an
+            attack on other rows or another field. Nothing is written then.
         NotFiniteError: an output of the model is not finite; finished parts stay.
     """
     evaluation, smoothing = request.evaluation, request.smoothing
     with set_up(evaluation, out, "certify", quiet) as progress:
         if (kind := evaluated_task(evaluation).kind) not in KINDS:
             raise InputError(f"certify does not fit tasks of kind {kind!r}; expected {', '.join(KINDS)}")
-        about = {"smoothing": canonical(smoothing), "version": VERSION}
+        about = {"smoothing": canonical(smoothing), "version": VERSION, "units": units.VERSION}
         name = f"deletion of {smoothing.deletion.unit}s at {smoothing.deletion.rate}"
         work = PartedWork(evaluation, request.field, PartsFolder(out, "certificate"), about, name, data_root)
+        if outcomes is not None:
+            check_attack(outcomes, [own for language in work.rows for own in work.cases(language)])
 
         def make(first: int, part: Sequence[Subject]) -> list[Certificate]:
             language = part[0].language

@@ -136,8 +136,8 @@ class WorstOf(Drawn):
 
     @property
     def passes(self) -> int:
-        """K forward passes choose."""
-        return self.k * FORWARD + TRAINING
+        """K forward passes choose, unless there is no choice."""
+        return TRAINING + (self.k * FORWARD if self.k > 1 else 0)
 
     def check(self, where: str) -> None:
         """Raises InputError for a value that cannot be used."""

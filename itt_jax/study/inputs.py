@@ -7,8 +7,8 @@ from typing import Any
 
 from itt_jax import kinds, tasks
 from itt_jax.data.rows import Rows
-from itt_jax.study.cells import lexicon_digest, variants_of
-from itt_jax.study.material import Material, Selection, digest_rows
+from itt_jax.study.cells import variants_of
+from itt_jax.study.material import Material, Selection, digest_rows, lexicon_digest
 from itt_jax.study.plan import Plan
 from itt_jax.tasks import Task
 

@@ -1,6 +1,7 @@
 """The material of a study: its tasks, rows and corpora, read once, without contamination, with digests for ids."""
 
 import dataclasses
+import functools
 import hashlib
 import pathlib
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import reading_version
 from itt_jax.errors import AbsentError, InputError, listed
 from itt_jax.models import local_folder
+from itt_jax.perturb.lexicon import lexicon_source
 from itt_jax.tasks.parallel import load_parallel
 from itt_jax.tasks.splits import parse
 from itt_jax.train.checkpoint import load_seen
@@ -307,3 +309,11 @@ def mean_tokens(rows: Rows) -> float:
     """Estimated number of tokens of a mean row, special tokens included."""
     characters = sum(len(text) for texts in rows.fields.values() for text in texts)
     return characters / max(1, len(rows)) / CHARACTERS_PER_TOKEN + 1 + len(rows.fields)
+
+
+@functools.cache
+def lexicon_digest(lexicon: str) -> str:
+    """A hash of what a lexicon holds: its file or folder, and the direction in which it is read."""
+    path, inverse = lexicon_source(lexicon)
+    content = digest_files(path) if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return content + "-inverse" * inverse

@@ -12,8 +12,8 @@ from itt_jax.evaluate.noises import operator_of
 from itt_jax.kinds.forms import CLEAN_FORM, FormKey
 from itt_jax.store import Store
 from itt_jax.store.texts import Texts, texts_id, write_texts
-from itt_jax.study.cells import lexicon_digest, variants_of
-from itt_jax.study.material import Material, Selection, digest_rows
+from itt_jax.study.cells import variants_of
+from itt_jax.study.material import Material, Selection, digest_rows, lexicon_digest
 from itt_jax.study.plan import Plan
 from itt_jax.tasks import Task
 

@@ -1,13 +1,17 @@
 """Votes in one stream: distinct samples are asked about once, and a row's certificate is its own."""
 
 import collections
+import dataclasses
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from itt_jax.attack.outcomes import Outcome
-from itt_jax.certify import Deletion, Smoothing, certify_rows, radius, summaries, summary_lines
+from itt_jax.attack import attack_rows, get
+from itt_jax.attack.csv_files import read_csv, write_csv
+from itt_jax.attack.goals import MARGIN
+from itt_jax.attack.outcomes import Outcome, outcome
+from itt_jax.certify import Deletion, Smoothing, certify_rows, check_attack, radius, summaries, summary_lines
 from itt_jax.errors import InputError
 from tests.attack.scripted import TEXTS, ScriptedVictim, cases, logits
 
@@ -76,8 +80,23 @@ def test_figures_count_right_and_certain_rows_beside_an_attack():
     assert figures["under_attack"] == [[0, 0.5], [1, 0.0]] and figures["confidence"] == 0.95
     assert figures["accuracy"] == 0.5 and figures["distinct"] == np.mean([own.distinct for own in found])
     assert summary_lines([figures])[2].split() == ["1", "50.0%", "0.0%", "0.0%"]
+
+
+def test_an_attack_on_other_rows_or_another_field_is_refused(tmp_path):
+    rows = cases("en")
+    attack = [outcome(own, MARGIN) for own in attack_rows(get("deepwordbug"), MARGIN, rows, ScriptedVictim(logits))]
+    write_csv(tmp_path / "results.csv", attack)
+    read = read_csv(tmp_path / "results.csv")
+    check_attack(read, rows)
+    assert [own.field for own in read] == ["hypothesis"] * 2
     with pytest.raises(InputError, match="no row 'scripted/test/1' in language 'en'"):
-        summaries(found, SMOOTHING, attack[:1])
+        check_attack(attack[:1], rows)
+    other = [dataclasses.replace(own, field="premise") for own in read]
+    with pytest.raises(InputError, match="edits field 'premise'; expected 'hypothesis'"):
+        check_attack(other, rows)
+    other = [dataclasses.replace(own, fields=own.fields | {"premise": "another"}) for own in attack]
+    with pytest.raises(InputError, match="row 'scripted/test/0' in language 'en': has another clean text"):
+        check_attack(other, rows)
 
 
 @pytest.mark.parametrize(

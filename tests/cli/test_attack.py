@@ -149,6 +149,7 @@ def test_textattacks_own_csv_is_read(tmp_path):
         (["--recipe", "worst_of", "--operators", "negation"], "operator 'negation' may change the label"),
         (["--recipe", "worst_of", "--severity", "2"], "severity: found 2.0"),
         (["--recipe", "worst_of", "--draws", "0"], "found 0 draws"),
+        (["--recipe", "worst_of", "--lexicon", "absent.txt"], "--lexicon absent.txt: none of the operators swap, "),
         (["--recipe", "worst_of", "--operators", "word_list", "--lexicon", "x"], "unknown perturbation"),
         (["--shift", "1"], "--shift goes with tasks of kind regression"),
         (["--field", "premise"], "unknown --field that may be edited"),

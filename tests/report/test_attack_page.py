@@ -1,11 +1,12 @@
 """The page of an attack: its own question and answer, figures from the outcomes, texts as plain data."""
 
+import dataclasses
 import json
 import pathlib
 
 import pytest
 
-from itt_jax.attack.outcomes import Outcome
+from itt_jax.attack.outcomes import Outcome, query_budgets, summary
 from itt_jax.report import write_attack_page
 
 ABOUT = {"name": "worst_of", "encoder": "a <b>", "task": "sentiment"}
@@ -36,6 +37,16 @@ def outcome(number: int, result: str, language: str = "en") -> Outcome:
     )
 
 
+def test_curves_end_within_what_was_asked():
+    """Steps go on to the first that is enough, and never beyond the budget, which no row exceeded."""
+    assert query_budgets(12, asked=12) == [1, 2, 5, 10, 12] and query_budgets(12, asked=15) == [1, 2, 5, 10, 15]
+    assert query_budgets(12, asked=99) == [1, 2, 5, 10, 20] and query_budgets(0, asked=9) == [1]
+    rows = [outcome(1, "succeeded"), outcome(2, "succeeded"), outcome(3, "skipped"), outcome(4, "failed")]
+    rows = [dataclasses.replace(own, queries=min(own.queries, 12)) for own in rows]
+    assert summary(rows)["curve_queries"] == [[1, 0.75], [2, 0.75], [5, 0.75], [10, 0.5], [12, 0.25]]
+    assert summary(rows)["curve_edits"] == [[0, 0.75], [1, 0.5], [2, 0.25]]
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> pathlib.Path:
     results = ("succeeded", "succeeded", "failed", "skipped")
@@ -48,7 +59,7 @@ def page(tmp_path_factory) -> pathlib.Path:
 def test_the_first_screen_answers_with_the_figures_of_the_outcomes(page):
     text = page.read_text(encoding="utf-8")
     assert "How often does the attack worst_of fool a &lt;b&gt; on sentiment?" in text
-    assert "Before the attack the model is right on 75.0 % of the rows, under attack on 25.0 %." in text
+    assert "75.0 % of the rows are attackable; the attack fails on 25.0 % of the rows." in text
     assert "The attack succeeds on 66.7 % [30.0, 90.3] of the rows that it tries, after 20 queries" in text
     assert "A success changes 1.5 grapheme clusters (15.0 % of the text) and 1.0 words on average." in text
     assert "Does the arm" not in text and "no treatment" not in text

@@ -27,6 +27,17 @@ def test_a_study_without_attacks_has_the_id_it_had_before():
     assert content_id(STUDY) != content_id(dataclasses.replace(STUDY, attacks=(Adversary("pruthi"),)))
 
 
+def test_ids_follow_the_direction_of_a_lexicon_and_the_version_of_units(tmp_path, monkeypatch):
+    (tmp_path / "words.txt").write_text("court tribunal\n", encoding="utf-8")
+    paths = [f"{tmp_path}/words.txt", f"inverse:{tmp_path}/words.txt"]
+    made = [planned(attacks=(Adversary("mine", recipe="textfooler", lexicon=own),)) for own in paths]
+    assert len({tuple(sorted(cell.cell for cell in plan.all_cells() if cell.attack)) for plan in made}) == 2
+    own = next(iter(made[0].attacked.values()))
+    before = dataclasses.replace(own).run("stage")
+    monkeypatch.setattr("itt_jax.perturb.units.VERSION", 99)
+    assert own.run("stage") == before != dataclasses.replace(own).run("stage")
+
+
 @pytest.mark.parametrize("change", [{"budget": 8}, {"rows": 2}, {"recipe": "textbugger"}])
 def test_ids_follow_what_an_attack_may_do(change):
     before, after = (

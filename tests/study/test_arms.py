@@ -7,7 +7,8 @@ import pytest
 from itt_jax import config
 from itt_jax.errors import InputError
 from itt_jax.study import arms
-from itt_jax.study.arms import Adapt, Arm, FineTune, compute_control
+from itt_jax.study.arms import Adapt, Arm, FineTune, compute_control, hardened
+from itt_jax.study.hardening import PGD, WorstOf
 from tests.study.studies import STUDY
 
 OWN = Arm("dapt_then_itt", "both", (Adapt("domain"), FineTune("intermediate"), FineTune("target")), baseline="itt")
@@ -73,3 +74,17 @@ def test_a_wrong_arm_is_named(changes, message):
     with pytest.raises(InputError) as error:
         config.validate(study)
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_hardened_stages_are_those_named():
+    both = hardened(arms.arm("multitask_itt"), PGD(), "own", "own", on=("intermediate", "target"))
+    assert [stage.hardening for stage in both.stages] == [PGD(), PGD()]
+    first = hardened(arms.arm("itt"), PGD(), "own", "own", on=("intermediate",))
+    assert [stage.hardening for stage in first.stages] == [PGD(), None]
+    for name, on in (("itt", ("targt",)), ("direct", ("intermediate", "target")), ("matched_compute", ("target",))):
+        with pytest.raises(InputError, match=rf"arm {name!r} has no FineTune\({on[0]!r}\) to harden"):
+            hardened(arms.arm(name), PGD(), "own", "own", on=on)
+
+
+def test_one_form_costs_no_choice():
+    assert [WorstOf(k).passes for k in (1, 2, 4)] == [3, 5, 7]

@@ -10,7 +10,8 @@ from itt_jax.errors import InputError
 from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.models.heads import head_kind
 from itt_jax.study import cells
-from itt_jax.study.cells import Evaluated, cell_id, cells_of, lexicon_digest, variants_of
+from itt_jax.study.cells import Evaluated, cell_id, cells_of, variants_of
+from itt_jax.study.material import lexicon_digest
 from tests.study import studies
 
 

@@ -37,6 +37,8 @@ class Operators(Candidates):
 
     def check(self, language: str) -> None:
         """See `Candidates.check`."""
+        if self.lexicon and not any(get(name).lexicon for name in self.operators):
+            raise InputError(f"--lexicon {self.lexicon}: none of the operators {', '.join(self.operators)} reads one")
         for name in self.operators:
             if check_operator(name, language, self._lexicon(name, language))[0].changes_label:
                 raise InputError(f"operator {name!r} may change the label; expected a perturbation that keeps it")

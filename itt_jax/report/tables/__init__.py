@@ -138,8 +138,8 @@ TABLES = (
         lambda analysis, plan: attacks.attacks(analysis),
         "Texts chosen against each model. Clean and under attack: scores of the attacked rows, on the kept groups. "
         "Relative drop: 1 − under attack / clean, for accuracy the success rate over the kept groups. Success: share "
-        "of the rows right before on which the goal was reached, over all groups; queries: mean over these rows; edits "
-        "(grapheme clusters) and words: over successes.",
+        "of the attackable rows on which the goal was reached, over all groups; queries: mean over these rows; edits "
+        "(grapheme clusters), words and similarity: over successes.",
         "attacks",
     ),
     Table(
@@ -156,6 +156,7 @@ TABLES = (
         "Scores of each arm by what an attack may spend",
         lambda analysis, plan: attacks.budgets(analysis),
         "From one run at the largest budget: a success counts from the number of queries, or of edits, that it took. "
+        "A run with a smaller budget of queries can end lower, one with fewer edits lower or higher. "
         "Means over languages and seeds, kept groups.",
         "budgets",
     ),

@@ -10,6 +10,7 @@ from itt_jax.report.tables.shown import overall, points, with_interval
 PLACE = ["model", "target", "arm", "perturbation"]
 NAMES = ["encoder", "target", "arm", "attack"]
 MOST_EDITS = 10
+FIGURES = ["attacked", "succeeded", "success_rate", "queries", "edits", "words_changed", "similarity"]
 
 
 def attacks(analysis: Analysis) -> pd.DataFrame:
@@ -22,12 +23,15 @@ def attacks(analysis: Analysis) -> pd.DataFrame:
         for quantity, title in (("clean", "clean"), ("score", "under attack"), ("relative_drop", "relative drop"))
         if len(part := frame[frame["quantity"] == quantity])
     }
-    cells = analysis.attack_cells.groupby(PLACE, sort=False)
+    cells = analysis.attack_cells
+    cells = cells.assign(succeeded=cells["success_rate"] * cells["attacked"]).groupby(PLACE, sort=False)[FIGURES]
     spent = {
-        "success %": cells.apply(_success, include_groups=False).map(lambda value: _shown(100 * value)),
-        **{name.replace("_", " "): cells[name].mean().map(_shown) for name in ("queries", "edits", "words_changed")},
+        "success %": cells.apply(_mean, "success_rate", "attacked").map(lambda value: _shown(100 * value)),
+        "queries": cells.apply(_mean, "queries", "attacked").map(_shown),
+        "edits": cells.apply(_mean, "edits", "succeeded").map(_shown),
+        "words changed": cells.apply(_mean, "words_changed", "succeeded").map(_shown),
     }
-    if (similarity := cells["similarity"].mean()).notna().any():
+    if (similarity := cells.apply(_mean, "similarity", "succeeded")).notna().any():
         spent["similarity"] = similarity.map(lambda value: "–" if pd.isna(value) else f"{value:.3f}")
     order = pd.MultiIndex.from_frame(frame[PLACE].drop_duplicates())
     table = pd.DataFrame(columns | spent).reindex(order)
@@ -70,10 +74,10 @@ def transfer(analysis: Analysis) -> pd.DataFrame:
     return table.rename_axis(columns=None).reset_index().fillna("–")
 
 
-def _success(cells: pd.DataFrame) -> float:
-    """Successes among the attacked rows of all cells."""
-    attacked = cells["attacked"].sum()
-    return (cells["success_rate"].fillna(0) * cells["attacked"]).sum() / attacked if attacked else np.nan
+def _mean(cells: pd.DataFrame, name: str, rows: str) -> float:
+    """The mean over the rows of all cells, from the cells' means and their numbers of rows."""
+    counted = cells[cells[name].notna() & (cells[rows] > 0)]
+    return np.average(counted[name], weights=counted[rows]) if len(counted) else np.nan
 
 
 def _shown(value: float) -> str:

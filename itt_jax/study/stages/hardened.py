@@ -14,9 +14,8 @@ from itt_jax.errors import InputError
 from itt_jax.evaluate.forms import row_forms
 from itt_jax.models.heads import HeadKind, head_kind
 from itt_jax.perturb.noise import below, hash_strings, later_draws, text_keys, under
-from itt_jax.study.cells import lexicon_digest
 from itt_jax.study.hardening import SMART, Drawn, Hardening
-from itt_jax.study.material import Selection
+from itt_jax.study.material import Selection, lexicon_digest
 from itt_jax.study.stages.stage import Place
 from itt_jax.tasks import Task
 
