@@ -2,18 +2,22 @@
 
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import jax
+import numpy as np
 import pytest
 
 from itt_jax.accelerators import ACCELERATORS, Report, Topology
 from itt_jax.accelerators.costs import Collective
+from itt_jax.accelerators.report import TOO_LARGE
 from itt_jax.config import Recipe
 from itt_jax.models.hardware import Hardware
 from itt_jax.study import estimate_tables, estimating
+from itt_jax.study.progress import duration
+from itt_jax.train.described import Typical
 from tests.study.studies import ADAPTATION, STUDY
 
-pytestmark = [pytest.mark.slow, pytest.mark.volume]
 GIB = 1 << 30
 REPORT = Report(
     needed=GIB,
@@ -32,6 +36,11 @@ REPORT = Report(
 )
 RECIPE = Recipe(steps=40, learning_rates=(1e-4, 2e-4), batch_size=8, max_length=64)
 TARGET = dataclasses.replace(STUDY.targets[0], recipe=RECIPE)
+
+
+def whole_study(test):
+    """Mark a test that makes the programs of a study."""
+    return pytest.mark.slow(pytest.mark.volume(test))
 
 
 @pytest.fixture
@@ -54,6 +63,7 @@ def reports(monkeypatch):
     return asked
 
 
+@whole_study
 def test_a_study_is_its_stacks_and_their_evaluation(there, reports):
     study = dataclasses.replace(STUDY, targets=(TARGET,), seeds=(0, 1, 2))
     stacked, cells = estimating.estimates(study, there)
@@ -66,6 +76,7 @@ def test_a_study_is_its_stacks_and_their_evaluation(there, reports):
     assert stacked.utilisation == pytest.approx(stacked.flops / 0.36 / 197e12)
 
 
+@whole_study
 def test_runs_that_memory_or_the_user_keeps_apart_are_counted(there, reports):
     study = dataclasses.replace(STUDY, targets=(TARGET,), seeds=(0, 1, 2))
     training = [own for own in estimating.estimates(study, there, stack=4) if own.stage == "target"]
@@ -75,6 +86,7 @@ def test_runs_that_memory_or_the_user_keeps_apart_are_counted(there, reports):
     assert (alone.runs, alone.times) == (1, 6 * 40)
 
 
+@whole_study
 def test_microbatches_are_halved_until_they_fit(there, monkeypatch):
     def compiled_report(request, there):
         rows = jax.tree.leaves(request.arguments[1])[0].shape[-2]
@@ -87,6 +99,53 @@ def test_microbatches_are_halved_until_they_fit(there, monkeypatch):
     assert training.microbatches > 1 and training.examples == 8
 
 
+@pytest.mark.parametrize(("choices", "tried"), [(4, [0]), (1, [0, 1, 2, 3])])
+def test_items_of_several_examples_are_not_halved(there, choices, tried):
+    """A step of multiple choice that does not fit is reported as it is, as `run` would try it; another is halved."""
+    asked, own = [], estimating._Estimating(None, None, there, print)
+    own.report = lambda stage, request: TOO_LARGE
+
+    def programs(halvings):
+        asked.append(halvings)
+        return [Typical(None, (1, 1 << halvings, 8 >> halvings, 64), 1.0, choices, 8, 100, 1e6)]
+
+    stage = SimpleNamespace(kind="target", spec=SimpleNamespace(name="bert"))
+    (work,) = own.trained(stage, programs, 1, 10)
+    assert asked == tried and not work.fits and work.times == 10
+
+
+def test_attacks_count_as_many_tokens_as_their_queries_have(there):
+    """Thirty queries on rows of twelve tokens."""
+    plan = SimpleNamespace(attacked={"under attack": SimpleNamespace(queries=30.0)})
+    own = estimating._Estimating(plan, None, there, print)
+    own.rows = lambda place: range(5)
+    clean, attacked = (SimpleNamespace(attack=attack, cell="under attack", place=()) for attack in (False, True))
+    examples = SimpleNamespace(ids=np.zeros(60))
+    assert (own.tokens(clean, examples), own.tokens(attacked, examples)) == (60, 360)
+
+
+def test_products_are_compiled_in_the_precision_of_the_run():
+    before = jax.config.jax_default_matmul_precision
+    for precision, kept in (("auto", before), ("float32", "highest")):
+        with estimating._precision(precision):
+            assert jax.config.jax_default_matmul_precision == kept
+        assert jax.config.jax_default_matmul_precision == before
+
+
+def test_the_sum_says_what_does_not_fit(there):
+    fits = estimating.Work("bert", "target", 1, 10_000, 8, 64, 1, 8, 0.1, 1e9, 2 * GIB, 1, 1e12, REPORT)
+    large = dataclasses.replace(
+        fits, report=dataclasses.replace(TOO_LARGE, uncounted=("__cudnn$conv",), unknown_loops=2)
+    )
+    assert f"about {duration(3600)} in all" in estimate_tables.text([fits], there)
+    text = estimate_tables.text([fits, large], there)
+    assert f"at least {duration(3600)} in all, 1 program does not fit" in text
+    assert "FLOPs not counted: __cudnn$conv; 2 loops of unknown length, counted once" in text
+    assert "2 programs do not fit" in estimate_tables.text([large, large], there)
+    assert estimate_tables.as_dict([fits, large], there)["not_fitting"] == 1
+
+
+@whole_study
 def test_language_models_and_text(there, reports):
     spec = dataclasses.replace(STUDY.encoders[0], pretraining=ADAPTATION)
     study = dataclasses.replace(STUDY, encoders=(spec,), targets=(TARGET,))
