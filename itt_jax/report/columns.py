@@ -27,7 +27,8 @@ RESULTS = {
     "n_words_lost": "labelled words that truncation cut off",
     "edit_rate": "edits per grapheme cluster that were really made",
     "token_change_rate": "share of the tokens that changed",
-    "attacked": "of a cell under attack: rows attacked: right before; tagging, an entity right; regression, all",
+    "attacked": "of a cell under attack: number of attacked rows, those right before (tagging: an entity right; "
+    "regression: all)",
     "success_rate": "share of them on which the attack reached its goal",
     "queries": "mean number of queries about an attacked row",
     "edits": "mean edit distance of a success in grapheme clusters",

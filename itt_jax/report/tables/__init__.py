@@ -156,7 +156,7 @@ TABLES = (
         "Scores of each arm by what an attack may spend",
         lambda analysis, plan: attacks.budgets(analysis),
         "From one run at the largest budget: a success counts from the number of queries, or of edits, that it took. "
-        "A run with a smaller budget of queries can end lower, one with fewer edits lower or higher. "
+        "A run with a smaller budget can end lower or higher. "
         "Means over languages and seeds, kept groups.",
         "budgets",
     ),
