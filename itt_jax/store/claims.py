@@ -1,10 +1,12 @@
 """Claims: which worker is on which piece of work of a results folder.
 
 A claim is a file that its worker writes anew every BEAT_SECONDS. It is stale once its process is known to be gone, or
-once it has not changed for STALE_SECONDS of the clock of whoever waits; clocks of two hosts are never compared.
+once it has not changed for STALE_SECONDS of the clock of whoever waits; clocks of two hosts are never compared. A claim
+that cannot be read is neither stale nor lost.
 
-Claims only save work: two workers that take over one stale claim at the same moment do the same work and write the same
-content-addressed files.
+A worker that was suspended may have lost its claim, and asks before it writes (`Hold.held`). In the moment between
+question and write two workers may still write the same content-addressed files, each whole, with results that are equal
+only where devices and versions are.
 """
 
 import contextlib
@@ -81,36 +83,87 @@ class Claim:
         return now is not None and now != self.started
 
 
+class Hold:
+    """A claim that this worker has taken."""
+
+    def __init__(self, path: pathlib.Path, own: Claim):
+        self.path, self.own, self._lost = path, own, False
+
+    def held(self) -> bool:
+        """Whether no other worker is known to have taken it over; once lost, it stays lost."""
+        if not self._lost:
+            with contextlib.suppress(OSError):
+                content = _content(self.path)
+                found = None if content is None else Claim.read(content)
+                self._lost = content is None or (found is not None and found.token != self.own.token)
+        return not self._lost
+
+    def beat(self, ended: threading.Event) -> None:
+        """Write the claim anew until it has ended or is lost."""
+        number = 0
+        while not ended.wait(BEAT_SECONDS) and self.held():
+            number += 1
+            with contextlib.suppress(OSError, _LostError):  # the work itself says what is wrong with the disk
+                self._write(dataclasses.replace(self.own, beat=number))
+
+    def _write(self, claim: Claim) -> None:
+        with files.new_file(self.path) as partial, partial.open("w", encoding="utf-8") as file:
+            file.write(claim.written())
+            file.flush()
+            os.fsync(file.fileno())  # may take long, so the question follows it
+            if not self.held():
+                raise _LostError
+
+    def free(self) -> None:
+        """Remove the claim, if it is known to be ours."""
+        with contextlib.suppress(OSError):
+            found = Claim.read(_content(self.path) or b"")
+            if found is not None and found.token == self.own.token:
+                self.path.unlink(missing_ok=True)
+
+
+class _LostError(Exception):
+    """The claim was lost while its heartbeat was written."""
+
+
 class Claims:
     """The claims of a results folder, as one worker takes and watches them."""
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
+        self._holds: dict[str, Hold] = {}
         self._watched: dict[pathlib.Path, tuple[bytes, float]] = {}  # what was read, and when first
 
     @contextlib.contextmanager
-    def claim(self, name: str) -> Iterator[bool]:
-        """Hold a claim against other workers, with its heartbeat; yields whether it is ours."""
-        path, own = self.folder / name, Claim.own()
-        if not self._taken(path, own):
-            yield False
+    def claim(self, name: str) -> Iterator[Hold | None]:
+        """Hold a claim against other workers, with its heartbeat; yields None where another worker holds it."""
+        hold = Hold(self.folder / name, Claim.own())
+        if not self._taken(hold):
+            yield None
             return
         ended = threading.Event()
-        beating = threading.Thread(target=_beat, args=(path, own, ended), name="heartbeat", daemon=True)
+        beating = threading.Thread(target=hold.beat, args=(ended,), name="heartbeat", daemon=True)
         beating.start()
+        self._holds[name] = hold
         try:
-            yield True
+            yield hold
         finally:
+            del self._holds[name]
             ended.set()
             beating.join()
-            if _is_ours(path, own):
-                path.unlink(missing_ok=True)
+            hold.free()
+
+    def is_lost(self, name: str) -> bool:
+        """Whether another worker has taken over a claim that is held here; False for one that is not."""
+        return name in self._holds and not self._holds[name].held()
 
     def holders(self, names: Iterable[str]) -> list[str]:
         """Who holds these claims, and since when; a line for each worker."""
         found: dict[tuple, list[Claim]] = {}
         for name in names:
-            claim = Claim.read(_content(self.folder / name) or b"")
+            claim = None
+            with contextlib.suppress(OSError):
+                claim = Claim.read(_content(self.folder / name) or b"")
             if claim is not None:
                 found.setdefault((claim.host, claim.pid, claim.machine), []).append(claim)
         return [
@@ -118,48 +171,39 @@ class Claims:
             for (host, pid, _), own in found.items()
         ]
 
-    def _taken(self, path: pathlib.Path, own: Claim) -> bool:
-        content = _content(path)
+    def _taken(self, hold: Hold) -> bool:
+        try:
+            content = _content(hold.path)
+        except OSError:
+            return False  # perhaps its holder is renaming a heartbeat
         if content is not None:
-            if not self._is_stale(path, content):
+            if not self._is_stale(hold.path, content):
                 return False
-            path.unlink(missing_ok=True)
+            hold.path.unlink(missing_ok=True)
         # Read again: on a file system without hard links, the later of two stays.
-        return files.create_text(path, own.written()) and _is_ours(path, own)
+        return files.create_text(hold.path, hold.own.written()) and hold.held()
 
     def _is_stale(self, path: pathlib.Path, content: bytes) -> bool:
         claim = Claim.read(content)
-        if claim is None or claim.is_gone():
+        if claim is not None and claim.is_gone():
             return True
-        seen, since = self._watched.get(path, (b"", 0.0))
+        seen, since = self._watched.get(path, (None, 0.0))
         if seen != content:
             self._watched[path] = content, time.monotonic()
             return False
         return time.monotonic() - since > STALE_SECONDS
 
 
-def _beat(path: pathlib.Path, own: Claim, ended: threading.Event) -> None:
-    """Write the claim anew until it has ended, or another worker has taken it over."""
-    beat = 0
-    while not ended.wait(BEAT_SECONDS) and _is_ours(path, own):
-        beat += 1
-        with contextlib.suppress(OSError):  # the work itself says what is wrong with the disk
-            files.write_text(path, dataclasses.replace(own, beat=beat).written())
-
-
-def _is_ours(path: pathlib.Path, own: Claim) -> bool:
-    claim = Claim.read(_content(path) or b"")
-    return claim is not None and claim.token == own.token
-
-
 def _content(path: pathlib.Path) -> bytes | None:
-    """What a claim's file holds; None where there is none, nothing where it cannot be read."""
+    """What a claim's file holds, None where there is none.
+
+    Raises:
+        OSError: it cannot be read now.
+    """
     try:
         return path.read_bytes()
     except FileNotFoundError:
         return None
-    except OSError:
-        return b""
 
 
 def machine() -> str:

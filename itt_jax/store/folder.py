@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 
 from itt_jax import files
 from itt_jax.errors import InputError
-from itt_jax.store.claims import Claims
+from itt_jax.store.claims import Claims, Hold
 from itt_jax.store.finite import check_finite
 from itt_jax.store.objects import LOOK, PLAN, RECORD, read_object
 from itt_jax.store.parquet import reading
@@ -359,9 +359,13 @@ class Store:
 
     # --- Workers
 
-    def claim(self, work_id: str) -> AbstractContextManager[bool]:
-        """Claim a piece of work against other workers on the folder; yields whether it is ours."""
+    def claim(self, work_id: str) -> AbstractContextManager[Hold | None]:
+        """Claim a piece of work against other workers on the folder; yields None where another worker is on it."""
         return self.claims.claim(work_id)
+
+    def is_lost(self, work_id: str) -> bool:
+        """Whether another worker has taken over a piece of work that this one had claimed."""
+        return self.claims.is_lost(work_id)
 
     @functools.cached_property
     def claims(self) -> Claims:

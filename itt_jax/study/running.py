@@ -217,15 +217,27 @@ class _Runner:
         missing = [stage for stage in stages if self.keeping.must_make(stage)]
         if missing:
             self.train(missing)
+            stages = self.still_ours(stages)
         cells = {stage.id: self.keeping.missing_cells(stage) for stage in stages}
         size, made = self.workshop.most_together, 0
         for first in range(0, len(stages), size):
             if lacking := [stage for stage in stages[first : first + size] if cells[stage.id]]:
                 made += self.evaluate(lacking, cells)
+        stages = self.still_ours(stages)
         self.worked |= {stage.id for stage in stages}
         self.keeping.clear(stages)
         self.publish()
         return made
+
+    def still_ours(self, stages: list[Stage]) -> list[Stage]:
+        """The stages that no other worker has taken over; says which are left to another."""
+        for stage in stages:
+            if self.store.is_lost(stage.id):
+                self.progress.say(
+                    f"{self.plan.label(stage)}: another worker has taken it over while this one was suspended; "
+                    "it is left to that worker"
+                )
+        return [stage for stage in stages if not self.store.is_lost(stage.id)]
 
     def train(self, stages: list[Stage]) -> None:
         """Make stages of one shape together."""
@@ -241,7 +253,8 @@ class _Runner:
         self.profile.stop()
         seconds = round((time.time() - began) / len(stages), 2)
         for stage, recorded in zip(stages, made, strict=True) if is_first() else ():
-            self.record(stage, recorded, seconds)
+            if not self.store.is_lost(stage.id):
+                self.record(stage, recorded, seconds)
 
     def record(self, stage: Stage, made: dict, seconds: float) -> None:
         """Record a stage, with its cost and provenance, which makes it done."""
@@ -321,7 +334,7 @@ class _Runner:
                 stage = self.plan.stages[name]
                 if ours and stage.has_parameters(self.store):
                     self.transfer([stage])
-                absent += ours and not stage.has_parameters(self.store)
+                absent += ours is not None and not stage.has_parameters(self.store)
         if absent:
             lost = f"{counted(absent, 'checkpoint')} removed (save_checkpoints)"
             self.progress.say(f"transfer of attacks: {lost}; nothing more is read on these models")

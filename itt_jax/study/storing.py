@@ -26,6 +26,8 @@ def store_cells(
 ) -> list[str]:
     """Store the cells of one model, without those that hold a score that is not finite.
 
+    Nothing more is stored once another worker has taken over the stage.
+
     Args:
         scores: what `evaluator` predicted with `params`. diverged: whether the training of `params` did.
 
@@ -34,6 +36,8 @@ def store_cells(
     """
     failed, cause = [], ""
     for cell in cells:
+        if store.is_lost(cell.stage):
+            break
         with np.errstate(all="ignore"):  # what is computed from scores that are not finite is not kept
             result = evaluator.cell(scores, cell.place, cell.variant, task_of(cell.task))
         try:

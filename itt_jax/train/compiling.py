@@ -101,7 +101,7 @@ def program(request: Request) -> Future[Program]:
     shapes = dataclasses.replace(request, arguments=request.shapes)  # without the arrays, which may be large
     key = request.key
     with _lock:
-        if key not in _programs:
+        if key not in _programs or (_programs[key].done() and _programs[key].exception() is not None):
             compiling = contextvars.copy_context().run  # `hardware` in the thread as here
             _programs[key] = _background.submit(compiling, _compiled, shapes)
             if len(_programs) > KEPT:

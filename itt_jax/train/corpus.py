@@ -40,6 +40,20 @@ class Encoded:
     members: Ragged
     tuple_offsets: np.ndarray
 
+    def longest(self, tokenizer: Tokenizer, settings: LanguageModel) -> int:
+        """Tokens of the longest example that a step may have, special tokens included."""
+        size, most = settings.recipe.batch_size, 0
+        pairs = round(settings.translation_share * size)
+        if size > pairs:
+            most = int(self.pieces.lengths.max()) + tokenizer.layout.special_tokens(1)
+        if pairs:
+            first, end = self.tuple_offsets[:-1], self.tuple_offsets[1:]
+            owners = np.repeat(np.arange(len(first)), end - first)
+            lengths = self.members.lengths[np.lexsort((self.members.lengths, owners))]  # ascending in each tuple
+            two = lengths[end - 1] + lengths[np.maximum(end - 2, first)]
+            most = max(most, int(two.max()) + tokenizer.layout.special_tokens(2))
+        return min(most, settings.recipe.max_length)
+
 
 _NONE = Ragged.of([], np.int32)  # a corpus may lack plain text or parallel text
 

@@ -36,6 +36,9 @@ def language_feed(
     size = recipe.batch_size // recipe.accumulate
     simulated = [step_examples(encoded, tokenizer, settings, seed, n).lengths for n in range(_SIMULATED)]
     plan = row_plan(encoder, np.concatenate(simulated), size, recipe, shards, steps)
+    longest = encoded.longest(tokenizer, settings)
+    if plan.length < longest:  # it may come in a later step
+        plan = row_plan(encoder, np.concatenate([*simulated, [longest]]), size, recipe, shards, steps)
 
     def feed(step: int) -> Feed:
         examples = step_examples(encoded, tokenizer, settings, seed, step)

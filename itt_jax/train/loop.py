@@ -165,8 +165,11 @@ class Stack:
             states.append(tree["state"])
             self.best[index] = tree.get("best")
         # Without a mesh nothing is committed to a device: a state that is would need programs of its own.
-        shardings = jax.tree.map(lambda leaf: leaf.sharding, self.state) if self.mesh else None
-        self.state = place(stacked(states), shardings)
+        structure = jax.tree.structure(self.state)
+        shardings = [leaf.sharding if self.mesh else None for leaf in jax.tree.leaves(self.state)]
+        del self.state  # a device may lack room for two
+        by_leaf = zip(shardings, *map(jax.tree.leaves, states), strict=True)
+        self.state = structure.unflatten(place(np.stack(own), sharding) for sharding, *own in by_leaf)
 
     # --- Input
 
@@ -207,8 +210,13 @@ class Stack:
 
     def _step(self, given: _StepInput) -> bool:
         """Do one step. Returns False if it did not fit the memory, and microbatches have been halved instead."""
-        with self.clock.compiling():
-            program = given.program.result()
+        try:
+            with self.clock.compiling():
+                program = given.program.result()
+        except jax.errors.JaxRuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            return self._halve()
         if self._needs_more_than_is_free(given, program):
             return self._halve()
         active = tuple(

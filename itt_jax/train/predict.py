@@ -12,7 +12,7 @@ from itt_jax.data import packing
 from itt_jax.data.examples import Examples
 from itt_jax.models import Encoder, Head
 from itt_jax.models.hardware import hardware
-from itt_jax.train.memory import extra_bytes, free_bytes
+from itt_jax.train.memory import extra_bytes, free_bytes, is_out_of_memory
 from itt_jax.train.outputs import gather
 from itt_jax.train.processes import smallest
 from itt_jax.train.sharding import Share, data_shards, place_batch, place_params, place_whole, stack_mesh
@@ -101,7 +101,12 @@ def predict_stack(
     def fits(shape: tuple[int, int, int]) -> bool:
         share = Share.of(mesh, models, shape[0])
         first = placed(*next(packing.stream(examples, *shape, share.own_rows)), share)
-        program = predict_program(params, first, shared, **static).result()
+        try:
+            program = predict_program(params, first, shared, **static).result()
+        except jax.errors.JaxRuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            return False
         free, needed = free_bytes(), extra_bytes(program.run)
         return free is None or needed is None or needed <= SHARE_OF_MEMORY * smallest(free)
 

@@ -23,17 +23,19 @@ class Resume:
     fingerprint: str
 
     def save(self, step: int, tree: Any, record: dict[str, Any]) -> None:
-        """Save `tree` (arrays) and `record` (JSON) as the state after `step` steps, and remove older states.
+        """Save `tree` (arrays) and `record` (JSON) as the state after `step` steps, and remove those of earlier steps.
+
+        A later state is of another worker, which has taken the stage over; it stays.
 
         All processes call it together with the same `tree`, on one file system.
         """
-        older = self._states()
+        older = [path for own, path in self._states().items() if own < step]
         with new_folder(self.directory / f"resume-{step}") as folder:
             save_tree(folder / "tree", tree)
             if is_first():
                 (folder / "record.json").write_text(json.dumps({"fingerprint": self.fingerprint, **record}))
         if is_first():
-            for path in older.values():
+            for path in older:
                 shutil.rmtree(path, ignore_errors=True)
 
     def record(self) -> tuple[int, dict[str, Any]] | None:

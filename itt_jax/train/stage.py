@@ -1,5 +1,6 @@
 """Fine-tuning: one job alone, or several of one shape together."""
 
+import math
 import pathlib
 from collections.abc import Callable, Sequence
 
@@ -16,7 +17,7 @@ from itt_jax.train.described import training
 from itt_jax.train.feeds import Feed
 from itt_jax.train.jobs import Job, TaskData
 from itt_jax.train.loop import Progress, Run, Stack
-from itt_jax.train.memory import free_bytes, needed_bytes
+from itt_jax.train.memory import free_bytes, is_out_of_memory, needed_bytes
 from itt_jax.train.predict import predict_stack
 from itt_jax.train.processes import smallest
 from itt_jax.train.result import Outcome, StageResult
@@ -74,16 +75,21 @@ def fine_tune_stack(encoder: Encoder, jobs: Sequence[Job], progress: Progress | 
     return [_result(job, outcome, len(jobs)) for job, outcome in zip(jobs, stack.train(), strict=True)]
 
 
-def compiled_bytes(request: Request) -> int | None:
-    """Memory that a program takes on each device, as `needed_bytes`."""
-    return needed_bytes(program(request).result().run)
+def compiled_bytes(request: Request) -> float | None:
+    """Memory that a program takes on each device, as `needed_bytes`; infinite where its compiler finds too little."""
+    try:
+        return needed_bytes(program(request).result().run)
+    except jax.errors.JaxRuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        return math.inf
 
 
 def stack_size(
     encoder: Encoder,
     jobs: Sequence[Job],
     most: int | None = None,
-    bytes_of: Callable[[Request], int | None] = compiled_bytes,
+    bytes_of: Callable[[Request], float | None] = compiled_bytes,
 ) -> int:
     """The number of `jobs`, from the first, to train together.
 
@@ -95,13 +101,19 @@ def stack_size(
     devices = len(hardware().devices)
     if most is None and hardware().platform == "cpu":
         return 1
+    same = next((at for at, job in enumerate(jobs) if job.shape != jobs[0].shape or len(job.tasks) > 1), len(jobs))
     if most is None:
         free, one = free_bytes(), bytes_of(training(encoder, jobs[:1], mesh=None)[0].request)
-        most = len(jobs) if free is None or one is None else max(1, int(SHARE_OF_MEMORY * smallest(free) / one))
-        most *= devices
-    same = next((at for at, job in enumerate(jobs) if job.shape != jobs[0].shape or len(job.tasks) > 1), len(jobs))
+        if free is not None and one is not None:
+            return largest_stack(max(1, same), devices, max(1, int(SHARE_OF_MEMORY * smallest(free) / one)))
+        most = len(jobs)
     size = max(1, min(most, same))
     return size - size % devices if size > devices else size
+
+
+def largest_stack(most: int, devices: int, fit: int) -> int:
+    """The largest stack of at most `most` runs that leaves each device at most `fit` of them, as `stack_mesh` does."""
+    return next(size for size in range(most, 0, -1) if size // math.gcd(size, devices) <= fit)
 
 
 def _run(encoder: Encoder, job: Job, feed: Callable[[int], Feed]) -> Run:
@@ -123,12 +135,14 @@ def _dev_evaluation(encoder: Encoder, jobs: Sequence[Job]) -> Callable[[Params],
         own = {"encoder": params["encoder"], "head": params["heads"][chosen]}
         return predict_stack(encoder, dev.head, own, dev.examples)
 
+    def alone(trained: Params, at: int) -> Params:  # whole on every device, so one run at a time
+        return jax.tree.map(lambda leaf: leaf[at : at + 1], trained)
+
     def evaluate(trained: Params) -> list[float]:
         if shared:
             scores = scores_of(trained, jobs[0].dev)
         else:
-            one = [jax.tree.map(lambda leaf, at=at: leaf[at : at + 1], trained) for at in range(len(jobs))]
-            scores = [scores_of(params, job.dev)[0] for params, job in zip(one, jobs, strict=True)]
+            scores = [scores_of(alone(trained, at), job.dev)[0] for at, job in enumerate(jobs)]
         return [job.dev_value(own) for job, own in zip(jobs, scores, strict=True)]
 
     return evaluate

@@ -1,7 +1,9 @@
 """Claims are held by one worker, and taken over when its process is gone or silent, whatever its host and clock."""
 
 import dataclasses
+import errno
 import os
+import pathlib
 import subprocess
 import sys
 import threading
@@ -34,7 +36,7 @@ def taken(own):
 def test_a_claim_is_held_by_one_worker_and_freed(tmp_path):
     store = Store(tmp_path)
     with store.claim("stage") as ours:
-        assert ours and not taken(store.claims) and not taken(Claims(tmp_path / "claims"))
+        assert ours.held() and not taken(store.claims) and not taken(Claims(tmp_path / "claims"))
     assert taken(store.claims) and os.listdir(tmp_path / "claims") == []
 
 
@@ -44,7 +46,7 @@ def test_of_many_workers_one_gets_it(own):
     def work():
         ready.wait()
         with Claims(own.folder).claim("stage") as ours:
-            got.append(ours)
+            got.append(ours is not None)
             ready.wait()
 
     workers = [threading.Thread(target=work) for _ in range(8)]
@@ -99,10 +101,57 @@ def test_a_claim_that_beats_is_never_taken_over(own, monkeypatch, clock):
 @pytest.mark.parametrize(
     "content", [b"", b"host 17", b"{", b"[]", b"{}", b'"x"', b"\xff\xfe", b"host 17 " * 1000, b"[" * 100_000]
 )
-def test_an_unreadable_claim_is_taken_over_at_once(own, content):
+def test_a_claim_that_says_nothing_is_taken_over_once_it_has_not_changed_for_long(own, content, monkeypatch):
     files.write_bytes(own.folder / "stage", content)
     assert own.holders(["stage"]) == []
+    assert not taken(own) and not taken(own)
+    monkeypatch.setattr(claims, "STALE_SECONDS", 0)
     assert taken(own)
+
+
+def test_a_claim_that_cannot_be_read_now_is_neither_stale_nor_lost(own, monkeypatch):
+    read = pathlib.Path.read_bytes
+
+    def stale_handle(path):
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(claims, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(claims, "STALE_SECONDS", 0)
+    with own.claim("stage") as hold:
+        monkeypatch.setattr(pathlib.Path, "read_bytes", stale_handle)
+        assert hold.held() and not taken(Claims(own.folder)) and own.holders(["stage"]) == []
+        before = Claim.read(read(own.folder / "stage")).beat
+        while Claim.read(read(own.folder / "stage")).beat < before + 3:  # the heart goes on
+            time.sleep(0.01)
+        monkeypatch.setattr(pathlib.Path, "read_bytes", read)
+    assert os.listdir(own.folder) == []
+
+
+def test_a_worker_knows_that_its_claim_is_lost_for_good(own):
+    with own.claim("stage") as hold, own.claim("other"):
+        assert hold.held() and not own.is_lost("stage")
+        mine = (own.folder / "stage").read_bytes()
+        left(own, host="b")
+        assert not hold.held() and own.is_lost("stage") and not own.is_lost("other")
+        (own.folder / "stage").write_bytes(mine)
+        assert not hold.held()
+    assert not own.is_lost("stage")  # no longer ours to lose
+
+
+def test_a_heartbeat_asks_once_more_before_it_replaces_the_claim(own, monkeypatch):
+    with own.claim("stage") as hold:
+        sync = os.fsync
+        monkeypatch.setattr(os, "fsync", lambda file: (left_once(), sync(file)))
+        other = []
+
+        def left_once():
+            if not other:
+                other.append(None)
+                other.append(left(own, host="b"))
+
+        with pytest.raises(claims._LostError):
+            hold._write(dataclasses.replace(hold.own, beat=1))
+        assert Claim.read((own.folder / "stage").read_bytes()) == other[1]
 
 
 def test_another_user_s_process_is_alive(own, monkeypatch):
@@ -141,17 +190,14 @@ def test_who_waits_knows_for_whom_and_since_when(own):
 
 
 def test_a_heartbeat_survives_a_full_disk(own, monkeypatch):
-    def full(path, text):
+    def full(path):
         raise OSError(28, "No space left on device")
 
-    with own.claim("stage") as ours:
-        assert ours
+    with own.claim("stage") as hold:
         monkeypatch.setattr(claims, "BEAT_SECONDS", 0.01)
-        monkeypatch.setattr(files, "write_text", full)
+        monkeypatch.setattr(files, "new_file", full)
         ended = threading.Event()
-        beating = threading.Thread(
-            target=claims._beat, args=(own.folder / "stage", Claim.read((own.folder / "stage").read_bytes()), ended)
-        )
+        beating = threading.Thread(target=hold.beat, args=(ended,))
         beating.start()
         time.sleep(0.05)
         assert beating.is_alive()

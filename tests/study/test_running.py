@@ -13,6 +13,7 @@ import pytest
 from itt_jax.config import EncoderSpec
 from itt_jax.errors import InputError
 from itt_jax.store import Store
+from itt_jax.store.claims import Claim
 from itt_jax.study import running
 from itt_jax.study.plan import Plan
 from itt_jax.study.profiling import Profile
@@ -96,19 +97,45 @@ def test_a_stage_that_another_worker_is_on_is_left_to_it_and_its_children_wait(t
         with store.claim("b") as ours:
             assert ours
             held.set()
-            time.sleep(0.2)
+            while not waits.waiting:
+                threading.Event().wait(0.01)
             assert ["d"] not in Toy.made  # its parent is not done
             store.write_record("b", {"id": "b"})
 
+    waits = runner(tmp_path, stages(*TREE))
     worker = threading.Thread(target=other)
     worker.start()
     held.wait()
-    waits = runner(tmp_path, stages(*TREE))
     waits.all()
     worker.join()
     assert re.fullmatch(rf"for 2 stages: \S+, process {os.getpid()}, on 1 of them since .* by its clock", waits.waiting)
     assert ["b"] not in Toy.made and Toy.made[-1] == ["d"]
     assert sorted(name for together in Toy.made for name in together) == ["c", "d", "e", "f"]
+
+
+def test_a_stage_that_another_worker_took_over_is_left_to_it_and_the_rest_goes_on(tmp_path, monkeypatch):
+    """Of two stages that are made together, another worker takes one over meanwhile."""
+    path, make = tmp_path / "claims" / "b", Toy.make_all.__func__
+    store = Store(tmp_path)
+
+    def make_all(cls, stages, workshop):
+        if Toy.made == [["a"]]:
+            path.write_text(dataclasses.replace(Claim.own(), host="another").written())
+        return make(cls, stages, workshop)
+
+    def wait(seconds):
+        assert store.record("c") and not store.record("b") and path.is_file()
+        store.write_record("b", {"id": "b", "host": "another"})
+        path.unlink()
+
+    monkeypatch.setattr(Toy, "make_all", classmethod(make_all))
+    monkeypatch.setattr(running.time, "sleep", wait)
+    lines, own = [], runner(tmp_path, stages(*TREE), stack=2)
+    monkeypatch.setattr(own.progress, "say", lines.append)
+    own.all()
+    assert Toy.made == [["a"], ["b", "c"], ["f"], ["e"], ["d"]]
+    assert store.record("b") == {"id": "b", "host": "another"}
+    assert len([line for line in lines if "another worker has taken it over" in line]) == 1
 
 
 def test_a_record_has_what_names_a_stage_once(tmp_path):

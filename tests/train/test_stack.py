@@ -108,11 +108,11 @@ def test_microbatches_are_halved_where_memory_is_short_and_stay_so_after_a_resum
     job = dataclasses.replace(job, directory=tmp_path)
     asked = []
 
-    def little(device):
-        asked.append(device)
+    def little():
+        asked.append(None)
         return 0 if len(asked) <= 2 else None
 
-    monkeypatch.setattr(loop, "device_bytes", little)
+    monkeypatch.setattr(loop, "free_bytes", little)
     batches = []
     place = loop.place_batch
     monkeypatch.setattr(

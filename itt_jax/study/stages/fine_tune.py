@@ -202,7 +202,7 @@ class FineTuning(Stage):
         """Save the best of the fine-tunings (of equals the first); returns what to record."""
         best = max(range(len(jobs)), key=lambda index: (best_score(results[index]), -index))
         material, result = workshop.material, results[best]
-        self.save(
+        saved = self.save(
             workshop,
             dataclasses.replace(body, params=result.params["encoder"]),
             Digests.join([contamination.digests(material.identifying(selection)) for selection in self.training]),
@@ -210,7 +210,7 @@ class FineTuning(Stage):
             head_params=result.params["head"],
             task=material.task(self.dev.task),
         )
-        for job in jobs:
+        for job in jobs if saved else ():
             forget_resume(job.directory)
         return summary(result) | {
             "dev_checks": [check.as_record() for check in self.checks(workshop, body, jobs[best], results, best)],

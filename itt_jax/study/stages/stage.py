@@ -13,6 +13,7 @@ from itt_jax.study.material import Material, Selection
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.tasks import Task
 from itt_jax.train.checkpoint import load_checkpoint, load_seen, save_checkpoint
+from itt_jax.train.processes import shared
 from itt_jax.train.result import StageResult
 from itt_jax.train.resume import forget_resume
 
@@ -168,8 +169,14 @@ class Stage:
         head: Head | None = None,
         head_params: dict | None = None,
         task: Task | None = None,
-    ) -> None:
-        """Save what it leaves, with digests of what it and its parents were trained on."""
+    ) -> bool:
+        """Save what it leaves, with digests of what it and its parents were trained on.
+
+        Returns:
+            whether it was saved; a stage that another worker has taken over is left to it.
+        """
+        if shared(lambda: workshop.store.is_lost(self.id)):
+            return False
         if self.parent is not None:
             seen = Digests.join([seen, self.parent.seen(workshop.store)])
         save_checkpoint(
@@ -183,6 +190,7 @@ class Stage:
             seen=seen,
         )
         forget_resume(workshop.store.stage(self.id))
+        return True
 
 
 def digests(selections: Sequence[Selection], material: Material) -> list[str]:
