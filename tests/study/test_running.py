@@ -5,7 +5,6 @@ import json
 import os
 import re
 import threading
-import time
 from typing import ClassVar
 
 import pytest

@@ -17,7 +17,7 @@ from itt_jax.train import masking
 from itt_jax.train.corpus import CorpusTexts, cut, encode, step_examples
 from itt_jax.train.counters import MASKS, generator
 from itt_jax.train.language import language_model
-from itt_jax.train.language_feeds import masked_batches
+from itt_jax.train.language_feeds import language_feed, masked_batches
 from itt_jax.train.objectives import LanguageObjective
 from tests.train.toy import FAMILIES, QUICK_FAMILIES, same, step_of, toy_examples
 
@@ -203,3 +203,24 @@ def test_what_a_corpus_lacks_is_one_line(corpus, texts, tuples, message):
     encoder = make_encoder("bert", layers=1, width=8, heads=2, vocabulary_size=tokenizer.vocabulary_size)
     with pytest.raises(InputError, match=message):
         language_model(encoder, CorpusTexts(texts, tuples), tokenizer, {"encoder": {}}, SETTINGS, 0)
+
+
+def test_rows_have_room_for_the_longest_example_of_a_later_step():
+    """The longest text and pair are in none of the steps that are simulated to plan rows."""
+    texts = ["red cat"] * 400 + ["red cat sat under old tree near wide river with green hat " * 3]
+    tuples = [{"en": "red cat", "de": "rote katze"}] * 400 + [{"en": texts[-1], "de": texts[-1], "fr": "red"}]
+    tokenizer = train_tokenizer(texts[-2:], "bert", 300)
+    encoder = make_encoder(
+        "bert", layers=1, width=32, heads=2, feed_forward=64, vocabulary_size=tokenizer.vocabulary_size,
+        pad_id=tokenizer.pad_id, max_positions=128,
+    )  # fmt: skip
+    head = make_head(encoder, encoder.language_model, tokenizer.vocabulary_size)
+    recipe = Recipe(steps=200, batch_size=4, max_length=128)
+    for share, most in ((0.0, 36 + 2), (1.0, 72 + 3)):
+        settings = LanguageModel(recipe=recipe, masking=0.2, translation_share=share)
+        encoded = encode(CorpusTexts({"en": texts}, tuples), tokenizer, 128, 1.0)
+        assert encoded.longest(tokenizer, settings) == most
+        last = next(n for n in range(999) if step_examples(encoded, tokenizer, settings, 1, n).lengths.max() == most)
+        assert last >= 30
+        (batch,) = language_feed(head, encoded, tokenizer, settings, 1, 200, 1)(last).build(slice(0, 4))
+        assert batch.row_shape[1] >= most

@@ -1,14 +1,20 @@
 """Free and needed memory are found."""
 
+import math
 import subprocess
 import sys
 import types
+import weakref
+from concurrent.futures import Future
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
-from itt_jax.train import memory
+from itt_jax.train import compiling, loop, memory, stage
+from itt_jax.train.clock import Clock
+from itt_jax.train.compiling import Request, program
 
 GIB = 1 << 30
 
@@ -95,3 +101,108 @@ def test_out_of_memory_is_recognised():
     assert memory.is_out_of_memory(error.value) and memory.is_out_of_memory(MemoryError())
     assert not memory.is_out_of_memory(ValueError("RESOURCE_EXHAUSTED"))
     assert not memory.is_out_of_memory(jax.errors.JaxRuntimeError("INVALID_ARGUMENT: no"))
+
+
+@pytest.mark.parametrize(
+    ("jobs", "devices", "fit", "size"),
+    [
+        (3, 8, 1, 2),
+        (5, 8, 1, 4),
+        (7, 8, 1, 4),
+        (7, 8, 3, 6),
+        (20, 8, 2, 16),
+        (12, 8, 3, 12),
+        (5, 1, 3, 3),
+        (1, 8, 1, 1),
+    ],
+)
+def test_no_device_holds_more_runs_than_fit(jobs, devices, fit, size):
+    assert stage.largest_stack(jobs, devices, fit) == size
+
+
+NO_ROOM = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: XLA:TPU compile permanent error. Ran out of memory")
+OTHER = jax.errors.JaxRuntimeError("INTERNAL: no")
+
+
+def failed(error):
+    future = Future()
+    future.set_exception(error)
+    return future
+
+
+def test_a_step_that_does_not_fit_when_it_is_compiled_is_halved():
+    stack = loop.Stack.__new__(loop.Stack)
+    stack.clock, stack.halvings, stack.progress = Clock(), 0, None
+    assert not stack._step(types.SimpleNamespace(program=failed(NO_ROOM))) and stack.halvings == 1
+    with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"):
+        stack._step(types.SimpleNamespace(program=failed(OTHER)))
+
+
+def test_a_program_that_its_compiler_refuses_takes_all_memory_of_a_device(monkeypatch):
+    monkeypatch.setattr(stage, "program", lambda request: failed(NO_ROOM))
+    assert stage.compiled_bytes(None) == math.inf
+    monkeypatch.setattr(stage, "program", lambda request: failed(OTHER))
+    with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"):
+        stage.compiled_bytes(None)
+
+
+def doubled(x):
+    return 2 * x
+
+
+def test_a_program_that_failed_is_compiled_again(monkeypatch):
+    request, compiled = Request(doubled, (np.ones(3, np.float32),), {}), compiling._compiled
+
+    def refused(request):
+        raise NO_ROOM
+
+    monkeypatch.setattr(compiling, "_compiled", refused)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="RESOURCE_EXHAUSTED"):
+        program(request).result()
+    monkeypatch.setattr(compiling, "_compiled", compiled)
+    again = program(request)
+    assert again.result().run(np.ones(3, np.float32)).tolist() == [2, 2, 2] and program(request) is again
+
+
+def test_runs_with_dev_rows_of_their_own_are_evaluated_one_at_a_time(monkeypatch):
+    """Each run is whole on every device, so the second is taken out of the stack after the first is done."""
+    done = []
+
+    class Leaf:
+        def __getitem__(self, index):
+            done.append(("taken", index.start, index.stop))
+            return index.start
+
+    def predicted(encoder, head, params, examples):
+        done.append(("predicted", params["encoder"], examples))
+        return [params["head"] + 0.5]
+
+    monkeypatch.setattr(stage, "predict_stack", predicted)
+    jobs = [
+        types.SimpleNamespace(
+            dev_index=0, dev=types.SimpleNamespace(head=None, examples=name), dev_value=lambda own: own
+        )
+        for name in ("first", "second")
+    ]
+    evaluate = stage._dev_evaluation(None, jobs)
+    assert evaluate({"encoder": Leaf(), "heads": (Leaf(),)}) == [0.5, 1.5]
+    taken = [[("taken", at, at + 1)] * 2 for at in range(2)]
+    assert done == [*taken[0], ("predicted", 0, "first"), *taken[1], ("predicted", 1, "second")]
+
+
+def test_a_resumed_stack_takes_the_room_of_the_fresh_one(monkeypatch):
+    """The first run continues at step 4, the second is new; the fresh state is gone before another is placed."""
+    fresh = {"w": jnp.array([[1.0, 2.0], [3.0, 4.0]]), "step": jnp.zeros(2, jnp.int32)}
+    stack = loop.Stack.__new__(loop.Stack)
+    saved = {"state": {"w": np.array([7.0, 8.0], np.float32), "step": np.int32(4)}}
+    resume = types.SimpleNamespace(record=lambda: (4, {}), tree=lambda step, like: saved)
+    stack.runs = [types.SimpleNamespace(resume=resume), types.SimpleNamespace(resume=None)]
+    stack.starts, stack.records, stack.best = [0, 0], [loop.Record(), loop.Record()], [None, None]
+    stack.state, stack.mesh, stack.halvings = fresh, None, 0
+    left, place, gone = weakref.ref(fresh["w"]), loop.place, []
+    del fresh
+    monkeypatch.setattr(loop, "place", lambda *given: gone.append(left() is None) or place(*given))
+    stack._resume()
+    assert gone == [True, True] and stack.starts == [4, 0]
+    assert stack.state["w"].tolist() == [[7, 8], [3, 4]] and stack.state["step"].tolist() == [4, 0]
+    assert stack.state["step"].dtype == jnp.int32 and not stack.state["w"].committed
