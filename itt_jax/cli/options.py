@@ -63,7 +63,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """--config and --set."""
-    parser.add_argument("--config", help="a Python file that defines `study`; default: the quickstart")
+    parser.add_argument("--config", type=path, help="a Python file that defines `study`; default: the quickstart")
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="override a field")
 
 
@@ -104,7 +104,8 @@ def stack(options: argparse.Namespace) -> int | None:
 
 def add_own_tasks(parser: argparse.ArgumentParser) -> None:
     """--config, for the tasks that it defines."""
-    parser.add_argument("--config", help="a Python file that defines `tasks`, or a `study` with tasks, for --task")
+    about = "a Python file that defines `tasks`, or a `study` with tasks, for --task"
+    parser.add_argument("--config", type=path, help=about)
 
 
 def add_rows(parser: argparse.ArgumentParser) -> None:

@@ -108,6 +108,11 @@ def test_a_malformed_command_line_is_one_line(place, arguments):
     refused(place, arguments)
 
 
+@pytest.mark.parametrize("command", ["run", "plan", "config", "evaluate"])
+def test_an_empty_config_is_not_the_default(place, command):
+    refused(place, [command, "--config", ""])
+
+
 @pytest.mark.slow
 @pytest.mark.volume
 @settings(max_examples=1000, **SETTINGS)
