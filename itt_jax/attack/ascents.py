@@ -90,12 +90,14 @@ def nearest_tokens(
     squares = jnp.sum(table**2, axis=-1)
 
     def nearest(row: tuple[Array, Array]) -> tuple[Array, Array]:
+        """For each position of a row the nearest open token, and whether there is one."""
         points, own = row
         distances = squares - 2 * jnp.einsum("TD,VD->TV", points, table)
         distances = jnp.where(closed(own, barred, begins), jnp.inf, distances)
         return jnp.argmin(distances, axis=-1), jnp.isfinite(distances).any(axis=-1)
 
     def ascended(moved: Array, _: None) -> tuple[Array, tuple[Array, Array]]:
+        """One step; the nearest tokens after it, and what each replacement gains to first order."""
         gradient = jax.grad(lambda moved: loss_of(params, batch, given + moved, encoder, head))(moved) * movable
         moved = moved + ascent.step_size * scale * direction(gradient, ascent.norm)
         moved = projected(moved, ascent.radius * scale, ascent.norm)

@@ -15,7 +15,7 @@ class Ascent:
     """An ascent of the loss in the space of word embeddings, within a ball around each token's own embedding.
 
     Attributes:
-        norm: of steps and of the ball, for each token by itself.
+        norm: measures steps and the ball, separately for each token.
         steps: their number; 1 is FGSM.
         step_size, radius: in mean norms of the word embeddings; for "linf", of one of their entries.
     """

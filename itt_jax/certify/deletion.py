@@ -32,7 +32,7 @@ class Deletion:
     """A mechanism of deletion.
 
     Attributes:
-        unit: what is deleted, and what edits are counted in; a key of `UNITS`.
+        unit: a key of `UNITS`; deletions and edits are counted in it.
         rate: probability that a unit is deleted.
     """
 

@@ -1,8 +1,8 @@
 """The radius that a share of votes certifies under random deletion (RS-Del, arXiv 2302.01757; CERT-ED, 2408.00728).
 
 A text is a sequence of units, each of which is deleted with probability p. The smoothed classifier predicts the class
-that the classifier predicts most often for what is left. If that class has a probability of at least mu, edits that
-delete d units and insert i others (a substitution does both) leave it at least
+that the base classifier most often predicts for the remaining text. If that class has a probability of at least mu,
+edits that delete d units and insert i others (a substitution does both) leave it at least
 
     p**(i - d) * (mu - 1 + p**d)
 

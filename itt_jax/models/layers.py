@@ -72,7 +72,7 @@ def linear(
 def embedding(config: Any, rows: int, rngs: nnx.Rngs, zero_row: int | None = None) -> nnx.Embed:
     """An embedding table of the encoder's width; `zero_row` (the padding token's) starts at 0.
 
-    It is read in float32, as its gradient is a sum over tokens; what is read is cast after.
+    Rows are read in float32, because the table's gradient is a sum over tokens, and cast afterwards.
     """
 
     def init(key: PRNGKeyArray, shape: tuple[int, ...], dtype: Any) -> Array:

@@ -187,7 +187,9 @@ def _contamination(analysis: Analysis, plan: Mapping[str, Any]) -> str:
     if not plan:
         return "unknown: the folder has no plan.json"
     if "contamination" not in plan:
-        return "rows that the checkpoint is recorded to have seen are refused; what it does not record is unknown"
+        return (
+            "rows that the checkpoint records as training text are refused; a checkpoint without records is not checked"
+        )
     dropped = sum(entry.dropped for entry in analysis.contamination)
     shared = sum(1 for entry in analysis.contamination if entry.whole_inputs or any(entry.fields.values()))
     if not dropped and not shared:

@@ -35,7 +35,7 @@ DEFAULTS = {
     "token_change_rate": np.nan,
 }
 ALONE = {"arm": "as given", "seed": 0, "in_domain": True}
-"""What stands for the unknown in the rows of a checkpoint that was evaluated alone, so that they group as one arm."""
+"""Values of columns that a checkpoint evaluated alone lacks, so that its rows form one arm."""
 Subset = Literal["all", "changed"]
 
 

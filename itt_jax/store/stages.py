@@ -1,4 +1,4 @@
-"""The stages of a results folder, found by what they are for."""
+"""Finds the stages of a results folder by encoder, arm, target and seed."""
 
 import pathlib
 
