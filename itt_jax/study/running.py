@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from itt_jax.config import Study, Target, canonical
+from itt_jax.config import Study, Target
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.evaluate.evaluator import Evaluator
 from itt_jax.evaluate.forms import Place, RowForms, row_forms
@@ -19,7 +19,7 @@ from itt_jax.models import Encoder, Head
 from itt_jax.store import Store
 from itt_jax.store.place import check_place
 from itt_jax.store.results import read_results
-from itt_jax.study import arms, growth, hosts
+from itt_jax.study import hosts
 from itt_jax.study.attack_runs import Model, store_attack_cells
 from itt_jax.study.cells import Cell, variants_of
 from itt_jax.study.clustering import plan_clusters
@@ -28,17 +28,18 @@ from itt_jax.study.declaring import content, declared
 from itt_jax.study.distances import distances_id, domain_distances
 from itt_jax.study.joining import Joined, joined
 from itt_jax.study.keeping import Keeping
-from itt_jax.study.plan import evaluation_selections, signal_selection, study_id
+from itt_jax.study.plan import evaluation_selections, signal_selection
 from itt_jax.study.prices import expected_speed
 from itt_jax.study.profiling import Profile
 from itt_jax.study.progress import Estimate, Progress, counted, duration
 from itt_jax.study.provenance import agreed_dtype, provenance
+from itt_jax.study.publishing import Publisher
 from itt_jax.study.stages import Stage
 from itt_jax.study.stages.dev_check import DevCheck
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.storing import check_stored, store_cells
 from itt_jax.study.texts import keep_plan_texts
-from itt_jax.study.transfer import missing_transfers, read_on, transfers
+from itt_jax.study.transfer import missing_transfers, read_on
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.loop import HALVED
@@ -49,8 +50,6 @@ from itt_jax.train.resume import interrupted_at
 
 POLL_SECONDS = 2
 """Time between two looks at the folder while other workers hold everything that is left."""
-PUBLISH_SECONDS = 60
-"""Time between two writings of results.parquet while the run goes on; more where writing takes long."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,8 +121,8 @@ class _Runner:
         profile: Profile,
     ):
         self.store = store
-        self.plan, self.material, self.rows, self.inputs = own.plan, own.material, own.rows, own.inputs
-        self.declaration, self.progress, self.profile = declaration, progress, profile
+        self.plan, self.material, self.progress, self.profile = own.plan, own.material, progress, profile
+        self.publisher = Publisher(store, own, declaration)
         self.workshop = Workshop(store, self.material, self.heard, stack)
         self.keeping = Keeping(self.plan, store)
         self.dtype = training_dtype(self.plan.study.precision)
@@ -131,7 +130,6 @@ class _Runner:
         self.worked: set[str] = set()
         self.failed: list[str] = []
         self.waiting = ""
-        self.published = self.publishing = 0.0
         self._evaluators: dict[tuple[str, str], Evaluator] = {}
         self._forms: dict[str, dict[Place, RowForms]] = {}
 
@@ -141,9 +139,11 @@ class _Runner:
         Returns:
             how many cells were made, and what is said of those that could not be.
         """
+        for line in own.changes:
+            self.progress.say(f"changed: {line}")
         if own.changes:
-            self.take_over(own.changes)
-        self.write_plan()
+            self.publisher.take_over(own.changes)
+        self.publisher.write_plan()
         self.store.write_clusters(plan_clusters(self.plan, self.material))
         for entry in self.material.contamination.values():
             if warning := entry.warning():
@@ -226,7 +226,7 @@ class _Runner:
         stages = self.still_ours(stages)
         self.worked |= {stage.id for stage in stages}
         self.keeping.clear(stages)
-        self.publish()
+        self.publisher.publish()
         return made
 
     def still_ours(self, stages: list[Stage]) -> list[Stage]:
@@ -374,74 +374,15 @@ class _Runner:
             self._forms[target.name] = found
         return self._forms[target.name]
 
-    # --- Plan and results
-
-    def take_over(self, changed: list[str]) -> None:
-        """Say what has changed in the folder's study, and reduce its results to the cells that are still asked for."""
-        for line in changed:
-            self.progress.say(f"changed: {line}")
-        growth.carry_precision(self.store, self.plan)
-        self.store.log("changed", fields=changed)
-        self.write_results()
-
-    def write_plan(self) -> None:
-        """Write the plan: the study, what was dropped and skipped, and the records of finished stages."""
-        study = self.plan.study
-        names = [spec.name for spec in study.encoders]
-        # A stage has the names of today's study, whichever study of the folder trained it.
-        records = [
-            record | self.plan.described(stage)
-            for stage in self.plan.stages.values()
-            if (record := self.store.record(stage.id))
-        ]
-        self.store.write_plan(
-            {
-                "study_id": study_id(study),
-                "name": study.name,
-                "description": study.description,
-                "study": canonical(study),
-                "encoders": names,
-                "arms": [arms.as_row(arm) for arm in arms.resolved(study.arms)],
-                "targets": [target.name for target in study.running_targets()],
-                "seeds": list(study.seeds),
-                "smallest_effect": study.smallest_effect,
-                "declared": self.declaration,
-                "stages": [self.plan.described(stage) for stage in self.plan.stages.values()],
-                "cells": len(self.plan.all_cells()),
-                "transfers": [own.id for own in transfers(self.plan)],
-                "precision": {"asked": study.precision, "evaluation": self.store.dtypes(names)},
-                "rows": [dataclasses.asdict(own) for own in self.rows],
-                "inputs": self.inputs,
-                "left_out": self.material.left_out,
-                "skipped": self.plan.skipped,
-                "contaminated": [spec.name for spec in study.encoders if self.material.is_contaminated(spec)],
-                "contamination": [dataclasses.asdict(entry) for entry in self.material.contamination.values()],
-                "stages_done": records,
-            },
-        )
-
-    def write_results(self) -> None:
-        """Write the rows of the plan's cells that are there."""
-        self.store.write_results(
-            (cell.row({}) for cell in self.plan.all_cells()), (cell.row({}) for cell in self.plan.signal_cells())
-        )
-
-    def publish(self) -> None:
-        """Write plan and results now and then, so that they can be reported while the run goes on."""
-        began = time.monotonic()
-        if began - self.published >= max(PUBLISH_SECONDS, 10 * self.publishing) and self.store.holds(self.study_id):
-            self.write_results()
-            self.write_plan()
-            self.published = time.monotonic()
-            self.publishing = self.published - began
+    # --- The end
 
     def finish(self) -> None:
         """Write results, texts, distances between domains and the plan."""
-        if not self.store.holds(self.study_id):
+        if not self.publisher.holds():
             other = "was given another version of the study meanwhile, which its results describe"
             self.progress.say(f"warning: {self.store.out} {other}")
             return
-        self.write_results()
+        self.publisher.write_results()
         keep_plan_texts(self.store, self.plan, self.material)
         self.read_across()
         distances = distances_id(self.plan, self.material)
@@ -449,12 +390,7 @@ class _Runner:
             self.progress.at("distances between domains", "working")
             hosts.tell("distances")
             self.store.write_distances(domain_distances(self.plan, self.material, self.workshop), distances)
-        self.write_plan()
-
-    @property
-    def study_id(self) -> str:
-        """The id of the study."""
-        return study_id(self.plan.study)
+        self.publisher.write_plan()
 
     # --- Progress
 

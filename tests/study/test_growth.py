@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from itt_jax import files
-from itt_jax.config import Corpus, Perturbation
+from itt_jax.config import Corpus, Perturbation, canonical
 from itt_jax.errors import InputError
 from itt_jax.store import Store
 from itt_jax.study import describe, growth, run, running
@@ -26,7 +26,7 @@ SMALL = dataclasses.replace(
 
 def changed(**fields) -> list[str]:
     """What is said of a study that differs from STUDY in these fields."""
-    return growth.study_changes(json.loads(json.dumps(running.canonical(STUDY))), dataclasses.replace(STUDY, **fields))
+    return growth.study_changes(json.loads(json.dumps(canonical(STUDY))), dataclasses.replace(STUDY, **fields))
 
 
 def test_each_changed_field_is_one_line():

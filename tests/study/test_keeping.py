@@ -8,7 +8,7 @@ import pytest
 
 from itt_jax.config import EncoderSpec
 from itt_jax.store import Store
-from itt_jax.study import running
+from itt_jax.study import publishing, running
 from itt_jax.study.keeping import Keeping
 from itt_jax.study.plan import Plan, study_id
 from itt_jax.study.profiling import Profile
@@ -124,7 +124,7 @@ def test_children_that_another_worker_is_on_keep_their_parent(tmp_path):
 
 
 def test_results_are_there_while_the_run_goes_on(tmp_path, monkeypatch):
-    class Published(Runner):
+    class Noting(publishing.Publisher):
         """Notes how many results are there after each stage."""
 
         seen: ClassVar[list[int]] = []
@@ -137,11 +137,11 @@ def test_results_are_there_while_the_run_goes_on(tmp_path, monkeypatch):
         stages[name] = Toy(spec=SPEC, id=name, parent=stages["root"])
     plan = Plan(STUDY, stages, {name: [ToyCell(f"{name}-cell")] for name in ("first", "second")})
     store.write_plan({"study_id": study_id(STUDY), "name": "small"})
-    monkeypatch.setattr(running, "PUBLISH_SECONDS", 0)
-    runner = Published(store, joined(plan), {}, Progress(quiet=True), None, Profile(None))
-    monkeypatch.setattr(Published, "publishing", property(lambda self: 0.0, lambda self, value: None), raising=False)
-    runner.all()
-    assert Published.seen == [0, 1, 2]
+    monkeypatch.setattr(publishing, "PUBLISH_SECONDS", 0)
+    monkeypatch.setattr(Noting, "publishing", property(lambda self: 0.0, lambda self, value: None), raising=False)
+    monkeypatch.setattr(running, "Publisher", Noting)
+    Runner(store, joined(plan), {}, Progress(quiet=True), None, Profile(None)).all()
+    assert Noting.seen == [0, 1, 2]
 
 
 def read_results_of(out) -> list[dict]:
