@@ -160,6 +160,6 @@ def test_a_report_withholds_verdicts_that_rest_on_a_stage_that_did_not_learn(tmp
     text = summary_markdown(after)
     assert said in text.replace("\\", "") and "1 of 3 seeds" in text
     page = write_report(out).read_text(encoding="utf-8")
-    assert '<span class="verdict not judged">not judged</span>' in page
+    assert '<span class="verdict not-judged">not judged</span>' in page
     assert ">0.000160 / 0.000200<" in page and ">0.00200 / 0.00300<" in page
     assert np.isfinite(after.primary[stages.BESIDE].to_numpy(dtype=float)).all()
