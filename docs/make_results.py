@@ -1,8 +1,8 @@
-"""Makes the tables of the quickstart in README.md and docs/results.md from results/quickstart.
+"""Makes the tables of README.md, docs/results.md and docs/attacks.md from the folders in results/.
 
     python docs/make_results.py
 
-tests/test_docs.py fails where the pages and the stored results differ.
+tests/test_docs.py fails where the pages and the stored results differ. A table whose folder is absent stays as it is.
 """
 
 import pathlib
@@ -13,15 +13,14 @@ import pandas as pd
 from itt_jax.report.tables import points
 
 ROOT = pathlib.Path(__file__).parents[1]
-TABLES = ROOT / "results" / "quickstart" / "report" / "tables"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
-MARKED = re.compile(r"(<!-- quickstart (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "attacks.md")
+MARKED = re.compile(r"(<!-- ([\w/]+) (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 ENCODERS = {"bert": "BERT", "roberta": "RoBERTa", "xlnet": "XLNet"}
 
 
 def scores() -> str:
     """Clean scores of each arm, with intervals over seeds and items."""
-    curves = pd.read_csv(TABLES / "curves.csv")
+    curves = _table("quickstart", "curves")
     rows = [f"| clean accuracy, chance 50 | arm | {' | '.join(ENCODERS.values())} |", "|---|---|---|---|---|"]
     places = [("legal", "en", "legal, English"), ("legal", "all", "legal, mean of en de fr ru")]
     for domain, language, title in [*places, ("general", "all", "general, mean of en de fr ru")]:
@@ -37,13 +36,54 @@ def scores() -> str:
 def claims() -> str:
     """The primary contrasts and the claims, with their verdicts."""
     rows = ["| question | itt − matched_steps, points | verdict |", "|---|---|---|"]
-    primary = pd.read_csv(TABLES / "primary.csv")
-    for row in primary.itertuples():
+    for row in _table("quickstart", "primary").itertuples():
         title = f"{ENCODERS[row.model]}: does perturbation cost less where both have signal (the {row.domains} domain)?"
         rows.append(f"| {title} | {_interval(row, signed=True)} | {row.verdict} |")
-    for row in pd.read_csv(TABLES / "claims.csv").itertuples():
+    for row in _table("quickstart", "claims").itertuples():
         rows.append(f"| {row.sentence} | {_interval(row, signed=True)} | {row.verdict} |")
     return "\n".join(rows)
+
+
+def by_arm() -> str:
+    """Accuracy on clean text and under each attack, by arm."""
+    found = _scores_under_attack("real_attacks/english")
+    return _wide(found[found["language"] == "all"], "arm", "accuracy, points")
+
+
+def kept() -> str:
+    """How much less than the plain arm each hardened one loses to each attack."""
+    found = _table("real_attacks/english", "attack_contrasts")
+    found = found[(found["language"] == "all") & (found["domain"] == "all")]
+    return _wide(found, "arm", "drop of direct − drop of the arm, points", signed=True)
+
+
+def by_language() -> str:
+    """Accuracy on clean text and under each attack, by language."""
+    found = _scores_under_attack("real_attacks/languages")
+    return _wide(found[found["language"] != "all"], "language", "accuracy, points")
+
+
+def _scores_under_attack(folder: str) -> pd.DataFrame:
+    """Scores of the arms themselves; those of clean text are of the rows of the attack with most."""
+    found = _table(folder, "attacks")
+    found = found[found["baseline"].isna() & (found["domain"] == "all")]
+    clean = found[found["quantity"] == "clean"]
+    clean = clean[clean["items"] == clean["items"].max()].drop_duplicates(["arm", "language"])
+    return pd.concat([clean.assign(perturbation="clean text"), found[found["quantity"] == "score"]])
+
+
+def _wide(frame: pd.DataFrame, columns: str, title: str, signed: bool = False) -> str:
+    """A row for each attack, a column for each arm or language."""
+    names = list(dict.fromkeys(frame[columns]))
+    rows = [f"| {title} | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for attack, own in frame.groupby("perturbation", sort=False):
+        own = own.set_index(columns)
+        rows.append(f"| {attack} | {' | '.join(_interval(own.loc[name], signed) for name in names)} |")
+    return "\n".join(rows)
+
+
+def _table(folder: str, name: str) -> pd.DataFrame:
+    return pd.read_csv(ROOT / "results" / folder / "report" / "tables" / f"{name}.csv")
 
 
 def _interval(row, signed: bool = False) -> str:
@@ -51,10 +91,25 @@ def _interval(row, signed: bool = False) -> str:
     return f"{estimate} [{low}, {high}]"
 
 
+TABLES = {
+    ("quickstart", "scores"): scores,
+    ("quickstart", "claims"): claims,
+    ("real_attacks/english", "by_arm"): by_arm,
+    ("real_attacks/english", "kept"): kept,
+    ("real_attacks/languages", "by_language"): by_language,
+}
+"""(folder in results/, name) -> what makes the table."""
+
+
+def _made(found: re.Match) -> str:
+    if not (ROOT / "results" / found[2]).is_dir():
+        return found[0]
+    return f"{found[1]}\n{TABLES[found[2], found[3]]()}\n{found[4]}"
+
+
 def filled(page: str) -> str:
     """A page with its tables made again."""
-    made = {"scores": scores, "claims": claims}
-    return MARKED.sub(lambda found: f"{found[1]}\n{made[found[2]]()}\n{found[3]}", page)
+    return MARKED.sub(_made, page)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,14 @@ def test_real_checkpoints_load_by_part_whole_or_with_their_first_layers(part, tm
     assert all(target.recipe.embedding_learning_rate == 0 for target in whole.targets)
 
 
+@pytest.mark.parametrize("part", ["english", "languages"])
+def test_attacks_on_real_checkpoints_load_by_part_with_an_equal_baseline(part):
+    study = config.load(CONFIGS / "real_attacks.py", [f"part={part}", "rows=30"])
+    budgets = {adversary.name: adversary.budget for adversary in study.attacks if adversary.rows == 30}
+    assert len(budgets) >= 4 and set(budgets.values()) == {budgets["random"]}
+    assert all(target.dev_split != target.test_split for target in study.targets)
+
+
 @pytest.fixture(
     scope="module",
     params=[pytest.param(name, marks=[pytest.mark.slow, pytest.mark.volume]) for name in TARGETS],
