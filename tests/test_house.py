@@ -14,6 +14,7 @@ PACKAGE = ROOT / "itt_jax"
 ROOMS = (
     ("main",),
     ("cli",),
+    ("query",),
     ("bench", "report"),
     ("analysis",),
     ("study",),
@@ -35,7 +36,7 @@ ROOMS = (
 )
 ROW = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}
 NO_JAX = {"cli", "report", "analysis", "store", "config", "arms", "score", "tasks", "kinds", "metrics", "data"}
-NO_JAX |= {"families", "perturb", "ragged", "batch", "files", "errors", "reading"}
+NO_JAX |= {"query", "families", "perturb", "ragged", "batch", "files", "errors", "reading"}
 
 
 def module_name(path: pathlib.Path) -> str:

@@ -1,4 +1,4 @@
-"""The meaning of each column of results.parquet and of the report's tables; docs/reference.md is made from it."""
+"""The meaning of each column of results, cells and tables; docs/reference.md and results_schema.md are made from it."""
 
 RESULTS = {
     "cell": "id of the cell; its predictions are stored under this name",
@@ -34,6 +34,18 @@ RESULTS = {
     "edits": "mean edit distance of a success in grapheme clusters",
     "words_changed": "the same in words",
     "similarity": "mean cosine of a success with its clean text, where the attack measures it",
+}
+
+ITEMS = {
+    "cell": "id of the cell, as in `results`",
+    "item_id": "id of the evaluated row, the same in every form, arm and seed",
+    "prediction": "predicted class number, value, text or, as JSON, list of these",
+    "label": "right answer, in the same form",
+    "scores": "the head's outputs for the row; of sequences and lists all of them in a row",
+    "item_score": "what the row adds to a metric that is a mean (accuracy: 1 right, 0 wrong); empty for other metrics "
+    "and for rows that do not count",
+    "changed": "whether the operator changed the text",
+    "applicable": "whether the row still has its right answer, so that it counts",
 }
 
 TABLES = {
