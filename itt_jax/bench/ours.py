@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from itt_jax import families, kinds
@@ -74,7 +73,8 @@ class Counts:
 
 def with_dtype(work: Workload, dtype: str) -> Workload:
     """The same workload with activations and matrix products in `dtype`."""
-    encoder, head = (precision.in_dtype(module, precision.DTYPES[dtype]) for module in (work.encoder, work.task.head))
+    own = precision.ARITHMETICS[dtype]
+    encoder, head = (precision.computing_in(module, own) for module in (work.encoder, work.task.head))
     return dataclasses.replace(work, encoder=encoder, task=dataclasses.replace(work.task, head=head))
 
 
@@ -355,12 +355,11 @@ def device() -> str:
 def ceilings() -> dict[str, float]:
     """FLOP/s of large matrix products on this device, by dtype: the best of a few measurements."""
     return {
-        name: max(ceiling.measured(dtype)[0] for _ in range(CEILING_REPEATS))
-        for name, dtype in precision.DTYPES.items()
+        name: max(ceiling.measured(own.factor)[0] for _ in range(CEILING_REPEATS))
+        for name, own in precision.ARITHMETICS.items()
     }
 
 
-def training_dtypes() -> list[str]:
-    """float32, and the dtype that stages compute in if it differs."""
-    chosen = jnp.dtype(precision.training_dtype()).name
-    return list(dict.fromkeys(("float32", chosen)))
+def training_precisions() -> list[str]:
+    """float32, and the fastest: bfloat16 on an accelerator, bfloat16_products on a CPU."""
+    return ["float32", "bfloat16" if accelerator() else "bfloat16_products"]

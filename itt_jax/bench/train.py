@@ -22,7 +22,7 @@ COUNTED_STEPS = 200  # for packing efficiency; the timed steps are typical among
 def measure(request: Request) -> dict:
     """The figures of this bench."""
     chosen = choices(request, tuple(TOKENIZERS), ("sst2", "xnli"), ("base",))
-    device, ceilings, dtypes = ours.device(), ours.ceilings(), ours.training_dtypes()
+    device, ceilings, dtypes = ours.device(), ours.ceilings(), ours.training_precisions()
     runs, streams = [], []
     for choice in chosen:
         progress(f"train: {choice}")

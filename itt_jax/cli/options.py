@@ -69,8 +69,8 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 def add_precision(parser: argparse.ArgumentParser) -> None:
     """--precision."""
-    choices = ("auto", "float32", "bfloat16")
-    parser.add_argument("--precision", choices=choices, help="dtype to compute in; default: the study's, or auto")
+    choices = ("auto", "float32", "bfloat16", "bfloat16_products")
+    parser.add_argument("--precision", choices=choices, help="what to compute in; default: the study's, or auto")
 
 
 def add_study(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from itt_jax.config.ids import LATER
 from itt_jax.study.arms import Arm
 from itt_jax.tasks.task import Task
 
-Precision = Literal["auto", "float32", "bfloat16"]
+Precision = Literal["auto", "float32", "bfloat16", "bfloat16_products"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -328,9 +328,11 @@ class Study:
         contamination: which training and dev rows are dropped because they are evaluated (see `data.contamination`):
             those whose whole input is, those of which any field is, or none. A task may have a rule of its own.
         allow_contaminated: evaluate on text that a given checkpoint was trained on (the report says so).
-        precision: dtype of activations and matrix products in training and evaluation. "auto" trains in bfloat16 where
-            the hardware has it, and evaluates each encoder in the dtype that is faster where its first cell is made.
-            Other workers on the same results folder follow, and a folder that has another one is refused.
+        precision: dtype of activations and matrix products in training and evaluation. With "bfloat16_products",
+            activations are float32, and products with parameters round their factors to bfloat16, which processors with
+            AMX multiply several times as fast. "auto" trains in bfloat16 on accelerators that have it and in float32
+            elsewhere, and evaluates each encoder in what is faster where its first cell is made. Other workers on the
+            same results folder follow, and a folder that has another one is refused.
         save_checkpoints: which stages keep their checkpoints once nothing needs them: "all", those that are evaluated
             ("target"), or "none". Encoders made here keep theirs. What was removed is made again when a later run
             needs it.

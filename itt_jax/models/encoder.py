@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from itt_jax import errors, families
 from itt_jax.families import EncoderConfig
 from itt_jax.models.inputs import EncoderInputs
-from itt_jax.models.layers import Execution
+from itt_jax.models.layers import Execution, round_factors
 
 Params = dict[str, Any]
 
@@ -26,10 +26,11 @@ def _module(family: str) -> ModuleType:
 
 
 @functools.lru_cache(maxsize=64)
-def _split(config: EncoderConfig, dtype: Any) -> tuple[nnx.GraphDef, nnx.State]:
+def _split(config: EncoderConfig, dtype: Any, factors: Any) -> tuple[nnx.GraphDef, nnx.State]:
     """The structure of the encoder, found once per config without allocating a parameter."""
-    model = _module(config.family).Model
-    return nnx.split(nnx.eval_shape(lambda: model(config, dtype=dtype, rngs=nnx.Rngs(0))))
+    model = nnx.eval_shape(lambda: _module(config.family).Model(config, dtype=dtype, rngs=nnx.Rngs(0)))
+    round_factors(model, factors)
+    return nnx.split(model)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,12 +39,14 @@ class Encoder:
 
     Attributes:
         config: sizes and rates, the family's Config.
-        dtype: of activations and matrix products; parameters, LayerNorm and softmax stay float32.
+        dtype: of activations; parameters, LayerNorm and softmax stay float32.
+        factors: dtype to which products with parameters round both factors; None: that of activations.
         attention, remat, scan_layers: how it computes, see `layers.Execution`.
     """
 
     config: EncoderConfig
     dtype: Any = jnp.float32
+    factors: Any = None
     attention: str = "auto"
     remat: bool = False
     scan_layers: bool = False
@@ -69,7 +72,7 @@ class Encoder:
 
     def shapes(self) -> Params:
         """The parameters' shapes: nested dict of jax.ShapeDtypeStruct (float32)."""
-        return nnx.to_pure_dict(_split(self.config, self.dtype)[1])
+        return nnx.to_pure_dict(_split(self.config, self.dtype, self.factors)[1])
 
     def init(self, key: PRNGKeyArray) -> Params:
         """Parameters as Hugging Face initialises them: normal(initializer_range), zeros for biases, ones for scales."""
@@ -152,7 +155,7 @@ class Encoder:
                 )
 
     def _model(self, params: Params) -> nnx.Module:
-        return nnx.merge(_split(self.config, self.dtype)[0], params)
+        return nnx.merge(_split(self.config, self.dtype, self.factors)[0], params)
 
     @property
     def _execution(self) -> Execution:

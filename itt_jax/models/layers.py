@@ -49,8 +49,10 @@ def initializer(config: Any, deviation: float | None = None) -> Callable[..., Ar
 class Linear(nnx.Linear):
     """A dense layer that computes in its dtype; the gradients of its parameters are float32 sums (products.py)."""
 
+    factors: Any = None
+
     def __call__(self, x: Float[Array, "*B D"]) -> Float[Array, "*B F"]:
-        y = dense(x.astype(self.dtype), self.kernel[...])
+        y = dense(x.astype(self.dtype), self.kernel[...], self.factors)
         return y if self.bias is None else shifted(y, self.bias[...])
 
 
@@ -67,6 +69,13 @@ def linear(
     """A dense layer, initialised as Hugging Face does (see `initializer`); the bias is 0."""
     init = initializer(config, deviation)
     return Linear(inputs, outputs, use_bias=bias, kernel_init=init, dtype=dtype, rngs=rngs)
+
+
+def round_factors(model: nnx.Module, factors: Any) -> None:
+    """Let a model's products with parameters round their factors to a dtype; None: to that of the activations."""
+    for _, module in nnx.iter_modules(model):
+        if hasattr(module, "factors"):
+            module.factors = factors
 
 
 def embedding(config: Any, rows: int, rngs: nnx.Rngs, zero_row: int | None = None) -> nnx.Embed:

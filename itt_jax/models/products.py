@@ -2,36 +2,41 @@
 
 Activations may be bfloat16, parameters are float32. A parameter's gradient is a sum over tokens, microbatches and
 devices. It is float32 from the first term on: a product that ended in bfloat16 would be summed over devices so.
+
+The factors of a product may be bfloat16 where the activations are float32. Units for matrices (TPUs, tensor cores, AMX)
+multiply bfloat16 and add in float32 anyway; accelerators do this to float32 factors unasked, XLA's CPU backend never.
 """
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from itt_jax.models.hardware import hardware
-
 _LEADING = "ABCE"
 
 
-def product(spec: str, x: Array, weight: Array, *, dtype: jnp.dtype | None = None) -> Array:
+def product(spec: str, x: Array, weight: Array, *, factors: Any = None, dtype: Any = None) -> Array:
     """`jnp.einsum(spec, x, weight)` in the dtype of x; the gradient of `weight` is summed in float32.
 
     Args:
-        spec: of two factors, without ellipsis; every letter is in two or three of its terms.
+        spec: of two factors, without ellipsis; every letter is in two or three of its terms. With bfloat16 factors,
+            the letters summed here or in a gradient come first or last in a factor: XLA's CPU backend lacks the rest.
         x: activations. weight: float32; parameters, or what all rows share.
+        factors: the dtype to which both factors are rounded, here and in the gradients; None: that of x.
         dtype: of the result; None: that of x.
     """
-    if x.dtype == weight.dtype:
+    factors = x.dtype if factors is None else jnp.dtype(factors)
+    if factors == weight.dtype:
         return jnp.einsum(spec, x, weight, preferred_element_type=dtype)
-    return _rounded(spec, dtype, x, weight)
+    return _rounded(spec, factors, x.dtype, dtype or x.dtype, x, weight)
 
 
-def dense(x: Float[Array, "*B D"], kernel: Float[Array, "D F"]) -> Float[Array, "*B F"]:
+def dense(x: Float[Array, "*B D"], kernel: Float[Array, "D F"], factors: Any = None) -> Float[Array, "*B F"]:
     """`x @ kernel`, as `product`."""
     leading = _LEADING[: x.ndim - 1]
-    return product(f"{leading}D,DF->{leading}F", x, kernel)
+    return product(f"{leading}D,DF->{leading}F", x, kernel, factors=factors)
 
 
 def shifted(x: Array, bias: Array) -> Array:
@@ -39,24 +44,26 @@ def shifted(x: Array, bias: Array) -> Array:
     return x + jnp.broadcast_to(bias, x.shape).astype(x.dtype)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _rounded(spec: str, dtype: jnp.dtype | None, x: Array, weight: Array) -> Array:
-    return jnp.einsum(spec, x, weight.astype(x.dtype), preferred_element_type=dtype)
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2, 3))
+def _rounded(spec: str, factors: Any, activations: Any, dtype: Any, x: Array, weight: Array) -> Array:
+    return jnp.einsum(spec, x.astype(factors), weight.astype(factors), preferred_element_type=dtype)
 
 
-def _forward(spec: str, dtype: jnp.dtype | None, x: Array, weight: Array) -> tuple[Array, tuple[Array, Array]]:
-    rounded = weight.astype(x.dtype)
-    return jnp.einsum(spec, x, rounded, preferred_element_type=dtype), (x, rounded)
+def _forward(
+    spec: str, factors: Any, activations: Any, dtype: Any, x: Array, weight: Array
+) -> tuple[Array, tuple[Array, Array]]:
+    x, weight = x.astype(factors), weight.astype(factors)
+    return jnp.einsum(spec, x, weight, preferred_element_type=dtype), (x, weight)
 
 
-def _backward(spec: str, dtype: jnp.dtype | None, kept: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
-    x, rounded = kept
-    factors, result = spec.split("->")
-    left, right = factors.split(",")
-    gradient = gradient.astype(x.dtype)
-    of_x = jnp.einsum(f"{result},{right}->{left}", gradient, rounded)
-    if hardware().platform == "cpu":  # XLA's backend lacks some products of bfloat16 that end in float32
-        x, gradient = x.astype(jnp.float32), gradient.astype(jnp.float32)
+def _backward(
+    spec: str, factors: Any, activations: Any, dtype: Any, kept: tuple[Array, Array], gradient: Array
+) -> tuple[Array, Array]:
+    x, weight = kept
+    terms, result = spec.split("->")
+    left, right = terms.split(",")
+    gradient = gradient.astype(factors)
+    of_x = jnp.einsum(f"{result},{right}->{left}", gradient, weight, preferred_element_type=activations)
     of_weight = jnp.einsum(f"{left},{result}->{right}", x, gradient, preferred_element_type=jnp.float32)
     return of_x, of_weight
 

@@ -126,6 +126,8 @@ class QueryBiases(nnx.Module):
 class RelativeAttention(nnx.Module):
     """Attention of one layer, with residual and LayerNorm; owns its query biases unless all layers share one set."""
 
+    factors: Any = None
+
     def __init__(self, config: Any, *, dtype: Any, rngs: nnx.Rngs) -> None:
         init = nnx.initializers.normal(config.initializer_range)
         heads, size = config.heads, config.width // config.heads
@@ -151,7 +153,7 @@ class RelativeAttention(nnx.Module):
         """Both streams after attention; the query stream stays None if there is none."""
         seen = content if memory is None else jnp.concatenate([memory.astype(self.dtype), content], axis=1)
         k, v = self._project(seen, self.key), self._project(seen, self.value)
-        r = product("KD,DNH->NKH", shared.positions, self.position[...])
+        r = product("KD,DNH->NKH", shared.positions, self.position[...])  # float32: all rows share it
 
         def attend(q: Array, mask: Array | None, key: PRNGKeyArray | None) -> Array:
             return self._attend(q, k, v, r, mask, shared.same_type, biases, key, backend)
@@ -166,7 +168,7 @@ class RelativeAttention(nnx.Module):
         return new_content, self._finish(query, attended, subkey(key, 3))
 
     def _project(self, x: Float[Array, "B T D"], weight: nnx.Param) -> Float[Array, "B T N H"]:
-        return product("BTD,DNH->BTNH", x, weight[...])
+        return product("BTD,DNH->BTNH", x, weight[...], factors=self.factors)
 
     def _attend(
         self,
@@ -196,5 +198,5 @@ class RelativeAttention(nnx.Module):
         self, x: Float[Array, "B T D"], attended: Float[Array, "B T N H"], key: PRNGKeyArray | None
     ) -> Float[Array, "B T D"]:
         """Projection to the encoder's width, residual and LayerNorm."""
-        output = product("BTNH,DNH->BTD", attended, self.output[...])
+        output = product("BTNH,DNH->BTD", attended, self.output[...], factors=self.factors)
         return self.norm(x + dropout(output, self.rate, key)).astype(self.dtype)

@@ -8,7 +8,7 @@
     OUT/clusters.parquet     which evaluated items share a text
     OUT/texts/           texts of some evaluated rows, for people to read (`store.texts`); may be removed
     OUT/domains.parquet      distances between the domains of the study
-    OUT/precision/<model>    the dtype in which every worker evaluates this model
+    OUT/precision/<model>    the precision in which every worker evaluates this model
     OUT/looks/<hash>/<n>     what was seen when a study that grows by seeds was looked at after n of them
     OUT/attacks/<id>/        an attack on the model of one stage, in parts (`store.parts`)
     OUT/transfer/<id>        scores of one model on texts that attacks made on others
@@ -47,7 +47,7 @@ from itt_jax.store.schema import SCHEMA, current_plan, schema_of
 if TYPE_CHECKING:
     import pandas as pd
 
-DTYPES = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "bfloat16_products")
 """In which cells are computed."""
 MOST_CHARACTERS = 150
 """Of a file's name that is made of a model's name; the rest is a digest."""
@@ -372,23 +372,23 @@ class Store:
         """The claims of the workers on the folder."""
         return Claims(self.out / "claims")
 
-    def dtype(self, model: str, choose: Callable[[], str]) -> str:
-        """The dtype in which every cell of `model` is computed, "float32" or "bfloat16"; the first worker chooses it.
+    def precision(self, model: str, choose: Callable[[], str]) -> str:
+        """The precision in which every cell of `model` is computed ("float32"); the first worker chooses it.
 
         Scores of one encoder are compared across arms, noises and seeds, and the differences of interest are smaller
-        than those between dtypes.
+        than those between precisions.
         """
-        path = self._dtype(model)
+        path = self._precision(model)
         if not path.is_file():
             files.create_text(path, choose())
-        return _read_dtype(path)
+        return _read_precision(path)
 
-    def dtypes(self, models: Iterable[str]) -> dict[str, str]:
-        """The dtypes of those models for which one is chosen."""
-        paths = {model: self._dtype(model) for model in models}
-        return {model: _read_dtype(path) for model, path in paths.items() if path.is_file()}
+    def precisions(self, models: Iterable[str]) -> dict[str, str]:
+        """The precisions of those models for which one is chosen."""
+        paths = {model: self._precision(model) for model in models}
+        return {model: _read_precision(path) for model, path in paths.items() if path.is_file()}
 
-    def _dtype(self, model: str) -> pathlib.Path:
+    def _precision(self, model: str) -> pathlib.Path:
         name = urllib.parse.quote(model, safe="")
         if len(name) > MOST_CHARACTERS:
             name = f"{name[:MOST_CHARACTERS]}-{hashlib.sha256(model.encode()).hexdigest()[:16]}"
@@ -419,8 +419,8 @@ class Store:
         return self.out / "report"
 
 
-def _read_dtype(path: pathlib.Path) -> str:
-    """The dtype that a file names.
+def _read_precision(path: pathlib.Path) -> str:
+    """The precision that a file names.
 
     Raises:
         InputError: it names none.
@@ -429,6 +429,6 @@ def _read_dtype(path: pathlib.Path) -> str:
         found = path.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error
-    if found not in DTYPES:
-        raise InputError(f"{path}: found {found!r:.80}, expected {' or '.join(DTYPES)}")
+    if found not in PRECISIONS:
+        raise InputError(f"{path}: found {found!r:.80}, expected {' or '.join(PRECISIONS)}")
     return found

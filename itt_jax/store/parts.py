@@ -44,8 +44,8 @@ class PartsFolder:
             found = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise InputError(f"{path}: not JSON ({error})") from error
-        if not isinstance(found, dict) or not {f"{self.noun}_id", "dtype"} <= set(found):
-            raise InputError(f"{path}: no {self.noun} of ours; expected {self.noun}_id and dtype")
+        if not isinstance(found, dict) or not {f"{self.noun}_id", "precision"} <= set(found):
+            raise InputError(f"{path}: no {self.noun} of ours; expected {self.noun}_id and precision")
         return found
 
     def begin(self, about: dict[str, Any]) -> None:

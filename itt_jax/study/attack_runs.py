@@ -5,7 +5,6 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from itt_jax import kinds
@@ -28,6 +27,7 @@ from itt_jax.study.cells import Cell
 from itt_jax.study.provenance import provenance
 from itt_jax.study.storing import store_cells
 from itt_jax.tasks import Task
+from itt_jax.train.precision import arithmetic_of
 from itt_jax.train.processes import await_others, is_first
 
 PART = 128
@@ -39,7 +39,7 @@ FIGURES = ("attacked", "success_rate", "queries", "edits", "words_changed", "sim
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """A model under attack, in the dtype in which it is evaluated."""
+    """A model under attack, computing as it is evaluated."""
 
     tokenizer: Tokenizer
     encoder: Encoder
@@ -149,10 +149,10 @@ def _named(tell: Tell, name: str, doing: str, share: float) -> None:
 def _outcomes(store: Store, model: Model, stage: str, own: Attacked, tell: Callable) -> list[Outcome]:
     """The outcomes of an attack on the model of a stage, of which the folder may have parts."""
     folder = dataclasses.replace(store.attack(own.run(stage)), writes=is_first())
-    dtype = jnp.dtype(model.encoder.dtype)
+    arithmetic = arithmetic_of(model.encoder)
     if is_first() and folder.existing() is None:
-        about = {"attack_id": own.run(stage), "name": own.name, "stage": stage, **own.identity, "dtype": dtype.name}
-        folder.begin(about | {"provenance": provenance(dtype)})
+        about = {"attack_id": own.run(stage), "name": own.name, "stage": stage, **own.identity}
+        folder.begin(about | {"precision": arithmetic.name, "provenance": provenance(arithmetic)})
     await_others("attack")
     victim = EncoderVictim(own.task, model.tokenizer, model.encoder, model.head, model.params, own.max_length)
     cases = subjects(own.task, own.rows, own.field, own.seed)

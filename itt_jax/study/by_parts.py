@@ -5,8 +5,6 @@ import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import jax.numpy as jnp
-
 from itt_jax import kinds
 from itt_jax.attack import Subject, subjects
 from itt_jax.attack.subject import field_to_edit
@@ -23,7 +21,7 @@ from itt_jax.study.provenance import provenance
 from itt_jax.study.request import Evaluation, check_unseen, evaluated_length, evaluated_rows, evaluated_task
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.memory import keep_freed_memory
-from itt_jax.train.precision import DTYPES, evaluation_dtype, keep_precision
+from itt_jax.train.precision import ARITHMETICS, evaluation_arithmetic, keep_precision
 
 
 @contextlib.contextmanager
@@ -93,22 +91,21 @@ class PartedWork:
         }
         found, noun = folder.existing(), folder.noun
         self._check_same(found, about)
-        dtype = DTYPES[found["dtype"]] if found else evaluation_dtype(predictor.encoder, evaluation.precision)
-        if found and evaluation.precision not in ("auto", found["dtype"]):
-            raise InputError(
-                f"--out {folder.out}: computed in {found['dtype']} there, found precision {evaluation.precision!r}"
-            )
-        own = predictor.in_dtype(dtype)
+        known = found and found["precision"]
+        arithmetic = ARITHMETICS[known or evaluation_arithmetic(predictor.encoder, evaluation.precision).name]
+        if known and evaluation.precision not in ("auto", known):
+            raise InputError(f"--out {folder.out}: computed in {known} there, found precision {evaluation.precision!r}")
+        own = predictor.computing_in(arithmetic)
         self.victim = EncoderVictim(self.task, own.tokenizer, own.encoder, own.head, own.params, max_length)
         self.about = {
             f"{noun}_id": content_id(about),
             "name": name,
             "encoder": checkpoint_name(evaluation.checkpoint),
             **about,
-            "dtype": jnp.dtype(dtype).name,
+            "precision": arithmetic.name,
             "note": predictor.note,
             "contaminated": evaluation.allow_contaminated,
-            "provenance": provenance(dtype),
+            "provenance": provenance(arithmetic),
         }
 
     def cases(self, language: str) -> list[Subject]:

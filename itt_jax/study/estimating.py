@@ -38,7 +38,7 @@ from itt_jax.train.described import Typical, prediction, training
 from itt_jax.train.jobs import Job
 from itt_jax.train.language import language_steps
 from itt_jax.train.loop import SHARE_OF_FREE
-from itt_jax.train.precision import evaluation_dtype, in_dtype, keep_precision
+from itt_jax.train.precision import computing_in, evaluation_arithmetic, keep_precision
 from itt_jax.train.predict import SHARE_OF_MEMORY, batch_sizes
 from itt_jax.train.sharding import data_shards, stack_mesh
 from itt_jax.train.stage import stack_size
@@ -136,7 +136,7 @@ class _Sketch(Workshop):
         self._specs = {stage.id: stage for stage in plan.stages.values()}
 
     def body(self, stage_id: str, load: Callable[[], Body]) -> Body:
-        """The encoder of a stage's spec, which all stages of an arm share, in the training dtype."""
+        """The encoder of a stage's spec, which all stages of an arm share, computing in what training does."""
         return self.spec_body(self._specs[stage_id].spec)
 
     def spec_body(self, spec: EncoderSpec) -> Body:
@@ -147,7 +147,7 @@ class _Sketch(Workshop):
             else:
                 _, tokenizer = Pretraining(spec=spec, seed=spec.seed).beginning(self.material)
                 encoder = made_encoder(spec, tokenizer)
-            self._made[spec.name] = Body(in_dtype(encoder, self.dtype), {}, tokenizer)
+            self._made[spec.name] = Body(computing_in(encoder, self.arithmetic), {}, tokenizer)
         return self._made[spec.name]
 
     def groups(self) -> list[list[Stage]]:
@@ -236,8 +236,8 @@ class _Estimating:
                 continue
             head = models[0].jobs(self.workshop)[0].tasks[0].head
             encoder = self.workshop.spec_body(models[0].spec).encoder
-            dtype = evaluation_dtype(encoder, self.plan.study.precision)
-            encoder, head = in_dtype(encoder, dtype), in_dtype(head, dtype)
+            own = evaluation_arithmetic(encoder, self.plan.study.precision)
+            encoder, head = computing_in(encoder, own), computing_in(head, own)
             total = math.ceil(sum(self.tokens(cell, examples[cell.place]) for cell in asked if cell.place in examples))
             typical = max(examples.values(), key=lambda own: len(own.ids))
             yield self.predicted(models, encoder, head, typical, total)

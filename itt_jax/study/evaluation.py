@@ -5,7 +5,6 @@ import functools
 import itertools
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -29,7 +28,7 @@ from itt_jax.study.material import digest_files, digest_rows, mean_tokens
 from itt_jax.study.perturbations import DEFAULT_LINE, DEFAULT_PERTURBATIONS
 from itt_jax.study.predictor import load_predictor
 from itt_jax.study.progress import EXPECTED_SHARE, Estimate, Progress, duration
-from itt_jax.study.provenance import agreed_dtype, check_precision, provenance
+from itt_jax.study.provenance import agreed_arithmetic, check_precision, provenance
 from itt_jax.study.request import (
     Evaluation,
     check_noises,
@@ -43,7 +42,7 @@ from itt_jax.study.texts import keep_texts
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.memory import keep_freed_memory
-from itt_jax.train.precision import keep_precision
+from itt_jax.train.precision import Arithmetic, keep_precision
 
 ARM = "direct"
 """The arm in the ids of a checkpoint's cells; their rows name none, since nobody knows how it was trained."""
@@ -146,8 +145,8 @@ class _Evaluating:
         self.attacked: dict[str, Attacked] = {}
         self.streams = [stream for language in self.rows for stream in self._streams(language)]
         check_used(evaluation.attacks, {own.name for own in self.attacked.values()}, self.skipped)
-        self.dtype = self._agreed_dtype()
-        self.predictor = self.predictor.in_dtype(self.dtype)
+        self.arithmetic = self._agreed_arithmetic()
+        self.predictor = self.predictor.computing_in(self.arithmetic)
 
     def all(self) -> None:
         """Make the cells that are missing; write the results after each language."""
@@ -204,7 +203,7 @@ class _Evaluating:
                 forms = [self.attacked[cell.cell].queries if cell.attack else len(rows) for cell in stream.cells]
                 work[_key(stream)] = 2 * size * sum(forms) * mean_tokens(rows)
                 missing += lacking
-        rate = EXPECTED_SHARE * matmul_rate(self.dtype) * jax.device_count()
+        rate = EXPECTED_SHARE * matmul_rate(self.arithmetic.factor) * jax.device_count()
         self.progress.estimate = Estimate({"evaluation": work}, rate)
         count = sum(len(stream.cells) for stream in self.streams)
         time = f", about {duration(self.progress.estimate.seconds())}" if missing else ""
@@ -230,10 +229,10 @@ class _Evaluating:
                 "seeds": [0],
                 "cells": sum(len(stream.cells) for stream in self.streams),
                 "contaminated": [self.name] if asked.allow_contaminated else [],
-                "precision": {"asked": asked.precision, "evaluation": self.store.dtypes([self.name])},
+                "precision": {"asked": asked.precision, "evaluation": self.store.precisions([self.name])},
                 "inputs": self.inputs,
                 "skipped": self.skipped,
-                "provenance": provenance(self.dtype),
+                "provenance": provenance(self.arithmetic),
             }
         )
         self.store.write_clusters(task_clusters(self.task, list(self.rows.values())))
@@ -291,11 +290,11 @@ class _Evaluating:
         fields = growth.study_changes(found["evaluation"], self.asked)
         return fields + changed_inputs(found.get("inputs", {}), self.inputs)
 
-    def _agreed_dtype(self) -> Any:
-        """The dtype to compute in: that of the scores in the folder, whatever the checkpoint was called then."""
-        for dtype in self.store.dtypes(self.store.plan().get("encoders", ())).values():
-            self.store.dtype(self.name, functools.partial(str, dtype))
-        return agreed_dtype(self.store, self.name, self.predictor.encoder, self.asked.precision)
+    def _agreed_arithmetic(self) -> Arithmetic:
+        """What to compute in: that of the scores in the folder, whatever the checkpoint was called then."""
+        for precision in self.store.precisions(self.store.plan().get("encoders", ())).values():
+            self.store.precision(self.name, functools.partial(str, precision))
+        return agreed_arithmetic(self.store, self.name, self.predictor.encoder, self.asked.precision)
 
     def _streams(self, language: str) -> Iterator[_Stream]:
         """The cells of one language in the order in which they are made; those of one operator stay together."""

@@ -97,23 +97,23 @@ def _check_precision(store: Store, found: Mapping[str, Any], plan: Plan) -> None
     """Check that cells which are there keep their precision, which is stored by the encoder's name.
 
     Raises:
-        InputError: an encoder has another's name, whose scores are in another dtype.
+        InputError: an encoder has another's name, whose scores are in another precision.
     """
     for before, now in _renamed(found, plan):
         check_precision(store, plan.study.precision, [before])
-        dtypes = store.dtypes([before, now])
-        if before in dtypes and dtypes.get(now, dtypes[before]) != dtypes[before]:
+        found = store.precisions([before, now])
+        if before in found and found.get(now, found[before]) != found[before]:
             raise InputError(
-                f"encoder {now!r}: called {before!r} in {store.out}, with scores in {dtypes[before]}, while the folder "
-                f"has scores in {dtypes[now]} under {now!r}; choose another name"
+                f"encoder {now!r}: called {before!r} in {store.out}, with scores in {found[before]}, while the folder "
+                f"has scores in {found[now]} under {now!r}; choose another name"
             )
 
 
 def carry_precision(store: Store, plan: Plan) -> None:
-    """Evaluate encoders that have another name now in the dtype of the cells that are there."""
+    """Evaluate encoders that have another name now in the precision of the cells that are there."""
     for before, now in _renamed(store.plan(), plan):
-        for dtype in store.dtypes([before]).values():
-            store.dtype(now, lambda dtype=dtype: dtype)
+        for precision in store.precisions([before]).values():
+            store.precision(now, lambda precision=precision: precision)
 
 
 def _renamed(found: Mapping[str, Any], plan: Plan) -> set[tuple[str, str]]:

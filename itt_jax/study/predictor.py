@@ -17,7 +17,7 @@ from itt_jax.models.sentence_modules import read_params
 from itt_jax.tasks import Task
 from itt_jax.tasks.label_names import output_order
 from itt_jax.train.checkpoint import is_ours, load_checkpoint, load_seen, saved_outputs
-from itt_jax.train.precision import in_dtype
+from itt_jax.train.precision import Arithmetic, computing_in
 from itt_jax.train.vectors import xtreme_embedder
 
 
@@ -47,10 +47,10 @@ class Predictor:
     note: str = ""
     unnamed: bool = False
 
-    def in_dtype(self, dtype: str) -> "Predictor":
-        """The same, computing in another dtype."""
-        head = None if self.head is None else in_dtype(self.head, dtype)
-        return dataclasses.replace(self, encoder=in_dtype(self.encoder, dtype), head=head)
+    def computing_in(self, arithmetic: Arithmetic) -> "Predictor":
+        """The same, computing so."""
+        head = None if self.head is None else computing_in(self.head, arithmetic)
+        return dataclasses.replace(self, encoder=computing_in(self.encoder, arithmetic), head=head)
 
 
 def load_predictor(

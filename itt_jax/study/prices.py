@@ -17,7 +17,7 @@ from itt_jax.study.material import Selection
 from itt_jax.study.progress import EXPECTED_SHARE
 from itt_jax.study.provenance import provenance
 from itt_jax.train.ceiling import matmul_rate
-from itt_jax.train.precision import training_dtype
+from itt_jax.train.precision import Arithmetic, training_arithmetic
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,14 +69,14 @@ def prices(study: Study, data_root: str | pathlib.Path | None, done: Iterable[Ma
     forms = (len(cells) / clean - 1) / operators if operators else 0.0
     evaluation = sum(cost.evaluation.values()) / seeds / max(used.values()) / (1 + operators * forms)
     training = (sum(cost.training.values()) - shared) / seeds
-    speed = expected_speed(done, training_dtype(plan.study.precision))
+    speed = expected_speed(done, training_arithmetic(plan.study.precision))
     return Prices(shared, training, evaluation, forms, operators, max(whole.values()), speed)
 
 
-def expected_speed(records: Iterable[Mapping[str, Any]], dtype: Any) -> float:
+def expected_speed(records: Iterable[Mapping[str, Any]], arithmetic: Arithmetic) -> float:
     """The FLOP/s to expect: those of finished stages on such a machine, or a share of the matmul rate."""
-    device = provenance(dtype)["device"]
+    device = provenance(arithmetic)["device"]
     same = [record for record in records if record.get("device") == device and record.get("flops")]
     if seconds := sum(record.get("wall_seconds", 0.0) for record in same):
         return sum(record.get("flops_of_grid", record["flops"]) for record in same) / seconds
-    return EXPECTED_SHARE * matmul_rate(dtype) * jax.device_count()
+    return EXPECTED_SHARE * matmul_rate(arithmetic.factor) * jax.device_count()

@@ -5,17 +5,16 @@ from collections.abc import Iterable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from itt_jax.config import Precision
 from itt_jax.errors import InputError
 from itt_jax.models import Encoder
 from itt_jax.store import Store
-from itt_jax.train.precision import DTYPES, evaluation_dtype
+from itt_jax.train.precision import ARITHMETICS, Arithmetic, evaluation_arithmetic
 
 
-def provenance(dtype: Any) -> dict[str, Any]:
-    """Device, precision and versions of a computation in `dtype`."""
+def provenance(arithmetic: Arithmetic) -> dict[str, Any]:
+    """Device, precision and versions of a computation."""
     import flax
     import jaxlib
     import optax
@@ -25,7 +24,7 @@ def provenance(dtype: Any) -> dict[str, Any]:
     device = jax.devices()[0]
     return {
         "device": f"{jax.device_count()} x {device.device_kind} ({platform.machine()})",
-        "precision": jnp.dtype(dtype).name,
+        "precision": arithmetic.name,
         "versions": {
             "itt_jax": itt_jax.__version__,
             "jax": jax.__version__,
@@ -37,9 +36,9 @@ def provenance(dtype: Any) -> dict[str, Any]:
     }
 
 
-def agreed_dtype(store: Store, model: str, encoder: Encoder, precision: Precision) -> Any:
-    """The dtype in which every worker on the folder evaluates a model; the first worker chooses it for its machine."""
-    return DTYPES[store.dtype(model, lambda: jnp.dtype(evaluation_dtype(encoder, precision)).name)]
+def agreed_arithmetic(store: Store, model: str, encoder: Encoder, precision: Precision) -> Arithmetic:
+    """What every worker on the folder evaluates a model in; the first worker chooses it for its machine."""
+    return ARITHMETICS[store.precision(model, lambda: evaluation_arithmetic(encoder, precision).name)]
 
 
 def check_precision(store: Store, precision: Precision, models: Iterable[str], stages: Iterable[str] = ()) -> None:
@@ -53,14 +52,14 @@ def check_precision(store: Store, precision: Precision, models: Iterable[str], s
     """
     if precision == "auto":
         return
-    found = {f"{model} is evaluated": dtype for model, dtype in store.dtypes(models).items()}
+    found = {f"{model} is evaluated": own for model, own in store.precisions(models).items()}
     for record in filter(None, map(store.record, stages)):
         if "precision" in record:
             about = f"{record.get('encoder')}, {record.get('kind')}"
             found[f"stage {record['id']} ({about}) was trained"] = record["precision"]
-    for what, dtype in found.items():
-        if dtype != precision:
+    for what, own in found.items():
+        if own != precision:
             raise InputError(
-                f"--out {store.out}: {what} in {dtype} there, found precision {precision!r}; expected {dtype!r}, "
+                f"--out {store.out}: {what} in {own} there, found precision {precision!r}; expected {own!r}, "
                 "'auto', or another --out"
             )

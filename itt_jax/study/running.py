@@ -32,7 +32,7 @@ from itt_jax.study.plan import evaluation_selections, signal_selection
 from itt_jax.study.prices import expected_speed
 from itt_jax.study.profiling import Profile
 from itt_jax.study.progress import Estimate, Progress, counted, duration
-from itt_jax.study.provenance import agreed_dtype, provenance
+from itt_jax.study.provenance import agreed_arithmetic, provenance
 from itt_jax.study.publishing import Publisher
 from itt_jax.study.stages import Stage
 from itt_jax.study.stages.dev_check import DevCheck
@@ -44,7 +44,7 @@ from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.loop import HALVED
 from itt_jax.train.memory import keep_freed_memory
-from itt_jax.train.precision import in_dtype, keep_precision, training_dtype
+from itt_jax.train.precision import Arithmetic, computing_in, keep_precision, training_arithmetic
 from itt_jax.train.processes import first_then_others, is_first
 from itt_jax.train.resume import interrupted_at
 
@@ -125,7 +125,7 @@ class _Runner:
         self.publisher = Publisher(store, own, declaration)
         self.workshop = Workshop(store, self.material, self.heard, stack)
         self.keeping = Keeping(self.plan, store)
-        self.dtype = training_dtype(self.plan.study.precision)
+        self.arithmetic = training_arithmetic(self.plan.study.precision)
         self.values: dict[str, float] = {}
         self.worked: set[str] = set()
         self.failed: list[str] = []
@@ -259,7 +259,7 @@ class _Runner:
     def record(self, stage: Stage, made: dict, seconds: float) -> None:
         """Record a stage, with its cost and provenance, which makes it done."""
         described = self.plan.described(stage)
-        self.store.write_record(stage.id, described | made | {"wall_seconds": seconds} | provenance(self.dtype))
+        self.store.write_record(stage.id, described | made | {"wall_seconds": seconds} | provenance(self.arithmetic))
         self.store.log("stage", **described, seconds=seconds, dev_checks=made.get("dev_checks", []))
         compiling = (
             f", {made['compile_seconds']:.0f} s of them compiling" if made.get("compile_seconds", 0) >= 1 else ""
@@ -285,8 +285,8 @@ class _Runner:
             own = {name: [cell for cell in plain[name] if cell.target == target] for name in loaded}
             own = {name: found for name, found in own.items() if found}
             (body, head, _), first = loaded[next(iter(own))], next(iter(own.values()))[0]
-            evaluator, dtype = self.evaluator(body.tokenizer, first), self.dtype_of(first.model, body.encoder)
-            encoder, head = in_dtype(body.encoder, dtype), head and in_dtype(head, dtype)
+            evaluator, own = self.evaluator(body.tokenizer, first), self.arithmetic_of(first.model, body.encoder)
+            encoder, head = computing_in(body.encoder, own), head and computing_in(head, own)
             models = [{"encoder": loaded[name][0].params, "head": loaded[name][2]} for name in own]
             predicted = evaluator.predict_stack(encoder, head, models)
             for name, params, scores in zip(own, models, predicted, strict=True) if is_first() else ():
@@ -316,15 +316,15 @@ class _Runner:
             self.failed += store_attack_cells(self.store, model, cells, self.plan.attacked, tell, diverged)
 
     def model(self, loaded: tuple[Body, Head | None, dict | None], name: str) -> Model:
-        """What a stage made, in the dtype in which its encoder is evaluated."""
+        """What a stage made, computing as its encoder is evaluated."""
         body, head, params = loaded
-        dtype, own = self.dtype_of(name, body.encoder), {"encoder": body.params, "head": params}
-        return Model(body.tokenizer, in_dtype(body.encoder, dtype), in_dtype(head, dtype), own)
+        arithmetic, own = self.arithmetic_of(name, body.encoder), {"encoder": body.params, "head": params}
+        return Model(body.tokenizer, computing_in(body.encoder, arithmetic), computing_in(head, arithmetic), own)
 
-    def dtype_of(self, model: str, encoder: Encoder) -> Any:
-        """The dtype in which a model is evaluated."""
+    def arithmetic_of(self, model: str, encoder: Encoder) -> Arithmetic:
+        """What a model is evaluated in."""
         precision = self.plan.study.precision
-        return first_then_others(lambda: agreed_dtype(self.store, model, encoder, precision))
+        return first_then_others(lambda: agreed_arithmetic(self.store, model, encoder, precision))
 
     def read_across(self) -> None:
         """Read the texts that attacks made on one model on the others of its target, as far as the folder lacks it."""
@@ -415,7 +415,7 @@ class _Runner:
     def speed(self) -> float:
         """The FLOP/s to expect."""
         records = [record for record in map(self.store.record, self.plan.stages) if record]
-        return expected_speed(records, self.dtype)
+        return expected_speed(records, self.arithmetic)
 
     def heard(self, done: int, steps: int, values: dict[str, float]) -> None:
         """Show how far training is."""
@@ -424,7 +424,7 @@ class _Runner:
         known = self.values
         parts = [f"step {done}/{steps}", *(f"{name} {known[name]:.3f}" for name in ("loss", "dev") if name in known)]
         if "tokens/s" in known:
-            share = known["flops/s"] / (matmul_rate(self.dtype) * jax.device_count())
+            share = known["flops/s"] / (matmul_rate(self.arithmetic.factor) * jax.device_count())
             parts += [f"{known['tokens/s']:,.0f} tokens/s", f"packing efficiency {known['packing efficiency']:.0%}"]
             parts += [f"{share:.0%} of the matmul rate"]
         self.progress.tell(", ".join(parts), values.get("share", done / steps))

@@ -1,7 +1,7 @@
-"""The dtype of activations and matrix products: bfloat16 where the hardware has it, float32 elsewhere.
+"""The dtypes of activations and of the factors of matrix products: bfloat16 where the hardware has it, or float32.
 
-Parameters, LayerNorm, softmax, heads and losses are float32 with either. Precision is in the id of no stage and no
-cell, but all cells of one encoder in a results folder have the same, which the folder records (`study.provenance`).
+Parameters, LayerNorm, softmax, heads and losses are float32 with any. Precision is in the id of no stage and no cell,
+but all cells of one encoder in a results folder have the same, which the folder records (`study.provenance`).
 """
 
 import dataclasses
@@ -18,12 +18,37 @@ from itt_jax.models import Encoder, Head
 from itt_jax.models.hardware import hardware
 from itt_jax.train.compiling import compiler_options
 
-DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
-GAIN = 1.2  # bfloat16 is used on a CPU if it is this many times faster; less is not worth its rounding
+GAIN = 1.2  # factors are rounded on a CPU if that is this many times faster; less is not worth it
 MEASURED_WIDTH = 256  # in narrower layers, matrix products take little of the time
 _ROWS, _LENGTH, _REPETITIONS = 4, 128, 3
 
 Module = TypeVar("Module", Encoder, Head)
+
+
+@dataclasses.dataclass(frozen=True)
+class Arithmetic:
+    """In what an encoder computes.
+
+    Attributes:
+        name: as the setting `precision` has it.
+        dtype: of activations.
+        factors: dtype to which products with parameters round both factors, while sums are float32; None: `dtype`.
+    """
+
+    name: str
+    dtype: Any
+    factors: Any = None
+
+    @property
+    def factor(self) -> Any:
+        """The dtype of factors."""
+        return self.factors or self.dtype
+
+
+FLOAT32 = Arithmetic("float32", jnp.float32)
+BFLOAT16 = Arithmetic("bfloat16", jnp.bfloat16)
+BFLOAT16_PRODUCTS = Arithmetic("bfloat16_products", jnp.float32, jnp.bfloat16)
+ARITHMETICS = {own.name: own for own in (FLOAT32, BFLOAT16, BFLOAT16_PRODUCTS)}
 
 
 def keep_precision(precision: Precision) -> None:
@@ -32,33 +57,42 @@ def keep_precision(precision: Precision) -> None:
         jax.config.update("jax_default_matmul_precision", "highest")
 
 
-def training_dtype(precision: Precision = "auto") -> Any:
-    """The dtype of training; "auto": bfloat16 on accelerators that have it; float32 on CPUs, where it is faster."""
-    if precision != "auto":
-        return DTYPES[precision]
-    return jnp.bfloat16 if _accelerated() else jnp.float32
+def training_arithmetic(precision: Precision = "auto") -> Arithmetic:
+    """What training computes in; "auto": bfloat16 on accelerators that have it, float32 on CPUs.
 
-
-def evaluation_dtype(encoder: Encoder, precision: Precision = "auto") -> Any:
-    """The dtype of evaluation for this encoder; "auto" is bfloat16 on accelerators that have it.
-
-    On a CPU, "auto" is the faster one. That depends on its instructions and JAX's version, so a layer of the encoder's
-    shapes is timed: two or three seconds, once per process. Encoders narrower than 256 use float32 without that.
+    On a CPU "auto" does not depend on the processor, so that stages trained on several machines are comparable.
     """
     if precision != "auto":
-        return DTYPES[precision]
+        return ARITHMETICS[precision]
+    return BFLOAT16 if _accelerated() else FLOAT32
+
+
+def evaluation_arithmetic(encoder: Encoder, precision: Precision = "auto") -> Arithmetic:
+    """What this encoder is evaluated in; "auto" is bfloat16 on accelerators that have it.
+
+    On a CPU, "auto" is the faster of float32 and bfloat16_products. That depends on its instructions and JAX's version,
+    so a layer of the encoder's shapes is timed: two or three seconds, once per process. Encoders narrower than 256 use
+    float32 without that.
+    """
+    if precision != "auto":
+        return ARITHMETICS[precision]
     if _accelerated():
-        return jnp.bfloat16
+        return BFLOAT16
     if encoder.width < MEASURED_WIDTH:
-        return jnp.float32
+        return FLOAT32
     return _faster_on_this_processor(encoder.config)
 
 
-def in_dtype(module: Module, dtype: Any) -> Module:
-    """The encoder, or the head with its encoder, computing in `dtype`; parameters do not change."""
+def computing_in(module: Module, arithmetic: Arithmetic) -> Module:
+    """The encoder, or the head with its encoder, computing so; parameters do not change."""
     if isinstance(module, Head):
-        return dataclasses.replace(module, encoder=in_dtype(module.encoder, dtype))
-    return dataclasses.replace(module, dtype=dtype)
+        return dataclasses.replace(module, encoder=computing_in(module.encoder, arithmetic))
+    return dataclasses.replace(module, dtype=arithmetic.dtype, factors=arithmetic.factors)
+
+
+def arithmetic_of(encoder: Encoder) -> Arithmetic:
+    """What an encoder computes in."""
+    return next(own for own in ARITHMETICS.values() if computing_in(encoder, own) == encoder)
 
 
 def _accelerated() -> bool:
@@ -68,21 +102,21 @@ def _accelerated() -> bool:
 
 
 @functools.cache
-def _faster_on_this_processor(config: Any) -> Any:
-    """bfloat16 if one layer of this config runs GAIN times faster in it, else float32."""
+def _faster_on_this_processor(config: Any) -> Arithmetic:
+    """bfloat16_products if one layer of this config runs GAIN times faster in it, else float32."""
     one = Encoder(dataclasses.replace(config, layers=1, vocabulary_size=64))
     rng = np.random.default_rng(0)
     params = jax.tree.map(lambda x: rng.standard_normal(x.shape, np.float32) * 0.02, one.shapes())
     length = min(_LENGTH, one.max_positions or _LENGTH)
     inputs = jax.device_put((params, rng.integers(8, 64, (_ROWS, length), np.int32)))
     runs = {
-        dtype: jax.jit(in_dtype(one, dtype)).lower(*inputs).compile(compiler_options())
-        for dtype in (jnp.float32, jnp.bfloat16)
+        own: jax.jit(computing_in(one, own)).lower(*inputs).compile(compiler_options())
+        for own in (FLOAT32, BFLOAT16_PRODUCTS)
     }
-    seconds = {dtype: np.inf for dtype in runs}
-    for _ in range(1 + _REPETITIONS):  # the first warms up; the dtypes alternate, so that both see the same load
-        for dtype, run in runs.items():
+    seconds = {own: np.inf for own in runs}
+    for _ in range(1 + _REPETITIONS):  # the first warms up; the two alternate, so that both see the same load
+        for own, run in runs.items():
             began = perf_counter()
             jax.block_until_ready(run(*inputs))
-            seconds[dtype] = min(seconds[dtype], perf_counter() - began)
-    return jnp.bfloat16 if seconds[jnp.float32] >= GAIN * seconds[jnp.bfloat16] else jnp.float32
+            seconds[own] = min(seconds[own], perf_counter() - began)
+    return BFLOAT16_PRODUCTS if seconds[FLOAT32] >= GAIN * seconds[BFLOAT16_PRODUCTS] else FLOAT32

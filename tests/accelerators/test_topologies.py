@@ -12,7 +12,7 @@ from itt_jax.main import main
 from itt_jax.models import fused_attention
 from itt_jax.models.hardware import Hardware, compiling_for, hardware
 from itt_jax.train.memory import free_bytes
-from itt_jax.train.precision import training_dtype
+from itt_jax.train.precision import BFLOAT16, training_arithmetic
 from itt_jax.train.sharding import stack_mesh
 
 WRONG = {
@@ -80,6 +80,6 @@ def test_what_depends_on_the_devices_asks_for_the_described_ones():
     with compiling_for(ampere):
         assert hardware() is ampere and hardware().described
         assert fused_attention.choose("auto", q, q, bias=False, dropped=False) == "cudnn"
-        assert (training_dtype(), free_bytes(), stack_mesh(4)) == (jax.numpy.bfloat16, 1 << 30, None)
+        assert (training_arithmetic(), free_bytes(), stack_mesh(4)) == (BFLOAT16, 1 << 30, None)
     assert hardware() == before and not before.described
     assert fused_attention.choose("auto", q, q, bias=False, dropped=False) == "xla"

@@ -13,13 +13,13 @@ from tests.train.toy import same, tiny_encoder
 
 MANY = 4097  # as a sum of ones in bfloat16: 4096, or 256 where each term is rounded
 EXACT = 1e-5  # float32 sums in another order, relative to the largest of a gradient
-SPECS = ("ABD,DF->ABF", "BTD,DNH->BTNH", "BTNH,DNH->BTD", "NBTH,NKH->NBTK")
+SPECS = ("ABD,DF->ABF", "BTD,DNH->BTNH", "BTNH,DNH->BTD", "NBTH,NKH->NBTK", "BTD,VD->BTV")
 FAMILIES = ("bert", "xlnet", "deberta", "modernbert", "eurobert")  # RoBERTa's layers are BERT's
 
 
 @pytest.mark.slow
 def test_products_and_their_gradients_are_those_of_einsum():
-    sizes = dict(zip("ABDFTNHK", (2, 3, 4, 5, 6, 2, 3, 7), strict=True))
+    sizes = dict(zip("ABDFTNHKV", (2, 3, 4, 5, 6, 2, 3, 7, 8), strict=True))
     rng = np.random.default_rng(0)
     terms = {spec: spec.split("->")[0].split(",") for spec in SPECS}
     drawn = {
@@ -31,7 +31,9 @@ def test_products_and_their_gradients_are_those_of_einsum():
     def gradients(given, function, dtype):
         def of(spec, x, weight):
             def squares(x, weight):
-                return jnp.sum(function(spec, x, weight).astype(jnp.float32) ** 2)
+                found = function(spec, x, weight)
+                assert found.dtype == dtype
+                return jnp.sum(found.astype(jnp.float32) ** 2)
 
             return jax.vmap(jax.value_and_grad(squares, (0, 1)))(x.astype(dtype), weight)
 
@@ -39,11 +41,14 @@ def test_products_and_their_gradients_are_those_of_einsum():
 
     expected = gradients(drawn, jnp.einsum, jnp.float32)
     assert same(gradients(drawn, product, jnp.float32), expected)
-    found = gradients(drawn, product, jnp.bfloat16)
-    for spec in SPECS:
-        for one, other, dtype in zip(found[spec][1], expected[spec][1], (jnp.bfloat16, jnp.float32), strict=True):
-            assert one.dtype == dtype
-            np.testing.assert_allclose(one.astype(jnp.float32), other, atol=0.02 * np.abs(other).max(), err_msg=spec)
+    rounded = functools.partial(product, factors=jnp.bfloat16)
+    for function, activations in ((product, jnp.bfloat16), (rounded, jnp.float32)):
+        found = gradients(drawn, function, activations)
+        for spec in SPECS:
+            for one, other, dtype in zip(found[spec][1], expected[spec][1], (activations, jnp.float32), strict=True):
+                assert one.dtype == dtype and not np.array_equal(one, other)
+                error = np.abs(one.astype(jnp.float32) - other)
+                assert error.max() < 0.02 * np.abs(other).max(), spec
 
 
 def test_a_gradient_counts_every_token():

@@ -61,15 +61,16 @@ def test_the_record_of_another_stage_is_refused(tmp_path):
             read()
 
 
-def test_a_precision_file_may_end_in_a_new_line_and_names_a_dtype(tmp_path):
+def test_a_precision_file_may_end_in_a_new_line_and_names_one_of_ours(tmp_path):
     store, path = Store(tmp_path), tmp_path / "precision" / "bert"
     path.parent.mkdir()
     path.write_text("bfloat16\n")
-    assert store.dtype("bert", lambda: "float32") == "bfloat16" and store.dtypes(["bert"]) == {"bert": "bfloat16"}
+    assert store.precision("bert", lambda: "float32") == "bfloat16"
+    assert store.precisions(["bert"]) == {"bert": "bfloat16"}
     for content in (b"", b"float16", b"\xff"):
         path.write_bytes(content)
         with pytest.raises(InputError, match=rf"^{path}: (found '.*', expected float32 or bfloat16|cannot be read)"):
-            store.dtype("bert", lambda: "float32")
+            store.precision("bert", lambda: "float32")
 
 
 def test_damaged_distances_are_made_again(tmp_path):

@@ -1,13 +1,13 @@
 """Precision: what a folder was computed in is agreed on, and a study that pins another one is refused by name."""
 
-import jax.numpy as jnp
 import pytest
 
 from itt_jax.errors import InputError
 from itt_jax.models import make_encoder
 from itt_jax.report import provenance as reported
 from itt_jax.store import Store
-from itt_jax.study.provenance import agreed_dtype, check_precision
+from itt_jax.study.provenance import agreed_arithmetic, check_precision
+from itt_jax.train.precision import BFLOAT16
 
 
 @pytest.fixture
@@ -15,12 +15,12 @@ def store(tmp_path):
     """A folder with a stage that was trained in float32, and an encoder that is evaluated in bfloat16."""
     store = Store(tmp_path)
     store.write_record("s", {"id": "s", "encoder": "bert", "kind": "target", "precision": "float32"})
-    assert agreed_dtype(store, "mbert", make_encoder("bert", layers=1), "bfloat16") == jnp.bfloat16
+    assert agreed_arithmetic(store, "mbert", make_encoder("bert", layers=1), "bfloat16") == BFLOAT16
     return store
 
 
 def test_a_later_worker_follows_the_first(store):
-    assert agreed_dtype(store, "mbert", make_encoder("bert", layers=1), "auto") == jnp.bfloat16
+    assert agreed_arithmetic(store, "mbert", make_encoder("bert", layers=1), "auto") == BFLOAT16
 
 
 def test_what_fits_is_not_refused(store):

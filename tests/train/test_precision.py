@@ -1,6 +1,7 @@
 """Precision: bfloat16 scores are close to float32's, losses and norms are float32, and who chooses the dtype."""
 
 import dataclasses
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 
 from itt_jax import families
+from itt_jax.config import Precision
 from itt_jax.models import make_encoder, make_head
+from itt_jax.store.folder import PRECISIONS
 from itt_jax.train import precision
 from itt_jax.train.objectives import TaskObjective
 from tests.batches import as_batch
@@ -35,16 +38,17 @@ def test_half_precision_scores_are_close_and_float32(family):
     body, batch = encoder.init(jax.random.key(0)), batch_of(0)
     places = {name: batch[name] for name in batch if name not in READ_BY_ENCODER}
 
-    def scores(dtype):
-        hidden = precision.in_dtype(encoder, dtype)(body, **{name: batch[name] for name in READ_BY_ENCODER})
-        assert hidden.dtype == dtype
+    def scores(own):
+        hidden = precision.computing_in(encoder, own)(body, **{name: batch[name] for name in READ_BY_ENCODER})
+        assert hidden.dtype == own.dtype
         return {
-            kind: precision.in_dtype(head, dtype)({"encoder": body, "head": params[kind]}, hidden, as_batch(places))
+            kind: precision.computing_in(head, own)({"encoder": body, "head": params[kind]}, hidden, as_batch(places))
             for kind, head in heads.items()
         }
 
-    full, half = jax.jit(lambda: (scores(jnp.float32), scores(jnp.bfloat16)))()
+    full, half, products = jax.jit(lambda: [scores(own) for own in precision.ARITHMETICS.values()])()
     for kind, expected in full.items():
+        assert 0 < np.abs(products[kind] - expected).mean() < 0.02 * np.abs(expected).std() + 1e-3, kind
         assert half[kind].dtype == expected.dtype == jnp.float32
         # The mean of bfloat16's rounding errors, 2 ** -9 each, through a layer.
         assert np.abs(half[kind] - expected).mean() < 0.02 * np.abs(expected).std() + 1e-3, kind
@@ -53,8 +57,15 @@ def test_half_precision_scores_are_close_and_float32(family):
             assert (half[kind] != rounded).mean() > 0.5
 
 
-def test_losses_and_gradients_are_float32():
-    encoder = precision.in_dtype(make_encoder("bert", **SIZES), jnp.bfloat16)
+def test_the_settings_are_those_of_a_study_and_of_a_results_folder():
+    assert get_args(Precision) == ("auto", *precision.ARITHMETICS) and tuple(precision.ARITHMETICS) == PRECISIONS
+    for own in precision.ARITHMETICS.values():
+        assert precision.arithmetic_of(precision.computing_in(make_encoder("bert", **SIZES), own)) == own
+
+
+@pytest.mark.parametrize("own", [precision.BFLOAT16, precision.BFLOAT16_PRODUCTS], ids=lambda own: own.name)
+def test_losses_and_gradients_are_float32(own):
+    encoder = precision.computing_in(make_encoder("bert", **SIZES), own)
     head = make_head(encoder, "classification", 3)
     batch = as_batch(batch_of(0) | {"labels": np.array([0, 1, 2, 0]), "weights": np.ones(4, np.float32)})
     shapes = {"encoder": encoder.shapes(), "heads": (head.shapes(),)}
@@ -65,7 +76,7 @@ def test_losses_and_gradients_are_float32():
 
 def test_norms_and_softmax_are_float32_inside():
     """All means, exponentials and roots of the program read float32."""
-    encoder = precision.in_dtype(make_encoder("xlnet", **SIZES | {"layers": 2}), jnp.bfloat16)
+    encoder = precision.computing_in(make_encoder("xlnet", **SIZES | {"layers": 2}), precision.BFLOAT16)
     program = str(jax.make_jaxpr(encoder)(encoder.shapes(), batch_of(0)["input_ids"]))
     lines = [line for line in program.splitlines() if any(f"= {name}" in line for name in ("exp", "rsqrt", "reduce_s"))]
     assert len(lines) >= 6 and not [line for line in lines if "bf16" in line]
@@ -73,15 +84,15 @@ def test_norms_and_softmax_are_float32_inside():
 
 def test_on_a_cpu_stages_train_in_float32_and_small_encoders_are_not_measured(monkeypatch):
     monkeypatch.setattr(precision, "_faster_on_this_processor", None)
-    assert precision.training_dtype() == jnp.float32
-    assert precision.evaluation_dtype(make_encoder("bert", **SIZES)) == jnp.float32
+    assert precision.training_arithmetic() == precision.FLOAT32
+    assert precision.evaluation_arithmetic(make_encoder("bert", **SIZES)) == precision.FLOAT32
 
 
-def test_a_pinned_dtype_is_taken_everywhere(monkeypatch):
+def test_a_pinned_precision_is_taken_everywhere(monkeypatch):
     monkeypatch.setattr(precision, "_accelerated", lambda: pytest.fail("measured"))
-    for name, dtype in precision.DTYPES.items():
-        assert precision.training_dtype(name) == dtype
-        assert precision.evaluation_dtype(make_encoder("bert", **SIZES), name) == dtype
+    for name, own in precision.ARITHMETICS.items():
+        assert precision.training_arithmetic(name) == own
+        assert precision.evaluation_arithmetic(make_encoder("bert", **SIZES), name) == own
 
 
 def test_pinned_float32_rounds_no_operand():
@@ -94,22 +105,22 @@ def test_pinned_float32_rounds_no_operand():
         jax.config.update("jax_default_matmul_precision", before)
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [((1.0, 0.8), jnp.bfloat16), ((1.0, 0.9), jnp.float32)])
-def test_bfloat16_must_be_faster_by_the_stated_gain(monkeypatch, seconds, expected):
-    """A clock that advances by the given seconds of each dtype."""
+@pytest.mark.parametrize(("seconds", "expected"), [((1.0, 0.8), "bfloat16_products"), ((1.0, 0.9), "float32")])
+def test_rounded_factors_must_be_faster_by_the_stated_gain(monkeypatch, seconds, expected):
+    """A clock that advances by the given seconds of each precision."""
     clock = iter(np.cumsum([0, *(step for _ in range(20) for pair in seconds for step in (pair, 0))]))
     monkeypatch.setattr(precision, "perf_counter", lambda: float(next(clock)))
     config = dataclasses.replace(make_encoder("bert", **SIZES).config, width=16)
-    assert precision._faster_on_this_processor.__wrapped__(config) == expected
+    assert precision._faster_on_this_processor.__wrapped__(config).name == expected
 
 
 @pytest.mark.parametrize(
     ("backend", "capability", "expected"),
     [
-        ("tpu", None, jnp.bfloat16),
-        ("gpu", "9.0", jnp.bfloat16),
-        ("gpu", "7.5", jnp.float32),
-        ("gpu", "gfx942", jnp.bfloat16),
+        ("tpu", None, precision.BFLOAT16),
+        ("gpu", "9.0", precision.BFLOAT16),
+        ("gpu", "7.5", precision.FLOAT32),
+        ("gpu", "gfx942", precision.BFLOAT16),
     ],
 )
 def test_accelerators_compute_in_bfloat16_where_they_have_it(monkeypatch, backend, capability, expected):
@@ -118,4 +129,4 @@ def test_accelerators_compute_in_bfloat16_where_they_have_it(monkeypatch, backen
 
     monkeypatch.setattr(jax, "default_backend", lambda: backend)
     monkeypatch.setattr(jax, "local_devices", lambda: [Device()])
-    assert precision.training_dtype() == precision.evaluation_dtype(make_encoder("bert", **SIZES)) == expected
+    assert precision.training_arithmetic() == precision.evaluation_arithmetic(make_encoder("bert", **SIZES)) == expected

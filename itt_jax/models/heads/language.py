@@ -46,10 +46,11 @@ class LanguageHead(nnx.Module):
         if config.decoder_bias:
             self.bias = nnx.Param(jnp.zeros(config.vocabulary_size, jnp.float32))
         self.tied, self.biased = config.tied_embeddings, config.decoder_bias
+        self.factors = head.encoder.factors
 
     def __call__(
         self, x: Float[Array, "B T D"], table: Float[Array, "V D"] | None, key: PRNGKeyArray | None
     ) -> Float[Array, "B T V"]:
         table = table if self.tied else self.table[...]
-        scores = product("BTD,VD->BTV", x, table, dtype=jnp.float32)
+        scores = product("BTD,VD->BTV", x, table, factors=self.factors, dtype=jnp.float32)
         return scores + self.bias[...] if self.biased else scores

@@ -32,6 +32,7 @@ class TransformHead(LanguageHead):
         self.dense = linear(
             config, config.width, config.width, head.encoder.dtype, rngs, bias=bias, deviation=deviation
         )
+        self.dense.factors = head.encoder.factors
         self.norm = layer_norm(config, rngs)
         self.activation = config.transform_activation
         super().__init__(head, rngs)

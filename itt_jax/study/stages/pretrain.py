@@ -18,7 +18,7 @@ from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.versions import changed_versions
 from itt_jax.train import objectives
 from itt_jax.train.language import CorpusTexts, language_model
-from itt_jax.train.precision import in_dtype
+from itt_jax.train.precision import computing_in
 
 SIZES = ("layers", "width", "heads", "feed_forward", "max_positions")
 
@@ -73,7 +73,7 @@ class Pretraining(Stage):
         recorded: dict[str, Any] = {"steps": 0}
         if spec.pretraining is not None:
             result = language_model(
-                in_dtype(encoder, workshop.dtype),
+                computing_in(encoder, workshop.arithmetic),
                 corpus,
                 tokenizer,
                 {"encoder": params},

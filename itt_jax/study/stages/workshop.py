@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Hashable
-from typing import Any
 
 from itt_jax.data.examples import Examples
 from itt_jax.data.rows import Rows
@@ -14,7 +13,7 @@ from itt_jax.study.material import Material
 from itt_jax.tasks import Task
 from itt_jax.tasks.inputs import kept_examples
 from itt_jax.train.jobs import TaskData
-from itt_jax.train.precision import in_dtype, training_dtype
+from itt_jax.train.precision import Arithmetic, computing_in, training_arithmetic
 from itt_jax.train.processes import first_then_others
 
 MOST_TOGETHER = 64
@@ -49,15 +48,15 @@ class Workshop:
         return most_together(self.stack)
 
     @property
-    def dtype(self) -> Any:
-        """The dtype of training."""
-        return training_dtype(self.material.study.precision)
+    def arithmetic(self) -> Arithmetic:
+        """What training computes in."""
+        return training_arithmetic(self.material.study.precision)
 
     def body(self, stage_id: str, load: Callable[[], Body]) -> Body:
-        """The body of a stage in the training dtype; the last one asked for is kept."""
+        """The body of a stage computing in what training does; the last one asked for is kept."""
         if stage_id not in self._bodies:
             body = load()
-            encoder = in_dtype(body.encoder, self.dtype)
+            encoder = computing_in(body.encoder, self.arithmetic)
             self._bodies = {stage_id: dataclasses.replace(body, encoder=encoder)}
         return self._bodies[stage_id]
 
