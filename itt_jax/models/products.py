@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from itt_jax.models.hardware import hardware
+
 _LEADING = "ABCE"
 
 
@@ -21,8 +23,7 @@ def product(spec: str, x: Array, weight: Array, *, factors: Any = None, dtype: A
     """`jnp.einsum(spec, x, weight)` in the dtype of x; the gradient of `weight` is summed in float32.
 
     Args:
-        spec: of two factors, without ellipsis; every letter is in two or three of its terms. With bfloat16 factors,
-            the letters summed here or in a gradient come first or last in a factor: XLA's CPU backend lacks the rest.
+        spec: of two factors, without ellipsis; every letter is in two or three of its terms.
         x: activations. weight: float32; parameters, or what all rows share.
         factors: the dtype to which both factors are rounded, here and in the gradients; None: that of x.
         dtype: of the result; None: that of x.
@@ -64,6 +65,9 @@ def _backward(
     left, right = terms.split(",")
     gradient = gradient.astype(factors)
     of_x = jnp.einsum(f"{result},{right}->{left}", gradient, weight, preferred_element_type=activations)
+    if hardware().platform == "cpu" and set(left) & set(right) & set(result):
+        # XLA's backend lacks some products of stacks of bfloat16 matrices that end in float32.
+        x, gradient = x.astype(jnp.float32), gradient.astype(jnp.float32)
     of_weight = jnp.einsum(f"{left},{result}->{right}", x, gradient, preferred_element_type=jnp.float32)
     return of_x, of_weight
 

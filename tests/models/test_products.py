@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from itt_jax.models.products import dense, product, shifted
+from itt_jax.train.compiling import compiler_options
 from tests.train.toy import same, tiny_encoder
 
 MANY = 4097  # as a sum of ones in bfloat16: 4096, or 256 where each term is rounded
@@ -61,6 +62,35 @@ def test_a_gradient_counts_every_token():
 def test_the_result_may_have_another_dtype():
     found = product("BD,DF->BF", jnp.ones((1, MANY), jnp.bfloat16), jnp.ones((MANY, 1)), dtype=jnp.float32)
     assert found.dtype == jnp.float32 and float(found[0, 0]) == MANY
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_stacked_gradients_with_rounded_factors_are_close(family):
+    """Two runs in one program, packed rows; compiled as stages are."""
+    encoder = tiny_encoder(family)
+    rng = np.random.default_rng(0)
+    runs = [
+        jax.tree.map(lambda leaf: jnp.asarray(0.2 * rng.standard_normal(leaf.shape, np.float32)), encoder.shapes())
+        for _ in range(2)
+    ]
+    ids, segments = rng.integers(10, 60, (4, 16)), np.repeat([[1, 1, 2, 0]], 4, axis=1).repeat(4, axis=0)
+
+    def gradients(encoder):
+        def total(params):
+            hidden = encoder(params, ids, segment_ids=segments)
+            return jnp.sum(jnp.where(segments[..., None] > 0, hidden, 0) ** 3)
+
+        together = jax.tree.map(lambda *leaves: jnp.stack(leaves), *runs)
+        return jax.jit(jax.vmap(jax.grad(total)), compiler_options=compiler_options())(together)
+
+    expected = gradients(encoder)
+    found = gradients(dataclasses.replace(encoder, factors=jnp.bfloat16))
+    largest = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(expected))
+    for (path, other), one in zip(jax.tree.leaves_with_path(expected), jax.tree.leaves(found), strict=True):
+        error = float(jnp.abs(one - other).max())
+        assert one.dtype == jnp.float32 and error < 0.05 * largest, jax.tree_util.keystr(path)
+    assert not same(found, expected)
 
 
 @pytest.mark.slow
