@@ -46,6 +46,7 @@ STUDY = (
     hardening.PGD,
     hardening.FreeLB,
     hardening.SMART,
+    hardening.Attacked,
 )
 
 

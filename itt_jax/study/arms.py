@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 from itt_jax.errors import InputError, unknown
-from itt_jax.study.hardening import PGD, SMART, Augmented, FreeLB, Hardening, WorstOf, code_mixed
+from itt_jax.study.hardening import PGD, SMART, Attacked, Augmented, FreeLB, Hardening, WorstOf, code_mixed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -248,6 +248,15 @@ COSTLY = (
         "direct, with a penalty on changes of the output near the word embeddings",
         "#56B4E9",
         "P",
+        "-.",
+    ),
+    hardened(
+        DIRECT,
+        Attacked(),
+        "attacked",
+        "direct, with a fifth of the rows attacked by DeepWordBug, three times, with the weights of the moment",
+        "#8B6F00",
+        "X",
         "-.",
     ),
 )

@@ -32,8 +32,13 @@ class Hardening:
 
     @property
     def passes(self) -> int:
-        """Compute of a step in forward passes over its rows; plain training takes 3."""
+        """Compute of a step in forward passes over its rows, attacks excluded; plain training takes 3."""
         return TRAINING
+
+    @property
+    def queries(self) -> float:
+        """Maximum number of queries of attacks, in forward passes over the rows of a mean step."""
+        return 0.0
 
     def check(self, where: str) -> None:
         """Check the fields.
@@ -230,6 +235,38 @@ class SMART(Hardening):
         """Raises InputError for a value that cannot be used."""
         _check_ascent(self, where)
         _in_range(self.weight, float("inf"), f"{where}.weight", "a positive number")
+
+
+@dataclasses.dataclass(frozen=True)
+class Attacked(Hardening):
+    """Training on rows of which a share is attacked with the weights of the moment (A2T's scheme, arXiv 2109.00544).
+
+    The steps fall into `rounds` + 1 equal parts. The first reads clean rows. Before each other part, a drawn share of
+    the rows that it reads is attacked, and those on which the attack succeeds are read as it left them. Which rows is
+    a function of (seed, item id, round). Labels stay those of the clean rows; classification and regression alone.
+
+    Attributes:
+        recipe: name of an attack (`list attacks`) that knows the model by queries alone.
+        budget: maximum number of queries a row.
+        share: probability that a row is attacked in a round.
+        rounds: number of times that rows are attacked.
+    """
+
+    recipe: str = "deepwordbug"
+    budget: int = 40
+    share: float = 0.2
+    rounds: int = 3
+
+    @property
+    def queries(self) -> float:
+        """The whole budget for every attacked row."""
+        return self.share * self.budget * self.rounds / (self.rounds + 1)
+
+    def check(self, where: str) -> None:
+        """Raises InputError for a number that cannot be used; the plan checks the recipe."""
+        for name in ("budget", "rounds"):
+            _at_least_one(getattr(self, name), f"{where}.{name}")
+        _in_range(self.share, 1, f"{where}.share", "a share above 0, at most 1")
 
 
 def _operator(name: str, where: str) -> "Operator":

@@ -5,6 +5,7 @@ import hashlib
 import math
 import pathlib
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -23,6 +24,23 @@ DrawForms = Callable[[np.ndarray, np.ndarray], list[Examples]]
 """Indices of examples and their epochs, int64 [n] each -> K sets of n examples, each a form of what was asked for."""
 
 
+class RowsUnderAttack(Protocol):
+    """The training rows of a task and an attack on them."""
+
+    def attack(self, params: Params, indices: np.ndarray, number: int) -> tuple[dict[int, str], float]:
+        """Attack a share of the rows of the examples `indices` in round `number`.
+
+        Args:
+            params: {"encoder", "head"} of one run, on the host.
+
+        Returns:
+            Row -> its text, where the attack succeeded; FLOPs of all queries.
+        """
+
+    def reader(self, texts: dict[int, str]) -> Callable[[np.ndarray], Examples]:
+        """A function from indices to examples that reads these rows with these texts, and the others as they are."""
+
+
 @dataclasses.dataclass(frozen=True)
 class TaskData:
     """The rows of one task, encoded for training or for selection on dev.
@@ -34,6 +52,7 @@ class TaskData:
         gold: what dev scores are compared with; None where the labels of the examples are enough.
         forms: draws the forms of the rows that are trained on in their place; a function of the rows, the hardening and
             the seed of the job. None: the examples themselves.
+        attacks: the rows as an attack sees them, where the hardening of the job attacks them.
     """
 
     name: str
@@ -43,6 +62,7 @@ class TaskData:
     classes: int
     gold: Gold | None = None
     forms: DrawForms | None = None
+    attacks: RowsUnderAttack | None = None
 
     @property
     def expected(self) -> Gold:

@@ -9,7 +9,8 @@ Resume policy:
 3. On the same kind and number of devices, with the same versions and stack, the resumed result equals the uninterrupted
    one bit for bit.
 4. All processes see one file system: the first writes, all read.
-5. The state of another stage (another digest of its inputs) is refused, not overwritten.
+5. Texts that attacks made during a run are saved when they are made, and read when it is resumed.
+6. The state of another stage (another digest of its inputs) is refused, not overwritten.
 """
 
 import contextlib
@@ -36,6 +37,7 @@ from itt_jax.train.optimizer import make_optimizer
 from itt_jax.train.prefetch import prefetched
 from itt_jax.train.result import Outcome, Record
 from itt_jax.train.resume import Resume
+from itt_jax.train.rounds import Rounds
 from itt_jax.train.sharding import (
     data_shards,
     on_host,
@@ -66,7 +68,7 @@ class Run:
         params: {"encoder", "heads"}; not changed.
         feed: step number, from 0 -> input. key: dropout key.
         learning_rate: the peak. steps: total number of steps.
-        resume: where the run saves its state, or None.
+        resume: where the run saves its state, or None. rounds: of attacks on its rows, or None.
     """
 
     params: Params
@@ -75,6 +77,7 @@ class Run:
     learning_rate: float
     steps: int
     resume: Resume | None = None
+    rounds: Rounds | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,7 +201,8 @@ class Stack:
         """
         number, end = 0, max(run.steps - start for run, start in zip(self.runs, self.starts, strict=True))
         while number < end:
-            with contextlib.closing(prefetched(self._input, range(number, end))) as inputs:
+            stop = self._begin_part(number, end)
+            with contextlib.closing(prefetched(self._input, range(number, stop))) as inputs:
                 for given in inputs:
                     if not self._step(given):
                         break  # repeat the step with smaller microbatches
@@ -207,6 +211,22 @@ class Stack:
                         number = end
                         break
         return [self._outcome(index) for index in range(len(self.runs))]
+
+    def _begin_part(self, number: int, end: int) -> int:
+        """Attack the rows of runs whose next part begins; returns up to which step the input is then known."""
+        stop = end
+        for index, run in enumerate(self.runs):
+            step = self.starts[index] + number
+            if run.rounds is None or step >= run.steps:
+                continue
+            with self.clock.pausing():
+                params = None
+                if on_host(self.state.finite)[index]:
+                    own = run_on_host(self.state.params, index, self.mesh)
+                    params = {"encoder": own["encoder"], "head": own["heads"][0]}
+                self.records[index].flops += run.rounds.begin(step, params)
+            stop = min(stop, run.rounds.end(step) - self.starts[index])
+        return stop
 
     def _step(self, given: _StepInput) -> bool:
         """Do one step. Returns False if it did not fit the memory, and microbatches have been halved instead."""

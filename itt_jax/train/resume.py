@@ -58,6 +58,19 @@ class Resume:
         """The arrays of the state after `step` steps, with the structure and shapes of `like`."""
         return load_tree(self._states()[step] / "tree", like)
 
+    def round(self, number: int) -> dict[str, Any] | None:
+        """What `save_round` saved, or None; that of another stage is ignored."""
+        path = self._round(number)
+        saved = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return saved["record"] if saved.get("fingerprint") == self.fingerprint else None
+
+    def save_round(self, number: int, record: dict[str, Any]) -> None:
+        """Save what a round of attacks made (JSON), which later states rest on."""
+        files.write_text(self._round(number), json.dumps({"fingerprint": self.fingerprint, "record": record}))
+
+    def _round(self, number: int) -> pathlib.Path:
+        return self.directory / f"attacked-{number}.json"
+
     def _states(self) -> dict[int, pathlib.Path]:
         return {int(path.name.split("-")[1]): path for path in self.directory.glob("resume-*")}
 
@@ -75,5 +88,9 @@ def resumable_bytes(directory: pathlib.Path) -> int:
 
 def forget_resume(directory: pathlib.Path) -> None:
     """Remove the resumable states of a stage after its result has been saved."""
-    for path in pathlib.Path(directory).glob("resume-*") if is_first() else ():
+    if not is_first():
+        return
+    for path in pathlib.Path(directory).glob("resume-*"):
         shutil.rmtree(path)
+    for path in pathlib.Path(directory).glob("attacked-*.json"):
+        path.unlink()

@@ -21,6 +21,7 @@ from itt_jax.train.memory import free_bytes, is_out_of_memory, needed_bytes
 from itt_jax.train.predict import predict_stack
 from itt_jax.train.processes import smallest
 from itt_jax.train.result import Outcome, StageResult
+from itt_jax.train.rounds import Rounds
 from itt_jax.train.sharding import data_shards, stack_mesh
 from itt_jax.train.state import Params
 from itt_jax.train.task_feeds import job_feeds
@@ -66,8 +67,9 @@ def fine_tune_stack(encoder: Encoder, jobs: Sequence[Job], progress: Progress | 
     if len(jobs) > 1 and (len({job.shape for job in jobs}) > 1 or any(len(job.tasks) > 1 for job in jobs)):
         raise InputError("only jobs of one shape, with one task each, train together")
     mesh = stack_mesh(len(jobs))
-    feeds = job_feeds(encoder, jobs, data_shards(mesh))
-    runs = [_run(encoder, job, feed) for job, feed in zip(jobs, feeds, strict=True)]
+    rounds = [Rounds.of(job, job.resume(encoder)) for job in jobs]
+    feeds = job_feeds(encoder, jobs, data_shards(mesh), [own and own.drawn for own in rounds])
+    runs = [_run(encoder, *own) for own in zip(jobs, feeds, rounds, strict=True)]
 
     # --- Loop
     evaluate = _dev_evaluation(encoder, jobs) if jobs[0].dev else None
@@ -116,7 +118,7 @@ def largest_stack(most: int, devices: int, fit: int) -> int:
     return next(size for size in range(most, 0, -1) if size // math.gcd(size, devices) <= fit)
 
 
-def _run(encoder: Encoder, job: Job, feed: Callable[[int], Feed]) -> Run:
+def _run(encoder: Encoder, job: Job, feed: Callable[[int], Feed], rounds: Rounds | None) -> Run:
     """The run of a job."""
     head_key, step_key = jax.random.split(jax.random.key(job.seed))
     if len(job.tasks) == 1 and "head" in job.params:
@@ -124,7 +126,7 @@ def _run(encoder: Encoder, job: Job, feed: Callable[[int], Feed]) -> Run:
     else:
         heads = tuple(task.head.init(jax.random.fold_in(head_key, index)) for index, task in enumerate(job.tasks))
     params = {"encoder": job.params["encoder"], "heads": heads}
-    return Run(params, feed, step_key, job.learning_rate, job.steps, job.resume(encoder))
+    return Run(params, feed, step_key, job.learning_rate, job.steps, job.resume(encoder), rounds)
 
 
 def _dev_evaluation(encoder: Encoder, jobs: Sequence[Job]) -> Callable[[Params], list[float]]:

@@ -22,12 +22,18 @@ DRAWN_TOGETHER = 2048
 """Examples whose forms are drawn together: operators work on many texts at a time."""
 
 
-def job_feeds(encoder: Encoder, jobs: Sequence[Job], shards: int) -> list[Callable[[int], Feed]]:
-    """For each job, a function from the number of a step to its input; jobs share one row plan per task."""
+def job_feeds(
+    encoder: Encoder, jobs: Sequence[Job], shards: int, attacked: Sequence["DrawnSteps | None"] = ()
+) -> list[Callable[[int], Feed]]:
+    """For each job, a function from the number of a step to its input; jobs share one row plan per task.
+
+    Args:
+        attacked: for each job what reads its examples where its hardening attacks them; empty: they are read clean.
+    """
     by_task = []  # for each task, the feeds of all jobs
     for index in range(len(jobs[0].tasks)):
         tasks, recipe = [job.tasks[index] for job in jobs], jobs[0].recipe
-        draws = [_drawn_steps(job, index) for job in jobs]
+        draws = [own or _drawn_steps(job, index) for job, own in zip(jobs, attacked or [None] * len(jobs), strict=True)]
         lengths = _lengths(tasks, draws, recipe)
         slots = recipe.batch_size // recipe.accumulate * tasks[0].examples.choices
         longest = max(job.steps for job in jobs)
@@ -77,7 +83,7 @@ def drawn_steps(examples: Examples, forms: DrawForms, recipe: Recipe, seed: int,
     @functools.lru_cache(maxsize=2)
     def block(number: int) -> list[Examples]:
         numbers = range(number * together, min((number + 1) * together, max(steps, number * together + 1)))
-        indices = [_indices(examples, recipe, seed, step) for step in numbers]
+        indices = [step_examples(examples, recipe, seed, step) for step in numbers]
         epochs = [np.repeat(step_epochs(examples.items, recipe.batch_size, step), examples.choices) for step in numbers]
         return forms(np.concatenate(indices), np.concatenate(epochs))
 
@@ -95,10 +101,10 @@ def _task_feed(
     task, recipe, seed = job.tasks[index], job.recipe, derived_seed(job.seed, index)
     own = TaskObjective(encoder, task.head, index, recipe.dropout, task.examples.choices)
     objective = named(recipe.objective).wrap(hardened(own, job.hardening))
-    passes, choices = passes_of(job.hardening), task.examples.choices
+    passes, choices = PASSES if job.hardening is None else job.hardening.passes, task.examples.choices
 
     def feed(number: int) -> Feed:
-        indices = _indices(task.examples, recipe, seed, number)
+        indices = step_examples(task.examples, recipe, seed, number)
         forms = [task.examples.select(indices)] if drawn is None else drawn(number)
         microbatches = [
             [form.select(part) for form in forms] for part in np.split(np.arange(len(indices)), recipe.accumulate)
@@ -115,7 +121,7 @@ def _task_feed(
     return feed
 
 
-def _indices(examples: Examples, recipe: Recipe, seed: int, number: int) -> np.ndarray:
+def step_examples(examples: Examples, recipe: Recipe, seed: int, number: int) -> np.ndarray:
     """The examples of a task's step `number`: int64 [examples]."""
     return examples.of_items(step_indices(examples.items, recipe.batch_size, seed, number))
 
@@ -125,14 +131,14 @@ def _mean_flops(encoder: Encoder, forms: Sequence[Examples]) -> float:
     return sum(forward_flops(encoder, form.lengths) for form in forms) / len(forms)
 
 
-def passes_of(hardening: Hardening | None) -> int:
-    """Compute of a step in forward passes."""
-    return PASSES if hardening is None else hardening.passes
+def passes_of(hardening: Hardening | None) -> float:
+    """Compute of a mean step in forward passes, known before any training: attacks use their budget."""
+    return PASSES if hardening is None else hardening.passes + hardening.queries
 
 
 def step_flops(encoder: Encoder, examples: Examples, recipe: Recipe, seed: int, number: int) -> float:
     """Model FLOPs of step `number` of fine-tuning on one task, forward and backward, known before any training."""
-    return PASSES * forward_flops(encoder, examples.lengths[_indices(examples, recipe, seed, number)])
+    return PASSES * forward_flops(encoder, examples.lengths[step_examples(examples, recipe, seed, number)])
 
 
 def run_flops(

@@ -16,8 +16,9 @@ from itt_jax.data.rows import Rows
 from itt_jax.models import make_head
 from itt_jax.models.heads import head_kind
 from itt_jax.study.arms import FineTune
-from itt_jax.study.hardening import Drawn, Hardening
+from itt_jax.study.hardening import Attacked, Drawn, Hardening
 from itt_jax.study.material import Material, Selection, mean_tokens
+from itt_jax.study.stages.attacked import AttackedRows
 from itt_jax.study.stages.dev_check import DevCheck, check_scores
 from itt_jax.study.stages.hardened import DrawnForms, check_hardening, hardening_identity
 from itt_jax.study.stages.stage import Place, Skipped, Stage, digests, resumable, summary
@@ -103,9 +104,10 @@ class FineTuning(Stage):
         rows = [digests(self.training, material), material.digest(self.dev, uncontaminated=True), self.labels]
         selected_by = metrics.metric(material.task(self.dev.task).metric)
         made_by = [version for own in self.training for version in kind_versions(material.task(own.task))]
+        kind = material.task(self.training[0].task).kind
         identity = ["fine_tuning", self.parent.id, tasks, head, selected_by.version, rows, self.recipe, self.seed]
         identity += changed_versions(*made_by, objectives.named(self.recipe.objective).version)
-        return identity + ([] if self.hardening is None else [hardening_identity(self.hardening, self.training)])
+        return identity + ([] if self.hardening is None else [hardening_identity(self.hardening, self.training, kind)])
 
     @property
     def selections(self) -> dict[str, tuple[Selection, ...]]:
@@ -255,9 +257,10 @@ class FineTuning(Stage):
             rows = self.rows(material, selections)
             made = self.prepared(workshop, material.task(selections[0].task), rows)
             forms = self.forms(material, self.start(workshop), selections, rows, made.examples)
-            return dataclasses.replace(made, forms=forms)
+            attacks = self.attacks(workshop, selections, rows, made)
+            return dataclasses.replace(made, forms=forms, attacks=attacks)
 
-        drawn = (self.hardening, self.seed) if isinstance(self.hardening, Drawn) else None
+        drawn = (self.hardening, self.seed) if isinstance(self.hardening, Drawn | Attacked) else None
         return workshop.data((selections, shuffle, drawn, self.spec, self.recipe.max_length), make)
 
     def rows(self, material: Material, selections: tuple[Selection, ...]) -> Rows:
@@ -280,6 +283,20 @@ class FineTuning(Stage):
         return DrawnForms(
             task, body.tokenizer, rows, np.concatenate(languages), examples, self.hardening, self.seed, length
         )
+
+    def attacks(
+        self, workshop: Workshop, selections: tuple[Selection, ...], rows: Rows, made: TaskData
+    ) -> AttackedRows | None:
+        """Training rows as an attack sees them; None where none is made on them.
+
+        Args:
+            rows, made: of the selections.
+        """
+        if not isinstance(self.hardening, Attacked):
+            return None
+        task, tokenizer = workshop.material.task(selections[0].task), self.start(workshop).tokenizer
+        settings = (self.hardening, self.seed, self.recipe.max_length)
+        return AttackedRows(task, tokenizer, made.head, rows, made.examples, *settings)
 
     def examples(self, workshop: Workshop, body: Body, selections: tuple[Selection, ...]) -> Examples:
         """The examples of training rows, as the tokenizer of `body` encodes them."""

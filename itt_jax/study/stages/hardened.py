@@ -14,8 +14,9 @@ from itt_jax.errors import InputError
 from itt_jax.evaluate.forms import row_forms
 from itt_jax.models.heads import HeadKind, head_kind
 from itt_jax.perturb.noise import below, hash_strings, later_draws, text_keys, under
-from itt_jax.study.hardening import SMART, Drawn, Hardening
+from itt_jax.study.hardening import SMART, Attacked, Drawn, Hardening
 from itt_jax.study.material import Selection, lexicon_digest
+from itt_jax.study.stages.attacked import attacked_identity, check_attacked
 from itt_jax.study.stages.stage import Place
 from itt_jax.tasks import Task
 
@@ -98,6 +99,9 @@ def check_hardening(hardening: Hardening, training: Sequence[Selection], place: 
         InputError: an operator or a dictionary does not fit a language, or the head has no divergence of outputs.
     """
     where = f"arm {place.arm.name!r}: hardening"
+    if isinstance(hardening, Attacked):
+        tasks = [place.material.task(selection.task) for selection in training]
+        check_attacked(hardening, training, tasks, where)
     for selection in training:
         hardening.check_language(selection.language, where)
         task = place.material.task(selection.task)
@@ -106,8 +110,14 @@ def check_hardening(hardening: Hardening, training: Sequence[Selection], place: 
             raise InputError(f"{where}: SMART compares predictions, and {task.kind} ({task.name}) has none to compare")
 
 
-def hardening_identity(hardening: Hardening, training: Sequence[Selection]) -> list[Any]:
-    """Everything about a hardening that determines a result, with versions of operators and content of dictionaries."""
+def hardening_identity(hardening: Hardening, training: Sequence[Selection], kind: str) -> list[Any]:
+    """Everything about a hardening that determines a result, with versions of operators and content of dictionaries.
+
+    Args:
+        kind: of the task.
+    """
+    if isinstance(hardening, Attacked):
+        return ["hardening", *attacked_identity(hardening, training, kind)]
     if not isinstance(hardening, Drawn):
         return ["hardening", hardening]
     versions = [perturb.get(name).output_version for name in hardening.operators]

@@ -1,0 +1,75 @@
+"""Rounds of attacks during a fine-tuning: rows that are trained on as an attack on the present weights left them."""
+
+import bisect
+import math
+
+import jax
+import numpy as np
+
+from itt_jax.data.examples import Examples
+from itt_jax.errors import InputError
+from itt_jax.study.hardening import Attacked
+from itt_jax.train.counters import derived_seed
+from itt_jax.train.jobs import Job
+from itt_jax.train.resume import Resume
+from itt_jax.train.state import Params
+from itt_jax.train.task_feeds import step_examples
+
+
+class Rounds:
+    """The rounds of one run. A step is built after `begin` has been called with it or with an earlier one of its part.
+
+    With a place for resumable states, texts are kept there, so that a run that is resumed within a part reads the same.
+
+    Raises:
+        InputError: there are several processes.
+    """
+
+    def __init__(self, job: Job, resume: Resume | None):
+        (task,), hardening = job.tasks, job.hardening
+        if jax.process_count() > 1:
+            raise InputError(f"hardening Attacked trains in one process, found {jax.process_count()}")
+        self.task, self.resume, self.steps = task, resume, job.steps
+        self.indices = lambda step: step_examples(task.examples, job.recipe, derived_seed(job.seed, 0), step)
+        parts = hardening.rounds + 1
+        self.starts = sorted({math.ceil(job.steps * part / parts) for part in range(1, parts)} - {job.steps})
+        self.current, self.read = 0, task.examples.select
+
+    @classmethod
+    def of(cls, job: Job, resume: Resume | None) -> "Rounds | None":
+        """The rounds of a job; None where its hardening has none."""
+        return cls(job, resume) if isinstance(job.hardening, Attacked) else None
+
+    def drawn(self, step: int) -> list[Examples]:
+        """The examples of a step."""
+        return [self.read(self.indices(step))]
+
+    def end(self, step: int) -> int:
+        """The first step after the part of `step`."""
+        number = self._number(step)
+        return self.starts[number] if number < len(self.starts) else self.steps
+
+    def begin(self, step: int, params: Params | None) -> float:
+        """Attack the rows of the part of `step`, or read what was saved; returns FLOPs that are not counted yet.
+
+        Args:
+            params: {"encoder", "head"} at the step; None where they are not finite: nothing changes then.
+        """
+        number = self._number(step)
+        if number == self.current or params is None:
+            return 0.0
+        start = self.starts[number - 1]
+        saved = self.resume.round(number) if self.resume else None
+        if saved is None:
+            if step > start:
+                raise InputError(f"the texts of round {number} of an interrupted stage are gone; remove its states")
+            indices = np.concatenate([self.indices(own) for own in range(start, self.end(step))])
+            texts, flops = self.task.attacks.attack(params, indices, number)
+            saved = {"texts": [[row, text] for row, text in texts.items()], "flops": flops}
+            if self.resume:
+                self.resume.save_round(number, saved)
+        self.current, self.read = number, self.task.attacks.reader({row: text for row, text in saved["texts"]})
+        return saved["flops"] if step == start else 0.0
+
+    def _number(self, step: int) -> int:
+        return bisect.bisect_right(self.starts, step)
