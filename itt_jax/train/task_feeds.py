@@ -45,12 +45,16 @@ def job_feeds(
 
 
 def _lengths(tasks: Sequence[TaskData], draws: Sequence["DrawnSteps | None"], recipe: Recipe) -> np.ndarray:
-    """Tokens of examples, from which rows are planned. Where forms are drawn, those of the first steps are a sample."""
-    if draws[0] is None:
-        distinct = {id(task.examples): task.examples for task in tasks}.values()
-        return np.concatenate([examples.lengths for examples in distinct])
-    sample = [packing.longest(drawn(0)) for drawn in draws]
-    return np.concatenate([*sample, [recipe.max_length]])
+    """Tokens of examples, from which rows are planned: where forms are drawn, those of the first step are a sample.
+
+    Attacked texts are not known yet, and may be longer than the clean ones.
+    """
+    longer = tasks[0].forms is not None or tasks[0].attacks is not None
+    if tasks[0].forms is None:
+        lengths = [examples.lengths for examples in {id(task.examples): task.examples for task in tasks}.values()]
+    else:
+        lengths = [packing.longest(drawn(0)) for drawn in draws]
+    return np.concatenate([*lengths, np.full(int(longer), recipe.max_length)])
 
 
 def _mixed(job: Job, feeds: Sequence[Callable[[int], Feed]]) -> Callable[[int], Feed]:
