@@ -66,8 +66,7 @@ def _attacked(options: argparse.Namespace) -> tuple[list, pathlib.Path]:
     """The outcomes of the attack that the options describe, and the path of its page."""
     from itt_jax import attack, config, tasks
     from itt_jax.models import checkpoint_name
-    from itt_jax.report import write_attack_page
-    from itt_jax.store.parts import PartsFolder
+    from itt_jax.report import write_page_of_parts
     from itt_jax.study.attacking import AttackRequest, attack_checkpoint
 
     evaluation = read_rows(options, "attack")
@@ -80,4 +79,4 @@ def _attacked(options: argparse.Namespace) -> tuple[list, pathlib.Path]:
         raise InputError(f"--shift goes with tasks of kind regression, not {kind}")
     out = options.out or pathlib.Path(f"runs/attack-{recipe.name}-{options.task}-{checkpoint_name(options.checkpoint)}")
     found = attack_checkpoint(AttackRequest(evaluation, recipe, options.field), out, data_root(options), options.json)
-    return found, write_attack_page(out, PartsFolder(out, "attack").existing() or {}, found)
+    return found, write_page_of_parts(out)

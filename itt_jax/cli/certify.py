@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
     from itt_jax.attack.csv_files import read_csv
     from itt_jax.certify import Deletion, Smoothing, summaries, summary_lines
     from itt_jax.models import checkpoint_name
+    from itt_jax.report import write_page_of_parts
     from itt_jax.study.certifying import CertifyRequest, certify_checkpoint
 
     evaluation = read_rows(options, "certify")
@@ -50,5 +51,8 @@ def run(options: argparse.Namespace) -> int:
     request = CertifyRequest(evaluation, smoothing, options.field)
     found = certify_checkpoint(request, out, data_root(options), options.json, outcomes)
     figures = summaries(found, smoothing, outcomes)
+    page = write_page_of_parts(out)
     print(json.dumps(figures, ensure_ascii=False, indent=1) if options.json else "\n".join(summary_lines(figures)))
+    if not options.json:
+        print(f"\nReport: {page}")
     return 0

@@ -11,7 +11,9 @@ SUMMARY = "Write tables, figures and report/index.html from a results folder."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("--out", type=path, required=True, help="results folder of `run` or `evaluate`")
+    parser.add_argument(
+        "--out", type=path, required=True, help="results folder of `run`, `evaluate`, `attack` or `certify`"
+    )
     parser.add_argument(
         "--contrast", metavar="ARM-BASELINE", help="print this contrast of two arms instead of writing the report"
     )
@@ -27,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
         InputError: an option of a contrast without --contrast; see also `analysis.analyse`.
     """
     from itt_jax.analysis import analyse
-    from itt_jax.report import contrast, write_report
+    from itt_jax.report import contrast, write_page_of_parts, write_report
     from itt_jax.report.cautions import WITHOUT_ITEMS
     from itt_jax.store.results import read_results
 
@@ -35,6 +37,9 @@ def run(options: argparse.Namespace) -> int:
         for name in ("language", "perturbation", "format"):
             if getattr(options, name) is not None:
                 raise InputError(f"--{name} goes with --contrast")
+        if page := write_page_of_parts(options.out):
+            print(page)
+            return 0
         analysis = analyse(options.out)
         print(write_report(options.out, analysis))
         if not analysis.has_items:

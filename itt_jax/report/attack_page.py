@@ -11,7 +11,7 @@ from itt_jax import files
 from itt_jax.attack.outcomes import Outcome, summaries, summary
 from itt_jax.report import html, tables
 from itt_jax.report.answers import First
-from itt_jax.report.examples import FOLDER, Block
+from itt_jax.report.examples import FOLDER, Block, attack_note
 from itt_jax.report.figures import Panel, sheet, svg
 from itt_jax.report.figures.curves import frame_of
 from itt_jax.report.figures.forest import PLAIN, Row, forest
@@ -171,11 +171,6 @@ def _budgets(own: Mapping[str, Any]) -> Iterator[Panel]:
         yield Panel(title, WIDTH, HEIGHT, body, {"language": own["language"]})
 
 
-def _edited(row: Outcome) -> list[str] | None:
-    """The texts after the attack; None where it changed none."""
-    return None if row.text == row.fields[row.field] else list((row.fields | {row.field: row.text}).values())
-
-
 def _blocks(about: Mapping[str, Any], outcomes: Sequence[Outcome]) -> Iterator[Block]:
     """Texts before and after the attack, the successes first."""
     order = {"succeeded": 0, "failed": 1, "skipped": 2}
@@ -192,16 +187,19 @@ def _blocks(about: Mapping[str, Any], outcomes: Sequence[Outcome]) -> Iterator[B
         place = {"file": f"{FOLDER}/{number:05d}.js", "rows": rows, "noise": about["name"], "language": language}
         items = [
             {
-                "id": f"{row.item_id} ({row.result}; queries: {row.queries:,})",
+                "id": row.item_id,
                 "label": row.label,
                 "ok": True,
                 "right": [truth] if graded else None,
                 "clean": list(row.fields.values()),
-                "noisy": _edited(row),
+                "noisy": None,
             }
             for row, truth in zip(own, right, strict=True)
         ]
         data = {"fields": list(own[0].fields), "language": language, "noise": about["name"], "of": len(every)}
         data |= {"models": [[about["encoder"], "as given", 0]], "items": items, "names": list(names)}
         data |= {"before": [before], "after": [after], "before_scores": [None], "after_scores": [None]}
+        fields, changed = list(own[0].fields), [None if row.text == row.fields[row.field] else row.text for row in own]
+        notes = [attack_note(row.result, row.queries) for row in own]
+        data |= {"field": fields.index(own[0].field), "texts": [changed], "notes": [notes]}
         yield Block(place, data)

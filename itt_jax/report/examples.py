@@ -1,7 +1,7 @@
 """Examples: texts of a folder before and after they were changed, with every model's predictions, in blocks.
 
 A block is a script beside the page that calls a function of the page with plain data, so that a browser loads it from a
-folder without a server. It holds one noise on one set of rows.
+folder without a server. It holds one noise, or one attack, on one set of rows. An attack has a text for each model.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from itt_jax.store import Store
-from itt_jax.store.results import CLEAN_TEXT
+from itt_jax.store.results import CLEAN_TEXT, read_cell
 from itt_jax.store.texts import Texts, read_texts
 
 FUNCTION = "ittExamples"
@@ -24,6 +24,10 @@ MOST_CELLS = 20_000
 """Cells of a folder beyond which only the strongest severity and first replicate of each operator are shown."""
 ONE_CLASS = ("classification", "multiple_choice")
 """Kinds whose prediction is a class, with scores of each."""
+ANSWERS = "question_answering"
+"""Kind whose predictions the metric compares with several right answers."""
+EXACT = "exact_match"
+"""Column of its cells: 1 where a prediction is a right answer, as the metric normalises them."""
 SETS = ("multilabel", "token_classification")
 """Kinds whose prediction is a list of classes."""
 PLACE = ["target", "task", "split", "language"]
@@ -49,7 +53,11 @@ class Block:
 
 
 def blocks(out: pathlib.Path, results: pd.DataFrame) -> Iterator[Block]:
-    """The blocks of a results folder; none where it holds no texts or no predictions."""
+    """The blocks of a results folder; none where it holds no texts or no predictions.
+
+    Args:
+        results: its cells, those under attack too.
+    """
     store = Store(pathlib.Path(out))
     if len(results) > MOST_CELLS:
         strongest = results.groupby("perturbation")["severity"].transform("max")
@@ -60,16 +68,25 @@ def blocks(out: pathlib.Path, results: pd.DataFrame) -> Iterator[Block]:
         clean = own[own["perturbation"] == CLEAN_TEXT]
         if texts is None or clean.empty or not all(map(store.has_cell, own["cell"])):
             continue
-        before = _Predictions(store, clean, texts)
+        before = _Predictions(store, clean, texts, texts.items)
         rows = f"{task}, {split}, {language}" + (f" ({target})" if target != task else "")
+        about = {"rows": rows, "task": str(target), "language": str(language), "domain": str(own["domain"].iloc[0])}
         noises = list(own[own["perturbation"] != CLEAN_TEXT].groupby(VARIANT, sort=False))
         for variant, part in noises or [((CLEAN_TEXT, 0.0, 0), clean)]:
+            if part["attack"].iloc[0]:
+                found = _attacked(store, clean, part, texts)
+            else:
+                after = before if part is clean else _Predictions(store, part, texts, texts.items)
+                found = _data(before, after, texts) | {"noise": noise_name(*variant)}
+                changed = texts.forms.get((str(variant[0]), float(variant[1]), int(variant[2])), {})
+                for item in found["items"]:
+                    item["noisy"] = changed.get(item["id"])
+            if not found or not found["items"]:
+                continue
             number += 1
-            noise = noise_name(*variant)
-            about = {"file": f"{FOLDER}/{number:05d}.js", "rows": rows, "noise": noise, "task": str(target)}
-            about |= {"language": str(language), "operator": str(variant[0]), "domain": str(own["domain"].iloc[0])}
-            after = before if part is clean else _Predictions(store, part, texts)
-            yield Block(about, _data(before, after, texts, variant, str(language), noise, int(part["n"].iloc[0])))
+            named = {"file": f"{FOLDER}/{number:05d}.js", "noise": found["noise"]}
+            named["attack" if part["attack"].iloc[0] else "operator"] = str(variant[0])
+            yield Block(about | named, found | {"language": str(language), "of": int(part["n"].iloc[0])})
 
 
 def noise_name(operator: str, severity: float, replicate: int) -> str:
@@ -79,27 +96,40 @@ def noise_name(operator: str, severity: float, replicate: int) -> str:
 
 
 class _Predictions:
-    """The predictions of every model on the texts of one form of the rows."""
+    """The predictions of every model on the texts of one form of some rows.
 
-    def __init__(self, store: Store, cells: pd.DataFrame, texts: Texts):
+    Args:
+        items: ids of the rows. columns: further columns of the cells to read, into `columns`.
+    """
+
+    def __init__(
+        self, store: Store, cells: pd.DataFrame, texts: Texts, items: Sequence[str], columns: Sequence[str] = ()
+    ):
         import pyarrow.parquet as pq
 
+        self.items = items
         self.models = [(str(m), str(a), int(s)) for m, a, s in cells[["model", "arm", "seed"]].to_numpy()]
         self.predictions, self.scores, self.labels, self.applicable = [], [], [], []
+        self.columns: dict[str, list[list[Any]]] = {name: [] for name in columns}
+        self.right: list[set[str]] = [set() for _ in items]
+        graded = [EXACT] if texts.kind == ANSWERS else []
         for cell in cells["cell"]:
-            columns = ["item_id", "prediction", "scores", "label", "applicable"]
-            table = pq.read_table(store.cell(cell), columns=columns, use_threads=False)
+            names = ["item_id", "prediction", "scores", "label", "applicable", *graded, *columns]
+            table = pq.read_table(store.cell(cell), columns=names, use_threads=False)
             at = {item: number for number, item in enumerate(table.column("item_id").to_pylist())}
-            found = table.take([at[item] for item in texts.items]).to_pydict()
+            found = table.take([at[item] for item in items]).to_pydict()
             self.predictions.append([_shown(texts, one) for one in found["prediction"]])
             self.scores.append(_percents(texts, found["scores"]))
             self.labels, self.applicable = found["label"], found["applicable"]
+            for name in columns:
+                self.columns[name].append(found[name])
+            for name in graded:
+                for right, one, score in zip(self.right, self.predictions[-1], found[name], strict=True):
+                    right.update([one] if score == 1 else ())
 
 
-def _data(
-    before: _Predictions, after: _Predictions, texts: Texts, variant: tuple, language: str, noise: str, of: int
-) -> dict[str, Any]:
-    """What a block's script holds; predictions are numbers of names."""
+def _data(before: _Predictions, after: _Predictions, texts: Texts) -> dict[str, Any]:
+    """What a block's script holds of models and rows; predictions are numbers of names."""
     names: dict[str, int] = {}
     own = {model: at for at, model in enumerate(before.models)}
     models = [model for model in after.models if model in own]
@@ -110,24 +140,60 @@ def _data(
 
     data = {
         "fields": list(texts.fields),
-        "language": language,
-        "noise": noise,
-        "of": of,
         "models": models,
         "before": numbered(before, models),
         "after": numbered(after, models),
         "before_scores": [before.scores[own[model]] for model in models],
         "after_scores": [after.scores[after.models.index(model)] for model in models],
     }
-    changed = texts.forms.get((str(variant[0]), float(variant[1]), int(variant[2])), {})
-    items = []
-    for at, item in enumerate(texts.items):
+    clean, items = dict(zip(texts.items, texts.clean, strict=True)), []
+    for at, item in enumerate(after.items):
         right = _right(texts, after.labels[at])
-        label = " or ".join(right) if right is not None else _shown(texts, after.labels[at])
+        label = " or ".join(dict.fromkeys(right)) if right is not None else _shown(texts, after.labels[at])
+        if texts.kind == ANSWERS:
+            right = sorted(before.right[at] | after.right[at])
         numbers = None if right is None else [names.setdefault(one, len(names)) for one in right]
         row = {"id": item, "label": label, "ok": after.applicable[at], "right": numbers}
-        items.append(row | {"clean": texts.clean[at], "noisy": changed.get(item)})
+        items.append(row | {"clean": clean[item], "noisy": None})
     return data | {"items": items, "names": list(names)}
+
+
+def _attacked(store: Store, clean: pd.DataFrame, cells: pd.DataFrame, texts: Texts) -> dict[str, Any] | None:
+    """What the script of an attack's block holds; None where no row shows which field was edited.
+
+    Each model has texts of its own: `texts` holds those of the edited field, None where the attack changed none, and
+    `notes` what the attack came to.
+    """
+    there = set(read_cell(store.out, cells["cell"].iloc[0], ["item_id"])["item_id"])
+    items = [item for item in texts.items if item in there]
+    before = _Predictions(store, clean, texts, items)
+    after = _Predictions(store, cells, texts, items, ("text", "changed", "result", "queries"))
+    found, of = _data(before, after, texts), after.columns
+    field = _edited_field([item["clean"] for item in found["items"]], of)
+    if field is None:
+        return None
+    at = [after.models.index(model) for model in found["models"]]
+    changed = [[text if own else None for text, own in zip(of["text"][m], of["changed"][m], strict=True)] for m in at]
+    notes = [[attack_note(*one) for one in zip(of["result"][m], of["queries"][m], strict=True)] for m in at]
+    return found | {"noise": str(cells["perturbation"].iloc[0]), "field": field, "texts": changed, "notes": notes}
+
+
+def attack_note(result: str, queries: int) -> str:
+    """What an attack on one row came to: "succeeded, 31 queries"."""
+    return "not attacked" if result == "skipped" else f"{result}, {queries:,} quer{'y' if queries == 1 else 'ies'}"
+
+
+def _edited_field(clean: Sequence[Sequence[str]], columns: Mapping[str, list[list[Any]]]) -> int | None:
+    """The number of the field whose texts an attack edited: the one that unchanged rows still have."""
+    fields = len(clean[0]) if clean else 0
+    same = [
+        (row, text)
+        for texts, changed in zip(columns["text"], columns["changed"], strict=True)
+        for row, text, own in zip(clean, texts, changed, strict=True)
+        if not own
+    ]
+    fitting = [field for field in range(fields) if all(row[field] == text for row, text in same)]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _shown(texts: Texts, value: Any) -> str:
@@ -148,7 +214,7 @@ def _right(texts: Texts, label: Any) -> list[str] | None:
     """The predictions that are right; None where predictions are right by degrees."""
     if texts.kind in (*ONE_CLASS, *SETS):
         return [_shown(texts, label)]
-    if texts.kind == "question_answering" and isinstance(label, list):
+    if texts.kind == ANSWERS and isinstance(label, list):
         return [str(one) for one in label]
     return None
 

@@ -155,8 +155,8 @@
   };
   const fillNoise = () => {
     const fitting = blocks.filter((own) => own.rows === choice.elements.rows.value);
-    const wanted = names.includes("operator") && filters.elements.operator.value.slice(1);
-    const own = fitting.filter((block) => !wanted || block.operator === wanted);
+    const wanted = asked().filter(([name]) => name === "operator" || name === "attack");
+    const own = fitting.filter((block) => wanted.every(([name, value]) => block[name] === value));
     fill(choice.elements.noise, (own.length ? own : fitting).map((block) => block.noise));
     pick();
   };
@@ -167,13 +167,17 @@
   };
   const show = () => {
     const block = loaded.get(current.file);
-    const models = block.models.map((model, at) => [...model, at]).filter((model) => model[0] === choice.elements.model.value);
+    const [, arm] = asked().find(([name]) => name === "arm") || [];
+    const models = block.models
+      .map((model, at) => [...model, at])
+      .filter((model) => model[0] === choice.elements.model.value && (arm === undefined || model[1] === arm));
     const which = choice.elements.which.value;
     const search = choice.elements.search.value.trim().toLocaleLowerCase();
     const chosen = block.items.map((item, at) => [item, at]).filter(([item, at]) => {
-      const text = [item.id, item.label, ...item.clean, ...(item.noisy || [])].join("\n").toLocaleLowerCase();
+      const own = block.texts ? models.map(([, , , model]) => block.texts[model][at]).filter((one) => one !== null) : item.noisy || [];
+      const text = [item.id, item.label, ...item.clean, ...own].join("\n").toLocaleLowerCase();
       if (search && !text.includes(search)) return false;
-      if (which === "changed") return item.noisy !== null;
+      if (which === "changed") return own.length > 0;
       if (which === "flips") return models.some(([, , , model]) => block.before[model][at] !== block.after[model][at]);
       if (which === "disagree") return disagree(models, block, at);
       return true;
@@ -190,19 +194,55 @@
   const card = (block, models, item, at) => {
     const made = element("article", undefined, "card");
     made.append(element("h3", `${item.id} \u00b7 label: ${item.label}${item.ok ? "" : " (lost by the change)"}`));
-    block.fields.forEach((field, number) => {
-      const [before, after] = [item.clean[number], (item.noisy || item.clean)[number]];
-      const [a, b] = edits(before, after);
-      const pair = element("div", undefined, "pair");
-      for (const [title, text] of [["clean", markedText(a, "del", block.language)], [block.noise, markedText(b, "ins", block.language)]]) {
-        const side = element("div");
-        side.append(element("b", block.fields.length > 1 ? `${field}, ${title}` : title), text);
-        pair.append(side);
-      }
-      made.append(pair);
-    });
-    made.append(predictions(block, models, item, at));
+    if (block.texts) made.append(...attacked(block, models, item, at));
+    else {
+      block.fields.forEach((_, number) => made.append(pair(block, number, item.clean[number], (item.noisy || item.clean)[number])));
+      made.append(predictions(block, models, item, at));
+    }
     return made;
+  };
+  const pair = (block, number, before, after) => {
+    const [a, b] = edits(before, after);
+    const made = element("div", undefined, "pair");
+    for (const [title, text] of [["clean", markedText(a, "del", block.language)], [block.noise, markedText(b, "ins", block.language)]]) {
+      const side = element("div");
+      side.append(element("b", block.fields.length > 1 ? `${block.fields[number]}, ${title}` : title), text);
+      made.append(side);
+    }
+    return made;
+  };
+  // An attack has a text for each model: the edited field is shown beside its clean text once a model.
+  const attacked = (block, models, item, at) => {
+    const same = models.every(([, , , model]) => block.texts[model][at] === null);
+    const made = block.fields.flatMap((field, number) => {
+      if (number === block.field && !same) return [];
+      const side = element("div");
+      const text = markedText([[item.clean[number]], [false]], "ins", block.language);
+      side.append(element("b", block.fields.length > 1 ? `${field}, clean` : "clean"), text);
+      return [side];
+    });
+    for (const [, arm, seed, model] of models) {
+      const own = element("div", undefined, "attempt");
+      const head = element("h4", `${arm}, seed ${seed} (${block.notes[model][at]}): `);
+      const flips = block.before[model][at] !== block.after[model][at];
+      const both = element("span", undefined, flips ? "flip" : undefined);
+      both.append(...predicted(block, item, model, at));
+      head.append(both);
+      own.append(head);
+      const text = block.texts[model][at];
+      if (text !== null) own.append(pair(block, block.field, item.clean[block.field], text));
+      made.push(own);
+    }
+    return made;
+  };
+  // The prediction of one model on the clean text, then on the changed one.
+  const predicted = (block, item, model, at) => {
+    const shown = (side) => {
+      const [value, score] = [block[side][model][at], block[`${side}_scores`][model]];
+      const right = item.right === null ? "" : item.right.includes(value) ? "right" : "wrong";
+      return element("span", block.names[value] + (score ? ` ${score[at]}` : ""), right);
+    };
+    return [shown("before"), " \u2192 ", shown("after")];
   };
   const predictions = (block, models, item, at) => {
     const box = element("div", undefined, "scroll");
@@ -227,14 +267,8 @@
         const own = models.find((model) => model[1] === arm && model[2] === seed);
         const cell = row.insertCell();
         if (!own) continue;
-        const [before, after] = ["before", "after"].map((side) => block[side][own[3]][at]);
-        const shown = (value, side) => {
-          const score = block[`${side}_scores`][own[3]];
-          const right = item.right === null ? "" : item.right.includes(value) ? "right" : "wrong";
-          return element("span", block.names[value] + (score ? ` ${score[at]}` : ""), right);
-        };
-        cell.append(shown(before, "before"), " \u2192 ", shown(after, "after"));
-        if (before !== after) cell.className = "flip";
+        cell.append(...predicted(block, item, own[3], at));
+        if (block.before[own[3]][at] !== block.after[own[3]][at]) cell.className = "flip";
       }
     }
     box.append(table);

@@ -53,7 +53,8 @@ def write_report(out: pathlib.Path, analysis: Analysis | None = None) -> pathlib
     write_all(report / "tables", found)
     figures = [_figure(figure, analysis, plan) for figure in (*FIGURES, *([ALONE] if is_alone(analysis) else []))]
     write_all(report / "figures", {f"{own.name}.svg": sheet(own.panels) for own in figures if own.panels})
-    blocks = write_blocks(report, examples.blocks(store.out, analysis.cells) if analysis.has_items else ())
+    every = pd.concat([own for own in (analysis.cells, analysis.attack_cells) if len(own)])
+    blocks = write_blocks(report, examples.blocks(store.out, every) if analysis.has_items else ())
     files.write_text(report / "summary.md", summary_markdown(analysis) + "\n")
     page = report / "index.html"
     files.write_text(page, html.page(_page(analysis, plan, shown, figures, blocks)))

@@ -29,6 +29,11 @@ class PartsFolder:
     noun: str
     writes: bool = True
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether the folder holds such work, finished or not."""
+        return self._about.is_file()
+
     def existing(self) -> dict[str, Any] | None:
         """What is said of the request; None for a new folder.
 
@@ -62,6 +67,20 @@ class PartsFolder:
         except ValueError as error:
             raise InputError(f"{path}: damaged ({error}); remove it to have it made again") from error
 
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of all languages, of finished work.
+
+        Raises:
+            InputError: it is not finished, or a part is damaged.
+        """
+        found = []
+        for language in (own["language"] for own in self.summary()):
+            number = 0
+            while (part := self.part(language, number)) is not None:
+                found += part
+                number += 1
+        return found
+
     def write_part(self, language: str, number: int, rows: Sequence[dict[str, Any]]) -> None:
         """Write a finished part."""
         lines = [json.dumps(row, ensure_ascii=False) for row in rows]
@@ -89,12 +108,29 @@ class PartsFolder:
 
     def write_summary(self, summaries: Sequence[dict[str, Any]]) -> None:
         """Write summary.json."""
-        files.write_json(self.results.with_name("summary.json"), list(summaries))
+        files.write_json(self._summary, list(summaries))
+
+    def summary(self) -> list[dict[str, Any]]:
+        """What `write_summary` wrote.
+
+        Raises:
+            InputError: the work is not finished, or the file is damaged.
+        """
+        if not self._summary.is_file():
+            raise InputError(f"--out {self.out}: the {self.noun} is not finished; repeat its command to continue it")
+        try:
+            return json.loads(self._summary.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{self._summary}: damaged ({error})") from error
 
     @property
     def results(self) -> pathlib.Path:
         """The CSV of all rows."""
         return self.out / "results.csv"
+
+    @property
+    def _summary(self) -> pathlib.Path:
+        return self.out / "summary.json"
 
     @property
     def _about(self) -> pathlib.Path:

@@ -50,7 +50,7 @@ def certify_checkpoint(
     Stopped work continues after its last finished part, with the same bytes.
 
     Args:
-        outcomes: of an attack that the certificates are shown beside.
+        outcomes: of an attack that the certificates are shown beside; the summary has it until the next call.
 
     Raises:
         InputError: no such checkpoint or task, a kind without certificates, an `out` that belongs to something else, an
@@ -77,7 +77,7 @@ def certify_checkpoint(
         rows = [row for language in work.rows for row in work.made(language, work.cases(language), PART, make)]
         found = [Certificate(**row) for row in rows]
         write_csv(work.folder.results, found)
-        work.folder.write_summary(summaries(found, smoothing))
+        work.folder.write_summary(summaries(found, smoothing, outcomes))
         return found
 
 

@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
-from itt_jax import kinds
+from itt_jax import kinds, tasks
 from itt_jax.config import content_id
 from itt_jax.data.rows import Rows
 from itt_jax.evaluate.forms import row_forms
@@ -18,7 +16,7 @@ from itt_jax.study.plan import Plan
 from itt_jax.tasks import Task
 
 ROWS = 100
-"""Rows of each task, split and language whose texts are kept."""
+"""Rows of each task, split and language whose texts are kept; attacks on no more rows are on some of these."""
 
 
 def keep_plan_texts(store: Store, plan: Plan, material: Material) -> None:
@@ -37,7 +35,7 @@ def keep_texts(
     Args:
         wanted: form -> lexicon or None. Noises on token ids have no texts.
     """
-    place, some = (task.name, split, rows.language), rows.select(np.arange(min(ROWS, len(rows))))
+    place, some = (task.name, split, rows.language), tasks.limit(rows, ROWS)
     made_of = {"rows": digest_rows(kinds.kind(task.kind), some), "seed": noise_seed, "fields": task.editable_fields}
     made_of["forms"] = [
         [*form, "" if form == CLEAN_FORM else operator_of(form[0]).output_version, lexicon and lexicon_digest(lexicon)]

@@ -1,11 +1,13 @@
 """Attacks: whose texts are whose, how far curves go, and means over the rows of cells of different sizes."""
 
+import re
 import types
 
 import numpy as np
 import pandas as pd
 
 from itt_jax.analysis import attacked
+from itt_jax.report.figures.transfer import matrix
 from itt_jax.report.tables.attacks import attacks
 
 
@@ -45,3 +47,16 @@ def test_means_are_over_rows_not_over_cells():
     (row,) = attacks(types.SimpleNamespace(attacks=frame, attack_cells=cells)).to_dict("records")
     assert row["success %"] == "22.5" and row["queries"] == "7.0"
     assert row["edits"] == "3.0" and row["words changed"] == "4.0" and row["similarity"] == "0.700"
+
+
+def test_the_transfer_matrix_has_texts_of_others_and_own_ones():
+    """Each reader's column has every arm on which texts were made; own texts are apart, and set no shade."""
+    rows = [("a", "a", "same model", 0.4), ("a", "a", "another seed", 0.2), ("a", "b", "another arm", 0.1)]
+    frame = pd.DataFrame(rows, columns=["made_on_arm", "arm", "made_on", "drop"])
+    frame = frame.assign(model="m", target="t", metric="accuracy", perturbation="p")
+    arms = [types.SimpleNamespace(name=name) for name in ("b", "a", "c")]
+    (panel,) = matrix(types.SimpleNamespace(transfer=frame, arms=arms), {})
+    assert panel.place == {"encoder": "m", "task": "t", "attack": "p"}
+    cells = re.findall(r'<g data-arm="([^"]*)">(.*?)</g>', panel.body, re.DOTALL)
+    assert [arms for arms, _ in cells] == ["a\nb", "a"]  # read by b, by a; c reads nothing
+    assert [re.findall(">([^<]+)<", drawn) for _, drawn in cells] == [["10.0"], ["20.0", "own 40.0"]]

@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from itt_jax.attack.outcomes import Outcome, query_budgets, summary
-from itt_jax.report import write_attack_page
+from itt_jax.report.attack_page import write_attack_page
 
 ABOUT = {"name": "worst_of", "encoder": "a <b>", "task": "sentiment"}
 HOSTILE = "</script><script>window.hacked = 1</script>"
@@ -72,5 +72,6 @@ def test_texts_are_data_of_a_script_and_never_markup(page):
     assert len(scripts) == 2
     name, data = json.loads(f"[{scripts[0].read_text().removeprefix('ittExamples(').removesuffix(');' + chr(10))}]")
     assert name == "examples/00001.js" and data["names"][data["before"][0][0]] == "positive"
-    assert [item["noisy"] for item in data["items"]] == [[f"good {HOSTILE}!"]] * 2 + [None] * 2
+    assert data["texts"] == [[f"good {HOSTILE}!"] * 2 + [None] * 2] and data["field"] == 0
+    assert data["notes"] == [["succeeded, 10 queries", "succeeded, 20 queries", "failed, 30 queries", "not attacked"]]
     assert [item["right"] for item in data["items"]] == [[data["names"].index("positive")]] * 4

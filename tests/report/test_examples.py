@@ -92,12 +92,76 @@ def test_texts_are_those_that_models_read(tmp_path):
     keep_texts(Store(tmp_path), task, "test", rows, wanted, 7)
     found = read_texts(Store(tmp_path), place)
     assert len(found.items) == ROWS and found.labels == list(task.labels)
-    expected = perturb(rows.fields["text"], "swap", 0.1, "de", 7, ids=list(rows.item_ids), field="text")[:ROWS]
+    every = perturb(rows.fields["text"], "swap", 0.1, "de", 7, ids=list(rows.item_ids), field="text")
+    expected = [text for item, text in zip(rows.item_ids, every, strict=True) if item in set(found.items)]
     own = [found.forms["swap", 0.1, 0].get(item, before) for item, before in zip(found.items, found.clean, strict=True)]
     assert [text for (text,) in own] == expected != [text for (text,) in found.clean]
+    assert set(tasks.limit(rows, 20).item_ids) < set(found.items)  # those that an attack on 20 rows reads
     (path,) = (tmp_path / "texts").iterdir()
     before = path.stat().st_mtime_ns
     keep_texts(Store(tmp_path), task, "test", rows, wanted, 7)
     assert path.stat().st_mtime_ns == before
     keep_texts(Store(tmp_path), task, "test", rows, wanted, 8)
     assert texts_id(Store(tmp_path), place) != found.id
+
+
+PAIR = {"task": "pairs", "target": "pairs", "split": "test", "language": "en", "domain": "d", "metric": "accuracy"}
+
+
+def write_pairs(out, attacked: dict[str, list], fields=("premise", "hypothesis")) -> pd.DataFrame:
+    """A clean cell of three rows and one under attack for each seed; returns the results.
+
+    Args:
+        attacked: seed -> the attacked texts of the hypothesis of rows 0 and 2.
+    """
+    store, rows, items = Store(out), [], ["a", "b", "c"]
+    clean = [["p0", "h0"], ["p1", "h1"], ["p2", "h2"]]
+    place = (PAIR["task"], PAIR["split"], PAIR["language"])
+    write_texts(store, place, Texts("1", "classification", ("no", "yes"), fields, items, clean, {}))
+    for seed, texts in attacked.items():
+        for attack in (False, True):
+            about = PAIR | {"model": "bert", "arm": "direct", "seed": seed, "attack": attack, "severity": 0.0}
+            about |= {"replicate": 0, "perturbation": "pruthi" if attack else "clean", "cell": f"{seed}{attack:d}"}
+            own = ["c", "a"] if attack else items  # in an order of their own
+            columns = {"item_id": own, "label": [1] * len(own), "applicable": [True] * len(own)}
+            columns |= {"prediction": [0 if attack else 1] * len(own), "scores": [[0.0, 1.0]] * len(own)}
+            if attack:
+                changed = [text != before for text, before in zip(texts, ("h2", "h0"), strict=True)]
+                columns |= {"text": texts, "changed": changed, "queries": [1, 1200], "result": ["failed", "succeeded"]}
+            store.write_cell(about | {"n": len(own), "value": 1.0}, columns)
+            rows.append(about | {"n": len(own)})
+    return pd.DataFrame(rows)
+
+
+def test_an_attack_has_a_text_for_each_model(tmp_path):
+    """Of the rows that were attacked, beside the clean text of the field that was edited."""
+    (block,) = blocks(tmp_path, write_pairs(tmp_path, {0: ["h2", "h0!"], 1: ["h2?", "h0"]}))
+    data = block.data
+    assert (block.about["attack"], block.about["noise"], "operator" in block.about) == ("pruthi", "pruthi", False)
+    assert [item["id"] for item in data["items"]] == ["a", "c"] and data["fields"][data["field"]] == "hypothesis"
+    assert data["models"] == [("bert", "direct", 0), ("bert", "direct", 1)] and data["of"] == 2
+    assert data["texts"] == [["h0!", None], [None, "h2?"]]
+    assert data["notes"] == [["succeeded, 1,200 queries", "failed, 1 query"]] * 2
+    named = [[data["names"][one] for one in data[side][0]] for side in ("before", "after")]
+    assert named == [["yes", "yes"], ["no", "no"]] and data["items"][1]["clean"] == ["p2", "h2"]
+
+
+def test_an_attack_whose_field_is_unknown_has_no_block(tmp_path):
+    """Every text differs from both fields."""
+    assert list(blocks(tmp_path, write_pairs(tmp_path, {0: ["x", "y"]}))) == []
+
+
+def test_answers_are_right_as_their_metric_says(tmp_path):
+    """Any of the right answers, normalised: the cell says which prediction is."""
+    store, place = Store(tmp_path), ("qa", "test", "en")
+    texts = Texts("1", "question_answering", (), ("question", "context"), ["a", "b"], [["q", "c"]] * 2, {})
+    write_texts(store, place, texts)
+    about = PAIR | {"task": "qa", "target": "qa", "model": "bert", "arm": "direct", "seed": 0, "attack": False}
+    about |= {"perturbation": "clean", "severity": 0.0, "replicate": 0, "cell": "x", "n": 2, "value": 0.5}
+    gold = [["Paris", "paris, France"], ["two"]]
+    columns = {"item_id": ["a", "b"], "prediction": ["The PARIS.", "three"], "scores": [[0.1, 0.2]] * 2, "label": gold}
+    store.write_cell(about, columns | {"applicable": [True, True], "exact_match": [1.0, 0.0]})
+    (block,) = blocks(tmp_path, pd.DataFrame([about]))
+    first, second = block.data["items"]
+    assert first["label"] == "Paris or paris, France" and second["right"] == []
+    assert [block.data["names"][one] for one in first["right"]] == ["The PARIS."]

@@ -1,6 +1,6 @@
 """The report's figures, as scalable graphics; each arm has its colour, marker and line."""
 
-from itt_jax.report.figures import curves, forest, places, work
+from itt_jax.report.figures import curves, forest, places, transfer, work
 from itt_jax.report.figures.panel import DIMENSIONS, Figure, Panel, legend, sheet
 from itt_jax.report.figures.svg import STYLE
 
@@ -41,6 +41,14 @@ FIGURES = (
         "attacks",
         "Score by what an attack may spend on a row, with 95 % bands of each arm alone; at 0 the clean score.",
         curves.budgets,
+    ),
+    Figure(
+        "transfer",
+        "attacks",
+        "Points that the arm in a column loses under texts that an attack made on the arm in a row, mean over "
+        "languages and pairs of seeds; on the diagonal, texts made on its other seeds. Own: made on the reader itself.",
+        transfer.matrix,
+        has_arms=False,
     ),
     Figure(
         "languages",
