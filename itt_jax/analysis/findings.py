@@ -71,8 +71,9 @@ class Analysis:
             differences are there then, without intervals and tests; whatever rests on single items is left out.
         another_run: what another seed would be: a "fine-tuning run" where seeds share the pretrained encoder, else a
             "training run".
-        missing_cells: cells of the plan that the run has not made yet.
+        missing_cells: cells of the plan, of the seeds that count, that the run has not made yet.
         looked: how often the study is looked at, and on how many seeds this analysis rests.
+        plan: as `Store.plan` gives it, with the records of the seeds that count alone.
         declared: what plan.json says was declared before the first target stage (see `study.declaring`).
     """
 
@@ -100,6 +101,7 @@ class Analysis:
     missing_cells: int = 0
     another_run: str = "training run"
     looked: Looked = dataclasses.field(default_factory=Looked)
+    plan: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     declared: dict[str, Any] | None = None
 
 
@@ -137,7 +139,7 @@ def analyse(
         robustness=at_look(frames.pop("robustness"), planned.look),
         attacks=at_look(frames.pop("attacks"), planned.look),
         attack_contrasts=judged.contrasts(frames.pop("attack_contrasts"), "fdr_bh"),
-        transfer=attacked.transfer(read.store.transfers(plan.get("transfers", ()))),
+        transfer=attacked.transfer(read.transfers),
         controls=controls.noticed(read.results, read.cells),
         distances=read.store.distances(),
         checks=stages.checks(plan),
@@ -147,6 +149,7 @@ def analyse(
         missing_cells=read.missing_cells,
         another_run=_another_run(plan),
         looked=planned,
+        plan=plan,
         declared=plan.get("declared"),
         **frames,
     )

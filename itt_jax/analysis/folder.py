@@ -23,7 +23,7 @@ class Folder:
         plan: as `Store.plan` gives it, with the records of the seeds that count alone.
         results: the rows of these seeds. cells: the items of every cell, and of those on dev rows.
         signals: (model, target, metric) -> what has signal. claims: those that the plan declares.
-        missing_cells: cells of the plan that the run has not made yet.
+        missing_cells: cells of the plan, of the seeds that count, that the run has not made yet.
     """
 
     store: Store
@@ -35,6 +35,14 @@ class Folder:
     claims: tuple[Claim, ...]
     looked: Looked
     missing_cells: int
+
+    @property
+    def transfers(self) -> pd.DataFrame:
+        """Scores on texts that attacks made on other models, both of seeds that count."""
+        rows = self.store.transfers(self.plan.get("transfers", ()))
+        if rows.empty or not self.looked.seeds:
+            return rows
+        return rows[rows[["seed", "made_on_seed"]].isin(self.looked.seeds).all(axis=1)]
 
     @property
     def main_metric(self) -> dict[str, str]:
@@ -53,10 +61,12 @@ def folder(out: pathlib.Path, seeds: int | None = None) -> Folder:
     """
     store = Store(pathlib.Path(out))
     plan, (results, selection, cells) = store.plan(), panels.read(store.out)
-    missing, planned = max(0, int(plan.get("cells", 0)) - len(results)), looked(store, plan, results, seeds)
+    expected, planned = int(plan.get("cells", 0)), looked(store, plan, results, seeds)
     if planned.seeds:
+        expected = expected * len(planned.seeds) // len(plan["seeds"])  # every seed has the same cells
         results = results[results["seed"].isin(planned.seeds)]
         selection = None if selection is None else selection[selection["seed"].isin(planned.seeds)]
         plan |= {"stages_done": [own for own in plan.get("stages_done", ()) if own.get("seed") in planned.seeds]}
+    missing = max(0, expected - len(results))
     found, arms = signals(results, selection, cells), arms_of(plan, dict.fromkeys(results["arm"]))
     return Folder(store, plan, results, cells, found, arms, claims.declared(plan), planned, missing)

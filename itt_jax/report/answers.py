@@ -10,7 +10,7 @@ from itt_jax.analysis import Analysis, stages
 from itt_jax.analysis.stages import NOT_JUDGED
 from itt_jax.report.cautions import WITHOUT_ITEMS, is_alone, unknown
 from itt_jax.report.summary import counted, listed
-from itt_jax.report.tables.shown import points
+from itt_jax.report.tables.shown import other_starts, points
 from itt_jax.store.results import CLEAN_TEXT
 
 FOUND = {
@@ -118,7 +118,8 @@ def _alone(analysis: Analysis) -> list[str]:
     curves, answer = analysis.curves, []
     curves = curves[(curves["domain"] == "all") & (curves["language"] == "all")]
     for (target, metric), own in curves.groupby(["target", "metric"], sort=False):
-        scores = own[own["severity"].isna() | (own["perturbation"] == CLEAN_TEXT)].set_index("perturbation")["estimate"]
+        own = own[own["severity"].isna() | (own["perturbation"] == CLEAN_TEXT)]
+        scores, starts = own.set_index("perturbation")["estimate"], other_starts(own)
         chance = analysis.cells[(analysis.cells["target"] == target) & (analysis.cells["metric"] == metric)]["chance"]
         if CLEAN_TEXT not in scores:
             continue
@@ -128,10 +129,12 @@ def _alone(analysis: Analysis) -> list[str]:
         if len(operators):
             worst = operators.idxmin()
             sentence += (
-                f"; on perturbed text {points(scores.get('all', operators.mean()))} on average, and least, "
-                f"{points(operators[worst])}, under {worst}"
+                f"; on perturbed text {points(scores.get('all', operators.mean()))}{starts.get('all', '')} on average, "
+                f"and least, {points(operators[worst])}{starts.get(str(worst), '')}, under {worst}"
             )
         answer.append(f"{sentence}.")
+        if starts:
+            answer.append("In brackets: the clean text of the same rows, where it is not all of it.")
     return answer or ["The folder has no scores on clean text."]
 
 

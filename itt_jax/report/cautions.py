@@ -4,7 +4,7 @@ import dataclasses
 
 from itt_jax.analysis import Analysis
 from itt_jax.analysis.findings import FINE_TUNING
-from itt_jax.store.results import ALONE, CLEAN_TEXT
+from itt_jax.store.results import ALONE, is_unchanged
 
 WITHOUT_ITEMS = (
     "the folder holds its results without the predictions of its cells (cells/), on which intervals and tests rest.",
@@ -33,8 +33,7 @@ def is_alone(analysis: Analysis) -> bool:
 
 def unknown(analysis: Analysis) -> str:
     """Why a primary contrast has no estimate."""
-    cells = analysis.cells
-    if (cells["perturbation"] == CLEAN_TEXT).all() and cells["in_domain"].all():
+    if is_unchanged(analysis.cells):
         return "no text was perturbed and no domain shifted"
     missing = "cells are missing, or " if analysis.missing_cells else ""
     return f"{missing}no clean score was above chance in both arms"

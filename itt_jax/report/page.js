@@ -13,7 +13,8 @@
   // --- Filters: an element with data-NAME is hidden unless one of the attribute's lines is the value asked for.
   const filters = one("#filters");
   const names = filters ? every("select", filters).map((select) => select.name) : [];
-  const marked = names.length ? every(names.map((name) => `[data-${name}]`).join(",")) : [];
+  // The answer is of the whole study, and so is its figure.
+  const marked = names.length ? every(names.map((name) => `[data-${name}]`).join(",")).filter((own) => !own.closest("#answer")) : [];
   const headings = marked.filter((own) => own.tagName === "TH");
   const asked = () =>
     names.map((name) => [name, filters.elements[name].value]).filter(([, value]) => value).map(([name, value]) => [name, value.slice(1)]);

@@ -40,9 +40,8 @@ def write_report(out: pathlib.Path, analysis: Analysis | None = None) -> pathlib
         InputError: there are no results, or they are damaged.
     """
     store = Store(pathlib.Path(out))
-    plan = store.plan()
     analysis = analysis or analyse(store.out)
-    report = store.report
+    plan, report = analysis.plan, store.report
     shown = {table.name: table.of(analysis, plan) for table in tables.TABLES}
     texts = {name: _csv(table) for name, table in tables.tidy(analysis).items()}
     texts |= {table.name: _csv(shown[table.name]) for table in tables.TABLES if not table.source}

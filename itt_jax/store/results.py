@@ -100,6 +100,13 @@ def _rows(store: Store, path: pathlib.Path) -> pd.DataFrame:
     return frame
 
 
+def is_unchanged(results: pd.DataFrame) -> bool:
+    """Whether no text was perturbed and no domain shifted, so that there is no robustness to speak of. Attacks and
+    operators that may change the label do not count."""
+    changed = (results["perturbation"] != CLEAN_TEXT) & ~results[["attack", "changes_label"]].astype(bool).any(axis=1)
+    return bool(results["in_domain"].astype(bool).all() and not changed.any())
+
+
 def read_cell(out: pathlib.Path, cell: str, columns: Sequence[str]) -> pd.DataFrame:
     """Some columns of one cell, one row an example.
 

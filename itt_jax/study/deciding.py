@@ -14,6 +14,7 @@ from typing import Any
 from itt_jax.config import Study
 from itt_jax.errors import InputError
 from itt_jax.store import Store
+from itt_jax.store.results import is_unchanged, read_results
 from itt_jax.study import arms
 from itt_jax.study.declaring import with_seeds
 from itt_jax.study.progress import Progress, counted
@@ -57,7 +58,8 @@ def run_until_decided(
     """Add seeds at the declared looks until every primary question is supported, contradicted or negligible.
 
     Called again, it continues after the last look; several workers may do so on one folder. Questions without signal,
-    and those that rest on a stage that learned nothing, are not waited for: more seeds do not change that.
+    those of a study that changes no text, and those that rest on a stage that learned nothing, are not waited for: more
+    seeds do not change that.
 
     Args:
         max_seeds: looks beyond it are not declared; it is the last one, unless the study's last look comes before it.
@@ -107,7 +109,11 @@ def _look(store: Store, declared: str, number: int, looks: tuple[int, ...], judg
         for row in asked:
             progress.say(f"look at {number} seeds: {row['question']}: {row['verdict']}")
         if not asked:
-            progress.say(f"look at {number} seeds: no primary question has signal, and seeds do not give it any")
+            unchanged = is_unchanged(read_results(store.out))
+            reason = (
+                "no text is perturbed and no domain shifted" if unchanged else "no score is above chance in both arms"
+            )
+            progress.say(f"look at {number} seeds: no primary question has an answer, because {reason}")
         elif undecided:
             after = "the last look" if number == looks[-1] else "more seeds follow"
             share = f"{len(undecided)} of {counted(len(asked), 'primary question')}"

@@ -344,6 +344,24 @@ def test_a_study_with_declared_looks_is_reported_at_its_latest_look(tmp_path):
     assert (found.gains["p_adjusted"] > plain.gains["p_adjusted"])[known].any()
     contrast = found.robustness["baseline"] != ""
     assert found.robustness[contrast]["ci_high"].isna().sum() == plain.robustness[contrast]["ci_high"].isna().sum()
+    assert found.missing_cells == 0
+
+
+@pytest.mark.slow
+def test_what_a_round_has_yet_to_make_is_not_missing_from_the_look_before_it(tmp_path):
+    """Nor are its stages among those that the report counts, or its texts among those that transfer."""
+    out = looked_store(tmp_path, 3, made={2: []})
+    results, plan = pd.read_parquet(out / "results.parquet"), Store(out).plan()
+    records = [{"id": str(seed), "seed": seed} for seed in range(3)]
+    rows = [{"seed": own, "made_on_seed": other} for own in range(3) for other in range(3)]
+    shown = {"model": "m", "target": "t", "metric": "accuracy", "perturbation": "p", "arm": "a", "made_on_arm": "a"}
+    scores = {"score": 0.5, "clean": 1.0, "transferred": 1.0}
+    Store(out).write_transfer("x", [shown | scores | own | {"stage": own["seed"], "made_on_stage": 9} for own in rows])
+    Store(out).write_plan(plan | {"cells": len(results), "stages_done": records, "transfers": ["x"]})
+    results[results["seed"] < 2].iloc[1:].to_parquet(out / "results.parquet")
+    found = analyse(out)
+    assert found.missing_cells == 1 and [own["seed"] for own in found.plan["stages_done"]] == [0, 1]
+    assert found.transfer["pairs"].tolist() == [4]
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from itt_jax.analysis import analyse
 from itt_jax.errors import InputError
 from itt_jax.report import summary_markdown, tables, write_report
 from itt_jax.report.answers import first_screen
-from itt_jax.report.figures import curves
+from itt_jax.report.figures import curves, forest
 from itt_jax.report.tables.shown import points
 
 write_store = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "simulated_store.py"))["write_store"]
@@ -176,6 +176,33 @@ def test_a_checkpoint_alone_has_a_first_screen_of_its_own(tmp_path):
     ]
     page = write_report(out, found).read_text(encoding="utf-8")
     assert '<figure id="figure-scores">' in page and "treatment" not in page[: page.index("<nav")]
+    # an operator that a language lacks stands beside the clean score of the other one
+    results = results[(results["perturbation"] != "swap") | (results["language"] == "en")]
+    results.assign(arm=None, seed=None, in_domain=None).to_parquet(out / "results.parquet")
+    found, clean = analyse(out), results[results["perturbation"] == "clean"].set_index("language")["value"]
+    shown = f" (clean {tables.points(clean['en'])})"
+    (panel,) = forest.scores(found, {})
+    assert [shown in line for line in re.findall("<text[^>]*>([^<]*)</text>", panel.body)].count(True) == 1
+    assert first_screen(found, {}).answer[-1].startswith("In brackets: the clean text of the same rows")
+    ((_, _, table),) = tables.scores.scores(found, "sentiment")
+    assert table.set_index("operator")["clean text of the same"].to_dict() == {
+        "clean": tables.points(clean.mean()),
+        "swap": tables.points(clean["en"]),
+        "keyboard": tables.points(clean.mean()),
+        "all": tables.points((1.5 * clean["en"] + 0.5 * clean["de"]) / 2),
+    }
+
+
+def test_an_operator_of_one_severity_has_points_beside_the_curves_of_others(analysis):
+    frame = analysis.curves
+    frame = frame[(frame["perturbation"] != "swap") | (frame["severity"] != 0.2)]
+    panels = curves.severity(dataclasses.replace(analysis, curves=frame), PLAN)
+    drawn = {panel.place["operator"]: panel.body for panel in panels if panel.place["encoder"] == "bert"}
+    arms = len(analysis.arms)
+    assert set(drawn) == {"swap", "keyboard"} and drawn["keyboard"].count("<path") == 2 * arms
+    assert (
+        "<path" not in drawn["swap"] and drawn["swap"].count('class="unsure"') == 2 * arms
+    )  # at clean text and at 0.1
 
 
 @pytest.mark.parametrize(
@@ -343,7 +370,7 @@ def test_a_damaged_plan_is_named(tmp_path):
         write_report(out)
 
 
-def test_gains_kept_under_a_shift_are_those_of_the_cells(analysis):
+def test_gains_kept_under_a_shift_are_those_of_the_cells(written, analysis):
     """By language and on average: gain there over gain at home, from the cells' values themselves."""
     table = tables.domains.kept(analysis)
     assert set(table["shifted domain"]) == {"legal"}
@@ -363,6 +390,10 @@ def test_gains_kept_under_a_shift_are_those_of_the_cells(analysis):
         for gain, column in zip(gains, ("gain at home", "gain there"), strict=True):
             assert row[column].split(" ")[0] == tables.points(gain, signed=True)
         assert row["kept %"] in ("–", tables.points(gains[1] / gains[0]))
+    tidy = pd.read_csv(written[1].parent / "tables" / "gain_kept.csv")
+    known = tidy["first_low"] > 0
+    np.testing.assert_allclose(tidy["kept"], (tidy["second"] / tidy["first"]).where(known), rtol=1e-4)
+    assert len(tidy) == len(table) and 'href="tables/gain_kept.csv"' in written[1].read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

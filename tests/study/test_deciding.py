@@ -5,6 +5,7 @@ import functools
 import json
 import types
 
+import pandas as pd
 import pytest
 
 from itt_jax.analysis.looks import Looked
@@ -242,6 +243,33 @@ def test_an_interrupted_study_continues_after_its_last_look_and_stops_at_the_las
     with pytest.raises(InputError, match=r"stopping.looks: \[2, 4, 6\] -> \[2, 3\]"):  # looks would begin anew
         until(tmp_path, judge, max_seeds=3)
     assert not Store(tmp_path).plan()["declared"]["changes"]
+
+
+@pytest.mark.parametrize(
+    ("perturbation", "shown"),
+    [
+        ("clean", "because no text is perturbed, no domain shifted"),
+        ("swap", "because no score is above chance in both"),
+    ],
+)
+def test_a_study_without_an_answer_is_told_why(rounds, tmp_path, capsys, perturbation, shown):
+    """One that perturbs nothing has no robustness, whatever its signal."""
+    results = {"model": "bert", "arm": "direct", "task": "t", "split": "test", "domain": "d", "language": "en"}
+    results |= {
+        "severity": 0.0,
+        "replicate": 0,
+        "metric": "accuracy",
+        "value": 0.9,
+        "n": 5,
+        "perturbation": perturbation,
+    }
+    frame = pd.DataFrame([results | {"cell": str(seed), "seed": seed} for seed in range(2)])
+    frame.to_parquet(tmp_path / "results.parquet")
+    judge = lambda out, seeds: [row("undetermined", None)]  # noqa: E731
+    deciding.run_until_decided(ASKED, tmp_path, judge)
+    assert (
+        f"look at 2 seeds: no primary question has an answer, {shown}" in capsys.readouterr().out and len(rounds) == 1
+    )
 
 
 def test_claims_name_what_the_study_has():

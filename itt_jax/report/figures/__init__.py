@@ -24,7 +24,8 @@ FIGURES = (
         "curves",
         "noise",
         "Score by severity (0 is clean text), mean over languages and domains; dotted: chance. Bands are 95 % "
-        "intervals of each arm alone; arms are paired, so those with overlapping bands may still differ.",
+        "intervals of each arm alone; arms are paired, so those with overlapping bands may still differ. Operators of "
+        "one severity have points.",
         curves.severity,
     ),
     Figure("curves_by_language", "noise", "The same in each language, over all domains.", curves.by_language),
@@ -70,7 +71,8 @@ FIGURES = (
 ALONE = Figure(
     "scores",
     "first",
-    "Scores with 95 % intervals, mean over languages and severities.",
+    "Scores with 95 % intervals, mean over languages and severities. In brackets, where it is not all of it: the score "
+    "on the clean text of the same rows.",
     forest.scores,
     has_arms=False,
 )

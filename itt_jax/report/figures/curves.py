@@ -13,6 +13,8 @@ from itt_jax.report.figures.panel import Panel, Style, styles
 
 WIDTH, HEIGHT = 236.0, 176.0
 LEFT, RIGHT, TOP, BOTTOM = 34.0, 8.0, 34.0, 30.0
+APART = 7.0
+"""Between the points of two arms."""
 MOST = 240
 """Panels of single languages; where a study has more of them, its page has none."""
 
@@ -35,10 +37,9 @@ def _panels(analysis: Analysis, frame: pd.DataFrame) -> list[Panel]:
     key = ["model", "target", "metric", "language"]
     for (model, target, metric, language), own in frame.groupby(key, sort=False):
         operators = [name for name in dict.fromkeys(own["perturbation"]) if name != "clean"]
-        several = [name for name in operators if own.loc[own["perturbation"] == name, "severity"].nunique() > 1]
         low, high = own["ci_low"].fillna(own["estimate"]).min(), own["ci_high"].fillna(own["estimate"]).max()
         scale = svg.Scale(100 * low - 1, 100 * high + 1, HEIGHT - BOTTOM, TOP)
-        for operator in several or operators:
+        for operator in operators:
             place = {"encoder": model, "task": target, "operator": operator}
             where = f"{model}, {target}"
             if language != "all":
@@ -52,10 +53,12 @@ def _panels(analysis: Analysis, frame: pd.DataFrame) -> list[Panel]:
 
 
 def _from_clean(curves: pd.DataFrame) -> pd.DataFrame:
-    """Severity curves that begin at the clean scores of their own cells, where these are known."""
+    """Severity curves that begin at the clean scores of their own cells, where these are known. joined: of one severity
+    alone there is no curve, but two points."""
     columns = {"clean": "estimate", "clean_low": "ci_low", "clean_high": "ci_high"}
     starts = curves.sort_values("severity").drop_duplicates("arm")[["arm", *columns]].rename(columns=columns)
-    return pd.concat([starts[starts["estimate"].notna()].assign(severity=0.0), curves])
+    found = pd.concat([starts[starts["estimate"].notna()].assign(severity=0.0), curves])
+    return found.assign(joined=curves["severity"].nunique() > 1)
 
 
 def budgets(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
@@ -63,7 +66,7 @@ def budgets(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
     frame, drawn, panels = analysis.budgets, styles(analysis), []
     if frame.empty:
         return []
-    frame = frame.assign(severity=np.log10(1 + frame["budget"].astype(float)))
+    frame = frame.assign(severity=np.log10(1 + frame["budget"].astype(float)), joined=True)
     for (model, target, metric, attack, spent), own in frame.groupby(
         ["model", "target", "metric", "perturbation", "spent"], sort=False
     ):
@@ -88,18 +91,26 @@ def _lines(
     axis: str = "severity",
     labels: Mapping[float, str] | None = None,
 ) -> str:
-    x = svg.Scale(0.0, float(part["severity"].max()), LEFT, WIDTH - RIGHT)
+    margin = 0 if part["joined"].iloc[0] else APART * part["arm"].nunique() / 2
+    x = svg.Scale(0.0, float(part["severity"].max()), LEFT + margin, WIDTH - RIGHT - margin)
     labels = labels or {level: svg.short(level) for level in sorted(set(part["severity"]))}
     parts = [frame_of(x, y, labels, chance)]
     parts.append(svg.text((LEFT + WIDTH) / 2, HEIGHT - 3, axis, "soft small", "middle"))
-    for arm, own in part.groupby("arm", sort=False):
+    joined, arms = part["joined"].iloc[0], part["arm"].nunique()
+    for number, (arm, own) in enumerate(part.groupby("arm", sort=False)):
         own, style = own.sort_values("severity"), drawn[str(arm)]
-        rows = list(zip(own["severity"], own["estimate"], own["ci_low"], own["ci_high"], strict=True))
-        points = [(x(level), y(100 * value)) for level, value, _, _ in rows]
-        band = [(x(level), y(100 * low)) for level, _, low, _ in rows if not math.isnan(low)]
-        band += [(x(level), y(100 * high)) for level, _, _, high in reversed(rows) if not math.isnan(high)]
-        shown = svg.path(band, "band", closed=True) if band else ""
-        shown += svg.path(points, dash=style.dash) + "".join(svg.marker(*point, style.marker) for point in points)
+        aside = 0.0 if joined else APART * (number - (arms - 1) / 2)
+        places = [x(level) + aside for level in own["severity"]]
+        points = [(at, y(100 * value)) for at, value in zip(places, own["estimate"], strict=True)]
+        ends = zip(places, own["ci_low"], own["ci_high"], strict=True)
+        known = [(at, y(100 * low), y(100 * high)) for at, low, high in ends if not math.isnan(low)]
+        if joined:
+            band = [(at, low) for at, low, _ in known] + [(at, high) for at, _, high in reversed(known)]
+            shown = svg.path(band, "band", closed=True) if band else ""
+            shown += svg.path(points, dash=style.dash)
+        else:
+            shown = "".join(svg.line(at, low, at, high, "unsure") for at, low, high in known)
+        shown += "".join(svg.marker(*point, style.marker) for point in points)
         parts.append(style.group(shown, str(arm)))
     return "".join(parts)
 

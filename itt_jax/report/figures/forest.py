@@ -10,7 +10,7 @@ from itt_jax.analysis import Analysis
 from itt_jax.analysis.stages import NOT_JUDGED
 from itt_jax.report.figures import svg
 from itt_jax.report.figures.panel import Panel, Style, styles
-from itt_jax.report.tables.shown import points
+from itt_jax.report.tables.shown import other_starts, points
 
 WIDTH, ROW, TOP = 400.0, 40.0, 8.0
 UNDECIDED = ("undetermined", NOT_JUDGED)
@@ -125,12 +125,12 @@ def scores(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
     frame = frame[frame["severity"].isna() | (frame["perturbation"] == "clean")]
     panels = []
     for (model, target, metric), own in frame.groupby(["model", "target", "metric"], sort=False):
-        clean = own[own["perturbation"] == "clean"]["estimate"]
+        clean, starts = own[own["perturbation"] == "clean"]["estimate"], other_starts(own)
         names = {"clean": "clean text", "all": "mean of all operators"}
         rows = [
             Row(
                 names.get(row["perturbation"], row["perturbation"]),
-                points(row["estimate"]),
+                points(row["estimate"]) + starts.get(row["perturbation"], ""),
                 *(row["estimate"], row["ci_low"], row["ci_high"]),
                 True,
                 PLAIN,

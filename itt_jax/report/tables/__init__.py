@@ -103,7 +103,7 @@ TABLES = (
         lambda analysis, plan: domains.kept(analysis),
         "Each arm less its baseline, at home and in the shifted domain, on clean and on perturbed text, in points; "
         "kept: the gain there as a share of the gain at home, where that is above zero.",
-        "gains",
+        "gain_kept",
     ),
     Table(
         "distances",
@@ -213,7 +213,8 @@ def tidy(analysis: Analysis) -> dict[str, pd.DataFrame]:
     """The tidy tables, by file name."""
     names = ("primary", "claims", "interactions", "gains", "gaps", "curves", "robustness", "controls", "distances")
     names += ("checks", "counts", "attacks", "attack_contrasts", "budgets", "transfer")
-    return {name: getattr(analysis, name) for name in names} | {"edits": rests.edits(analysis)}
+    found = {name: getattr(analysis, name) for name in names}
+    return found | {"gain_kept": domains.gain_kept(analysis), "edits": rests.edits(analysis)}
 
 
 __all__ = [

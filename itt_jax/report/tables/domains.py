@@ -32,11 +32,11 @@ def shifts(analysis: Analysis) -> pd.DataFrame:
     return interaction_table(frame, {"domain": "shifted domain"})
 
 
-def kept(analysis: Analysis) -> pd.DataFrame:
+def gain_kept(analysis: Analysis) -> pd.DataFrame:
     """How much of an arm's gain is kept under a shift of domain, by language, on clean text and over all operators.
 
-    Over all languages: those that have both domains. The share kept (gain there / gain at home) is given where the
-    interval of the gain at home is above zero.
+    Over all languages: those that have both domains. first: the gain at home; second: the gain in the shifted domain;
+    kept: second / first where the interval of the gain at home is above zero.
     """
     key = ["model", "target", "metric", "arm", "baseline", "language", "perturbation"]
     frame = analysis.gains
@@ -44,23 +44,40 @@ def kept(analysis: Analysis) -> pd.DataFrame:
         (frame["domain"] != "all") & (frame["language"] != "all") & frame["perturbation"].isin(["clean", "all"])
     ]
     at_home = frame["domain"] == frame["target"].map({name: home(analysis, name) for name in set(frame["target"])})
-    columns = ["estimate", "ci_low", "ci_high"]
-    both = frame[~at_home].merge(frame[at_home][[*key, *columns]], on=key, suffixes=("", "_home"))
-    sides = {"first": "estimate_home", "first_low": "ci_low_home", "first_high": "ci_high_home"}
-    sides |= {"second": "estimate", "second_low": "ci_low", "second_high": "ci_high"}
+    ends = ("estimate", "ci_low", "ci_high")
+    first, second = (
+        dict(zip(ends, (side, f"{side}_low", f"{side}_high"), strict=True)) for side in ("first", "second")
+    )
+    there = frame[~at_home].rename(columns=second)[[*key, "domain", *second.values(), "languages"]]
+    both = there.merge(frame[at_home].rename(columns=first)[[*key, *first.values()]], on=key)
     gaps = analysis.gaps
-    gaps = gaps[(gaps["quantity"] == "domain gap") & (gaps["baseline"] != "")]
-    both = pd.concat([gaps.drop(columns=columns).rename(columns=sides), both], ignore_index=True)
-    rows, titles = [], ("encoder", "target", "metric", "arm", "against", "language")
-    for row in both.to_dict("records"):
-        named = {title: row[name] for title, name in zip(titles, key, strict=False)}
-        shown = {"text": {"clean": "clean", "all": "perturbed"}[row["perturbation"]], "shifted domain": row["domain"]}
-        for title, end in (("gain at home", "_home"), ("gain there", "")):
-            own = pd.DataFrame([{name: row[name + end] for name in columns}])
-            shown[title] = with_interval(own, signed=True).iloc[0]
-        share = points(row["estimate"] / row["estimate_home"]) if row["ci_low_home"] > 0 else "–"
-        rows.append(named | shown | {"languages": row["languages"], "kept %": share})
-    return pd.DataFrame(rows)
+    gaps = gaps[(gaps["quantity"] == "domain gap") & (gaps["baseline"] != "")] if len(gaps) else gaps
+    columns = [*key, "domain", *first.values(), *second.values(), "languages"]
+    found = pd.concat([gaps.reindex(columns=columns), both[columns]], ignore_index=True)
+    return found.assign(kept=(found["second"] / found["first"]).where(found["first_low"] > 0))
+
+
+def kept(analysis: Analysis) -> pd.DataFrame:
+    """`gain_kept` to read."""
+    frame = gain_kept(analysis)
+    if frame.empty:
+        return pd.DataFrame()
+    return pd.DataFrame(
+        {
+            "encoder": frame["model"],
+            "target": frame["target"],
+            "metric": frame["metric"],
+            "arm": frame["arm"],
+            "against": frame["baseline"],
+            "language": frame["language"],
+            "text": frame["perturbation"].replace("all", "perturbed"),
+            "shifted domain": frame["domain"],
+            "gain at home": side(frame, "first"),
+            "gain there": side(frame, "second"),
+            "languages": frame["languages"],
+            "kept %": frame["kept"].map(points),
+        }
+    )
 
 
 def distances(analysis: Analysis) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from itt_jax.report.tables.shown import (
     home,
     in_order,
     kept_groups,
+    other_starts,
     overall,
     points,
     side,
@@ -97,7 +98,8 @@ def perturbed_languages(analysis: Analysis, target: str) -> pd.DataFrame:
 def scores(analysis: Analysis, target: str) -> list[tuple[str, list[str], pd.DataFrame]]:
     """(encoder, arms, scores by operator and language) of each encoder on one target; a cell holds the arms' scores.
 
-    Scores are means over severities, in points; their intervals are in curves.csv.
+    Scores are means over severities, in points; their intervals are in curves.csv. Where an operator is there in some
+    languages or rows alone, a last column has the mean on their clean text.
     """
     frame = overall(analysis.curves, target=target, language=None, domain=home(analysis, target))
     frame = frame[frame["severity"].isna() | (frame["perturbation"] == "clean")]
@@ -116,6 +118,11 @@ def scores(analysis: Analysis, target: str) -> list[tuple[str, list[str], pd.Dat
             },
             index=wide.index,
         )
+        whole = own[own["language"] == "all"]
+        if any(other_starts(part) for _, part in whole.groupby("arm")):
+            starts = whole.assign(clean=whole["clean"].fillna(whole["estimate"]))
+            starts = starts.pivot(index="perturbation", columns="arm", values="clean").reindex(wide.index)
+            table["clean text of the same"] = [" / ".join(map(points, row)) for row in starts[arms].to_numpy()]
         order = dict.fromkeys(own["perturbation"])
         operators = [name for name in order if name not in ("clean", "all")]
         table = table.loc[[name for name in ("clean", *operators, "all") if name in order]]

@@ -6,6 +6,7 @@ import pandas as pd
 from itt_jax.analysis import Analysis
 from itt_jax.analysis.looks import LATEST
 from itt_jax.analysis.stages import NOT_JUDGED
+from itt_jax.store.results import CLEAN_TEXT
 
 VERDICTS = {
     "supported": "more robust",
@@ -97,6 +98,20 @@ def side(frame: pd.DataFrame, name: str, signed: bool = True) -> pd.Series:
     """One side of differences, "first" or "second", with its interval."""
     ends = {name: "estimate", f"{name}_low": "ci_low", f"{name}_high": "ci_high"}
     return with_interval(frame[list(ends)].rename(columns=ends), signed)
+
+
+def other_starts(scores: pd.DataFrame) -> dict[str, str]:
+    """Operator -> " (clean 71.2)" where the clean text of its own cells scores other than all clean text does: it is
+    there in some languages alone, or some rows lost their answer.
+
+    Args:
+        scores: rows of `Analysis.curves` in one scope, one an operator.
+    """
+    clean = scores.loc[scores["perturbation"] == CLEAN_TEXT, "estimate"]
+    starts = scores.set_index("perturbation")["clean"].dropna()
+    if clean.empty:
+        return {}
+    return {name: f" (clean {points(own)})" for name, own in starts.items() if abs(own - clean.iloc[0]) > 1e-9}
 
 
 def overall(frame: pd.DataFrame, **where) -> pd.DataFrame:
