@@ -189,7 +189,7 @@ def test_a_checkpoint_alone_has_a_first_screen_of_its_own(tmp_path):
         "clean": tables.points(clean.mean()),
         "swap": tables.points(clean["en"]),
         "keyboard": tables.points(clean.mean()),
-        "all": tables.points((1.5 * clean["en"] + 0.5 * clean["de"]) / 2),
+        "all": tables.points(clean.mean()),  # languages weigh the same, whichever operators they have
     }
 
 

@@ -248,7 +248,7 @@ def test_an_interrupted_study_continues_after_its_last_look_and_stops_at_the_las
 @pytest.mark.parametrize(
     ("perturbation", "shown"),
     [
-        ("clean", "because no text is perturbed, no domain shifted"),
+        ("clean", "because no text is perturbed and no domain shifted"),
         ("swap", "because no score is above chance in both"),
     ],
 )
@@ -263,12 +263,15 @@ def test_a_study_without_an_answer_is_told_why(rounds, tmp_path, capsys, perturb
         "n": 5,
         "perturbation": perturbation,
     }
-    frame = pd.DataFrame([results | {"cell": str(seed), "seed": seed} for seed in range(2)])
-    frame.to_parquet(tmp_path / "results.parquet")
-    judge = lambda out, seeds: [row("undetermined", None)]  # noqa: E731
+
+    def judge(out, seeds):
+        frame = pd.DataFrame([results | {"cell": str(seed), "seed": seed} for seed in range(seeds)])
+        frame.to_parquet(Store(out).results)
+        return [row("undetermined", None)]
+
     deciding.run_until_decided(ASKED, tmp_path, judge)
     assert (
-        f"look at 2 seeds: no primary question has an answer, {shown}" in capsys.readouterr().out and len(rounds) == 1
+        f"look at 2 seeds: no primary question has an answer, {shown}" in capsys.readouterr().err and len(rounds) == 1
     )
 
 

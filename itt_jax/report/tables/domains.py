@@ -48,8 +48,8 @@ def gain_kept(analysis: Analysis) -> pd.DataFrame:
     first, second = (
         dict(zip(ends, (side, f"{side}_low", f"{side}_high"), strict=True)) for side in ("first", "second")
     )
-    there = frame[~at_home].rename(columns=second)[[*key, "domain", *second.values(), "languages"]]
-    both = there.merge(frame[at_home].rename(columns=first)[[*key, *first.values()]], on=key)
+    there = frame[~at_home][[*key, "domain", *ends, "languages"]].rename(columns=second)
+    both = there.merge(frame[at_home][[*key, *ends]].rename(columns=first), on=key)
     gaps = analysis.gaps
     gaps = gaps[(gaps["quantity"] == "domain gap") & (gaps["baseline"] != "")] if len(gaps) else gaps
     columns = [*key, "domain", *first.values(), *second.values(), "languages"]
