@@ -10,7 +10,7 @@ from itt_jax.analysis import Analysis, stages
 from itt_jax.analysis.stages import NOT_JUDGED
 from itt_jax.report.cautions import WITHOUT_ITEMS, is_alone, unknown
 from itt_jax.report.summary import counted, listed
-from itt_jax.report.tables.shown import other_starts, points
+from itt_jax.report.tables.shown import other_starts, overall, points
 from itt_jax.store.results import CLEAN_TEXT
 
 FOUND = {
@@ -135,7 +135,18 @@ def _alone(analysis: Analysis) -> list[str]:
         answer.append(f"{sentence}.")
         if starts:
             answer.append("In brackets: the clean text of the same rows, where it is not all of it.")
+        answer += _attacks(analysis, str(target), str(metric))
     return answer or ["The folder has no scores on clean text."]
+
+
+def _attacks(analysis: Analysis, target: str, metric: str) -> list[str]:
+    """What attacks cost a checkpoint."""
+    frame = overall(analysis.attacks, target=target, metric=metric, baseline="")
+    if frame.empty:
+        return []
+    found = frame.pivot(index="perturbation", columns="quantity", values="estimate")
+    parts = [f"{points(own['score'])} against {points(own['clean'])} under {name}" for name, own in found.iterrows()]
+    return [f"Of the rows that were attacked, it scores on their attacked and on their clean text: {'; '.join(parts)}."]
 
 
 def _rests(analysis: Analysis, plan: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -38,7 +38,8 @@ def certify(checkpoint, out, *more) -> int:
 def test_certified_accuracy_beside_accuracy_under_attack(checkpoint, tmp_path, monkeypatch, capsys):
     assert call("attack", checkpoint, tmp_path / "attack", "--budget", 40) == 0
     capsys.readouterr()
-    assert certify(checkpoint, tmp_path / "whole", "--attack", tmp_path / "attack/results.csv", "--json") == 0
+    attack = ("--attack", tmp_path / "attack/results.csv")
+    assert certify(checkpoint, tmp_path / "whole", *attack, "--json") == 0
     (figures,) = json.loads(capsys.readouterr().out)
     assert figures["rows"] == ROWS and figures["samples"] == 100 and figures["unit"] == "character"
     shares = [share for _, share, _ in figures["certified"]]
@@ -48,6 +49,11 @@ def test_certified_accuracy_beside_accuracy_under_attack(checkpoint, tmp_path, m
     frame = pd.read_csv(tmp_path / "whole/results.csv")
     assert len(frame) == ROWS and shares[0] == ((frame.radius >= 0) & frame.right).mean()
     assert (frame["count"] <= 80).all() and (frame.lower < frame["count"] / 80 + 1e-12).all()
+    # the page has both, and is the same when it is made again
+    page = tmp_path / "whole/report/index.html"
+    made = page.read_bytes()
+    assert "under attack %" in made.decode() and main.main(["report", "--out", str(tmp_path / "whole")]) == 0
+    assert page.read_bytes() == made
     # work that stopped continues with the same bytes
     done, write = [], certifying.PartsFolder.write_part
 
@@ -59,7 +65,7 @@ def test_certified_accuracy_beside_accuracy_under_attack(checkpoint, tmp_path, m
     with monkeypatch.context() as patch:
         patch.setattr(certifying.PartsFolder, "write_part", stop_after_one)
         assert certify(checkpoint, tmp_path / "stopped") == 130
-    assert done == [0] and certify(checkpoint, tmp_path / "stopped") == 0
+    assert done == [0] and certify(checkpoint, tmp_path / "stopped", *attack) == 0
     for name in ("results.csv", "summary.json", "rows/de-0000.jsonl", "rows/de-0001.jsonl"):
         assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     capsys.readouterr()

@@ -176,6 +176,11 @@ def test_a_checkpoint_alone_has_a_first_screen_of_its_own(tmp_path):
     ]
     page = write_report(out, found).read_text(encoding="utf-8")
     assert '<figure id="figure-scores">' in page and "treatment" not in page[: page.index("<nav")]
+    attacked = {"model": "bert", "target": "sentiment", "metric": "accuracy", "language": "all", "domain": "all"}
+    attacked |= {"arm": "as given", "baseline": "", "perturbation": "charmer"}
+    quantities = [attacked | {"quantity": name, "estimate": value} for name, value in (("clean", 0.9), ("score", 0.2))]
+    under = dataclasses.replace(found, attacks=pd.DataFrame(quantities))
+    assert first_screen(under, {}).answer[-1].endswith("on their clean text: 20.0 against 90.0 under charmer.")
     # an operator that a language lacks stands beside the clean score of the other one
     results = results[(results["perturbation"] != "swap") | (results["language"] == "en")]
     results.assign(arm=None, seed=None, in_domain=None).to_parquet(out / "results.parquet")
