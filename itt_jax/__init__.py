@@ -8,7 +8,20 @@ import importlib
 __version__ = "0.1.0"
 
 __all__ = ["accelerators", "analysis", "attack", "bench", "certify", "config", "data", "evaluate", "families", "kinds"]
-__all__ += ["metrics", "models", "perturb", "query", "reading", "report", "score", "store", "study", "tasks", "train"]
+__all__ += [
+    "metrics",
+    "models",
+    "monitor",
+    "perturb",
+    "query",
+    "reading",
+    "report",
+    "score",
+    "store",
+    "study",
+    "tasks",
+    "train",
+]
 
 
 def __getattr__(name: str):

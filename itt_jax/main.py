@@ -21,11 +21,28 @@ from itt_jax.cli import (
     results,
     run,
     score,
+    watch,
 )
 from itt_jax.cli.stopping import Terminated, leave, leave_after, listen
 from itt_jax.errors import InputError, NotFiniteError
 
-COMMANDS = (run, plan, config, report, results, list, perturb, evaluate, attack, certify, score, bench, convert, export)
+COMMANDS = (
+    run,
+    plan,
+    config,
+    watch,
+    report,
+    results,
+    list,
+    perturb,
+    evaluate,
+    attack,
+    certify,
+    score,
+    bench,
+    convert,
+    export,
+)
 CONTINUED = (run, evaluate, attack, certify)
 """Commands that go on where they were stopped."""
 NO_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG}

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "itt_jax"
 ROOMS = (
     ("main",),
     ("cli",),
-    ("query",),
+    ("query", "monitor"),
     ("bench", "report"),
     ("analysis",),
     ("study",),
@@ -36,7 +36,7 @@ ROOMS = (
 )
 ROW = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}
 NO_JAX = {"cli", "report", "analysis", "store", "config", "arms", "score", "tasks", "kinds", "metrics", "data"}
-NO_JAX |= {"query", "families", "perturb", "ragged", "batch", "files", "errors", "reading"}
+NO_JAX |= {"query", "monitor", "families", "perturb", "ragged", "batch", "files", "errors", "reading"}
 
 
 def module_name(path: pathlib.Path) -> str:

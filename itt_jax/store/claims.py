@@ -157,6 +157,16 @@ class Claims:
         """Whether another worker has taken over a claim that is held here; False for one that is not."""
         return name in self._holds and not self._holds[name].held()
 
+    def held(self) -> dict[str, tuple[Claim, bool]]:
+        """Every claim that can be read, by name, and whether it is known to be stale, which takes STALE_SECONDS."""
+        found = {}
+        for path in sorted(self.folder.glob("[!.]*")):
+            with contextlib.suppress(OSError):
+                content = _content(path) or b""
+                if claim := Claim.read(content):
+                    found[path.name] = claim, self._is_stale(path, content)
+        return found
+
     def holders(self, names: Iterable[str]) -> list[str]:
         """Who holds these claims, and since when; a line for each worker."""
         found: dict[tuple, list[Claim]] = {}

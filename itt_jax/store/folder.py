@@ -394,6 +394,44 @@ class Store:
             name = f"{name[:MOST_CHARACTERS]}-{hashlib.sha256(model.encode()).hexdigest()[:16]}"
         return self.out / "precision" / name
 
+    def events(self, start: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """The events of the log from a position on, and the position after the last whole line.
+
+        Lines that are no events of ours are left out.
+        """
+        path, found = self.out / "log.jsonl", []
+        if not path.is_file():
+            return [], 0
+        with path.open("rb") as file:
+            file.seek(start)
+            lines = file.read().splitlines(keepends=True)
+        for line in lines:
+            if not line.endswith(b"\n"):
+                break  # it is being written
+            start += len(line)
+            with contextlib.suppress(ValueError, RecursionError):
+                event = json.loads(line)
+                if isinstance(event, dict) and isinstance(event.get("event"), str):
+                    found.append(event)
+        return found, start
+
+    def results_written(self) -> tuple[int, float]:
+        """The number of rows of results.parquet and when it was written, in seconds since 1970; 0 and 0 without it.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        import pyarrow.parquet as pq
+
+        try:
+            with reading(self.results):
+                written = self.results.stat().st_mtime
+                return pq.read_metadata(self.results).num_rows, written
+        except InputError:
+            if self.results.is_file():
+                raise
+            return 0, 0.0
+
     def log(self, event: str, **details: Any) -> None:
         """Append one line to log.jsonl."""
         self.out.mkdir(parents=True, exist_ok=True)

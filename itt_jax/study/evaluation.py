@@ -90,6 +90,7 @@ def evaluate_checkpoint(
         progress.at(f"evaluation of {checkpoint_name(evaluation.checkpoint)}", "reading the checkpoint")
         evaluator = _Evaluating(evaluation, Store(out), progress, data_root)
         evaluator.write_plan()
+        progress.log_to(evaluator.store.log)
         for line in said:
             progress.say(line)
         evaluator.all()

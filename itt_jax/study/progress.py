@@ -1,15 +1,20 @@
 """What a run says while it works: a bar on a terminal, plain lines in a log, and how long the rest will take."""
 
+import contextlib
+import os
+import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import tqdm
 
 SAY_SECONDS = 20
 """Time between two lines where there is no terminal."""
+LOG_SECONDS = 20
+"""Time between two events in the log of the results folder, which `watch` reads."""
 REFRESH_SECONDS = 1
 """Time between two looks at what is done, which are drawn on a terminal."""
 EXPECTED_SHARE = 0.1
@@ -87,27 +92,43 @@ class Progress:
         self.quiet, self.estimate = quiet, Estimate({}, 1.0)
         self._bar = tqdm.tqdm(bar_format="{desc} [{elapsed}]", disable=True if quiet else None, leave=False)
         self._label, self._detail, self._said = "", "", time.monotonic()
+        self._speed: Mapping[str, float] = {}
+        self._log: Callable[..., None] | None = None
+        self._logged = 0.0
         self._ended = threading.Event()
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._keep_showing, name="progress", daemon=True).start()
         return self
 
-    def __exit__(self, *about: object) -> None:
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         self._ended.set()
         self._bar.close()
+        if self._log is not None:
+            failed = isinstance(error, Exception)  # being stopped by the user is no failure
+            self._event("ended", error=" ".join(f"{kind.__name__}: {error}".split()) if failed else None)
+
+    def log_to(self, log: Callable[..., None]) -> None:
+        """From now on what is done is also an event in a log, every LOG_SECONDS and at the end.
+
+        Args:
+            log: event and details -> None, as `Store.log`.
+        """
+        self._log = log
+        self._event("began")
 
     def at(self, label: str, detail: str) -> None:
         """What is begun: a stage, and the first part of its work."""
-        self._label, self._detail = label, detail
+        self._label, self._detail, self._speed = label, detail, {}
 
-    def tell(self, detail: str, share: float = 0.0) -> None:
+    def tell(self, detail: str, share: float = 0.0, speed: Mapping[str, float] | None = None) -> None:
         """How far it is.
 
         Args:
             share: of the work that `estimate.begin` has begun.
+            speed: tokens_per_second, and utilisation (share of the matmul rate), where they are known.
         """
-        self._detail = detail
+        self._detail, self._speed = detail, speed or {}
         self.estimate.reached(share)
 
     def say(self, text: str) -> None:
@@ -116,6 +137,15 @@ class Progress:
         if not self.quiet:
             self._bar.write(text, file=sys.stderr)
             sys.stderr.flush()
+
+    def _event(self, event: str, **details: Any) -> None:
+        self._logged = time.monotonic()
+        with contextlib.suppress(OSError):  # the work itself says what is wrong with the disk
+            self._log(event, host=socket.gethostname(), pid=os.getpid(), **details)
+
+    def _left(self) -> float | None:
+        """Seconds for all that is left; None where nothing is known."""
+        return round(self.estimate.seconds(), 1) or None
 
     def line(self) -> str:
         """What is done now, and how long everything will take."""
@@ -128,6 +158,8 @@ class Progress:
         while not self._ended.wait(REFRESH_SECONDS):
             if not self._label:
                 continue
+            if self._log is not None and time.monotonic() - self._logged >= LOG_SECONDS:
+                self._event("progress", doing=self._label, detail=self._detail, left=self._left(), **self._speed)
             if not self._bar.disable:
                 self._bar.set_description_str(self.line())
             elif time.monotonic() - self._said >= SAY_SECONDS:

@@ -144,6 +144,7 @@ class _Runner:
         if own.changes:
             self.publisher.take_over(own.changes)
         self.publisher.write_plan()
+        self.progress.log_to(self.store.log)
         self.store.write_clusters(plan_clusters(self.plan, self.material))
         for entry in self.material.contamination.values():
             if warning := entry.warning():
@@ -422,12 +423,14 @@ class _Runner:
         self.profile.progress(values)
         self.values |= values
         known = self.values
+        speed: dict[str, float] = {}
         parts = [f"step {done}/{steps}", *(f"{name} {known[name]:.3f}" for name in ("loss", "dev") if name in known)]
         if "tokens/s" in known:
             share = known["flops/s"] / (matmul_rate(self.arithmetic.factor) * jax.device_count())
             parts += [f"{known['tokens/s']:,.0f} tokens/s", f"packing efficiency {known['packing efficiency']:.0%}"]
             parts += [f"{share:.0%} of the matmul rate"]
-        self.progress.tell(", ".join(parts), values.get("share", done / steps))
+            speed = {"tokens_per_second": round(known["tokens/s"], 1), "utilisation": round(share, 4)}
+        self.progress.tell(", ".join(parts), values.get("share", done / steps), speed)
         if HALVED in values:
             halved = f"microbatches halved {values[HALVED]} times to fit the memory"
             self.progress.say(f"{self.progress.line()}; {halved}")

@@ -45,6 +45,7 @@ def store_cells(
         except NotFiniteError as error:
             cause = cause or _cause(params) + ", as its training diverged" * diverged
             failed.append(f"{error}: {cause}")
+            store.log("failed", stage=cell.stage, cell=cell.cell, error=failed[-1])
     return failed
 
 

@@ -1,0 +1,174 @@
+"""The state of a results folder, from its plan, records, claims, results and log."""
+
+import collections
+import dataclasses
+import pathlib
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from itt_jax.errors import InputError
+from itt_jax.store import Store
+
+SILENT_SECONDS = 90
+"""A worker without a claim that has logged nothing for so long is not shown."""
+MOST_FAILURES = 10
+"""The latest ones are shown."""
+WHO = ("host", "pid")
+GIVEN = "given"
+"""Kind of a stage that a study begins with and does not make."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Worker:
+    """A process that works on the folder.
+
+    Attributes:
+        host, pid: of the process. stages: ids of the stages that it has claimed.
+        doing, detail: what it said last; empty before it has said anything.
+        tokens_per_second, utilisation: of training, the latter as a share of the matmul rate; None where unknown.
+        left: seconds for all that is left, by its own speed; None where unknown.
+        ago: seconds since it said so, by the clocks of its host and of this one; None if it has said nothing.
+        gone: whether it is known to have ended without freeing its claims.
+    """
+
+    host: str
+    pid: int
+    stages: tuple[str, ...]
+    doing: str = ""
+    detail: str = ""
+    tokens_per_second: float | None = None
+    utilisation: float | None = None
+    left: float | None = None
+    ago: float | None = None
+    gone: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """The state of a folder.
+
+    Attributes:
+        name: of the study or evaluation.
+        stages, stages_done: numbers of the plan's stages. cells, cells_done: the same of its cells.
+        workers: those at work, and those that ended without freeing their claims.
+        tokens, seconds: what finished stages trained on, and how long they took.
+        left: seconds until everything is done, by the workers' speeds together; None where unknown.
+        failures: the latest, oldest first.
+    """
+
+    name: str
+    stages: int
+    stages_done: int
+    cells: int
+    cells_done: int
+    workers: tuple[Worker, ...]
+    tokens: int
+    seconds: float
+    left: float | None
+    failures: tuple[str, ...]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every stage and cell is there, and nobody works on the folder."""
+        all_there = self.stages_done == self.stages and self.cells_done == self.cells
+        return all_there and not any(not worker.gone for worker in self.workers)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain JSON, with "done"."""
+        return dataclasses.asdict(self) | {"done": self.is_done}
+
+
+class Watcher:
+    """Looks at a folder again and again; finished stages and old events are read once."""
+
+    def __init__(self, out: pathlib.Path):
+        self.store = Store(pathlib.Path(out))
+        self._records: dict[str, Mapping[str, Any]] = {}
+        self._position = 0
+        self._said: dict[tuple[str, int], Mapping[str, Any]] = {}  # the last event of each process
+        self._stored: list[Mapping[str, Any]] = []
+        self._failures: collections.deque[str] = collections.deque(maxlen=MOST_FAILURES)
+
+    def look(self) -> Status | None:
+        """The state of the folder; None where no study has begun there yet.
+
+        Raises:
+            InputError: it holds something else, or a file is damaged.
+        """
+        plan = self.store.plan()
+        if not plan:
+            if self.store.out.exists() and not self.store.out.is_dir():
+                raise InputError(f"--out {self.store.out}: a file, expected a results folder")
+            return None
+        stages = [stage["id"] for stage in plan.get("stages") or () if stage.get("kind") != GIVEN]
+        self._records = {own["id"]: own for own in plan.get("stages_done") or ()} | self._records  # as published
+        for name in stages:
+            if name not in self._records and (record := self.store.record(name)):
+                self._records[name] = record
+        self._read_events()
+        done = [self._records[name] for name in stages if name in self._records]
+        cells, workers = plan.get("cells") or 0, self._workers(set(stages))
+        left = [worker.left for worker in workers if worker.left and not worker.gone]
+        return Status(
+            name=str(plan.get("name")),
+            stages=len(stages),
+            stages_done=len(done),
+            cells=cells,
+            cells_done=min(cells, self._cells(set(stages))),
+            workers=workers,
+            tokens=sum(record.get("tokens") or 0 for record in done),
+            seconds=sum(record.get("wall_seconds") or 0.0 for record in done),
+            left=1 / sum(1 / own for own in left) if left else None,
+            failures=(*_diverged(done), *self._failures),
+        )
+
+    def _read_events(self) -> None:
+        events, self._position = self.store.events(self._position)
+        for event in events:
+            kind = event["event"]
+            if kind in ("began", "progress", "ended") and all(name in event for name in WHO):
+                who = str(event["host"]), int(event["pid"])
+                self._said[who] = event
+                if kind == "ended" and event.get("error"):
+                    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(event.get("time")))
+                    self._failures.append(f"{when}, {who[0]} process {who[1]}: {event['error']}")
+            elif kind == "failed":
+                self._failures.append(f"cell {event.get('cell')}: {event.get('error')}")
+            elif kind == "cells":
+                self._stored.append(event)
+
+    def _cells(self, stages: set[str]) -> int:
+        """Cells in the results, and those stored since these were written."""
+        rows, written = self.store.results_written()
+        self._stored = [event for event in self._stored if event.get("time", 0) > written]
+        return rows + sum(event.get("cells", 0) for event in self._stored if event.get("stage") in stages)
+
+    def _workers(self, stages: set[str]) -> tuple[Worker, ...]:
+        claimed: dict[tuple[str, int], list[str]] = {}
+        stale: set[tuple[str, int]] = set()
+        for name, (claim, is_stale) in self.store.claims.held().items():
+            claimed.setdefault((claim.host, claim.pid), []).append(name)
+            if is_stale:
+                stale.add((claim.host, claim.pid))
+        found = []
+        for who in dict.fromkeys([*claimed, *self._said]):
+            event = self._said.get(who, {})
+            ago = time.time() - event["time"] if "time" in event else None
+            if who not in claimed and (event.get("event") == "ended" or ago is None or ago > SILENT_SECONDS):
+                continue
+            names = ("doing", "detail", "tokens_per_second", "utilisation", "left")
+            said = {name: event[name] for name in names if event.get(name) is not None}
+            own = tuple(name for name in claimed.get(who, ()) if name in stages or not stages)
+            found.append(Worker(*who, own, ago=ago, gone=who in stale, **said))
+        return tuple(found)
+
+
+def _diverged(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    found = []
+    for record in records:
+        if record.get("diverged"):
+            arms = ", ".join(record.get("arms") or ())
+            where = ", ".join(filter(None, (record.get("encoder"), record.get("kind"), arms)))
+            found.append(f"stage {record['id']} ({where}, seed {record.get('seed')}) diverged")
+    return found

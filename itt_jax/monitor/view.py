@@ -1,0 +1,75 @@
+"""A status as a drawing for a terminal, and as one line for a log."""
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from itt_jax.monitor.status import Status, Worker
+from itt_jax.study.progress import counted, duration
+
+
+def line(status: Status) -> str:
+    """What is done, by whom and how fast, in one line."""
+    working = [worker for worker in status.workers if not worker.gone]
+    parts = [f"{status.stages_done} of {counted(status.stages, 'stage')}"] if status.stages else []
+    parts += [f"{status.cells_done:,} of {counted(status.cells, 'cell')}", counted(len(working), "worker")]
+    if speed := sum(worker.tokens_per_second or 0 for worker in working):
+        parts.append(f"{speed:,.0f} tokens/s")
+    if status.failures:
+        parts.append(counted(len(status.failures), "failure"))
+    return f"{status.name}: {', '.join(parts)}; {_left(status)}"
+
+
+def shown(status: Status) -> RenderableType:
+    """Stages and cells done, workers and failures."""
+    parts: list[RenderableType] = [Text(status.name, style="bold"), _bars(status), Text(_left(status))]
+    if status.tokens and status.seconds:
+        rate = f"{status.tokens / status.seconds:,.0f} tokens/s"
+        took = f"{status.tokens:,} tokens in {duration(status.seconds)}, compiling included: {rate} a worker"
+        parts.append(Text(f"finished stages: {took}", style="dim"))
+    if status.workers:
+        parts += [Text(), _workers(status)]
+    if status.failures:
+        parts += [Text(), Text("failures", style="bold red"), *map(Text, status.failures)]
+    return Group(*parts)
+
+
+def _left(status: Status) -> str:
+    if status.is_done:
+        return "done"
+    if not any(not worker.gone for worker in status.workers):
+        return "nobody is working on it; `run` with the same --out continues"
+    return f"about {duration(status.left)} left" if status.left else "time left: not known yet"
+
+
+def _bars(status: Status) -> Table:
+    bars = Table.grid(padding=(0, 1))
+    for name, done, of in (("stages", status.stages_done, status.stages), ("cells", status.cells_done, status.cells)):
+        if of:
+            bars.add_row(name, ProgressBar(total=of, completed=done, width=40), f"{done:,} of {of:,}")
+    return bars
+
+
+def _workers(status: Status) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("worker")
+    table.add_column("stages", justify="right")
+    table.add_column("doing", ratio=1)
+    table.add_column("tokens/s", justify="right")
+    table.add_column("utilisation", justify="right")
+    for worker in status.workers:
+        speed = "" if worker.tokens_per_second is None else f"{worker.tokens_per_second:,.0f}"
+        share = "" if worker.utilisation is None else f"{worker.utilisation:.0%}"
+        own = str(len(worker.stages))
+        table.add_row(Text(f"{worker.host} {worker.pid}"), own, Text(_doing(worker)), speed, share)
+    return table
+
+
+def _doing(worker: Worker) -> str:
+    if worker.gone:
+        return "has ended or sends no heartbeat; others take over what it was on"
+    if not worker.doing:
+        return f"on {', '.join(worker.stages)}" if worker.stages else "beginning"
+    ago = f" ({duration(worker.ago)} ago)" if worker.ago is not None and worker.ago >= 60 else ""
+    return f"{worker.doing}: {worker.detail}{ago}"

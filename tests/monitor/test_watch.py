@@ -1,0 +1,145 @@
+"""`watch`: what a folder's plan, records, claims, results and log say, without changing it."""
+
+import dataclasses
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from itt_jax import main
+from itt_jax.cli import watch
+from itt_jax.monitor import Watcher, line
+from itt_jax.store import Store
+from itt_jax.store.claims import Claim
+from itt_jax.study import progress
+
+HERE = {"host": socket.gethostname(), "pid": os.getpid()}
+
+
+def stage(number: int, kind: str = "target", **more) -> dict:
+    return {"id": f"s{number}", "kind": kind, "encoder": "bert", "arms": ["itt"], "seed": number, **more}
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    """A study of three stages and a given checkpoint, the first one done with four of its ten cells."""
+    store = Store(tmp_path / "out")
+    stages = [stage(0, "given"), *map(stage, (1, 2, 3))]
+    store.write_plan({"study_id": "x", "name": "mine", "stages": stages, "cells": 10, "stages_done": []})
+    store.write_record("s1", stage(1, tokens=600, wall_seconds=3.0, diverged=True))
+    pd.DataFrame({"cell": ["a", "b", "c", "d"]}).to_parquet(store.results)
+    return store
+
+
+def contents(store: Store) -> dict:
+    return {path: path.stat().st_mtime_ns for path in sorted(store.out.rglob("*"))}
+
+
+def test_stages_and_cells_are_counted_and_nothing_is_written(store):
+    store.log("cells", stage="s1", cells=3)  # since the results were written
+    store.log("cells", stage="elsewhere", cells=3)
+    before = contents(store)
+    status = Watcher(store.out).look()
+    assert (status.stages, status.stages_done, status.cells, status.cells_done) == (3, 1, 10, 7)
+    assert (status.tokens, status.seconds, status.is_done) == (600, 3.0, False)
+    assert status.failures == ("stage s1 (bert, target, itt, seed 1) diverged",)
+    assert "1 of 3 stages, 7 of 10 cells, 0 workers, 1 failure; nobody is working on it" in line(status)
+    assert contents(store) == before
+
+
+def test_workers_say_what_they_do_and_share_what_is_left(store):
+    other = {"host": "elsewhere", "pid": 7}
+    with store.claim("s2"):
+        store.log("began", **HERE)
+        speed = {"tokens_per_second": 500.0, "utilisation": 0.25}
+        store.log("progress", **HERE, doing="2/3 bert", detail="step 10/20", left=60.0, **speed)
+        store.log("progress", **other, doing="3/3 bert", detail="step 1/20", left=30.0, tokens_per_second=1000.0)
+        store.log("progress", host="elsewhere", pid=8, doing="1/3 bert", detail="", left=1.0)
+        store.log("ended", host="elsewhere", pid=8, error="OSError: no space")
+        with open(store.out / "log.jsonl", "a", encoding="utf-8") as file:
+            file.write('{"event": "progress", "host": "half')
+        watcher = Watcher(store.out)
+        mine, theirs = watcher.look().workers
+        assert (mine.stages, mine.doing, mine.tokens_per_second, mine.utilisation) == (("s2",), "2/3 bert", 500.0, 0.25)
+        assert (theirs.host, theirs.pid, theirs.stages, theirs.utilisation) == ("elsewhere", 7, (), None)
+        status = watcher.look()
+        assert status.left == pytest.approx(20.0)  # 1 / (1 / 60 + 1 / 30)
+        assert status.failures[-1].endswith("elsewhere process 8: OSError: no space")
+        assert "2 workers, 1,500 tokens/s, 2 failures; about 20 s left" in line(status)
+    with open(store.out / "log.jsonl", "a", encoding="utf-8") as file:
+        file.write('"}\n')
+    store.log("ended", **HERE, error=None)
+    assert [worker.pid for worker in watcher.look().workers] == [7]
+
+
+def test_a_worker_that_has_ended_without_freeing_its_claim_is_gone(store):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (store.out / "claims").mkdir()
+    claim = dataclasses.replace(Claim.own(), pid=ended.pid)
+    (store.out / "claims" / "s2").write_text(claim.written())
+    (worker,) = Watcher(store.out).look().workers
+    assert worker.gone and worker.stages == ("s2",)
+    assert "0 workers" in line(Watcher(store.out).look())
+
+
+def test_a_published_folder_is_done(store, capsys):
+    records = [stage(1, tokens=6), stage(2), stage(3)]
+    store.write_plan({"study_id": "x", "name": "mine", "stages": records, "cells": 4, "stages_done": records})
+    (store.out / "stages" / "s1" / "record.json").unlink()
+    assert main.main(["watch", "--out", str(store.out), "--once", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["done"] and (found["stages_done"], found["cells_done"]) == (3, 4)
+    assert main.main(["watch", "--out", str(store.out)]) == 0  # done, so it ends
+    assert capsys.readouterr().out == "mine: 3 of 3 stages, 4 of 4 cells, 0 workers; done\n"
+
+
+def test_once_draws_the_folder_with_names_as_they_are(store, capsys):
+    store.log("progress", **HERE, doing="[red]bert[/red]", detail="step 1/2", left=10.0)
+    assert main.main(["watch", "--out", str(store.out), "--once"]) == 0
+    out = capsys.readouterr().out
+    assert "[red]bert[/red]: step 1/2" in out and "1 of 3" in out and "about 10 s left" in out
+
+
+def test_a_folder_that_is_not_there_yet_or_half_written_is_one_line(tmp_path, capsys, monkeypatch):
+    assert main.main(["watch", "--out", str(tmp_path / "new"), "--once"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'new'}: not there yet; waiting for a study\n"
+    assert main.main(["watch", "--out", str(tmp_path), "--once"]) == 0
+    assert "no plan yet" in capsys.readouterr().out
+    (tmp_path / "plan.json").write_text('{"name": "mi')
+    assert main.main(["watch", "--out", str(tmp_path), "--once"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+    def finish(seconds):
+        Store(tmp_path).write_plan({"study_id": "x", "name": "mine", "stages": [], "cells": 0})
+
+    monkeypatch.setattr(watch.time, "sleep", finish)
+    assert main.main(["watch", "--out", str(tmp_path)]) == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("error: ") and "plan.json: not JSON" in first and last.endswith("0 workers; done")
+    assert main.main(["watch", "--out", __file__, "--once"]) == 2
+    assert main.main(["watch", "--out", str(tmp_path), "--json"]) == 2
+
+
+def test_what_a_run_shows_is_in_its_log(store, monkeypatch):
+    monkeypatch.setattr(progress, "LOG_SECONDS", 0)
+    monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.01)
+    with pytest.raises(OSError, match="no space"), progress.Progress(quiet=True) as shown:
+        shown.log_to(store.log)
+        shown.at("1/3 bert", "reading rows")
+        shown.tell("step 1/2", 0.5, {"tokens_per_second": 5.0})
+        while not any(event["event"] == "progress" for event in store.events()[0]):
+            pass
+        raise OSError("no space")
+    events, end = store.events()
+    assert events[0]["event"] == "began" and (events[-1]["event"], events[-1]["error"]) == (
+        "ended",
+        "OSError: no space",
+    )
+    told = next(event for event in events if event["event"] == "progress")
+    assert (told["doing"], told["detail"], told["tokens_per_second"]) == ("1/3 bert", "step 1/2", 5.0)
+    assert store.events(end) == ([], end)
