@@ -29,6 +29,7 @@ from itt_jax.analysis.sequential import ONCE, Look
 PERMUTATIONS = 2000
 POWER = 0.8
 LEVEL = 0.05
+STATISTICS = ("estimate", "ci_low", "ci_high", "std_err", "seed_error", "item_error", "interaction_error", "df", "p")
 SAME = ["model", "target", "metric", "arm", "baseline", "kind", "subset", "estimate", "std_err"]
 """Columns in which two rows of the same contrast agree."""
 CONTRAST = ["claim", "model", "metric", "arm", "baseline", "target"]
@@ -129,8 +130,7 @@ def table(values: np.ndarray, influence: np.ndarray, shares: np.ndarray, two_cel
         Error, interval and p are NaN where the items of a cell are a single cluster.
     """
     clusters, count = effective(shares), values.shape[1]
-    names = ["estimate", "std_err", "seed_error", "item_error", "interaction_error", "df", "p"]
-    columns: dict[str, np.ndarray] = {name: np.full(count, np.nan) for name in names}
+    columns: dict[str, np.ndarray] = {name: np.full(count, np.nan) for name in STATISTICS}
     columns |= {"test": np.full(count, "none", dtype=object), "seeds": np.zeros(count, int), "clusters": clusters}
     present = np.isfinite(values)
     patterns, which = np.unique(present, axis=1, return_inverse=True)
@@ -158,9 +158,7 @@ def table(values: np.ndarray, influence: np.ndarray, shares: np.ndarray, two_cel
     for number, p in exact.items():
         frame.loc[which == number, "p"] = p
     half = half_width(frame)
-    frame.insert(1, "ci_low", frame["estimate"] - half)
-    frame.insert(2, "ci_high", frame["estimate"] + half)
-    return frame
+    return frame.assign(ci_low=frame["estimate"] - half, ci_high=frame["estimate"] + half)
 
 
 def estimates(values: np.ndarray) -> pd.DataFrame:
@@ -168,9 +166,7 @@ def estimates(values: np.ndarray) -> pd.DataFrame:
     present = np.isfinite(values)
     count = present.sum(0)
     mean = np.divide(np.where(present, values, 0).sum(0), count, out=np.full(len(count), np.nan), where=count > 0)
-    frame = pd.DataFrame(
-        np.nan, index=range(len(mean)), columns=["estimate", "ci_low", "ci_high", "std_err", "df", "p"]
-    )
+    frame = pd.DataFrame(np.nan, index=range(len(mean)), columns=list(STATISTICS))
     return frame.assign(estimate=mean, test="none", seeds=count, clusters=0.0)
 
 

@@ -240,3 +240,12 @@ def test_behrens_fisher_is_a_sum_of_students_and_normal_parts():
     for x in (1.0, 2.0, 5.0):
         found = 2 * behrens_fisher.tail(np.array([x]), np.array([0.6]), np.array([0.8]), 2)[0]
         assert found == pytest.approx((drawn >= x).mean(), abs=4 * np.sqrt(found / 400_000))
+
+
+def test_estimates_without_items_have_the_columns_of_those_with_them():
+    values = np.array([[0.1, np.nan], [0.3, 0.2]])
+    alone = inference.estimates(values)
+    assert set(alone) == set(
+        inference.table(values, np.zeros((2, 5, 2)).transpose(0, 2, 1), np.ones((2, 5), bool), None)
+    )
+    assert alone["estimate"].tolist() == [0.2, 0.2] and alone[["seed_error", "ci_low", "p"]].isna().all(axis=None)

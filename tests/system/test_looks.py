@@ -72,7 +72,7 @@ def looks(out) -> list[dict]:
     return store.looks(store.plan()["declared"]["hash"])
 
 
-def test_a_study_undecided_at_its_first_look_stops_at_the_second(study, decided):
+def test_a_study_undecided_at_its_first_look_stops_at_the_second(study, decided, tmp_path):
     first, second = looks(decided)
     assert [(look["seeds"], look["stop"]) for look in (first, second)] == [(2, False), (4, True)]
     before, after = (look["questions"][0] for look in (first, second))
@@ -85,6 +85,9 @@ def test_a_study_undecided_at_its_first_look_stops_at_the_second(study, decided)
     text = summary_markdown(analysis)
     assert "Looked at after 2 and 4 of at most 6 seeds" in text and "looks after 2, 4 and 6 seeds" in text
     assert run_until_decided(study, decided, look_at, quiet=True).made == 0 and len(looks(decided)) == 2
+    alone = tmp_path / "results alone"
+    shutil.copytree(decided, alone, ignore=shutil.ignore_patterns("cells", "stages", "report"))
+    assert analyse(alone).primary["verdict"].tolist() == []
     with pytest.raises(InputError, match="its study was looked at already"):
         run(dataclasses.replace(study, seeds=(0, 1, 2, 3)), decided, quiet=True)
 
