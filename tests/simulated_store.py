@@ -28,6 +28,7 @@ def write_store(
     noise_seed=0,
     names=None,
     dev=0,
+    attacks=(),
 ) -> pathlib.Path:
     """Write the results and cells of a study in which noise costs severity x 5 log-odds.
 
@@ -36,6 +37,7 @@ def write_store(
     Args:
         robust: log-odds that the arm "itt" regains at every severity.
         names: arm -> its name in the folder, where that differs.
+        attacks: those of the noises that are attacks.
         dev: items of the dev rows of each language and domain, in cells of their own (selection.parquet); 0 for none.
     """
     random = np.random.default_rng(noise_seed)
@@ -77,7 +79,12 @@ def write_store(
                                     | {"cell": f"c{len(rows):05d}"}
                                 )
                                 name = rows[-1]["cell"]
-                                rows[-1].pop("table").to_parquet(out / "cells" / f"{name}.parquet")
+                                table = rows[-1].pop("table")
+                                if noise in attacks:
+                                    rows[-1] |= {"attack": True, "attacked": items, "success_rate": 0.5}
+                                    table = table.assign(succeeded=table["prediction"] != table["label"])
+                                    table = table.assign(queries=9, edits=2)
+                                table.to_parquet(out / "cells" / f"{name}.parquet")
     pd.DataFrame(rows).to_parquet(out / "results.parquet")
     if selection:
         pd.DataFrame(selection).to_parquet(out / "selection.parquet")

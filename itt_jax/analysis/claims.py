@@ -149,9 +149,16 @@ def _arms(claim: Claim, own: Contrasts, results: pd.DataFrame) -> Sequence[str]:
 
 
 def _asked(claim: Claim, own: Contrasts, excluded: frozenset[int]) -> list[Quantity]:
-    """The quantities of a claim."""
+    """The quantities of a claim; those under an attack are apart from those of operators."""
     function, kind, _ = QUANTITIES[claim.quantity]
+    if function == "scores" and is_attack(claim, own.panel.conditions):
+        function = "attacks"
     return [row for row in own.quantities(function, {kind}, excluded) if _is_asked(claim, row, own)]
+
+
+def is_attack(claim: Claim, conditions: pd.DataFrame) -> bool:
+    """Whether a claim is about an attack; `conditions` have the columns `perturbation` and `attack`."""
+    return bool((conditions["attack"].astype(bool) & (conditions["perturbation"] == claim.perturbation)).any())
 
 
 def _cells(own: Contrasts, rows: Sequence[Quantity]) -> frozenset[tuple]:

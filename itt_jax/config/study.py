@@ -280,7 +280,8 @@ class Claim:
         encoders: of a claim between arms, the encoders to average over; empty means all.
         arms: of a claim between encoders, the arms to average over; empty means all.
         language, domain: a language and a domain, or "all".
-        perturbation: "clean", an operator, or "all" of them; "robustness" needs one of the latter.
+        perturbation: "clean", an operator, "all" operators, or an attack of the study by its name; "robustness" needs
+            one of the latter three, and "transfer" none of the attacks, whose texts are chosen against each model.
         bound: smallest effect of interest; None is the study's.
         published: the published scores of `better` and `worse`, in points, where there are some for the same tasks.
     """

@@ -194,7 +194,13 @@ def _check_claims(study: Study, where: str) -> None:
         "targets": [target.name for target in study.targets],
         "arms": [arm.name for arm in arms.known(study.arms)],
     }
+    attacks = {adversary.name for adversary in study.attacks}
     for claim in study.claims:
+        require(
+            claim.quantity != "transfer" or claim.perturbation not in attacks,
+            f"{where}.claims.{claim.name}.perturbation: found the attack {claim.perturbation!r}; transfer over domains "
+            "is of clean or perturbed text",
+        )
         named = {"targets": claim.targets, "encoders": claim.encoders, "arms": claim.arms}
         named[claim.between] = (claim.better, claim.worse)
         for kind, names in named.items():

@@ -41,7 +41,8 @@ def unknown(analysis: Analysis) -> str:
 
 def cautions(analysis: Analysis) -> list[Caution]:
     """All cautions, those that change the reading most first."""
-    return [*_of_data(analysis), *(_of_items(analysis) if analysis.has_items else ()), *_of_values(analysis)]
+    of_items = [*_of_items(analysis), *_of_claims(analysis)] if analysis.has_items else ()
+    return [*_of_data(analysis), *of_items, *_of_values(analysis)]
 
 
 def _of_data(analysis: Analysis) -> list[Caution]:
@@ -94,6 +95,18 @@ def _of_items(analysis: Analysis) -> list[Caution]:
         )
         found.append(Caution("one pretraining for each encoder", sentence))
     return found
+
+
+def _of_claims(analysis: Analysis) -> list[Caution]:
+    attacks = analysis.attack_cells.get("perturbation", ())
+    names = [claim for claim, on in analysis.claims[["claim", "perturbation"]].to_numpy() if on in set(attacks)]
+    if not names:
+        return []
+    sentence = (
+        f"Claims about an attack ({', '.join(dict.fromkeys(names))}): its texts are chosen against each model, so that "
+        "arms read different texts, and another attack or budget may order them differently."
+    )
+    return [Caution("claims about attacks, chosen per model", sentence)]
 
 
 def _of_values(analysis: Analysis) -> list[Caution]:

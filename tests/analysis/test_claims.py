@@ -9,6 +9,7 @@ import pytest
 from itt_jax.analysis import analyse
 from itt_jax.config import Claim, canonical
 from itt_jax.report import summary_markdown
+from itt_jax.report.cautions import cautions
 from itt_jax.report.tables import primary
 from itt_jax.store import Store
 from tests.simulated_store import write_store
@@ -27,6 +28,8 @@ CLAIMS = (
     dataclasses.replace(LEAD, name="turned", better="xlnet", worse="bert"),
     dataclasses.replace(ONE, name="perturbed", quantity="robustness", perturbation="all"),
     dataclasses.replace(ONE, name="shifted", quantity="transfer"),
+    dataclasses.replace(ONE, name="attacked", perturbation="bug"),
+    dataclasses.replace(ONE, name="kept", quantity="robustness", perturbation="bug"),
     dataclasses.replace(GAIN, name="absent", better="dapt"),
 )
 
@@ -35,7 +38,8 @@ CLAIMS = (
 def found(tmp_path_factory):
     """The analysis of two encoders and two targets; the intermediate stage of xlnet before target b did not learn."""
     out = tmp_path_factory.mktemp("claims")
-    small = {"arms": ("direct", "itt"), "noises": (("swap", (0.1,)),), "seeds": (0, 1), "items": 20}
+    small = {"arms": ("direct", "itt"), "noises": (("swap", (0.1,)), ("bug", (0.2,))), "seeds": (0, 1), "items": 20}
+    small["attacks"] = ("bug",)
     write_store(out, models=("bert", "xlnet"), targets=("a", "b"), languages=("en", "de"), robust=0.5, **small)
     content = {"claims": canonical(CLAIMS), "stopping": {"seeds": 2}}
     declared = {"hash": "h", "time": 0.0, "target_stages": 0, "changes": [], "content": content}
@@ -142,6 +146,18 @@ def test_the_two_questions_are_interactions(found):
     noise, shift = frame[(frame["kind"] == "perturbation") & overall], frame[frame["kind"] == "domain"]
     assert claims["perturbed"] == pytest.approx(noise["estimate"].iloc[0])
     assert claims["shifted"] == pytest.approx(shift[shift["perturbation"] == "clean"]["estimate"].mean())
+
+
+def test_claims_about_an_attack_are_contrasts_of_attacks(found):
+    """And with the caution that the arms read other texts."""
+    analysis, _ = found
+    claims, names = analysis.claims.set_index("claim"), ["estimate", "std_err", "ci_low", "ci_high"]
+    frames = {"attacked": analysis.attacks.query("quantity == 'score'"), "kept": analysis.attack_contrasts}
+    for name, frame in frames.items():
+        own = frame[(frame["model"] == "bert") & (frame["target"] == "a") & (frame["baseline"] == "direct")]
+        (row,) = own[(own["language"] == "all") & (own["domain"] == "all")].to_dict("records")
+        assert claims.loc[name, names].tolist() == pytest.approx([row[one] for one in names])
+    assert any("attacked, kept" in own.sentence and "each model" in own.sentence for own in cautions(analysis))
 
 
 def test_a_claim_without_data_or_on_a_stage_that_did_not_learn_has_no_verdict(found):
