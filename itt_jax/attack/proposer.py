@@ -129,6 +129,6 @@ def _load(folder: pathlib.Path) -> tuple[Tokenizer, Encoder, Head | None, dict[s
         saved = load_checkpoint(folder)
         if saved.tokenizer is None:
             raise InputError(f"--proposer {folder}: holds no tokenizer")
-        return saved.tokenizer, saved.encoder, saved.head, saved.params
+        return saved.tokenizer, saved.encoder, saved.head, jax.device_put(saved.params)
     encoder, head, params, _ = load_model(folder)
     return load_tokenizer(folder), encoder, head, params

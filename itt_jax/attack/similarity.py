@@ -4,6 +4,7 @@ import functools
 import pathlib
 from collections.abc import Sequence
 
+import jax
 import numpy as np
 
 from itt_jax.data.examples import assemble
@@ -35,7 +36,8 @@ class SentenceEncoder:
         folder = checkpoint_folder(folder)
         if is_ours(folder):
             saved = load_checkpoint(folder)
-            self.tokenizer, self.encoder, self.params = saved.tokenizer, saved.encoder, saved.params["encoder"]
+            self.tokenizer, self.encoder = saved.tokenizer, saved.encoder
+            self.params = jax.device_put(saved.params["encoder"])
             if saved.tokenizer is None:
                 raise InputError(f"similarity: {folder}: holds no tokenizer")
         else:

@@ -1,8 +1,10 @@
 """A fine-tuned encoder as the model under attack: texts in, outputs out, in packed batches without duplicates."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+import jax
 import numpy as np
 
 from itt_jax import kinds
@@ -94,9 +96,14 @@ class EncoderVictim:
         number = self.task.fields.index(field)
         return self._reader(TriggerReader).trigger_words(texts, number, labels, trigger, each, language)
 
+    @functools.cached_property
+    def _on_device(self) -> dict[str, Any]:
+        """The parameters of the one model, for gradients."""
+        return jax.device_put(self._own)
+
     def _reader(self, kind: type[Reader]) -> Reader:
         if kind not in self._readers:
-            self._readers[kind] = kind(self.tokenizer, self.encoder, self.head, self._own, self.max_length)
+            self._readers[kind] = kind(self.tokenizer, self.encoder, self.head, self._on_device, self.max_length)
         return self._readers[kind]
 
     def _whole(self, texts: Sequence[tuple[str, ...]], language: str) -> list[np.ndarray]:

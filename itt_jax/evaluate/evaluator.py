@@ -19,6 +19,7 @@ from itt_jax.models.embedder import Embedder
 from itt_jax.tasks import Task
 from itt_jax.train.predict import predict_stack
 from itt_jax.train.sharding import place_params, stack_mesh
+from itt_jax.train.stage import predicted_together
 from itt_jax.train.vectors import xtreme_embedder
 
 Scores = np.ndarray | dict[FormKey, Ranked] | dict[FormKey, Mined] | dict[FormKey, np.ndarray]
@@ -91,7 +92,8 @@ class Evaluator:
     def predict_stack(
         self, encoder: Encoder, head: Head | None, models: Sequence[dict[str, Any]]
     ) -> list[dict[Place, Scores]]:
-        """`predict` with each of several parameters, from one stream of inputs (by vectors: one after the other)."""
+        """`predict` with each of several parameters, from one stream of inputs for as many as fit the devices together
+        (by vectors: one after the other)."""
         found: list[dict[Place, Scores]] = [{} for _ in models]
         self._predicted = 0
         others = {place: own for place, own in self._blocks.items() if not own.by_vectors}
@@ -99,18 +101,36 @@ class Evaluator:
             for number, (params, scores) in enumerate(zip(models, found, strict=True), 1):
                 self._tell(f"vectors and neighbours ({number} of {len(models)})", 0.0)
                 scores |= self._compared(encoder, head, params)
-        if others:
-            placed = place_params(models, encoder.family, stack_mesh(len(models)))
-        sizes = [len(part.examples) for own in others.values() for part in (own.inputs, own.noisy) if part is not None]
-        for place, own in others.items():
-            heard = self._counter(place, sum(sizes))
+        size = predicted_together(models) if others else len(models)
+        for first in range(0, len(models), size) if others else ():
+            together = slice(first, first + size)
+            self._predict_together(others, encoder, head, models[together], found[together], -(-len(models) // size))
+        return found
+
+    def _predict_together(
+        self,
+        blocks: dict[Place, _Encoded],
+        encoder: Encoder,
+        head: Head,
+        models: Sequence[dict[str, Any]],
+        found: Sequence[dict[Place, Scores]],
+        streams: int,
+    ) -> None:
+        """Add the scores of models whose parameters are on the devices together.
+
+        Args:
+            streams: how often the inputs are streamed for all models.
+        """
+        placed = place_params(models, encoder.family, stack_mesh(len(models)))
+        sizes = [len(part.examples) for own in blocks.values() for part in (own.inputs, own.noisy) if part is not None]
+        for place, own in blocks.items():
+            heard = self._counter(place, streams * sum(sizes))
             by_model = predict_stack(encoder, head, placed, own.inputs.examples, progress=heard)
             if own.noisy is not None:
                 noisy = predict_stack(encoder, head, placed, own.noisy.examples, own.noisy.change, progress=heard)
                 by_model = np.concatenate([by_model, noisy], axis=1)
             for scores, mine in zip(found, by_model, strict=True):
                 scores[place] = mine
-        return found
 
     def _counter(self, place: Place, total: int) -> Callable[[int], None]:
         """Hears how many inputs are predicted, and tells how many of all places there are."""

@@ -4,6 +4,8 @@ import dataclasses
 import pathlib
 from typing import Any
 
+import jax
+
 from itt_jax import kinds
 from itt_jax.data.contamination import Digests
 from itt_jax.data.fit import check_tokenizer
@@ -27,7 +29,7 @@ class Predictor:
 
     Attributes:
         head: None where texts are compared by vectors of the encoder alone.
-        params: {"encoder"}, and "head" if there is one, or else "modules", those of the embedder.
+        params: {"encoder"}, and "head" if there is one, or else "modules", those of the embedder; numpy arrays.
         seen: digests of the text that it was trained on.
         embedder: how the encoder gives vectors, where it predicts without a head.
         max_length: maximum tokens of a text, where the checkpoint says it.
@@ -151,7 +153,8 @@ def _load(folder: pathlib.Path, bare: bool) -> tuple[Predictor, tuple[str, ...] 
             head, params, names = None, {"encoder": params}, None
         else:
             encoder, head, params, names = load_model(folder)
-        return Predictor(encoder, head, params, load_tokenizer(folder), load_seen(folder)), names
+        # On the host, as whatever predicts copies them to its devices.
+        return Predictor(encoder, head, jax.device_get(params), load_tokenizer(folder), load_seen(folder)), names
     saved = load_checkpoint(folder)
     if saved.tokenizer is None:
         raise InputError(f"--checkpoint {folder}: holds no tokenizer")

@@ -37,7 +37,7 @@ class Checkpoint:
     """The content of a checkpoint directory.
 
     Attributes:
-        params: {"encoder": ...}, with "head" if there is one; float32, on the device.
+        params: {"encoder": ...}, with "head" if there is one; float32 numpy arrays, on no device.
         labels: names of the head's outputs, or None. task: name of the training task, or None.
         seen: digests of the training text.
         provenance: versions and device that made it; no result depends on them.
@@ -112,7 +112,7 @@ def load_checkpoint(directory: str | os.PathLike) -> Checkpoint:
     like = {"encoder": encoder.shapes()} | ({"head": head.shapes()} if head else {})
     return Checkpoint(
         encoder=encoder,
-        params=jax.device_put(load_tree(directory / "params", like)),
+        params=load_tree(directory / "params", like),
         head=head,
         labels=None if described["labels"] is None else tuple(described["labels"]),
         task=described["task"],

@@ -62,7 +62,7 @@ def held_out_loss(
     feed = language_feed(head, encoded, tokenizer, settings, 0, steps, shards=1)
     feeds = [feed(step) for step in range(steps)]
     rows, loss = slice(0, max(own.rows for own in feeds)), jax.jit(LanguageObjective(encoder, head, dropout=False))
-    own, losses = {"encoder": params["encoder"], "heads": (params["head"],)}, []
+    own, losses = jax.device_put({"encoder": params["encoder"], "heads": (params["head"],)}), []
     for given in feeds:
         (batch,) = given.build(rows)
         weights = batch.by_row["weights"]

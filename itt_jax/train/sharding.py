@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -22,7 +23,7 @@ from itt_jax.batch import Batch
 from itt_jax.errors import InputError
 from itt_jax.models.hardware import hardware
 from itt_jax.train.optimizer import Optimizer, initial_optimizer_state, path_name
-from itt_jax.train.state import Params, stacked
+from itt_jax.train.state import Params
 
 AXES = ("run", "data", "model")
 REPLICATED = P()
@@ -93,12 +94,26 @@ def partition(family: str, params: Params, mesh: Mesh) -> Any:
 
 
 def place_params(params: Sequence[Params], family: str, mesh: Mesh | None) -> Params:
-    """The parameters of a stack's runs, copied to the device, or to the mesh by the family's rules."""
+    """The parameters of a stack's runs, copied to the device, or to the mesh by the family's rules.
+
+    Each device gets its own part from the host, array by array, and never holds more than its part of the stack.
+    """
     if mesh is None:
-        return stacked(params)
-    # Stacked on the host: one device need not hold all of them.
-    together = jax.tree.map(lambda *leaves: np.stack(jax.device_get(leaves)), *params)
-    return place(together, partition(family, together, mesh))
+        return jax.tree.map(lambda *leaves: jnp.array(np.stack(leaves)), *params)
+    size = len(params)
+    shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape), leaf.dtype), params[0])
+    return jax.tree.map(_stacked_at, partition(family, shapes, mesh), *params)
+
+
+def _stacked_at(sharding: NamedSharding, *leaves: Any) -> jax.Array:
+    """Arrays of one shape, on any devices or none, stacked [S, ...] at a sharding."""
+    leaves = jax.device_get(leaves)
+
+    def part(index: tuple[slice, ...]) -> np.ndarray:
+        runs, *within = index
+        return np.stack([leaf[tuple(within)] for leaf in leaves[runs]])
+
+    return jax.make_array_from_callback((len(leaves), *leaves[0].shape), sharding, part)
 
 
 def place_by_run(tree: Any, mesh: Mesh | None) -> Any:

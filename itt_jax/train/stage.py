@@ -28,6 +28,8 @@ from itt_jax.train.task_feeds import job_feeds
 
 SHARE_OF_MEMORY = 0.8
 """Share of the free memory that a stack may take; the rest is for dev evaluation and what the compiler left out."""
+SHARE_OF_PARAMETERS = 0.5
+"""Share of the free memory that parameters may take in an evaluation; the rest is for its batches."""
 
 
 def fine_tune(
@@ -116,6 +118,16 @@ def stack_size(
 def largest_stack(most: int, devices: int, fit: int) -> int:
     """The largest stack of at most `most` runs that leaves each device at most `fit` of them, as `stack_mesh` does."""
     return next(size for size in range(most, 0, -1) if size // math.gcd(size, devices) <= fit)
+
+
+def predicted_together(models: Sequence[Params]) -> int:
+    """The number of models, from the first, whose parameters fit the memory of the devices together."""
+    free = free_bytes()
+    if free is None or len(models) == 1:
+        return len(models)
+    one = sum(leaf.nbytes for leaf in jax.tree.leaves(models[0]))
+    fit = int(SHARE_OF_PARAMETERS * smallest(free) / one)
+    return largest_stack(len(models), len(hardware().devices), max(1, fit))
 
 
 def _run(encoder: Encoder, job: Job, feed: Callable[[int], Feed], rounds: Rounds | None) -> Run:

@@ -1,6 +1,7 @@
 """Steps and predictions on meshes of eight devices and on one device, for test_sharding; run in its own process."""
 
 import json
+import pathlib
 import re
 import sys
 
@@ -14,7 +15,7 @@ import numpy as np  # noqa: E402
 from itt_jax.accelerators.hlo import arrays  # noqa: E402
 from itt_jax.config import Recipe  # noqa: E402
 from itt_jax.models import Encoder  # noqa: E402
-from itt_jax.train import compiling, loop, predict, sharding, stage  # noqa: E402
+from itt_jax.train import checkpoint, compiling, loop, predict, sharding, stage  # noqa: E402
 from itt_jax.train.jobs import Job  # noqa: E402
 from itt_jax.train.optimizer import path_name  # noqa: E402
 from tests.train.toy import tiny_encoder, toy_task  # noqa: E402
@@ -103,6 +104,34 @@ def scores_of(encoder: Encoder, jobs: list[Job], mesh) -> np.ndarray:
     return predict.predict_stack(encoder, task.head, sharding.place_params(params, encoder.family, mesh), task.examples)
 
 
+def held() -> list[int]:
+    """Bytes of all arrays on each device."""
+    # By address, as the part of an array on a device becomes an array too.
+    parts = [shard for array in jax.live_arrays() for shard in array.addressable_shards]
+    sizes = {(own.device, own.data.unsafe_buffer_pointer()): own.data.nbytes for own in parts}
+    return [sum(size for (there, _), size in sizes.items() if there == device) for device in jax.devices()]
+
+
+def placed_checkpoints(folder: pathlib.Path) -> dict[str, np.ndarray]:
+    """What each device holds before and after eight checkpoints are read, while they are placed, and in the end; and
+    whether each run has its own parameters."""
+    encoder, before, during = tiny_encoder("bert", layers=1), held(), []
+    params = [jax.tree.map(lambda leaf: np.full(leaf.shape, n, np.float32), encoder.shapes()) for n in range(8)]
+    for number, own in enumerate(params):
+        checkpoint.save_checkpoint(folder / str(number), encoder, {"encoder": own})
+    saved = [checkpoint.load_checkpoint(folder / str(number)).params for number in range(8)]
+    read, at = held(), sharding._stacked_at
+    sharding._stacked_at = lambda *given: (at(*given), during.append(held()))[0]
+    try:
+        placed = sharding.place_params(saved, "bert", sharding.stack_mesh(8))
+    finally:
+        sharding._stacked_at = at
+    after, one = held(), sum(leaf.nbytes for leaf in jax.tree.leaves(params[0]))
+    right = [np.array_equal(leaf, np.stack(own)) for leaf, *own in zip(*map(jax.tree.leaves, (placed, *saved)), strict=True)]
+    sizes = {"before": before, "read": read, "during": during, "after": after, "one": one, "right": all(right)}
+    return {f"held/{name}": np.array(value) for name, value in sizes.items()}
+
+
 def main(target: str) -> None:
     compiling.compiler_options = lambda: {"xla_backend_optimization_level": 0}  # compiling takes most of the time
     found, said, alone = {}, [], {}
@@ -133,6 +162,7 @@ def main(target: str) -> None:
                 "activation_bytes": 4 * 32 * positions,
             }
         )
+    found |= placed_checkpoints(pathlib.Path(target).parent)
     found["said"] = json.dumps(said)
     np.savez(target, **found)
 

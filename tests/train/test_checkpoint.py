@@ -45,6 +45,7 @@ def test_everything_is_loaded_again(saved):
     found = load_checkpoint(directory)
     assert (found.encoder, found.head, found.labels, found.task) == (encoder, head, ("no", "maybe", "yes"), "toy")
     assert same(found.params, params)
+    assert all(type(leaf) is np.ndarray for leaf in jax.tree.leaves(found.params))  # on no device
     assert found.tokenizer.fingerprint == tokenizer.fingerprint
     assert (found.seen.fields.tolist(), found.seen.inputs.tolist()) == ([1, 2**63], [7])
     assert found.seen.sources == ("toy/train/en", "corpus")

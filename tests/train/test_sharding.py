@@ -73,6 +73,14 @@ def test_steps_and_scores_on_eight_devices_equal_one_device(sharded):
 
 
 @pytest.mark.slow
+def test_no_device_holds_more_than_its_part_of_checkpoints(sharded):
+    held = {name.removeprefix("held/"): value for name, value in sharded[0].items() if name.startswith("held/")}
+    assert held["right"] and (held["read"] == held["before"]).all()
+    assert (held["after"] - held["before"] == held["one"]).all()
+    assert (np.diff(held["during"], axis=0) >= 0).all() and (held["during"] <= held["after"]).all()
+
+
+@pytest.mark.slow
 def test_the_collectives_of_a_step(sharded):
     """Axis "run" has none. One layer of width 32, 16 examples per step."""
     _, said = sharded

@@ -4,6 +4,8 @@ import dataclasses
 import pathlib
 from typing import Any, ClassVar
 
+import jax
+
 from itt_jax.config import EncoderSpec
 from itt_jax.data.contamination import Digests
 from itt_jax.data.tokenizing import Tokenizer, load_tokenizer
@@ -63,6 +65,7 @@ def given_body(spec: EncoderSpec) -> Body:
         encoder, params = saved.encoder, saved.params["encoder"]
     else:
         encoder, params = from_pretrained(folder)
+        params = jax.device_get(params)
     kept = shallow(encoder, spec)
     return Body(with_rates(kept, spec), _picked(params, kept.shapes()), _tokenizer(spec, folder))
 
