@@ -19,6 +19,7 @@ from itt_jax.models import Encoder, Head, checkpoint_folder, load_model
 from itt_jax.perturb.rewriting import in_case_of
 from itt_jax.ragged import Ragged
 from itt_jax.train.checkpoint import is_ours, load_checkpoint
+from itt_jax.train.processes import shared
 
 ROWS, LENGTH = 8, 128
 """Rows of a batch, and the longest text in tokens; words beyond it get no proposals."""
@@ -52,8 +53,12 @@ class Proposer:
         """Word -> at most `most` other words, the likeliest first, in its case.
 
         A word that is one token is left in the text that the model reads; one of several tokens is masked by one. Only
-        tokens that are whole words of letters are proposed.
+        tokens that are whole words of letters are proposed. Of several processes, the first proposes for all.
         """
+        return dict(shared(lambda: list(self._proposals(subject, places, most).items())))
+
+    def _proposals(self, subject: Subject, places: Sequence[int], most: int) -> dict[int, list[str]]:
+        """`proposals`, as this process computes them."""
         tokens, spans = self.tokenizer.locate_whole([subject.text])[0]
         variants, at, found = [tokens], {}, {place: [] for place in places}
         for place in places:

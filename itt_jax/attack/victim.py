@@ -23,6 +23,7 @@ from itt_jax.models import Encoder, Head
 from itt_jax.ragged import Ragged
 from itt_jax.tasks import Task
 from itt_jax.train.predict import predict_stack
+from itt_jax.train.processes import shared
 from itt_jax.train.sharding import place_params, stack_mesh
 
 LEAST_TOKENS = 256
@@ -35,7 +36,8 @@ Reader = TypeVar("Reader", bound=GradientReader)
 class EncoderVictim:
     """An encoder with a head for a task (`attack.asking.Victim`).
 
-    Texts with the same token ids are computed once.
+    Texts with the same token ids are computed once. Of several processes, the first makes the proposals of gradients
+    for all: on another host, rounding might choose another of two tokens that are almost as good.
 
     Args:
         max_length: longest example in tokens; longer texts are cut, as in an evaluation.
@@ -68,7 +70,8 @@ class EncoderVictim:
         self, texts: Sequence[tuple[str, ...]], field: str, labels: Sequence[int], each: int, language: str
     ) -> list[list[str]]:
         """See `attack.asking.Victim.flips`."""
-        return self._reader(FlipFinder).flips(texts, self.task.fields.index(field), labels, each, language)
+        number = self.task.fields.index(field)
+        return shared(lambda: self._reader(FlipFinder).flips(texts, number, labels, each, language))
 
     def ascents(
         self,
@@ -81,7 +84,7 @@ class EncoderVictim:
     ) -> list[list[str]]:
         """See `attack.asking.Victim.ascents`."""
         number = self.task.fields.index(field)
-        return self._reader(AscentFinder).ascents(texts, number, labels, ascent, edits, language)
+        return shared(lambda: self._reader(AscentFinder).ascents(texts, number, labels, ascent, edits, language))
 
     def trigger_words(
         self,
@@ -94,7 +97,8 @@ class EncoderVictim:
     ) -> list[list[str]]:
         """See `attack.asking.Victim.trigger_words`."""
         number = self.task.fields.index(field)
-        return self._reader(TriggerReader).trigger_words(texts, number, labels, trigger, each, language)
+        reader = self._reader
+        return shared(lambda: reader(TriggerReader).trigger_words(texts, number, labels, trigger, each, language))
 
     @functools.cached_property
     def _on_device(self) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         results = studies.run(study, out, root, **settings)
     if processes.is_first():
         _report(results, options.json)
-    processes.await_others("report")
+    processes.await_others()
     return 0
 
 

@@ -22,12 +22,13 @@ class PartsFolder:
 
     Attributes:
         noun: what it holds: "attack" or "certificate".
-        writes: whether this process writes finished parts, and not another one that makes them too.
+        writes: whether this process writes what it makes; False in all but the first of several processes, and once
+            another worker has taken over the work.
     """
 
     out: pathlib.Path
     noun: str
-    writes: bool = True
+    writes: Callable[[], bool] = lambda: True
 
     @property
     def is_begun(self) -> bool:
@@ -102,7 +103,7 @@ class PartsFolder:
             rows = self.part(language, number)
             if rows is None:
                 rows = [dataclasses.asdict(own) for own in make(first, cases[first : first + size])]
-                if self.writes:
+                if self.writes():
                     self.write_part(language, number, rows)
             yield from rows
 

@@ -148,15 +148,15 @@ def _named(tell: Tell, name: str, doing: str, share: float) -> None:
 
 def _outcomes(store: Store, model: Model, stage: str, own: Attacked, tell: Callable) -> list[Outcome]:
     """The outcomes of an attack on the model of a stage, of which the folder may have parts."""
-    folder = dataclasses.replace(store.attack(own.run(stage)), writes=is_first())
+    folder = dataclasses.replace(store.attack(own.run(stage)), writes=lambda: is_first() and not store.is_lost(stage))
     arithmetic = arithmetic_of(model.encoder)
-    if is_first() and folder.existing() is None:
+    if folder.writes() and folder.existing() is None:
         about = {"attack_id": own.run(stage), "name": own.name, "stage": stage, **own.identity}
         folder.begin(about | {"precision": arithmetic.name, "provenance": provenance(arithmetic)})
-    await_others("attack")
+    await_others()
     victim = EncoderVictim(own.task, model.tokenizer, model.encoder, model.head, model.params, own.max_length)
     cases = subjects(own.task, own.rows, own.field, own.seed)
     found = outcomes_in_parts(folder, own.attack, own.goal, cases, victim, tell)
-    if is_first():
+    if folder.writes():
         write_outcomes(folder, found)
     return found

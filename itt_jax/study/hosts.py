@@ -1,23 +1,28 @@
 """A run on several hosts: one process plans, claims and writes, and all of them train and evaluate.
 
 Every process plans the same study. Then the first one decides and tells the others, before each piece of work that
-takes all devices, which stages and cells it is on; they do it with it and write nothing.
+takes all devices, which stages and cells it is on; they do it with it and write nothing. Until they are told, they wait
+on no device, so the first process may take its time.
 """
 
+import hashlib
+import pathlib
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 
+import itt_jax
 from itt_jax.config import content_id
 from itt_jax.errors import InputError
 from itt_jax.study.cells import Cell
 from itt_jax.study.distances import domain_distances
+from itt_jax.study.inputs import Inputs
 from itt_jax.study.material import Material
 from itt_jax.study.plan import Plan, study_id
 from itt_jax.study.stages import Stage
 from itt_jax.study.stages.workshop import Workshop
-from itt_jax.train.processes import is_first, shared
+from itt_jax.train.processes import gathered, is_first, part, shared
 
 
 class Worker(Protocol):
@@ -37,19 +42,48 @@ class Worker(Protocol):
         """Read the texts that attacks made on other models on those of the stages."""
 
 
-def check_same(plan: Plan) -> None:
-    """Check that every process has the plan of the first; none writes before all are here.
+def installation(stack: int | None, looks: tuple[int, ...]) -> dict[str, Any]:
+    """What every process has, by name, before anything is read.
+
+    Args:
+        stack, looks: as in `running.run`.
+    """
+    import jaxlib
+
+    package, code = pathlib.Path(itt_jax.__file__).parent, hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        code.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return {
+        "--stack": stack,
+        "number of seeds at each look": looks,
+        "version of jax": jax.__version__,
+        "version of jaxlib": jaxlib.__version__,
+        "code of itt_jax": f"{itt_jax.__version__} ({code.hexdigest()[:12]})",
+    }
+
+
+def described(plan: Plan, inputs: Inputs) -> dict[str, Any]:
+    """What a process plans and reads, by name."""
+    cells = sorted(cell.cell for own in (plan.cells, plan.signal) for cells in own.values() for cell in cells)
+    read = {name: own["digest"] for name, own in inputs.items()}
+    return {"config": study_id(plan.study), **read, "stages": content_id(list(plan.stages)), "cells": content_id(cells)}
+
+
+def check_same(facts: dict[str, Any]) -> None:
+    """Check that every process has what the first has, by name; all of them end where one differs.
 
     Raises:
-        InputError: its config, data or checkpoints are others.
+        InputError: a process differs, the same error in every process.
     """
-    cells = sorted(cell.cell for own in (plan.cells, plan.signal) for cells in own.values() for cell in cells)
-    mine = content_id([study_id(plan.study), list(plan.stages), cells])
-    if shared(lambda: mine) != mine:
-        raise InputError(
-            f"process {jax.process_index()} of {jax.process_count()}: plans other stages or cells than the first one; "
-            "expected the same config, data and checkpoints on every host"
-        )
+    first, *others = found = gathered(facts)
+    for index, other in enumerate(others, 1):
+        for name in dict.fromkeys([*first, *other]):
+            if first.get(name) != other.get(name):
+                part()
+                raise InputError(
+                    f"process {index} of {len(found)}: {name}: found {other.get(name, 'nothing')}, and "
+                    f"{first.get(name, 'nothing')} in the first process; expected the same on every host"
+                )
 
 
 def tell(work: str, stages: Sequence[Stage] = (), cells: dict[str, list[Cell]] | None = None) -> None:

@@ -39,13 +39,13 @@ from itt_jax.study.stages.dev_check import DevCheck
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.storing import check_stored, store_cells
 from itt_jax.study.texts import keep_plan_texts
-from itt_jax.study.transfer import missing_transfers, read_on
+from itt_jax.study.transfer import claim_on, missing_transfers, read_on
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.loop import HALVED
 from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.precision import Arithmetic, computing_in, keep_precision, training_arithmetic
-from itt_jax.train.processes import first_then_others, is_first
+from itt_jax.train.processes import await_others, first_then_others, is_first
 from itt_jax.train.resume import interrupted_at
 
 POLL_SECONDS = 2
@@ -98,9 +98,10 @@ def run(
     check_place(store.out)
     with Progress(quiet or not is_first()) as progress:
         progress.at(f"study {study.name}", "reading its data")
+        hosts.check_same(hosts.installation(stack, looks))
         own = joined(study, store, data_root, stack)
         declaration = declared(store, content(own.plan, own.material, looks))
-        hosts.check_same(own.plan)
+        hosts.check_same(hosts.described(own.plan, own.inputs))
         traced = store.profile if profile and is_first() else None
         runner = _Runner(store, own, declaration, progress, stack, Profile(traced))
         made, failed = runner.lead(own) if is_first() else hosts.follow(runner)
@@ -295,6 +296,7 @@ class _Runner:
                 diverged = bool((self.store.record(name) or {}).get("diverged"))
                 failed = store_cells(self.store, evaluator, scores, own[name], self.material.task, params, diverged)
                 self.failed += failed
+            await_others()  # here, and not on their devices, while this one stores
         for stage in stages:
             self.attack(loaded[stage.id], [cell for cell in cells[stage.id] if cell.attack])
             results = {cell.cell for cell in self.plan.cells[stage.id]}.intersection(
@@ -304,6 +306,8 @@ class _Runner:
         self.progress.estimate.end(ids)
         seconds = round((time.time() - began) / len(stages), 2)
         for stage in stages if is_first() else ():
+            if self.store.is_lost(stage.id):
+                continue
             named = self.plan.described(stage)
             self.store.log("cells", stage=named.pop("id"), **named, cells=stored[stage.id], seconds=seconds)
             self.progress.say(f"{self.plan.label(stage)}: {counted(stored[stage.id], 'cell')} in {seconds:.0f} s")
@@ -331,7 +335,7 @@ class _Runner:
         """Read the texts that attacks made on one model on the others of its target, as far as the folder lacks it."""
         absent = 0
         for name in dict.fromkeys(own.reader.stage for own in missing_transfers(self.plan, self.store)):
-            with self.store.claim(f"transfer-{name}") as ours:
+            with self.store.claim(claim_on(name)) as ours:
                 stage = self.plan.stages[name]
                 if ours and stage.has_parameters(self.store):
                     self.transfer([stage])

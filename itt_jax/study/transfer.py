@@ -58,13 +58,18 @@ def missing_transfers(plan: Plan, store: Store) -> list[Transfer]:
     return [own for own in transfers(plan) if not store.has_transfer(own.id)]
 
 
+def claim_on(stage: str) -> str:
+    """The name of the claim that reading on the model of a stage needs."""
+    return f"transfer-{stage}"
+
+
 def read_on(plan: Plan, store: Store, stage: str, model: Model, tell: Tell) -> None:
     """Read the texts of all models on the model of a stage, as far as the folder lacks it."""
     for own in [own for own in missing_transfers(plan, store) if own.reader.stage == stage]:
         outcomes = [read_outcomes(store, source.stage, own.attacked) for source in own.sources]
         if None not in outcomes:  # an attack on a model whose outputs are not finite has none
             rows = _rows(own, model, outcomes, tell)
-            if is_first():
+            if is_first() and not store.is_lost(claim_on(stage)):
                 store.write_transfer(own.id, rows)
 
 

@@ -99,6 +99,7 @@ class Job:
         directory: where the stage saves its resumable state; None: it cannot be resumed.
         metric: dev metric; default: the kind's own. NaN is recorded where it is undefined.
         hardening: changes the objective, and says how many forms of each example a step reads.
+        is_lost: whether another worker has taken over the stage, whose directory is then left to it.
     """
 
     tasks: Sequence[TaskData]
@@ -110,6 +111,7 @@ class Job:
     directory: str | pathlib.Path | None = None
     metric: Metric | None = None
     hardening: Hardening | None = None
+    is_lost: Callable[[], bool] = lambda: False
 
     @property
     def steps(self) -> int:
@@ -150,7 +152,7 @@ class Job:
             return None
         tasks = [task.digest() for task in [*self.tasks, *([self.dev] if self.dev else [])]]
         inputs = (self.recipe, self.learning_rate, self.seed, *([self.hardening] if self.hardening else []))
-        return Resume(pathlib.Path(self.directory), content_id([repr(encoder), tasks, *inputs]))
+        return Resume(pathlib.Path(self.directory), content_id([repr(encoder), tasks, *inputs]), self.is_lost)
 
 
 def total_steps(recipe: Recipe, rows: int) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import pathlib
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -34,6 +35,7 @@ def language_model(
     seed: int,
     directory: str | pathlib.Path | None = None,
     progress: Progress | None = None,
+    is_lost: Callable[[], bool] = lambda: False,
 ) -> StageResult:
     """Train an encoder on text with its family's language model: masked (BERT, RoBERTa) or permuted (XLNet).
 
@@ -44,7 +46,7 @@ def language_model(
     Args:
         params: {"encoder": ...}, with "head" to continue with a trained language-model head. Not changed.
         seed: determines a new head, order, pairs, masks and dropout.
-        directory, progress: as in `fine_tune`.
+        directory, progress: as in `fine_tune`. is_lost: as in `Job`.
 
     Returns:
         As `fine_tune`, without a dev history; params are {"encoder", "head"} with the language-model head.
@@ -74,7 +76,7 @@ def language_model(
         step_key,
         recipe.learning_rates[0],
         steps,
-        _resume(directory, encoder, encoded, tokenizer, settings, seed),
+        _resume(directory, encoder, encoded, tokenizer, settings, seed, is_lost),
     )
     outcome = Stack(encoder.family, [run], recipe, progress=progress, mesh=mesh).train()[0]
     own = {"encoder": outcome.params["encoder"], "head": outcome.params["heads"][0]}
@@ -155,10 +157,11 @@ def _resume(
     tokenizer: Tokenizer,
     settings: LanguageModel,
     seed: int,
+    is_lost: Callable[[], bool],
 ) -> Resume | None:
     if directory is None:
         return None
     found = hashlib.sha256(tokenizer.fingerprint.encode())
     for array in (encoded.pieces.values, encoded.order, encoded.members.values, encoded.tuple_offsets):
         found.update(np.ascontiguousarray(array))
-    return Resume(pathlib.Path(directory), content_id([repr(encoder), found.hexdigest(), settings, seed]))
+    return Resume(pathlib.Path(directory), content_id([repr(encoder), found.hexdigest(), settings, seed]), is_lost)

@@ -1,6 +1,7 @@
 """Cooperation of the processes of one run: all of them call these functions, in the main thread and in one order."""
 
 import ctypes
+import itertools
 import json
 import os
 import secrets
@@ -12,7 +13,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import jax
-import numpy as np
 
 from itt_jax.errors import InputError
 
@@ -20,8 +20,10 @@ HEARTBEAT_SECONDS = 30
 """Time after which a process that is not heard of has ended, for the others."""
 NOTICE_SECONDS = 10
 """Time beyond a missed heartbeat until JAX has told every process that one has ended."""
-LEAST_ROOM = 256
-"""Bytes of the smallest array in which a value is sent."""
+POLL_MILLISECONDS = 1000
+"""Time that one call of JAX's service waits."""
+PART_BYTES = 1 << 20
+"""Size of the parts in which a message is sent; gRPC limits them to 4 MiB."""
 EXPECTED = (
     "expected ADDRESS:PORT of the first process, the number of processes and the index of this one, from 0; or nothing "
     "on a TPU slice and under Slurm or MPI"
@@ -32,6 +34,8 @@ ENDED = (
 )
 
 T = TypeVar("T")
+_numbers = itertools.count()
+"""Numbers of exchanges, the same in every process, as all call in one order."""
 
 
 def join(place: Sequence[str] = ()) -> None:
@@ -98,30 +102,60 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
-def await_others(name: str) -> None:
-    """Wait until every process has arrived here; from then on, all may read what one of them has written."""
-    if jax.process_count() > 1:
-        from jax.experimental import multihost_utils
+def await_others() -> None:
+    """Wait until every process has arrived here; from then on, all may read what one of them has written.
 
-        multihost_utils.sync_global_devices(name)
+    However long the others take: nothing waits on a device, where a collective that waits ends in an error.
+    """
+    gathered(None)
 
 
 def first_then_others(make: Callable[[], T]) -> T:
     """Call `make` in the first process, then in the others, which find what the first has written."""
     made = make() if is_first() else None
-    await_others("made by the first")
+    await_others()
     return made if is_first() else make()
 
 
 def shared(make: Callable[[], Any]) -> Any:
     """The value, of what JSON can hold, that `make` gives in the first process; it is called there alone."""
-    if jax.process_count() == 1:
-        return make()
-    content = json.dumps(make()).encode() if is_first() else b""
-    size = int(_from_first(np.int32(len(content))))
-    sent = np.zeros(max(LEAST_ROOM, 1 << (size - 1).bit_length()), np.uint8)  # few sizes, as each is a program
-    sent[: len(content)] = np.frombuffer(content, np.uint8)
-    return json.loads(_from_first(sent)[:size].tobytes())
+    return gathered(make() if is_first() else None)[0]
+
+
+def gathered(value: Any) -> list[Any]:
+    """The values of all processes, in their order; each of what JSON can hold. Waits for all, on no device."""
+    if not are_several():
+        return [value]
+    number, service = next(_numbers), _service()
+    _send(f"itt_jax/{number}/{jax.process_index()}", json.dumps(value).encode())
+    found = [json.loads(_received(f"itt_jax/{number}/{index}")) for index in range(jax.process_count())]
+    if number and is_first():  # every process has sent this value, so it has received all the former ones
+        service.key_value_delete(f"itt_jax/{number - 1}/")
+    return found
+
+
+def _send(name: str, content: bytes) -> None:
+    """Send a message, once for each name."""
+    parts = range(0, len(content), PART_BYTES)
+    for number, at in enumerate(parts):
+        _service().key_value_set_bytes(f"{name}/{number}", content[at : at + PART_BYTES])
+    _service().key_value_set_bytes(f"{name}/parts", str(len(parts)).encode())
+
+
+def _received(name: str) -> bytes:
+    """A message, once it is sent."""
+    count = int(_value(f"{name}/parts"))
+    return b"".join(_value(f"{name}/{number}") for number in range(count))
+
+
+def _value(key: str) -> bytes:
+    """A value of the service, once it is there. Signals are heard every POLL_MILLISECONDS."""
+    while True:
+        try:
+            return _service().blocking_key_value_get_bytes(key, POLL_MILLISECONDS)
+        except jax.errors.JaxRuntimeError as error:
+            if "DEADLINE_EXCEEDED" not in str(error):
+                raise
 
 
 def shared_name() -> str:
@@ -131,16 +165,17 @@ def shared_name() -> str:
 
 def smallest(value: int) -> int:
     """The smallest value among all processes."""
-    if jax.process_count() == 1:
-        return value
-    from jax.experimental import multihost_utils
-
-    # As two halves, since JAX would truncate a number of 64 bits.
-    halves = multihost_utils.process_allgather(np.array(divmod(value, 1 << 31), np.int32))
-    return min(int(high) * (1 << 31) + int(low) for high, low in halves)
+    return min(gathered(value))
 
 
-def _from_first(array: np.ndarray) -> np.ndarray:
-    from jax.experimental import multihost_utils
+def part() -> None:
+    """Cease to be one of several processes, in all of them together, so that each ends with its own exit code."""
+    if jax.distributed.is_initialized():
+        jax.distributed.shutdown()
 
-    return multihost_utils.broadcast_one_to_all(array)
+
+def _service() -> Any:
+    """The client of the service through which JAX's processes find each other; it has no public name."""
+    from jax._src import distributed
+
+    return distributed.global_state.client

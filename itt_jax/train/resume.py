@@ -4,11 +4,12 @@ import dataclasses
 import json
 import pathlib
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 from itt_jax import files
 from itt_jax.errors import InputError
-from itt_jax.train.processes import is_first
+from itt_jax.train.processes import is_first, shared
 from itt_jax.train.trees import load_tree, new_folder, save_tree
 
 
@@ -16,11 +17,13 @@ from itt_jax.train.trees import load_tree, new_folder, save_tree
 class Resume:
     """The latest state of one run: the newest complete folder `directory`/resume-<steps done>.
 
-    `fingerprint` is a digest of everything that determines the run; the state of another run is refused.
+    `fingerprint` is a digest of everything that determines the run; the state of another run is refused. Nothing is
+    saved once `is_lost()`: another worker has taken the run over.
     """
 
     directory: pathlib.Path
     fingerprint: str
+    is_lost: Callable[[], bool] = dataclasses.field(default=lambda: False, compare=False)
 
     def save(self, step: int, tree: Any, record: dict[str, Any]) -> None:
         """Save `tree` (arrays) and `record` (JSON) as the state after `step` steps, and remove those of earlier steps.
@@ -29,6 +32,8 @@ class Resume:
 
         All processes call it together with the same `tree`, on one file system.
         """
+        if shared(self.is_lost):
+            return
         older = [path for own, path in self._states().items() if own < step]
         with new_folder(self.directory / f"resume-{step}") as folder:
             save_tree(folder / "tree", tree)

@@ -23,14 +23,14 @@ def new_folder(directory: pathlib.Path) -> Iterator[pathlib.Path]:
     partial = directory.with_name(f".{directory.name}.{shared_name()}")
     if is_first():
         partial.mkdir(parents=True)
-    await_others("made")
+    await_others()
     try:
         yield partial
-        await_others("written")
+        await_others()
         if is_first():
             files.write_manifest(partial)
             files.publish_folder(partial, directory)
-        await_others("renamed")
+        await_others()
     finally:
         if is_first():
             shutil.rmtree(partial, ignore_errors=True)

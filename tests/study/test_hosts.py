@@ -1,12 +1,13 @@
 """Several real processes are one worker: one of them plans, claims and writes, and all train and evaluate."""
 
-import dataclasses
 import pathlib
+import re
 import socket
 import subprocess
 import sys
 import time
 
+import jax
 import pandas as pd
 import pytest
 
@@ -110,25 +111,66 @@ def test_a_run_of_several_processes_survives_one_and_is_a_run_of_one(tmp_path):
 
 JOINED = """
 import sys, time
+from jax.experimental import multihost_utils
 from itt_jax.train import processes
 import jax
 jax.config.update("jax_platforms", "cpu")
+for name in ("broadcast_one_to_all", "process_allgather", "sync_global_devices"):
+    delattr(multihost_utils, name)  # these wait on devices
 processes.join(sys.argv[1:])
-assert processes.shared(lambda: ["é" * 400, 1.5]) == ["é" * 400, 1.5]
+index, large = int(sys.argv[3]), ["é" * processes.PART_BYTES, 1.5]
+processes.POLL_MILLISECONDS = 100
+assert processes.shared(lambda: time.sleep(1) or large) == large
+assert processes.gathered([index]) == [[0], [1]] and processes.smallest((1 << 40) - index) == (1 << 40) - 1
+assert processes.first_then_others(lambda: index) == index
 print("ready", flush=True)
+if index:
+    processes.shared(list)
 time.sleep(100)
 """
 
 
 @pytest.mark.slow
 @pytest.mark.volume
-def test_the_end_of_the_first_process_is_said_by_the_others(tmp_path):
+def test_the_end_of_the_first_process_is_said_by_the_others_that_wait_for_it(tmp_path):
+    def ready() -> bool:
+        return all("ready" in (tmp_path / f"{index}.out").read_text() for index in range(2))
+
     pair = started(tmp_path, 2, "-c", JOINED)
     try:
-        until(lambda: "ready" in (tmp_path / "0.out").read_text() and "ready" in (tmp_path / "1.out").read_text())
+        until(lambda: ready() or any(process.poll() is not None for process in pair))
+        assert ready(), (tmp_path / "1.err").read_text()
         pair[0].kill()
         assert pair[1].wait(processes.HEARTBEAT_SECONDS) == 1
-        assert (tmp_path / "1.err").read_text().endswith(f"\n{processes.ENDED}\n")
+        assert (tmp_path / "1.err").read_text().endswith(f"{processes.ENDED}\n")
+    finally:
+        stop(pair)
+
+
+DIFFERENT = """
+import sys
+from itt_jax import main
+from itt_jax.study import hosts
+from itt_jax.train import processes
+import jax
+jax.config.update("jax_platforms", "cpu")
+command = lambda options: processes.join(place) or hosts.check_same(hosts.installation(2 + int(place[2]), ()))
+place, sys.argv[1:], main.run.run = sys.argv[1:], ["run"], command
+main.run_and_exit()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.volume
+def test_every_process_says_what_differs(tmp_path):
+    pair = started(tmp_path, 2, "-c", DIFFERENT)
+    try:
+        for index, process in enumerate(pair):
+            assert process.wait(SECONDS) == 2
+            line = (
+                "error: process 1 of 2: --stack: found 3, and 2 in the first process; expected the same on every host"
+            )
+            assert (tmp_path / f"{index}.err").read_text() == f"{line}\n"
     finally:
         stop(pair)
 
@@ -141,11 +183,32 @@ def test_a_place_that_is_none_is_refused(place):
         processes._parsed(place)
 
 
-def test_processes_with_other_plans_are_refused(monkeypatch):
-    plan, other = planned(), planned(seeds=(1,))
-    sent = []
-    monkeypatch.setattr(hosts, "shared", lambda make: sent.append(make()) or sent[0])
-    hosts.check_same(plan)
-    hosts.check_same(dataclasses.replace(plan))
-    with pytest.raises(InputError, match="process 0 of 1: plans other stages or cells than the first one"):
-        hosts.check_same(other)
+FACTS = hosts.installation(None, (3, 5))
+OTHER_INPUTS = {"rows of toy/test/en": {"digest": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("other", "found"),
+    [
+        (hosts.installation(None, ()), "number of seeds at each look: found (), and (3, 5)"),
+        (FACTS | {"version of jax": "0.1"}, f"version of jax: found 0.1, and {jax.__version__}"),
+        (FACTS | {"code of itt_jax": "0.1.0 (12)"}, r"code of itt_jax: found 0.1.0 (12), and 0.1.0 ("),
+    ],
+)
+def test_processes_that_differ_are_refused(monkeypatch, other, found):
+    monkeypatch.setattr(hosts, "gathered", lambda own: [own, own, other])
+    with pytest.raises(InputError, match=re.escape(f"process 2 of 3: {found}")):
+        hosts.check_same(FACTS)
+
+
+def test_processes_with_other_plans_or_data_are_refused(monkeypatch):
+    first = hosts.described(planned(), {"rows of toy/test/en": {"digest": "0"}})
+    monkeypatch.setattr(hosts, "gathered", lambda own: [first, own])
+    hosts.check_same(hosts.described(planned(), {"rows of toy/test/en": {"digest": "0", "rows": 3}}))
+    for other, field in (
+        (hosts.described(planned(seeds=(1,)), OTHER_INPUTS), "config"),
+        (hosts.described(planned(), OTHER_INPUTS), "rows of toy/test/en"),
+        (hosts.described(planned(), {}), "rows of toy/test/en"),
+    ):
+        with pytest.raises(InputError, match=f"process 1 of 2: {field}: found .* in the first process"):
+            hosts.check_same(other)

@@ -116,7 +116,8 @@ def placed_checkpoints(folder: pathlib.Path) -> dict[str, np.ndarray]:
     """What each device holds before and after eight checkpoints are read, while they are placed, and in the end; and
     whether each run has its own parameters."""
     encoder, before, during = tiny_encoder("bert", layers=1), held(), []
-    params = [jax.tree.map(lambda leaf: np.full(leaf.shape, n, np.float32), encoder.shapes()) for n in range(8)]
+    ones = jax.tree.map(lambda leaf: np.ones(leaf.shape, np.float32), encoder.shapes())
+    params = [jax.tree.map(number.__mul__, ones) for number in map(np.float32, range(8))]
     for number, own in enumerate(params):
         checkpoint.save_checkpoint(folder / str(number), encoder, {"encoder": own})
     saved = [checkpoint.load_checkpoint(folder / str(number)).params for number in range(8)]
@@ -127,7 +128,9 @@ def placed_checkpoints(folder: pathlib.Path) -> dict[str, np.ndarray]:
     finally:
         sharding._stacked_at = at
     after, one = held(), sum(leaf.nbytes for leaf in jax.tree.leaves(params[0]))
-    right = [np.array_equal(leaf, np.stack(own)) for leaf, *own in zip(*map(jax.tree.leaves, (placed, *saved)), strict=True)]
+    right = [
+        np.array_equal(leaf, np.stack(own)) for leaf, *own in zip(*map(jax.tree.leaves, (placed, *saved)), strict=True)
+    ]
     sizes = {"before": before, "read": read, "during": during, "after": after, "one": one, "right": all(right)}
     return {f"held/{name}": np.array(value) for name, value in sizes.items()}
 

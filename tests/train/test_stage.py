@@ -86,6 +86,12 @@ def test_a_killed_stage_resumes_to_the_same_bits(bert, uninterrupted, tmp_path, 
     assert not list(tmp_path.iterdir()) and interrupted_at(tmp_path) is None
 
 
+def test_a_worker_that_lost_its_stage_saves_nothing(tmp_path):
+    Resume(tmp_path, "own").save(5, {"x": np.zeros(1)}, {})
+    Resume(tmp_path, "own", lambda: True).save(10, {"x": np.zeros(1)}, {})
+    assert interrupted_at(tmp_path) == 5
+
+
 def test_the_state_of_another_stage_is_refused(bert, tmp_path):
     encoder, params, task, dev = bert
     Resume(tmp_path, "another").save(5, {"x": np.zeros(1)}, {})

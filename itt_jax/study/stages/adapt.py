@@ -103,6 +103,7 @@ class Adaptation(Stage):
             self.seed,
             directory=workshop.store.stage(self.id),
             progress=workshop.progress,
+            is_lost=self.is_lost(workshop),
         )
         sources = tuple(f"{own.task}/{own.split}/{own.language}" for own in self.training)
         seen = dataclasses.replace(contamination.digests(texts), sources=sources)

@@ -187,6 +187,7 @@ class FineTuning(Stage):
                 directory=workshop.store.stage(self.id) / f"rate-{rate:g}",
                 metric=metric,
                 hardening=self.hardening,
+                is_lost=self.is_lost(workshop),
             )
             for rate in self.recipe.learning_rates
         ]

@@ -81,6 +81,7 @@ class Pretraining(Stage):
                 self.seed,
                 directory=workshop.store.stage(self.id),
                 progress=workshop.progress,
+                is_lost=self.is_lost(workshop),
             )
             params, recorded = result.params["encoder"], summary(result)
         sources = tuple(corpus.source for corpus in spec.corpus)

@@ -1,7 +1,7 @@
 """The base of every stage: a named training run from parent parameters to parameters."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 from itt_jax.config import EncoderSpec, Recipe, Target, content_id
@@ -134,6 +134,10 @@ class Stage:
         """Make the stage and save its parameters; returns what to record."""
         raise NotImplementedError
 
+    def is_lost(self, workshop: Workshop) -> Callable[[], bool]:
+        """A function that says whether another worker has taken it over, in the process that claims stages."""
+        return lambda: workshop.store.is_lost(self.id)
+
     # --- Its parameters
 
     def is_done(self, store: Store) -> bool:
@@ -175,7 +179,7 @@ class Stage:
         Returns:
             whether it was saved; a stage that another worker has taken over is left to it.
         """
-        if shared(lambda: workshop.store.is_lost(self.id)):
+        if shared(self.is_lost(workshop)):
             return False
         if self.parent is not None:
             seen = Digests.join([seen, self.parent.seen(workshop.store)])
