@@ -1,7 +1,6 @@
 """Inputs of language-model stages: the examples of each step, the tokens to predict, and packed batches of both."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -83,17 +82,19 @@ def masked_batches(
     parts = np.array_split(np.arange(len(examples)), recipe.accumulate)
     needed = max(packing.rows_of_step(examples, part, plan) if recipe.packed else len(part) for part in parts)
     rows = slice(0, -(-needed // shards) * shards)
-    batches = []
+    batches, predicted = [], []
     for part in parts:
         if recipe.packed:
             packed = packing.pack_step(seen, part, plan, len(part), rows)
         else:
             packed = packing.pad_step(seen, part, recipe.max_length, len(part), rows)
         tokens = ragged_positions(examples.offsets[part], examples.lengths[part])
-        places, predicted = masking.token_places(packed), chosen[tokens]
-        most = math.ceil(settings.masking * packed.row_shape[1]) + 2
+        places, here = masking.token_places(packed), chosen[tokens]
+        predicted.append((examples.ids[tokens][here], places[here], packed.row_shape))
         own = {name: packed.by_row[name] for name in ("input_ids", "token_type_ids", "segment_ids")}
-        own |= masking.predictions(examples.ids[tokens][predicted], places[predicted], packed.row_shape, most)
         own |= {name: masking.in_rows(values[tokens], places, packed.row_shape) for name, values in by_token.items()}
-        batches.append(Batch(own, {}))
-    return batches
+        batches.append(own)
+    # As many slots in every microbatch, and no token that is hidden goes unpredicted.
+    needed = max(masking.most_predicted(places, shape) for _, places, shape in predicted)
+    most = masking.slots(settings.masking, batches[0]["input_ids"].shape[1], needed)
+    return [Batch(own | masking.predictions(*given, most), {}) for own, given in zip(batches, predicted, strict=True)]

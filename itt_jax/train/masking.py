@@ -3,6 +3,8 @@
 Choices are made on the concatenated examples of a step, before packing, so they do not depend on row shapes or devices.
 """
 
+import math
+
 import numpy as np
 
 from itt_jax.batch import Batch
@@ -96,12 +98,27 @@ def in_rows(values: np.ndarray, places: np.ndarray, shape: tuple[int, int]) -> n
     return found
 
 
+def most_predicted(places: np.ndarray, shape: tuple[int, int]) -> int:
+    """The largest number of predictions in a row; arguments as `predictions`."""
+    return int(np.bincount(places // shape[1], minlength=1).max())
+
+
+def slots(share: float, length: int, needed: int) -> int:
+    """Predictions per row that a batch has room for: `needed` or more, of few different sizes, as each is a program.
+
+    Rows of `length` tokens have share * length of them on average. Rows of many short examples, of which each rounds
+    its share up or down, and those of long words may have more.
+    """
+    usual, further = math.ceil(share * length) + 2, max(1, length // 16)
+    return min(length, usual + -(-max(0, needed - usual) // further) * further)
+
+
 def predictions(targets: np.ndarray, places: np.ndarray, shape: tuple[int, int], most: int) -> dict[str, np.ndarray]:
     """The predicted tokens of each row, so that only they are scored over the vocabulary.
 
     Args:
         targets: ids of the tokens to predict, int [n]. places: their places, as in `token_places`, int [n].
-        shape: (B, T). most: P, maximum number of predictions per row; further ones stay hidden but are not predicted.
+        shape: (B, T). most: P, room for predictions per row, at least `most_predicted`.
 
     Returns:
         positions, targets int32 [B, P] and weights float32 [B, P], 0 for unused predictions.
@@ -109,13 +126,11 @@ def predictions(targets: np.ndarray, places: np.ndarray, shape: tuple[int, int],
     rows, length = shape
     order = np.argsort(places)
     row, position = np.divmod(places[order], length)
-    rank = np.arange(len(row)) - np.searchsorted(row, row)
-    kept = rank < most
+    at = row, np.arange(len(row)) - np.searchsorted(row, row)
     found = {
         "positions": np.zeros((rows, most), np.int32),
         "targets": np.zeros((rows, most), np.int32),
         "weights": np.zeros((rows, most), np.float32),
     }
-    at = row[kept], rank[kept]
-    found["positions"][at], found["targets"][at], found["weights"][at] = position[kept], targets[order][kept], 1
+    found["positions"][at], found["targets"][at], found["weights"][at] = position, targets[order], 1
     return found

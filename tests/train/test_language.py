@@ -1,6 +1,7 @@
 """Language-model stages learn and resume in every family; masks are as specified and depend only on the counters."""
 
 import dataclasses
+import math
 import types
 
 import jax
@@ -151,6 +152,31 @@ def test_whole_words_are_predicted_whole(made, corpus):
     assert chosen.any()
     for unit in np.unique(units[chosen]):
         assert chosen[units == unit].all()
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_every_chosen_token_is_predicted(packed):
+    """Also where a row has more of them than its share, as long words bring about: here of eight tokens."""
+    tokenizer = types.SimpleNamespace(
+        mask_id=4, vocabulary_size=60, word_starts=lambda ids: np.arange(len(ids)) % 8 == 0
+    )
+    recipe = Recipe(batch_size=40, accumulate=2, max_length=32, packed=packed)
+    settings = LanguageModel(recipe=recipe, masking=0.15, whole_words=True)
+    examples, plan = toy_examples("bert", 40, longest=30), packing.RowPlan(32, tuple(range(1, 41)), 1.0)
+    for step in range(5):
+        found = masked_batches(examples, tokenizer, settings, "masked_lm", plan, generator(0, MASKS, step))
+        units = masking.words(examples, tokenizer.word_starts(examples.ids))
+        chosen = masking.choose(examples, units, 0.15, generator(0, MASKS, step))
+        targets = np.concatenate([predicted(batch) for batch in found])
+        assert np.array_equal(np.sort(targets), np.sort(examples.ids[chosen]))
+        most = max(int(batch.by_row["weights"].sum(axis=1).max()) for batch in found)
+        assert most > math.ceil(0.15 * 32) + 2
+        assert {batch.by_row["weights"].shape[1] for batch in found} == {masking.slots(0.15, 32, most)}
+
+
+@pytest.mark.parametrize(("needed", "slots"), [(0, 22), (22, 22), (23, 30), (30, 30), (31, 38), (126, 126), (128, 128)])
+def test_there_are_few_numbers_of_slots(needed, slots):
+    assert masking.slots(0.15, 128, needed) == slots
 
 
 def test_the_share_is_met_on_average():
