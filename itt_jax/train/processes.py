@@ -79,10 +79,13 @@ def _aborted(number: int) -> None:
     os._exit(1)
 
 
-def await_notice(error: Exception) -> None:
+def await_notice(error: BaseException | None) -> None:
     """Wait for the notice that another process has ended, which ends this one, if the error may follow from that."""
-    if isinstance(error, jax.errors.JaxRuntimeError) or "Gloo" in str(error):
-        time.sleep(HEARTBEAT_SECONDS + NOTICE_SECONDS)
+    while error is not None:
+        said = ("Gloo", "CoordinationService")  # of collectives, and of Orbax's barriers
+        if isinstance(error, jax.errors.JaxRuntimeError) or any(name in str(error) for name in said):
+            return time.sleep(HEARTBEAT_SECONDS + NOTICE_SECONDS)
+        error = error.__cause__ or error.__context__
 
 
 def leave(code: int) -> None:

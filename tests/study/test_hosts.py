@@ -183,6 +183,19 @@ def test_a_place_that_is_none_is_refused(place):
         processes._parsed(place)
 
 
+def test_errors_that_the_end_of_another_process_may_cause_wait_for_its_notice(monkeypatch):
+    slept = []
+    monkeypatch.setattr(processes.time, "sleep", slept.append)
+    barrier = TimeoutError("INTERNAL: Barrier failed [type.googleapis.com/tensorflow.CoordinationServiceError='']")
+    wrapped = ValueError("not saved")
+    wrapped.__cause__ = barrier
+    for number, error in enumerate((barrier, wrapped, RuntimeError("Gloo all-reduce failed")), 1):
+        processes.await_notice(error)
+        assert slept == [processes.HEARTBEAT_SECONDS + processes.NOTICE_SECONDS] * number
+    processes.await_notice(ValueError("our own"))
+    assert len(slept) == 3
+
+
 FACTS = hosts.installation(None, (3, 5))
 OTHER_INPUTS = {"rows of toy/test/en": {"digest": "1"}}
 

@@ -206,3 +206,10 @@ def test_a_resumed_stack_takes_the_room_of_the_fresh_one(monkeypatch):
     assert gone == [True, True] and stack.starts == [4, 0]
     assert stack.state["w"].tolist() == [[7, 8], [3, 4]] and stack.state["step"].tolist() == [4, 0]
     assert stack.state["step"].dtype == jnp.int32 and not stack.state["w"].committed
+
+
+@pytest.mark.parametrize(("free", "together"), [(None, 6), (12_000, 6), (7_000, 3), (100, 1)])
+def test_as_many_models_are_predicted_together_as_fit_half_of_the_memory(monkeypatch, free, together):
+    monkeypatch.setattr(stage, "free_bytes", lambda: free)
+    models = [{"encoder": np.zeros(200, np.float32), "head": np.zeros(50, np.float32)}] * 6
+    assert stage.predicted_together(models) == together
