@@ -35,6 +35,7 @@ from itt_jax.train.memory import extra_bytes, free_bytes, is_out_of_memory
 from itt_jax.train.microbatches import halved
 from itt_jax.train.optimizer import make_optimizer
 from itt_jax.train.prefetch import prefetched
+from itt_jax.train.processes import await_others
 from itt_jax.train.result import Outcome, Record
 from itt_jax.train.resume import Resume
 from itt_jax.train.rounds import Rounds
@@ -132,7 +133,7 @@ class Stack:
         self.key = place_by_run(stacked([run.key for run in runs]), mesh)
         self.active: tuple[bool, ...] = ()
         self.losses: list[tuple[jax.Array, tuple[bool, ...]]] = []  # on the device, with the runs they belong to
-        self.fitting: set[Program] = set()
+        self.known: set[Program] = set()
         self.clock = Clock()
 
     # --- State
@@ -237,8 +238,11 @@ class Stack:
             if not is_out_of_memory(error):
                 raise
             return self._halve()
-        if self._needs_more_than_is_free(given, program):
-            return self._halve()
+        if program not in self.known:
+            self.known.add(program)
+            await_others()  # a first collective of processes on CPUs waits for them for half a minute only
+            if self._needs_more_than_is_free(given, program):
+                return self._halve()
         active = tuple(
             not stopped and done < run.steps
             for stopped, done, run in zip(self.stopped, self.done, self.runs, strict=True)
@@ -264,10 +268,9 @@ class Stack:
         return True
 
     def _needs_more_than_is_free(self, given: _StepInput, program: Program) -> bool:
-        """Whether the step needs smaller microbatches; checked once per program."""
-        if program in self.fitting or jax.process_count() > 1:  # processes might decide differently
+        """Whether the step needs smaller microbatches."""
+        if jax.process_count() > 1:  # processes might decide differently
             return False
-        self.fitting.add(program)
         if given.batch.row_shape[2] <= data_shards(self.mesh) or given.feeds[0].choices > 1:
             return False
         free, needed = free_bytes(), extra_bytes(program.run)

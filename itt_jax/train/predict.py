@@ -14,7 +14,7 @@ from itt_jax.models import Encoder, Head
 from itt_jax.models.hardware import hardware
 from itt_jax.train.memory import extra_bytes, free_bytes, is_out_of_memory
 from itt_jax.train.outputs import gather
-from itt_jax.train.processes import smallest
+from itt_jax.train.processes import await_others, smallest
 from itt_jax.train.sharding import Share, data_shards, place_batch, place_params, place_whole, stack_mesh
 from itt_jax.train.state import Params
 from itt_jax.train.step import predict_program, predict_step
@@ -123,8 +123,12 @@ def predict_stack(
             progress(len(indices))
 
     def fill(batches: Iterable[tuple[np.ndarray, Batch]]) -> None:
-        for indices, batch in batches:
-            pending.append((indices, batch, predict_step(params, placed(indices, batch, share), shared, **static)))
+        for number, (indices, batch) in enumerate(batches):
+            given = placed(indices, batch, share)
+            if not number:  # a first collective of processes on CPUs waits for them for half a minute only
+                predict_program(params, given, shared, **static).result()
+                await_others()
+            pending.append((indices, batch, predict_step(params, given, shared, **static)))
             if len(pending) > IN_FLIGHT:
                 take()
         while pending:
