@@ -71,7 +71,8 @@ class Resume:
 
     def save_round(self, number: int, record: dict[str, Any]) -> None:
         """Save what a round of attacks made (JSON), which later states rest on."""
-        files.write_text(self._round(number), json.dumps({"fingerprint": self.fingerprint, "record": record}))
+        if not self.is_lost():
+            files.write_text(self._round(number), json.dumps({"fingerprint": self.fingerprint, "record": record}))
 
     def _round(self, number: int) -> pathlib.Path:
         return self.directory / f"attacked-{number}.json"

@@ -88,8 +88,10 @@ def test_a_killed_stage_resumes_to_the_same_bits(bert, uninterrupted, tmp_path, 
 
 def test_a_worker_that_lost_its_stage_saves_nothing(tmp_path):
     Resume(tmp_path, "own").save(5, {"x": np.zeros(1)}, {})
-    Resume(tmp_path, "own", lambda: True).save(10, {"x": np.zeros(1)}, {})
-    assert interrupted_at(tmp_path) == 5
+    lost = Resume(tmp_path, "own", lambda: True)
+    lost.save(10, {"x": np.zeros(1)}, {})
+    lost.save_round(1, {})
+    assert interrupted_at(tmp_path) == 5 and lost.round(1) is None
 
 
 def test_the_state_of_another_stage_is_refused(bert, tmp_path):
