@@ -287,8 +287,8 @@ class _Runner:
             own = {name: [cell for cell in plain[name] if cell.target == target] for name in loaded}
             own = {name: found for name, found in own.items() if found}
             (body, head, _), first = loaded[next(iter(own))], next(iter(own.values()))[0]
-            evaluator, own = self.evaluator(body.tokenizer, first), self.arithmetic_of(first.model, body.encoder)
-            encoder, head = computing_in(body.encoder, own), head and computing_in(head, own)
+            evaluator, used = self.evaluator(body.tokenizer, first), self.arithmetic_of(first.model, body.encoder)
+            encoder, head = computing_in(body.encoder, used), head and computing_in(head, used)
             models = [{"encoder": loaded[name][0].params, "head": loaded[name][2]} for name in own]
             predicted = evaluator.predict_stack(encoder, head, models)
             for name, params, scores in zip(own, models, predicted, strict=True) if is_first() else ():
