@@ -3,10 +3,11 @@
 from itt_jax.certify.deletion import UNITS, Deletion
 from itt_jax.certify.figures import check_attack, summaries, summary_lines
 from itt_jax.certify.radius import lower_bound, radius
-from itt_jax.certify.smoothing import KINDS, Certificate, Smoothing, certify_rows
+from itt_jax.certify.smoothing import KINDS, NOT_CERTIFIED, Certificate, Smoothing, certify_rows
 
 __all__ = [
     "KINDS",
+    "NOT_CERTIFIED",
     "UNITS",
     "Certificate",
     "Deletion",

@@ -15,6 +15,15 @@ ROWS_AT_ONCE = 8
 """Rows whose samples are predicted in one stream."""
 KINDS = ("classification",)
 """Kinds of task whose predictions can be certified: one class for a text or pair."""
+NOT_CERTIFIED = {
+    "regression": "scores of samples have no majority",
+    "multilabel": "a bound would have to hold for every label at once",
+    "token_classification": "samples lack words, so they do not vote on the same tags",
+    "question_answering": "samples may lack the answer, so they do not vote on the same spans",
+    "multiple_choice": "an edit may be of any of several texts",
+    "retrieval": "an edit may be of any of the candidates",
+}
+"""Other kind of task -> why not."""
 
 
 @dataclasses.dataclass(frozen=True)

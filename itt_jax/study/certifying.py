@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itt_jax import files
 from itt_jax.attack import Subject
 from itt_jax.attack.outcomes import Outcome
-from itt_jax.certify import KINDS, Certificate, Smoothing, certify_rows, check_attack, summaries
+from itt_jax.certify import KINDS, NOT_CERTIFIED, Certificate, Smoothing, certify_rows, check_attack, summaries
 from itt_jax.config import canonical
 from itt_jax.errors import InputError
 from itt_jax.perturb import units
@@ -60,7 +60,8 @@ def certify_checkpoint(
     evaluation, smoothing = request.evaluation, request.smoothing
     with set_up(evaluation, out, "certify", quiet) as progress:
         if (kind := evaluated_task(evaluation).kind) not in KINDS:
-            raise InputError(f"certify does not fit tasks of kind {kind!r}; expected {', '.join(KINDS)}")
+            reason = NOT_CERTIFIED[kind]
+            raise InputError(f"certify does not fit tasks of kind {kind!r}: {reason}; expected {', '.join(KINDS)}")
         about = {"smoothing": canonical(smoothing), "version": VERSION, "units": units.VERSION}
         name = f"deletion of {smoothing.deletion.unit}s at {smoothing.deletion.rate}"
         work = PartedWork(evaluation, request.field, PartsFolder(out, "certificate"), about, name, data_root)

@@ -7,11 +7,22 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from itt_jax import kinds
 from itt_jax.attack import attack_rows, get
 from itt_jax.attack.csv_files import read_csv, write_csv
 from itt_jax.attack.goals import MARGIN
 from itt_jax.attack.outcomes import Outcome, outcome
-from itt_jax.certify import Deletion, Smoothing, certify_rows, check_attack, radius, summaries, summary_lines
+from itt_jax.certify import (
+    KINDS,
+    NOT_CERTIFIED,
+    Deletion,
+    Smoothing,
+    certify_rows,
+    check_attack,
+    radius,
+    summaries,
+    summary_lines,
+)
 from itt_jax.errors import InputError
 from tests.attack.scripted import TEXTS, ScriptedVictim, cases, logits
 
@@ -110,3 +121,7 @@ def test_an_attack_on_other_rows_or_another_field_is_refused(tmp_path):
 def test_wrong_values(arguments, says):
     with pytest.raises(InputError, match=says):
         Smoothing(Deletion("word", 0.6), **arguments)
+
+
+def test_every_kind_is_certified_or_has_a_reason_why_not():
+    assert {*KINDS, *NOT_CERTIFIED} == {kind.name for kind in kinds.KINDS} and not {*KINDS} & {*NOT_CERTIFIED}

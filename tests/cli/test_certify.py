@@ -85,7 +85,10 @@ def test_certified_accuracy_beside_accuracy_under_attack(checkpoint, tmp_path, m
         (["--alpha", "0"], "--alpha: found 0.0, expected a probability between 0 and 0.5"),
         (["--estimation", "0"], "--estimation: found 0, expected at least 1 sample"),
         (["--attack", "absent.csv"], "absent.csv: No such file"),
-        (["--task", "embedded_similarity_general"], "certify does not fit tasks of kind 'regression'"),
+        (
+            ["--task", "embedded_similarity_general"],
+            "kind 'regression': scores of samples have no majority; expected classif",
+        ),
     ],
 )
 def test_wrong_input_is_one_line(checkpoint, tmp_path, capsys, more, says):
