@@ -60,7 +60,7 @@ def kept() -> str:
 def by_language() -> str:
     """Accuracy on clean text and under each attack, by language."""
     found = _scores_under_attack("real_attacks/languages")
-    return _wide(found[found["language"] != "all"], "language", "accuracy, points")
+    return _wide(found[(found["language"] != "all") & (found["arm"] == "direct")], "language", "accuracy, points")
 
 
 def _scores_under_attack(folder: str) -> pd.DataFrame:
