@@ -93,8 +93,17 @@ INTRODUCTIONS = {
 }
 TYPES = {"string": "varchar", "int64": "bigint", "bool": "boolean", "list<item: double>": "double[]"}
 """Arrow's name of a type -> DuckDB's, where they differ."""
-OF_ATTACKS = {"budgets": pa.schema([("spent", pa.string()), ("budget", pa.int64())])}
-"""Columns that an empty table lacks; the example has no attacks."""
+KEPT = ("model", "target", "metric", "arm", "baseline", "language", "perturbation", "domain")
+SIDES = [f"{side}{end}" for side in ("first", "second") for end in ("", "_low", "_high")]
+MORE = {
+    "budgets": pa.schema([("spent", pa.string()), ("budget", pa.int64())]),
+    "gain_kept": pa.schema(
+        [(name, pa.string()) for name in KEPT]
+        + [(name, pa.float64()) for name in SIDES]
+        + [("languages", pa.string()), ("kept", pa.float64())]
+    ),
+}
+"""Columns that tables of the example lack: it has no attacks, and is older than one of the tables."""
 
 
 def page() -> str:
@@ -113,8 +122,9 @@ def page() -> str:
     for name, written in TABLES.items():
         renamed = f" (`{written}.csv`)" if name != written else ""
         parts.append(f"### {name}\n\n{columns.TABLES[written].capitalize()}{renamed}.\n")
-        schema = pa.unify_schemas([report_table(stores, name).schema, OF_ATTACKS.get(name, pa.schema([]))])
-        parts.append(table(schema, columns.COLUMNS))
+        found = report_table(stores, name)
+        schemas = [pa.schema([]) if found is None else found.schema, MORE.get(name, pa.schema([]))]
+        parts.append(table(pa.unify_schemas(schemas), columns.COLUMNS))
     return "\n".join(parts)
 
 
