@@ -31,6 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="be one of several processes that train together, one on each host of a slice; with the address of the "
         "first, their number and the index of this one where JAX does not find them",
     )
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="write training curves for TensorBoard to OUT/tensorboard"
+    )
+    parser.add_argument("--wandb", metavar="PROJECT", help="log training curves to this project of wandb too")
     parser.add_argument("--profile", action="store_true", help="write a trace of a few training steps to OUT/profile")
 
 
@@ -38,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the study; print the summary of its report."""
     from itt_jax import study as studies
     from itt_jax.analysis import look_at
+    from itt_jax.study.tracking import Tracking
     from itt_jax.train import processes
 
     study, out = read_study(options)
@@ -47,6 +52,9 @@ def run(options: argparse.Namespace) -> int:
     if options.max_seeds is not None and not options.until_decided:
         raise InputError("--max-seeds: needs --until-decided")
     settings = {"quiet": options.json, "stack": stack(options), "profile": options.profile}
+    settings |= {"tracking": Tracking(options.tensorboard, options.wandb)}
+    if options.wandb == "":
+        raise InputError("--wandb: expected the name of a project, found ''")
     if options.until_decided:
         results = studies.run_until_decided(study, out, look_at, root, max_seeds=options.max_seeds, **settings)
     else:

@@ -14,6 +14,7 @@
     OUT/transfer/<id>        scores of one model on texts that attacks made on others
     OUT/claims/<id>          which worker is on it
     OUT/tokens/<id>/         token ids of training rows, made once and memory-mapped; may be removed
+    OUT/tensorboard/         training curves for TensorBoard, where they were asked for
     OUT/profile/             a trace of a few training steps, where one was asked for
     OUT/report/              tables, figures and the page
     OUT/log.jsonl            one line an event
@@ -445,6 +446,11 @@ class Store:
     def tokens(self) -> pathlib.Path:
         """The folder of token ids, which processes memory-map."""
         return self.out / "tokens"
+
+    @property
+    def tensorboard(self) -> pathlib.Path:
+        """The folder of TensorBoard's event files."""
+        return self.out / "tensorboard"
 
     @property
     def profile(self) -> pathlib.Path:

@@ -19,6 +19,7 @@ from itt_jax.study import arms
 from itt_jax.study.declaring import with_seeds
 from itt_jax.study.progress import Progress, counted
 from itt_jax.study.running import Results, run
+from itt_jax.study.tracking import UNTRACKED, Tracking
 from itt_jax.train.processes import shared
 
 Judge = Callable[[pathlib.Path, int], list[dict[str, Any]]]
@@ -54,6 +55,7 @@ def run_until_decided(
     quiet: bool = False,
     stack: int | None = None,
     profile: bool = False,
+    tracking: Tracking = UNTRACKED,
 ) -> Results:
     """Add seeds at the declared looks until every primary question is supported, contradicted or negligible.
 
@@ -63,14 +65,14 @@ def run_until_decided(
 
     Args:
         max_seeds: looks beyond it are not declared; it is the last one, unless the study's last look comes before it.
-        quiet, stack, profile: as `run` takes them.
+        quiet, stack, profile, tracking: as `run` takes them.
 
     Raises:
         InputError: there is no primary question; see also `run`.
     """
     store, looks, made = Store(pathlib.Path(out)), looks_of(study, max_seeds), 0
     for number in looks[shared(lambda: _first_open(store, looks)) :]:
-        done = run(with_seeds(study, number), out, data_root, quiet, stack, profile, looks)
+        done = run(with_seeds(study, number), out, data_root, quiet, stack, profile, looks, tracking)
         made += done.made
         if shared(functools.partial(_stops, store, number, looks, judge, quiet)):
             break

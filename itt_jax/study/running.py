@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from itt_jax.config import Study, Target
+from itt_jax.config import Study, Target, canonical
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.evaluate.evaluator import Evaluator
 from itt_jax.evaluate.forms import Place, RowForms, row_forms
@@ -39,6 +39,7 @@ from itt_jax.study.stages.dev_check import DevCheck
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.storing import check_stored, store_cells
 from itt_jax.study.texts import keep_plan_texts
+from itt_jax.study.tracking import UNTRACKED, Tracker, Tracking
 from itt_jax.study.transfer import claim_on, missing_transfers, read_on
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
@@ -73,6 +74,7 @@ def run(
     stack: int | None = None,
     profile: bool = False,
     looks: tuple[int, ...] = (),
+    tracking: Tracking = UNTRACKED,
 ) -> Results:
     """Train and evaluate whatever the results folder `out` lacks of the study.
 
@@ -86,6 +88,7 @@ def run(
             decide (1 on a CPU). It changes results by rounding and by the draws of dropout alone.
         profile: write a trace of a few steps of the first stage to OUT/profile.
         looks: the numbers of seeds at which a study that grows by seeds is looked at; see `deciding`.
+        tracking: where training curves go, beside the folder's records.
 
     Raises:
         InputError: the study or its data is wrong, or `out` holds something else; nothing is written then.
@@ -96,6 +99,7 @@ def run(
     keep_precision(study.precision)
     store = Store(pathlib.Path(out))
     check_place(store.out)
+    trackers = tracking.trackers(store, study.name) if is_first() else ()
     with Progress(quiet or not is_first()) as progress:
         progress.at(f"study {study.name}", "reading its data")
         hosts.check_same(hosts.installation(stack, looks))
@@ -103,7 +107,7 @@ def run(
         declaration = declared(store, content(own.plan, own.material, looks))
         hosts.check_same(hosts.described(own.plan, own.inputs))
         traced = store.profile if profile and is_first() else None
-        runner = _Runner(store, own, declaration, progress, stack, Profile(traced))
+        runner = _Runner(store, own, declaration, progress, stack, Profile(traced), trackers)
         made, failed = runner.lead(own) if is_first() else hosts.follow(runner)
     check_stored(failed, store.out)
     return Results(store.out, len(own.plan.all_cells()), made)
@@ -120,9 +124,11 @@ class _Runner:
         progress: Progress,
         stack: int | None,
         profile: Profile,
+        trackers: tuple[Tracker, ...] = (),
     ):
         self.store = store
         self.plan, self.material, self.progress, self.profile = own.plan, own.material, progress, profile
+        self.trackers, self.training = trackers, ""
         self.publisher = Publisher(store, own, declaration)
         self.workshop = Workshop(store, self.material, self.heard, stack)
         self.keeping = Keeping(self.plan, store)
@@ -146,6 +152,9 @@ class _Runner:
             self.publisher.take_over(own.changes)
         self.publisher.write_plan()
         self.progress.log_to(self.store.log)
+        finished = [record for record in map(self.store.record, self.plan.stages) if record]
+        for tracker in self.trackers:
+            tracker.begin(finished, canonical(self.plan.study))
         self.store.write_clusters(plan_clusters(self.plan, self.material))
         for entry in self.material.contamination.values():
             if warning := entry.warning():
@@ -248,7 +257,8 @@ class _Runner:
         for stage in stages:
             if stage.is_done(self.store):
                 self.progress.say(f"{self.plan.label(stage)}: made again, because its checkpoint was removed")
-        self.progress.at(self.label(stages), "reading rows and compiling")
+        self.training = self.label(stages)
+        self.progress.at(self.training, "reading rows and compiling")
         self.progress.estimate.begin("training", ids)
         made = type(stages[0]).make_all(stages, self.workshop)
         self.progress.estimate.end(ids)
@@ -262,6 +272,8 @@ class _Runner:
         """Record a stage, with its cost and provenance, which makes it done."""
         described = self.plan.described(stage)
         self.store.write_record(stage.id, described | made | {"wall_seconds": seconds} | provenance(self.arithmetic))
+        for tracker in self.trackers:
+            tracker.finished(self.store.record(stage.id), canonical(self.plan.study))
         self.store.log("stage", **described, seconds=seconds, dev_checks=made.get("dev_checks", []))
         compiling = (
             f", {made['compile_seconds']:.0f} s of them compiling" if made.get("compile_seconds", 0) >= 1 else ""
@@ -426,6 +438,8 @@ class _Runner:
         """Show how far training is."""
         self.profile.progress(values)
         self.values |= values
+        for tracker in self.trackers:
+            tracker.live(self.training, done, values)
         known = self.values
         speed: dict[str, float] = {}
         parts = [f"step {done}/{steps}", *(f"{name} {known[name]:.3f}" for name in ("loss", "dev") if name in known)]
