@@ -8,7 +8,7 @@
 CHECKPOINTS (./checkpoints by default) holds the two directories of `configs/real_pretrained.py`. Two parts, each with a
 results folder of its own:
 
-- `--set part=english` (the default): MiniLM, all of its 6 layers, fine-tuned on SST-2 in 40 steps of 32 phrases; plain
+- `--set part=english` (the default): MiniLM, all of its 6 layers, fine-tuned on SST-2 in 80 steps of 32 phrases; plain
   and in three hardened ways; nine recipes and a baseline of drawn edits. Rows are of GLUE's dev set, which is the test
   split here; the kept step is chosen on dev rows carved from the training set.
 - `--set part=languages`: the first 6 layers of multilingual-e5-small, fine-tuned on English XNLI (70 % of its dev set)
@@ -19,14 +19,14 @@ alone has another budget, since its probes are twice as many as the characters o
 sensitive places, in at most 400 queries on fewer rows. (The worst of draws has 32 of them.) `textfooler` reads the
 synonyms of `--set synonyms`, or else the built-in ones, which are few.
 
-Cost on two quiet cores, estimated at 60 GFLOP/s in training and 100 queries/s, compiling included: 25 minutes in
-English, of which 7 are training; 15 in five languages. `plan` states more: it counts on attacks of every row that use
-the budget. Rows are few, so intervals of single recipes are wide, some 20 points; `--set rows=200` takes ten times the
-queries. Matched-compute controls (`worst_of_4_compute`, `freelb_compute`) would be 6 more models.
+Cost: a pilot in English with 3 seeds and 40 steps took 38 minutes on two busy cores, so 80 minutes are to be
+expected, and 30 in five languages. `plan` states more: it counts on attacks of every row that use the budget.
+Matched-compute controls (`worst_of_4_compute`, `freelb_compute`) would be 12 more models.
 
-What to expect, written before any run: every recipe lowers accuracy, the baseline lowers it least, and the hardened
-arms lose less than the plain one. What it cannot show: whether changed texts keep their meaning, which people must
-judge; robustness to an adversary with more queries; and differences by pretraining, since all seeds share one encoder.
+What to expect, from the pilot (docs/attacks.md): most recipes lower accuracy more than the baseline; Pruthi's single
+letters and TextFooler's synonyms less. With 3 seeds no effect of hardening could be told. What it cannot show:
+whether changed texts keep their meaning, which people must judge; robustness to an adversary with more queries; and
+differences by pretraining, since all seeds share one encoder.
 """
 
 import dataclasses
@@ -40,7 +40,7 @@ BUDGET = 60
 """Queries a row, the baseline's included."""
 CHARMER = dataclasses.replace(attack.get("charmer"), search=Charmer(places=4, edits=1))
 FINE_TUNING = Recipe(
-    steps=40, learning_rates=(1e-4,), embedding_learning_rate=0.0, max_length=96, evaluate_every=20, keep="best"
+    steps=80, learning_rates=(1e-4,), embedding_learning_rate=0.0, max_length=96, evaluate_every=40, keep="best"
 )
 
 
@@ -68,12 +68,11 @@ def english(checkpoints: str, rows: int, synonyms: str) -> dict:
 
 def languages(checkpoints: str, rows: int, synonyms: str) -> dict:
     """The fields of the study in five languages."""
-    fine_tuning = dataclasses.replace(FINE_TUNING, steps=80, evaluate_every=40)
     train = {"train_split": "dev[0%:70%]", "dev_split": "dev[70%:]", "dev_rows": 200}
     return {
         "description": "multilingual-e5-small on XNLI, under attack in five languages.",
         "encoders": (EncoderSpec("e5-6", "bert", checkpoint=f"{checkpoints}/e5", pooling="mean", first_layers=6),),
-        "targets": (Target("inference", train="xnli", recipe=fine_tuning, **train),),
+        "targets": (Target("inference", train="xnli", recipe=FINE_TUNING, **train),),
         "arms": ("direct",),
         "attacks": under("deepwordbug", "textbugger", "bad_characters", "random", rows=rows),
         "languages": ("en", "ar", "de", "es", "hi"),
@@ -97,7 +96,7 @@ def study(part: str = "english", checkpoints: str = "./checkpoints", rows: int =
     return Study(
         name=f"real_attacks_{part}",
         perturbations=(Perturbation("keyboard", (0.1,)), Perturbation("homoglyph", (0.1,))),
-        seeds=(0, 1, 2),
+        seeds=(0, 1, 2, 3, 4, 5),
         evaluation_rows=100,
         max_length=96,
         save_checkpoints="none",
