@@ -4,7 +4,7 @@ Activations may be bfloat16, parameters are float32. A parameter's gradient is a
 devices. It is float32 from the first term on: a product that ended in bfloat16 would be summed over devices so.
 
 The factors of a product may be bfloat16 where the activations are float32. Units for matrices (TPUs, tensor cores, AMX)
-multiply bfloat16 and add in float32 anyway; accelerators do this to float32 factors unasked, XLA's CPU backend never.
+multiply bfloat16 and add in float32 anyway; TPUs do this to float32 factors unasked, XLA's CPU backend never.
 """
 
 import functools

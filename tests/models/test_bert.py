@@ -29,7 +29,7 @@ def parts(encoder, params):
     """The bound NNX module of an encoder, to call its parts."""
     from itt_jax.models.encoder import _split, nnx
 
-    return nnx.merge(_split(encoder.config, encoder.dtype)[0], params)
+    return nnx.merge(_split(encoder.config, encoder.dtype, None)[0], params)
 
 
 def test_embeddings(two_layers, padded, close, torch):

@@ -33,7 +33,7 @@ def certificates() -> list[Certificate]:
 def folder_of(out, noun: str, rows, figures) -> PartsFolder:
     """A finished folder, the rows of each language in parts of two."""
     folder = PartsFolder(out, noun)
-    folder.begin({f"{noun}_id": "1", "dtype": "float32", **ABOUT})
+    folder.begin({f"{noun}_id": "1", "precision": "float32", **ABOUT})
     for language in dict.fromkeys(own.language for own in rows):
         own = [dataclasses.asdict(row) for row in rows if row.language == language]
         for number, first in enumerate(range(0, len(own), 2)):
@@ -73,6 +73,6 @@ def test_the_page_of_certificates_shows_shares_by_radius(tmp_path):
 
 def test_a_folder_of_neither_has_no_such_page_and_unfinished_work_is_named(tmp_path):
     assert write_page_of_parts(tmp_path) is None
-    PartsFolder(tmp_path, "certificate").begin({"certificate_id": "1", "dtype": "float32"})
+    PartsFolder(tmp_path, "certificate").begin({"certificate_id": "1", "precision": "float32"})
     with pytest.raises(InputError, match="the certificate is not finished; repeat its command"):
         write_page_of_parts(tmp_path)

@@ -193,9 +193,9 @@ def test_a_studys_id_depends_on_its_arms():
 def test_a_stage_is_named_by_what_it_is_for(plan):
     root, adaptation, _, last = chain(plan, "dapt_then_itt")
     assert [plan.label(stage) for stage in (root, adaptation, last)] == [
-        "1/28 bert, pretraining, seed 0",
-        "12/28 bert, adaptation for inference, dapt, dapt_then_itt, seed 0",
-        "28/28 bert, target inference, dapt_then_itt, seed 0",
+        "1/30 bert, pretraining, seed 0",
+        "12/30 bert, adaptation for inference, dapt, dapt_then_itt, seed 0",
+        "30/30 bert, target inference, dapt_then_itt, seed 0",
     ]
     described = plan.described(adaptation)
     assert (described["targets"], described["arms"]) == (["inference"], ["dapt", "dapt_then_itt"])
