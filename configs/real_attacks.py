@@ -23,10 +23,10 @@ Cost: a pilot in English with 3 seeds and 40 steps took 38 minutes on two busy c
 expected, and 30 in five languages. `plan` states more: it counts on attacks of every row that use the budget.
 Matched-compute controls (`worst_of_4_compute`, `freelb_compute`) would be 12 more models.
 
-What to expect, from the pilot (docs/attacks.md): every recipe lowers accuracy, six of ten more than the baseline; with 3
-seeds no effect of hardening could be told from nothing. What it cannot show:
-whether changed texts keep their meaning, which people must judge; robustness to an adversary with more queries; and
-differences by pretraining, since all seeds share one encoder.
+What to expect, from the pilot (docs/attacks.md): every recipe lowers accuracy, six of ten more than the baseline;
+with 3 seeds no effect of hardening could be told from nothing. What it cannot show: whether changed texts keep their
+meaning, which people must judge; robustness to an adversary with more queries; and differences by pretraining, since
+all seeds share one encoder.
 """
 
 import dataclasses

@@ -108,6 +108,8 @@ def test_a_true_interaction_is_supported_and_its_opposite_contradicted(simulated
     assert one(opposite.primary, arm="itt")["verdict"] == "contradicted"
 
 
+@pytest.mark.slow
+@pytest.mark.volume
 def test_groups_without_signal_on_dev_rows_are_left_out_and_counted(tmp_path):
     """What is evaluated decides nothing: here the evaluated cells of zh are at chance, and the dev rows of de."""
     out = write_store(tmp_path, domains=("general",), base=1.0, items=100, dev=400)
@@ -384,6 +386,8 @@ def test_what_an_earlier_look_decided_has_the_figures_of_that_look(tmp_path):
     assert shown.startswith("+30.0 [+10.0, +50.0] at 2 seeds; now ") and shown in verdict_sentences(analysis)[0]
 
 
+@pytest.mark.slow
+@pytest.mark.volume
 def test_what_no_look_decided_has_the_present_figures():
     """Its smallest p is of the earlier look; Holm's adjustment may still need it."""
     about = {"model": "m", "metric": "f1", "arm": ["a", "b"], "baseline": "c", "rests_on": [("t",)] * 2}

@@ -37,6 +37,8 @@ def test_beside_peers(few, data_root, monkeypatch, small):
     assert "de-duplication" in text
 
 
+@pytest.mark.slow
+@pytest.mark.volume
 def test_both_sides_read_as_many_rows(few, data_root, small):
     work = workload(small(data_root=data_root), Choice("bert", "toy", "sst2"), "test")
     grid = ours.PerturbedGrid(work, 10, peers.GRID, evaluate.SEVERITIES)

@@ -33,6 +33,7 @@ from itt_jax.train.stage import TaskData, fine_tune
 from itt_jax.train.step import summed_gradients
 from tests.train.toy import step_of
 
+pytestmark = pytest.mark.slow
 ROUNDING = 2e-5  # of sums in another order, relative to the largest gradient
 FORMS = (("clean", 0.0), ("stutter", 0.4), ("stutter", 1.0))
 

@@ -51,6 +51,8 @@ def test_it_is_printed_as_a_line_as_markdown_and_as_latex(out, analysis, capsys)
     assert not (out / "report").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.volume
 def test_one_language_is_found_under_its_name(tmp_path):
     analysis = analyse(write_store(tmp_path, languages=("en",), base=2.0))
     everything, named = (contrast.contrast(analysis, ("itt", "direct"), name) for name in ("all", "en"))

@@ -55,6 +55,8 @@ def test_what_is_missing_is_said_and_nothing_else_is_claimed(tmp_path, capsys):
     assert "no predictions to judge by" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+@pytest.mark.volume
 def test_any_two_arms_are_compared_in_either_order(tmp_path):
     results = pd.read_parquet(write_store(tmp_path / "whole") / "results.parquet")
     results["arm"] = results["arm"].replace("matched_steps", "matched")  # which no plan and no catalogue describe

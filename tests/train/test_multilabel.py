@@ -81,6 +81,8 @@ def test_labels_of_another_kind_are_refused():
             fine_tune(encoder, [changed], None, params, Recipe(steps=1), 1e-3, 0)
 
 
+@pytest.mark.slow
+@pytest.mark.volume
 def test_labels_of_examples_are_whole_on_every_device_of_a_mesh():
     code = """
 import jax

@@ -41,6 +41,8 @@ def test_the_rate_reaches_made_and_given_encoders(tmp_path):
     assert given_body(given).encoder.config == dataclasses.replace(encoder.config, attention_dropout=0.0)
 
 
+@pytest.mark.slow
+@pytest.mark.volume
 def test_the_first_layers_of_a_checkpoint_are_kept(tmp_path):
     """The hidden states are those of the whole encoder after as many layers, and the id is another."""
     tokenizer = train_tokenizer(["one two three"] * 3, "bert", 60)
