@@ -20,7 +20,7 @@ class Folder:
     """What is analysed.
 
     Attributes:
-        plan: as `Store.plan` gives it, with the records of the seeds that count alone.
+        plan: as `Store.plan` gives it, with the records of the seeds that count alone, and of pretraining.
         results: the rows of these seeds. cells: the items of every cell, and of those on dev rows.
         signals: (model, target, metric) -> what has signal. claims: those that the plan declares.
         missing_cells: cells of the plan, of the seeds that count, that the run has not made yet.
@@ -66,7 +66,10 @@ def folder(out: pathlib.Path, seeds: int | None = None) -> Folder:
         expected = expected * len(planned.seeds) // len(plan["seeds"])  # every seed has the same cells
         results = results[results["seed"].isin(planned.seeds)]
         selection = None if selection is None else selection[selection["seed"].isin(planned.seeds)]
-        plan |= {"stages_done": [own for own in plan.get("stages_done", ()) if own.get("seed") in planned.seeds]}
+        records = plan.get("stages_done", ())
+        # Pretraining is of no arm, and has its encoder's seed.
+        counted = [own for own in records if not own.get("arms") or own.get("seed") in planned.seeds]
+        plan |= {"stages_done": counted}
     missing = max(0, expected - len(results))
     found, arms = signals(results, selection, cells), arms_of(plan, dict.fromkeys(results["arm"]))
     return Folder(store, plan, results, cells, found, arms, claims.declared(plan), planned, missing)

@@ -52,9 +52,11 @@ def run(options: argparse.Namespace) -> int:
     if options.max_seeds is not None and not options.until_decided:
         raise InputError("--max-seeds: needs --until-decided")
     settings = {"quiet": options.json, "stack": stack(options), "profile": options.profile}
-    settings |= {"tracking": Tracking(options.tensorboard, options.wandb)}
     if options.wandb == "":
         raise InputError("--wandb: expected the name of a project, found ''")
+    settings |= {"tracking": Tracking(options.tensorboard, options.wandb)}
+    if processes.is_first():
+        settings["tracking"].check()
     if options.until_decided:
         results = studies.run_until_decided(study, out, look_at, root, max_seeds=options.max_seeds, **settings)
     else:

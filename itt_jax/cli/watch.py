@@ -55,6 +55,7 @@ def _follow(watcher, console) -> None:
         done = False
         while not done:
             drawn, text = None, ""
+            watcher.check()
             try:
                 status = watcher.look()
                 done = status is not None and status.is_done

@@ -9,11 +9,12 @@ from typing import Any
 
 from itt_jax.errors import InputError
 from itt_jax.store import Store
+from itt_jax.store.parts import PartsFolder
 
 SILENT_SECONDS = 90
 """A worker without a claim that has logged nothing for so long is not shown."""
 MOST_FAILURES = 10
-"""The latest ones are shown."""
+"""The latest ones are shown, and as many stages that diverged."""
 WHO = ("host", "pid")
 GIVEN = "given"
 """Kind of a stage that a study begins with and does not make."""
@@ -54,7 +55,8 @@ class Status:
         workers: those at work, and those that ended without freeing their claims.
         tokens, seconds: what finished stages trained on, and how long they took.
         left: seconds until everything is done, by the workers' speeds together; None where unknown.
-        failures: the latest, oldest first.
+        failures: stages that diverged, then errors; the latest, oldest first. failed: number of all failures.
+        next_look: seeds at which a study that grows by seeds is looked at next; None where no look is awaited.
     """
 
     name: str
@@ -67,12 +69,18 @@ class Status:
     seconds: float
     left: float | None
     failures: tuple[str, ...]
+    failed: int
+    next_look: int | None
 
     @property
     def is_done(self) -> bool:
-        """Whether every stage and cell is there, and nobody works on the folder."""
-        all_there = self.stages_done == self.stages and self.cells_done == self.cells
-        return all_there and not any(not worker.gone for worker in self.workers)
+        """Whether every stage, cell and look is there, and nobody works on the folder."""
+        return self.is_made and self.next_look is None and not any(not worker.gone for worker in self.workers)
+
+    @property
+    def is_made(self) -> bool:
+        """Whether every stage and cell is there; a study that grows by seeds may get more."""
+        return self.stages_done == self.stages and self.cells_done == self.cells
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain JSON, with "done"."""
@@ -89,6 +97,20 @@ class Watcher:
         self._said: dict[tuple[str, int], Mapping[str, Any]] = {}  # the last event of each process
         self._stored: list[Mapping[str, Any]] = []
         self._failures: collections.deque[str] = collections.deque(maxlen=MOST_FAILURES)
+        self._failed = 0
+
+    def check(self) -> None:
+        """Refuse a place where no study will begin.
+
+        Raises:
+            InputError: it is a file, or a folder of `attack` or `certify`.
+        """
+        out = self.store.out
+        if out.exists() and not out.is_dir():
+            raise InputError(f"--out {out}: a file, expected a results folder")
+        for command, noun in (("attack", "attack"), ("certify", "certificate")):
+            if PartsFolder(out, noun).is_begun:
+                raise InputError(f"--out {out}: a folder of `{command}`, expected one of `run` or `evaluate`")
 
     def look(self) -> Status | None:
         """The state of the folder; None where no study has begun there yet.
@@ -96,10 +118,9 @@ class Watcher:
         Raises:
             InputError: it holds something else, or a file is damaged.
         """
+        self.check()
         plan = self.store.plan()
         if not plan:
-            if self.store.out.exists() and not self.store.out.is_dir():
-                raise InputError(f"--out {self.store.out}: a file, expected a results folder")
             return None
         stages = [stage["id"] for stage in plan.get("stages") or () if stage.get("kind") != GIVEN]
         self._records = {own["id"]: own for own in plan.get("stages_done") or ()} | self._records  # as published
@@ -110,6 +131,7 @@ class Watcher:
         done = [self._records[name] for name in stages if name in self._records]
         cells, workers = plan.get("cells") or 0, self._workers(set(stages))
         left = [worker.left for worker in workers if worker.left and not worker.gone]
+        diverged = _diverged(done)
         return Status(
             name=str(plan.get("name")),
             stages=len(stages),
@@ -120,8 +142,23 @@ class Watcher:
             tokens=sum(record.get("tokens") or 0 for record in done),
             seconds=sum(record.get("wall_seconds") or 0.0 for record in done),
             left=1 / sum(1 / own for own in left) if left else None,
-            failures=(*_diverged(done), *self._failures),
+            failures=(*diverged[-MOST_FAILURES:], *self._failures),
+            failed=len(diverged) + self._failed,
+            next_look=self._next_look(plan),
         )
+
+    def _next_look(self, plan: Mapping[str, Any]) -> int | None:
+        """The look that the plan's seeds are made for, or the one after it if that has not ended the study."""
+        declared, present = plan.get("declared") or {}, len(plan.get("seeds") or ())
+        looks = declared.get("content", {}).get("stopping", {}).get("looks") or ()
+        for number in looks:
+            if number >= present:
+                seen = self.store.look(declared["hash"], number)
+                if seen is None:
+                    return number
+                if seen.get("stop"):
+                    return None
+        return None
 
     def _read_events(self) -> None:
         events, self._position = self.store.events(self._position)
@@ -132,11 +169,15 @@ class Watcher:
                 self._said[who] = event
                 if kind == "ended" and event.get("error"):
                     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(event.get("time")))
-                    self._failures.append(f"{when}, {who[0]} process {who[1]}: {event['error']}")
+                    self._fail(f"{when}, {who[0]} process {who[1]}: {event['error']}")
             elif kind == "failed":
-                self._failures.append(f"cell {event.get('cell')}: {event.get('error')}")
+                self._fail(f"cell {event.get('cell')}: {event.get('error')}")
             elif kind == "cells":
                 self._stored.append(event)
+
+    def _fail(self, text: str) -> None:
+        self._failed += 1
+        self._failures.append(text)
 
     def _cells(self, stages: set[str]) -> int:
         """Cells in the results, and those stored since these were written."""

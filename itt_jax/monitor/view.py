@@ -16,8 +16,8 @@ def line(status: Status) -> str:
     parts += [f"{status.cells_done:,} of {counted(status.cells, 'cell')}", counted(len(working), "worker")]
     if speed := sum(worker.tokens_per_second or 0 for worker in working):
         parts.append(f"{speed:,.0f} tokens/s")
-    if status.failures:
-        parts.append(counted(len(status.failures), "failure"))
+    if status.failed:
+        parts.append(counted(status.failed, "failure"))
     return f"{status.name}: {', '.join(parts)}; {_left(status)}"
 
 
@@ -31,7 +31,9 @@ def shown(status: Status) -> RenderableType:
     if status.workers:
         parts += [Text(), _workers(status)]
     if status.failures:
-        parts += [Text(), Text("failures", style="bold red"), *map(Text, status.failures)]
+        shown = len(status.failures)
+        heading = "failures" if shown == status.failed else f"{shown} of {counted(status.failed, 'failure')}"
+        parts += [Text(), Text(heading, style="bold red"), *map(Text, status.failures)]
     return Group(*parts)
 
 
@@ -39,6 +41,8 @@ def _left(status: Status) -> str:
     if status.is_done:
         return "done"
     if not any(not worker.gone for worker in status.workers):
+        if status.is_made:
+            return f"between looks, the next one at {counted(status.next_look, 'seed')}; not done yet"
         return "nobody is working on it; `run` with the same --out continues"
     return f"about {duration(status.left)} left" if status.left else "time left: not known yet"
 

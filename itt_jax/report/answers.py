@@ -134,7 +134,7 @@ def _alone(analysis: Analysis) -> list[str]:
             )
         answer.append(f"{sentence}.")
         if starts:
-            answer.append("In brackets: the clean text of the same rows, where it is not all of it.")
+            answer.append("In brackets: the score on the same rows' clean text, where rows were left out.")
         answer += _attacks(analysis, str(target), str(metric))
     return answer or ["The folder has no scores on clean text."]
 
@@ -145,8 +145,8 @@ def _attacks(analysis: Analysis, target: str, metric: str) -> list[str]:
     if frame.empty:
         return []
     found = frame.pivot(index="perturbation", columns="quantity", values="estimate")
-    parts = [f"{points(own['score'])} against {points(own['clean'])} under {name}" for name, own in found.iterrows()]
-    return [f"Of the rows that were attacked, it scores on their attacked and on their clean text: {'; '.join(parts)}."]
+    parts = [f"{points(own['score'])} under {name} (clean: {points(own['clean'])})" for name, own in found.iterrows()]
+    return [f"On the attacked rows it scores {', '.join(parts)}."]
 
 
 def _rests(analysis: Analysis, plan: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -39,7 +39,8 @@ TERMS = (
     ),
     (
         "At least",
-        "Each certificate may be false with probability 1 − confidence, so the bound subtracts as many rows as may be.",
+        "Each certificate may be false with probability 1 − confidence, so the bound subtracts the most rows that "
+        "may be false.",
     ),
 )
 NO_TEXTS = "Certificates hold no texts; `attack` shows those that it finds."
@@ -103,7 +104,7 @@ def _first(about: Mapping[str, Any], figures: Sequence[Mapping[str, Any]]) -> Fi
         ("Confidence", f"{confidence:g} % for each row's certificate; lower bounds of shares are in the table"),
         ("Encoders", f"1: {about['encoder']}; one checkpoint, so nothing is said about another training"),
     ]
-    question = f"What accuracy of {about['encoder']} on {about['task']} can no small edit lower?"
+    question = f"How accurate is {about['encoder']} on {about['task']} whatever small edits are made?"
     return First(question, answer, rests)
 
 

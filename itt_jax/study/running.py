@@ -39,7 +39,7 @@ from itt_jax.study.stages.dev_check import DevCheck
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.storing import check_stored, store_cells
 from itt_jax.study.texts import keep_plan_texts
-from itt_jax.study.tracking import UNTRACKED, Tracker, Tracking
+from itt_jax.study.tracking import UNTRACKED, Guarded, Tracker, Tracking
 from itt_jax.study.transfer import claim_on, missing_transfers, read_on
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
@@ -88,7 +88,7 @@ def run(
             decide (1 on a CPU). It changes results by rounding and by the draws of dropout alone.
         profile: write a trace of a few steps of the first stage to OUT/profile.
         looks: the numbers of seeds at which a study that grows by seeds is looked at; see `deciding`.
-        tracking: where training curves go, beside the folder's records.
+        tracking: where training curves go, beside the folder's records; a failure there is a warning.
 
     Raises:
         InputError: the study or its data is wrong, or `out` holds something else; nothing is written then.
@@ -128,7 +128,7 @@ class _Runner:
     ):
         self.store = store
         self.plan, self.material, self.progress, self.profile = own.plan, own.material, progress, profile
-        self.trackers, self.training = trackers, ""
+        self.trackers, self.training = Guarded(trackers, progress.say), ""
         self.publisher = Publisher(store, own, declaration)
         self.workshop = Workshop(store, self.material, self.heard, stack)
         self.keeping = Keeping(self.plan, store)
@@ -153,8 +153,7 @@ class _Runner:
         self.publisher.write_plan()
         self.progress.log_to(self.store.log)
         finished = [record for record in map(self.store.record, self.plan.stages) if record]
-        for tracker in self.trackers:
-            tracker.begin(finished, canonical(self.plan.study))
+        self.trackers.begin(finished, canonical(self.plan.study))
         self.store.write_clusters(plan_clusters(self.plan, self.material))
         for entry in self.material.contamination.values():
             if warning := entry.warning():
@@ -272,8 +271,7 @@ class _Runner:
         """Record a stage, with its cost and provenance, which makes it done."""
         described = self.plan.described(stage)
         self.store.write_record(stage.id, described | made | {"wall_seconds": seconds} | provenance(self.arithmetic))
-        for tracker in self.trackers:
-            tracker.finished(self.store.record(stage.id), canonical(self.plan.study))
+        self.trackers.finished(self.store.record(stage.id), canonical(self.plan.study))
         self.store.log("stage", **described, seconds=seconds, dev_checks=made.get("dev_checks", []))
         compiling = (
             f", {made['compile_seconds']:.0f} s of them compiling" if made.get("compile_seconds", 0) >= 1 else ""
@@ -438,8 +436,7 @@ class _Runner:
         """Show how far training is."""
         self.profile.progress(values)
         self.values |= values
-        for tracker in self.trackers:
-            tracker.live(self.training, done, values)
+        self.trackers.live(self.training, done, values)
         known = self.values
         speed: dict[str, float] = {}
         parts = [f"step {done}/{steps}", *(f"{name} {known[name]:.3f}" for name in ("loss", "dev") if name in known)]

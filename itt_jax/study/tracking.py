@@ -7,7 +7,7 @@ import os
 import socket
 import time
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from itt_jax import files
@@ -23,7 +23,13 @@ MOST_CHARACTERS = 150
 
 
 class Tracker(Protocol):
-    """Where training curves go."""
+    """Where training curves go.
+
+    Attributes:
+        later: what a warning says of curves that could not be tracked, after the reason.
+    """
+
+    later: str
 
     def begin(self, records: Sequence[Mapping[str, Any]], study: Mapping[str, Any]) -> None:
         """A run of a study begins; some of its stages are finished."""
@@ -35,8 +41,44 @@ class Tracker(Protocol):
         """A stage is finished."""
 
 
+class Guarded:
+    """Trackers of a run, none of which can end it: what fails is a warning, said once.
+
+    Args:
+        say: prints a line.
+    """
+
+    def __init__(self, trackers: Sequence[Tracker], say: Callable[[str], None]):
+        self._trackers, self._say, self._said = trackers, say, set()
+
+    def begin(self, records: Sequence[Mapping[str, Any]], study: Mapping[str, Any]) -> None:
+        """See Tracker."""
+        self._each("what is finished already", lambda tracker: tracker.begin(records, study))
+
+    def live(self, label: str, step: int, values: Mapping[str, float]) -> None:
+        """See Tracker."""
+        self._each("what trains now", lambda tracker: tracker.live(label, step, values))
+
+    def finished(self, record: Mapping[str, Any], study: Mapping[str, Any]) -> None:
+        """See Tracker."""
+        self._each(name_of(record), lambda tracker: tracker.finished(record, study))
+
+    def _each(self, what: str, call: Callable[[Tracker], None]) -> None:
+        for tracker in self._trackers:
+            try:
+                call(tracker)
+            except Exception as error:  # a library of others, its service or a disk; training goes on
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                line = f"warning: no training curves of {what} for {type(tracker).__name__} ({reason}){tracker.later}"
+                if line not in self._said:
+                    self._said.add(line)
+                    self._say(line)
+
+
 class TensorBoard:
     """Event files in OUT/tensorboard: a run for each finished stage, and one of what trains now."""
+
+    later = "; the next run writes those of finished stages"
 
     def __init__(self, store: Store):
         self.folder, self._began = store.tensorboard, time.time()
@@ -84,6 +126,8 @@ class Wandb:
         InputError: wandb is not installed.
     """
 
+    later = "; they are not logged later"
+
     def __init__(self, project: str, name: str):
         try:
             self._wandb = importlib.import_module("wandb")
@@ -92,7 +136,20 @@ class Wandb:
         self.project, self.name = project, name
 
     def begin(self, records: Sequence[Mapping[str, Any]], study: Mapping[str, Any]) -> None:
-        """Finished stages have their run from when they finished."""
+        """Stages that finished before have no run, unless it was logged then."""
+
+    def log_in(self) -> None:
+        """Log in, which asks for a key at a terminal that has none.
+
+        Raises:
+            InputError: it cannot be done.
+        """
+        try:
+            self._wandb.login(verify=True)
+        except Exception as error:  # its own kinds, or those of the network
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            advice = "run `wandb login`, or set WANDB_MODE=offline"
+            raise InputError(f"--wandb: cannot log in ({reason}); {advice}") from error
 
     def live(self, label: str, step: int, values: Mapping[str, float]) -> None:
         """Runs are written when their stage is finished."""
@@ -101,9 +158,11 @@ class Wandb:
         """Log the curves of a stage as one run, which a stage that is made again continues."""
         about = {"project": self.project, "group": self.name, "name": name_of(record), "id": record["id"]}
         own = self._wandb.init(**about, resume="allow", config={"stage": described(record), "study": dict(study)})
-        for step, values in curves(record):
-            own.log(values, step=step)
-        own.finish()
+        try:
+            for step, values in curves(record):
+                own.log(values, step=step)
+        finally:
+            own.finish()  # else the next stage would continue this run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +175,15 @@ class Tracking:
 
     tensorboard: bool = False
     wandb: str | None = None
+
+    def check(self) -> None:
+        """Refuse what cannot be tracked before any work begins.
+
+        Raises:
+            InputError: wandb is not installed, or cannot log in.
+        """
+        if self.wandb:
+            Wandb(self.wandb, "").log_in()
 
     def trackers(self, store: Store, name: str) -> tuple[Tracker, ...]:
         """The trackers of a study of that name.

@@ -351,10 +351,11 @@ def test_a_study_with_declared_looks_is_reported_at_its_latest_look(tmp_path):
 
 @pytest.mark.slow
 def test_what_a_round_has_yet_to_make_is_not_missing_from_the_look_before_it(tmp_path):
-    """Nor are its stages among those that the report counts, or its texts among those that transfer."""
+    """Nor are its stages among those that the report counts (pretraining is), nor its texts among transferred ones."""
     out = looked_store(tmp_path, 3, made={2: []})
     results, plan = pd.read_parquet(out / "results.parquet"), Store(out).plan()
-    records = [{"id": str(seed), "seed": seed} for seed in range(3)]
+    records = [{"id": str(seed), "seed": seed, "arms": ["a"]} for seed in range(3)]
+    records += [{"id": "17", "seed": 17, "arms": []}, {"id": "also 2", "seed": 2, "arms": []}]
     rows = [{"seed": own, "made_on_seed": other} for own in range(3) for other in range(3)]
     shown = {"model": "m", "target": "t", "metric": "accuracy", "perturbation": "p", "arm": "a", "made_on_arm": "a"}
     scores = {"score": 0.5, "clean": 1.0, "transferred": 1.0}
@@ -362,7 +363,7 @@ def test_what_a_round_has_yet_to_make_is_not_missing_from_the_look_before_it(tmp
     Store(out).write_plan(plan | {"cells": len(results), "stages_done": records, "transfers": ["x"]})
     results[results["seed"] < 2].iloc[1:].to_parquet(out / "results.parquet")
     found = analyse(out)
-    assert found.missing_cells == 1 and [own["seed"] for own in found.plan["stages_done"]] == [0, 1]
+    assert found.missing_cells == 1 and [own["id"] for own in found.plan["stages_done"]] == ["0", "1", "17", "also 2"]
     assert found.transfer["pairs"].tolist() == [4]
 
 

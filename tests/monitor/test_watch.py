@@ -15,6 +15,7 @@ from itt_jax.cli import watch
 from itt_jax.monitor import Watcher, line
 from itt_jax.store import Store
 from itt_jax.store.claims import Claim
+from itt_jax.store.parts import PartsFolder
 from itt_jax.study import progress
 
 HERE = {"host": socket.gethostname(), "pid": os.getpid()}
@@ -96,6 +97,46 @@ def test_a_published_folder_is_done(store, capsys):
     assert found["done"] and (found["stages_done"], found["cells_done"]) == (3, 4)
     assert main.main(["watch", "--out", str(store.out)]) == 0  # done, so it ends
     assert capsys.readouterr().out == "mine: 3 of 3 stages, 4 of 4 cells, 0 workers; done\n"
+
+
+def test_a_study_between_its_looks_is_not_done(store):
+    """All is there while a look is analysed and the next round is planned."""
+    declared = {"hash": "h", "content": {"stopping": {"looks": [3, 5]}}}
+    plan = {"study_id": "x", "name": "mine", "stages": [], "cells": 4, "declared": declared}
+
+    def look(seeds: int):
+        store.write_plan(plan | {"seeds": list(range(seeds))})
+        status = Watcher(store.out).look()
+        return status.is_done, status.next_look
+
+    assert look(3) == (False, 3)
+    assert "4 of 4 cells, 0 workers; between looks, the next one at 3 seeds" in line(Watcher(store.out).look())
+    store.create_look("h", 3, {"seeds": 3, "stop": False, "questions": []})
+    assert look(3) == (False, 5) and look(5) == (False, 5)
+    store.create_look("h", 5, {"seeds": 5, "stop": False, "questions": []})
+    assert look(5) == (True, None)
+    declared["content"]["stopping"]["looks"] = [3, 5, 7]
+    store.create_look("h", 7, {"seeds": 7, "stop": True, "questions": []})
+    assert look(7) == (True, None)
+
+
+def test_all_failures_are_counted_and_the_last_are_shown(store, capsys):
+    for number in range(12):
+        store.log("failed", cell=f"c{number}", error="not finite")
+    status = Watcher(store.out).look()
+    assert status.failed == 13 and "13 failures" in line(status)
+    assert [text.split(":")[0] for text in status.failures[1:]] == [f"cell c{number}" for number in range(2, 12)]
+    assert main.main(["watch", "--out", str(store.out), "--once"]) == 0
+    assert "11 of 13 failures" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("command", "noun"), [("attack", "attack"), ("certify", "certificate")])
+def test_a_folder_of_another_command_is_refused_and_not_waited_for(tmp_path, capsys, command, noun):
+    PartsFolder(tmp_path, noun).begin({})
+    assert main.main(["watch", "--out", str(tmp_path)]) == 2
+    assert main.main(["watch", "--out", __file__]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert f"a folder of `{command}`, expected one of `run` or `evaluate`" in first and "a file" in second
 
 
 def test_once_draws_the_folder_with_names_as_they_are(store, capsys):

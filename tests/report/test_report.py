@@ -180,7 +180,7 @@ def test_a_checkpoint_alone_has_a_first_screen_of_its_own(tmp_path):
     attacked |= {"arm": "as given", "baseline": "", "perturbation": "charmer"}
     quantities = [attacked | {"quantity": name, "estimate": value} for name, value in (("clean", 0.9), ("score", 0.2))]
     under = dataclasses.replace(found, attacks=pd.DataFrame(quantities))
-    assert first_screen(under, {}).answer[-1].endswith("on their clean text: 20.0 against 90.0 under charmer.")
+    assert first_screen(under, {}).answer[-1] == "On the attacked rows it scores 20.0 under charmer (clean: 90.0)."
     # an operator that a language lacks stands beside the clean score of the other one
     results = results[(results["perturbation"] != "swap") | (results["language"] == "en")]
     results.assign(arm=None, seed=None, in_domain=None).to_parquet(out / "results.parquet")
@@ -188,7 +188,7 @@ def test_a_checkpoint_alone_has_a_first_screen_of_its_own(tmp_path):
     shown = f" (clean {tables.points(clean['en'])})"
     (panel,) = forest.scores(found, {})
     assert [shown in line for line in re.findall("<text[^>]*>([^<]*)</text>", panel.body)].count(True) == 1
-    assert first_screen(found, {}).answer[-1].startswith("In brackets: the clean text of the same rows")
+    assert first_screen(found, {}).answer[-1].startswith("In brackets: the score on the same rows' clean text")
     ((_, _, table),) = tables.scores.scores(found, "sentiment")
     assert table.set_index("operator")["clean text of the same"].to_dict() == {
         "clean": tables.points(clean.mean()),

@@ -137,6 +137,26 @@ def test_a_stage_that_another_worker_took_over_is_left_to_it_and_the_rest_goes_o
     assert len([line for line in lines if "another worker has taken it over" in line]) == 1
 
 
+def test_trackers_that_fail_are_warnings_and_the_rest_goes_on(tmp_path):
+    class Broken:
+        later = "; never"
+
+        def __getattr__(self, name):
+            raise OSError("no space")
+
+    lines, progress = [], Progress(quiet=True)
+    progress.say = lines.append
+    own = joined(Plan(STUDY, stages(*TREE)))
+    worker = _Runner(Store(tmp_path), own, {}, progress, None, Profile(None), (Broken(),))
+    worker.trackers.begin([], {})
+    for step in (1, 2):
+        worker.heard(step, 2, {"loss": 0.5})
+    worker.all()
+    assert [name for (name,) in Toy.made] == list("abcdef") and all(map(Store(tmp_path).record, "abcdef"))
+    warnings = [line for line in lines if line.startswith("warning: no training curves of ")]
+    assert len(warnings) == 8 and all("for Broken (OSError: no space); never" in line for line in warnings)
+
+
 def test_a_record_has_what_names_a_stage_once(tmp_path):
     runner(tmp_path, stages(("a", None, ""))).all()
     record = Store(tmp_path).record("a")

@@ -1,15 +1,18 @@
 """Training curves: event files that TensorBoard reads, and runs of wandb (a stand-in for it)."""
 
 import json
+import pathlib
 import sys
 import types
 
 import pytest
 
+from itt_jax import main
 from itt_jax.errors import InputError
 from itt_jax.store import Store
-from itt_jax.study.tracking import Tracking, curves
+from itt_jax.study.tracking import Guarded, Tracking, curves
 
+QUICKSTART = pathlib.Path(__file__).parents[2] / "configs" / "quickstart.py"
 RECORD = {
     "id": "d1b9556d5e1092ed",
     "kind": "target",
@@ -85,6 +88,30 @@ def test_wandb_gets_a_run_for_each_stage(tmp_path, monkeypatch):
     about = {"project": "robust", "group": "mine", "name": NAME, "id": RECORD["id"], "resume": "allow"}
     assert about.items() <= run.about.items() and run.about["config"]["study"] == STUDY
     assert run.logged == list(curves(RECORD)) and run.ended and not any(tmp_path.iterdir())
+
+
+def test_a_login_that_fails_is_refused_before_any_work(tmp_path, monkeypatch, capsys):
+    def login(verify):
+        raise ConnectionError("no\nnetwork")
+
+    monkeypatch.setitem(sys.modules, "wandb", types.SimpleNamespace(login=login))
+    out = tmp_path / "out"
+    assert main.main(["run", "--config", str(QUICKSTART), "--out", str(out), "--wandb", "robust"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--wandb: cannot log in (ConnectionError: no network); run `wandb login`" in line and not out.exists()
+
+
+def test_a_run_of_wandb_is_ended_though_logging_fails(tmp_path, monkeypatch):
+    ended = []
+    run = types.SimpleNamespace(log=lambda values, step: 1 / 0, finish=lambda: ended.append(True))
+    monkeypatch.setitem(sys.modules, "wandb", types.SimpleNamespace(init=lambda **about: run))
+    said = []
+    tracker = Guarded(Tracking(wandb="robust").trackers(Store(tmp_path), "mine"), said.append)
+    for _ in range(2):
+        tracker.finished(RECORD, STUDY)
+    assert ended == [True, True]
+    reason = "(ZeroDivisionError: division by zero)"
+    assert said == [f"warning: no training curves of {NAME} for Wandb {reason}; they are not logged later"]
 
 
 def test_wandb_that_is_not_installed_is_said(tmp_path, monkeypatch):

@@ -47,7 +47,8 @@ FIGURES = (
         "transfer",
         "attacks",
         "Points that the arm in a column loses under texts that an attack made on the arm in a row, mean over "
-        "languages and pairs of seeds; on the diagonal, texts made on its other seeds. Own: made on the reader itself.",
+        "languages, also those without signal, and pairs of seeds; on the diagonal, texts made on its other seeds. "
+        "Own: made on the reader itself.",
         transfer.matrix,
         has_arms=False,
     ),
@@ -71,8 +72,8 @@ FIGURES = (
 ALONE = Figure(
     "scores",
     "first",
-    "Scores with 95 % intervals, mean over languages and severities. In brackets, where it is not all of it: the score "
-    "on the clean text of the same rows.",
+    "Scores with 95 % intervals, mean over languages and severities. In brackets: the score on the same rows' clean "
+    "text, where rows were left out.",
     forest.scores,
     has_arms=False,
 )

@@ -166,8 +166,8 @@ TABLES = (
         "Drop of each arm under texts that were made on another model",
         lambda analysis, plan: attacks.transfer(analysis),
         "Columns: the arm that reads; rows: the arm on which the texts were made. Score on the clean text of the same "
-        "rows less score on the texts, in points, mean over languages and pairs of seeds: own texts, then those of "
-        "other seeds of the same arm or of all seeds of another.",
+        "rows less score on the texts, in points, mean over languages, also those without signal, and pairs of "
+        "seeds: own texts, then those of other seeds of the same arm or of all seeds of another.",
         "transfer",
     ),
     Table(
