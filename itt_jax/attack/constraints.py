@@ -145,9 +145,12 @@ class Similar(Constraint):
 
     def allows_texts(self, subject: Subject, texts: Sequence[str], words_changed: Sequence[int]) -> list[bool]:
         """See `Constraint.allows_texts`; all texts go through the encoder together."""
+        from itt_jax.train.processes import shared
+
         if self.least == -1 or not texts:
             return [True] * len(texts)
-        return (self.similarities(subject, texts) >= self.least).tolist()
+        # Cosines of several processes may differ in the last bits, and a limit would turn that into other texts.
+        return shared(lambda: (self.similarities(subject, texts) >= self.least).tolist())
 
     def similarities(self, subject: Subject, texts: Sequence[str]) -> np.ndarray:
         """Cosines with the clean text: float32 [n]."""

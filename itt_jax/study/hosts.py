@@ -42,6 +42,9 @@ class Worker(Protocol):
         """Read the texts that attacks made on other models on those of the stages."""
 
 
+CODE = (".py", ".json", ".tsv", ".txt")  # tables and embedded texts make results as code does
+
+
 def installation(stack: int | None, looks: tuple[int, ...]) -> dict[str, Any]:
     """What every process has, by name, before anything is read.
 
@@ -51,7 +54,7 @@ def installation(stack: int | None, looks: tuple[int, ...]) -> dict[str, Any]:
     import jaxlib
 
     package, code = pathlib.Path(itt_jax.__file__).parent, hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
+    for path in sorted(path for path in package.rglob("*") if path.suffix in CODE):
         code.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     return {
         "--stack": stack,

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from itt_jax.data.examples import Examples
-from itt_jax.errors import InputError
+from itt_jax.errors import InputError, NotFiniteError
 from itt_jax.study.hardening import Attacked
 from itt_jax.train.counters import derived_seed
 from itt_jax.train.jobs import Job
@@ -64,7 +64,10 @@ class Rounds:
             if step > start:
                 raise InputError(f"the texts of round {number} of an interrupted stage are gone; remove its states")
             indices = np.concatenate([self.indices(own) for own in range(start, self.end(step))])
-            texts, flops = self.task.attacks.attack(params, indices, number)
+            try:
+                texts, flops = self.task.attacks.attack(params, indices, number)
+            except NotFiniteError:  # such a run diverges, as one of any arm may; queries made so far are not counted
+                texts, flops = {}, 0.0
             saved = {"texts": [[row, text] for row, text in texts.items()], "flops": flops}
             if self.resume:
                 self.resume.save_round(number, saved)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from itt_jax.data.examples import Examples
+from itt_jax.errors import NotFiniteError
 from itt_jax.study.hardening import Attacked
 from itt_jax.train.stage import fine_tune_stack
 from itt_jax.train.task_feeds import run_flops
@@ -24,8 +25,11 @@ class Scripted:
     examples: Examples
     asked: list
     succeeds: bool = True
+    finite: bool = True
 
     def attack(self, params, indices, number):
+        if not self.finite:
+            raise NotFiniteError("an output is not finite")
         largest = np.abs(jax.tree.leaves(params["head"])[-1]).max()
         self.asked.append((number, len(indices), float(largest)))
         return {row: str(number) for row in range(0, 20, 2) if self.succeeds}, FLOPS
@@ -63,6 +67,9 @@ def test_attacked_runs_together_and_resumed_are_as_alone(tmp_path):
     )
     spared = fine_tune_stack(encoder, [failing])[0]
     assert same(spared.params, plain.params) and spared.flops == pytest.approx(plain.flops + 2 * FLOPS)
+    overflowing = dataclasses.replace(task, attacks=Scripted(task.examples, [], finite=False))
+    (unattacked,) = fine_tune_stack(encoder, [dataclasses.replace(jobs[0], tasks=[overflowing])])
+    assert same(unattacked.params, plain.params) and unattacked.flops == plain.flops
     for found, expected, own, before in zip(fine_tune_stack(encoder, jobs), alone, asked, first, strict=True):
         assert [one[:2] for one in own[2:]] == [one[:2] for one in before]
         np.testing.assert_allclose([one[2] for one in own[2:]], [one[2] for one in before], rtol=1e-4)

@@ -13,6 +13,8 @@ from itt_jax.models.layers import ACTIVATIONS, layer_norm, linear
 class MaskedLMKind(LanguageKind):
     """Scores at the predicted positions."""
 
+    version = 2  # 1 left out the hidden tokens of a row beyond its share and two
+
     def build(self, head: Head, rngs: nnx.Rngs) -> nnx.Module:
         transformed = head.encoder.config.transform_activation is not None
         return TransformHead(head, rngs) if transformed else LanguageHead(head, rngs)

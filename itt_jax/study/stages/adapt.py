@@ -12,7 +12,7 @@ from itt_jax.study.material import Material, Selection
 from itt_jax.study.stages.dev_check import DevCheck, checked
 from itt_jax.study.stages.stage import Place, Stage, digests, resumable, summary
 from itt_jax.study.stages.workshop import Body, Workshop
-from itt_jax.study.versions import changed_versions
+from itt_jax.study.versions import changed_versions, language_model_version
 from itt_jax.tasks.splits import parse
 from itt_jax.train import objectives
 from itt_jax.train.held_out import held_out_loss
@@ -63,8 +63,9 @@ class Adaptation(Stage):
     def identity(self, material: Material) -> list[Any]:
         """Parent, texts, settings and seed."""
         texts = [digests(selections, material) for selections in (self.training, self.as_much_as)]
-        objective = objectives.named(self.settings.recipe.objective).version
-        return ["adaptation", self.parent.id, texts, self.settings, self.seed, *changed_versions(objective)]
+        versions = language_model_version(self.spec.family)
+        versions += changed_versions(objectives.named(self.settings.recipe.objective).version)
+        return ["adaptation", self.parent.id, texts, self.settings, self.seed, *versions]
 
     @property
     def selections(self) -> dict[str, tuple[Selection, ...]]:

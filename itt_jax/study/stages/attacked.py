@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from itt_jax import kinds
@@ -101,9 +102,11 @@ def check_attacked(hardening: Attacked, training: Sequence[Selection], tasks: Se
     """Check that rows can be attacked.
 
     Raises:
-        InputError: several tasks or languages, another kind of task, an unknown recipe, one that needs more than
-            queries, or one without candidates for the language.
+        InputError: several processes, tasks or languages, another kind of task, an unknown recipe, one that needs more
+            than queries, or one without candidates for the language.
     """
+    if jax.process_count() > 1:
+        raise InputError(f"{where}: Attacked trains in one process, found {jax.process_count()}")
     if len(training) > 1:
         raise InputError(f"{where}: Attacked takes rows of one task in one language, found {len(training)} such sets")
     (selection,), (task,) = training, tasks

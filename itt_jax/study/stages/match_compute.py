@@ -4,9 +4,10 @@ The id holds the ids of the other arm's stages, which determine their FLOPs, and
 counted from token lengths before the stage trains, for which the tokenizer must be there; nothing of the other arm need
 be trained yet.
 
-A run of the control takes the FLOPs of one run of each of the other arm's stages, to half a step. Trying several
-learning rates is not part of an arm's compute: every arm tries the same number in its target stage. Nor is how early
-the kept checkpoint was reached: steps after it count. A stage that diverges stops early and takes less.
+A run of the control takes the FLOPs of one run of each of the other arm's stages, to half a step; of stages that attack
+their rows, the most that their budgets allow. Trying several learning rates is not part of an arm's compute: every arm
+tries the same number in its target stage. Nor is how early the kept checkpoint was reached: steps after it count. A
+stage that diverges stops early and takes less.
 """
 
 import dataclasses

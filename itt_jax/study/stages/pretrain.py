@@ -15,7 +15,7 @@ from itt_jax.models import Encoder, local_folder, make_encoder
 from itt_jax.study.material import Material
 from itt_jax.study.stages.stage import Stage, rates, resumable, summary, with_rates
 from itt_jax.study.stages.workshop import Body, Workshop
-from itt_jax.study.versions import changed_versions
+from itt_jax.study.versions import changed_versions, language_model_version
 from itt_jax.train import objectives
 from itt_jax.train.language import CorpusTexts, language_model
 from itt_jax.train.precision import computing_in
@@ -40,6 +40,7 @@ class Pretraining(Stage):
         tokenizer = material.tokenizer_digest(spec)
         identity = ["pretraining", made, corpora, tokenizer, rates(spec), spec.pretraining, self.seed]
         if spec.pretraining is not None:
+            identity += language_model_version(spec.family)
             identity += changed_versions(objectives.named(spec.pretraining.recipe.objective).version)
         if spec.tokenizer is None:
             versions = changed_versions(VERSIONS[family_of(spec.family).tokenizer])

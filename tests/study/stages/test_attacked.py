@@ -77,6 +77,12 @@ def test_recipes_that_do_not_fit_are_named_by_the_plan(recipe):
         stages.chain(arm.stages, place_of(arm))
 
 
+def test_several_processes_are_refused_by_the_plan(monkeypatch):
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    with pytest.raises(InputError, match="arm: Attacked trains in one process, found 2"):
+        check_attacked(Attacked(), [None], [None], "arm")
+
+
 def test_kinds_whose_labels_depend_on_the_text_are_refused():
     tagging = task("token_classification", "text", labels=("O", "B-X"))
     with pytest.raises(InputError, match=r"fits classification and regression, .* toy is of kind token_classification"):

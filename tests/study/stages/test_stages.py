@@ -76,6 +76,15 @@ def test_a_format_of_trained_tokenizers_whose_ids_changed_is_part_of_the_id(tmp_
     assert identity(family="xlnet", tokenizer=str(tmp_path))[7:] == []
 
 
+def test_masked_language_models_that_hide_tokens_in_vain_have_other_ids():
+    """Since version 2 every hidden token is predicted; permuted ones are as before."""
+    made = Pretraining(spec=dataclasses.replace(SPEC, pretraining=LanguageModel()))
+    assert made.identity(MATERIAL)[7:] == [("language_model", 2)]
+    permuted = Pretraining(spec=dataclasses.replace(SPEC, family="xlnet", pretraining=LanguageModel()))
+    assert permuted.identity(MATERIAL)[7:] == [("tokenizer", 2)]
+    assert ADAPTED.identity(MATERIAL)[-1] == ("language_model", 2)
+
+
 @pytest.mark.parametrize(
     ("stage", "change"),
     [
