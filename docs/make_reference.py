@@ -68,7 +68,9 @@ def page() -> str:
     parts += [table(("column", "meaning"), [(f"`{name}`", text) for name, text in columns.RESULTS.items()])]
     parts += ["## Tables of the report\n", "CSV files in OUT/report/tables.\n"]
     parts += [table(("table", "rows"), [(f"`{name}.csv`", text) for name, text in columns.TABLES.items()])]
-    parts += [table(("column", "meaning"), [(f"`{name}`", text) for name, text in columns.COLUMNS.items()])]
+    own = [(f"`{column}` of {name}.csv", text) for name, texts in columns.OWN.items() for column, text in texts.items()]
+    rows = [(f"`{name}`", text) for name, text in columns.COLUMNS.items()]
+    parts += [table(("column", "meaning"), rows + own)]
     return "\n".join(parts)
 
 

@@ -40,7 +40,8 @@ QUERIES = (
         "Is the ITT gain under keyboard noise in German larger than on clean text? `estimate` is the gain on perturbed "
         "text less the gain on clean text, on the same items; `first` and `second` are the two.",
         """\
-SELECT model, baseline, first AS keyboard_gain, second AS clean_gain, estimate, ci_low, ci_high, p_adjusted, verdict
+SELECT model, target, metric, baseline, first AS keyboard_gain, second AS clean_gain,
+    estimate, ci_low, ci_high, p_adjusted, verdict
 FROM interactions
 WHERE arm = 'itt' AND perturbation = 'keyboard' AND language = 'de'
     AND kind = 'perturbation' AND subset = 'all' AND domain = 'all' AND severity IS NULL
@@ -51,17 +52,18 @@ ORDER BY ALL""",
         "signal):",
         """\
 WITH scores AS (
-    SELECT model, seed, arm, avg(value) FILTER (perturbation = 'keyboard') AS keyboard,
+    SELECT store, model, target, metric, seed, arm, avg(value) FILTER (perturbation = 'keyboard') AS keyboard,
         avg(value) FILTER (perturbation = 'clean') AS clean
     FROM results WHERE language = 'de' AND in_domain GROUP BY ALL
 )
-SELECT itt.model, itt.seed, itt.keyboard - own.keyboard AS keyboard_gain, itt.clean - own.clean AS clean_gain
-FROM scores AS itt JOIN scores AS own USING (model, seed)
+SELECT store, model, target, metric, seed,
+    itt.keyboard - own.keyboard AS keyboard_gain, itt.clean - own.clean AS clean_gain
+FROM scores AS itt JOIN scores AS own USING (store, model, target, metric, seed)
 WHERE itt.arm = 'itt' AND own.arm = 'direct' ORDER BY ALL""",
     ),
     (
         "The primary contrasts (`primary` is a word of SQL):",
-        "SELECT model, arm, baseline, estimate, ci_low, ci_high, verdict FROM primary_family ORDER BY model, arm",
+        "SELECT model, metric, arm, baseline, estimate, ci_low, ci_high, verdict FROM primary_family ORDER BY ALL",
     ),
     (
         "What does an arm cost, in multiples of its baseline?",
@@ -70,22 +72,32 @@ SELECT DISTINCT model, target, arm, baseline, flops / baseline_flops AS times_fl
 FROM gains WHERE flops IS NOT NULL ORDER BY ALL""",
     ),
     (
-        "Which operators cost most at the same number of edits?",
+        "Which operators cost most for their edits, in the training domain? `cost_of_edits` is the loss against clean "
+        "text divided by the rate of edits: points lost for each edit in 100 grapheme clusters.",
         """\
-SELECT perturbation, severity, avg(edit_rate) AS edit_rate, avg(value) AS value
-FROM results WHERE in_domain AND perturbation <> 'clean' GROUP BY ALL ORDER BY value""",
+WITH clean AS (
+    SELECT store, model, target, metric, arm, seed, task, split, domain, language, value AS clean
+    FROM results WHERE perturbation = 'clean'
+)
+SELECT target, metric, perturbation, severity, avg(edit_rate) AS edit_rate, avg(clean - value) AS loss,
+    avg(clean - value) / avg(edit_rate) AS cost_of_edits
+FROM results JOIN clean USING (store, model, target, metric, arm, seed, task, split, domain, language)
+WHERE in_domain AND perturbation <> 'clean' AND NOT attack AND NOT changes_label AND edit_rate > 0
+GROUP BY ALL ORDER BY target, metric, cost_of_edits DESC""",
     ),
     (
-        "Which rows are hardest under noise, over all seeds and arms? (In folders with `cells/`.)",
+        "Which 20 rows of each target are hardest under noise, over all encoders, arms and seeds? (In folders with "
+        "`cells/`.)",
         """\
-SELECT item_id, count(*) AS predictions, avg(item_score) AS score
+SELECT target, metric, item_id, count(*) AS predictions, avg(item_score) AS score
 FROM items JOIN results USING (store, cell)
-WHERE perturbation <> 'clean' AND item_score IS NOT NULL GROUP BY item_id ORDER BY score, item_id LIMIT 20""",
+WHERE perturbation <> 'clean' AND NOT attack AND NOT changes_label AND item_score IS NOT NULL
+GROUP BY target, metric, item_id QUALIFY row_number() OVER (PARTITION BY target, metric ORDER BY score, item_id) <= 20
+ORDER BY target, metric, score, item_id""",
     ),
 )
 INTRODUCTIONS = {
-    "results": 'One row a cell, as in results.parquet. Where `evaluate` was given a checkpoint, `arm` is "as given", '
-    "`seed` 0 and `in_domain` true.",
+    "results": "One row a cell, as in results.parquet.",
     "selection": "One row a cell of dev rows, which decide what has signal; no scores of the study. Its columns are "
     "those of `results`.",
     "items": "One row for each example of each cell in `results`; absent from published folders without `cells/`. All "
@@ -124,7 +136,7 @@ def page() -> str:
         parts.append(f"### {name}\n\n{columns.TABLES[written].capitalize()}{renamed}.\n")
         found = report_table(stores, name)
         schemas = [pa.schema([]) if found is None else found.schema, MORE.get(name, pa.schema([]))]
-        parts.append(table(pa.unify_schemas(schemas), columns.COLUMNS))
+        parts.append(table(pa.unify_schemas(schemas), columns.COLUMNS | columns.OWN.get(written, {})))
     return "\n".join(parts)
 
 

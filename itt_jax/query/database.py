@@ -14,23 +14,35 @@ from itt_jax.query.relations import STORE, TABLES
 from itt_jax.store import Store
 
 DEFAULT = """\
-WITH places AS (
-    SELECT store, model, target, metric, domain, arm, task, split, language, seed,
-        avg(value) FILTER (perturbation = 'clean') AS clean,
+WITH severities AS (
+    SELECT store, model, target, metric, domain, arm, seed, language, task, split, perturbation, severity,
+        avg(value) AS value
+    FROM results WHERE NOT changes_label AND NOT attack GROUP BY ALL
+), operators AS (
+    SELECT * EXCLUDE (severity, value), avg(value) AS value FROM severities GROUP BY ALL
+), splits AS (
+    SELECT * EXCLUDE (perturbation, value), avg(value) FILTER (perturbation = 'clean') AS clean,
         avg(value) FILTER (perturbation <> 'clean') AS perturbed
-    FROM results WHERE NOT changes_label AND NOT attack
-    GROUP BY ALL
+    FROM operators GROUP BY ALL
 ), compared AS (
-    SELECT *, perturbed IS NOT NULL AS paired, bool_or(perturbed IS NOT NULL) OVER (PARTITION BY store) AS noisy
-    FROM places WHERE clean IS NOT NULL
+    FROM splits WHERE clean IS NOT NULL
+    QUALIFY perturbed IS NOT NULL OR NOT bool_or(perturbed IS NOT NULL) OVER (PARTITION BY store)
+), tasks AS (
+    SELECT * EXCLUDE (split, clean, perturbed), avg(clean) AS clean, avg(perturbed) AS perturbed
+    FROM compared GROUP BY ALL
+), languages AS (
+    SELECT * EXCLUDE (task, clean, perturbed), avg(clean) AS clean, avg(perturbed) AS perturbed
+    FROM tasks GROUP BY ALL
 )
 SELECT store, model, target, metric, domain, arm,
     count(DISTINCT seed) AS seeds, count(DISTINCT language) AS languages,
     round(100 * avg(clean), 2) AS clean, round(100 * avg(perturbed), 2) AS perturbed,
     round(100 * avg(clean - perturbed), 2) AS "drop"
-FROM compared WHERE paired OR NOT noisy
-GROUP BY ALL ORDER BY ALL"""
-"""The query of `results` without --sql: scores of each arm in points, on cells that have both clean and perturbed."""
+FROM languages GROUP BY ALL ORDER BY ALL"""
+"""The query of `results` without --sql: scores of each arm in points, where there is both clean and perturbed text.
+
+Means are taken level by level, as in the report (`analysis.panels.LEVELS`), over all groups.
+"""
 SETTINGS = {
     "temp_directory": "''",  # a large query fails instead of writing to the current folder
     "python_enable_replacements": "false",  # variables of this program are no tables
@@ -57,7 +69,7 @@ def ask(
             columns; the table holds means of `value` over cells.
 
     Raises:
-        InputError: a folder cannot be read, or the query is wrong.
+        InputError: a folder cannot be read, the query is wrong, or `where` leaves DEFAULT nothing to compare.
     """
     if not outs:
         raise InputError("--out: expected a results folder")
@@ -76,7 +88,12 @@ def ask(
         if pivot is not None:
             query = _pivot(results, *pivot)
         _fill(database, stores, results, set(re.findall(r"\w+", query.lower())))
-        return _answer(database, stores, query)
+        answer = _answer(database, stores, query)
+    if query is DEFAULT and where is not None and not len(answer):
+        raise InputError(
+            "--where leaves no clean cells, with which the default table compares others; use --sql or --pivot"
+        )
+    return answer
 
 
 def _fill(database: duckdb.DuckDBPyConnection, stores: Mapping[str, Store], results: pa.Table, words: set[str]) -> None:

@@ -60,12 +60,13 @@ def named(outs: Sequence[pathlib.Path]) -> dict[str, Store]:
     """Name -> results folder: the folder's own name, or its whole path where two have the same.
 
     Raises:
-        InputError: a folder is named twice.
+        InputError: a folder is named twice, if by different paths.
     """
-    own = [out.resolve().name for out in outs]
-    names = [name if own.count(name) == 1 else str(out) for name, out in zip(own, outs, strict=True)]
-    if twice := [name for name in names if names.count(name) > 1]:
+    paths = [out.resolve() for out in outs]
+    if twice := [path for path in paths if paths.count(path) > 1]:
         raise InputError(f"--out {twice[0]}: named twice; expected different results folders")
+    own = [path.name for path in paths]
+    names = [name if own.count(name) == 1 else str(path) for name, path in zip(own, paths, strict=True)]
     return {name: Store(out) for name, out in zip(names, outs, strict=True)}
 
 

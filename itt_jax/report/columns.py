@@ -3,7 +3,8 @@
 RESULTS = {
     "cell": "id of the cell; its predictions are stored under this name",
     "model": "name of the encoder",
-    "arm": "name of the arm; empty where `evaluate` was given a checkpoint",
+    "arm": "name of the arm; of a checkpoint that `evaluate` was given, empty in results.parquet and "
+    '"as given" in `results`',
     "target": "name of the target",
     "task": "task of the evaluated rows",
     "split": "their split",
@@ -12,9 +13,10 @@ RESULTS = {
     "perturbation": 'operator, or "clean"',
     "severity": "requested severity; 0 for clean text",
     "replicate": "number of the draw of the noise, from 0",
-    "seed": "training seed; empty as `arm`",
+    "seed": "training seed; of such a checkpoint empty in results.parquet and 0 in `results`",
     "stage": "id of the stage that was evaluated: OUT/stages/ID, which `export` and `evaluate` take",
-    "in_domain": "whether the target stage trained on this domain; empty as `arm`",
+    "in_domain": "whether the target stage trained on this domain; of such a checkpoint empty in results.parquet and "
+    "true in `results`",
     "source_language": "whether this is the language that the target stage trained in; in `evaluate`, the task's own",
     "changes_label": "whether the operator may change the right answer (a control)",
     "attack": "whether `perturbation` is an attack of the study",
@@ -106,10 +108,10 @@ COLUMNS = {
     "languages": "languages that the row rests on (of edits.csv: their number)",
     "domains": "domains that the row rests on",
     "cross_lingual": "whether a language other than the source language is among them",
-    "first": "what the estimate is the difference of: gain on perturbed text or in the shifted domain; score at home",
+    "first": "first side of a difference; empty in tables of scores",
     "first_low": "lower end of its 95 % confidence interval",
     "first_high": "upper end",
-    "second": "what is subtracted, on the same cells: gain on clean text or at home; score elsewhere",
+    "second": "second side, on the same cells; empty in tables of scores",
     "second_low": "lower end of its 95 % confidence interval",
     "second_high": "upper end",
     "kept": "second as a share of first, where the interval of first is above zero; else empty",
@@ -174,3 +176,28 @@ COLUMNS = {
     "over languages": "the lowest and the highest of the languages' means",
     "tokens changed %": "mean share of the tokens that changed, in percent",
 }
+
+OWN = {
+    "claims": {
+        "first": "the claim's quantity, of the arm or encoder that it puts first",
+        "second": "the same of the other one, which is subtracted",
+    },
+    "interactions": {
+        "first": "gain on perturbed text; where kind is domain, in the shifted domain",
+        "second": "gain on clean text, which is subtracted; where kind is domain, in the training domain",
+    },
+    "attack_contrasts": {
+        "first": "gain under attack",
+        "second": "gain on the clean text of the same rows, which is subtracted",
+    },
+    "gain_kept": {
+        "first": "gain in the training domain",
+        "second": "gain in the shifted domain",
+    },
+    "gaps": {
+        "first": "score (against a baseline: gain) in the source language; of domain gaps, in the training domain",
+        "second": "the same in the other languages, which is subtracted; of domain gaps, in the shifted domain",
+    },
+    "checks": {"task": "task that the stage trained on"},
+}
+"""Table -> meanings of columns that differ from those in COLUMNS."""

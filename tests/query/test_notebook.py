@@ -1,7 +1,10 @@
 """docs/analysis.ipynb runs from start to end, and its stored tables are those of today's results."""
 
+import json
 import pathlib
+import shutil
 
+import pandas as pd
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -23,6 +26,35 @@ def test_the_notebook_draws_the_figures(monkeypatch, tmp_path):
     outputs = [output for cell in made.cells for output in cell.get("outputs", ())]
     assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
     assert not any(output.output_type == "error" or output.get("name") == "stderr" for output in outputs)
+
+
+@pytest.mark.slow
+@pytest.mark.volume
+def test_the_notebook_keeps_targets_and_metrics_apart(monkeypatch, tmp_path):
+    """A second target and metric, with other values, change nothing that is drawn of the first."""
+    pytest.importorskip("matplotlib")
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    own, other = ROOT / "results" / "quickstart", tmp_path / "two"
+    shutil.copytree(own, other)
+    for name in ("gains", "curves", "interactions", "primary"):
+        path = other / "report" / "tables" / f"{name}.csv"
+        table = pd.read_csv(path)
+        numbers = table.select_dtypes("float").columns
+        second = {"metric": "zz"} | ({"target": "zz"} if "target" in table else {})
+        pd.concat([table, table.assign(**second, **(table[numbers] / 2))]).to_csv(path, index=False)
+    drawn, expected = drawn_from(other), drawn_from(own)
+    for name in ("primary", "curves", "cost"):
+        pd.testing.assert_frame_equal(drawn[name], expected[name])
+    assert not drawn["curves"].duplicated(["model", "arm", "severity"]).any()
+
+
+def drawn_from(out: pathlib.Path) -> dict:
+    """The variables that the notebook's code leaves on a results folder."""
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    variables: dict = {}
+    exec(code.replace("../results/quickstart", str(out)), variables)
+    return variables
 
 
 def printed(notebook) -> list[str]:

@@ -1,6 +1,7 @@
 """`results`: answers equal those of pandas, a query can touch nothing else, and docs/results_schema.md is complete."""
 
 import io
+import itertools
 import json
 import pathlib
 import re
@@ -10,10 +11,12 @@ import pandas as pd
 import pytest
 
 from itt_jax import main
+from itt_jax.analysis import analyse
 from itt_jax.errors import InputError
 from itt_jax.query import ask, rendered
-from itt_jax.query.relations import RELATIONS
+from itt_jax.query.relations import RELATIONS, named
 from itt_jax.report import columns
+from itt_jax.store import Store
 from itt_jax.store.results import read_results
 from tests.simulated_store import write_store
 
@@ -44,6 +47,46 @@ def test_the_default_compares_clean_and_perturbed_on_the_same_cells(store):
     assert (row["store"], row["seeds"], row["languages"], len(found)) == ("own", 2, 1, 6)
     assert row["clean"] == pytest.approx(100 * clean, abs=0.01)
     assert row["drop"] == pytest.approx(100 * (clean - noisy.mean()), abs=0.01)
+
+
+@pytest.mark.slow
+def test_the_default_averages_as_the_report_does(tmp_path):
+    """An operator of three severities weighs no more than one of a single severity, which one language lacks."""
+    noises = (("swap", (0.1, 0.2, 0.3)), ("keyboard", (0.1,)))
+    write_store(tmp_path, items=8, languages=("en", "de"), seeds=(0, 1), noises=noises)
+    results = read_results(tmp_path)
+    results[(results["language"] == "en") | (results["perturbation"] != "keyboard")].to_parquet(Store(tmp_path).results)
+    place = ["arm", "domain"]
+    curves = analyse(tmp_path).curves.query("language == 'all' and domain != 'all'").set_index(place)
+    found = frame([tmp_path]).set_index(place)
+    for column, perturbation in (("clean", "clean"), ("perturbed", "all")):
+        expected = 100 * curves[curves["perturbation"] == perturbation]["estimate"]
+        assert len(expected) == len(found) == 6
+        assert found[column].to_numpy() == pytest.approx(expected[found.index].to_numpy(), abs=0.006)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [2, 5, 6])
+def test_questions_of_the_schema_keep_targets_and_attacks_apart(tmp_path, number):
+    """Rows of two targets are those of each alone; attacks and operators that change the label are left out."""
+    noises = (("keyboard", (0.1, 0.2)), ("charmer", (0.3,)), ("negation", (0.4,)))
+    about = {"items": 4, "languages": ("de",), "domains": ("legal",), "seeds": (0,), "arms": ("direct", "itt")}
+    write_store(tmp_path, targets=("sentiment", "topic"), noises=noises, attacks=("charmer",), **about)
+    results = read_results(tmp_path).fillna({"attack": False})
+    results["changes_label"] = results["perturbation"] == "negation"
+    results.to_parquet(tmp_path / "results.parquet")
+    found = frame([tmp_path], QUERIES[number])
+    assert found["target"].unique().tolist() == ["sentiment", "topic"]
+    apart = [frame([tmp_path], QUERIES[number], f"target = '{name}'") for name in ("sentiment", "topic")]
+    pd.testing.assert_frame_equal(found, pd.concat(apart, ignore_index=True))
+    if number == 5:
+        values = results.groupby(["target", "perturbation", "severity"])["value"].mean()
+        assert set(found["perturbation"]) == {"keyboard"} and len(found) == 4
+        for row in found.itertuples():
+            loss = values[row.target, "clean", 0.0] - values[row.target, "keyboard", row.severity]
+            assert (row.loss, row.cost_of_edits) == pytest.approx((loss, loss / 0.1))
+    if number == 6:
+        assert found["predictions"].eq(4).all() and len(found) == 8
 
 
 def test_items_give_the_values_of_their_cells(store):
@@ -83,6 +126,10 @@ def test_a_pivot_is_that_of_pandas(store):
         ({"sql": "SELECT 1; SELECT 2"}, "expected one SELECT"),
         ({"sql": "PIVOT results ON arm USING avg(value)"}, "PIVOT needs IN"),
         ({"where": "nope = 1"}, "--where: Binder Error"),
+        (
+            {"where": "perturbation = 'keyboard'"},
+            "--where leaves no clean cells, with which the default table compares",
+        ),
         ({"where": "1 = 1) UNION ALL (FROM results"}, "--where: Parser Error"),
         ({"pivot": ("languag", "arm")}, "did you mean 'language'"),
         ({"pivot": ("arm", "arm")}, "named twice"),
@@ -130,9 +177,17 @@ def test_published_results_have_no_items():
         ask([QUICKSTART], "SELECT * FROM items")
 
 
-def test_a_folder_named_twice_is_refused():
-    with pytest.raises(InputError, match="named twice"):
-        ask([QUICKSTART, QUICKSTART])
+def test_a_folder_named_twice_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "link").symlink_to(QUICKSTART)
+    for other in (QUICKSTART, QUICKSTART.relative_to(ROOT), tmp_path / "link"):
+        with pytest.raises(InputError, match="named twice"):
+            ask([QUICKSTART, other])
+    (tmp_path / "quickstart").mkdir()
+    assert list(named([QUICKSTART.relative_to(ROOT), tmp_path / "quickstart"])) == [
+        str(QUICKSTART),
+        str(tmp_path / "quickstart"),
+    ]
 
 
 def test_every_format_holds_the_answer(store):
@@ -160,6 +215,7 @@ def test_the_schema_is_that_of_the_code():
     page = (ROOT / "docs" / "results_schema.md").read_text(encoding="utf-8")
     assert runpy.run_path(str(SCRIPT))["page"]() == page
     assert set(re.findall(r"^### (\w+)$", page, re.MULTILINE)) == set(RELATIONS)
+    assert {*columns.OWN} <= {*columns.TABLES} and {*itertools.chain(*columns.OWN.values())} <= {*columns.COLUMNS}
     assert not [name for name in (*columns.RESULTS, *columns.ITEMS, *columns.COLUMNS) if f"| `{name}` |" not in page]
 
 
@@ -167,6 +223,17 @@ def test_the_schema_is_that_of_the_code():
 @pytest.mark.parametrize("sql", QUERIES, ids=range(len(QUERIES)))
 def test_every_query_of_the_schema_has_an_answer(store, sql):
     assert len(ask([store if "items" in sql else QUICKSTART], sql))
+
+
+def test_the_sides_of_a_gap_are_what_the_schema_says():
+    tables, pair = QUICKSTART / "report" / "tables", ["model", "arm", "baseline"]
+    gains, gaps = pd.read_csv(tables / "gains.csv"), pd.read_csv(tables / "gaps.csv")
+    gains = gains[(gains["perturbation"] == "clean") & (gains["language"] == "all")].set_index("domain")
+    gaps = gaps[(gaps["quantity"] == "domain gap") & (gaps["perturbation"] == "clean") & gaps["baseline"].notna()]
+    for side, domain, meaning in (("first", "legal", "training domain"), ("second", "general", "shifted domain")):
+        expected = gains.loc[domain].set_index(pair)["estimate"]
+        assert gaps[side].to_numpy() == pytest.approx(expected.loc[list(gaps[pair].itertuples(index=False))], abs=1e-6)
+        assert meaning in columns.OWN["gaps"][side] and meaning in columns.OWN["gain_kept"][side]
 
 
 def test_the_question_of_the_schema_is_answered_by_the_reports_own_table():
