@@ -151,7 +151,8 @@ class _Runner:
         if own.changes:
             self.publisher.take_over(own.changes)
         self.publisher.write_plan()
-        self.progress.log_to(self.store.log)
+        if any(map(self.needed, self.plan.stages.values())):  # a run that has nothing to do leaves no trace
+            self.progress.log_to(self.store.log)
         finished = [record for record in map(self.store.record, self.plan.stages) if record]
         self.trackers.begin(finished, canonical(self.plan.study))
         self.store.write_clusters(plan_clusters(self.plan, self.material))
