@@ -30,7 +30,8 @@ def test_embedded_material_without_peers(few, alone, monkeypatch, capsys):
     figures = json.loads(capsys.readouterr().out)
     (run,) = figures["runs"]
     assert (run["encoder"], run["size"], run["data"]) == ("bert", "toy", "embedded")
-    (own,) = run["methods"]
+    own, rounded = run["methods"]
+    assert (own["dtype"], rounded["dtype"]) == ("float32", "bfloat16_products")
     assert own["method"] == "ours" and own["examples_per_second"] > 0 and 0.5 < own["packing_efficiency"] <= 1
     assert own["ceiling_share"] < own["ceiling_share_positions"]
     assert run["ratios"] == [] and figures["peer"] == torch_peer.ABSENT
@@ -45,7 +46,8 @@ def test_beside_pytorch(few, data_root, small):
     (run,) = figures["runs"]
     names = ("ours", "dynamic padding", "length grouping", "padded to 128")
     found = [(row["method"], row["dtype"]) for row in run["methods"]]
-    assert found[:4] == [(name, "float32") for name in names] and found[4:] == [("dynamic padding", "bfloat16")]
+    peers = [*((name, "float32") for name in names[1:]), ("dynamic padding", "bfloat16")]
+    assert found == [("ours", "float32"), ("ours", "bfloat16_products"), *peers]
     assert [row["against"] for row in run["ratios"]] == [*names[1:], "each side's best"]
     shares = {row["method"]: row["packing_efficiency"] for row in run["methods"] if row["dtype"] == "float32"}
     assert shares["padded to 128"] < shares["dynamic padding"] < shares["ours"] and shares["length grouping"] > 0.9
