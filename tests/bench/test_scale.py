@@ -23,6 +23,7 @@ def test_devices_that_share_rows_sum_gradients_alone(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_processes_train_together(monkeypatch):
     monkeypatch.setattr(scale, "PROCESSES", (2,))
     (row,) = scale.processes(Request(repeats=1, steps=1), ["", "bert", "toy", "embedded"])

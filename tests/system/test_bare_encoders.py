@@ -80,6 +80,7 @@ def evaluate(checkpoint, out, *more: str):
     return read_results(out).set_index(["language", "perturbation"])["value"]
 
 
+@pytest.mark.volume
 def test_translations_are_found_as_by_a_plain_search(checkpoints, expected, data_root, tmp_path):
     more = ["--data-root", str(data_root), "--rows", "60", "--perturbations", "swap:0.2"]
     asked = ["--task", "tatoeba", "--languages", "de", "sw", "--pooling", "mean", "--prefix", "query: "]
@@ -94,6 +95,7 @@ def test_translations_are_found_as_by_a_plain_search(checkpoints, expected, data
     assert "mean of layer 12, with prefix 'query: '" in Store(tmp_path / "out").plan()["description"]
 
 
+@pytest.mark.volume
 def test_the_published_spearman_of_sts_b(checkpoints, data_root, tmp_path):
     """all-MiniLM-L6-v2: 82.03 on STS-B test; its modules.json says mean pooling."""
     asked = ["--task", "stsb", "--metric", "spearman", "--data-root", str(data_root), "--perturbations", "swap:0.1"]

@@ -37,6 +37,7 @@ def in_processes(folder: pathlib.Path, count: int, stack: int) -> list[dict[str,
 
 
 @pytest.mark.parametrize(("count", "stack"), [(2, 1), (4, 2)])
+@pytest.mark.volume
 def test_processes_together_are_one_process(tmp_path, count, stack):
     expected, found = found_by(stack, None), in_processes(tmp_path, count, stack)
     for own in found:
