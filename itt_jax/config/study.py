@@ -332,8 +332,8 @@ class Study:
         precision: dtype of activations and matrix products in training and evaluation. With "bfloat16_products",
             activations are float32, and products with parameters round their factors to bfloat16, which processors with
             AMX multiply several times as fast. "auto" trains in bfloat16 on accelerators that have it and in float32
-            elsewhere, and evaluates each encoder in what is faster where its first cell is made. Other workers on the
-            same results folder follow, and a folder that has another one is refused.
+            elsewhere. It evaluates each encoder in the precision that is faster on the machine that makes its first
+            cell. Other workers on the same results folder follow, and a folder that has another one is refused.
         save_checkpoints: which stages keep their checkpoints once nothing needs them: "all", those that are evaluated
             ("target"), or "none". Encoders made here keep theirs. What was removed is made again when a later run
             needs it.

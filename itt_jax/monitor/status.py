@@ -26,10 +26,10 @@ class Worker:
 
     Attributes:
         host, pid: of the process. stages: ids of the stages that it has claimed.
-        doing, detail: what it said last; empty before it has said anything.
+        doing, detail: its latest message in the log; empty before the first.
         tokens_per_second, utilisation: of training, the latter as a share of the matmul rate; None where unknown.
         left: seconds for all that is left, by its own speed; None where unknown.
-        ago: seconds since it said so, by the clocks of its host and of this one; None if it has said nothing.
+        ago: seconds since that message, by the clocks of its host and of this one; None without one.
         gone: whether it is known to have ended without freeing its claims.
     """
 

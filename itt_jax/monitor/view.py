@@ -72,7 +72,7 @@ def _workers(status: Status) -> Table:
 
 def _doing(worker: Worker) -> str:
     if worker.gone:
-        return "has ended or sends no heartbeat; others take over what it was on"
+        return "has ended or sends no heartbeat; other workers take over its stages"
     if not worker.doing:
         return f"on {', '.join(worker.stages)}" if worker.stages else "beginning"
     ago = f" ({duration(worker.ago)} ago)" if worker.ago is not None and worker.ago >= 60 else ""

@@ -114,9 +114,12 @@ def _faster_on_this_processor(config: Any) -> Arithmetic:
         for own in (FLOAT32, BFLOAT16_PRODUCTS)
     }
     seconds = {own: np.inf for own in runs}
-    for _ in range(1 + _REPETITIONS):  # the first warms up; the two alternate, so that both see the same load
-        for own, run in runs.items():
-            began = perf_counter()
-            jax.block_until_ready(run(*inputs))
-            seconds[own] = min(seconds[own], perf_counter() - began)
+    try:
+        for _ in range(1 + _REPETITIONS):  # the first warms up; the two alternate, so that both see the same load
+            for own, run in runs.items():
+                began = perf_counter()
+                jax.block_until_ready(run(*inputs))
+                seconds[own] = min(seconds[own], perf_counter() - began)
+    except jax.errors.JaxRuntimeError:  # XLA finds out only now that it lacks such products for this processor
+        return FLOAT32
     return BFLOAT16_PRODUCTS if seconds[FLOAT32] >= GAIN * seconds[BFLOAT16_PRODUCTS] else FLOAT32

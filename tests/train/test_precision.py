@@ -114,6 +114,15 @@ def test_rounded_factors_must_be_faster_by_the_stated_gain(monkeypatch, seconds,
     assert precision._faster_on_this_processor.__wrapped__(config).name == expected
 
 
+def test_a_processor_that_lacks_such_products_evaluates_in_float32(monkeypatch):
+    def lacking(_):
+        raise jax.errors.JaxRuntimeError("UNIMPLEMENTED: BF16 x BF16 = F32")
+
+    monkeypatch.setattr(jax, "block_until_ready", lacking)
+    config = dataclasses.replace(make_encoder("bert", **SIZES).config, width=16)
+    assert precision._faster_on_this_processor.__wrapped__(config) == precision.FLOAT32
+
+
 @pytest.mark.parametrize(
     ("backend", "capability", "expected"),
     [
