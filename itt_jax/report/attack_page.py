@@ -11,6 +11,7 @@ from itt_jax import files
 from itt_jax.attack.outcomes import Outcome, summaries, summary
 from itt_jax.report import html, tables
 from itt_jax.report.answers import First
+from itt_jax.report.cautions import allowed_contamination
 from itt_jax.report.examples import FOLDER, Block, attack_note
 from itt_jax.report.figures import Panel, sheet, svg
 from itt_jax.report.figures.curves import frame_of
@@ -64,12 +65,11 @@ def write_attack_page(out: pathlib.Path, about: Mapping[str, Any], outcomes: Seq
     blocks = write_blocks(report, _blocks(about, outcomes))
     languages = [own["language"] for own in figures]
     shown = html.ShownTable("languages", "Figures by language", table, links=links("languages", ""))
-    care = "Contamination: {encoder} was trained on some of the evaluation text; the command allowed this."
     page = html.Page(
         title=f"Attack {about['name']} on {about['encoder']}",
         first=_first(about, outcomes),
         figure=first,
-        cautions=[("contaminated", care.format(**about))] if about.get("contaminated") else [],
+        cautions=allowed_contamination(about),
         notes=[],
         sections=[html.ShownSection("figures", "Figures", "", [price] if price.panels else [], [shown])],
         filters={"language": languages} if len(languages) > 1 else {},

@@ -1,6 +1,8 @@
 """What to know before trusting the tables: each caution in a few words and in a sentence."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from itt_jax.analysis import Analysis
 from itt_jax.analysis.findings import FINE_TUNING
@@ -121,3 +123,9 @@ def _seeds(numbers: str) -> str:
     """ "0 1" as "Seeds 0 and 1"."""
     *first, last = numbers.split()
     return f"Seeds {', '.join(first)} and {last}" if first else f"Seed {last}"
+
+
+def allowed_contamination(about: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The caution of an attack's or certificate's page on a checkpoint that was trained on evaluation text."""
+    care = "Contamination: {encoder} was trained on some of the evaluation text; the command allowed this."
+    return [("contaminated", care.format(**about))] if about.get("contaminated") else []

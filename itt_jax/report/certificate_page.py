@@ -11,6 +11,7 @@ from itt_jax import files
 from itt_jax.certify.figures import SHOWN
 from itt_jax.report import html, tables
 from itt_jax.report.answers import First
+from itt_jax.report.cautions import allowed_contamination
 from itt_jax.report.figures import Panel, sheet, svg
 from itt_jax.report.figures.curves import frame_of
 from itt_jax.report.figures.forest import PLAIN
@@ -66,12 +67,11 @@ def write_certificate_page(
     write_blocks(report, ())
     languages = [own["language"] for own in figures]
     shown = html.ShownTable("certified", "Certified accuracy by radius", table, links=links("certified", ""))
-    care = "Contamination: {encoder} was trained on some of the evaluation text; the command allowed this."
     page = html.Page(
         title=f"Certificates of {about['encoder']}",
         first=_first(about, figures),
         figure=figure,
-        cautions=[("contaminated", care.format(**about))] if about.get("contaminated") else [],
+        cautions=allowed_contamination(about),
         notes=[],
         sections=[html.ShownSection("figures", "Figures", "", [], [shown])],
         filters={"language": languages} if len(languages) > 1 else {},
