@@ -5,6 +5,7 @@ killed process leaves the old version or none. Several hosts may share the file 
 """
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -85,8 +86,9 @@ def publish_folder(folder: pathlib.Path, path: pathlib.Path, keep_existing: bool
         try:
             os.rename(folder, path)
             break
-        except OSError:
-            if not path.is_dir() or attempt == _ATTEMPTS - 1:
+        except OSError as error:
+            # Only "not empty" means that there is a folder to replace: by now another process may have moved it away.
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt == _ATTEMPTS - 1:
                 raise
             if keep_existing:
                 return

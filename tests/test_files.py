@@ -86,6 +86,36 @@ def test_concurrent_writers_leave_one_whole_folder(tmp_path, keep_existing):
     assert os.listdir(tmp_path) == ["b"]
 
 
+def test_a_folder_that_another_process_moves_away_meanwhile_is_replaced(tmp_path, monkeypatch):
+    with files.new_folder(tmp_path / "b") as folder:
+        fill(folder, "old")
+    renamed = os.rename
+    failures = []
+
+    def rename(source, target):
+        try:
+            renamed(source, target)
+        except OSError as error:
+            failures.append(error.errno)
+            if error.errno == errno.ENOTEMPTY:
+                renamed(tmp_path / "b", tmp_path / "moved")
+            raise
+
+    monkeypatch.setattr(os, "rename", rename)
+    with files.new_folder(tmp_path / "b") as folder:
+        fill(folder, "new")
+    assert failures == [errno.ENOTEMPTY, errno.ENOENT]
+    assert texts(tmp_path / "b") == {"new"}
+
+
+def test_a_file_is_not_replaced_by_a_folder(tmp_path):
+    (tmp_path / "b").write_text("file")
+    with pytest.raises(NotADirectoryError), files.new_folder(tmp_path / "b") as folder:
+        fill(folder, "new")
+    assert (tmp_path / "b").read_text() == "file"
+    assert os.listdir(tmp_path) == ["b"]
+
+
 @pytest.mark.parametrize("links", [True, False])
 def test_the_first_to_create_a_file_decides(tmp_path, monkeypatch, links):
     if not links:
