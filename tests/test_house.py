@@ -1,12 +1,9 @@
 """The house: imports run one way, nothing of PyTorch's is needed, and the TPU scripts say what they mean."""
 
 import ast
-import os
 import pathlib
 import subprocess
 import sys
-
-import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "itt_jax"
@@ -149,34 +146,3 @@ def test_dir_of_the_package_names_its_parts_and_imports_none():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     parts = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py") if path.parent.name != "cli")
     assert done.stdout == " ".join(["[]", *parts]) + "\n"
-
-
-@pytest.mark.parametrize(
-    ("script", "arguments", "says"),
-    [
-        ("create", [], "tpus tpu-vm create itt --zone z --project p --accelerator-type v5litepod-8 --version v2"),
-        ("run", ["run", "--set", "a=[1, 2]"], r"-m itt_jax.main run --set a=\[1\,\ 2\] --distributed "),
-        (
-            "run",
-            ["evaluate", "--out", "x"],
-            "--worker=0 --command cd itt_jax && nohup .venv/bin/python -m itt_jax.main eval",
-        ),
-        ("watch", ["/out"], "tail -n 20 -F '/out/log.jsonl'"),
-        ("delete", [], "tpus tpu-vm delete itt --zone z --quiet"),
-    ],
-)
-def test_tpu_scripts_call_gcloud(tmp_path, script, arguments, says):
-    stand_in = tmp_path / "gcloud"
-    stand_in.write_text('#!/bin/sh\necho "$@"\n')
-    stand_in.chmod(0o755)
-    environment = os.environ | {
-        "PATH": f"{tmp_path}:{os.environ['PATH']}",
-        "PROJECT": "p",
-        "ACCELERATOR": "v5litepod-8",
-        "VERSION": "v2",
-    }
-    command = ["bash", str(ROOT / "tpu_scripts" / f"{script}.sh"), "itt", "z", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
-    assert says in done.stdout
-    missing = subprocess.run(command[:2], capture_output=True, text=True, env=environment)
-    assert missing.returncode != 0 and "usage:" in missing.stderr

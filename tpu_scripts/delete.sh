@@ -1,5 +1,15 @@
 #!/usr/bin/env bash
-# Delete a TPU VM or pod slice: delete.sh NAME ZONE.
-set -euo pipefail
-name=${1:?usage: delete.sh NAME ZONE} zone=${2:?usage: delete.sh NAME ZONE}
-gcloud compute tpus tpu-vm delete "$name" --zone "$zone" --quiet
+# Delete the requests and their VMs, with all that is on their disks: delete.sh [--dry-run] NAME ZONE
+#
+# Environment: PROJECT, COUNT as for create.sh.
+
+# shellcheck source=tpu_scripts/common.sh
+source "$(dirname "$0")/common.sh"
+usage 2 "$@"
+vms "$1"
+place "$2"
+
+remove() {
+    call gcloud compute tpus queued-resources delete "$1" "${place[@]}" --force --quiet
+}
+each remove

@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
-# Copy a results folder from the first host, without parameters of stages: fetch.sh NAME ZONE OUT DESTINATION.
-set -euo pipefail
-usage="usage: fetch.sh NAME ZONE OUT DESTINATION"
-name=${1:?$usage} zone=${2:?$usage} out=${3:?$usage} destination=${4:?$usage}
-mkdir -p "$destination"
-gcloud compute tpus tpu-vm ssh "$name" --zone "$zone" --worker=0 --command \
-    "tar -czf results.tar.gz -C '$out' --exclude=stages --exclude=claims ."
-gcloud compute tpus tpu-vm scp "$name:results.tar.gz" "$destination/results.tar.gz" --zone "$zone" --worker=0
-tar -xzf "$destination/results.tar.gz" -C "$destination"
-rm "$destination/results.tar.gz"
+# Copy a results folder from the first host, without parameters of stages: fetch.sh [--dry-run] NAME ZONE OUT DESTINATION
+#
+# Enough for `report` and `results` here. Environment: PROJECT, COUNT as for create.sh.
+
+# shellcheck source=tpu_scripts/common.sh
+source "$(dirname "$0")/common.sh"
+usage 4 "$@"
+vms "$1"
+place "$2"
+name=${names[0]} destination=$4
+exclude="--exclude='./stages/*/*/*' --exclude=./tokens --exclude=./claims"
+call mkdir -p "$destination"
+on "$name" 0 "cd itt_jax && tar -czf ../results.tar.gz $exclude -C $(quoted "$3") ."
+call gcloud compute tpus tpu-vm scp "$name:results.tar.gz" "$destination/results.tar.gz" "${place[@]}" --worker=0
+call tar -xzf "$destination/results.tar.gz" -C "$destination"
+call rm "$destination/results.tar.gz"

@@ -1,14 +1,27 @@
 #!/usr/bin/env bash
-# Run an itt_jax command in the background: run.sh NAME ZONE COMMAND [ARGUMENT ...]. The hosts of a slice share one `run`;
-# other commands run on the first host.
-set -euo pipefail
-name=${1:?usage: run.sh NAME ZONE COMMAND ...} zone=${2:?usage: run.sh NAME ZONE COMMAND ...}
+# Run a command of itt_jax in the background: run.sh [--dry-run] NAME ZONE COMMAND [ARGUMENT ...]
+#
+# `run` starts on every host of every VM. The hosts of a slice work as one (--distributed is added); independent VMs
+# (COUNT) share the plan of the folder that --out names, which all of them must see. Other commands start on the first
+# host of the first VM. Output goes to itt_jax/run.log there. Called again, it continues. Environment: PROJECT, COUNT as
+# for create.sh.
+
+# shellcheck source=tpu_scripts/common.sh
+source "$(dirname "$0")/common.sh"
+usage 3 "$@"
+vms "$1"
+place "$2"
 shift 2
-worker=0
+host=0
 if [[ $1 == run ]]; then
-    worker=all
+    host=all
     set -- "$@" --distributed
+else
+    names=("${names[0]}")
 fi
-printf -v arguments '%q ' "$@"
-gcloud compute tpus tpu-vm ssh "$name" --zone "$zone" --worker="$worker" --command \
-    "cd itt_jax && nohup .venv/bin/python -m itt_jax.main $arguments > run.log 2>&1 < /dev/null &"
+command="cd itt_jax && nohup .venv/bin/python -m itt_jax.main $(quoted "$@") > run.log 2>&1 < /dev/null &"
+
+start() {
+    on "$1" "$host" "$command"
+}
+each start

@@ -1,5 +1,20 @@
 #!/usr/bin/env bash
-# Follow the event log of a run on the first host: watch.sh NAME ZONE OUT.
-set -euo pipefail
-name=${1:?usage: watch.sh NAME ZONE OUT} zone=${2:?usage: watch.sh NAME ZONE OUT} out=${3:?usage: watch.sh NAME ZONE OUT}
-gcloud compute tpus tpu-vm ssh "$name" --zone "$zone" --worker=0 --command "tail -n 20 -F '$out/log.jsonl'"
+# Show the state of each request, the last lines of each VM, and follow the study: watch.sh [--dry-run] NAME ZONE [OUT]
+#
+# Without OUT, the results folder on the hosts, only the states of the requests. Environment: PROJECT, COUNT as for
+# create.sh.
+
+# shellcheck source=tpu_scripts/common.sh
+source "$(dirname "$0")/common.sh"
+usage 2 "$@"
+vms "$1"
+place "$2"
+for name in "${names[@]}"; do
+    call gcloud compute tpus queued-resources describe "$name" "${place[@]}" --format="value(name.basename(), state.state)"
+done
+if [[ ${3-} ]]; then
+    for name in "${names[@]}"; do
+        on "$name" 0 "tail -n 3 itt_jax/run.log" || echo "$name: no VM yet, or no longer"
+    done
+    on "${names[0]}" 0 "cd itt_jax && .venv/bin/python -m itt_jax.main watch --out $(quoted "$3")"
+fi

@@ -1,0 +1,272 @@
+"""Scripts for TPU VMs call gcloud, here a stand-in, with options that it has; --dry-run prints what they would call."""
+
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from packaging.requirements import Requirement
+
+from itt_jax import main
+from itt_jax.accelerators import topologies
+
+ROOT = pathlib.Path(__file__).parents[1]
+SCRIPTS = ROOT / "tpu_scripts"
+COMMANDS = {
+    "create": [],
+    "setup": [],
+    "run": ["run", "--config", "x.py", "--set", "a=[1, 'b c']"],
+    "watch": ["my runs/x"],
+    "fetch": ["my runs/x", "DESTINATION"],
+    "delete": [],
+}
+"""Arguments after NAME ZONE."""
+PLACE = {"--zone", "--project"}
+SSH = PLACE | {"--worker", "--command"}
+CREATE = PLACE | {
+    "--node-id",
+    "--accelerator-type",
+    "--runtime-version",
+    "--valid-until-duration",
+    "--scopes",
+    "--spot",
+}
+CREATE |= {"--metadata", "--metadata-from-file", "--service-account"}
+GCLOUD = {
+    ("compute", "tpus", "queued-resources", "create"): CREATE,
+    ("alpha", "compute", "tpus", "queued-resources", "create"): CREATE | {"--provisioning-model", "--max-run-duration"},
+    ("compute", "tpus", "queued-resources", "describe"): PLACE | {"--format"},
+    ("compute", "tpus", "queued-resources", "delete"): PLACE | {"--force", "--quiet"},
+    ("compute", "tpus", "tpu-vm", "ssh"): SSH,
+    ("compute", "tpus", "tpu-vm", "scp"): PLACE | {"--worker"},
+    # Those of BUILD.md alone:
+    ("compute", "tpus", "queued-resources", "list"): PLACE,
+    ("projects", "add-iam-policy-binding"): {"--member", "--role"},
+    ("projects", "describe"): set(),
+    ("services", "enable"): set(),
+    ("config", "set", "project"): set(),
+    ("auth", "login"): set(),
+}
+"""Commands of gcloud and the options of theirs that are used (Google Cloud SDK 528.0.0)."""
+STAND_IN = """#!/usr/bin/env bash
+{ printf '%s' "${0##*/}"; printf '\\037%s' "$@"; printf '\\036'; } >> "$CALLS"
+[[ "$*" != *"${FAILS_ON:-nothing fails}"* ]]
+"""
+SETTINGS = {"PROJECT": "p", "ACCELERATOR": "v5litepod-8"}
+
+
+@pytest.fixture
+def tools(tmp_path):
+    """A folder of stand-ins that note how they are called; `tar`, `git` and `rm` are among them."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in ("gcloud", "tar", "git", "rm"):
+        (folder / name).write_text(STAND_IN)
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def called(tools, *command, **settings):
+    """How a command ended, and what it called."""
+    calls = tools / "calls"
+    calls.write_bytes(b"")
+    environment = {"PATH": f"{tools}:{os.environ['PATH']}", "CALLS": str(calls), **SETTINGS, **settings}
+    done = subprocess.run(["bash", *command], capture_output=True, text=True, env=environment, cwd=tools.parent)
+    return done, sorted(call.split("\037") for call in calls.read_text().split("\036")[:-1])
+
+
+def script(name, *arguments):
+    return [str(SCRIPTS / f"{name}.sh"), *arguments]
+
+
+def options(call):
+    return {word.partition("=")[0]: word.partition("=")[2] for word in call if word.startswith("--")}
+
+
+def without_folder(calls):
+    """Calls without the name of the temporary folder of an archive."""
+    return [[re.sub(r"/\S*/(?=itt_jax\.tar\.gz)", "", word) for word in call] for call in calls if call[0] != "rm"]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        *((name, {"COUNT": "2"}) for name in COMMANDS),
+        ("create", {"MODEL": "flex-start"}),
+        ("create", {"MODEL": "standard", "SERVICE_ACCOUNT": "a@b"}),
+    ],
+)
+def test_dry_run_prints_the_commands_that_are_called(tools, name, settings):
+    printed, calls = called(tools, *script(name, "--dry-run", "itt", "z", *COMMANDS[name]), **settings)
+    assert not printed.returncode and all(call[0] == "rm" for call in calls)
+    _, expected = called(tools, "-c", printed.stdout, **settings)
+    done, calls = called(tools, *script(name, "itt", "z", *COMMANDS[name]), **settings)
+    assert not done.returncode, done.stderr
+    assert without_folder(calls) == without_folder(expected) != []
+    for call in calls:
+        if call[0] == "gcloud":
+            words = tuple(call[1 : 6 if call[1] == "alpha" else 5])
+            assert options(call).keys() <= GCLOUD[words] and options(call)["--zone"] == "z"
+            assert options(call)["--project"] == "p"
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "skypilot", "slurm"])
+def test_help_says_how_a_script_is_called(tools, name):
+    done, calls = called(tools, *script(name, "--help"))
+    assert not done.returncode and not calls and f"{name}.sh" in done.stdout.splitlines()[0]
+    for arguments in (["--dry"], ["Itt", "z", "a", "b"]):
+        done, calls = called(tools, *script(name, *arguments))
+        assert done.returncode == 2 and not calls and len(done.stderr.splitlines()) == 1
+
+
+def test_a_request_names_its_vm_ends_and_leaves_the_queue(tools):
+    done, (first, second) = called(tools, *script("create", "itt", "z"), COUNT="2", LIFETIME="90m", WAIT="2d")
+    assert not done.returncode
+    assert first[5] == options(first)["--node-id"] == "itt-0" and second[5] == "itt-1"
+    own = options(first)
+    assert own["--metadata"] == "queued-resource=itt-0,lifetime-seconds=5400"
+    assert own["--metadata-from-file"] == f"startup-script={SCRIPTS / 'lifetime.sh'}"
+    assert own["--valid-until-duration"] == "172800s" and "--spot" in own
+    _, (flexible,) = called(tools, *script("create", "itt", "z"), MODEL="flex-start")
+    own = options(flexible)
+    assert own["--max-run-duration"] == "43200s" and not {"--spot", "--metadata"} & set(own)
+    _, (standard,) = called(tools, *script("create", "itt", "z"), MODEL="standard")
+    assert "--metadata" in options(standard) and "--spot" not in options(standard)
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "version"),
+    [
+        ("v2-8", "tpu-ubuntu2204-base"),
+        ("v4-16", "tpu-ubuntu2204-base"),
+        ("v5litepod-8", "v2-alpha-tpuv5-lite"),
+        ("v5p-8", "v2-alpha-tpuv5"),
+        ("v6e-8", "v2-alpha-tpuv6e"),
+    ],
+)
+def test_the_runtime_is_that_of_the_accelerator(tools, accelerator, version):
+    _, (call,) = called(tools, *script("create", "itt", "z"), ACCELERATOR=accelerator)
+    assert options(call)["--runtime-version"] == version
+    row = f"`{accelerator.partition('-')[0]}-N`"
+    assert any(row in line and f"`{version}`" in line for line in (ROOT / "BUILD.md").read_text().splitlines())
+
+
+@pytest.mark.parametrize("setting", ["LIFETIME=8", "WAIT=x", "COUNT=0", "MODEL=cheap", "ACCELERATOR=h100"])
+def test_bad_settings_are_named(tools, setting):
+    name, _, value = setting.partition("=")
+    done, calls = called(tools, *script("create", "itt", "z"), **{name: value})
+    assert done.returncode == 2 and not calls
+    assert done.stderr.startswith(f"error: {name}: found '{value}', expected")
+
+
+def test_run_starts_every_host_of_every_vm_and_other_commands_the_first(tools):
+    _, calls = called(tools, *script("run", "itt", "z", "run", "--out", "x"), COUNT="2")
+    assert [(call[5], options(call)["--worker"]) for call in calls] == [("itt-0", "all"), ("itt-1", "all")]
+    assert all(" run --out x --distributed > run.log" in options(call)["--command"] for call in calls)
+    _, (call,) = called(tools, *script("run", "itt", "z", "report", "--out", "x"), COUNT="2")
+    assert options(call)["--worker"] == "0" and "--distributed" not in options(call)["--command"]
+
+
+@pytest.mark.parametrize("name", ["setup", "run", "delete"])
+def test_one_vm_that_fails_fails_the_script_and_not_the_others(tools, name):
+    done, calls = called(tools, *script(name, "itt", "z", *COMMANDS[name]), COUNT="3", FAILS_ON="itt-1")
+    assert done.returncode == 1
+    assert {word for call in calls for word in call if re.fullmatch(r"itt-\d", word)} >= {"itt-0", "itt-2"}
+
+
+def test_what_is_fetched_is_there_and_parameters_are_not(tools, tmp_path):
+    """The command for the host runs here; `gcloud scp` is a copy."""
+    for name in ("tar", "git", "rm"):
+        (tools / name).unlink()
+    (tools / "gcloud").write_text(
+        "#!/usr/bin/env bash\n"
+        'for word in "$@"; do [[ $word == --command=* ]] && exec bash -c "${word#--command=}"; done\n'
+        'cp "${5#*:}" "$6"\n'
+    )
+    out = tmp_path / "itt_jax" / "my runs"
+    for path in ("plan.json", "stages/s/record.json", "stages/s/checkpoint/params", "claims/s", "cells/c"):
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        (out / path).write_text("x")
+    done, _ = called(tools, *script("fetch", "itt", "z", "my runs", "fetched"))
+    assert not done.returncode, done.stderr
+    fetched = {
+        str(path.relative_to(tmp_path / "fetched")) for path in (tmp_path / "fetched").rglob("*") if path.is_file()
+    }
+    assert fetched == {"plan.json", "stages/s/record.json", "cells/c"}
+
+
+def test_a_vm_is_deleted_at_its_deadline_however_often_it_starts(tools, tmp_path):
+    """The first start sets the deadline. systemd-run is a stand-in that calls at once; gcloud fails twice."""
+    values = {"attributes/lifetime-seconds": "100", "attributes/queued-resource": "itt-1", "zone": "projects/7/zones/z"}
+    cases = "".join(f"*instance/{name}) echo {value} ;; " for name, value in values.items())
+    stand_ins = {
+        "curl": f'case "$*" in {cases} *project/project-id) echo p ;; esac',
+        "date": 'echo "$NOW"',
+        "sleep": ":",
+        "systemd-run": 'echo "$@" > timer; exec "${@: -3}"',
+        "gcloud": 'echo "$@" >> deletions; [[ $(wc -l < deletions) == 3 ]]',
+    }
+    for name, body in stand_ins.items():
+        (tools / name).write_text(f"#!/usr/bin/env bash\n{body}\n")
+        (tools / name).chmod(0o755)
+    for now, left in ((1000, 100), (1060, 40), (2000, 1)):
+        (tmp_path / "deletions").unlink(missing_ok=True)
+        done, _ = called(tools, *script("lifetime", str(tmp_path / "deadline")), NOW=str(now))
+        assert not done.returncode, done.stderr
+        assert f"--on-active={left}s" in (tmp_path / "timer").read_text()
+        deletion = "compute tpus queued-resources delete itt-1 --zone=z --project=p --force --quiet"
+        assert (tmp_path / "deletions").read_text().splitlines() == [deletion] * 3
+
+
+def test_commands_of_build_exist(tools):
+    """Scripts take them, gcloud has them, and what they run is a command line of ours."""
+    text = (ROOT / "BUILD.md").read_text(encoding="utf-8").partition("## From nothing")[2].replace("\\\n", " ")
+    lines = re.findall("^    (.*)", text, re.MULTILINE) + re.findall("`((?:gcloud|plan) [^`]*)`", text)
+    seen = set()
+    for line in lines:
+        words = shlex.split(line.partition(" # ")[0].partition(" > ")[0])
+        settings = {}
+        while "=" in words[0]:
+            name, _, settings[name] = words.pop(0).partition("=")
+        seen.add(pathlib.Path(words[0]).name)
+        if words[0].startswith("tpu_scripts/"):
+            engine = pathlib.Path(words[0]).stem in ("skypilot", "slurm")
+            ours = words[2 if engine else 3 :] if engine or "run.sh" in words[0] else ["list", "models"]
+            words = words if engine else [words[0], "--dry-run", *words[1:]]
+            done, calls = called(tools, *[str(ROOT / words[0]), *words[1:]], **settings)
+            assert not done.returncode and not [call for call in calls if call[0] != "rm"], done.stderr
+        elif words[0] == "gcloud":
+            known = next(command for command in GCLOUD if tuple(words[1 : 1 + len(command)]) == command)
+            assert {word.partition("=")[0] for word in words if word.startswith("--")} <= GCLOUD[known], line
+            continue
+        elif words[0] == "plan":
+            ours = [*words, "--config", "x.py"]
+        else:
+            assert words[0] in ("export", "sky", "sbatch"), line
+            continue
+        main.parser().parse_args(ours)
+    assert {f"{name}.sh" for name in [*COMMANDS, "skypilot", "slurm"]} <= seen
+    assert all(map(topologies.parsed, re.findall(r"[a-z0-9]+:\d+x\d+(?:x\d+)?", text)))
+
+
+def test_setup_pins_what_the_package_depends_on():
+    lines = (SCRIPTS / "constraints.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for line in project["dependencies"]:
+        needed = Requirement(line)
+        assert pins[needed.name.lower()] in needed.specifier, line
+
+
+def test_shellcheck_finds_nothing():
+    beside = pathlib.Path(sys.executable).with_name("shellcheck")
+    found = shutil.which("shellcheck") or (beside.exists() and str(beside))
+    if not found:
+        pytest.skip("shellcheck is not installed")
+    done = subprocess.run([found, "-x", *sorted(SCRIPTS.glob("*.sh"))], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == ""

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Print a Slurm job array whose tasks run a command of itt_jax: slurm.sh NAME COMMAND [ARGUMENT ...]
+#
+#   COUNT=8 tpu_scripts/slurm.sh itt run --config x.py --out /shared/x > itt.sbatch
+#   sbatch itt.sbatch
+#
+# The tasks share the plan of --out; each is one node. One that loses its node is queued again and continues; so does the
+# same array submitted again. Environment:
+#   COUNT      number of tasks; 1 by default
+#   GPUS       of each task; 1 by default, 0 for none
+#   LIFETIME   a task ends after it: such as 90m, 8h, 2d; 12h by default
+#   PARTITION  of the cluster; its own choice by default
+#   PYTHON     of an environment that every node sees; .venv/bin/python of the folder of submission by default
+
+# shellcheck source=tpu_scripts/common.sh
+source "$(dirname "$0")/common.sh"
+usage 2 "$@"
+name=$1
+shift
+LIFETIME=${LIFETIME:-12h} COUNT=${COUNT:-1} GPUS=${GPUS:-1}
+lifetime=$(seconds LIFETIME)
+vms "$name"
+[[ $GPUS =~ ^[0-9]+$ ]] || fail "GPUS: found '$GPUS', expected a number"
+
+cat << JOB
+#!/usr/bin/env bash
+#SBATCH --job-name=$name
+#SBATCH --array=0-$((${#names[@]} - 1))
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --gres=gpu:$GPUS
+#SBATCH --time=$(((lifetime + 59) / 60))
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --output=$name-%A_%a.log
+${PARTITION:+#SBATCH --partition=$PARTITION
+}set -euo pipefail
+srun $(quoted "${PYTHON:-.venv/bin/python}" -m itt_jax.main "$@")
+JOB
