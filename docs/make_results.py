@@ -5,6 +5,7 @@
 tests/test_docs.py fails where the pages and the stored results differ. A table whose folder is absent stays as it is.
 """
 
+import functools
 import pathlib
 import re
 
@@ -15,6 +16,7 @@ from itt_jax.report.tables import points
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "attacks.md")
 MARKED = re.compile(r"(<!-- ([\w/]+) (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+REAL = ("english", "transfer", "small")
 ENCODERS = {"bert": "BERT", "roberta": "RoBERTa", "xlnet": "XLNet"}
 
 
@@ -41,6 +43,32 @@ def claims() -> str:
         rows.append(f"| {title} | {_interval(row, signed=True)} | {row.verdict} |")
     for row in _table("quickstart", "claims").itertuples():
         rows.append(f"| {row.sentence} | {_interval(row, signed=True)} | {row.verdict} |")
+    return "\n".join(rows)
+
+
+def decided(folder: str) -> str:
+    """The primary contrasts and the claims of a study of real encoders, with their verdicts."""
+    rows = ["| question | difference, points | verdict |", "|---|---|---|"]
+    for row in _table(folder, "primary").itertuples():
+        measured = f"{row.model}, {row.metric.replace('_', ' ')}"
+        question = f"{measured}: does perturbation cost {row.arm} less than {row.baseline}?"
+        rows.append(f"| {question} | {_interval(row, signed=True)} | {row.verdict} |")
+    for row in _table(folder, "claims").itertuples():
+        rows.append(f"| {row.sentence} | {_interval(row, signed=True)} | {row.verdict} |")
+    return "\n".join(rows)
+
+
+def costs(folder: str) -> str:
+    """Scores on clean and on perturbed text, over the groups that have signal."""
+    found = _table(folder, "robustness")
+    found = found[found["baseline"].isna() & (found["language"] == "all") & (found["domain"] == "all")]
+    found = found[found["perturbation"] == "all"]
+    several = found["model"].nunique() > 1
+    rows = [f"| {'encoder, ' if several else ''}target, arm | clean | perturbed |", "|---|---|---|"]
+    for names, own in found.groupby(["model", "target", "arm"], sort=False):
+        own = own.set_index("quantity")
+        cells = [_interval(own.loc[quantity]) for quantity in ("clean", "perturbed")]
+        rows.append(f"| {', '.join(names if several else names[1:])} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
@@ -94,6 +122,8 @@ def _interval(row, signed: bool = False) -> str:
 TABLES = {
     ("quickstart", "scores"): scores,
     ("quickstart", "claims"): claims,
+    **{(f"real_{part}", "decided"): functools.partial(decided, f"real_{part}") for part in REAL},
+    **{(f"real_{part}", "costs"): functools.partial(costs, f"real_{part}") for part in REAL},
     ("real_attacks/english", "by_arm"): by_arm,
     ("real_attacks/english", "kept"): kept,
     ("real_attacks/languages", "by_language"): by_language,
