@@ -1,12 +1,39 @@
 """Results folders simulated from a known model of seeds and items, for the tests of analysis and report."""
 
 import pathlib
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 
+from itt_jax.store import Store
+
 ARM_EFFECT = {"direct": 0.0, "matched_steps": 0.2, "itt": 0.7}
 """Log-odds of a right answer that an arm adds."""
+
+
+def change_cells(out: pathlib.Path, changes: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame | None]]) -> None:
+    """Replace the examples of some cells by what a function makes of them; None removes the cell."""
+    cells = Store(out).cells
+    for path in {cells.file(cell) for cell in changes}:
+        held = {cell: row for cell in cells.ids() if cells.file(cell) == path for row in cells.rows([{"cell": cell}])}
+        made = []
+        for cell, row in held.items():
+            table = changes.get(cell, lambda same: same)(Store(out).read_cell(cell))
+            if table is not None:
+                made.append((row, columns_of(table)))
+        path.unlink()
+        Store(out).cells.write(made)
+
+
+def constant(cell: pd.DataFrame) -> pd.DataFrame:
+    """The cell of a model that always predicts the first class."""
+    return cell.assign(prediction=np.zeros(len(cell), "int32"))
+
+
+def columns_of(table: pd.DataFrame) -> dict:
+    """The columns of a cell as they are stored."""
+    return {name: column.tolist() if column.dtype == object else column.to_numpy() for name, column in table.items()}
 
 
 def write_store(
@@ -41,8 +68,7 @@ def write_store(
         dev: items of the dev rows of each language and domain, in cells of their own (selection.parquet); 0 for none.
     """
     random = np.random.default_rng(noise_seed)
-    (out / "cells").mkdir(parents=True, exist_ok=True)
-    rows, selection, dev_random = [], [], np.random.default_rng([noise_seed, 1])
+    store, rows, selection, dev_random = Store(out), [], [], np.random.default_rng([noise_seed, 1])
     conditions = [("clean", 0.0, 0)]
     conditions += [(name, level, r) for name, levels in noises for level in levels for r in range(replicates)]
     hard = {domain: random.normal(0, 1.0, items) for domain in domains}
@@ -66,8 +92,9 @@ def write_store(
                                 row = _cell(out, dev_random, odds, *about) | place | {"split": "dev"}
                                 row |= {"perturbation": "clean", "severity": 0.0, "replicate": 0}
                                 row |= {"cell": f"d{len(selection):05d}"}
-                                row.pop("table").to_parquet(out / "cells" / f"{row['cell']}.parquet")
+                                store.cells.write([(row, columns_of(row.pop("table")))])
                                 selection.append(row)
+                            made = []
                             for noise, severity, replicate in conditions:
                                 odds = base + ARM_EFFECT.get(arm, 0) + shift + own - 5 * severity
                                 odds += robust * (arm == "itt" and noise != "clean") - 0.3 * languages.index(language)
@@ -78,13 +105,15 @@ def write_store(
                                     | {"replicate": replicate}
                                     | {"cell": f"c{len(rows):05d}"}
                                 )
-                                name = rows[-1]["cell"]
                                 table = rows[-1].pop("table")
                                 if noise in attacks:
                                     rows[-1] |= {"attack": True, "attacked": items, "success_rate": 0.5}
                                     table = table.assign(succeeded=table["prediction"] != table["label"])
                                     table = table.assign(queries=9, edits=2)
-                                table.to_parquet(out / "cells" / f"{name}.parquet")
+                                    store.cells.write([(rows[-1], columns_of(table))])
+                                else:
+                                    made.append((rows[-1], columns_of(table)))
+                            store.cells.write(made)
     pd.DataFrame(rows).to_parquet(out / "results.parquet")
     if selection:
         pd.DataFrame(selection).to_parquet(out / "selection.parquet")

@@ -117,8 +117,8 @@ def read(out: pathlib.Path) -> tuple[pd.DataFrame, pd.DataFrame | None, Cells]:
         found, expected = len(cells[row.cell].items), int(row.n + row.n_not_applicable)
         if found != expected:
             raise InputError(
-                f"{Store(out).cell(row.cell)}: holds {found} examples, expected {expected}: n and n_not_applicable in "
-                "results.parquet"
+                f"{Store(out).cells.file(row.cell)}: cell {row.cell!r} holds {found} examples, expected {expected}: "
+                "n and n_not_applicable in results.parquet"
             )
     return results, selection, cells
 

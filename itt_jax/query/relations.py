@@ -17,7 +17,7 @@ from itt_jax.errors import InputError
 from itt_jax.report import columns
 from itt_jax.store import Store
 from itt_jax.store.parquet import reading
-from itt_jax.store.results import has_predictions, read_cell, read_results, read_selection
+from itt_jax.store.results import has_predictions, read_results, read_selection
 
 STORE = "store"
 """First column of every relation: which results folder a row is from."""
@@ -158,8 +158,8 @@ def check_items(stores: Mapping[str, Store]) -> None:
 
 
 def _items_of(name: str, store: Store, cell: str, measure: metrics.Metric) -> pa.Table:
-    frame = read_cell(store.out, cell, list(dict.fromkeys([*STORED, *(measure.columns if measure.is_mean else ())])))
-    with reading(store.cell(cell)):
+    frame = store.read_cell(cell, list(dict.fromkeys([*STORED, *(measure.columns if measure.is_mean else ())])))
+    with reading(store.cells.file(cell)):
         found = {STORE: [name] * len(frame), "cell": [cell] * len(frame)}
         found |= {column: frame[column].tolist() for column in ("item_id", "changed", "applicable")}
         found |= {column: [_text(value) for value in frame[column]] for column in ("prediction", "label")}

@@ -105,8 +105,6 @@ class _Predictions:
     def __init__(
         self, store: Store, cells: pd.DataFrame, texts: Texts, items: Sequence[str], columns: Sequence[str] = ()
     ):
-        import pyarrow.parquet as pq
-
         self.items = items
         self.models = [(str(m), str(a), int(s)) for m, a, s in cells[["model", "arm", "seed"]].to_numpy()]
         self.predictions, self.scores, self.labels, self.applicable = [], [], [], []
@@ -115,7 +113,7 @@ class _Predictions:
         graded = [EXACT] if texts.kind == ANSWERS else []
         for cell in cells["cell"]:
             names = ["item_id", "prediction", "scores", "label", "applicable", *graded, *columns]
-            table = pq.read_table(store.cell(cell), columns=names, use_threads=False)
+            table = store.cells.table(cell, names)
             at = {item: number for number, item in enumerate(table.column("item_id").to_pylist())}
             found = table.take([at[item] for item in items]).to_pydict()
             self.predictions.append([_shown(texts, one) for one in found["prediction"]])

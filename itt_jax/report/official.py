@@ -18,7 +18,7 @@ from itt_jax.score import benchmarks
 from itt_jax.score.benchmarks import Benchmark, OfficialTask
 from itt_jax.score.layout import write_labels, write_predictions
 from itt_jax.store.folder import Store
-from itt_jax.store.results import CLEAN_TEXT, read_cell, read_results
+from itt_jax.store.results import CLEAN_TEXT, read_results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,13 +80,13 @@ def write_official(
     named = {name: value for name, value in (wanted or {}).items() if value is not None}
     there, selection = _selected(there, {"perturbation": CLEAN_TEXT} | named, out, several)
     about = _tasks_of(out)
-    notes, languages = [], {}
+    store, notes, languages = Store(out), [], {}
     for row in there.sort_values(["task", "language", "seed"]).itertuples():
         task = official.tasks[names[row.task]]
         if row.language not in task.languages:
             notes.append(f"{task.name}: {row.language} is no language of {benchmark}; left out")
             continue
-        cell = read_cell(out, row.cell, ("item_id", "prediction", "label", "applicable"))
+        cell = store.read_cell(row.cell, ("item_id", "prediction", "label", "applicable"))
         predictions, labels = _sides(task, about(row.task), row.language, cell[cell["applicable"].to_numpy(bool)])
         side = folder / "predictions" / (f"seed-{row.seed}" if several else "")
         write_predictions(side, benchmark, task.name, row.language, predictions)

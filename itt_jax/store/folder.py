@@ -2,7 +2,7 @@
 
     OUT/plan.json            the study and its plan
     OUT/stages/<id>/         record.json, written last: a stage without it is not done; checkpoint/
-    OUT/cells/<id>.parquet   predictions of one cell; its row of the results is in the file's metadata
+    OUT/cells/               predictions of the cells, those of one stage on the same rows in one file (`store.cells`)
     OUT/results.parquet      the rows of all cells of the plan, derived from the cells
     OUT/selection.parquet    the rows of the cells on dev rows, which decide what has signal; no scores of the study
     OUT/clusters.parquet     which evaluated items share a text
@@ -11,7 +11,8 @@
     OUT/precision/<model>    the precision in which every worker evaluates this model
     OUT/looks/<hash>/<n>     what was seen when a study that grows by seeds was looked at after n of them
     OUT/attacks/<id>/        an attack on the model of one stage, in parts (`store.parts`)
-    OUT/transfer/<id>        scores of one model on texts that attacks made on others
+    OUT/transfer/            scores of one model on texts that attacks made on others (`store.blocks`)
+    OUT/damaged/             files that were found damaged, and made again
     OUT/claims/<id>          which worker is on it
     OUT/tokens/<id>/         token ids of training rows, made once and memory-mapped; may be removed
     OUT/tensorboard/         training curves for TensorBoard, where they were asked for
@@ -26,28 +27,32 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import itertools
 import json
 import os
 import pathlib
 import shutil
 import time
 import urllib.parse
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from itt_jax import files
 from itt_jax.errors import InputError
+from itt_jax.store.blocks import Blocks
+from itt_jax.store.cells import Cells
 from itt_jax.store.claims import Claims, Hold
-from itt_jax.store.finite import check_finite
 from itt_jax.store.objects import LOOK, PLAN, RECORD, read_object
 from itt_jax.store.parquet import reading
 from itt_jax.store.parts import PartsFolder
-from itt_jax.store.schema import SCHEMA, current_plan, schema_of
+from itt_jax.store.schema import NAMED_SINCE, SCHEMA, current_plan, schema_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+ROWS_TOGETHER = 10_000
+"""Rows of the results that are made a table together; each takes several times its memory before."""
 PRECISIONS = ("float32", "bfloat16", "bfloat16_products")
 """In which cells are computed."""
 MOST_CHARACTERS = 150
@@ -77,10 +82,10 @@ class Store:
             raise InputError(f"{path}: not a plan of ours; expected a study_id and a name")
         if schema_of(found) != SCHEMA:
             raise InputError(
-                f"--out {self.out}: written in schema {schema_of(found)}, expected {SCHEMA}; `report` can read it, but "
-                "nothing can be added to it: choose another --out"
+                f"--out {self.out}: written in schema {schema_of(found)}, expected {SCHEMA}; `report` can read its "
+                "results, but nothing can be added to them: choose another --out"
             )
-        if self.results.is_file() and not self.cell("").parent.is_dir():
+        if self.results.is_file() and not self.cells.folder.is_dir():
             raise InputError(
                 f"--out {self.out}: holds results without their cells; `report` can read them, but nothing can be "
                 "added to them: choose another --out"
@@ -100,13 +105,13 @@ class Store:
             InputError: the file is no JSON object, or a field has another type.
         """
         plan = self._read_plan() or {}
-        return current_plan(plan) if plan and schema_of(plan) < SCHEMA else plan
+        return current_plan(plan) if plan and schema_of(plan) < NAMED_SINCE else plan
 
     @property
     def is_current(self) -> bool:
         """Whether results are in today's names."""
         plan = self._read_plan()
-        return plan is None or schema_of(plan) == SCHEMA
+        return plan is None or schema_of(plan) >= NAMED_SINCE
 
     def holds(self, study_id: str) -> bool:
         """Whether this study is the one that the folder's plan describes; another run may have changed it."""
@@ -114,7 +119,10 @@ class Store:
 
     def _read_plan(self) -> dict[str, Any] | None:
         path = self.out / "plan.json"
-        return read_object(path, PLAN) if path.is_file() else None
+        found = read_object(path, PLAN) if path.is_file() else None
+        if found is not None and schema_of(found) > SCHEMA:
+            raise InputError(f"{path}: schema {schema_of(found)}, of a later version; expected at most {SCHEMA}")
+        return found
 
     # --- Stages
 
@@ -169,33 +177,38 @@ class Store:
 
     # --- Cells and results
 
+    @functools.cached_property
+    def cells(self) -> Cells:
+        """The cells."""
+        return Cells(self.out)
+
     def has_cell(self, cell_id: str) -> bool:
         """Whether the cell is there."""
-        return self.cell(cell_id).is_file()
+        return cell_id in self.cells
+
+    def check(self) -> None:
+        """Check every byte of cells and transfers; damaged ones count as absent from then on."""
+        self.cells.check()
+        self._transfers.check()
+
+    def set_aside(self) -> list[str]:
+        """Move the damaged files that `check` found, so that they are made again; returns a line for each."""
+        return [*self.cells.blocks.set_aside(), *self._transfers.set_aside()]
 
     def others(self, stage_ids: Iterable[str], cell_ids: Iterable[str]) -> tuple[int, int]:
         """The numbers of finished stages and of cells beside these: those of earlier versions of a study."""
         stages = {path.parent.name for path in self.out.glob("stages/*/record.json")}
-        cells = {path.stem for path in self.out.glob("cells/*.parquet")}
-        return len(stages.difference(stage_ids)), len(cells.difference(cell_ids))
+        return len(stages.difference(stage_ids)), len(self.cells.ids() - set(cell_ids))
 
-    def cell(self, cell_id: str) -> pathlib.Path:
-        """The file of a cell's predictions."""
-        return self.out / "cells" / f"{cell_id}.parquet"
-
-    def write_cell(self, row: dict[str, Any], columns: dict[str, Any]) -> None:
-        """Write one cell: `columns` with one entry an example, and its row of the results (with its id, "cell").
+    def read_cell(self, cell_id: str, columns: Sequence[str] | None = None) -> "pd.DataFrame":
+        """Some columns of one cell, or all of them; one row an example.
 
         Raises:
-            NotFiniteError: a score is not finite; nothing is written.
+            InputError: the cell is not there or lacks a column, or its file is damaged.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        check_finite(row, columns)
-        table = pa.table(columns).replace_schema_metadata({"cell": json.dumps(row)})
-        with files.new_file(self.cell(row["cell"])) as partial:
-            pq.write_table(table, partial)
+        if columns is None and self.has_cell(cell_id):
+            columns = self.cells.columns(cell_id)
+        return self.cells.table(cell_id, columns or ()).to_pandas()
 
     @property
     def results(self) -> pathlib.Path:
@@ -213,13 +226,14 @@ class Store:
         """Derive the results from those cells of a plan that are there; returns how many.
 
         Args:
-            planned: what the plan says of each cell, with its id, "cell". It precedes what the cell's file says,
-                because a name may have changed since the cell was made.
+            planned: what the plan says of each cell, with its id, "cell". It precedes what was stored with the cell,
+                because a name may have changed since it was made.
             selection: the same of the cells on dev rows; None leaves their table as it is.
 
         Raises:
             InputError: the file of a cell is damaged.
         """
+        self.cells.save_index()
         if selection is not None:
             self._write_rows(self.selection, selection)
         return self._write_rows(self.results, planned)
@@ -228,15 +242,17 @@ class Store:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        rows = [self._row(own["cell"]) | own for own in planned if self.has_cell(own["cell"])]
-        names = dict.fromkeys(name for row in rows for name in row)  # cells under attack have more
-        rows = [{name: row.get(name) for name in names} for row in rows]
-        if rows:
-            with files.new_file(path) as partial:
-                pq.write_table(pa.Table.from_pylist(rows), partial)
-        else:
+        rows, tables = self.cells.rows(planned), []
+        while part := list(itertools.islice(rows, ROWS_TOGETHER)):
+            names = dict.fromkeys(name for row in part for name in row)  # cells under attack have more
+            tables.append(pa.Table.from_pylist([{name: row.get(name) for name in names} for row in part]))
+        if not tables:
             path.unlink(missing_ok=True)
-        return len(rows)
+            return 0
+        table = pa.concat_tables(tables, promote_options="permissive").combine_chunks()
+        with files.new_file(path) as partial:
+            pq.write_table(table, partial)
+        return len(table)
 
     def write_clusters(self, clusters: Mapping[str, str]) -> None:
         """Write which cluster each evaluated item is in; items of one cluster share a text."""
@@ -260,16 +276,6 @@ class Store:
     @property
     def _clusters(self) -> pathlib.Path:
         return self.out / "clusters.parquet"
-
-    def _row(self, cell_id: str) -> dict[str, Any]:
-        """A cell's row of the results."""
-        import pyarrow.parquet as pq
-
-        with reading(self.cell(cell_id)):
-            about = pq.read_schema(self.cell(cell_id)).metadata or {}
-        if b"cell" not in about:
-            raise InputError(f"{self.cell(cell_id)}: holds no row of the results, so it is no cell of ours")
-        return json.loads(about[b"cell"])
 
     def has_distances(self, distances_id: str) -> bool:
         """Whether the distances of that id are there; damaged ones are not, as they can be made again."""
@@ -309,31 +315,32 @@ class Store:
         """The folder of an attack on one model."""
         return PartsFolder(self.out / "attacks" / run_id, "attack")
 
-    def has_transfer(self, transfer_id: str) -> bool:
-        """Whether what one model makes of texts made on others is there."""
-        return self._transfer(transfer_id).is_file()
+    def transfer_ids(self) -> Collection[str]:
+        """The transfers that are there: what one model makes of texts made on others."""
+        return self._transfers.by_key().keys()
 
     def write_transfer(self, transfer_id: str, rows: list[dict[str, Any]]) -> None:
         """Write the scores of one model on texts made on others, a row for each of these."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        with files.new_file(self._transfer(transfer_id)) as partial:
-            pq.write_table(pa.Table.from_pylist(rows), partial)
+        self._transfers.write(transfer_id, pa.Table.from_pylist(rows), {})
 
     def transfers(self, transfer_ids: Iterable[str]) -> "pd.DataFrame":
-        """The rows of those transfers that are there."""
+        """The rows of those transfers that are there.
+
+        Raises:
+            InputError: a file is damaged.
+        """
         import pandas as pd
 
-        frames = []
-        for path in map(self._transfer, transfer_ids):
-            if path.is_file():
-                with reading(path):
-                    frames.append(pd.read_parquet(path).astype({"transferred": float}))
+        names = self._transfers.by_key()
+        there = [names[own] for own in transfer_ids if own in names]
+        frames = [self._transfers.open(name).read().to_pandas().astype({"transferred": float}) for name in there]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
-    def _transfer(self, transfer_id: str) -> pathlib.Path:
-        return self.out / "transfer" / f"{transfer_id}.parquet"
+    @functools.cached_property
+    def _transfers(self) -> Blocks:
+        return Blocks(self.out / "transfer", self.out / "damaged")
 
     # --- Looks
 
@@ -361,7 +368,11 @@ class Store:
     # --- Workers
 
     def claim(self, work_id: str) -> AbstractContextManager[Hold | None]:
-        """Claim a piece of work against other workers on the folder; yields None where another worker is on it."""
+        """Claim a piece of work against other workers on the folder; yields None where another worker is on it.
+
+        Which cells are there is asked of the disk anew after a claim: another worker may just have made them.
+        """
+        self.cells.forget()
         return self.claims.claim(work_id)
 
     def is_lost(self, work_id: str) -> bool:

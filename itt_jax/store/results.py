@@ -1,10 +1,9 @@
 """Reading a results folder: the rows of its results, and the examples of its cells."""
 
 import dataclasses
-import json
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -36,6 +35,8 @@ DEFAULTS = {
 }
 ALONE = {"arm": "as given", "seed": 0, "in_domain": True}
 """Values of columns that a checkpoint evaluated alone lacks, so that its rows form one arm."""
+FLAGS = ("changed", "applicable")
+"""Columns of every cell."""
 Subset = Literal["all", "changed"]
 
 
@@ -107,23 +108,10 @@ def is_unchanged(results: pd.DataFrame) -> bool:
     return bool(results["in_domain"].astype(bool).all() and not changed.any())
 
 
-def read_cell(out: pathlib.Path, cell: str, columns: Sequence[str]) -> pd.DataFrame:
-    """Some columns of one cell, one row an example.
-
-    Raises:
-        InputError: the cell is not there, or its file is damaged.
-    """
-    path = Store(pathlib.Path(out)).cell(cell)
-    if not path.is_file():
-        raise InputError(f"{path}: not found, though results.parquet names it")
-    with reading(path):
-        return pd.read_parquet(path, columns=list(columns))
-
-
 def has_predictions(out: pathlib.Path, results: pd.DataFrame) -> bool:
     """Whether the folder has the predictions of any of its results; a published one may hold results alone."""
     store = Store(pathlib.Path(out))
-    return any(store.has_cell(cell) for cell in results["cell"])
+    return any(map(store.has_cell, results["cell"]))
 
 
 def read_cells(out: pathlib.Path, columns: Mapping[str, tuple[str, ...]]) -> dict[str, CellItems]:
@@ -133,75 +121,42 @@ def read_cells(out: pathlib.Path, columns: Mapping[str, tuple[str, ...]]) -> dic
         columns: cell -> names of the columns to read; numbers, or lists of numbers of one length.
 
     Raises:
-        InputError: a cell is missing, its file is damaged or holds another cell, or it lacks a value in one of the
-            columns.
+        InputError: a cell is missing, its file is damaged, or it lacks a column or a value in one.
     """
     store = Store(pathlib.Path(out))
-    paths = {cell: store.cell(cell) for cell in columns}
-    if absent := [path for path in paths.values() if not path.is_file()]:
-        raise InputError(f"{absent[0]}: not found, though results.parquet names it ({len(absent)} such cells)")
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for cell, names in columns.items():
-        groups.setdefault(names, []).append(cell)
-    codes = _ItemCodes(store.clusters())
-    found = {}
-    for names, cells in groups.items():
-        for cell, table in _tables({cell: paths[cell] for cell in cells}, names).items():
-            values = {name: _values(table.column(name)) for name in names}
-            changed, applicable = (table.column(name).to_numpy() for name in ("changed", "applicable"))
-            items, clusters = codes.of(table.column("item_id"))
-            found[cell] = CellItems(items, values, changed, applicable, clusters)
-    return found
+    codes, found = _ItemCodes(store.clusters()), {}
+    wanted = {cell: ("item_id", *names, *FLAGS) for cell, names in columns.items()}
+    for examples in store.cells.read(wanted, read_dictionary=["item_id"]):
+        table, parts = examples.table, examples.parts
+        if lacking := [name for name in table.column_names if table.column(name).null_count]:
+            raise InputError(f"{examples.path}: has no value in one of the columns {', '.join(lacking)}")
+        flags = [table.column(name).to_numpy() for name in FLAGS]
+        coded = codes.of(table.column("item_id"), parts)
+        names = columns[next(iter(parts))]
+        values = {name: _values(table.column(name), parts) for name in names}
+        for cell, part in parts.items():
+            items, clusters = coded[cell]
+            changed, applicable = (own[part] for own in flags)
+            found[cell] = CellItems(items, {name: values[name][cell] for name in names}, changed, applicable, clusters)
+    return {cell: found[cell] for cell in columns}
 
 
-def _tables(paths: Mapping[str, pathlib.Path], columns: tuple[str, ...]) -> "dict[str, pa.Table]":
-    """Cell -> its columns, numbers as float64."""
+def _values(column: "pa.ChunkedArray", parts: Mapping[str, slice]) -> dict[str, np.ndarray]:
+    """Cell -> its part of a column as [n], of lists as [n, k]; float64."""
     import pyarrow as pa
-    import pyarrow.dataset
-    import pyarrow.parquet as pq
 
-    first = next(iter(paths.values()))
-    with reading(first):
-        held = pq.read_schema(first)
-    types = {name: pa.float64() for name in columns}
-    for name in set(columns) & set(held.names):
-        if pa.types.is_list(held.field(name).type):
-            types[name] = pa.list_(pa.float64())
-    flags = [("changed", pa.bool_()), ("applicable", pa.bool_())]
-    schema = pa.schema([("item_id", pa.string()), *types.items(), *flags])
-    names = {str(path): cell for cell, path in paths.items()}
-    dataset = pyarrow.dataset.dataset(list(names), schema=schema, format="parquet")
-    for fragment in dataset.get_fragments():
-        with reading(fragment.path):
-            about = fragment.physical_schema.metadata or {}
-        if b"cell" in about and (own := json.loads(about[b"cell"]).get("cell")) != names[fragment.path]:
-            raise InputError(f"{fragment.path}: holds cell {own!r}; expected {names[fragment.path]!r}, as it is named")
-    parts: dict[str, list[Any]] = {}
-    try:
-        for tagged in dataset.scanner(use_threads=False).scan_batches():
-            parts.setdefault(tagged.fragment.path, []).append(tagged.record_batch)
-    except (pa.ArrowException, OSError):
-        for fragment in dataset.get_fragments():  # only the one that is damaged fails again
-            with reading(fragment.path):
-                fragment.to_table(schema=schema)
-        raise
-    found = {}
-    for path, cell in names.items():
-        table = pa.Table.from_batches(parts[path], schema=schema)
-        if table.num_rows and any(column.null_count for column in table.columns):
-            raise InputError(f"{path}: has no value in one of the columns {', '.join(schema.names)}")
-        found[cell] = table
+    if not pa.types.is_list(column.type):
+        numbers = column.to_numpy().astype(np.float64)
+        return {cell: numbers[part] for cell, part in parts.items()}
+    flat, found = column.cast(pa.list_(pa.float64())).combine_chunks(), {}
+    for cell, part in parts.items():
+        own = flat[part.start : part.stop]
+        found[cell] = own.flatten().to_numpy().reshape(len(own), -1)
     return found
-
-
-def _values(column: "pa.ChunkedArray") -> np.ndarray:
-    """A column as [n], one of lists as [n, k]."""
-    flat = column.combine_chunks()
-    return flat.flatten().to_numpy().reshape(len(flat), -1) if flat.type.num_fields else column.to_numpy()
 
 
 class _ItemCodes:
-    """Items and clusters as integers; cells of one evaluation set hold the same list, so each is encoded once.
+    """Items and clusters as integers; cells with the same list of items share it.
 
     Args:
         clusters: item -> its cluster; an item without one is alone.
@@ -209,18 +164,27 @@ class _ItemCodes:
 
     def __init__(self, clusters: Mapping[str, str]):
         self._clusters = clusters
-        self._codes: tuple[dict[str, int], dict[str, int]] = ({}, {})
-        self._lists: dict[tuple, tuple[np.ndarray, np.ndarray]] = {}
+        self._items: dict[str, int] = {}
+        self._of_item: list[int] = []
+        self._names: dict[str, int] = {}
+        self._lists: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
 
-    def of(self, column: "pa.ChunkedArray") -> tuple[np.ndarray, np.ndarray]:
-        """The codes of items and of their clusters: int32 [n] each."""
-        chunk = column.combine_chunks()
-        key = (chunk.offset, len(chunk), *(bytes(buffer) for buffer in chunk.buffers() if buffer is not None))
+    def of(self, column: "pa.ChunkedArray", parts: Mapping[str, slice]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Cell -> the codes of its items and of their clusters: int32 [n] each."""
+        chunk = column.unify_dictionaries().combine_chunks()
+        own = np.array([self._code(item) for item in chunk.dictionary.to_pylist()], dtype=np.int32)
+        codes = own[chunk.indices.to_numpy()] if len(own) else own
+        return {cell: self._shared(codes[part]) for cell, part in parts.items()}
+
+    def _code(self, item: str) -> int:
+        code = self._items.setdefault(item, len(self._items))
+        if code == len(self._of_item):
+            self._of_item.append(self._names.setdefault(self._clusters.get(item, item), len(self._names)))
+        return code
+
+    def _shared(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        key = items.tobytes()
         if key not in self._lists:
-            items = chunk.to_pylist()
-            named = items, [self._clusters.get(item, item) for item in items]
-            self._lists[key] = tuple(
-                np.array([codes.setdefault(name, len(codes)) for name in names], dtype=np.int32)
-                for codes, names in zip(self._codes, named, strict=True)
-            )
+            clusters = np.array([self._of_item[code] for code in items], dtype=np.int32)
+            self._lists[key] = items.copy(), clusters
         return self._lists[key]

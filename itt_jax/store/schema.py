@@ -1,7 +1,8 @@
-"""The schema of a results folder, and how one of schema 1 is read.
+"""The schema of a results folder, and how an earlier one is read.
 
-Folders of schema 1 (their plan.json names no schema) can be read and reported. Nothing is added to them: names are part
-of what stage and cell ids are made of, so their ids are not those of today. CHANGELOG.md lists the names.
+The results of earlier schemas can be read and reported, and nothing is added to them. Schema 1 (its plan.json names
+none) has other names, which are part of what stage and cell ids are made of; CHANGELOG.md lists them. Schema 2 has one
+file for each cell.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA = 2
+SCHEMA = 3
+NAMED_SINCE = 2
+"""The schema that has today's names."""
 
 # Names of schema 1 -> names of schema 2.
 RENAMED_COLUMNS = {"adapted": "in_domain"}

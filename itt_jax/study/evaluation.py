@@ -89,6 +89,8 @@ def evaluate_checkpoint(
     with Progress(quiet) as progress:
         progress.at(f"evaluation of {checkpoint_name(evaluation.checkpoint)}", "reading the checkpoint")
         evaluator = _Evaluating(evaluation, Store(out), progress, data_root)
+        for line in evaluator.store.set_aside():
+            progress.say(f"warning: {line}")
         evaluator.write_plan()
         progress.log_to(evaluator.store.log)
         for line in said:
@@ -274,6 +276,7 @@ class _Evaluating:
     def _check_folder(self) -> None:
         """Raises InputError if the folder holds something else than an evaluation of the checkpoint on the task."""
         found = self.store.existing_plan()
+        self.store.check()
         if found is None:
             return
         own, before = canonical(self.asked), found.get("evaluation", {})

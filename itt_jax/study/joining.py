@@ -40,7 +40,7 @@ class Joined:
 
 
 def joined(study: Study, store: Store, data_root: str | pathlib.Path | None, stack: int | None = None) -> Joined:
-    """Plan a study against a results folder; writes nothing.
+    """Plan a study against a results folder; writes nothing. Damaged cells are to be made again.
 
     Args:
         stack: as in `running.run`.
@@ -49,6 +49,7 @@ def joined(study: Study, store: Store, data_root: str | pathlib.Path | None, sta
         InputError: the study or its data is wrong, the folder holds something else or results in another precision, or
             the disk is too small.
     """
+    store.check()
     material, plan = planned(study, data_root)
     read = inputs(plan, material)
     found = changes(store, plan, read)

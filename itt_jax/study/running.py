@@ -146,6 +146,8 @@ class _Runner:
         Returns:
             how many cells were made, and what is said of those that could not be.
         """
+        for line in self.store.set_aside():
+            self.progress.say(f"warning: {line}")
         for line in own.changes:
             self.progress.say(f"changed: {line}")
         if own.changes:

@@ -11,6 +11,7 @@ from itt_jax.errors import NotFiniteError
 from itt_jax.evaluate.evaluator import Evaluator, Scores
 from itt_jax.evaluate.forms import Place
 from itt_jax.store import Store
+from itt_jax.store.finite import check_finite
 from itt_jax.study.cells import Cell
 from itt_jax.tasks import Task
 
@@ -26,7 +27,7 @@ def store_cells(
 ) -> list[str]:
     """Store the cells of one model, without those that hold a score that is not finite.
 
-    Nothing more is stored once another worker has taken over the stage.
+    Cells on the same rows are written together. Nothing more is stored once another worker has taken over the stage.
 
     Args:
         scores: what `evaluator` predicted with `params`. diverged: whether the training of `params` did.
@@ -35,17 +36,25 @@ def store_cells(
         for each cell that is not stored: its stage, the row, and the cause.
     """
     failed, cause = [], ""
-    for cell in cells:
-        if store.is_lost(cell.stage):
+    for place in dict.fromkeys(cell.place for cell in cells):
+        made = []
+        for cell in cells:
+            if cell.place != place:
+                continue
+            with np.errstate(all="ignore"):  # what is computed from scores that are not finite is not kept
+                result = evaluator.cell(scores, place, cell.variant, task_of(cell.task))
+            row = cell.row(result.figures)
+            try:
+                check_finite(row, result.columns)
+            except NotFiniteError as error:
+                cause = cause or _cause(params) + ", as its training diverged" * diverged
+                failed.append(f"{error}: {cause}")
+                store.log("failed", stage=cell.stage, cell=cell.cell, error=failed[-1])
+            else:
+                made.append((row, result.columns))
+        if store.is_lost(cells[0].stage):
             break
-        with np.errstate(all="ignore"):  # what is computed from scores that are not finite is not kept
-            result = evaluator.cell(scores, cell.place, cell.variant, task_of(cell.task))
-        try:
-            store.write_cell(cell.row(result.figures), result.columns)
-        except NotFiniteError as error:
-            cause = cause or _cause(params) + ", as its training diverged" * diverged
-            failed.append(f"{error}: {cause}")
-            store.log("failed", stage=cell.stage, cell=cell.cell, error=failed[-1])
+        store.cells.write(made)
     return failed
 
 

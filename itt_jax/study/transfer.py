@@ -55,7 +55,8 @@ def _group(cell: Cell) -> tuple:
 
 def missing_transfers(plan: Plan, store: Store) -> list[Transfer]:
     """Those that the folder lacks."""
-    return [own for own in transfers(plan) if not store.has_transfer(own.id)]
+    there = store.transfer_ids()
+    return [own for own in transfers(plan) if own.id not in there]
 
 
 def claim_on(stage: str) -> str:

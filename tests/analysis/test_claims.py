@@ -12,7 +12,7 @@ from itt_jax.report import summary_markdown
 from itt_jax.report.cautions import cautions
 from itt_jax.report.tables import primary
 from itt_jax.store import Store
-from tests.simulated_store import write_store
+from tests.simulated_store import change_cells, constant, write_store
 
 pytestmark = pytest.mark.slow
 
@@ -99,9 +99,7 @@ def test_encoders_and_targets_have_equal_weights(found):
 
 def silence(out, where: str) -> None:
     """Make the predictions of the cells on dev rows that the query selects constant."""
-    for name in pd.read_parquet(out / "selection.parquet").query(where)["cell"]:
-        cell = pd.read_parquet(out / "cells" / f"{name}.parquet")
-        cell.assign(prediction=np.zeros(len(cell), "int32")).to_parquet(out / "cells" / f"{name}.parquet")
+    change_cells(out, dict.fromkeys(pd.read_parquet(out / "selection.parquet").query(where)["cell"], constant))
 
 
 def test_encoders_are_compared_in_the_arms_and_cells_that_both_have(tmp_path):

@@ -7,8 +7,9 @@ import pytest
 
 from itt_jax.analysis import analyse, controls
 from itt_jax.report import write_report
+from itt_jax.store import Store
 from itt_jax.store.results import CellItems
-from tests.simulated_store import write_store
+from tests.simulated_store import columns_of, write_store
 
 SHARE = 0.25  # of the changed items, those whose prediction the control turns
 
@@ -16,14 +17,14 @@ SHARE = 0.25  # of the changed items, those whose prediction the control turns
 def add_control(out):
     """Write a cell of the operator "negation" for each clean cell: of the changed items every fourth is turned."""
     results = pd.read_parquet(out / "results.parquet")
-    rows = []
+    rows, store = [], Store(out)
     for row in results[results["perturbation"] == "clean"].to_dict("records"):
-        table = pd.read_parquet(out / "cells" / f"{row['cell']}.parquet")
+        table = store.read_cell(row["cell"])
         changed = np.arange(len(table)) % 2 == 0
         turned = np.arange(len(table)) % 8 == 0
         table["prediction"] = np.where(turned, 1 - table["prediction"], table["prediction"]).astype(np.int32)
         name = f"control-{row['cell']}"
-        table.assign(changed=changed).to_parquet(out / "cells" / f"{name}.parquet")
+        store.cells.write([({"cell": name}, columns_of(table.assign(changed=changed)))])
         value = float((table["prediction"] == table["label"]).mean())
         rows.append(
             row | {"perturbation": "negation", "severity": 1.0, "changes_label": True, "value": value, "cell": name}

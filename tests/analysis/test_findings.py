@@ -13,7 +13,7 @@ from itt_jax.report.figures import curves
 from itt_jax.report.summary import verdict_sentences
 from itt_jax.report.tables import primary
 from itt_jax.store import Store
-from tests.simulated_store import write_store
+from tests.simulated_store import change_cells, constant, write_store
 
 
 @pytest.fixture(scope="module")
@@ -115,10 +115,8 @@ def test_groups_without_signal_on_dev_rows_are_left_out_and_counted(tmp_path):
     out = write_store(tmp_path, domains=("general",), base=1.0, items=100, dev=400)
     for table, language in (("results", "zh"), ("selection", "de")):
         frame = pd.read_parquet(out / f"{table}.parquet")
-        for name in frame.loc[(frame["language"] == language) & (frame["arm"] == "direct"), "cell"]:
-            cell = pd.read_parquet(out / "cells" / f"{name}.parquet")
-            cell["prediction"] = np.zeros(len(cell), "int32")
-            cell.to_parquet(out / "cells" / f"{name}.parquet")
+        own = frame.loc[(frame["language"] == language) & (frame["arm"] == "direct"), "cell"]
+        change_cells(out, dict.fromkeys(own, constant))
     analysis = analyse(out)
     found = one(analysis.counts, arm="direct")
     assert (found["groups_no_signal"], found["groups_unchecked"], found["groups"]) == (1, 0, 3)
@@ -153,9 +151,7 @@ def test_missing_cells_are_no_signal_and_missing_dev_rows_leave_it_unchecked(tmp
 def test_source_language_alone_is_not_cross_lingual(tmp_path):
     out = write_store(tmp_path, domains=("general",), base=1.5, items=60, dev=200)
     rows = pd.read_parquet(out / "selection.parquet")
-    for name in rows.loc[rows["language"] != "en", "cell"]:
-        cell = pd.read_parquet(out / "cells" / f"{name}.parquet")
-        cell.assign(prediction=np.zeros(len(cell), "int32")).to_parquet(out / "cells" / f"{name}.parquet")
+    change_cells(out, dict.fromkeys(rows.loc[rows["language"] != "en", "cell"], constant))
     row = one(analyse(out).primary, arm="itt")
     assert row["languages"] == "en" and not row["cross_lingual"] and row["groups_left_out"] == 2
 
@@ -180,9 +176,10 @@ def test_the_figures_of_a_row_are_of_the_same_cells(tmp_path):
 
 def test_a_cell_with_fewer_examples_than_its_row_says_is_refused(tmp_path):
     out = write_store(tmp_path, domains=("general",), languages=("en",), seeds=(0,), items=20)
-    path = out / "cells" / "c00002.parquet"
-    pd.read_parquet(path)[:19].to_parquet(path)
-    with pytest.raises(InputError, match=r"c00002\.parquet: holds 19 examples, expected 20: n and n_not_applicable in"):
+    change_cells(out, {"c00002": lambda cell: cell[:19]})
+    with pytest.raises(
+        InputError, match=r"\.parquet: cell 'c00002' holds 19 examples, expected 20: n and n_not_applicable in"
+    ):
         analyse(out)
 
 
@@ -202,7 +199,7 @@ def test_one_seed_is_tested_by_mcnemar_and_permutation(tmp_path):
     frame = pd.read_parquet(out / "results.parquet").query(
         "language == 'de' and severity == 0.1 and perturbation == 'swap'"
     )
-    tables = frame.set_index("arm")["cell"].map(lambda name: pd.read_parquet(out / "cells" / f"{name}.parquet"))
+    tables = frame.set_index("arm")["cell"].map(Store(out).read_cell)
     right = {arm: (table["prediction"] == table["label"]).to_numpy() for arm, table in tables.items()}
     counts = pd.crosstab(right["itt"], right["direct"]).to_numpy()
     assert gain["test"] == "mcnemar" and gain["p"] == pytest.approx(mcnemar(counts).pvalue)
@@ -218,10 +215,8 @@ def test_one_seed_of_a_mean_of_item_scores_is_tested_by_permutation(tmp_path):
         out = write_store(tmp_path / metric, **about, noises=(("swap", (0.1,)), ("keyboard", (0.1,))))
         frame = pd.read_parquet(out / "results.parquet")
         frame.assign(metric=metric).to_parquet(out / "results.parquet")
-        for path in (out / "cells").iterdir():
-            cell = pd.read_parquet(path)
-            right = (cell["prediction"] == cell["label"]).astype(float)
-            cell.assign(item_value=right).to_parquet(path)
+        scored = lambda cell: cell.assign(item_value=(cell["prediction"] == cell["label"]).astype(float))  # noqa: E731
+        change_cells(out, dict.fromkeys(frame["cell"], scored))
         gains[metric] = analyse(out).gains
         panel = panel_of(out)
         assert ("worst item" in set(panel.conditions["role"])) == (metric != "squad_f1")
@@ -253,10 +248,8 @@ def test_items_that_an_operator_cannot_touch_leave_the_clean_side_too(tmp_path):
     out = write_store(tmp_path, domains=("general",), base=2.0, items=100, arms=("direct",))
     frame = pd.read_parquet(out / "results.parquet")
     swapped = frame["perturbation"] == "swap"
-    for name in frame.loc[swapped, "cell"]:
-        cell = pd.read_parquet(out / "cells" / f"{name}.parquet")
-        cell["applicable"] = np.arange(100) < 70
-        cell.to_parquet(out / "cells" / f"{name}.parquet")
+    fewer = dict.fromkeys(frame.loc[swapped, "cell"], lambda cell: cell.assign(applicable=np.arange(100) < 70))
+    change_cells(out, fewer)
     panel = panel_of(out)
     twins = panel.conditions[panel.conditions["role"] == "twin"]
     assert len(twins) == 6 and (panel.sizes[:, :, twins.index] == 70).all()
@@ -286,8 +279,8 @@ def test_wrong_stores_are_named(tmp_path):
     with pytest.raises(InputError, match=r"results\.parquet: not found"):
         analyse(tmp_path)
     out = write_store(tmp_path, domains=("general",), arms=("direct",), seeds=(0,))
-    (out / "cells" / "c00003.parquet").unlink()
-    with pytest.raises(InputError, match=r"c00003\.parquet: not found"):
+    change_cells(out, {"c00003": lambda cell: None})
+    with pytest.raises(InputError, match=r"cells: cell 'c00003' not found"):
         analyse(out)
     frame = pd.read_parquet(out / "results.parquet")
     pd.concat([frame, frame.iloc[:1]]).to_parquet(out / "results.parquet")

@@ -186,12 +186,12 @@ def test_the_plan_knows_its_cost_and_what_is_done(study, data_root, out, tmp_pat
 def test_the_metric_is_that_of_the_stored_predictions(out, results):
     assert set(results["metric"]) == {"rank_error"}
     for row in results.itertuples():
-        cell = pd.read_parquet(out / "cells" / f"{row.cell}.parquet")
+        cell = Store(out).read_cell(row.cell)
         by_hand = sum(abs(p - r) / 2 for p, r in zip(cell["prediction"], cell["label"], strict=True)) / 24
         assert row.value == pytest.approx(by_hand)
         yes = [sum(score > 0 for score in scores) for scores in cell["scores"]]
         assert yes == cell["prediction"].tolist() and row.n == len(cell) == 24
-    labels = pd.read_parquet(out / "cells" / f"{results['cell'][0]}.parquet")["label"].to_numpy()
+    labels = Store(out).read_cell(results["cell"][0])["label"].to_numpy()
     assert results["chance"][0] == pytest.approx(min(np.abs(labels - rank).mean() / 2 for rank in range(3)))
 
 
@@ -201,7 +201,7 @@ def test_the_source_and_the_operator_reach_the_cell(out, results, data_root):
         texts, labels = zip(*(line.removesuffix("]").split(" [") for line in lines), strict=True)
         ids = [f"proverbs/test/{row.language}-{i}" for i in range(24)]
         (variant,) = perturb.variants(list(texts), "stutter", [row.severity], row.language, 0, ids=ids, field="text")
-        cell = pd.read_parquet(out / "cells" / f"{row.cell}.parquet")
+        cell = Store(out).read_cell(row.cell)
         assert cell["item_id"].tolist() == ids
         assert cell["label"].tolist() == [("poor", "fair", "good").index(label) for label in labels]
         assert cell["changed"].tolist() == [a != b for a, b in zip(texts, variant.texts, strict=True)]

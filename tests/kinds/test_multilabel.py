@@ -84,7 +84,7 @@ def test_gold_predictions_score_100_percent_under_every_operator(metric, rows_fi
         assert result.figures["n"] == (5 if metric == "r_precision" else 6)
         scored += 1
     assert scored > 0.9 * len(variants)
-    store.write_cell({"cell": "last"}, result.columns)
+    store.cells.write([({"cell": "last"}, result.columns)])
     cell = read_cells(tmp_path, {"last": metrics.metric(metric).columns})["last"]
     value, _ = metrics.metric(metric).influence(metrics.metric(metric).read(cell.values)[cell.applicable])
     assert value == 1.0 and len(cell.items) == 6

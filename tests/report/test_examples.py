@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from itt_jax import tasks
@@ -14,7 +13,7 @@ from itt_jax.store import Store
 from itt_jax.store.results import read_results
 from itt_jax.store.texts import Texts, read_texts, texts_id, write_texts
 from itt_jax.study.texts import ROWS, keep_texts
-from tests.simulated_store import write_store
+from tests.simulated_store import change_cells, write_store
 
 HOSTILE = "</script><script>window.hacked = 1</script>\u2028<img src=x onerror='window.hacked = 1'>"
 ARABIC = "القانون عادل"
@@ -52,7 +51,7 @@ def test_blocks_hold_texts_and_every_models_predictions(store):
     own = results[(results["language"] == "en") & (results["severity"] == 0.2)]
     assert data["models"] == list(own[["model", "arm", "seed"]].itertuples(index=False, name=None)) and data["of"] == 30
     for row, predictions, scores in zip(own.itertuples(), data["after"], data["after_scores"], strict=True):
-        cell = pd.read_parquet(Store(store).cell(row.cell)).head(12)
+        cell = Store(store).read_cell(row.cell).head(12)
         assert [data["names"][one] for one in predictions] == [("no", "yes")[one] for one in cell["prediction"]]
         assert scores == [round(100 / (1 + np.exp(-0.8)))] * 12
     assert data["items"][0]["noisy"] is None and data["items"][1]["noisy"] == [f"doog {HOSTILE} 1"]
@@ -73,7 +72,7 @@ def test_rows_without_texts_or_predictions_have_no_block(tmp_path, store):
     (block,) = blocks(out, read_results(out))
     assert block.about["noise"] == "clean" and block.data["before"] == block.data["after"]
     results = read_results(out)
-    Store(out).cell(results["cell"].iloc[0]).unlink()
+    change_cells(out, {results["cell"].iloc[0]: lambda cell: None})
     assert list(blocks(out, results)) == []
 
 

@@ -19,6 +19,7 @@ from itt_jax.report.official import write_official
 from itt_jax.score import BENCHMARKS, score
 from itt_jax.score.benchmarks import LEXTREME
 from itt_jax.store import Store
+from tests.simulated_store import change_cells
 
 ITEMS = 8
 ANSWERS = ("Paris", "in 1900", "the blue whale", "Ärger", "二十 人", "a b", "", "x y z")
@@ -108,7 +109,7 @@ def write(out, cells: list[dict]) -> None:
         row["n_not_applicable"] = int((~columns["applicable"]).sum())
         item_id = names(task, about["language"])
         columns = {name: list(own) for name, own in columns.items() if name not in ("scores", "ranking")}
-        store.write_cell(row | about, {"item_id": item_id, **columns})
+        store.cells.write([(row | about, {"item_id": item_id, **columns})])
     store.write_results({"cell": f"c{number}"} for number in range(len(cells)))
 
 
@@ -233,8 +234,8 @@ def test_other_wrong_input_is_one_line(several, tmp_path, capsys):
         assert code == 2 and message in err and err.count("\n") == 1
     with pytest.raises(InputError, match=r"holds no task of lextreme .* it has imdb, xnli, xquad"):
         write_official(several, "lextreme", tmp_path / "to")
-    (several / "cells" / "c0.parquet").unlink()
-    with pytest.raises(InputError, match=r"c0.parquet: not found, though results.parquet names it"):
+    change_cells(several, {"c0": lambda cell: None})
+    with pytest.raises(InputError, match=r"cells: cell 'c0' not found, though results.parquet names it"):
         write_official(several, "xtreme-r", tmp_path / "to", {"model": "bert", "target": "xnli"})
 
 

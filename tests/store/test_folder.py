@@ -9,15 +9,15 @@ from itt_jax.store import Store
 
 def test_results_are_derived_from_the_cells_of_the_plan(tmp_path):
     store = Store(tmp_path)
-    for name, value in (("a", 0.5), ("b", 0.75), ("other", 0.0)):
-        store.write_cell({"cell": name, "value": value}, {"item_id": ["x"], "prediction": [1]})
+    made = (("a", 0.5), ("b", 0.75), ("other", 0.0))
+    store.cells.write([({"cell": name, "value": value}, {"item_id": ["x"]}) for name, value in made])
     assert store.write_results({"cell": name} for name in ("a", "b", "missing")) == 2
     assert pd.read_parquet(tmp_path / "results.parquet").to_dict("list") == {"cell": ["a", "b"], "value": [0.5, 0.75]}
 
 
 def test_the_plan_precedes_what_a_cell_was_called(tmp_path):
     store = Store(tmp_path)
-    store.write_cell({"cell": "a", "model": "old", "value": 0.5}, {"item_id": ["x"]})
+    store.cells.write([({"cell": "a", "model": "old", "value": 0.5}, {"item_id": ["x"]})])
     store.write_results([{"cell": "a", "model": "new"}])
     assert pd.read_parquet(store.results).to_dict("list") == {"cell": ["a"], "model": ["new"], "value": [0.5]}
     assert store.write_results([{"cell": "b"}]) == 0

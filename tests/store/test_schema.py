@@ -51,7 +51,7 @@ def test_it_is_read_in_todays_names(old):
 
 
 def test_nothing_is_added_to_it(old):
-    with pytest.raises(InputError, match="written in schema 1, expected 2; `report` can read it"):
+    with pytest.raises(InputError, match="written in schema 1, expected 3; `report` can read its results"):
         Store(old).existing_plan()
 
 
@@ -77,10 +77,11 @@ def test_published_results_can_be_read():
 
 def test_a_missing_cell_is_named(tmp_path):
     store = Store(tmp_path)
-    store.write_cell({"cell": "a"}, {"item_id": ["x"], "prediction": [1.0], "changed": [False], "applicable": [True]})
-    with pytest.raises(InputError, match=r"b\.parquet: not found, though results\.parquet names it \(1 such cells\)"):
+    columns = {"item_id": ["x"], "prediction": [1.0], "changed": [False], "applicable": [True]}
+    store.cells.write([({"cell": "a"}, columns)])
+    with pytest.raises(InputError, match=r"cell 'b' not found, though results\.parquet names it \(1 such cells\)"):
         read_cells(tmp_path, {"a": ("prediction",), "b": ("prediction",)})
-    with pytest.raises(InputError, match=r"a\.parquet: has no value in one of the columns item_id, label"):
+    with pytest.raises(InputError, match=r"\.parquet: cell 'a' lacks the columns label$"):
         read_cells(tmp_path, {"a": ("label",)})
 
 

@@ -38,7 +38,7 @@ def test_only_what_is_missing_counts(planned, tmp_path):
     store.write_record(done, {"id": done})
     store.checkpoint(done).mkdir()
     cell = plan.all_cells()[0].cell
-    store.write_cell({"cell": cell}, {"item_id": ["a"]})
+    store.cells.write([({"cell": cell}, {"item_id": ["a"]})])
     rest = missing_cost(plan, material, store)
     assert rest.training == {name: flops for name, flops in whole.training.items() if name != done}
     assert rest.cells == whole.cells - 1 and rest.disk.kept < whole.disk.kept

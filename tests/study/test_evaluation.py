@@ -5,14 +5,14 @@ import os
 import pathlib
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from itt_jax import kinds, tasks
+from itt_jax import kinds, main, tasks
 from itt_jax.config import Perturbation
 from itt_jax.data.contamination import digests
 from itt_jax.errors import InputError
 from itt_jax.store import Store
+from itt_jax.store.cells import Cells
 from itt_jax.store.results import read_results
 from itt_jax.study import cells, evaluation, request
 from itt_jax.study.evaluation import evaluate_checkpoint
@@ -79,41 +79,58 @@ def test_the_length_is_within_the_encoders_positions(checkpoint, tmp_path, monke
 
 
 def files(out):
-    return {path.name: path.read_bytes() for path in [*out.glob("cells/*"), out / "results.parquet"]}
+    return {path.name: path.read_bytes() for path in [*out.glob("cells/*.parquet"), out / "results.parquet"]}
 
 
 def test_an_evaluation_that_was_stopped_makes_the_same_bytes(checkpoint, tmp_path, monkeypatch, capsys):
-    """Stopped after the first stream and one cell of the second; whatever is there is not made again."""
+    """Stopped when the cells of the second stream are written; whatever is there is not made again."""
     monkeypatch.setattr(evaluation, "FORMS_PER_STREAM", 2)
     monkeypatch.setattr(evaluation, "TEXTS_PER_STREAM", 1)
     noises = tuple(Perturbation(name, (0.1, 0.3)) for name in ("swap", "keyboard", "word_drop"))
     asked = Evaluation(checkpoint, TASK.name, noises, ("en", "de"), rows=4, max_length=32)
     evaluate_checkpoint(asked, tmp_path / "whole")
     assert capsys.readouterr().err.startswith("0 of 14 cells done, 14 to make, about ")
-    original, written, forms = Store.write_cell, [], []
+    original, written, forms = Cells.write, [], []
 
-    def write(store, row, columns):
-        if written.append(row["cell"]) or len(written) == 5:
+    def write(cells, made):
+        if written.append([row["cell"] for row, _ in made]) or len(written) == 2:
             raise KeyboardInterrupt
-        original(store, row, columns)
+        original(cells, made)
 
-    monkeypatch.setattr(Store, "write_cell", write)
+    monkeypatch.setattr(Cells, "write", write)
     with pytest.raises(KeyboardInterrupt):
         evaluate_checkpoint(asked, tmp_path / "out")
-    assert len(list((tmp_path / "out/cells").iterdir())) == 4
+    assert len(Store(tmp_path / "out").cells.ids()) == 3
     capsys.readouterr()
     made = evaluation.row_forms
     monkeypatch.setattr(evaluation, "row_forms", lambda *about: forms.append([*about[2]]) or made(*about))
     evaluate_checkpoint(asked, tmp_path / "out")
-    assert capsys.readouterr().err.startswith("4 of 14 cells done, 10 to make, about ")
+    assert capsys.readouterr().err.startswith("3 of 14 cells done, 11 to make, about ")
     assert [{name for name, _, _ in own} for own in forms] == [
         *({"keyboard"}, {"word_drop"}),  # "en"
         *({"clean", "swap"}, {"keyboard"}, {"word_drop"}),  # "de"
     ]
-    assert len(written) == len(set(written[:4] + written[5:])) + 1 == 15
+    assert written[1] == written[2] and len(written) == 7 and len(set(sum(written[1:], written[0]))) == 14
     assert files(tmp_path / "out") == files(tmp_path / "whole")
     evaluate_checkpoint(asked, tmp_path / "out")
-    assert len(written) == 15 and capsys.readouterr().err == "14 of 14 cells done, 0 to make\n"
+    assert len(written) == 7 and capsys.readouterr().err == "14 of 14 cells done, 0 to make\n"
+
+
+@pytest.mark.slow
+def test_damaged_cells_are_named_set_aside_and_made_again(checkpoint, tmp_path, capsys):
+    out, noises = tmp_path / "out", (Perturbation("swap", (0.2,)),)
+    asked = Evaluation(checkpoint, TASK.name, noises, ("en", "de"), rows=4, max_length=32)
+    evaluate_checkpoint(asked, out)
+    whole = files(out)
+    path = next(iter(sorted(out.glob("cells/*.parquet"))))
+    path.write_bytes(whole[path.name][:-9] + b"\0" + whole[path.name][-8:])
+    capsys.readouterr()
+    assert main.main(["report", "--out", str(out)]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {path}: damaged: its ")
+    evaluate_checkpoint(asked, out)
+    err = capsys.readouterr().err
+    assert f"warning: {path}: damaged; it is set aside" in err and "2 of 4 cells done, 2 to make" in err
+    assert files(out) == whole and (out / "damaged" / path.name).is_file()
 
 
 def test_a_folder_grows_by_operators_and_languages(checkpoint, tmp_path, capsys):
@@ -186,7 +203,7 @@ def scores_of(folder, out, **changes):
     evaluation = Evaluation(folder, TASK.name, (), ("en",), rows=4, max_length=32, **changes)
     evaluate_checkpoint(evaluation, out)
     (cell,) = read_results(out)["cell"]
-    return np.stack(pd.read_parquet(out / "cells" / f"{cell}.parquet")["scores"]), cell
+    return np.stack(Store(out).read_cell(cell)["scores"]), cell
 
 
 def test_outputs_are_read_by_the_names_of_the_checkpoint(checkpoint, tmp_path):

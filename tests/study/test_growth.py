@@ -93,7 +93,7 @@ def test_only_what_is_missing_is_made_and_results_follow_the_plan(tmp_path, caps
         perturbations=(Perturbation("swap", (0.1, 0.2)),),
         languages=("en", "de"),
     )
-    cells = {path: path.read_bytes() for path in (tmp_path / "out" / "cells").iterdir()}
+    cells = {path: path.read_bytes() for path in (tmp_path / "out" / "cells").glob("*.parquet")}
     found = describe(whole, tmp_path / "out")
     assert (found.cells, found.cells_done, found.others) == (12, 2, (0, 0))
     assert "seeds: [0] -> [0, 1]" in found.text()

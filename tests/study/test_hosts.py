@@ -13,6 +13,7 @@ import pytest
 
 from itt_jax import config
 from itt_jax.errors import InputError
+from itt_jax.store import Store
 from itt_jax.study import hosts, run
 from itt_jax.train import processes
 from tests.study.studies import planned
@@ -104,8 +105,10 @@ def test_a_run_of_several_processes_survives_one_and_is_a_run_of_one(tmp_path):
     for name in ("results", "selection", "domains"):
         found, expected = (pd.read_parquet(folder / f"{name}.parquet") for folder in (out, tmp_path / "alone"))
         pd.testing.assert_frame_equal(found, expected, check_exact=False, atol=ROUNDING, rtol=0)
-    for path in (tmp_path / "alone" / "cells").iterdir():
-        own, expected = pd.read_parquet(out / "cells" / path.name), pd.read_parquet(path)
+    alone = Store(tmp_path / "alone")
+    assert alone.cells.ids() == Store(out).cells.ids()
+    for cell in alone.cells.ids():
+        own, expected = Store(out).read_cell(cell), alone.read_cell(cell)
         pd.testing.assert_frame_equal(own, expected, check_exact=False, atol=ROUNDING, rtol=0)
 
 

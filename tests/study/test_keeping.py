@@ -55,7 +55,7 @@ class Runner(running._Runner):
         for stage in stages:
             assert stage.has_parameters(self.store)
             for cell in cells[stage.id]:
-                self.store.write_cell(cell.row({}), {"item_id": ["a"]})
+                self.store.cells.write([(cell.row({}), {"item_id": ["a"]})])
         return sum(len(cells[stage.id]) for stage in stages)
 
 

@@ -169,7 +169,7 @@ def test_a_record_has_what_names_a_stage_once(tmp_path):
 
 def test_stages_of_earlier_schemas_are_not_added_to(tmp_path):
     (tmp_path / "plan.json").write_text(json.dumps({"study_id": "x", "name": "old"}))
-    with pytest.raises(InputError, match="written in schema 1, expected 2") as error:
+    with pytest.raises(InputError, match="written in schema 1, expected 3") as error:
         running.run(STUDY, tmp_path, quiet=True)
     assert "\n" not in str(error.value)
     assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
@@ -179,6 +179,6 @@ def test_results_are_a_table(tmp_path):
     store = Store(tmp_path)
     row = {"model": "m", "arm": "direct", "seed": 0, "task": "t", "split": "test", "domain": "d", "language": "en"}
     row |= {"perturbation": "clean", "severity": 0.0, "replicate": 0, "metric": "accuracy", "value": 0.5, "n": 2}
-    store.write_cell(row | {"cell": "c"}, {"item_id": ["a", "b"]})
+    store.cells.write([(row | {"cell": "c"}, {"item_id": ["a", "b"]})])
     store.write_results([{"cell": "c"}])
     assert Results(tmp_path, 1, 1).to_pandas()["value"].tolist() == [0.5]

@@ -10,6 +10,7 @@ from itt_jax import main, tasks
 from itt_jax.config import Perturbation
 from itt_jax.data.examples import prepare
 from itt_jax.errors import NotFiniteError
+from itt_jax.store import Store
 from itt_jax.store.results import read_results
 from itt_jax.study import evaluation as evaluations
 from itt_jax.study.evaluation import evaluate_checkpoint
@@ -66,7 +67,7 @@ def test_a_cell_with_such_a_score_is_not_written(spoiled, checkpoint, tmp_path, 
     with pytest.raises(NotFiniteError, match=message) as error:
         evaluate_checkpoint(asked, tmp_path / "out")
     assert "encoder/embeddings/word/embedding" in str(error.value) and "stage " in str(error.value)
-    cells = list((tmp_path / "out" / "cells").iterdir()) if (tmp_path / "out" / "cells").exists() else []
+    cells = Store(tmp_path / "out").cells.ids()
     kept = read_results(tmp_path / "out")["perturbation"].tolist() if cells else []
     assert len(cells) == len(kept) and "clean" not in kept
     arguments = ["evaluate", "--checkpoint", str(checkpoint), "--task", TASK.name, "--languages", "en", "--rows", "12"]

@@ -13,7 +13,7 @@ from itt_jax.data.sources import LocalFiles
 from itt_jax.report.tables import TABLES
 from itt_jax.store import Store
 from itt_jax.store.parts import PartsFolder
-from itt_jax.store.results import read_cell, read_results
+from itt_jax.store.results import read_results
 from itt_jax.study import attack_runs, run
 from itt_jax.study.evaluation import evaluate_checkpoint
 from itt_jax.study.perturbations import parse_attacks
@@ -98,7 +98,7 @@ def attacked_run(tmp_path_factory):
                 path.unlink() if path.is_file() else path.rmdir()
             folder.rmdir()
         for cell in results.to_pandas().query("attack")["cell"]:
-            (out / "cells" / f"{cell}.parquet").unlink()
+            Store(out).cells.file(cell).unlink()
         run(config, out, quiet=True)
     assert {name: (out / name).read_bytes() for name in kept} == kept
     return out
@@ -111,8 +111,8 @@ def test_cells_under_attack_are_there_and_add_up(attacked_run):
     assert (attacked["n"] == ROWS).all() and results.loc[~results["attack"], "success_rate"].isna().all()
     assert attacked["success_rate"].max() > 0
     for row in attacked.itertuples():
-        cell = read_cell(
-            attacked_run, row.cell, ["item_id", "text", "result", "succeeded", "queries", "prediction", "label"]
+        cell = Store(attacked_run).read_cell(
+            row.cell, ["item_id", "text", "result", "succeeded", "queries", "prediction", "label"]
         )
         skipped, won = cell["result"] == "skipped", cell["succeeded"]
         assert ((cell["prediction"] != cell["label"]) == (skipped | won)).all()
@@ -122,8 +122,8 @@ def test_cells_under_attack_are_there_and_add_up(attacked_run):
         same = results[
             (results["arm"] == row.arm) & (results["seed"] == row.seed) & (results["language"] == row.language)
         ]
-        clean = read_cell(
-            attacked_run, same.query("perturbation == 'clean'")["cell"].iloc[0], ["item_id", "prediction"]
+        clean = Store(attacked_run).read_cell(
+            same.query("perturbation == 'clean'")["cell"].iloc[0], ["item_id", "prediction"]
         )
         before = clean.set_index("item_id")["prediction"].reindex(cell["item_id"]).to_numpy()
         assert ((before != cell["label"]) == skipped).all()

@@ -11,6 +11,7 @@ from itt_jax.analysis import analyse
 from itt_jax.errors import InputError
 from itt_jax.models import local_folder
 from itt_jax.ragged import Ragged
+from itt_jax.store import Store
 from itt_jax.study import joining, run
 from itt_jax.study.absent import planned
 
@@ -137,7 +138,7 @@ def test_gold_labels_score_100_percent(small_run):
     for row in results.to_pandas().query("arm == 'direct'").itertuples():
         task = tasks.get(row.task, plan.study.tasks)
         if task.kind != "retrieval":  # tests/kinds/test_retrieval.py
-            rows = pd.read_parquet(results.out / "cells" / f"{row.cell}.parquet").query("applicable")
+            rows = Store(results.out).read_cell(row.cell).query("applicable")
             assert score_of_gold(task, row.language, rows["label"]) == pytest.approx(1), (row.task, row.perturbation)
 
 

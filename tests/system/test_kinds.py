@@ -5,7 +5,8 @@ import pytest
 from itt_jax import main
 from itt_jax.analysis import analyse
 from itt_jax.config import Perturbation, Recipe, Study, Target
-from itt_jax.store.results import read_cell, read_results
+from itt_jax.store import Store
+from itt_jax.store.results import read_results
 from itt_jax.study import describe, run
 from tests.system.runs import assert_same_cells, checkpoint_of, encoder
 
@@ -91,9 +92,9 @@ def test_words_that_were_dropped_take_their_tags_along(kind_run):
     assert (dropped["n_words_lost"] > 0).all()
     clean = results.query("perturbation == 'clean'").iloc[0]
     for row in (clean, dropped.iloc[0]):
-        cell = read_cell(out, row["cell"], ("label", "prediction", "scores", "word"))
+        cell = Store(out).read_cell(row["cell"], ("label", "prediction", "scores", "word"))
         assert sum(map(len, cell["label"])) == sum(map(len, cell["prediction"])) == sum(map(len, cell["scores"]))
-    numbers = read_cell(out, clean["cell"], ("word",))["word"]
+    numbers = Store(out).read_cell(clean["cell"], ("word",))["word"]
     assert sum(map(len, numbers)) - sum(map(len, cell["word"])) == dropped.iloc[0]["n_words_lost"]
 
 

@@ -8,7 +8,8 @@ from itt_jax import main
 from itt_jax.analysis import analyse
 from itt_jax.config import Perturbation, Recipe, Study, Target
 from itt_jax.data.sources import LocalSquad
-from itt_jax.store.results import read_cell, read_results
+from itt_jax.store import Store
+from itt_jax.store.results import read_results
 from itt_jax.study import run
 from itt_jax.tasks import Task
 from tests.system.runs import checkpoint_of, encoder
@@ -87,7 +88,7 @@ def test_answers_are_learned_and_noise_costs(people_run):
 
 def test_cells_hold_text_and_their_mean_is_the_value(people_run):
     for row in read_results(people_run).itertuples():
-        cell = read_cell(people_run, row.cell, ("prediction", "label", "item_value", "exact_match", "f1"))
+        cell = Store(people_run).read_cell(row.cell, ("prediction", "label", "item_value", "exact_match", "f1"))
         assert cell["item_value"].mean() == pytest.approx(row.value)
         assert (cell["exact_match"] <= cell["f1"]).all() and (cell["f1"] == cell["item_value"]).all()
         assert cell["prediction"].map(type).eq(str).all() and cell["label"].map(len).eq(1).all()

@@ -1,0 +1,144 @@
+"""Blocks: Parquet files that are written once, whole, and named by their content.
+
+FOLDER/<key>-<checksum>.parquet   the checksum covers every byte; each page has one of its own too, for other readers
+"""
+
+import contextlib
+import hashlib
+import os
+import pathlib
+import re
+from typing import TYPE_CHECKING, Any
+
+from itt_jax import files
+from itt_jax.errors import InputError
+from itt_jax.store.parquet import reading
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+CHARACTERS = 16
+"""Of a checksum: 64 bits."""
+_NAME = re.compile(rf"(.+)-([0-9a-f]{{{CHARACTERS}}})\.parquet")
+
+
+class Blocks:
+    """The blocks of a folder.
+
+    Args:
+        aside: the folder to which damaged ones are moved.
+
+    Attributes:
+        damaged: name -> what is wrong, of those that `check` found. They count as absent.
+    """
+
+    def __init__(self, folder: pathlib.Path, aside: pathlib.Path):
+        self.folder, self._aside = folder, aside
+        self.damaged: dict[str, str] = {}
+        self._sound: set[str] = set()
+
+    def names(self) -> list[str]:
+        """The names of all blocks that are not known to be damaged, sorted.
+
+        Raises:
+            InputError: the folder has Parquet files that are no blocks.
+        """
+        try:
+            found = sorted(own for own in os.listdir(self.folder) if own.endswith(".parquet") and own[0] != ".")
+        except FileNotFoundError:
+            return []
+        if other := next((own for own in found if not _NAME.fullmatch(own)), None):
+            raise InputError(
+                f"{self.folder / other}: named as earlier versions named their files, one for each cell; choose "
+                f"another --out, or remove {self.folder} to report the results alone"
+            )
+        return [own for own in found if own not in self.damaged]
+
+    def by_key(self) -> dict[str, str]:
+        """Key -> the first of its blocks, by name."""
+        return {_NAME.fullmatch(name)[1]: name for name in reversed(self.names())}
+
+    def write(self, key: str, table: "pa.Table", about: dict[str, str]) -> str:
+        """Write a block, with `about` in its metadata; returns its name."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        sink, table = pa.BufferOutputStream(), table.replace_schema_metadata(about)
+        pq.write_table(table, sink, use_dictionary=_repeated(table.schema), write_page_checksum=True)
+        content = sink.getvalue()
+        name = f"{key}-{_checksum(content)}.parquet"
+        files.write_bytes(self.folder / name, content)
+        self._sound.add(name)
+        return name
+
+    def open(self, name: str, **options: Any) -> "pq.ParquetFile":
+        """A block, of which every byte is checked.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.folder / name
+        with reading(path):
+            content = path.read_bytes()
+        if _checksum(content) != _NAME.fullmatch(name)[2]:
+            raise InputError(
+                f"{path}: damaged: its {len(content):,} bytes are not those whose checksum it is named by; the command "
+                "that made it, called again, makes it anew"
+            )
+        self._sound.add(name)
+        return pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True, **options)
+
+    def about(self, name: str) -> dict[bytes, bytes]:
+        """The metadata of a block, every byte of which this process has checked.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        import pyarrow.parquet as pq
+
+        if name not in self._sound:
+            return self.open(name).metadata.metadata or {}
+        with reading(self.folder / name):
+            return pq.read_metadata(self.folder / name).metadata or {}
+
+    def check(self) -> None:
+        """Check every block that this process has not read yet."""
+        for name in self.names():
+            if name not in self._sound:
+                try:
+                    self.open(name)
+                except InputError as error:
+                    self.damaged[name] = str(error)
+
+    def set_aside(self) -> list[str]:
+        """Move the damaged blocks away; returns a line for each."""
+        lines = []
+        for name in self.damaged:
+            path, aside = self.folder / name, self._aside / name
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # another worker was first
+                os.replace(path, aside)
+                lines.append(f"{path}: damaged; it is set aside ({aside}) and made again")
+        self.damaged = {}
+        return lines
+
+
+def _repeated(schema: "pa.Schema") -> list[str]:
+    """The columns, as Parquet names them, whose values repeat: all but fractions."""
+    import pyarrow as pa
+
+    leaves = {}
+    for field in schema:
+        name, kind = field.name, field.type
+        while pa.types.is_list(kind):
+            name, kind = f"{name}.list.element", kind.value_type
+        leaves[name] = kind
+    return [name for name, kind in leaves.items() if not pa.types.is_floating(kind) and not pa.types.is_boolean(kind)]
+
+
+def _checksum(content: Any) -> str:
+    return hashlib.sha256(content).hexdigest()[:CHARACTERS]

@@ -1,0 +1,241 @@
+"""The cells of a results folder: those of one stage on the same rows are one block, a file that is written once.
+
+OUT/cells/<block>-<checksum>.parquet   examples of the cells one after the other; their rows of the results are in the
+                                       file's metadata
+OUT/cells/index.json                   which cells each block holds; made again from the blocks where it is absent,
+                                       damaged or behind
+"""
+
+import hashlib
+import itertools
+import json
+import math
+import pathlib
+import time
+import zlib
+from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from itt_jax import files
+from itt_jax.errors import InputError
+from itt_jax.store.blocks import Blocks
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT = 1
+"""Of the blocks; raised when they are read in another way."""
+LISTED_SECONDS = 1.0
+"""For how long a listing of the folder counts at least; longer where listing it takes long."""
+
+
+class Examples(NamedTuple):
+    """Examples of cells of one block, read together.
+
+    Attributes:
+        path: of the block. table: the columns. parts: cell -> its rows of the table.
+    """
+
+    path: pathlib.Path
+    table: "pa.Table"
+    parts: dict[str, slice]
+
+
+class Cells:
+    """Reads and writes the cells; knows which are there, from the index and the blocks that it lacks.
+
+    Args:
+        out: the results folder.
+    """
+
+    def __init__(self, out: pathlib.Path):
+        self.folder = out / "cells"
+        self.blocks = Blocks(self.folder, out / "damaged")
+        self._held: dict[str, list[str]] = {}  # block -> its cells
+        self._block_of: dict[str, str] = {}
+        self._until = -math.inf
+
+    def __contains__(self, cell: str) -> bool:
+        self._look()
+        return cell in self._block_of
+
+    def ids(self) -> KeysView[str]:
+        """The ids of all cells."""
+        self._look()
+        return self._block_of.keys()
+
+    def forget(self) -> None:
+        """List the folder anew when asked next: another worker may have added to it."""
+        self._until = -math.inf
+
+    def write(self, made: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> None:
+        """Write a block of the cells that are not there.
+
+        Args:
+            made: for each cell its row of the results (with its id, "cell") and its columns, with one entry an example.
+        """
+        import pyarrow as pa
+
+        self.forget()
+        made = [own for own in made if own[0]["cell"] not in self]
+        if not made:
+            return
+        ids = [row["cell"] for row, _ in made]
+        counts = [len(next(iter(columns.values()))) for _, columns in made]
+        own = pa.array(np.repeat(np.array(ids, dtype=object), counts), pa.string())
+        names = dict.fromkeys(name for _, columns in made for name in columns)
+        parts = {
+            name: [columns.get(name, [None] * count) for (_, columns), count in zip(made, counts, strict=True)]
+            for name in names
+        }
+        table = pa.table({"cell": own} | {name: _joined(own) for name, own in parts.items()})
+        about = {"format": FORMAT, "examples": counts, "rows": [row for row, _ in made]}
+        key = hashlib.sha256("\0".join(sorted(ids)).encode()).hexdigest()[:16]
+        name = self.blocks.write(key, table, {"cells": json.dumps(about)})
+        self._add(name, ids)
+
+    def rows(self, planned: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+        """The rows of the results of those cells that are there, in the order given.
+
+        Args:
+            planned: what a plan says of each cell, with its id, "cell"; it precedes what the block says.
+
+        Raises:
+            InputError: a block is damaged.
+        """
+        self._look()
+        name, rows = None, {}
+        for own in planned:
+            if (of := self._block_of.get(own["cell"])) is None:
+                continue
+            if of != name:
+                name, rows = of, {row["cell"]: row for row in self._about(of)["rows"]}
+            yield {**rows[own["cell"]], **own}
+
+    def read(self, wanted: Mapping[str, Sequence[str]], **options: Any) -> Iterator[Examples]:
+        """Columns of some cells, each block opened once.
+
+        Args:
+            wanted: cell -> names of its columns. options: of `Blocks.open`.
+
+        Raises:
+            InputError: a cell is missing or lacks a column, or a block is damaged.
+        """
+        self._look()
+        if absent := [cell for cell in wanted if cell not in self._block_of]:
+            raise InputError(
+                f"{self.folder}: cell {absent[0]!r} not found, though results.parquet names it ({len(absent)} such "
+                "cells)"
+            )
+        by_block: dict[str, dict[tuple[str, ...], list[str]]] = {}
+        for cell, columns in wanted.items():
+            by_block.setdefault(self._block_of[cell], {}).setdefault(tuple(columns), []).append(cell)
+        for name, groups in by_block.items():
+            file, path = self.blocks.open(name, **options), self.folder / name
+            parts = self._parts(name, file.metadata.metadata or {})
+            held = set(file.schema_arrow.names)
+            for columns, cells in groups.items():
+                if lacking := [column for column in columns if column not in held]:
+                    raise InputError(f"{path}: cell {cells[0]!r} lacks the columns {', '.join(lacking)}")
+                table = file.read(columns=list(columns), use_threads=False)
+                yield Examples(path, table, {cell: parts[cell] for cell in cells})
+
+    def file(self, cell: str) -> pathlib.Path:
+        """The block that holds a cell that is there."""
+        self._look()
+        return self.folder / self._block_of[cell]
+
+    def table(self, cell: str, columns: Sequence[str]) -> "pa.Table":
+        """Some columns of one cell; raises as `read`."""
+        (examples,) = self.read({cell: columns})
+        part = examples.parts[cell]
+        return examples.table.slice(part.start, part.stop - part.start)
+
+    def columns(self, cell: str) -> list[str]:
+        """The names of a cell's columns."""
+        return [name for name in self.blocks.open(self.file(cell).name).schema_arrow.names if name != "cell"]
+
+    def check(self) -> None:
+        """Read every block; cells of damaged ones count as absent until they are made again."""
+        self.blocks.check()
+        self.forget()
+
+    def save_index(self) -> None:
+        """Write the index, if it is behind."""
+        self._look()
+        if self._saved() != self._held:
+            text = json.dumps(dict(sorted(self._held.items())), separators=(",", ":"))
+            files.write_text(self._index, f"{zlib.crc32(text.encode()):08x}\n{text}\n")
+
+    def _look(self) -> None:
+        """List the folder, unless that was done a moment ago."""
+        began = time.monotonic()
+        if began < self._until:
+            return
+        names = self.blocks.names()
+        if self._held.keys() - names:
+            self._held, self._block_of = {}, {}
+        if new := [name for name in names if name not in self._held]:
+            saved = {} if self._held else self._saved()
+            for name in new:
+                self._add(name, saved.get(name) or [row["cell"] for row in self._about(name)["rows"]])
+        took = time.monotonic() - began
+        self._until = began + took + max(LISTED_SECONDS, 10 * took)
+
+    def _add(self, name: str, cells: list[str]) -> None:
+        self._held[name] = cells
+        for cell in cells:
+            self._block_of.setdefault(cell, name)
+
+    def _saved(self) -> dict[str, list[str]]:
+        """Block -> its cells, as the index says; empty where it is absent or damaged."""
+        try:
+            checksum, text = self._index.read_text(encoding="utf-8").split("\n", 1)
+            text = text.removesuffix("\n")
+            return json.loads(text) if checksum == f"{zlib.crc32(text.encode()):08x}" else {}
+        except (OSError, ValueError):
+            return {}
+
+    def _parts(self, name: str, metadata: Mapping[bytes, bytes]) -> dict[str, slice]:
+        """Cell -> its rows of the block."""
+        about, first, parts = self._parsed(name, metadata), 0, {}
+        for row, count in zip(about["rows"], about["examples"], strict=True):
+            parts[row["cell"]] = slice(first, first + count)
+            first += count
+        return parts
+
+    def _about(self, name: str) -> dict[str, Any]:
+        return self._parsed(name, self.blocks.about(name))
+
+    def _parsed(self, name: str, metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
+        """What a block says of itself.
+
+        Raises:
+            InputError: it is of another version.
+        """
+        about = json.loads(metadata.get(b"cells", b"{}"))
+        if about.get("format") != FORMAT:
+            raise InputError(
+                f"{self.folder / name}: a block of format {about.get('format')}, expected {FORMAT}; read it with the "
+                "version that wrote it"
+            )
+        return about
+
+    @property
+    def _index(self) -> pathlib.Path:
+        return self.folder / "index.json"
+
+
+def _joined(parts: Sequence[Sequence[Any]]) -> "pa.Array":
+    """The entries of several columns, one after the other."""
+    import pyarrow as pa
+
+    if all(isinstance(own, np.ndarray) for own in parts):
+        return pa.array(np.concatenate(parts))
+    entries = list(itertools.chain.from_iterable(parts))
+    if not entries or not all(isinstance(own, np.ndarray) for own in entries):
+        return pa.array(entries)
+    offsets = np.cumsum([0, *map(len, entries)], dtype=np.int32)
+    return pa.ListArray.from_arrays(offsets, pa.array(np.concatenate(entries)))
