@@ -123,7 +123,7 @@ def test_damaged_cells_are_named_set_aside_and_made_again(checkpoint, tmp_path, 
     evaluate_checkpoint(asked, out)
     whole = files(out)
     path = next(iter(sorted(out.glob("cells/*.parquet"))))
-    path.write_bytes(whole[path.name][:-9] + b"\0" + whole[path.name][-8:])
+    path.write_bytes(whole[path.name][:-9] + b"\1" + whole[path.name][-8:])
     capsys.readouterr()
     assert main.main(["report", "--out", str(out)]) == 2
     assert capsys.readouterr().err.startswith(f"error: {path}: damaged: its ")
