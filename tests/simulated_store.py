@@ -14,16 +14,19 @@ ARM_EFFECT = {"direct": 0.0, "matched_steps": 0.2, "itt": 0.7}
 
 def change_cells(out: pathlib.Path, changes: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame | None]]) -> None:
     """Replace the examples of some cells by what a function makes of them; None removes the cell."""
-    cells = Store(out).cells
+    store = Store(out)
+    cells, held = store.cells, {}
+    for cell in cells.ids():
+        held.setdefault(cells.file(cell), []).append(cell)
     for path in {cells.file(cell) for cell in changes}:
-        held = {cell: row for cell in cells.ids() if cells.file(cell) == path for row in cells.rows([{"cell": cell}])}
-        made = []
-        for cell, row in held.items():
-            table = changes.get(cell, lambda same: same)(Store(out).read_cell(cell))
-            if table is not None:
-                made.append((row, columns_of(table)))
+        own = [{"cell": cell} for cell in held[path]]
+        made = [(row, changes.get(row["cell"], _same)(store.read_cell(row["cell"]))) for row in cells.rows(own)]
         path.unlink()
-        Store(out).cells.write(made)
+        cells.write([(row, columns_of(table)) for row, table in made if table is not None])
+
+
+def _same(cell: pd.DataFrame) -> pd.DataFrame:
+    return cell
 
 
 def constant(cell: pd.DataFrame) -> pd.DataFrame:
@@ -114,6 +117,7 @@ def write_store(
                                 else:
                                     made.append((rows[-1], columns_of(table)))
                             store.cells.write(made)
+    store.cells.save_index()
     pd.DataFrame(rows).to_parquet(out / "results.parquet")
     if selection:
         pd.DataFrame(selection).to_parquet(out / "selection.parquet")

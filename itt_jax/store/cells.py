@@ -174,13 +174,13 @@ class Cells:
         began = time.monotonic()
         if began < self._until:
             return
-        names = self.blocks.names()
-        if self._held.keys() - names:
+        names, known = self.blocks.names(), self._held
+        if known.keys() - names:
             self._held, self._block_of = {}, {}
         if new := [name for name in names if name not in self._held]:
-            saved = {} if self._held else self._saved()
+            known = known or self._saved()
             for name in new:
-                self._add(name, saved.get(name) or [row["cell"] for row in self._about(name)["rows"]])
+                self._add(name, known.get(name) or [row["cell"] for row in self._about(name)["rows"]])
         took = time.monotonic() - began
         self._until = began + took + max(LISTED_SECONDS, 10 * took)
 
