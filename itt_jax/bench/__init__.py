@@ -31,6 +31,7 @@ BENCHES = (
     Bench("attack", "attack queries per second, beside TextAttack and PyTorch", "itt_jax.bench.attack"),
     Bench("stack", "vmapped runs beside the same runs one after another", "itt_jax.bench.stack"),
     Bench("scale", "training in several processes; a cost model for eight chips", "itt_jax.bench.scale"),
+    Bench("store", "a results folder of many cells: written, checked, read, analysed", "itt_jax.bench.store"),
     Bench("start", "time to the help text and to the first training step", "itt_jax.bench.start"),
     Bench("utilisation", "share of the measured matmul rate on full rows", "itt_jax.bench.utilisation"),
     Bench("compile", "steps compiled for accelerators that are not here", "itt_jax.bench.compiled"),

@@ -22,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=int, help="steps in one measurement of training; default: by data")
     parser.add_argument("--encoders", nargs="+", default=[], help="bert, roberta, xlnet; default: by bench")
-    parser.add_argument("--sizes", nargs="+", default=[], help="base, distil, tiny, toy; default: by bench")
+    parser.add_argument(
+        "--sizes", nargs="+", default=[], help="base, distil, tiny, toy; cells for store; default: by bench"
+    )
     parser.add_argument("--data", nargs="+", default=[], help="sst2, xnli, reviews; default: by bench")
     parser.add_argument("--topologies", nargs="+", default=[], help="of compile: v5e:2x4, h100x8 ...; default v5e:1x1")
     add_data_root(parser)

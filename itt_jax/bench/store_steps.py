@@ -1,0 +1,98 @@
+"""One step of `bench store`: python -m itt_jax.bench.store_steps STEP FOLDER CELLS."""
+
+import itertools
+import json
+import pathlib
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from itt_jax.store import Store
+
+ITEMS = 200
+FORMS = [("clean", 0.0, 0)] + [(f"noise {k}", level, 0) for k in range(8) for level in (0.05, 0.1, 0.2)]
+ARMS, SEEDS, LANGUAGES = ("direct", "itt", "matched_steps"), range(5), ("en", "de", "ru", "tr", "zh")
+GROUP = len(ARMS) * len(SEEDS) * len(FORMS)
+"""Cells of one encoder, target and language."""
+
+
+def blocks(cells: int) -> Iterator[list[dict[str, Any]]]:
+    """The rows of about so many cells, those of one stage on the same rows together."""
+    for number in range(max(1, round(cells / GROUP))):
+        pair, language = number // len(LANGUAGES), LANGUAGES[number % len(LANGUAGES)]
+        place = {"model": f"encoder {pair % 4}", "target": f"target {pair // 4}", "task": f"task {pair // 4}"}
+        place |= {"split": "test", "domain": "general", "language": language, "source_language": language == "en"}
+        for at, (arm, seed) in enumerate(itertools.product(ARMS, SEEDS)):
+            own = place | {"arm": arm, "seed": seed, "in_domain": True, "metric": "accuracy", "chance": 0.5, "n": ITEMS}
+            own |= {"stage": f"{number:010d}{at:06d}", "edit_rate": 0.1, "token_change_rate": 0.2, "n_changed": ITEMS}
+            own |= {"n_not_applicable": 0, "n_words_lost": 0, "changes_label": False, "attack": False, "value": 0.0}
+            forms = [dict(zip(("perturbation", "severity", "replicate"), form, strict=True)) for form in FORMS]
+            yield [own | form | {"cell": f"{number:06d}{at:04d}{k:06d}"} for k, form in enumerate(forms)]
+
+
+def write(store: Store, cells: int) -> float:
+    """Write the cells; returns the seconds without those for making them up."""
+    random, seconds = np.random.default_rng(0), 0.0
+    hard, labels = random.normal(size=ITEMS), np.arange(ITEMS, dtype=np.int32) % 2
+    for rows in blocks(cells):
+        ids = [f"{rows[0]['task']}/test/{i}" for i in range(ITEMS)]
+        made = []
+        for row in rows:
+            odds = 1 + hard + random.normal(size=ITEMS) - 5 * row["severity"] + 0.5 * (row["arm"] == "itt")
+            right = random.random(ITEMS) < 1 / (1 + np.exp(-odds))
+            scores = [*np.stack([-odds, odds], 1).astype(np.float32)]
+            columns = {"item_id": ids, "prediction": np.where(right, labels, 1 - labels), "scores": scores}
+            flags = {"changed": np.ones(ITEMS, bool), "applicable": np.ones(ITEMS, bool)}
+            made.append((row | {"value": float(right.mean())}, columns | {"label": labels} | flags))
+        began = time.perf_counter()
+        store.cells.write(made)
+        seconds += time.perf_counter() - began
+    return seconds
+
+
+def results(store: Store, cells: int) -> None:
+    """Make results.parquet, as a run does now and then."""
+    store.write_results({"cell": row["cell"]} for rows in blocks(cells) for row in rows)
+
+
+def plan(store: Store, cells: int) -> None:
+    """Check every byte, and say of each cell whether it is there, as `plan` and `run` do first."""
+    store.check()
+    assert all(store.has_cell(row["cell"]) for rows in blocks(cells) for row in rows)
+
+
+def read(store: Store, cells: int) -> None:
+    """Read what the analysis reads."""
+    from itt_jax.analysis import panels
+
+    _, _, found = panels.read(store.out)
+    assert len(found) >= cells // 2
+
+
+def analyse(store: Store, cells: int) -> None:
+    """Read and analyse."""
+    from itt_jax.analysis import analyse as analysed
+
+    analysed(store.out)
+
+
+STEPS: dict[str, Callable[[Store, int], float | None]] = {
+    own.__name__: own for own in (write, results, plan, read, analyse)
+}
+
+
+def main(step: str, folder: str, cells: str) -> None:
+    """Print seconds and peak memory of one step."""
+    began = time.perf_counter()
+    seconds = STEPS[step](Store(pathlib.Path(folder)), int(cells))
+    seconds = time.perf_counter() - began if seconds is None else seconds
+    mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "mib": mib, "cells": max(1, round(int(cells) / GROUP)) * GROUP}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
