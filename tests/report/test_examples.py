@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from itt_jax import tasks
@@ -127,7 +128,7 @@ def write_pairs(out, attacked: dict[str, list], fields=("premise", "hypothesis")
             if attack:
                 changed = [text != before for text, before in zip(texts, ("h2", "h0"), strict=True)]
                 columns |= {"text": texts, "changed": changed, "queries": [1, 1200], "result": ["failed", "succeeded"]}
-            store.write_cell(about | {"n": len(own), "value": 1.0}, columns)
+            store.cells.write([(about | {"n": len(own), "value": 1.0}, columns)])
             rows.append(about | {"n": len(own)})
     return pd.DataFrame(rows)
 
@@ -159,7 +160,7 @@ def test_answers_are_right_as_their_metric_says(tmp_path):
     about |= {"perturbation": "clean", "severity": 0.0, "replicate": 0, "cell": "x", "n": 2, "value": 0.5}
     gold = [["Paris", "paris, France"], ["two"]]
     columns = {"item_id": ["a", "b"], "prediction": ["The PARIS.", "three"], "scores": [[0.1, 0.2]] * 2, "label": gold}
-    store.write_cell(about, columns | {"applicable": [True, True], "exact_match": [1.0, 0.0]})
+    store.cells.write([(about, columns | {"applicable": [True, True], "exact_match": [1.0, 0.0]})])
     (block,) = blocks(tmp_path, pd.DataFrame([about]))
     first, second = block.data["items"]
     assert first["label"] == "Paris or paris, France" and second["right"] == []
