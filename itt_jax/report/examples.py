@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from itt_jax.store import Store
-from itt_jax.store.results import CLEAN_TEXT, read_cell
+from itt_jax.store.results import CLEAN_TEXT
 from itt_jax.store.texts import Texts, read_texts
 
 FUNCTION = "ittExamples"
@@ -162,7 +162,7 @@ def _attacked(store: Store, clean: pd.DataFrame, cells: pd.DataFrame, texts: Tex
     Each model has texts of its own: `texts` holds those of the edited field, None where the attack changed none, and
     `notes` what the attack came to.
     """
-    there = set(read_cell(store.out, cells["cell"].iloc[0], ["item_id"])["item_id"])
+    there = set(store.read_cell(cells["cell"].iloc[0], ["item_id"])["item_id"])
     items = [item for item in texts.items if item in there]
     before = _Predictions(store, clean, texts, items)
     after = _Predictions(store, cells, texts, items, ("text", "changed", "result", "queries"))
