@@ -47,7 +47,7 @@ class Request:
         repeats: number of measurements of each figure; the median is reported.
         sentences: number of sentences for `perturb`, all languages together; number of rows for `evaluate` and
             `attack`.
-        encoders, data, sizes: names defined in `choices`.
+        encoders, data, sizes: names defined in `choices`; sizes of `store` are numbers of cells.
         steps: number of training steps in one measurement.
         topologies: names of accelerators to compile for.
     """

@@ -31,8 +31,10 @@ def measure(request: Request) -> dict:
                     found.setdefault(step, []).append(_child(step, folder, cells))
                 held = sum(path.stat().st_size for path in pathlib.Path(folder).rglob("*") if path.is_file())
         for step, own in found.items():
-            seconds, number = statistics.median(one["seconds"] for one in own), own[0]["cells"]
-            row = {"cells": number, "step": step, "seconds": seconds, "ms_per_cell": 1000 * seconds / number}
+            seconds, cpu = (statistics.median(one[name] for one in own) for name in ("seconds", "cpu"))
+            number = own[0]["cells"]
+            row = {"cells": number, "step": step, "seconds": seconds, "cpu_seconds": cpu}
+            row |= {"cpu_ms_per_cell": 1000 * cpu / number}
             rows.append(row | {"peak_mib": max(one["mib"] for one in own), "kb_per_cell": held / number / 1000})
     return {"store": rows}
 
@@ -48,5 +50,5 @@ def _child(step: str, folder: str, cells: int) -> dict:
 
 def text(figures: dict) -> str:
     """The figures as a table."""
-    headers = ["cells", "step", "seconds", "ms a cell", "peak MiB", "kB a cell"]
+    headers = ["cells", "step", "seconds", "CPU s", "CPU ms a cell", "peak MiB", "kB a cell"]
     return f"{heading(figures)}\n\n{table(headers, [[*row.values()] for row in figures['store']])}"

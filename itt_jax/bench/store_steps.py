@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from itt_jax.analysis import analyse as analysed
+from itt_jax.analysis import panels
 from itt_jax.store import Store
 
 ITEMS = 200
@@ -34,9 +36,9 @@ def blocks(cells: int) -> Iterator[list[dict[str, Any]]]:
             yield [own | form | {"cell": f"{number:06d}{at:04d}{k:06d}"} for k, form in enumerate(forms)]
 
 
-def write(store: Store, cells: int) -> float:
-    """Write the cells; returns the seconds without those for making them up."""
-    random, seconds = np.random.default_rng(0), 0.0
+def write(store: Store, cells: int) -> np.ndarray:
+    """Write the cells; returns the seconds (`_clock`) without those for making them up."""
+    random, seconds = np.random.default_rng(0), np.zeros(2)
     hard, labels = random.normal(size=ITEMS), np.arange(ITEMS, dtype=np.int32) % 2
     for rows in blocks(cells):
         ids = [f"{rows[0]['task']}/test/{i}" for i in range(ITEMS)]
@@ -48,9 +50,9 @@ def write(store: Store, cells: int) -> float:
             columns = {"item_id": ids, "prediction": np.where(right, labels, 1 - labels), "scores": scores}
             flags = {"changed": np.ones(ITEMS, bool), "applicable": np.ones(ITEMS, bool)}
             made.append((row | {"value": float(right.mean())}, columns | {"label": labels} | flags))
-        began = time.perf_counter()
+        began = _clock()
         store.cells.write(made)
-        seconds += time.perf_counter() - began
+        seconds += _clock() - began
     return seconds
 
 
@@ -67,31 +69,35 @@ def plan(store: Store, cells: int) -> None:
 
 def read(store: Store, cells: int) -> None:
     """Read what the analysis reads."""
-    from itt_jax.analysis import panels
-
     _, _, found = panels.read(store.out)
     assert len(found) >= cells // 2
 
 
 def analyse(store: Store, cells: int) -> None:
     """Read and analyse."""
-    from itt_jax.analysis import analyse as analysed
-
     analysed(store.out)
 
 
-STEPS: dict[str, Callable[[Store, int], float | None]] = {
+STEPS: dict[str, Callable[[Store, int], np.ndarray | None]] = {
     own.__name__: own for own in (write, results, plan, read, analyse)
 }
 
 
+def _clock() -> np.ndarray:
+    """Seconds that passed, and seconds of processor time, from some moment on."""
+    return np.array([time.perf_counter(), time.process_time()])
+
+
 def main(step: str, folder: str, cells: str) -> None:
     """Print seconds and peak memory of one step."""
-    began = time.perf_counter()
-    seconds = STEPS[step](Store(pathlib.Path(folder)), int(cells))
-    seconds = time.perf_counter() - began if seconds is None else seconds
-    mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "mib": mib, "cells": max(1, round(int(cells) / GROUP)) * GROUP}))
+    began = _clock()
+    found = STEPS[step](Store(pathlib.Path(folder)), int(cells))
+    seconds, cpu = _clock() - began if found is None else found
+    mib, cells_made = (
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        max(1, round(int(cells) / GROUP)) * GROUP,
+    )
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "mib": mib, "cells": cells_made}))
 
 
 if __name__ == "__main__":

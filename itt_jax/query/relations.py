@@ -140,9 +140,18 @@ def items(stores: Mapping[str, Store], results: pa.Table) -> pa.Table:
     Raises:
         InputError: a folder has no predictions, or a cell is missing or damaged.
     """
-    tables = []
-    for row in results.select([STORE, "cell", "metric"]).to_pylist():
-        tables.append(_items_of(row[STORE], stores[row[STORE]], row["cell"], metrics.metric(row["metric"])))
+    rows, found = results.select([STORE, "cell", "metric"]).to_pylist(), {}
+    for name, store in stores.items():
+        measures = {row["cell"]: metrics.metric(row["metric"]) for row in rows if row[STORE] == name}
+        wanted = {
+            cell: list(dict.fromkeys([*STORED, *(own.columns if own.is_mean else ())]))
+            for cell, own in measures.items()
+        }
+        for examples in store.cells.read(wanted):
+            with reading(examples.path):
+                for cell in examples.parts:
+                    found[name, cell] = _items_of(name, cell, examples.of(cell).to_pandas(), measures[cell])
+    tables = [found[row[STORE], row["cell"]] for row in rows]
     return pa.concat_tables(tables) if tables else ITEMS.empty_table()
 
 
@@ -157,19 +166,17 @@ def check_items(stores: Mapping[str, Store]) -> None:
             raise InputError(f"--out {store.out}: has no predictions of single rows, which the relation `items` holds")
 
 
-def _items_of(name: str, store: Store, cell: str, measure: metrics.Metric) -> pa.Table:
-    frame = store.read_cell(cell, list(dict.fromkeys([*STORED, *(measure.columns if measure.is_mean else ())])))
-    with reading(store.cells.file(cell)):
-        found = {STORE: [name] * len(frame), "cell": [cell] * len(frame)}
-        found |= {column: frame[column].tolist() for column in ("item_id", "changed", "applicable")}
-        found |= {column: [_text(value) for value in frame[column]] for column in ("prediction", "label")}
-        found["scores"] = [np.ravel(value).astype(float) for value in frame["scores"]]
-        found["item_score"] = np.full(len(frame), np.nan)
-        if measure.is_mean and len(frame):
-            statistic = measure.read({column: np.stack(frame[column].to_numpy()) for column in measure.columns})
-            found["item_score"] = np.where(frame["applicable"], statistic.astype(float), np.nan)
-        found["item_score"] = pa.array(found["item_score"], from_pandas=True)
-        return pa.table(found, schema=ITEMS)
+def _items_of(name: str, cell: str, frame: pd.DataFrame, measure: metrics.Metric) -> pa.Table:
+    found = {STORE: [name] * len(frame), "cell": [cell] * len(frame)}
+    found |= {column: frame[column].tolist() for column in ("item_id", "changed", "applicable")}
+    found |= {column: [_text(value) for value in frame[column]] for column in ("prediction", "label")}
+    found["scores"] = [np.ravel(value).astype(float) for value in frame["scores"]]
+    found["item_score"] = np.full(len(frame), np.nan)
+    if measure.is_mean and len(frame):
+        statistic = measure.read({column: np.stack(frame[column].to_numpy()) for column in measure.columns})
+        found["item_score"] = np.where(frame["applicable"], statistic.astype(float), np.nan)
+    found["item_score"] = pa.array(found["item_score"], from_pandas=True)
+    return pa.table(found, schema=ITEMS)
 
 
 def _text(value: Any) -> str | None:

@@ -9,7 +9,7 @@ import json
 import math
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ import pandas as pd
 from itt_jax.store import Store
 from itt_jax.store.results import CLEAN_TEXT
 from itt_jax.store.texts import Texts, read_texts
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FUNCTION = "ittExamples"
 FOLDER = "examples"
@@ -30,6 +33,10 @@ EXACT = "exact_match"
 """Column of its cells: 1 where a prediction is a right answer, as the metric normalises them."""
 SETS = ("multilabel", "token_classification")
 """Kinds whose prediction is a list of classes."""
+STORED = ["item_id", "prediction", "scores", "label", "applicable"]
+"""Columns of every cell that are shown."""
+ATTACKED = ("text", "changed", "result", "queries")
+"""Further columns of cells under attack."""
 PLACE = ["target", "task", "split", "language"]
 VARIANT = ["perturbation", "severity", "replicate"]
 
@@ -68,15 +75,16 @@ def blocks(out: pathlib.Path, results: pd.DataFrame) -> Iterator[Block]:
         clean = own[own["perturbation"] == CLEAN_TEXT]
         if texts is None or clean.empty or not all(map(store.has_cell, own["cell"])):
             continue
-        before = _Predictions(store, clean, texts, texts.items)
+        examples = _examples(store, own, texts)
+        before = _Predictions(examples, clean, texts, texts.items)
         rows = f"{task}, {split}, {language}" + (f" ({target})" if target != task else "")
         about = {"rows": rows, "task": str(target), "language": str(language), "domain": str(own["domain"].iloc[0])}
         noises = list(own[own["perturbation"] != CLEAN_TEXT].groupby(VARIANT, sort=False))
         for variant, part in noises or [((CLEAN_TEXT, 0.0, 0), clean)]:
             if part["attack"].iloc[0]:
-                found = _attacked(store, clean, part, texts)
+                found = _attacked(examples, clean, part, texts)
             else:
-                after = before if part is clean else _Predictions(store, part, texts, texts.items)
+                after = before if part is clean else _Predictions(examples, part, texts, texts.items)
                 found = _data(before, after, texts) | {"noise": noise_name(*variant)}
                 changed = texts.forms.get((str(variant[0]), float(variant[1]), int(variant[2])), {})
                 for item in found["items"]:
@@ -95,33 +103,55 @@ def noise_name(operator: str, severity: float, replicate: int) -> str:
     return named + (f", draw {replicate + 1}" if replicate else "")
 
 
+def _graded(texts: Texts) -> list[str]:
+    return [EXACT] if texts.kind == ANSWERS else []
+
+
+def _examples(store: Store, cells: pd.DataFrame, texts: Texts) -> dict[str, "pa.Table"]:
+    """Cell -> those of its examples whose texts are shown; read together, as forms of the same rows share files."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    names = [*STORED, *_graded(texts)]
+    wanted = {row.cell: [*names, *ATTACKED] if row.attack else names for row in cells.itertuples()}
+    items, found = pa.array(texts.items, pa.string()), {}
+    for examples in store.cells.read(wanted):
+        for cell in examples.parts:
+            own = examples.of(cell)
+            found[cell] = own.filter(pc.is_in(own.column("item_id"), items))
+    return found
+
+
 class _Predictions:
     """The predictions of every model on the texts of one form of some rows.
 
     Args:
-        items: ids of the rows. columns: further columns of the cells to read, into `columns`.
+        examples: cell -> its examples. items: ids of the rows. columns: further columns, into `columns`.
     """
 
     def __init__(
-        self, store: Store, cells: pd.DataFrame, texts: Texts, items: Sequence[str], columns: Sequence[str] = ()
+        self,
+        examples: Mapping[str, "pa.Table"],
+        cells: pd.DataFrame,
+        texts: Texts,
+        items: Sequence[str],
+        columns: Sequence[str] = (),
     ):
         self.items = items
         self.models = [(str(m), str(a), int(s)) for m, a, s in cells[["model", "arm", "seed"]].to_numpy()]
         self.predictions, self.scores, self.labels, self.applicable = [], [], [], []
         self.columns: dict[str, list[list[Any]]] = {name: [] for name in columns}
         self.right: list[set[str]] = [set() for _ in items]
-        graded = [EXACT] if texts.kind == ANSWERS else []
         for cell in cells["cell"]:
-            names = ["item_id", "prediction", "scores", "label", "applicable", *graded, *columns]
-            table = store.cells.table(cell, names)
-            at = {item: number for number, item in enumerate(table.column("item_id").to_pylist())}
-            found = table.take([at[item] for item in items]).to_pydict()
+            own = examples[cell]
+            at = {item: number for number, item in enumerate(own.column("item_id").to_pylist())}
+            found = own.take([at[item] for item in items]).to_pydict()
             self.predictions.append([_shown(texts, one) for one in found["prediction"]])
             self.scores.append(_percents(texts, found["scores"]))
             self.labels, self.applicable = found["label"], found["applicable"]
             for name in columns:
                 self.columns[name].append(found[name])
-            for name in graded:
+            for name in _graded(texts):
                 for right, one, score in zip(self.right, self.predictions[-1], found[name], strict=True):
                     right.update([one] if score == 1 else ())
 
@@ -156,16 +186,18 @@ def _data(before: _Predictions, after: _Predictions, texts: Texts) -> dict[str, 
     return data | {"items": items, "names": list(names)}
 
 
-def _attacked(store: Store, clean: pd.DataFrame, cells: pd.DataFrame, texts: Texts) -> dict[str, Any] | None:
+def _attacked(
+    examples: Mapping[str, "pa.Table"], clean: pd.DataFrame, cells: pd.DataFrame, texts: Texts
+) -> dict[str, Any] | None:
     """What the script of an attack's block holds; None where no row shows which field was edited.
 
     Each model has texts of its own: `texts` holds those of the edited field, None where the attack changed none, and
     `notes` what the attack came to.
     """
-    there = set(store.read_cell(cells["cell"].iloc[0], ["item_id"])["item_id"])
+    there = set(examples[cells["cell"].iloc[0]].column("item_id").to_pylist())
     items = [item for item in texts.items if item in there]
-    before = _Predictions(store, clean, texts, items)
-    after = _Predictions(store, cells, texts, items, ("text", "changed", "result", "queries"))
+    before = _Predictions(examples, clean, texts, items)
+    after = _Predictions(examples, cells, texts, items, ATTACKED)
     found, of = _data(before, after, texts), after.columns
     field = _edited_field([item["clean"] for item in found["items"]], of)
     if field is None:

@@ -65,7 +65,9 @@ class Blocks:
         import pyarrow.parquet as pq
 
         sink, table = pa.BufferOutputStream(), table.replace_schema_metadata(about)
-        pq.write_table(table, sink, use_dictionary=_repeated(table.schema), write_page_checksum=True)
+        pq.write_table(
+            table, sink, use_dictionary=_repeated(table.schema), compression="zstd", write_page_checksum=True
+        )
         content = sink.getvalue()
         name = f"{key}-{_checksum(content)}.parquet"
         files.write_bytes(self.folder / name, content)

@@ -42,6 +42,11 @@ class Examples(NamedTuple):
     table: "pa.Table"
     parts: dict[str, slice]
 
+    def of(self, cell: str) -> "pa.Table":
+        """Those of one cell."""
+        part = self.parts[cell]
+        return self.table.slice(part.start, part.stop - part.start)
+
 
 class Cells:
     """Reads and writes the cells; knows which are there, from the index and the blocks that it lacks.
@@ -150,8 +155,7 @@ class Cells:
     def table(self, cell: str, columns: Sequence[str]) -> "pa.Table":
         """Some columns of one cell; raises as `read`."""
         (examples,) = self.read({cell: columns})
-        part = examples.parts[cell]
-        return examples.table.slice(part.start, part.stop - part.start)
+        return examples.of(cell)
 
     def columns(self, cell: str) -> list[str]:
         """The names of a cell's columns."""
@@ -235,7 +239,7 @@ def _joined(parts: Sequence[Sequence[Any]]) -> "pa.Array":
     if all(isinstance(own, np.ndarray) for own in parts):
         return pa.array(np.concatenate(parts))
     entries = list(itertools.chain.from_iterable(parts))
-    if not entries or not all(isinstance(own, np.ndarray) for own in entries):
+    if set(map(type, entries)) != {np.ndarray}:
         return pa.array(entries)
     offsets = np.cumsum([0, *map(len, entries)], dtype=np.int32)
     return pa.ListArray.from_arrays(offsets, pa.array(np.concatenate(entries)))

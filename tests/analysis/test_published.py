@@ -1,0 +1,23 @@
+"""The cells in results/ give the conclusions that docs/results.md states."""
+
+import pathlib
+
+import pytest
+
+from itt_jax.analysis import analyse
+
+RESULTS = pathlib.Path(__file__).parents[2] / "results"
+
+
+@pytest.mark.slow
+@pytest.mark.volume
+def test_real_english():
+    found = analyse(RESULTS / "real_english")
+    stated = {}
+    for row in (found.primary.iloc[0], found.claims.iloc[0]):
+        points = [round(100 * row[name], 1) for name in ("estimate", "ci_low", "ci_high")]
+        stated[row["arm"], row["baseline"]] = (*points, row["verdict"])
+    assert stated == {
+        ("itt", "matched_compute"): (-0.2, -1.9, 1.5, "negligible"),
+        ("itt", "shuffled_itt"): (0.4, -1.1, 1.9, "negligible"),
+    }
