@@ -161,11 +161,6 @@ class Cells:
         """The names of a cell's columns."""
         return [name for name in self.blocks.open(self.file(cell).name).schema_arrow.names if name != "cell"]
 
-    def check(self) -> None:
-        """Read every block; cells of damaged ones count as absent until they are made again."""
-        self.blocks.check()
-        self.forget()
-
     def save_index(self) -> None:
         """Write the index, if it is behind."""
         self._look()

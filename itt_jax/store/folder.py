@@ -188,12 +188,13 @@ class Store:
 
     def check(self) -> None:
         """Check every byte of cells and transfers; damaged ones count as absent from then on."""
-        self.cells.check()
-        self._transfers.check()
+        for blocks in self.blocks:
+            blocks.check()
+        self.cells.forget()
 
     def set_aside(self) -> list[str]:
         """Move the damaged files that `check` found, so that they are made again; returns a line for each."""
-        return [*self.cells.blocks.set_aside(), *self._transfers.set_aside()]
+        return [line for blocks in self.blocks for line in blocks.set_aside()]
 
     def others(self, stage_ids: Iterable[str], cell_ids: Iterable[str]) -> tuple[int, int]:
         """The numbers of finished stages and of cells beside these: those of earlier versions of a study."""
@@ -341,6 +342,11 @@ class Store:
     @functools.cached_property
     def _transfers(self) -> Blocks:
         return Blocks(self.out / "transfer", self.out / "damaged")
+
+    @property
+    def blocks(self) -> tuple[Blocks, Blocks]:
+        """The files of cells and of transfers."""
+        return self.cells.blocks, self._transfers
 
     # --- Looks
 
