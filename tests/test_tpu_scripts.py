@@ -165,9 +165,10 @@ def test_bad_settings_are_named(tools, setting):
 
 
 def test_run_starts_every_host_of_every_vm_and_other_commands_the_first(tools):
-    _, calls = called(tools, *script("run", "itt", "z", "run", "--out", "x"), COUNT="2")
+    _, calls = called(tools, *script("run", "itt", "z", "run", "--set", "seeds=[{}]"), COUNT="2")
     assert [(call[5], options(call)["--worker"]) for call in calls] == [("itt-0", "all"), ("itt-1", "all")]
-    assert all(" run --out x --distributed > run.log" in options(call)["--command"] for call in calls)
+    for number, call in enumerate(calls):
+        assert f" run --set 'seeds=[{number}]' --distributed > run.log" in options(call)["--command"]
     _, (call,) = called(tools, *script("run", "itt", "z", "report", "--out", "x"), COUNT="2")
     assert options(call)["--worker"] == "0" and "--distributed" not in options(call)["--command"]
 

@@ -2,9 +2,9 @@
 # Run a command of itt_jax in the background: run.sh [--dry-run] NAME ZONE COMMAND [ARGUMENT ...]
 #
 # `run` starts on every host of every VM. The hosts of a slice work as one (--distributed is added); independent VMs
-# (COUNT) share the plan of the folder that --out names, which all of them must see. Other commands start on the first
-# host of the first VM. Output goes to itt_jax/run.log there. Called again, it continues. Environment: PROJECT, COUNT as
-# for create.sh.
+# (COUNT) share the plan of the folder that --out names, if all of them see it; {} in an argument is the number of the VM,
+# for those that do not. Other commands start on the first host of the first VM. Output goes to itt_jax/run.log there.
+# Called again, it continues. Environment: PROJECT, COUNT as for create.sh.
 
 # shellcheck source=tpu_scripts/common.sh
 source "$(dirname "$0")/common.sh"
@@ -22,6 +22,8 @@ fi
 command="cd itt_jax && nohup .venv/bin/python -m itt_jax.main $(quoted "$@") > run.log 2>&1 < /dev/null &"
 
 start() {
-    on "$1" "$host" "$command"
+    local own=$command
+    if [[ ${COUNT-} ]]; then own=${command//\{\}/${1##*-}}; fi
+    on "$1" "$host" "$own"
 }
 each start
