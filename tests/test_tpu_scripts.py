@@ -264,6 +264,8 @@ def test_setup_pins_what_the_package_depends_on():
         assert pins[needed.name.lower()] in needed.specifier, line
 
 
+@pytest.mark.slow
+@pytest.mark.volume
 def test_shellcheck_finds_nothing():
     beside = pathlib.Path(sys.executable).with_name("shellcheck")
     found = shutil.which("shellcheck") or (beside.exists() and str(beside))
