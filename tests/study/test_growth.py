@@ -10,6 +10,7 @@ from itt_jax import files
 from itt_jax.config import Corpus, Perturbation, canonical
 from itt_jax.errors import InputError
 from itt_jax.store import Store
+from itt_jax.store.merging import merge
 from itt_jax.study import describe, growth, run, running
 from tests.study.studies import STUDY, planned
 
@@ -112,6 +113,21 @@ def test_only_what_is_missing_is_made_and_results_follow_the_plan(tmp_path, caps
     made, frame = results(renamed)
     assert made == 0 and set(frame["model"]) == {"new"} and set(frame["seed"]) == {0}
     assert results(whole)[0] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.volume
+def test_seeds_that_were_run_apart_are_one_study_once_merged(tmp_path):
+    folders = [tmp_path / "a", tmp_path / "b"]
+    apart = [
+        run(dataclasses.replace(SMALL, seeds=(seed,)), out, quiet=True).to_pandas() for seed, out in enumerate(folders)
+    ]
+    found = merge(folders, tmp_path / "both")
+    assert (found.cells, found.others) == (2, 3)  # with a cell of dev rows
+    both = run(dataclasses.replace(SMALL, seeds=(0, 1)), tmp_path / "both", quiet=True)
+    assert both.made == 0
+    frames = (frame.sort_values("cell", ignore_index=True) for frame in (pd.concat(apart), both.to_pandas()))
+    pd.testing.assert_frame_equal(*frames)
 
 
 @pytest.mark.slow
