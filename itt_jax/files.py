@@ -12,6 +12,7 @@ import pathlib
 import secrets
 import shutil
 import socket
+import stat
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +20,9 @@ from typing import Any
 from itt_jax.errors import InputError
 
 MANIFEST = "manifest.json"
+_NAMES = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
+MOST_BYTES = 1 << 26
+"""Size of the largest file that `read_bytes` reads; published configs, indices and vocabularies have half of it."""
 _ATTEMPTS = 10  # how often a folder that other processes replace at the same moment is tried
 
 
@@ -100,6 +104,55 @@ def publish_folder(folder: pathlib.Path, path: pathlib.Path, keep_existing: bool
         shutil.rmtree(old, ignore_errors=True)
 
 
+def exists(path: str | os.PathLike) -> bool:
+    """Whether there is a regular file, directly or behind a link. False where nothing has that name.
+
+    Raises:
+        InputError: a folder, a pipe, a device, a link to itself, or a folder above it that may not be entered.
+    """
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL or a surrogate in the name
+        if os.path.islink(path):
+            raise InputError(f"{path}: a link to nothing, expected a file") from None
+        return False
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise InputError(f"{path!s:.200}: cannot be read ({error.strerror})") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(f"{path}: no regular file (a {_NAMES.get(stat.S_IFMT(found.st_mode), 'device')})")
+    return True
+
+
+def read_bytes(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
+    """The content of a regular file that somebody else may have made.
+
+    Raises:
+        InputError: there is none, it is larger than `most` bytes, or cannot be read.
+    """
+    if not exists(path):
+        raise InputError(f"{path!s:.200}: no such file")
+    try:
+        # A pipe that has taken the file's place meanwhile blocks neither here nor below.
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(most + 1) if size <= most else b""
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if max(size, len(content)) > most:
+        raise InputError(f"{path}: found {max(size, len(content))} bytes, expected at most {most}")
+    return content
+
+
+def is_inside(name: object) -> bool:
+    """Whether a name that a file gives can only be of something in that file's folder; "" is the folder itself."""
+    if not isinstance(name, str) or "\0" in name:
+        return False
+    path = pathlib.PureWindowsPath(name)  # which takes both kinds of slashes as separators
+    return not path.anchor and ".." not in path.parts
+
+
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:
     """Write `content` to `path`."""
     with new_file(path) as partial:
@@ -155,8 +208,8 @@ def check_manifest(folder: pathlib.Path, what: str) -> None:
     if not path.is_file():
         raise InputError(f"{folder}: not a complete {what}: no {MANIFEST}")
     try:
-        written = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        written = json.loads(read_bytes(path))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{folder}: not a complete {what}: {error}") from error
     if not isinstance(written, dict) or any(not isinstance(own, list) or len(own) != 2 for own in written.values()):
         raise InputError(f"{path}: expected a size and a checksum for each file, found {written!r:.80}")

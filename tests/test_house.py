@@ -111,7 +111,7 @@ def test_models_families_and_perturb_know_nothing_of_the_rest():
         room = room_of(module) if module != "itt_jax" else None
         if room in ("models", "families", "perturb"):
             allowed = {room, "ragged", "batch", "files", "errors"}
-            allowed |= {"families"} if room == "models" else {"reading"} if room == "perturb" else set()
+            allowed |= {"models": {"families", "reading"}, "perturb": {"reading"}}.get(room, set())
             assert {room_of(other) for other in others} <= allowed, module
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from itt_jax.data.tokenizer_classes import BERT, CLASSES, GENERIC, ROBERTA, ROLES, XLM_ROBERTA, XLNET, TokenizerClass
 from itt_jax.errors import InputError
+from itt_jax.reading.text import parse_object
 
 FILES = (
     "vocab.txt",
@@ -183,19 +184,9 @@ def read_json(files: Mapping[str, bytes], name: str, where: str) -> dict[str, An
     """The object in a JSON file, {} if there is no such file.
 
     Raises:
-        InputError: not a JSON object.
+        InputError: as `reading.text.parse_object`.
     """
-    if name not in files:
-        return {}
-    try:
-        content = json.loads(files[name])
-        if b"\\ud" in files[name].lower():
-            json.dumps(content, ensure_ascii=False).encode()  # lone surrogates are no text
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}/{name}: not JSON ({brief(str(error), plain=True)})") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{where}/{name}: found {type(content).__name__}, expected an object")
-    return content
+    return parse_object(files[name], f"{where}/{name}") if name in files else {}
 
 
 def brief(found: object, plain: bool = False) -> str:

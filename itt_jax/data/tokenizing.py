@@ -15,6 +15,7 @@ from itt_jax.data.chunks import ChunkTable
 from itt_jax.data.tokenizer_classes import CLASSES, XLNET, class_beside, class_instead
 from itt_jax.data.tokenizer_settings import FILES, class_name, read_json
 from itt_jax.errors import InputError
+from itt_jax.files import exists, read_bytes
 from itt_jax.ragged import Ragged, offsets_of
 
 _CHECKED = 8  # texts of each call that are also encoded whole
@@ -190,11 +191,11 @@ def reading_version(directory: str | pathlib.Path) -> int:
 
 def _read_files(directory: pathlib.Path) -> dict[str, bytes]:
     """A directory's tokenizer files, with the class that its config.json implies."""
-    files = {name: (directory / name).read_bytes() for name in FILES if (directory / name).is_file()}
+    files = {name: read_bytes(directory / name) for name in FILES if exists(directory / name)}
     config = directory / "config.json"
-    if files and config.is_file():
+    if files and exists(config):
         settings = read_json(files, "tokenizer_config.json", str(directory))
-        values = read_json({"config.json": config.read_bytes()}, "config.json", str(directory))
+        values = read_json({"config.json": read_bytes(config)}, "config.json", str(directory))
         implied, instead = class_beside(values), class_instead(values)
         if instead and "tokenizer.json" in files and class_name(settings, str(directory)) != instead:
             settings["tokenizer_class"] = instead

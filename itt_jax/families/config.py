@@ -1,7 +1,6 @@
 """The base of every family's Config: sizes and rates of an encoder, checked, to Hugging Face's names and back."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -35,6 +34,9 @@ ACTIVATIONS = (
 
 MOST = 2**31 - 1
 """Largest count: ids and shapes are 32-bit numbers."""
+MOST_LAYERS = 1000
+"""Ten times those of the deepest published encoders; a program is compiled layer by layer."""
+MOST_RATE = float(np.finfo(np.float32).max)
 
 _EXPECTED: dict[str, tuple[type, ...]] = {
     "int": (int,),
@@ -78,12 +80,13 @@ class EncoderConfig:
                 raise InputError(f"{name}: expected {expected}, found {value!r:.80}")
             if expected == "int" and field.name != "pad_id" and value < 1:
                 raise InputError(f"{name}: expected a count of at least 1, found {value!r:.80}")
-            if expected in ("int", "int | None") and value is not None and value > MOST:
-                raise InputError(f"{name}: expected at most {MOST}, found {value!r:.80}")
+            most = MOST_LAYERS if field.name == "layers" else MOST
+            if expected in ("int", "int | None") and value is not None and value > most:
+                raise InputError(f"{name}: expected at most {most}, found {value!r:.80}")
             if field.name.endswith("dropout") and value is not None and not 0 <= value < 1:
                 raise InputError(f"{name}: expected a rate in [0, 1), found {value!r:.80}")
-            if expected == "float" and not 0 <= value < math.inf:
-                raise InputError(f"{name}: expected a number of at least 0, found {value!r:.80}")
+            if expected == "float" and not 0 <= value <= MOST_RATE:
+                raise InputError(f"{name}: expected a finite number of at least 0, found {value!r:.80}")
         if self.width % self.heads:
             width, heads = self.names["width"], self.names["heads"]
             raise InputError(f"{width} {self.width} is not a multiple of {heads} {self.heads}")

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 from typing import Any
 
@@ -10,14 +9,13 @@ import numpy as np
 
 from itt_jax import files
 from itt_jax.errors import InputError
+from itt_jax.reading.text import parse_object
 
 Tensors = dict[str, np.ndarray]
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
 
-MOST_JSON_BYTES = 1 << 26
-"""Size of the largest config or index that is read."""
 FLOATS = ("F16", "BF16", "F32", "F64")
 """Dtypes of parameters, under safetensors' names."""
 
@@ -100,23 +98,9 @@ def read_json(path: pathlib.Path, kind: type = dict) -> Any:
     Raises:
         InputError: no such file, a very large or unreadable one, or its content is of another kind.
     """
-    if not os.path.isfile(path):  # unlike pathlib's, False for a name that no file can have
+    if not files.exists(path):
         raise InputError(f"{path!s:.200}: no such file; expected a checkpoint directory")
-    try:
-        size = path.stat().st_size
-        if size > MOST_JSON_BYTES:
-            raise InputError(f"{path}: found {size} bytes, expected at most {MOST_JSON_BYTES}")
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: not valid JSON ({error})") from error
-    except RecursionError as error:
-        raise InputError(f"{path}: nested too deeply") from error
-    if not isinstance(values, kind):
-        expected = "object" if kind is dict else "list"
-        raise InputError(f"{path}: expected a JSON {expected}, found {type(values).__name__}")
-    return values
+    return parse_object(files.read_bytes(path), f"{path}", kind)
 
 
 def stored_tensors(directory: pathlib.Path, missing: list[str]) -> dict[str, StoredTensor]:
@@ -126,15 +110,15 @@ def stored_tensors(directory: pathlib.Path, missing: list[str]) -> dict[str, Sto
         InputError: no such file, truncated or corrupt ones, all of them named, or an index that names anything but
             files of the directory.
     """
-    if (directory / WEIGHTS).is_file():
+    if files.exists(directory / WEIGHTS):
         return _stored(directory / WEIGHTS)
-    if not (directory / INDEX).is_file():
+    if not files.exists(directory / INDEX):
         raise InputError(f"{directory}: neither {WEIGHTS} nor {INDEX}; pickled weights are not read")
     places = read_json(directory / INDEX).get("weight_map")
     if not isinstance(places, dict) or not places:
         raise InputError(f"{directory / INDEX}: expected a weight_map")
     for name, shard in places.items():
-        if not isinstance(shard, str) or pathlib.PurePath(shard).name != shard or not shard.endswith(".safetensors"):
+        if not files.is_inside(shard) or "/" in shard or not shard.endswith(".safetensors"):
             raise InputError(
                 f"{directory / INDEX}: weight_map: {name!r:.100} is in {shard!r:.100}, expected the name of a "
                 "safetensors file beside the index"
@@ -155,8 +139,8 @@ def _stored(path: pathlib.Path) -> dict[str, StoredTensor]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        if not path.is_file():
-            raise InputError(f"{path}: no such file")
+        if not files.exists(path):
+            raise InputError(f"{path!s:.200}: no such file")
         file = safe_open(path, framework="numpy")
         slices = {name: file.get_slice(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from flax import traverse_util
 
-from itt_jax import errors, families
+from itt_jax import errors, families, files
 from itt_jax.errors import InputError
 from itt_jax.families.family import HuggingFace, Keys
 from itt_jax.models.checkpoint_files import (
@@ -159,7 +159,7 @@ class _Source:
         self.directory, self.values = directory, read_json(directory / CONFIG)
         if self.values.get("quantization_config"):
             raise InputError(f"{directory / CONFIG}: quantization_config: quantised weights are not supported")
-        if (directory / ADAPTER).is_file():
+        if files.exists(directory / ADAPTER):
             raise InputError(f"{directory / ADAPTER}: adapters are not supported; merge it into the weights and save")
         try:
             family = families.family_of_model_type(self.values.get("model_type"))
@@ -175,11 +175,6 @@ class _Source:
         self.tensors = {_modern(name): value for name, value in stored.items()}
         twice = [name for name in stored if _modern(name) != name and _modern(name) in stored]
         self.wrong += [f"{name} (stored as {_modern(name)} too)" for name in twice]
-        if config.layers > len(self.tensors):
-            raise InputError(
-                f"{directory / CONFIG}: {config.names['layers']} {config.layers}, found weights of {len(self.tensors)} "
-                "tensors in all"
-            )
         self.prefix = f"{self.names.prefix}."
         if not any(name.startswith(self.prefix) for name in self.tensors):
             self.prefix = ""

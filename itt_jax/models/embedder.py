@@ -1,15 +1,17 @@
 """How an encoder without a head turns a text into a vector, and what the files of sentence-transformers say of it."""
 
 import dataclasses
-import os
 import pathlib
 from typing import Any, Literal, Self
 
+from itt_jax import files
 from itt_jax.errors import InputError
 from itt_jax.models.checkpoint_files import CONFIG, WEIGHTS, read_json
 from itt_jax.models.sentence_modules import Dense, Module, Normalize
 
 MODULES, SETTINGS, PROMPTS = "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"
+MOST_WEIGHT_BYTES = 1 << 30
+"Of the weights of a dense layer: 16,384 numbers in and out."
 _MEAN, _CLS = "pooling_mode_mean_tokens", "pooling_mode_cls_token"
 
 
@@ -88,7 +90,7 @@ def read_sentence_model(
         InputError: a module that is not followed (others than encoder, pooling by mean or cls, dense layers, and
             normalisation), or malformed files.
     """
-    if not (folder / MODULES).is_file():
+    if not files.exists(folder / MODULES):
         return None
     prefix = _default_prompt(folder) if prefix is None else prefix
     embedder = Embedder(prefix=prefix) if pooling else _from_modules(folder, prefix)
@@ -108,12 +110,12 @@ def sentence_files(folder: pathlib.Path) -> dict[str, bytes]:
         InputError: a malformed modules.json.
     """
     path = folder / MODULES
-    if not path.is_file():
+    if not files.exists(path):
         return {}
     modules = [_module(module, path) for module in read_json(path, list)]
     names = [MODULES, SETTINGS, PROMPTS, *(f"{place}/{CONFIG}" for _, place in modules if place)]
     names += [f"{place}/{WEIGHTS}" for kind, place in modules if kind == "Dense"]
-    return {name: (folder / name).read_bytes() for name in names if os.path.isfile(folder / name)}
+    return {name: files.read_bytes(folder / name, MOST_WEIGHT_BYTES) for name in names if files.exists(folder / name)}
 
 
 def _from_modules(folder: pathlib.Path, prefix: str) -> Embedder:
@@ -150,7 +152,7 @@ def _as_list(value: Any) -> list[Any]:
 def _module(module: Any, path: pathlib.Path) -> tuple[str, str]:
     """The class of a module, and its folder."""
     kind, place = (module.get(name) if isinstance(module, dict) else None for name in ("type", "path"))
-    if not isinstance(kind, str) or not isinstance(place, str) or ".." in place or place.startswith("/"):
+    if not isinstance(kind, str) or not files.is_inside(place):
         raise InputError(f"{path}: expected modules with type and path, found {module!r:.80}")
     package, _, name = kind.rpartition(".")  # the packages between have changed, and the class has kept its name
     return name if package.startswith("sentence_transformers.") else kind, place
@@ -170,4 +172,4 @@ def _default_prompt(folder: pathlib.Path) -> str:
 
 
 def _optional(path: pathlib.Path) -> dict[str, Any]:
-    return read_json(path) if path.is_file() else {}
+    return read_json(path) if files.exists(path) else {}

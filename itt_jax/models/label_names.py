@@ -7,6 +7,7 @@ from typing import Any
 from itt_jax.errors import InputError, unknown
 
 SINGLE_LABEL = "single_label_classification"
+MOST_OUTPUTS = 1 << 20
 DEFAULT_OUTPUTS = 2
 """Hugging Face's, where a config has neither id2label nor num_labels."""
 
@@ -23,8 +24,8 @@ def read_outputs(config: Mapping[str, Any], where: str) -> tuple[int, tuple[str,
         InputError: id2label, label2id and num_labels are malformed or contradict one another.
     """
     number, names = config.get("num_labels"), _by_id(config.get("id2label"), where)
-    if number is not None and (type(number) is not int or number < 1):
-        raise InputError(f"{where}: num_labels: expected a number of outputs, found {number!r:.80}")
+    if number is not None and (type(number) is not int or not 1 <= number <= MOST_OUTPUTS):
+        raise InputError(f"{where}: num_labels: expected 1 to {MOST_OUTPUTS} outputs, found {number!r:.80}")
     if number is not None and names is not None and number != len(names):
         raise InputError(f"{where}: num_labels is {number}, but id2label names {len(names)} outputs")
     stated = _by_name(config.get("label2id"), where)

@@ -18,6 +18,8 @@ RETURNS = "lines end in carriage returns; expected line feeds"
 _DECODED_WITHOUT_MARK = ("utf-8-sig", "utf-16", "utf-32")
 MARK_WITHIN = re.compile(f"^{BYTE_ORDER_MARK}(?![ \t])", re.MULTILINE)
 """Of files that were joined. Before a blank it is a token, such as the four of PAN-X in Tamil."""
+MOST_VALUES = 1 << 23
+"""Of a JSON file that somebody else may have made: five times those of the largest published tokenizer.json."""
 ASCII_BLANKS = " \t\r\n"
 
 
@@ -73,6 +75,30 @@ def read_json(path: pathlib.Path) -> Any:
     return parse_json(read_text(path), f"{path}")
 
 
+def parse_object(content: bytes, place: str, kind: type = dict) -> Any:
+    """The object that bytes of JSON hold, or the list if `kind` is list; of files that somebody else may have made.
+
+    Raises:
+        InputError: as `parse_json`; bytes that are not UTF-8, more than `MOST_VALUES` values, a lone surrogate, or
+            something else than the object or list. The error begins with `place`.
+    """
+    values = sum(map(content.count, (b",", b"[", b"{")))
+    if values > MOST_VALUES:
+        raise InputError(f"{place}: found about {values} values, expected at most {MOST_VALUES}")
+    try:
+        found = parse_json(content.decode("utf-8"), place)
+        if b"\\ud" in content.lower():
+            json.dumps(found, ensure_ascii=False).encode()  # lone surrogates are no text
+    except UnicodeDecodeError as error:
+        raise InputError(f"{place}: not UTF-8 (byte {error.start})") from None
+    except UnicodeEncodeError:
+        raise InputError(f"{place}: holds a lone surrogate, which is no text") from None
+    if not isinstance(found, kind):
+        expected = "object" if kind is dict else "list"
+        raise InputError(f"{place}: expected a JSON {expected}, found {type(found).__name__}")
+    return found
+
+
 def read_json_lines(path: pathlib.Path, encoding: str = "utf-8") -> Iterator[tuple[int, Any]]:
     """The number (from 1) and the value of each line of JSON; blank lines are skipped. Raises as `read_json`."""
     for number, line in enumerate(read_lines(path, encoding), 1):
@@ -84,8 +110,8 @@ def parse_json(text: str, place: str) -> Any:
     """The value that a JSON text holds.
 
     Raises:
-        InputError: it is not JSON, is nested too deeply, or an object in it has a key twice; the error begins with
-            `place`, and with the line in a text of several.
+        InputError: it is not JSON (NaN is none), is nested too deeply, or an object in it has a key twice; the error
+            begins with `place`, and with the line in a text of several.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -94,8 +120,11 @@ def parse_json(text: str, place: str) -> Any:
             raise InputError(f"{place}: {repeated(key for key, _ in pairs)!r:.80} occurs twice")
         return found
 
+    def constant(name: str) -> float:
+        raise InputError(f"{place}: {name} is not JSON; expected a number")
+
     try:
-        return json.loads(text, object_pairs_hook=unique)
+        return json.loads(text, object_pairs_hook=unique, parse_constant=constant)
     except json.JSONDecodeError as error:
         line = f", line {error.lineno}" if "\n" in text.strip(ASCII_BLANKS) else ""
         raise InputError(f"{place}{line}: not JSON ({error.msg})") from error
@@ -104,7 +133,7 @@ def parse_json(text: str, place: str) -> Any:
     except InputError:
         raise
     except ValueError as error:  # an integer of thousands of digits
-        raise InputError(f"{place}: not JSON ({error})") from error
+        raise InputError(f"{place}: not JSON ({error!s:.80})") from error
 
 
 def parse_number(text: str) -> float:

@@ -1,7 +1,6 @@
 """What the missing stages and cells of a plan cost, as far as it can be known beforehand."""
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Mapping
 
@@ -11,6 +10,7 @@ from itt_jax import families
 from itt_jax.config import EncoderSpec
 from itt_jax.errors import InputError
 from itt_jax.models import Encoder, local_folder, make_encoder
+from itt_jax.models.checkpoint_files import CONFIG, read_json
 from itt_jax.store import Store
 from itt_jax.store.place import size
 from itt_jax.study.keeping import Keeping
@@ -190,11 +190,11 @@ def sized_encoder(spec: EncoderSpec) -> Encoder:
     folder = local_folder(spec.checkpoint)
     if is_ours(folder):
         return shallow(saved_encoder(folder), spec)
-    path = folder / "config.json"
+    values = read_json(folder / CONFIG)
     try:
-        config = families.from_huggingface(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: expected the config of a checkpoint ({error})") from error
+        config = families.from_huggingface(values)
+    except InputError as error:
+        raise InputError(f"{folder / CONFIG}: {error}") from error
     return shallow(Encoder(config), spec)
 
 

@@ -135,7 +135,7 @@ def saved_outputs(directory: str | os.PathLike) -> tuple[int, tuple[str, ...] | 
 
 def is_ours(directory: str | os.PathLike) -> bool:
     """Whether a checkpoint directory is in our format."""
-    return (pathlib.Path(directory) / DESCRIPTION).is_file()
+    return files.exists(pathlib.Path(directory) / DESCRIPTION)
 
 
 def _described(directory: pathlib.Path) -> tuple[dict[str, Any], Encoder, Head | None]:
@@ -162,14 +162,17 @@ def load_seen(directory: str | os.PathLike) -> Digests:
     """
     folder = checkpoint_folder(directory)
     path = folder / SEEN
-    if not path.exists() and not is_ours(folder):
+    if not files.exists(path) and not is_ours(folder):
         return Digests.join([])
     try:
+        with zipfile.ZipFile(path) as archive:
+            if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
+                raise ValueError("its arrays are compressed")  # and may be of any size
         with np.load(path) as arrays:
             sources = arrays["sources"].tolist() if "sources" in arrays else []  # older ones do not name them
             return Digests(arrays["fields"], arrays["inputs"], tuple(sources))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: expected digests of the checkpoint's training text ({error})") from error
+    except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: expected digests of the checkpoint's training text ({error!s:.200})") from error
 
 
 def _save_seen(folder: pathlib.Path, seen: Digests) -> None:

@@ -229,7 +229,7 @@ def test_pickled_weights_are_not_read(saved):
     ("text", "message"),
     [
         (None, "no such file"),
-        ("{", "not valid JSON"),
+        ("{", "config.json: not JSON"),
         ("[]", "expected a JSON object"),
         ('{"model_type": "brt"}', "config.json: unknown model_type 'brt'; did you mean 'bert'"),
         ('{"model_type": "bert", "is_decoder": true}', "config.json: is_decoder: True is not supported"),
