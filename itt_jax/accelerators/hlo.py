@@ -139,7 +139,7 @@ class Hlo:
 
     def _expense(self, counts: Counter[str], expense: Expense) -> tuple[float, ...]:
         """The expense of all instructions of computations that are executed so often."""
-        each = [[times * part for part in expense(*found)] for *found, times in self._instructions(counts)]
+        each = [[times * part for part in expense(inside, one)] for inside, one, times in self._instructions(counts)]
         return tuple(map(sum, zip(*each, strict=True)))
 
     def executed(self, expense: Expense) -> Iterator[tuple[Computation, Instruction, int]]:
@@ -169,7 +169,9 @@ class Hlo:
             inner, outer = self.computations[root.called[0]], root
             root = next(one for one in inner.values() if one.root)
             condition = condition | inner | _bound(inner, outer, condition)
-        limits = [condition[name] for name in (root.operands if root else ()) if name in condition]
+        if root is None:
+            return None
+        limits = [condition[name] for name in root.operands if name in condition]
         constants = [int(one.arguments) for one in limits if one.opcode == "constant" and one.arguments.isdigit()]
         return constants[0] if len(constants) == 1 and root.attribute("direction") == "LT" else None
 

@@ -171,7 +171,7 @@ def parsed(name: str) -> tuple[Accelerator, tuple[int, ...]]:
     if accelerator.sizes == 1:
         count = int(found[3] or 1)
         hosts = count // GPUS_PER_HOST if count % GPUS_PER_HOST == 0 else 1
-        sizes = hosts, count // max(1, hosts)
+        sizes: tuple[int, ...] = (hosts, count // max(1, hosts))
         fits = found[2] is None and 0 < sizes[1] <= GPUS_PER_HOST
     else:
         sizes = tuple(int(size) for size in (found[2] or "").split("x") if size)

@@ -44,7 +44,7 @@ class Request:
 
     Attributes:
         data_root: folder of real data, or None for the embedded material.
-        repeats: number of measurements of each figure; the median is reported.
+        repeats: number of measurements of each figure, of which the median is reported.
         sentences: number of sentences for `perturb`, all languages together; number of rows for `evaluate` and
             `attack`.
         encoders, data, sizes: names defined in `choices`; sizes of `store` are numbers of cells.
@@ -53,7 +53,7 @@ class Request:
     """
 
     data_root: pathlib.Path | None = None
-    repeats: int | None = None
+    repeats: int = 0
     sentences: int | None = None
     encoders: tuple[str, ...] = ()
     data: tuple[str, ...] = ()

@@ -113,8 +113,8 @@ def read_settings(files: Mapping[str, bytes], tokenizer_json: Mapping[str, Any],
         values = values | of_map
         decoder = legacy + in_json
     declared = (in_json if own is None else []) + _by_index(decoder)
-    known = {token.content for token in declared}
-    added = declared + [token for token in _extra(values, own, where) if token.content not in known]
+    contents = {token.content for token in declared}
+    added = declared + [token for token in _extra(values, own, where) if token.content not in contents]
     settings = Settings(_with_defaults(values, tokenizer_json, where), name, own, tuple(added), where)
     if own is not None:
         kept = {token.content for token in added}
@@ -272,7 +272,7 @@ def _by_index(tokens: Iterable[AddedToken]) -> list[AddedToken]:
     Raises:
         InputError: two tokens with one id.
     """
-    found: dict[int, AddedToken] = {}
+    found: dict[Any, AddedToken] = {}
     for token in tokens:
         other = found.get(token.index, token)
         if other.content != token.content:
@@ -311,7 +311,7 @@ def _with_defaults(values: Mapping[str, Any], tokenizer_json: Mapping[str, Any],
         stored = tokenizer_json.get(name)
         if isinstance(stored, dict) and isinstance(stored.get("direction"), str):
             sides[f"{name}_side"] = stored["direction"].lower()
-    values = sides | values
+    values = {**sides, **values}
     for name, expected in (("padding_side", ("left", "right")), ("truncation_side", ("right",))):
         if values.get(name, "right") not in expected:
             raise InputError(f"{where}: {name} is {brief(values[name])}, expected {' or '.join(map(repr, expected))}")

@@ -31,11 +31,11 @@ def read_outputs(config: Mapping[str, Any], where: str) -> tuple[int, tuple[str,
     stated = _by_name(config.get("label2id"), where)
     own = None if names is None or _placeholders(names) else names
     if stated is not None and own is None:
-        own = tuple(sorted(stated, key=stated.get))
+        own = _in_order(stated)
         count = len(names) if names else number or len(own)
         if sorted(stated.values()) != list(range(count)):
             raise InputError(f"{where}: label2id: expected ids 0 to {count - 1}, found {_shown(stated)}")
-    elif stated is not None and stated != {name: i for i, name in enumerate(own)}:
+    elif stated is not None and own is not None and stated != {name: i for i, name in enumerate(own)}:
         raise InputError(
             f"{where}: label2id {_shown(stated)} contradicts id2label {_shown(dict(enumerate(own)))}; "
             "expected each to be the other's inverse"
@@ -75,7 +75,11 @@ def _by_name(given: Any, where: str) -> dict[str, int] | None:
         return None
     if not isinstance(given, dict) or any(type(i) is not int for i in given.values()):
         raise InputError(f"{where}: label2id: expected an id for each name, found {_shown(given)}")
-    return None if _placeholders(tuple(sorted(given, key=given.get))) else given
+    return None if _placeholders(_in_order(given)) else given
+
+
+def _in_order(stated: dict[str, int]) -> tuple[str, ...]:
+    return tuple(sorted(stated, key=lambda name: stated[name]))
 
 
 def _placeholders(names: tuple[str, ...]) -> bool:

@@ -150,7 +150,11 @@ def parse_number(text: str) -> float:
 def repeated(names: Iterable[str]) -> str | None:
     """The first name that occurs twice, if any."""
     seen: set[str] = set()
-    return next((name for name in names if name in seen or seen.add(name)), None)
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def check_texts(fields: dict[str, Sequence[str]], place: Callable[[int], str]) -> None:

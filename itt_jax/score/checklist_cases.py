@@ -133,7 +133,7 @@ def render(case: Case, content: Test, language: str) -> list[tuple[str, str, str
 
 def _text(case: Case, row: Row, language: str) -> str | None:
     variant = row.variant(language, case.words, _property(case, row))
-    return variant and _fill(case, variant.text, row, language)
+    return None if variant is None else _fill(case, variant.text, row, language)
 
 
 def _answer(case: Case, row: Row, context_row: Row, language: str, context: str) -> str | None:
@@ -174,7 +174,7 @@ def _value(case: Case, found: re.Match, words: frozenset[str], language: str) ->
     row = case.values[f"{name}.{part}" if part else name]
     variant = row.variant(language, words, "")
     if variant is None or index is None:
-        return variant and variant.text
+        return None if variant is None else variant.text
     parts = _PARTS.split(variant.text)
     # Thai separates the forms with a space.
     parts = variant.text.split() if len(parts) == 1 else parts

@@ -64,7 +64,7 @@ def generate(
 
 def _questions(templates: Templates, language: str, samples: int, seed: int) -> Iterator[CheckQuestion]:
     for test, content in templates.tests.items():
-        seen = set()
+        seen: set[tuple] = set()
         for case in cases(templates, test, seed):
             if len(seen) == samples or case.number == _ATTEMPTS * samples:
                 break

@@ -57,7 +57,7 @@ def paragraphs_of(content: Any, path: pathlib.Path) -> list[dict]:
     Raises:
         InputError: another form, or a question without an answer.
     """
-    articles = content.get("data") if isinstance(content, dict) else content
+    articles: Any = content.get("data") if isinstance(content, dict) else content
     try:
         paragraphs = [paragraph for article in articles for paragraph in article["paragraphs"]]
         for question in (question for paragraph in paragraphs for question in paragraph["qas"]):

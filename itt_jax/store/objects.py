@@ -86,15 +86,22 @@ def _check(found: dict[str, Any], types: Types, where: str) -> None:
         value = found.get(name)
         if value is None:
             continue
-        one = list if isinstance(expected, list) else expected
+        one: type | tuple[type, ...] = list if isinstance(expected, list) else expected
         if not isinstance(value, one) or (isinstance(value, bool) and one is not bool):
             raise InputError(f"{where}{name}: found {value!r:.80}, expected {_named(one)}")
-        for number, own in enumerate(value if isinstance(expected, list) else ()):
-            if not isinstance(own, dict):
-                raise InputError(f"{where}{name}[{number}]: found {own!r:.80}, expected an object")
-            _check(own, expected[0], f"{where}{name}[{number}].")
+        if isinstance(expected, list):
+            for number, own in enumerate(value):
+                if not isinstance(own, dict):
+                    raise InputError(f"{where}{name}[{number}]: found {own!r:.80}, expected an object")
+                _check(own, expected[0], f"{where}{name}[{number}].")
 
 
 def _named(one: type | tuple[type, ...]) -> str:
-    names = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"}
+    names: dict[Any, str] = {
+        str: "text",
+        int: "a whole number",
+        bool: "true or false",
+        list: "a list",
+        dict: "an object",
+    }
     return "a number" if one == NUMBER else names[one]

@@ -104,9 +104,8 @@ class Progress:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         self._ended.set()
         self._bar.close()
-        if self._log is not None:
-            failed = isinstance(error, Exception)  # being stopped by the user is no failure
-            self._event("ended", error=" ".join(f"{kind.__name__}: {error}".split()) if failed else None)
+        failed = isinstance(error, Exception)  # being stopped by the user is no failure
+        self._event("ended", error=" ".join(f"{type(error).__name__}: {error}".split()) if failed else None)
 
     def log_to(self, log: Callable[..., None]) -> None:
         """From now on what is done is also an event in a log, every LOG_SECONDS and at the end.
@@ -139,6 +138,8 @@ class Progress:
             sys.stderr.flush()
 
     def _event(self, event: str, **details: Any) -> None:
+        if self._log is None:
+            return
         self._logged = time.monotonic()
         with contextlib.suppress(OSError):  # the work itself says what is wrong with the disk
             self._log(event, host=socket.gethostname(), pid=os.getpid(), **details)
@@ -158,7 +159,7 @@ class Progress:
         while not self._ended.wait(REFRESH_SECONDS):
             if not self._label:
                 continue
-            if self._log is not None and time.monotonic() - self._logged >= LOG_SECONDS:
+            if time.monotonic() - self._logged >= LOG_SECONDS:
                 self._event("progress", doing=self._label, detail=self._detail, left=self._left(), **self._speed)
             if not self._bar.disable:
                 self._bar.set_description_str(self.line())

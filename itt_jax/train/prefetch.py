@@ -3,7 +3,7 @@
 import collections
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ def prefetched(make: Callable[[int], T], numbers: Iterable[int], depth: int = 2)
     """
     if depth < 1:
         raise ValueError(f"depth {depth}: expected at least 1")
-    numbers, ahead = iter(numbers), collections.deque()
+    numbers, ahead = iter(numbers), collections.deque[Future[T]]()
     with ThreadPoolExecutor(1, "prefetch") as thread:
         try:
             ahead.extend(thread.submit(make, number) for number in itertools.islice(numbers, depth))

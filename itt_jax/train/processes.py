@@ -115,9 +115,12 @@ def await_others() -> None:
 
 def first_then_others(make: Callable[[], T]) -> T:
     """Call `make` in the first process, then in the others, which find what the first has written."""
-    made = make() if is_first() else None
+    if not is_first():
+        await_others()
+        return make()
+    made = make()
     await_others()
-    return made if is_first() else make()
+    return made
 
 
 def shared(make: Callable[[], Any]) -> Any:

@@ -55,7 +55,7 @@ class Frame:
     kind: str
     role: str
     split: str
-    patterns: dict[str, tuple[str, str, str]]
+    patterns: dict[str, tuple[str, ...]]
     slots: frozenset[str]
 
     def fill(self, language: str, topic: Topic, words: dict[str, Quality], other: Topic, source, circumstance) -> str:

@@ -112,7 +112,7 @@ def read_conll(path: pathlib.Path, encoding: str = "utf-8", layout: ConllLayout 
             own = [row for row in block.rows if not _RANGE.fullmatch(row[2][0])]
         for document, parts in _sentences(block, own, positions):
             numbers, _, values = zip(*parts, strict=True)
-            columns = dict(zip(keys, map(list, zip(*values, strict=True)), strict=True))
+            columns: dict[Column, list[str]] = dict(zip(keys, map(list, zip(*values, strict=True)), strict=True))
             sentences.append(Sentence(numbers, columns, block.comments, document))
     return sentences
 

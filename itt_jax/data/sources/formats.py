@@ -42,6 +42,7 @@ def read_records(
         case "label_text":
             lines = enumerate(read_lines(path, encoding), 1)
             return [(number, line.split(" ", 1)) for number, line in lines if line.strip(ASCII_BLANKS)]
+    raise ValueError(f"format {format!r}: expected one that this function reads")
 
 
 def _delimited(

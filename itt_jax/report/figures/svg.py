@@ -81,7 +81,7 @@ def line(x1: float, y1: float, x2: float, y2: float, cls: str = "", dash: str = 
 def rect(x: float, y: float, width: float, height: float, cls: str = "", **given: object) -> str:
     """A rectangle."""
     sides = {"x": number(x), "y": number(y), "width": number(max(0.0, width)), "height": number(height)}
-    return tag("rect", **sides, cls=cls, **given)
+    return tag("rect", **(sides | {"cls": cls} | given))
 
 
 def path(points: Sequence[tuple[float, float]], cls: str = "", dash: str = "", closed: bool = False) -> str:
