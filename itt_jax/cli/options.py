@@ -63,7 +63,11 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """--config and --set."""
-    parser.add_argument("--config", type=path, help="a Python file that defines `study`; default: the quickstart")
+    parser.add_argument(
+        "--config",
+        type=path,
+        help="a Python file that defines `study`, or the name of one that ships; default: the quickstart",
+    )
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="override a field")
 
 

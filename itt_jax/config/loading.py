@@ -88,7 +88,10 @@ def _run(path: str | pathlib.Path) -> dict[str, Any]:
     """
     path = pathlib.Path(path)
     if not path.is_file():
-        raise InputError(f"config {path}: no such file")
+        known = shipped()
+        if str(path) not in known:
+            raise InputError(f"config {path}: no such file; studies that ship: {', '.join(known)}")
+        path = known[str(path)]
     try:
         return runpy.run_path(str(path))
     except InputError:
@@ -99,6 +102,14 @@ def _run(path: str | pathlib.Path) -> dict[str, Any]:
         )
         line = getattr(error, "lineno", None) or line
         raise InputError(f"config {path}, line {line}: {type(error).__name__}: {error}") from error
+
+
+def shipped() -> dict[str, pathlib.Path]:
+    """The studies that ship with this software: name -> file. They are in the package, or beside it in a checkout."""
+    package = pathlib.Path(__file__).parents[1]
+    is_checkout = (package.parent / "pyproject.toml").is_file()
+    folder = (package.parent if is_checkout else package) / "configs"
+    return {path.stem: path for path in sorted(folder.glob("*.py"))}
 
 
 def override_field(study: Study, override: str) -> Study:

@@ -123,7 +123,8 @@ def stored_tensors(directory: pathlib.Path, missing: list[str]) -> dict[str, Sto
                 f"{directory / INDEX}: weight_map: {name!r:.100} is in {shard!r:.100}, expected the name of a "
                 "safetensors file beside the index"
             )
-    problems, tensors = [], {}
+    problems: list[str] = []
+    tensors: dict[str, StoredTensor] = {}
     for shard in sorted(set(places.values())):
         try:
             tensors |= _stored(directory / shard)

@@ -41,7 +41,7 @@ def _left(status: Status) -> str:
     if status.is_done:
         return "done"
     if not any(not worker.gone for worker in status.workers):
-        if status.is_made:
+        if status.is_made and status.next_look is not None:
             return f"between looks, the next one at {counted(status.next_look, 'seed')}; not done yet"
         return "nobody is working on it; `run` with the same --out continues"
     return f"about {duration(status.left)} left" if status.left else "time left: not known yet"

@@ -21,7 +21,10 @@ def run(capsys, *arguments: str) -> tuple[int, str, str]:
     [
         (["rnu"], "invalid choice: 'rnu'"),
         (["list", "modles"], "invalid choice: 'modles'"),
-        (["run", "--config", "nowhere.py"], "nowhere.py: no such file"),
+        (
+            ["run", "--config", "nowhere.py"],
+            "nowhere.py: no such file; studies that ship: domain_shift, protocol_a, quickstart, real_attacks, real_",
+        ),
         (["run", "--set", "seedz=1"], "did you mean 'seeds'"),
         (["run", "--set", "perturbations.swap.name=swop"], "did you mean 'swap'"),
         (["run", "--set", "targets.sentiment.train=embedded_sentiment_lgal"], "did you mean 'embedded_sentiment"),

@@ -6,6 +6,7 @@ Colours are classes (`STYLE`), so that a figure follows its page's light and dar
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 STYLE = """
 svg text { fill: var(--ink, #1d2126); font: 11px system-ui, "Segoe UI", "DejaVu Sans", Helvetica, Arial, sans-serif; }
@@ -61,7 +62,7 @@ def attributes(given: Mapping[str, object]) -> str:
     return "".join(shown)
 
 
-def tag(name: str, content: str = "", **given: object) -> str:
+def tag(name: str, content: str = "", **given: Any) -> str:
     """An element; `content` is markup."""
     return f"<{name}{attributes(given)}>{content}</{name}>" if content else f"<{name}{attributes(given)}/>"
 
@@ -78,10 +79,10 @@ def line(x1: float, y1: float, x2: float, y2: float, cls: str = "", dash: str = 
     )  # fmt: skip
 
 
-def rect(x: float, y: float, width: float, height: float, cls: str = "", **given: object) -> str:
+def rect(x: float, y: float, width: float, height: float, cls: str = "", **given: Any) -> str:
     """A rectangle."""
     sides = {"x": number(x), "y": number(y), "width": number(max(0.0, width)), "height": number(height)}
-    return tag("rect", **(sides | {"cls": cls} | given))
+    return tag("rect", cls=cls, **sides, **given)
 
 
 def path(points: Sequence[tuple[float, float]], cls: str = "", dash: str = "", closed: bool = False) -> str:
