@@ -227,7 +227,7 @@ def test_a_vm_is_deleted_at_its_deadline_however_often_it_starts(tools, tmp_path
 def test_commands_of_build_exist(tools):
     """Scripts take them, gcloud has them, and what they run is a command line of ours."""
     text = (ROOT / "BUILD.md").read_text(encoding="utf-8").partition("## From nothing")[2].replace("\\\n", " ")
-    lines = re.findall("^    (.*)", text, re.MULTILINE) + re.findall("`((?:gcloud|plan) [^`]*)`", text)
+    lines = re.findall("^    +(.*)", text, re.MULTILINE) + re.findall("`((?:gcloud|plan) [^`]*)`", text)
     seen = set()
     for line in lines:
         words = shlex.split(line.partition(" # ")[0].partition(" > ")[0])
@@ -245,6 +245,8 @@ def test_commands_of_build_exist(tools):
             known = next(command for command in GCLOUD if tuple(words[1 : 1 + len(command)]) == command)
             assert {word.partition("=")[0] for word in words if word.startswith("--")} <= GCLOUD[known], line
             continue
+        elif words[:3] == ["python", "-m", "itt_jax.main"]:
+            ours = words[3:]
         elif words[0] == "plan":
             ours = [*words, "--config", "x.py"]
         else:
