@@ -156,7 +156,7 @@ def _replaced(node: Any, keys: list[str], value: Any, path: str) -> Any:
     if not keys:
         return value
     key, rest = keys[0], keys[1:]
-    if dataclasses.is_dataclass(node):
+    if dataclasses.is_dataclass(node) and not isinstance(node, type):
         fields = {field.name: field for field in dataclasses.fields(node)}
         if key not in fields:
             raise unknown(f"field in --set {path}:", key, fields)

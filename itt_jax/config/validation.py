@@ -6,6 +6,7 @@ import itertools
 import math
 import typing
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 import pydantic
@@ -230,7 +231,7 @@ def _check_study(study: Study, where: str) -> None:
             raise unknown(f"target in {where}.active_targets:", name, known)
 
 
-_CHECKS = {
+_CHECKS: dict[type, Callable[[Any, str], None]] = {
     Adversary: _check_adversary,
     Recipe: _check_recipe,
     LanguageModel: _check_language_model,
