@@ -34,8 +34,8 @@ def test_outputs_and_their_names(config, expected):
         ({"id2label": ["a", "b"]}, r'config.json: id2label: expected a name for each id from 0 on, found \["a", "b"\]'),
         ({"id2label": {"1": "a", "2": "b"}}, "id2label: expected a name for each id"),
         ({"id2label": {"0": ["a"], "1": "b"}}, "id2label: expected names, found"),
-        ({"num_labels": True}, "num_labels: expected a number of outputs, found True"),
-        ({"num_labels": "3"}, "num_labels: expected a number"),
+        ({"num_labels": True}, "num_labels: expected 1 to 1048576 outputs, found True"),
+        ({"num_labels": "3"}, "num_labels: expected 1 to 1048576 outputs"),
         ({"num_labels": 2, "id2label": ENTAILMENT}, "num_labels is 2, but id2label names 3 outputs"),
         (
             {"id2label": ENTAILMENT, "label2id": {"entailment": 2, "neutral": 1, "contradiction": 0}},

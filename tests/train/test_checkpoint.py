@@ -224,7 +224,7 @@ def test_a_failed_write_leaves_the_old_one(saved, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[" * 100_000, "checkpoint.json: nested too deeply"),
+        ("[" * 100_000, "checkpoint.json: JSON nested too deeply"),
         ("[]", "checkpoint.json: expected a JSON object"),
         ("{}", "checkpoint.json: format None of another version"),
         ('{"format": 3}', "checkpoint.json: expected the description of an encoder"),
