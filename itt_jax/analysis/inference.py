@@ -202,13 +202,14 @@ def adjust(frame: pd.DataFrame, p: pd.Series, method: str) -> np.ndarray:
     """Adjusted p-values ("holm" or "fdr_bh"); missing ones stay missing and take no part.
 
     Rows that repeat another row's contrast count once: an operator with a single severity has one row for the operator
-    and the same for the severity, and a domain with a single language one for each.
+    and the same for the severity, and a domain with a single language one for each. The last digits of their p-values
+    may differ.
     """
     from statsmodels.stats.multitest import multipletests
 
-    same = frame[[name for name in SAME if name in frame]].assign(p=p)
-    family = same[p.notna()].drop_duplicates()
-    adjusted = family.assign(adjusted=multipletests(family["p"], method=method)[1] if len(family) else [])
+    same = frame[[name for name in SAME if name in frame]].assign(rounded=p.round(9))
+    family = same.assign(p=p)[p.notna()].drop_duplicates(list(same))
+    adjusted = family[list(same)].assign(adjusted=multipletests(family["p"], method=method)[1] if len(family) else [])
     return same.merge(adjusted, how="left", on=list(same))["adjusted"].to_numpy(dtype=float)
 
 

@@ -177,6 +177,8 @@ def test_an_adjustment_counts_repeated_rows_once():
     frame = pd.DataFrame({"arm": list("aaab"), "estimate": [1.0, 1.0, 2.0, 1.0], "std_err": 1.0})
     p = pd.Series([0.01, 0.01, 0.04, 0.01])
     assert inference.adjust(frame, p, "holm").tolist() == pytest.approx([0.03, 0.03, 0.04, 0.03])
+    p[1] = np.nextafter(p[0], 1)  # a tail computed for other rows beside it
+    assert inference.adjust(frame, p, "holm").tolist() == pytest.approx([0.03, 0.03, 0.04, 0.03])
     p[3] = np.nan
     assert inference.adjust(frame, p, "fdr_bh").tolist() == pytest.approx([0.02, 0.02, 0.04, np.nan], nan_ok=True)
 
