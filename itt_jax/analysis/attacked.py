@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from itt_jax import metrics
+from itt_jax.analysis.clustering import clustered
 from itt_jax.analysis.contrasts import Contrasts
 from itt_jax.analysis.estimands import average
 from itt_jax.analysis.fits import Fit, concat
-from itt_jax.analysis.panels import clustered
 from itt_jax.attack.outcomes import query_budgets
 from itt_jax.store.results import CLEAN_TEXT, KEY, CellItems
 

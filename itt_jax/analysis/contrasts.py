@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from itt_jax.analysis import estimands
 from itt_jax.analysis.arms import pairs
@@ -35,6 +36,9 @@ perturbed, or the shifted domain."""
 ATTACKS = (("attack", "attacks", "drop", POSITIVE),)
 """The kind of interactions with attacks, which are reported apart."""
 
+RECENT = 4
+"""Sets of weights that are kept: both sides and the whole of two kinds of quantities are in use together at most."""
+
 
 @dataclasses.dataclass(frozen=True)
 class TargetContrast:
@@ -57,6 +61,18 @@ class TargetContrast:
     about: dict
     kind: str
     fit: Fit | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Weights:
+    """The weights of quantities over conditions [Q, K], also in float32, the items that have a part in them [Q, I], and
+    how much of them each cluster carries [Q, C]."""
+
+    quantities: tuple[Quantity, ...]
+    weights: sparse.csr_matrix
+    light: sparse.csr_matrix
+    members: np.ndarray
+    shares: np.ndarray
 
 
 class Contrasts:
@@ -87,13 +103,16 @@ class Contrasts:
         self.metric = metric(panel.metric)
         self.open_scale = self.metric.open_scale(panel.values, panel.sizes)
         self._quantities: dict = {}
+        self._kept: dict = {}
+        self._weighed: dict = {}
 
     def among(self, shared: Collection[tuple]) -> "Contrasts":
         """The same on clean and perturbed text of these conditions (as their KEY) alone."""
         conditions, own = self.panel.conditions, copy.copy(self)
         known = pd.MultiIndex.from_frame(conditions[KEY]).isin(list(shared)) | (conditions["role"] == "twin")
         roles = conditions["role"].where(known, "not shared")
-        own.panel, own._quantities = dataclasses.replace(self.panel, conditions=conditions.assign(role=roles)), {}
+        own.panel = dataclasses.replace(self.panel, conditions=conditions.assign(role=roles))
+        own._quantities, own._kept, own._weighed = {}, {}, {}
         return own
 
     def left_out(self, *arms: str) -> frozenset[int]:
@@ -122,20 +141,32 @@ class Contrasts:
     def fit(self, quantities: Sequence[Quantity], arm: str, side: int = BOTH) -> Fit:
         """Quantities of one arm, or one side of them."""
         panel, a = self.panel, self.panel.arms.index(arm)
-        weights = estimands.matrix(quantities, len(panel.conditions))
-        weights = (side * weights).maximum(0).tocsr() if side else weights
-        light = weights.astype(np.float32)
-        part = [light @ panel.influence[a, s] for s in range(len(panel.seeds))]
+        of = self._weights(quantities, side)
+        part = [of.light @ panel.influence[a, s] for s in range(len(panel.seeds))]
         chance, sign = panel.conditions["chance"].to_numpy(), self.metric.sign
         return Fit(
-            values=sign * (weights @ panel.values[a].T).T,
+            values=sign * (of.weights @ panel.values[a].T).T,
             influence=sign * np.stack(part),
-            open_scale=sign * (weights @ self.open_scale[a].T).T,
-            chance=sign * (weights @ chance),
-            members=(abs(light) @ panel.members.astype(np.float32)) > 0,
-            shares=abs(light) @ panel.shares,
-            cells=np.diff(weights.indptr),
+            open_scale=sign * (of.weights @ self.open_scale[a].T).T,
+            chance=sign * (of.weights @ chance),
+            members=of.members,
+            shares=of.shares,
+            cells=np.diff(of.weights.indptr),
         )
+
+    def _weights(self, quantities: Sequence[Quantity], side: int) -> _Weights:
+        """The weights of quantities; the last few are kept, since each is asked for once an arm."""
+        key = side, *map(id, quantities)
+        if key not in self._weighed:
+            weights = estimands.matrix(quantities, len(self.panel.conditions))
+            weights = (side * weights).maximum(0).tocsr() if side else weights
+            light = weights.astype(np.float32)
+            members = (abs(light) @ self.panel.members.astype(np.float32)) > 0
+            while len(self._weighed) >= RECENT:
+                del self._weighed[next(iter(self._weighed))]
+            found = _Weights(tuple(quantities), weights, light, members, abs(light) @ self.panel.shares)
+            self._weighed[key] = found
+        return self._weighed[key]
 
     def difference(self, quantities: Sequence[Quantity], arm: str, baseline: str, side: int = BOTH) -> Fit:
         """Quantities of an arm less those of its baseline."""
@@ -293,17 +324,34 @@ class Contrasts:
         """
         columns, at = self.panel.columns, np.sort(np.fromiter(conditions, dtype=int, count=len(conditions)))
         groups = set(columns["group"][at].tolist())
-        scope = np.isin(columns["group"], list(excluded))
-        for name, value in (("language", language), ("domain", domain)):
-            scope &= (columns[name] == value) | (value == ALL)
         return {
-            "languages": " ".join(dict.fromkeys(columns["language"][at])),
-            "domains": " ".join(dict.fromkeys(columns["domain"][at])),
+            "languages": " ".join(dict.fromkeys(columns["language"][at].tolist())),
+            "domains": " ".join(dict.fromkeys(columns["domain"][at].tolist())),
             "groups": len(groups),
-            "groups_left_out": len(set(columns["group"][scope].tolist())),
+            "groups_left_out": self._groups_within(frozenset(excluded), language, domain),
             "groups_unchecked": len(groups & self.signal.unchecked),
             "cross_lingual": not bool(columns["source_language"][at].astype(bool).all()),
         }
+
+    def _groups_within(self, excluded: frozenset[int], language: str, domain: str) -> int:
+        """How many of these groups are in a language and domain, or in all."""
+        key = excluded, language, domain
+        if key not in self._kept:
+            columns = self.panel.columns
+            scope = np.isin(columns["group"], list(excluded))
+            for name, value in (("language", language), ("domain", domain)):
+                scope &= (columns[name] == value) | (value == ALL)
+            self._kept[key] = len(set(columns["group"][scope].tolist()))
+        return self._kept[key]
+
+    def _rests(self, quantity: Quantity, excluded: frozenset[int]) -> dict:
+        """`kept` of a quantity, which is asked for once an arm or pair of arms."""
+        key = id(quantity), excluded
+        if key not in self._kept:
+            domain = quantity.domain if quantity.kind != "domain gap" else ALL
+            found = self.kept(quantity.weights, excluded, quantity.language, domain)
+            self._kept[key] = quantity, found  # the quantity too, so that no other one gets its identity
+        return self._kept[key][1]
 
     def _named(
         self, rows: Sequence[Quantity], frame: pd.DataFrame, arm: str, baseline: str = "", excluded=NONE
@@ -315,10 +363,7 @@ class Contrasts:
             about[name] = [getattr(quantity, name) for quantity in rows]
         if not baseline:  # a level: that it differs from 0 is no finding
             frame = frame.assign(p=np.nan, test="none")
-        kept = pd.DataFrame(
-            [self.kept(q.weights, excluded, q.language, q.domain if q.kind != "domain gap" else ALL) for q in rows],
-            frame.index,
-        )
+        kept = pd.DataFrame([self._rests(quantity, excluded) for quantity in rows], frame.index)
         return pd.concat([pd.DataFrame(about, index=frame.index), frame, kept], axis=1)
 
     def _with_sides(self, frame: pd.DataFrame, rows: Sequence[Quantity], arm: str, baseline: str, first: int):

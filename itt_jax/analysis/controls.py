@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from itt_jax.analysis.clustering import clustered
 from itt_jax.analysis.estimands import average
 from itt_jax.analysis.fits import Fit
-from itt_jax.analysis.panels import clustered
 from itt_jax.metrics import metric
 from itt_jax.store.results import CLEAN_TEXT, KEY, CellItems
 

@@ -67,9 +67,13 @@ def combine(*terms: tuple[float, dict[int, float]]) -> dict[int, float]:
 
 def matrix(quantities: list[Quantity], conditions: int) -> sparse.csr_matrix:
     """The weights of quantities as [Q, K]."""
-    cells = [(q, row, weight) for q, quantity in enumerate(quantities) for row, weight in quantity.weights.items()]
-    q, k, weights = (np.array(part) for part in zip(*cells, strict=True)) if cells else ([], [], [])
-    return sparse.csr_matrix((weights, (q, k)), shape=(len(quantities), conditions))
+    counts = [len(quantity.weights) for quantity in quantities]
+    k = np.fromiter((row for own in quantities for row in own.weights), dtype=np.int32, count=sum(counts))
+    weights = np.fromiter((value for own in quantities for value in own.weights.values()), dtype=float, count=len(k))
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    found = sparse.csr_matrix((weights, k, starts), shape=(len(quantities), conditions))
+    found.sort_indices()
+    return found
 
 
 def scores(panel: Panel, excluded: Collection[int] = (), noise: str = "perturbed") -> list[Quantity]:

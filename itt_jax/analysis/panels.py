@@ -3,12 +3,13 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
 from itt_jax import metrics
+from itt_jax.analysis.clustering import Places, clustered_cells
 from itt_jax.errors import InputError
 from itt_jax.store import Store
 from itt_jax.store.results import (
@@ -141,52 +142,53 @@ def _panel(model: str, target: str, metric: str, rows: pd.DataFrame, cells: Cell
     if conditions.empty:
         return None
     used = [cells[name] for name in names.ravel() if name is not None]
-    items = np.unique(np.concatenate([cell.items for cell in used]))
-    clusters = np.unique(np.concatenate([cell.clusters for cell in used]))
+    items, clusters = _codes([cell.items for cell in used]), _codes([cell.clusters for cell in used])
     shape = (len(arms), len(seeds), len(conditions))
     values, sizes = np.full(shape, np.nan), np.zeros(shape, dtype=int)
     influences = np.zeros((*shape, len(clusters)), dtype=np.float32)
     members = np.zeros((len(conditions), len(items)), dtype=bool)
     shares = np.zeros((len(conditions), len(clusters)), dtype=np.float32)
-    masks, measure = conditions["mask_of"].to_numpy(), metrics.metric(metric)
-    for (arm, seed, k), name in np.ndenumerate(names):
-        if name is None or (masks[k] >= 0 and names[arm, seed, masks[k]] is None):
-            continue
-        cell = cells[name]
-        keep = cell.applicable
-        if masks[k] >= 0:
-            keep = keep & _among(cell, cells[names[arm, seed, masks[k]]], subset)
-        where = np.searchsorted(clusters, cell.clusters[keep])
-        value, part, shares[k] = clustered(measure, measure.read(cell.values)[keep], where, len(clusters))
-        values[arm, seed, k], sizes[arm, seed, k] = value, len(where)
-        influences[arm, seed, k] = part
-        members[k, np.searchsorted(items, cell.items[keep])] = True
+    masks, measure, places = conditions["mask_of"].to_numpy(), metrics.metric(metric), Places(items, clusters)
+    for k, mask in enumerate(masks):
+        for at, found in _together(names[:, :, k], cells, names[:, :, mask] if mask >= 0 else None):
+            kept = np.stack(
+                [
+                    cell.applicable if other is None else cell.applicable & _among(cell, other, subset)
+                    for cell, other in found
+                ]
+            )
+            here, where = places.of(found[0][0])
+            statistics = [measure.read(cell.values) for cell, _ in found]
+            value, part, share = clustered_cells(measure, statistics, kept, where, len(clusters))
+            arm, seed = zip(*at, strict=True)
+            values[arm, seed, k], sizes[arm, seed, k], influences[arm, seed, k] = value, kept.sum(1), part
+            shares[k] = share[-1]
+            members[k, here[kept.any(0)]] = True
     about = (values, sizes, influences, members, shares, items, clusters)
     panel = Panel(model, target, metric, arms, seeds, conditions, *about)
     return panel if subset == "changed" else _with_worst(panel, names, cells)
 
 
-def clustered(
-    measure: metrics.Metric, statistic: np.ndarray, where: np.ndarray, clusters: int
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """The value of items, the influence of each cluster on it, and the cluster's share of the items: [clusters] each.
+def _codes(arrays: Iterable[np.ndarray]) -> np.ndarray:
+    """The different codes, ascending; cells of the same rows share an array."""
+    return np.unique(np.concatenate(list({id(array): array for array in arrays}.values())))
 
-    The sum of squares of the influences is the variance of the value over samples of clusters, in the form of Bell and
-    McCaffrey (2002): a residual that is a large part of its own mean is too small, by the root of 1 - share. For
-    clusters of one item this is Bessel's correction. NaN where one cluster has all items.
 
-    Args:
-        statistic: [n, ...], of the items. where: int [n], their clusters.
-    """
-    n = len(statistic)
-    value, part = measure.influence(statistic)
-    share = np.bincount(where, minlength=clusters) / max(n, 1)
-    if n < 2:
-        return value, np.zeros(clusters), share
-    with np.errstate(divide="ignore"):
-        correction = np.sqrt((n - 1) / n / (1 - share[where]))  # in place of the metric's own, of single items
-    part = part * np.where(np.isfinite(correction), correction, np.nan)
-    return value, np.bincount(where, weights=part, minlength=clusters), share
+def _together(
+    names: np.ndarray, cells: Mapping[str, CellItems], others: np.ndarray | None = None
+) -> Iterator[tuple[list[tuple[int, int]], list[tuple[CellItems, CellItems | None]]]]:
+    """The cells [A, S] of one condition that are there, those of the same items together: their places (arm, seed), and
+    each with the one of `others`, without which it is left out."""
+    found: dict[tuple[int, int], tuple[list, list]] = {}
+    for at, name in np.ndenumerate(names):
+        other = None if others is None else others[at]
+        if name is None or (others is not None and other is None):
+            continue
+        cell = cells[name]
+        own = found.setdefault((id(cell.items), id(cell.clusters)), ([], []))
+        own[0].append(at)
+        own[1].append((cell, None if other is None else cells[other]))
+    yield from found.values()
 
 
 def _panel_of_values(model: str, target: str, metric: str, rows: pd.DataFrame) -> Panel:
@@ -228,7 +230,7 @@ def _grid(rows: pd.DataFrame, arms: tuple, seeds: tuple) -> tuple[pd.DataFrame, 
 
 def _among(cell: CellItems, other: CellItems, subset: Subset) -> np.ndarray:
     """Which examples of `cell` are items that count in `other`: bool [n]."""
-    if len(cell.items) == len(other.items) and (cell.items == other.items).all():
+    if cell.items is other.items or np.array_equal(cell.items, other.items):
         return other.mask(subset)
     return np.isin(cell.items, other.items[other.mask(subset)])
 
@@ -246,12 +248,13 @@ def _conditions(rows: pd.DataFrame, arms: tuple, seeds: tuple, cells: Cells, sub
     frame["mask_of"] = -1
     twins, empty = [], []
     roles = ["perturbed"] if subset == "changed" else ["perturbed", "attack"]
-    for k in frame.index[frame["role"].isin(roles) & (frame["twin"] >= 0)]:
+    twin = frame["twin"].to_numpy()
+    for k in np.flatnonzero(frame["role"].isin(roles) & (twin >= 0)):
         kept = [cells[name].mask(subset) for name in names[:, :, k].ravel() if name is not None]
-        clean = [len(cells[name].items) for name in names[:, :, frame.loc[k, "twin"]].ravel() if name is not None]
-        if min(mask.sum() for mask in kept) < 2:
+        clean = {len(cells[name].items) for name in names[:, :, twin[k]].ravel() if name is not None}
+        if min(map(np.count_nonzero, kept)) < 2:
             empty.append(k)
-        elif not all(mask.all() for mask in kept) or {len(mask) for mask in kept} != set(clean):
+        elif not all(mask.all() for mask in kept) or {len(mask) for mask in kept} != clean:
             twins.append(k)
     extra = frame.loc[twins].assign(
         role="twin", mask_of=twins, chance=frame.loc[frame.loc[twins, "twin"], "chance"].to_numpy()
@@ -308,17 +311,18 @@ def _worst_cell(panel: Panel, at: np.ndarray, names: np.ndarray, cells: Mapping[
     shape = (2, *panel.values.shape[:2], len(at))
     values, sizes = np.full(shape, np.nan), np.zeros(shape, dtype=int)
     influences = np.zeros((*shape, clusters), dtype=np.float32)
-    for arm, seed, k in np.ndindex(shape[1:]):
-        name = names[arm, seed, at[k]]
-        if name is None:
-            continue
-        cell = cells[name]
-        statistic, where = measure.read(cell.values), np.searchsorted(panel.clusters, cell.clusters)
-        for own in (0, 1):
-            keep = cell.applicable & (half[where] == own)
-            place = (own, arm, seed, k)
-            values[place], influences[place], _ = clustered(measure, statistic[keep], where[keep], clusters)
-            sizes[place] = keep.sum()
+    places = Places(panel.items, panel.clusters)
+    for number, k in enumerate(at):
+        for own, found in _together(names[:, :, k], cells):
+            arm, seed = zip(*own, strict=True)
+            _, where = places.of(found[0][0])
+            statistics = [measure.read(cell.values) for cell, _ in found]
+            applicable = np.stack([cell.applicable for cell, _ in found])
+            for side in (0, 1):
+                kept = applicable & (half[where] == side)
+                value, part, _ = clustered_cells(measure, statistics, kept, where, clusters)
+                place = (side, arm, seed, number)
+                values[place], influences[place], sizes[place] = value, part, kept.sum(1)
     mean = values.mean(2)
     chosen = np.where(np.isnan(mean), np.inf, measure.sign * mean).argmin(2)  # [2, A]
     arms = np.arange(len(panel.arms))
@@ -336,16 +340,19 @@ def _worst_items(panel: Panel, at: np.ndarray, names: np.ndarray, cells: Mapping
     values, sizes = np.full(shape, np.nan), np.zeros(shape, dtype=int)
     influences = np.zeros((*shape, len(panel.clusters)), dtype=np.float32)
     measure, member = metrics.metric(panel.metric), panel.members[at[0]]
-    for arm, seed in np.ndindex(shape):
-        if any(name is None for name in names[arm, seed, at]):
-            continue
-        right, where = np.ones(len(panel.items), dtype=bool), np.zeros(len(panel.items), dtype=int)
-        for cell in (cells[name] for name in names[arm, seed, at]):
-            places = np.searchsorted(panel.items, cell.items)
-            right[places] &= measure.read(cell.values) == 1
-            where[places] = np.searchsorted(panel.clusters, cell.clusters)
-        everything = right[member].astype(np.float64)
-        found = clustered(measure, everything, where[member], len(panel.clusters))
-        values[arm, seed], influences[arm, seed], _ = found
-        sizes[arm, seed] = len(everything)
+    places, there = Places(panel.items, panel.clusters), (names[:, :, at] != None).all(2)  # noqa: E711
+    right, cluster = np.ones((*shape, len(panel.items)), dtype=bool), np.zeros(len(panel.items), dtype=int)
+    for k in at:
+        for own, found in _together(names[:, :, k], cells):
+            items, where = places.of(found[0][0])
+            arm, seed = (np.array(part)[:, None] for part in zip(*own, strict=True))
+            right[arm, seed, items] &= np.stack([measure.read(cell.values) for cell, _ in found]) == 1
+            cluster[items] = where
+    found = right[there][:, member].astype(np.float64)
+    if len(found):
+        kept = np.ones(found.shape, dtype=bool)
+        values[there], influences[there], _ = clustered_cells(
+            measure, found, kept, cluster[member], len(panel.clusters)
+        )
+        sizes[there] = member.sum()
     return values, sizes, influences

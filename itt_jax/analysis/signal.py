@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from itt_jax.analysis.panels import GROUP, Cells, clustered
+from itt_jax.analysis.clustering import clustered
+from itt_jax.analysis.panels import GROUP, Cells
 from itt_jax.metrics import Metric, metric
 from itt_jax.store.results import CLEAN_TEXT, CellItems
 

@@ -5,7 +5,7 @@ import pytest
 import statsmodels.formula.api as smf
 
 from itt_jax.analysis import inference
-from itt_jax.analysis.panels import clustered
+from itt_jax.analysis.clustering import clustered
 from itt_jax.metrics import metric
 from tests.analysis.test_inference import covered, statistics
 

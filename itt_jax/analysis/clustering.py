@@ -1,0 +1,86 @@
+"""Values of cells, and the influence of each cluster of items on them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import sparse
+
+from itt_jax.metrics import Metric
+from itt_jax.store.results import CellItems
+
+
+class Places:
+    """The places of cells' items among those of a panel. Cells of the same rows share their codes, so that they are
+    looked up once.
+
+    Args:
+        items, clusters: the panel's codes, ascending.
+    """
+
+    def __init__(self, items: np.ndarray, clusters: np.ndarray):
+        self._codes, self._found = (items, clusters), {}
+
+    def of(self, cell: CellItems) -> tuple[np.ndarray, np.ndarray]:
+        """The places of a cell's items, and of their clusters: int [n] each."""
+        key = id(cell.items), id(cell.clusters)
+        if key not in self._found:
+            own = (cell.items, cell.clusters)
+            found = tuple(np.searchsorted(*pair) for pair in zip(self._codes, own, strict=True))
+            self._found[key] = own, found  # the codes too, so that no other array gets their identity
+        return self._found[key][1]
+
+
+def clustered(
+    measure: Metric, statistic: np.ndarray, where: np.ndarray, clusters: int
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """The value of items, the influence of each cluster on it, and the cluster's share of the items: [clusters] each.
+
+    The sum of squares of the influences is the variance of the value over samples of clusters, in the form of Bell and
+    McCaffrey (2002): a residual that is a large part of its own mean is too small, by the root of 1 - share. For
+    clusters of one item this is Bessel's correction. NaN where one cluster has all items.
+
+    Args:
+        statistic: [n, ...], of the items. where: int [n], their clusters.
+    """
+    n = len(statistic)
+    value, part = measure.influence(statistic)
+    share = np.bincount(where, minlength=clusters) / max(n, 1)
+    if n < 2:
+        return value, np.zeros(clusters), share
+    with np.errstate(divide="ignore"):
+        correction = np.sqrt((n - 1) / n / (1 - share[where]))  # in place of the metric's own, of single items
+    part = part * np.where(np.isfinite(correction), correction, np.nan)
+    return value, np.bincount(where, weights=part, minlength=clusters), share
+
+
+def clustered_cells(
+    measure: Metric, statistics: Sequence[np.ndarray], kept: np.ndarray, where: np.ndarray, clusters: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`clustered` for B cells of the same n items: [B], [B, clusters] and [B, clusters].
+
+    Args:
+        statistics: B times [n, ...]. kept: bool [B, n], the items that count. where: int [n], clusters of the items.
+    """
+    if not measure.is_mean:
+        found = [
+            clustered(measure, own[keep], where[keep], clusters) for own, keep in zip(statistics, kept, strict=True)
+        ]
+        return tuple(map(np.stack, zip(*found, strict=True)))
+    n = kept.sum(1, keepdims=True)
+    some, statistic = np.maximum(n, 1), np.where(kept, np.stack(statistics), 0.0)
+    value, sizes = statistic.sum(1, keepdims=True) / some, _summed(kept.astype(float), where, clusters)
+    others = n - sizes[:, where]  # items outside an item's cluster
+    with np.errstate(divide="ignore", invalid="ignore"):
+        part = (statistic - value) / np.sqrt(some * np.where(others > 0, others, np.nan))
+    part = _summed(np.where(kept & (n >= 2), part, 0.0), where, clusters)
+    return np.where(n >= 2, value, np.nan)[:, 0], part, sizes / some
+
+
+def _summed(values: np.ndarray, where: np.ndarray, clusters: int) -> np.ndarray:
+    """Sums over the items of each cluster: [B, n] to [B, clusters]."""
+    if len(set(where.tolist())) == len(where):
+        found = np.zeros((len(values), clusters))
+        found[:, where] = values
+        return found
+    own = sparse.csr_matrix((np.ones(len(where)), (where, np.arange(len(where)))), shape=(clusters, len(where)))
+    return (own @ values.T).T
