@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from itt_jax.query import DEFAULT
-from itt_jax.query.relations import CELLS, ITEMS, STORE, TABLES, cells, named
+from itt_jax.query.relations import CELLS, ITEMS, SIGNAL, STORE, TABLES, cells, named
 from itt_jax.query.relations import table as report_table
 from itt_jax.report import columns
 
@@ -102,6 +102,7 @@ INTRODUCTIONS = {
     "those of `results`.",
     "items": "One row for each example of each cell in `results`; absent from published folders without `cells/`. All "
     "of them are read when a query names `items`, so narrow a large study with `--where`.",
+    "signal": "One row for each arm and group of rows; groups without signal are in no interaction of the report.",
 }
 TYPES = {"string": "varchar", "int64": "bigint", "bool": "boolean", "list<item: double>": "double[]"}
 """Arrow's name of a type -> DuckDB's, where they differ."""
@@ -124,12 +125,14 @@ def page() -> str:
     parts += [f"{question}\n\n{code(sql)}" for question, sql in QUERIES]
     parts += ["## Relations of cells\n"]
     stores = named([EXAMPLE])
-    for name in (*CELLS, "items"):
+    for name in (*CELLS, "items", "signal"):
         parts.append(f"### {name}\n\n{INTRODUCTIONS[name]}\n")
         if name == "results":
             parts.append(table(cells(stores, name).schema, columns.RESULTS))
         elif name == "items":
             parts.append(table(ITEMS, columns.ITEMS))
+        elif name == "signal":
+            parts.append(table(SIGNAL, columns.SIGNAL))
     parts += ["## Tables of the report\n", "Estimates are shares (0.01 is one point).\n"]
     for name, written in TABLES.items():
         renamed = f" (`{written}.csv`)" if name != written else ""

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from itt_jax.analysis import attacked, claims, controls, inference, panels, stages
@@ -19,7 +20,7 @@ from itt_jax.analysis.contrasts import ATTACKS, Contrasts
 from itt_jax.analysis.fits import concat
 from itt_jax.analysis.folder import Folder, folder
 from itt_jax.analysis.looks import RECORDED, Looked, as_decided, at_look
-from itt_jax.analysis.primary import primary_family
+from itt_jax.analysis.primary import JUDGED, primary_family, same_contrast
 from itt_jax.data.contamination import Contamination
 from itt_jax.store.results import CLEAN_TEXT, Subset
 from itt_jax.study.arms import Arm
@@ -129,11 +130,13 @@ def analyse(
     frames, parts, sides = _estimated(read, asked_pair)
     interactions, secondary = frames.pop("interactions"), frames.pop("secondary")
     judged = _Judge(smallest_effect, planned, stages.effort(plan), stages.failures(plan))
+    family = primary_family(parts)
+    primary = judged.contrasts(family, "holm", "primary")
     return Analysis(
         arms=read.arms,
         gains=judged.gains(frames.pop("gains")),
-        interactions=concat(judged.contrasts(frame, "fdr_bh") for frame in (interactions, secondary)),
-        primary=judged.contrasts(primary_family(parts), "holm", "primary").drop(columns="rests_on"),
+        interactions=concat([judged.explored(interactions, family, primary), judged.contrasts(secondary, "fdr_bh")]),
+        primary=primary.drop(columns="rests_on"),
         claims=claims.table(read.claims, sides, smallest_effect, planned, judged.failed),
         gaps=at_look(frames.pop("gaps"), planned.look),
         robustness=at_look(frames.pop("robustness"), planned.look),
@@ -204,6 +207,20 @@ class _Judge:
         frame = inference.judge(frame, self.smallest_effect, method, self.planned.look, earlier)
         frame = as_decided(frame, earlier) if family else frame
         return stages.with_effort(stages.withheld(frame, self.failed), self.efforts)
+
+    def explored(self, frame: pd.DataFrame, family: pd.DataFrame, primary: pd.DataFrame) -> pd.DataFrame:
+        """Interactions, adjusted for the false discovery rate; those that are primary contrasts have the verdicts of
+        these and are no part of that adjustment."""
+        same = same_contrast(frame, family)
+        if not (same >= 0).any():
+            return self.contrasts(frame, "fdr_bh")
+        found = []
+        for rows in (same < 0, same >= 0):
+            if rows.any():
+                found.append(self.contrasts(frame[rows], "fdr_bh").set_axis(np.flatnonzero(rows)))
+        decided = primary.iloc[same[same >= 0]]
+        found[-1] = found[-1].assign(**{name: decided[name].to_numpy() for name in JUDGED})
+        return pd.concat(found).sort_index()
 
 
 def look_at(out: pathlib.Path, seeds: int) -> list[dict[str, Any]]:

@@ -10,6 +10,28 @@ STATISTICS = ["estimate", "ci_low", "ci_high", "std_err", "seed_error", "item_er
 KEY = ["model", "metric", "arm", "baseline"]
 COUNTS = ["groups", "groups_left_out", "groups_unchecked"]
 
+JUDGED = ["p_design", "look", "p_adjusted", "p_bound", "agree", "leaning", "verdict", "clear", "detectable"]
+"""Columns of a judgement."""
+
+
+def same_contrast(frame: pd.DataFrame, family: pd.DataFrame) -> np.ndarray:
+    """The number of the primary contrast that each interaction is, -1 for none: int [rows].
+
+    With one target the contrast over all its conditions is a primary one, and so is that of the only operator,
+    language or domain.
+
+    Args:
+        frame: interactions. family: as `primary_family` gives it; both before verdicts.
+    """
+    found, about = np.full(len(frame), -1), [*KEY, "kind"]
+    for number, row in enumerate(family.to_dict("records")):
+        if len(row["rests_on"]) == 1:
+            same = (frame[about] == [row[name] for name in about]).all(axis=1) & (frame["target"] == row["rests_on"][0])
+            for name in ("estimate", "std_err"):
+                same &= np.isclose(frame[name].astype(float), row[name], rtol=1e-6, atol=0)
+            found[same] = number
+    return found
+
 
 def primary_family(parts: list[TargetContrast]) -> pd.DataFrame:
     """One row per model, metric, treatment and baseline, before verdicts.

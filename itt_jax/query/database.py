@@ -33,15 +33,23 @@ WITH severities AS (
 ), languages AS (
     SELECT * EXCLUDE (task, clean, perturbed), avg(clean) AS clean, avg(perturbed) AS perturbed
     FROM tasks GROUP BY ALL
+), groups AS (
+    SELECT DISTINCT store, model, target, metric, domain, arm, task, split, language FROM compared
+), checked AS (
+    SELECT store, model, target, metric, domain, arm, count(*) AS groups,
+        count(*) FILTER (has_signal IS NULL) AS unchecked,
+        if(count(has_signal) > 0, count(*) FILTER (NOT has_signal), NULL) AS no_signal
+    FROM groups LEFT JOIN signal USING (store, model, target, metric, domain, arm, task, split, language) GROUP BY ALL
 )
 SELECT store, model, target, metric, domain, arm,
-    count(DISTINCT seed) AS seeds, count(DISTINCT language) AS languages,
+    count(DISTINCT seed) AS seeds, count(DISTINCT language) AS languages, groups, no_signal, unchecked,
     round(100 * avg(clean), 2) AS clean, round(100 * avg(perturbed), 2) AS perturbed,
     round(100 * avg(clean - perturbed), 2) AS "drop"
-FROM languages GROUP BY ALL ORDER BY ALL"""
+FROM languages JOIN checked USING (store, model, target, metric, domain, arm) GROUP BY ALL ORDER BY ALL"""
 """The query of `results` without --sql: scores of each arm in points, where there is both clean and perturbed text.
 
-Means are taken level by level, as in the report (`analysis.panels.LEVELS`), over all groups.
+Means are taken level by level, as in the report (`analysis.panels.LEVELS`), over all groups; no_signal of them are no
+better than guessing on dev rows, and unchecked have no dev rows.
 """
 SETTINGS = {
     "temp_directory": "''",  # a large query fails instead of writing to the current folder
@@ -106,6 +114,8 @@ def _fill(database: duckdb.DuckDBPyConnection, stores: Mapping[str, Store], resu
         _add(database, "items", relations.items(stores, results))
     else:
         _add(database, "items", relations.ITEMS.empty_table())
+    named = "signal" in words and "describe" not in words
+    _add(database, "signal", relations.signal(stores) if named else relations.SIGNAL.empty_table())
     for name in TABLES:
         if name in words or "show" in words:
             if (found := relations.table(stores, name)) is not None:

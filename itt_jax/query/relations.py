@@ -13,11 +13,13 @@ import pandas as pd
 import pyarrow as pa
 
 from itt_jax import metrics
+from itt_jax.analysis.panels import GROUP
+from itt_jax.analysis.signal import PANEL, signals
 from itt_jax.errors import InputError
 from itt_jax.report import columns
 from itt_jax.store import Store
 from itt_jax.store.parquet import reading
-from itt_jax.store.results import has_predictions, read_results, read_selection
+from itt_jax.store.results import has_predictions, read_cells, read_results, read_selection
 
 STORE = "store"
 """First column of every relation: which results folder a row is from."""
@@ -27,7 +29,7 @@ TABLES = {NAMES.get(name, name): name for name in columns.TABLES}
 """Relation -> table of the report."""
 CELLS = ("results", "selection")
 """Relations with one row a cell."""
-RELATIONS = (*CELLS, "items", *TABLES)
+RELATIONS = (*CELLS, "items", "signal", *TABLES)
 
 TEXT = {"cell", "stage", "model", "arm", "target", "task", "split", "language", "domain", "perturbation", "metric"}
 TEXT |= {"claim", "models", "sentence", "source", "baseline", "kind", "subset", "quantity", "domains", "spent", "test"}
@@ -52,6 +54,7 @@ ITEMS = pa.schema(
         ("applicable", pa.bool_()),
     ]
 )
+SIGNAL = pa.schema([(name, pa.string()) for name in (STORE, *PANEL, "arm", *GROUP)] + [("has_signal", pa.bool_())])
 STORED = ("item_id", "prediction", "label", "scores", "changed", "applicable")
 """What `items` reads of every cell."""
 
@@ -164,6 +167,27 @@ def check_items(stores: Mapping[str, Store]) -> None:
     for store in stores.values():
         if not has_predictions(store.out, read_results(store.out)):
             raise InputError(f"--out {store.out}: has no predictions of single rows, which the relation `items` holds")
+
+
+def signal(stores: Mapping[str, Store]) -> pa.Table:
+    """Which groups have signal, arm by arm; unknown (null) without dev rows or their predictions.
+
+    Raises:
+        InputError: see `read_results`; a cell on dev rows is missing or damaged.
+    """
+    rows = []
+    for name, store in stores.items():
+        results, dev = read_results(store.out), read_selection(store.out)
+        is_known = dev is not None and has_predictions(store.out, dev)
+        columns = zip(dev["cell"], dev["metric"], strict=True) if is_known else ()
+        cells = {cell: metrics.metric(measure).columns for cell, measure in columns}
+        found = signals(results, dev, read_cells(store.out, cells) if is_known else None)
+        for key, own in found.items():
+            for arm, absent in own.absent.items():
+                for number, group in enumerate(own.groups):
+                    known = None if number in own.unchecked else number not in absent
+                    rows.append(dict(zip(SIGNAL.names, (name, *key, arm, *group, known), strict=True)))
+    return pa.Table.from_pylist(rows, schema=SIGNAL)
 
 
 def _items_of(name: str, cell: str, frame: pd.DataFrame, measure: metrics.Metric) -> pa.Table:

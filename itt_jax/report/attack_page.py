@@ -7,18 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from itt_jax import files
 from itt_jax.attack.outcomes import Outcome, summaries, summary
-from itt_jax.report import html, tables
+from itt_jax.report import html
 from itt_jax.report.answers import First
-from itt_jax.report.cautions import allowed_contamination
+from itt_jax.report.checkpoint_page import write_checkpoint_page
 from itt_jax.report.examples import FOLDER, Block, attack_note
-from itt_jax.report.figures import Panel, sheet, svg
+from itt_jax.report.figures import Panel, svg
 from itt_jax.report.figures.curves import frame_of
 from itt_jax.report.figures.forest import PLAIN, Row, forest
 from itt_jax.report.summary import counted, listed
 from itt_jax.report.tables.shown import points
-from itt_jax.report.writing import links, write_all, write_blocks
 
 MOST_ROWS = 200
 """Rows of a language that are shown as examples, in a block of their own."""
@@ -44,13 +42,7 @@ def write_attack_page(out: pathlib.Path, about: Mapping[str, Any], outcomes: Seq
     Args:
         about: what is attacked, by which recipe: "name", "encoder", "task", and "contaminated" where it is allowed.
     """
-    report, figures = pathlib.Path(out) / "report", summaries(outcomes)
-    table = _table(figures)
-    written = {
-        "languages.csv": pd.DataFrame(figures).drop(columns=["curve_queries", "curve_edits"]).to_csv(index=False)
-    }
-    written |= {"languages.md": tables.markdown(table) + "\n", "languages.tex": tables.latex(table) + "\n"}
-    write_all(report / "tables", written)
+    figures = summaries(outcomes)
     first = html.ShownFigure(
         "success", "Success of the attack by language, 95 % intervals.", _success(figures), "figures/success.svg"
     )
@@ -61,24 +53,19 @@ def write_attack_page(out: pathlib.Path, about: Mapping[str, Any], outcomes: Seq
         [panel for own in figures for panel in _budgets(own)],
         "figures/budget.svg",
     )
-    write_all(report / "figures", {f"{own.name}.svg": sheet(own.panels) for own in (first, price) if own.panels})
-    blocks = write_blocks(report, _blocks(about, outcomes))
-    languages = [own["language"] for own in figures]
-    shown = html.ShownTable("languages", "Figures by language", table, links=links("languages", ""))
-    page = html.Page(
-        title=f"Attack {about['name']} on {about['encoder']}",
-        first=_first(about, outcomes),
-        figure=first,
-        cautions=allowed_contamination(about),
-        notes=[],
-        sections=[html.ShownSection("figures", "Figures", "", [price] if price.panels else [], [shown])],
-        filters={"language": languages} if len(languages) > 1 else {},
-        examples=blocks,
-        no_examples="" if blocks else "No row was attacked.",
-        terms=TERMS,
+    return write_checkpoint_page(
+        out,
+        about,
+        f"Attack {about['name']} on {about['encoder']}",
+        _first(about, outcomes),
+        [first, price],
+        ("languages", "Figures by language", _table(figures)),
+        pd.DataFrame(figures).drop(columns=["curve_queries", "curve_edits"]),
+        [own["language"] for own in figures],
+        TERMS,
+        "No row was attacked.",
+        _blocks(about, outcomes),
     )
-    files.write_text(report / "index.html", html.page(page))
-    return report / "index.html"
 
 
 def _first(about: Mapping[str, Any], outcomes: Sequence[Outcome]) -> First:

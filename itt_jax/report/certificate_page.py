@@ -7,17 +7,15 @@ from typing import Any
 
 import pandas as pd
 
-from itt_jax import files
 from itt_jax.certify.figures import SHOWN
-from itt_jax.report import html, tables
+from itt_jax.report import html
 from itt_jax.report.answers import First
-from itt_jax.report.cautions import allowed_contamination
-from itt_jax.report.figures import Panel, sheet, svg
+from itt_jax.report.checkpoint_page import write_checkpoint_page
+from itt_jax.report.figures import Panel, svg
 from itt_jax.report.figures.curves import frame_of
 from itt_jax.report.figures.forest import PLAIN
 from itt_jax.report.summary import listed
 from itt_jax.report.tables.shown import points
-from itt_jax.report.writing import links, write_all, write_blocks
 
 WIDTH, HEIGHT = 300.0, 190.0
 CAPTION = (
@@ -56,31 +54,19 @@ def write_certificate_page(
         about: what is certified: "encoder", "task", and "contaminated" where it is allowed. figures: of each language,
             see `certify.figures.summary`.
     """
-    report = pathlib.Path(out) / "report"
-    table, attacked = _table(figures), any("under_attack" in own for own in figures)
-    written = {"certified.csv": _tidy(figures).to_csv(index=False)}
-    written |= {"certified.md": tables.markdown(table) + "\n", "certified.tex": tables.latex(table) + "\n"}
-    write_all(report / "tables", written)
-    caption = CAPTION + (UNDER_ATTACK if attacked else "")
-    figure = html.ShownFigure("certified", caption, list(_panels(figures)), "figures/certified.svg")
-    write_all(report / "figures", {"certified.svg": sheet(figure.panels)})
-    write_blocks(report, ())
-    languages = [own["language"] for own in figures]
-    shown = html.ShownTable("certified", "Certified accuracy by radius", table, links=links("certified", ""))
-    page = html.Page(
-        title=f"Certificates of {about['encoder']}",
-        first=_first(about, figures),
-        figure=figure,
-        cautions=allowed_contamination(about),
-        notes=[],
-        sections=[html.ShownSection("figures", "Figures", "", [], [shown])],
-        filters={"language": languages} if len(languages) > 1 else {},
-        examples=(),
-        no_examples=NO_TEXTS,
-        terms=TERMS,
+    caption = CAPTION + (UNDER_ATTACK if any("under_attack" in own for own in figures) else "")
+    return write_checkpoint_page(
+        out,
+        about,
+        f"Certificates of {about['encoder']}",
+        _first(about, figures),
+        [html.ShownFigure("certified", caption, list(_panels(figures)), "figures/certified.svg")],
+        ("certified", "Certified accuracy by radius", _table(figures)),
+        _tidy(figures),
+        [own["language"] for own in figures],
+        TERMS,
+        NO_TEXTS,
     )
-    files.write_text(report / "index.html", html.page(page))
-    return report / "index.html"
 
 
 def _first(about: Mapping[str, Any], figures: Sequence[Mapping[str, Any]]) -> First:

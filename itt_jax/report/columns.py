@@ -50,6 +50,12 @@ ITEMS = {
     "applicable": "whether the row still has its right answer, so that it counts",
 }
 
+SIGNAL = {
+    **{name: RESULTS[name] for name in ("model", "target", "metric", "arm", "task", "split", "domain", "language")},
+    "has_signal": "whether the mean score over seeds on dev rows is better than guessing; empty where there are no dev "
+    "rows, or no predictions on them",
+}
+
 TABLES = {
     "primary": "the primary family: one contrast an encoder, metric and treatment, over all targets and operators",
     "claims": "statements that the config defined, each a contrast between two arms or encoders",

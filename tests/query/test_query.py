@@ -66,6 +66,19 @@ def test_the_default_averages_as_the_report_does(tmp_path):
 
 
 @pytest.mark.slow
+def test_groups_without_signal_are_marked_as_the_report_counts_them(tmp_path):
+    """By dev rows; without their predictions nobody knows."""
+    about = {"items": 8, "languages": ("en", "de"), "seeds": (0, 1), "noises": (("swap", (0.1,)),), "base": 0.3}
+    out = write_store(tmp_path, dev=60, **about)
+    counts = analyse(out).counts.set_index("arm")["groups_no_signal"]
+    found = frame([out])
+    assert found.groupby("arm")["no_signal"].sum().to_dict() == counts.to_dict()
+    assert 0 < counts["direct"] and counts["itt"] < 4 and set(found["unchecked"]) == {0}
+    Store(out).selection.unlink()
+    assert frame([out])["no_signal"].isna().all()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [2, 5, 6])
 def test_questions_of_the_schema_keep_targets_and_attacks_apart(tmp_path, number):
     """Rows of two targets are those of each alone; attacks and operators that change the label are left out."""
@@ -216,7 +229,8 @@ def test_the_schema_is_that_of_the_code():
     assert runpy.run_path(str(SCRIPT))["page"]() == page
     assert set(re.findall(r"^### (\w+)$", page, re.MULTILINE)) == set(RELATIONS)
     assert {*columns.OWN} <= {*columns.TABLES} and {*itertools.chain(*columns.OWN.values())} <= {*columns.COLUMNS}
-    assert not [name for name in (*columns.RESULTS, *columns.ITEMS, *columns.COLUMNS) if f"| `{name}` |" not in page]
+    meant = (*columns.RESULTS, *columns.ITEMS, *columns.SIGNAL, *columns.COLUMNS)
+    assert not [name for name in meant if f"| `{name}` |" not in page]
 
 
 @pytest.mark.slow

@@ -60,8 +60,9 @@ TABLES = (
         "Arms compared",
         by_target(scores.gains),
         "Differences paired by seed and item, on the kept groups of both arms: the interaction is perturbed gain less "
-        "clean gain. Each target by itself, so adjusted as exploratory (Benjamini-Hochberg), unlike primary findings. "
-        "The CSV has the gains as first (perturbed) and second (clean).",
+        "clean gain. Primary contrasts of a single target have their primary verdict; the others are exploratory and "
+        "adjusted for the false discovery rate (Benjamini-Hochberg). The CSV has the gains as first (perturbed) and "
+        "second (clean).",
         "interactions",
     ),
     Table(
