@@ -70,8 +70,14 @@ def _verdicts(arm: str, baseline: str, own: pd.DataFrame, analysis: Analysis) ->
         where = f" (in {listed(names)})" if len(found) > 1 or len(names) < len(own) else ""
         parts.append(f"{meaning}{where}{scope}")
     summaries = {one.name: one.summary for one in analysis.arms}
-    what = f"{arm} is {summaries[arm]}. " if summaries.get(arm) else ""
+    named = [f"{name} is {_with_article(summaries[name])}" for name in (arm, baseline) if summaries.get(name)]
+    what = f"{'; '.join(named)}. " if named else ""
     return f"{what}Compared with {baseline}, {'; '.join(parts)}."
+
+
+def _with_article(summary: str) -> str:
+    """The summary of an arm in a sentence: "a control: the target stage alone"."""
+    return f"a {summary}" if summary.startswith("control") else summary
 
 
 def _name(row: Mapping[str, Any], own: pd.DataFrame) -> str:
@@ -189,8 +195,8 @@ def _kept(analysis: Analysis) -> str:
             f"{groups:.0f} of {groups + left_out:.0f}"
             for groups, left_out in zip(primary["groups"], primary["groups_left_out"], strict=True)
         }
-        sentence += f"; of the groups of task, domain and language, {listed(sorted(shares))} for each encoder and arm"
-        sentence += ", those where both arms have signal"
+        sentence += f"; {listed(sorted(shares))} groups of task, domain and language for each encoder and arm, those "
+        sentence += "where both arms have signal"
     return sentence
 
 

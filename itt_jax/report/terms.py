@@ -10,8 +10,8 @@ def terms(analysis: Analysis) -> list[tuple[str, str]]:
     return [
         (
             "Interaction",
-            "(arm − baseline) on perturbed text less (arm − baseline) on clean text, or in a shifted domain less at "
-            "home. An arm that improves both equally has none: it is better, not more robust.",
+            "The gain of the arm over its baseline on perturbed text less that on clean text, or in a shifted domain "
+            "less at home. An arm that improves both equally has none: it is better, not more robust.",
         ),
         (
             "Intervals",
