@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import importlib.util
 import json
 import pathlib
 import shutil
@@ -14,6 +15,8 @@ from collections.abc import Iterator
 
 MISSING = next((f"{name} is not installed" for name in ("chromium", "chromedriver") if not shutil.which(name)), "")
 """Why there is no browser; empty where there is one."""
+AXE = importlib.util.find_spec("axe_core_python")
+"""The package that holds axe-core; None where it is not installed."""
 WAIT = 30.0
 """Seconds to wait for something to be so."""
 
@@ -68,6 +71,16 @@ class Browser:
     def errors(self) -> list[str]:
         """What the page's console said since the last call."""
         return [entry["message"] for entry in self.call("se/log", type="browser")]
+
+    def faults(self) -> list[str]:
+        """Serious and critical faults of accessibility in the page, as axe-core finds them, with where they are."""
+        self.run(pathlib.Path(AXE.origin).with_name("axe.min.js").read_text(encoding="utf-8"))
+        self.run("axe.run(document).then((found) => { window.found = found; })")
+        self.wait("window.found")
+        return self.run(
+            "return window.found.violations.filter((own) => ['serious', 'critical'].includes(own.impact))"
+            ".map((own) => `${own.id}: ${own.nodes.slice(0, 3).map((node) => node.target.join(' ')).join('; ')}`)"
+        )
 
 
 @contextlib.contextmanager
