@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import re
 import runpy
+import shlex
 
 import pytest
 
@@ -36,6 +37,36 @@ def test_links_lead_somewhere(page):
     prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     for link in LINK.findall(prose):
         assert link.startswith("https://") or (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_anchors_are_headings(page):
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for other, anchor in re.findall(r"\[[^\]]*\]\((?!https:)([^)#\s]*)#([^)]*)\)", prose):
+        text = ((page.parent / other) if other else page).read_text(encoding="utf-8")
+        headings = [re.sub(r"[^\w\- ]", "", own.lower()) for own in re.findall(r"^#+ (.*)$", text, re.MULTILINE)]
+        assert anchor in {own.replace(" ", "-") for own in headings}, (other, anchor)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_of_pages_can_be_parsed(page):
+    text = re.sub(r"\\\n *", " ", page.read_text(encoding="utf-8"))
+    for command in re.findall(
+        r"^(?:    |\$ |.*\| )(?:python -m itt_jax\.main|itt-jax) ([a-z][^|\n]*)$", text, re.MULTILINE
+    ):
+        arguments = shlex.split(re.sub(r"[\[\]]", "", command), comments=True)
+        if "..." not in arguments:
+            main.parser().parse_args(arguments)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_blocks_of_pages_run(page):
+    """Those that need no checkpoint and leave nothing out; tests/extension runs those of CONTRIBUTING.md."""
+    space: dict = {}
+    for block in re.findall(PYTHON, page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        code = compile(block, str(page), "exec")
+        if page.name != "CONTRIBUTING.md" and "..." not in block and "path/to" not in block:
+            exec(code, space)
 
 
 def test_the_first_study_of_the_readme_is_valid(tmp_path):
