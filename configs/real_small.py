@@ -1,6 +1,6 @@
 """Real data, small encoders pretrained here: does ITT change the robustness of zero-shot transfer, family by family?
 
-    python -m itt_jax.main run --config configs/real_small.py --data-root DIR --out results/real_small \\
+    python -m itt_jax.main run --config configs/real_small.py --data-root DIR --out runs/real_small \\
         --until-decided --max-seeds 5
 
 Encoders: BERT, RoBERTa and XLNet of 2 layers, width 128, vocabulary 8,000, pretrained on text of seven languages that
@@ -56,7 +56,7 @@ def encoder(family: str) -> EncoderSpec:
 
 study = Study(
     name="real_small",
-    description="Sentiment of tweets in seven languages, in three families, with and without SST-2 first.",
+    description="Sentiment of tweets in six languages, in three families, with and without SST-2 first.",
     encoders=tuple(encoder(family) for family in ("bert", "roberta", "xlnet")),
     arms=("direct", "itt", "matched_compute", "shuffled_itt"),
     targets=(

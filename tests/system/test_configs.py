@@ -68,6 +68,12 @@ def test_full_form_loads(name):
     assert len(study.targets) == FULL_TARGETS[name]
 
 
+def test_the_three_families_made_here_load():
+    study = config.load(CONFIGS / "real_small.py")
+    assert [spec.family for spec in study.encoders] == ["bert", "roberta", "xlnet"]
+    assert all(spec.checkpoint is None and spec.pretraining for spec in study.encoders)
+
+
 @pytest.mark.parametrize("part", ["transfer", "domains", "english"])
 def test_real_checkpoints_load_by_part_whole_or_with_their_first_layers(part, tmp_path):
     path, chosen = CONFIGS / "real_pretrained.py", [f"checkpoints={tmp_path}", f"part={part}"]
