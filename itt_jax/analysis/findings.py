@@ -20,7 +20,7 @@ from itt_jax.analysis.contrasts import ATTACKS, Contrasts
 from itt_jax.analysis.fits import concat
 from itt_jax.analysis.folder import Folder, folder
 from itt_jax.analysis.looks import RECORDED, Looked, as_decided, at_look
-from itt_jax.analysis.primary import JUDGED, primary_family, same_contrast
+from itt_jax.analysis.primary import DECIDED, primary_family, same_contrast
 from itt_jax.data.contamination import Contamination
 from itt_jax.store.results import CLEAN_TEXT, Subset
 from itt_jax.study.arms import Arm
@@ -46,8 +46,9 @@ class Analysis:
         arms: the arms of the folder, in the order of its results.
         cells: the results, with each cell's interval over items.
         gains: arm less baseline on clean text and under each operator and severity.
-        interactions: kind "perturbation" or "domain", with log_odds, agree, p_adjusted (Benjamini-Hochberg), verdict,
-            clear, detectable; subset "all" items, or "changed" items alone (secondary).
+        interactions: kind "perturbation" or "domain", with log_odds, agree, p_adjusted (Benjamini-Hochberg; Holm where
+            the row is a primary contrast), verdict, clear, detectable; subset "all" items, or "changed" items alone
+            (secondary).
         primary: one interaction per model, metric and treatment, over all targets, domains, languages and operators;
             Holm.
         claims: the claims that the config defined, with their verdicts; a family of its own (Holm).
@@ -209,8 +210,8 @@ class _Judge:
         return stages.with_effort(stages.withheld(frame, self.failed), self.efforts)
 
     def explored(self, frame: pd.DataFrame, family: pd.DataFrame, primary: pd.DataFrame) -> pd.DataFrame:
-        """Interactions, adjusted for the false discovery rate; those that are primary contrasts have the verdicts of
-        these and are no part of that adjustment."""
+        """Interactions, adjusted for the false discovery rate; those that are primary contrasts have the verdicts and
+        figures of these and are left out of that adjustment."""
         same = same_contrast(frame, family)
         if not (same >= 0).any():
             return self.contrasts(frame, "fdr_bh")
@@ -219,7 +220,7 @@ class _Judge:
             if rows.any():
                 found.append(self.contrasts(frame[rows], "fdr_bh").set_axis(np.flatnonzero(rows)))
         decided = primary.iloc[same[same >= 0]]
-        found[-1] = found[-1].assign(**{name: decided[name].to_numpy() for name in JUDGED})
+        found[-1] = found[-1].assign(**{name: decided[name].to_numpy() for name in DECIDED})
         return pd.concat(found).sort_index()
 
 

@@ -12,6 +12,8 @@ COUNTS = ["groups", "groups_left_out", "groups_unchecked"]
 
 JUDGED = ["p_design", "look", "p_adjusted", "p_bound", "agree", "leaning", "verdict", "clear", "detectable"]
 """Columns of a judgement."""
+DECIDED = [*STATISTICS, "test", "seeds", "items", "clusters", "log_odds", *JUDGED]
+"""Columns of a verdict and of the figures on which it rests, which may be of an earlier look."""
 
 
 def same_contrast(frame: pd.DataFrame, family: pd.DataFrame) -> np.ndarray:
@@ -28,7 +30,7 @@ def same_contrast(frame: pd.DataFrame, family: pd.DataFrame) -> np.ndarray:
         if len(row["rests_on"]) == 1:
             same = (frame[about] == [row[name] for name in about]).all(axis=1) & (frame["target"] == row["rests_on"][0])
             for name in ("estimate", "std_err"):
-                same &= np.isclose(frame[name].astype(float), row[name], rtol=1e-6, atol=0)
+                same &= np.isclose(frame[name].astype(float), row[name], rtol=1e-6, atol=1e-12)
             found[same] = number
     return found
 

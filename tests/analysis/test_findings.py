@@ -378,6 +378,9 @@ def test_what_an_earlier_look_decided_has_the_figures_of_that_look(tmp_path):
     analysis = analyse(out)
     shown = primary.primary(analysis)["interaction"][0]
     assert shown.startswith("+30.0 [+10.0, +50.0] at 2 seeds; now ") and shown in verdict_sentences(analysis)[0]
+    rows = analysis.interactions[(analysis.interactions["arm"] == "itt") & (analysis.interactions["look"] == 2)]
+    assert len(rows) and (rows["baseline"] == "matched_steps").all() and (rows["verdict"] == "supported").all()
+    assert (rows[["estimate", "ci_low", "ci_high", "seeds"]] == [0.3, 0.1, 0.5, 2]).all(axis=None)
 
 
 @pytest.mark.slow

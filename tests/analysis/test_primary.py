@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from itt_jax.analysis import analyse
-from itt_jax.analysis.primary import JUDGED
+from itt_jax.analysis.primary import DECIDED
 from tests.simulated_store import write_store
 
 GRID = {"items": 10, "seeds": (0, 1), "languages": ("en",), "domains": ("general",), "noises": (("swap", (0.1,)),)}
@@ -23,4 +23,4 @@ def test_a_contrast_of_one_target_has_the_verdict_of_the_primary_family(tmp_path
         same = np.isclose(own["estimate"], one["estimate"]) & np.isclose(own["std_err"], one["std_err"])
         assert same.all() == (targets == 1) and len(own) >= 3
         for row in own[same].to_dict("records"):
-            assert {name: row[name] for name in JUDGED} == {name: one[name] for name in JUDGED}
+            assert {name: row[name] for name in DECIDED} == {name: one[name] for name in DECIDED}

@@ -3,6 +3,7 @@
 from itt_jax.report.figures import curves, forest, places, transfer, work
 from itt_jax.report.figures.panel import DIMENSIONS, Figure, Panel, legend, sheet
 from itt_jax.report.figures.svg import STYLE
+from itt_jax.report.tables.table import EXPLORATORY
 
 FIGURES = (
     Figure(
@@ -33,7 +34,7 @@ FIGURES = (
         "map",
         "noise",
         "Points by which the arm's gain over its baseline is larger under an operator than on clean text, with 95 % "
-        "intervals. Exploratory (Benjamini-Hochberg); grey cells are undetermined.",
+        f"intervals. Grey cells are undetermined. {EXPLORATORY}",
         places.map_of,
         has_arms=False,
     ),

@@ -7,7 +7,7 @@ from itt_jax.report import provenance
 from itt_jax.report.tables import attacks, domains, explored, primary, rests, scores
 from itt_jax.report.tables.formats import latex, markdown
 from itt_jax.report.tables.shown import points, side, verdict, with_interval, without_constant
-from itt_jax.report.tables.table import Table, by_target
+from itt_jax.report.tables.table import EXPLORATORY, Table, by_target
 
 TABLES = (
     Table(
@@ -60,9 +60,7 @@ TABLES = (
         "Arms compared",
         by_target(scores.gains),
         "Differences paired by seed and item, on the kept groups of both arms: the interaction is perturbed gain less "
-        "clean gain. Primary contrasts of a single target have their primary verdict; the others are exploratory and "
-        "adjusted for the false discovery rate (Benjamini-Hochberg). The CSV has the gains as first (perturbed) and "
-        "second (clean).",
+        f"clean gain. {EXPLORATORY} The CSV has the gains as first (perturbed) and second (clean).",
         "interactions",
     ),
     Table(
@@ -94,7 +92,7 @@ TABLES = (
         "domains",
         "Interactions with the shift of domain",
         lambda analysis, plan: domains.shifts(analysis),
-        "Exploratory: adjusted for the false discovery rate (Benjamini-Hochberg).",
+        EXPLORATORY,
         "interactions",
     ),
     Table(
@@ -121,7 +119,7 @@ TABLES = (
         "noise",
         "Interactions by operator",
         lambda analysis, plan: explored.operators(analysis),
-        "Exploratory: adjusted for the false discovery rate (Benjamini-Hochberg).",
+        EXPLORATORY,
         "interactions",
     ),
     Table(
@@ -129,7 +127,7 @@ TABLES = (
         "noise",
         "Interactions by language",
         lambda analysis, plan: explored.language_interactions(analysis),
-        "Exploratory: adjusted for the false discovery rate (Benjamini-Hochberg).",
+        EXPLORATORY,
         "interactions",
     ),
     Table(

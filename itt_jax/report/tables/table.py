@@ -9,6 +9,12 @@ import pandas as pd
 from itt_jax.analysis import Analysis
 from itt_jax.report.tables.shown import without_constant
 
+EXPLORATORY = (
+    "Exploratory: adjusted for the false discovery rate (Benjamini-Hochberg). A primary contrast of one target has "
+    "its primary verdict and figures here too."
+)
+"""The note of interactions that are not all of the primary family."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Table:
