@@ -10,6 +10,7 @@ from tests.simulated_store import write_store
 GRID = {"items": 10, "seeds": (0, 1), "languages": ("en",), "domains": ("general",), "noises": (("swap", (0.1,)),)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("targets", [1, 2])
 def test_a_contrast_of_one_target_has_the_verdict_of_the_primary_family(tmp_path, targets):
     """Also in the rows of its only operator and severity; with two targets no row is a primary contrast. The others are

@@ -71,6 +71,7 @@ def test_peer_sees_the_same_examples(data_root, small):
     assert peer.predict(dataset[:3]).shape == (3, 3)
 
 
+@pytest.mark.slow
 def test_timed_steps_are_typical(small):
     work = workload(small(), Choice("bert", "toy", "embedded"))
     trainer = ours.Trainer(work)

@@ -45,6 +45,7 @@ def test_a_query_without_a_key_has_finite_gradients():
     assert all(np.isfinite(gradient).all() for gradient in gradients)
 
 
+@pytest.mark.slow
 def test_a_window_in_blocks_equals_the_reference():
     """Rows of 400 are no whole number of blocks; queries and keys share heads of keys and values in pairs."""
     rng = np.random.default_rng(0)

@@ -70,6 +70,7 @@ def test_heads_equal_hugging_face(kind, suffix, changes, reference, padded, clos
     check_head(model, kind, padded, close, torch, tmp_path)
 
 
+@pytest.mark.slow
 def test_gradients(reference, padded, gradients_close, torch, tmp_path):
     model = reference("DebertaV2ForSequenceClassification", SMALL | {"num_labels": 3})
     check_gradients(model, padded, gradients_close, torch, tmp_path)

@@ -73,6 +73,7 @@ def assert_equals_reference(backend, masks, dtype):
         np.testing.assert_allclose(found, expected, atol=TOLERANCE[dtype] * max(1, np.abs(expected).max()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masks", ["packed", "whole"])
 def test_flash_equals_the_reference(on_tpu, masks):
     assert_equals_reference("flash", MASKS[masks], "float32")

@@ -109,6 +109,7 @@ def test_pooling_over_the_tokens_of_an_example(small, pooling, pair_features, ra
     np.testing.assert_allclose(logits, np.stack(expected) @ output["kernel"] + output["bias"], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_cls_pooling_reads_the_summary_token(small, randomised):
     encoder, params = small
     head = make_head(encoder, "regression", 1, "cls")

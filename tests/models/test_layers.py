@@ -41,6 +41,7 @@ def test_outputs_and_gradients_equal_plain_layers(family, randomised):
     np.testing.assert_allclose(last, expected[-1], atol=ROUNDING)
 
 
+@pytest.mark.slow
 def test_memories_pass_through_scanned_layers(randomised):
     plain = make_encoder("xlnet", **SIZES)
     params = randomised(plain.shapes())

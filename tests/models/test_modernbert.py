@@ -63,6 +63,7 @@ def test_heads_equal_hugging_face(kind, suffix, changes, reference, padded, clos
     check_head(model, kind, padded, close, torch, tmp_path)
 
 
+@pytest.mark.slow
 def test_gradients(reference, padded, gradients_close, torch, tmp_path):
     changes = {"num_labels": 3, "classifier_pooling": "mean", "num_hidden_layers": 2}
     model = reference("ModernBertForSequenceClassification", SMALL | changes)
@@ -72,6 +73,7 @@ def test_gradients(reference, padded, gradients_close, torch, tmp_path):
 SIZES = {"layers": 8, "width": 16, "heads": 2, "vocabulary_size": 40, "pad_id": 0, "local_attention": 8}
 
 
+@pytest.mark.slow
 def test_windows_hold_inside_packed_rows(randomised):
     encoder = make_encoder("modernbert", **SIZES | {"layers": 3})
     params, ids = randomised(encoder.shapes()), np.random.default_rng(0).integers(6, 40, (1, 40))

@@ -284,6 +284,7 @@ def test_submodules_equal_transformers(base):
     assert_near(fed, reference.ff(torch.from_numpy(content)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("changes", "streams"), [({}, 1), ({}, 2), ({"attn_type": "uni"}, 1)])
 def test_gradients_equal_transformers(changes, streams):
     theirs, encoder, params = build(**changes)

@@ -115,6 +115,7 @@ def test_jit_and_vmap_over_stacked_parameters_equal_plain_calls():
         np.testing.assert_allclose(found, encoder(params, **batch, target_mapping=target_mapping), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_memories_carry_no_gradient():
     encoder = make_encoder("xlnet", **SIZES)
     params, tokens = draw_params(encoder), jnp.arange(6)[None]

@@ -33,6 +33,7 @@ def plain_search(text: str, keys: set[str], allowed: list[bool]) -> list[tuple[i
     return [(begin, end) for begin, end in found if all(allowed[begin:end])]
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(max_examples=300, deadline=None)
 def test_find_equals_a_plain_search(data):

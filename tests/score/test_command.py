@@ -26,6 +26,7 @@ def test_text_and_json(capsys, folders):
     assert scores["overall"] is None and any("rules of seqeval;" in note for note in scores["notes"])
 
 
+@pytest.mark.slow
 def test_multichecklist_is_written_answered_and_scored(capsys, templates, tmp_path):
     arguments = ("--benchmark", "multichecklist", "--labels", templates)
     code, out, _ = run(capsys, *arguments, "--write", tmp_path / "questions")

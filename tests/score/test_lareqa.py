@@ -51,6 +51,7 @@ def test_right_ids_in_our_own_form(tmp_path):
         lareqa.right_answers(tmp_path, ["zh"])
 
 
+@pytest.mark.slow
 def test_published_files(data_root, tmp_path):
     published = data_root / "crosslingual" / "xquad_r" / "xquad-r"
     (tmp_path / "lareqa").symlink_to(published)

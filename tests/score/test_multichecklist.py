@@ -123,6 +123,7 @@ def test_clean_takes_off_articles_and_punctuation(language, answer, cleaned):
     assert multichecklist.clean(answer, language) == cleaned
 
 
+@pytest.mark.slow
 def test_written_questions_are_squads_form(templates, tmp_path):
     paths = write_questions("multichecklist", templates, tmp_path / "questions")
     assert [path.name for path in paths] == ["test-en.json", "test-es.json"]

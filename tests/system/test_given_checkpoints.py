@@ -32,6 +32,7 @@ def study_of(tiny_config, checkpoint, **changes):
     return dataclasses.replace(study, name="given", **changes)
 
 
+@pytest.mark.slow
 def test_seen_text_is_refused_unless_allowed(tiny_config, pretrained, tmp_path):
     plain = study_of(tiny_config, pretrained)
     splits = {"test_split": "train", "train_split": "dev", "dev_split": "dev"}
@@ -57,6 +58,7 @@ def test_hugging_face_directory_is_fine_tuned_and_evaluated(tiny_config, pretrai
     assert run(given, tmp_path / "out", quiet=True).made == 0
 
 
+@pytest.mark.slow
 def test_tables_that_are_too_small_are_refused_before_anything_is_written(tiny_config, pretrained, tmp_path):
     """Ids beyond the word embeddings, and lengths beyond the positions: in plan and run, by the encoder's name."""
     saved = load_checkpoint(pretrained)

@@ -52,6 +52,7 @@ def made(family: str, layers: int):
     return encoder, TaskData("tiny", head, examples, kind("question_answering"), 1, gold)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", BERT_FIRST)
 def test_packed_loss_is_that_of_single_examples(family):
     encoder, task = made(family, layers=1)

@@ -129,6 +129,7 @@ def test_microbatches_are_halved_where_memory_is_short_and_stay_so_after_a_resum
     assert same(resumed[0].params, found[0].params)
 
 
+@pytest.mark.slow
 def test_one_stream_serves_many_models():
     encoder = tiny_encoder("bert")
     task = toy_task(encoder, 20)
