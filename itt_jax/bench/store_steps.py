@@ -23,7 +23,7 @@ GROUP = len(ARMS) * len(SEEDS) * len(FORMS)
 
 
 def blocks(cells: int) -> Iterator[list[dict[str, Any]]]:
-    """The rows of about so many cells, those of one stage on the same rows together."""
+    """Rows of approximately `cells` cells, those of one stage on the same rows together."""
     for number in range(max(1, round(cells / GROUP))):
         pair, language = number // len(LANGUAGES), LANGUAGES[number % len(LANGUAGES)]
         place = {"model": f"encoder {pair % 4}", "target": f"target {pair // 4}", "task": f"task {pair // 4}"}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from itt_jax import files
 from itt_jax.errors import InputError
-from itt_jax.store.parquet import reading
+from itt_jax.store.parquet import DamagedError, reading
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +42,7 @@ class Blocks:
         """The names of all blocks that are not known to be damaged, sorted.
 
         Raises:
-            InputError: the folder has Parquet files that are no blocks.
+            InputError: the folder has Parquet files that are not blocks.
         """
         try:
             found = sorted(own for own in os.listdir(self.folder) if own.endswith(".parquet") and own[0] != ".")
@@ -50,8 +50,8 @@ class Blocks:
             return []
         if other := next((own for own in found if not _NAME.fullmatch(own)), None):
             raise InputError(
-                f"{self.folder / other}: named as earlier versions named their files, one for each cell; choose "
-                f"another --out, or remove {self.folder} to report the results alone"
+                f"{self.folder / other}: named as earlier versions named their files; choose another --out, or remove "
+                f"cells/ and transfer/ from {self.folder.parent} to report the results alone"
             )
         return [own for own in found if own not in self.damaged]
 
@@ -78,7 +78,8 @@ class Blocks:
         """A block, of which every byte is checked.
 
         Raises:
-            InputError: it is damaged.
+            DamagedError: its content is wrong.
+            InputError: it cannot be read.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -87,19 +88,17 @@ class Blocks:
         with reading(path):
             content = path.read_bytes()
         if _checksum(content) != _NAME.fullmatch(name)[2]:
-            raise InputError(
+            raise DamagedError(
                 f"{path}: damaged: its {len(content):,} bytes are not those whose checksum it is named by; the command "
                 "that made it, called again, makes it anew"
             )
+        with reading(path):
+            file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True, **options)
         self._sound.add(name)
-        return pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True, **options)
+        return file
 
     def about(self, name: str) -> dict[bytes, bytes]:
-        """The metadata of a block, every byte of which this process has checked.
-
-        Raises:
-            InputError: it is damaged.
-        """
+        """The metadata of a block, every byte of which this process has checked; raises as `open`."""
         import pyarrow.parquet as pq
 
         if name not in self._sound:
@@ -108,18 +107,25 @@ class Blocks:
             return pq.read_metadata(self.folder / name).metadata or {}
 
     def check(self) -> None:
-        """Check every block that this process has not read yet."""
+        """Check every block that this process has not read yet.
+
+        Raises:
+            InputError: one cannot be read, so that it is not known whether it is damaged.
+        """
         for name in self.names():
-            if name not in self._sound:
-                try:
-                    self.open(name)
-                except InputError as error:
-                    self.damaged[name] = str(error)
+            if name not in self._sound and (fault := self._fault(name)):
+                self.damaged[name] = fault
 
     def set_aside(self) -> list[str]:
-        """Move the damaged blocks away; returns a line for each."""
+        """Move away the blocks that `check` found damaged and that still are; returns a line for each.
+
+        Raises:
+            InputError: one cannot be read.
+        """
         lines = []
         for name in self.damaged:
+            if not self._fault(name):  # another worker has made it again since
+                continue
             path, aside = self.folder / name, self._aside / name
             aside.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileNotFoundError):  # another worker was first
@@ -127,6 +133,17 @@ class Blocks:
                 lines.append(f"{path}: damaged; it is set aside ({aside}) and made again")
         self.damaged = {}
         return lines
+
+    def _fault(self, name: str) -> str:
+        """What is wrong with a block; "" for a sound one, and for one that another worker has moved away."""
+        try:
+            self.open(name)
+        except DamagedError as error:
+            return str(error)
+        except InputError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+        return ""
 
 
 def _repeated(schema: "pa.Schema") -> list[str]:

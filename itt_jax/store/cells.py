@@ -131,8 +131,8 @@ class Cells:
         self._look()
         if absent := [cell for cell in wanted if cell not in self._block_of]:
             raise InputError(
-                f"{self.folder}: cell {absent[0]!r} not found, though results.parquet names it ({len(absent)} such "
-                "cells)"
+                f"{self.folder}: cell {absent[0]!r} not found, though results.parquet or selection.parquet names it "
+                f"({len(absent)} such cells)"
             )
         by_block: dict[str, dict[tuple[str, ...], list[str]]] = {}
         for cell, columns in wanted.items():
@@ -185,8 +185,8 @@ class Cells:
 
     def _add(self, name: str, cells: list[str]) -> None:
         self._held[name] = cells
-        for cell in cells:
-            self._block_of.setdefault(cell, name)
+        for cell in cells:  # of two blocks with a cell, every process takes the same one
+            self._block_of[cell] = min(name, self._block_of.get(cell, name))
 
     def _saved(self) -> dict[str, list[str]]:
         """Block -> its cells, as the index says; empty where it is absent or damaged."""

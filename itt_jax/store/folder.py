@@ -44,7 +44,7 @@ from itt_jax.store.blocks import Blocks
 from itt_jax.store.cells import Cells
 from itt_jax.store.claims import Claims, Hold
 from itt_jax.store.objects import LOOK, PLAN, RECORD, read_object
-from itt_jax.store.parquet import reading
+from itt_jax.store.parquet import DamagedError, reading
 from itt_jax.store.parts import PartsFolder
 from itt_jax.store.schema import NAMED_SINCE, SCHEMA, current_plan, schema_of
 
@@ -187,14 +187,23 @@ class Store:
         return cell_id in self.cells
 
     def check(self) -> None:
-        """Check every byte of cells and transfers; damaged ones count as absent from then on."""
+        """Check every byte of cells and transfers; damaged ones count as absent from then on.
+
+        Raises:
+            InputError: a file cannot be read, or is one of an earlier version.
+        """
         for blocks in self.blocks:
             blocks.check()
         self.cells.forget()
 
     def set_aside(self) -> list[str]:
-        """Move the damaged files that `check` found, so that they are made again; returns a line for each."""
-        return [line for blocks in self.blocks for line in blocks.set_aside()]
+        """Move the files that `check` found damaged and that still are; returns a line for each.
+
+        They are to be made again. Raises as `check`.
+        """
+        lines = [line for blocks in self.blocks for line in blocks.set_aside()]
+        self.cells.forget()
+        return lines
 
     def others(self, stage_ids: Iterable[str], cell_ids: Iterable[str]) -> tuple[int, int]:
         """The numbers of finished stages and of cells beside these: those of earlier versions of a study."""
@@ -282,10 +291,12 @@ class Store:
         """Whether the distances of that id are there; damaged ones are not, as they can be made again."""
         import pyarrow.parquet as pq
 
+        if not self._distances.is_file():
+            return False
         try:
             with reading(self._distances):
                 return (pq.read_table(self._distances).schema.metadata or {}).get(b"id") == distances_id.encode()
-        except InputError:
+        except DamagedError:
             return False
 
     def write_distances(self, frame: "pd.DataFrame", distances_id: str) -> None:
@@ -317,7 +328,7 @@ class Store:
         return PartsFolder(self.out / "attacks" / run_id, "attack")
 
     def transfer_ids(self) -> Collection[str]:
-        """The transfers that are there: what one model makes of texts made on others."""
+        """The transfers that are there: scores of one model on texts made on others."""
         return self._transfers.by_key().keys()
 
     def write_transfer(self, transfer_id: str, rows: list[dict[str, Any]]) -> None:

@@ -276,7 +276,6 @@ class _Evaluating:
     def _check_folder(self) -> None:
         """Raises InputError if the folder holds something else than an evaluation of the checkpoint on the task."""
         found = self.store.existing_plan()
-        self.store.check()
         if found is None:
             return
         own, before = canonical(self.asked), found.get("evaluation", {})
@@ -285,6 +284,7 @@ class _Evaluating:
                 f"--out {self.store.out}: holds {found.get('description') or found['name']!r}, expected an evaluation "
                 f"of this checkpoint on {self.task.name!r}; choose another --out"
             )
+        self.store.check()
 
     def _changes(self) -> list[str]:
         """How the evaluation and its rows differ from those of the folder, a line each."""

@@ -49,10 +49,10 @@ def joined(study: Study, store: Store, data_root: str | pathlib.Path | None, sta
         InputError: the study or its data is wrong, the folder holds something else or results in another precision, or
             the disk is too small.
     """
-    store.check()
     material, plan = planned(study, data_root)
     read = inputs(plan, material)
     found = changes(store, plan, read)
+    store.check()
     check_precision(store, plan.study.precision, [spec.name for spec in plan.study.encoders], plan.stages)
     cost = missing_cost(plan, material, store, most_together(stack))
     check_place(store.out, cost.disk.peak)

@@ -1,6 +1,8 @@
 """Cells on disk: whole blocks, whose every byte is checked, and an index that follows from them."""
 
+import errno
 import json
+import pathlib
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -111,6 +113,64 @@ def test_every_flipped_bit_and_every_cut_is_found_and_made_again(out, with_index
 
 def _flipped(content: bytes, at: int) -> bytes:
     return content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :]
+
+
+def test_a_block_that_another_worker_has_made_again_stays(out):
+    path = Store(out).cells.file("b")
+    whole, (slow, fast) = path.read_bytes(), (Store(out), Store(out))
+    path.write_bytes(whole[:-1])
+    slow.check()
+    fast.check()
+    assert len(fast.set_aside()) == 1
+    assert slow.cells.blocks.damaged and not slow.has_cell("b")
+    fast.cells.write([cell("a"), cell("b", 1)])
+    assert slow.set_aside() == [] and path.read_bytes() == whole and slow.has_cell("b")
+    path.write_bytes(whole[:-1])
+    for store in (slow := Store(out), fast := Store(out)):
+        store.check()
+    assert len(fast.set_aside()) == 1 and slow.set_aside() == [] and not slow.has_cell("b")
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE, errno.EACCES])
+def test_a_block_that_cannot_be_read_now_is_not_damaged(out, monkeypatch, number):
+    path, read = Store(out).cells.file("b"), pathlib.Path.read_bytes
+
+    def failing(own):
+        if own == path:
+            raise OSError(number, "fails", str(own))
+        return read(own)
+
+    store, other = Store(out), Store(out)
+    monkeypatch.setattr(pathlib.Path, "read_bytes", failing)
+    for asked in (store.check, lambda: store.read_cell("b")):
+        with pytest.raises(InputError, match=rf"^{path}: cannot be read \(fails\)$"):
+            asked()
+    assert not store.cells.blocks.damaged
+    other.cells.blocks.damaged[path.name] = "as was found before"
+    with pytest.raises(InputError, match="cannot be read"):
+        other.set_aside()
+    assert path.exists()
+
+
+def test_content_that_fits_its_checksum_but_is_not_parquet_is_damage(out):
+    path = out / "cells" / "0123-e3b0c44298fc1c14.parquet"
+    path.write_bytes(b"")
+    store = Store(out)
+    store.check()
+    assert list(store.cells.blocks.damaged) == [path.name] and len(store.set_aside()) == 1 and not path.exists()
+
+
+def test_every_process_takes_the_same_of_two_blocks_with_a_cell(out):
+    """Whether it saw them one after the other or both at once."""
+    of_cell = [Store(out).cells.file("c")]
+    about = {"format": 1, "examples": [6], "rows": [{"cell": "c"}]}
+    table = pq.read_table(of_cell[0])
+    for key in ("9", "zz", "1"):
+        follows = Store(out)
+        assert follows.has_cell("c")
+        of_cell.append(out / "cells" / follows.cells.blocks.write(key, table, {"cells": json.dumps(about)}))
+        follows.cells.forget()
+        assert follows.cells.file("c") == Store(out).cells.file("c") == min(of_cell)
 
 
 def test_pages_have_checksums_for_other_readers(out):

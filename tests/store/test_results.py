@@ -39,7 +39,9 @@ def test_cells_of_several_metrics_are_read_together(tmp_path):
 def test_missing_cells_and_columns_are_one_line(tmp_path):
     store, columns = Store(tmp_path), metric("accuracy").columns
     store.cells.write([({"cell": "one"}, ITEMS | {"prediction": np.arange(6), "label": [None, *range(5)]})])
-    with pytest.raises(InputError, match=r"cells: cell 'other' not found, though results.parquet names it"):
+    with pytest.raises(
+        InputError, match=r"cells: cell 'other' not found, though results.parquet or selection.parquet names it"
+    ):
         read_cells(tmp_path, {"one": columns, "other": columns})
     with pytest.raises(InputError, match=r"\.parquet: cell 'one' lacks the columns item_value"):
         read_cells(tmp_path, {"one": metric("squad_f1").columns})

@@ -79,7 +79,9 @@ def test_a_missing_cell_is_named(tmp_path):
     store = Store(tmp_path)
     columns = {"item_id": ["x"], "prediction": [1.0], "changed": [False], "applicable": [True]}
     store.cells.write([({"cell": "a"}, columns)])
-    with pytest.raises(InputError, match=r"cell 'b' not found, though results\.parquet names it \(1 such cells\)"):
+    with pytest.raises(
+        InputError, match=r"cell 'b' not found, though results\.parquet or selection\.parquet names it \(1 such cells\)"
+    ):
         read_cells(tmp_path, {"a": ("prediction",), "b": ("prediction",)})
     with pytest.raises(InputError, match=r"\.parquet: cell 'a' lacks the columns label$"):
         read_cells(tmp_path, {"a": ("label",)})

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import pytest
 
+from itt_jax import files
 from itt_jax.config import EncoderSpec
 from itt_jax.errors import InputError
 from itt_jax.store import Store
@@ -167,12 +168,14 @@ def test_a_record_has_what_names_a_stage_once(tmp_path):
     assert {"wall_seconds", "device", "precision", "versions"} < set(record)
 
 
-def test_stages_of_earlier_schemas_are_not_added_to(tmp_path):
-    (tmp_path / "plan.json").write_text(json.dumps({"study_id": "x", "name": "old"}))
-    with pytest.raises(InputError, match="written in schema 1, expected 3") as error:
+@pytest.mark.parametrize("schema", [1, 2])
+def test_stages_of_earlier_schemas_are_not_added_to(tmp_path, schema):
+    files.write_json(tmp_path / "plan.json", {"study_id": "x", "name": "old", "schema": schema})
+    files.write_text(tmp_path / "cells" / "0123456789abcdef.parquet", "")
+    with pytest.raises(InputError, match=f"written in schema {schema}, expected 3") as error:
         running.run(STUDY, tmp_path, quiet=True)
     assert "\n" not in str(error.value)
-    assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
+    assert {path.name for path in tmp_path.iterdir()} == {"plan.json", "cells"}
 
 
 def test_results_are_a_table(tmp_path):
