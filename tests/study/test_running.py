@@ -1,7 +1,6 @@
 """Running: parents first, stages of one shape together, other workers' claims, and what is recorded."""
 
 import dataclasses
-import json
 import os
 import re
 import threading
