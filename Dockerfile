@@ -1,6 +1,8 @@
 # For machines with NVIDIA GPUs. The driver (580 or newer) is the host's; CUDA comes with the wheels of jax.
 #   docker build -t itt_jax .
-#   docker run --gpus all -v "$PWD/runs:/work/runs" itt_jax run --config real_small --data-root /work/data
+#   mkdir -p runs && docker run --gpus all --user "$(id -u):$(id -g)" -v "$PWD/runs:/work/runs" -v DATA:/work/data:ro \
+#       itt_jax run --config real_small --data-root /work/data
+# DATA is the absolute path of the folder of data.
 FROM python:3.13-slim-trixie
 
 WORKDIR /opt/itt_jax
@@ -11,8 +13,9 @@ COPY configs configs
 # hadolint ignore=DL3013
 RUN pip install --no-cache-dir ".[gpu]"
 
-# Not root, so that files in the mounted folder belong to the user who runs it (docker run --user changes it).
-RUN useradd --create-home --uid 1000 itt && mkdir /work && chown itt /work
+# Any user of --user can write the caches in HOME, the code that numba compiles, and results.
+ENV HOME=/home/itt NUMBA_CACHE_DIR=/tmp/numba
+RUN useradd --create-home --uid 1000 itt && mkdir /work && chmod 1777 /home/itt /work
 USER 1000
 WORKDIR /work
 ENTRYPOINT ["itt-jax"]

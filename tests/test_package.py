@@ -1,7 +1,9 @@
 """The distribution: its wheel and sdist install and run elsewhere, types are sound, files beside it are well formed."""
 
+import itertools
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import tomllib
 import pytest
 
 import itt_jax
+from itt_jax import main
 
 ROOT = pathlib.Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -93,6 +96,21 @@ def test_what_the_dockerfile_copies_is_not_ignored():
     kept = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
     names = {name for line in copied for name in line.split()}
     assert names == set(kept) and all((ROOT / name).exists() for name in names)
+
+
+def test_the_command_of_the_dockerfile_mounts_what_it_names_and_any_user_can_write():
+    """`docker run` as the comment gives it, and the folders that the image sets."""
+    text = (ROOT / "Dockerfile").read_text()
+    comment = re.sub(r"^# *", "", text.partition("FROM ")[0], flags=re.MULTILINE).replace("\\\n", " ")
+    (line,) = (line for line in comment.splitlines() if "docker run" in line)
+    words = shlex.split(line.partition(" && ")[2])
+    mounts = [word for flag, word in itertools.pairwise(words) if flag == "-v"]
+    arguments = main.parser().parse_args(words[words.index("itt_jax") + 1 :])
+    assert mounts == ["$PWD/runs:/work/runs", f"DATA:{arguments.data_root}:ro"]
+    assert line.startswith("mkdir -p runs && ") and "--user" in words
+    env = dict(pair.split("=") for pair in re.search("^ENV (.+)$", text, re.MULTILINE).group(1).split())
+    open_to_all = [*re.search("chmod 1777 (.+)$", text, re.MULTILINE).group(1).split(), "/tmp/numba"]
+    assert set(env.values()) <= set(open_to_all) and "/work" in open_to_all
 
 
 def test_the_script_of_ci_is_clean():

@@ -7,22 +7,24 @@ fail() {
     exit 2
 }
 
+line=$(sed -n '2s/^[^:]*: //p' "$0") # how the script is called
+options="--help"
+if [[ $line == *"[--dry-run]"* ]]; then options+=" or --dry-run"; fi
 dry_run=""
 while [[ ${1-} == --* ]]; do
-    case $1 in
-        --help)
-            sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
-            exit ;;
-        --dry-run) dry_run=1 ;;
-        *) fail "$1: expected --help or --dry-run" ;;
-    esac
+    [[ " $options " == *" $1 "* ]] || fail "$1: expected $options"
+    if [[ $1 == --help ]]; then
+        sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+        exit
+    fi
+    dry_run=1
     shift
 done
 
 usage() { # usage NUMBER "$@": fail unless there are as many arguments
     local expected=$1
     shift
-    (($# >= expected)) || fail "usage: $(sed -n '2s/^[^:]*: //p' "$0")"
+    (($# >= expected)) || fail "usage: $line"
     [[ $1 =~ ^[a-z]([a-z0-9-]*[a-z0-9])?$ ]] || fail "NAME: found '$1', expected lower-case letters, digits and hyphens"
 }
 

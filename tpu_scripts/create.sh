@@ -35,10 +35,11 @@ esac
 if [[ $MODEL == spot ]]; then ends+=(--spot); fi
 if [[ ${SERVICE_ACCOUNT-} ]]; then ends+=(--service-account="$SERVICE_ACCOUNT"); fi
 
-for name in "${names[@]}"; do
-    own=()
-    if [[ $MODEL != flex-start ]]; then own=(--metadata="queued-resource=$name,lifetime-seconds=$lifetime"); fi
-    call "${gcloud[@]}" compute tpus queued-resources create "$name" "${place[@]}" --node-id="$name" \
+request() {
+    local own=()
+    if [[ $MODEL != flex-start ]]; then own=(--metadata="queued-resource=$1,lifetime-seconds=$lifetime"); fi
+    call "${gcloud[@]}" compute tpus queued-resources create "$1" "${place[@]}" --node-id="$1" \
         --accelerator-type="$accelerator" --runtime-version="$version" --valid-until-duration="${wait}s" \
         --scopes=https://www.googleapis.com/auth/cloud-platform "${ends[@]}" ${own[@]+"${own[@]}"}
-done
+}
+each request

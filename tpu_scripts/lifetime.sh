@@ -7,7 +7,8 @@ set -euo pipefail
 deadline=${1:-/var/lib/itt_jax-deadline}
 
 metadata() {
-    curl -sf -H "Metadata-Flavor: Google" "http://metadata.google.internal/computeMetadata/v1/$1"
+    curl -sf --retry 20 --retry-all-errors --retry-delay 5 -H "Metadata-Flavor: Google" \
+        "http://metadata.google.internal/computeMetadata/v1/$1"
 }
 
 seconds=$(metadata instance/attributes/lifetime-seconds)

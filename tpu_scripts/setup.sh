@@ -13,18 +13,23 @@ place "$2"
 # shellcheck disable=SC2016 # expanded on the host
 install='set -e
 metadata=http://metadata.google.internal/computeMetadata/v1/instance/attributes/lifetime-seconds
-if curl -sf -o /dev/null -H "Metadata-Flavor: Google" "$metadata" && ! systemctl -q is-active itt_jax-lifetime.timer; then
+status=$(curl -s -o /dev/null -w "%{http_code}" -H "Metadata-Flavor: Google" "$metadata") || true
+if [ "$status" != 404 ] && ! systemctl -q is-active itt_jax-lifetime.timer; then
     echo "error: $(hostname): nothing would end this VM: see sudo journalctl -u google-startup-scripts" >&2
     exit 1
 fi
-mkdir -p itt_jax && rm -rf itt_jax/itt_jax && tar -xzf itt_jax.tar.gz -C itt_jax && cd itt_jax
+mkdir -p itt_jax
+rm -rf itt_jax/itt_jax
+tar -xzf itt_jax.tar.gz -C itt_jax
+cd itt_jax
 curl -LsSf https://astral.sh/uv/0.13.8/install.sh | sh > /dev/null
 ~/.local/bin/uv venv -q --clear --python 3.11 .venv
 ~/.local/bin/uv pip install -q --python .venv -c tpu_scripts/constraints.txt -e . "jax[tpu]"
 .venv/bin/python -c "import jax; print(\"JAX\", jax.__version__)"'
 
-folder=$(mktemp -d)
-trap 'rm -r "$folder"' EXIT
+folder=${TMPDIR:-/tmp}/itt_jax-$1
+call mkdir -m 700 "$folder"
+trap 'call rm -r "$folder"' EXIT
 archive=$folder/itt_jax.tar.gz
 call git -C "$(dirname "$0")/.." archive --format=tar.gz --output="$archive" HEAD
 

@@ -9,7 +9,7 @@
 #   ACCELERATOR  a TPU as for create.sh, or a GPU as SkyPilot names it, such as H100:8
 #   BUCKET       of Cloud Storage or S3, mounted at /results
 #   MODEL        spot (the default) or standard
-#   LIFETIME     the command ends after it: such as 90m, 8h, 2d; 12h by default
+#   LIFETIME     the command ends after it, counted anew on each VM that it gets: such as 90m, 8h, 2d; 12h by default
 #   VERSION      of a TPU's runtime; that of the accelerator's generation by default
 
 # shellcheck source=tpu_scripts/common.sh

@@ -8,7 +8,7 @@
 # same array submitted again. Environment:
 #   COUNT      number of tasks; 1 by default
 #   GPUS       of each task; 1 by default, 0 for none
-#   LIFETIME   a task ends after it: such as 90m, 8h, 2d; 12h by default
+#   LIFETIME   a task ends after it, counted anew when it was queued again: such as 90m, 8h, 2d; 12h by default
 #   PARTITION  of the cluster; its own choice by default
 #   PYTHON     of an environment that every node sees; .venv/bin/python of the folder of submission by default
 
