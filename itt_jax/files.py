@@ -21,8 +21,10 @@ from itt_jax.errors import InputError
 
 MANIFEST = "manifest.json"
 _NAMES = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
-MOST_BYTES = 1 << 26
-"""Size of the largest file that `read_bytes` reads; published configs, indices and vocabularies have half of it."""
+MOST_BYTES = 1 << 27
+"""Size of the largest file that `read_bytes` reads: twice XLM-V's vocabulary (61 MB), the largest that is published."""
+_MOST_MANIFEST_BYTES = 1 << 22
+"""Of a manifest: 40,000 files."""
 _ATTEMPTS = 10  # how often a folder that other processes replace at the same moment is tried
 
 
@@ -129,7 +131,7 @@ def read_bytes(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
     """The content of a regular file that somebody else may have made.
 
     Raises:
-        InputError: there is none, it is larger than `most` bytes, or cannot be read.
+        InputError: there is none, it is larger than `most` bytes, changes meanwhile, or cannot be read.
     """
     if not exists(path):
         raise InputError(f"{path!s:.200}: no such file")
@@ -137,11 +139,13 @@ def read_bytes(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
         # A pipe that has taken the file's place meanwhile blocks neither here nor below.
         with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            content = file.read(most + 1) if size <= most else b""
+            content = file.read(size + 1) if size <= most else b""
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    if max(size, len(content)) > most:
-        raise InputError(f"{path}: found {max(size, len(content))} bytes, expected at most {most}")
+    if size > most:
+        raise InputError(f"{path}: found {size} bytes, expected at most {most}")
+    if len(content) != size:
+        raise InputError(f"{path}: its {size} bytes changed while they were read; expected a file that stays as it is")
     return content
 
 
@@ -192,11 +196,12 @@ def create_text(path: str | os.PathLike, text: str) -> bool:
 
 def write_manifest(folder: pathlib.Path) -> None:
     """Record size and checksum of every file of `folder` in its manifest.json, for `check_manifest`."""
-    (folder / MANIFEST).write_text(json.dumps(_manifest(folder)), encoding="utf-8")
+    written = {name: [size, _checksum(folder / name)] for name, size in _sizes(folder).items()}
+    (folder / MANIFEST).write_text(json.dumps(written), encoding="utf-8")
 
 
 def check_manifest(folder: pathlib.Path, what: str) -> None:
-    """Check a folder against its manifest.
+    """Check a folder against its manifest; files that it does not list are not read.
 
     Args:
         what: the noun that an error uses for the folder ("checkpoint").
@@ -208,32 +213,38 @@ def check_manifest(folder: pathlib.Path, what: str) -> None:
     if not path.is_file():
         raise InputError(f"{folder}: not a complete {what}: no {MANIFEST}")
     try:
-        written = json.loads(read_bytes(path))
+        written = json.loads(read_bytes(path, _MOST_MANIFEST_BYTES))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{folder}: not a complete {what}: {error}") from error
     if not isinstance(written, dict) or any(not isinstance(own, list) or len(own) != 2 for own in written.values()):
         raise InputError(f"{path}: expected a size and a checksum for each file, found {written!r:.80}")
-    found = _manifest(folder)
-    for name, (size, checksum) in written.items():
+    found = _sizes(folder)
+    for name in written:
         if name not in found:
-            raise InputError(f"{folder}: not a complete {what}: {name} is missing")
-        if found[name] != [size, checksum]:
-            raise InputError(
-                f"{folder / name}: damaged: found {found[name][0]} bytes that differ from the {size!r:.40} written"
-            )
+            raise InputError(f"{folder}: not a complete {what}: {name!s:.200} is missing")
+    # All sizes before the first checksum: a file may be of any size.
+    damaged = next((name for name, (size, _) in written.items() if size != found[name]), None)
+    damaged = damaged or next((name for name, own in written.items() if own[1] != _checksum(folder / name)), None)
+    if damaged:
+        size = written[damaged][0]
+        raise InputError(
+            f"{folder / damaged}: damaged: found {found[damaged]} bytes that differ from the {size!r:.40} written"
+        )
 
 
-def _manifest(folder: pathlib.Path) -> dict[str, list[int]]:
-    """Relative path -> [bytes, CRC-32] of every file but the manifest."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != MANIFEST:
-            with path.open("rb") as file:
-                checksum = 0
-                while block := file.read(1 << 20):
-                    checksum = zlib.crc32(block, checksum)
-            found[path.relative_to(folder).as_posix()] = [path.stat().st_size, checksum]
-    return found
+def _sizes(folder: pathlib.Path) -> dict[str, int]:
+    """Relative path -> bytes of every file but the manifest."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST)
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in paths}
+
+
+def _checksum(path: pathlib.Path) -> int:
+    """The CRC-32 of a file."""
+    checksum = 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            checksum = zlib.crc32(block, checksum)
+    return checksum
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from itt_jax import config, main
-from itt_jax.config import Corpus, EncoderSpec, Recipe, Study, Target, content_id
+from itt_jax.config import Corpus, EncoderSpec, Recipe, Study, Target, content_id, loading
 from itt_jax.errors import InputError
 from itt_jax.study import quickstart
 
@@ -22,6 +22,16 @@ def small_study() -> Study:
             Target("t", train="sst2", intermediate=("imdb",), recipe=Recipe(), intermediate_recipe=Recipe(steps=5)),
         ),
     )
+
+
+def test_studies_that_ship_are_in_the_package_or_beside_it_in_a_checkout(tmp_path, monkeypatch):
+    package = tmp_path / "site-packages" / "itt_jax"
+    monkeypatch.setattr(loading, "__file__", str(package / "config" / "loading.py"))
+    for folder, name in ((package.parent, "beside"), (package, "inside")):
+        (folder / "configs").mkdir(parents=True)
+        (folder / "configs" / f"{name}.py").touch()
+        (package.parent / "pyproject.toml").touch()  # wheels of others leave one there
+        assert list(loading.shipped()) == [name]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -148,7 +149,9 @@ def flip(path):
         (lambda folder: (folder / "other").unlink(), "not a complete state: other is missing"),
         (lambda folder: flip(folder / "other"), "other: damaged: found 1 bytes that differ from the 1 written"),
         (lambda folder: (folder / "inner" / "file").write_text("longer"), "file: damaged: found 6 bytes"),
+        (lambda folder: os.truncate(folder / "other", 1 << 36), "other: damaged: found 68719476736 bytes"),
         (lambda folder: (folder / files.MANIFEST).write_text("{"), "not a complete state: "),
+        (lambda folder: os.truncate(folder / files.MANIFEST, 1 << 23), "found 8388608 bytes, expected at most 4194304"),
         (shutil.rmtree, "not a complete state: "),
     ],
 )
@@ -161,6 +164,38 @@ def test_a_manifest_finds_damage(tmp_path, harm, message):
     harm(tmp_path / "b")
     with pytest.raises(InputError, match=message):
         files.check_manifest(tmp_path / "b", "state")
+
+
+def test_only_listed_files_of_the_right_size_are_read(tmp_path, monkeypatch):
+    read, checksum = [], files._checksum
+    (tmp_path / "b").mkdir()
+    fill(tmp_path / "b", "x")
+    files.write_manifest(tmp_path / "b")
+    monkeypatch.setattr(files, "_checksum", lambda path: read.append(path.name) or checksum(path))
+    (tmp_path / "b" / "unlisted").write_text("x")
+    files.check_manifest(tmp_path / "b", "state")
+    assert sorted(read) == ["file", "other"]
+    read.clear()
+    os.truncate(tmp_path / "b" / "other", 1 << 36)
+    with pytest.raises(InputError, match="other: damaged"):
+        files.check_manifest(tmp_path / "b", "state")
+    assert not read
+
+
+def test_a_small_file_is_read_in_little_memory_and_whole_or_not_at_all(tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(b"content")
+    tracemalloc.start()
+    try:
+        assert files.read_bytes(tmp_path / "a") == b"content"
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+    found = os.stat(tmp_path / "a")
+    for size in (6, 8):
+        fake = os.stat_result((*found[:6], size, *found[7:]))
+        monkeypatch.setattr(os, "fstat", lambda descriptor, fake=fake: fake)
+        with pytest.raises(InputError, match=f"a: its {size} bytes changed while they were read"):
+            files.read_bytes(tmp_path / "a")
 
 
 def test_where_nothing_can_be_made_is_named(tmp_path, monkeypatch):

@@ -107,8 +107,9 @@ def _run(path: str | pathlib.Path) -> dict[str, Any]:
 def shipped() -> dict[str, pathlib.Path]:
     """The studies that ship with this software: name -> file. They are in the package, or beside it in a checkout."""
     package = pathlib.Path(__file__).parents[1]
-    is_checkout = (package.parent / "pyproject.toml").is_file()
-    folder = (package.parent if is_checkout else package) / "configs"
+    folder = package / "configs"
+    if not folder.is_dir():
+        folder = package.parent / "configs"
     return {path.stem: path for path in sorted(folder.glob("*.py"))}
 
 

@@ -175,6 +175,11 @@ class _Source:
         self.tensors = {_modern(name): value for name, value in stored.items()}
         twice = [name for name in stored if _modern(name) != name and _modern(name) in stored]
         self.wrong += [f"{name} (stored as {_modern(name)} too)" for name in twice]
+        if config.layers > len(self.tensors):  # shapes are traced layer by layer
+            raise InputError(
+                f"{directory / CONFIG}: {config.names['layers']} {config.layers}, found weights of {len(self.tensors)} "
+                "tensors in all"
+            )
         self.prefix = f"{self.names.prefix}."
         if not any(name.startswith(self.prefix) for name in self.tensors):
             self.prefix = ""

@@ -12,6 +12,7 @@ from itt_jax.models.sentence_modules import Dense, Module, Normalize
 MODULES, SETTINGS, PROMPTS = "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"
 MOST_WEIGHT_BYTES = 1 << 30
 "Of the weights of a dense layer: 16,384 numbers in and out."
+DENSE = "Dense"
 _MEAN, _CLS = "pooling_mode_mean_tokens", "pooling_mode_cls_token"
 
 
@@ -114,7 +115,7 @@ def sentence_files(folder: pathlib.Path) -> dict[str, bytes]:
         return {}
     modules = [_module(module, path) for module in read_json(path, list)]
     names = [MODULES, SETTINGS, PROMPTS, *(f"{place}/{CONFIG}" for _, place in modules if place)]
-    names += [f"{place}/{WEIGHTS}" for kind, place in modules if kind == "Dense"]
+    names += [f"{place}/{WEIGHTS}" for kind, place in modules if kind == DENSE]
     return {name: files.read_bytes(folder / name, MOST_WEIGHT_BYTES) for name in names if files.exists(folder / name)}
 
 
@@ -123,7 +124,7 @@ def _from_modules(folder: pathlib.Path, prefix: str) -> Embedder:
     path = folder / MODULES
     modules = [_module(module, path) for module in read_json(path, list)]
     kinds = [kind for kind, _ in modules]
-    if kinds[:2] != ["Transformer", "Pooling"] or not {*kinds[2:]} <= {"Dense", "Normalize"} or modules[0][1]:
+    if kinds[:2] != ["Transformer", "Pooling"] or not {*kinds[2:]} <= {DENSE, "Normalize"} or modules[0][1]:
         raise InputError(
             f"{path}: expected Transformer and Pooling, then Dense or Normalize if any, with the encoder beside it; "
             f"found {', '.join(f'{kind} ({place})' if place else kind for kind, place in modules)}; with --pooling the "
@@ -150,12 +151,16 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _module(module: Any, path: pathlib.Path) -> tuple[str, str]:
-    """The class of a module, and its folder."""
+    """The class of a module, and its folder, "" for that of modules.json."""
     kind, place = (module.get(name) if isinstance(module, dict) else None for name in ("type", "path"))
     if not isinstance(kind, str) or not files.is_inside(place):
         raise InputError(f"{path}: expected modules with type and path, found {module!r:.80}")
+    place = "/".join(pathlib.PurePosixPath(place).parts)
     package, _, name = kind.rpartition(".")  # the packages between have changed, and the class has kept its name
-    return name if package.startswith("sentence_transformers.") else kind, place
+    kind = name if package.startswith("sentence_transformers.") else kind
+    if kind == DENSE and not place:
+        raise InputError(f"{path}: expected a folder for each dense layer, found the encoder's, {module!r:.80}")
+    return kind, place
 
 
 def _default_prompt(folder: pathlib.Path) -> str:

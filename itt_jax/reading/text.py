@@ -19,7 +19,7 @@ _DECODED_WITHOUT_MARK = ("utf-8-sig", "utf-16", "utf-32")
 MARK_WITHIN = re.compile(f"^{BYTE_ORDER_MARK}(?![ \t])", re.MULTILINE)
 """Of files that were joined. Before a blank it is a token, such as the four of PAN-X in Tamil."""
 MOST_VALUES = 1 << 23
-"""Of a JSON file that somebody else may have made: five times those of the largest published tokenizer.json."""
+"""Of a JSON file that somebody else may have made: about three times those of the largest published tokenizer.json."""
 ASCII_BLANKS = " \t\r\n"
 
 
@@ -79,14 +79,18 @@ def parse_object(content: bytes, place: str, kind: type = dict) -> Any:
     """The object that bytes of JSON hold, or the list if `kind` is list; of files that somebody else may have made.
 
     Raises:
-        InputError: as `parse_json`; bytes that are not UTF-8, more than `MOST_VALUES` values, a lone surrogate, or
-            something else than the object or list. The error begins with `place`.
+        InputError: as `parse_json`; bytes that are not UTF-8, more than `MOST_VALUES` values, NaN or Infinity, a lone
+            surrogate, or something else than the object or list. The error begins with `place`.
     """
+
+    def constant(name: str) -> float:
+        raise InputError(f"{place}: {name} is not JSON; expected a number")
+
     values = sum(map(content.count, (b",", b"[", b"{")))
     if values > MOST_VALUES:
         raise InputError(f"{place}: found about {values} values, expected at most {MOST_VALUES}")
     try:
-        found = parse_json(content.decode("utf-8"), place)
+        found = parse_json(content.decode("utf-8"), place, constant)
         if b"\\ud" in content.lower():
             json.dumps(found, ensure_ascii=False).encode()  # lone surrogates are no text
     except UnicodeDecodeError as error:
@@ -106,12 +110,15 @@ def read_json_lines(path: pathlib.Path, encoding: str = "utf-8") -> Iterator[tup
             yield number, parse_json(line, f"{path}, line {number}")
 
 
-def parse_json(text: str, place: str) -> Any:
+def parse_json(text: str, place: str, constant: Callable[[str], float] = float) -> Any:
     """The value that a JSON text holds.
 
+    Args:
+        constant: what NaN, Infinity and -Infinity are read as, which pandas and Python's json write.
+
     Raises:
-        InputError: it is not JSON (NaN is none), is nested too deeply, or an object in it has a key twice; the error
-            begins with `place`, and with the line in a text of several.
+        InputError: it is not JSON, is nested too deeply, or an object in it has a key twice; the error begins with
+            `place`, and with the line in a text of several.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -119,9 +126,6 @@ def parse_json(text: str, place: str) -> Any:
         if len(found) < len(pairs):
             raise InputError(f"{place}: {repeated(key for key, _ in pairs)!r:.80} occurs twice")
         return found
-
-    def constant(name: str) -> float:
-        raise InputError(f"{place}: {name} is not JSON; expected a number")
 
     try:
         return json.loads(text, object_pairs_hook=unique, parse_constant=constant)

@@ -9,16 +9,23 @@ import hashlib
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from itt_jax import files
+from itt_jax.errors import InputError
 from itt_jax.store.folder import Store
 from itt_jax.store.parquet import reading
 from itt_jax.store.results import CLEAN_TEXT
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Place = tuple[str, str, str]
 """Task, split and language."""
 Form = tuple[str, float, int]
 """Operator, severity and replicate."""
+_COLUMNS = ("item_id", "perturbation", "severity", "replicate", "texts")
+_ABOUT = {"id": str, "kind": str, "labels": list, "fields": list}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +55,8 @@ def write_texts(store: Store, place: Place, texts: Texts) -> None:
     found = [(item, CLEAN_TEXT, 0.0, 0, own) for item, own in zip(texts.items, texts.clean, strict=True)]
     found += [(item, *form, own) for form, by_item in texts.forms.items() for item, own in by_item.items()]
     items, names, severities, replicates, written = zip(*found, strict=True)
-    columns = {"item_id": items, "perturbation": names, "severity": severities, "replicate": replicates}
-    table = pa.table(columns | {"texts": pa.array(written, pa.list_(pa.string()))})
+    columns = (items, names, severities, replicates, pa.array(written, pa.list_(pa.string())))
+    table = pa.table(dict(zip(_COLUMNS, columns, strict=True)))
     about = {name: getattr(texts, name) for name in ("id", "kind")}
     about |= {"labels": list(texts.labels), "fields": list(texts.fields), "place": list(place)}
     with files.new_file(_path(store, place)) as partial:
@@ -57,14 +64,18 @@ def write_texts(store: Store, place: Place, texts: Texts) -> None:
 
 
 def texts_id(store: Store, place: Place) -> str | None:
-    """The id of the texts of a place; None where there are none."""
+    """The id of the texts of a place; None where there are none, or their file does not say it."""
     import pyarrow.parquet as pq
 
     path = _path(store, place)
     if not path.is_file():
         return None
-    with reading(path):
-        return json.loads((pq.read_schema(path).metadata or {}).get(b"texts", b"{}")).get("id")
+    try:
+        with reading(path):
+            schema = pq.read_schema(path)
+        return _about(schema, path)["id"]
+    except InputError:
+        return None
 
 
 def read_texts(store: Store, place: Place) -> Texts | None:
@@ -80,14 +91,29 @@ def read_texts(store: Store, place: Place) -> Texts | None:
         return None
     with reading(path):
         table = pq.read_table(path)
-    about = json.loads(table.schema.metadata[b"texts"])
+    about = _about(table.schema, path)
     clean: dict[str, list[str]] = {}
     forms: dict[Form, dict[str, list[str]]] = {}
     for item, name, severity, replicate, own in zip(*(column.to_pylist() for column in table.columns), strict=True):
         into = clean if name == CLEAN_TEXT else forms.setdefault((name, severity, replicate), {})
         into[item] = own
-    fields = {name: about[name] for name in ("id", "kind", "labels", "fields")}
-    return Texts(**fields, items=list(clean), clean=list(clean.values()), forms=forms)
+    return Texts(**about, items=list(clean), clean=list(clean.values()), forms=forms)
+
+
+def _about(schema: "pa.Schema", path: pathlib.Path) -> dict[str, Any]:
+    """What the file of texts says of them: fields of `Texts`.
+
+    Raises:
+        InputError: it is no file of texts.
+    """
+    try:
+        found = json.loads((schema.metadata or {})[b"texts"])
+        about = {name: found[name] for name in _ABOUT}
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: no file of texts: {error!r:.200}; remove it to have it made again") from error
+    if schema.names != list(_COLUMNS) or any(not isinstance(about[name], kind) for name, kind in _ABOUT.items()):
+        raise InputError(f"{path}: no file of texts of ours; remove it to have it made again")
+    return about
 
 
 def _path(store: Store, place: Place) -> pathlib.Path:

@@ -161,11 +161,15 @@ class Stack:
             if found is None:
                 states.append(run_on_host(self.state, index, self.mesh))
                 continue
-            self.starts[index], self.records[index] = found[0], Record(**found[1])
+            resume, self.starts[index] = self.runs[index].resume, found[0]
+            try:
+                self.records[index] = Record(**found[1])
+            except TypeError as error:  # of another version of this software
+                raise InputError(f"{resume.directory}: resume-{found[0]}/record.json: {error}; remove it") from error
             self.halvings = max(self.halvings, self.records[index].halvings)
             wanted = {"state": like}
             wanted |= {"best": like.params} if self.records[index].best_step is not None else {}
-            tree = self.runs[index].resume.tree(found[0], wanted)
+            tree = resume.tree(found[0], wanted)
             states.append(tree["state"])
             self.best[index] = tree.get("best")
         # Without a mesh nothing is committed to a device: a state that is would need programs of its own.

@@ -3,14 +3,18 @@
 import dataclasses
 import json
 import pathlib
+import re
 import shutil
 from collections.abc import Callable
 from typing import Any
 
 from itt_jax import files
 from itt_jax.errors import InputError
+from itt_jax.reading.text import read_json
 from itt_jax.train.processes import is_first, shared
 from itt_jax.train.trees import load_tree, new_folder, save_tree
+
+_STATE = re.compile("resume-[0-9]{1,15}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +58,11 @@ class Resume:
             return None
         step = max(states)
         files.check_manifest(states[step], "checkpoint")
-        record = json.loads((states[step] / "record.json").read_text())
-        if record.pop("fingerprint") != self.fingerprint:
+        path = states[step] / "record.json"
+        record = read_json(path)
+        if not isinstance(record, dict):
+            raise InputError(f"{path}: expected a JSON object, found {type(record).__name__}")
+        if record.pop("fingerprint", None) != self.fingerprint:
             raise InputError(f"{states[step]} belongs to another stage; remove it or choose another directory")
         return step, record
 
@@ -64,10 +71,13 @@ class Resume:
         return load_tree(self._states()[step] / "tree", like)
 
     def round(self, number: int) -> dict[str, Any] | None:
-        """What `save_round` saved, or None; that of another stage is ignored."""
-        path = self._round(number)
-        saved = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        return saved["record"] if saved.get("fingerprint") == self.fingerprint else None
+        """What `save_round` saved, or None; that of another stage is ignored, and a damaged file."""
+        try:
+            saved = read_json(self._round(number))
+        except InputError:
+            return None
+        is_own = isinstance(saved, dict) and saved.get("fingerprint") == self.fingerprint
+        return saved.get("record") if is_own else None
 
     def save_round(self, number: int, record: dict[str, Any]) -> None:
         """Save what a round of attacks made (JSON), which later states rest on."""
@@ -78,13 +88,18 @@ class Resume:
         return self.directory / f"attacked-{number}.json"
 
     def _states(self) -> dict[int, pathlib.Path]:
-        return {int(path.name.split("-")[1]): path for path in self.directory.glob("resume-*")}
+        return {_steps(path): path for path in self.directory.glob("resume-*") if _STATE.fullmatch(path.name)}
+
+
+def _steps(state: pathlib.Path) -> int:
+    """Steps done of a state, which its name says."""
+    return int(state.name.removeprefix("resume-"))
 
 
 def interrupted_at(directory: pathlib.Path) -> int | None:
     """Steps done of the runs of a stage that were interrupted; None where there is no resumable state."""
     states = [path for pattern in ("resume-*", "*/resume-*") for path in pathlib.Path(directory).glob(pattern)]
-    return max((int(path.name.split("-")[1]) for path in states), default=None)
+    return max((_steps(path) for path in states if _STATE.fullmatch(path.name)), default=None)
 
 
 def resumable_bytes(directory: pathlib.Path) -> int:

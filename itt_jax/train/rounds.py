@@ -62,7 +62,9 @@ class Rounds:
         saved = self.resume.round(number) if self.resume else None
         if saved is None:
             if step > start:
-                raise InputError(f"the texts of round {number} of an interrupted stage are gone; remove its states")
+                raise InputError(
+                    f"the texts of round {number} of an interrupted stage are gone or damaged; remove its states"
+                )
             indices = np.concatenate([self.indices(own) for own in range(start, self.end(step))])
             try:
                 texts, flops = self.task.attacks.attack(params, indices, number)

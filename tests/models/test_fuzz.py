@@ -310,6 +310,7 @@ def test_links_to_files_are_followed(models, tmp_path):
     [
         ({"num_hidden_layers": 10**9}, "config.json: num_hidden_layers: expected at most 1000, found 1000000000"),
         ({"num_hidden_layers": 2**40}, "config.json: num_hidden_layers: expected at most"),
+        ({"num_hidden_layers": 1000}, "config.json: num_hidden_layers 1000, found weights of"),
         ({"architectures": [5]}, r"config.json: architectures: expected class names in a list, found \[5\]"),
         ({"model_type": ["bert"]}, r"config.json: unknown model_type \['bert'\]"),
         ({"layer_norm_eps": float("nan")}, "config.json: NaN is not JSON; expected a number"),

@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from itt_jax import tasks
+from itt_jax.errors import InputError
 from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.perturb import perturb
 from itt_jax.report.examples import blocks, noise_name
@@ -103,6 +105,22 @@ def test_texts_are_those_that_models_read(tmp_path):
     assert path.stat().st_mtime_ns == before
     keep_texts(Store(tmp_path), task, "test", rows, wanted, 8)
     assert texts_id(Store(tmp_path), place) != found.id
+
+
+@pytest.mark.parametrize("metadata", [{}, {"texts": "{"}, {"texts": "[]"}, {"texts": '{"id": 1}'}, None])
+def test_a_file_of_texts_that_is_not_ours_is_named_and_made_again(tmp_path, metadata):
+    store, place = Store(tmp_path), ("a", "test", "en")
+    texts = Texts("id", "classification", ("no", "yes"), ("text",), ["1"], [["good"]], {})
+    write_texts(store, place, texts)
+    (path,) = (tmp_path / "texts").iterdir()
+    table = pq.read_table(path)
+    changed = table.drop_columns(["texts"]) if metadata is None else table.replace_schema_metadata(metadata)
+    pq.write_table(changed, path)
+    with pytest.raises(InputError, match=rf"{path.name}: no file of texts.*; remove it to have it made again"):
+        read_texts(store, place)
+    assert texts_id(store, place) is None
+    write_texts(store, place, texts)
+    assert texts_id(store, place) == "id" and read_texts(store, place).clean == [["good"]]
 
 
 PAIR = {"task": "pairs", "target": "pairs", "split": "test", "language": "en", "domain": "d", "metric": "accuracy"}

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from itt_jax import kinds
+from itt_jax import files, kinds
 from itt_jax.config import Recipe
 from itt_jax.data.order import step_indices
 from itt_jax.errors import InputError
@@ -99,6 +99,35 @@ def test_the_state_of_another_stage_is_refused(bert, tmp_path):
     Resume(tmp_path, "another").save(5, {"x": np.zeros(1)}, {})
     with pytest.raises(InputError, match="belongs to another stage"):
         fine_tune(encoder, [task], dev, params, RECIPE, 3e-3, 3, tmp_path)
+
+
+def test_records_of_states_that_are_not_ours_are_named(bert, tmp_path, monkeypatch):
+    encoder, params, task, dev = bert
+    state = Resume(tmp_path / "a", "own")
+    for record, message in (("[]", "expected a JSON object"), ("{", "not JSON"), ("{}", "belongs to another stage")):
+        state.save(5, {"x": np.zeros(1)}, {})
+        (tmp_path / "a" / "resume-5" / "record.json").write_text(record)
+        files.write_manifest(tmp_path / "a" / "resume-5")
+        with pytest.raises(InputError, match=f"resume-5.*{message}"):
+            state.record()
+    monkeypatch.setattr(Resume, "record", lambda self: (5, {"grafted": 1}))
+    with pytest.raises(InputError, match=r"resume-5/record.json: .*'grafted'; remove it"):
+        fine_tune(encoder, [task], dev, params, RECIPE, 3e-3, 3, directory=tmp_path)
+
+
+def test_only_numbered_folders_are_states(tmp_path):
+    (tmp_path / "resume-old").mkdir()
+    assert interrupted_at(tmp_path) is None and Resume(tmp_path, "own").record() is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"fingerprint": "own"}', '{"fingerprint": "own", "rec'])
+def test_a_damaged_round_counts_as_none(tmp_path, content):
+    resume = Resume(tmp_path, "own")
+    assert resume.round(1) is None
+    resume.save_round(1, {"flops": 1.0})
+    assert resume.round(1) == {"flops": 1.0}
+    (tmp_path / "attacked-1.json").write_text(content)
+    assert resume.round(1) is None
 
 
 def test_a_loss_that_is_not_finite_is_reported(bert):

@@ -1,5 +1,6 @@
 """Values of a record: the text and the label in its columns, and typed members of JSON objects."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,12 +39,13 @@ def label_of(record: Any, column: str | int, place: str) -> str:
     """The label in a column of a record, printed (2.0 becomes "2.0"); tags in a list are joined by spaces.
 
     Raises:
-        InputError: there is no such column, or it holds something else.
+        InputError: there is no such column, or it holds something else, or a number that is not finite.
     """
     value = _value(record, column, place)
     if isinstance(value, list) and all(isinstance(tag, str | int) for tag in value):
         return " ".join(map(str, value))
-    if value is None or isinstance(value, dict | list | bytes):
+    missing = isinstance(value, float) and not math.isfinite(value)  # pandas writes a missing number as NaN
+    if value is None or missing or isinstance(value, dict | list | bytes):
         raise InputError(f"{place}: column {column!r}: expected a label, found {value!r:.80}")
     return str(value)
 

@@ -244,6 +244,14 @@ def test_regression_scores_and_rows_left_out(tmp_path):
         _load(tmp_path, "text,label\na,2.5\nb,7\n", format="csv", task=regression)
     with pytest.raises(InputError, match=r"score 'nan'"):
         _load(tmp_path, "text,label\na,nan\n", format="csv", task=regression)
+    with pytest.raises(InputError, match=r"line 1: column 'label': expected a label, found nan"):
+        _load(tmp_path, '{"text": "a", "label": NaN}\n', format="jsonl", task=regression)
+
+
+def test_numbers_that_are_not_finite_are_no_matter_in_columns_that_are_not_read(tmp_path):
+    row = {"text": "a", "label": "good", "price": float("nan"), "change": -float("inf")}
+    rows = _load(tmp_path, json.dumps(row) + "\n", format="jsonl")
+    assert rows.fields["text"] == ["a"] and rows.labels.tolist() == [1]
 
 
 @pytest.mark.parametrize(
@@ -260,6 +268,10 @@ def test_regression_scores_and_rows_left_out(tmp_path):
         ('{"text": "a", "label": "bad"}\n{"text": \n', "line 2: not JSON", {"format": "jsonl"}),
         ('{"text": 3, "label": "bad"}\n', "line 1: column 'text': expected text, found 3", {"format": "jsonl"}),
         ('{"text": "a", "label": null}\n', "line 1: column 'label': expected a label, found None", {"format": "jsonl"}),
+        ('{"text": "a", "label": NaN}\n', "line 1: column 'label': expected a label, found nan", {"format": "jsonl"}),
+        ('{"text": "a", "label": 1e999}\n', "line 1: column 'label': expected a label, found inf", {"format": "jsonl"}),
+        ('{"text": NaN, "label": "bad"}\n', "line 1: column 'text': expected text, found nan", {"format": "jsonl"}),
+        ('{"text": "a", "other": NaN}\n', "line 1: no column 'label'", {"format": "jsonl"}),
         ('{"text": "\\ud800", "label": "bad"}\n', "line 1: field 'text' holds a lone surrogate", {"format": "jsonl"}),
         ("PAR1", "not a parquet file", {"format": "parquet"}),
         ("text,text,label\na,b,good\n", "line 1: column 'text' occurs twice", {}),
