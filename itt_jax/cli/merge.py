@@ -11,7 +11,13 @@ SUMMARY = "Merge results folders of one study, made on several machines, into a 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("folders", type=path, nargs="+", metavar="DIR", help="results folders; results are the first's")
+    parser.add_argument(
+        "folders",
+        type=path,
+        nargs="+",
+        metavar="DIR",
+        help="results folders; plan and results are those of the first folder's study",
+    )
     parser.add_argument("--out", type=path, required=True, metavar="DIR", help="a new or empty folder")
     add_json(parser)
 
@@ -27,7 +33,8 @@ def run(options: argparse.Namespace) -> int:
     print(f"{options.out}: {found.stages:,} stages, {found.cells:,} cells in its results")
     if found.others:
         print(
-            f"{found.others:,} more cells are of other variants of the study than that of {options.folders[0]}; `run` "
-            "with a config that asks for them takes them up"
+            f"{found.others:,} more cells are not in the results: they are of other variants of the study than that of "
+            f"{options.folders[0]}, or stored in a folder that held another before and not in its results; `run` with "
+            "a config that asks for them takes them up"
         )
     return 0

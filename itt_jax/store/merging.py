@@ -2,29 +2,43 @@
 
 It is what one folder would hold had the commands run in it one after the other: the plan of the first, and the stages
 and cells of all.
+
+    .OUT.merging/           the unfinished merge to OUT
+        sources.json        what is merged, and in which state; a merge of anything else starts anew
+        folder/             what becomes OUT
+        merge               which process is on it
 """
 
+import collections
 import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from itt_jax import files
 from itt_jax.errors import InputError
+from itt_jax.store.claims import Claims, Hold, machine
 from itt_jax.store.folder import Store
 from itt_jax.store.objects import LOOK, read_object
 from itt_jax.store.parquet import reading
+from itt_jax.store.results import CLEAN_TEXT, KEY
 
 OUTCOME = ("steps", "learning_rate", "diverged", "losses", "dev_history")
 """Fields of a stage's record that are the same wherever it is trained."""
 FROM_THE_FIRST = ("attacks", "clusters.parquet", "domains.parquet", "looks", "precision", "texts")
 """Files and folders whose files are taken from the first folder that has them."""
 SOURCES = "sources.json"
-"""In the folder of an unfinished merge: what is being merged."""
+CLAIM = "merge"
+POLL_SECONDS = 1.0
+"""Time between two looks at the claim of a process that may have ended on another machine."""
+OTHER_VARIANTS = {"changed", "merged"}
+"""Events of a folder that may hold cells of another variant of its study on the same stages."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +48,8 @@ class Merged:
     Attributes:
         stages: number of finished stages.
         cells: number of cells in the results, which are those of the first folder's study.
-        others: number of further cells, of other variants of the study (other seeds, for instance).
+        others: number of further cells, which its results leave out: of other variants of the study (other seeds, for
+            instance), or stored in a folder that held one before and not in its results.
     """
 
     stages: int
@@ -46,14 +61,16 @@ def merge(sources: Sequence[pathlib.Path], out: pathlib.Path) -> Merged:
     """Merge results folders, which are only read, into the new folder `out`.
 
     Files are copied to a folder beside `out` that becomes `out` when it is complete; after a merge that was killed, the
-    same call goes on there.
+    same call goes on there, unless the folders have changed.
 
     Raises:
         InputError: a folder is no study's, is of another schema, is damaged, or holds another study, other data or
             results in another precision than the first; two folders have a stage, cell, transfer or look of one id and
-            other content; `out` holds something. `out` is not written then.
+            other content; `out` holds something, is a mount point, or another merge to it is running. `out` is not
+            written then.
     """
-    files.check_unused(out, "--out")
+    out = pathlib.Path(os.path.realpath(out))
+    _check_place(out)
     if len({path.resolve() for path in sources}) < max(2, len(sources)):
         raise InputError(f"{' '.join(map(str, sources))}: expected two or more different folders")
     stores = [Store(path) for path in sources]
@@ -65,16 +82,70 @@ def merge(sources: Sequence[pathlib.Path], out: pathlib.Path) -> Merged:
     _check_same_transfers(stores)
     _check_same_looks(stores)
     _check_same_attacks(stores)
-    partial = _begun(out, sources)
-    merged = Store(partial)
-    for store in stores:
-        _copy(store, merged)
-    _copy_stages(stores, merged)
-    merged.cells.forget()
-    found = _write_tables(merged, stores, plans)
-    (partial / SOURCES).unlink()
-    files.publish_folder(partial, out)
+    with _claimed(out) as (work, hold):
+        _check_place(out)  # which another merge may have written until now
+        merged = Store(_begun(work, stores))
+        for store in stores:
+            _copy(store, merged)
+        _copy_stages(stores, merged)
+        merged.cells.forget()
+        found = _write_tables(merged, stores, plans)
+        _publish(merged.out, out, hold)
+        (work / SOURCES).unlink()
     return found
+
+
+def _check_place(out: pathlib.Path) -> None:
+    """Raises InputError if a folder cannot become `out`."""
+    files.check_unused(out, "--out")
+    if os.path.ismount(out):
+        raise InputError(
+            f"--out {out}: a mount point, which cannot be replaced; expected a new folder, such as one in it"
+        )
+
+
+@contextlib.contextmanager
+def _claimed(out: pathlib.Path) -> Iterator[tuple[pathlib.Path, Hold]]:
+    """Hold the folder of the unfinished merge to `out`, which is removed if it is empty at the end.
+
+    Raises:
+        InputError: another merge holds it.
+    """
+    work = out.with_name(f".{out.name}.merging")
+    claims, first = Claims(work), None
+    try:
+        while True:
+            with claims.claim(CLAIM) as hold:
+                if hold is not None:
+                    yield work, hold
+                    break
+            claim, _ = claims.held().get(CLAIM, (None, False))
+            first = first or claim
+            # Of a process on this machine it is known that it lives, of one on another once it has a heartbeat.
+            if claim is not None and (claim != first or claim.machine == machine() != ""):
+                raise InputError(
+                    f"--out {out}: another merge to it is running ({claim.host}, process {claim.pid}, since "
+                    f"{claim.since} by its clock)"
+                )
+            time.sleep(POLL_SECONDS)
+    finally:
+        with contextlib.suppress(OSError):  # what is left is an unfinished merge
+            work.rmdir()
+
+
+def _publish(folder: pathlib.Path, out: pathlib.Path, hold: Hold) -> None:
+    """Rename the merged folder to `out`.
+
+    Raises:
+        InputError: `out` was written meanwhile, or another merge has taken over.
+    """
+    if not hold.held():
+        raise InputError(f"--out {out}: another merge to it has begun while this one was suspended")
+    with contextlib.suppress(NotADirectoryError):  # there is a file now
+        files.publish_folder(folder, out, keep_existing=True)
+    if folder.exists():
+        files.check_unused(out, "--out")
+        raise InputError(f"--out {out}: held something for a moment; the same command goes on with the merge")
 
 
 def _plan(store: Store) -> dict[str, Any]:
@@ -173,15 +244,26 @@ def _check_same_attacks(stores: Iterable[Store]) -> None:
             _compare(first, path.relative_to(store.out).as_posix(), digest, path, "SHA-256")
 
 
-def _begun(out: pathlib.Path, sources: Sequence[pathlib.Path]) -> pathlib.Path:
-    """The folder of the unfinished merge of these folders; one of others is removed."""
-    partial, named = out.with_name(f".{out.name}.merging"), json.dumps([str(path.resolve()) for path in sources])
+def _begun(work: pathlib.Path, stores: Sequence[Store]) -> pathlib.Path:
+    """The folder of the unfinished merge of these folders in their present state; one of anything else is removed."""
+    partial, named = work / "folder", json.dumps([[str(own.out.resolve()), _state(own)] for own in stores])
     with contextlib.suppress(FileNotFoundError):
-        if (partial / SOURCES).read_text(encoding="utf-8") == named:
+        if (work / SOURCES).read_text(encoding="utf-8") == named:
+            for half in partial.rglob(".*"):  # of a process that was killed
+                half.unlink()
             return partial
     shutil.rmtree(partial, ignore_errors=True)
-    files.write_text(partial / SOURCES, named)
+    files.write_text(work / SOURCES, named)
     return partial
+
+
+def _state(store: Store) -> str:
+    """A digest of the files that are copied once and not named by their content."""
+    digest, paths = hashlib.sha256(), [path for name in FROM_THE_FIRST for path in _files(store.out / name)]
+    paths += [path for path in _files(store.out / "stages") if path.name in ("record.json", files.MANIFEST)]
+    for path in paths:
+        digest.update(f"{path.relative_to(store.out)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
 
 
 def _copy(store: Store, merged: Store) -> None:
@@ -211,29 +293,47 @@ def _copy_stages(stores: Sequence[Store], merged: Store) -> None:
 
 def _copy_all(path: pathlib.Path, new: pathlib.Path) -> None:
     """Copy a file, or the files of a folder, that are not there; half a file is never seen."""
-    for own in [path] if path.is_file() else sorted(path.rglob("*")):
+    for own in _files(path):
         target = new / own.relative_to(path)
-        if own.is_file() and own.name[0] != "." and not target.exists():
+        if not target.exists():
             with files.new_file(target) as partial:
                 shutil.copyfile(own, partial)
+
+
+def _files(path: pathlib.Path) -> list[pathlib.Path]:
+    """A file, or the files of a folder, without what is being written (`files.temporary`)."""
+    if path.is_file():
+        return [path]
+    found = sorted(path.rglob("*"))
+    return [own for own in found if own.is_file() and not any(part[0] == "." for part in own.relative_to(path).parts)]
 
 
 def _write_tables(merged: Store, stores: Sequence[Store], plans: Sequence[Mapping[str, Any]]) -> Merged:
     """Write plan, results and log: those of the first folder's study, with what any folder of it has."""
     first = plans[0]
+    stages = {stage["id"]: stage for stage in first.get("stages", ())}
     records = {record["id"]: record for plan in plans for record in plan.get("stages_done", ())}
-    order = {stage["id"]: number for number, stage in enumerate(first.get("stages", ()))}
-    merged.write_plan(dict(first) | {"stages_done": [records[stage] for stage in order if stage in records]})
+    records |= {record["id"]: record | stages[record["id"]] for record in merged.records() if record["id"] in stages}
+    merged.write_plan(dict(first) | {"stages_done": [records[stage] for stage in stages if stage in records]})
     same = [store for store, plan in zip(stores, plans, strict=True) if plan["study_id"] == first["study_id"]]
-    results, selection = (_rows([getattr(own, name) for own in same], order) for name in ("results", "selection"))
+    stored = [row for store in same for row in _stored(store, stages)]
+    targets = {target["name"]: target for target in first["study"].get("targets", ())}
+    order = {stage: number for number, stage in enumerate(stages)}
+    tables = []
+    for name, split in (("results", "test_split"), ("selection", "dev_split")):
+        found = _rows(getattr(own, name) for own in same)
+        of_split = [row for row in stored if row["split"] == targets.get(row["target"], {}).get(split)]
+        _add(found, [row for row in of_split if name == "results" or row["perturbation"] == CLEAN_TEXT])
+        tables.append(sorted(found.values(), key=lambda row: order.get(row["stage"], len(order))))
+    results, selection = tables
     cells = merged.write_results(results, selection or None)
     merged.log("merged", folders=[str(store.out) for store in stores])
     reported = {row["cell"] for row in (*results, *selection)}
     return Merged(sum(1 for _ in merged.records()), cells, len(merged.cells.ids() - reported))
 
 
-def _rows(paths: Iterable[pathlib.Path], order: Mapping[str, int]) -> list[dict[str, Any]]:
-    """The rows of tables of results, each cell once, in the plan's order of stages."""
+def _rows(paths: Iterable[pathlib.Path]) -> dict[str, dict[str, Any]]:
+    """Cell -> its row of the first of the tables that has it."""
     import pyarrow.parquet as pq
 
     found: dict[str, dict[str, Any]] = {}
@@ -243,4 +343,30 @@ def _rows(paths: Iterable[pathlib.Path], order: Mapping[str, int]) -> list[dict[
                 rows = pq.read_table(path).to_pylist()
             for row in rows:
                 found.setdefault(row["cell"], {name: value for name, value in row.items() if value is not None})
-    return sorted(found.values(), key=lambda row: order.get(row["stage"], len(order)))
+    return found
+
+
+def _stored(store: Store, stages: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The rows of the cells of some stages, of which a worker that was killed has not written all to the results.
+
+    There are none in a folder that may hold cells of another variant of its study, or whose log does not say.
+    """
+    events, _ = store.events()
+    if events and not any(event["event"] in OTHER_VARIANTS for event in events):
+        stages = set(stages)
+        rows = store.cells.rows({"cell": cell} for cell in sorted(store.cells.ids(), key=store.cells.file))
+        yield from (row for row in rows if row["stage"] in stages)
+
+
+def _add(found: dict[str, dict[str, Any]], stored: Iterable[dict[str, Any]]) -> None:
+    """Add the cells that a table lacks, except several of one model on one form of the same rows.
+
+    These were made by different versions of the operators, and only `run` knows which counts.
+    """
+    by_place: dict[tuple, dict[str, dict[str, Any]]] = collections.defaultdict(dict)
+    for row in (*found.values(), *stored):
+        by_place[tuple(row.get(name) for name in ("stage", "target", "arm", "metric", *KEY))][row["cell"]] = row
+    for rows in by_place.values():
+        if len(rows) == 1:
+            for cell, row in rows.items():
+                found.setdefault(cell, row)

@@ -1,6 +1,9 @@
 """Merging results folders: what one folder would hold, or a refusal that names the conflict; never half a folder."""
 
+import dataclasses
 import json
+import os
+import pathlib
 import shutil
 
 import numpy as np
@@ -9,9 +12,10 @@ import pytest
 
 from itt_jax import files, main
 from itt_jax.errors import InputError
-from itt_jax.store import Store
+from itt_jax.store import Store, merging
+from itt_jax.store.claims import Claim
 from itt_jax.store.merging import Merged, merge
-from itt_jax.store.results import read_results
+from itt_jax.store.results import read_results, read_selection
 
 STAGES = ("s0", "s1", "s2")
 ROW = {"model": "bert", "arm": "itt", "target": "t", "task": "t", "split": "test", "domain": "d", "language": "en"}
@@ -19,7 +23,8 @@ ROW |= {"severity": 0.0, "replicate": 0, "metric": "accuracy", "n": 3}
 
 
 def plan(**changes):
-    about = {"study_id": "1", "name": "tiny", "study": {"seeds": [0, 1, 2]}, "encoders": ["bert"], "cells": 6}
+    study = {"seeds": [0, 1, 2], "targets": [{"name": "t", "test_split": "test", "dev_split": "dev"}]}
+    about = {"study_id": "1", "name": "tiny", "study": study, "encoders": ["bert"], "cells": 6}
     about |= {"stages": [{"id": own} for own in STAGES], "inputs": {"rows of t": {"digest": "aa"}}}
     return about | changes
 
@@ -182,13 +187,166 @@ def test_a_merge_that_was_killed_goes_on(two, tmp_path, monkeypatch, after):
 
 def test_what_is_left_of_another_merge_is_not_taken_up(two, tmp_path):
     files.write_text(tmp_path / ".both.merging" / "sources.json", '["/elsewhere"]')
-    files.write_text(tmp_path / ".both.merging" / "stages" / "s9" / "record.json", '{"id": "s9"}')
+    files.write_text(tmp_path / ".both.merging" / "folder" / "stages" / "s9" / "record.json", '{"id": "s9"}')
     assert merge(two, tmp_path / "both").stages == 3
 
 
-def test_places(two, tmp_path):
+def test_places(two, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"--out .*a: not empty"):
         merge(two, two[0])
     for given in (two[:1], [two[0], two[0]]):
         with pytest.raises(InputError, match="expected two or more different folders"):
             merge(given, tmp_path / "both")
+    for name in (".", "link", "dangling"):
+        (tmp_path / "empty").mkdir()
+        (tmp_path / "link").symlink_to(tmp_path / "empty")
+        (tmp_path / "dangling").symlink_to(tmp_path / "new")
+        monkeypatch.chdir(tmp_path / "empty")
+        assert merge(two, pathlib.Path(name) if name == "." else tmp_path / name).cells == 6
+        monkeypatch.chdir(tmp_path)
+        assert Store(tmp_path / ("new" if name == "dangling" else "empty")).has_cell("s0 swap")
+        for own in ("link", "dangling"):
+            (tmp_path / own).unlink()
+        shutil.rmtree(tmp_path / "empty")
+    monkeypatch.setattr(os.path, "ismount", lambda own: str(own) == str(tmp_path / "disk"))
+    with pytest.raises(InputError, match=r"--out .*disk: a mount point"):
+        merge(two, tmp_path / "disk")
+    assert not list(tmp_path.glob(".*"))
+
+
+def interrupted(two, out, monkeypatch):
+    """Stop a merge before it becomes `out`."""
+    with monkeypatch.context() as changed:
+        changed.setattr(merging, "_publish", lambda *about: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            merge(two, out)
+
+
+@pytest.mark.parametrize("there", ["folder", "file"])
+def test_what_appears_in_out_meanwhile_stays(two, tmp_path, monkeypatch, there):
+    out, write_tables = tmp_path / "both", merging._write_tables
+
+    def slow(*about):
+        files.write_text(out / "mine" if there == "folder" else out, "mine")
+        return write_tables(*about)
+
+    monkeypatch.setattr(merging, "_write_tables", slow)
+    with pytest.raises(InputError, match=r"--out .*both: (not empty .it holds 'mine'|a file)"):
+        merge(two, out)
+    assert (out / "mine" if there == "folder" else out).read_text() == "mine"
+    monkeypatch.undo()
+    (shutil.rmtree if there == "folder" else os.unlink)(out)
+    monkeypatch.setattr(shutil, "copyfile", None)  # everything is copied
+    assert merge(two, out).cells == 6 and not list(tmp_path.glob(".*"))
+
+
+def test_a_rename_that_fails_loses_nothing(two, tmp_path, monkeypatch):
+    def failing(*about, **options):
+        raise OSError(16, "busy")
+
+    with monkeypatch.context() as changed:
+        changed.setattr(files, "publish_folder", failing)
+        with pytest.raises(OSError, match="busy"):
+            merge(two, tmp_path / "both")
+    monkeypatch.setattr(shutil, "copyfile", None)
+    assert merge(two, tmp_path / "both").cells == 6
+
+
+@pytest.mark.parametrize("grown", ["clusters", "stage"])
+def test_an_unfinished_merge_of_folders_that_have_changed_starts_anew(two, tmp_path, monkeypatch, grown):
+    store = Store(two[0])
+    store.write_clusters({"t/0": "a"})
+    interrupted(two, tmp_path / "both", monkeypatch)
+    if grown == "clusters":
+        store.write_clusters({"t/0": "a", "t/1": "a"})
+    else:
+        store.write_record("s2", {"id": "s2", "losses": [[10, 0.25]]})
+    merge(two, tmp_path / "both")
+    both = Store(tmp_path / "both")
+    assert both.clusters() == store.clusters() and both.record("s2") == store.record("s2")
+
+
+def test_halves_of_files_are_neither_taken_nor_kept(two, tmp_path, monkeypatch):
+    files.write_text(Store(two[0]).stage("s1") / ".checkpoint.host.1.ab" / "parameters", "half")
+    interrupted(two, tmp_path / "both", monkeypatch)
+    files.write_text(tmp_path / ".both.merging" / "folder" / "stages" / "s1" / ".record.json.host.1.ab", "half")
+    merge(two, tmp_path / "both")
+    assert not [name for name in content(tmp_path / "both") if "/." in name]
+
+
+@pytest.mark.parametrize("where", ["here", "beating elsewhere", "ended here", "silent elsewhere"])
+def test_one_merge_at_a_time(two, tmp_path, monkeypatch, where):
+    claim, path, beats = Claim.own(), tmp_path / ".both.merging" / "merge", []
+    if "elsewhere" in where:
+        claim = dataclasses.replace(claim, host="other", machine="another boot")
+    if where == "ended here":
+        claim = dataclasses.replace(claim, started=-2)
+    files.write_text(path, claim.written())
+
+    def sleep(seconds):
+        beats.append(seconds)
+        if where == "beating elsewhere":
+            files.write_text(path, dataclasses.replace(claim, beat=1).written())
+        elif len(beats) > 1:
+            monkeypatch.setattr("itt_jax.store.claims.STALE_SECONDS", -1)
+
+    monkeypatch.setattr(merging.time, "sleep", sleep)
+    if where in ("ended here", "silent elsewhere"):
+        assert merge(two, tmp_path / "both").cells == 6 and not list(tmp_path.glob(".*"))
+    else:
+        with pytest.raises(InputError, match=rf"--out .*both: another merge to it is running \({claim.host}, process"):
+            merge(two, tmp_path / "both")
+        assert path.exists() and not (tmp_path / "both").exists()
+
+
+def test_a_merge_that_ended_meanwhile_is_not_replaced(two, tmp_path, monkeypatch):
+    """The other one held the claim while this one checked its folders."""
+    check, out = merging._check_same_attacks, tmp_path / "both"
+
+    def slow(stores):
+        check(stores)
+        monkeypatch.undo()
+        merge(two, out)
+
+    monkeypatch.setattr(merging, "_check_same_attacks", slow)
+    with pytest.raises(InputError, match=r"--out .*both: not empty"):
+        merge(two, out)
+    assert Store(out).has_cell("s0 clean") and not list(tmp_path.glob(".*"))
+
+
+def killed(out, *rows):
+    """Store cells, and the stage that they are of, as a worker that is killed before it writes tables and plan."""
+    store = Store(out)
+    store.log("began")
+    store.cells.write([(row, made("s0", "clean")[1]) for row in rows])
+    store.write_record("s0", {"id": "s0", "losses": [[10, 0.5]]})
+
+
+def row(**changes):
+    return made("s0", "clean")[0] | changes
+
+
+def test_cells_of_a_worker_that_was_killed_are_results(two, tmp_path):
+    write(tmp_path / "c", ("s1",))
+    dev = row(cell="s0 dev", split="dev")
+    noisy = dev | {"cell": "noisy dev", "perturbation": "swap"}
+    killed(tmp_path / "c", row(), dev, noisy, row(cell="other", stage="s9"))
+    assert merge([two[0], tmp_path / "c"], tmp_path / "both") == Merged(stages=3, cells=5, others=2)
+    assert read_results(tmp_path / "both")["cell"].tolist()[0] == "s0 clean"
+    assert read_selection(tmp_path / "both")["cell"].tolist() == ["s0 dev"]
+    assert [own["id"] for own in Store(tmp_path / "both").plan()["stages_done"]] == list(STAGES)
+
+
+@pytest.mark.parametrize("why", ["changed", "merged", "no log", "two versions", "another study"])
+def test_cells_that_may_be_of_another_variant_are_not(two, tmp_path, capsys, why):
+    out = write(tmp_path / "c", ("s1",), **({"study_id": "2"} if why == "another study" else {}))
+    killed(out, row(), *([row(cell="of before")] if why == "two versions" else []))
+    if why in merging.OTHER_VARIANTS:
+        Store(out).log(why)
+    elif why == "no log":
+        (out / "log.jsonl").unlink()
+    others = 2 if why == "two versions" else 1
+    assert main.main(["merge", str(two[0]), str(out), "--out", str(tmp_path / "both")]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].endswith("3 stages, 4 cells in its results")
+    assert said[1].startswith(f"{others} more cells are not in the results: ")
