@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from itt_jax import families
 from itt_jax.errors import InputError
 from itt_jax.models import make_encoder
 
@@ -29,6 +30,12 @@ def test_an_encoder_is_rebuilt_from_its_config(model):
     again = make_encoder(encoder.family, **dataclasses.asdict(encoder.config))
     assert again == encoder and hash(again) == hash(encoder)
     assert encoder.max_positions == (None if encoder.family == "xlnet" else 12)
+
+
+@pytest.mark.parametrize("family", [family.name for family in families.FAMILIES])
+def test_shapes_are_those_of_every_layer(family):
+    encoder = make_encoder(family, **{**SIZES, "layers": 3})
+    assert jax.eval_shape(encoder.init, jax.random.key(0)) == encoder.shapes()
 
 
 def test_a_small_vocabulary_has_a_padding_token():

@@ -199,10 +199,13 @@ DAMAGES = {
     "other format": lambda directory: edit(directory, format=99),
     "other shapes": lambda directory: edit(directory, config={"width": 48}),
     "other structure": lambda directory: edit(directory, config={"layers": 3}),
+    "many layers": lambda directory: edit(directory, config={"layers": 1000}),
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(
+    "damage", [pytest.param(name, marks=[pytest.mark.slow] * (name == "many layers")) for name in DAMAGES]
+)
 def test_damage_is_one_clear_line(saved, tmp_path, damage):
     directory = tmp_path / "stage"
     shutil.copytree(saved[0], directory)
