@@ -24,7 +24,7 @@ _NAMES = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
 MOST_BYTES = 1 << 27
 """Size of the largest file that `read_bytes` reads: twice XLM-V's vocabulary (61 MB), the largest that is published."""
 _MOST_MANIFEST_BYTES = 1 << 22
-"""Of a manifest: 40,000 files."""
+"""Size of the largest manifest that is read: one of 40,000 files."""
 _ATTEMPTS = 10  # how often a folder that other processes replace at the same moment is tried
 
 

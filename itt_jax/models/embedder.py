@@ -11,7 +11,7 @@ from itt_jax.models.sentence_modules import Dense, Module, Normalize
 
 MODULES, SETTINGS, PROMPTS = "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"
 MOST_WEIGHT_BYTES = 1 << 30
-"Of the weights of a dense layer: 16,384 numbers in and out."
+"Size of the largest dense layer that is read: 16,384 numbers in and out."
 DENSE = "Dense"
 _MEAN, _CLS = "pooling_mode_mean_tokens", "pooling_mode_cls_token"
 

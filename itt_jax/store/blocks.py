@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 CHARACTERS = 16
-"""Of a checksum: 64 bits."""
+"""Length of the checksum in a name: 64 bits."""
 _NAME = re.compile(rf"(.+)-([0-9a-f]{{{CHARACTERS}}})\.parquet")
 
 
