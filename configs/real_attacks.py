@@ -9,17 +9,19 @@ CHECKPOINTS (./checkpoints by default) holds the two directories of `configs/rea
 results folder of its own:
 
 - `--set part=english` (the default): MiniLM, all of its 6 layers, fine-tuned on SST-2 in 80 steps of 32 phrases; plain
-  and in three hardened ways; nine recipes and a baseline of drawn edits. Rows are of GLUE's dev set, which is the test
-  split here; the kept step is chosen on dev rows carved from the training set.
+  and in three hardened ways; nine recipes, and baselines that draw their edits. Rows are of GLUE's dev set, which is the
+  test split here; the kept step is chosen on dev rows carved from the training set.
 - `--set part=languages`: the first 6 layers of multilingual-e5-small, fine-tuned on English XNLI (70 % of its dev set)
   in 80 steps, attacked in five languages with three recipes and the baseline. The hypothesis is edited.
 
-The baseline edits up to five drawn words as DeepWordBug would, and asks as often as the recipes may: 60 times. Charmer
-alone has another budget, since its probes are twice as many as the characters of a text: one edit, at its 4 most
-sensitive places, in at most 400 queries on fewer rows. (The worst of draws has 32 of them.) `textfooler` reads the
-synonyms of `--set synonyms`, or else the built-in ones, which are few.
+A baseline has the candidates and constraints of its recipe, and asks as often as the recipe may, 60 times, but learns
+nothing from the answers: it keeps the best of drawn texts. `random` is the baseline of DeepWordBug, with up to five
+edited words; Pruthi's edits one word, TextBugger's and TextFooler's up to five. Recipes with other candidates are
+compared with `random`. Charmer alone has another budget, since its probes are twice as many as the characters of a
+text: one edit, at its 4 most sensitive places, in at most 400 queries on fewer rows. (The worst of draws has 32 of
+them.) `textfooler` reads the synonyms of `--set synonyms`, or else the built-in ones, which are few.
 
-Cost: a pilot in English with 3 seeds and 40 steps took 38 minutes on two busy cores, so 80 minutes are to be
+Cost: a pilot in English with 3 seeds and 40 steps took 38 minutes on two busy cores, so 100 minutes are to be
 expected, and 30 in five languages. `plan` states more: it counts on attacks of every row that use the budget.
 Matched-compute controls (`worst_of_4_compute`, `freelb_compute`) would be 12 more models.
 
@@ -33,6 +35,7 @@ import dataclasses
 
 from itt_jax import attack
 from itt_jax.attack.search.charmer import Charmer
+from itt_jax.attack.search.draws import RandomWords
 from itt_jax.config import Adversary, EncoderSpec, Perturbation, Recipe, Study, Target
 from itt_jax.errors import unknown
 
@@ -49,6 +52,12 @@ def under(*names: str, rows: int) -> tuple[Adversary, ...]:
     return tuple(Adversary(name, budget=BUDGET, rows=rows) for name in names)
 
 
+def drawn(name: str, rows: int, words: int = 5, lexicon: str | None = None) -> Adversary:
+    """The baseline of a recipe: its candidates and constraints, in up to `words` drawn words."""
+    recipe = dataclasses.replace(attack.get(name), search=RandomWords(words=words))
+    return Adversary(f"{name}, drawn", recipe=recipe, lexicon=lexicon, budget=BUDGET, rows=rows)
+
+
 def english(checkpoints: str, rows: int, synonyms: str) -> dict:
     """The fields of the study in English."""
     return {
@@ -60,6 +69,9 @@ def english(checkpoints: str, rows: int, synonyms: str) -> dict:
             Adversary("charmer, one edit", recipe=CHARMER, budget=400, rows=max(1, rows * 8 // 20)),
             *under("deepwordbug", "pruthi", "textbugger", rows=rows),
             Adversary("textfooler", lexicon=synonyms or None, budget=BUDGET, rows=rows),
+            drawn("pruthi", rows, words=1),
+            drawn("textbugger", rows),
+            drawn("textfooler", rows, lexicon=synonyms or None),
             *under("bad_characters", "hotflip", "greedy_operators", "worst_of", "random", rows=rows),
         ),
         "languages": ("en",),

@@ -14,6 +14,7 @@ from itt_jax.ragged import Ragged
 from itt_jax.store import Store
 from itt_jax.study import joining, run
 from itt_jax.study.absent import planned
+from itt_jax.study.adversaries import recipe_of
 
 CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
 TARGETS = {
@@ -92,6 +93,10 @@ def test_attacks_on_real_checkpoints_load_by_part_with_an_equal_baseline(part):
     study = config.load(CONFIGS / "real_attacks.py", [f"part={part}", "rows=30"])
     budgets = {adversary.name: adversary.budget for adversary in study.attacks if adversary.rows == 30}
     assert len(budgets) >= 4 and set(budgets.values()) == {budgets["random"]}
+    recipes = {adversary.name: recipe_of(adversary) for adversary in study.attacks}
+    for name in [name for name in recipes if name.endswith(", drawn")]:
+        own, of = recipes[name], recipes[name.removesuffix(", drawn")]
+        assert (own.candidates, own.constraints) == (of.candidates, of.constraints) and own.search != of.search
     assert all(target.dev_split != target.test_split for target in study.targets)
 
 
