@@ -9,8 +9,8 @@ CHECKPOINTS (./checkpoints by default) holds the two directories of `configs/rea
 results folder of its own:
 
 - `--set part=english` (the default): MiniLM, all of its 6 layers, fine-tuned on SST-2 in 80 steps of 32 phrases; plain
-  and in three hardened ways; nine recipes, and baselines that draw their edits. Rows are of GLUE's dev set, which is the
-  test split here; the kept step is chosen on dev rows carved from the training set.
+  and in three hardened ways; nine recipes, and baselines that draw their edits. Rows are of GLUE's dev set, which is
+  the test split here; the kept step is chosen on dev rows carved from the training set.
 - `--set part=languages`: the first 6 layers of multilingual-e5-small, fine-tuned on English XNLI (70 % of its dev set)
   in 80 steps, attacked in five languages with three recipes and the baseline. The hypothesis is edited.
 
