@@ -14,7 +14,7 @@ import shutil
 import socket
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from itt_jax.errors import InputError
@@ -194,9 +194,14 @@ def create_text(path: str | os.PathLike, text: str) -> bool:
     return True
 
 
-def write_manifest(folder: pathlib.Path) -> None:
-    """Record size and checksum of every file of `folder` in its manifest.json, for `check_manifest`."""
-    written = {name: [size, _checksum(folder / name)] for name, size in _sizes(folder).items()}
+def write_manifest(folder: pathlib.Path, names: Collection[str] | None = None) -> None:
+    """Record size and checksum of every file of `folder` in its manifest.json, for `check_manifest`.
+
+    Args:
+        names: relative paths of the only files to record.
+    """
+    sizes = {name: size for name, size in _sizes(folder).items() if names is None or name in names}
+    written = {name: [size, _checksum(folder / name)] for name, size in sizes.items()}
     (folder / MANIFEST).write_text(json.dumps(written), encoding="utf-8")
 
 
@@ -233,8 +238,8 @@ def check_manifest(folder: pathlib.Path, what: str) -> None:
 
 
 def _sizes(folder: pathlib.Path) -> dict[str, int]:
-    """Relative path -> bytes of every file but the manifest."""
-    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST)
+    """Relative path -> bytes of every file but the folder's own manifest."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / MANIFEST)
     return {path.relative_to(folder).as_posix(): path.stat().st_size for path in paths}
 
 

@@ -95,6 +95,12 @@ def add_stack(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_cache(parser: argparse.ArgumentParser) -> None:
+    """--cache."""
+    about = "a folder of finished stages that studies share: those that are there are not trained again"
+    parser.add_argument("--cache", type=path, metavar="DIR", help=about)
+
+
 def stack(options: argparse.Namespace) -> int | None:
     """The number that --stack gives.
 

@@ -5,7 +5,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from itt_jax.cli.options import add_json, add_stack, add_study, data_root, path, read_study, stack
+from itt_jax.cli.options import add_cache, add_json, add_stack, add_study, data_root, path, read_study, stack
 from itt_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add_study(parser)
     add_json(parser)
+    add_cache(parser)
     parser.add_argument(
         "--topology",
         metavar="NAME",
@@ -45,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
     from itt_jax.study import describe
 
     study, out = read_study(options)
+    if options.cache is not None and (options.power or options.topology is not None):
+        raise InputError("--cache: cannot be combined with --power or --topology")
     if options.topology is not None:
         return compiled(options, study)
     if options.stack is not None:
@@ -54,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     for name in ("pilot", "seed_sd", "item_sd"):
         if getattr(options, name) is not None:
             raise InputError(f"--{name.replace('_', '-')}: needs --power")
-    description = describe(study, out, data_root(options))
+    description = describe(study, out, data_root(options), options.cache)
     print(json.dumps(description.as_dict(), indent=1) if options.json else description.text())
     return 0
 

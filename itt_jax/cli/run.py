@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from itt_jax.cli.options import add_json, add_stack, add_study, data_root, read_study, stack
+from itt_jax.cli.options import add_cache, add_json, add_stack, add_study, data_root, read_study, stack
 from itt_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
     add_json(parser)
     add_stack(parser)
+    add_cache(parser)
     parser.add_argument(
         "--until-decided",
         action="store_true",
@@ -52,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
     if options.max_seeds is not None and not options.until_decided:
         raise InputError("--max-seeds: needs --until-decided")
     settings = {"quiet": options.json, "stack": stack(options), "profile": options.profile}
+    settings |= {"cache": options.cache}
     if options.wandb == "":
         raise InputError("--wandb: expected the name of a project, found ''")
     settings |= {"tracking": Tracking(options.tensorboard, options.wandb)}

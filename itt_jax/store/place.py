@@ -21,9 +21,7 @@ def check_place(out: pathlib.Path, needed: float = 0) -> None:
             free space than is needed.
     """
     check_utf8(str(out), "--out")
-    existing = next(path for path in (out, *out.absolute().parents) if os.path.lexists(path))
-    if not existing.is_dir():
-        raise InputError(f"--out {out}: {existing} is a file, expected a folder")
+    existing = nearest_folder(out, "--out")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(f"--out {out}: {existing} is read-only, expected a folder that can be written to")
     _check_length(out.absolute(), existing)
@@ -33,6 +31,18 @@ def check_place(out: pathlib.Path, needed: float = 0) -> None:
             f"--out {out}: the disk has {size(free)} free, expected {size(needed)} for what the study still lacks; "
             "choose another --out, or keep fewer checkpoints (save_checkpoints)"
         )
+
+
+def nearest_folder(path: pathlib.Path, option: str) -> pathlib.Path:
+    """The folder at `path`, or the first one above it that is there.
+
+    Raises:
+        InputError: it is a file; the message begins with the option that names the path.
+    """
+    existing = next(own for own in (path, *path.absolute().parents) if os.path.lexists(own))
+    if not existing.is_dir():
+        raise InputError(f"{option} {path}: {existing} is a file, expected a folder")
+    return existing
 
 
 def _check_length(out: pathlib.Path, existing: pathlib.Path) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import jax
 
@@ -12,6 +12,7 @@ from itt_jax.errors import InputError
 from itt_jax.models import Encoder, local_folder, make_encoder
 from itt_jax.models.checkpoint_files import CONFIG, read_json
 from itt_jax.store import Store
+from itt_jax.store.cache import StageCache
 from itt_jax.store.place import size
 from itt_jax.study.keeping import Keeping
 from itt_jax.study.material import Material, Selection, mean_tokens
@@ -60,7 +61,9 @@ class Cost:
     Attributes:
         training, evaluation: id of a stage -> FLOPs to train it, and to predict its missing cells, where it has some.
         cells: number of missing cells, beside those of dev rows.
+        disk: bytes of the missing stages, those of the cache too, and cells.
         queries: rough number of queries of the attacks among them, whose FLOPs are part of `evaluation`.
+        cached: id of a missing stage that is in the cache -> FLOPs that it would take to train it.
     """
 
     training: dict[str, float]
@@ -68,6 +71,7 @@ class Cost:
     cells: int
     disk: Disk
     queries: float = 0.0
+    cached: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def flops(self) -> float:
@@ -109,19 +113,23 @@ def matched_controls(plan: Plan, material: Material) -> list[Matched]:
     return list(found.values())
 
 
-def missing_cost(plan: Plan, material: Material, store: Store, together: int = 1) -> Cost:
+def missing_cost(
+    plan: Plan, material: Material, store: Store, together: int = 1, cache: StageCache | None = None
+) -> Cost:
     """The cost of what the folder lacks of a plan.
 
     Args:
         together: maximum number of stages that train together, each of which keeps its resumable states until all end.
+        cache: where missing stages may be found.
     """
     keeping = Keeping(plan, store)
     encoders = {spec.name: sized_encoder(spec) for spec in plan.study.encoders}
-    training, evaluation, cells, cell_bytes, queries = {}, {}, 0, {}, 0.0
+    training, cached, evaluation, cells, cell_bytes, queries = {}, {}, {}, 0, {}, 0.0
     for stage in plan.stages.values():
         parameters = encoders[stage.spec.name].config.matmul_parameters
         if keeping.must_make(stage):
-            training[stage.id] = 6 * parameters * stage.training_tokens(material)
+            into = cached if cache is not None and stage.id in cache else training
+            into[stage.id] = 6 * parameters * stage.training_tokens(material)
         lacking = keeping.missing_cells(stage)
         cells += len({cell.cell for cell in lacking} & {cell.cell for cell in plan.cells.get(stage.id, ())})
         for own in (plan.attacked[cell.cell] for cell in lacking if cell.attack):
@@ -134,8 +142,9 @@ def missing_cost(plan: Plan, material: Material, store: Store, together: int = 1
             evaluation[stage.id] = evaluation.get(stage.id, 0.0) + 2 * parameters * tokens
             cell_bytes[stage.id] = cell_bytes.get(stage.id, 0.0) + count * (CELL_BYTES + ROW_BYTES * len(rows))
     weights = {name: 4 * parameter_count(encoder) + CHECKPOINT_BYTES for name, encoder in encoders.items()}
-    together_now = groups([stage for stage in plan.stages.values() if stage.id in training], material, together)
-    return Cost(training, evaluation, cells, _disk(together_now, weights, cell_bytes, keeping), queries)
+    made = [stage for stage in plan.stages.values() if stage.id in training or stage.id in cached]
+    disk = _disk(groups(made, material, together), weights, cell_bytes, keeping, training)
+    return Cost(training, evaluation, cells, disk, queries, cached)
 
 
 def groups(stages: list[Stage], material: Material, together: int) -> list[list[Stage]]:
@@ -154,21 +163,27 @@ def groups(stages: list[Stage], material: Material, together: int) -> list[list[
 
 
 def _disk(
-    groups: list[list[Stage]], weights: Mapping[str, float], cell_bytes: Mapping[str, float], keeping: Keeping
+    groups: list[list[Stage]],
+    weights: Mapping[str, float],
+    cell_bytes: Mapping[str, float],
+    keeping: Keeping,
+    trained: Collection[str],
 ) -> Disk:
     """What groups of stages add to the disk, step by step.
 
     Args:
         weights: name of an encoder -> bytes of a checkpoint. cell_bytes: id of a stage -> bytes of its missing cells.
+        trained: ids of those stages that are not in the cache, which keep resumable states.
     """
     made = [stage for group in groups for stage in group]
     children = Counter(stage.parent.id for stage in made if stage.parent is not None)
     own = {stage.id: weights[stage.spec.name] for stage in made}
+    state = {stage.id: STATE * own[stage.id] * (stage.id in trained) for stage in made}
     kept, waiting, temporary, peak = 0.0, {}, 0.0, 0.0  # waiting: checkpoints that are removed after their children
     for group in groups:
-        states = sum(STATE * own[stage.id] * stage.resumable_runs for stage in group)
+        states = sum(state[stage.id] * stage.resumable_runs for stage in group)
         # A run's new state is written before its old one is removed.
-        states += max(STATE * own[stage.id] * (stage.resumable_runs > 0) for stage in group)
+        states += max(state[stage.id] * (stage.resumable_runs > 0) for stage in group)
         states -= sum(resumable_bytes(keeping.store.stage(stage.id)) for stage in group)  # that is there already
         training = sum(waiting.values()) + max(0.0, states)
         temporary, peak = max(temporary, training), max(peak, kept + training)

@@ -56,6 +56,7 @@ def run_until_decided(
     stack: int | None = None,
     profile: bool = False,
     tracking: Tracking = UNTRACKED,
+    cache: str | pathlib.Path | None = None,
 ) -> Results:
     """Add seeds at the declared looks until every primary question is supported, contradicted or negligible.
 
@@ -65,14 +66,14 @@ def run_until_decided(
 
     Args:
         max_seeds: looks beyond it are not declared; it is the last one, unless the study's last look comes before it.
-        quiet, stack, profile, tracking: as `run` takes them.
+        quiet, stack, profile, tracking, cache: as `run` takes them.
 
     Raises:
         InputError: there is no primary question; see also `run`.
     """
     store, looks, made = Store(pathlib.Path(out)), looks_of(study, max_seeds), 0
     for number in looks[shared(lambda: _first_open(store, looks)) :]:
-        done = run(with_seeds(study, number), out, data_root, quiet, stack, profile, looks, tracking)
+        done = run(with_seeds(study, number), out, data_root, quiet, stack, profile, looks, tracking, cache)
         made += done.made
         if shared(functools.partial(_stops, store, number, looks, judge, quiet)):
             break

@@ -8,10 +8,11 @@ from itt_jax.config import Study
 from itt_jax.data.contamination import Contamination
 from itt_jax.store import Store
 from itt_jax.store.place import check_place
+from itt_jax.study.caching import stage_cache
 from itt_jax.study.cost import Disk, Matched, matched_controls
 from itt_jax.study.inputs import RowCount, row_lines
 from itt_jax.study.joining import joined
-from itt_jax.study.progress import duration, flop
+from itt_jax.study.progress import counted, duration, flop
 
 GFLOPS = 30
 """Speed of encoders of width 64 to 128 on two CPU cores."""
@@ -24,6 +25,8 @@ class Description:
     Attributes:
         stages: (encoder, kind) -> (stages, done, FLOPs to do), without given checkpoints.
         cells, cells_done: points of the evaluation grid.
+        cached: number of missing stages that are in the cache, and the FLOPs that training them would take, which are
+            not to do.
         evaluation_flops: FLOPs of the missing cells.
         matched: the controls for compute, with their steps.
         queries: rough number of queries of the attacks among them.
@@ -39,6 +42,7 @@ class Description:
     stages: dict[tuple[str, str], tuple[int, int, float]]
     cells: int
     cells_done: int
+    cached: tuple[int, float]
     evaluation_flops: float
     matched: list[Matched]
     queries: float
@@ -61,6 +65,8 @@ class Description:
             ],
             "cells": self.cells,
             "cells_done": self.cells_done,
+            "stages_cached": self.cached[0],
+            "flops_cached": self.cached[1],
             "evaluation_flops_missing": self.evaluation_flops,
             "matched_compute": [dataclasses.asdict(own) for own in self.matched],
             "attack_queries_missing": self.queries,
@@ -85,6 +91,8 @@ class Description:
         total = self.evaluation_flops + sum(flops for _, _, flops in self.stages.values())
         time = duration(total / (GFLOPS * 1e9))
         lines += ["", f"about {flop(total)} to do: {time} at {GFLOPS} GFLOP/s, plus compiling"]
+        if self.cached[0]:
+            lines += [f"{counted(self.cached[0], 'stage')} found in the cache, which saves {flop(self.cached[1])}"]
         if self.queries:
             lines += [f"attacks: about {self.queries:,.0f} queries, each a forward pass of one row"]
         if self.matched:
@@ -111,24 +119,30 @@ class Description:
         return "\n".join(lines)
 
 
-def describe(study: Study, out: str | pathlib.Path, data_root: str | pathlib.Path | None = None) -> Description:
-    """Plan a study against the results folder `out`; trains and writes nothing."""
+def describe(
+    study: Study,
+    out: str | pathlib.Path,
+    data_root: str | pathlib.Path | None = None,
+    cache: str | pathlib.Path | None = None,
+) -> Description:
+    """Plan a study against the results folder `out`, and the stages of `cache`; trains and writes nothing."""
     store = Store(pathlib.Path(out))
     check_place(store.out)
-    own = joined(study, store, data_root)
+    own = joined(study, store, data_root, cache=stage_cache(cache, study))
     material, plan, changed, cost = own.material, own.plan, own.changes, own.cost
     study = plan.study
     stages: dict[tuple[str, str], tuple[int, int, float]] = {}
     for stage in plan.made():
         n, finished, flops = stages.get((stage.spec.name, stage.kind), (0, 0, 0.0))
-        done, missing = stage.id not in cost.training, cost.training.get(stage.id, 0.0)
-        stages[stage.spec.name, stage.kind] = (n + 1, finished + done, flops + missing)
+        done = stage.id not in cost.training and stage.id not in cost.cached
+        stages[stage.spec.name, stage.kind] = (n + 1, finished + done, flops + cost.training.get(stage.id, 0.0))
     cells = plan.all_cells()
     return Description(
         study.name,
         stages,
         len(cells),
         len(cells) - cost.cells,
+        (len(cost.cached), sum(cost.cached.values())),
         sum(cost.evaluation.values()),
         matched_controls(plan, material),
         cost.queries,

@@ -5,6 +5,7 @@ import pathlib
 
 from itt_jax.config import Study
 from itt_jax.store import Store
+from itt_jax.store.cache import StageCache
 from itt_jax.store.place import check_place
 from itt_jax.study.absent import planned
 from itt_jax.study.cost import Cost, missing_cost
@@ -39,11 +40,17 @@ class Joined:
         return [f"encoder {spec.name}: {spec.checkpoint} {self.material.seen(spec).note()}" for spec in specs]
 
 
-def joined(study: Study, store: Store, data_root: str | pathlib.Path | None, stack: int | None = None) -> Joined:
+def joined(
+    study: Study,
+    store: Store,
+    data_root: str | pathlib.Path | None,
+    stack: int | None = None,
+    cache: StageCache | None = None,
+) -> Joined:
     """Plan a study against a results folder; writes nothing. Damaged cells are to be made again.
 
     Args:
-        stack: as in `running.run`.
+        stack: as in `running.run`. cache: stages that are there cost nothing.
 
     Raises:
         InputError: the study or its data is wrong, the folder holds something else or results in another precision, or
@@ -54,6 +61,6 @@ def joined(study: Study, store: Store, data_root: str | pathlib.Path | None, sta
     found = changes(store, plan, read)
     store.check()
     check_precision(store, plan.study.precision, [spec.name for spec in plan.study.encoders], plan.stages)
-    cost = missing_cost(plan, material, store, most_together(stack))
+    cost = missing_cost(plan, material, store, most_together(stack), cache)
     check_place(store.out, cost.disk.peak)
     return Joined(material, plan, row_counts(plan, material), read, found, cost)

@@ -17,10 +17,12 @@ from itt_jax.evaluate.forms import Place, RowForms, row_forms
 from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.models import Encoder, Head
 from itt_jax.store import Store
+from itt_jax.store.cache import StageCache
 from itt_jax.store.place import check_place
 from itt_jax.store.results import read_results
 from itt_jax.study import hosts
 from itt_jax.study.attack_runs import Model, store_attack_cells
+from itt_jax.study.caching import Caching, stage_cache
 from itt_jax.study.cells import Cell, variants_of
 from itt_jax.study.clustering import plan_clusters
 from itt_jax.study.cost import Cost
@@ -75,6 +77,7 @@ def run(
     profile: bool = False,
     looks: tuple[int, ...] = (),
     tracking: Tracking = UNTRACKED,
+    cache: str | pathlib.Path | None = None,
 ) -> Results:
     """Train and evaluate whatever the results folder `out` lacks of the study.
 
@@ -89,9 +92,11 @@ def run(
         profile: write a trace of a few steps of the first stage to OUT/profile.
         looks: the numbers of seeds at which a study that grows by seeds is looked at; see `deciding`.
         tracking: where training curves go, beside the folder's records; a failure there is a warning.
+        cache: a folder of finished stages that studies share: those that are there are not trained, others are added.
 
     Raises:
-        InputError: the study or its data is wrong, or `out` holds something else; nothing is written then.
+        InputError: the study or its data is wrong, `out` holds something else, or `cache` cannot be one; nothing is
+            written then.
         NotFiniteError: cells with a score that is not finite; everything else is done and stored.
     """
     keep_compiled_programs()
@@ -99,15 +104,16 @@ def run(
     keep_precision(study.precision)
     store = Store(pathlib.Path(out))
     check_place(store.out)
+    stages = stage_cache(cache, study)
     trackers = tracking.trackers(store, study.name) if is_first() else ()
     with Progress(quiet or not is_first()) as progress:
         progress.at(f"study {study.name}", "reading its data")
         hosts.check_same(hosts.installation(stack, looks))
-        own = joined(study, store, data_root, stack)
+        own = joined(study, store, data_root, stack, stages)
         declaration = declared(store, content(own.plan, own.material, looks))
         hosts.check_same(hosts.described(own.plan, own.inputs))
         traced = store.profile if profile and is_first() else None
-        runner = _Runner(store, own, declaration, progress, stack, Profile(traced), trackers)
+        runner = _Runner(store, own, declaration, progress, stack, Profile(traced), trackers, stages)
         made, failed = runner.lead(own) if is_first() else hosts.follow(runner)
     check_stored(failed, store.out)
     return Results(store.out, len(own.plan.all_cells()), made)
@@ -125,6 +131,7 @@ class _Runner:
         stack: int | None,
         profile: Profile,
         trackers: tuple[Tracker, ...] = (),
+        cache: StageCache | None = None,
     ):
         self.store = store
         self.plan, self.material, self.progress, self.profile = own.plan, own.material, progress, profile
@@ -132,6 +139,7 @@ class _Runner:
         self.publisher = Publisher(store, own, declaration)
         self.workshop = Workshop(store, self.material, self.heard, stack)
         self.keeping = Keeping(self.plan, store)
+        self.caching = Caching(cache, self.plan, store, progress.say)
         self.arithmetic = training_arithmetic(self.plan.study.precision)
         self.values: dict[str, float] = {}
         self.worked: set[str] = set()
@@ -165,6 +173,7 @@ class _Runner:
                 self.progress.say(f"contamination: {entry.summary()}")
         for line in own.given():
             self.progress.say(line)
+        self.caching.begin()
         self.say_what_is_left(own.cost)
         made = self.all()
         self.finish()
@@ -189,7 +198,8 @@ class _Runner:
 
     def await_workers(self, pending: list[Stage]) -> None:
         """Wait a little for the workers that hold what is left, and say who they are."""
-        holders = self.store.claims.holders([stage.id for stage in pending])
+        ids = [stage.id for stage in pending]
+        holders = self.store.claims.holders(ids) + self.caching.holders(ids)
         waiting = f"for {counted(len(pending), 'stage')}: {'; '.join(holders) or 'other workers are on them'}"
         if waiting != self.waiting:
             self.waiting = waiting
@@ -211,7 +221,10 @@ class _Runner:
         return [
             stage
             for stage in stages
-            if self.needed(stage) and claims.enter_context(self.store.claim(stage.id)) and self.parent_ready(stage)
+            if self.needed(stage)
+            and claims.enter_context(self.store.claim(stage.id))
+            and self.parent_ready(stage)
+            and (not self.keeping.must_make(stage) or claims.enter_context(self.caching.claim(stage)))
         ]
 
     def needed(self, stage: Stage) -> bool:
@@ -227,7 +240,7 @@ class _Runner:
 
     def work(self, stages: list[Stage]) -> int:
         """Make the missing ones of the stages, then their missing cells; returns the number of cells."""
-        missing = [stage for stage in stages if self.keeping.must_make(stage)]
+        missing = [stage for stage in stages if self.keeping.must_make(stage) and not self.taken(stage)]
         if missing:
             self.train(missing)
             stages = self.still_ours(stages)
@@ -252,6 +265,15 @@ class _Runner:
                 )
         return [stage for stage in stages if not self.store.is_lost(stage.id)]
 
+    def taken(self, stage: Stage) -> bool:
+        """Take a stage from the cache; returns whether it was there."""
+        began = time.time()
+        record = self.caching.take(stage)
+        if record is not None:
+            self.recorded(stage, record, round(time.time() - began, 2))
+            self.progress.say(f"{self.plan.label(stage)}: taken from the cache")
+        return record is not None
+
     def train(self, stages: list[Stage]) -> None:
         """Make stages of one shape together."""
         hosts.tell("train", stages)
@@ -272,15 +294,21 @@ class _Runner:
 
     def record(self, stage: Stage, made: dict, seconds: float) -> None:
         """Record a stage, with its cost and provenance, which makes it done."""
-        described = self.plan.described(stage)
-        self.store.write_record(stage.id, described | made | {"wall_seconds": seconds} | provenance(self.arithmetic))
-        self.trackers.finished(self.store.record(stage.id), canonical(self.plan.study))
-        self.store.log("stage", **described, seconds=seconds, dev_checks=made.get("dev_checks", []))
+        record = self.plan.described(stage) | made | {"wall_seconds": seconds} | provenance(self.arithmetic)
+        self.caching.add(stage, record)  # before it counts as done, so that no kill in between keeps it from the others
+        self.recorded(stage, record, seconds)
         compiling = (
             f", {made['compile_seconds']:.0f} s of them compiling" if made.get("compile_seconds", 0) >= 1 else ""
         )
         learned = "".join(f"; {DevCheck(**check)}" for check in made.get("dev_checks", ()))
         self.progress.say(f"{self.plan.label(stage)}: {made['steps']} steps in {seconds:.0f} s{compiling}{learned}")
+
+    def recorded(self, stage: Stage, record: dict, seconds: float) -> None:
+        """Write the record of a stage, trained or taken, which makes it done."""
+        self.store.write_record(stage.id, record)
+        self.trackers.finished(self.store.record(stage.id), canonical(self.plan.study))
+        described, checks = self.plan.described(stage), record.get("dev_checks", [])
+        self.store.log("stage", **described, seconds=seconds, dev_checks=checks)
 
     # --- Cells
 
@@ -419,8 +447,10 @@ class _Runner:
     def say_what_is_left(self, cost: Cost) -> None:
         """Say how much there is to do, about how long it takes, and where an interrupted run continues."""
         self.progress.estimate = Estimate({"training": cost.training, "evaluation": cost.evaluation}, self.speed())
-        stages = len(self.plan.made())
-        parts = [f"{stages - len(cost.training)} of {stages} stages done, {counted(cost.cells, 'cell')} to make"]
+        stages, found = len(self.plan.made()), len(cost.cached)
+        done = f"{stages - len(cost.training) - found} of {stages} stages done"
+        done += f", {found} in the cache" if found else ""
+        parts = [f"{done}, {counted(cost.cells, 'cell')} to make"]
         if cost.flops:
             parts[0] += f", about {duration(self.progress.estimate.seconds())} left"
             parts.append(f"disk: {cost.disk}")

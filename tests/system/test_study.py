@@ -17,6 +17,7 @@ from itt_jax.data.contamination import digests
 from itt_jax.errors import InputError
 from itt_jax.evaluate.distance import vocabulary_divergence
 from itt_jax.store import Store
+from itt_jax.store.cache import StageCache
 from itt_jax.study import describe, run, stages
 from itt_jax.study.material import Material
 from itt_jax.study.plan import make_plan
@@ -195,6 +196,20 @@ def test_killed_run_goes_on_and_gives_the_same_bytes(tiny_run, tiny_config, tmp_
     assert all((out / "cells" / name).read_bytes() == content for name, content in done.items())
     for path in [*(whole / "cells").iterdir(), whole / "results.parquet", whole / "selection.parquet"]:
         assert (out / path.relative_to(whole)).read_bytes() == path.read_bytes(), path.name
+
+
+def test_stages_of_a_cache_give_the_same_bytes(tiny_run, tmp_path, capsys):
+    """Files of cells are named by the checksum of their bytes."""
+    study, whole = tiny_run
+    cache, store, out = StageCache(tmp_path / "cache", "float32"), Store(whole), tmp_path / "out"
+    for record in store.records():
+        cache.add(record["id"], record, store.checkpoint(record["id"]))
+    small = dataclasses.replace(study, arms=("direct", "itt"), seeds=(1,))
+    assert describe(small, out, cache=cache.folder).cached[0] == 4
+    assert run(small, out, cache=cache.folder).made > 0
+    assert capsys.readouterr().err.count("taken from the cache") == 4
+    names, known = ({path.name for path in (own / "cells").glob("*.parquet")} for own in (out, whole))
+    assert names and names <= known
 
 
 def test_out_of_another_study_is_refused(tiny_run, tiny_config):
