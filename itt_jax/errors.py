@@ -1,4 +1,4 @@
-"""The exceptions that the command line prints as one line: wrong input, and scores that are not finite."""
+"""The exceptions that the command line prints as one line: wrong input, scores that are not finite, a lost bucket."""
 
 import difflib
 from collections.abc import Iterable
@@ -25,6 +25,16 @@ class NotFiniteError(ArithmeticError):
     """Scores are not finite although the input is right; the command line prints it as one line and exits with 1.
 
     The message names the stage, the row and the cause.
+    """
+
+    def __init__(self, message: str):
+        super().__init__(_one_line(message))
+
+
+class SharingError(OSError):
+    """A shared folder cannot be reached, or holds something else than was written there.
+
+    The command line prints it as one line and exits with 1: what is done is kept in the results folder.
     """
 
     def __init__(self, message: str):

@@ -106,6 +106,14 @@ def publish_folder(folder: pathlib.Path, path: pathlib.Path, keep_existing: bool
         shutil.rmtree(old, ignore_errors=True)
 
 
+def remove_folder(path: pathlib.Path) -> None:
+    """Remove a folder, which others see whole or not at all; another process may be first."""
+    removed = temporary(path)
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(path, removed)
+    shutil.rmtree(removed, ignore_errors=True)
+
+
 def exists(path: str | os.PathLike) -> bool:
     """Whether there is a regular file, directly or behind a link. False where nothing has that name.
 
@@ -174,16 +182,21 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
 
 
 def create_text(path: str | os.PathLike, text: str) -> bool:
-    """Write `text` to `path` unless the file exists; returns whether it was written.
+    """As `create_bytes`, of text in UTF-8."""
+    return create_bytes(path, text.encode())
+
+
+def create_bytes(path: str | os.PathLike, content: bytes) -> bool:
+    """Write `content` to `path` unless the file exists; returns whether it was written.
 
     Of several processes one succeeds. On a file system without hard links (a mounted bucket) two that start at the same
-    moment may both succeed, and the later one's text stays.
+    moment may both succeed, and the later one's content stays.
     """
     path = pathlib.Path(path)
     if path.exists():
         return False
     with _partial_file(path) as partial:
-        partial.write_bytes(text.encode())
+        partial.write_bytes(content)
         _sync(partial)
         try:
             os.link(partial, path)

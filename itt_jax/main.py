@@ -25,7 +25,7 @@ from itt_jax.cli import (
     watch,
 )
 from itt_jax.cli.stopping import Terminated, leave, leave_after, listen
-from itt_jax.errors import InputError, NotFiniteError
+from itt_jax.errors import InputError, NotFiniteError, SharingError
 
 COMMANDS = (
     run,
@@ -78,8 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; without any, `run`, whose default is the quickstart.
 
     Returns:
-        the exit code: 0 done; 1 scores that are not finite or a full disk, 2 wrong input, 130 interrupted, 143
-        terminated (each with one line on standard error). Any other error is raised.
+        the exit code: 0 done; 1 scores that are not finite, a full disk or a shared folder out of reach, 2 wrong input,
+        130 interrupted, 143 terminated (each with one line on standard error). Any other error is raised.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     command = None
@@ -90,6 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InputError, NotFiniteError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2 if isinstance(error, InputError) else 1
+    except SharingError as error:
+        print(f"error: {error}{_how_to_continue(command, arguments)}", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         # Whoever reads our output (such as `head`) is gone and has what it wants.
         sys.stdout = None

@@ -36,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tensorboard", action="store_true", help="write training curves for TensorBoard to OUT/tensorboard"
     )
     parser.add_argument("--wandb", metavar="PROJECT", help="log training curves to this project of wandb too")
+    parser.add_argument(
+        "--share",
+        metavar="URL",
+        help="a folder that workers on several machines share, so that all drain one plan: a prefix of a bucket "
+        "(gs://..., s3://...) or a path; each machine then has an --out of its own",
+    )
     parser.add_argument("--profile", action="store_true", help="write a trace of a few training steps to OUT/profile")
 
 
@@ -56,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
     settings |= {"cache": options.cache}
     if options.wandb == "":
         raise InputError("--wandb: expected the name of a project, found ''")
+    settings["share"] = options.share
     settings |= {"tracking": Tracking(options.tensorboard, options.wandb)}
     if processes.is_first():
         settings["tracking"].check()

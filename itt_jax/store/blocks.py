@@ -87,7 +87,7 @@ class Blocks:
         path = self.folder / name
         with reading(path):
             content = path.read_bytes()
-        if _checksum(content) != _NAME.fullmatch(name)[2]:
+        if not is_whole(name, content):
             raise DamagedError(
                 f"{path}: damaged: its {len(content):,} bytes are not those whose checksum it is named by; the command "
                 "that made it, called again, makes it anew"
@@ -144,6 +144,16 @@ class Blocks:
             if not isinstance(error.__cause__, FileNotFoundError):
                 raise
         return ""
+
+
+def is_whole(name: str, content: bytes) -> bool:
+    """Whether a block has the content that it is named by.
+
+    Args:
+        name: of the block, also below folders.
+    """
+    found = _NAME.fullmatch(pathlib.PurePosixPath(name).name)
+    return found is not None and found[2] == _checksum(content)
 
 
 def _repeated(schema: "pa.Schema") -> list[str]:

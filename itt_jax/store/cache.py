@@ -21,6 +21,7 @@ from itt_jax.errors import InputError
 from itt_jax.store.claims import Claims
 from itt_jax.store.objects import RECORD, read_object
 from itt_jax.store.place import check_utf8, nearest_folder
+from itt_jax.store.slots import SlotFiles
 
 RECORD_FILE, CHECKPOINT = "record.json", "checkpoint"
 
@@ -49,7 +50,7 @@ class StageCache:
             raise InputError(f"--cache {folder}: a results folder, expected one of its own, for stages of many studies")
         self.say: Callable[[str], None] = lambda line: None
         self._said: set[str] = set()
-        self._claims = Claims(folder / "claims")
+        self._claims = Claims(SlotFiles(folder / "claims"))
 
     def __contains__(self, stage_id: str) -> bool:
         return self._stage(stage_id).is_dir()

@@ -1,8 +1,8 @@
 """Claims: which worker is on which piece of work of a results folder.
 
-A claim is a file that its worker writes anew every BEAT_SECONDS. It is stale once its process is known to be gone, or
-once it has not changed for STALE_SECONDS of the clock of whoever waits; clocks of two hosts are never compared. A claim
-that cannot be read is neither stale nor lost.
+A claim is a file (`store.slots`) that its worker writes anew every BEAT_SECONDS. It is stale once its process is known
+to be gone, or once it has not changed for STALE_SECONDS of the clock of whoever waits; clocks of two hosts are never
+compared. A claim that cannot be read is neither stale nor lost.
 
 A worker that was suspended may have lost its claim, and asks before it writes (`Hold.held`). In the moment between
 question and write two workers may still write the same content-addressed files, each whole, with results that are equal
@@ -22,7 +22,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Self
 
-from itt_jax import files
+from itt_jax.errors import SharingError
+from itt_jax.store.slots import Slots
 
 BEAT_SECONDS = 10
 """Time between two heartbeats of a claim."""
@@ -84,16 +85,21 @@ class Claim:
 
 
 class Hold:
-    """A claim that this worker has taken."""
+    """A claim that this worker has taken, or is about to take.
 
-    def __init__(self, path: pathlib.Path, own: Claim):
-        self.path, self.own, self._lost = path, own, False
+    Attributes:
+        made: the names of files that whoever claims this next has to see; noted when it is freed.
+    """
+
+    def __init__(self, slots: Slots, name: str, own: Claim):
+        self.slots, self.name, self.own, self._lost = slots, name, own, False
+        self.made: tuple[str, ...] = ()
 
     def held(self) -> bool:
         """Whether no other worker is known to have taken it over; once lost, it stays lost."""
         if not self._lost:
             with contextlib.suppress(OSError):
-                content = _content(self.path)
+                content = self.slots.read(self.name).content
                 found = None if content is None else Claim.read(content)
                 self._lost = content is None or (found is not None and found.token != self.own.token)
         return not self._lost
@@ -103,41 +109,33 @@ class Hold:
         number = 0
         while not ended.wait(BEAT_SECONDS) and self.held():
             number += 1
-            with contextlib.suppress(OSError, _LostError):  # the work itself says what is wrong with the disk
-                self._write(dataclasses.replace(self.own, beat=number))
+            with contextlib.suppress(OSError):  # the work itself says what is wrong with the disk
+                self.slots.beat(self.name, dataclasses.replace(self.own, beat=number).written(), self.held)
 
-    def _write(self, claim: Claim) -> None:
-        with files.new_file(self.path) as partial, partial.open("w", encoding="utf-8") as file:
-            file.write(claim.written())
-            file.flush()
-            os.fsync(file.fileno())  # may take long, so the question follows it
-            if not self.held():
-                raise _LostError
+    def left(self) -> list[str]:
+        """The files that those who held the claim before have made."""
+        return self.slots.left(self.name)
 
     def free(self) -> None:
-        """Remove the claim, if it is known to be ours."""
+        """Free the claim, if it is known to be ours."""
         with contextlib.suppress(OSError):
-            found = Claim.read(_content(self.path) or b"")
+            found = Claim.read(self.slots.read(self.name).content or b"")
             if found is not None and found.token == self.own.token:
-                self.path.unlink(missing_ok=True)
-
-
-class _LostError(Exception):
-    """The claim was lost while its heartbeat was written."""
+                self.slots.free(self.name, self.made)
 
 
 class Claims:
     """The claims of a results folder, as one worker takes and watches them."""
 
-    def __init__(self, folder: pathlib.Path):
-        self.folder = folder
+    def __init__(self, slots: Slots):
+        self.slots = slots
         self._holds: dict[str, Hold] = {}
-        self._watched: dict[pathlib.Path, tuple[bytes, float]] = {}  # what was read, and when first
+        self._watched: dict[str, tuple[bytes, float]] = {}  # what was read, and when first
 
     @contextlib.contextmanager
     def claim(self, name: str) -> Iterator[Hold | None]:
         """Hold a claim against other workers, with its heartbeat; yields None where another worker holds it."""
-        hold = Hold(self.folder / name, Claim.own())
+        hold = Hold(self.slots, name, Claim.own())
         if not self._taken(hold):
             yield None
             return
@@ -160,11 +158,11 @@ class Claims:
     def held(self) -> dict[str, tuple[Claim, bool]]:
         """Every claim that can be read, by name, and whether it is known to be stale, which takes STALE_SECONDS."""
         found = {}
-        for path in sorted(self.folder.glob("[!.]*")):
+        for name in self.slots.names():
             with contextlib.suppress(OSError):
-                content = _content(path) or b""
+                content = self.slots.read(name).content or b""
                 if claim := Claim.read(content):
-                    found[path.name] = claim, self._is_stale(path, content)
+                    found[name] = claim, self._is_stale(name, content)
         return found
 
     def holders(self, names: Iterable[str]) -> list[str]:
@@ -173,7 +171,7 @@ class Claims:
         for name in names:
             claim = None
             with contextlib.suppress(OSError):
-                claim = Claim.read(_content(self.folder / name) or b"")
+                claim = Claim.read(self.slots.read(name).content or b"")
             if claim is not None:
                 found.setdefault((claim.host, claim.pid, claim.machine), []).append(claim)
         return [
@@ -183,37 +181,26 @@ class Claims:
 
     def _taken(self, hold: Hold) -> bool:
         try:
-            content = _content(hold.path)
+            seen = self.slots.read(hold.name)
         except OSError:
             return False  # perhaps its holder is renaming a heartbeat
-        if content is not None:
-            if not self._is_stale(hold.path, content):
-                return False
-            hold.path.unlink(missing_ok=True)
-        # Read again: on a file system without hard links, the later of two stays.
-        return files.create_text(hold.path, hold.own.written()) and hold.held()
+        if seen.content is not None and not self._is_stale(hold.name, seen.content):
+            return False
+        try:
+            # Read again: on a file system without hard links, the later of two stays.
+            return self.slots.take(hold.name, seen, hold.own.written()) and hold.held()
+        except SharingError:
+            return False  # whoever waits learns whether it lasts
 
-    def _is_stale(self, path: pathlib.Path, content: bytes) -> bool:
+    def _is_stale(self, name: str, content: bytes) -> bool:
         claim = Claim.read(content)
         if claim is not None and claim.is_gone():
             return True
-        seen, since = self._watched.get(path, (None, 0.0))
+        seen, since = self._watched.get(name, (None, 0.0))
         if seen != content:
-            self._watched[path] = content, time.monotonic()
+            self._watched[name] = content, time.monotonic()
             return False
         return time.monotonic() - since > STALE_SECONDS
-
-
-def _content(path: pathlib.Path) -> bytes | None:
-    """What a claim's file holds, None where there is none.
-
-    Raises:
-        OSError: it cannot be read now.
-    """
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
 
 
 def machine() -> str:

@@ -14,6 +14,7 @@
     OUT/transfer/            scores of one model on texts that attacks made on others (`store.blocks`)
     OUT/damaged/             files that were found damaged, and made again
     OUT/claims/<id>          which worker is on it
+    OUT/shared_folder.txt    the folder that workers on other machines share with this one (`store.sharing`)
     OUT/tokens/<id>/         token ids of training rows, made once and memory-mapped; may be removed
     OUT/tensorboard/         training curves for TensorBoard, where they were asked for
     OUT/profile/             a trace of a few training steps, where one was asked for
@@ -29,13 +30,10 @@ import functools
 import hashlib
 import itertools
 import json
-import os
 import pathlib
-import shutil
 import time
 import urllib.parse
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from itt_jax import files
@@ -47,6 +45,8 @@ from itt_jax.store.objects import LOOK, PLAN, RECORD, read_object
 from itt_jax.store.parquet import DamagedError, reading
 from itt_jax.store.parts import PartsFolder
 from itt_jax.store.schema import NAMED_SINCE, SCHEMA, current_plan, schema_of
+from itt_jax.store.sharing import NOTE, Sharing
+from itt_jax.store.slots import SharedSlots, SlotFiles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,9 +61,14 @@ MOST_CHARACTERS = 150
 
 @dataclasses.dataclass(frozen=True)
 class Store:
-    """The results folder `out`; it is created when something is first written."""
+    """The results folder `out`; it is created when something is first written.
+
+    Attributes:
+        sharing: what keeps it in step with a shared folder; None where workers share nothing but `out`.
+    """
 
     out: pathlib.Path
+    sharing: Sharing | None = None
 
     def existing_plan(self) -> dict[str, Any] | None:
         """The plan of a folder that can be added to; None for a new one.
@@ -75,6 +80,8 @@ class Store:
         path = self.out / "plan.json"
         found = self._read_plan()
         if found is None:
+            if (self.out / NOTE).is_file():  # killed before its plan was written
+                return None
             if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
                 raise InputError(f"--out {self.out}: holds files, but no study of ours; expected a new or empty folder")
             return None
@@ -140,11 +147,7 @@ class Store:
 
     def remove_checkpoint(self, stage_id: str) -> None:
         """Remove a stage's parameters; they are there as a whole or not at all."""
-        path = self.checkpoint(stage_id)
-        removed = files.temporary(path)
-        with contextlib.suppress(FileNotFoundError):  # another worker was first
-            os.rename(path, removed)
-        shutil.rmtree(removed, ignore_errors=True)
+        files.remove_folder(self.checkpoint(stage_id))
 
     def record(self, stage_id: str) -> dict[str, Any] | None:
         """What a finished stage recorded; None where it is not done.
@@ -372,7 +375,7 @@ class Store:
 
     def create_look(self, declared: str, seeds: int, seen: dict[str, Any]) -> bool:
         """Record a look, once and for all; returns whether it was new."""
-        return files.create_text(self._look(declared, seeds), json.dumps(seen, indent=1, ensure_ascii=False) + "\n")
+        return self._choose(self._look(declared, seeds), json.dumps(seen, indent=1, ensure_ascii=False) + "\n")
 
     def looks(self, declared: str) -> list[dict[str, Any]]:
         """All looks of a declaration, by number of seeds."""
@@ -384,13 +387,23 @@ class Store:
 
     # --- Workers
 
-    def claim(self, work_id: str) -> AbstractContextManager[Hold | None]:
-        """Claim a piece of work against other workers on the folder; yields None where another worker is on it.
+    @contextlib.contextmanager
+    def claim(self, work_id: str) -> Iterator[Hold | None]:
+        """Claim a piece of work against other workers; yields None where another worker is on it.
 
-        Which cells are there is asked of the disk anew after a claim: another worker may just have made them.
+        Which cells are there is asked of the disk anew after a claim: another worker may just have made them. In a
+        shared folder, what was made under the claim is there before it is freed.
         """
         self.cells.forget()
-        return self.claims.claim(work_id)
+        with self.claims.claim(work_id) as hold:
+            if hold is None or self.sharing is None:
+                yield hold
+                return
+            self.sharing.pull_names(hold.left())
+            sent = len(self.sharing.sent)
+            yield hold
+            self.sharing.push(work_id if hold.held() else "")
+            hold.made = tuple(self.sharing.sent[sent:])
 
     def is_lost(self, work_id: str) -> bool:
         """Whether another worker has taken over a piece of work that this one had claimed."""
@@ -399,7 +412,49 @@ class Store:
     @functools.cached_property
     def claims(self) -> Claims:
         """The claims of the workers on the folder."""
-        return Claims(self.out / "claims")
+        shared = self.sharing and self.sharing.shared
+        return Claims(SharedSlots(shared) if shared else SlotFiles(self.out / "claims"))
+
+    def sync(self, again: bool = True) -> None:
+        """Add what is done to the shared folder, and fetch what other workers have done; nothing without one.
+
+        Args:
+            again: whether to list the shared folder although that was done a moment ago.
+
+        Raises:
+            SharingError: it cannot be reached for minutes, or holds a damaged file.
+        """
+        if self.sharing:
+            self.sharing.push()
+            self.pull(again)
+
+    def pull(self, again: bool = True) -> None:
+        """Fetch what other workers have done; arguments and errors as for `sync`."""
+        if self.sharing:
+            self.sharing.pull(again)
+            self.cells.forget()
+
+    def fetch_checkpoint(self, stage_id: str) -> None:
+        """Fetch a stage's parameters from the shared folder, if it has them; raises as `sync`."""
+        if self.sharing:
+            self.sharing.fetch_checkpoint(stage_id)
+
+    def first_declared(self, declaration: dict[str, Any]) -> dict[str, Any]:
+        """What the first worker on a shared folder, or this one alone, says of a declaration.
+
+        Args:
+            declaration: what is the same for all workers, "hash", and what they might say of it differently.
+        """
+        if self.sharing is None:
+            return declaration
+        said = json.dumps(declaration, ensure_ascii=False).encode()
+        return json.loads(self.sharing.choose(f"declared/{declaration['hash']}.json", said))
+
+    def _choose(self, path: pathlib.Path, text: str) -> bool:
+        """Write a file unless it is there, the same for all workers; returns whether it was written."""
+        if self.sharing:
+            text = self.sharing.choose(path.relative_to(self.out).as_posix(), text.encode()).decode()
+        return files.create_text(path, text)
 
     def precision(self, model: str, choose: Callable[[], str]) -> str:
         """The precision in which every cell of `model` is computed ("float32"); the first worker chooses it.
@@ -409,7 +464,7 @@ class Store:
         """
         path = self._precision(model)
         if not path.is_file():
-            files.create_text(path, choose())
+            self._choose(path, choose())
         return _read_precision(path)
 
     def precisions(self, models: Iterable[str]) -> dict[str, str]:

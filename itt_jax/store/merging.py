@@ -28,6 +28,7 @@ from itt_jax.store.folder import Store
 from itt_jax.store.objects import LOOK, read_object
 from itt_jax.store.parquet import reading
 from itt_jax.store.results import CLEAN_TEXT, KEY
+from itt_jax.store.slots import SlotFiles
 
 OUTCOME = ("steps", "learning_rate", "diverged", "losses", "dev_history")
 """Fields of a stage's record that are the same wherever it is trained."""
@@ -112,7 +113,7 @@ def _claimed(out: pathlib.Path) -> Iterator[tuple[pathlib.Path, Hold]]:
         InputError: another merge holds it.
     """
     work = out.with_name(f".{out.name}.merging")
-    claims, first = Claims(work), None
+    claims, first = Claims(SlotFiles(work)), None
     try:
         while True:
             with claims.claim(CLAIM) as hold:

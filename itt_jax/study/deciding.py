@@ -18,7 +18,7 @@ from itt_jax.store.results import is_unchanged, read_results
 from itt_jax.study import arms
 from itt_jax.study.declaring import with_seeds
 from itt_jax.study.progress import Progress, counted
-from itt_jax.study.running import Results, run
+from itt_jax.study.running import Results, opened, run
 from itt_jax.study.tracking import UNTRACKED, Tracking
 from itt_jax.train.processes import shared
 
@@ -57,6 +57,7 @@ def run_until_decided(
     profile: bool = False,
     tracking: Tracking = UNTRACKED,
     cache: str | pathlib.Path | None = None,
+    share: str | None = None,
 ) -> Results:
     """Add seeds at the declared looks until every primary question is supported, contradicted or negligible.
 
@@ -66,14 +67,15 @@ def run_until_decided(
 
     Args:
         max_seeds: looks beyond it are not declared; it is the last one, unless the study's last look comes before it.
-        quiet, stack, profile, tracking, cache: as `run` takes them.
+        quiet, stack, profile, tracking, cache, share: as `run` takes them.
 
     Raises:
         InputError: there is no primary question; see also `run`.
     """
-    store, looks, made = Store(pathlib.Path(out)), looks_of(study, max_seeds), 0
+    looks, made = looks_of(study, max_seeds), 0
+    store = opened(out, share)
     for number in looks[shared(lambda: _first_open(store, looks)) :]:
-        done = run(with_seeds(study, number), out, data_root, quiet, stack, profile, looks, tracking, cache)
+        done = run(with_seeds(study, number), out, data_root, quiet, stack, profile, looks, tracking, cache, share)
         made += done.made
         if shared(functools.partial(_stops, store, number, looks, judge, quiet)):
             break

@@ -89,7 +89,9 @@ def declared(store: Store, own: Mapping[str, Any]) -> dict[str, Any]:
     found = (store.existing_plan() or {}).get("declared")
     done = sum(record.get("kind") == "target" for record in store.records())
     if found is None:
-        return new | {"target_stages": done}
+        # Of several machines, the first has declared it; a later one may already find target stages.
+        said = store.first_declared({"hash": new["hash"], "time": new["time"], "target_stages": done})
+        return new | said
     if found["hash"] == new["hash"] and not set(found["content"].get("seeds", ())) - set(own["seeds"]):
         return found | {"content": own}
     fields = value_changes(found["content"], own)

@@ -15,6 +15,7 @@ from itt_jax.study.material import Material
 from itt_jax.study.plan import Plan
 from itt_jax.study.provenance import check_precision
 from itt_jax.study.stages.workshop import most_together
+from itt_jax.train.processes import first_then_others
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +48,9 @@ def joined(
     stack: int | None = None,
     cache: StageCache | None = None,
 ) -> Joined:
-    """Plan a study against a results folder; writes nothing. Damaged cells are to be made again.
+    """Plan a study against a results folder, which gets what it lacks of a shared folder. Nothing else is written.
+
+    Damaged cells are to be made again.
 
     Args:
         stack: as in `running.run`. cache: stages that are there cost nothing.
@@ -59,6 +62,7 @@ def joined(
     material, plan = planned(study, data_root)
     read = inputs(plan, material)
     found = changes(store, plan, read)
+    first_then_others(store.pull)
     store.check()
     check_precision(store, plan.study.precision, [spec.name for spec in plan.study.encoders], plan.stages)
     cost = missing_cost(plan, material, store, most_together(stack), cache)

@@ -20,6 +20,8 @@ from itt_jax.store import Store
 from itt_jax.store.cache import StageCache
 from itt_jax.store.place import check_place
 from itt_jax.store.results import read_results
+from itt_jax.store.shared_folders import shared_folder
+from itt_jax.store.sharing import Sharing
 from itt_jax.study import hosts
 from itt_jax.study.attack_runs import Model, store_attack_cells
 from itt_jax.study.caching import Caching, stage_cache
@@ -78,6 +80,7 @@ def run(
     looks: tuple[int, ...] = (),
     tracking: Tracking = UNTRACKED,
     cache: str | pathlib.Path | None = None,
+    share: str | None = None,
 ) -> Results:
     """Train and evaluate whatever the results folder `out` lacks of the study.
 
@@ -93,18 +96,21 @@ def run(
         looks: the numbers of seeds at which a study that grows by seeds is looked at; see `deciding`.
         tracking: where training curves go, beside the folder's records; a failure there is a warning.
         cache: a folder of finished stages that studies share: those that are there are not trained, others are added.
+        share: the URL or path of a folder that workers with other results folders share with this one (see
+            `store.sharing`); None where all of them use `out`.
 
     Raises:
-        InputError: the study or its data is wrong, `out` holds something else, or `cache` cannot be one; nothing is
-            written then.
+        SharingError: the shared folder was lost while the study ran; what is done is kept.
+        InputError: the study or its data is wrong, `out` holds something else, or `cache` or `share` cannot be one;
+            nothing is written then.
         NotFiniteError: cells with a score that is not finite; everything else is done and stored.
     """
     keep_compiled_programs()
     keep_freed_memory()
     keep_precision(study.precision)
-    store = Store(pathlib.Path(out))
-    check_place(store.out)
+    check_place(pathlib.Path(out))
     stages = stage_cache(cache, study)
+    store = opened(out, share)
     trackers = tracking.trackers(store, study.name) if is_first() else ()
     with Progress(quiet or not is_first()) as progress:
         progress.at(f"study {study.name}", "reading its data")
@@ -117,6 +123,16 @@ def run(
         made, failed = runner.lead(own) if is_first() else hosts.follow(runner)
     check_stored(failed, store.out)
     return Results(store.out, len(own.plan.all_cells()), made)
+
+
+def opened(out: str | pathlib.Path, share: str | None) -> Store:
+    """The results folder, which the first process of a worker keeps in step with the shared folder.
+
+    Raises:
+        InputError: the shared folder cannot be used.
+    """
+    path = pathlib.Path(out)
+    return Store(path, Sharing(path, shared_folder(share)) if share is not None and is_first() else None)
 
 
 class _Runner:
@@ -161,6 +177,7 @@ class _Runner:
         if own.changes:
             self.publisher.take_over(own.changes)
         self.publisher.write_plan()
+        self.store.sync()
         if any(map(self.needed, self.plan.stages.values())):  # a run that has nothing to do leaves no trace
             self.progress.log_to(self.store.log)
         finished = [record for record in map(self.store.record, self.plan.stages) if record]
@@ -193,19 +210,19 @@ class _Runner:
                         made += self.work([own for own in together if self.needed(own)])
                     done |= {own.id for own in together}
             if not done:
-                self.await_workers(pending)
+                self.await_workers([stage.id for stage in pending])
         return made
 
-    def await_workers(self, pending: list[Stage]) -> None:
-        """Wait a little for the workers that hold what is left, and say who they are."""
-        ids = [stage.id for stage in pending]
-        holders = self.store.claims.holders(ids) + self.caching.holders(ids)
+    def await_workers(self, pending: list[str]) -> None:
+        """Wait a little for the workers that hold these claims, and say who they are."""
+        holders = self.store.claims.holders(pending) + self.caching.holders(pending)
         waiting = f"for {counted(len(pending), 'stage')}: {'; '.join(holders) or 'other workers are on them'}"
         if waiting != self.waiting:
             self.waiting = waiting
             self.progress.say(f"waiting {waiting}")
         self.progress.at("waiting", waiting)
         time.sleep(POLL_SECONDS)
+        self.store.sync(again=False)
 
     def companions(self, stage: Stage, later: list[Stage]) -> list[Stage]:
         """Later stages that may train together with this one."""
@@ -218,14 +235,20 @@ class _Runner:
 
     def claimed(self, stages: list[Stage], claims: contextlib.ExitStack) -> list[Stage]:
         """Those that are missing, whose parents are done and that no other worker is on; ours until `claims` closes."""
-        return [
-            stage
-            for stage in stages
-            if self.needed(stage)
-            and claims.enter_context(self.store.claim(stage.id))
-            and self.parent_ready(stage)
-            and (not self.keeping.must_make(stage) or claims.enter_context(self.caching.claim(stage)))
-        ]
+        found = []
+        for stage in stages:
+            if not (
+                self.needed(stage)
+                and self.parent_ready(stage)
+                and claims.enter_context(self.store.claim(stage.id))
+                and self.parent_ready(stage)
+            ):
+                continue
+            if stage.is_done(self.store) and not stage.has_parameters(self.store):
+                self.store.fetch_checkpoint(stage.id)
+            if not self.keeping.must_make(stage) or claims.enter_context(self.caching.claim(stage)):
+                found.append(stage)
+        return found
 
     def needed(self, stage: Stage) -> bool:
         """Whether the stage, or a cell of it that this run has not tried to make, is missing."""
@@ -374,13 +397,25 @@ class _Runner:
 
     def read_across(self) -> None:
         """Read the texts that attacks made on one model on the others of its target, as far as the folder lacks it."""
-        absent = 0
-        for name in dict.fromkeys(own.reader.stage for own in missing_transfers(self.plan, self.store)):
-            with self.store.claim(claim_on(name)) as ours:
-                stage = self.plan.stages[name]
-                if ours and stage.has_parameters(self.store):
-                    self.transfer([stage])
-                absent += ours is not None and not stage.has_parameters(self.store)
+        absent, tried = 0, set()
+        while left := {own.reader.stage for own in missing_transfers(self.plan, self.store)} - tried:
+            held = set()
+            for stage in [own for name, own in self.plan.stages.items() if name in left]:
+                with self.store.claim(claim_on(stage.id)) as ours:
+                    if ours is None:
+                        held.add(stage.id)
+                        continue
+                    if not stage.has_parameters(self.store):
+                        self.store.fetch_checkpoint(stage.id)
+                    if stage.has_parameters(self.store):
+                        self.transfer([stage])
+                    else:
+                        absent += 1
+            tried |= left - held
+            if held and self.store.sharing is None:
+                break  # who holds them writes to the same folder
+            if held == left:
+                self.await_workers([claim_on(name) for name in left])
         if absent:
             lost = f"{counted(absent, 'checkpoint')} removed (save_checkpoints)"
             self.progress.say(f"transfer of attacks: {lost}; nothing more is read on these models")
@@ -428,9 +463,12 @@ class _Runner:
             other = "was given another version of the study meanwhile, which its results describe"
             self.progress.say(f"warning: {self.store.out} {other}")
             return
+        self.store.sync()
         self.publisher.write_results()
         keep_plan_texts(self.store, self.plan, self.material)
         self.read_across()
+        if self.store.sharing:  # those whose children other machines have made
+            self.keeping.clear(list(self.plan.stages.values()))
         distances = distances_id(self.plan, self.material)
         if not self.store.has_distances(distances):
             self.progress.at("distances between domains", "working")

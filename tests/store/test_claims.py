@@ -14,17 +14,18 @@ import pytest
 from itt_jax import files
 from itt_jax.store import Store, claims
 from itt_jax.store.claims import Claim, Claims
+from itt_jax.store.slots import SlotFiles
 
 
 @pytest.fixture
 def own(tmp_path):
-    return Claims(tmp_path / "claims")
+    return Claims(SlotFiles(tmp_path / "claims"))
 
 
 def left(own, **fields):
     """Leave a claim of a process that runs (this one), with other fields, as if another worker held it."""
     claim = dataclasses.replace(Claim.own(), **fields)
-    files.write_text(own.folder / "stage", claim.written())
+    files.write_text(own.slots.folder / "stage", claim.written())
     return claim
 
 
@@ -36,7 +37,7 @@ def taken(own):
 def test_a_claim_is_held_by_one_worker_and_freed(tmp_path):
     store = Store(tmp_path)
     with store.claim("stage") as ours:
-        assert ours.held() and not taken(store.claims) and not taken(Claims(tmp_path / "claims"))
+        assert ours.held() and not taken(store.claims) and not taken(Claims(SlotFiles(tmp_path / "claims")))
     assert taken(store.claims) and os.listdir(tmp_path / "claims") == []
 
 
@@ -45,7 +46,7 @@ def test_of_many_workers_one_gets_it(own):
 
     def work():
         ready.wait()
-        with Claims(own.folder).claim("stage") as ours:
+        with Claims(own.slots).claim("stage") as ours:
             got.append(ours is not None)
             ready.wait()
 
@@ -54,7 +55,7 @@ def test_of_many_workers_one_gets_it(own):
         worker.start()
     for worker in workers:
         worker.join()
-    assert sorted(got) == [False] * 7 + [True] and os.listdir(own.folder) == []
+    assert sorted(got) == [False] * 7 + [True] and os.listdir(own.slots.folder) == []
 
 
 def test_the_claim_of_a_dead_process_is_taken_over_at_once(own):
@@ -82,7 +83,7 @@ def test_of_a_process_elsewhere_silence_decides(own, monkeypatch, fields):
     left(own, started=1, **fields)
     assert not taken(own)
     time.sleep(0.15)
-    assert not taken(Claims(own.folder))  # whoever sees it first waits
+    assert not taken(Claims(own.slots))  # whoever sees it first waits
     assert taken(own)
 
 
@@ -93,8 +94,8 @@ def test_a_claim_that_beats_is_never_taken_over(own, monkeypatch, clock):
     for beat in range(1, 5):
         assert not taken(own)
         time.sleep(0.06)
-        files.write_text(own.folder / "stage", dataclasses.replace(claim, beat=beat).written())
-        os.utime(own.folder / "stage", (clock, clock))
+        files.write_text(own.slots.folder / "stage", dataclasses.replace(claim, beat=beat).written())
+        os.utime(own.slots.folder / "stage", (clock, clock))
     assert not taken(own)
 
 
@@ -102,7 +103,7 @@ def test_a_claim_that_beats_is_never_taken_over(own, monkeypatch, clock):
     "content", [b"", b"host 17", b"{", b"[]", b"{}", b'"x"', b"\xff\xfe", b"host 17 " * 1000, b"[" * 100_000]
 )
 def test_a_claim_that_says_nothing_is_taken_over_once_it_has_not_changed_for_long(own, content, monkeypatch):
-    files.write_bytes(own.folder / "stage", content)
+    files.write_bytes(own.slots.folder / "stage", content)
     assert own.holders(["stage"]) == []
     assert not taken(own) and not taken(own)
     monkeypatch.setattr(claims, "STALE_SECONDS", 0)
@@ -119,21 +120,21 @@ def test_a_claim_that_cannot_be_read_now_is_neither_stale_nor_lost(own, monkeypa
     monkeypatch.setattr(claims, "STALE_SECONDS", 0)
     with own.claim("stage") as hold:
         monkeypatch.setattr(pathlib.Path, "read_bytes", stale_handle)
-        assert hold.held() and not taken(Claims(own.folder)) and own.holders(["stage"]) == []
-        before = Claim.read(read(own.folder / "stage")).beat
-        while Claim.read(read(own.folder / "stage")).beat < before + 3:  # the heart goes on
+        assert hold.held() and not taken(Claims(own.slots)) and own.holders(["stage"]) == []
+        before = Claim.read(read(own.slots.folder / "stage")).beat
+        while Claim.read(read(own.slots.folder / "stage")).beat < before + 3:  # the heart goes on
             time.sleep(0.01)
         monkeypatch.setattr(pathlib.Path, "read_bytes", read)
-    assert os.listdir(own.folder) == []
+    assert os.listdir(own.slots.folder) == []
 
 
 def test_a_worker_knows_that_its_claim_is_lost_for_good(own):
     with own.claim("stage") as hold, own.claim("other"):
         assert hold.held() and not own.is_lost("stage")
-        mine = (own.folder / "stage").read_bytes()
+        mine = (own.slots.folder / "stage").read_bytes()
         left(own, host="b")
         assert not hold.held() and own.is_lost("stage") and not own.is_lost("other")
-        (own.folder / "stage").write_bytes(mine)
+        (own.slots.folder / "stage").write_bytes(mine)
         assert not hold.held()
     assert not own.is_lost("stage")  # no longer ours to lose
 
@@ -149,9 +150,8 @@ def test_a_heartbeat_asks_once_more_before_it_replaces_the_claim(own, monkeypatc
                 other.append(None)
                 other.append(left(own, host="b"))
 
-        with pytest.raises(claims._LostError):
-            hold._write(dataclasses.replace(hold.own, beat=1))
-        assert Claim.read((own.folder / "stage").read_bytes()) == other[1]
+        own.slots.beat("stage", dataclasses.replace(hold.own, beat=1).written(), hold.held)
+        assert Claim.read((own.slots.folder / "stage").read_bytes()) == other[1]
 
 
 def test_another_user_s_process_is_alive(own, monkeypatch):
@@ -168,7 +168,7 @@ def test_another_user_s_process_is_alive(own, monkeypatch):
 
 def test_a_held_claim_beats_and_one_that_was_taken_over_is_left_alone(own, monkeypatch):
     monkeypatch.setattr(claims, "BEAT_SECONDS", 0.01)
-    path = own.folder / "stage"
+    path = own.slots.folder / "stage"
     with own.claim("stage"):
         first = Claim.read(path.read_bytes())
         while (now := Claim.read(path.read_bytes())).beat < 3:
@@ -183,7 +183,9 @@ def test_a_held_claim_beats_and_one_that_was_taken_over_is_left_alone(own, monke
 
 def test_who_waits_knows_for_whom_and_since_when(own):
     claim = left(own, host="b", pid=17, since="2026-01-02 03:04:05+00:00")
-    files.write_text(own.folder / "other", dataclasses.replace(claim, since="2026-01-02 03:00:00+00:00").written())
+    files.write_text(
+        own.slots.folder / "other", dataclasses.replace(claim, since="2026-01-02 03:00:00+00:00").written()
+    )
     assert own.holders(["stage", "other", "none"]) == [
         "b, process 17, on 2 of them since 2026-01-02 03:00:00+00:00 by its clock"
     ]

@@ -192,7 +192,7 @@ def rounds(monkeypatch, tmp_path):
     """Runs without training: [seeds of each run]; every run writes the declaration and finishes a target stage."""
     found = []
 
-    def run(study, out, data_root, quiet, stack, profile, looks, tracking):
+    def run(study, out, data_root, quiet, stack, profile, looks, tracking, cache, share):
         entry = declared(Store(out), study, looks)
         written(out, entry, done=1)
         found.append(study.seeds)

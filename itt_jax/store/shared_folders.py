@@ -1,0 +1,169 @@
+"""Shared folders: a folder on a file system, or a prefix of a bucket, as several machines use it.
+
+What is shared is written whole, and read as it was last written. A name is created by one writer, whichever of them
+asks first: S3 by If-None-Match, Cloud Storage by a generation of 0, a file system by hard links. Listings may be late.
+"""
+
+import contextlib
+import pathlib
+from collections.abc import Iterator
+from typing import Protocol
+
+from itt_jax import files
+from itt_jax.errors import InputError, SharingError
+
+MARK = "shared_folder"
+"""The file that shows whether a shared folder can be used."""
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
+"""Protocol -> the extra of this package that has its client."""
+
+
+class SharedFolder(Protocol):
+    """Four operations on files whose names are relative to the folder, with "/" between parts.
+
+    Each raises SharingError where the folder cannot be reached.
+    """
+
+    url: str
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a file; None where there is none."""
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a file unless there is one; returns whether the file is the one given here."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file."""
+
+    def names(self, folder: str = "") -> list[str]:
+        """The names of all files below a folder, sorted. May lack files that were written a moment ago."""
+
+
+def shared_folder(url: str) -> SharedFolder:
+    """The shared folder of a URL (gs://..., s3://..., file://...) or a path, which can be read, written and listed.
+
+    Raises:
+        InputError: the client of its protocol is not installed, it cannot be reached or written to, or two writers can
+            create one file there.
+    """
+    if not url:
+        raise InputError("--share: expected a URL or a path, found ''")
+    protocol, separator, rest = url.partition("://")
+    try:
+        folder = LocalFolder(rest if separator else url) if protocol == "file" or not separator else Bucket(url)
+        folder.write(MARK, b"itt_jax\n")
+        works = folder.read(MARK) is not None and not folder.create(MARK, b"created twice\n")
+        folder.names("claims")
+    except (SharingError, OSError) as error:
+        raise InputError(f"--share {error if isinstance(error, SharingError) else f'{url}: {error}'}") from error
+    if not works:
+        raise InputError(f"--share {url}: two writers can create one file there, so that claims would hold nobody off")
+    return folder
+
+
+class LocalFolder:
+    """A folder on a file system that several machines see."""
+
+    def __init__(self, path: str):
+        self.path, self.url = pathlib.Path(path).absolute(), str(path)
+
+    def read(self, name: str) -> bytes | None:
+        """As `SharedFolder.read`."""
+        with self._reaching():
+            try:
+                return (self.path / name).read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def create(self, name: str, content: bytes) -> bool:
+        """As `SharedFolder.create`."""
+        with self._reaching():
+            return files.create_bytes(self.path / name, content) or self.read(name) == content
+
+    def write(self, name: str, content: bytes) -> None:
+        """As `SharedFolder.write`."""
+        with self._reaching():
+            files.write_bytes(self.path / name, content)
+
+    def names(self, folder: str = "") -> list[str]:
+        """As `SharedFolder.names`."""
+        with self._reaching():
+            found = [path for path in (self.path / folder).rglob("[!.]*") if path.is_file()]
+            return sorted(path.relative_to(self.path).as_posix() for path in found)
+
+    @contextlib.contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except InputError as error:
+            raise SharingError(str(error)) from error
+        except OSError as error:
+            raise SharingError(f"{self.url}: {error.strerror or error}") from error
+
+
+class Bucket:
+    """A prefix of a bucket, by fsspec.
+
+    Raises:
+        InputError: fsspec does not know the protocol, or its client is not installed.
+    """
+
+    def __init__(self, url: str):
+        import fsspec.core
+
+        self.url = url.rstrip("/")
+        protocol = url.partition("://")[0]
+        try:
+            with self._reaching():
+                self._system, self._root = fsspec.core.url_to_fs(self.url, use_listings_cache=False)
+        except SharingError as error:
+            if isinstance(error.__cause__, ImportError) and protocol in EXTRAS:
+                raise InputError(
+                    f"--share {url}: its client is not installed: pip install 'itt_jax[{EXTRAS[protocol]}]'"
+                ) from error
+            raise InputError(f"--share {error}") from error
+
+    def read(self, name: str) -> bytes | None:
+        """As `SharedFolder.read`."""
+        with self._reaching():
+            try:
+                return self._system.cat_file(self._path(name))
+            except FileNotFoundError:
+                return None
+
+    def create(self, name: str, content: bytes) -> bool:
+        """As `SharedFolder.create`."""
+        with self._reaching():
+            try:
+                self._system.pipe_file(self._path(name), content, mode="create")
+            except FileExistsError:
+                pass
+            else:
+                return True
+        # A request that was repeated, because its answer was lost, finds its own file.
+        return self.read(name) == content
+
+    def write(self, name: str, content: bytes) -> None:
+        """As `SharedFolder.write`."""
+        with self._reaching():
+            self._system.pipe_file(self._path(name), content)
+
+    def names(self, folder: str = "") -> list[str]:
+        """As `SharedFolder.names`."""
+        with self._reaching():
+            self._system.invalidate_cache()
+            found = self._system.find(self._path(folder) if folder else self._root)
+        below = self._root.strip("/") + "/"
+        return sorted(own.lstrip("/").removeprefix(below) for own in found)
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    @contextlib.contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except (FileExistsError, SharingError):
+            raise
+        except Exception as error:  # clients raise errors of their own for what the network and the service do
+            raise SharingError(f"{self.url}: {type(error).__name__}: {error}") from error

@@ -1,0 +1,297 @@
+"""Keeping a results folder and a shared folder in step, so that workers on several machines drain one plan.
+
+    SHARED/<name>                    a file of a results folder (PATTERNS), after a line with its SHA-256
+    SHARED/stages/<id>/<version>/    a checkpoint, manifest.json last; the version is that of the record beside it
+    SHARED/claims/<name>/<n>         who is on what (`store.slots`)
+    SHARED/declared/<hash>.json      when a study was first declared
+
+Files are only added, and of two that have one name the first stays: in whatever order workers add them, all see the
+same folder in the end. What a machine derives (plan, results, report) or keeps for itself (log, token ids, states of
+training) is not shared. A checkpoint is fetched where it is needed.
+"""
+
+import concurrent.futures
+import contextlib
+import hashlib
+import json
+import pathlib
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from itt_jax import files
+from itt_jax.errors import InputError, SharingError
+from itt_jax.store.blocks import is_whole
+from itt_jax.store.shared_folders import SharedFolder
+
+PATTERNS = (
+    "precision/*",
+    "looks/*/*.json",
+    "attacks/*/rows/*.jsonl",
+    "attacks/*/attack.json",
+    "attacks/*/summary.json",
+    "attacks/*/results.csv",
+    "transfer/*.parquet",
+    "cells/*.parquet",
+    "stages/*/record.json",
+)
+"""The files that are shared, in the order in which they are written: what says that others are done follows them."""
+NOTE = "shared_folder.txt"
+"""The file of a results folder that names its shared folder; there before the first file is fetched."""
+WAITS = (1, 2, 4, 8, 15, 30, 60, 60, 60)
+"""Seconds before each new attempt where the shared folder cannot be reached."""
+ATTEMPTS = 3
+"""How often a file is fetched that is not what was written."""
+TOGETHER = 8
+"""Files that are sent or fetched at the same time."""
+PULL_SECONDS = 10
+"""Minimum time between two listings of the shared folder while others are waited for."""
+_REGEXES = [re.compile(re.escape(pattern).replace(r"\*", "[^/.][^/]*")) for pattern in PATTERNS]
+T = TypeVar("T")
+
+
+class Sharing:
+    """One worker's results folder beside the shared folder.
+
+    Args:
+        out: the results folder. shared: the shared folder.
+
+    Attributes:
+        sent: the names of the files that this worker has added to the shared folder, in their order.
+    """
+
+    def __init__(self, out: pathlib.Path, shared: SharedFolder):
+        self.out, self.shared = out, shared
+        self.sent: list[str] = []
+        self._agreed: dict[str, str] = {}  # name -> version, of what is the same here and there
+        self._pulled = 0.0
+
+    # --- Both ways
+
+    def push(self, claimed: str = "") -> None:
+        """Add what the shared folder lacks; where it has another file of that name, that one is taken.
+
+        Args:
+            claimed: a stage that this worker holds, whose record may replace the one that is there: the stage was made
+                again because nobody had its checkpoint any more.
+
+        Raises:
+            SharingError: the shared folder cannot be reached for minutes.
+        """
+        for regex in _REGEXES:
+            self._together(self._send, [name for name in self._local(regex) if name not in self._agreed])
+        record = f"stages/{claimed}/record.json"
+        if self._is_made_again(record):
+            self._send_record(record, self.shared.write)
+
+    def pull(self, again: bool = True) -> None:
+        """Fetch what this folder lacks.
+
+        Args:
+            again: whether to do so although it was done a moment ago.
+
+        Raises:
+            SharingError: as `push`, or a file is not what was written.
+            InputError: the folders differ in the precision of an encoder.
+        """
+        if not again and time.monotonic() - self._pulled < PULL_SECONDS:
+            return
+        self.out.mkdir(parents=True, exist_ok=True)
+        files.create_text(self.out / NOTE, f"{self.shared.url}\n")
+        names = _trying(self.shared.names)
+        for regex in _REGEXES:
+            self._together(self._receive, [name for name in names if regex.fullmatch(name)])
+        self._pulled = time.monotonic()
+
+    def pull_names(self, names: Iterable[str]) -> None:
+        """Fetch files that former holders of a claim have made, without a listing, which may be late."""
+        names = list(names)
+        for regex in _REGEXES:
+            self._together(self._receive_claimed, [name for name in names if regex.fullmatch(name)])
+
+    def choose(self, name: str, content: bytes) -> bytes:
+        """Choose the content of a file once for all workers; returns what the first one has chosen."""
+        if _trying(self.shared.create, name, _framed(content)):
+            return content
+        return self._read(name) or content
+
+    # --- Checkpoints
+
+    def fetch_checkpoint(self, stage: str) -> bool:
+        """Fetch a stage's parameters with their record; returns whether the shared folder has them.
+
+        Raises:
+            SharingError: they are not what was written, or the shared folder cannot be reached.
+        """
+        name = f"stages/{stage}/record.json"
+        record = self._read(name)
+        if record is None:
+            return False
+        above, path = f"stages/{stage}/{_version(record)}", self.out / "stages" / stage / "checkpoint"
+        for attempt in range(ATTEMPTS):
+            manifest = _trying(self.shared.read, f"{above}/{files.MANIFEST}")
+            if manifest is None:
+                return False
+            try:
+                with files.new_folder(path) as partial:
+                    for inner in _listed(manifest):
+                        content = _trying(self.shared.read, f"{above}/{inner}")
+                        (partial / inner).parent.mkdir(parents=True, exist_ok=True)
+                        (partial / inner).write_bytes(content or b"")
+                    (partial / files.MANIFEST).write_bytes(manifest)
+                    files.check_manifest(partial, "checkpoint")
+                break
+            except InputError as error:
+                if attempt == ATTEMPTS - 1:
+                    raise SharingError(f"{self.shared.url}/{above}: damaged: {error}") from error
+        self._keep(name, record)
+        return True
+
+    def _send_record(self, name: str, put: Callable[[str, bytes], bool | None]) -> None:
+        """Send a checkpoint that is there, and then the record."""
+        content = (self.out / name).read_bytes()
+        above, folder = f"{name.removesuffix('/record.json')}/{_version(content)}", self._checkpoint(name)
+        with contextlib.suppress(FileNotFoundError):
+            manifest = (folder / files.MANIFEST).read_bytes()
+            for inner in _listed(manifest):
+                _trying(self.shared.write, f"{above}/{inner}", (folder / inner).read_bytes())
+            _trying(self.shared.write, f"{above}/{files.MANIFEST}", manifest)
+        if _trying(put, name, _framed(content)) is False:
+            self._take_record(name, self._read(name))
+        else:
+            self._agreed[name] = _version(content)
+        self.sent.append(name)
+
+    def _take_record(self, name: str, record: bytes | None) -> None:
+        """Replace a record by that of the shared folder, and the checkpoint, which is another model's."""
+        path, checkpoint = self.out / name, self._checkpoint(name)
+        if record is None or (path.is_file() and path.read_bytes() == record):
+            return
+        if checkpoint.is_dir():
+            if self.fetch_checkpoint(path.parent.name):
+                return
+            files.remove_folder(checkpoint)
+        self._keep(name, record)
+
+    def _checkpoint(self, name: str) -> pathlib.Path:
+        """The folder of the parameters beside a record."""
+        return (self.out / name).parent / "checkpoint"
+
+    def _is_made_again(self, name: str) -> bool:
+        path = self.out / name
+        return name in self._agreed and path.is_file() and _version(path.read_bytes()) != self._agreed[name]
+
+    # --- Single files
+
+    def _send(self, name: str) -> None:
+        if name.endswith("/record.json"):
+            return self._send_record(name, self.shared.create)
+        content = (self.out / name).read_bytes()
+        if name.endswith(".parquet") and not is_whole(name, content):
+            return  # it will be set aside and made again
+        if not _trying(self.shared.create, name, _framed(content)):
+            self._differ(name, content, self._read(name))
+        self._agreed.setdefault(name, _version(content))
+        self.sent.append(name)
+
+    def _differ(self, name: str, own: bytes, other: bytes | None) -> None:
+        """Take the file of the shared folder, unless results here rest on ours."""
+        if other is None or other == own:
+            return
+        if name.startswith("precision/"):
+            raise InputError(
+                f"--share {self.shared.url}: {name} is {other.decode(errors='replace').strip()!r:.40} there and "
+                f"{own.decode(errors='replace').strip()!r:.40} in {self.out}; expected folders of one precision"
+            )
+        self._keep(name, other)
+
+    def _receive(self, name: str) -> None:
+        """Fetch a file that is not here, or not known to be the same; those that are named by content are."""
+        is_here = (self.out / name).is_file()
+        if not is_here or (name not in self._agreed and not name.endswith(".parquet")):
+            self._receive_anew(name)
+        elif is_here:
+            self._agreed.setdefault(name, "")
+
+    def _receive_claimed(self, name: str) -> None:
+        """As `_receive`; a record may be of a stage that was made again."""
+        (self._receive_anew if name.endswith("/record.json") else self._receive)(name)
+
+    def _receive_anew(self, name: str) -> None:
+        """Fetch a file, whatever is here."""
+        path, content = self.out / name, self._read(name)
+        if content is None:
+            return
+        if name.endswith("/record.json"):
+            self._take_record(name, content)
+        elif not path.is_file():
+            self._keep(name, content)
+        else:
+            self._differ(name, path.read_bytes(), content)
+        self._agreed[name] = _version(content)
+
+    def _read(self, name: str) -> bytes | None:
+        """A file of the shared folder, checked; None where there is none."""
+        for _ in range(ATTEMPTS):
+            found = _trying(self.shared.read, name)
+            if found is None:
+                return None
+            checksum, _, content = found.partition(b"\n")
+            if checksum == _checksum(content).encode():
+                return content
+        raise SharingError(
+            f"{self.shared.url}/{name}: damaged: its {len(found):,} bytes are not those that were written; remove it, "
+            "and a worker that has it adds it again when it starts"
+        )
+
+    def _keep(self, name: str, content: bytes) -> None:
+        files.write_bytes(self.out / name, content)
+        self._agreed[name] = _version(content)
+
+    def _local(self, regex: re.Pattern) -> Iterator[str]:
+        """The names of the files of one pattern that are here."""
+        pattern = PATTERNS[_REGEXES.index(regex)]
+        names = (path.relative_to(self.out).as_posix() for path in sorted(self.out.glob(pattern)))
+        return (name for name in names if regex.fullmatch(name))
+
+    @staticmethod
+    def _together(call: Callable[[str], None], names: list[str]) -> None:
+        with concurrent.futures.ThreadPoolExecutor(TOGETHER) as threads:
+            collected = list(threads.map(call, names))
+        assert len(collected) == len(names)
+
+
+def _listed(manifest: bytes) -> list[str]:
+    """The names in the manifest of a checkpoint.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    with contextlib.suppress(ValueError, RecursionError):
+        found = json.loads(manifest)
+        if isinstance(found, dict) and all(name and files.is_inside(name) for name in found):
+            return list(found)
+    raise InputError(f"{files.MANIFEST} of a checkpoint: expected an object with the names of its files")
+
+
+def _trying(call: Callable[..., T], *arguments: object) -> T:
+    """What a call returns; it is repeated for minutes while the shared folder cannot be reached."""
+    for wait in WAITS:
+        try:
+            return call(*arguments)
+        except SharingError:
+            time.sleep(wait)
+    return call(*arguments)
+
+
+def _framed(content: bytes) -> bytes:
+    return _checksum(content).encode() + b"\n" + content
+
+
+def _version(content: bytes) -> str:
+    return _checksum(content)[:16]
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,169 @@
+"""Slots: where claims are kept. A slot is free, or holds the claim of one worker.
+
+FOLDER/<name>              a slot in a results folder: a file, absent where it is free
+SHARED/claims/<name>/<n>   a slot in a shared folder: one object for each holder, the last of which counts
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from itt_jax import files
+from itt_jax.store.shared_folders import SharedFolder
+
+_LEFT = "left"
+"""Key of what a holder says who has freed its slot."""
+
+
+class Slot(NamedTuple):
+    """What was read of a slot.
+
+    Attributes:
+        content: None where it is free. number: of its last holder, counted from 0; -1 before the first.
+    """
+
+    content: bytes | None
+    number: int = -1
+
+
+class Slots(Protocol):
+    """Slots by name; each operation raises OSError where it cannot read or write now."""
+
+    def read(self, name: str) -> Slot:
+        """A slot as it is now."""
+
+    def take(self, name: str, seen: Slot, content: str) -> bool:
+        """Take a slot that is free, or whose holder is gone, as it was seen; of several workers one succeeds."""
+
+    def beat(self, name: str, content: str, held: Callable[[], bool]) -> None:
+        """Write the claim of a slot that this worker has taken anew, if it is still `held`."""
+
+    def free(self, name: str, made: Sequence[str]) -> None:
+        """Free a slot that this worker holds, and note what was made meanwhile for those who take it next."""
+
+    def left(self, name: str) -> list[str]:
+        """What holders of a slot have noted."""
+
+    def names(self) -> list[str]:
+        """The names of all slots that may be taken, sorted."""
+
+
+class SlotFiles:
+    """Slots in a results folder, where everybody sees what was made: nothing is noted.
+
+    Two workers that take a slot over from one that is gone may delete each other's claim, in the moment between reading
+    and deleting; each asks once more before it writes a result.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+
+    def read(self, name: str) -> Slot:
+        """As `Slots.read`."""
+        try:
+            return Slot((self.folder / name).read_bytes())
+        except FileNotFoundError:
+            return Slot(None)
+
+    def take(self, name: str, seen: Slot, content: str) -> bool:
+        """As `Slots.take`."""
+        if seen.content is not None:
+            (self.folder / name).unlink(missing_ok=True)
+        return files.create_text(self.folder / name, content)
+
+    def beat(self, name: str, content: str, held: Callable[[], bool]) -> None:
+        """As `Slots.beat`."""
+        with (
+            contextlib.suppress(_LostError),
+            files.new_file(self.folder / name) as partial,
+            partial.open("w", encoding="utf-8") as file,
+        ):
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # may take long, so the question follows it
+            if not held():
+                raise _LostError
+
+    def free(self, name: str, made: Sequence[str]) -> None:
+        """As `Slots.free`."""
+        (self.folder / name).unlink(missing_ok=True)
+
+    def left(self, name: str) -> list[str]:
+        """As `Slots.left`."""
+        return []
+
+    def names(self) -> list[str]:
+        """As `Slots.names`."""
+        return sorted(path.name for path in self.folder.glob("[!.]*"))
+
+
+class _LostError(Exception):
+    """The claim was lost while its heartbeat was written."""
+
+
+class SharedSlots:
+    """Slots in a shared folder, which replaces no file that somebody else has written.
+
+    Holder n creates object n: of several workers that saw holder n - 1 go, the shared folder lets one do so. From then
+    on only that worker writes it: its heartbeats, and that it has freed the slot. Nothing is deleted, so the objects of
+    a slot are 0 to n without a gap and are found by reading; a listing that is late does no harm.
+    """
+
+    def __init__(self, shared: SharedFolder):
+        self._shared = shared
+        self._last: dict[str, int] = {}  # objects are only added, so that reading goes on from here
+        self._own: dict[str, int] = {}
+        self._noted: dict[str, list[str]] = {}  # object -> what it says, of those that were freed
+
+    def read(self, name: str) -> Slot:
+        """As `Slots.read`."""
+        number, content = self._last.get(name, -1), None
+        if number >= 0:
+            content = self._shared.read(_object(name, number))
+        while (later := self._shared.read(_object(name, number + 1))) is not None:
+            number, content = number + 1, later
+        self._last[name] = number
+        return Slot(None if content is None or _left(content) is not None else content, number)
+
+    def take(self, name: str, seen: Slot, content: str) -> bool:
+        """As `Slots.take`."""
+        if not self._shared.create(_object(name, seen.number + 1), content.encode()):
+            return False
+        self._own[name] = seen.number + 1
+        return True
+
+    def beat(self, name: str, content: str, held: Callable[[], bool]) -> None:
+        """As `Slots.beat`; who takes the slot over meanwhile has another object."""
+        self._shared.write(_object(name, self._own[name]), content.encode())
+
+    def free(self, name: str, made: Sequence[str]) -> None:
+        """As `Slots.free`."""
+        self._shared.write(_object(name, self._own[name]), json.dumps({_LEFT: list(made)}).encode())
+
+    def left(self, name: str) -> list[str]:
+        """As `Slots.left`."""
+        objects = [_object(name, number) for number in range(self._last.get(name, -1) + 1)]
+        for own in objects:
+            if own not in self._noted and (noted := _left(self._shared.read(own) or b"")) is not None:
+                self._noted[own] = noted
+        return list(dict.fromkeys(made for own in objects for made in self._noted.get(own, ())))
+
+    def names(self) -> list[str]:
+        """As `Slots.names`."""
+        return sorted({name.split("/")[1] for name in self._shared.names("claims") if name.count("/") == 2})
+
+
+def _object(name: str, number: int) -> str:
+    return f"claims/{name}/{number}"
+
+
+def _left(content: bytes) -> list[str] | None:
+    """What a holder who has freed its slot has noted; None of one that has not."""
+    with contextlib.suppress(ValueError, RecursionError):
+        found = json.loads(content)
+        if isinstance(found, dict) and isinstance(found.get(_LEFT), list):
+            return found[_LEFT]
+    return None

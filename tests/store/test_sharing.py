@@ -1,0 +1,304 @@
+"""Results folders in step with a shared folder: nothing is lost or made twice, and what is damaged is noticed."""
+
+import os
+import random
+
+import pytest
+
+from itt_jax import files
+from itt_jax.errors import InputError, SharingError
+from itt_jax.store import Store, sharing
+from itt_jax.store.shared_folders import Bucket, LocalFolder, shared_folder
+from itt_jax.store.sharing import Sharing
+from tests.shared import Memory, Turns
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    monkeypatch.setattr(sharing, "WAITS", (0, 0))
+
+
+@pytest.fixture
+def worker(tmp_path):
+    """Makes workers: stores with folders of their own on one shared folder."""
+    return lambda name, shared: Store(tmp_path / name, Sharing(tmp_path / name, shared))
+
+
+def checkpoint(store: Store, stage: str, content: bytes) -> None:
+    with files.new_folder(store.checkpoint(stage)) as folder:
+        (folder / "params").mkdir()
+        (folder / "params" / "weights").write_bytes(content)
+        files.write_manifest(folder)
+
+
+def weights(store: Store, stage: str) -> bytes | None:
+    path = store.checkpoint(stage) / "params" / "weights"
+    return path.read_bytes() if path.is_file() else None
+
+
+def cell(store: Store, name: str, value: int) -> None:
+    store.cells.write([({"cell": name}, {"item_id": [value]})])
+
+
+def test_what_one_worker_makes_the_others_find(worker):
+    memory = Memory()
+    one, two = worker("one", memory), worker("two", memory)
+    checkpoint(one, "s", b"weights")
+    one.write_record("s", {"id": "s"})
+    cell(one, "c", 1)
+    one.write_transfer("t", [{"score": 1.0, "transferred": None}])
+    one.attack("a").begin({"attack_id": "a", "precision": "float32"})
+    one.attack("a").write_part("en", 0, [{"text": "x"}])
+    assert one.create_look("hash", 2, {"seeds": 2, "stop": True})
+    one.log("event")
+    files.write_text(one.out / "cells" / ".left.parquet", "by a killed process")
+    one.sync()
+    two.sync()
+    assert two.record("s") == {"id": "s"} and two.has_cell("c") and two.transfer_ids() == {"t"}
+    assert two.attack("a").part("en", 0) == [{"text": "x"}] and two.looks("hash") == one.looks("hash")
+    assert not (two.out / "log.jsonl").exists() and not any("left" in name for name in memory.files)
+    assert not two.has_checkpoint("s")  # until it is needed
+    two.fetch_checkpoint("s")
+    assert weights(two, "s") == b"weights"
+    written = memory.operations
+    for store in (one, two):
+        store.sync()
+    assert memory.operations == written + 2  # two listings
+
+
+def test_a_file_named_once_is_that_of_the_first_worker(worker):
+    memory = Memory()
+    one, two = worker("one", memory), worker("two", memory)
+    assert one.precision("m", lambda: "bfloat16") == "bfloat16" == two.precision("m", lambda: "float32")
+    assert (
+        one.first_declared({"hash": "h", "time": 1})
+        == {"hash": "h", "time": 1}
+        == two.first_declared({"hash": "h", "time": 2})
+    )
+    one.create_look("h", 2, {"seeds": 2, "stop": False})
+    two.create_look("h", 2, {"seeds": 2, "stop": True})
+    assert two.look("h", 2)["stop"] is False
+    alone = Store(one.out.parent / "alone")
+    alone.precision("m", lambda: "float32")
+    with pytest.raises(InputError, match=r"precision/m is 'bfloat16' there and 'float32' in .*alone"):
+        worker("alone", memory).pull()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_stage_is_made_once_in_whatever_order_two_workers_look(worker, monkeypatch, seed):
+    monkeypatch.setattr(sharing, "TOGETHER", 1)
+    memory, made = Memory(late=10**6), []
+    turns = Turns(random.Random(seed).choice)
+    stores = [worker(str(number), turns.folder(memory, number)) for number in range(2)]
+
+    def work(store):
+        while not store.is_done("s"):
+            with store.claim("s") as ours:
+                if ours and not store.is_done("s"):
+                    made.append(store)
+                    cell(store, "c", 1)
+                    store.write_record("s", {"id": "s"})
+
+    turns.run([lambda store=store: work(store) for store in stores])
+    assert len(made) == 1 and all(store.has_cell("c") and store.record("s") for store in stores)
+
+
+@pytest.mark.parametrize("cut", ["stages/s/record.json", "cells/", "stages/s/VERSION/params/weights", "MANIFEST"])
+def test_a_download_that_is_cut_off_is_repeated(worker, cut):
+    memory = Memory()
+    one, two = worker("one", memory), worker("two", memory)
+    checkpoint(one, "s", b"weights" * 100)
+    one.write_record("s", {"id": "s"})
+    cell(one, "c", 1)
+    one.sync()
+    (version,) = {name.split("/")[2] for name in memory.files if name.endswith("manifest.json")}
+    cut = cut.replace("VERSION", version).replace("MANIFEST", f"stages/s/{version}/manifest.json")
+    read, times = memory.read, []
+
+    def cut_off(name):
+        found = read(name)
+        if not name.startswith(cut):
+            return found
+        times.append(name)
+        return found[:-10] if len(times) == 1 else found
+
+    memory.read = cut_off
+    two.pull()
+    two.fetch_checkpoint("s")
+    assert two.record("s") and two.has_cell("c") and weights(two, "s") == b"weights" * 100
+    assert len(times) >= 2 and sorted(os.listdir(two.stage("s"))) == ["checkpoint", "record.json"]
+
+
+def test_a_file_that_stays_damaged_is_named_and_not_kept(worker):
+    memory = Memory()
+    one = worker("one", memory)
+    checkpoint(one, "s", b"weights")
+    one.write_record("s", {"id": "s"})
+    one.sync()
+    (name,) = [name for name in memory.files if name.endswith("weights")]
+    whole = memory.files[name]
+    memory.files[name] = b"weight!"
+    with pytest.raises(SharingError, match=r"memory/stages/s/.*: damaged"):
+        worker("two", memory).fetch_checkpoint("s")
+    assert not worker("two", memory).has_checkpoint("s")
+    memory.files[name] = whole
+    memory.files["stages/s/record.json"] += b"x"
+    with pytest.raises(SharingError, match=r"memory/stages/s/record\.json: damaged"):
+        worker("two", memory).pull()
+    assert not worker("two", memory).is_done("s")
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("at", ["params/weights", "manifest.json", "record.json", "cells/"])
+def test_a_worker_killed_while_it_sends_leaves_nothing_that_counts_by_half(worker, at):
+    """Nothing after the file `at` arrives; another worker makes the stage, and the first one takes that over."""
+    memory = Memory()
+    one, two = worker("one", memory), worker("two", memory)
+    create, write = memory.create, memory.write
+
+    def killed(operation):
+        def call(name, content):
+            if at in name:
+                raise Killed
+            return operation(name, content)
+
+        return call
+
+    checkpoint(one, "s", b"first")
+    one.write_record("s", {"id": "s", "device": "first"})
+    cell(one, "c", 1)
+    memory.create, memory.write = killed(create), killed(write)
+    with pytest.raises(Killed):
+        one.sync()
+    memory.create, memory.write = create, write
+
+    two.sync()
+    assert not two.is_done("s")
+    two.fetch_checkpoint("s")
+    assert not two.has_checkpoint("s") and two.has_cell("c") == (at != "cells/")
+    checkpoint(two, "s", b"second")
+    two.write_record("s", {"id": "s", "device": "second"})
+    cell(two, "c", 1)
+    two.sync()
+    again = worker("one", memory)
+    again.sync()
+    assert again.record("s")["device"] == "second" and weights(again, "s") == b"second"
+    assert again.cells.ids() == two.cells.ids() == {"c"}
+
+
+def test_a_stage_made_again_because_nobody_has_its_checkpoint_replaces_the_record(worker):
+    memory = Memory()
+    one, two, three = (worker(name, memory) for name in ("one", "two", "three"))
+    one.write_record("s", {"id": "s", "device": "first"})
+    for store in (one, two, three):
+        store.sync()
+    with two.claim("s"):
+        checkpoint(two, "s", b"again")
+        two.write_record("s", {"id": "s", "device": "again"})
+    with three.claim("s"):
+        three.fetch_checkpoint("s")
+        assert three.record("s")["device"] == "again" and weights(three, "s") == b"again"
+
+
+def test_a_damaged_block_is_not_sent_and_comes_back_from_others(worker):
+    memory = Memory()
+    one, two = worker("one", memory), worker("two", memory)
+    cell(one, "c", 1)
+    (path,) = (one.out / "cells").glob("*.parquet")
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"x")
+    one.sync()
+    assert not any(name.startswith("cells") for name in memory.files)
+    cell(two, "c", 1)
+    two.sync()
+    again = worker("one", memory)
+    again.check()
+    assert len(again.set_aside()) == 1
+    again.sync()
+    assert path.read_bytes() == content and again.has_cell("c")
+
+
+def test_a_folder_out_of_reach_is_tried_again_and_then_ends_the_work(worker):
+    memory = Memory()
+    store = worker("one", memory)
+    store.write_record("s", {"id": "s"})
+    memory.failing = 2
+    store.sync()
+    assert "stages/s/record.json" in memory.files
+    memory.failing = 3
+    with pytest.raises(SharingError, match="out of reach"):
+        store.sync()
+    assert store.record("s")
+
+
+def test_names_that_leave_the_folder_are_no_files_of_it(worker, tmp_path):
+    memory = Memory()
+    for name in (
+        "cells/../../evil.parquet",
+        "../cells/x.parquet",
+        "looks/../x.json",
+        "cells/.x.parquet",
+        "x/cells/y.parquet",
+    ):
+        memory.write(name, sharing._framed(b"x"))
+    store = worker("one", memory)
+    store.pull()
+    store.sharing.pull_names([*memory.files, "/etc/passwd"])
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [sharing.NOTE]
+
+
+def test_a_folder_with_files_of_a_shared_one_and_no_plan_can_be_begun(worker):
+    store = worker("one", Memory())
+    store.pull()
+    cell(store, "c", 1)
+    assert store.existing_plan() is None
+
+
+@pytest.mark.parametrize("kind", ["path", "file", "memory"])
+def test_a_shared_folder_creates_once_and_lists(tmp_path, kind):
+    url = {"path": str(tmp_path / "x"), "file": f"file://{tmp_path}/x", "memory": f"memory://{tmp_path}"}[kind]
+    folder = shared_folder(url)
+    assert isinstance(folder, Bucket if kind == "memory" else LocalFolder)
+    assert folder.read("a/b") is None and folder.names("a") == []
+    assert folder.create("a/b", b"first") and not folder.create("a/b", b"second")
+    assert folder.create("a/b", b"first")  # asked twice, because the answer was lost
+    folder.write("a/c", b"old")
+    folder.write("a/c", b"new")
+    assert (folder.read("a/b"), folder.read("a/c")) == (b"first", b"new")
+    assert folder.names("a") == ["a/b", "a/c"] and {"a/b", "a/c"} < set(folder.names())
+
+
+@pytest.mark.parametrize(
+    "url, expected",
+    [
+        ("", "expected a URL or a path"),
+        ("nothing://x/y", "nothing"),
+        ("/proc/itt_jax", "/proc/itt_jax"),
+        ("file:///dev/null/x", "Not a directory"),
+    ],
+)
+def test_a_shared_folder_that_cannot_be_used_is_refused_in_one_line(url, expected):
+    with pytest.raises(InputError, match=expected) as error:
+        shared_folder(url)
+    assert str(error.value).startswith("--share") and "\n" not in str(error.value)
+
+
+def test_a_shared_folder_in_which_two_can_create_one_file_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(LocalFolder, "create", lambda self, name, content: self.write(name, content) or True)
+    with pytest.raises(InputError, match="two writers can create one file"):
+        shared_folder(str(tmp_path / "x"))
+
+
+@pytest.mark.parametrize("protocol, extra", [("s3", "s3"), ("gs", "gcs")])
+def test_a_client_that_is_not_installed_is_named(monkeypatch, protocol, extra):
+    import fsspec
+
+    def missing(*arguments, **options):
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", missing)
+    with pytest.raises(InputError, match=rf"pip install 'itt_jax\[{extra}\]'"):
+        shared_folder(f"{protocol}://bucket/x")
