@@ -41,6 +41,9 @@ SICK was chosen for XNLI by dev rows, with six layers and one seed: accuracy .75
 SNLI with counterfactual revisions reached .48 (chance .34), and .40 after 40 steps. SST-2's dev accuracy was .82. The
 report withholds verdicts on ITT if an intermediate stage does not learn in some seed.
 
+Run so far (docs/results.md): english, decided (negligible) with 5 seeds; transfer with six layers, undetermined after
+5, as the contrast varies by 3 points between seeds, so that 40 to 60 of them would be needed for a bound of 2.
+
 What it cannot show: e5 saw natural language inference in its own training, so XNLI measures what more of it adds; e5
 restored from weights of four bits is a real encoder, but not the published one to the digit; and all seeds share one
 pretrained encoder, so that conclusions are about other fine-tuning runs of it.

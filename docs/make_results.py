@@ -52,8 +52,10 @@ def decided(folder: str) -> str:
         measured = f"{row.model}, {row.metric.replace('_', ' ')}"
         question = f"{measured}: does perturbation cost {row.arm} less than {row.baseline}?"
         rows.append(f"| {question} | {_interval(row, signed=True)} | {row.verdict} |")
-    for row in _table(folder, "claims").itertuples():
-        rows.append(f"| {row.sentence} | {_interval(row, signed=True)} | {row.verdict} |")
+    found = _table(folder, "claims")
+    for row in found.itertuples():
+        of = f" ({row.metric.replace('_', ' ')})" if (found["sentence"] == row.sentence).sum() > 1 else ""
+        rows.append(f"| {row.sentence}{of} | {_interval(row, signed=True)} | {row.verdict} |")
     return "\n".join(rows)
 
 
@@ -115,6 +117,8 @@ def _table(folder: str, name: str) -> pd.DataFrame:
 
 def _interval(row, signed: bool = False) -> str:
     estimate, low, high = (points(value, signed) for value in (row.estimate, row.ci_low, row.ci_high))
+    if pd.isna(row.estimate):
+        return estimate
     return f"{estimate} [{low}, {high}]"
 
 
@@ -123,6 +127,8 @@ TABLES = {
     ("quickstart", "claims"): claims,
     ("real_english", "decided"): functools.partial(decided, "real_english"),
     ("real_english", "costs"): functools.partial(costs, "real_english"),
+    ("real_transfer", "decided"): functools.partial(decided, "real_transfer"),
+    ("real_transfer", "costs"): functools.partial(costs, "real_transfer"),
     ("real_attacks/english", "by_arm"): by_arm,
     ("real_attacks/english", "kept"): kept,
     ("real_attacks/languages", "by_language"): by_language,

@@ -21,3 +21,17 @@ def test_real_english():
         ("itt", "matched_compute"): (-0.2, -1.9, 1.5, "negligible"),
         ("itt", "shuffled_itt"): (0.4, -1.1, 1.9, "negligible"),
     }
+
+
+@pytest.mark.slow
+@pytest.mark.volume
+def test_real_transfer():
+    found = analyse(RESULTS / "real_transfer")
+    stated = {
+        (row["metric"], *(round(100 * row[name], 1) for name in ("estimate", "ci_low", "ci_high")), row["verdict"])
+        for _, row in found.primary.iterrows()
+    }
+    assert stated == {
+        ("macro_f1", -1.5, -5.7, 2.7, "undetermined"),
+        ("accuracy", -1.1, -6.4, 4.2, "undetermined"),
+    }
