@@ -43,6 +43,9 @@ def test_a_skypilot_task_recovers_on_spot_and_ends():
     assert shlex.split(task["run"]) == words
     assert "'jax[tpu]'" in task["setup"]
 
+    for share, package in (("gs://b/x", ".[gcs]"), ("s3://b/x", ".[s3]"), ("/shared/x", ".")):
+        assert f"-e '{package}' 'jax[tpu]'" in printed("skypilot", *RUN, "--share", share, **TPU)
+
     task = yaml.safe_load(printed("skypilot", *RUN, **GPU))
     assert task["resources"] == {"accelerators": "H100:8", "use_spot": False, "job_recovery": "EAGER_NEXT_REGION"}
     assert "file_mounts" not in task and "--distributed" not in task["run"] and "'jax[cuda13]'" in task["setup"]

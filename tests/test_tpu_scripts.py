@@ -328,7 +328,7 @@ def test_setup_pins_what_the_package_depends_on():
     lines = (SCRIPTS / "constraints.txt").read_text().splitlines()
     pins = dict(line.split("==") for line in lines if not line.startswith("#"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for line in project["dependencies"]:
+    for line in [*project["dependencies"], *project["optional-dependencies"]["gcs"]]:
         needed = Requirement(line)
         assert pins[needed.name.lower()] in needed.specifier, line
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Run a command of itt_jax in the background: run.sh [--dry-run] NAME ZONE COMMAND [ARGUMENT ...]
 #
-# `run` starts on every host of every VM. The hosts of a slice work as one (--distributed is added); independent VMs
-# (COUNT) share the plan of the folder that --out names, if all of them see it. For those that do not, {} in an argument is
-# the number at the end of the VM's name: 3 on itt-3. Other commands start on the first host of the first VM. Output is
-# added to itt_jax/run.log there. A host whose last command still runs is left alone, and is an error. Called again, it
-# continues. Environment: PROJECT, COUNT as for create.sh.
+# `run` starts on every host of every VM. The hosts of a slice work as one (--distributed is added). Independent VMs
+# (COUNT) drain one plan: with --share gs://BUCKET/PREFIX each of them has an --out on its own disk; without it, all of
+# them need to see --out. {} in an argument is the number at the end of the VM's name: 3 on itt-3. Other commands start on
+# the first host of the first VM. Output is added to itt_jax/run.log there. A host whose last command still runs is left
+# alone, and is an error. Called again, it continues. Environment: PROJECT, COUNT as for create.sh.
 
 # shellcheck source=tpu_scripts/common.sh
 source "$(dirname "$0")/common.sh"

@@ -24,7 +24,7 @@ tar -xzf itt_jax.tar.gz -C itt_jax
 cd itt_jax
 curl -LsSf https://astral.sh/uv/0.13.8/install.sh | sh > /dev/null
 ~/.local/bin/uv venv -q --clear --python 3.11 .venv
-~/.local/bin/uv pip install -q --python .venv -c tpu_scripts/constraints.txt -e . "jax[tpu]"
+~/.local/bin/uv pip install -q --python .venv -c tpu_scripts/constraints.txt -e ".[gcs]" "jax[tpu]"
 .venv/bin/python -c "import jax; print(\"JAX\", jax.__version__)"'
 
 folder=${TMPDIR:-/tmp}/itt_jax-$1

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Print a SkyPilot task that runs a command of itt_jax: skypilot.sh NAME COMMAND [ARGUMENT ...]
 #
-#   BUCKET=gs://b ACCELERATOR=v5litepod-8 tpu_scripts/skypilot.sh itt run --config x.py --out /results/x > itt.yaml
+#   ACCELERATOR=v5litepod-8 tpu_scripts/skypilot.sh itt run --config x.py --out runs/x --share gs://b/x > itt.yaml
 #   sky jobs launch itt.yaml
 #
-# A managed job: on losing its VM it gets another and continues. Launched several times, the jobs share the plan of
-# --out. Environment:
+# A managed job: on losing its VM it gets another and continues with what --share has. Launched several times, the jobs
+# drain one plan. Environment:
 #   ACCELERATOR  a TPU as for create.sh, or a GPU as SkyPilot names it, such as H100:8
-#   BUCKET       of Cloud Storage or S3, mounted at /results
+#   BUCKET       of Cloud Storage or S3, mounted at /results, for data and what a job leaves there
 #   MODEL        spot (the default) or standard
 #   LIFETIME     the command ends after it, counted anew on each VM that it gets: such as 90m, 8h, 2d; 12h by default
 #   VERSION      of a TPU's runtime; that of the accelerator's generation by default
@@ -36,6 +36,11 @@ else
     resources="accelerators: $accelerator"
     jax="jax[cuda13]"
 fi
+package=.
+case " $* " in
+    *" gs://"*) package=".[gcs]" ;;
+    *" s3://"*) package=".[s3]" ;;
+esac
 
 cat << TASK
 name: $name
@@ -51,7 +56,7 @@ ${BUCKET:+file_mounts:
 }setup: |
   curl -LsSf https://astral.sh/uv/0.13.8/install.sh | sh > /dev/null
   ~/.local/bin/uv venv -q --clear --python 3.11 .venv
-  ~/.local/bin/uv pip install -q --python .venv -c tpu_scripts/constraints.txt -e . '$jax'
+  ~/.local/bin/uv pip install -q --python .venv -c tpu_scripts/constraints.txt -e '$package' '$jax'
 run: |
   timeout ${lifetime}s .venv/bin/python -m itt_jax.main $(quoted "$@")
 TASK

@@ -424,14 +424,14 @@ class Store:
         Raises:
             SharingError: it cannot be reached for minutes, or holds a damaged file.
         """
-        if self.sharing:
+        if self.sharing and (again or self.sharing.is_due()):
             self.sharing.push()
-            self.pull(again)
+            self.pull()
 
-    def pull(self, again: bool = True) -> None:
-        """Fetch what other workers have done; arguments and errors as for `sync`."""
+    def pull(self) -> None:
+        """Fetch what other workers have done; errors as for `sync`."""
         if self.sharing:
-            self.sharing.pull(again)
+            self.sharing.pull()
             self.cells.forget()
 
     def fetch_checkpoint(self, stage_id: str) -> None:

@@ -46,7 +46,7 @@ ATTEMPTS = 3
 TOGETHER = 8
 """Files that are sent or fetched at the same time."""
 PULL_SECONDS = 10
-"""Minimum time between two listings of the shared folder while others are waited for."""
+"""Minimum time between two listings of the shared folder while a study runs."""
 _REGEXES = [re.compile(re.escape(pattern).replace(r"\*", "[^/.][^/]*")) for pattern in PATTERNS]
 T = TypeVar("T")
 
@@ -85,18 +85,17 @@ class Sharing:
         if self._is_made_again(record):
             self._send_record(record, self.shared.write)
 
-    def pull(self, again: bool = True) -> None:
-        """Fetch what this folder lacks.
+    def is_due(self) -> bool:
+        """Whether the shared folder was not listed for a while."""
+        return time.monotonic() - self._pulled >= PULL_SECONDS
 
-        Args:
-            again: whether to do so although it was done a moment ago.
+    def pull(self) -> None:
+        """Fetch what this folder lacks.
 
         Raises:
             SharingError: as `push`, or a file is not what was written.
             InputError: the folders differ in the precision of an encoder.
         """
-        if not again and time.monotonic() - self._pulled < PULL_SECONDS:
-            return
         self.out.mkdir(parents=True, exist_ok=True)
         files.create_text(self.out / NOTE, f"{self.shared.url}\n")
         names = _trying(self.shared.names)

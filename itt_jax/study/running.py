@@ -209,6 +209,7 @@ class _Runner:
                         together = self.claimed([stage, *self.companions(stage, pending[number + 1 :])], claims)
                         made += self.work([own for own in together if self.needed(own)])
                     done |= {own.id for own in together}
+                    self.store.sync(again=False)
             if not done:
                 self.await_workers([stage.id for stage in pending])
         return made
