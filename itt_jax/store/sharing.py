@@ -232,15 +232,17 @@ class Sharing:
 
     def _read(self, name: str) -> bytes | None:
         """A file of the shared folder, checked; None where there is none."""
+        size = 0
         for _ in range(ATTEMPTS):
             found = _trying(self.shared.read, name)
             if found is None:
                 return None
+            size = len(found)
             checksum, _, content = found.partition(b"\n")
             if checksum == _checksum(content).encode():
                 return content
         raise SharingError(
-            f"{self.shared.url}/{name}: damaged: its {len(found):,} bytes are not those that were written; remove it, "
+            f"{self.shared.url}/{name}: damaged: its {size:,} bytes are not those that were written; remove it, "
             "and a worker that has it adds it again when it starts"
         )
 

@@ -177,7 +177,9 @@ class _Runner:
         if own.changes:
             self.publisher.take_over(own.changes)
         self.publisher.write_plan()
-        self.store.sync()
+        if self.store.sharing:
+            self.progress.say(f"shared folder: {self.store.sharing.shared.url}")
+            self.store.sync()
         if any(map(self.needed, self.plan.stages.values())):  # a run that has nothing to do leaves no trace
             self.progress.log_to(self.store.log)
         finished = [record for record in map(self.store.record, self.plan.stages) if record]

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from itt_jax import main
+from itt_jax.errors import SharingError
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
@@ -42,6 +43,9 @@ def run(capsys, *arguments: str) -> tuple[int, str, str]:
         (["export", "nowhere", "there"], "nowhere"),
         (["run", "--out", f"{__file__}/out"], "test_main.py is a file, expected a folder"),
         (["plan", "--out", f"{__file__}/out"], "test_main.py is a file, expected a folder"),
+        (["run", "--share", ""], "--share: expected a URL or a path"),
+        (["run", "--share", "nothing://bucket/x"], "--share nothing://bucket/x: "),
+        (["run", "--share", f"{__file__}/shared"], "Not a directory"),
         (["export", "there"], "expected CKPT OUT_DIR"),
         (["export", "--arm", "itt", "there"], "expected --out as well"),
         (["export", "--out", "nowhere", "--arm", "itt", "here", "there"], "expected OUT_DIR alone"),
@@ -57,6 +61,19 @@ def test_wrong_input_is_one_line_and_code_2(capsys, tmp_path, monkeypatch, argum
     assert err.startswith("error: ") and err.count("\n") == 1
     assert message in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shared_folder_that_is_lost_is_one_line_and_code_1(capsys, monkeypatch):
+    def lost(*arguments, **settings):
+        raise SharingError("s3://bucket/x: EndpointConnectionError:\nno route")
+
+    monkeypatch.setattr("itt_jax.study.run", lost)
+    code, out, err = run(capsys, "run", "--share", "s3://bucket/x")
+    assert (code, out) == (1, "")
+    assert err == (
+        "error: s3://bucket/x: EndpointConnectionError: no route. Finished work is kept; to continue: "
+        "python -m itt_jax.main run --share s3://bucket/x\n"
+    )
 
 
 def test_help_answers_at_once_and_imports_nothing_heavy():

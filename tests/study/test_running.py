@@ -4,6 +4,7 @@ import dataclasses
 import os
 import re
 import threading
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
@@ -11,14 +12,16 @@ import pytest
 from itt_jax import files
 from itt_jax.config import EncoderSpec
 from itt_jax.errors import InputError
-from itt_jax.store import Store
+from itt_jax.store import Store, sharing
 from itt_jax.store.claims import Claim
+from itt_jax.store.sharing import Sharing
 from itt_jax.study import running
 from itt_jax.study.plan import Plan
 from itt_jax.study.profiling import Profile
 from itt_jax.study.progress import Progress
 from itt_jax.study.running import Results, _Runner
 from itt_jax.study.stages import Stage
+from tests.shared import Memory
 from tests.study.studies import STUDY, joined
 
 SPEC = EncoderSpec("bert", "bert")
@@ -61,9 +64,16 @@ def stages(*descriptions: tuple[str, str | None, str]) -> dict[str, Stage]:
     return found
 
 
-def runner(out, found: dict[str, Stage], stack: int | None = None) -> _Runner:
+def runner(out, found: dict[str, Stage], stack: int | None = None, shared: Memory | None = None) -> _Runner:
     """A worker on a plan of stages without cells."""
-    return _Runner(Store(out), joined(Plan(STUDY, found)), {}, Progress(quiet=True), stack, Profile(None))
+    return _Runner(
+        Store(out, shared and Sharing(out, shared)),
+        joined(Plan(STUDY, found)),
+        {},
+        Progress(quiet=True),
+        stack,
+        Profile(None),
+    )
 
 
 TREE = (("a", None, ""), ("b", "a", "x"), ("c", "a", "x"), ("d", "b", "x"), ("e", "a", "y"), ("f", "c", "x"))
@@ -135,6 +145,45 @@ def test_a_stage_that_another_worker_took_over_is_left_to_it_and_the_rest_goes_o
     assert Toy.made == [["a"], ["b", "c"], ["f"], ["e"], ["d"]]
     assert store.record("b") == {"id": "b", "host": "another"}
     assert len([line for line in lines if "another worker has taken it over" in line]) == 1
+
+
+def test_workers_with_folders_of_their_own_make_each_stage_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(sharing, "PULL_SECONDS", 0.0)
+    memory = Memory()
+    workers = [runner(tmp_path / str(number), stages(*TREE), shared=memory) for number in range(2)]
+    threads = [threading.Thread(target=worker.all) for worker in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(name for together in Toy.made for name in together) == list("abcdef")
+    for worker in workers:
+        worker.store.sync()
+        assert all(map(worker.store.record, "abcdef"))
+
+
+def test_who_has_a_folder_of_its_own_waits_for_what_another_worker_reads(tmp_path, monkeypatch):
+    memory, left, read = Memory(), ["a", "b"], []
+    own = runner(tmp_path / "one", stages(("a", None, ""), ("b", None, "")), shared=memory)
+    other = Store(tmp_path / "two", Sharing(tmp_path / "two", memory))
+
+    def missing(plan, store):
+        return [SimpleNamespace(reader=SimpleNamespace(stage=name)) for name in left]
+
+    def transfer(stages):
+        read.append(stages[0].id)
+        left.remove(stages[0].id)
+
+    def wait(seconds):
+        assert read == ["a"] and "process" in own.waiting
+        left.remove("b")
+
+    monkeypatch.setattr(running, "missing_transfers", missing)
+    monkeypatch.setattr(own, "transfer", transfer)
+    monkeypatch.setattr(running.time, "sleep", wait)
+    with other.claim("transfer-b"):
+        own.read_across()
+    assert read == ["a"] and not left
 
 
 def test_trackers_that_fail_are_warnings_and_the_rest_goes_on(tmp_path):
