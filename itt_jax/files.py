@@ -15,7 +15,7 @@ import socket
 import stat
 import zlib
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 from itt_jax.errors import InputError
 
@@ -157,7 +157,7 @@ def read_bytes(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
     return content
 
 
-def is_inside(name: object) -> bool:
+def is_inside(name: object) -> TypeGuard[str]:
     """Whether a name that a file gives can only be of something in that file's folder; "" is the folder itself."""
     if not isinstance(name, str) or "\0" in name:
         return False

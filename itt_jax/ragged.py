@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from typing import overload
 
 import numpy as np
 
@@ -33,7 +34,13 @@ class Ragged:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def __getitem__(self, index: "int | np.ndarray") -> "np.ndarray | Ragged":
+    @overload
+    def __getitem__(self, index: int | np.integer) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, index: np.ndarray) -> "Ragged": ...
+
+    def __getitem__(self, index: int | np.integer | np.ndarray) -> "np.ndarray | Ragged":
         """One array, or the arrays at some indices (integers or a boolean mask), in that order."""
         if isinstance(index, int | np.integer):
             return self.values[self.offsets[index] : self.offsets[index + 1]]

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -134,7 +134,10 @@ def _convolution_flops(computation: Computation, one: Instruction) -> float:
     Only the positions of a window that meet an element of the input count, as in XLA's cost analysis.
     """
     labels = one.attribute("dim_labels")
-    left, right, result = re.match(r"(\w+)_(\w+)->(\w+)", labels).groups()
+    named = re.match(r"(\w+)_(\w+)->(\w+)", labels)
+    if named is None:
+        raise ValueError(f"dim_labels of a convolution: expected left_right->result, found {labels!r:.80}")
+    left, right, result = named.groups()
     sizes = {
         side: dict(zip(names, arrays(text)[0].shape, strict=True))
         for side, names, text in (
@@ -259,7 +262,9 @@ class Collective:
 
 def collectives(program: Hlo) -> list[Collective]:
     """The collectives of a step, those inside fusions included, by kind and dtype."""
-    counts, elements, sizes = Counter(), Counter(), Counter()
+    counts: Counter[tuple[str, str]] = Counter()
+    elements: Counter[tuple[str, str]] = Counter()
+    sizes: defaultdict[tuple[str, str], float] = defaultdict(float)
     for one, times in ((part, times) for _, whole, times in executed(program) for part in program.parts(whole)):
         kind = one.opcode.removesuffix("-start")
         if kind not in COLLECTIVES:
@@ -271,7 +276,10 @@ def collectives(program: Hlo) -> list[Collective]:
             key = kind, array.dtype
             elements[key] += times * array.size
             sizes[key] += times * array.bytes
-    return [Collective(*key, counts[key], elements[key], sizes[key]) for key in sorted(counts)]
+    return [
+        Collective(kind, dtype, counts[kind, dtype], elements[kind, dtype], sizes[kind, dtype])
+        for kind, dtype in sorted(counts)
+    ]
 
 
 def by_kind(found: Sequence[Collective]) -> dict[str, dict[str, float]]:

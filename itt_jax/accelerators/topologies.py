@@ -133,6 +133,12 @@ class Topology:
         """Number of devices."""
         return len(self.hardware.devices)
 
+    @property
+    def bytes(self) -> int:
+        """Memory of each device that programs can use."""
+        assert self.hardware.bytes is not None  # a described device states it
+        return self.hardware.bytes
+
 
 def topology(name: str) -> Topology:
     """The topology of that name: "v5e:2x4", "v5p:2x2x1", "h100x8", "h100".

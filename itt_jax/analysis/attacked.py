@@ -15,6 +15,8 @@ from itt_jax.store.results import CLEAN_TEXT, KEY, CellItems
 
 TRANSFER = ["model", "target", "metric", "perturbation", "made_on_arm", "arm", "made_on"]
 SCORES = ["score", "clean_text", "drop", "transferred"]
+Pairs = dict[tuple[str, int], tuple[CellItems, CellItems]]
+"""(arm, seed) -> clean cell and cell under attack."""
 
 
 def budgets(own: Contrasts, cells: Mapping[str, CellItems]) -> pd.DataFrame:
@@ -31,7 +33,7 @@ def budgets(own: Contrasts, cells: Mapping[str, CellItems]) -> pd.DataFrame:
     kept = (columns["role"] == "attack") & (columns["twin"] >= 0) & ~np.isin(columns["group"], excluded)
     for attack in dict.fromkeys(columns["perturbation"][kept]):
         rows = np.flatnonzero(kept & (columns["perturbation"] == attack))
-        places = [_pairs(own, names, cells, row) for row in rows]
+        places = [_pairs(own, names, cells, row) for row in rows.tolist()]
         found = [pair for by_arm in places for pair in by_arm.values()]
         for kind in ("queries", "edits"):
             grid = _grid([under for _, under in found], kind)
@@ -40,21 +42,22 @@ def budgets(own: Contrasts, cells: Mapping[str, CellItems]) -> pd.DataFrame:
                 if fit is not None:
                     frame = own.within_range([fit.table(False).assign(baseline="")]).drop(columns="baseline")
                     about = {"model": panel.model, "target": panel.target, "metric": panel.metric, "arm": arm}
-                    about |= {"perturbation": attack, "spent": kind, "budget": grid}
-                    frames.append(pd.concat([pd.DataFrame(about, index=frame.index), frame], axis=1))
+                    spent = {"perturbation": attack, "spent": kind, "budget": grid}
+                    frames.append(pd.concat([pd.DataFrame(about | spent, index=frame.index), frame], axis=1))
     return concat(frames)
 
 
-def _pairs(own: Contrasts, names: Mapping[tuple, str], cells: Mapping[str, CellItems], row: int) -> dict:
+def _pairs(own: Contrasts, names: Mapping[tuple, str], cells: Mapping[str, CellItems], row: int) -> Pairs:
     """(arm, seed) -> clean cell and cell under attack of one condition."""
-    conditions, found = own.panel.conditions, {}
+    conditions = own.panel.conditions
+    found: Pairs = {}
     under = tuple(conditions.loc[row, KEY])
     clean = (*under[: KEY.index("perturbation")], CLEAN_TEXT, 0.0, 0)
     for arm in own.panel.arms:
         for seed in own.panel.seeds:
-            pair = names.get((arm, seed, *clean)), names.get((arm, seed, *under))
-            if None not in pair:
-                found[arm, seed] = tuple(cells[name] for name in pair)
+            before, after = names.get((arm, seed, *clean)), names.get((arm, seed, *under))
+            if before is not None and after is not None:
+                found[arm, seed] = cells[before], cells[after]
     return found
 
 
@@ -73,7 +76,7 @@ def _grid(cells: Sequence[CellItems], kind: str) -> list[int]:
     return [0, *query_budgets(most, asked)] if most else [0]
 
 
-def _fit(own: Contrasts, arm: str, rows: np.ndarray, places: list[dict], kind: str, grid: list[int]) -> Fit | None:
+def _fit(own: Contrasts, arm: str, rows: np.ndarray, places: list[Pairs], kind: str, grid: list[int]) -> Fit | None:
     """The mean over conditions, by budget; a seed that lacks one of them is missing."""
     panel, measure = own.panel, own.metric
     weights = average(panel.levels, rows)
@@ -87,7 +90,8 @@ def _fit(own: Contrasts, arm: str, rows: np.ndarray, places: list[dict], kind: s
             if (arm, seed) not in by_arm:
                 values[s] = np.nan
                 continue
-            for q, value, part in _scores(measure, *by_arm[arm, seed], kind, grid, panel.clusters):
+            clean, under = by_arm[arm, seed]
+            for q, value, part in _scores(measure, clean, under, kind, grid, panel.clusters):
                 values[s, q] += weights[row] * measure.sign * value
                 influence[s, q] += weights[row] * measure.sign * part
     if not np.isfinite(values).any():

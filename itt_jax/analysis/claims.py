@@ -50,16 +50,12 @@ NO_DATA, NO_SIGNAL = "no data", "no signal"
 def declared(plan: Mapping[str, Any]) -> tuple[Claim, ...]:
     """The claims of a folder's plan, as they were declared last."""
     rows = (plan.get("declared") or {}).get("content", {}).get("claims", ())
-    return tuple(
-        Claim(
-            **{
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in row.items()
-                if name != "type"
-            }
-        )
-        for row in rows
-    )
+    return tuple(_claim(row) for row in rows)
+
+
+def _claim(row: Mapping[str, Any]) -> Claim:
+    own: dict[str, Any] = {name: value for name, value in row.items() if name != "type"}
+    return Claim(**own | {name: tuple(value) for name, value in own.items() if isinstance(value, list)})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -267,14 +263,16 @@ def _row(claim: Claim, target: str, metric: str, own: Sequence[Side]) -> dict[st
     reasons, own = [side.reason for side in own], [side for side in own if not side.reason]
     if not own:
         return _about(claim, target, metric) | {"reason": reasons[0]}
-    everything = {(side.target, *cell) for side in own for cell in side.alone}
     cells = [(side.target, *cell) for side in own for cell in side.cells]
+    used = possible = len(cells)
     if claim.between == "encoders":
-        cells = set(cells)  # the same ones of both
-    else:
-        everything = cells
+        used = len(set(cells))  # the same ones of both
+        possible = len({(side.target, *cell) for side in own for cell in side.alone})
     weight = 1 if claim.between == "arms" else 2  # `over_targets` takes the mean, of which either encoder is half
-    parts = [dataclasses.replace(side.contrast, fit=_scaled(side.contrast.fit, weight * side.sign)) for side in own]
+    parts = []
+    for side in own:
+        assert side.contrast.fit is not None  # as it has no reason
+        parts.append(dataclasses.replace(side.contrast, fit=_scaled(side.contrast.fit, weight * side.sign)))
     statistics = over_targets(parts).iloc[0].to_dict()
     about = [part.about for part in parts]
     words = {
@@ -289,7 +287,7 @@ def _row(claim: Claim, target: str, metric: str, own: Sequence[Side]) -> dict[st
         | {name: " ".join(dict.fromkeys(values)) for name, values in words.items()}
         | {"first": np.nanmean(scores[:, 0]), "second": np.nanmean(scores[:, 1])}
         | {"groups_left_out": sum(one["groups_left_out"] for one in about)}
-        | {"conditions": len(cells), "conditions_left_out": len(everything) - len(cells), "reason": ""}
+        | {"conditions": used, "conditions_left_out": possible - used, "reason": ""}
         | {"rests_on": tuple(dict.fromkeys(use for side in own for use in side.uses))}
     )
 

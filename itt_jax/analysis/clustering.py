@@ -8,6 +8,8 @@ from scipy import sparse
 from itt_jax.metrics import Metric
 from itt_jax.store.results import CellItems
 
+_Pair = tuple[np.ndarray, np.ndarray]
+
 
 class Places:
     """The places of cells' items among those of a panel. Cells of the same rows share their codes, so that they are
@@ -18,15 +20,16 @@ class Places:
     """
 
     def __init__(self, items: np.ndarray, clusters: np.ndarray):
-        self._codes, self._found = (items, clusters), {}
+        self._codes = (items, clusters)
+        self._found: dict[tuple[int, int], tuple[_Pair, _Pair]] = {}
 
     def of(self, cell: CellItems) -> tuple[np.ndarray, np.ndarray]:
         """The places of a cell's items, and of their clusters: int [n] each."""
         key = id(cell.items), id(cell.clusters)
         if key not in self._found:
-            own = (cell.items, cell.clusters)
-            found = tuple(np.searchsorted(*pair) for pair in zip(self._codes, own, strict=True))
-            self._found[key] = own, found  # the codes too, so that no other array gets their identity
+            items, clusters = self._codes
+            found = np.searchsorted(items, cell.items), np.searchsorted(clusters, cell.clusters)
+            self._found[key] = (cell.items, cell.clusters), found  # the codes too, so that no other array gets their id
         return self._found[key][1]
 
 
@@ -65,7 +68,8 @@ def clustered_cells(
         found = [
             clustered(measure, own[keep], where[keep], clusters) for own, keep in zip(statistics, kept, strict=True)
         ]
-        return tuple(map(np.stack, zip(*found, strict=True)))
+        values, influences, shares = map(np.stack, zip(*found, strict=True))
+        return values, influences, shares
     n = kept.sum(1, keepdims=True)
     some, statistic = np.maximum(n, 1), np.where(kept, np.stack(statistics), 0.0)
     value, sizes = statistic.sum(1, keepdims=True) / some, _summed(kept.astype(float), where, clusters)

@@ -7,6 +7,7 @@ All figures of one row are computed on the same cells, and the row says which: `
 import copy
 import dataclasses
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -286,7 +287,7 @@ class Contrasts:
         drops, cleans = (self.quantities(function, {kind}, excluded) for kind in ("drop", "clean"))
         if not drops:
             return pd.DataFrame()
-        found = {"relative_drop": [], "retention": []}
+        found: dict[str, list[Fit]] = {"relative_drop": [], "retention": []}
         for name in (arm, baseline) if baseline else (arm,):
             drop, clean = self.fit(drops, name), self.fit(cleans, name)
             found["relative_drop"].append(ratio(drop, clean, -1.0, 0.0, 0.0))
@@ -357,7 +358,7 @@ class Contrasts:
         self, rows: Sequence[Quantity], frame: pd.DataFrame, arm: str, baseline: str = "", excluded=NONE
     ) -> pd.DataFrame:
         """The statistics, after columns that name the contrasts and before those of `kept`."""
-        about = {"model": self.panel.model, "target": self.panel.target, "metric": self.panel.metric}
+        about: dict[str, Any] = {"model": self.panel.model, "target": self.panel.target, "metric": self.panel.metric}
         about |= {"arm": arm, "baseline": baseline, "quantity": [quantity.kind for quantity in rows]}
         for name in SCOPE:
             about[name] = [getattr(quantity, name) for quantity in rows]

@@ -65,7 +65,7 @@ def combine(*terms: tuple[float, dict[int, float]]) -> dict[int, float]:
     return dict(total)
 
 
-def matrix(quantities: list[Quantity], conditions: int) -> sparse.csr_matrix:
+def matrix(quantities: Sequence[Quantity], conditions: int) -> sparse.csr_matrix:
     """The weights of quantities as [Q, K]."""
     counts = [len(quantity.weights) for quantity in quantities]
     k = np.fromiter((row for own in quantities for row in own.weights), dtype=np.int32, count=sum(counts))
@@ -171,7 +171,7 @@ def _area(panel: Panel, rows: np.ndarray) -> dict[int, float]:
 def gaps(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
     """Language gaps (per domain and over all) and domain gaps, on clean text and over all operators."""
     kept = _kept(panel, excluded)
-    found = []
+    found: list[Quantity] = []
     for role, noise, severity in (("clean", "clean", 0.0), ("perturbed", ALL, np.nan)):
         rows = kept[panel.columns["role"][kept] == role]
         if len(rows):

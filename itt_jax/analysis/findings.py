@@ -247,7 +247,8 @@ def _another_run(plan: dict[str, Any]) -> str:
 def _contamination(plan: dict[str, Any]) -> tuple[Contamination, ...]:
     """Counts of the plan, by source; plans that name no rule applied "any_field"."""
     rows = [row for row in plan.get("contamination", ()) if isinstance(row, dict)]
-    return tuple(Contamination(**{"rule": "any_field"} | row) for row in rows)
+    usual: dict[str, Any] = {"rule": "any_field"}
+    return tuple(Contamination(**usual | row) for row in rows)
 
 
 def _counts(cells: pd.DataFrame, own: Contrasts) -> pd.DataFrame:

@@ -192,7 +192,7 @@ def mcnemar(better: np.ndarray, worse: np.ndarray) -> np.ndarray:
 
 def permutation(share: np.ndarray) -> np.ndarray:
     """Two-sided paired permutation test that exchanges the two sides of each cluster at random. [Q, C] -> [Q]."""
-    signs = np.random.default_rng(0).choice(np.float32([-1, 1]), size=(PERMUTATIONS, share.shape[1]))
+    signs = np.random.default_rng(0).choice(np.array([-1, 1], np.float32), size=(PERMUTATIONS, share.shape[1]))
     sums = np.abs(signs @ share.T.astype(np.float32))
     p = ((sums >= np.abs(share.sum(1)) - 1e-6).sum(0) + 1) / (PERMUTATIONS + 1)
     return np.where(np.isfinite(share).all(1), p, np.nan)

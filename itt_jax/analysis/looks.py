@@ -46,7 +46,9 @@ def looked(store: Store, plan: Mapping[str, Any], results: pd.DataFrame, number:
         number: of seeds to look at; None takes the latest look that was made.
     """
     declared = plan.get("declared")
-    stopping = declared["content"]["stopping"] if declared else {}
+    if not declared:
+        return Looked()
+    stopping = declared["content"]["stopping"]
     if "anytime" in stopping:
         return Looked(Look(Anytime(), results["seed"].nunique()))
     if "looks" not in stopping:

@@ -135,7 +135,9 @@ def panels_of(results: pd.DataFrame, cells: Cells, subset: Subset = "all") -> It
             yield panel
 
 
-def _panel(model: str, target: str, metric: str, rows: pd.DataFrame, cells: Cells, subset: Subset) -> Panel | None:
+def _panel(
+    model: str, target: str, metric: str, rows: pd.DataFrame, cells: Mapping[str, CellItems], subset: Subset
+) -> Panel | None:
     """The panel of these rows with the values and influences of their cells; None where no condition is left."""
     arms, seeds = tuple(dict.fromkeys(rows["arm"])), tuple(sorted(set(rows["seed"])))
     conditions, names = _conditions(rows, arms, seeds, cells, subset)
@@ -181,7 +183,7 @@ def _together(
     each with the one of `others`, without which it is left out."""
     found: dict[tuple[int, int], tuple[list, list]] = {}
     for at, name in np.ndenumerate(names):
-        other = None if others is None else others[at]
+        other = None if others is None else others.item(at)
         if name is None or (others is not None and other is None):
             continue
         cell = cells[name]
@@ -235,7 +237,7 @@ def _among(cell: CellItems, other: CellItems, subset: Subset) -> np.ndarray:
     return np.isin(cell.items, other.items[other.mask(subset)])
 
 
-def _conditions(rows: pd.DataFrame, arms: tuple, seeds: tuple, cells: Cells, subset: Subset):
+def _conditions(rows: pd.DataFrame, arms: tuple, seeds: tuple, cells: Mapping[str, CellItems], subset: Subset):
     """The conditions of a panel, and the cell's name (or None) of each arm, seed and condition [A, S, K].
 
     A perturbed condition some of whose items do not count (not applicable or, in subset "changed", unchanged), or an
@@ -326,12 +328,12 @@ def _worst_cell(panel: Panel, at: np.ndarray, names: np.ndarray, cells: Mapping[
     mean = values.mean(2)
     chosen = np.where(np.isnan(mean), np.inf, measure.sign * mean).argmin(2)  # [2, A]
     arms = np.arange(len(panel.arms))
-    value, size, part = (
+    halves, size, parts = (
         [array[1 - own, arms, :, chosen[own]] for own in (0, 1)] for array in (values, sizes, influences)
     )
     share = [own / np.maximum(sum(size), 1) for own in size]
-    whole = sum(one * own for one, own in zip(value, share, strict=True))
-    return whole, sum(size), sum(one * own[..., None] for one, own in zip(part, share, strict=True))
+    whole = sum(one * own for one, own in zip(halves, share, strict=True))
+    return whole, sum(size), sum(one * own[..., None] for one, own in zip(parts, share, strict=True))
 
 
 def _worst_items(panel: Panel, at: np.ndarray, names: np.ndarray, cells: Mapping[str, CellItems]):

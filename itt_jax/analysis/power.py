@@ -116,8 +116,8 @@ def from_pilot(pilot: Analysis, wanted: Sequence[str]) -> list[Question]:
             continue
         if row["seeds"] < 2:
             raise InputError("--pilot: its study has one seed, expected at least 2, between which contrasts vary")
-        parts = [Part(*pair) for pair in zip(*_single_and_common(pilot, row), strict=True)]
-        found.append(Question(name, *parts, row["clusters"] / rows))
+        seed, item, both = (Part(*pair) for pair in zip(*_single_and_common(pilot, row), strict=True))
+        found.append(Question(name, seed, item, both, row["clusters"] / rows))
     if not found:
         raise InputError(f"--pilot: has no estimate for any of the study's primary questions ({'; '.join(wanted)})")
     return found

@@ -72,12 +72,13 @@ def over_targets(usable: list[TargetContrast]) -> pd.DataFrame:
     influence = np.zeros((len(seeds), 1, len(clusters)), dtype=np.float32)
     members, shares = np.zeros((1, len(items)), dtype=bool), np.zeros((1, len(clusters)))
     for part in usable:
-        rows = [part.seeds.index(seed) for seed in seeds]
+        own, rows = part.fit, [part.seeds.index(seed) for seed in seeds]
+        assert own is not None  # as it is usable
         where = np.searchsorted(clusters, part.clusters)
-        values += part.fit.values[rows].mean(1, keepdims=True) / len(usable)
-        open_scale += part.fit.open_scale[rows].mean(1, keepdims=True) / len(usable)
-        influence[:, 0, where] += part.fit.influence[rows].mean(1) / len(usable)
-        shares[0, where] += part.fit.shares.mean(0) / len(usable)
-        members[0, np.searchsorted(items, part.items)] |= part.fit.members.any(0)
+        values += own.values[rows].mean(1, keepdims=True) / len(usable)
+        open_scale += own.open_scale[rows].mean(1, keepdims=True) / len(usable)
+        influence[:, 0, where] += own.influence[rows].mean(1) / len(usable)
+        shares[0, where] += own.shares.mean(0) / len(usable)
+        members[0, np.searchsorted(items, part.items)] |= own.members.any(0)
     fit = Fit(values, influence, open_scale, np.zeros(1), members, shares, np.zeros(1, dtype=int))
     return fit.table(all(part.is_mean for part in usable))

@@ -69,11 +69,11 @@ def checks(plan: Mapping[str, Any]) -> pd.DataFrame:
             place = (*arm, kind, check["task"], check["metric"], record.get("labels") != "shuffled")
             found.setdefault(place, []).append(check)
     rows = []
-    for (*place, must_learn), own in found.items():
+    for (*named, must_learn), own in found.items():
         numbers = dict(zip(("dev", "ci_low", "ci_high"), _interval(own), strict=True))
         numbers["chance"] = _mean(check["chance"] for check in own)
         failed = sum(not check["learned"] for check in own)
-        about = dict(zip([*ARM, "stage", "task", "metric"], place, strict=True))
+        about = dict(zip([*ARM, "stage", "task", "metric"], named, strict=True))
         rows.append(about | numbers | {"seeds": len(own), "seeds_failed": failed, "must_learn": must_learn})
     return pd.DataFrame(rows, columns=CHECKED)
 

@@ -36,6 +36,9 @@ class Ascent:
                 raise InputError(f"ascent: {name}: found {getattr(self, name)!r}, expected a number above 0")
 
 
+_NO_GRADIENTS = "the model gives no gradients; expected an attack that needs its outputs alone"
+
+
 class Victim(Protocol):
     """A model under attack."""
 
@@ -50,6 +53,7 @@ class Victim(Protocol):
         self, texts: Sequence[tuple[str, ...]], field: str, labels: Sequence[int], each: int, language: str
     ) -> list[list[str]]:
         """For each text the best flips of tokens of a field by gradient, as texts of that field; no queries."""
+        raise InputError(_NO_GRADIENTS)
 
     def ascents(
         self,
@@ -61,6 +65,7 @@ class Victim(Protocol):
         language: str,
     ) -> list[list[str]]:
         """For each text those of the field that an ascent leads to, with up to `edits` tokens replaced; no queries."""
+        raise InputError(_NO_GRADIENTS)
 
     def trigger_words(
         self,
@@ -72,6 +77,7 @@ class Victim(Protocol):
         language: str,
     ) -> list[list[str]]:
         """For each word of a trigger before all these texts, the best words in its place by mean gradient."""
+        raise InputError(_NO_GRADIENTS)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -33,6 +33,20 @@ Asking = Generator[Sequence[str] | Proposals, Answers | list[list[str]], str]
 each text; returns the text that it ends with."""
 
 
+def ask(texts: Sequence[str]) -> Generator[Sequence[str], Answers | list[list[str]], Answers]:
+    """Ask about texts: `heard = yield from ask(texts)`."""
+    heard = yield texts
+    assert isinstance(heard, Answers)
+    return heard
+
+
+def propose(asked: Proposals) -> Generator[Proposals, Answers | list[list[str]], list[list[str]]]:
+    """Ask for proposals: `heard = yield from propose(asked)`."""
+    heard = yield asked
+    assert isinstance(heard, list)
+    return heard
+
+
 @dataclasses.dataclass(frozen=True)
 class Search:
     """The order in which candidates are tried. A search knows one subject; `lockstep` runs many side by side."""

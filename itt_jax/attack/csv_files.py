@@ -97,10 +97,11 @@ def read_csv(path: pathlib.Path) -> list[Outcome]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+            header = reader.fieldnames or ()
+            missing = [name for name in COLUMNS if name not in header]
             if missing:
                 raise InputError(f"{path}: no column {missing[0]!r}; expected TextAttack's: {', '.join(COLUMNS)}")
-            ours = set(OURS) <= set(reader.fieldnames)
+            ours = set(OURS) <= set(header)
             return [_row(path, reader.line_num, row, ours, number) for number, row in enumerate(reader, 1)]
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
@@ -108,20 +109,27 @@ def read_csv(path: pathlib.Path) -> list[Outcome]:
         raise InputError(f"{path}: expected a CSV in UTF-8: {error}") from error
 
 
-def _row(path: pathlib.Path, line: int, row: dict[str, str | None], ours: bool, number: int) -> Outcome:
+def _row(path: pathlib.Path, line: int, cells: dict[str, str | None], ours: bool, number: int) -> Outcome:
     from rapidfuzz.distance import Levenshtein
 
-    def value(name: str, kind: type) -> float:
-        """A column as a number of that type; raises InputError for anything else."""
+    row = {name: cell for name, cell in cells.items() if cell is not None}
+    if short := [name for name in cells if name not in row]:
+        raise InputError(f"{path}, line {line}: no value in column {short[0]!r}; expected {len(cells)} values")
+
+    def value(name: str) -> float:
+        """A column as a number; raises InputError for anything else."""
         try:
-            return kind(float(row[name]))
-        except (TypeError, ValueError, OverflowError):
+            return float(row[name])
+        except ValueError:
             raise InputError(f"{path}, line {line}: {name}: found {row[name]!r:.80}, expected a number") from None
 
     if row["result_type"] not in RESULTS:
         raise InputError(
             f"{path}, line {line}: result_type: found {row['result_type']!r:.80}, expected {', '.join(RESULTS)}"
         )
+    queries = value("num_queries")
+    if not queries.is_integer():
+        raise InputError(f"{path}, line {line}: num_queries: found {row['num_queries']!r:.80}, expected a whole number")
     before, after = (row[name] if ours else MARKS.sub("", row[name]) for name in COLUMNS[:2])
     words, others = words_of([before, after])
     field = row["field"] if ours else "text"
@@ -135,9 +143,9 @@ def _row(path: pathlib.Path, line: int, row: dict[str, str | None], ours: bool, 
         label=row["ground_truth_output"],
         prediction_before=row["original_output"],
         prediction_after=row["perturbed_output"],
-        score_before=value("original_score", float),
-        score_after=value("perturbed_score", float),
-        queries=value("num_queries", int),
+        score_before=value("original_score"),
+        score_after=value("perturbed_score"),
+        queries=int(queries),
         edits=edit_distance(clusters_of(before), after),
         clusters=len(clusters_of(before)),
         words_changed=Levenshtein.distance(words, others),

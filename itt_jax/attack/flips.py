@@ -35,7 +35,8 @@ class FlipFinder(GradientReader):
             texts: the fields of each text. field: number of the field that is edited. labels: right classes.
         """
         located = self.tokenizer.locate_whole([own[field] for own in texts])
-        most, made = SPARE * each, [[] for _ in texts]
+        most = SPARE * each
+        made: list[list[Changed | None]] = [[] for _ in texts]
         for batch, examples in self.batches(self.examples(texts, labels, language), field):
             static = {"encoder": self.encoder, "head": self.head, "count": min(most, len(self.begins))}
             values, ids = jax.device_get(best_flips(self.params, batch, self.barred, self.begins, **static))

@@ -7,6 +7,7 @@ texts, its beginning is answered.
 
 import collections
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
@@ -76,7 +77,9 @@ def attack_rows(
         )
         for (own, text), output in zip(asked, outputs, strict=True):
             own.known[text] = output
-        proposals = _proposals([own for own in running.values() if isinstance(own.asked, Proposals)], victim)
+        proposals = _proposals(
+            [(own, own.asked) for own in running.values() if isinstance(own.asked, Proposals)], victim
+        )
         for number, own in list(running.items()):
             if (attempt := own.answer(proposals.get(own))) is not None:
                 finished[number] = attempt
@@ -87,15 +90,15 @@ def attack_rows(
     return [finished[number] for number in range(len(subjects))]
 
 
-def _proposals(asking: Sequence["_Running"], victim: Victim) -> dict["_Running", list[list[str]]]:
+def _proposals(asking: Sequence[tuple["_Running", Proposals]], victim: Victim) -> dict["_Running", list[list[str]]]:
     """What the searches that ask for proposals hear."""
-    texts = [(own, text) for own in asking for text in own.asked.texts]
+    texts = [(own, text) for own, asked in asking for text in asked.texts]
     if not texts:
         return {}
     inputs, labels = [own.subject.inputs(text) for own, text in texts], [own.aim for own, _ in texts]
-    first = asking[0]
-    found = iter(first.asked.of(victim, inputs, first.subject.field, labels, first.subject.language))
-    return {own: [next(found) for _ in own.asked.texts] for own in asking}
+    subject, asked = asking[0][0].subject, asking[0][1]
+    found = iter(asked.of(victim, inputs, subject.field, labels, subject.language))
+    return {own: [next(found) for _ in asked.texts] for own, asked in asking}
 
 
 class _Running:
@@ -104,7 +107,8 @@ class _Running:
     def __init__(self, attack: Attack, goal: Goal, subject: Subject, units: tuple[str, ...]):
         self.attack, self.goal, self.subject, self.units = attack, goal, subject, units
         self.known: dict[str, Any] = {}
-        self.queries, self.aim, self.start = 0, None, 0.0
+        self.aim: Any = None  # as its goal makes it
+        self.queries, self.start = 0, 0.0
         self.search: Asking | None = None
         self.asked: list[str] | Proposals = self._within_budget([subject.text])
 
@@ -125,18 +129,21 @@ class _Running:
             if self.aim is None:
                 return Attempt(self.subject, "skipped", self.subject.text, self.queries, before, before, 0.0, 0.0)
             self.start = float(self._judged([self.subject.text])[0][0])
-            self.search = self.attack.search.run(Case(self.attack, self.goal, self.subject, self.start, self.units))
-            return self._advance(None)
-        if proposals is not None:
-            return self._advance(proposals)
-        scores, reached = self._judged(self.asked)
-        return self._advance(Answers(scores, reached, self.queries == self.attack.budget))
+            if self.queries == self.attack.budget:
+                return self._finished(self.subject.text)
+            search = self.search = self.attack.search.run(
+                Case(self.attack, self.goal, self.subject, self.start, self.units)
+            )
+            return self._advance(lambda: next(search))
+        if isinstance(self.asked, Proposals):
+            assert proposals is not None
+            return self._advance(functools.partial(self.search.send, proposals))
+        answers = Answers(*self._judged(self.asked), over=self.queries == self.attack.budget)
+        return self._advance(functools.partial(self.search.send, answers))
 
-    def _advance(self, answers: Answers | list[list[str]] | None) -> Attempt | None:
-        if answers is None and self.queries == self.attack.budget:
-            return self._finished(self.subject.text)
+    def _advance(self, resume: Callable[[], Sequence[str] | Proposals]) -> Attempt | None:
         try:
-            asked = self.search.send(answers)
+            asked = resume()
             self.asked = asked if isinstance(asked, Proposals) else self._within_budget(asked)
         except StopIteration as done:
             return self._finished(done.value)
@@ -154,6 +161,14 @@ class _Running:
 
     def _finished(self, text: str) -> Attempt:
         (score,), (reached,) = self._judged([text])
-        result = "succeeded" if reached else "failed"
         before, after = self.known[self.subject.text], self.known[text]
-        return Attempt(self.subject, result, text, self.queries, before, after, self.start, float(score))
+        return Attempt(
+            self.subject,
+            "succeeded" if reached else "failed",
+            text,
+            self.queries,
+            before,
+            after,
+            self.start,
+            float(score),
+        )

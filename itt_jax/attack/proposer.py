@@ -60,7 +60,8 @@ class Proposer:
     def _proposals(self, subject: Subject, places: Sequence[int], most: int) -> dict[int, list[str]]:
         """`proposals`, as this process computes them."""
         tokens, spans = self.tokenizer.locate_whole([subject.text])[0]
-        variants, at, found = [tokens], {}, {place: [] for place in places}
+        variants, at = [tokens], {}
+        found: dict[int, list[str]] = {place: [] for place in places}
         for place in places:
             first, stop = _tokens_of(subject, place, spans)
             if stop - first == 1:

@@ -36,16 +36,16 @@ class SentenceEncoder:
         folder = checkpoint_folder(folder)
         if is_ours(folder):
             saved = load_checkpoint(folder)
-            self.tokenizer, self.encoder = saved.tokenizer, saved.encoder
-            self.params = jax.device_put(saved.params["encoder"])
             if saved.tokenizer is None:
                 raise InputError(f"similarity: {folder}: holds no tokenizer")
+            self.tokenizer, self.encoder = saved.tokenizer, saved.encoder
+            self.params = jax.device_put(saved.params["encoder"])
         else:
             self.tokenizer = load_tokenizer(folder)
             self.encoder, self.params = from_pretrained(folder)
         sentence = read_sentence_model(folder)
         embedder = sentence.embedder if sentence else xtreme_embedder(self.encoder)
-        self.embedder = embedder.of(self.encoder.config.layers)
+        self.embedder, self.layer = embedder, embedder.layer_of(self.encoder.config.layers)
         self.modules = read_params(folder, self.embedder.modules, self.encoder.width)
         length = (sentence.max_length if sentence else None) or LENGTH
         self.length = min(length, self.encoder.max_positions or length)
@@ -54,7 +54,9 @@ class SentenceEncoder:
         """Vectors of length one, float32 [n, D]."""
         encoded = self.tokenizer.encode([self.embedder.prefix + text for text in texts], language)
         examples, own = assemble(self.tokenizer, [encoded], self.length), self.embedder
-        found = sentence_vectors(self.encoder, self.params, examples, own.layer, own.pooling, own.modules, self.modules)
+        found = sentence_vectors(
+            self.encoder, self.params, examples, self.layer, own.pooling, own.modules, self.modules
+        )
         return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
 
     def cosines(self, clean: str, texts: Sequence[str], language: str) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import jax
 import numpy as np
+import numpy.typing as npt
 
 from itt_jax import kinds
 from itt_jax.attack.ascents import AscentFinder
@@ -143,6 +144,7 @@ class EncoderVictim:
             finite = np.array([np.isfinite(own).all() for own in words.arrays()])
             self._check_finite(np.where(finite, 0.0, np.nan), index, texts)
             return words[index].arrays()
+        assert inputs.examples.windows is not None  # the kind is question answering
         answers, found = answers_of(scores, inputs.examples.windows, fields["context"], index)
         self._check_finite(found[:, 0], np.arange(len(texts)), texts)
         return list(zip(answers, found[:, 0].tolist(), strict=True))
@@ -152,7 +154,7 @@ class EncoderVictim:
         return predict_stack(self.encoder, self.head, self._params, examples, least_tokens=LEAST_TOKENS)[0]
 
     @staticmethod
-    def _check_finite(scores: np.ndarray, index: Sequence[int], texts: Sequence[tuple[str, ...]]) -> None:
+    def _check_finite(scores: np.ndarray, index: npt.ArrayLike, texts: Sequence[tuple[str, ...]]) -> None:
         wrong = ~np.isfinite(scores).reshape(len(scores), -1).all(axis=1)
         if wrong.any():
             text = texts[int(np.argmax(wrong[np.asarray(index)]))]

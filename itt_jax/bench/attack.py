@@ -11,13 +11,14 @@ import jax
 import numpy as np
 
 from itt_jax.attack import Subject, attack_rows, get, subjects
+from itt_jax.attack.asking import Victim
 from itt_jax.attack.outcomes import wilson
 from itt_jax.attack.victim import EncoderVictim
 from itt_jax.bench import Request, attack_peers, ours, torch_peer
 from itt_jax.bench.choices import EMBEDDED, choices
 from itt_jax.bench.measure import Timing, aims_table, alternating, heading, progress, table, verdicts
 from itt_jax.bench.workload import Workload, workload
-from itt_jax.models import export, make_head
+from itt_jax.models import Head, export, make_head
 from itt_jax.tasks.catalog import get as get_task
 
 REPEATS, ROWS, BUDGET = 1, 64, 200
@@ -62,7 +63,7 @@ def compared(work: Workload, rows: int, repeats: int, without_textattack: bool, 
         goal = attack.goal_for("classification")
         counts: dict[str, tuple[int, int]] = {}
 
-        def run(side: str, model: object, live: int) -> None:
+        def run(side: str, model: Victim, live: int) -> None:
             found = attack_rows(attack, goal, cases, model, live=live)
             counts[side] = sum(own.queries for own in found), sum(own.result == "succeeded" for own in found)
 
@@ -111,7 +112,7 @@ def material(work: Workload, rows: int, folder: pathlib.Path) -> tuple[list[Subj
     return subjects(task, dataclasses.replace(chosen, labels=labels)), _victim(work, head, params)
 
 
-def _victim(work: Workload, head: object, params: dict) -> EncoderVictim:
+def _victim(work: Workload, head: Head, params: dict) -> EncoderVictim:
     return EncoderVictim(get_task(work.data.task), work.tokenizer, work.encoder, head, params, work.data.max_length)
 
 

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from itt_jax.attack.asking import Victim
+
 BATCH = 32
 """TextAttack's batch size."""
 
 
-class TorchVictim:
+class TorchVictim(Victim):
     """A sequence classifier of transformers as `attack.asking.Victim`, in padded batches.
 
     Args:

@@ -79,8 +79,8 @@ def compiled(choice: Choice, kind: str, one: Typical, there: Topology) -> dict:
 
 def text(figures: dict) -> str:
     """The figures as tables, and the ten most expensive instructions of each program."""
-    shown = ("encoder", "size", "data", "topology", "kind", "rows", "needed", "flops", "bytes", "seconds", "cycles")
-    shown += ("share", "bound", "compile_seconds")
+    shown: tuple[str, ...] = ("encoder", "size", "data", "topology", "kind", "rows", "needed", "flops", "bytes")
+    shown += ("seconds", "cycles", "share", "bound", "compile_seconds")
     parts = [heading(figures), table(shown, [[row[name] for name in shown] for row in figures["rows"]])]
     for row in figures["rows"]:
         lines = [[*one.values()] for one in row["top"]]

@@ -27,7 +27,7 @@ def measure(request: Request) -> dict:
         progress(f"evaluate: {choice}")
         work = workload(request, choice, "dev" if choice.data == EMBEDDED else "test")
         runs.append(choice.columns() | compared(work, request.sentences or ROWS, request.repeats))
-    figures = {"device": ours.device(), "ceilings": ceilings, "operators": list(peers.GRID)}
+    figures: dict[str, Any] = {"device": ours.device(), "ceilings": ceilings, "operators": list(peers.GRID)}
     figures |= {"severities": SEVERITIES, "runs": runs}
     if absent():
         figures["peer"] = absent()
@@ -73,7 +73,7 @@ def compared(work: Workload, rows: int, repeats: int) -> dict:
         works["peer"] = theirs
     forwards = forward_seconds(grid, repeats)
     timings = alternating(works, repeats)
-    found = {
+    found: dict[str, Any] = {
         "rows": len(grid.fields[0]),
         "inputs": grid.inputs,
         "distinct": grid.distinct,
@@ -144,7 +144,7 @@ def forward_seconds(grid: Any, repeats: int) -> dict[str, float]:
         "packed, all rows": {shape: (batch, grid.all_batches) for shape, (batch, _) in packed.items()},
         "packed, distinct": packed,
     }
-    works = {
+    works: dict[tuple[tuple, str], Callable[[], Any]] = {
         (shape, "float32"): grid.runner(batch, "float32")
         for shape, (batch, _) in (ways["padded, all rows"] | packed).items()
     }
@@ -152,7 +152,7 @@ def forward_seconds(grid: Any, repeats: int) -> dict[str, float]:
     for work in works.values():
         work()  # compiles
     timings = alternating(works, max(3, repeats))
-    found = {
+    found: dict[str, float] = {
         name: sum(count * timings[shape, "float32"].wall for shape, (_, count) in batches.items())
         for name, batches in ways.items()
     }

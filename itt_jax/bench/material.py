@@ -45,8 +45,8 @@ class Sentences:
 def sentences(data_root: pathlib.Path | None, count: int) -> Sentences:
     """About `count` sentences: XNLI's dev rows in ten languages, or embedded ones in five without a data root."""
     if data_root is None:
-        rows = parallel(max(1, count // len(EMBEDDED_LANGUAGES)))
-        found = {language: [row[language] for row in rows] for language in EMBEDDED_LANGUAGES}
+        entries = parallel(max(1, count // len(EMBEDDED_LANGUAGES)))
+        found = {language: [entry[language] for entry in entries] for language in EMBEDDED_LANGUAGES}
         return Sentences("embedded sentences (no data root was given)", found)
     found = {}
     for language in LANGUAGES:

@@ -10,9 +10,12 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
 
 PACKAGES = ("numpy", "numba", "tokenizers", "sentencepiece", "nlpaug", "jax", "jaxlib", "torch", "transformers")
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +35,10 @@ class Timing:
         return {"per_second": count / self.wall, "per_processor_second": count / self.processor}
 
 
-def alternating(works: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, Timing]:
+def alternating(works: Mapping[Name, Callable[[], object]], repeats: int) -> dict[Name, Timing]:
     """Time every function `repeats` times, in turns, so that a change in the machine's load affects all of them."""
-    walls: dict[str, list[float]] = {name: [] for name in works}
-    processor: dict[str, list[float]] = {name: [] for name in works}
+    walls: dict[Name, list[float]] = {name: [] for name in works}
+    processor: dict[Name, list[float]] = {name: [] for name in works}
     for _ in range(repeats):
         for name, work in works.items():
             begin, begin_processor = time.perf_counter(), time.process_time()

@@ -4,9 +4,8 @@ import contextlib
 import dataclasses
 import functools
 import math
-import pathlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -15,7 +14,7 @@ from itt_jax import families, kinds
 from itt_jax.batch import Batch
 from itt_jax.bench import torch_peer
 from itt_jax.bench.choices import SIZES, Data
-from itt_jax.bench.workload import Workload
+from itt_jax.bench.workload import Training, Workload
 from itt_jax.config import LanguageModel, Recipe
 from itt_jax.data import packing
 from itt_jax.data.examples import Examples, assemble
@@ -71,26 +70,29 @@ class Counts:
         return self.tokens / self.positions
 
 
-def with_dtype(work: Workload, dtype: str) -> Workload:
+AnyWork = TypeVar("AnyWork", bound=Training)
+
+
+def with_dtype(work: AnyWork, dtype: str) -> AnyWork:
     """The same workload with activations and matrix products in `dtype`."""
     own = precision.ARITHMETICS[dtype]
-    encoder, head = (precision.computing_in(module, own) for module in (work.encoder, work.task.head))
-    return dataclasses.replace(work, encoder=encoder, task=dataclasses.replace(work.task, head=head))
+    task = dataclasses.replace(work.task, head=precision.computing_in(work.task.head, own))
+    return dataclasses.replace(work, encoder=precision.computing_in(work.encoder, own), task=task)
 
 
-def recipe_of(work: Workload, batch_size: int = BATCH) -> Recipe:
+def recipe_of(work: Training, batch_size: int = BATCH) -> Recipe:
     """The default recipe: AdamW with clipping, linear warm-up and dropout."""
     data = work.data
     return Recipe(steps=STAGE_STEPS, batch_size=batch_size, accumulate=data.accumulate, max_length=data.max_length)
 
 
-def initial(work: Workload, seed: int = SEED) -> Params:
+def initial(work: Training, seed: int = SEED) -> Params:
     """Random parameters: {"encoder": ..., "head": ...}."""
     encoder_key, head_key = jax.random.split(jax.random.key(seed))
     return {"encoder": jax.jit(work.encoder.init)(encoder_key), "head": jax.jit(work.task.head.init)(head_key)}
 
 
-def batches_of(work: Workload, steps: Sequence[int]) -> list[list[int]]:
+def batches_of(work: Training, steps: Sequence[int]) -> list[list[int]]:
     """Indices of the examples of each step, which the peer gets too."""
     return [step_indices(work.task.examples.items, BATCH, SEED, step).tolist() for step in steps]
 
@@ -98,7 +100,7 @@ def batches_of(work: Workload, steps: Sequence[int]) -> list[list[int]]:
 class Trainer:
     """Input and steps as in a training stage, for one run or for vmapped runs with the given seeds."""
 
-    def __init__(self, work: Workload, batch_size: int = BATCH, seeds: Sequence[int] = (SEED,)):
+    def __init__(self, work: Training, batch_size: int = BATCH, seeds: Sequence[int] = (SEED,)):
         self._work, recipe, self._mesh = work, recipe_of(work, batch_size), stack_mesh(len(seeds))
         params = initial(work)
         jobs = [Job((work.task,), None, params, recipe, 2e-5, seed) for seed in seeds]
@@ -151,7 +153,7 @@ class Trainer:
         return feeds[0].objective, place_batch(batch, self._mesh, share=share)
 
 
-def typical_steps(work: Workload, trainer: Trainer, count: int, among: int) -> list[int]:
+def typical_steps(work: Training, trainer: Trainer, count: int, among: int) -> list[int]:
     """The `count` consecutive steps among the first `among` whose numbers of positions are nearest to the mean.
 
     Positions are counted both packed and dynamically padded. Only a few steps are timed, so an unusually long example
@@ -167,7 +169,7 @@ def typical_steps(work: Workload, trainer: Trainer, count: int, among: int) -> l
     return list(range(first, first + count))
 
 
-def compiled_step(work: Workload, batch_size: int, seeds: Sequence[int]) -> tuple[jax.stages.Compiled, Counts, int]:
+def compiled_step(work: Training, batch_size: int, seeds: Sequence[int]) -> tuple[jax.stages.Compiled, Counts, int]:
     """A step of vmapped runs over all devices, compiled from shapes; its token counts; one run's parameter count."""
     jobs = [Job((work.task,), None, {}, recipe_of(work, batch_size), 2e-5, seed) for seed in seeds]
     step = described.training(work.encoder, jobs, stack_mesh(len(seeds)))[0]
@@ -264,8 +266,8 @@ class PerturbedGrid:
         """A function that predicts one batch."""
         work = with_dtype(self._work, dtype)
         arrays = jax.device_put(batch.inputs)
-        params, static = stacked([self._params]), {"encoder": work.encoder, "head": work.task.head}
-        return lambda: np.asarray(predict_step(params, arrays, **static))
+        params = stacked([self._params])
+        return lambda: np.asarray(predict_step(params, arrays, encoder=work.encoder, head=work.task.head))
 
     def _all_examples(self) -> Examples:
         tokens = [self._work.tokenizer.encode(texts, self._rows.language) for texts in self.forms()]
@@ -317,12 +319,12 @@ def full_rows(
         offsets=offsets,
         summaries=np.zeros(count, np.int32),  # any position costs the same
         labels=random.integers(0, 2, count).astype(np.int32),
-        pad_id=encoder.config.pad_id,
+        pad_id=encoder.config.pad_id or 0,
         pad_type=0,
     )
     task = TaskData("full rows", make_head(encoder, "classification", 2), examples, kind("classification"), 2)
     data = Data("", "", max_length=length)
-    work = with_dtype(Workload("full rows", data, encoder, None, pathlib.Path(), task, None), dtype)
+    work = with_dtype(Training(data, encoder, task), dtype)
     trainer, params = Trainer(work, rows), stacked([initial(work)])
     batch = packing.pad_step(examples, np.arange(rows), length, rows)
     arrays = jax.device_put(batch.inputs)
@@ -333,7 +335,10 @@ def full_rows(
         jax.block_until_ready(found)
 
     flops = steps * forward_flops(encoder, np.full(rows, length))
-    works = {"training": functools.partial(trainer.run, range(steps)), "inference": infer}
+    works: dict[str, Callable[[], Any]] = {
+        "training": functools.partial(trainer.run, range(steps)),
+        "inference": infer,
+    }
     return works, {"training": 3 * flops, "inference": flops}
 
 

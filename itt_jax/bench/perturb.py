@@ -5,6 +5,7 @@ import itertools
 import pathlib
 import tempfile
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +82,7 @@ def operator_speed(name: str, material: Sentences, repeats: int) -> dict:
         },
         repeats,
     )
-    row = {"operator": name, "family": CATALOG[name].family, "languages": len(among)}
+    row: dict[str, Any] = {"operator": name, "family": CATALOG[name].family, "languages": len(among)}
     row |= {kind: timing.rates(count) for kind, timing in timings.items()}
     if CATALOG[name].family == "character":
         row["codepoints"]["ratio"] = row["codepoints"]["per_second"] / CODEPOINT_AIM

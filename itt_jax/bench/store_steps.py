@@ -26,8 +26,13 @@ def blocks(cells: int) -> Iterator[list[dict[str, Any]]]:
     """Rows of approximately `cells` cells, those of one stage on the same rows together."""
     for number in range(max(1, round(cells / GROUP))):
         pair, language = number // len(LANGUAGES), LANGUAGES[number % len(LANGUAGES)]
-        place = {"model": f"encoder {pair % 4}", "target": f"target {pair // 4}", "task": f"task {pair // 4}"}
-        place |= {"split": "test", "domain": "general", "language": language, "source_language": language == "en"}
+        place: dict[str, Any] = {
+            "model": f"encoder {pair % 4}",
+            "target": f"target {pair // 4}",
+            "task": f"task {pair // 4}",
+        }
+        place |= {"task": f"task {pair // 4}", "split": "test", "domain": "general", "language": language}
+        place |= {"source_language": language == "en"}
         for at, (arm, seed) in enumerate(itertools.product(ARMS, SEEDS)):
             own = place | {"arm": arm, "seed": seed, "in_domain": True, "metric": "accuracy", "chance": 0.5, "n": ITEMS}
             own |= {"stage": f"{number:010d}{at:06d}", "edit_rate": 0.1, "token_change_rate": 0.2, "n_changed": ITEMS}
@@ -70,7 +75,7 @@ def plan(store: Store, cells: int) -> None:
 def read(store: Store, cells: int) -> None:
     """Read what the analysis reads."""
     _, _, found = panels.read(store.out)
-    assert len(found) >= cells // 2
+    assert found is not None and len(found) >= cells // 2
 
 
 def analyse(store: Store, cells: int) -> None:

@@ -1,6 +1,7 @@
 """Share of single edits that survive a tokenizer's normaliser."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,9 @@ def survival(request: Request, material: Sentences) -> list[dict] | str:
     if found is None:
         return NO_TOKENIZERS
     pairs = {name: single_edits(name, material) for name in CATALOG}
-    rows = [{"operator": name, "edits": len(pairs[name]), "share": {}} for name in CATALOG if pairs[name]]
+    rows: list[dict[str, Any]] = [
+        {"operator": name, "edits": len(pairs[name]), "share": {}} for name in CATALOG if pairs[name]
+    ]
     clean = list(dict.fromkeys(old for edits in pairs.values() for old, _ in edits))
     place = {text: k for k, text in enumerate(clean)}
     for directory in TOKENIZERS:

@@ -1,8 +1,10 @@
 """Token ids of perturbed text, beside the ceiling set by the tokenizer alone and beside nlpaug."""
 
+import functools
 import pathlib
 import statistics
 from collections.abc import Callable
+from typing import Any
 
 from itt_jax.bench import Request, peers
 from itt_jax.bench.material import Sentences
@@ -53,15 +55,16 @@ def one_tokenizer(
             tokenizer.encode(texts, language)
         new = new_chunks(operator, material, severity, seed)
         forms.append(len(new))
-        works = {
-            "alone": lambda new=new: encode(new),
-            "ours": lambda tokenizer=tokenizer, seed=seed: to_ids(tokenizer, operator, material, severity, seed),
+        works: dict[str, Callable[[], object]] = {
+            "alone": functools.partial(encode, new),
+            "ours": functools.partial(to_ids, tokenizer, operator, material, severity, seed),
         }
-        timings = alternating(works if seed % 2 else dict(reversed(works.items())), 1)
+        order = ("alone", "ours") if seed % 2 else ("ours", "alone")
+        timings = alternating({name: works[name] for name in order}, 1)
         ours.append(timings["ours"])
         alone.append(timings["alone"])
     count = material.count
-    row = {"tokenizer": directory.name, "operator": operator}
+    row: dict[str, Any] = {"tokenizer": directory.name, "operator": operator}
     row["new_chunks_per_sentence"] = statistics.median(forms) / count
     row["forms_per_second"] = statistics.median(n / one.wall for n, one in zip(forms, alone, strict=True))
     row["ceiling"] = count / statistics.median(one.wall for one in alone)

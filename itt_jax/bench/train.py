@@ -9,6 +9,9 @@ from itt_jax.bench.choices import DATA, EMBEDDED, TOKENIZERS, Choice, choices
 from itt_jax.bench.measure import Timing, aims_table, alternating, heading, progress, table, verdicts
 from itt_jax.bench.workload import Workload, workload
 
+Method = tuple[str, str]
+"""A side's name, and the dtype that it computes in."""
+
 REPEATS = 3
 FIXED = "padded to {}"
 # Aims on a CPU in float32; by data: ratio of our examples/s to the peer's.
@@ -39,7 +42,9 @@ def measure(request: Request) -> dict:
 def compared(work: Workload, request: Request, dtypes: list[str], ceilings: dict[str, float]) -> dict:
     """The figures of one encoder on one data set: a row per method, and the ratios between them."""
     steps: list[int] = []
-    works, counts, made = {}, {}, {}
+    works: dict[Method, Callable[[], Any]] = {}
+    counts: dict[Method, ours.Counts] = {}
+    made: dict[Method, int] = {}
     for dtype in dtypes:
         trainer = ours.Trainer(ours.with_dtype(work, dtype))
         steps = steps or ours.typical_steps(work, trainer, request.steps or work.data.steps, COUNTED_STEPS)
@@ -56,29 +61,35 @@ def compared(work: Workload, request: Request, dtypes: list[str], ceilings: dict
     return found | {"packing_efficiency": trainer.counts(range(COUNTED_STEPS)).packing_efficiency}
 
 
-def peer_works(work: Workload, batches: list[list[int]], counts: dict, made: dict) -> dict[tuple, Callable[[], Any]]:
+def peer_works(
+    work: Workload, batches: list[list[int]], counts: dict[Method, ours.Counts], made: dict[Method, int]
+) -> dict[Method, Callable[[], Any]]:
     """PyTorch's methods; adds the tokens of each to `counts`, and the number of steps that it makes to `made`."""
     lengths, accumulate, most = work.task.examples.lengths, work.data.accumulate, work.data.max_length
     peer = torch_peer.Peer(work.encoder, work.task.classes, work.tokenizer_folder)
     dataset = torch_peer.rows_of(work.task.examples)
-    grouped = torch_peer.length_grouped(lengths, ours.BATCH, len(batches))
+    grouped = torch_peer.length_grouped(lengths.tolist(), ours.BATCH, len(batches))
     peer.train(dataset, batches[:1], accumulate=accumulate)
-    methods = {"dynamic padding": (batches, None), "length grouping": (grouped, None)}
-    methods[FIXED.format(most)] = (batches[:1], most)  # one step is enough: all cost the same
-    works = {}
+    methods: dict[str, tuple[list[list[int]], int | None]] = {
+        "dynamic padding": (batches, None),
+        "length grouping": (grouped, None),
+        FIXED.format(most): (batches[:1], most),  # one step is enough: all cost the same
+    }
+    works: dict[Method, Callable[[], Any]] = {}
     for dtype in ("float32", "bfloat16"):
         for name, (steps, fixed) in methods.items():
             if dtype == "bfloat16" and name != "dynamic padding":
                 continue  # one method shows the gain of bfloat16
-            options = {"length": fixed, "accumulate": accumulate, "bfloat16": dtype == "bfloat16"}
-            works[name, dtype] = functools.partial(peer.train, dataset, steps, **options)
+            works[name, dtype] = functools.partial(
+                peer.train, dataset, steps, length=fixed, accumulate=accumulate, bfloat16=dtype == "bfloat16"
+            )
             parts = torch_peer.parts_of(steps, accumulate)
             counts[name, dtype] = ours.padded_counts(work.encoder, lengths, parts, fixed)
             made[name, dtype] = len(steps)
     return works
 
 
-def row(method: tuple[str, str], timing: Timing, counts: Any, steps: int, ceilings: dict[str, float]) -> dict:
+def row(method: Method, timing: Timing, counts: Any, steps: int, ceilings: dict[str, float]) -> dict:
     """The figures of one method: rates, packing efficiency, and shares of the measured matmul rate of its dtype."""
     name, dtype = method
     ceiling = 3 / (timing.wall * ceilings[dtype])  # the backward pass costs two forward passes

@@ -19,7 +19,16 @@ EMBEDDED_ROWS, EMBEDDED_VOCABULARY = 400, 1000
 
 
 @dataclasses.dataclass(frozen=True)
-class Workload:
+class Training:
+    """An encoder, and examples that it is trained on."""
+
+    data: Data
+    encoder: Encoder
+    task: TaskData
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload(Training):
     """An encoder, and a task's rows as its examples.
 
     Attributes:
@@ -28,11 +37,8 @@ class Workload:
     """
 
     name: str
-    data: Data
-    encoder: Encoder
     tokenizer: Tokenizer
     tokenizer_folder: pathlib.Path
-    task: TaskData
     rows: Rows
 
 
@@ -43,6 +49,7 @@ def workload(request: Request, choice: Choice, split: str | None = None) -> Work
     if choice.data == EMBEDDED:
         folder = trained_tokenizer(rows, choice.encoder)
     else:
+        assert request.data_root is not None  # without one, only the embedded data are chosen
         folder = request.data_root / "tokenizers" / TOKENIZERS[choice.encoder]
     tokenizer = load_tokenizer(folder)
     encoder = make_encoder(
@@ -56,7 +63,7 @@ def workload(request: Request, choice: Choice, split: str | None = None) -> Work
     labels = len(get(data.task).labels)
     head = make_head(encoder, "classification", labels)
     task = TaskData(choice.data, head, examples, kind("classification"), labels)
-    return Workload(choice.data, data, encoder, tokenizer, folder, task, rows)
+    return Workload(data, encoder, task, choice.data, tokenizer, folder, rows)
 
 
 def trained_tokenizer(rows: Rows, family: str) -> pathlib.Path:

@@ -58,7 +58,7 @@ def summaries(
     Args:
         outcomes: of an attack on the same rows (see `check_attack`).
     """
-    by_language = {}
+    by_language: dict[str, list[Certificate]] = {}
     for own in found:
         by_language.setdefault(own.language, []).append(own)
     edits = {} if outcomes is None else attack_edits(outcomes, smoothing.deletion)

@@ -8,8 +8,8 @@ from itt_jax.cli.options import add_json, add_rows, data_root, number, path, rea
 from itt_jax.errors import InputError
 
 SUMMARY = "Attack a checkpoint on the rows of a task: accuracy under attack, queries, edits, and the texts as CSV."
-OF_RECIPES = ("budget", "edits", "operators", "severity", "draws", "lexicon", "proposer", "shift", "similarity")
-OF_RECIPES += ("least_similarity",)
+OF_RECIPES: tuple[str, ...] = ("budget", "edits", "operators", "severity", "draws", "lexicon", "proposer", "shift")
+OF_RECIPES += ("similarity", "least_similarity")
 """Options that change a recipe."""
 DEFAULT = "deepwordbug"
 """The recipe where none is named."""
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _attacked(options: argparse.Namespace) -> tuple[list, pathlib.Path]:
+def _attacked(options: argparse.Namespace) -> tuple[list, pathlib.Path | None]:
     """The outcomes of the attack that the options describe, and the path of its page."""
     from itt_jax import attack, config, tasks
     from itt_jax.models import checkpoint_name

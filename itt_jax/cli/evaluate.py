@@ -113,7 +113,12 @@ def run(options: argparse.Namespace) -> int:
         "allow_contaminated": options.allow_contaminated or None,
         "precision": options.precision,
     }
-    settings = settings_of(study, task) if study else {}
+    settings, said = {}, []
+    if study:
+        settings = settings_of(study, task)
+        taken = [f"{name} {shown(config.canonical(settings[name]))}" for name in settings if given[name] is None]
+        if taken:
+            said = [f"as in study {study.name!r} (options precede it): {', '.join(taken)}"]
     evaluation = Evaluation(
         checkpoint=options.checkpoint,
         task=task,
@@ -124,8 +129,6 @@ def run(options: argparse.Namespace) -> int:
         tasks=own_tasks,
         **settings | {name: value for name, value in given.items() if value is not None},
     )
-    taken = [f"{name} {shown(config.canonical(settings[name]))}" for name in settings if given[name] is None]
-    said = [f"as in study {study.name!r} (options precede it): {', '.join(taken)}"] if taken else []
     evaluate_checkpoint(evaluation, out, data_root(options), said=said)
     with Progress() as progress:
         progress.at("report", "analysing, tables and figures")
@@ -180,7 +183,7 @@ def _task(options: argparse.Namespace) -> "tuple[str, tuple[Task, ...], Study | 
 
     outputs, names = head_outputs(checkpoint_folder(options.checkpoint))
     head = {"outputs": outputs, "names": names, "given": options.labels, "metric": options.metric}
-    given = {name: value for name, value in of_table.items() if value is not None}
-    task = table_task(options.task_file, **given, **head)
+    told = {name: value for name, value in of_table.items() if value is not None}
+    task = table_task(options.task_file, **told, **head)
     config.validate(task, f"--task-file {options.task_file}")
     return task.name, (task,), None

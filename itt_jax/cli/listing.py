@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import pathlib
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 from itt_jax.errors import InputError, unknown
 from itt_jax.study import arms
@@ -13,7 +13,7 @@ MOST_CODES = 15  # languages that are named in a line
 LISTED = ("models", "tasks", "kinds", "metrics", "perturbations", "attacks", "arms")
 
 
-def listing(listed: Literal[LISTED]) -> list[dict[str, Any]]:
+def listing(listed: str) -> list[dict[str, Any]]:
     """Rows with at least "name" and "summary".
 
     Raises:
@@ -213,8 +213,8 @@ def perturbation_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
     from itt_jax.perturb.documentation import languages_of, visible
 
     texts, tokens = ([row for row in rows if (row["family"] == "token") == below] for below in (False, True))
-    for family, group in itertools.groupby(sorted(texts, key=_family), key=lambda row: row["family"]):
-        group = list(group)
+    for family, members in itertools.groupby(sorted(texts, key=_family), key=lambda row: row["family"]):
+        group = list(members)
         mark = " - these CHANGE the label, or may: no measure of robustness" if group[0]["changes_label"] else ""
         yield f"{family}{mark}"
         for row in group:

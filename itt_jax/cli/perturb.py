@@ -1,6 +1,7 @@
 """`perturb`: a filter from lines to perturbed lines, and sheets of perturbed rows for people to judge."""
 
 import argparse
+from collections.abc import Callable
 
 from itt_jax.cli.options import add_data_root, add_own_tasks, delimiter, number, path
 from itt_jax.errors import InputError
@@ -10,10 +11,10 @@ SUMMARY = "Perturb lines of text: lines in, lines out; or write and read sheets 
 OF_TABLE = ("format", "delimiter", "quoted")
 """Options that go with --column."""
 # The option that selects what `perturb` does -> the options it needs, and those it allows.
-MODES = {
+MODES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "read_sheet": ((), ("json",)),
     "sheet": (("task",), ("names", "languages", "split", "rows", "severity", "seed", "lexicon", "data_root", "config")),
-    None: (("name", "severity", "language"), ("seed", "lexicon", "source", "out", "column", *OF_TABLE)),
+    "": (("name", "severity", "language"), ("seed", "lexicon", "source", "out", "column", *OF_TABLE)),
 }
 
 
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Do what the options select."""
     given = {name: value for name, value in vars(options).items() if value is not None}
-    mode = next((name for name in MODES if name in given), None)
+    mode = next((name for name in MODES if name in given), "")
     needed, allowed = MODES[mode]
     missing = [_flag(name) for name in needed if name not in given]
     if missing:
@@ -64,7 +65,8 @@ def run(options: argparse.Namespace) -> int:
     for name in given:
         if name not in (mode, *needed, *allowed):
             raise InputError(f"{_flag(name)} does not go with {_flag(mode) if mode else _flag('name')}")
-    {"read_sheet": _read_sheet, "sheet": _write_sheet, None: _perturb_lines}[mode](**given)
+    works: dict[str, Callable[..., None]] = {"read_sheet": _read_sheet, "sheet": _write_sheet, "": _perturb_lines}
+    works[mode](**given)
     return 0
 
 

@@ -98,10 +98,10 @@ def power(options: argparse.Namespace, study: "Study") -> int:
     cost = prices(study, data_root(options), done)
     if pilot is None:
         questions, rows = powers.declared(wanted, *declared), study.evaluation_rows or cost.rows
-        operators = (max(cost.operators, 1),)
+        operators: tuple[int, ...] = (max(cost.operators, 1),)
     else:
         questions, rows = powers.from_pilot(pilot, wanted), powers.pilot_rows(pilot)
-        operators = range(1, max(cost.operators, 1) + 1)
+        operators = tuple(range(1, max(cost.operators, 1) + 1))
     unknown = [name for name in wanted if name not in {question.name for question in questions}]
     frame = powers.designs(questions, study.smallest_effect, rows, cost.rows, operators, cost.flops, len(wanted))
     frame["hours"] = frame["flops"] / cost.speed / 3600

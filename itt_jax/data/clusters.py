@@ -29,7 +29,8 @@ def clusters(languages: Sequence[Rows], groups: Sequence[Sequence[str]] = ()) ->
             have one item id, and are one item here.
         groups: for each language the name of the document that each row is part of; none where rows are no parts.
     """
-    found, texts, number = [], [], {}
+    found, texts = [], []
+    number: dict[str, int] = {}
     for k, rows in enumerate(languages):
         digests = row_digests(list(rows.fields.values()))
         if groups:

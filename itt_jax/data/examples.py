@@ -54,6 +54,17 @@ class Examples:
         return self.anchors is not None or self.windows is not None
 
     @property
+    def known_labels(self) -> np.ndarray:
+        """The labels.
+
+        Raises:
+            InputError: there are none.
+        """
+        if self.labels is None:
+            raise InputError("the examples have no labels")
+        return self.labels
+
+    @property
     def items(self) -> int:
         """Number of items, the unit that batch sizes count: examples, or groups of choices."""
         return len(self) // self.choices
@@ -83,12 +94,15 @@ class Examples:
     @classmethod
     def joined(cls, parts: Sequence["Examples"]) -> "Examples":
         """Selected examples of one layout as one set."""
-        lengths = np.concatenate([part.lengths for part in parts])
-        together = {
-            name: np.concatenate([getattr(part, name) for part in parts])
-            for name in ("ids", "token_type_ids", "fields", "summaries", "labels")
-        }
-        return dataclasses.replace(parts[0], **together, offsets=offsets_of(lengths))
+        return dataclasses.replace(
+            parts[0],
+            ids=np.concatenate([part.ids for part in parts]),
+            token_type_ids=np.concatenate([part.token_type_ids for part in parts]),
+            fields=np.concatenate([part.fields for part in parts]),
+            offsets=offsets_of(np.concatenate([part.lengths for part in parts])),
+            summaries=np.concatenate([part.summaries for part in parts]),
+            labels=np.concatenate([part.known_labels for part in parts]),
+        )
 
     def check_fits(self, config: EncoderConfig) -> None:
         """Check that an encoder's tables have a row for every id, token type and position.
@@ -169,4 +183,4 @@ def assemble(
 def prepare(tokenizer: Tokenizer, rows: Rows, max_length: int) -> Examples:
     """The examples of `rows`."""
     fields = [tokenizer.encode(texts, rows.language) for texts in rows.fields.values()]
-    return assemble(tokenizer, fields, max_length, rows.labels)
+    return assemble(tokenizer, fields, max_length, None if rows.labels is None else rows.labels_as(np.ndarray))

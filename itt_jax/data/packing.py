@@ -20,6 +20,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from itt_jax.batch import Batch
 from itt_jax.data.examples import Examples
@@ -69,7 +70,9 @@ def _best_fit(lengths: np.ndarray, length: int) -> _Places:
     open_rows: list[list[int]] = [[] for _ in range(length + 1)]
     occurs = 0
     filled: list[int] = []  # items in each row
-    rows, starts, segments = [], [], []
+    rows: list[int] = []
+    starts: list[int] = []
+    segments: list[int] = []
     for size in lengths[order].tolist():
         fitting = occurs >> size
         if fitting:
@@ -89,8 +92,8 @@ def _best_fit(lengths: np.ndarray, length: int) -> _Places:
         occurs |= 1 << room
     back = np.empty(len(order), np.int64)
     back[order] = np.arange(len(order))
-    rows, starts, segments = (np.array(values, np.int64)[back] for values in (rows, starts, segments))
-    return _Places(rows, starts, segments, len(filled))
+    row_of, start, segment = (np.array(values, np.int64)[back] for values in (rows, starts, segments))
+    return _Places(row_of, start, segment, len(filled))
 
 
 def _check_fit(lengths: np.ndarray, length: int, slots: int) -> None:
@@ -114,7 +117,7 @@ def _build(examples: Examples, indices: np.ndarray, places: _Places, rows: slice
         found[target] = values
         return found.reshape(count, length)
 
-    def slots_of(values: np.ndarray, dtype: type = np.int32) -> np.ndarray:
+    def slots_of(values: np.ndarray, dtype: npt.DTypeLike = np.int32) -> np.ndarray:
         found = np.zeros((slots, *values.shape[1:]), dtype)
         found[: len(indices)] = values
         return found

@@ -1,6 +1,7 @@
 """Rows: one split of one task in one language, as columns."""
 
 import dataclasses
+from typing import TypeVar
 
 import numpy as np
 
@@ -8,6 +9,8 @@ from itt_jax.data.answers import Answers
 from itt_jax.data.pools import Pool
 from itt_jax.errors import InputError
 from itt_jax.ragged import Ragged
+
+Labels = TypeVar("Labels", np.ndarray, Ragged, Answers)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +58,27 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.item_ids)
+
+    def labels_as(self, form: type[Labels]) -> Labels:
+        """The labels, in the form of the task's kind.
+
+        Raises:
+            InputError: there are none.
+        """
+        if not isinstance(self.labels, form):
+            raise InputError(f"{self.task}/{self.split}/{self.language}: the rows have no labels")
+        return self.labels
+
+    @property
+    def candidates(self) -> Pool:
+        """The pool.
+
+        Raises:
+            InputError: there is none.
+        """
+        if self.pool is None:
+            raise InputError(f"{self.task}/{self.split}/{self.language}: the rows have no pool of candidates")
+        return self.pool
 
     def select(self, indices: np.ndarray) -> "Rows":
         """The rows at `indices` (integers or a boolean mask), in that order."""

@@ -5,7 +5,10 @@ from collections.abc import Callable
 
 from itt_jax.data.answers import Answers
 from itt_jax.data.pools import Pool
+from itt_jax.errors import InputError
 from itt_jax.ragged import Ragged
+
+_FOUND = {Answers: "answers with positions", Ragged: "candidates of a pool", type(None): "none"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +33,17 @@ class Table:
     pool: Pool | None = None
     word_place: Callable[[int, int], str] | None = None
     written: list[str] | None = None
+
+    @property
+    def label_texts(self) -> list[str]:
+        """The published labels, where they are texts.
+
+        Raises:
+            InputError: the source has answers, candidates of a pool or no labels.
+        """
+        if self.labels is None or isinstance(self.labels, Answers | Ragged):
+            raise InputError(f"{self.place(0)}: expected a label, found {_FOUND[type(self.labels)]}")
+        return self.labels
 
     def place_of_word(self, row: int, word: int) -> str:
         """Where a word is, for error messages ("train.conll, line 12", or "train.jsonl, line 3, word 5")."""

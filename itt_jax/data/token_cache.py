@@ -76,7 +76,7 @@ def rows_digest(rows: Rows) -> str:
     digest = hashlib.sha256()
     for name, texts in rows.fields.items():
         digest.update(f"{name} {len(texts)}\n".encode())
-        digest.update(np.array([len(text) for text in texts], np.int64))  # ["ab", "c"] differs from ["a", "bc"]
+        digest.update(np.array([len(text) for text in texts], np.int64).data)  # ["ab", "c"] differs from ["a", "bc"]
         digest.update("".join(texts).encode("utf-8", "surrogatepass"))
     labels = rows.labels
     if isinstance(labels, Answers):
@@ -84,7 +84,7 @@ def rows_digest(rows: Rows) -> str:
     elif labels is not None:
         for array in (labels.values, labels.offsets) if isinstance(labels, Ragged) else (labels,):
             digest.update(f"{array.dtype.str} {array.shape}\n".encode())
-            digest.update(np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

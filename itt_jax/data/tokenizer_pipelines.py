@@ -45,8 +45,9 @@ def class_tokenizer(model: Model, settings: Settings, content: Mapping[str, Any]
 
     hidden = _hidden(model, own_special(settings))
     id_of = {hidden.get(piece, piece): i for piece, i in model.id_of.items()}
-    unknown = settings.token("unk_token") or settings.own.special[-1]
+    unknown = settings.token("unk_token") or settings.known_class.special[-1]
     models = tokenizers.models
+    rust: tokenizers.models.Model
     with refusing(settings.where):
         if model.kind == "WordPiece":
             rust = models.WordPiece(id_of, unk_token=hidden.get(unknown, unknown))
@@ -81,7 +82,8 @@ def generic_tokenizer(model: Model, settings: Settings, content: dict[str, Any])
         described["unk_token"] = hidden.get(unknown, unknown) if isinstance(unknown, str) else unknown
     for charsmap in _charsmaps(content.get("normalizer"), where):
         check_charsmap(charsmap, where)
-    bare = {"truncation": None, "padding": None, "post_processor": None, "added_tokens": [], "model": described}
+    bare: dict[str, Any] = {"truncation": None, "padding": None, "post_processor": None, "added_tokens": []}
+    bare["model"] = described
     with refusing(where):
         return tokenizers.Tokenizer.from_str(json.dumps(content | bare))
 
@@ -154,6 +156,7 @@ def _pipeline(model: Model, settings: Settings) -> tuple[Any, Any]:
     if charsmap is not None:
         check_charsmap(charsmap, settings.where)
     compiled = [normalizers.Precompiled(charsmap)] if charsmap is not None else []
+    normalizer: normalizers.Normalizer | None
     if model.kind == "WordPiece":
         normalizer = normalizers.BertNormalizer(
             clean_text=True,
@@ -213,7 +216,7 @@ def _log_differences(content: Mapping[str, Any], tokenizer: Any, settings: Setti
                 "transformers 5 does, by the class (transformers 4 follows the file)",
                 settings.where,
                 text,
-                settings.own.name,
+                settings.known_class.name,
             )
             return
 

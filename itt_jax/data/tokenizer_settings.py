@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, overload
 
 from itt_jax.data.tokenizer_classes import BERT, CLASSES, GENERIC, ROBERTA, ROLES, XLM_ROBERTA, XLNET, TokenizerClass
 from itt_jax.errors import InputError
@@ -59,6 +59,18 @@ class Settings:
     own: TokenizerClass | None
     added: tuple[AddedToken, ...]
     where: str
+
+    @property
+    def known_class(self) -> TokenizerClass:
+        """The tokenizer class of a tokenizer that is not generic."""
+        assert self.own is not None
+        return self.own
+
+    @overload
+    def flag(self, name: str, default: bool) -> bool: ...
+
+    @overload
+    def flag(self, name: str, default: None) -> bool | None: ...
 
     def flag(self, name: str, default: bool | None) -> bool | None:
         """A setting that is true or false; null only where that is the default.

@@ -105,7 +105,8 @@ def read_vocabulary(files: Mapping[str, bytes], where: str) -> Vocabulary:
             f"{present[0].files[0]} is read as {present[0].name}"
         )
     if settings.own is None:
-        named = files | {"tokenizer_config.json": json.dumps({**settings.values, "tokenizer_class": own.name}).encode()}
+        described = json.dumps({**settings.values, "tokenizer_class": own.name}).encode()
+        named = {**files, "tokenizer_config.json": described}
         settings = read_settings(named, {}, where)
     if own.files == BERT.files:
         return _of_class(_lines(files["vocab.txt"], where), settings, {})
@@ -140,11 +141,9 @@ def _from_model(content: Pieces, settings: Settings) -> Vocabulary:
     """
     scored, unk_id = content.scored, content.unk_id
     if settings.own is XLM_ROBERTA:
-        names = [settings.token(f"{name}_token") for name in ("bos", "pad", "eos", "unk", "mask")]
-        names = [
-            name or default for name, default in zip(names, ("<s>", "<pad>", "</s>", "<unk>", "<mask>"), strict=True)
-        ]
-        scored = [*((name, 0.0) for name in names[:4]), *scored[3:], (names[4], 0.0)]
+        usual = {"bos": "<s>", "pad": "<pad>", "eos": "</s>", "unk": "<unk>", "mask": "<mask>"}
+        *first, mask = (settings.token(f"{name}_token") or default for name, default in usual.items())
+        scored = [*((name, 0.0) for name in first), *scored[3:], (mask, 0.0)]
         unk_id = 3
     if "extra_special_tokens" not in settings.values:
         unnumbered = [
@@ -157,7 +156,7 @@ def _from_model(content: Pieces, settings: Settings) -> Vocabulary:
             )
         known = {token.content for token in settings.added}
         extra = [
-            AddedToken(piece, None, {"normalized": False, "special": special}, settings.own.files[0])
+            AddedToken(piece, None, {"normalized": False, "special": special}, settings.known_class.files[0])
             for piece, special in content.marked
         ]
         extra = [token for token in extra if token.content not in known]
@@ -186,7 +185,8 @@ def _from_json(content: dict[str, Any], settings: Settings) -> Vocabulary:
             f"{where}: holds a {brief(kind)} model, but the tokenizer class {settings.own.name} is a "
             f"{settings.own.model}; expected a tokenizer_class of PreTrainedTokenizerFast"
         )
-    vocab, options = model.get("vocab"), {}
+    vocab = model.get("vocab")
+    options: dict[str, Any] = {}
     if kind == "Unigram":
         if not isinstance(vocab, list) or not all(_is_scored(entry) for entry in vocab):
             raise InputError(f"{where}: not a tokenizer (expected a list of pieces and scores in its vocab)")

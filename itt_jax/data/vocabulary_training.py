@@ -144,6 +144,7 @@ def _as_json(content: Pieces) -> dict[str, bytes]:
 
     tokenizer = Tokenizer(models.Unigram(content.scored, unk_id=content.unk_id, byte_fallback=False))
     quotes = normalizers.Replace(Regex("``|''"), '"')
+    assert content.charsmap is not None  # the library's default normalisation
     tokenizer.normalizer = normalizers.Sequence([quotes, normalizers.NFKC(), normalizers.Precompiled(content.charsmap)])
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")]

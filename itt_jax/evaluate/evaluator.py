@@ -103,6 +103,7 @@ class Evaluator:
                 scores |= self._compared(encoder, head, params)
         size = predicted_together(models) if others else len(models)
         for first in range(0, len(models), size) if others else ():
+            assert head is not None  # which the blocks that are not compared by vectors have
             together = slice(first, first + size)
             self._predict_together(others, encoder, head, models[together], found[together], -(-len(models) // size))
         return found

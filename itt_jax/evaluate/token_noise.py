@@ -133,7 +133,7 @@ def noisy_inputs(
     change = Change(
         noisy,
         {name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
-        {"noise_tokens": ordinary.astype(np.int32), "noise_mask": np.int32(tokenizer.mask_id)},
+        {"noise_tokens": ordinary.astype(np.int32), "noise_mask": np.array(tokenizer.mask_id, np.int32)},
     )
     return NoisyInputs(_taken(examples, np.tile(rows, len(forms))), change, [_hits(examples, rows, p) for p in parts])
 

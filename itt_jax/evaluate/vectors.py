@@ -31,7 +31,7 @@ def vectors_of(
     """Vectors float32 [n, D] of a head that was trained to give them; without one, of the embedder."""
     if head is not None:
         return predict(encoder, head, params, examples)
-    layer, changes = embedder.of(encoder.config.layers).layer, (embedder.modules, params.get("modules", {}))
+    layer, changes = embedder.layer_of(encoder.config.layers), (embedder.modules, params.get("modules", {}))
     return sentence_vectors(encoder, params["encoder"], examples, layer, embedder.pooling, *changes)
 
 
@@ -52,7 +52,8 @@ def compared(
             for key, index in inputs.index.items()
         }
     if "pairs" in outcomes:
-        texts = block.rows.pool.fields["text"]
+        texts = block.rows.candidates.fields["text"]
+        assert pool is not None  # its vectors
         return {key: _mined(vectors, index[:, 0], pool, texts) for key, index in inputs.index.items()}
     return {
         key: Ranked(*nearest(vectors[index[:, 0]], vectors[index[:, 1]] if pool is None else pool, K))

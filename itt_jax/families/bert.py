@@ -98,11 +98,6 @@ class BertConfig(EncoderConfig):
                 f"{self.first_position(self.pad_id)}"
             )
 
-    @classmethod
-    def first_position(cls, pad_id: int | None) -> int:
-        """Row of the position table that an example's first token reads."""
-        return 0
-
     @property
     def position_pad(self) -> int | None:
         """Row of the position table that the padding token reads, initialised with zeros; None if it has none."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -63,6 +63,18 @@ class EncoderConfig:
     family: ClassVar[str]
     names: ClassVar[Mapping[str, str]]
     supported: ClassVar[Mapping[str, tuple]] = {}
+
+    if TYPE_CHECKING:  # each family declares them, with its own defaults and in its own order
+        vocabulary_size: int
+        width: int
+        layers: int
+        heads: int
+        feed_forward: int
+        activation: str
+        dropout: float
+        initializer_range: float
+        layer_norm_epsilon: float
+        pad_id: int | None
 
     def __post_init__(self) -> None:
         """Checks types, counts and rates.
@@ -144,6 +156,11 @@ class EncoderConfig:
     def language_head_parameters(self) -> int:
         """Parameters that each predicted token is multiplied with beyond the encoder's forward pass."""
         raise NotImplementedError
+
+    @classmethod
+    def first_position(cls, pad_id: int | None) -> int:
+        """Row of the position table, where the family has one, that an example's first token reads."""
+        return 0
 
     @property
     def transform_activation(self) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from itt_jax.errors import InputError, unknown
 from itt_jax.families.config import EncoderConfig, plain_rotary
-from itt_jax.families.family import Family, HuggingFace, HuggingFaceHead, Keys, Summary, dense
+from itt_jax.families.family import Family, HuggingFace, HuggingFaceHead, Keys, Summary, SummaryPooling, dense
 
 _LAYER = "layers.{i}."
 KEYS: Keys = (
@@ -25,7 +25,7 @@ KEYS: Keys = (
     (f"{_LAYER}post_attention_layernorm.weight", f"{_LAYER}mlp_norm.scale", False),
     ("norm.weight", "final_norm.scale", False),
 )
-POOLINGS = {"late": "late", "mean": "mean", "bos": "summary"}
+POOLINGS: Mapping[str, SummaryPooling] = {"late": "late", "mean": "mean", "bos": "summary"}
 """classifier_pooling -> `Summary.pooling`."""
 
 

@@ -15,6 +15,9 @@ tensor, cut along its first axis, which several of our parameters make up (queri
 """
 
 
+SummaryPooling = Literal["summary", "mean", "late"]
+
+
 @dataclasses.dataclass(frozen=True)
 class Summary:
     """How a head turns hidden states into the input of its output layer.
@@ -34,7 +37,7 @@ class Summary:
     last_rate: float = 0.0
     norm: bool = False
     bias: bool = True
-    pooling: Literal["summary", "mean", "late"] = "summary"
+    pooling: SummaryPooling = "summary"
 
 
 @dataclasses.dataclass(frozen=True)

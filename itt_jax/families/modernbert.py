@@ -12,7 +12,17 @@ import numpy as np
 
 from itt_jax.errors import InputError, unknown
 from itt_jax.families.config import ACTIVATIONS, EncoderConfig, plain_rotary
-from itt_jax.families.family import Family, HuggingFace, HuggingFaceHead, Keys, Summary, dense, joined, norm
+from itt_jax.families.family import (
+    Family,
+    HuggingFace,
+    HuggingFaceHead,
+    Keys,
+    Summary,
+    SummaryPooling,
+    dense,
+    joined,
+    norm,
+)
 
 _LAYER = "layers.{i}."
 KEYS: Keys = (
@@ -235,7 +245,7 @@ def _doubled(window: Any) -> Any:
 
 def _head(config: Any) -> Summary:
     """The prediction head that every model with a head has."""
-    pooling = "mean" if config.classifier_pooling == "mean" else "summary"
+    pooling: SummaryPooling = "mean" if config.classifier_pooling == "mean" else "summary"
     return Summary(
         "dense",
         config.classifier_activation,

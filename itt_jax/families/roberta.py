@@ -7,6 +7,7 @@ Source: Liu et al. 2019 (arXiv 1907.11692), Conneau et al. 2020 (arXiv 1911.0211
 import dataclasses
 from typing import Any, ClassVar
 
+from itt_jax.errors import InputError
 from itt_jax.families.bert import BUFFERS, KEYS, SHARDING_RULES, BertConfig
 from itt_jax.families.family import Family, HuggingFace, HuggingFaceHead, Summary, dense, norm
 
@@ -27,7 +28,9 @@ class RobertaConfig(BertConfig):
     family: ClassVar[str] = "roberta"
 
     @classmethod
-    def first_position(cls, pad_id: int) -> int:
+    def first_position(cls, pad_id: int | None) -> int:
+        if pad_id is None:
+            raise InputError("pad_token_id: expected int, found None; positions are counted from it")
         return pad_id + 1
 
     @property

@@ -155,8 +155,9 @@ class XlnetConfig(EncoderConfig):
 
 
 def _summary(config: Any) -> Summary:
-    layer = "dense" if config.summary_use_proj else None
-    return Summary(layer, config.summary_activation, last_rate=config.summary_last_dropout)
+    return Summary(
+        "dense" if config.summary_use_proj else None, config.summary_activation, last_rate=config.summary_last_dropout
+    )
 
 
 _SUMMARY = (*dense("sequence_summary.summary", "dense"), *dense("logits_proj", "output"))

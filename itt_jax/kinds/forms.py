@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ FormKey = tuple[str, float, int]
 CLEAN_FORM: FormKey = ("clean", 0.0, 0)
 LOST = -1
 """Position of a word of which nothing is left."""
+Input = TypeVar("Input", bound=Hashable)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,32 +58,32 @@ class Inputs:
     ids: Ragged
     words: np.ndarray | None = None
 
-    def scores_of(self, scores: np.ndarray | dict[FormKey, np.ndarray], key: FormKey) -> np.ndarray | Ragged:
-        """Scores of a form's rows from those of the distinct inputs: [n, outputs], or [n, k] for k inputs of each row;
-        for token classification Ragged [n] of [words left, outputs]. Scores by vectors are of rows already."""
+    def scores_of(self, scores: np.ndarray | dict[FormKey, np.ndarray], key: FormKey) -> np.ndarray:
+        """Scores of a form's rows from those of the distinct inputs: [n, outputs], or [n, k] for k inputs of each row.
+        Scores by vectors are of rows already."""
         if isinstance(scores, dict):
             return scores[key]
         index = self.index[key]
-        if self.words is not None:
-            return Ragged(scores, self.words)[index]
         return scores[index] if index.ndim == 1 else scores[index, 0]
+
+    def scores_of_words(self, scores: np.ndarray, key: FormKey) -> Ragged:
+        """The same for token classification: [words left, outputs] for each of n rows."""
+        assert self.words is not None
+        return Ragged(scores, self.words)[self.index[key]]
 
     def token_change_rate(self, key: FormKey) -> float:
         """Token edits (Levenshtein) per token of the clean inputs, over all rows."""
         from rapidfuzz.distance import Levenshtein
 
         before, after = self.index[CLEAN_FORM].ravel(), self.index[key].ravel()
-        edits = sum(
-            Levenshtein.distance(self.ids[a].tolist(), self.ids[b].tolist())
-            for a, b in zip(before.tolist(), after.tolist(), strict=True)
-            if a != b
-        )
+        differing = [(a, b) for a, b in zip(before.tolist(), after.tolist(), strict=True) if a != b]
+        edits: int = sum(Levenshtein.distance(self.ids[a].tolist(), self.ids[b].tolist()) for a, b in differing)
         return edits / max(1, int(self.ids.lengths[before].sum()))
 
 
-def numbered(forms: Mapping[FormKey, Iterable[Hashable]]) -> tuple[list[Hashable], dict[FormKey, np.ndarray]]:
+def numbered(forms: Mapping[FormKey, Iterable[Input]]) -> tuple[list[Input], dict[FormKey, np.ndarray]]:
     """The distinct inputs of several forms in order of appearance, and form -> int64, the number of each input."""
-    numbers: dict[Hashable, int] = {}
+    numbers: dict[Input, int] = {}
     index = {
         key: np.array([numbers.setdefault(one, len(numbers)) for one in inputs], np.int64)
         for key, inputs in forms.items()

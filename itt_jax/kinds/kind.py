@@ -8,7 +8,7 @@ predictions -> metric. In evaluation: rows in many forms (`follow`) -> `inputs`,
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,12 +28,23 @@ Published = Mapping[str, str | None]
 class TaskLike(Protocol):
     """What a kind reads of a task (`tasks.Task`)."""
 
-    name: str
-    fields: tuple[str, ...]
-    labels: tuple[str, ...]
-    score_range: tuple[float, float]
-    metric: str
-    candidates: tuple[str, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fields(self) -> tuple[str, ...]: ...
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+    @property
+    def score_range(self) -> tuple[float, float]: ...
+
+    @property
+    def metric(self) -> str: ...
+
+    @property
+    def candidates(self) -> tuple[str, ...]: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +141,8 @@ class Kind:
         if table.labels is None:
             return None, keep
         labels = [
-            class_index(task, published, text, functools.partial(table.place, i)) for i, text in enumerate(table.labels)
+            class_index(task, published, text, functools.partial(table.place, i))
+            for i, text in enumerate(table.label_texts)
         ]
         keep = np.array([label is not None for label in labels], bool)
         return np.array([label or 0 for label in labels], np.int32), keep
@@ -145,11 +157,11 @@ class Kind:
 
     def shuffle(self, task: TaskLike, rows: Rows, seed: int) -> Rows:
         """Rows with unrelated labels, for a control: the same labels in another order."""
-        return dataclasses.replace(rows, labels=permuted(rows.labels, seed))
+        return dataclasses.replace(rows, labels=permuted(rows.labels_as(np.ndarray), seed))
 
     def label_texts(self, task: TaskLike, rows: Rows) -> list[str]:
         """The label of each row in words, for people to judge."""
-        return [task.labels[label] for label in rows.labels.tolist()]
+        return [task.labels[label] for label in rows.labels_as(np.ndarray).tolist()]
 
     def file_format(self, task: TaskLike) -> str:
         """Name of the format in which benchmarks exchange its predictions (`score.formats`)."""
@@ -194,6 +206,8 @@ class Kind:
             raise InputError(f"{name}: {self.name} on examples made for another kind")
         if examples.choices not in (1, classes):
             raise InputError(f"{name}: {self.name} of {classes} on items of {examples.choices} examples")
+        if examples.labels is None:
+            raise InputError(f"{name}: examples without labels")
         self.check_labels(name, examples.labels, classes)
 
     def check_labels(self, name: str, labels: np.ndarray, classes: int) -> None:
@@ -206,7 +220,7 @@ class Kind:
 
     def gold_of(self, examples: Examples) -> Gold:
         """The same, from the labels of the examples alone, for kinds where these suffice."""
-        return Gold(examples.labels[:: examples.choices])
+        return Gold(examples.known_labels[:: examples.choices])
 
     def dev_value(self, measure: Metric, scores: np.ndarray, gold: Gold) -> float:
         """The metric of dev scores, negated if lower values are better.
@@ -309,7 +323,7 @@ class Kind:
         distinct = [(prefix + first, *others) for first, *others in distinct]
         return whole_inputs(tokenizer, distinct, index, max_length, rows.language)
 
-    def texts(self, task: TaskLike, fields: Mapping[str, list[str]]) -> Any:
+    def texts(self, task: TaskLike, fields: Mapping[str, list[str]]) -> Iterable[tuple[str, ...]]:
         """The texts of every example, row by row."""
         return zip(*fields.values(), strict=True)
 

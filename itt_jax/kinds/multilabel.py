@@ -45,7 +45,7 @@ class Multilabel(Kind):
         if table.labels is None:
             return None, keep
         found = np.zeros((len(table.labels), len(task.labels)), bool)
-        for i, labels in enumerate(table.labels):
+        for i, labels in enumerate(table.label_texts):
             place = functools.partial(table.place, i)
             classes = [class_index(task, published, label, place) for label in labels.split()]
             found[i, [index for index in classes if index is not None]] = True
@@ -53,7 +53,7 @@ class Multilabel(Kind):
 
     def label_texts(self, task: TaskLike, rows: Rows) -> list[str]:
         """The names of each row's labels."""
-        return [" | ".join(np.array(task.labels)[own].tolist()) for own in rows.labels]
+        return [" | ".join(np.array(task.labels)[own].tolist()) for own in rows.labels_as(np.ndarray)]
 
     def file_format(self, task: TaskLike) -> str:
         """Lists of labels."""
@@ -72,8 +72,8 @@ class Multilabel(Kind):
         self, task: TaskLike, rows: Rows, form: Form, inputs: Inputs, scores: Any, key: FormKey
     ) -> tuple[Any, Any, dict[str, Any]]:
         """Columns hold lists: indices of predicted and of right classes, and all scores."""
-        found = inputs.scores_of(scores, key)
-        return found, rows.labels, {"prediction": _true(found > 0), "label": _true(rows.labels), "scores": list(found)}
+        found, labels = inputs.scores_of(scores, key), rows.labels_as(np.ndarray)
+        return found, labels, {"prediction": _true(found > 0), "label": _true(labels), "scores": list(found)}
 
 
 def _true(decisions: np.ndarray) -> Sequence[np.ndarray]:

@@ -53,7 +53,7 @@ class MultipleChoice(Kind):
         contexts = tokenizer.encode(self.contexts(task, rows.fields), rows.language)
         items = zip(*(rows.fields[choice] for choice in task.labels), strict=True)
         choices = tokenizer.encode([text for item in items for text in item], rows.language)
-        labels = None if rows.labels is None else np.repeat(rows.labels, k)
+        labels = None if rows.labels is None else np.repeat(rows.labels_as(np.ndarray), k)
         examples = assemble(tokenizer, [contexts[np.repeat(np.arange(n), k)], choices], max_length, labels)
         return dataclasses.replace(examples, choices=k)
 

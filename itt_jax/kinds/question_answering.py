@@ -13,6 +13,7 @@ from itt_jax.data.span_decoding import answers_of
 from itt_jax.data.spans import span_examples
 from itt_jax.data.table import Table
 from itt_jax.data.tokenizing import Tokenizer
+from itt_jax.data.windows import Windows
 from itt_jax.errors import InputError
 from itt_jax.kinds.forms import Form, FormKey, Inputs, numbered
 from itt_jax.kinds.kind import Gold, Kind, Published, TaskLike
@@ -72,11 +73,11 @@ class QuestionAnswering(Kind):
 
     def shuffle(self, task: TaskLike, rows: Rows, seed: int) -> Rows:
         """Rows with a wrong answer each: a random span of their context."""
-        return dataclasses.replace(rows, labels=rows.labels.elsewhere(rows.fields[CONTEXT], seed))
+        return dataclasses.replace(rows, labels=rows.labels_as(Answers).elsewhere(rows.fields[CONTEXT], seed))
 
     def label_texts(self, task: TaskLike, rows: Rows) -> list[str]:
         """The distinct answers of each row."""
-        return [" | ".join(dict.fromkeys(texts)) for texts in rows.labels.texts]
+        return [" | ".join(dict.fromkeys(texts)) for texts in rows.labels_as(Answers).texts]
 
     def file_format(self, task: TaskLike) -> str:
         """Answers by question id."""
@@ -91,7 +92,8 @@ class QuestionAnswering(Kind):
     def encode(self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, max_length: int) -> Examples:
         """The examples of clean rows; a long context has several."""
         questions, contexts = rows.fields.values()
-        return span_examples(tokenizer, questions, contexts, max_length, rows.language, rows.labels)
+        labels = None if rows.labels is None else rows.labels_as(Answers)
+        return span_examples(tokenizer, questions, contexts, max_length, rows.language, labels)
 
     def encode_form(
         self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, form: Form, max_length: int
@@ -104,18 +106,18 @@ class QuestionAnswering(Kind):
         }
         moved = dataclasses.replace(rows, fields=fields, labels=form.answers)
         examples = self.encode(task, tokenizer, moved, max_length)
-        return examples, examples.windows.parts
+        return examples, _windows(examples).parts
 
     def parts(self, rows: Rows, examples: Examples) -> np.ndarray:
         """A long context has several."""
-        return examples.windows.parts
+        return _windows(examples).parts
 
     def check_labels(self, name: str, labels: np.ndarray, classes: int) -> None:
         """Accepts all labels; `data.spans` makes them."""
 
     def gold(self, task: TaskLike, rows: Rows, examples: Examples) -> Gold:
         """The right answers, with the examples and contexts that scores are decoded with."""
-        return Gold(rows.labels.texts, (), rows.language, examples, rows.fields)
+        return Gold(rows.labels_as(Answers).texts, (), rows.language, examples, rows.fields)
 
     def gold_of(self, examples: Examples) -> Gold:
         """Not defined without rows; see `gold`."""
@@ -123,7 +125,8 @@ class QuestionAnswering(Kind):
 
     def dev_predictions(self, scores: np.ndarray, gold: Gold) -> Any:
         """The answer of each row."""
-        return answers_of(scores, gold.examples.windows, gold.fields[CONTEXT])[0]
+        assert gold.examples is not None  # as in `gold`
+        return answers_of(scores, _windows(gold.examples), gold.fields[CONTEXT])[0]
 
     # --- Evaluation
 
@@ -133,7 +136,7 @@ class QuestionAnswering(Kind):
 
     def editable(self, rows: Rows, field: str) -> list[np.ndarray] | None:
         """Everything in a context except its right answers: the text around the answer changes."""
-        return [~mask for mask in rows.labels.covered(rows.fields[field])] if field == CONTEXT else None
+        return [~mask for mask in rows.labels_as(Answers).covered(rows.fields[field])] if field == CONTEXT else None
 
     def follow(
         self,
@@ -145,9 +148,9 @@ class QuestionAnswering(Kind):
         edit_rate: float,
     ) -> Form:
         """A form that is applicable to rows whose right answers are all left in the context."""
-        answers, applicable = rows.labels, None
+        answers, applicable = None if rows.labels is None else rows.labels_as(Answers), None
         if CONTEXT in sources:
-            answers, applicable = moved_answers(rows.labels, fields[CONTEXT], sources[CONTEXT])
+            answers, applicable = moved_answers(rows.labels_as(Answers), fields[CONTEXT], sources[CONTEXT])
         return Form(dict(fields), changed, edit_rate, applicable=applicable, answers=answers)
 
     def inputs(
@@ -167,14 +170,20 @@ class QuestionAnswering(Kind):
         self, task: TaskLike, rows: Rows, form: Form, inputs: Inputs, scores: Any, key: FormKey
     ) -> tuple[Any, Any, dict[str, Any]]:
         """Columns hold the predicted text, the right ones, and the scores of the answer and of no answer."""
-        windows, rows_of = inputs.examples.windows, inputs.index[key]
-        texts, found = answers_of(scores, windows, form.fields[CONTEXT], rows_of)
-        return texts, rows.labels.texts, {"prediction": texts, "scores": list(found), "label": rows.labels.texts}
+        labels = rows.labels_as(Answers).texts
+        texts, found = answers_of(scores, _windows(inputs.examples), form.fields[CONTEXT], inputs.index[key])
+        return texts, labels, {"prediction": texts, "scores": list(found), "label": labels}
+
+
+def _windows(examples: Examples) -> Windows:
+    """The parts of contexts in examples of this kind."""
+    assert examples.windows is not None
+    return examples.windows
 
 
 def _whole_ids(examples: Examples) -> Ragged:
     """The token ids of each row, with the whole context in place of its first window."""
-    windows, found = examples.windows, []
+    windows, found = _windows(examples), []
     for row, first in enumerate(windows.parts[:-1].tolist()):
         ids = examples.ids[examples.offsets[first] : examples.offsets[first + 1]]
         start, stop = windows.positions[first], windows.positions[first] + windows.counts[first]
@@ -191,9 +200,9 @@ def moved_answers(answers: Answers, texts: Sequence[str], sources: Sequence[np.n
     """
     items, applicable = [], np.ones(len(answers), bool)
     for i, (item, text, source) in enumerate(zip(answers.items, texts, sources, strict=True)):
-        found = [_moved(answer, text, source) for answer in item]
-        applicable[i] = None not in found
-        items.append(tuple(found) if applicable[i] else item)
+        found = tuple(moved for answer in item if (moved := _moved(answer, text, source)) is not None)
+        applicable[i] = len(found) == len(item)
+        items.append(found if applicable[i] else item)
     return Answers(tuple(items)), applicable
 
 

@@ -51,9 +51,9 @@ class Regression(Kind):
         Raises:
             InputError: a label is no finite number, or all are the same one.
         """
-        numbers = [_number(label) for label in table.labels]
+        numbers = [_number(label) for label in table.label_texts]
         if wrong := [i for i, number in enumerate(numbers) if not math.isfinite(number)]:
-            found = table.labels[wrong[0]]
+            found = table.label_texts[wrong[0]]
             raise InputError(f"{table.place(wrong[0])}: score {found!r:.80}; expected a number such as 0.5")
         if len(set(numbers)) == 1:
             raise InputError(
@@ -71,14 +71,14 @@ class Regression(Kind):
         if table.labels is None:
             return None, keep
         scores = [
-            _score(task, published, text, functools.partial(table.place, i)) for i, text in enumerate(table.labels)
+            _score(task, published, text, functools.partial(table.place, i)) for i, text in enumerate(table.label_texts)
         ]
         keep = np.array([score is not None for score in scores], bool)
         return np.array([score or 0 for score in scores], np.float32), keep
 
     def label_texts(self, task: TaskLike, rows: Rows) -> list[str]:
         """The scores."""
-        return [f"{label:g}" for label in rows.labels.tolist()]
+        return [f"{label:g}" for label in rows.labels_as(np.ndarray).tolist()]
 
     def check_labels(self, name: str, labels: np.ndarray, classes: int) -> None:
         """Raises InputError unless labels are numbers [n]."""

@@ -95,7 +95,7 @@ class Retrieval(Kind):
         if rows.pool is None:
             return [" ".join(texts) for texts in zip(*(rows.fields[name] for name in task.candidates), strict=True)]
         candidates = [" ".join(texts) for texts in zip(*rows.pool.fields.values(), strict=True)]
-        return [" | ".join(candidates[i] for i in own) for own in rows.labels.arrays()]
+        return [" | ".join(candidates[i] for i in own) for own in rows.labels_as(Ragged).arrays()]
 
     def shuffle(self, task: TaskLike, rows: Rows, seed: int) -> Rows:
         """Rows with another row's candidates."""
@@ -175,9 +175,9 @@ def _best(rows: Rows, ranked: Ranked) -> tuple[Any, Any, dict[str, Any]]:
 
 def _ranking(rows: Rows, ranked: Ranked) -> tuple[Any, Any, dict[str, Any]]:
     """Candidates are in a pool: "prediction" and "ranking" are ids of the best ones, "label" of the correct ones."""
-    ids = np.array(rows.pool.ids, dtype=object)
+    ids = np.array(rows.candidates.ids, dtype=object)
     found = [ids[own].tolist() for own in ranked.indices]
-    right = [ids[own].tolist() for own in rows.labels.arrays()]
+    right = [ids[own].tolist() for own in rows.labels_as(Ragged).arrays()]
     columns = {"prediction": found, "label": right, "scores": list(ranked.cosines), "ranking": found}
     return ranked.indices, rows.labels, columns
 
@@ -187,16 +187,16 @@ def _mined(rows: Rows, mined: Mined, clean: Mined) -> tuple[Any, Any, dict[str, 
 
     XTREME takes the threshold from a dev split.
     """
-    ids = np.array(rows.pool.ids, dtype=object)
-    right = {(i, int(candidate)) for i, own in enumerate(rows.labels.arrays()) for candidate in own}
+    ids, labels = np.array(rows.candidates.ids, dtype=object), rows.labels_as(Ragged)
+    right = {(i, int(candidate)) for i, own in enumerate(labels.arrays()) for candidate in own}
     taken = mined.scores >= pair_threshold(clean.as_scores(), right)
     found = np.full(len(rows), -1)
     found[mined.queries[taken]] = mined.candidates[taken]
     best = np.zeros(len(rows), np.float32)
     best[mined.queries] = mined.scores
     columns = {"prediction": [ids[candidate] if candidate >= 0 else "" for candidate in found]}
-    columns |= {"label": [ids[own].tolist() for own in rows.labels.arrays()], "scores": list(best[:, None])}
-    return found, rows.labels, columns
+    columns |= {"label": [ids[own].tolist() for own in labels.arrays()], "scores": list(best[:, None])}
+    return found, labels, columns
 
 
 def side_by_side(queries: Examples, candidates: Examples) -> Examples:

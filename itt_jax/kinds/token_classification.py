@@ -64,7 +64,7 @@ class TokenClassification(Kind):
         if table.labels is None:
             return None, np.ones(len(table.indices), bool)
         (texts,) = table.fields.values()
-        words, tags = [text.split(" ") for text in texts], [label.split(" ") for label in table.labels]
+        words, tags = [text.split(" ") for text in texts], [label.split(" ") for label in table.label_texts]
         for i, (own, given) in enumerate(zip(words, tags, strict=True)):
             if not all(own):
                 raise InputError(f"{table.place_of_word(i, own.index(''))} is empty{_ONE_A_ROW}")
@@ -79,7 +79,7 @@ class TokenClassification(Kind):
                     written = table.written[i].split(" ")[k] if table.written else tag
                     known = _with_begin(published, tag, written)
                     place = f"{table.place_of_word(i, k)} ({words[i][k]!r:.80})"
-                    found = class_index(task, known, tag, lambda place=place: place, written)
+                    found = class_index(task, known, tag, place.__str__, written)
                     classes[tag] = _LEFT_OUT if found is None else found
         labels = Ragged.of(([classes[tag] for tag in given] for given in tags), np.int32)
         keep = np.ones(len(tags), bool)
@@ -96,12 +96,13 @@ class TokenClassification(Kind):
 
     def shuffle(self, task: TaskLike, rows: Rows, seed: int) -> Rows:
         """Rows with the same tags on other words."""
-        return dataclasses.replace(rows, labels=rows.labels.with_values(permuted(rows.labels.values, seed)))
+        labels = rows.labels_as(Ragged)
+        return dataclasses.replace(rows, labels=labels.with_values(permuted(labels.values, seed)))
 
     def label_texts(self, task: TaskLike, rows: Rows) -> list[str]:
         """The words that have a class other than O, as word/class."""
         (texts,) = rows.fields.values()
-        named = [[task.labels[tag] for tag in tags.tolist()] for tags in rows.labels.arrays()]
+        named = [[task.labels[tag] for tag in tags.tolist()] for tags in rows.labels_as(Ragged).arrays()]
         pairs = [zip(text.split(" "), tags, strict=True) for text, tags in zip(texts, named, strict=True)]
         return [" ".join(f"{word}/{tag}" for word, tag in pair if tag != "O") for pair in pairs]
 
@@ -114,19 +115,21 @@ class TokenClassification(Kind):
     def encode(self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, max_length: int) -> Examples:
         """The examples of clean rows; a text that is too long for one has several."""
         (texts,) = rows.fields.values()
-        return tagging_examples(tokenizer, texts, clean_words(texts), max_length, rows.language, rows.labels)[0]
+        labels = None if rows.labels is None else rows.labels_as(Ragged)
+        return tagging_examples(tokenizer, texts, clean_words(texts), max_length, rows.language, labels)[0]
 
     def encode_form(
         self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, form: Form, max_length: int
     ) -> tuple[Examples, np.ndarray]:
         """With the labels of the words that are left."""
         (texts,) = form.fields.values()
-        starts, labels = kept(form.words, form.words), kept(rows.labels, form.words)
+        words = _words(form)
+        starts, labels = kept(words, words), kept(rows.labels_as(Ragged), words)
         return tagging_examples(tokenizer, texts, starts, max_length, rows.language, labels)
 
     def parts(self, rows: Rows, examples: Examples) -> np.ndarray:
         """A long text has several; each clean text has a word."""
-        first_words = examples.anchors[rows.labels.offsets[:-1]]
+        first_words = _anchors(examples)[rows.labels_as(Ragged).offsets[:-1]]
         firsts = np.searchsorted(examples.offsets, first_words, side="right") - 1
         return np.append(firsts, len(examples))
 
@@ -136,7 +139,7 @@ class TokenClassification(Kind):
 
     def gold_of(self, examples: Examples) -> Gold:
         """The labels of all words, as those of one text."""
-        labels = examples.labels[examples.anchors]
+        labels = examples.known_labels[_anchors(examples)]
         return Gold(Ragged(labels, offsets_of([len(labels)])))
 
     def dev_predictions(self, scores: np.ndarray, gold: Gold) -> Any:
@@ -179,7 +182,7 @@ class TokenClassification(Kind):
     def _texts_and_words(form: Form) -> list[tuple[str, bytes]]:
         """Each text with the positions of the words that are left, as bytes of int64."""
         (texts,) = form.fields.values()
-        starts = kept(form.words, form.words).arrays()
+        starts = kept(_words(form), _words(form)).arrays()
         return [(text, own.tobytes()) for text, own in zip(texts, starts, strict=True)]
 
     def decode(self, scores: Any) -> Any:
@@ -191,17 +194,30 @@ class TokenClassification(Kind):
     ) -> tuple[Any, Any, dict[str, Any]]:
         """Columns hold lists with an entry for each word that is left; "word" is its number in the clean text, "scores"
         the log-probability of its predicted tag."""
-        found, labels = inputs.scores_of(scores, key), kept(rows.labels, form.words)
+        words = _words(form)
+        found, labels = inputs.scores_of_words(scores, key), kept(rows.labels_as(Ragged), words)
         predictions = labels.with_values(self.decode(found).values)
-        numbers = Ragged.of(map(np.arange, form.words.lengths), np.int32)
+        numbers = Ragged.of(map(np.arange, words.lengths), np.int32)
         likelihood = found.values.max(1) - np.logaddexp.reduce(found.values, axis=1)
         columns = {
             "prediction": predictions.arrays(),
             "scores": labels.with_values(likelihood).arrays(),
             "label": labels.arrays(),
-            "word": kept(numbers, form.words).arrays(),
+            "word": kept(numbers, words).arrays(),
         }
         return predictions, labels, columns
+
+
+def _words(form: Form) -> Ragged:
+    """Where the words of a form of this kind begin."""
+    assert form.words is not None
+    return form.words
+
+
+def _anchors(examples: Examples) -> np.ndarray:
+    """The tokens that represent the words in examples of this kind."""
+    assert examples.anchors is not None
+    return examples.anchors
 
 
 def _with_begin(published: Published, tag: str, written: str) -> Published:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax.errors import InputError
 from itt_jax.families.bert import BertConfig
+from itt_jax.families.config import EncoderConfig
 from itt_jax.models.attention import AttentionMask, attention, dropout, segment_starts, subkey
 from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.layers import ACTIVATIONS, PLAIN, Execution, embedding, layer_norm, linear, run_layers
@@ -36,10 +37,10 @@ class Embeddings(nnx.Module):
         return dropout(x, self.rate, key)
 
 
-class Layer(nnx.Module):
-    """One post-norm transformer layer."""
+class PostNormLayer(nnx.Module):
+    """One post-norm transformer layer but for its attention."""
 
-    def __init__(self, config: BertConfig, *, dtype: Any, rngs: nnx.Rngs) -> None:
+    def __init__(self, config: EncoderConfig, *, dtype: Any, rngs: nnx.Rngs) -> None:
         width, inner = config.width, config.feed_forward
         self.query, self.key, self.value, self.attention_output = (
             linear(config, width, width, dtype, rngs) for _ in range(4)
@@ -48,16 +49,6 @@ class Layer(nnx.Module):
         self.mlp_out = linear(config, inner, width, dtype, rngs)
         self.attention_norm, self.output_norm = layer_norm(config, rngs), layer_norm(config, rngs)
         self.config, self.dtype = config, dtype
-
-    def __call__(
-        self, x: Float[Array, "B T D"], mask: AttentionMask, key: PRNGKeyArray | None, backend: str = "auto"
-    ) -> Float[Array, "B T D"]:
-        config = self.config
-        heads = (*x.shape[:2], config.heads, config.width // config.heads)
-        q, k, v = (project(x).reshape(heads) for project in (self.query, self.key, self.value))
-        rate = config.attention_dropout
-        context = attention(q, k, v, mask=mask, dropout_rate=rate, key=subkey(key, 0), backend=backend)
-        return self.finished(x, context.reshape(x.shape), key)
 
     def finished(
         self, x: Float[Array, "B T D"], context: Float[Array, "B T D"], key: PRNGKeyArray | None
@@ -68,6 +59,22 @@ class Layer(nnx.Module):
         x = self.attention_norm(x + attended).astype(self.dtype)
         fed = self.mlp_out(ACTIVATIONS[config.activation](self.mlp_in(x)))
         return self.output_norm(x + dropout(fed, config.dropout, subkey(key, 2))).astype(self.dtype)
+
+
+class Layer(PostNormLayer):
+    """One post-norm transformer layer."""
+
+    config: BertConfig
+
+    def __call__(
+        self, x: Float[Array, "B T D"], mask: AttentionMask, key: PRNGKeyArray | None, backend: str = "auto"
+    ) -> Float[Array, "B T D"]:
+        config = self.config
+        heads = (*x.shape[:2], config.heads, config.width // config.heads)
+        q, k, v = (project(x).reshape(heads) for project in (self.query, self.key, self.value))
+        rate = config.attention_dropout
+        context = attention(q, k, v, mask=mask, dropout_rate=rate, key=subkey(key, 0), backend=backend)
+        return self.finished(x, context.reshape(x.shape), key)
 
 
 class Model(nnx.Module):

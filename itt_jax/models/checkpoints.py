@@ -190,11 +190,13 @@ class _Source:
         self.used = {self.prefix + name for name in self.names.buffers} | set(self.tied)
         if "pooler" in family.fields:
             present = any(name.startswith(f"{self.prefix}pooler.") for name in self.tensors)
-            config = dataclasses.replace(config, pooler=present or self.suffix in self.names.needs_pooler)
+            made: dict[str, Any] = {"pooler": present or self.suffix in self.names.needs_pooler}
+            config = dataclasses.replace(config, **made)
         self.encoder = Encoder(config)
 
     def encoder_keys(self) -> Keys:
-        return tuple((self.prefix + theirs, *rest) for theirs, *rest in _expand(self.names.keys, self.encoder))
+        keys = _expand(self.names.keys, self.encoder)
+        return tuple((self.prefix + theirs, ours, swap) for theirs, ours, swap in keys)
 
     def head_prefixes(self) -> tuple[str, ...]:
         """Beginnings of the keys that the architecture's head has beside the encoder."""

@@ -51,8 +51,10 @@ def buckets(distances: Int[np.ndarray, " K"], config: DebertaConfig) -> Int[np.n
     return np.clip(found + config.span, 0, 2 * config.span - 1)
 
 
-class Layer(bert.Layer):
+class Layer(bert.PostNormLayer):
     """BERT's layer, whose scores add content-to-position and position-to-content terms."""
+
+    config: DebertaConfig
 
     def __call__(
         self, x: Float[Array, "B T D"], shared: Shared, key: PRNGKeyArray | None, backend: str = "auto"

@@ -40,7 +40,7 @@ class Embedder:
         """
         name, _, layer = given.partition(":")
         if given in ("mean", "cls"):
-            return dataclasses.replace(self, pooling=given, layer=None)
+            return dataclasses.replace(self, pooling="mean" if given == "mean" else "cls", layer=None)
         if name == "layer" and layer.isdecimal():
             return dataclasses.replace(self, pooling="mean", layer=int(layer))
         raise InputError(f"--pooling {given!r:.80}: expected mean, cls or layer:K with the number of a layer")
@@ -51,12 +51,16 @@ class Embedder:
         Raises:
             InputError: the encoder lacks it.
         """
+        return dataclasses.replace(self, layer=self.layer_of(layers))
+
+    def layer_of(self, layers: int) -> int:
+        """The number of its layer, in an encoder with so many; raises as `of`."""
         layer = layers if self.layer is None else self.layer
         if not 0 <= layer <= layers:
             raise InputError(
                 f"--pooling layer:{layer}: the encoder has {layers} layers; expected 0 (embeddings) to {layers}"
             )
-        return dataclasses.replace(self, layer=layer)
+        return layer
 
     def __str__(self) -> str:
         where = "the last layer" if self.layer is None else f"layer {self.layer}"

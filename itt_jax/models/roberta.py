@@ -19,6 +19,8 @@ word_embeddings = bert.word_embeddings
 class Model(bert.Model):
     """The RoBERTa encoder: BERT with its own positions."""
 
+    config: RobertaConfig
+
     def positions(self, inputs: EncoderInputs) -> Int[Array, "B T"]:
         return positions(inputs.input_ids, inputs.segment_ids, self.config)
 

@@ -62,14 +62,15 @@ class Dense:
         for name, default in _DEFAULTS.items():
             if config.get(name) not in (None, default):
                 raise InputError(f"{path}: {name}: {config[name]!r:.80} is not supported; expected {default!r}")
-        sizes = [config.get(name) for name in ("in_features", "out_features")]
-        for name, size in zip(("in_features", "out_features"), sizes, strict=True):
+        inputs, outputs = config.get("in_features"), config.get("out_features")
+        for name, size in (("in_features", inputs), ("out_features", outputs)):
             if type(size) is not int or not 1 <= size <= MOST:
                 raise InputError(f"{path}: {name}: expected a count of at least 1, found {size!r:.80}")
         bias = config.get("bias", True)
         if type(bias) is not bool:
             raise InputError(f"{path}: bias: expected true or false, found {bias!r:.80}")
-        return cls(place, *sizes, bias, _activation(config.get("activation_function", "torch.nn.Tanh"), path))
+        activation = _activation(config.get("activation_function", "torch.nn.Tanh"), path)
+        return cls(place, inputs, outputs, bias, activation)
 
     def __str__(self) -> str:
         return f"dense {self.inputs} x {self.outputs} ({self.activation})"
@@ -100,7 +101,7 @@ def read_params(folder: pathlib.Path, modules: Sequence[Module], width: int) -> 
         place = folder / dense.place
         if dense.inputs != width:
             raise InputError(f"{place / CONFIG}: in_features: expected {width}, found {dense.inputs}")
-        shapes = {"linear.weight": (dense.outputs, dense.inputs)}
+        shapes: dict[str, tuple[int, ...]] = {"linear.weight": (dense.outputs, dense.inputs)}
         shapes |= {"linear.bias": (dense.outputs,)} if dense.bias else {}
         missing: list[str] = []
         found = stored_tensors(place, missing)

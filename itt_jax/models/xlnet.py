@@ -147,8 +147,8 @@ class Model(nnx.Module):
         keys = [subkey(key, i + 4) for i in range(self.config.layers)]
 
         def step(layer: Layer, streams: tuple, given: tuple) -> tuple:
-            memory, key = given
-            return layer(*streams, shared, biases, memory, key, execution.attention)
+            (content, query), (memory, key) = streams, given
+            return layer(content, query, shared, biases, memory, key, execution.attention)
 
         own = list(zip(mems or [None] * len(keys), keys, strict=True))
         streams = run_layers(self.layers, step, (content, query), own, execution, every_state=every_state)

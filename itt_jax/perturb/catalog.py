@@ -66,6 +66,5 @@ def composed(name: str, steps: tuple[Operator, ...]) -> Operator:
         changes_label=any(step.changes_label for step in steps),
         nested=False,
         whole_clusters=all(step.whole_clusters for step in steps),
-        version=tuple(step.version for step in steps),
         steps=steps,
     )

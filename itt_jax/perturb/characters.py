@@ -142,7 +142,7 @@ def keyboard_layouts() -> dict[str, dict]:
 
 
 @functools.cache
-def choices(table: str, language: str | None = None) -> tables.Choices:
+def choices(table: str, language: str = "") -> tables.Choices:
     """Adjacent keys on a language's keyboard ("keyboards"), or look-alikes ("homoglyphs", "ocr")."""
     if table == "keyboards":
         return tables.Choices(keyboard_layouts()[language]["beside"])

@@ -103,11 +103,13 @@ def negation(document: Document, noise: Noise, severity: float) -> Edits:
 
     A user's lexicon is applied literally, without the rules of the built-in tables.
     """
-    table = negations(document.language) if document.lexicon is None else None
-    lexicon = table.lexicon if table else document.lexicon
-    matches = find(document, lexicon)
-    if table:
-        matches = by_rule(document, matches, table)
+    if document.lexicon is None:
+        table = negations(document.language)
+        lexicon = table.lexicon
+        matches = by_rule(document, find(document, lexicon), table)
+    else:
+        lexicon = document.lexicon
+        matches = find(document, lexicon)
     bounds = np.searchsorted(matches.first, document.text_clusters)
     counts = np.diff(bounds)
     edited = np.flatnonzero((counts > 0) & under(noise.texts, severity))

@@ -211,5 +211,4 @@ def page(operators: Sequence[Operator] | None = None) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(encoding="utf-8", newline="\n")
-    sys.stdout.write(page())
+    sys.stdout.buffer.write(page().encode())

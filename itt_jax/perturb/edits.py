@@ -124,7 +124,8 @@ def inserted(text: Ragged, start: np.ndarray, stop: np.ndarray, new: np.ndarray,
     """Edits that insert a codepoint (`new`, uint32 [K]) before each range, or after it where `after` (bool [K])."""
     kernels = compiled.kernels()
     if kernels is not None:
-        return Edits(start, stop, *kernels.inserted(text.values, start, stop, new, after), np.ones_like(start))
+        lengths, sources, codepoints = kernels.inserted(text.values, start, stop, new, after)
+        return Edits(start, stop, lengths, sources, codepoints, np.ones_like(start))
     return plain_inserted(text, start, stop, new, after)
 
 

@@ -111,7 +111,7 @@ def perturb_block(
     edits = call.operator.function(document, noise, severity)
     output, clean, changed, made, cost = applied(document, edits, call.align)
     sources = None
-    if call.align:
+    if clean is not None:
         own = np.where(clean < 0, -1, clean - np.repeat(document.text.offsets[:-1], np.diff(output.offsets)))
         sources = np.split(own, output.offsets[1:-1])
     clusters = np.diff(document.text_clusters)
@@ -143,7 +143,7 @@ def applied(
         output, sources = apply(text, edits)
         changed = differing(text, output)
         made, cost = counts_by_text(edits, text.offsets)
-        return output, sources, changed, made, cost * changed
+        return output, sources if align else None, changed, made, cost * changed
     codepoints, offsets, changed, made, cost = kernels.apply(
         text.values, text.offsets, edits.start, edits.stop, edits.lengths, edits.codepoints, edits.cost
     )
@@ -164,7 +164,7 @@ def joined(parts: list[PerturbedTexts], severity: float, replicate: int, align: 
         together("edits", np.int64),
         together("clusters", np.int64),
         together("made", np.int64),
-        [own for part in parts for own in part.sources] if align else None,
+        [own for part in parts for own in part.sources or ()] if align else None,
     )
 
 
@@ -275,7 +275,7 @@ def one_after_another(
         clusters = variant.clusters if clusters is None else clusters
         sources = [
             np.where(later < 0, -1, np.append(before, -1)[later])
-            for before, later in zip(sources, variant.sources, strict=True)
+            for before, later in zip(sources, variant.sources or (), strict=True)
         ]
         if editable is not None:
             masks = [
@@ -285,6 +285,7 @@ def one_after_another(
     changed = np.array([new != old for new, old in zip(now, texts, strict=True)], bool)
     now = [new if differs else old for new, old, differs in zip(now, texts, changed.tolist(), strict=True)]
     edits, units = (np.where(changed, counted, 0) for counted in (edits, units))
+    assert clusters is not None  # a composed operator has steps
     return PerturbedTexts(severity, replicate, now, changed, edits, clusters, units, sources if call.align else None)
 
 

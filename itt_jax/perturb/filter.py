@@ -5,7 +5,7 @@ import contextlib
 import pathlib
 import sys
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from itt_jax import files
 from itt_jax.errors import InputError
@@ -14,7 +14,7 @@ from itt_jax.reading.text import BYTE_ORDER_MARK, JOINED, MARK_WITHIN, RETURNS
 
 
 @contextlib.contextmanager
-def opened(path: pathlib.Path | None, default: BinaryIO, mode: str) -> Iterator[BinaryIO]:
+def opened(path: pathlib.Path | None, default: BinaryIO, mode: Literal["rb", "wb"]) -> Iterator[BinaryIO]:
     """Opens the file, or yields the standard stream if the path is None; output files appear only once complete."""
     if path is None:
         yield default
@@ -25,7 +25,7 @@ def opened(path: pathlib.Path | None, default: BinaryIO, mode: str) -> Iterator[
         raise InputError(f"{path}: No such file or directory")
     with contextlib.nullcontext(path) if in_place else files.new_file(path) as target:
         try:
-            file = target.open(mode)
+            file = open(target, mode)
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}") from error
         with file:

@@ -1,6 +1,7 @@
 """Operators that replace or insert words from lexicons."""
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -131,7 +132,8 @@ def names(language: str) -> tuple[Lexicon, np.ndarray]:
 
     The k-th option thus shifts all names of a group by k rows. Names that must be kept are in group -1.
     """
-    entries, groups = {}, []
+    entries: dict[str, Sequence[str]] = {}
+    groups: list[int] = []
     for number, rows in enumerate(name_groups(language)):
         for column in zip(*rows, strict=True):
             for place, name in enumerate(column):

@@ -3,6 +3,7 @@
 import functools
 import pathlib
 import re
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -94,7 +95,7 @@ class Lexicon:
         counts: int64 [keys] number of options.
     """
 
-    def __init__(self, entries: dict[str, list[str] | str]):
+    def __init__(self, entries: Mapping[str, Sequence[str]]):
         merged: dict[str, dict[str, None]] = {}
         for key, options in entries.items():
             row = merged.setdefault(lower(key), {})

@@ -52,6 +52,7 @@ def natural(document: Document, noise: Noise, severity: float) -> Edits:
 
     No list is included, because those collected by Belinkov and Bisk have no licence.
     """
+    assert document.lexicon is not None  # as for every operator without a table (`engine.check_operator`)
     return replace_by_lexicon(document, noise, severity, document.lexicon)
 
 

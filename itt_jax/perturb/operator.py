@@ -42,8 +42,7 @@ class Operator:
         nested: whether the edits at one severity are a subset of those at any higher severity.
         shared_by_fields: whether the fields of an item share their draws, so that equal words change alike.
         whole_clusters: whether grapheme clusters of the clean text are never split.
-        version: increased whenever the output changes for any text, which also redraws all edits; for a composed
-            operator, its steps' versions.
+        version: increased whenever the output changes for any text, which also redraws all edits.
         steps: the operators that a composed operator applies, in order; `function` is then unused.
     """
 
@@ -61,20 +60,21 @@ class Operator:
     nested: bool = True
     shared_by_fields: bool = False
     whole_clusters: bool = True
-    version: int | tuple[int, ...] = 1
+    version: int = 1
     steps: tuple["Operator", ...] = ()
 
     @property
     def output_version(self) -> tuple[int, int | tuple[int, ...]]:
-        """The versions of the units and of the operator, which together with the arguments determine the output."""
-        return units.VERSION, self.version
+        """The versions of the units and of the operator, or of the steps of a composed one; with the arguments, they
+        determine the output."""
+        return units.VERSION, tuple(step.version for step in self.steps) or self.version
 
     @property
     def summary(self) -> str:
         """A one-line description."""
         if self.steps:
             return "Applies, in this order: " + ", ".join(step.name for step in self.steps) + "."
-        return self.function.__doc__.splitlines()[0]
+        return (self.function.__doc__ or "").partition("\n")[0]
 
 
 IN_WORDS = "grapheme clusters that begin with a letter or number"

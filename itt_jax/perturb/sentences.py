@@ -117,6 +117,8 @@ def paragraphs(document: Document) -> np.ndarray:
 
 def protected_pieces(document: Document, text: int) -> list[str]:
     """The protected spans of a text, such as an answer, in lower case."""
+    if document.editable is None:
+        return []
     start, stop = document.text.offsets[text : text + 2].tolist()
     fixed = np.flatnonzero(np.diff(np.concatenate([[0], ~document.editable[start:stop], [0]])))
     bounds = (start + fixed).reshape(-1, 2).tolist()
@@ -140,7 +142,7 @@ def distractor(document: Document, noise: Noise, severity: float) -> Edits:
     drawn = below(later_draws(noise.texts[edited], 2), len(sentences))
     clusters, new, after = [], [], []
     for text, k in zip(edited.tolist(), drawn.tolist(), strict=True):
-        pieces = [] if document.editable is None else protected_pieces(document, text)
+        pieces = protected_pieces(document, text)
         candidates = sentences[k:] + sentences[:k]
         fitting = [one for one in candidates if not any(piece in lower(one) for piece in pieces)]
         if fitting:

@@ -14,7 +14,7 @@ import itertools
 import json
 import pathlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,10 +46,10 @@ class Texts:
 
     language: str
     ids: Sequence[str]
-    fields: dict[str, Sequence[str]]
+    fields: Mapping[str, Sequence[str]]
     labels: Sequence[str]
     edited: Sequence[str]
-    editable: dict[str, Sequence[np.ndarray]] = dataclasses.field(default_factory=dict)
+    editable: Mapping[str, Sequence[np.ndarray]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,11 +211,14 @@ def read_sheet(path: pathlib.Path) -> list[Line]:
     limit = csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     try:
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        header_names = reader.fieldnames or ()
+        missing = [name for name in COLUMNS if name not in header_names]
         if missing:
             raise InputError(f"{path}: not a sheet: missing column {', '.join(missing)}")
-        check_names(reader.fieldnames, f"{path}, line 1")
-        lines, wrong, begin = [], [], reader.line_num + 1
+        check_names(header_names, f"{path}, line 1")
+        lines: list[Line] = []
+        wrong: list[str] = []
+        begin = reader.line_num + 1
         for row in reader:
             if any(row.pop(None, ())):
                 raise InputError(f"{path}, line {begin}: more cells than the header")
@@ -239,9 +242,9 @@ def read_sheet(path: pathlib.Path) -> list[Line]:
 
 def parsed(path: pathlib.Path, row: dict[str, str | None], line: int, wrong: list[str]) -> Line:
     """Parses a row; appends an invalid verdict and its line number to `wrong`."""
-    if any(row[name] is None for name in COLUMNS):
+    cells = {name: unguarded(cell) for name in COLUMNS if (cell := row[name]) is not None}
+    if len(cells) < len(COLUMNS):
         raise InputError(f"{path}, line {line}: fewer cells than the header")
-    cells = {name: unguarded(row[name]) for name in COLUMNS}
     verdict = cells["verdict"].strip().lower()
     if verdict and verdict not in VALID + INVALID:
         wrong.append(f"{cells['verdict']!r} in line {line}")
@@ -249,8 +252,16 @@ def parsed(path: pathlib.Path, row: dict[str, str | None], line: int, wrong: lis
         severity = float(cells["severity"].replace(",", "."))
     except ValueError as error:
         raise InputError(f"{path}, line {line}: found severity {cells['severity']!r}, expected a number") from error
-    cells["verdict"] = "valid" if verdict in VALID else "invalid" if verdict in INVALID else ""
-    return Line(**(cells | {"severity": severity}))
+    return Line(
+        cells["item"],
+        cells["language"],
+        cells["operator"],
+        severity,
+        cells["label"],
+        cells["clean"],
+        cells["perturbed"],
+        "valid" if verdict in VALID else "invalid" if verdict in INVALID else "",
+    )
 
 
 @dataclasses.dataclass(frozen=True)

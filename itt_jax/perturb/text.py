@@ -18,7 +18,7 @@ def width(codepoints: np.ndarray) -> type:
 
 def decoded(codepoints: np.ndarray) -> str:
     """The string with these codepoints, of any of the dtypes of `width`."""
-    return str(codepoints, {1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}[codepoints.itemsize])
+    return str(codepoints.data, {1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}[codepoints.itemsize])
 
 
 def check_text(text: object, line: int) -> None:
@@ -54,7 +54,7 @@ def to_strings(text: Ragged, indices: np.ndarray | None = None) -> list[str]:
     """All texts, or those at `indices`, as Python strings."""
     kernels = compiled.kernels()
     if indices is None and kernels is not None and len(text):
-        apart = np.zeros(len(text.values) + len(text) - 1, width(text.values))
+        apart: np.ndarray = np.zeros(len(text.values) + len(text) - 1, width(text.values))
         kernels.separate(text.values, text.offsets, apart)
         return decoded(apart).split("\0")  # twice as fast as slicing
     whole = decoded(text.values.astype(width(text.values)))

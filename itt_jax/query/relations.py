@@ -5,7 +5,7 @@ docs/results_schema.md explains every column; it is made from these tuples and f
 
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,7 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype(kinds | dict.fromkeys(WHOLE, "Int64"))
 
 
-def _joined(stores: Mapping[str, Store], frames: Sequence[pd.DataFrame]) -> pa.Table:
+def _joined(stores: Collection[str], frames: Sequence[pd.DataFrame]) -> pa.Table:
     """The rows of several folders; a column that is empty in one has the type of the others, or real numbers."""
     tables = []
     for name, frame in zip(stores, frames, strict=True):
@@ -125,7 +125,7 @@ def table(stores: Mapping[str, Store], relation: str) -> pa.Table | None:
         InputError: a file is damaged.
     """
     found = files_of(stores, relation)
-    return _joined(found, list(map(_read_csv, found.values()))) if found else None
+    return _joined(list(found), list(map(_read_csv, found.values()))) if found else None
 
 
 def _read_csv(path: pathlib.Path) -> pd.DataFrame:
@@ -178,10 +178,11 @@ def signal(stores: Mapping[str, Store]) -> pa.Table:
     rows = []
     for name, store in stores.items():
         results, dev = read_results(store.out), read_selection(store.out)
-        is_known = dev is not None and has_predictions(store.out, dev)
-        columns = zip(dev["cell"], dev["metric"], strict=True) if is_known else ()
-        cells = {cell: metrics.metric(measure).columns for cell, measure in columns}
-        found = signals(results, dev, read_cells(store.out, cells) if is_known else None)
+        known_cells = None
+        if dev is not None and has_predictions(store.out, dev):
+            columns = zip(dev["cell"], dev["metric"], strict=True)
+            known_cells = read_cells(store.out, {cell: metrics.metric(measure).columns for cell, measure in columns})
+        found = signals(results, dev, known_cells)
         for key, own in found.items():
             for arm, absent in own.absent.items():
                 for number, group in enumerate(own.groups):
@@ -191,7 +192,7 @@ def signal(stores: Mapping[str, Store]) -> pa.Table:
 
 
 def _items_of(name: str, cell: str, frame: pd.DataFrame, measure: metrics.Metric) -> pa.Table:
-    found = {STORE: [name] * len(frame), "cell": [cell] * len(frame)}
+    found: dict[str, Any] = {STORE: [name] * len(frame), "cell": [cell] * len(frame)}
     found |= {column: frame[column].tolist() for column in ("item_id", "changed", "applicable")}
     found |= {column: [_text(value) for value in frame[column]] for column in ("prediction", "label")}
     found["scores"] = [np.ravel(value).astype(float) for value in frame["scores"]]

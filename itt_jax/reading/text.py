@@ -7,7 +7,7 @@ import codecs
 import json
 import pathlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from itt_jax.errors import InputError
@@ -161,7 +161,7 @@ def repeated(names: Iterable[str]) -> str | None:
     return None
 
 
-def check_texts(fields: dict[str, Sequence[str]], place: Callable[[int], str]) -> None:
+def check_texts(fields: Mapping[str, Sequence[str]], place: Callable[[int], str]) -> None:
     """Refuse NUL characters and lone surrogates.
 
     Args:

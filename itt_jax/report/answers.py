@@ -99,7 +99,8 @@ def _gain(own: pd.DataFrame, analysis: Analysis) -> list[str]:
     rows = rows[rows[["second", "second_low", "second_high"]].notna().all(axis=1)]
     if rows.empty:
         return []
-    several, found = rows["target"].nunique() > 1, {"higher": [], "lower": [], "": []}
+    several = rows["target"].nunique() > 1
+    found: dict[str, list[tuple[str, float]]] = {"higher": [], "lower": [], "": []}
     for row in rows.to_dict("records"):
         way = "higher" if row["second_low"] > 0 else "lower" if row["second_high"] < 0 else ""
         name = _name(row, own) + (f" on {row['target']}" if several else "")

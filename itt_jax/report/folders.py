@@ -15,10 +15,9 @@ def write_page_of_parts(out: pathlib.Path) -> pathlib.Path | None:
         InputError: the work is not finished, or a file is damaged.
     """
     attacked, certified = (PartsFolder(pathlib.Path(out), noun) for noun in ("attack", "certificate"))
-    if attacked.is_begun:
-        about = attacked.existing()
+    if attacked.is_begun and (about := attacked.existing()) is not None:
         named = {"encoder": f"stage {about.get('stage')}"} | about  # an attack of a study has no other name
         return write_attack_page(out, named, [Outcome(**row) for row in attacked.rows()])
-    if certified.is_begun:
-        return write_certificate_page(out, certified.existing(), certified.summary())
+    if certified.is_begun and (about := certified.existing()) is not None:
+        return write_certificate_page(out, about, certified.summary())
     return None

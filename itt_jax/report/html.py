@@ -176,7 +176,7 @@ def _cell(name: str, value: Any, is_number: bool) -> str:
 
     shown = ", ".join(value) if isinstance(value, tuple) else str(value)
     if name == "verdict" and shown:
-        kind, rest = re.fullmatch(rf"(no signal|no data|{NOT_JUDGED}|\S+):?\s*(.*)", shown, re.DOTALL).groups()
+        ((kind, rest),) = re.findall(rf"^(no signal|no data|{NOT_JUDGED}|\S+):?\s*(.*)\Z", shown, re.DOTALL)
         small = f" <small>{escape(rest)}</small>" if rest else ""
         return f'<span class="verdict {escape(kind.replace(" ", "-"))}">{escape(kind)}</span>{small}'
     if shown.endswith("]") and is_number:

@@ -80,7 +80,8 @@ def write_official(
     named = {name: value for name, value in (wanted or {}).items() if value is not None}
     there, selection = _selected(there, {"perturbation": CLEAN_TEXT} | named, out, several)
     about = _tasks_of(out)
-    store, notes, languages = Store(out), [], {}
+    store, notes = Store(out), []
+    languages: dict[str, list[str]] = {}
     for row in there.sort_values(["task", "language", "seed"]).itertuples():
         task = official.tasks[names[row.task]]
         if row.language not in task.languages:

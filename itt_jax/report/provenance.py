@@ -1,6 +1,6 @@
 """Where results come from, as the folder's plan describes it; every key is optional."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -24,7 +24,7 @@ def contamination(found: Sequence[Contamination]) -> pd.DataFrame:
     )
 
 
-def stages(plan: dict[str, Any]) -> pd.DataFrame:
+def stages(plan: Mapping[str, Any]) -> pd.DataFrame:
     """Finished stages summed by encoder, kind and arm: steps, tokens, FLOPs, time, diverged seeds."""
     rows = [row for row in plan.get("stages_done", ()) if isinstance(row, dict)]
     found: dict[tuple, list[dict]] = {}
@@ -50,7 +50,7 @@ def stages(plan: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def machines(plan: dict[str, Any]) -> list[str]:
+def machines(plan: Mapping[str, Any]) -> list[str]:
     """Each combination of device, precision and library versions, one line each."""
     found: dict[str, int] = {}
     for row in [*plan.get("stages_done", ()), plan.get("provenance")]:
@@ -61,7 +61,7 @@ def machines(plan: dict[str, Any]) -> list[str]:
     return list(found)
 
 
-def precision(plan: dict[str, Any]) -> list[str]:
+def precision(plan: Mapping[str, Any]) -> list[str]:
     """In which precision each encoder was trained and evaluated, and why, one line each."""
     asked = plan.get("precision") or {}
     lines = []

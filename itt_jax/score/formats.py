@@ -106,7 +106,7 @@ class LabelsFormat(Format):
     name = "labels"
     suffix = "tsv"
 
-    def read(self, path: pathlib.Path, known: Sequence[str]) -> list[str]:
+    def read(self, path: pathlib.Path, known: Sequence[str]) -> list[str] | list[int]:
         """The lines."""
         lines = read_lines(path)
         for number, label in enumerate(lines, start=1):
@@ -132,7 +132,8 @@ class LabelsFormat(Format):
     def macro_f1(self, predictions: Any, labels: Any, known: Sequence[str]) -> float:
         """Over the classes that occur."""
         number = {label: i for i, label in enumerate(known)}
-        return metric("macro_f1").score(*(np.array([number[own] for own in side]) for side in (predictions, labels)))
+        found, right = (np.array([number[own] for own in side]) for side in (predictions, labels))
+        return metric("macro_f1").score(found, right)
 
 
 class ChoicesFormat(LabelsFormat):
@@ -193,8 +194,8 @@ class LabelSetsFormat(Format):
 
     def macro_f1(self, predictions: Any, labels: Any, known: Sequence[str]) -> float:
         """Over all classes."""
-        sides = (np.array([[label in own for label in known] for own in side]) for side in (predictions, labels))
-        return metric("label_macro_f1").score(*sides)
+        found, right = (np.array([[label in own for label in known] for own in side]) for side in (predictions, labels))
+        return metric("label_macro_f1").score(found, right)
 
 
 class TagsFormat(Format):

@@ -66,7 +66,7 @@ def _score_configuration(
     task: OfficialTask, seeds: Sequence[pathlib.Path], labels: pathlib.Path
 ) -> dict[str, list[float]]:
     """Language -> macro-F1 of each seed, in [0, 1]."""
-    found = {}
+    found: dict[str, list[float]] = {}
     for language in task.languages:
         gold = layout.read_labels(labels, task, language)
         found[language] = []

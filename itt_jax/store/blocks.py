@@ -57,7 +57,7 @@ class Blocks:
 
     def by_key(self) -> dict[str, str]:
         """Key -> the first of its blocks, by name."""
-        return {_NAME.fullmatch(name)[1]: name for name in reversed(self.names())}
+        return {_key(name): name for name in reversed(self.names())}
 
     def write(self, key: str, table: "pa.Table", about: dict[str, str]) -> str:
         """Write a block, with `about` in its metadata; returns its name."""
@@ -154,6 +154,13 @@ def is_whole(name: str, content: bytes) -> bool:
     """
     found = _NAME.fullmatch(pathlib.PurePosixPath(name).name)
     return found is not None and found[2] == _checksum(content)
+
+
+def _key(name: str) -> str:
+    """The key in the name of a block."""
+    found = _NAME.fullmatch(name)
+    assert found is not None  # other names are refused
+    return found[1]
 
 
 def _repeated(schema: "pa.Schema") -> list[str]:

@@ -158,7 +158,9 @@ def _plan(store: Store) -> dict[str, Any]:
 
 def _check_same_study(stores: Sequence[Store], plans: Sequence[Mapping[str, Any]]) -> None:
     """Raises InputError if the studies, or the rows and encoders of one name, are not the same."""
-    first, inputs, precisions = plans[0], {}, {}
+    first = plans[0]
+    inputs: dict[str, tuple[Any, pathlib.Path]] = {}
+    precisions: dict[str, tuple[Any, pathlib.Path]] = {}
     for store, plan in zip(stores, plans, strict=True):
         if plan["name"] != first["name"]:
             raise InputError(

@@ -89,7 +89,7 @@ def _check(found: dict[str, Any], types: Types, where: str) -> None:
         one: type | tuple[type, ...] = list if isinstance(expected, list) else expected
         if not isinstance(value, one) or (isinstance(value, bool) and one is not bool):
             raise InputError(f"{where}{name}: found {value!r:.80}, expected {_named(one)}")
-        if isinstance(expected, list):
+        if isinstance(expected, list) and isinstance(value, list):
             for number, own in enumerate(value):
                 if not isinstance(own, dict):
                     raise InputError(f"{where}{name}[{number}]: found {own!r:.80}, expected an object")

@@ -64,25 +64,35 @@ def _with_data(study: Study, target: Target, material: Material) -> tuple[Target
             return None, [*notes, f"{target.name}: no {lacks} rows of {target.train} here; left out"]
         notes.append(f"{target.name}: {_said(other)} replaces the training rows of {target.train}")
         names.append(f"trained on {_said(other)}")
-        splits = {"train_split": other.train_split, "dev_split": other.dev_split}
-        found = dataclasses.replace(found, train=other.task, evaluate=tuple(evaluate), **splits)
-    splits = {"intermediate_split": target.intermediate_split, "intermediate_dev_split": target.intermediate_dev_split}
+        found = dataclasses.replace(
+            found,
+            train=other.task,
+            evaluate=tuple(evaluate),
+            train_split=other.train_split,
+            dev_split=other.dev_split,
+        )
+    train_split, dev_split = target.intermediate_split, target.intermediate_dev_split
     intermediate = []
     wanted = any("intermediate" in arm.needs for arm in arms.resolved(study.arms))
     for name in target.intermediate if wanted else ():
-        other = StandIn(name, name, *splits.values())
-        if lacks := _lacks(name, tuple(splits.values()), material):
+        task = name
+        if lacks := _lacks(name, (train_split, dev_split), material):
             other = _stand_in(study, name, material)
             if other is None:
-                _check_own(study, target, name, *splits.values(), lacks)
+                _check_own(study, target, name, train_split, dev_split, lacks)
                 return None, [*notes, f"{target.name}: no {lacks} rows of {name} (intermediate) here; left out"]
             notes.append(f"{target.name}: {_said(other)} replaces the intermediate rows of {name}")
             names.append(f"itt on {_said(other)}")
-            splits = {"intermediate_split": other.train_split, "intermediate_dev_split": other.dev_split}
-        intermediate.append(other.task)
+            task, train_split, dev_split = other.task, other.train_split, other.dev_split
+        intermediate.append(task)
     suffix = f" ({', '.join(names)})" if names else ""
     if intermediate:
-        found = dataclasses.replace(found, intermediate=tuple(intermediate), **splits)
+        found = dataclasses.replace(
+            found,
+            intermediate=tuple(intermediate),
+            intermediate_split=train_split,
+            intermediate_dev_split=dev_split,
+        )
     return dataclasses.replace(found, name=target.name + suffix), notes
 
 
@@ -100,9 +110,10 @@ def _evaluates(study: Study, target: Target, name: str, material: Material) -> b
 
 def _lacks(name: str, splits: tuple[str, str], material: Material) -> Literal["", "training", "dev"]:
     """Which of a task's training and dev rows in its source language are not there, the first if both."""
-    language = material.task(name).source_language
-    purposes = zip(("training", "dev"), splits, strict=True)
-    return next((purpose for purpose, split in purposes if not material.has(name, split, language)), "")
+    language, (train_split, dev_split) = material.task(name).source_language, splits
+    if not material.has(name, train_split, language):
+        return "training"
+    return "" if material.has(name, dev_split, language) else "dev"
 
 
 def _check_own(study: Study, target: Target, name: str, train_split: str, dev_split: str, lacks: str) -> None:

@@ -3,9 +3,10 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from itt_jax import attack, kinds, tasks
+from itt_jax.attack import Attack, Goal
 from itt_jax.attack.subject import field_to_edit, words_of
 from itt_jax.config import Adversary, canonical, content_id
 from itt_jax.data.rows import Rows
@@ -18,8 +19,8 @@ from itt_jax.tasks import Task
 
 VERSION = 1
 """Raised when the same attack gives other results."""
-SETTINGS = ("budget", "edits", "operators", "severity", "draws", "lexicon", "proposer", "shift", "similarity")
-SETTINGS += ("least_similarity",)
+SETTINGS: tuple[str, ...] = ("budget", "edits", "operators", "severity", "draws", "lexicon", "proposer", "shift")
+SETTINGS += ("similarity", "least_similarity")
 """Fields of `config.Adversary` that change a recipe."""
 PATHS = ("lexicon", "proposer", "encoder")
 """Fields of candidates and constraints that hold paths."""
@@ -35,8 +36,8 @@ class Attacked:
     """
 
     name: str
-    attack: attack.Attack
-    goal: attack.Goal
+    attack: Attack
+    goal: Goal
     task: Task
     split: str
     rows: Rows
@@ -114,18 +115,23 @@ def recipe_of(adversary: Adversary) -> attack.Attack:
     return dataclasses.replace(found, name=adversary.name)
 
 
-class Attacking(Protocol):
-    """A study, or an evaluation of one checkpoint."""
-
-    attacks: tuple[Adversary, ...]
-    noise_seed: int
-    max_length: int
-
-
-def attacks_on(study: Attacking, task: Task, split: str, rows: Rows, skip: Callable[[str], None]) -> Iterator[Attacked]:
+def attacks_on(
+    adversaries: Sequence[Adversary],
+    task: Task,
+    split: str,
+    rows: Rows,
+    skip: Callable[[str], None],
+    *,
+    seed: int,
+    max_length: int,
+) -> Iterator[Attacked]:
     """The attacks of a study on the rows of a task in one language; calls `skip` with the reason for each that does not
-    fit the kind of task, the language or the field."""
-    for adversary in study.attacks:
+    fit the kind of task, the language or the field.
+
+    Args:
+        seed, max_length: as in `Attacked`.
+    """
+    for adversary in adversaries:
         own = recipe_of(adversary)
         try:
             goal, field = own.goal_for(task.kind), field_to_edit(task, adversary.field)
@@ -134,8 +140,7 @@ def attacks_on(study: Attacking, task: Task, split: str, rows: Rows, skip: Calla
             skip(f"attack {adversary.name}: {error} ({task.name} {rows.language})")
             continue
         limited = tasks.limit(rows, adversary.rows)
-        settings = (study.noise_seed, study.max_length)
-        yield Attacked(adversary.name, own, goal, task, split, limited, field, *settings)
+        yield Attacked(adversary.name, own, goal, task, split, limited, field, seed, max_length)
 
 
 def check_used(adversaries: Sequence[Adversary], used: Collection[str], skipped: Sequence[str]) -> None:

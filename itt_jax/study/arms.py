@@ -13,7 +13,7 @@ Plain data, which configs read. A new arm is one row here, or an `Arm` in a stud
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from itt_jax.errors import InputError, unknown
 from itt_jax.study.hardening import PGD, SMART, Attacked, Augmented, FreeLB, Hardening, WorstOf, code_mixed
@@ -174,7 +174,7 @@ def hardened(
         if own not in tuned:
             raise InputError(f"hardened: arm {arm.name!r} has no FineTune({own!r}) to harden, found {arm.stages}")
     stages = tuple(
-        dataclasses.replace(stage, hardening=hardening) if own in on else stage
+        dataclasses.replace(stage, hardening=hardening) if isinstance(stage, FineTune) and own in on else stage
         for own, stage in zip(tuned, arm.stages, strict=True)
     )
     return Arm(name, summary, stages, baseline=arm.name, color=color, marker=marker, line=line)
@@ -388,11 +388,11 @@ def check(arms: Sequence[str | Arm], where: str) -> None:
             raise unknown(f"arm in {place}.treatment:", one.treatment, others)
 
 
-def as_row(one: Arm) -> dict[str, str]:
+def as_row(one: Arm) -> dict[str, Any]:
     """An arm as a results folder describes it, without its stages, which analysis and report do not need."""
     return {field.name: getattr(one, field.name) for field in dataclasses.fields(one) if field.name != "stages"}
 
 
-def from_row(row: Mapping[str, str]) -> Arm:
+def from_row(row: Mapping[str, Any]) -> Arm:
     """The arm that `as_row` described."""
     return Arm(stages=(), **row)

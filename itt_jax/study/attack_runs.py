@@ -129,7 +129,9 @@ def store_attack_cells(
         evaluator = Evaluator(model.tokenizer, own.max_length, {cell.place: RowForms(task, rows, forms)}, tell=tell)
         scores = evaluator.predict(model.encoder, model.head, model.params)
         if is_first():
-            failed += store_cells(store, evaluator, scores, [cell], lambda _, task=task: task, model.params, diverged)
+            failed += store_cells(
+                store, evaluator, scores, [cell], {cell.task: task}.__getitem__, model.params, diverged
+            )
     return failed
 
 

@@ -96,6 +96,7 @@ class PartedWork:
         if known and evaluation.precision not in ("auto", known):
             raise InputError(f"--out {folder.out}: computed in {known} there, found precision {evaluation.precision!r}")
         own = predictor.computing_in(arithmetic)
+        assert own.head is not None  # as every kind of task that is attacked needs one
         self.victim = EncoderVictim(self.task, own.tokenizer, own.encoder, own.head, own.params, max_length)
         self.about = {
             f"{noun}_id": content_id(about),

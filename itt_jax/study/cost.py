@@ -109,7 +109,7 @@ def matched_controls(plan: Plan, material: Material) -> list[Matched]:
         flops = 6 * parameters * stage.training_tokens(material) / stage.runs
         for target, arm in plan.uses[stage.id]:
             key = (stage.spec.name, target, arm)
-            found[key] = Matched(*key, round(stage.about_steps(material)), stage.recipe.steps, flops)
+            found[key] = Matched(*key, round(stage.about_steps(material)), stage.steps, flops)
     return list(found.values())
 
 
@@ -124,7 +124,11 @@ def missing_cost(
     """
     keeping = Keeping(plan, store)
     encoders = {spec.name: sized_encoder(spec) for spec in plan.study.encoders}
-    training, cached, evaluation, cells, cell_bytes, queries = {}, {}, {}, 0, {}, 0.0
+    training: dict[str, float] = {}
+    cached: dict[str, float] = {}
+    evaluation: dict[str, float] = {}
+    cell_bytes: dict[str, float] = {}
+    cells, queries = 0, 0.0
     for stage in plan.stages.values():
         parameters = encoders[stage.spec.name].config.matmul_parameters
         if keeping.must_make(stage):
@@ -155,7 +159,7 @@ def groups(stages: list[Stage], material: Material, together: int) -> list[list[
         same = [
             stage
             for stage in left[1:]
-            if key is not None and stage.stack_key(material) == key and stage.parent.id not in unmade
+            if key is not None and stage.stack_key(material) == key and stage.origin.id not in unmade
         ]
         found.append([left[0], *same[: together - 1]])
         left = [stage for stage in left if stage not in found[-1]]
@@ -179,7 +183,8 @@ def _disk(
     children = Counter(stage.parent.id for stage in made if stage.parent is not None)
     own = {stage.id: weights[stage.spec.name] for stage in made}
     state = {stage.id: STATE * own[stage.id] * (stage.id in trained) for stage in made}
-    kept, waiting, temporary, peak = 0.0, {}, 0.0, 0.0  # waiting: checkpoints that are removed after their children
+    kept, temporary, peak = 0.0, 0.0, 0.0
+    waiting: dict[str, float] = {}  # checkpoints that are removed after their children
     for group in groups:
         states = sum(state[stage.id] * stage.resumable_runs for stage in group)
         # A run's new state is written before its old one is removed.

@@ -53,9 +53,11 @@ def content(plan: Plan, material: Material, looks: tuple[int, ...]) -> dict[str,
 
 def _by_content(spec: EncoderSpec, material: Material) -> EncoderSpec:
     """An encoder whose files are named by their digests."""
-    given = {"checkpoint": None if spec.checkpoint is None else material.checkpoint_digest(spec.checkpoint)}
-    given["tokenizer"] = None if spec.tokenizer is None else material.tokenizer_digest(spec)
-    return dataclasses.replace(spec, **given)
+    return dataclasses.replace(
+        spec,
+        checkpoint=None if spec.checkpoint is None else material.checkpoint_digest(spec.checkpoint),
+        tokenizer=None if spec.tokenizer is None else material.tokenizer_digest(spec),
+    )
 
 
 def with_seeds(study: Study, number: int) -> Study:

@@ -25,16 +25,17 @@ def domain_distances(plan: Plan, material: Material, workshop: Workshop) -> pd.D
     encoder before any fine-tuning. Each row is one text; `rows` is the size of the smaller side. The A-distance is NaN
     where there are too few rows, or vectors that are not finite.
     """
-    rows, bodies = [], {}
+    rows = []
+    bodies: dict[str, Body] = {}
     for stage, target, *selections in compared(plan, material):
         body = bodies.get(stage.id) or bodies.setdefault(stage.id, stage.start(workshop))
         home, away = (material.rows(selection) for selection in selections)
-        sides = [texts_of(own) for own in (home, away)]
-        size = min(map(len, sides))
-        divergence = vocabulary_divergence(*sides, away.language)
-        vectors = [embedded(body, texts, away.language, plan.study.max_length) for texts in sides]
-        known = size >= 2 * FOLDS and all(np.isfinite(own).all() for own in vectors)
-        distance = proxy_a_distance(*vectors) if known else np.nan
+        near, far = texts_of(home), texts_of(away)
+        size = min(len(near), len(far))
+        divergence = vocabulary_divergence(near, far, away.language)
+        first, second = (embedded(body, texts, away.language, plan.study.max_length) for texts in (near, far))
+        known = size >= 2 * FOLDS and bool(np.isfinite(first).all() and np.isfinite(second).all())
+        distance = proxy_a_distance(first, second) if known else np.nan
         about = [stage.spec.name, target.name, away.domain, away.task, away.language]
         rows.append([*about, divergence, distance, size])
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -43,7 +44,7 @@ def domain_distances(plan: Plan, material: Material, workshop: Workshop) -> pd.D
 def distances_id(plan: Plan, material: Material) -> str:
     """A hash of everything that determines the distances: the encoders, and the rows of both domains."""
     found = [
-        [stage.spec.name, stage.parent.id, target.name, away.task, material.task(away.task).domain, away.language]
+        [stage.spec.name, stage.origin.id, target.name, away.task, material.task(away.task).domain, away.language]
         + [material.digest(selection, uncontaminated=False) for selection in (home, away)]
         for stage, target, home, away in compared(plan, material)
     ]
@@ -65,7 +66,8 @@ def compared(plan: Plan, material: Material) -> Iterator[tuple[Stage, Target, Se
 def shifted(plan: Plan, material: Material, target: Target) -> list[tuple[Selection, Selection]]:
     """(rows in the training domain, rows in another one) of a target, for each task and language that has both."""
     domain = material.task(target.train).domain
-    home, found = {}, []
+    home: dict[str, Selection] = {}
+    found = []
     for name in target.evaluate or (target.train,):
         task = material.task(name)
         for selection in evaluation_selections(plan.study, target, task, material):

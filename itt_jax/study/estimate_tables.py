@@ -1,7 +1,7 @@
 """What compilers say of a study's programs, as text and as JSON."""
 
 import dataclasses
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,8 +16,8 @@ NOTE = (
     "attacks, tasks that compare vectors, checkpoints, compiling. Perturbed forms count as long as the clean rows, "
     "attacks as the number of queries that is expected of them."
 )
-_HEADERS = ("encoder", "stage", "runs", "rows", "padding", "memory", "FLOPs", "bytes", "ms", "cycles", "use")
-_HEADERS += ("bound by", "times", "hours")
+_HEADERS = ["encoder", "stage", "runs", "rows", "padding", "memory", "FLOPs", "bytes", "ms", "cycles", "use"]
+_HEADERS += ["bound by", "times", "hours"]
 
 
 def text(works: Sequence[Work], there: Topology) -> str:
@@ -25,7 +25,7 @@ def text(works: Sequence[Work], there: Topology) -> str:
     own = there.accelerator
     lines = [
         f"{there.name}: {there.count} devices, each {own.peak / 1e12:,.0f} TFLOP/s, {own.bandwidth / 1e9:,.0f} GB/s, "
-        f"{size(there.hardware.bytes)} that programs can use",
+        f"{size(there.bytes)} that programs can use",
         "",
         *_table([_HEADERS, *map(_row, works)]),
         "",
@@ -107,13 +107,14 @@ def _in_all(works: Sequence[Work], hours: float) -> str:
 
 def _shares(works: Sequence[Work], hours: float) -> list[str]:
     """What each kind of stage takes of all hours, and what it is bound by."""
-    taken, bounds = Counter(), Counter()
+    taken: defaultdict[str, float] = defaultdict(float)
+    bounds: defaultdict[tuple[str, str], float] = defaultdict(float)
     for work in works:
         taken[work.stage] += work.hours
         bounds[work.stage, work.report.bound] += work.hours
     lines = []
     for stage, own in taken.items():
-        bound = max(("bytes", "FLOPs"), key=lambda name, stage=stage: bounds[stage, name])
+        bound = "FLOPs" if bounds[stage, "FLOPs"] > bounds[stage, "bytes"] else "bytes"
         lines.append(f"  {stage}: {own / hours if hours else 0:.0%}, bound by {bound}")
     return lines
 

@@ -16,7 +16,7 @@ import jax
 
 from itt_jax import kinds
 from itt_jax.accelerators import Report, Topology, compiled_report
-from itt_jax.config import EncoderSpec, Precision, Study
+from itt_jax.config import EncoderSpec, LanguageModel, Precision, Study
 from itt_jax.data.examples import Examples
 from itt_jax.data.rows import Rows
 from itt_jax.evaluate.forms import Place
@@ -34,6 +34,7 @@ from itt_jax.study.stages.pretrain import made_encoder
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.tasks.inputs import kept_examples
 from itt_jax.train.compiling import Request
+from itt_jax.train.corpus import CorpusTexts
 from itt_jax.train.described import Typical, prediction, training
 from itt_jax.train.jobs import Job
 from itt_jax.train.language import language_steps
@@ -164,13 +165,16 @@ class _Estimating:
 
     def works(self, stages: Sequence[Stage]) -> Iterator[Work]:
         """What stages of one group run, training first."""
-        first = stages[0]
-        if isinstance(first, FineTuning):
-            yield from self.fine_tuning(stages)
-            yield from self.evaluation(stages)
-        elif isinstance(first, Adaptation) or first.spec.pretraining is not None:
-            for stage in stages:
-                yield from self.language_model(stage)
+        fine_tunings = [stage for stage in stages if isinstance(stage, FineTuning)]
+        if fine_tunings:  # then all are
+            yield from self.fine_tuning(fine_tunings)
+            yield from self.evaluation(fine_tunings)
+        for stage in stages:
+            if isinstance(stage, Adaptation):
+                yield from self.language_model(stage, stage.corpus(self.workshop.material), stage.settings)
+            elif isinstance(stage, Pretraining) and stage.spec.pretraining is not None:
+                corpus = stage.beginning(self.workshop.material)[0]
+                yield from self.language_model(stage, corpus, stage.spec.pretraining)
 
     # --- Training
 
@@ -187,13 +191,9 @@ class _Estimating:
 
             yield from self.trained(first, programs, size, max(job.steps for job in own))
 
-    def language_model(self, stage: Stage) -> Iterator[Work]:
+    def language_model(self, stage: Stage, corpus: CorpusTexts, settings: LanguageModel) -> Iterator[Work]:
         """The steps of one language-model stage."""
-        body, material = self.workshop.spec_body(stage.spec), self.workshop.material
-        if isinstance(stage, Pretraining):
-            corpus, settings = stage.beginning(material)[0], stage.spec.pretraining
-        else:
-            corpus, settings = stage.corpus(material), stage.settings
+        body = self.workshop.spec_body(stage.spec)
 
         def programs(halvings: int) -> list[Typical]:
             found, _ = language_steps(body.encoder, corpus, body.tokenizer, settings, stage.seed, halvings)
@@ -219,7 +219,7 @@ class _Estimating:
         """Whether the training loop would take the program as it is."""
         if report.needed is None:
             return False
-        return report.needed - report.arguments <= SHARE_OF_FREE * (self.there.hardware.bytes - report.arguments)
+        return report.needed - report.arguments <= SHARE_OF_FREE * (self.there.bytes - report.arguments)
 
     # --- Evaluation
 
@@ -255,7 +255,7 @@ class _Estimating:
             one = prediction(encoder, head, typical, size, tokens, mesh)
             report = self.report(models[0], one.request)
             needed = None if report.needed is None else report.needed - report.arguments
-            if needed is not None and needed <= SHARE_OF_MEMORY * (self.there.hardware.bytes - report.arguments):
+            if needed is not None and needed <= SHARE_OF_MEMORY * (self.there.bytes - report.arguments):
                 break
         times = math.ceil(total * size / one.tokens)
         return self.work(models[0].spec.name, "evaluation", one, report, size, times)
@@ -278,7 +278,7 @@ class _Estimating:
     def needed(self, stage: Stage, request: Request) -> int | None:
         """Memory of a program on each device; more than there is where the compiler finds no room."""
         found = self.report(stage, request).needed
-        return 2 * self.there.hardware.bytes if found is None else found
+        return 2 * self.there.bytes if found is None else found
 
     def report(self, stage: Stage, request: Request) -> Report:
         """The report of a program."""
@@ -303,7 +303,7 @@ class _Estimating:
             examples=one.examples,
             padding=1 - one.tokens / (copies * math.prod(one.row_shape)),
             flops=one.flops,
-            memory=self.there.hardware.bytes,
+            memory=self.there.bytes,
             devices=self.there.count,
             peak=self.there.accelerator.peak,
             report=report,

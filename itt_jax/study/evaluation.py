@@ -5,12 +5,14 @@ import functools
 import itertools
 import pathlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
 from itt_jax import kinds, metrics, tasks
 from itt_jax.config import canonical, content_id
+from itt_jax.data.rows import Rows
 from itt_jax.errors import InputError
 from itt_jax.evaluate.evaluator import Evaluator
 from itt_jax.evaluate.forms import row_forms
@@ -47,7 +49,7 @@ from itt_jax.train.precision import Arithmetic, keep_precision
 ARM = "direct"
 """The arm in the ids of a checkpoint's cells; their rows name none, since nobody knows how it was trained."""
 AS_GIVEN = dataclasses.replace(
-    arms.arm(ARM), name=ALONE["arm"], summary="the checkpoint as it was given, whatever it was trained on"
+    arms.arm(ARM), name=str(ALONE["arm"]), summary="the checkpoint as it was given, whatever it was trained on"
 )
 """The arm of the report."""
 FORMS_PER_STREAM = 5
@@ -116,18 +118,20 @@ class _Evaluating:
     """One evaluation: everything that it needs is read and checked before anything is written."""
 
     def __init__(self, evaluation: Evaluation, store: Store, progress: Progress, data_root: pathlib.Path | None):
-        self.store, self.progress, self.failed = store, progress, []
+        self.store, self.progress = store, progress
+        self.failed: list[str] = []
         self.name = checkpoint_name(evaluation.checkpoint)
         self.task = evaluated_task(evaluation)
         for perturbation in evaluation.perturbations:
             check_perturbation(perturbation)
         folder = checkpoint_folder(evaluation.checkpoint)
         self.predictor = load_predictor(folder, self.task, evaluation.labels, evaluation.pooling, evaluation.prefix)
+        self.max_length = evaluated_length(evaluation, self.predictor)
         self.asked = dataclasses.replace(
             evaluation,
             checkpoint=pathlib.Path(digest_files(folder)),
             tasks=tuple(task for task in evaluation.tasks if task.name == self.task.name),
-            max_length=evaluated_length(evaluation, self.predictor),
+            max_length=self.max_length,
         )
         check_noises(evaluation, self.task, self.predictor)
         if evaluation.attacks and self.predictor.head is None:
@@ -135,7 +139,8 @@ class _Evaluating:
         self._check_folder()
         check_precision(store, evaluation.precision, [self.name, *store.plan().get("encoders", ())])
         progress.tell(f"reading rows of {self.task.name}")
-        self.rows, self.inputs = {}, {}
+        self.rows: dict[str, Rows] = {}
+        self.inputs: dict[str, Any] = {}
         for language in evaluation.languages or self.task.languages:
             rows = evaluated_rows(self.task, dataclasses.replace(evaluation, rows=None), language, data_root)
             self.inputs |= rows_input(self.task, evaluation.split, language, rows, data_root)
@@ -178,13 +183,14 @@ class _Evaluating:
         """Predict a stream, and store those of its cells that are missing; or attack."""
         if stream.cells[0].attack:
             own = self.predictor
+            assert own.head is not None  # as an attack needs one
             model = Model(own.tokenizer, own.encoder, own.head, own.params)
             self.failed += store_attack_cells(self.store, model, stream.cells, self.attacked, self.progress.tell)
             return
         task, rows, predictor, asked = self.task, self.rows[stream.language], self.predictor, self.asked
         wanted = {cell.variant: self.wanted[stream.language][cell.variant] for cell in stream.cells}
         forms = {(task.name, asked.split, stream.language): row_forms(task, rows, wanted, asked.noise_seed)}
-        evaluator = Evaluator(predictor.tokenizer, asked.max_length, forms, predictor.embedder, self.progress.tell)
+        evaluator = Evaluator(predictor.tokenizer, self.max_length, forms, predictor.embedder, self.progress.tell)
         scores = evaluator.predict(predictor.encoder, predictor.head, predictor.params)
         missing = [cell for cell in stream.cells if self._is_missing(cell)]
         self.failed += store_cells(self.store, evaluator, scores, missing, lambda name: task, predictor.params)
@@ -314,7 +320,7 @@ class _Evaluating:
             split=self.asked.split,
             language=language,
             rows=digest_rows(kinds.kind(self.task.kind), rows),
-            max_length=self.asked.max_length,
+            max_length=self.max_length,
             noise_seed=self.asked.noise_seed,
         )
         pool = 0 if rows.pool is None else len(rows.pool)
@@ -322,14 +328,17 @@ class _Evaluating:
         cells: list[Cell] = []
         number = 1
         found = cells_of(evaluated, self.wanted[language], self._skip)
-        unknown = {"arm": None, "seed": None, "in_domain": None}  # how the checkpoint was trained
+        unknown: dict[str, Any] = {"arm": None, "seed": None, "in_domain": None}  # how the checkpoint was trained
         for _, own in itertools.groupby((dataclasses.replace(cell, **unknown) for cell in found), _operator):
             if len(cells) >= forms:
                 yield _Stream(language, number, cells)
                 cells, number = [], number + 1
             cells += own
         yield _Stream(language, number, cells)
-        for attacked in attacks_on(self.asked, self.task, self.asked.split, rows, self._skip):
+        seed, split = self.asked.noise_seed, self.asked.split
+        for attacked in attacks_on(
+            self.asked.attacks, self.task, split, rows, self._skip, seed=seed, max_length=self.max_length
+        ):
             cell, number = dataclasses.replace(attack_cell(evaluated, attacked), **unknown), number + 1
             self.attacked[cell.cell] = attacked
             yield _Stream(language, number, [cell])

@@ -1,5 +1,6 @@
 """A results folder that grows: how a study differs from the one that its folder holds, and what cannot be joined."""
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -73,8 +74,8 @@ def _by_name(values: Any) -> dict[str, Any] | None:
     """A list of named parts (encoders, targets, tasks) by name; None where it is no such list."""
     if not isinstance(values, Sequence) or isinstance(values, str):
         return None
-    names = [value.get("name") if isinstance(value, Mapping) else None for value in values]
-    return dict(zip(names, values, strict=True)) if None not in names and len(set(names)) == len(names) else None
+    named = {value["name"]: value for value in values if isinstance(value, Mapping) and value.get("name") is not None}
+    return named if len(named) == len(values) else None
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -113,7 +114,7 @@ def carry_precision(store: Store, plan: Plan) -> None:
     """Evaluate encoders that have another name now in the precision of the cells that are there."""
     for before, now in _renamed(store.plan(), plan):
         for precision in store.precisions([before]).values():
-            store.precision(now, lambda precision=precision: precision)
+            store.precision(now, functools.partial(str, precision))
 
 
 def _renamed(found: Mapping[str, Any], plan: Plan) -> set[tuple[str, str]]:

@@ -9,7 +9,7 @@ severity, e, k) alone, so packing, stacks, devices and resuming do not change th
 """
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from itt_jax.errors import InputError, unknown
 
@@ -72,7 +72,7 @@ class Drawn(Hardening):
     severities: tuple[float, ...] = (0.1,)
     lexicon: str | None = None
 
-    share: ClassVar[float] = 1.0
+    share = 1.0
     """Probability that a row is perturbed."""
 
     def check(self, where: str) -> None:

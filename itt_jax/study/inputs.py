@@ -56,9 +56,10 @@ def row_counts(plan: Plan, material: Material) -> list[RowCount]:
             source = f"{selection.task}/{selection.split}"
             found.append(RowCount(target.name, "evaluation", source, selection.language, rows, everything, 0))
         for selection in _signal(plan, target.name):
-            rows, everything = material.signal_rows(selection), len(material.rows(_whole(selection)))
+            checked, everything = material.signal_rows(selection), len(material.rows(_whole(selection)))
+            assert checked is not None  # the plan has cells on them
             source = f"{selection.task}/{selection.split}"
-            found.append(RowCount(target.name, "signal", source, selection.language, len(rows), everything, 0))
+            found.append(RowCount(target.name, "signal", source, selection.language, len(checked), everything, 0))
     return found
 
 

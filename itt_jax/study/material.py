@@ -20,6 +20,7 @@ from itt_jax.data.contamination import (
     shared_fields,
 )
 from itt_jax.data.parallel import ParallelTexts
+from itt_jax.data.pools import Pool
 from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import reading_version
 from itt_jax.errors import AbsentError, InputError, listed
@@ -198,7 +199,8 @@ class Material:
         Texts that are compared by their vectors are encoded alone, so each is a whole input.
         """
         if self._evaluation_text is None:
-            found, pools = [], {}
+            found: list[Digests] = []
+            pools: dict[int, Pool] = {}
             for selection in self.evaluation():
                 identifying, pool = self._identifying(selection), self.rows(selection).pool
                 alone = kinds.kind(self.task(selection.task).kind).by_vectors

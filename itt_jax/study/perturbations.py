@@ -63,8 +63,9 @@ def parse_attacks(texts: Sequence[str] | None, rows: int | None = None) -> tuple
     Raises:
         InputError: an unknown recipe, one that is named twice, or a budget that is no number of queries.
     """
-    found = []
-    for text in () if texts in (None, ["none"]) else texts:
+    found: list[Adversary] = []
+    wanted = [] if texts is None or list(texts) == ["none"] else texts
+    for text in wanted:
         name, colon, budget = text.partition(":")
         if colon and not (budget.isascii() and budget.isdigit()):
             raise InputError(f"--attacks {text!r}: expected NAME or NAME:QUERIES")
@@ -73,7 +74,7 @@ def parse_attacks(texts: Sequence[str] | None, rows: int | None = None) -> tuple
         recipe_of(adversary)
         found.append(adversary)
     if len({own.name for own in found}) < len(found):
-        raise InputError(f"--attacks: a recipe is named twice in {' '.join(texts)!r:.80}")
+        raise InputError(f"--attacks: a recipe is named twice in {' '.join(wanted)!r:.80}")
     return tuple(found)
 
 

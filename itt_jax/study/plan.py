@@ -71,7 +71,7 @@ class Plan:
             "evaluated_as": self._evaluated_as(stage),
         }
 
-    def _evaluated_as(self, stage: Stage) -> list[dict[str, str]]:
+    def _evaluated_as(self, stage: Stage) -> list[dict[str, str | None]]:
         """The targets and arms whose results are those of the stage."""
         pairs = dict.fromkeys((cell.target, cell.arm) for cell in self.cells.get(stage.id, ()))
         return [{"target": target, "arm": arm} for target, arm in pairs]
@@ -210,13 +210,14 @@ def add_cells(plan: Plan, material: Material, stage: Stage, target: Target, arm:
             )
             variants = variants_of(study.perturbations, selection.language, plan.skip)
             _add(cells, cells_of(evaluated, variants, plan.skip))
-            for own in attacks_on(study, task, selection.split, material.rows(selection), plan.skip):
+            rows, settings = material.rows(selection), {"seed": study.noise_seed, "max_length": study.max_length}
+            for own in attacks_on(study.attacks, task, selection.split, rows, plan.skip, **settings):
                 cell = attack_cell(evaluated, own)
                 plan.attacked[cell.cell] = own
                 _add(cells, [cell])
             dev = signal_selection(target, selection)
-            if (rows := material.signal_rows(dev)) is not None:
-                digest = digest_rows(kinds.kind(task.kind), rows)
+            if (checked := material.signal_rows(dev)) is not None:
+                digest = digest_rows(kinds.kind(task.kind), checked)
                 evaluated = dataclasses.replace(evaluated, split=dev.split, rows=digest)
                 _add(signal, cells_of(evaluated, {CLEAN_FORM: None}, plan.skip))
 

@@ -169,6 +169,7 @@ def _in_order(found: Predictor, task: Task, names: tuple[str, ...] | None, label
         return found
     read = [(own[output], label) for output, label in zip(order, task.labels, strict=True)]
     other = ", ".join(f"{name} = {label}" for name, label in read if name.casefold() != label.casefold())
+    assert found.head is not None  # as its outputs have an order
     params = found.params | {"head": found.head.kind.reordered(found.params["head"], order)}
     chosen = () if labels is None else ("labels", tuple(order))
     note, unnamed = f"Outputs are read as labels: {other}." * bool(other), labels is None and names is None

@@ -332,7 +332,7 @@ class _Runner:
     def recorded(self, stage: Stage, record: dict, seconds: float) -> None:
         """Write the record of a stage, trained or taken, which makes it done."""
         self.store.write_record(stage.id, record)
-        self.trackers.finished(self.store.record(stage.id), canonical(self.plan.study))
+        self.trackers.finished(self.store.record(stage.id) or record, canonical(self.plan.study))
         described, checks = self.plan.described(stage), record.get("dev_checks", [])
         self.store.log("stage", **described, seconds=seconds, dev_checks=checks)
 
@@ -347,7 +347,8 @@ class _Runner:
         began, ids = time.time(), [stage.id for stage in stages]
         self.progress.at(f"{self.label(stages)}, evaluation", "reading the checkpoint")
         self.progress.estimate.begin("evaluation", ids)
-        loaded, stored = {stage.id: stage.load(self.store) for stage in stages}, collections.Counter()
+        loaded = {stage.id: stage.load(self.store) for stage in stages}
+        stored: collections.Counter[str] = collections.Counter()
         plain = {stage.id: [cell for cell in cells[stage.id] if not cell.attack] for stage in stages}
         # Two targets that train alike share a stage.
         for target in dict.fromkeys(cell.target for stage in stages for cell in plain[stage.id]):
@@ -390,6 +391,7 @@ class _Runner:
     def model(self, loaded: tuple[Body, Head | None, dict | None], name: str) -> Model:
         """What a stage made, computing as its encoder is evaluated."""
         body, head, params = loaded
+        assert head is not None  # as for every kind of task that is attacked
         arithmetic, own = self.arithmetic_of(name, body.encoder), {"encoder": body.params, "head": params}
         return Model(body.tokenizer, computing_in(body.encoder, arithmetic), computing_in(head, arithmetic), own)
 

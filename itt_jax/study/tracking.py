@@ -49,7 +49,8 @@ class Guarded:
     """
 
     def __init__(self, trackers: Sequence[Tracker], say: Callable[[str], None]):
-        self._trackers, self._say, self._said = trackers, say, set()
+        self._trackers, self._say = trackers, say
+        self._said: set[str] = set()
 
     def begin(self, records: Sequence[Mapping[str, Any]], study: Mapping[str, Any]) -> None:
         """See Tracker."""

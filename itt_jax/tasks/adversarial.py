@@ -1,6 +1,7 @@
 """AdvGLUE (arXiv 2111.02840): GLUE changed by attacks and validated by people; its dev set, for evaluation alone."""
 
 from itt_jax.data.sources import LocalLists
+from itt_jax.data.sources.values import LabelNames
 from itt_jax.tasks.classification import POLARITY
 from itt_jax.tasks.pairs import INFERENCE, PARAPHRASE
 from itt_jax.tasks.task import Task
@@ -11,7 +12,7 @@ _INFERENCE = {"premise": "premise", "hypothesis": "hypothesis"}
 
 def _advglue(member: str, columns: dict[str, str], labels: tuple[str, ...]) -> Task:
     """One of its lists; labels are numbers, in GLUE's order."""
-    numbered = {str(number): name for number, name in enumerate(labels)}
+    numbered: LabelNames = {str(number): name for number, name in enumerate(labels)}
     return Task(
         f"advglue_{member.replace('-', '_')}",
         "classification",

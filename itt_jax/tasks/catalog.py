@@ -1,6 +1,7 @@
 """The catalogue: every named task."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from itt_jax.data import embedded
 from itt_jax.data.embedded.task import EmbeddedTask
@@ -49,7 +50,7 @@ def names() -> list[str]:
     return sorted(tasks())
 
 
-_BY_KIND = {
+_BY_KIND: dict[str, dict[str, Any]] = {
     "regression": {"metric": "pearson", "space": "similarity"},
     "token_classification": {"metric": "entity_f1"},
     "multiple_choice": {"fixed": ("question",)},

@@ -1,17 +1,18 @@
 """Multiple choice: causes and effects, social situations."""
 
 from itt_jax.data.sources import Hub, LocalFiles
+from itt_jax.data.sources.values import Columns, LabelNames
 from itt_jax.tasks.task import Task
 
 XCOPA_LANGUAGES = ("et", "ht", "id", "it", "qu", "sw", "ta", "th", "tr", "vi", "zh")
 _FILES = {"train": "train", "dev": "val", "test": "test"}
 _CHOICES = ("choice1", "choice2")
 _FIELDS = ("premise", "question", *_CHOICES)
-_COLUMNS = {field: field for field in _FIELDS}
-_BY_NUMBER = {"0": "choice1", "1": "choice2"}
+_COLUMNS: Columns = {field: field for field in _FIELDS}
+_BY_NUMBER: LabelNames = {"0": "choice1", "1": "choice2"}
 _ANSWERS = ("answerA", "answerB", "answerC")
 _SIQA_FIELDS = ("context", "question", *_ANSWERS)
-_SIQA_COLUMNS = {field: field for field in _SIQA_FIELDS}
+_SIQA_COLUMNS: Columns = {field: field for field in _SIQA_FIELDS}
 
 
 def _xcopa(name: str, description: str, editable: tuple[str, ...] = ()) -> Task:

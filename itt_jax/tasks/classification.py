@@ -1,6 +1,7 @@
 """Classification of one text: sentiment, topics, questions, acceptability, clauses."""
 
 from itt_jax.data.sources import Hub, LocalDocuments, LocalFiles, LocalFolders, Tfds
+from itt_jax.data.sources.values import Columns, LabelNames
 from itt_jax.tasks.task import Task
 
 POLARITY = ("negative", "positive")
@@ -16,8 +17,8 @@ TWEET_LANGUAGES = {
     "pt": "portuguese",
 }
 _TEXT = ("text",)
-_ZERO_ONE_POLARITY = {"0": "negative", "1": "positive"}
-_NEG_POS = {"neg": "negative", "pos": "positive"}
+_ZERO_ONE_POLARITY: LabelNames = {"0": "negative", "1": "positive"}
+_NEG_POS: LabelNames = {"neg": "negative", "pos": "positive"}
 _GLUE_SPLITS = {"train": "train", "test": "validation"}  # GLUE's own test splits have no labels
 CARVED_DEV = {"train": "train[0%:90%]", "dev": "train[90%:]"}
 _THIRDS = {"train": "all[0%:70%]", "dev": "all[70%:80%]", "test": "all[80%:]"}  # 70 % for training, as in Protocol A
@@ -25,7 +26,7 @@ _THIRDS = {"train": "all[0%:70%]", "dev": "all[70%:80%]", "test": "all[80%:]"}  
 
 def glue(
     config: str,
-    columns: dict[str, str],
+    columns: Columns,
     labels: dict[str, str | None] | None = None,
     slices: dict[str, str] = CARVED_DEV,
 ) -> tuple:
@@ -99,7 +100,7 @@ _SENTIMENT = (
     _one_text(
         "movie_reviews",
         POLARITY,
-        LocalFolders("english/movie_reviews/txt_sentoken", _NEG_POS, slices=_THIRDS),
+        LocalFolders("english/movie_reviews/txt_sentoken", {"neg": "negative", "pos": "positive"}, slices=_THIRDS),
         description="2,000 long film reviews (Pang and Lee, polarity 2.0)",
     ),
     _one_text(

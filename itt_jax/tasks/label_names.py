@@ -1,7 +1,7 @@
 """Which output of a head is which label of a task, by the names that a checkpoint gives its outputs."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from itt_jax.errors import InputError, listed, unknown
 from itt_jax.tasks.task import Task
@@ -75,9 +75,8 @@ def table_labels(
     own = tuple(names or (f"LABEL_{i}" for i in range(outputs)))
     for spelled in (str, str.casefold, _canonical):
         by_name = {spelled(name): name for name in own}
-        found = {label: by_name.get(spelled(label)) for label in published}
-        if len(by_name) == len(own) and None not in found.values() and len(set(found.values())) == len(found):
-            return own, {} if all(label == name for label, name in found.items()) else found
+        if len(by_name) == len(own) and (found := _matched(published, by_name, spelled)) is not None:
+            return own, found
     if names is None and set(published) == set(numbers):
         return numbers, {}
     raise InputError(
@@ -91,14 +90,27 @@ def _told_labels(published: Sequence[str], given: str) -> tuple[tuple[str, ...],
     labels = tuple(label.strip() for _, _, label in (part.partition("=") for part in _parts(given)))
     for spelled in (str, str.casefold):
         named = {spelled(label): label for label in labels}
-        found = {label: named.get(spelled(label)) for label in published}
-        if None not in found.values() and len(set(found.values())) == len(found):
-            return labels, {} if all(label == name for label, name in found.items()) else found
+        if (found := _matched(published, named, spelled)) is not None:
+            return labels, found
     absent = [label for label in published if label not in labels]
     raise InputError(
         f"--labels {given!r:.80}: the table also has the labels {listed(absent)}; expected NAME=LABEL for each of "
         f"{listed(published)}, or a table without the other rows"
     )
+
+
+def _matched(
+    published: Sequence[str], names: Mapping[str, str], spelled: Callable[[str], str]
+) -> dict[str, str] | None:
+    """Published label -> its name, each another; empty where all are alike. None if a label has no name of its own.
+
+    Args:
+        names: spelling -> name.
+    """
+    found = {label: names[key] for label in published if (key := spelled(label)) in names}
+    if len(found) < len(set(published)) or len(set(found.values())) < len(found):
+        return None
+    return {} if all(label == name for label, name in found.items()) else found
 
 
 def _named_order(task: Task, names: Sequence[str]) -> list[int] | None:
@@ -112,7 +124,9 @@ def _named_order(task: Task, names: Sequence[str]) -> list[int] | None:
 
 def _canonical(name: str) -> str:
     """The name in lower case, or the first of its group; behind the B- or I- of a tag."""
-    prefix, rest = re.fullmatch(r"([bi]-)?(.*)", name.casefold(), re.DOTALL).groups(default="")
+    folded = name.casefold()
+    prefix = folded[:2] if folded.startswith(("b-", "i-")) else ""
+    rest = folded.removeprefix(prefix)
     return prefix + _GROUPS.get(rest, rest)
 
 

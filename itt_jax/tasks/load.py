@@ -174,8 +174,10 @@ def _item_ids(task: Task, split: str, language: str, indices: Sequence[str]) -> 
 def _left_out(source: Source, table: Table, rows: np.ndarray) -> dict[str, int]:
     """Published labels that map to None -> how many of `rows`, bool [n], have them."""
     found: Counter[str] = Counter()
-    written = table.written or table.labels
-    for i in np.flatnonzero(rows):
+    if not rows.any():
+        return {}
+    written = table.written or table.label_texts
+    for i in np.flatnonzero(rows).tolist():
         label = written[i]
         parts = (label,) if label in source.labels else dict.fromkeys(label.split(" "))
         found.update(part for part in parts if part in source.labels and source.labels[part] is None)

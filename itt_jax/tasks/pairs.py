@@ -1,6 +1,7 @@
 """Classification of two texts: inference and paraphrase."""
 
 from itt_jax.data.sources import Hub, LocalFiles, Tfds
+from itt_jax.data.sources.values import Columns, LabelNames
 from itt_jax.tasks.classification import glue
 from itt_jax.tasks.regression import MEDICAL_SLICES, PAIR, SICK_PATHS
 from itt_jax.tasks.task import Task
@@ -16,8 +17,8 @@ def _inference(name: str, *sources, **more) -> Task:
     return Task(name, "classification", _INFERENCE_FIELDS, sources, INFERENCE, **more)
 
 
-_SNLI_COLUMNS = {"premise": "premise", "hypothesis": "hypothesis"}
-_SNLI_LABELS = {**{name: name for name in INFERENCE}, "-1": None}
+_SNLI_COLUMNS: Columns = {"premise": "premise", "hypothesis": "hypothesis"}
+_SNLI_LABELS: LabelNames = {**{name: name for name in INFERENCE}, "-1": None}
 _INFERENCE = (
     _inference(
         "xnli",
@@ -120,8 +121,8 @@ def _paraphrase(name: str, *sources, **more) -> Task:
     return Task(name, "classification", PAIR, sources, PARAPHRASE, **more)
 
 
-_SAME = {"0": "different", "1": "paraphrase"}
-_PAIR_COLUMNS = {"sentence1": "sentence1", "sentence2": "sentence2"}
+_SAME: LabelNames = {"0": "different", "1": "paraphrase"}
+_PAIR_COLUMNS: Columns = {"sentence1": "sentence1", "sentence2": "sentence2"}
 _PARAPHRASE = (
     _paraphrase(
         "pawsx",

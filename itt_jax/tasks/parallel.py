@@ -35,7 +35,7 @@ def load_parallel(
     """
     if source == "embedded":
         entries = embedded.parallel(EMBEDDED_TUPLES if tuples is None else tuples)
-        texts = {code: [entry[code] for entry in entries] for code in embedded.LANGUAGES}
+        texts: dict[str, list[str | None]] = {code: [entry[code] for entry in entries] for code in embedded.LANGUAGES}
         found = ParallelTexts("embedded", tuple(embedded.LANGUAGES), texts)
     elif source == "tatoeba":
         found = tatoeba(languages, data_root)

@@ -1,6 +1,7 @@
 """Question answering: SQuAD and its cross-lingual tests."""
 
 from itt_jax.data.sources import Hub, LocalSquad
+from itt_jax.data.sources.values import Columns
 from itt_jax.tasks.task import Task
 
 XQUAD_LANGUAGES = ("en", "ar", "de", "el", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh")
@@ -17,7 +18,7 @@ TYDIQA_LANGUAGES = {
     "te": "telugu",
 }
 _FIELDS = ("question", "context")
-_COLUMNS = {name: name for name in _FIELDS}
+_COLUMNS: Columns = {name: name for name in _FIELDS}
 _MLQA = "crosslingual/mlqa/MLQA_V1"
 _TYDIQA = "crosslingual/tydiqa/tydiqa-goldp-v1.1"
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from itt_jax import kinds
 from itt_jax.data.sources import LocalFiles
+from itt_jax.data.sources.files import FileFormat
+from itt_jax.data.sources.values import Columns
 from itt_jax.errors import InputError, unknown
 from itt_jax.perturb import LANGUAGES
 from itt_jax.tasks.label_names import table_labels
 from itt_jax.tasks.task import Task
 
-FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".parquet": "parquet"}
+FORMATS: dict[str, FileFormat] = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".parquet": "parquet"}
 
 
 def table_task(
@@ -53,32 +55,44 @@ def table_task(
     if language not in LANGUAGES:
         raise unknown("language", language, LANGUAGES)
 
-    columns = {name: _column(name, header) for name in text}
+    columns: Columns = {name: _column(name, header) for name in text}
 
-    def source(labels: dict[str, str] | None = None) -> LocalFiles:
+    def source(labels: dict[str, str]) -> LocalFiles:
         paths = {"test": str(path.absolute())}
-        return LocalFiles(paths, format, columns, _column(label, header), labels or {}, **reading)
+        return LocalFiles(paths, format, columns, _column(label, header), {**labels}, **reading)
 
-    table = source().read("test", language)
-    published = table.labels
+    table = source({}).read("test", language)
+    published = table.label_texts
     if empty := [i for i, one in enumerate(published) if not one.strip()]:
         more = f", as in {len(empty) - 1} other rows" * (len(empty) > 1)
         raise InputError(f"{table.place(empty[0])}: column {label!r}: expected a label, found none{more}; remove them")
-    about = {"languages": (language,), "source_language": language, "metric": metric or own.table_metric}
-    about |= own.table_settings(table)
-    labels, read_as = (), {}
+    labels: tuple[str, ...] = ()
+    read_as: dict[str, str] = {}
+    settings = own.table_settings(table)
     if own.named_outputs:
         labels, read_as = table_labels(own.distinct_labels(published), outputs, names, given)
     note = f"Labels of the table: {', '.join(f'{one} = {name}' for one, name in read_as.items())}." * bool(read_as)
-    return Task(path.stem, kind, tuple(text), (source(read_as),), labels, note=note, **about)
+    return Task(
+        path.stem,
+        kind,
+        tuple(text),
+        (source(read_as),),
+        labels,
+        metric=metric or own.table_metric,
+        languages=(language,),
+        source_language=language,
+        note=note,
+        **settings,
+    )
 
 
 def _format(
     path: pathlib.Path, delimiter: str | None, encoding: str | None, quoted: bool | None, header: bool | None
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[FileFormat, dict[str, Any]]:
     """The format of a table, and the arguments of `LocalFiles` with which it is read."""
-    format = FORMATS.get(path.suffix.lower(), "csv" if delimiter else None)
-    format = "csv" if delimiter and format == "tsv" else format
+    format = FORMATS.get(path.suffix.lower())
+    if delimiter and format in (None, "tsv"):
+        format = "csv"
     if format is None:
         raise InputError(
             f"--task-file {path}: expected a name that ends in {', '.join(FORMATS)}, or --delimiter for another one"

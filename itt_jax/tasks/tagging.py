@@ -1,6 +1,9 @@
 """Token classification: named entities and parts of speech."""
 
+from collections.abc import Mapping
+
 from itt_jax.data.sources import Hub, LocalFiles, LocalXmi
+from itt_jax.data.sources.values import LabelNames
 from itt_jax.tasks.task import Task
 
 PANX_TYPES = ("LOC", "ORG", "PER")
@@ -78,13 +81,12 @@ def entity_tags(types: tuple[str, ...]) -> tuple[str, ...]:
     return ("O", *(f"{prefix}-{kind}" for kind in types for prefix in "BI"))
 
 
-def entity_labels(types: dict[str, str | None]) -> dict[str, str]:
+def entity_labels(types: Mapping[str, str | None]) -> LabelNames:
     """Published tag -> tag, from published type -> type; None where the type becomes O."""
-    return {"O": "O"} | {
-        f"{prefix}-{published}": f"{prefix}-{kind}" if kind else "O"
-        for published, kind in types.items()
-        for prefix in "BI"
-    }
+    labels: LabelNames = {"O": "O"}
+    for published, kind in types.items():
+        labels |= {f"{prefix}-{published}": f"{prefix}-{kind}" if kind else "O" for prefix in "BI"}
+    return labels
 
 
 def _entities(name: str, types: tuple[str, ...], *sources, **more) -> Task:

@@ -104,7 +104,7 @@ def load_checkpoint(directory: str | os.PathLike) -> Checkpoint:
     Raises:
         InputError: the checkpoint is missing, incomplete, damaged or of another format.
     """
-    directory = checkpoint_folder(directory)
+    directory = checkpoint_folder(pathlib.Path(directory))
     if not directory.is_dir():
         raise InputError(f"{directory}: no such directory; expected a checkpoint")
     files.check_manifest(directory, "checkpoint")
@@ -160,7 +160,7 @@ def load_seen(directory: str | os.PathLike) -> Digests:
     Raises:
         InputError: they are missing in a checkpoint of ours, or damaged.
     """
-    folder = checkpoint_folder(directory)
+    folder = checkpoint_folder(pathlib.Path(directory))
     path = folder / SEEN
     if not files.exists(path) and not is_ours(folder):
         return Digests.join([])
@@ -189,7 +189,7 @@ def convert(source: str | os.PathLike, destination: str | os.PathLike) -> None:
     """
     files.check_unused(destination, "OUT_DIR")
     encoder, head, params, labels = load_model(source)
-    tokenizer = load_tokenizer(source)
+    tokenizer = load_tokenizer(pathlib.Path(source))
     check_tokenizer(tokenizer, encoder.config, str(source))
     further = sentence_files(pathlib.Path(source))
     seen = load_seen(source)
@@ -210,6 +210,6 @@ def export_checkpoint(source: str | os.PathLike, destination: str | os.PathLike)
         destination, saved.encoder, saved.params if saved.head else saved.params["encoder"], saved.head, saved.labels
     )
     if saved.tokenizer is not None:
-        saved.tokenizer.save(destination)
+        saved.tokenizer.save(pathlib.Path(destination))
     _save_seen(pathlib.Path(destination), saved.seen)
-    _write(pathlib.Path(destination), sentence_files(checkpoint_folder(source)))
+    _write(pathlib.Path(destination), sentence_files(checkpoint_folder(pathlib.Path(source))))

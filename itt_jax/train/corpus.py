@@ -9,7 +9,7 @@ from itt_jax.config import LanguageModel
 from itt_jax.data.examples import Examples, assemble
 from itt_jax.data.order import step_indices
 from itt_jax.data.tokenizing import Tokenizer
-from itt_jax.ragged import Ragged, ragged_positions
+from itt_jax.ragged import Ragged, offsets_of, ragged_positions
 from itt_jax.train.counters import PAIRS, derived_seed, generator
 
 
@@ -69,9 +69,9 @@ def encode(corpus: CorpusTexts, tokenizer: Tokenizer, max_length: int, temperatu
     languages = sorted({language for entry in corpus.tuples for language in entry})
     columns, owners = [], []
     for language in languages:
-        owner = [number for number, entry in enumerate(corpus.tuples) if language in entry]
-        columns.append(tokenizer.encode([corpus.tuples[number][language] for number in owner], language))
-        owners.append(np.array(owner, np.int64))
+        numbers = [number for number, entry in enumerate(corpus.tuples) if language in entry]
+        columns.append(tokenizer.encode([corpus.tuples[number][language] for number in numbers], language))
+        owners.append(np.array(numbers, np.int64))
     owner = np.concatenate([np.zeros(0, np.int64), *owners])
     by_tuple = np.argsort(owner, kind="stable")
     return Encoded(
@@ -118,9 +118,11 @@ def step_examples(encoded: Encoded, tokenizer: Tokenizer, settings: LanguageMode
 
 
 def _concatenated(parts: Sequence[Examples]) -> Examples:
-    arrays = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("ids", "token_type_ids", "fields", "summaries")
-    }
-    lengths = np.concatenate([part.lengths for part in parts])
-    return dataclasses.replace(parts[0], offsets=np.append(0, np.cumsum(lengths)), **arrays)
+    return dataclasses.replace(
+        parts[0],
+        ids=np.concatenate([part.ids for part in parts]),
+        token_type_ids=np.concatenate([part.token_type_ids for part in parts]),
+        fields=np.concatenate([part.fields for part in parts]),
+        offsets=offsets_of(np.concatenate([part.lengths for part in parts])),
+        summaries=np.concatenate([part.summaries for part in parts]),
+    )

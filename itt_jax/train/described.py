@@ -19,6 +19,7 @@ from itt_jax.train.feeds import Feed, stack_batches
 from itt_jax.train.flops import PASSES, forward_flops
 from itt_jax.train.jobs import Job
 from itt_jax.train.microbatches import halved
+from itt_jax.train.objectives import Objective
 from itt_jax.train.optimizer import Optimizer, initial_optimizer_state, make_optimizer
 from itt_jax.train.predict import stream_shape
 from itt_jax.train.sharding import (
@@ -84,7 +85,8 @@ def steps(
     Args:
         params: shapes of one run's {"encoder", "heads"}. total: number of steps.
     """
-    optimizer, found = make_optimizer(recipe), {}
+    optimizer = make_optimizer(recipe)
+    found: dict[Objective, list[tuple[int, list[Feed]]]] = {}
     numbers = sorted(set(np.linspace(0, total - 1, SAMPLED).astype(int).tolist()))
     for number in numbers:
         fed = [feed(number) for feed in feeds]
@@ -94,15 +96,15 @@ def steps(
     keys = jax.eval_shape(lambda: jax.vmap(jax.random.key)(jnp.arange(len(feeds))))
     key, active = _placed((keys, jax.ShapeDtypeStruct((len(feeds),), bool)), mesh and NamedSharding(mesh, BY_RUN))
     made = []
-    for objective, fed in found.items():
-        counts = [rows for rows, _ in fed]
-        rows, feeds_of_step = max(fed, key=lambda own: (counts.count(own[0]), own[0]))
+    for objective, numbered in found.items():
+        counts = [rows for rows, _ in numbered]
+        rows, feeds_of_step = max(numbered, key=lambda own: (counts.count(own[0]), own[0]))
         batch = stack_batches([own.build(slice(0, rows)) for own in feeds_of_step])
         for _ in range(halvings):
             batch = halved(batch, data_shards(mesh), feeds_of_step[0].choices)
         request = train_request(state, batch_shapes(batch, mesh), key, active, objective=objective, optimizer=optimizer)
-        share, work = len(fed) / len(numbers), (own for _, steps in fed for own in steps)
-        tokens, flops = np.sum([(own.tokens, own.flops) for own in work], axis=0) / len(fed)
+        share, work = len(numbered) / len(numbers), (own for _, steps in numbered for own in steps)
+        tokens, flops = np.sum([(own.tokens, own.flops) for own in work], axis=0) / len(numbered)
         choices, examples = feeds_of_step[0].choices, len(feeds) * recipe.batch_size
         made.append(Typical(request, batch.row_shape, share, choices, examples, int(tokens), PASSES * float(flops)))
     return made

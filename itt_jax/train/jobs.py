@@ -79,8 +79,8 @@ class TaskData:
     def digest(self) -> tuple[str, ...]:
         """Everything about the task that determines a stage's result."""
         found, own = hashlib.sha256(), self.examples
-        for array in (own.ids, own.token_type_ids, own.fields, own.offsets, own.labels):
-            found.update(np.ascontiguousarray(array))
+        for array in (own.ids, own.token_type_ids, own.fields, own.offsets, own.known_labels):
+            found.update(np.ascontiguousarray(array).data)
         return self.name, self.kind.name, repr(self.head), found.hexdigest()[:16]
 
 
@@ -141,10 +141,16 @@ class Job:
             raise InputError(f"dev task {self.dev.name!r} is not trained; known: {', '.join(names)}")
         check_accumulation(self.recipe)
 
+    @property
+    def dev_task(self) -> TaskData:
+        """The dev rows of a job that has some."""
+        assert self.dev is not None
+        return self.dev
+
     def dev_value(self, scores: np.ndarray) -> float:
         """Value of the dev metric for scores of the dev rows: higher is better, NaN where it is undefined."""
-        kind = self.dev.kind
-        return kind.dev_value(self.metric or metric(kind.dev_metric), scores, self.dev.expected)
+        kind = self.dev_task.kind
+        return kind.dev_value(self.metric or metric(kind.dev_metric), scores, self.dev_task.expected)
 
     def resume(self, encoder: Encoder) -> Resume | None:
         """Where the stage saves its state, named by a digest of everything that determines its result."""

@@ -129,7 +129,8 @@ def with_parallel_embeddings(
     """Encoder parameters with word embeddings from co-occurrence in the tuples; special tokens keep theirs."""
     table = np.asarray(encoder.word_embeddings(params))
     tuple_of = np.repeat(np.arange(len(encoded.tuple_offsets) - 1), np.diff(encoded.tuple_offsets))
-    aligned = parallel_embeddings(encoded.members, tuple_of, *table.shape, seed, encoder.config.initializer_range)
+    rows, width = table.shape
+    aligned = parallel_embeddings(encoded.members, tuple_of, rows, width, seed, encoder.config.initializer_range)
     special = {getattr(tokenizer, f"{name}_id") for name in ("pad", "cls", "sep", "mask", "unk")} - {None}
     table = blend(table, aligned, sorted(special))
     return jax.tree_util.tree_map_with_path(
@@ -163,5 +164,5 @@ def _resume(
         return None
     found = hashlib.sha256(tokenizer.fingerprint.encode())
     for array in (encoded.pieces.values, encoded.order, encoded.members.values, encoded.tuple_offsets):
-        found.update(np.ascontiguousarray(array))
+        found.update(np.ascontiguousarray(array).data)
     return Resume(pathlib.Path(directory), content_id([repr(encoder), found.hexdigest(), settings, seed]), is_lost)

@@ -157,11 +157,12 @@ class Stack:
             return
         like = jax.eval_shape(lambda: member(self.state, 0))
         states = []
-        for index, found in enumerate(saved):
-            if found is None:
+        for index, (run, found) in enumerate(zip(self.runs, saved, strict=True)):
+            resume = run.resume
+            if resume is None or found is None:
                 states.append(run_on_host(self.state, index, self.mesh))
                 continue
-            resume, self.starts[index] = self.runs[index].resume, found[0]
+            self.starts[index] = found[0]
             try:
                 self.records[index] = Record(**found[1])
             except TypeError as error:  # of another version of this software
@@ -188,8 +189,9 @@ class Stack:
         ]
         batch, share = build_step(feeds, self.mesh)
         for _ in range(self.halvings):
-            batch, share = halved(batch, data_shards(self.mesh), feeds[0].choices), None  # one process: share is all
-        placed = place_batch(batch, self.mesh, share=share)
+            batch = halved(batch, data_shards(self.mesh), feeds[0].choices)
+        # Microbatches are halved in one process alone, whose share is all.
+        placed = place_batch(batch, self.mesh, share=None if self.halvings else share)
         active = jax.ShapeDtypeStruct((len(feeds),), bool, sharding=self.key.sharding if self.mesh else None)
         program = train_program(
             self.shapes, placed, self.key, active, objective=feeds[0].objective, optimizer=self.optimizer
@@ -292,14 +294,12 @@ class Stack:
                 "automatically: expected more accumulate, a smaller batch_size or max_length, or more devices"
             )
         self.halvings += 1
-        if self.progress:
-            self._tell({HALVED: self.halvings})
+        self._tell({HALVED: self.halvings})
         return False
 
     def _after_step(self) -> bool:
         """Log, evaluate and save what is due. Returns whether any run continues."""
-        if self.progress:
-            self._tell({})
+        self._tell({})
         active = [int(index) for index in np.flatnonzero(self.active)]
         ended = {index: self.done[index] == self.runs[index].steps for index in active}
         logged = [index for index in active if ended[index] or self.done[index] % LOG_EVERY == 0]
@@ -309,7 +309,7 @@ class Stack:
         due = [index for index in going if ended[index] or (every and self.done[index] % every == 0)]
         if self.evaluate and due:
             with self.clock.pausing():
-                self._select(due)
+                self._select(due, self.evaluate(self.state.params))
         kept = [index for index in going if not ended[index] and self.done[index] % self.recipe.checkpoint_every == 0]
         if any(self.runs[index].resume for index in kept):
             with self.clock.pausing():
@@ -337,29 +337,30 @@ class Stack:
             self._tell({"loss": loss} | self.clock.lap(left))
 
     def _tell(self, values: dict[str, float]) -> None:
+        if self.progress is None:
+            return
         longest = max(range(len(self.runs)), key=lambda index: self.runs[index].steps)
         self.progress(self.done[longest], self.runs[longest].steps, values)
 
-    def _select(self, which: list[int]) -> None:
-        """Evaluate on dev, and keep the parameters of runs that have improved."""
-        scores = self.evaluate(self.state.params)
+    def _select(self, which: list[int], scores: Sequence[float]) -> None:
+        """Record dev scores of the stack, and keep the parameters of runs that have improved."""
         for index in which:
             record, score = self.records[index], float(scores[index])
             record.dev_history.append((self.done[index], score))
             if score > record.best_score and self.recipe.keep == "best":
                 record.best_step, record.best_score = self.done[index], score
                 self.best[index] = run_on_host(self.state.params, index, self.mesh)
-        if self.progress:
-            self._tell({"dev": float(np.mean([scores[index] for index in which]))})
+        self._tell({"dev": float(np.mean([scores[index] for index in which]))})
 
     def _save(self, which: list[int]) -> None:
         """Save the state of these runs: gathered from all processes, written by the first."""
         self._fetch_losses()
         for index in which:
-            best, record = self.best[index], self.records[index]
+            best, record, resume = self.best[index], self.records[index], self.runs[index].resume
             record.halvings = self.halvings
             tree = {"state": run_on_host(self.state, index, self.mesh)} | ({"best": best} if best is not None else {})
-            self.runs[index].resume.save(self.done[index], tree, dataclasses.asdict(record))
+            if resume is not None:
+                resume.save(self.done[index], tree, dataclasses.asdict(record))
 
     def _outcome(self, index: int) -> Outcome:
         record, best = self.records[index], self.best[index]

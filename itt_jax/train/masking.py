@@ -91,14 +91,14 @@ def token_places(batch: Batch) -> np.ndarray:
     return filled[np.argsort(examples[filled], kind="stable")]
 
 
-def in_rows(values: np.ndarray, places: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def in_rows(values: np.ndarray, places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Values [N] of tokens at their places in rows of this shape, and -1 at padding: int32 [B, T]."""
     found = np.full(shape, PADDING, np.int32)
     found.ravel()[places] = values
     return found
 
 
-def most_predicted(places: np.ndarray, shape: tuple[int, int]) -> int:
+def most_predicted(places: np.ndarray, shape: tuple[int, ...]) -> int:
     """The largest number of predictions in a row; arguments as `predictions`."""
     return int(np.bincount(places // shape[1], minlength=1).max())
 
@@ -113,7 +113,7 @@ def slots(share: float, length: int, needed: int) -> int:
     return min(length, usual + -(-max(0, needed - usual) // further) * further)
 
 
-def predictions(targets: np.ndarray, places: np.ndarray, shape: tuple[int, int], most: int) -> dict[str, np.ndarray]:
+def predictions(targets: np.ndarray, places: np.ndarray, shape: tuple[int, ...], most: int) -> dict[str, np.ndarray]:
     """The predicted tokens of each row, so that only they are scored over the vocabulary.
 
     Args:

@@ -45,15 +45,16 @@ class ByExample:
 
     @property
     def spoiled(self) -> np.ndarray:
-        return ~np.isfinite(self._by_example).all(axis=-1)
+        return np.logical_not(np.isfinite(self._by_example).all(axis=-1))
 
 
 class ByWord:
     """Scores of words [S, words, outputs], in the order of `Examples.anchors`, each read at its first token."""
 
     def __init__(self, head: Head, examples: Examples, models: int):
+        assert examples.anchors is not None
         self.scores = np.zeros((models, len(examples.anchors), head.outputs), np.float32)
-        self._examples = examples
+        self._examples, self._anchors = examples, examples.anchors
         owner = np.searchsorted(examples.offsets, examples.anchors, side="right") - 1
         counts, self._owner = np.bincount(owner, minlength=len(examples)), owner
         self._words = Ragged(np.argsort(owner, kind="stable"), offsets_of(counts))  # words of each example
@@ -62,7 +63,7 @@ class ByWord:
         counts = self._words.lengths[indices]
         words = self._words.values[ragged_positions(self._words.offsets[indices], counts)]
         slots = np.repeat(np.arange(len(indices)), counts)
-        within = self._examples.anchors[words] - self._examples.offsets[indices][slots]
+        within = self._anchors[words] - self._examples.offsets[indices][slots]
         rows, starts = _places(self._examples, indices, batch)
         self.scores[:, words] = outputs[:, rows[slots], starts[slots] + within]
 
@@ -81,8 +82,9 @@ class ByWindow:
     """
 
     def __init__(self, examples: Examples, models: int):
+        assert examples.windows is not None
         self.scores = np.zeros((models, len(examples), 4), np.float32)
-        self._examples = examples
+        self._examples, self._windows = examples, examples.windows
 
     def add(self, indices: np.ndarray, batch: Batch, outputs: np.ndarray) -> None:
         lengths = self._examples.lengths[indices]
@@ -92,7 +94,7 @@ class ByWindow:
             values = logits.reshape(-1, logits.shape[-1])[tokens]
             finite = np.isfinite(values).all(axis=-1)
             ragged = Ragged(np.where(finite[:, None], values, 0), offsets_of(lengths))
-            own[indices] = decoded(ragged, indices, self._examples.windows, self._examples.summaries[indices])
+            own[indices] = decoded(ragged, indices, self._windows, self._examples.summaries[indices])
             spoiled = indices[np.unique(np.repeat(np.arange(len(indices)), lengths)[~finite])]
             own[spoiled] = np.array([np.nan, -1, -1, np.nan])
 

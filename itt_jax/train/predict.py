@@ -114,7 +114,8 @@ def predict_stack(
         stream_shape(examples, data_shards(mesh), tokens) for tokens in batch_sizes(len(examples.ids), least_tokens)
     ]
     shape = next((shape for shape in shapes[:-1] if fits(shape)), shapes[-1])
-    gathered, pending, share = gather(head, examples, models), collections.deque(), Share.of(mesh, models, shape[0])
+    gathered, share = gather(head, examples, models), Share.of(mesh, models, shape[0])
+    pending: collections.deque[tuple[np.ndarray, Batch, jax.Array]] = collections.deque()
 
     def take() -> None:
         indices, batch, outputs = jax.device_get(pending.popleft())

@@ -2,14 +2,14 @@
 
 import collections
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def prefetched(make: Callable[[int], T], numbers: Iterable[int], depth: int = 2) -> Iterator[T]:
+def prefetched(make: Callable[[int], T], numbers: Iterable[int], depth: int = 2) -> Generator[T]:
     """`make(number)` for each of `numbers`, in order, computed in a background thread at most `depth` ahead.
 
     While the caller has the k-th result, at most `depth` later ones exist or are being made; device memory must hold

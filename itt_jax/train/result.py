@@ -81,12 +81,13 @@ class StageResult:
     def create(cls, params: Params, heads: dict[str, Params], outcome: Outcome, stack: int = 1) -> "StageResult":
         """The result of a stage whose run ended with `outcome`."""
         record = outcome.record
+        assert record.best_step is not None  # every outcome has one
         return cls(
             params=params,
             heads=heads,
             steps=outcome.steps,
-            dev_history=tuple(map(tuple, record.dev_history)),
-            losses=tuple(map(tuple, record.losses)),
+            dev_history=tuple((steps, score) for steps, score in record.dev_history),
+            losses=tuple((steps, loss) for steps, loss in record.losses),
             tokens=record.tokens,
             packing_efficiency=record.tokens / max(1, record.row_tokens),
             flops=record.flops,

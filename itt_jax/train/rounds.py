@@ -2,6 +2,7 @@
 
 import bisect
 import math
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -27,13 +28,15 @@ class Rounds:
 
     def __init__(self, job: Job, resume: Resume | None):
         (task,), hardening = job.tasks, job.hardening
+        assert isinstance(hardening, Attacked) and task.attacks is not None
         if jax.process_count() > 1:
             raise InputError(f"hardening Attacked trains in one process, found {jax.process_count()}")
-        self.task, self.resume, self.steps = task, resume, job.steps
+        self.attacks, self.resume, self.steps = task.attacks, resume, job.steps
         self.indices = lambda step: step_examples(task.examples, job.recipe, derived_seed(job.seed, 0), step)
         parts = hardening.rounds + 1
         self.starts = sorted({math.ceil(job.steps * part / parts) for part in range(1, parts)} - {job.steps})
-        self.current, self.read = 0, task.examples.select
+        self.current = 0
+        self.read: Callable[[np.ndarray], Examples] = task.examples.select
 
     @classmethod
     def of(cls, job: Job, resume: Resume | None) -> "Rounds | None":
@@ -67,13 +70,13 @@ class Rounds:
                 )
             indices = np.concatenate([self.indices(own) for own in range(start, self.end(step))])
             try:
-                texts, flops = self.task.attacks.attack(params, indices, number)
+                texts, flops = self.attacks.attack(params, indices, number)
             except NotFiniteError:  # such a run diverges, as one of any arm may; queries made so far are not counted
                 texts, flops = {}, 0.0
             saved = {"texts": [[row, text] for row, text in texts.items()], "flops": flops}
             if self.resume:
                 self.resume.save_round(number, saved)
-        self.current, self.read = number, self.task.attacks.reader({row: text for row, text in saved["texts"]})
+        self.current, self.read = number, self.attacks.reader({row: text for row, text in saved["texts"]})
         return saved["flops"] if step == start else 0.0
 
     def _number(self, step: int) -> int:

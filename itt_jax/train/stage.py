@@ -70,7 +70,7 @@ def fine_tune_stack(encoder: Encoder, jobs: Sequence[Job], progress: Progress | 
         raise InputError("only jobs of one shape, with one task each, train together")
     mesh = stack_mesh(len(jobs))
     rounds = [Rounds.of(job, job.resume(encoder)) for job in jobs]
-    feeds = job_feeds(encoder, jobs, data_shards(mesh), [own and own.drawn for own in rounds])
+    feeds = job_feeds(encoder, jobs, data_shards(mesh), [None if own is None else own.drawn for own in rounds])
     runs = [_run(encoder, *own) for own in zip(jobs, feeds, rounds, strict=True)]
 
     # --- Loop
@@ -133,6 +133,7 @@ def predicted_together(models: Sequence[Params]) -> int:
 def _run(encoder: Encoder, job: Job, feed: Callable[[int], Feed], rounds: Rounds | None) -> Run:
     """The run of a job."""
     head_key, step_key = jax.random.split(jax.random.key(job.seed))
+    heads: tuple[Params, ...]
     if len(job.tasks) == 1 and "head" in job.params:
         heads = (job.params["head"],)
     else:
@@ -143,7 +144,7 @@ def _run(encoder: Encoder, job: Job, feed: Callable[[int], Feed], rounds: Rounds
 
 def _dev_evaluation(encoder: Encoder, jobs: Sequence[Job]) -> Callable[[Params], list[float]]:
     """A function from a stack's parameters to dev values. Dev rows that all jobs share are streamed once."""
-    chosen, shared = jobs[0].dev_index, len({id(job.dev.examples) for job in jobs}) == 1
+    chosen, shared = jobs[0].dev_index, len({id(job.dev_task.examples) for job in jobs}) == 1
 
     def scores_of(params: Params, dev: TaskData) -> np.ndarray:
         own = {"encoder": params["encoder"], "head": params["heads"][chosen]}
@@ -154,9 +155,9 @@ def _dev_evaluation(encoder: Encoder, jobs: Sequence[Job]) -> Callable[[Params],
 
     def evaluate(trained: Params) -> list[float]:
         if shared:
-            scores = scores_of(trained, jobs[0].dev)
+            scores = list(scores_of(trained, jobs[0].dev_task))
         else:
-            scores = [scores_of(alone(trained, at), job.dev)[0] for at, job in enumerate(jobs)]
+            scores = [scores_of(alone(trained, at), job.dev_task)[0] for at, job in enumerate(jobs)]
         return [job.dev_value(own) for job, own in zip(jobs, scores, strict=True)]
 
     return evaluate

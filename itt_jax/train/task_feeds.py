@@ -53,7 +53,7 @@ def _lengths(tasks: Sequence[TaskData], draws: Sequence["DrawnSteps | None"], re
     if tasks[0].forms is None:
         lengths = [examples.lengths for examples in {id(task.examples): task.examples for task in tasks}.values()]
     else:
-        lengths = [packing.longest(drawn(0)) for drawn in draws]
+        lengths = [packing.longest(drawn(0)) for drawn in draws if drawn is not None]
     return np.concatenate([*lengths, np.full(int(longer), recipe.max_length)])
 
 
@@ -158,6 +158,7 @@ def run_flops(
     Args:
         forms: of each task, as `TaskData.forms`; None: no task has some.
     """
+    assert recipe.steps is not None
     draws, before = mixture([examples.items for examples in tasks], recipe.temperature, seed, recipe.steps)
     total = 0.0
     for task, examples in enumerate(tasks):

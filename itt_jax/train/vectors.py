@@ -71,7 +71,7 @@ def sentence_vectors(
             vectors[indices] = np.asarray(found)[: len(indices)]
 
     fill(packing.stream(examples, *shape))
-    if len(alone := packing.to_repeat(~np.isfinite(vectors).all(axis=1)[None])):
+    if len(alone := packing.to_repeat(np.logical_not(np.isfinite(vectors).all(axis=1))[None])):
         fill(packing.stream_alone(examples, alone, *shape))
     return vectors
 

@@ -131,7 +131,9 @@ def test_bad_characters(language):
     assert_same(
         attack,
         language,
-        lambda subject, counted: reference.evolution(subject, counted, attack.candidates.edits(subject), attack.search),
+        lambda subject, counted: reference.evolution(
+            subject, counted, attack.candidates.single_edits(subject), attack.search
+        ),
     )
 
 
@@ -148,12 +150,14 @@ def test_hotflip(language):
 def test_imperceptible_edits():
     """By hand: one place of each kind, in Latin; letters that join are not reordered."""
     (first, *_), (arabic, *_) = cases("en"), cases("ar")
-    edits = get("bad_characters").candidates.edits(first)
+    edits = get("bad_characters").candidates.single_edits(first)
     made = {"".join((*first.clusters[:a], new, *first.clusters[b:])) for own in edits for a, b, new in own}
     for text in ("T\u200bhe patient", "Тhe patient", "\u2066\u202ehT\u202c\u2069e patient"):
         assert any(own.startswith(text) for own in made), text
     assert any(own[2] == "\b" and own[0] == "T" for own in made)
-    reordered = [new for own in get("bad_characters").candidates.edits(arabic) for _, _, new in own if "\u202d" in new]
+    reordered = [
+        new for own in get("bad_characters").candidates.single_edits(arabic) for _, _, new in own if "\u202d" in new
+    ]
     assert not any(set(new) & set("نمجبلي") for new in reordered)
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from itt_jax.errors import InputError
 from itt_jax.perturb import CATALOG, get, perturb, variants
+from itt_jax.perturb.units import VERSION
 
 TEXTS = ["The patient slept well, and woke at 10 o'clock.", "Мой ёж съел ещё одно яблоко.", "", "नमस्ते दुनिया"]
 NAMES = ["swap+keyboard", "word_drop+delete", "insert+delete+case", "swap+swap", "word_shuffle+repeat+word_drop"]
@@ -51,7 +52,7 @@ def test_severity_zero_changes_nothing():
 def test_properties_are_those_of_all_steps():
     composed = get("keyboard+swap")
     assert composed.languages == CATALOG["keyboard"].languages
-    assert composed.version == (CATALOG["keyboard"].version, CATALOG["swap"].version)
+    assert composed.output_version == (VERSION, (CATALOG["keyboard"].version, CATALOG["swap"].version))
     assert not composed.nested
     assert get("swap") is CATALOG["swap"]
 

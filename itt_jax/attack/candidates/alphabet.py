@@ -3,7 +3,6 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
-from typing import ClassVar
 
 from itt_jax.attack.asking import Victim
 from itt_jax.attack.candidates.base import Candidates
@@ -22,7 +21,7 @@ class Alphabet(Candidates):
         most: clusters; of more, the most frequent in the attacked texts.
     """
 
-    makes: ClassVar[str] = "clusters"
+    makes = "clusters"
     most: int = MOST_UNITS
 
     def units(self, subjects: Sequence[Subject], goal: Goal, victim: Victim) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ in whatever order words are tried.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import ClassVar
 
 from itt_jax.attack.asking import Victim
 from itt_jax.attack.goals import Goal
@@ -25,7 +24,7 @@ class Candidates:
         makes: "words", "clusters", "edits", "texts", "tokens" or "triggers"; a search takes one of them.
     """
 
-    makes: ClassVar[str]
+    makes = ""
 
     def check(self, language: str) -> None:
         """Raises InputError where there are none in a language."""
@@ -42,7 +41,7 @@ class Candidates:
         """Candidates for the whole text, where texts are made."""
         raise NotImplementedError
 
-    def edits(self, subject: Subject) -> list[list["Edit"]]:
+    def single_edits(self, subject: Subject) -> list[list["Edit"]]:
         """Place -> the edits that can be made there, where single edits are made."""
         raise NotImplementedError
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 from itt_jax.attack.candidates.base import Candidates
 from itt_jax.attack.subject import Subject
@@ -23,7 +23,7 @@ class FromLexicon(Candidates):
         most: options of a word; the first ones are taken.
     """
 
-    makes: ClassVar[str] = "words"
+    makes = "words"
     table: Literal["synonyms", "translations"]
     lexicon: str | None = None
     most: int = 50
@@ -35,7 +35,7 @@ class FromLexicon(Candidates):
 
     def paths(self, language: str) -> list[str]:
         """See `Candidates.paths`."""
-        return [] if self.lexicon is None else [self._path(language)]
+        return [] if (path := self._path(language)) is None else [path]
 
     def options(self, subject: Subject, places: Sequence[int]) -> dict[int, list[str]]:
         """See `Candidates.options`."""

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import ClassVar
 
 from itt_jax.attack.candidates.base import Candidates
 from itt_jax.attack.subject import Subject
@@ -13,7 +12,7 @@ from itt_jax.errors import InputError
 class TokenFlips(Candidates):
     """Other tokens of the model's own vocabulary in the place of one or several (`attack.flips`, `attack.ascents`)."""
 
-    makes: ClassVar[str] = "tokens"
+    makes = "tokens"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +24,7 @@ class MaskedLM(Candidates):
         most: its likeliest tokens at a word, of which whole words are taken.
     """
 
-    makes: ClassVar[str] = "words"
+    makes = "words"
     proposer: str | None = None
     most: int = 48
 
@@ -33,16 +32,20 @@ class MaskedLM(Candidates):
         """See `Candidates.check`."""
         from itt_jax.attack.proposer import proposer
 
+        proposer(self._folder)
+
+    @property
+    def _folder(self) -> str:
         if self.proposer is None:
             raise InputError("a recipe whose words come from a masked LM needs --proposer, a checkpoint with its head")
-        proposer(self.proposer)
+        return self.proposer
 
     def paths(self, language: str) -> list[str]:
         """See `Candidates.paths`."""
-        return [self.proposer]
+        return [self._folder]
 
     def options(self, subject: Subject, places: Sequence[int]) -> dict[int, list[str]]:
         """See `Candidates.options`."""
         from itt_jax.attack.proposer import proposer
 
-        return proposer(self.proposer).proposals(subject, places, self.most)
+        return proposer(self._folder).proposals(subject, places, self.most)

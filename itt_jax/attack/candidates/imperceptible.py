@@ -1,7 +1,6 @@
 """Edits that a reader does not see: Boucher et al. 2022, Bad Characters (arXiv 2106.09898)."""
 
 import dataclasses
-from typing import ClassVar
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class Imperceptible(Candidates):
             backspace control after a cluster.
     """
 
-    makes: ClassVar[str] = "edits"
+    makes = "edits"
     edits_of: tuple[str, ...] = KINDS
 
     def __post_init__(self):
@@ -36,7 +35,7 @@ class Imperceptible(Candidates):
             if name not in KINDS:
                 raise InputError(f"edits_of: found {name!r}, expected some of {', '.join(KINDS)}")
 
-    def edits(self, subject: Subject) -> list[list[Edit]]:
+    def single_edits(self, subject: Subject) -> list[list[Edit]]:
         """See `Candidates.edits`: a list for each editable cluster with any, in the order of the text."""
         pairs = _reversible(subject) if "reorder" in self.edits_of else {}
         found = []

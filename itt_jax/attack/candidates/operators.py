@@ -65,7 +65,7 @@ class Operators(Candidates):
             mask[first:stop] = True
             masks.append(mask)
             bounds.append((first, stop))
-        found = {place: {} for place in places}
+        found: dict[int, dict[str, None]] = {place: {} for place in places}
         for texts in self._drawn(subject, masks) if masks else ():
             for place, (first, stop), text in zip(places, bounds, texts, strict=True):
                 tail = subject.text[stop:]

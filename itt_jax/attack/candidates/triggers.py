@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 
@@ -25,7 +24,7 @@ class Triggers(Candidates):
         rows: of a class, on which its trigger is found; the first ones.
     """
 
-    makes: ClassVar[str] = "triggers"
+    makes = "triggers"
     length: int = 3
     start: str = "the"
     each: int = 20

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import ClassVar
 
 from itt_jax.attack.candidates.base import Candidates
 from itt_jax.attack.subject import Subject
@@ -22,7 +21,7 @@ class WordSwaps(Candidates):
         inner: whether the first and the last cluster stay.
     """
 
-    makes: ClassVar[str] = "words"
+    makes = "words"
     edits: tuple[str, ...]
     every: bool = False
     inner: bool = False
@@ -43,7 +42,7 @@ class WordSwaps(Candidates):
 
     def _of_word(self, subject: Subject, place: int) -> list[str]:
         word = subject.word(place)
-        found = {}
+        found: dict[str, None] = {}
         for name in self.edits:
             edit = WORD_EDITS[name]
             places = edit.places(word, self.inner)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from itt_jax.attack.asking import Ascent, Nearest
-from itt_jax.attack.attack import Asking, Case, Search
+from itt_jax.attack.attack import Asking, Case, Search, ask, propose
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,11 +29,11 @@ class EmbeddingAscent(Search):
     def run(self, case: Case) -> Asking:
         """See `Search.run`."""
         clean = case.subject.text
-        ((*texts,),) = yield Nearest((clean,), self.ascent, self.edits)
+        ((*texts,),) = yield from propose(Nearest((clean,), self.ascent, self.edits))
         made = case.allowed([text for text in texts if text != clean])
         if not made:
             return clean
-        heard = yield made
+        heard = yield from ask(made)
         if heard.reached.any():
             return made[int(np.argmax(heard.reached))]
         best = int(np.argmax(heard.scores))

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from itt_jax.attack.attack import Asking, Case, Search
+from itt_jax.attack.attack import Asking, Case, Search, ask
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Beam(Search):
             ]
             if not pool:
                 return best.text
-            heard = yield [own.text for own in pool]
+            heard = yield from ask([own.text for own in pool])
             best = pool[int(np.argmax(heard.scores))]
             if heard.reached[np.argmax(heard.scores)] or heard.over:
                 return best.text

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from itt_jax.attack.attack import Asking, Case, Search
+from itt_jax.attack.attack import Asking, Case, Search, ask
 from itt_jax.attack.subject import Subject
 
 DELETE = ""
@@ -42,11 +42,14 @@ class Charmer(Search):
         line = Line(list(case.subject.clusters), free_places(case.subject))
         alphabet = (DELETE, *(unit for unit in case.units if allows_unit(case, unit)))
         for _ in range(self.edits):
-            probes = [(place, next(filter(case.allows, line.probes(place)), None)) for place in line.free()]
-            probes = [(place, text) for place, text in probes if text is not None]
+            probes = [
+                (place, text)
+                for place in line.free()
+                if (text := next(filter(case.allows, line.probes(place)), None)) is not None
+            ]
             if not probes:
                 break
-            heard = yield [text for _, text in probes]
+            heard = yield from ask([text for _, text in probes])
             if heard.over:
                 break
             chosen = np.argsort(-heard.scores, kind="stable")[: self.places].tolist()
@@ -55,11 +58,11 @@ class Charmer(Search):
             kept = [i for i, may in enumerate(case.allow(texts)) if may]
             if not kept:
                 break
-            heard = yield [texts[i] for i in kept]
+            heard = yield from ask([texts[i] for i in kept])
             line = line.after(*made[kept[int(np.argmax(heard.scores))]])
             if heard.over:
                 break
-            heard = yield [line.text]
+            heard = yield from ask([line.text])
             if heard.reached[0] or heard.over:
                 break
         return line.text

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from itt_jax.attack.attack import Asking, Case, Search
+from itt_jax.attack.attack import Asking, Case, Search, ask
 from itt_jax.attack.subject import Wording
 
 
@@ -24,7 +24,7 @@ class WorstOf(Search):
         texts = case.texts()
         if not texts:
             return case.subject.text
-        heard = yield texts
+        heard = yield from ask(texts)
         return texts[int(np.argmax(heard.scores))]
 
 
@@ -58,7 +58,7 @@ class RandomWords(Search):
             made = case.allowed_wordings(made)
             if not made:
                 continue
-            heard = yield [own.text for own in made]
+            heard = yield from ask([own.text for own in made])
             if heard.scores.max() > top:
                 best, top = made[int(np.argmax(heard.scores))], heard.scores.max()
             if heard.reached.any():

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from itt_jax.attack.attack import Asking, Case, Search
+from itt_jax.attack.attack import Asking, Case, Search, ask
 from itt_jax.attack.candidates.base import Edit
 
 
@@ -36,20 +36,21 @@ class Evolution(Search):
 
     def run(self, case: Case) -> Asking:
         """See `Search.run`."""
-        places, shape = case.attack.candidates.edits(case.subject), (self.population, 2 * self.edits)
+        places, shape = case.attack.candidates.single_edits(case.subject), (self.population, 2 * self.edits)
         if not places:
             return case.subject.text
-        trials, vectors, scores, texts = _uniform(case, shape, "first"), np.zeros(shape), None, []
+        trials, vectors = _uniform(case, shape, "first"), np.zeros(shape)
+        scores, texts = np.full(self.population, -np.inf), [case.subject.text] * self.population
         for generation in range(self.generations + 1):
             asked = [edited(case, places, vector) for vector in trials]
-            heard = yield asked
+            heard = yield from ask(asked)
             if heard.reached.any():
                 return asked[int(np.argmax(heard.reached))]
             own = np.concatenate([heard.scores, np.full(self.population - len(heard.scores), -np.inf)])
-            better = np.ones(self.population, bool) if scores is None else own >= scores
+            better = own >= scores  # of the first generation, all
             vectors = np.where(better[:, None], trials, vectors)
-            scores = own if scores is None else np.where(better, own, scores)
-            texts = [new if won else old for new, old, won in zip(asked, texts or asked, better, strict=True)]
+            scores = np.where(better, own, scores)
+            texts = [new if won else old for new, old, won in zip(asked, texts, better, strict=True)]
             if heard.over:
                 break
             trials = self._trials(case, vectors, vectors[int(np.argmax(scores))], generation)
@@ -75,7 +76,8 @@ class Evolution(Search):
 
 def edited(case: Case, places: list[list[Edit]], vector: np.ndarray) -> str:
     """The text with a vector's edits; one that overlaps an earlier one, or that is not allowed, is left out."""
-    clusters, chosen = case.subject.clusters, []
+    clusters = case.subject.clusters
+    chosen: list[Edit] = []
     for where, which in vector.reshape(-1, 2).tolist():
         place = int(where * (len(places) + 1))
         if place < len(places):

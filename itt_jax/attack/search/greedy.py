@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from itt_jax.attack.attack import Asking, Case, Search
+from itt_jax.attack.attack import Asking, Case, Search, ask
 
 UNKNOWN = "𓀀"
 """Stands for a word that no vocabulary has. TextAttack writes "[UNK]", but special tokens in a text stay text here."""
@@ -30,7 +30,7 @@ class GreedyWords(Search):
         places, wording, best = case.words(), case.subject.wording, case.start
         if not places:
             return wording.text
-        heard = yield [self._without(case, place) for place in places]
+        heard = yield from ask([self._without(case, place) for place in places])
         options = {} if heard.over else case.options(places)
         for rank in np.argsort(-heard.scores, kind="stable").tolist():
             if heard.over:
@@ -38,7 +38,7 @@ class GreedyWords(Search):
             made = case.replaced(wording, places[rank], options[places[rank]])
             if not made:
                 continue
-            heard = yield [own.text for own in made]
+            heard = yield from ask([own.text for own in made])
             top = int(np.argmax(heard.scores))
             if heard.scores[top] > best:
                 wording, best = made[top], heard.scores[top]

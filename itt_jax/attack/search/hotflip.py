@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from itt_jax.attack.asking import Flips
-from itt_jax.attack.attack import Asking, Case, Search
+from itt_jax.attack.attack import Asking, Case, Search, ask, propose
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,12 +31,12 @@ class HotFlip(Search):
         """See `Search.run`."""
         beam, best, top = [case.subject.text], case.subject.text, case.start
         for _ in range(self.edits):
-            flipped = yield Flips(tuple(beam), self.each)
+            flipped = yield from propose(Flips(tuple(beam), self.each))
             made = case.allowed([text for texts in flipped for text in texts])
             made = [text for text in dict.fromkeys(made) if text != case.subject.text]
             if not made:
                 break
-            heard = yield made
+            heard = yield from ask(made)
             order = np.argsort(-heard.scores, kind="stable").tolist()
             if heard.scores[order[0]] > top:
                 best, top = made[order[0]], heard.scores[order[0]]

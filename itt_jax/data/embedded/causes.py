@@ -57,7 +57,8 @@ def _persons(split: str) -> list[Words]:
 @functools.lru_cache(maxsize=4)
 def _items(split: str) -> tuple[tuple[str, int, int, int, int], ...]:
     """(question, pair, wrong pair, person, label) of each row; labels alternate, and no item occurs twice."""
-    pairs, found, index = range(len(_events()["cause"])), {}, 0
+    pairs, index = range(len(_events()["cause"])), 0
+    found: dict[tuple[str, int, int, int], int] = {}
     while len(found) < SIZES[split]:
         dice = Dice(draws(f"{NAME}/{split}", np.array([index]), _DRAWS)[0])
         index += 1
@@ -73,8 +74,8 @@ def texts_and_labels(task: str, split: str, language: str) -> tuple[dict[str, li
     events = _events()
     for question, pair, wrong, person, label in _items(split):
         name, given = _persons(split)[person][language], "effect" if question == "cause" else "cause"
-        choices = (pair, wrong) if label == 0 else (wrong, pair)
-        texts = [events[given][pair], *(events[question][place] for place in choices)]
+        places = (pair, wrong) if label == 0 else (wrong, pair)
+        texts = [events[given][pair], *(events[question][place] for place in places)]
         premise, *choices = (text[language].replace("{n}", name) for text in texts)
         for field, text in zip(FIELDS, (premise, QUESTIONS[question][language], *choices), strict=True):
             fields[field].append(text)

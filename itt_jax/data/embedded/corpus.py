@@ -33,7 +33,9 @@ def parallel(n: int, seed: int = 0, domains: Sequence[str] = DOMAINS) -> list[di
             raise unknown("domain", domain, DOMAINS)
     if not 0 <= n <= LIMIT:
         raise InputError(f"number of parallel sentences is {n}, expected 0 to {LIMIT}")
-    found, seen, start = [], set(), 0
+    found: list[dict[str, str]] = []
+    seen: set[str] = set()
+    start = 0
     while len(found) < n:
         for row in draws(f"corpus/{seed}", np.arange(start, start + _DRAWN_AT_ONCE), _DRAWS):
             domain = domains[len(found) % len(domains)]

@@ -140,4 +140,4 @@ def texts_and_labels(task: str, split: str, language: str) -> tuple[dict[str, li
         field: [row[place].text(language) for row in statements] for place, field in enumerate(TASKS[task].fields)
     }
     classes = TASKS[task].labels
-    return fields, [classes[label] if classes else f"{label:g}" for label in labels]
+    return fields, [classes[int(label)] if classes else f"{label:g}" for label in labels]

@@ -125,14 +125,14 @@ class LocalFiles(Source):
             self.delimiter,
             header,
             bool(self.delimiter) and may_be_quoted(self.quoted, separator),
-            token if isinstance(token, int) or header else None,
+            token if isinstance(token, int) or (header and isinstance(token, str)) else None,
             self.label,
             self.sentence,
             self.document,
         )
         sentences = read_conll(path, self.encoding, layout)
-        records = [
-            (one.lines[0], one.comments | {name: as_text(column) for name, column in one.columns.items()})
+        records: list[Record] = [
+            (one.lines[0], {**one.comments, **{name: as_text(column) for name, column in one.columns.items()}})
             for one in sentences
         ]
         return records, [one.lines for one in sentences], [one.document for one in sentences]

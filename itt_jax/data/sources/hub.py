@@ -64,6 +64,8 @@ class Hub(Source):
         records = list(table)
         numbers = list(range(len(records)))
         if self.prefix:
+            if self.index is None:
+                raise InputError(f"{where}: prefix {self.prefix!r} needs index, the column whose values begin with it")
             begins = spell(self.prefix, spelling)
             numbers = [i for i in numbers if label_of(records[i], self.index, where).startswith(begins)]
         if self.language:
@@ -131,7 +133,7 @@ def printed(value: object, names: list[str] | None) -> str:
     """
     if isinstance(value, list):
         return " ".join(printed(tag, names) for tag in value)
-    return names[int(value)] if names and int(value) >= 0 else str(value)
+    return names[value] if names and isinstance(value, int) and value >= 0 else str(value)
 
 
 def first_line(error: Exception) -> str:

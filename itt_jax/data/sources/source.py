@@ -4,10 +4,15 @@ import abc
 import dataclasses
 import pathlib
 import types
+import typing
+from collections.abc import Mapping
 from typing import ClassVar
 
 from itt_jax.data.sources.paths import spell
 from itt_jax.data.table import Table
+
+NO_LABELS: Mapping[str, str | None] = types.MappingProxyType({})
+NO_DOCUMENT = typing.cast("str | int | None", None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,8 +36,8 @@ class Source(abc.ABC):
     local: ClassVar[bool] = True
     splits_in: ClassVar[str] = "paths"
     # Not annotated, so that they are no fields here: sources that can translate labels or name documents have them.
-    labels = types.MappingProxyType({})
-    document = None
+    labels = NO_LABELS
+    document = NO_DOCUMENT
 
     @abc.abstractmethod
     def read(self, split: str, language: str, data_root: str | pathlib.Path | None = None) -> Table:

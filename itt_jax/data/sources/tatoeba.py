@@ -1,5 +1,6 @@
 """Tatoeba's sentence pairs with English (LASER's test set v1), as parallel text."""
 
+import functools
 import pathlib
 from collections.abc import Sequence
 
@@ -30,6 +31,10 @@ def tatoeba_languages(data_root: str | pathlib.Path | None) -> dict[str, str]:
     return {_ISO_639_1.get(code, code): code for code in spelled}
 
 
+def _line(path: pathlib.Path, i: int) -> str:
+    return f"{path} or its English, line {i + 1}"
+
+
 def tatoeba(languages: Sequence[str], data_root: str | pathlib.Path | None) -> ParallelTexts:
     """The pairs of some languages (empty: of all); pairs with the same English sentence form one tuple.
 
@@ -47,7 +52,7 @@ def tatoeba(languages: Sequence[str], data_root: str | pathlib.Path | None) -> P
         texts, english = read_lines(path), read_lines(english_path)
         if len(texts) != len(english):
             raise InputError(f"{path}: {len(texts)} lines, expected {len(english)}, one for each of {english_path}")
-        check_texts({language: texts, "en": english}, lambda i, path=path: f"{path} or its English, line {i + 1}")
+        check_texts({language: texts, "en": english}, functools.partial(_line, path))
         times: dict[str, int] = {}
         columns[language] = {}
         for text, pivot in zip(texts, english, strict=True):

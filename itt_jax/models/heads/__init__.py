@@ -4,7 +4,7 @@ from itt_jax import errors
 from itt_jax.models.encoder import Encoder
 from itt_jax.models.heads.classification import CLASSIFICATION
 from itt_jax.models.heads.embedding import EMBEDDING
-from itt_jax.models.heads.head import Head, HeadKind, apply_model
+from itt_jax.models.heads.head import Head, HeadKind, Pooling, apply_model
 from itt_jax.models.heads.masked_lm import MASKED_LM
 from itt_jax.models.heads.multilabel import MULTILABEL
 from itt_jax.models.heads.multiple_choice import MULTIPLE_CHOICE
@@ -42,7 +42,7 @@ def head_kind(name: str) -> HeadKind:
 
 
 def make_head(
-    encoder: Encoder, kind: str, outputs: int, pooling: str = "pretrained", pair_features: bool = False
+    encoder: Encoder, kind: str, outputs: int, pooling: Pooling = "pretrained", pair_features: bool = False
 ) -> Head:
     """A head for an encoder.
 

@@ -32,10 +32,10 @@ class ExampleKind(HeadKind):
         """
         config = head.encoder.config
         if head.pooling == "pretrained":
-            heads = families.family(config.family).huggingface.heads
-            if self.form not in heads:
+            own = families.family(config.family).huggingface.heads.get(self.form)
+            if own is None or own.summary is None:
                 raise InputError(f"{self.name} head with pooling 'pretrained': {config.family} has none")
-            return heads[self.form].summary(config)
+            return own.summary(config)
         return Summary(None, None, last_rate=config.classifier_rate)
 
     def check(self, head: Head) -> None:

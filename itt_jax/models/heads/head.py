@@ -19,6 +19,8 @@ from itt_jax.batch import Batch
 from itt_jax.models.attention import subkey
 from itt_jax.models.encoder import Encoder, Params
 
+Pooling = Literal["pretrained", "cls", "mean", "max_mean"]
+
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class HeadKind:
@@ -26,7 +28,7 @@ class HeadKind:
 
     Attributes:
         name: the kind's name.
-        form: key of `families.HuggingFace.heads`; None where Hugging Face has no such head.
+        form: key of `families.HuggingFace.heads`; empty where Hugging Face has no such head.
         problem_type: Hugging Face's name of the loss, where heads of one form have several.
         labels: whether the outputs are classes with names.
         by_example: whether outputs are [E, outputs]; otherwise they are one row per token.
@@ -37,7 +39,7 @@ class HeadKind:
     """
 
     name: str
-    form: str | None = None
+    form: str = ""
     problem_type: str | None = None
     labels: bool = False
 
@@ -135,7 +137,7 @@ class Head:
     encoder: Encoder
     kind: HeadKind
     outputs: int
-    pooling: Literal["pretrained", "cls", "mean", "max_mean"] = "pretrained"
+    pooling: Pooling = "pretrained"
     pair_features: bool = False
 
     @property
@@ -201,14 +203,14 @@ def apply_model(
     batch: Batch,
     *,
     key: PRNGKeyArray | None = None,
-    **inputs: Array | None,
+    input_embeddings: Array | None = None,
 ) -> Array:
     """Outputs of a whole model, params {"encoder", "head"}, on one batch of packed or padded rows.
 
     Args:
         batch: as data.packing builds it; labels and weights are not read.
         key: dropout key for encoder and head; None means no dropout.
-        inputs: further fields of `EncoderInputs` (input_embeddings).
+        input_embeddings: as in `EncoderInputs`.
     """
     hidden = encoder(
         params["encoder"],
@@ -216,8 +218,8 @@ def apply_model(
         token_type_ids=batch.by_row["token_type_ids"],
         segment_ids=batch.by_row["segment_ids"],
         key=subkey(key, 0),
+        input_embeddings=input_embeddings,
         **head.kind.encoder_inputs(batch),
-        **inputs,
     )
     return head(params, hidden, batch, key=subkey(key, 1))
 

@@ -16,8 +16,8 @@ class MaskedLMKind(LanguageKind):
     version = 2  # 1 left out the hidden tokens of a row beyond its share and two
 
     def build(self, head: Head, rngs: nnx.Rngs) -> nnx.Module:
-        transformed = head.encoder.config.transform_activation is not None
-        return TransformHead(head, rngs) if transformed else LanguageHead(head, rngs)
+        activation = head.encoder.config.transform_activation
+        return LanguageHead(head, rngs) if activation is None else TransformHead(head, activation, rngs)
 
     def read(self, head: Head, hidden: Float[Array, "B T D"], batch: Batch) -> Float[Array, "B P D"]:
         if "positions" not in batch.by_row:
@@ -28,7 +28,7 @@ class MaskedLMKind(LanguageKind):
 class TransformHead(LanguageHead):
     """BERT's transform, a dense layer and a LayerNorm, before the scores."""
 
-    def __init__(self, head: Head, rngs: nnx.Rngs) -> None:
+    def __init__(self, head: Head, activation: str, rngs: nnx.Rngs) -> None:
         config = head.encoder.config
         bias, deviation = config.transform_bias, config.transform_range
         self.dense = linear(
@@ -36,7 +36,7 @@ class TransformHead(LanguageHead):
         )
         self.dense.factors = head.encoder.factors
         self.norm = layer_norm(config, rngs)
-        self.activation = config.transform_activation
+        self.activation = activation
         super().__init__(head, rngs)
 
     def __call__(

@@ -101,16 +101,16 @@ def main() -> None:
     library = load_library()
     query = ["dpkg-query", "-W", "-f", "${Version}", "xkb-data"]
     version = subprocess.run(query, check=True, capture_output=True, text=True).stdout
-    table = {
-        "provenance": f"Debian xkb-data {version} (MIT/X11 licence, /usr/share/doc/xkb-data/copyright), resolved by "
-        "libxkbcommon; see make_keyboards.py",
-        "layouts": {
-            language: {"layout": f"{layout}({variant})", "beside": neighbours(read_keys(library, layout, variant))}
-            for language, (layout, variant) in LAYOUTS.items()
-        },
+    provenance = (
+        f"Debian xkb-data {version} (MIT/X11 licence, /usr/share/doc/xkb-data/copyright), resolved by "
+        "libxkbcommon; see make_keyboards.py"
+    )
+    layouts = {
+        language: {"layout": f"{layout}({variant})", "beside": neighbours(read_keys(library, layout, variant))}
+        for language, (layout, variant) in LAYOUTS.items()
     }
-    lines = [f"{json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in table["layouts"].items()]
-    text = '{"provenance": %s,\n"layouts": {\n%s\n}}\n' % (json.dumps(table["provenance"]), ",\n".join(lines))  # noqa: UP031
+    lines = [f"{json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in layouts.items()]
+    text = '{"provenance": %s,\n"layouts": {\n%s\n}}\n' % (json.dumps(provenance), ",\n".join(lines))  # noqa: UP031
     pathlib.Path(__file__).with_name("keyboards.json").write_text(text, encoding="utf-8")
 
 

@@ -83,7 +83,7 @@ def main() -> None:
     classes: dict[int, str] = {}
     for row in fields("UnicodeData.txt"):
         character = chr(int(row[0], 16))
-        tag, codes = re.fullmatch(r"(?:<(\w+)> )?(.*)", row[5]).groups()
+        tag, codes = re.findall(r"^(?:<(\w+)> )?(.*)$", row[5])[0]
         target = "".join(chr(int(code, 16)) for code in codes.split())
         if tag:
             tagged[character] = (tag, target)

@@ -109,7 +109,7 @@ def legend(analysis: Analysis) -> Panel:
 def sheet(panels: Sequence[Panel]) -> str:
     """Panels as one file, in rows from the left."""
     x = y = height = width = 0.0
-    placed = []
+    placed: list[str] = []
     for panel in panels:
         if x and (x + panel.width > SHEET or (placed and panels[len(placed) - 1].cls)):
             x, y, height = 0.0, y + height + GAP, 0.0

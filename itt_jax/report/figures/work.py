@@ -50,7 +50,7 @@ def training(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
             key = (record.get("encoder"), record.get("kind"), tuple(record.get("arms", ())), what)
             found.setdefault(key, []).append(points[:: math.ceil(len(points) / MOST_POINTS)])
     drawn = styles(analysis)
-    return [_training(*key, runs, drawn) for key, runs in found.items()]
+    return [_training(encoder, kind, arms, what, runs, drawn) for (encoder, kind, arms, what), runs in found.items()]
 
 
 def _training(

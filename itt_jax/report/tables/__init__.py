@@ -210,8 +210,8 @@ TABLES = (
 
 def tidy(analysis: Analysis) -> dict[str, pd.DataFrame]:
     """The tidy tables, by file name."""
-    names = ("primary", "claims", "interactions", "gains", "gaps", "curves", "robustness", "controls", "distances")
-    names += ("checks", "counts", "attacks", "attack_contrasts", "budgets", "transfer")
+    names = ["primary", "claims", "interactions", "gains", "gaps", "curves", "robustness", "controls", "distances"]
+    names += ["checks", "counts", "attacks", "attack_contrasts", "budgets", "transfer"]
     found = {name: getattr(analysis, name) for name in names}
     return found | {"gain_kept": domains.gain_kept(analysis), "edits": rests.edits(analysis)}
 

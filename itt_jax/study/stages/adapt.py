@@ -7,7 +7,7 @@ import numpy as np
 
 from itt_jax.config import LanguageModel
 from itt_jax.data import contamination
-from itt_jax.study.arms import Adapt
+from itt_jax.study.arms import Adapt, Description
 from itt_jax.study.material import Material, Selection
 from itt_jax.study.stages.dev_check import DevCheck, checked
 from itt_jax.study.stages.stage import Place, Stage, digests, resumable, summary
@@ -38,8 +38,9 @@ class Adaptation(Stage):
     description: ClassVar[type] = Adapt
 
     @classmethod
-    def planned(cls, description: Adapt, place: Place) -> Self:
+    def planned(cls, description: Description, place: Place) -> Self:
         """The training texts of the target's domain or general tasks."""
+        assert isinstance(description, Adapt) and place.target.adaptation is not None
         domain, general = (
             tuple(Selection(name, "train", place.material.task(name).source_language) for name in names)
             for names in (place.target.domain_text, place.target.general_text)
@@ -65,7 +66,7 @@ class Adaptation(Stage):
         texts = [digests(selections, material) for selections in (self.training, self.as_much_as)]
         versions = language_model_version(self.spec.family)
         versions += changed_versions(objectives.named(self.settings.recipe.objective).version)
-        return ["adaptation", self.parent.id, texts, self.settings, self.seed, *versions]
+        return ["adaptation", self.origin.id, texts, self.settings, self.seed, *versions]
 
     @property
     def selections(self) -> dict[str, tuple[Selection, ...]]:

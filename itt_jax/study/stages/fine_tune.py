@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import pathlib
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
 
@@ -15,7 +16,7 @@ from itt_jax.data.examples import Examples
 from itt_jax.data.rows import Rows
 from itt_jax.models import make_head
 from itt_jax.models.heads import head_kind
-from itt_jax.study.arms import FineTune
+from itt_jax.study.arms import Description, FineTune
 from itt_jax.study.hardening import Attacked, Drawn, Hardening
 from itt_jax.study.material import Material, Selection, mean_tokens
 from itt_jax.study.stages.attacked import AttackedRows
@@ -61,21 +62,21 @@ class FineTuning(Stage):
     description: ClassVar[type] = FineTune
 
     @classmethod
-    def planned(cls, description: FineTune, place: Place) -> Self:
+    def planned(cls, description: Description, place: Place) -> Self:
         """The rows and the recipe of the target or of its intermediate tasks."""
+        assert isinstance(description, FineTune)
         target, rows = place.target, _target_rows if description.on == "target" else _intermediate_rows
         training, dev, other_dev = rows(description, place)
         for selection in (*training, dev, *other_dev):
             place.material.check_labelled(selection)
         if description.hardening is not None:
             check_hardening(description.hardening, training, place)
-        recipes = {
-            "target": lambda: steps_resolved(target.recipe, _first_target(place), place.material),
-            "intermediate": lambda: steps_resolved(
-                target.intermediate_recipe, _first_intermediate(place), place.material
-            ),
-        }
         own = "target" if description.on == "target" else "intermediate"
+        if (own if description.recipe == "own" else description.recipe) == "target":
+            recipe, first = target.recipe, _first_target(place)
+        else:
+            assert target.intermediate_recipe is not None  # as the description needs it
+            recipe, first = target.intermediate_recipe, _first_intermediate(place)
         return cls(
             spec=place.spec,
             parent=place.parent,
@@ -83,7 +84,7 @@ class FineTuning(Stage):
             training=training,
             dev=dev,
             other_dev=other_dev,
-            recipe=recipes[own if description.recipe == "own" else description.recipe](),
+            recipe=steps_resolved(recipe, first, place.material),
             labels=description.labels,
             hardening=description.hardening,
             role="target" if place.is_last else "intermediate",
@@ -105,7 +106,7 @@ class FineTuning(Stage):
         selected_by = metrics.metric(material.task(self.dev.task).metric)
         made_by = [version for own in self.training for version in kind_versions(material.task(own.task))]
         kind = material.task(self.training[0].task).kind
-        identity = ["fine_tuning", self.parent.id, tasks, head, selected_by.version, rows, self.recipe, self.seed]
+        identity = ["fine_tuning", self.origin.id, tasks, head, selected_by.version, rows, self.recipe, self.seed]
         identity += changed_versions(*made_by, objectives.named(self.recipe.objective).version)
         return identity + ([] if self.hardening is None else [hardening_identity(self.hardening, self.training, kind)])
 
@@ -124,11 +125,17 @@ class FineTuning(Stage):
         """One a learning rate."""
         return len(self.recipe.learning_rates)
 
+    @property
+    def steps(self) -> int:
+        """The recipe's, which are resolved when it is planned."""
+        assert self.recipe.steps is not None
+        return self.recipe.steps
+
     def training_tokens(self, material: Material) -> float:
         """Tokens of a mean row in every step of every learning rate; more where hardening takes more compute."""
         lengths = [mean_tokens(material.uncontaminated_rows(selection)) for selection in self.training]
         mean = min(sum(lengths) / len(lengths), self.recipe.max_length)
-        return self.recipe.steps * self.recipe.batch_size * mean * self.runs * passes_of(self.hardening) / PASSES
+        return self.steps * self.recipe.batch_size * mean * self.runs * passes_of(self.hardening) / PASSES
 
     def flops(self, workshop: Workshop, body: Body) -> float:
         """Model FLOPs of one run, from the token lengths of its rows."""
@@ -166,8 +173,8 @@ class FineTuning(Stage):
             results += fine_tune_stack(encoder, own, progress)
         recorded = []
         for stage, (body, jobs) in zip(stages, starts, strict=True):
-            own, results = results[: len(jobs)], results[len(jobs) :]
-            recorded.append(stage.keep_best(workshop, body, jobs, own))
+            mine, results = results[: len(jobs)], results[len(jobs) :]
+            recorded.append(stage.keep_best(workshop, body, jobs, mine))
         return recorded
 
     def jobs(self, workshop: Workshop) -> list[Job]:
@@ -184,13 +191,17 @@ class FineTuning(Stage):
                 self.recipe,
                 rate,
                 self.seed,
-                directory=workshop.store.stage(self.id) / f"rate-{rate:g}",
+                directory=self.rate_folder(workshop, rate),
                 metric=metric,
                 hardening=self.hardening,
                 is_lost=self.is_lost(workshop),
             )
             for rate in self.recipe.learning_rates
         ]
+
+    def rate_folder(self, workshop: Workshop, rate: float) -> pathlib.Path:
+        """Where the fine-tuning at a learning rate saves its resumable state."""
+        return workshop.store.stage(self.id) / f"rate-{rate:g}"
 
     def by_task(self) -> list[tuple[Selection, ...]]:
         """The training rows of each task."""
@@ -214,7 +225,7 @@ class FineTuning(Stage):
             task=material.task(self.dev.task),
         )
         for job in jobs if saved else ():
-            forget_resume(job.directory)
+            forget_resume(self.rate_folder(workshop, job.learning_rate))
         return summary(result) | {
             "dev_checks": [check.as_record() for check in self.checks(workshop, body, jobs[best], results, best)],
             "labels": self.labels,
@@ -233,7 +244,7 @@ class FineTuning(Stage):
         result, found = results[best], []
         for selection in (self.dev, *self.other_dev):
             is_selected = selection is self.dev
-            dev = job.dev if is_selected else self.data(workshop, (selection,))
+            dev = job.dev_task if is_selected else self.data(workshop, (selection,))
             params = {"encoder": result.params["encoder"], "head": result.heads[dev.name]}
             looks = sum(len(own.dev_history) for own in results) if is_selected else 1
             measure = metrics.metric(workshop.material.task(selection.task).metric)
@@ -309,9 +320,11 @@ class FineTuning(Stage):
         body, spec = self.start(workshop), self.spec
         kind = kinds.kind(task.kind)
         outputs = head_kind(kind.head).fixed_outputs(body.encoder) or kind.outputs(task)
-        pair = spec.pair_features and kind.reads_pairs(task)
-        pooled = {"pooling": spec.pooling, "pair_features": pair} if kind.pools else {}
-        head = make_head(body.encoder, kind.head, outputs, **pooled)
+        if kind.pools:
+            pair = spec.pair_features and kind.reads_pairs(task)
+            head = make_head(body.encoder, kind.head, outputs, spec.pooling, pair)
+        else:
+            head = make_head(body.encoder, kind.head, outputs)
         examples = workshop.examples(task, body.tokenizer, rows, self.recipe.max_length)
         gold = kind.gold(task, rows, examples)
         return TaskData(task.name, head, examples, kind, kind.classes(task), gold)
@@ -350,8 +363,8 @@ def _intermediate_rows(
     dev, *others = (
         dataclasses.replace(own, split=target.intermediate_dev_split, limit=target.dev_rows) for own in selections
     )
-    others = tuple(own for own in others if place.material.has(own.task, own.split, own.language))
-    return _in_languages(selections, description, place), dev, others
+    present = tuple(own for own in others if place.material.has(own.task, own.split, own.language))
+    return _in_languages(selections, description, place), dev, present
 
 
 def _in_languages(selections: list[Selection], description: FineTune, place: Place) -> tuple[Selection, ...]:

@@ -32,7 +32,7 @@ class Given(Stage):
 
     def identity(self, material: Material) -> list[Any]:
         """Weights, tokenizer and the rates that the spec sets."""
-        weights = material.checkpoint_digest(self.spec.checkpoint)
+        weights = material.checkpoint_digest(given_checkpoint(self.spec))
         identity = ["given", weights, material.tokenizer_digest(self.spec), rates(self.spec)]
         return identity + ([] if self.spec.first_layers is None else [("first_layers", self.spec.first_layers)])
 
@@ -54,12 +54,18 @@ class Given(Stage):
 
     def seen(self, store: Store) -> Digests:
         """What the checkpoint says that it was trained on."""
-        return load_seen(local_folder(self.spec.checkpoint))
+        return load_seen(local_folder(given_checkpoint(self.spec)))
+
+
+def given_checkpoint(spec: EncoderSpec) -> str:
+    """The checkpoint of an encoder that has one."""
+    assert spec.checkpoint is not None
+    return spec.checkpoint
 
 
 def given_body(spec: EncoderSpec) -> Body:
     """The encoder of a checkpoint directory, ours or Hugging Face's."""
-    folder = local_folder(spec.checkpoint)
+    folder = local_folder(given_checkpoint(spec))
     if is_ours(folder):
         saved = load_checkpoint(folder)
         encoder, params = saved.encoder, saved.params["encoder"]
@@ -78,7 +84,7 @@ def given_sketch(spec: EncoderSpec) -> tuple[Encoder, Tokenizer]:
 
 def given_tables(spec: EncoderSpec) -> tuple[EncoderConfig, Tokenizer]:
     """The config of that encoder, checked against the shapes of its parameters, and its tokenizer."""
-    folder = local_folder(spec.checkpoint)
+    folder = local_folder(given_checkpoint(spec))
     encoder = saved_encoder(folder) if is_ours(folder) else pretrained_encoder(folder)
     return shallow(encoder, spec).config, _tokenizer(spec, folder)
 

@@ -14,7 +14,7 @@ import dataclasses
 from typing import Any, ClassVar, Self
 
 from itt_jax.config import Recipe
-from itt_jax.study.arms import FineTune, MatchCompute
+from itt_jax.study.arms import Description, FineTune, MatchCompute
 from itt_jax.study.material import Material
 from itt_jax.study.stages.fine_tune import FineTuning
 from itt_jax.study.stages.stage import Place, Stage
@@ -36,7 +36,7 @@ class MatchedFineTuning(FineTuning):
     description: ClassVar[type] = MatchCompute
 
     @classmethod
-    def planned(cls, description: MatchCompute, place: Place) -> Self:
+    def planned(cls, description: Description, place: Place) -> Self:
         """The rows and the recipe of the target."""
         plain = FineTuning.planned(FineTune("target"), place)
         own = {field.name: getattr(plain, field.name) for field in dataclasses.fields(plain)}
@@ -52,7 +52,7 @@ class MatchedFineTuning(FineTuning):
 
     def about_steps(self, material: Material) -> float:
         """The number of steps of one run, about, from mean lengths of texts; `resolved` counts tokens instead."""
-        own = super().training_tokens(material) / self.recipe.steps
+        own = super().training_tokens(material) / self.steps
         return self.training_tokens(material) / own
 
     @property
@@ -87,5 +87,5 @@ class MatchedFineTuning(FineTuning):
             if steps and taken + own / 2 > wanted:
                 break
             steps, taken = steps + 1, taken + own
-        every = -(-self.recipe.evaluate_every * steps // self.recipe.steps)
+        every = -(-self.recipe.evaluate_every * steps // self.steps)
         return dataclasses.replace(self.recipe, steps=steps, evaluate_every=every)

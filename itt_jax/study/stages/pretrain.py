@@ -38,7 +38,7 @@ class Pretraining(Stage):
         made = {name: getattr(spec, name) for name in ("family", "vocabulary_size", *SIZES)}
         corpora = [material.corpus_digest(corpus) for corpus in spec.corpus]
         tokenizer = material.tokenizer_digest(spec)
-        identity = ["pretraining", made, corpora, tokenizer, rates(spec), spec.pretraining, self.seed]
+        identity: list[Any] = ["pretraining", made, corpora, tokenizer, rates(spec), spec.pretraining, self.seed]
         if spec.pretraining is not None:
             identity += language_model_version(spec.family)
             identity += changed_versions(objectives.named(spec.pretraining.recipe.objective).version)

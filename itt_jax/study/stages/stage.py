@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 from itt_jax.config import EncoderSpec, Recipe, Target, content_id
 from itt_jax.data.contamination import Digests
+from itt_jax.errors import InputError
 from itt_jax.models import Encoder, Head
 from itt_jax.store import Store
 from itt_jax.study.arms import Arm, Description
@@ -154,12 +155,21 @@ class Stage:
 
     def load(self, store: Store) -> tuple[Body, Head | None, dict | None]:
         """Its result: the encoder, and the head with its parameters, if it has one."""
-        saved = load_checkpoint(store.checkpoint(self.id))
+        folder = store.checkpoint(self.id)
+        saved = load_checkpoint(folder)
+        if saved.tokenizer is None:
+            raise InputError(f"{folder}: holds no tokenizer")
         return Body(saved.encoder, saved.params["encoder"], saved.tokenizer), saved.head, saved.params.get("head")
+
+    @property
+    def origin(self) -> "Stage":
+        """The stage whose encoder it starts from, of a stage that has one."""
+        assert self.parent is not None
+        return self.parent
 
     def start(self, workshop: Workshop) -> Body:
         """The encoder that it starts from, in the training dtype."""
-        return workshop.body(self.parent.id, lambda: self.parent.body(workshop))
+        return workshop.body(self.origin.id, lambda: self.origin.body(workshop))
 
     def seen(self, store: Store) -> Digests:
         """Digests of the text that it and the stages before it were trained on."""
@@ -211,18 +221,16 @@ def with_rates(encoder: Encoder, spec: EncoderSpec) -> Encoder:
     """The encoder with the dropout rates that its spec sets."""
     if spec.attention_dropout is None:
         return encoder
-    return dataclasses.replace(
-        encoder, config=dataclasses.replace(encoder.config, attention_dropout=spec.attention_dropout)
-    )
+    return dataclasses.replace(encoder, config=dataclasses.replace(encoder.config, **rates(spec)))
 
 
-def rates(spec: EncoderSpec) -> dict[str, float]:
+def rates(spec: EncoderSpec) -> dict[str, Any]:
     """The dropout rates that a spec sets, as part of an identity."""
     return {} if spec.attention_dropout is None else {"attention_dropout": spec.attention_dropout}
 
 
 def summary(result: StageResult) -> dict[str, Any]:
     """The part of a stage's result that its record keeps."""
-    kept = ("steps", "tokens", "packing_efficiency", "flops", "best_step", "diverged", "dev_history", "losses")
-    kept += ("compile_seconds", "stack")
+    kept = ["steps", "tokens", "packing_efficiency", "flops", "best_step", "diverged", "dev_history", "losses"]
+    kept += ["compile_seconds", "stack"]
     return {name: getattr(result, name) for name in kept}

@@ -11,7 +11,8 @@ def hardened(own: TaskObjective, hardening: Hardening | None) -> Objective:
     """The objective that is minimised in place of a task's own; where only the rows change, that is its own."""
     if isinstance(hardening, WorstOf):
         return WorstOfObjective(own, hardening.draws)
-    for settings, objective in ((FreeLB, FreeLBObjective), (PGD, PGDObjective), (SMART, SMARTObjective)):
-        if isinstance(hardening, settings):
-            return objective(own, hardening)
-    return own
+    if isinstance(hardening, FreeLB):
+        return FreeLBObjective(own, hardening)
+    if isinstance(hardening, PGD):
+        return PGDObjective(own, hardening)
+    return SMARTObjective(own, hardening) if isinstance(hardening, SMART) else own
