@@ -90,7 +90,7 @@ def test_gold_predictions_score_100_percent_under_every_operator(model, language
         gold = gold_scores(task, rows, form)
         found = inputs.scores_of_words(nothing[place], key)
         assert found.lengths.tolist() == gold.lengths.tolist(), "one prediction for each word that is left"
-        monkeypatch.setattr(type(inputs), "scores_of", lambda self, scores, variant, gold=gold: gold)
+        monkeypatch.setattr(type(inputs), "scores_of_words", lambda self, scores, variant, gold=gold: gold)
         for metric in ("entity_f1", "entity_f1_0.0.12", "tag_accuracy"):
             result = evaluator.cell(nothing, place, key, dataclasses.replace(task, metric=metric))
             assert result.figures["value"] == 1.0, key
