@@ -187,12 +187,12 @@ def make_encoder(family: str, *, dtype: Any = jnp.float32, **sizes: Any) -> Enco
             raise errors.unknown(f"size of {family}", name, found.fields | {"max_positions"})
     if "width" in sizes:
         sizes.setdefault("feed_forward", 4 * sizes["width"])
-    usual = found.Config.from_huggingface({})
-    if (usual.pad_id or 0) >= sizes.get("vocabulary_size", usual.vocabulary_size):
+    usual = {field.name: field.default for field in dataclasses.fields(found.Config)}
+    if (usual["pad_id"] or 0) >= sizes.get("vocabulary_size", usual["vocabulary_size"]):
         sizes.setdefault("pad_id", 0)
     if longest is not None and "max_positions" in found.fields:
         sizes["max_positions"] = longest
     if longest is not None and "position_rows" in found.fields:
-        first = found.Config.first_position(sizes.get("pad_id", usual.pad_id))
+        first = found.Config.first_position(sizes.get("pad_id", usual["pad_id"]))
         sizes["position_rows"] = longest + first
     return Encoder(found.Config(**sizes), dtype)

@@ -7,6 +7,7 @@ import pytest
 
 from itt_jax import main, tasks
 from itt_jax.attack.csv_files import COLUMNS, read_csv
+from itt_jax.errors import InputError
 from itt_jax.perturb.sheet import read_sheet
 from itt_jax.study import attack_runs
 from tests.system.runs import untrained
@@ -135,6 +136,14 @@ def test_textattacks_own_csv_is_read(tmp_path):
     )  # fmt: skip
     assert (first.result, first.queries, second.result, second.queries) == ("succeeded", 23, "failed", 7)
     assert second.text == "Premise: x\nHypothesis: z"
+    for line, message in (
+        ('"a","b",0.01,0.7', "line 4: no value in column 'original_output'; expected 9 values"),
+        ('"a","b",0,1,1,0,1,2.5,"Failed"', "line 4: num_queries: found '2.5', expected a whole number"),
+    ):
+        short = tmp_path / "short.csv"
+        short.write_text(path.read_text().replace("\n[[[[Hyp", " [[[[Hyp") + line + "\n")
+        with pytest.raises(InputError, match=message):
+            read_csv(short)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from itt_jax.attack import Attack
-from itt_jax.attack.attack import Asking, Case, Search
+from itt_jax.attack.attack import Asking, Case, Search, ask
 from itt_jax.attack.candidates import Candidates
 
 
@@ -12,7 +12,7 @@ from itt_jax.attack.candidates import Candidates
 class Stutter(Candidates):
     """The word with its first cluster twice."""
 
-    makes: ClassVar[str] = "words"
+    makes = "words"
 
     def options(self, subject, places) -> dict[int, list[str]]:
         """See `Candidates.options`."""
@@ -31,7 +31,7 @@ class FromTheLeft(Search):
         wording, best = case.subject.wording, case.start
         for place, options in case.options(case.words()).items():
             for candidate in case.replaced(wording, place, options):
-                heard = yield [candidate.text]
+                heard = yield from ask([candidate.text])
                 if heard.scores[0] > best:
                     wording, best = candidate, heard.scores[0]
                 if heard.reached[0] or heard.over:

@@ -26,6 +26,8 @@ def test_no_family_needs_jax():
 
 def test_names_and_model_types_are_looked_up_when_asked(monkeypatch):
     assert families.family("roberta").Config is families.from_huggingface({"model_type": "xlm-roberta"}).__class__
+    with pytest.raises(InputError, match="pad_token_id: expected int, found None"):
+        make_encoder("roberta", max_positions=8, pad_id=None)
     with pytest.raises(InputError, match="unknown encoder family 'brt'; did you mean 'bert'"):
         families.family("brt")
     with pytest.raises(InputError, match="unknown model_type 'xlmroberta'; did you mean 'xlm-roberta'"):

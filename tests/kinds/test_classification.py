@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from itt_jax import kinds, tasks
+from itt_jax.data.answers import Answer, Answers
 from itt_jax.data.rows import Rows
 from itt_jax.data.sources import LocalFiles
+from itt_jax.data.table import Table
 from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.errors import InputError
 from itt_jax.evaluate.evaluator import Evaluator
@@ -16,6 +18,7 @@ from itt_jax.evaluate.forms import row_forms
 from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.kinds.kind import Gold
 from itt_jax.metrics import metric
+from itt_jax.ragged import Ragged
 from itt_jax.tasks.table import table_task
 
 TEXTS = [
@@ -135,3 +138,15 @@ def test_scores_of_a_table_are_numbers_that_differ(tmp_path, second, message):
 def test_tasks_that_do_not_fit_together(change, message):
     with pytest.raises(InputError, match=message):
         dataclasses.replace(tasks.get("sst2"), **change)
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [(Answers(((Answer(0, "a"),),)), "answers with positions"), (Ragged.of([[0]], int), "candidates")],
+)
+@pytest.mark.parametrize("task", ["sst2", "multi_eurlex", "embedded_similarity_general", "embedded_entities_general"])
+def test_a_source_whose_labels_are_no_texts_is_refused(task, labels, found):
+    task = tasks.get(task)
+    table = Table({task.fields[0]: ["a"]}, labels, ["0"], "row {}".format)
+    with pytest.raises(InputError, match=f"row 0: expected a label, found {found}"):
+        kinds.kind(task.kind).read_labels(task, {}, table)

@@ -6,6 +6,7 @@ import pytest
 
 from itt_jax import tasks
 from itt_jax.data.sources import Hub, hub
+from itt_jax.data.sources.hub import printed
 from itt_jax.errors import AbsentError, InputError
 from tests.data.sources.own_task import own_task
 
@@ -42,6 +43,9 @@ def test_hub_reads_a_folder_offline(hub_folder):
         Hub(hub_folder, {"text": "sentence"}, label="gold").read("dev", "en")
     with pytest.raises(InputError, match="split test"):
         source.read("test", "en")
+    with pytest.raises(InputError, match="prefix '{language}-' needs index, the column whose"):
+        Hub(hub_folder, {"text": "sentence"}, prefix="{language}-").read("dev", "en")
+    assert printed([1, -1, None], ["neg", "pos"]) == "pos -1 None"
 
 
 def test_a_hub_without_an_address_is_not_asked_again_and_again(monkeypatch):
