@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import difflib
 import inspect
 import pathlib
 import runpy
@@ -90,7 +91,9 @@ def _run(path: str | pathlib.Path) -> dict[str, Any]:
     if not path.is_file():
         known = shipped()
         if str(path) not in known:
-            raise InputError(f"config {path}: no such file; studies that ship: {', '.join(known)}")
+            near = difflib.get_close_matches(str(path), known, n=1)
+            hint = f"did you mean {near[0]!r}? studies" if near else "studies"
+            raise InputError(f"config {path}: no such file; {hint} that ship: {', '.join(known)}")
         path = known[str(path)]
     try:
         return runpy.run_path(str(path))

@@ -13,6 +13,7 @@ import collections
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -72,8 +73,12 @@ def merge(sources: Sequence[pathlib.Path], out: pathlib.Path) -> Merged:
     """
     out = pathlib.Path(os.path.realpath(out))
     _check_place(out)
-    if len({path.resolve() for path in sources}) < max(2, len(sources)):
-        raise InputError(f"{' '.join(map(str, sources))}: expected two or more different folders")
+    if absent := next((path for path in sources if not path.is_dir()), None):
+        raise InputError(f"{absent}: no such folder; expected results folders of one study")
+    if len(sources) < 2:
+        raise InputError(f"{sources[0]}: is alone; expected two or more results folders before --out")
+    if twice := next((a for a, b in itertools.combinations(sources, 2) if a.resolve() == b.resolve()), None):
+        raise InputError(f"{twice}: named twice; expected different folders")
     stores = [Store(path) for path in sources]
     plans = [_plan(store) for store in stores]
     _check_same_study(stores, plans)

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import shutil
 
 import numpy as np
@@ -194,8 +195,12 @@ def test_what_is_left_of_another_merge_is_not_taken_up(two, tmp_path):
 def test_places(two, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"--out .*a: not empty"):
         merge(two, two[0])
-    for given in (two[:1], [two[0], two[0]]):
-        with pytest.raises(InputError, match="expected two or more different folders"):
+    for given, message in (
+        (two[:1], f"{two[0]}: is alone; expected two or more results folders before --out"),
+        ([*two, two[0]], f"{two[0]}: named twice; expected different folders"),
+        ([two[0], tmp_path / "c"], f"{tmp_path / 'c'}: no such folder"),
+    ):
+        with pytest.raises(InputError, match=re.escape(message)):
             merge(given, tmp_path / "both")
     for name in (".", "link", "dangling"):
         (tmp_path / "empty").mkdir()
