@@ -402,7 +402,8 @@ class _Runner:
 
     def read_across(self) -> None:
         """Read the texts that attacks made on one model on the others of its target, as far as the folder lacks it."""
-        absent, tried = 0, set()
+        absent = 0
+        tried: set[str] = set()
         while left := {own.reader.stage for own in missing_transfers(self.plan, self.store)} - tried:
             held = set()
             for stage in [own for name, own in self.plan.stages.items() if name in left]:

@@ -26,7 +26,10 @@ def run(capsys, *arguments: str) -> tuple[int, str, str]:
             ["run", "--config", "nowhere.py"],
             "nowhere.py: no such file; studies that ship: domain_shift, protocol_a, quickstart, real_attacks, real_",
         ),
-        (["run", "--config", "real_smal"], "real_smal: no such file; did you mean 'real_small'? studies that ship: dom"),
+        (
+            ["run", "--config", "real_smal"],
+            "no such file; did you mean 'real_small'? studies that ship: dom",
+        ),
         (["run", "--set", "seedz=1"], "did you mean 'seeds'"),
         (["run", "--set", "perturbations.swap.name=swop"], "did you mean 'swap'"),
         (["run", "--set", "targets.sentiment.train=embedded_sentiment_lgal"], "did you mean 'embedded_sentiment"),

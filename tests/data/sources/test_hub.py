@@ -43,7 +43,7 @@ def test_hub_reads_a_folder_offline(hub_folder):
         Hub(hub_folder, {"text": "sentence"}, label="gold").read("dev", "en")
     with pytest.raises(InputError, match="split test"):
         source.read("test", "en")
-    with pytest.raises(InputError, match="prefix '{language}-' needs index, the column whose"):
+    with pytest.raises(InputError, match="needs index, the column whose values begin with it"):
         Hub(hub_folder, {"text": "sentence"}, prefix="{language}-").read("dev", "en")
     assert printed([1, -1, None], ["neg", "pos"]) == "pos -1 None"
 
