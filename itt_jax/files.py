@@ -39,12 +39,18 @@ def new_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Yield a temporary path; the file that the body writes there replaces `path`, and is removed if the body raises.
 
     Missing parent folders are made.
+
+    Raises:
+        InputError: `path` is a folder.
     """
     path = pathlib.Path(path)
     with _partial_file(path) as partial:
         yield partial
         _sync(partial)
-        os.replace(partial, path)
+        try:
+            os.replace(partial, path)
+        except IsADirectoryError as error:
+            raise InputError(f"{path}: a folder, expected a file or nothing there") from error
         _sync_folder(path.parent)
 
 

@@ -145,7 +145,7 @@ def analyse(
         attack_contrasts=judged.contrasts(frames.pop("attack_contrasts"), "fdr_bh"),
         transfer=attacked.transfer(read.transfers),
         controls=controls.noticed(read.results, read.cells),
-        distances=read.store.distances(),
+        distances=read.store.tables.distances(),
         checks=stages.checks(plan),
         contamination=_contamination(plan),
         smallest_effect=smallest_effect,

@@ -53,7 +53,7 @@ def looked(store: Store, plan: Mapping[str, Any], results: pd.DataFrame, number:
         return Looked(Look(Anytime(), results["seed"].nunique()))
     if "looks" not in stopping:
         return Looked()
-    seen = store.looks(declared["hash"])
+    seen = store.agreed.looks(declared["hash"])
     made = tuple(look["seeds"] for look in seen)
     number = number or max(made, default=0)
     rows = [row for look in seen if look["seeds"] < number for row in look["questions"]]

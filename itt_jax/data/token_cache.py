@@ -2,6 +2,7 @@
 
     FOLDER/<key>/arrays.json    the dataclasses that the arrays are fields of
     FOLDER/<key>/*.npy          one file an array
+    FOLDER/<key>/manifest.json  size and checksum of each file
 
 Folders are written whole or not at all; if several processes make the same one, the first to finish decides. Arrays are
 mapped read-only, so all processes of a host share one copy in memory.
@@ -27,6 +28,7 @@ from itt_jax.data.located import LocatedTokens
 from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.data.windows import Windows
+from itt_jax.errors import InputError
 from itt_jax.ragged import Ragged
 
 VERSION = 4
@@ -96,6 +98,7 @@ def _write(place: pathlib.Path, made: Any) -> None:
         for name, array in arrays.items():
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
         (folder / "arrays.json").write_text(json.dumps(described), encoding="utf-8")
+        files.write_manifest(folder)
 
 
 def _described(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
@@ -120,8 +123,9 @@ def _opened(place: pathlib.Path) -> Any:
     if not place.is_dir():
         return None
     try:
+        files.check_manifest(place, "folder of token ids")
         return _restored(json.loads((place / "arrays.json").read_text(encoding="utf-8")), place)
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (InputError, OSError, ValueError, KeyError, TypeError, EOFError) as error:
         log.warning("%s: cannot be read and is made again (%s)", place, error)
         shutil.rmtree(place, ignore_errors=True)
         return None

@@ -153,7 +153,7 @@ class Watcher:
         looks = declared.get("content", {}).get("stopping", {}).get("looks") or ()
         for number in looks:
             if number >= present:
-                seen = self.store.look(declared["hash"], number)
+                seen = self.store.agreed.look(declared["hash"], number)
                 if seen is None:
                     return number
                 if seen.get("stop"):

@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Self
 
-from itt_jax.errors import SharingError
+from itt_jax.errors import InputError, SharingError
 from itt_jax.store.slots import Slots
 
 BEAT_SECONDS = 10
@@ -182,6 +182,8 @@ class Claims:
     def _taken(self, hold: Hold) -> bool:
         try:
             seen = self.slots.read(hold.name)
+        except IsADirectoryError as error:
+            raise InputError(f"{error.filename}: a folder, expected the file of a claim or nothing there") from error
         except OSError:
             return False  # perhaps its holder is renaming a heartbeat
         if seen.content is not None and not self._is_stale(hold.name, seen.content):

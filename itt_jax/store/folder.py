@@ -5,10 +5,10 @@
     OUT/cells/               predictions of the cells, those of one stage on the same rows in one file (`store.cells`)
     OUT/results.parquet      the rows of all cells of the plan, derived from the cells
     OUT/selection.parquet    the rows of the cells on dev rows, which decide what has signal; no scores of the study
-    OUT/clusters.parquet     which evaluated items share a text
+    OUT/clusters.parquet     which evaluated items share a text (`store.tables`)
     OUT/texts/           texts of some evaluated rows, for people to read (`store.texts`); may be removed
-    OUT/domains.parquet      distances between the domains of the study
-    OUT/precision/<model>    the precision in which every worker evaluates this model
+    OUT/domains.parquet      distances between the domains of the study (`store.tables`)
+    OUT/precision/<model>    the precision in which every worker evaluates this model (`store.agreed`, as looks)
     OUT/looks/<hash>/<n>     what was seen when a study that grows by seeds was looked at after n of them
     OUT/attacks/<id>/        an attack on the model of one stage, in parts (`store.parts`)
     OUT/transfer/            scores of one model on texts that attacks made on others (`store.blocks`)
@@ -27,36 +27,27 @@ Every file is written whole or not at all (`itt_jax.files`).
 import contextlib
 import dataclasses
 import functools
-import hashlib
-import itertools
-import json
 import pathlib
-import time
-import urllib.parse
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from itt_jax import files
 from itt_jax.errors import InputError
+from itt_jax.store.agreed import Agreed
 from itt_jax.store.blocks import Blocks
 from itt_jax.store.cells import Cells
 from itt_jax.store.claims import Claims, Hold
-from itt_jax.store.objects import LOOK, PLAN, RECORD, read_object
-from itt_jax.store.parquet import DamagedError, reading
+from itt_jax.store.log import append, read_events
+from itt_jax.store.objects import PLAN, RECORD, read_object, write_object
+from itt_jax.store.parquet import read_table
 from itt_jax.store.parts import PartsFolder
 from itt_jax.store.schema import NAMED_SINCE, SCHEMA, current_plan, schema_of
 from itt_jax.store.sharing import NOTE, Sharing
 from itt_jax.store.slots import SharedSlots, SlotFiles
+from itt_jax.store.tables import Tables, write_rows
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ROWS_TOGETHER = 10_000
-"""Rows of the results that are made a table together; each takes several times its memory before."""
-PRECISIONS = ("float32", "bfloat16", "bfloat16_products")
-"""In which cells are computed."""
-MOST_CHARACTERS = 150
-"""Of a file's name that is made of a model's name; the rest is a digest."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +94,7 @@ class Store:
 
     def write_plan(self, plan: dict[str, Any]) -> None:
         """Write plan.json."""
-        files.write_json(self.out / "plan.json", {"schema": SCHEMA, **plan})
+        write_object(self.out / "plan.json", {"schema": SCHEMA, **plan})
 
     def plan(self) -> dict[str, Any]:
         """What plan.json says, in today's names; empty without it, since results can be analysed alone.
@@ -126,7 +117,7 @@ class Store:
 
     def _read_plan(self) -> dict[str, Any] | None:
         path = self.out / "plan.json"
-        found = read_object(path, PLAN) if path.is_file() else None
+        found = read_object(path, PLAN) if files.exists(path) else None
         if found is not None and schema_of(found) > SCHEMA:
             raise InputError(f"{path}: schema {schema_of(found)}, of a later version; expected at most {SCHEMA}")
         return found
@@ -156,7 +147,7 @@ class Store:
             InputError: the file is damaged, or the record of another stage.
         """
         path = self.stage(stage_id) / "record.json"
-        return self._read_record(path) if path.is_file() else None
+        return self._read_record(path) if files.exists(path) else None
 
     def records(self) -> Iterator[dict[str, Any]]:
         """The records of all finished stages in the folder, whether in its plan or not."""
@@ -172,11 +163,11 @@ class Store:
 
     def is_done(self, stage_id: str) -> bool:
         """Whether a stage is recorded."""
-        return (self.stage(stage_id) / "record.json").is_file()
+        return files.exists(self.stage(stage_id) / "record.json")
 
     def write_record(self, stage_id: str, record: dict[str, Any]) -> None:
         """Record a stage, which makes it done."""
-        files.write_json(self.stage(stage_id) / "record.json", record)
+        write_object(self.stage(stage_id) / "record.json", record)
 
     # --- Cells and results
 
@@ -248,83 +239,13 @@ class Store:
         """
         self.cells.save_index()
         if selection is not None:
-            self._write_rows(self.selection, selection)
-        return self._write_rows(self.results, planned)
+            write_rows(self.selection, self.cells.rows(selection))
+        return write_rows(self.results, self.cells.rows(planned))
 
-    def _write_rows(self, path: pathlib.Path, planned: Iterable[dict[str, Any]]) -> int:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        rows, tables = self.cells.rows(planned), []
-        while part := list(itertools.islice(rows, ROWS_TOGETHER)):
-            names = dict.fromkeys(name for row in part for name in row)  # cells under attack have more
-            tables.append(pa.Table.from_pylist([{name: row.get(name) for name in names} for row in part]))
-        if not tables:
-            path.unlink(missing_ok=True)
-            return 0
-        table = pa.concat_tables(tables, promote_options="permissive").combine_chunks()
-        with files.new_file(path) as partial:
-            pq.write_table(table, partial)
-        return len(table)
-
-    def write_clusters(self, clusters: Mapping[str, str]) -> None:
-        """Write which cluster each evaluated item is in; items of one cluster share a text."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        table = pa.table({"item_id": list(clusters), "cluster": list(clusters.values())})
-        with files.new_file(self._clusters) as partial:
-            pq.write_table(table, partial)
-
-    def clusters(self) -> dict[str, str]:
-        """Item id -> its cluster; empty in folders that do not say."""
-        import pyarrow.parquet as pq
-
-        if not self._clusters.is_file():
-            return {}
-        with reading(self._clusters):
-            table = pq.read_table(self._clusters, columns=["item_id", "cluster"])
-        return dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
-
-    @property
-    def _clusters(self) -> pathlib.Path:
-        return self.out / "clusters.parquet"
-
-    def has_distances(self, distances_id: str) -> bool:
-        """Whether the distances of that id are there; damaged ones are not, as they can be made again."""
-        import pyarrow.parquet as pq
-
-        if not self._distances.is_file():
-            return False
-        try:
-            with reading(self._distances):
-                return (pq.read_table(self._distances).schema.metadata or {}).get(b"id") == distances_id.encode()
-        except DamagedError:
-            return False
-
-    def write_distances(self, frame: "pd.DataFrame", distances_id: str) -> None:
-        """Write the table of distances between domains; its id names what they were computed from."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        table = pa.Table.from_pandas(frame, preserve_index=False)
-        with files.new_file(self._distances) as partial:
-            pq.write_table(
-                table.replace_schema_metadata({**(table.schema.metadata or {}), "id": distances_id}), partial
-            )
-
-    def distances(self) -> "pd.DataFrame":
-        """The table of distances between domains; empty where the study has none."""
-        import pandas as pd
-
-        if not self._distances.is_file():
-            return pd.DataFrame()
-        with reading(self._distances):
-            return pd.read_parquet(self._distances)
-
-    @property
-    def _distances(self) -> pathlib.Path:
-        return self.out / "domains.parquet"
+    @functools.cached_property
+    def tables(self) -> Tables:
+        """The tables beside the results."""
+        return Tables(self.out)
 
     def attack(self, run_id: str) -> PartsFolder:
         """The folder of an attack on one model."""
@@ -361,29 +282,6 @@ class Store:
     def blocks(self) -> tuple[Blocks, Blocks]:
         """The files of cells and of transfers."""
         return self.cells.blocks, self._transfers
-
-    # --- Looks
-
-    def look(self, declared: str, seeds: int) -> dict[str, Any] | None:
-        """What was seen after that many seeds by the study of that declaration; None before that look.
-
-        Raises:
-            InputError: the file is damaged.
-        """
-        path = self._look(declared, seeds)
-        return read_object(path, LOOK) if path.is_file() else None
-
-    def create_look(self, declared: str, seeds: int, seen: dict[str, Any]) -> bool:
-        """Record a look, once and for all; returns whether it was new."""
-        return self._choose(self._look(declared, seeds), json.dumps(seen, indent=1, ensure_ascii=False) + "\n")
-
-    def looks(self, declared: str) -> list[dict[str, Any]]:
-        """All looks of a declaration, by number of seeds."""
-        numbers = sorted(int(path.stem) for path in self._look(declared, 0).parent.glob("*.json"))
-        return [seen for number in numbers if (seen := self.look(declared, number))]
-
-    def _look(self, declared: str, seeds: int) -> pathlib.Path:
-        return self.out / "looks" / declared / f"{seeds}.json"
 
     # --- Workers
 
@@ -439,65 +337,14 @@ class Store:
         if self.sharing:
             self.sharing.fetch_checkpoint(stage_id)
 
-    def first_declared(self, declaration: dict[str, Any]) -> dict[str, Any]:
-        """What the first worker on a shared folder, or this one alone, says of a declaration.
-
-        Args:
-            declaration: what is the same for all workers, "hash", and what they might say of it differently.
-        """
-        if self.sharing is None:
-            return declaration
-        said = json.dumps(declaration, ensure_ascii=False).encode()
-        return json.loads(self.sharing.choose(f"declared/{declaration['hash']}.json", said))
-
-    def _choose(self, path: pathlib.Path, text: str) -> bool:
-        """Write a file unless it is there, the same for all workers; returns whether it was written."""
-        if self.sharing:
-            text = self.sharing.choose(path.relative_to(self.out).as_posix(), text.encode()).decode()
-        return files.create_text(path, text)
-
-    def precision(self, model: str, choose: Callable[[], str]) -> str:
-        """The precision in which every cell of `model` is computed ("float32"); the first worker chooses it.
-
-        Scores of one encoder are compared across arms, noises and seeds, and the differences of interest are smaller
-        than those between precisions.
-        """
-        path = self._precision(model)
-        if not path.is_file():
-            self._choose(path, choose())
-        return _read_precision(path)
-
-    def precisions(self, models: Iterable[str]) -> dict[str, str]:
-        """The precisions of those models for which one is chosen."""
-        paths = {model: self._precision(model) for model in models}
-        return {model: _read_precision(path) for model, path in paths.items() if path.is_file()}
-
-    def _precision(self, model: str) -> pathlib.Path:
-        name = urllib.parse.quote(model, safe="")
-        if len(name) > MOST_CHARACTERS:
-            name = f"{name[:MOST_CHARACTERS]}-{hashlib.sha256(model.encode()).hexdigest()[:16]}"
-        return self.out / "precision" / name
+    @functools.cached_property
+    def agreed(self) -> Agreed:
+        """What the first worker decides for all."""
+        return Agreed(self.out, self.sharing)
 
     def events(self, start: int = 0) -> tuple[list[dict[str, Any]], int]:
-        """The events of the log from a position on, and the position after the last whole line.
-
-        Lines that are no events of ours are left out.
-        """
-        path, found = self.out / "log.jsonl", []
-        if not path.is_file():
-            return [], 0
-        with path.open("rb") as file:
-            file.seek(start)
-            lines = file.read().splitlines(keepends=True)
-        for line in lines:
-            if not line.endswith(b"\n"):
-                break  # it is being written
-            start += len(line)
-            with contextlib.suppress(ValueError, RecursionError):
-                event = json.loads(line)
-                if isinstance(event, dict) and isinstance(event.get("event"), str):
-                    found.append(event)
-        return found, start
+        """The events of the log from a position on, and the position after the last whole line."""
+        return read_events(self._log, start)
 
     def results_written(self) -> tuple[int, float]:
         """The number of rows of results.parquet and when it was written, in seconds since 1970; 0 and 0 without it.
@@ -505,23 +352,19 @@ class Store:
         Raises:
             InputError: it is damaged.
         """
-        import pyarrow.parquet as pq
-
         try:
-            with reading(self.results):
-                written = self.results.stat().st_mtime
-                return pq.read_metadata(self.results).num_rows, written
-        except InputError:
-            if self.results.is_file():
-                raise
+            written = self.results.stat().st_mtime if files.exists(self.results) else 0.0
+            return (read_table(self.results, []).num_rows if written else 0), written
+        except FileNotFoundError:  # another worker has just removed it
             return 0, 0.0
 
     def log(self, event: str, **details: Any) -> None:
         """Append one line to log.jsonl."""
-        self.out.mkdir(parents=True, exist_ok=True)
-        line = json.dumps({"time": time.time(), "event": event, **details}, ensure_ascii=False)
-        with open(self.out / "log.jsonl", "a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        append(self._log, event, details)
+
+    @property
+    def _log(self) -> pathlib.Path:
+        return self.out / "log.jsonl"
 
     # --- Folders that others fill
 
@@ -544,18 +387,3 @@ class Store:
     def report(self) -> pathlib.Path:
         """The folder of the report."""
         return self.out / "report"
-
-
-def _read_precision(path: pathlib.Path) -> str:
-    """The precision that a file names.
-
-    Raises:
-        InputError: it names none.
-    """
-    try:
-        found = path.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
-    if found not in PRECISIONS:
-        raise InputError(f"{path}: found {found!r:.80}, expected {' or '.join(PRECISIONS)}")
-    return found

@@ -27,7 +27,7 @@ from itt_jax.errors import InputError
 from itt_jax.store.claims import Claims, Hold, machine
 from itt_jax.store.folder import Store
 from itt_jax.store.objects import LOOK, read_object
-from itt_jax.store.parquet import reading
+from itt_jax.store.parquet import read_table
 from itt_jax.store.results import CLEAN_TEXT, KEY
 from itt_jax.store.slots import SlotFiles
 
@@ -173,7 +173,7 @@ def _check_same_study(stores: Sequence[Store], plans: Sequence[Mapping[str, Any]
             )
         for name, own in plan.get("inputs", {}).items():
             _compare(inputs, name, own.get("digest"), store.out, f"{name}: digest")
-        for model, own in store.precisions(plan.get("encoders", ())).items():
+        for model, own in store.agreed.precisions(plan.get("encoders", ())).items():
             _compare(precisions, model, own, store.out, f"results of {model} are in")
 
 
@@ -342,14 +342,10 @@ def _write_tables(merged: Store, stores: Sequence[Store], plans: Sequence[Mappin
 
 def _rows(paths: Iterable[pathlib.Path]) -> dict[str, dict[str, Any]]:
     """Cell -> its row of the first of the tables that has it."""
-    import pyarrow.parquet as pq
-
     found: dict[str, dict[str, Any]] = {}
     for path in paths:
         if path.is_file():
-            with reading(path):
-                rows = pq.read_table(path).to_pylist()
-            for row in rows:
+            for row in read_table(path).to_pylist():
                 found.setdefault(row["cell"], {name: value for name, value in row.items() if value is not None})
     return found
 

@@ -2,9 +2,11 @@
 
 import json
 import pathlib
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
+from itt_jax import files
 from itt_jax.errors import InputError
 
 Types = Mapping[str, "type | tuple[type, ...] | list[Types]"]
@@ -62,14 +64,27 @@ PLAN: Types = {
     "stages_done": [RECORD],
     "provenance": dict,
 }
+CHECKSUM = "checksum"
+"""Field with the checksum of all others."""
 LOOK: Types = {"seeds": int, "time": NUMBER, "stop": bool, "questions": list}
+
+
+def object_text(value: Mapping[str, Any]) -> str:
+    """The text of a file that holds an object, with its checksum."""
+    return json.dumps({**value, CHECKSUM: _checksum(value)}, indent=1, ensure_ascii=False) + "\n"
+
+
+def write_object(path: pathlib.Path, value: Mapping[str, Any]) -> None:
+    """Write an object."""
+    files.write_text(path, object_text(value))
 
 
 def read_object(path: pathlib.Path, types: Types) -> dict[str, Any]:
     """The object in a file. Fields may be absent or null; others than those of `types` may be there.
 
     Raises:
-        InputError: it cannot be read, is not JSON or no object, or a field has another type.
+        InputError: it cannot be read, is not JSON or no object, differs from its checksum (earlier versions wrote
+            none), or a field has another type.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -77,8 +92,16 @@ def read_object(path: pathlib.Path, types: Types) -> dict[str, Any]:
         raise InputError(f"{path}: not JSON ({error})") from error
     if not isinstance(found, dict):
         raise InputError(f"{path}: holds a {type(found).__name__}, expected an object")
+    checksum = found.pop(CHECKSUM, None)
+    if checksum not in (None, _checksum(found)):
+        raise InputError(f"{path}: damaged, or edited without removing its field {CHECKSUM!r}, which does not fit")
     _check(found, types, f"{path}: ")
     return found
+
+
+def _checksum(value: Mapping[str, Any]) -> str:
+    """The CRC-32 of an object as JSON."""
+    return f"{zlib.crc32(json.dumps(value).encode()):08x}"
 
 
 def _check(found: dict[str, Any], types: Types, where: str) -> None:

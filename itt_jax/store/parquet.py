@@ -2,9 +2,20 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+import pathlib
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
+from itt_jax import files
 from itt_jax.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_MARK = b"CRC-32 of the file with zeros in place of these digits: "
+"""Precedes the checksum in a table's metadata, which other readers ignore."""
+_ZEROS = b"0" * 8
 
 
 class DamagedError(InputError):
@@ -27,3 +38,43 @@ def reading(path: str | os.PathLike) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:  # pyarrow's own, of content, have none
             raise InputError(f"{path}: cannot be read ({error.strerror})") from error
         raise DamagedError(f"{path}: damaged, or no parquet file of ours: {error}") from error
+
+
+def write_table(path: pathlib.Path, table: "pa.Table") -> None:
+    """Write a table, with a checksum of the whole file in its metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, table.schema) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({"checksum": (_MARK + _ZEROS).decode()})
+    content = sink.getvalue().to_pybytes()
+    files.write_bytes(path, _with_digits(content, f"{zlib.crc32(content):08x}".encode()))
+
+
+def read_table(path: pathlib.Path, columns: Sequence[str] | None = None) -> "pa.Table":
+    """Some columns of a table, or all of them; every byte is checked where `write_table` has written the file.
+
+    Raises:
+        DamagedError: its content is wrong, or it lacks a column.
+        InputError: it cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with reading(path):
+        content = path.read_bytes()
+    if (
+        _MARK in content
+        and _with_digits(content, f"{zlib.crc32(_with_digits(content, _ZEROS)):08x}".encode()) != content
+    ):
+        raise DamagedError(f"{path}: damaged: its {len(content):,} bytes are not those of its checksum")
+    with reading(path):
+        return pq.read_table(pa.BufferReader(content), columns=columns)
+
+
+def _with_digits(content: bytes, digits: bytes) -> bytes:
+    """The content with these digits after the last mark, which the metadata at its end has."""
+    at = content.rindex(_MARK) + len(_MARK)
+    return content[:at] + digits + content[at + len(digits) :]

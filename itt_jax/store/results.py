@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from itt_jax import files
 from itt_jax.errors import InputError
 from itt_jax.store.folder import Store
-from itt_jax.store.parquet import reading
+from itt_jax.store.parquet import read_table
 from itt_jax.store.schema import current_results
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def read_results(out: pathlib.Path) -> pd.DataFrame:
         InputError: no results, a damaged file, missing columns, or the same cell twice.
     """
     store = Store(pathlib.Path(out))
-    if not store.results.is_file():
+    if not files.exists(store.results):
         raise InputError(f"{store.results}: not found; expected the results of a study, so run it first")
     return _rows(store, store.results)
 
@@ -77,12 +78,11 @@ def read_results(out: pathlib.Path) -> pd.DataFrame:
 def read_selection(out: pathlib.Path) -> pd.DataFrame | None:
     """The rows of the cells on dev rows, as `read_results` gives those of the evaluation; None where there are none."""
     store = Store(pathlib.Path(out))
-    return _rows(store, store.selection) if store.selection.is_file() else None
+    return _rows(store, store.selection) if files.exists(store.selection) else None
 
 
 def _rows(store: Store, path: pathlib.Path) -> pd.DataFrame:
-    with reading(path):
-        frame = pd.read_parquet(path)
+    frame = read_table(path).to_pandas()
     missing = [name for name in REQUIRED if name not in frame]
     if missing:
         raise InputError(f"{path}: lacks the columns {', '.join(missing)}; found {', '.join(frame.columns)}")
@@ -124,7 +124,7 @@ def read_cells(out: pathlib.Path, columns: Mapping[str, tuple[str, ...]]) -> dic
         InputError: a cell is missing, its file is damaged, or it lacks a column or a value in one.
     """
     store = Store(pathlib.Path(out))
-    codes, found = _ItemCodes(store.clusters()), {}
+    codes, found = _ItemCodes(store.tables.clusters()), {}
     wanted = {cell: ("item_id", *names, *FLAGS) for cell, names in columns.items()}
     for examples in store.cells.read(wanted, read_dictionary=["item_id"]):
         table, parts = examples.table, examples.parts

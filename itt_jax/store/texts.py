@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from itt_jax import files
 from itt_jax.errors import InputError
 from itt_jax.store.folder import Store
-from itt_jax.store.parquet import reading
+from itt_jax.store.parquet import read_table, write_table
 from itt_jax.store.results import CLEAN_TEXT
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ class Texts:
 def write_texts(store: Store, place: Place, texts: Texts) -> None:
     """Write the texts of some rows; those of a former plan are replaced."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     found = [(item, CLEAN_TEXT, 0.0, 0, own) for item, own in zip(texts.items, texts.clean, strict=True)]
     found += [(item, *form, own) for form, by_item in texts.forms.items() for item, own in by_item.items()]
@@ -59,21 +58,16 @@ def write_texts(store: Store, place: Place, texts: Texts) -> None:
     table = pa.table(dict(zip(_COLUMNS, columns, strict=True)))
     about = {name: getattr(texts, name) for name in ("id", "kind")}
     about |= {"labels": list(texts.labels), "fields": list(texts.fields), "place": list(place)}
-    with files.new_file(_path(store, place)) as partial:
-        pq.write_table(table.replace_schema_metadata({"texts": json.dumps(about)}), partial)
+    write_table(_path(store, place), table.replace_schema_metadata({"texts": json.dumps(about)}))
 
 
 def texts_id(store: Store, place: Place) -> str | None:
     """The id of the texts of a place; None where there are none, or their file does not say it."""
-    import pyarrow.parquet as pq
-
     path = _path(store, place)
-    if not path.is_file():
+    if not files.exists(path):
         return None
     try:
-        with reading(path):
-            schema = pq.read_schema(path)
-        return _about(schema, path)["id"]
+        return _about(read_table(path).schema, path)["id"]
     except InputError:
         return None
 
@@ -84,13 +78,10 @@ def read_texts(store: Store, place: Place) -> Texts | None:
     Raises:
         InputError: the file is damaged.
     """
-    import pyarrow.parquet as pq
-
     path = _path(store, place)
-    if not path.is_file():
+    if not files.exists(path):
         return None
-    with reading(path):
-        table = pq.read_table(path)
+    table = read_table(path)
     about = _about(table.schema, path)
     clean: dict[str, list[str]] = {}
     forms: dict[Form, dict[str, list[str]]] = {}

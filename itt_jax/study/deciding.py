@@ -89,7 +89,7 @@ def _first_open(store: Store, looks: tuple[int, ...]) -> int:
     """
     declared = ((store.existing_plan() or {}).get("declared") or {}).get("hash", "")
     for place, number in enumerate(looks):
-        seen = store.look(declared, number)
+        seen = store.agreed.look(declared, number)
         if seen is None or seen["stop"]:
             return place
     return len(looks) - 1
@@ -98,7 +98,7 @@ def _first_open(store: Store, looks: tuple[int, ...]) -> int:
 def _stops(store: Store, number: int, looks: tuple[int, ...], judge: Judge, quiet: bool) -> bool:
     """Whether the look after so many seeds, which is taken now unless it was before, ends the study."""
     declared = store.plan()["declared"]["hash"]
-    return (store.look(declared, number) or _look(store, declared, number, looks, judge, quiet))["stop"]
+    return (store.agreed.look(declared, number) or _look(store, declared, number, looks, judge, quiet))["stop"]
 
 
 def _look(store: Store, declared: str, number: int, looks: tuple[int, ...], judge: Judge, quiet: bool) -> dict:
@@ -109,7 +109,7 @@ def _look(store: Store, declared: str, number: int, looks: tuple[int, ...], judg
         asked = [row for row in rows if row["family"] == "primary" and row["estimate"] is not None]
         undecided = [row["question"] for row in asked if row["verdict"] == "undetermined"]
         seen = {"seeds": number, "time": time.time(), "stop": not undecided, "questions": rows}
-        if store.create_look(declared, number, seen):
+        if store.agreed.create_look(declared, number, seen):
             store.log("look", seeds=number, looks=looks, stop=seen["stop"], undecided=undecided)
         for row in asked:
             progress.say(f"look at {number} seeds: {row['question']}: {row['verdict']}")
@@ -127,4 +127,4 @@ def _look(store: Store, declared: str, number: int, looks: tuple[int, ...], judg
             withheld = any(row["verdict"] == "not judged" for row in asked)
             end = ", or not judged because a stage did not learn" if withheld else ""
             progress.say(f"look at {number} seeds: every primary question is decided{end}")
-    return store.look(declared, number) or seen
+    return store.agreed.look(declared, number) or seen

@@ -92,12 +92,12 @@ def declared(store: Store, own: Mapping[str, Any]) -> dict[str, Any]:
     done = sum(record.get("kind") == "target" for record in store.records())
     if found is None:
         # Of several machines, the first has declared it; a later one may already find target stages.
-        said = store.first_declared({"hash": new["hash"], "time": new["time"], "target_stages": done})
+        said = store.agreed.first_declared({"hash": new["hash"], "time": new["time"], "target_stages": done})
         return new | said
     if found["hash"] == new["hash"] and not set(found["content"].get("seeds", ())) - set(own["seeds"]):
         return found | {"content": own}
     fields = value_changes(found["content"], own)
-    if store.looks(found["hash"]):
+    if store.agreed.looks(found["hash"]):
         raise InputError(
             f"--out {store.out}: its study was looked at already, and a look holds for what was declared then "
             f"({'; '.join(fields)}); continue it with --until-decided as declared, or choose another --out"

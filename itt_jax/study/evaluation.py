@@ -238,13 +238,13 @@ class _Evaluating:
                 "seeds": [0],
                 "cells": sum(len(stream.cells) for stream in self.streams),
                 "contaminated": [self.name] if asked.allow_contaminated else [],
-                "precision": {"asked": asked.precision, "evaluation": self.store.precisions([self.name])},
+                "precision": {"asked": asked.precision, "evaluation": self.store.agreed.precisions([self.name])},
                 "inputs": self.inputs,
                 "skipped": self.skipped,
                 "provenance": provenance(self.arithmetic),
             }
         )
-        self.store.write_clusters(task_clusters(self.task, list(self.rows.values())))
+        self.store.tables.write_clusters(task_clusters(self.task, list(self.rows.values())))
         if self.changed:
             self.store.log("changed", fields=self.changed)
             self.write_results()
@@ -302,8 +302,8 @@ class _Evaluating:
 
     def _agreed_arithmetic(self) -> Arithmetic:
         """What to compute in: that of the scores in the folder, whatever the checkpoint was called then."""
-        for precision in self.store.precisions(self.store.plan().get("encoders", ())).values():
-            self.store.precision(self.name, functools.partial(str, precision))
+        for precision in self.store.agreed.precisions(self.store.plan().get("encoders", ())).values():
+            self.store.agreed.precision(self.name, functools.partial(str, precision))
         return agreed_arithmetic(self.store, self.name, self.predictor.encoder, self.asked.precision)
 
     def _streams(self, language: str) -> Iterator[_Stream]:

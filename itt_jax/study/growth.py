@@ -102,7 +102,7 @@ def _check_precision(store: Store, found: Mapping[str, Any], plan: Plan) -> None
     """
     for before, now in _renamed(found, plan):
         check_precision(store, plan.study.precision, [before])
-        found = store.precisions([before, now])
+        found = store.agreed.precisions([before, now])
         if before in found and found.get(now, found[before]) != found[before]:
             raise InputError(
                 f"encoder {now!r}: called {before!r} in {store.out}, with scores in {found[before]}, while the folder "
@@ -113,8 +113,8 @@ def _check_precision(store: Store, found: Mapping[str, Any], plan: Plan) -> None
 def carry_precision(store: Store, plan: Plan) -> None:
     """Evaluate encoders that have another name now in the precision of the cells that are there."""
     for before, now in _renamed(store.plan(), plan):
-        for precision in store.precisions([before]).values():
-            store.precision(now, functools.partial(str, precision))
+        for precision in store.agreed.precisions([before]).values():
+            store.agreed.precision(now, functools.partial(str, precision))
 
 
 def _renamed(found: Mapping[str, Any], plan: Plan) -> set[tuple[str, str]]:

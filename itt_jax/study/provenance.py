@@ -38,7 +38,7 @@ def provenance(arithmetic: Arithmetic) -> dict[str, Any]:
 
 def agreed_arithmetic(store: Store, model: str, encoder: Encoder, precision: Precision) -> Arithmetic:
     """What every worker on the folder evaluates a model in; the first worker chooses it for its machine."""
-    return ARITHMETICS[store.precision(model, lambda: evaluation_arithmetic(encoder, precision).name)]
+    return ARITHMETICS[store.agreed.precision(model, lambda: evaluation_arithmetic(encoder, precision).name)]
 
 
 def check_precision(store: Store, precision: Precision, models: Iterable[str], stages: Iterable[str] = ()) -> None:
@@ -52,7 +52,7 @@ def check_precision(store: Store, precision: Precision, models: Iterable[str], s
     """
     if precision == "auto":
         return
-    found = {f"{model} is evaluated": own for model, own in store.precisions(models).items()}
+    found = {f"{model} is evaluated": own for model, own in store.agreed.precisions(models).items()}
     for record in filter(None, map(store.record, stages)):
         if "precision" in record:
             about = f"{record.get('encoder')}, {record.get('kind')}"

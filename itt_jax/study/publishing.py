@@ -72,7 +72,7 @@ class Publisher:
                 "stages": [self.plan.described(stage) for stage in self.plan.stages.values()],
                 "cells": len(self.plan.all_cells()),
                 "transfers": [own.id for own in transfers(self.plan)],
-                "precision": {"asked": study.precision, "evaluation": self.store.precisions(names)},
+                "precision": {"asked": study.precision, "evaluation": self.store.agreed.precisions(names)},
                 "rows": [dataclasses.asdict(own) for own in self.own.rows],
                 "inputs": self.own.inputs,
                 "left_out": self.material.left_out,

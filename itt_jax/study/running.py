@@ -184,7 +184,7 @@ class _Runner:
             self.progress.log_to(self.store.log)
         finished = [record for record in map(self.store.record, self.plan.stages) if record]
         self.trackers.begin(finished, canonical(self.plan.study))
-        self.store.write_clusters(plan_clusters(self.plan, self.material))
+        self.store.tables.write_clusters(plan_clusters(self.plan, self.material))
         for entry in self.material.contamination.values():
             if warning := entry.warning():
                 self.progress.say(f"warning: {warning}")
@@ -476,10 +476,10 @@ class _Runner:
         if self.store.sharing:  # those whose children other machines have made
             self.keeping.clear(list(self.plan.stages.values()))
         distances = distances_id(self.plan, self.material)
-        if not self.store.has_distances(distances):
+        if not self.store.tables.has_distances(distances):
             self.progress.at("distances between domains", "working")
             hosts.tell("distances")
-            self.store.write_distances(domain_distances(self.plan, self.material, self.workshop), distances)
+            self.store.tables.write_distances(domain_distances(self.plan, self.material, self.workshop), distances)
         self.publisher.write_plan()
 
     # --- Progress

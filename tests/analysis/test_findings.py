@@ -312,7 +312,7 @@ def looked_store(out, seeds, looks=(2, 4), made=None):
     plan["declared"] = {"hash": "h", "time": 0, "target_stages": 0, "changes": [], "content": content}
     Store(out).write_plan(plan)
     for number, questions in (made or {}).items():
-        Store(out).create_look("h", number, {"seeds": number, "stop": False, "questions": questions})
+        Store(out).agreed.create_look("h", number, {"seeds": number, "stop": False, "questions": questions})
     return out
 
 
@@ -374,7 +374,7 @@ def test_what_an_earlier_look_decided_has_the_figures_of_that_look(tmp_path):
     plain = analyse(fresh, seeds=4).primary
     assert found["latest"] == plain["estimate"][0] and found["latest_high"] == plain["ci_high"][0]
     assert plain["look"].tolist() == [4] and plain["latest"].isna().all()
-    Store(out).create_look("h", 4, {"seeds": 4, "stop": True, "questions": [found]})
+    Store(out).agreed.create_look("h", 4, {"seeds": 4, "stop": True, "questions": [found]})
     analysis = analyse(out)
     shown = primary.primary(analysis)["interaction"][0]
     assert shown.startswith("+30.0 [+10.0, +50.0] at 2 seeds; now ") and shown in verdict_sentences(analysis)[0]

@@ -196,7 +196,9 @@ def test_a_key_depends_on_everything_that_examples_are_made_from(tokenizer):
     assert examples_key(tokenizer, same, 24, "classification") == keys[0]
 
 
-@pytest.mark.parametrize("harm", ["array_cut", "array_gone", "json_cut", "json_gone", "unknown_type"])
+@pytest.mark.parametrize(
+    "harm", ["array_cut", "array_gone", "array_flipped", "array_folder", "json_cut", "json_gone", "unknown_type"]
+)
 def test_a_damaged_folder_is_made_again(tmp_path, caplog, harm):
     tokens = Ragged(np.arange(5000, dtype=np.int32), np.array([0, 5000]))
     cached(tmp_path, "key", lambda: tokens)
@@ -205,6 +207,12 @@ def test_a_damaged_folder_is_made_again(tmp_path, caplog, harm):
         described.write_text(json.dumps({"type": "Secret", "fields": {}}))
     elif harm.endswith("gone"):
         (described if harm.startswith("json") else array).unlink()
+    elif harm == "array_folder":
+        array.unlink()
+        array.mkdir()
+    elif harm == "array_flipped":
+        content = array.read_bytes()
+        array.write_bytes(content[:999] + bytes([content[999] ^ 1]) + content[1000:])
     else:
         path = described if harm.startswith("json") else array
         path.write_bytes(path.read_bytes()[:-10])

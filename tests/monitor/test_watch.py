@@ -111,12 +111,12 @@ def test_a_study_between_its_looks_is_not_done(store):
 
     assert look(3) == (False, 3)
     assert "4 of 4 cells, 0 workers; between looks, the next one at 3 seeds" in line(Watcher(store.out).look())
-    store.create_look("h", 3, {"seeds": 3, "stop": False, "questions": []})
+    store.agreed.create_look("h", 3, {"seeds": 3, "stop": False, "questions": []})
     assert look(3) == (False, 5) and look(5) == (False, 5)
-    store.create_look("h", 5, {"seeds": 5, "stop": False, "questions": []})
+    store.agreed.create_look("h", 5, {"seeds": 5, "stop": False, "questions": []})
     assert look(5) == (True, None)
     declared["content"]["stopping"]["looks"] = [3, 5, 7]
-    store.create_look("h", 7, {"seeds": 7, "stop": True, "questions": []})
+    store.agreed.create_look("h", 7, {"seeds": 7, "stop": True, "questions": []})
     assert look(7) == (True, None)
 
 

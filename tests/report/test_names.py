@@ -59,5 +59,5 @@ def test_markdown(text, markdown):
 def test_precision_has_a_file_for_a_name_of_any_length(tmp_path):
     store = Store(tmp_path)
     for name in ("漢" * 100, "漢" * 99 + "x"):
-        assert store.precision(name, lambda: "float32") == "float32"
+        assert store.agreed.precision(name, lambda: "float32") == "float32"
     assert len(list((tmp_path / "precision").iterdir())) == 2

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from itt_jax import files
+from itt_jax.errors import InputError
 from itt_jax.store import Store, claims
 from itt_jax.store.claims import Claim, Claims
 from itt_jax.store.slots import SlotFiles
@@ -39,6 +40,12 @@ def test_a_claim_is_held_by_one_worker_and_freed(tmp_path):
     with store.claim("stage") as ours:
         assert ours.held() and not taken(store.claims) and not taken(Claims(SlotFiles(tmp_path / "claims")))
     assert taken(store.claims) and os.listdir(tmp_path / "claims") == []
+
+
+def test_a_folder_in_the_place_of_a_claim_is_named(own):
+    (own.folder / "stage").mkdir(parents=True)
+    with pytest.raises(InputError, match=rf"^{own.folder / 'stage'}: a folder, expected the file of a claim"):
+        taken(own)
 
 
 def test_of_many_workers_one_gets_it(own):

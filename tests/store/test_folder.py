@@ -34,10 +34,10 @@ def test_results_without_their_cells_are_not_added_to(tmp_path):
 
 def test_distances_are_named_by_what_they_were_computed_from(tmp_path):
     store, frame = Store(tmp_path), pd.DataFrame({"rows": [1]})
-    assert not store.has_distances("x") and store.distances().empty
-    store.write_distances(frame, "x")
-    assert store.has_distances("x") and not store.has_distances("y")
-    pd.testing.assert_frame_equal(store.distances(), frame)
+    assert not store.tables.has_distances("x") and store.tables.distances().empty
+    store.tables.write_distances(frame, "x")
+    assert store.tables.has_distances("x") and not store.tables.has_distances("y")
+    pd.testing.assert_frame_equal(store.tables.distances(), frame)
 
 
 def test_folder_of_something_else_is_refused(tmp_path):

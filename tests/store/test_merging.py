@@ -46,8 +46,8 @@ def write(out, stages, forms=("clean", "swap"), **changes):
         store.write_record(stage, {"id": stage, "losses": [[10, 0.5]], "wall_seconds": len(stages)})
         store.cells.write([made(stage, form) for form in forms])
     store.write_transfer(f"transfer {stages[0]}", [{"transferred": 1.0}])
-    store.precision("bert", lambda: "float32")
-    store.create_look("h", 2, {"seeds": 2, "time": len(stages), "stop": False, "questions": []})
+    store.agreed.precision("bert", lambda: "float32")
+    store.agreed.create_look("h", 2, {"seeds": 2, "time": len(stages), "stop": False, "questions": []})
     files.write_text(out / "attacks" / "a" / "rows" / "en-0000.jsonl", '{"row": 1}\n')
     store.write_plan(plan(stages_done=[{"id": stage} for stage in stages], **changes))
     store.write_results({"cell": f"{stage} {form}"} for stage in stages for form in forms)
@@ -76,8 +76,8 @@ def test_the_merged_folder_is_that_of_one_machine(two, tmp_path):
     for stage in STAGES:
         files.check_manifest(store.checkpoint(stage), "checkpoint")
         assert store.record(stage)["losses"] == [[10, 0.5]]
-    assert set(store.transfer_ids()) == {"transfer s0", "transfer s1"} and len(store.looks("h")) == 1
-    assert store.precisions(["bert"]) == {"bert": "float32"} and (out / "attacks/a/rows/en-0000.jsonl").is_file()
+    assert set(store.transfer_ids()) == {"transfer s0", "transfer s1"} and len(store.agreed.looks("h")) == 1
+    assert store.agreed.precisions(["bert"]) == {"bert": "float32"} and (out / "attacks/a/rows/en-0000.jsonl").is_file()
     assert {name for name in content(out) if name.startswith("cells/")} == {
         name for name in content(whole) if name.startswith("cells/")
     }
@@ -260,15 +260,15 @@ def test_a_rename_that_fails_loses_nothing(two, tmp_path, monkeypatch):
 @pytest.mark.parametrize("grown", ["clusters", "stage"])
 def test_an_unfinished_merge_of_folders_that_have_changed_starts_anew(two, tmp_path, monkeypatch, grown):
     store = Store(two[0])
-    store.write_clusters({"t/0": "a"})
+    store.tables.write_clusters({"t/0": "a"})
     interrupted(two, tmp_path / "both", monkeypatch)
     if grown == "clusters":
-        store.write_clusters({"t/0": "a", "t/1": "a"})
+        store.tables.write_clusters({"t/0": "a", "t/1": "a"})
     else:
         store.write_record("s2", {"id": "s2", "losses": [[10, 0.25]]})
     merge(two, tmp_path / "both")
     both = Store(tmp_path / "both")
-    assert both.clusters() == store.clusters() and both.record("s2") == store.record("s2")
+    assert both.tables.clusters() == store.tables.clusters() and both.record("s2") == store.record("s2")
 
 
 def test_halves_of_files_are_neither_taken_nor_kept(two, tmp_path, monkeypatch):

@@ -48,7 +48,7 @@ def test_a_damaged_file_is_named(tmp_path, name, content):
     store, path = Store(tmp_path), tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    read = {"p": store.plan, "s": lambda: store.record("s"), "l": lambda: store.look("h", 2)}[name[0]]
+    read = {"p": store.plan, "s": lambda: store.record("s"), "l": lambda: store.agreed.look("h", 2)}[name[0]]
     with pytest.raises(InputError, match=rf"^{path}: (not JSON \(|holds a .*, expected an object)"):
         read()
 
@@ -65,22 +65,22 @@ def test_a_precision_file_may_end_in_a_new_line_and_names_one_of_ours(tmp_path):
     store, path = Store(tmp_path), tmp_path / "precision" / "bert"
     path.parent.mkdir()
     path.write_text("bfloat16\n")
-    assert store.precision("bert", lambda: "float32") == "bfloat16"
-    assert store.precisions(["bert"]) == {"bert": "bfloat16"}
+    assert store.agreed.precision("bert", lambda: "float32") == "bfloat16"
+    assert store.agreed.precisions(["bert"]) == {"bert": "bfloat16"}
     for content in (b"", b"float16", b"\xff"):
         path.write_bytes(content)
         with pytest.raises(InputError, match=rf"^{path}: (found '.*', expected float32 or bfloat16|cannot be read)"):
-            store.precision("bert", lambda: "float32")
+            store.agreed.precision("bert", lambda: "float32")
 
 
 def test_damaged_distances_are_made_again(tmp_path):
     import pandas as pd
 
     store, path = Store(tmp_path), tmp_path / "domains.parquet"
-    store.write_distances(pd.DataFrame({"rows": [1]}), "x")
+    store.tables.write_distances(pd.DataFrame({"rows": [1]}), "x")
     whole = path.read_bytes()
     for content in (b"", whole[:-20], b"PAR1" + bytes(100) + b"PAR1"):
         path.write_bytes(content)
-        assert not store.has_distances("x")
-        with pytest.raises(InputError, match=r"domains\.parquet: damaged, or no parquet file of ours"):
-            store.distances()
+        assert not store.tables.has_distances("x")
+        with pytest.raises(InputError, match=rf"^{path}: damaged"):
+            store.tables.distances()

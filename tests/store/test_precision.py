@@ -9,11 +9,11 @@ from itt_jax.store import Store
 
 def test_the_first_worker_chooses(tmp_path):
     store = Store(tmp_path)
-    assert store.precision("a/b", lambda: "bfloat16") == "bfloat16"
-    assert store.precision("a/b", lambda: "float32") == "bfloat16"
-    assert store.precision("other", lambda: "float32") == "float32"
+    assert store.agreed.precision("a/b", lambda: "bfloat16") == "bfloat16"
+    assert store.agreed.precision("a/b", lambda: "float32") == "bfloat16"
+    assert store.agreed.precision("other", lambda: "float32") == "float32"
     assert sorted(os.listdir(tmp_path / "precision")) == ["a%2Fb", "other"]
-    assert store.precisions(["a/b", "third"]) == {"a/b": "bfloat16"}
+    assert store.agreed.precisions(["a/b", "third"]) == {"a/b": "bfloat16"}
 
 
 @pytest.mark.parametrize("links", [True, False])
@@ -26,5 +26,5 @@ def test_two_first_workers_read_the_same_answer(tmp_path, monkeypatch, links):
         raise FileExistsError if links else OSError
 
     monkeypatch.setattr(os, "link", meanwhile)
-    assert Store(tmp_path).precision("bert", lambda: "float32") == ("bfloat16" if links else "float32")
+    assert Store(tmp_path).agreed.precision("bert", lambda: "float32") == ("bfloat16" if links else "float32")
     assert os.listdir(tmp_path / "precision") == ["bert"]

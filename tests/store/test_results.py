@@ -58,5 +58,5 @@ def test_a_damaged_file_is_named(tmp_path):
         read_results(tmp_path)
     (tmp_path / "domains.parquet").write_bytes(b"PAR1")
     with pytest.raises(InputError, match=r"domains\.parquet: damaged"):
-        store.distances()
-    assert not store.has_distances("x")  # a run makes them again
+        store.tables.distances()
+    assert not store.tables.has_distances("x")  # a run makes them again

@@ -49,13 +49,13 @@ def test_what_one_worker_makes_the_others_find(worker):
     one.write_transfer("t", [{"score": 1.0, "transferred": None}])
     one.attack("a").begin({"attack_id": "a", "precision": "float32"})
     one.attack("a").write_part("en", 0, [{"text": "x"}])
-    assert one.create_look("hash", 2, {"seeds": 2, "stop": True})
+    assert one.agreed.create_look("hash", 2, {"seeds": 2, "stop": True})
     one.log("event")
     files.write_text(one.out / "cells" / ".left.parquet", "by a killed process")
     one.sync()
     two.sync()
     assert two.record("s") == {"id": "s"} and two.has_cell("c") and two.transfer_ids() == {"t"}
-    assert two.attack("a").part("en", 0) == [{"text": "x"}] and two.looks("hash") == one.looks("hash")
+    assert two.attack("a").part("en", 0) == [{"text": "x"}] and two.agreed.looks("hash") == one.agreed.looks("hash")
     assert not (two.out / "log.jsonl").exists() and not any("left" in name for name in memory.files)
     assert not two.has_checkpoint("s")  # until it is needed
     two.fetch_checkpoint("s")
@@ -69,17 +69,17 @@ def test_what_one_worker_makes_the_others_find(worker):
 def test_a_file_named_once_is_that_of_the_first_worker(worker):
     memory = Memory()
     one, two = worker("one", memory), worker("two", memory)
-    assert one.precision("m", lambda: "bfloat16") == "bfloat16" == two.precision("m", lambda: "float32")
+    assert one.agreed.precision("m", lambda: "bfloat16") == "bfloat16" == two.agreed.precision("m", lambda: "float32")
     assert (
-        one.first_declared({"hash": "h", "time": 1})
+        one.agreed.first_declared({"hash": "h", "time": 1})
         == {"hash": "h", "time": 1}
-        == two.first_declared({"hash": "h", "time": 2})
+        == two.agreed.first_declared({"hash": "h", "time": 2})
     )
-    one.create_look("h", 2, {"seeds": 2, "stop": False})
-    two.create_look("h", 2, {"seeds": 2, "stop": True})
-    assert two.look("h", 2)["stop"] is False
+    one.agreed.create_look("h", 2, {"seeds": 2, "stop": False})
+    two.agreed.create_look("h", 2, {"seeds": 2, "stop": True})
+    assert two.agreed.look("h", 2)["stop"] is False
     alone = Store(one.out.parent / "alone")
-    alone.precision("m", lambda: "float32")
+    alone.agreed.precision("m", lambda: "float32")
     with pytest.raises(InputError, match=r"precision/m is 'bfloat16' there and 'float32' in .*alone"):
         worker("alone", memory).pull()
 

@@ -252,6 +252,7 @@ def test_a_new_cache_where_nothing_can_be_written_is_refused(tmp_path, monkeypat
         StageCache(tmp_path / "new", "float32")
 
 
+@pytest.mark.slow
 def test_a_plan_says_what_is_found_and_subtracts_its_cost(tmp_path):
     cache, out = tmp_path / "cache", tmp_path / "out"
     *others, last = make_plan(STUDY, Material(STUDY)).stages

@@ -140,7 +140,7 @@ def test_a_folder_without_a_declaration_says_how_many_target_stages_were_done(tm
 def test_what_determines_questions_or_answers_is_fixed_by_the_first_look(tmp_path):
     first = declared(Store(tmp_path), ASKED, ASKED.stopping.looks)
     store = written(tmp_path, first)
-    store.create_look(first["hash"], 2, {"seeds": 2, "stop": False, "questions": []})
+    store.agreed.create_look(first["hash"], 2, {"seeds": 2, "stop": False, "questions": []})
     for said, fields in CHANGES.items():
         study = dataclasses.replace(ASKED, **fields)
         with pytest.raises(InputError, match="was looked at already") as raised:
@@ -217,7 +217,7 @@ def test_seeds_are_added_until_every_primary_question_is_decided(rounds, tmp_pat
     assert until(tmp_path, judge).made == 10
     assert rounds == [(0, 1), (0, 1, 2, 3)] and seen == [2, 4]
     store = Store(tmp_path)
-    looks = store.looks(store.plan()["declared"]["hash"])
+    looks = store.agreed.looks(store.plan()["declared"]["hash"])
     assert [(look["seeds"], look["stop"]) for look in looks] == [(2, False), (4, True)]
     events = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [(event["event"], event["undecided"]) for event in events] == [

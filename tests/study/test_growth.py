@@ -67,7 +67,7 @@ def test_an_encoder_with_another_name_keeps_its_precision(tmp_path):
     files.write_text(tmp_path / "precision" / "before", "bfloat16")
     growth.changes(store, plan, {})
     growth.carry_precision(store, plan)
-    assert store.precisions(["bert"]) == {"bert": "bfloat16"}
+    assert store.agreed.precisions(["bert"]) == {"bert": "bfloat16"}
     files.write_text(tmp_path / "precision" / "bert", "float32")
     with pytest.raises(InputError, match=r"encoder 'bert': called 'before' in .* with scores in bfloat16"):
         growth.changes(store, plan, {})

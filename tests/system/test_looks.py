@@ -69,7 +69,7 @@ def decided(study, tmp_path_factory):
 
 def looks(out) -> list[dict]:
     store = Store(out)
-    return store.looks(store.plan()["declared"]["hash"])
+    return store.agreed.looks(store.plan()["declared"]["hash"])
 
 
 def test_a_study_undecided_at_its_first_look_stops_at_the_second(study, decided, tmp_path):

@@ -222,7 +222,7 @@ def test_out_of_another_study_is_refused(tiny_run, tiny_config):
 def test_distances_between_domains_are_stored(tiny_run):
     """Both domains' rows in each language are told apart by their words and by the pretrained encoder."""
     study, out = tiny_run
-    table = Store(out).distances()
+    table = Store(out).tables.distances()
     assert table[["model", "target", "domain", "task", "language"]].to_numpy().tolist() == [
         ["bert", "inference", "legal", "embedded_inference_legal", language] for language in study.languages
     ]

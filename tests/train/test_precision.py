@@ -11,7 +11,7 @@ import pytest
 from itt_jax import families
 from itt_jax.config import Precision
 from itt_jax.models import make_encoder, make_head
-from itt_jax.store.folder import PRECISIONS
+from itt_jax.store.agreed import PRECISIONS
 from itt_jax.train import precision
 from itt_jax.train.objectives import TaskObjective
 from tests.batches import as_batch

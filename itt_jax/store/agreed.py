@@ -1,0 +1,114 @@
+"""What the first worker on a results folder decides for all: each decision is a file that is written once.
+
+OUT/precision/<model>    the precision in which every worker evaluates this model
+OUT/looks/<hash>/<n>     what was seen when a study that grows by seeds was looked at after n of them
+"""
+
+import hashlib
+import json
+import pathlib
+import urllib.parse
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from itt_jax import files
+from itt_jax.errors import InputError
+from itt_jax.store.objects import LOOK, object_text, read_object
+from itt_jax.store.sharing import Sharing
+
+PRECISIONS = ("float32", "bfloat16", "bfloat16_products")
+"""In which cells are computed."""
+MOST_CHARACTERS = 150
+"""Of a file's name that is made of a model's name; the rest is a digest."""
+
+
+class Agreed:
+    """The decisions in the folder `out`.
+
+    Args:
+        sharing: as in `Store`.
+    """
+
+    def __init__(self, out: pathlib.Path, sharing: Sharing | None = None):
+        self._out, self._sharing = out, sharing
+
+    def look(self, declared: str, seeds: int) -> dict[str, Any] | None:
+        """What was seen after that many seeds by the study of that declaration; None before that look.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        path = self._look(declared, seeds)
+        return read_object(path, LOOK) if files.exists(path) else None
+
+    def create_look(self, declared: str, seeds: int, seen: dict[str, Any]) -> bool:
+        """Record a look, once and for all; returns whether it was new."""
+        return self._choose(self._look(declared, seeds), object_text(seen))
+
+    def looks(self, declared: str) -> list[dict[str, Any]]:
+        """All looks of a declaration, by number of seeds."""
+        numbers = sorted(int(path.stem) for path in self._look(declared, 0).parent.glob("*.json"))
+        return [seen for number in numbers if (seen := self.look(declared, number))]
+
+    def _look(self, declared: str, seeds: int) -> pathlib.Path:
+        return self._out / "looks" / declared / f"{seeds}.json"
+
+    def first_declared(self, declaration: dict[str, Any]) -> dict[str, Any]:
+        """What the first worker on a shared folder, or this one alone, says of a declaration.
+
+        Args:
+            declaration: what is the same for all workers, "hash", and what they might say of it differently.
+        """
+        if self._sharing is None:
+            return declaration
+        said = json.dumps(declaration, ensure_ascii=False).encode()
+        return json.loads(self._sharing.choose(f"declared/{declaration['hash']}.json", said))
+
+    def _choose(self, path: pathlib.Path, text: str) -> bool:
+        """Write a file unless it is there, the same for all workers; returns whether it was written."""
+        if self._sharing:
+            text = self._sharing.choose(path.relative_to(self._out).as_posix(), text.encode()).decode()
+        return files.create_text(path, text)
+
+    def precision(self, model: str, choose: Callable[[], str]) -> str:
+        """The precision in which every cell of `model` is computed ("float32"); the first worker chooses it.
+
+        Scores of one encoder are compared across arms, noises and seeds, and the differences of interest are smaller
+        than those between precisions.
+        """
+        path = self._precisions / _file_name(model)
+        if not files.exists(path):
+            self._choose(path, choose())
+        return _read_precision(path)
+
+    def precisions(self, models: Iterable[str]) -> dict[str, str]:
+        """The precisions of those models for which one is chosen."""
+        paths = {model: self._precisions / _file_name(model) for model in models}
+        return {model: _read_precision(path) for model, path in paths.items() if files.exists(path)}
+
+    @property
+    def _precisions(self) -> pathlib.Path:
+        return self._out / "precision"
+
+
+def _file_name(model: str) -> str:
+    """The name of a model's file."""
+    name = urllib.parse.quote(model, safe="")
+    if len(name) > MOST_CHARACTERS:
+        name = f"{name[:MOST_CHARACTERS]}-{hashlib.sha256(model.encode()).hexdigest()[:16]}"
+    return name
+
+
+def _read_precision(path: pathlib.Path) -> str:
+    """The precision that a file names.
+
+    Raises:
+        InputError: it names none.
+    """
+    try:
+        found = path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+    if found not in PRECISIONS:
+        raise InputError(f"{path}: found {found!r:.80}, expected {' or '.join(PRECISIONS)}")
+    return found
