@@ -60,11 +60,11 @@ class Blocks:
         return {_key(name): name for name in reversed(self.names())}
 
     def write(self, key: str, table: "pa.Table", about: dict[str, str]) -> str:
-        """Write a block, with `about` in its metadata; returns its name."""
+        """Write a block, with `about` and the key in its metadata; returns its name."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        sink, table = pa.BufferOutputStream(), table.replace_schema_metadata(about)
+        sink, table = pa.BufferOutputStream(), table.replace_schema_metadata({**about, "key": key})
         pq.write_table(
             table, sink, use_dictionary=_repeated(table.schema), compression="zstd", write_page_checksum=True
         )
@@ -94,6 +94,10 @@ class Blocks:
             )
         with reading(path):
             file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True, **options)
+        key = _key(name)
+        written = (file.metadata.metadata or {}).get(b"key", key.encode())  # earlier versions wrote none
+        if written != key.encode():
+            raise DamagedError(f"{path}: renamed: its content is that of {written.decode(errors='replace')!r:.80}")
         self._sound.add(name)
         return file
 

@@ -25,7 +25,7 @@ from itt_jax.store.parts import PartsFolder
 from itt_jax.study.adversaries import Attacked
 from itt_jax.study.cells import Cell
 from itt_jax.study.provenance import provenance
-from itt_jax.study.storing import store_cells
+from itt_jax.study.storing import Made, made_cells
 from itt_jax.tasks import Task
 from itt_jax.train.precision import arithmetic_of
 from itt_jax.train.processes import await_others, is_first
@@ -108,31 +108,41 @@ def store_attack_cells(
 ) -> list[str]:
     """Attack one model and store its cells; a stopped attack continues after its last finished part.
 
+    Cells on rows of one task, split and language are written together, after the last attack on them: the parts of all
+    of them are kept, so a killed run predicts their final texts again and attacks nothing twice.
+
     Args:
         attacked: by the id of a cell, the attack and its rows. diverged: whether the training of the model did.
 
     Returns:
         as `store_cells`.
     """
-    failed = []
-    for cell in cells:
-        own = attacked[cell.cell]
-        rows, task, key = own.rows, own.task, cell.variant
-        name = f"attack {own.name}, {cell.task} {cell.language}"
-        try:
-            outcomes = _outcomes(store, model, cell.stage, own, functools.partial(_named, tell, name))
-        except NotFiniteError as error:
-            about = f"{cell.model}, {cell.arm}, {cell.target}, seed {cell.seed}"
-            failed.append(f"stage {cell.stage} ({about}), {name}: {error}")
-            continue
-        forms = {CLEAN_FORM: clean_form(task, rows), key: attacked_form(task, rows, own.field, outcomes)}
-        evaluator = Evaluator(model.tokenizer, own.max_length, {cell.place: RowForms(task, rows, forms)}, tell=tell)
-        scores = evaluator.predict(model.encoder, model.head, model.params)
-        if is_first():
-            failed += store_cells(
-                store, evaluator, scores, [cell], {cell.task: task}.__getitem__, model.params, diverged
-            )
+    failed: list[str] = []
+    for place in dict.fromkeys(cell.place for cell in cells):
+        made: list[Made] = []
+        for cell in (cell for cell in cells if cell.place == place):
+            found, lacking = _cell_under_attack(store, model, cell, attacked[cell.cell], tell, diverged)
+            made, failed = made + found, failed + lacking
+        if is_first() and not store.is_lost(cells[0].stage):
+            store.cells.write(made)
     return failed
+
+
+def _cell_under_attack(
+    store: Store, model: Model, cell: Cell, own: Attacked, tell: Tell, diverged: bool
+) -> tuple[list[Made], list[str]]:
+    """Attack one model; returns its cell, and why there is none, as `made_cells` does."""
+    rows, task = own.rows, own.task
+    name = f"attack {own.name}, {cell.task} {cell.language}"
+    try:
+        outcomes = _outcomes(store, model, cell.stage, own, functools.partial(_named, tell, name))
+    except NotFiniteError as error:
+        about = f"{cell.model}, {cell.arm}, {cell.target}, seed {cell.seed}"
+        return [], [f"stage {cell.stage} ({about}), {name}: {error}"]
+    forms = {CLEAN_FORM: clean_form(task, rows), cell.variant: attacked_form(task, rows, own.field, outcomes)}
+    evaluator = Evaluator(model.tokenizer, own.max_length, {cell.place: RowForms(task, rows, forms)}, tell=tell)
+    scores = evaluator.predict(model.encoder, model.head, model.params)
+    return made_cells(store, evaluator, scores, [cell], task, model.params, diverged) if is_first() else ([], [])
 
 
 def read_outcomes(store: Store, stage: str, own: Attacked) -> list[Outcome] | None:

@@ -15,6 +15,9 @@ from itt_jax.store.finite import check_finite
 from itt_jax.study.cells import Cell
 from itt_jax.tasks import Task
 
+Made = tuple[dict[str, Any], dict[str, Any]]
+"""A cell's row of the results, and its columns."""
+
 
 def store_cells(
     store: Store,
@@ -35,27 +38,48 @@ def store_cells(
     Returns:
         for each cell that is not stored: its stage, the row, and the cause.
     """
-    failed, cause = [], ""
+    failed: list[str] = []
     for place in dict.fromkeys(cell.place for cell in cells):
-        made = []
-        for cell in cells:
-            if cell.place != place:
-                continue
-            with np.errstate(all="ignore"):  # what is computed from scores that are not finite is not kept
-                result = evaluator.cell(scores, place, cell.variant, task_of(cell.task))
-            row = cell.row(result.figures)
-            try:
-                check_finite(row, result.columns)
-            except NotFiniteError as error:
-                cause = cause or _cause(params) + ", as its training diverged" * diverged
-                failed.append(f"{error}: {cause}")
-                store.log("failed", stage=cell.stage, cell=cell.cell, error=failed[-1])
-            else:
-                made.append((row, result.columns))
+        own = [cell for cell in cells if cell.place == place]
+        made, lacking = made_cells(store, evaluator, scores, own, task_of(place[0]), params, diverged)
+        failed += lacking
         if store.is_lost(cells[0].stage):
             break
         store.cells.write(made)
     return failed
+
+
+def made_cells(
+    store: Store,
+    evaluator: Evaluator,
+    scores: dict[Place, Scores],
+    cells: Sequence[Cell],
+    task: Task,
+    params: dict[str, Any],
+    diverged: bool = False,
+) -> tuple[list[Made], list[str]]:
+    """The cells of one model on the same rows, as `Cells.write` takes them.
+
+    Args:
+        scores, params, diverged: as in `store_cells`.
+
+    Returns:
+        those whose scores are finite, and what `store_cells` returns of the others, which is logged.
+    """
+    made, failed, cause = [], [], ""
+    for cell in cells:
+        with np.errstate(all="ignore"):  # what is computed from scores that are not finite is not kept
+            result = evaluator.cell(scores, cell.place, cell.variant, task)
+        row = cell.row(result.figures)
+        try:
+            check_finite(row, result.columns)
+        except NotFiniteError as error:
+            cause = cause or _cause(params) + ", as its training diverged" * diverged
+            failed.append(f"{error}: {cause}")
+            store.log("failed", stage=cell.stage, cell=cell.cell, error=failed[-1])
+        else:
+            made.append((row, result.columns))
+    return made, failed
 
 
 def check_stored(failed: Sequence[str], out: pathlib.Path) -> None:

@@ -173,6 +173,19 @@ def test_every_process_takes_the_same_of_two_blocks_with_a_cell(out):
         assert follows.cells.file("c") == Store(out).cells.file("c") == min(of_cell)
 
 
+def test_a_block_with_the_name_of_another_is_damaged(out):
+    """Its checksum is right, and its cells are those of another key."""
+    path = Store(out).cells.file("b")
+    renamed = path.with_name("0" * 16 + path.name[16:])
+    path.rename(renamed)
+    with pytest.raises(InputError, match=rf"^{renamed}: renamed: its content is that of '{path.name[:16]}'$"):
+        Store(out).read_cell("b")
+    store = Store(out)
+    store.check()
+    (line,) = store.set_aside()
+    assert line.startswith(f"{renamed}: damaged; it is set aside") and not store.has_cell("b") and store.has_cell("c")
+
+
 def test_pages_have_checksums_for_other_readers(out):
     path = Store(out).cells.file("b")
     whole, about = path.read_bytes(), pq.read_metadata(path).row_group(0).column(0)

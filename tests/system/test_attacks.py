@@ -97,8 +97,10 @@ def attacked_run(tmp_path_factory):
             for path in sorted(folder.rglob("*"), reverse=True):
                 path.unlink() if path.is_file() else path.rmdir()
             folder.rmdir()
-        for cell in results.to_pandas().query("attack")["cell"]:
-            Store(out).cells.file(cell).unlink()
+        under_attack = {Store(out).cells.file(cell) for cell in results.to_pandas().query("attack")["cell"]}
+        assert len(under_attack) == MODELS * LANGUAGES  # all attacks on one model and language in one file
+        for path in under_attack:
+            path.unlink()
         run(config, out, quiet=True)
     assert {name: (out / name).read_bytes() for name in kept} == kept
     return out
