@@ -43,8 +43,8 @@ def test_a_claim_is_held_by_one_worker_and_freed(tmp_path):
 
 
 def test_a_folder_in_the_place_of_a_claim_is_named(own):
-    (own.folder / "stage").mkdir(parents=True)
-    with pytest.raises(InputError, match=rf"^{own.folder / 'stage'}: a folder, expected the file of a claim"):
+    (own.slots.folder / "stage").mkdir(parents=True)
+    with pytest.raises(InputError, match=rf"^{own.slots.folder / 'stage'}: a folder, expected the file of a claim"):
         taken(own)
 
 
