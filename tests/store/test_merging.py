@@ -127,7 +127,8 @@ CONFLICTS = {
         "b: results of bert are in bfloat16, expected float32",
     ),
     "a schema": (lambda out: files.write_json(out / "plan.json", plan(schema=2)), "b: written in schema 2, expected 3"),
-    "no study": (lambda out: shutil.rmtree(out), "b: expected the results folder of a study"),
+    "no folder": (shutil.rmtree, "b: no such folder; expected results folders of one study"),
+    "no study": (lambda out: (shutil.rmtree(out), out.mkdir()), "b: expected the results folder of a study"),
     "a stage": (
         lambda out: Store(out).write_record("s1", {"id": "s1", "losses": [[10, 0.625]]}),
         r"s1/record.json: losses \[\[10, 0.625\]\], expected \[\[10, 0.5\]\]",
