@@ -60,7 +60,7 @@ class Digests:
         )
 
     def note(self) -> str:
-        """What a checkpoint was trained on, if these are the digests that it carries."""
+        """What a checkpoint that carries these digests was trained on, as the end of a sentence about it."""
         if not len(self.inputs):
             return "does not say what it was trained on, so contamination is not checked"
         return f"was trained on {listed(self.sources) or 'rows of unnamed sources'}"

@@ -127,7 +127,7 @@ def _claimed(out: pathlib.Path) -> Iterator[tuple[pathlib.Path, Hold]]:
                     break
             claim, _ = claims.held().get(CLAIM, (None, False))
             first = first or claim
-            # Of a process on this machine it is known that it lives, of one on another once it has a heartbeat.
+            # A process on this machine is known to be alive; one on another machine is, once its heartbeat moves.
             if claim is not None and (claim != first or claim.machine == machine() != ""):
                 raise InputError(
                     f"--out {out}: another merge to it is running ({claim.host}, process {claim.pid}, since "

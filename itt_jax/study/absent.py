@@ -109,7 +109,7 @@ def _evaluates(study: Study, target: Target, name: str, material: Material) -> b
 
 
 def _lacks(name: str, splits: tuple[str, str], material: Material) -> Literal["", "training", "dev"]:
-    """Which of a task's training and dev rows in its source language are not there, the first if both."""
+    """Whether a task lacks training or dev rows in its source language; "training" if it lacks both, "" if neither."""
     language, (train_split, dev_split) = material.task(name).source_language, splits
     if not material.has(name, train_split, language):
         return "training"
@@ -117,7 +117,7 @@ def _lacks(name: str, splits: tuple[str, str], material: Material) -> Literal[""
 
 
 def _check_own(study: Study, target: Target, name: str, train_split: str, dev_split: str, lacks: str) -> None:
-    """Raises InputError for a task of the study's own, which lacks a split: a mistake, not absent data."""
+    """Raises InputError if the task is one of the study's own: a split that it lacks is a mistake, not absent data."""
     own = next((task for task in study.tasks if task.name == name), None)
     if own is not None:
         known = listed(dict.fromkeys(split for source in own.sources for split in source.all_splits))
@@ -129,7 +129,7 @@ def _check_own(study: Study, target: Target, name: str, train_split: str, dev_sp
 
 
 def _stand_in(study: Study, absent: str, material: Material) -> StandIn | None:
-    """The first stand-in for a task that has rows itself."""
+    """The first stand-in for a task whose own rows are there."""
     for other in study.stand_ins:
         if other.absent == absent and not _lacks(other.task, (other.train_split, other.dev_split), material):
             return other

@@ -19,6 +19,10 @@ AXE = importlib.util.find_spec("axe_core_python")
 """The package that holds axe-core; None where it is not installed."""
 WAIT = 30.0
 """Seconds to wait for something to be so."""
+FOCUSABLE = "a[href], button, select, input, summary, [tabindex='0']"
+"""Selector of everything that can have the focus."""
+VISIBLE = "const shown = (own) => own.checkVisibility() && !own.closest('.off, [hidden]');"
+"""JavaScript that defines whether an element is visible."""
 
 
 class Browser:
@@ -50,6 +54,19 @@ class Browser:
         """Press keys one after the other."""
         presses = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
         self.call("actions", actions=[{"type": "key", "id": "keyboard", "actions": presses}])
+
+    def walk(self) -> tuple[int, int]:
+        """Press Tab through the page; returns how many elements had the focus, and how many visible ones can."""
+        expected = self.run(
+            f"{VISIBLE} const every = [...document.querySelectorAll({FOCUSABLE!r})].filter(shown);"
+            "every.forEach((own, at) => { own.dataset.at = at; });"
+            "window.scrollTo(0, 0); document.activeElement.blur();"
+            "window.met = new Set(); addEventListener('focusin', (event) => window.met.add(event.target.dataset.at));"
+            "return every.length"
+        )
+        for _ in range(0, expected + 40, 40):
+            self.keys(*["\ue004"] * 40)  # Tab
+        return self.run("return window.met.size"), expected
 
     def developer(self, command: str, **parameters: object) -> object:
         """A command of Chromium's own protocol."""
