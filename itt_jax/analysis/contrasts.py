@@ -224,14 +224,16 @@ class Contrasts:
     def gaps(self) -> pd.DataFrame:
         """Gaps of each arm, and differences between arms (negative: the gap is smaller).
 
-        first: in the source language or training domain; second: in the others.
+        first: in the source language or training domain; second: in the others; with their groups, and how many of
+        these have no signal.
         """
         rows = self.quantities("gaps", {"language gap", "domain gap"})
         frames = []
         for arm, baseline in [*((arm, "") for arm in self.panel.arms), *self.pairs()] if rows else ():
             fit = self.difference(rows, arm, baseline) if baseline else self.fit(rows, arm)
             frame = self._with_sides(fit.table(False), rows, arm, baseline, POSITIVE)
-            frames.append(self._named(rows, frame, arm, baseline))
+            frame = self._named(rows, frame, arm, baseline)
+            frames.append(frame.assign(**self._signal_of_sides(rows, arm, baseline)))
         return concat(frames)
 
     def curves(self) -> pd.DataFrame:
@@ -345,14 +347,29 @@ class Contrasts:
             self._kept[key] = len(set(columns["group"][scope].tolist()))
         return self._kept[key]
 
-    def _rests(self, quantity: Quantity, excluded: frozenset[int]) -> dict:
-        """`kept` of a quantity, which is asked for once an arm or pair of arms."""
+    def _rests(self, quantity: Quantity, excluded: frozenset[int], silent: frozenset[int]) -> dict:
+        """`kept` of a quantity, which is asked for once an arm or pair of arms, and how many of its groups have no
+        signal."""
         key = id(quantity), excluded
         if key not in self._kept:
             domain = quantity.domain if quantity.kind != "domain gap" else ALL
             found = self.kept(quantity.weights, excluded, quantity.language, domain)
-            self._kept[key] = quantity, found  # the quantity too, so that no other one gets its identity
-        return self._kept[key][1]
+            groups = frozenset(self.panel.columns["group"][list(quantity.weights)].tolist())
+            self._kept[key] = quantity, found, groups  # the quantity too, so that no other one gets its identity
+        _, found, groups = self._kept[key]
+        return found | {"groups_no_signal": len(groups & silent)}
+
+    def _signal_of_sides(self, rows: Sequence[Quantity], arm: str, baseline: str) -> dict[str, list[int]]:
+        """The groups on each side of differences, and how many of them have no signal in one of the arms."""
+        silent, numbers, found = self._silent(arm, baseline), self.panel.columns["group"], {}
+        for name, side in (("first", POSITIVE), ("second", NEGATIVE)):
+            own = [{int(numbers[at]) for at, weight in q.weights.items() if side * weight > 0} for q in rows]
+            found |= {f"{name}_groups": [len(groups) for groups in own]}
+            found |= {f"{name}_no_signal": [len(groups & silent) for groups in own]}
+        return found
+
+    def _silent(self, arm: str, baseline: str) -> frozenset[int]:
+        return self.left_out(*((arm, baseline) if baseline else (arm,)))
 
     def _named(
         self, rows: Sequence[Quantity], frame: pd.DataFrame, arm: str, baseline: str = "", excluded=NONE
@@ -364,7 +381,8 @@ class Contrasts:
             about[name] = [getattr(quantity, name) for quantity in rows]
         if not baseline:  # a level: that it differs from 0 is no finding
             frame = frame.assign(p=np.nan, test="none")
-        kept = pd.DataFrame([self._rests(quantity, excluded) for quantity in rows], frame.index)
+        silent = self._silent(arm, baseline)
+        kept = pd.DataFrame([self._rests(quantity, excluded, silent) for quantity in rows], frame.index)
         return pd.concat([pd.DataFrame(about, index=frame.index), frame, kept], axis=1)
 
     def _with_sides(self, frame: pd.DataFrame, rows: Sequence[Quantity], arm: str, baseline: str, first: int):

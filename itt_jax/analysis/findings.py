@@ -39,7 +39,8 @@ class Analysis:
     """The findings of a results folder, as tidy tables. Estimates are in points of the metric (1 is perfect).
 
     Every estimate has ci_low and ci_high (95 %), std_err (of which seed_error and item_error are the parts), df, test,
-    seeds, items and clusters, and says what it rests on: languages, domains, groups, groups_left_out; contrasts have p.
+    seeds, items and clusters, and says what it rests on: languages, domains, groups, groups_left_out, and of its groups
+    those without signal (groups_no_signal); contrasts have p.
     Differences have their two sides, on the same cells: first and second.
 
     Attributes:
@@ -73,7 +74,8 @@ class Analysis:
             differences are there then, without intervals and tests; whatever rests on single items is left out.
         another_run: what another seed would be: a "fine-tuning run" where seeds share the pretrained encoder, else a
             "training run".
-        missing_cells: cells of the plan, of the seeds that count, that the run has not made yet.
+        missing_cells: cells of the plan, of the seeds that count, that the run has not made yet; or, if they are more,
+            cells that other arms or seeds have.
         looked: how often the study is looked at, and on how many seeds this analysis rests.
         plan: as `Store.plan` gives it, with the records of the seeds that count alone.
         declared: what plan.json says was declared before the first target stage (see `study.declaring`).

@@ -84,5 +84,7 @@ def concat(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     statistics = ["estimate", "ci_low", "ci_high", "std_err", "seed_error", "item_error", "df", "p"]
     sides = [f"{side}{end}" for side in ("first", "second") for end in ("", "_low", "_high")]
     counted = ["languages", "domains", "groups", "groups_left_out", "groups_unchecked", "cross_lingual"]
+    counted += ["groups_no_signal"]
     columns = [*names, "perturbation", "severity", *statistics, "test", "seeds", "items", "clusters", "log_odds"]
+    counted += [f"{side}_{name}" for side in ("first", "second") for name in ("groups", "no_signal")]
     return pd.DataFrame(columns=[*columns, *sides, *counted]).astype(dict.fromkeys([*statistics, *sides], float))

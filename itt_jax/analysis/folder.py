@@ -9,9 +9,10 @@ import pandas as pd
 from itt_jax.analysis import claims, panels
 from itt_jax.analysis.arms import arms_of
 from itt_jax.analysis.looks import Looked, looked
-from itt_jax.analysis.signal import Signal, signals
+from itt_jax.analysis.signal import PANEL, Signal, signals
 from itt_jax.config import Claim
 from itt_jax.store import Store
+from itt_jax.store.results import KEY
 from itt_jax.study.arms import Arm
 
 
@@ -23,7 +24,8 @@ class Folder:
         plan: as `Store.plan` gives it, with the records of the seeds that count alone, and of pretraining.
         results: the rows of these seeds. cells: the items of every cell, and of those on dev rows.
         signals: (model, target, metric) -> what has signal. claims: those that the plan declares.
-        missing_cells: cells of the plan, of the seeds that count, that the run has not made yet.
+        missing_cells: cells of the plan, of the seeds that count, that the run has not made yet; or, if they are more,
+            cells that other arms or seeds have.
     """
 
     store: Store
@@ -70,6 +72,15 @@ def folder(out: pathlib.Path, seeds: int | None = None) -> Folder:
         # Pretraining is of no arm, and has its encoder's seed.
         counted = [own for own in records if not own.get("arms") or own.get("seed") in planned.seeds]
         plan |= {"stages_done": counted}
-    missing = max(0, expected - len(results))
+    missing = max(expected - len(results), _uneven(results))
     found, arms = signals(results, selection, cells), arms_of(plan, dict.fromkeys(results["arm"]))
     return Folder(store, plan, results, cells, found, arms, claims.declared(plan), planned, missing)
+
+
+def _uneven(results: pd.DataFrame) -> int:
+    """How many cells are missing that another arm or seed of the same encoder, target and metric has."""
+    missing = 0
+    for _, rows in results.groupby(PANEL, sort=False):
+        conditions = len(rows[KEY].drop_duplicates())
+        missing += rows["arm"].nunique() * rows["seed"].nunique() * conditions - len(rows)
+    return missing

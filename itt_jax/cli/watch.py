@@ -52,7 +52,7 @@ def _follow(watcher, console) -> None:
     from itt_jax.monitor import line, shown
 
     with Live(console=console, auto_refresh=False, transient=False) as live:
-        done = False
+        done, said = False, None
         while not done:
             drawn, text = None, ""
             watcher.check()
@@ -61,7 +61,11 @@ def _follow(watcher, console) -> None:
                 done = status is not None and status.is_done
                 text = _absent(watcher.store.out) if status is None else line(status)
                 drawn = None if status is None else shown(status)
+                said = None
             except InputError as error:  # perhaps it is being written
+                if str(error) == said:
+                    raise
+                said = str(error)
                 text = f"error: {error}"
             if console.is_terminal:
                 live.update(drawn or Text(text), refresh=True)

@@ -103,7 +103,7 @@ class Watcher:
         """Refuse a place where no study will begin.
 
         Raises:
-            InputError: it is a file, or a folder of `attack` or `certify`.
+            InputError: it is a file, a folder of `attack` or `certify`, or holds results without a plan.
         """
         out = self.store.out
         if out.exists() and not out.is_dir():
@@ -111,6 +111,8 @@ class Watcher:
         for command, noun in (("attack", "attack"), ("certify", "certificate")):
             if PartsFolder(out, noun).is_begun:
                 raise InputError(f"--out {out}: a folder of `{command}`, expected one of `run` or `evaluate`")
+        if self.store.results.is_file() and not (out / "plan.json").is_file():
+            raise InputError(f"--out {out}: has results and no plan.json, so nothing says what is left to do")
 
     def look(self) -> Status | None:
         """The state of the folder; None where no study has begun there yet.

@@ -1,17 +1,17 @@
 """The first screen in plain words: the question, the answer, and what it rests on."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from itt_jax.analysis import Analysis, stages
 from itt_jax.analysis.stages import NOT_JUDGED
-from itt_jax.report.cautions import WITHOUT_ITEMS, is_alone, unknown
+from itt_jax.report.cautions import WITHOUT_ITEMS, is_alone, unjudged_shifts, unknown
 from itt_jax.report.summary import counted, listed
-from itt_jax.report.tables.shown import other_starts, overall, points
-from itt_jax.store.results import CLEAN_TEXT
+from itt_jax.report.tables.shown import no_signal, other_starts, overall, points
+from itt_jax.store.results import CLEAN_TEXT, is_unchanged
 
 FOUND = {
     "supported": "{arm} made predictions more robust to {change}",
@@ -52,7 +52,7 @@ def first_screen(analysis: Analysis, plan: Mapping[str, Any]) -> First:
     answer = []
     for (arm, baseline), own in analysis.primary.groupby(["arm", "baseline"], sort=False):
         answer += [_verdicts(str(arm), str(baseline), own, analysis), *_gain(own, analysis)]
-    return First(question, answer, rests)
+    return First(question, [*answer, *unjudged_shifts(analysis)], rests)
 
 
 def _verdicts(arm: str, baseline: str, own: pd.DataFrame, analysis: Analysis) -> str:
@@ -97,41 +97,46 @@ def _gain(own: pd.DataFrame, analysis: Analysis) -> list[str]:
     rows = rows[(rows["kind"] == "perturbation") & (rows["subset"] == "all")].merge(own[about], on=about)
     rows = rows[(rows[["language", "domain", "perturbation"]] == "all").all(axis=1) & rows["severity"].isna()]
     rows = rows[rows[["second", "second_low", "second_high"]].notna().all(axis=1)]
-    if rows.empty:
-        return []
     several = rows["target"].nunique() > 1
-    found: dict[str, list[tuple[str, float]]] = {"higher": [], "lower": [], "": []}
+    found: dict[str, dict[tuple[str, str], list[tuple[str, float]]]] = {}
     for row in rows.to_dict("records"):
         way = "higher" if row["second_low"] > 0 else "lower" if row["second_high"] < 0 else ""
         name = _name(row, own) + (f" on {row['target']}" if several else "")
-        found[way].append((name, row["second"]))
-    parts = []
-    for way, those in found.items():
-        if those:
-            named = f" in {listed(name for name, _ in those)}" if len(those) < len(rows) else ""
-            low, high = (points(end(value for _, value in those), True) for end in (min, max))
-            size = f"{low} points" if low == high else f"{low} to {high} points"
-            said = f"it scores {way}" if way else "the difference in score is not distinguishable from zero"
-            parts.append(f"{said}{named} ({size})")
-    kept = ""
-    if rows["groups_left_out"].sum():
-        places = [list(dict.fromkeys(" ".join(rows[name]).split())) for name in ("domains", "languages")]
-        kept = f" ({'; '.join(listed(names) for names in places)})"
-    return [f"On clean text of the same groups{kept}, {'; '.join(parts)}."]
+        run = f", in one {analysis.another_run}" if row["seeds"] == 1 else ""
+        places = [listed(row[place].split()) for place in ("domains", "languages")] if row["groups_left_out"] else []
+        kept = f" ({'; '.join(places)})" if places else ""
+        found.setdefault(kept, {}).setdefault((way, run), []).append((name, row["second"]))
+    return [
+        f"On clean text of the same groups{kept}, {'; '.join(_gained(ways, len(rows)))}."
+        for kept, ways in found.items()
+    ]
+
+
+def _gained(ways: Mapping[tuple[str, str], Sequence[tuple[str, float]]], rows: int) -> Iterator[str]:
+    """What an arm changes on clean text, encoders with the same direction together; all are named but `rows` of one."""
+    for way, run in sorted(ways, key=lambda one: ("higher", "lower", "").index(one[0])):
+        those = ways[way, run]
+        named = f" in {listed(name for name, _ in those)}" if len(those) < rows else ""
+        low, high = (points(end(value for _, value in those), True) for end in (min, max))
+        size = f"{low} points" if low == high else f"{low} to {high} points"
+        said = f"it scores {way}" if way else "the difference in score is not distinguishable from zero"
+        yield f"{said}{named} ({size}){run}"
 
 
 def _alone(analysis: Analysis) -> list[str]:
     """What perturbation costs a checkpoint."""
     curves, answer = analysis.curves, []
     curves = curves[(curves["domain"] == "all") & (curves["language"] == "all")]
-    for (target, metric), own in curves.groupby(["target", "metric"], sort=False):
-        own = own[own["severity"].isna() | (own["perturbation"] == CLEAN_TEXT)]
-        scores, starts = own.set_index("perturbation")["estimate"], other_starts(own)
+    several = curves["model"].nunique() > 1
+    for (model, target, metric), own in curves.groupby(["model", "target", "metric"], sort=False):
+        own = own[own["severity"].isna() | (own["perturbation"] == CLEAN_TEXT)].set_index("perturbation", drop=False)
+        scores, starts, silent = own["estimate"], other_starts(own), no_signal(own)
         chance = analysis.cells[(analysis.cells["target"] == target) & (analysis.cells["metric"] == metric)]["chance"]
         if CLEAN_TEXT not in scores:
             continue
-        sentence = f"On clean text of {target} it scores {points(scores[CLEAN_TEXT])} ({metric}; guessing scores "
-        sentence += f"{points(chance.mean())})"
+        sentence = f"On clean text of {target} {model if several else 'it'} scores {points(scores[CLEAN_TEXT])} "
+        sentence += f"({metric}; guessing scores {points(chance.mean())}"
+        sentence += f"; groups in this mean:{silent[CLEAN_TEXT]})" if silent[CLEAN_TEXT] else ")"
         operators = scores.drop(["all", CLEAN_TEXT], errors="ignore")
         if len(operators):
             worst = operators.idxmin()
@@ -142,13 +147,13 @@ def _alone(analysis: Analysis) -> list[str]:
         answer.append(f"{sentence}.")
         if starts:
             answer.append("In brackets: the score on the same rows' clean text, where rows were left out.")
-        answer += _attacks(analysis, str(target), str(metric))
+        answer += _attacks(analysis, str(model), str(target), str(metric))
     return answer or ["The folder has no scores on clean text."]
 
 
-def _attacks(analysis: Analysis, target: str, metric: str) -> list[str]:
+def _attacks(analysis: Analysis, model: str, target: str, metric: str) -> list[str]:
     """What attacks cost a checkpoint."""
-    frame = overall(analysis.attacks, target=target, metric=metric, baseline="")
+    frame = overall(analysis.attacks, model=model, target=target, metric=metric, baseline="")
     if frame.empty:
         return []
     found = frame.pivot(index="perturbation", columns="quantity", values="estimate")
@@ -161,7 +166,7 @@ def _rests(analysis: Analysis, plan: Mapping[str, Any]) -> list[tuple[str, str]]
     cells = analysis.cells
     found = [("Encoders", f"{cells['model'].nunique()}: {listed(cells['model'])}")]
     if not is_alone(analysis):
-        found.append(("Seeds", f"{cells['seed'].nunique()}"))
+        found.append(("Seeds", _seeds(analysis)))
     found.append(("Evaluated", _evaluated(analysis)))
     if analysis.has_items and len(analysis.primary):
         found.append(("Languages kept", _kept(analysis)))
@@ -171,6 +176,15 @@ def _rests(analysis: Analysis, plan: Mapping[str, Any]) -> list[tuple[str, str]]
     return found
 
 
+def _seeds(analysis: Analysis) -> str:
+    """Seeds of the results, and of the primary contrasts where they rest on fewer."""
+    every, primary = analysis.cells["seed"].nunique(), analysis.primary
+    own = {int(number) for number in primary.loc[primary["estimate"].notna(), "seeds"]}
+    if own <= {every}:
+        return str(every)
+    return f"{every}; primary contrasts rest on {' to '.join(map(str, sorted({min(own), max(own)})))}"
+
+
 def _evaluated(analysis: Analysis) -> str:
     cells = analysis.cells
     operators = cells.loc[cells["perturbation"] != CLEAN_TEXT, "perturbation"].nunique()
@@ -178,19 +192,24 @@ def _evaluated(analysis: Analysis) -> str:
     missing = f" of {len(cells) + analysis.missing_cells:,}" if analysis.missing_cells else ""
     parts += [
         counted(operators, "operator"),
-        f"{len(cells):,}{missing} cells",
-        f"{int(cells['n'].sum()):,} predictions",
+        f"{len(cells):,}{missing} cells" if missing else counted(len(cells), "cell"),
+        counted(int(cells["n"].sum()), "prediction"),
     ]
     return ", ".join(parts)
 
 
 def _kept(analysis: Analysis) -> str:
     """Languages and groups that each encoder's primary contrasts rest on, of all evaluated."""
+    if is_unchanged(analysis.cells):
+        return "none asked: no text was perturbed and no domain shifted"
     primary, every = analysis.primary, list(dict.fromkeys(analysis.cells["language"]))
-    kept = [set(str(own).split()) for own in primary["languages"].fillna("")]
-    least, most = min(map(len, kept)), max(map(len, kept))
-    named = ", ".join(name for name in every if any(name in own for own in kept)) or "none"
-    sentence = f"{least if least == most else f'{least} to {most}'} of {len(every)} ({named})"
+    found: dict[str, list[str]] = {}
+    several = primary["arm"].nunique() > 1
+    for row in primary.to_dict("records"):
+        own = [name for name in every if name in str(row["languages"]).split()]
+        name = _name(row, primary) + (f" {row['arm']}" if several else "")
+        found.setdefault(f"{len(own)} of {len(every)} ({listed(own) or 'none'})", []).append(name)
+    sentence = "; ".join(f"{listed(names)}: {said}" if len(found) > 1 else said for said, names in found.items())
     if primary["groups_left_out"].sum():
         shares = {
             f"{groups:.0f} of {groups + left_out:.0f}"
@@ -212,27 +231,36 @@ def _contamination(analysis: Analysis, plan: Mapping[str, Any]) -> str:
             "rows that the checkpoint records as training text are refused; a checkpoint without records is not checked"
         )
     dropped = sum(entry.dropped for entry in analysis.contamination)
-    shared = sum(1 for entry in analysis.contamination if entry.whole_inputs or any(entry.fields.values()))
+    # a field's count includes the dropped rows, so that only what exceeds them is known to be kept
+    shared = sum(
+        1 for entry in analysis.contamination if max([entry.whole_inputs, *entry.fields.values()]) > entry.dropped
+    )
     if not dropped and not shared:
         return "no training or dev row shares its text with an evaluation row"
     parts = [f"{dropped:,} training and dev rows were dropped because their text is evaluated"] if dropped else []
     if shared:
-        parts.append(f"rows of {counted(shared, 'source')} share text with evaluation rows (table below)")
+        parts.append(f"kept rows of {counted(shared, 'source')} share text with evaluation rows (table below)")
     return "; ".join(parts)
 
 
 def _checks(analysis: Analysis, plan: Mapping[str, Any]) -> str:
     """Whether the stages before the target learned."""
     checks = analysis.checks
-    checks = checks[checks["must_learn"].astype(bool)] if len(checks) else checks
     if checks.empty:
         return "no stage before the target is recorded"
-    failed = checks[checks["seeds_failed"] > 0]
+    must = checks["must_learn"].astype(bool)
+    need_not = f"; {listed(checks.loc[~must, 'arm'])} (permuted labels) need not learn" if not must.all() else ""
+    failed = checks[must & (checks["seeds_failed"] > 0)]
+    if failed.empty and not must.any():
+        return f"no stage before the target must learn{need_not}"
     if failed.empty:
-        return "every stage before the target learned, in every seed"
+        which = (
+            "every stage before the target that must learn did" if need_not else "every stage before the target learned"
+        )
+        return f"{which}, in every seed{need_not}"
     withheld, parts = stages.failures(plan), []
     for row in failed.to_dict("records"):
         without = (row["model"], row["target"], row["arm"]) in withheld
         after = "verdicts on it are withheld" if without else "its stage learned another task"
         parts.append(f"{row['model']} {row['arm']} ({row['task']}; {after})")
-    return f"not learned in some seed: {listed(parts, 4)}"
+    return f"not learned in some seed: {listed(parts, 4)}{need_not}"

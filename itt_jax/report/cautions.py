@@ -6,7 +6,7 @@ from typing import Any
 
 from itt_jax.analysis import Analysis
 from itt_jax.analysis.findings import FINE_TUNING
-from itt_jax.store.results import ALONE, is_unchanged
+from itt_jax.store.results import ALONE, CLEAN_TEXT, is_unchanged
 
 WITHOUT_ITEMS = (
     "the folder holds its results without the predictions of its cells (cells/), on which intervals and tests rest.",
@@ -41,6 +41,30 @@ def unknown(analysis: Analysis) -> str:
     return f"{missing}no clean score was above chance in both arms"
 
 
+def unjudged_shifts(analysis: Analysis) -> list[str]:
+    """A sentence on each shifted domain that no primary pair of arms can be compared in, for want of signal."""
+    gaps, judged, found = analysis.gaps, analysis.interactions, {}
+    about = ["model", "metric", "arm", "baseline"]
+    asked = gaps[(gaps["quantity"] == "domain gap") & (gaps["perturbation"] == CLEAN_TEXT)]
+    asked = asked[asked["groups_no_signal"] > 0].merge(analysis.primary[about], on=about)
+    known = set(judged.loc[judged["kind"] == "domain", [*about, "target", "domain"]].itertuples(index=False, name=None))
+    for row in asked.to_dict("records"):
+        if tuple(row[name] for name in (*about, "target", "domain")) not in known:
+            there = row["second_no_signal"] == row["second_groups"]
+            found.setdefault((row["arm"], row["baseline"], row["domain"], there), []).append(row)
+    return [_unjudged(*key, rows, len(asked)) for key, rows in found.items()]
+
+
+def _unjudged(arm: str, baseline: str, domain: str, there: bool, rows: list[Mapping[str, Any]], all_rows: int) -> str:
+    """Why the shift to a domain is not judged; which encoders and targets, where they are not all."""
+    names = dict.fromkeys(f"{row['model']} on {row['target']}" for row in rows)
+    where = f" in {', '.join(names)}" if len(rows) < all_rows else ""
+    place = "there" if there else "both there and at home"
+    why = f"no language has signal {place} (a dev score above chance in both arms)"
+    said = f"The shift of domain to {domain} cannot be judged{where}, because {why}: "
+    return f"{said}nothing can be said about whether the gain of {arm} over {baseline} survives it."
+
+
 def cautions(analysis: Analysis) -> list[Caution]:
     """All cautions, those that change the reading most first."""
     of_items = [*_of_items(analysis), *_of_claims(analysis)] if analysis.has_items else ()
@@ -56,9 +80,11 @@ def _of_data(analysis: Analysis) -> list[Caution]:
         seeds = "" if is_alone(analysis) else f"{_seeds(row['no_signal_seeds'])} of "
         sentence = f"{seeds}{about}: not above chance in the source language; scores are reported all the same."
         found.append(Caution("seeds at chance in the source language", sentence))
-    if analysis.missing_cells:
-        sentence = f"The run is not finished: {analysis.missing_cells:,} cells are missing; arms may differ in seeds."
-        found.append(Caution("the run is not finished", sentence))
+    if missing := analysis.missing_cells:
+        short, sentence = "cells are missing", f"{missing:,} cells are missing that other arms or seeds have"
+        if analysis.plan.get("cells"):
+            short, sentence = "the run is not finished", f"The run is not finished: {missing:,} cells are missing"
+        found.append(Caution(short, f"{sentence}; arms may differ in seeds, and contrasts rest on those they share."))
     if not analysis.has_items:
         sentences = (WITHOUT_ITEMS[0].capitalize(), *WITHOUT_ITEMS[1:])
         found += [Caution("no predictions, so no intervals or verdicts", sentence) for sentence in sentences]
@@ -80,7 +106,9 @@ def _of_items(analysis: Analysis) -> list[Caution]:
             "language have no dev rows; they are kept, so that interactions may include scores at chance."
         )
         found.append(Caution("scores at chance are not excluded everywhere", sentence))
-    seeds = counts["seeds"].min() if len(counts) else 0
+    primary = analysis.primary[analysis.primary["estimate"].notna()]
+    primary = primary.loc[primary["latest"].isna(), "seeds"] if len(primary) else ()
+    seeds = int(min([*counts["seeds"], *primary], default=0))
     if seeds == 1:
         one = "One checkpoint" if is_alone(analysis) else "One seed"
         sentence = f"{one}: intervals and tests cover the choice of items alone, not another {analysis.another_run}."

@@ -30,7 +30,7 @@ DIMENSION = {
     "attack": "attack",
 }
 """Column of a table -> the dimension that its values are of."""
-NUMERIC = re.compile(r"[<+\N{MINUS SIGN}-]?\d[\d,.]*( %)?( \[.*\])?|–|")
+NUMERIC = re.compile(r"[<+\N{MINUS SIGN}-]?\d[\d,.]*( %)?( \[.*\])?( (\d+ of \d+ )?no signal)?|–|")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _cell(name: str, value: Any, is_number: bool) -> str:
         ((kind, rest),) = re.findall(rf"^(no signal|no data|{NOT_JUDGED}|\S+):?\s*(.*)\Z", shown, re.DOTALL)
         small = f" <small>{escape(rest)}</small>" if rest else ""
         return f'<span class="verdict {escape(kind.replace(" ", "-"))}">{escape(kind)}</span>{small}'
-    if shown.endswith("]") and is_number:
+    if shown.endswith(("]", " no signal")) and is_number:
         estimate, _, interval = shown.partition(" ")
         return f"{escape(estimate)}<br><small>{escape(interval)}</small>"
     return str(escape(shown))

@@ -6,7 +6,7 @@ import pandas as pd
 
 from itt_jax.analysis import Analysis
 from itt_jax.report import declared, tables
-from itt_jax.report.cautions import WITHOUT_ITEMS, cautions, is_alone, unknown
+from itt_jax.report.cautions import WITHOUT_ITEMS, cautions, is_alone, unjudged_shifts, unknown
 from itt_jax.report.names import as_markdown
 from itt_jax.report.tables import primary, scores
 from itt_jax.report.tables.shown import at_its_look, home
@@ -17,7 +17,8 @@ def summary_markdown(analysis: Analysis) -> str:
     parts = ["# What was run", as_markdown(run_sentence(analysis))]
     if len(analysis.arms) > 1:
         parts += ["# Does the arm make transfer more robust?"]
-        parts += [f"- {as_markdown(sentence)}" for sentence in verdict_sentences(analysis)]
+        said = [*verdict_sentences(analysis), *unjudged_shifts(analysis)]
+        parts += [f"- {as_markdown(sentence)}" for sentence in said]
     if len(analysis.primary):
         parts += ["", tables.markdown(primary.primary(analysis))]
     if len(analysis.claims):
@@ -65,7 +66,7 @@ def run_sentence(analysis: Analysis) -> str:
         operators, pairs = counted(names.nunique(), "operator"), counted(conditions, "pair")
         sentence += f", clean and under {operators} ({listed(names)}; {pairs} of operator and severity)"
     cells_made = f"{len(cells):,} of {len(cells) + analysis.missing_cells:,} cells" if analysis.missing_cells else None
-    return f"{sentence}. {cells_made or counted(len(cells), 'cell')}, {int(cells['n'].sum()):,} predictions."
+    return f"{sentence}. {cells_made or counted(len(cells), 'cell')}, {counted(int(cells['n'].sum()), 'prediction')}."
 
 
 def verdict_sentences(analysis: Analysis) -> list[str]:

@@ -1,6 +1,7 @@
 """The terms that a page explains at its end."""
 
 from itt_jax.analysis import Analysis
+from itt_jax.analysis.arms import primary_pairs
 from itt_jax.report.tables.shown import points
 
 
@@ -34,12 +35,11 @@ def terms(analysis: Analysis) -> list[tuple[str, str]]:
             "A score at chance cannot fall, so such a group is left out of ratios and interactions, and counted. This "
             "is decided on dev rows, because the evaluated items would select what came out high by chance.",
         ),
-        *((one.name, f"{one.summary}{_baseline(one)}.") for one in analysis.arms if one.summary),
+        *((one.name, f"{one.summary}{_baseline(one.name, analysis)}.") for one in analysis.arms if one.summary),
     ]
 
 
-def _baseline(arm) -> str:
-    """What a treatment is compared with."""
-    if arm.role != "treatment" or not arm.baseline:
-        return ""
-    return f". Its baseline is {arm.baseline}, where the study has it"
+def _baseline(arm: str, analysis: Analysis) -> str:
+    """What a treatment is compared with in this folder."""
+    baseline = dict(primary_pairs(analysis.arms)).get(arm)
+    return f". Its baseline is {baseline}" if baseline else ""

@@ -11,7 +11,7 @@ from itt_jax.analysis import Analysis, analyse
 from itt_jax.report import declared, examples, html, provenance, tables
 from itt_jax.report.answers import first_screen
 from itt_jax.report.cautions import cautions, is_alone
-from itt_jax.report.figures import ALONE, FIGURES, Figure, legend, sheet
+from itt_jax.report.figures import ALONE, FIGURES, Figure, legend, sheet, svg
 from itt_jax.report.sections import SECTIONS
 from itt_jax.report.summary import run_sentence, summary_markdown, verdict_sentences
 from itt_jax.report.terms import terms
@@ -91,7 +91,8 @@ def _figure(figure: Figure, analysis: Analysis, plan: Mapping[str, Any]) -> html
     panels = figure.make(analysis, plan)
     if panels and figure.has_arms and not is_alone(analysis):
         panels = [legend(analysis), *panels]
-    caption = figure.caption.format(bound=tables.points(analysis.smallest_effect))
+    chance = "; dotted: chance" if any(svg.CHANCE in panel.body for panel in panels) else ""
+    caption = figure.caption.format(bound=tables.points(analysis.smallest_effect), chance=chance)
     return html.ShownFigure(figure.name, caption, panels, f"figures/{figure.name}.svg")
 
 

@@ -162,6 +162,15 @@ def test_a_folder_that_is_not_there_yet_or_half_written_is_one_line(tmp_path, ca
     assert main.main(["watch", "--out", str(tmp_path)]) == 0
     first, last = capsys.readouterr().out.splitlines()
     assert first.startswith("error: ") and "plan.json: not JSON" in first and last.endswith("0 workers; done")
+    (tmp_path / "plan.json").write_text("{")
+    monkeypatch.setattr(watch.time, "sleep", lambda seconds: None)  # nobody mends it
+    assert main.main(["watch", "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert said.out.count("\n") == said.err.count("\n") == 1 and "plan.json: not JSON" in said.err
+    (tmp_path / "plan.json").unlink()
+    Store(tmp_path).results.touch()
+    assert main.main(["watch", "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.strip().endswith("has results and no plan.json, so nothing says what is left to do")
     assert main.main(["watch", "--out", __file__, "--once"]) == 2
     assert main.main(["watch", "--out", str(tmp_path), "--json"]) == 2
 

@@ -33,9 +33,8 @@ def test_an_odd_name_is_shown_as_it_is(tmp_path, capsys):
     assert pd.read_csv(out / "report" / "tables" / "curves.csv")["model"].unique().tolist() == [ODD]
     assert main.main(["report", "--out", str(out), "--contrast", "_itt$|-direct", "--format", "latex"]) == 0
     latex = capsys.readouterr().out
-    assert (
-        r"bert\$\textbackslash frac\$ | x\_\{1\}" in latex and r"50 \% \& " in latex and "\N{MINUS SIGN}" not in latex
-    )
+    assert r"bert\$\textbackslash frac\$ \textbar{} x\_\{1\}" in latex and r"50 \% \& " in latex
+    assert not {"\N{MINUS SIGN}", "|", "<"} & set(latex.replace("$<$", ""))  # pdfTeX prints other signs, or none
 
 
 @pytest.mark.slow

@@ -24,12 +24,12 @@ FIGURES = (
     Figure(
         "curves",
         "noise",
-        "Score by severity (0 is clean text), mean over languages and domains; dotted: chance. Bands are 95 % "
-        "intervals of each arm alone; arms are paired, so those with overlapping bands may still differ. Operators of "
-        "one severity have points.",
+        "Score by severity (0 is clean text), mean over languages and domains{chance}. Bands are 95 % intervals of "
+        "each arm alone; arms are paired, so those with overlapping bands may still differ. Operators of one severity "
+        "have points. Groups without signal are part of the means, and counted in a panel that has some.",
         curves.severity,
     ),
-    Figure("curves_by_language", "noise", "The same in each language, over all domains.", curves.by_language),
+    Figure("curves_by_language", "noise", "The same in each language, over all domains{chance}.", curves.by_language),
     Figure(
         "map",
         "noise",
@@ -56,14 +56,15 @@ FIGURES = (
     Figure(
         "languages",
         "languages",
-        "Training domain, with 95 % intervals. Filled: clean; hollow: mean over all operators; dotted: chance.",
+        "Training domain, with 95 % intervals. Filled: clean; hollow: mean over all operators{chance}. Pale, and named "
+        "below: no signal (not above chance on dev rows; in part: some arms or groups).",
         places.languages,
     ),
     Figure(
         "domains",
         "domains",
-        "Clean scores in the training domain (left) and in the shifted one (right), in the languages that have both; "
-        "dotted: chance.",
+        "Clean scores in the training domain (left) and in the shifted one (right), in the languages that have "
+        "both{chance}. Pale, and named below: no signal (not above chance on dev rows; in part: some arms or groups).",
         places.slopes,
     ),
     Figure("cost", "cost", "Model FLOPs of one run of each arm, all its stages after pretraining.", work.cost),
@@ -74,7 +75,7 @@ ALONE = Figure(
     "scores",
     "first",
     "Scores with 95 % intervals, mean over languages and severities. In brackets: the score on the same rows' clean "
-    "text, where rows were left out.",
+    "text, where rows were left out. No signal: not above chance on dev rows; such groups are part of the means.",
     forest.scores,
     has_arms=False,
 )

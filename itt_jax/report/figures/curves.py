@@ -10,6 +10,7 @@ import pandas as pd
 from itt_jax.analysis import Analysis
 from itt_jax.report.figures import svg
 from itt_jax.report.figures.panel import Panel, Style, styles
+from itt_jax.report.tables.shown import no_signal
 
 WIDTH, HEIGHT = 236.0, 176.0
 LEFT, RIGHT, TOP, BOTTOM = 34.0, 8.0, 34.0, 30.0
@@ -33,23 +34,33 @@ def by_language(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
 
 def _panels(analysis: Analysis, frame: pd.DataFrame) -> list[Panel]:
     frame = frame[(frame["domain"] == "all") & frame["severity"].notna()]
-    drawn, chance, panels = styles(analysis), chances(analysis), []
+    drawn, panels = styles(analysis), []
     key = ["model", "target", "metric", "language"]
     for (model, target, metric, language), own in frame.groupby(key, sort=False):
         operators = [name for name in dict.fromkeys(own["perturbation"]) if name != "clean"]
         low, high = own["ci_low"].fillna(own["estimate"]).min(), own["ci_high"].fillna(own["estimate"]).max()
         scale = svg.Scale(100 * low - 1, 100 * high + 1, HEIGHT - BOTTOM, TOP)
+        chance = chance_of(analysis, target, metric, **({} if language == "all" else {"language": language}))
         for operator in operators:
             place = {"encoder": model, "task": target, "operator": operator}
             where = f"{model}, {target}"
             if language != "all":
                 place, where = place | {"language": language}, f"{where}, {language}"
             part = _from_clean(own[own["perturbation"] == operator])
-            body = svg.text(LEFT - 26, 12, svg.shortened(operator, WIDTH - 16), "strong")
+            said = _no_signal(own[own["perturbation"] == operator])
+            body = svg.text(WIDTH - RIGHT, 12, said, "soft small", "end") if said else ""
+            room = WIDTH - 16 - svg.width_of(said, 9.5)
+            body += svg.text(LEFT - 26, 12, svg.shortened(operator, room), "strong")
             body += svg.text(LEFT - 26, 25, svg.shortened(f"{where} ({metric})", WIDTH - 16, 9.5), "soft small")
-            body += _lines(part, drawn, scale, chance.get((target, metric)))
+            body += _lines(part, drawn, scale, chance)
             panels.append(Panel(f"{metric} by severity of {operator}: {where}", WIDTH, HEIGHT, body, place))
     return panels
+
+
+def _no_signal(curves: pd.DataFrame) -> str:
+    """How many groups of a panel have no signal, over its arms: "up to 2 of 6 no signal"."""
+    found = [text.strip() for text in no_signal(curves.sort_values("groups_no_signal"))]
+    return f"{'up to ' * (found[0] != found[-1])}{found[-1]}"
 
 
 def _from_clean(curves: pd.DataFrame) -> pd.DataFrame:
@@ -128,12 +139,20 @@ def frame_of(x: svg.Scale, y: svg.Scale, levels: Mapping[float, str], chance: fl
     for level, label in levels.items():
         parts.append(svg.text(x(level), y.start + 13, label, "soft small", "middle"))
     parts.append(svg.line(x.start, y.start, x.stop, y.start, "axis"))
-    if chance is not None and y.low <= 100 * chance <= y.high:
-        parts.append(svg.line(x.start, y(100 * chance), x.stop, y(100 * chance), "chance"))
-    return "".join(parts)
+    return "".join([*parts, chance_line(x.start, x.stop, y, chance)])
 
 
-def chances(analysis: Analysis) -> dict[tuple[str, str], float]:
-    """(target, metric) -> the score of guessing, where it is the same everywhere."""
-    groups = analysis.cells.groupby(["target", "metric"], sort=False)["chance"]
-    return {key: float(own.iloc[0]) for key, own in groups if own.max() - own.min() < 0.005}
+def chance_line(start: float, stop: float, y: svg.Scale, chance: float | None) -> str:
+    """A dotted line at the level of chance; none where it is unknown or beyond the scale."""
+    if chance is None or not y.low <= 100 * chance <= y.high:
+        return ""
+    return svg.line(start, y(100 * chance), stop, y(100 * chance), "chance")
+
+
+def chance_of(analysis: Analysis, target: str, metric: str, **where: str) -> float | None:
+    """The score of guessing where it is the same in all cells: of a language or domain, where one is named."""
+    cells = analysis.cells
+    for name, value in {"target": target, "metric": metric, **where}.items():
+        cells = cells[cells[name] == value]
+    values = cells["chance"]
+    return float(values.iloc[0]) if len(values) and values.max() - values.min() < 0.005 else None

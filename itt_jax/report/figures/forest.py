@@ -10,7 +10,7 @@ from itt_jax.analysis import Analysis
 from itt_jax.analysis.stages import NOT_JUDGED
 from itt_jax.report.figures import svg
 from itt_jax.report.figures.panel import Panel, Style, styles
-from itt_jax.report.tables.shown import other_starts, points
+from itt_jax.report.tables.shown import no_signal, other_starts, points
 
 WIDTH, ROW, TOP = 400.0, 40.0, 8.0
 UNDECIDED = ("undetermined", NOT_JUDGED)
@@ -126,17 +126,18 @@ def scores(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
     panels = []
     for (model, target, metric), own in frame.groupby(["model", "target", "metric"], sort=False):
         clean, starts = own[own["perturbation"] == "clean"]["estimate"], other_starts(own)
+        silent = [f" ({text.strip()})" if text else "" for text in no_signal(own)]
         names = {"clean": "clean text", "all": "mean of all operators"}
         rows = [
             Row(
                 names.get(row["perturbation"], row["perturbation"]),
-                points(row["estimate"]) + starts.get(row["perturbation"], ""),
+                f"{points(row['estimate'])}{starts.get(row['perturbation'], '')}{silent[at]}",
                 *(row["estimate"], row["ci_low"], row["ci_high"]),
                 True,
                 PLAIN,
                 place={} if row["perturbation"] in names else {"operator": row["perturbation"]},
             )
-            for row in own.to_dict("records")
+            for at, row in enumerate(own.to_dict("records"))
         ]
         at = float(clean.iloc[0]) if len(clean) else float(own["estimate"].max())
         panel = forest(

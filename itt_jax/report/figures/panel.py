@@ -70,7 +70,7 @@ class Figure:
 
     Attributes:
         name: of its file and its place in the page. section: id of the section that shows it (`report.sections`).
-        caption: what it shows and how to read it; "{bound}" is filled in.
+        caption: what it shows and how to read it; "{bound}" is filled in, and "{chance}" where its line is drawn.
         make: its panels, from an analysis and the folder's plan; none where the folder has nothing for it.
         has_arms: whether a legend of arms belongs to it.
     """

@@ -9,8 +9,9 @@ import pandas as pd
 from itt_jax.analysis import Analysis
 from itt_jax.analysis.stages import NOT_JUDGED
 from itt_jax.report.figures import svg
-from itt_jax.report.figures.curves import chances, frame_of
+from itt_jax.report.figures.curves import chance_line, chance_of, frame_of
 from itt_jax.report.figures.panel import Panel, styles
+from itt_jax.report.tables.explored import by_language
 from itt_jax.report.tables.shown import home, points
 
 CELL, HEIGHT, HEAD = 68.0, 30.0, 58.0
@@ -22,11 +23,7 @@ LEAST_RANGE = 5.0
 
 def map_of(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
     """Interactions by operator and language: a panel for each encoder, target, arm and baseline."""
-    frame = analysis.interactions
-    if frame.empty:
-        return []
-    frame = frame[(frame["kind"] == "perturbation") & (frame["subset"] == "all") & frame["severity"].isna()]
-    frame = frame[frame["domain"] == "all"]
+    frame = by_language(analysis)
     top = max(LEAST_RANGE, 100 * float(frame["estimate"].abs().max())) if frame["estimate"].notna().any() else 0
     key = ["model", "target", "metric", "arm", "baseline"]
     return [_map(name, own, top) for name, own in frame.groupby(key, sort=False) if own["estimate"].notna().any()]
@@ -106,32 +103,51 @@ def _filtered(value: str) -> str:
 
 def languages(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
     """Clean (filled) and perturbed (hollow) scores by language, in the training domain."""
-    panels, drawn, chance = [], styles(analysis), chances(analysis)
+    panels, drawn = [], styles(analysis)
     for (model, target, metric), own in analysis.curves.groupby(["model", "target", "metric"], sort=False):
-        own = own[(own["language"] != "all") & (own["domain"] == home(analysis, str(target)))]
+        domain = home(analysis, str(target))
+        own = own[(own["language"] != "all") & (own["domain"] == domain)]
         own = own[own["perturbation"].isin(["clean", "all"])]
         if own.empty:
             continue
         names, arms = list(dict.fromkeys(own["language"])), list(dict.fromkeys(own["arm"]))
-        step = max(34.0, 12.0 * len(arms) + 8)
+        silent = _silent(own, "language", "groups", "groups_no_signal")
+        step = max(52.0 if any(silent.values()) else 34.0, 12.0 * len(arms) + 8)
         low, high = own["ci_low"].fillna(own["estimate"]).min(), own["ci_high"].fillna(own["estimate"]).max()
         y = svg.Scale(100 * low - 1, 100 * high + 1, 178.0, 36.0)
         width = max(240.0, 46 + step * len(names))
         body = svg.text(8, 12, svg.shortened(model, width - 16), "strong")
         body += svg.text(8, 25, svg.shortened(f"{target} ({metric})", width - 16, 9.5), "soft small")
-        body += frame_of(svg.Scale(0, 1, 34.0, width - 8), y, {}, chance.get((target, metric)))
+        chance = chance_of(analysis, target, metric, **({} if domain == "all" else {"domain": domain}))
+        body += frame_of(svg.Scale(0, 1, 34.0, width - 8), y, {}, chance)
         rows = {(row["arm"], row["language"], row["perturbation"]): row for row in own.to_dict("records")}
         for place, language in enumerate(names):
             middle = 40 + step * (place + 0.5)
             marks = svg.text(middle, 194, svg.shortened(language, step - 2), "soft", "middle")
+            marks += svg.text(middle, 206, silent[language], "soft small", "middle")
             for number, arm in enumerate(arms):
                 x = middle + (number - (len(arms) - 1) / 2) * 11
                 pair = [rows.get((arm, language, noise)) for noise in ("clean", "all")]
-                marks += drawn[arm].group(_pair(x, y, pair, drawn[arm].marker), arm)
+                pale = any(row is not None and row["groups_no_signal"] for row in pair)
+                marks += drawn[arm].group(_pale(_pair(x, y, pair, drawn[arm].marker), pale), arm)
             body += svg.tag("g", marks, data_language=language)
         title = f"{metric} by language: {model}, {target}"
-        panels.append(Panel(title, width, 204, body, {"encoder": str(model), "task": str(target)}))
+        height = 212 if any(silent.values()) else 204
+        panels.append(Panel(title, width, height, body, {"encoder": str(model), "task": str(target)}))
     return panels
+
+
+def _silent(own: pd.DataFrame, name: str, groups: str, counted: str) -> dict[str, str]:
+    """Value of a column -> what its label says of signal: "no signal", or "in part" where some arms or groups have."""
+    found = {}
+    for value, rows in own.groupby(name, sort=False):
+        every = (rows[counted] == rows[groups]).all()
+        found[str(value)] = "" if not rows[counted].any() else "no signal" if every else "in part"
+    return found
+
+
+def _pale(markup: str, pale: bool) -> str:
+    return svg.tag("g", markup, cls="unsure") if pale else markup
 
 
 def _pair(x: float, y: svg.Scale, pair: list[Mapping[str, Any] | None], shape: str) -> str:
@@ -149,7 +165,7 @@ def _pair(x: float, y: svg.Scale, pair: list[Mapping[str, Any] | None], shape: s
 
 def slopes(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
     """Clean scores at home and in a shifted domain: a panel for each encoder, target and shifted domain."""
-    gaps, drawn, chance, panels = analysis.gaps, styles(analysis), chances(analysis), []
+    gaps, drawn, panels = analysis.gaps, styles(analysis), []
     if gaps.empty:
         return []
     gaps = gaps[(gaps["quantity"] == "domain gap") & (gaps["perturbation"] == "clean") & (gaps["baseline"] == "")]
@@ -160,20 +176,26 @@ def slopes(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
         y, x = svg.Scale(min(known) - 1, max(known) + 1, 150.0, 36.0), svg.Scale(0, 1, 70.0, 200.0)
         body = svg.text(8, 12, svg.shortened(model, 220), "strong")
         body += svg.text(8, 25, svg.shortened(f"{target} ({metric})", 220, 9.5), "soft small")
-        body += frame_of(svg.Scale(0, 1, 34.0, 228.0), y, {}, chance.get((target, metric)))
-        for end, name in enumerate((home(analysis, str(target)), domain)):
+        body += frame_of(svg.Scale(0, 1, 34.0, 228.0), y, {})
+        for end, (name, side) in enumerate(((home(analysis, str(target)), "first"), (domain, "second"))):
             body += svg.text(x(end), 164, svg.shortened(str(name), 100), "soft", "middle")
+            said = _silent(own, "target", f"{side}_groups", f"{side}_no_signal")[target]
+            body += svg.text(x(end), 176, said, "soft small", "middle")
+            chance = chance_of(analysis, target, metric, domain=name)
+            body += chance_line(x(end) - 36, x(end) + 28, y, chance)
         arms = own.to_dict("records")
         for number, row in enumerate(arms):
             shift, style = 3.0 * (number - (len(arms) - 1) / 2), drawn[row["arm"]]
             ends = [(x(end) + shift, y(100 * row[side])) for end, side in enumerate(("first", "second"))]
             marks = svg.path(ends, dash=style.dash)
             for (at, height), side in zip(ends, ("first", "second"), strict=True):
+                point = svg.marker(at, height, style.marker)
                 if pd.notna(row[f"{side}_low"]):
-                    marks += svg.line(at, y(100 * row[f"{side}_low"]), at, y(100 * row[f"{side}_high"]), "unsure")
-                marks += svg.marker(at, height, style.marker)
+                    point += svg.line(at, y(100 * row[f"{side}_low"]), at, y(100 * row[f"{side}_high"]), "unsure")
+                marks += _pale(point, row[f"{side}_no_signal"] > 0)
             body += style.group(marks, row["arm"])
         title = f"Clean {metric} at home and in {domain}: {model}, {target}"
         place = {"encoder": str(model), "task": str(target), "domain": str(domain)}
-        panels.append(Panel(title, 236, 174, body, place))
+        silent = own[["first_no_signal", "second_no_signal"]].to_numpy().any()
+        panels.append(Panel(title, 236, 184 if silent else 174, body, place))
     return panels

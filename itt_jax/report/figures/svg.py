@@ -4,7 +4,7 @@ Colours are classes (`STYLE`), so that a figure follows its page's light and dar
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -31,6 +31,8 @@ svg .edge { fill: none; stroke: var(--line, #d9dde2); }
 DARK = """@media (prefers-color-scheme: dark) {
 svg { --ink: #e8eaed; --soft: #a9b0b8; --line: #3c4249; --bound: #2c3238; --pale: #262b30; --paper: #16191d; background: #16191d; }
 svg .arm { --shown: color-mix(in oklab, var(--own), white 40%); } }"""  # noqa: E501
+CHANCE = 'class="chance"'
+"""What the line of chance has, where a figure draws one."""
 STEPS = (1, 2, 5, 10)
 MARKERS = {
     "s": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
@@ -115,12 +117,18 @@ def shortened(value: str, room: float, size: float = 11) -> str:
 
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Round numbers between two values, at most about `most`."""
+    """Round numbers between two values, at most about `most` but two at least."""
     span = max(high - low, 1e-9)
     unit = 10 ** math.floor(math.log10(span / most))
-    step = next(unit * factor for factor in STEPS if span / (unit * factor) <= most)
-    first = math.ceil(low / step - 1e-9)
-    return [step * index for index in range(first, math.floor(high / step + 1e-9) + 1)]
+    at = next(number for number, factor in enumerate(STEPS) if span / (unit * factor) <= most)
+    coarse, fine = ([*_multiples(low, high, unit * STEPS[number])] for number in (at, max(0, at - 1)))
+    return coarse if len(coarse) > 1 else fine
+
+
+def _multiples(low: float, high: float, step: float) -> Iterator[float]:
+    """The multiples of a step between two values."""
+    for index in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1):
+        yield step * index
 
 
 def short(value: float) -> str:

@@ -7,7 +7,7 @@ from itt_jax.report import provenance
 from itt_jax.report.tables import attacks, domains, explored, primary, rests, scores
 from itt_jax.report.tables.formats import latex, markdown
 from itt_jax.report.tables.shown import points, side, verdict, with_interval, without_constant
-from itt_jax.report.tables.table import EXPLORATORY, Table, by_target
+from itt_jax.report.tables.table import ALL_GROUPS, EXPLORATORY, Table, by_target
 
 TABLES = (
     Table(
@@ -27,8 +27,8 @@ TABLES = (
         "Dev scores of the stages before the target, beside chance",
         lambda analysis, plan: primary.checks(analysis),
         "Dev scores of the kept parameters, means over seeds, with intervals that allow for the choice of learning "
-        "rate and checkpoint. Where a stage learned none of its tasks in some seed, by the interval, verdicts on its "
-        "arm are withheld.",
+        "rate and checkpoint. Where a stage that must learn learned none of its tasks in some seed, by the interval, "
+        "verdicts on its arm are withheld; a stage with permuted labels need not learn.",
         "checks",
     ),
     Table(
@@ -68,6 +68,7 @@ TABLES = (
         "languages",
         "Clean scores by language, in the training domain",
         by_target(lambda analysis, target: scores.languages(analysis, target, "clean")),
+        ALL_GROUPS,
         source="curves",
         wide=True,
     ),
@@ -76,6 +77,7 @@ TABLES = (
         "languages",
         "Perturbed scores by language, mean over all operators, in the training domain",
         by_target(scores.perturbed_languages),
+        ALL_GROUPS,
         source="curves",
         wide=True,
     ),
@@ -84,7 +86,7 @@ TABLES = (
         "domains",
         "Clean scores at home and in each shifted domain",
         by_target(domains.domains),
-        "In the languages that have both domains. Home: the domain of the target stage's training rows.",
+        f"In the languages that have both domains. Home: the domain of the target stage's training rows. {ALL_GROUPS}",
         "gaps",
     ),
     Table(
@@ -101,7 +103,7 @@ TABLES = (
         "Gain kept under a shift of domain",
         lambda analysis, plan: domains.kept(analysis),
         "Each arm less its baseline, at home and in the shifted domain, on clean and on perturbed text, in points; "
-        "kept: the gain there as a share of the gain at home, where that is above zero.",
+        f"kept: the gain there as a share of the gain at home, where that is above zero. {ALL_GROUPS}",
         "gain_kept",
     ),
     Table(
@@ -174,7 +176,8 @@ TABLES = (
         "controls",
         "How often predictions change with edits that may change the label",
         lambda analysis, plan: explored.controls(analysis),
-        "Share of the edited items whose predicted class changes, in percent [95 % interval].",
+        "Share of the edited items whose predicted class changes, in percent [95 % interval], over all groups, also "
+        "those without signal.",
         "controls",
     ),
     Table(

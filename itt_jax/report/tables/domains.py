@@ -3,8 +3,8 @@
 import pandas as pd
 
 from itt_jax.analysis import Analysis
-from itt_jax.report.tables.explored import interaction_table
-from itt_jax.report.tables.shown import home, points, side, with_interval
+from itt_jax.report.tables.explored import in_full, interaction_table
+from itt_jax.report.tables.shown import home, no_signal, points, side, with_interval
 
 
 def domains(analysis: Analysis, target: str) -> pd.DataFrame:
@@ -17,19 +17,19 @@ def domains(analysis: Analysis, target: str) -> pd.DataFrame:
             "metric": gaps["metric"],
             "arm": gaps["arm"],
             "shifted domain": gaps["domain"],
-            "home": side(gaps, "first", signed=False),
-            "there": side(gaps, "second", signed=False),
-            "home − there": with_interval(gaps, signed=True),
+            "home": side(gaps, "first", signed=False) + no_signal(gaps, "first"),
+            "there": side(gaps, "second", signed=False) + no_signal(gaps, "second"),
+            "home − there": with_interval(gaps, signed=True) + no_signal(gaps),
             "languages": gaps["languages"],
         }
     )
 
 
 def shifts(analysis: Analysis) -> pd.DataFrame:
-    """Interactions with the shift of domain."""
-    frame = analysis.interactions
-    frame = frame[(frame["kind"] == "domain") & (frame["perturbation"] == "clean")]
-    return interaction_table(frame, {"domain": "shifted domain"})
+    """Interactions with the shift of domain; those of domains without signal have no estimate."""
+    frame, every = analysis.interactions, analysis.gaps
+    every = every[(every["quantity"] == "domain gap") & (every["perturbation"] == "clean") & (every["baseline"] != "")]
+    return interaction_table(in_full(frame[frame["kind"] == "domain"], every), {"domain": "shifted domain"})
 
 
 def gain_kept(analysis: Analysis) -> pd.DataFrame:
@@ -44,12 +44,10 @@ def gain_kept(analysis: Analysis) -> pd.DataFrame:
         (frame["domain"] != "all") & (frame["language"] != "all") & frame["perturbation"].isin(["clean", "all"])
     ]
     at_home = frame["domain"] == frame["target"].map({name: home(analysis, name) for name in set(frame["target"])})
-    ends = ("estimate", "ci_low", "ci_high")
-    first, second = (
-        dict(zip(ends, (side, f"{side}_low", f"{side}_high"), strict=True)) for side in ("first", "second")
-    )
-    there = frame[~at_home][[*key, "domain", *ends, "languages"]].rename(columns=second)
-    both = there.merge(frame[at_home][[*key, *ends]].rename(columns=first), on=key)
+    ends = {"estimate": "", "ci_low": "_low", "ci_high": "_high", "groups": "_groups", "groups_no_signal": "_no_signal"}
+    first, second = ({name: f"{side}{end}" for name, end in ends.items()} for side in ("first", "second"))
+    there = frame[~at_home][[*key, "domain", *second, "languages"]].rename(columns=second)
+    both = there.merge(frame[at_home][[*key, *first]].rename(columns=first), on=key)
     gaps = analysis.gaps
     gaps = gaps[(gaps["quantity"] == "domain gap") & (gaps["baseline"] != "")] if len(gaps) else gaps
     columns = [*key, "domain", *first.values(), *second.values(), "languages"]
@@ -72,8 +70,8 @@ def kept(analysis: Analysis) -> pd.DataFrame:
             "language": frame["language"],
             "text": frame["perturbation"].replace("all", "perturbed"),
             "shifted domain": frame["domain"],
-            "gain at home": side(frame, "first"),
-            "gain there": side(frame, "second"),
+            "gain at home": side(frame, "first") + no_signal(frame, "first"),
+            "gain there": side(frame, "second") + no_signal(frame, "second"),
             "languages": frame["languages"],
             "kept %": frame["kept"].map(points),
         }

@@ -3,7 +3,11 @@
 import pandas as pd
 
 from itt_jax.analysis import Analysis
+from itt_jax.analysis.stages import BESIDE
 from itt_jax.report.tables.shown import effort, overall, p_value, points, verdict, with_interval
+
+SCOPE = ["model", "target", "metric", "arm", "baseline", "language", "domain", "perturbation"]
+"""Columns that name a difference between arms."""
 
 
 def operators(analysis: Analysis) -> pd.DataFrame:
@@ -15,9 +19,32 @@ def operators(analysis: Analysis) -> pd.DataFrame:
 
 def language_interactions(analysis: Analysis) -> pd.DataFrame:
     """Interactions by language, all operators."""
-    frame = analysis.interactions
-    frame = frame[(frame["kind"] == "perturbation") & (frame["subset"] == "all") & (frame["perturbation"] == "all")]
-    return interaction_table(frame[frame["language"] != "all"], {"language": "language"})
+    frame = by_language(analysis)
+    frame = frame[(frame["perturbation"] == "all") & (frame["language"] != "all")]
+    return interaction_table(frame, {"language": "language"})
+
+
+def by_language(analysis: Analysis) -> pd.DataFrame:
+    """Interactions by operator and language, over all domains and severities; those of languages without signal have
+    no estimate."""
+    frame, every = analysis.interactions, analysis.gains
+    return in_full(
+        frame[(frame["kind"] == "perturbation") & (frame["subset"] == "all") & frame["severity"].isna()],
+        every[every["severity"].isna() & (every["domain"] == "all")],
+    )
+
+
+def in_full(frame: pd.DataFrame, every: pd.DataFrame) -> pd.DataFrame:
+    """Interactions, and a row without an estimate for each that is left out because its groups have no signal.
+
+    Args:
+        every: the same differences over all groups, in the order of the study.
+    """
+    found = every[[*SCOPE, "groups_no_signal"]].merge(
+        frame.drop(columns="groups_no_signal"), on=SCOPE, how="left", indicator="known"
+    )
+    found = found[(found["known"] == "both") | (found["groups_no_signal"] > 0)].drop(columns="known")
+    return found.reindex(columns=list(dict.fromkeys([*found, "detectable", "p_adjusted", *BESIDE])))
 
 
 def interaction_table(frame: pd.DataFrame, by: dict[str, str]) -> pd.DataFrame:

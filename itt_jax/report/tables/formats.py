@@ -4,6 +4,8 @@ import pandas as pd
 
 from itt_jax.report.names import as_markdown
 
+LATEX = {"\N{MINUS SIGN}": "$-$", "–": "--", "<": "$<$", ">": "$>$", "|": "\\textbar{}"}
+
 
 def markdown(frame: pd.DataFrame) -> str:
     """A table as Markdown, with aligned columns."""
@@ -16,7 +18,9 @@ def markdown(frame: pd.DataFrame) -> str:
 
 
 def latex(frame: pd.DataFrame) -> str:
-    """A table as LaTeX, with names as they are and minus signs that pdfTeX knows."""
+    """A table as LaTeX, with names as they are and signs that pdfTeX prints in any font encoding."""
     shown = frame.map(lambda value: " ".join(value.split()) if isinstance(value, str) else value)
     text = shown.to_latex(index=False, escape=True).rstrip()
-    return text.replace("\N{MINUS SIGN}", "$-$").replace("–", "--")
+    for sign, command in LATEX.items():
+        text = text.replace(sign, command)
+    return text

@@ -1,5 +1,7 @@
 """Scores of each arm on one target, and arms compared."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from itt_jax.analysis import Analysis
@@ -8,6 +10,7 @@ from itt_jax.report.tables.shown import (
     home,
     in_order,
     kept_groups,
+    no_signal,
     other_starts,
     overall,
     points,
@@ -15,6 +18,7 @@ from itt_jax.report.tables.shown import (
     verdict,
     with_interval,
 )
+from itt_jax.store.results import CLEAN_TEXT
 
 
 def arms(analysis: Analysis, target: str) -> pd.DataFrame:
@@ -36,7 +40,8 @@ def arms(analysis: Analysis, target: str) -> pd.DataFrame:
     curves = overall(analysis.curves, target=target)
     if "clean" not in columns:  # items that lost their answer have no clean counterpart without predictions
         for name, title in (("clean", "clean"), ("all", "perturbed")):
-            columns[title] = with_interval(curves[curves["perturbation"] == name].set_index(key))
+            own = curves[curves["perturbation"] == name].set_index(key)
+            columns[title] = with_interval(own) + no_signal(own)
     elif analysis.has_items:
         columns["kept"] = kept_groups(frame[frame["quantity"] == "clean"].set_index(key), analysis)
     return in_order(pd.DataFrame(columns), curves).rename_axis(["encoder", "metric", "arm"]).reset_index().fillna("–")
@@ -52,10 +57,10 @@ def gains(analysis: Analysis, target: str) -> pd.DataFrame:
     found = overall(analysis.interactions, target=target, kind="perturbation", subset="all", perturbation="all")
     found = found.set_index(key)
     if not len(found):
-        columns = {
-            title: with_interval(frame[frame["perturbation"] == name].set_index(key), signed=True)
-            for name, title in (("clean", "clean gain"), ("all", "perturbed gain"))
-        }
+        columns = {}
+        for name, title in (("clean", "clean gain"), ("all", "perturbed gain")):
+            own = frame[frame["perturbation"] == name].set_index(key)
+            columns[title] = with_interval(own, signed=True) + no_signal(own)
     else:
         columns = {"interaction": with_interval(found, signed=True), "verdict": found.apply(verdict, axis=1)}
         columns |= {"clean gain": side(found, "second"), "perturbed gain": side(found, "first")}
@@ -77,15 +82,30 @@ def languages(analysis: Analysis, target: str, noise: str) -> pd.DataFrame:
     key, domain = ["model", "metric", "arm"], home(analysis, target)
     frame = overall(analysis.curves, target=target, language=None, domain=domain)
     frame = frame[frame["perturbation"] == noise]
-    wide = frame.assign(text=with_interval(frame)).pivot(index=key, columns="language", values="text")
+    wide = frame.assign(text=with_interval(frame) + no_signal(frame)).pivot(
+        index=key, columns="language", values="text"
+    )
     order = [name for name in dict.fromkeys(frame["language"]) if name != "all"]
     wide = wide.reindex(columns=[*order, "all"]).rename(columns={"all": "mean"})
     gaps = overall(
         analysis.gaps, target=target, quantity="language gap", perturbation=noise, baseline="", domain=domain
     )
     if len(gaps):
-        wide["source − others"] = with_interval(gaps.set_index(key), signed=True)
+        gaps = gaps.set_index(key)
+        wide["source − others"] = with_interval(gaps, signed=True) + no_signal(gaps)
     return in_order(wide, frame).rename_axis(["encoder", "metric", "arm"]).reset_index().fillna("–")
+
+
+def _silent(own: pd.DataFrame, language: str, arms: Sequence[str]) -> str:
+    """What the heading of a language says of groups without signal: " (no signal: direct)"."""
+    clean = own[(own["language"] == language) & (own["perturbation"] == CLEAN_TEXT)]
+    found: dict[str, list[str]] = {}
+    for arm, text in zip(clean["arm"], no_signal(clean), strict=True):
+        found.setdefault(text.strip(), []).append(arm)
+    parts = [
+        text if len(those) == len(arms) else f"{text}: {', '.join(those)}" for text, those in found.items() if text
+    ]
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def perturbed_languages(analysis: Analysis, target: str) -> pd.DataFrame:
@@ -110,7 +130,7 @@ def scores(analysis: Analysis, target: str) -> list[tuple[str, list[str], pd.Dat
         languages = [name for name in dict.fromkeys(own["language"]) if name != "all"]
         table = pd.DataFrame(
             {
-                "mean" if language == "all" else language: [
+                f"{'mean' if language == 'all' else language}{_silent(own, language, arms)}": [
                     " / ".join(points(wide.get((language, arm), {}).get(operator)) for arm in arms)
                     for operator in wide.index
                 ]

@@ -94,6 +94,17 @@ def kept_groups(frame: pd.DataFrame, analysis: Analysis) -> pd.Series:
     )
 
 
+def no_signal(frame: pd.DataFrame, of: str = "") -> pd.Series:
+    """ " no signal" or " 1 of 2 no signal" where estimates, or their sides "first" or "second", rest on groups without
+    signal; else empty."""
+    counted = ("groups", "groups_no_signal") if not of else (f"{of}_groups", f"{of}_no_signal")
+    texts = [
+        "" if not silent else " no signal" if silent == groups else f" {silent:.0f} of {groups:.0f} no signal"
+        for groups, silent in zip(*(frame[name] for name in counted), strict=True)
+    ]
+    return pd.Series(texts, index=frame.index, dtype=object)
+
+
 def side(frame: pd.DataFrame, name: str, signed: bool = True) -> pd.Series:
     """One side of differences, "first" or "second", with its interval."""
     ends = {name: "estimate", f"{name}_low": "ci_low", f"{name}_high": "ci_high"}

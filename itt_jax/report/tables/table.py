@@ -10,10 +10,16 @@ from itt_jax.analysis import Analysis
 from itt_jax.report.tables.shown import without_constant
 
 EXPLORATORY = (
-    "Exploratory: adjusted for the false discovery rate (Benjamini-Hochberg). A primary contrast of one target has "
-    "its primary verdict and figures here too."
+    "Exploratory: adjusted for the false discovery rate (Benjamini-Hochberg). A row that is itself a primary contrast "
+    "(one target, and all of what it varies) has the primary verdict and figures."
 )
 """The note of interactions that are not all of the primary family."""
+ALL_GROUPS = (
+    "No signal: a score on dev rows that is not above chance, of differences in one of the arms. Such groups are part "
+    'of the means here, which then say how many of their groups they are; ratios, interactions and "Each arm" leave '
+    "them out."
+)
+"""The note of scores over all groups."""
 
 
 @dataclasses.dataclass(frozen=True)
