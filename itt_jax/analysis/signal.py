@@ -109,6 +109,6 @@ def is_above(measure: Metric, cells: Iterable[CellItems], chance: float) -> bool
 
 def _without_clean(own: pd.DataFrame, groups: tuple[tuple, ...]) -> frozenset[int]:
     """The groups whose clean cells are missing in every seed of an arm, of which these are the rows."""
-    clean = own[(own["perturbation"] == CLEAN_TEXT) & own["value"].notna()]
+    clean = own[own["perturbation"] == CLEAN_TEXT]
     known = set(clean[GROUP].itertuples(index=False, name=None))
     return frozenset(number for number, group in enumerate(groups) if group not in known)

@@ -67,7 +67,7 @@ def read_results(out: pathlib.Path) -> pd.DataFrame:
     """The rows of results.parquet in today's names, with defaults for columns that describe how rows were chosen.
 
     Raises:
-        InputError: no results, a damaged file, missing columns, or the same cell twice.
+        InputError: no results, a damaged file, missing columns, the same cell twice, or a value that is not finite.
     """
     store = Store(pathlib.Path(out))
     if not files.exists(store.results):
@@ -98,6 +98,12 @@ def _rows(store: Store, path: pathlib.Path) -> pd.DataFrame:
     twice = frame.duplicated(["model", "target", "arm", "seed", "metric", *KEY])
     if twice.any():
         raise InputError(f"{path}: cell {frame.loc[twice, 'cell'].iloc[0]!r} occurs twice")
+    known = np.isfinite(frame["value"])
+    if not known.all():
+        raise InputError(
+            f"{path}: cell {frame.loc[~known, 'cell'].iloc[0]!r} has the value "
+            f"{frame.loc[~known, 'value'].iloc[0]}, expected a finite score"
+        )
     return frame
 
 

@@ -13,11 +13,14 @@ import pandas as pd
 import pytest
 
 from itt_jax.analysis import analyse
+from itt_jax.data.contamination import Contamination
 from itt_jax.errors import InputError
-from itt_jax.report import summary_markdown, tables, write_report
+from itt_jax.report import figures, summary_markdown, tables, write_report, writing
 from itt_jax.report.answers import first_screen
+from itt_jax.report.cautions import cautions
 from itt_jax.report.figures import curves, forest
 from itt_jax.report.tables.shown import points
+from itt_jax.report.terms import terms
 
 write_store = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "simulated_store.py"))["write_store"]
 
@@ -252,6 +255,63 @@ def test_a_verdict_says_what_it_does_not_reach(analysis):
     assert said.endswith("itt made predictions more robust to perturbed text, in the source language alone.")
 
 
+def test_what_the_answer_rests_on_is_that_of_the_primary_contrasts(analysis):
+    primary = analysis.primary.assign(seeds=[3, 2], languages=["en de", "en zh"])
+    own = analysis.interactions
+    one = own.assign(
+        seeds=1, groups_left_out=1, domains="legal", languages=np.where(own["model"] == "bert", "en", "zh")
+    )
+    found = dataclasses.replace(analysis, primary=primary, interactions=one, missing_cells=4, plan={})
+    first, short = first_screen(found, {}), {caution.short for caution in cautions(found)}
+    rests = dict(first.rests)
+    assert rests["Seeds"] == "3; primary contrasts rest on 2 to 3" and {"only 2 seeds", "cells are missing"} <= short
+    assert rests["Languages kept"].startswith("bert: 2 of 3 (en, de); xlnet: 2 of 3 (en, zh)")
+    bert, xlnet = first.answer[1:3]
+    assert bert.startswith("On clean text of the same groups (legal; en), ") and " in bert (" in bert
+    assert xlnet.startswith("On clean text of the same groups (legal; zh), ") and " in xlnet (" in xlnet
+    assert bert.endswith("points), in one training run.")
+
+
+def test_dropped_rows_share_no_text_and_kept_ones_do(analysis):
+    def said(*entries: dict) -> str:
+        found = tuple(Contamination("sst2/train", 100, **own) for own in entries)
+        return dict(first_screen(dataclasses.replace(analysis, contamination=found), {"contamination": []}).rests)[
+            "Contamination"
+        ]
+
+    dropped = {"dropped": 4, "whole_inputs": 4, "fields": {"text": 4}}
+    assert said(dropped) == "4 training and dev rows were dropped because their text is evaluated"
+    kept = "; kept rows of 1 source share text with evaluation rows (table below)"
+    assert said(dropped | {"fields": {"text": 5}}).endswith(kept)
+
+
+def test_a_scale_has_two_labels_and_the_line_of_chance_is_named_where_drawn(analysis):
+    assert figures.svg.ticks(46.0, 54.5, 4) == [46, 48, 50, 52, 54] and figures.svg.ticks(0, 40, 4) == [
+        0,
+        10,
+        20,
+        30,
+        40,
+    ]
+    cells = analysis.cells
+    assert curves.chance_of(analysis, "sentiment", "accuracy") == 0.5
+    apart = dataclasses.replace(
+        analysis, cells=cells.assign(chance=np.where(cells["domain"] == "general", 1 / 3, 0.295))
+    )
+    assert curves.chance_of(apart, "sentiment", "accuracy") is None
+    assert curves.chance_of(apart, "sentiment", "accuracy", domain="legal") == 0.295
+    shown = {figure.name: writing._figure(figure, apart, PLAN) for figure in figures.FIGURES[:9]}
+    for own in shown.values():
+        assert ("; dotted: chance" in own.caption) == any('class="chance"' in panel.body for panel in own.panels)
+    assert "dotted" not in shown["curves"].caption
+
+
+def test_terms_name_the_baseline_of_this_study(analysis):
+    direct, _, itt = analysis.arms
+    assert dict(terms(analysis))["itt"].endswith("Its baseline is matched_steps.")
+    assert dict(terms(dataclasses.replace(analysis, arms=(direct, itt))))["itt"].endswith("Its baseline is direct.")
+
+
 def test_a_contrast_without_an_estimate_says_why(analysis):
     missing = dataclasses.replace(analysis, primary=analysis.primary.assign(estimate=np.nan))
     reason = "no clean score was above chance in both arms"
@@ -268,6 +328,10 @@ def test_verdicts_are_withheld_only_where_a_stage_learned_nothing(analysis):
     checked = dataclasses.replace(analysis, checks=pd.DataFrame([row]))
     rests = dict(first_screen(checked, PLAN).rests)
     assert rests["Manipulation check"] == "not learned in some seed: bert itt (sick; its stage learned another task)"
+    rows = [row | {"seeds_failed": 0}, row | {"arm": "shuffled_itt", "seeds_failed": 3, "must_learn": False}]
+    rests = dict(first_screen(dataclasses.replace(analysis, checks=pd.DataFrame(rows)), PLAN).rests)
+    said = "every stage before the target that must learn did, in every seed"
+    assert rests["Manipulation check"] == f"{said}; shuffled_itt (permuted labels) need not learn"
 
 
 def test_the_page_says_what_the_plan_knows(written):
