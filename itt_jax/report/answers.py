@@ -113,7 +113,7 @@ def _gain(own: pd.DataFrame, analysis: Analysis) -> list[str]:
 
 
 def _gained(ways: Mapping[tuple[str, str], Sequence[tuple[str, float]]], rows: int) -> Iterator[str]:
-    """What an arm changes on clean text, encoders with the same direction together; all are named but `rows` of one."""
+    """The change on clean text, encoders with the same direction together, named unless they are all `rows`."""
     for way, run in sorted(ways, key=lambda one: ("higher", "lower", "").index(one[0])):
         those = ways[way, run]
         named = f" in {listed(name for name, _ in those)}" if len(those) < rows else ""
