@@ -29,7 +29,7 @@ from itt_jax.study.cells import Cell, variants_of
 from itt_jax.study.clustering import plan_clusters
 from itt_jax.study.cost import Cost
 from itt_jax.study.declaring import content, declared
-from itt_jax.study.distances import distances_id, domain_distances
+from itt_jax.study.distances import compared, distances_id, domain_distances
 from itt_jax.study.joining import Joined, joined
 from itt_jax.study.keeping import Keeping
 from itt_jax.study.plan import evaluation_selections, signal_selection
@@ -247,8 +247,7 @@ class _Runner:
                 and self.parent_ready(stage)
             ):
                 continue
-            if stage.is_done(self.store) and not stage.has_parameters(self.store):
-                self.store.fetch_checkpoint(stage.id)
+            self.has_parameters(stage)
             if not self.keeping.must_make(stage) or claims.enter_context(self.caching.claim(stage)):
                 found.append(stage)
         return found
@@ -258,6 +257,12 @@ class _Runner:
         return self.keeping.must_make(stage) or (
             stage.id not in self.worked and bool(self.keeping.missing_cells(stage))
         )
+
+    def has_parameters(self, stage: Stage) -> bool:
+        """Whether the stage's parameters are there, or in a shared folder, from which they are then fetched."""
+        if stage.is_done(self.store) and not stage.has_parameters(self.store):
+            self.store.fetch_checkpoint(stage.id)
+        return stage.has_parameters(self.store)
 
     def parent_ready(self, stage: Stage) -> bool:
         """Whether the parameters that the stage starts from are there; another worker may still be making them."""
@@ -411,9 +416,7 @@ class _Runner:
                     if ours is None:
                         held.add(stage.id)
                         continue
-                    if not stage.has_parameters(self.store):
-                        self.store.fetch_checkpoint(stage.id)
-                    if stage.has_parameters(self.store):
+                    if self.has_parameters(stage):
                         self.transfer([stage])
                     else:
                         absent += 1
@@ -478,6 +481,8 @@ class _Runner:
         distances = distances_id(self.plan, self.material)
         if not self.store.tables.has_distances(distances):
             self.progress.at("distances between domains", "working")
+            for stage in {stage.id: stage for stage, *_ in compared(self.plan, self.material)}.values():
+                self.has_parameters(stage.parent)
             hosts.tell("distances")
             self.store.tables.write_distances(domain_distances(self.plan, self.material, self.workshop), distances)
         self.publisher.write_plan()

@@ -33,7 +33,7 @@ def started(folder: pathlib.Path, out: str, *options: str) -> subprocess.Popen:
 
 
 def test_two_workers_one_of_them_killed_make_the_results_of_one(tmp_path):
-    """One is killed once it has made a stage, and another one follows with a new folder."""
+    """One is killed once it has made a stage, two share what is left, and the last one finds everything done."""
     (tmp_path / "own.py").write_text(STUDY)
     share = ["--share", f"file://{tmp_path / 'shared'}"]
     log = tmp_path / "one" / "log.jsonl"
@@ -45,9 +45,11 @@ def test_two_workers_one_of_them_killed_make_the_results_of_one(tmp_path):
         workers += [started(tmp_path, name, *share) for name in ("two", "three")]
         for process, name in zip([alone, *workers[1:]], ("alone", "two", "three"), strict=True):
             assert process.wait(SECONDS) == 0, (tmp_path / f"{name}.err").read_text()
+        workers.append(started(tmp_path, "late", *share))
+        assert workers[-1].wait(SECONDS) == 0, (tmp_path / "late.err").read_text()
     finally:
         stop([alone, *workers])
-    for name in ("two", "three"):
+    for name in ("two", "three", "late"):
         assert (tmp_path / name / "results.parquet").read_bytes() == (
             tmp_path / "alone" / "results.parquet"
         ).read_bytes()
