@@ -14,7 +14,7 @@ import pandas as pd
 from itt_jax.analysis.stages import NOT_JUDGED
 from itt_jax.report.answers import First
 from itt_jax.report.figures import DIMENSIONS, STYLE, Panel
-from itt_jax.report.figures.svg import attributes
+from itt_jax.report.figures.svg import attributes, line_of
 
 OPEN_ROWS = 30
 """Rows of the longest table that is shown without a click."""
@@ -24,12 +24,13 @@ DIMENSION = {
     "encoder": "encoder",
     "target": "task",
     "arm": "arm",
+    "against": "arm",
     "language": "language",
     "shifted domain": "domain",
     "operator": "operator",
     "attack": "attack",
 }
-"""Column of a table -> the dimension that its values are of."""
+"""Column of a table -> the dimension that its values are of; a row belongs to both of the arms it compares."""
 NUMERIC = re.compile(r"[<+\N{MINUS SIGN}-]?\d[\d,.]*( %)?( \[.*\])?( (\d+ of \d+ )?no signal)?|–|")
 
 
@@ -39,6 +40,7 @@ class ShownTable:
 
     Attributes:
         wide: its columns that are languages, which the filter of languages hides. links: (text, file) to load it.
+        place: dimension of filters -> the values that each row belongs to, instead of those of its columns.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ShownTable:
     note: str = ""
     wide: Sequence[str] = ()
     links: Sequence[tuple[str, str]] = ()
+    place: Mapping[str, Sequence[tuple[str, ...]]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +107,7 @@ def page(shown: Page) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"table": _table, "panels": _panels}
+    environment.filters |= {"table": _table, "panels": _panels, "line": line_of}
     script = _resource("page.js")
     return environment.get_template("page.html.jinja").render(
         page=shown,
@@ -146,14 +149,8 @@ def _table(shown: ShownTable):
         cls = "" if is_number else ' class="text"'
         head += f'<th scope="col"{cls}{place}><button type="button">{escape(name)}</button></th>'
     body = []
-    for row in values:
-        place = attributes(
-            {
-                f"data_{DIMENSION[name]}": _lines(value)
-                for name, value in zip(names, row, strict=True)
-                if name in DIMENSION
-            }
-        )
+    for number, row in enumerate(values):
+        place = attributes({f"data_{name}": value for name, value in _place(shown, number, names, row).items()})
         cells = [f'<th scope="row">{_cell(names[0], row[0], False)}</th>']
         for name, value, is_number in list(zip(names, row, numeric, strict=True))[1:]:
             cls = "" if is_number else f' class="text{" long" if name in long else ""}"'
@@ -165,16 +162,20 @@ def _table(shown: ShownTable):
     return markupsafe.Markup(f'<div class="scroll" role="region" tabindex="0"{label}>{table}</div>')
 
 
-def _lines(value: Any) -> str:
-    """The values of an attribute, each a line; of arms that share a stage, each of them."""
-    return "\n".join(value) if isinstance(value, tuple) else str(value)
+def _place(shown: ShownTable, number: int, names: Sequence[str], row: Sequence[Any]) -> dict[str, tuple[str, ...]]:
+    """What a row is about: dimension of filters -> values."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value in zip(names, row, strict=True):
+        if name in DIMENSION:
+            found[DIMENSION[name]] = (*found.get(DIMENSION[name], ()), str(value))
+    return found | {name: values[number] for name, values in shown.place.items()}
 
 
 def _cell(name: str, value: Any, is_number: bool) -> str:
     """The HTML of a table's cell: a verdict in its colour, an interval below its estimate."""
     from markupsafe import escape
 
-    shown = ", ".join(value) if isinstance(value, tuple) else str(value)
+    shown = str(value)
     if name == "verdict" and shown:
         ((kind, rest),) = re.findall(rf"^(no signal|no data|{NOT_JUDGED}|\S+):?\s*(.*)\Z", shown, re.DOTALL)
         small = f" <small>{escape(rest)}</small>" if rest else ""

@@ -10,38 +10,65 @@
     return made;
   };
 
-  // --- Filters: an element with data-NAME is hidden unless one of the attribute's lines is the value asked for.
+  // --- Filters: an element with data-NAME is hidden unless one of the attribute's lines is the name asked for. A line
+  // is a name as JSON writes it between quotes, so that a name may hold any character.
   const filters = one("#filters");
   const names = filters ? every("select", filters).map((select) => select.name) : [];
-  // The answer is of the whole study, and so is its figure.
-  const marked = names.length ? every(names.map((name) => `[data-${name}]`).join(",")).filter((own) => !own.closest("#answer")) : [];
-  const headings = marked.filter((own) => own.tagName === "TH");
   const asked = () =>
     names.map((name) => [name, filters.elements[name].value]).filter(([, value]) => value).map(([name, value]) => [name, value.slice(1)]);
+  const filtered = () => asked().map(([name, line]) => [name, JSON.parse(`"${line}"`)]);
   const fits = (own, wanted) =>
-    wanted.every(([name, value]) => {
-      const values = own.getAttribute(`data-${name}`);
-      return values === null || values.split("\n").includes(value);
+    wanted.every(([name, line]) => {
+      const lines = own.getAttribute(`data-${name}`);
+      return lines === null || lines.split("\n").includes(line);
     });
-  const hideColumns = () => {
-    for (const heading of headings) {
-      const hidden = heading.classList.contains("off");
-      for (const row of heading.closest("table").tBodies[0].rows) row.cells[heading.cellIndex].classList.toggle("off", hidden);
-    }
+  const MARKED = names.map((name) => `[data-${name}]`).join(",");
+  // The answer is of the whole study, and so is its figure.
+  const marked = names.length ? every(MARKED).filter((own) => !own.closest("#answer")) : [];
+  // What a row or panel consists of: the columns or marks that filters know, or else itself.
+  const units = (own, headings) => {
+    const inner = own.tagName === "TR" ? headings : every("g", own).filter((mark) => mark.matches(`.row,${MARKED}`) && !one(MARKED, mark));
+    return inner.length ? inner : [own];
+  };
+  const parts = (names.length ? every(".filtered") : []).map((own) => {
+    const headings = every("thead th", own).filter((heading) => heading.matches(MARKED));
+    const items = every("tbody tr, .panels > svg:not(.key)", own).map((item) => [item, units(item, headings)]);
+    const count = one(".count", own);
+    return { own, headings, items, count, total: count && count.textContent };
+  });
+  const follows = ([item, inner], name) => {
+    const known = inner.filter((unit) => !unit.closest(".off"));
+    const own = item.matches(`[data-${name}]`) ? known : known.filter((unit) => unit.closest(`[data-${name}]`));
+    return own.length === known.length ? 1 : own.length ? 0.5 : 0;
+  };
+  const said = (wanted, shown) => {
+    const some = wanted.map(([name]) => [name, shown.map((item) => follows(item, name))]);
+    const none = some.filter(([, share]) => share.every((one) => one === 0)).map(([name]) => name);
+    const partly = some.filter(([name, share]) => !none.includes(name) && share.some((one) => one < 1)).map(([name]) => name);
+    const sentence = (found, where) =>
+      found.length ? [`The ${found.join(" and ")} filter${found.length > 1 ? "s do" : " does"} not apply ${where}.`] : [];
+    return [...sentence(none, "here"), ...sentence(partly, "to all of this")].join(" ");
   };
   const apply = () => {
     const wanted = asked();
     let hidden = 0;
-    for (const own of marked) {
-      const off = !fits(own, wanted);
-      own.classList.toggle("off", off);
-      if (off && (own.tagName === "TR" || own.tagName === "svg")) hidden += 1;
-    }
-    hideColumns();
-    for (const part of every(".filtered")) {
-      const shown = every("tbody tr, .panels > svg", part).some((own) => !own.classList.contains("off") && !own.classList.contains("key"));
-      part.classList.toggle("empty", !shown);
-      for (const inner of part.children) inner.classList.toggle("off", !shown);
+    for (const own of marked) own.classList.toggle("off", !fits(own, wanted));
+    for (const { own, headings, items, count, total } of parts) {
+      for (const child of own.children) child.classList.remove("off");
+      for (const heading of headings) {
+        const off = heading.classList.contains("off");
+        for (const row of heading.closest("table").tBodies[0].rows) row.cells[heading.cellIndex].classList.toggle("off", off);
+      }
+      const shown = items.filter(([item, inner]) => {
+        item.classList.toggle("off", !fits(item, wanted));
+        if (inner.every((unit) => unit.closest(".off"))) item.classList.add("off");
+        return !item.classList.contains("off");
+      });
+      hidden += items.length - shown.length;
+      if (count) count.textContent = shown.length < items.length ? `${shown.length} of ${total}` : total;
+      own.classList.toggle("empty", !shown.length);
+      for (const child of own.children) child.classList.toggle("off", !shown.length);
+      one(".scope", own).textContent = shown.length ? said(wanted, shown) : "";
     }
     one("#shown").textContent = wanted.length ? `${hidden} rows and panels hidden` : "";
   };
@@ -73,42 +100,137 @@
   for (const heading of every("thead th")) one("button", heading).addEventListener("click", () => sort(heading));
 
   // --- Edits between two texts, by grapheme cluster
-  const MOST = 4e6; // comparisons of one pair; longer ones are compared by word
-  const segments = (text, granularity) =>
-    window.Intl && Intl.Segmenter
-      ? [...new Intl.Segmenter(undefined, { granularity }).segment(text)].map((part) => part.segment)
-      : [...text];
-  const edits = (before, after) => {
-    let [a, b] = [segments(before, "grapheme"), segments(after, "grapheme")];
-    if (a.length * b.length > MOST) [a, b] = [before.split(/(\s+)/), after.split(/(\s+)/)];
-    let start = 0;
-    while (start < a.length && start < b.length && a[start] === b[start]) start += 1;
-    let end = 0;
-    while (end < a.length - start && end < b.length - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end += 1;
-    const [n, m] = [a.length - start - end, b.length - start - end];
-    const common = Array.from({ length: n + 1 }, () => new Uint16Array(m + 1));
-    for (let i = n - 1; i >= 0; i -= 1)
-      for (let j = m - 1; j >= 0; j -= 1)
-        common[i][j] = a[start + i] === b[start + j] ? common[i + 1][j + 1] + 1 : Math.max(common[i + 1][j], common[i][j + 1]);
-    const [gone, added] = [new Array(a.length).fill(false), new Array(b.length).fill(false)];
-    let [i, j] = [0, 0];
-    while (i < n || j < m) {
-      if (i < n && j < m && a[start + i] === b[start + j]) [i, j] = [i + 1, j + 1];
-      else if (j < m && (i === n || common[i][j + 1] >= common[i + 1][j])) { added[start + j] = true; j += 1; }
-      else { gone[start + i] = true; i += 1; }
-    }
-    return [[a, gone], [b, added]];
+  const STEPS = 2e6; // of all comparisons of a pair, about 20 ms; what is left then counts as replaced
+  const WINDOWS = [12000, 600]; // UTF-16 units that are compared at once: exactly where half of the steps suffice
+  const PLAIN = /^[\n -~\u00a1-\u00ac\u00ae-\u02ff\u0370-\u0482\u048a-\u0590\u0620-\u064a\u3001-\u3029\u3031-\u3098\u309b-\u30ff\u3400-\u9fff\uac00-\ud7a3\uff01-\uff9d]*$/;
+  const segmenter = window.Intl && Intl.Segmenter ? new Intl.Segmenter(undefined, { granularity: "grapheme" }) : null;
+  const clusters = (text, budget) => {
+    const isPlain = PLAIN.test(text);
+    budget.left -= (isPlain ? 2 : 20) * text.length;
+    if (isPlain) return text.split("");
+    return segmenter ? [...segmenter.segment(text)].map((part) => part.segment) : [...text];
   };
-  const markedText = ([parts, flags], name, language) => {
+  // A function from a place in a text to the start of the cluster that it is in.
+  const starts = (text) => {
+    const found = segmenter ? segmenter.segment(text) : null;
+    const within = (at) => at > 0 && /[\ud800-\udbff]/.test(text[at - 1]) && /[\udc00-\udfff]/.test(text[at]);
+    return (at) => (at >= text.length ? text.length : found ? found.containing(at).index : at - within(at));
+  };
+  // How many units both texts begin and end with, in whole clusters of both.
+  const same = (a, b) => {
+    const [inA, inB, most] = [starts(a), starts(b), Math.min(a.length, b.length)];
+    let [start, end] = [0, 0];
+    while (start < most && a[start] === b[start]) start += 1;
+    start = Math.min(inA(start), inB(start));
+    while (end < most - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end += 1;
+    while (end && (inA(a.length - end) !== a.length - end || inB(b.length - end) !== b.length - end)) end -= 1;
+    return [start, end];
+  };
+  // The fewest clusters to remove and to add (Myers 1986), to the end of both or, of windows, to the end of one: the
+  // places [i, j] between which both go on alike or one cluster is edited; null where under `least` steps would be left.
+  const path = (a, b, whole, budget, least) => {
+    const [n, m, reached] = [a.length, b.length, []]; // reached[d]: how far d edits get in a on the diagonals -d, 2 - d, ... d
+    for (let d = 0; ; d += 1) {
+      const own = new Int32Array(d + 1);
+      const before = reached[d - 1];
+      let last = null;
+      let steps = d + 1;
+      for (let i = 0; i <= d; i += 1) {
+        const from = d === 0 ? 0 : added(before, i) ? before[i] : before[i - 1] + 1;
+        let x = from;
+        let y = x - 2 * i + d;
+        while (x < n && y < m && a[x] === b[y]) { x += 1; y += 1; }
+        own[i] = x;
+        steps += x - from;
+        if (x >= n || y >= m) {
+          const ends = whole ? x === n && y === m : (x === n && y <= m) || (y === m && x <= n);
+          if (ends && (!last || x + y > last[0] + last[1])) last = [x, y];
+        }
+      }
+      reached.push(own);
+      budget.left -= steps;
+      if (!last && budget.left < least) return null;
+      if (last) return traced(reached, last);
+    }
+  };
+  // Whether the last edit on a diagonal adds a cluster; else it removes one.
+  const added = (before, i) => i === 0 || (i < before.length && before[i - 1] < before[i]);
+  const traced = (reached, [x, y]) => {
+    const found = [[x, y]];
+    const alike = (until) => { if (x > until) { [x, y] = [until, y - x + until]; found.push([x, y]); } };
+    for (let d = reached.length - 1; d > 0; d -= 1) {
+      const [i, before] = [(x - y + d) / 2, reached[d - 1]];
+      const adds = added(before, i);
+      alike(adds ? before[i] : before[i - 1] + 1);
+      [x, y] = adds ? [x, y - 1] : [x - 1, y];
+      found.push([x, y]);
+    }
+    alike(0);
+    return found.reverse();
+  };
+  // Both texts in pieces [text, whether it was removed or added].
+  const edits = (before, after) => {
+    const [start, end] = same(before, after);
+    const [one, other] = [[], []];
+    const add = (side, text, marked) => {
+      if (text && side.length && side[side.length - 1][1] === marked) side[side.length - 1][0] += text;
+      else if (text) side.push([text, marked]);
+    };
+    const both = (text) => { add(one, text, false); add(other, text, false); };
+    both(before.slice(0, start));
+    let [a, b] = [before.slice(start, before.length - end), after.slice(start, after.length - end)];
+    const budget = { left: STEPS };
+    for (let size = 0; a && b && budget.left > 0; ) {
+      const cut = (text) => text.slice(0, starts(text.slice(0, 2 * WINDOWS[size]))(WINDOWS[size]) || WINDOWS[size]);
+      const [x, y] = [a, b].map((text) => clusters(cut(text), budget));
+      const whole = Math.max(a.length, b.length) <= WINDOWS[size];
+      const numbers = new Map(); // numbers are compared faster than texts
+      const [m, n] = [x, y].map((own) => Int32Array.from(own, (cluster) => {
+        if (!numbers.has(cluster)) numbers.set(cluster, numbers.size);
+        return numbers.get(cluster);
+      }));
+      const found = path(m, n, whole, budget, size ? 0 : STEPS / 2);
+      if (!found) { size += 1; if (size === WINDOWS.length) break; else continue; }
+      const [i, j] = found[found.length - 1];
+      // A window's last quarter is compared again with what follows it.
+      const places = whole ? found : found.slice(0, 1 + found.findIndex((place) => 4 * (place[0] + place[1]) >= 3 * (i + j)));
+      places.slice(1).forEach(([p, q], at) => {
+        const [r, s] = places[at];
+        if (p > r && q > s) both(x.slice(r, p).join(""));
+        else if (p > r) add(one, x[r], true);
+        else add(other, y[s], true);
+      });
+      const [p, q] = places[places.length - 1];
+      [a, b] = [a.slice(x.slice(0, p).join("").length), b.slice(y.slice(0, q).join("").length)];
+    }
+    add(one, a, true);
+    add(other, b, true);
+    both(before.slice(before.length - end));
+    return [one, other];
+  };
+  // Characters that cannot be seen are written by their numbers: in marked edits all of them, but for those of emoji, and
+  // everywhere those that turn the direction of what follows them.
+  const TURNING = /[\u202a-\u202e\u2066-\u2069]/gu;
+  const UNSEEN = /\p{ExtPict}[\p{EMod}\ufe0f\u{e0020}-\u{e007f}]*(?:\u200d\p{ExtPict}[\p{EMod}\ufe0f]*)*|[0-9#*]\ufe0f\u20e3|(?! )[\p{Cc}\p{Cf}\p{Z}\p{DI}]/gu;
+  const written = (text, marked) => {
+    const [nodes, rest] = [[], [0]];
+    for (const { 0: found, index } of text.matchAll(marked ? UNSEEN : TURNING)) {
+      if (!/^[\p{Cc}\p{Cf}\p{Z}\p{DI}]$/u.test(found)) continue;
+      const code = element("span", `U+${found.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`, "code");
+      code.dir = "ltr";
+      nodes.push(text.slice(rest[0], index), code, found === "\n" ? found : "");
+      rest[0] = index + found.length;
+    }
+    return [...nodes, text.slice(rest[0])];
+  };
+  const markedText = (pieces, name, language) => {
     const shown = element("p");
     shown.dir = "auto";
     shown.lang = language;
-    for (let first = 0; first < parts.length; ) {
-      let last = first;
-      while (last < parts.length && flags[last] === flags[first]) last += 1;
-      const text = parts.slice(first, last).join("");
-      shown.append(flags[first] ? element(name, text) : text);
-      first = last;
+    for (const [text, marked] of pieces) {
+      const into = marked ? element(name) : shown;
+      into.append(...written(text, marked));
+      if (marked) shown.append(into);
     }
     return shown;
   };
@@ -145,18 +267,18 @@
     preset("encoder", choice.elements.model);
   };
   const preset = (name, select) => {
-    const wanted = names.includes(name) && filters.elements[name].value.slice(1);
-    if (wanted && [...select.options].some((option) => option.value === wanted)) select.value = wanted;
+    const [, wanted] = filtered().find(([dimension]) => dimension === name) || [];
+    if (wanted !== undefined && [...select.options].some((option) => option.value === wanted)) select.value = wanted;
   };
   const follow = () => {
     if (!choice) return;
-    const fitting = blocks.filter((own) => fits({ getAttribute: (name) => own[name.slice(5)] ?? null }, asked().filter(([name]) => name !== "encoder")));
+    const fitting = blocks.filter((own) => filtered().every(([name, value]) => own[name] === undefined || own[name] === value));
     fill(choice.elements.rows, [...new Set((fitting.length ? fitting : blocks).map((own) => own.rows))]);
     fillNoise();
   };
   const fillNoise = () => {
     const fitting = blocks.filter((own) => own.rows === choice.elements.rows.value);
-    const wanted = asked().filter(([name]) => name === "operator" || name === "attack");
+    const wanted = filtered().filter(([name]) => name === "operator" || name === "attack");
     const own = fitting.filter((block) => wanted.every(([name, value]) => block[name] === value));
     fill(choice.elements.noise, (own.length ? own : fitting).map((block) => block.noise));
     pick();
@@ -168,7 +290,7 @@
   };
   const show = () => {
     const block = loaded.get(current.file);
-    const [, arm] = asked().find(([name]) => name === "arm") || [];
+    const [, arm] = filtered().find(([name]) => name === "arm") || [];
     const models = block.models
       .map((model, at) => [...model, at])
       .filter((model) => model[0] === choice.elements.model.value && (arm === undefined || model[1] === arm));
@@ -194,7 +316,9 @@
   };
   const card = (block, models, item, at) => {
     const made = element("article", undefined, "card");
-    made.append(element("h3", `${item.id} \u00b7 label: ${item.label}${item.ok ? "" : " (lost by the change)"}`));
+    const head = element("h3");
+    head.append(named(item.id), " \u00b7 label: ", named(item.label), item.ok ? "" : " (lost by the change)");
+    made.append(head);
     if (block.texts) made.append(...attacked(block, models, item, at));
     else {
       block.fields.forEach((_, number) => made.append(pair(block, number, item.clean[number], (item.noisy || item.clean)[number])));
@@ -202,12 +326,19 @@
     }
     return made;
   };
+  // A name in a line of others: its direction is its own.
+  const named = (text) => element("bdi", text);
+  const heading = (block, number, title) => {
+    const made = element("b");
+    made.append(...(block.fields.length > 1 ? [named(block.fields[number]), ", "] : []), named(title));
+    return made;
+  };
   const pair = (block, number, before, after) => {
     const [a, b] = edits(before, after);
     const made = element("div", undefined, "pair");
     for (const [title, text] of [["clean", markedText(a, "del", block.language)], [block.noise, markedText(b, "ins", block.language)]]) {
       const side = element("div");
-      side.append(element("b", block.fields.length > 1 ? `${block.fields[number]}, ${title}` : title), text);
+      side.append(heading(block, number, title), text);
       made.append(side);
     }
     return made;
@@ -215,20 +346,20 @@
   // An attack has a text for each model: the edited field is shown beside its clean text once a model.
   const attacked = (block, models, item, at) => {
     const same = models.every(([, , , model]) => block.texts[model][at] === null);
-    const made = block.fields.flatMap((field, number) => {
+    const made = block.fields.flatMap((_, number) => {
       if (number === block.field && !same) return [];
       const side = element("div");
-      const text = markedText([[item.clean[number]], [false]], "ins", block.language);
-      side.append(element("b", block.fields.length > 1 ? `${field}, clean` : "clean"), text);
+      const text = markedText([[item.clean[number], false]], "ins", block.language);
+      side.append(heading(block, number, "clean"), text);
       return [side];
     });
     for (const [, arm, seed, model] of models) {
       const own = element("div", undefined, "attempt");
-      const head = element("h4", `${arm}, seed ${seed} (${block.notes[model][at]}): `);
+      const head = element("h4");
       const flips = block.before[model][at] !== block.after[model][at];
       const both = element("span", undefined, flips ? "flip" : undefined);
       both.append(...predicted(block, item, model, at));
-      head.append(both);
+      head.append(named(arm), `, seed ${seed} (${block.notes[model][at]}): `, both);
       own.append(head);
       const text = block.texts[model][at];
       if (text !== null) own.append(pair(block, block.field, item.clean[block.field], text));
@@ -241,7 +372,10 @@
     const shown = (side) => {
       const [value, score] = [block[side][model][at], block[`${side}_scores`][model]];
       const right = item.right === null ? "" : item.right.includes(value) ? "right" : "wrong";
-      return element("span", block.names[value] + (score ? ` ${score[at]}` : ""), right);
+      const made = element("span", undefined, right);
+      made.dir = "ltr"; // the mark, the name and the score in this order, whatever the direction of the name
+      made.append(named(block.names[value]), score ? ` ${score[at]}` : "");
+      return made;
     };
     return [shown("before"), " \u2192 ", shown("after")];
   };

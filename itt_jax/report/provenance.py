@@ -26,19 +26,14 @@ def contamination(found: Sequence[Contamination]) -> pd.DataFrame:
 
 def stages(plan: Mapping[str, Any]) -> pd.DataFrame:
     """Finished stages summed by encoder, kind and arm: steps, tokens, FLOPs, time, diverged seeds."""
-    rows = [row for row in plan.get("stages_done", ()) if isinstance(row, dict)]
-    found: dict[tuple, list[dict]] = {}
-    for row in rows:
-        key = (row.get("encoder") or "–", row.get("kind") or "–", ", ".join(row.get("arms") or ()) or "shared")
-        found.setdefault(key, []).append(row)
     table = []
-    for (encoder, kind, arm), own in found.items():
+    for (encoder, kind, arms), own in _kinds_of_stages(plan).items():
         diverged = sorted({str(row.get("seed", "?")) for row in own if row.get("diverged")})
         table.append(
             {
                 "encoder": encoder,
                 "stage": kind,
-                "arm": arm,
+                "arm": ", ".join(arms) or "shared",
                 "stages": len(own),
                 "steps": _thousands(_total(own, "steps")),
                 "tokens": _thousands(_total(own, "tokens")),
@@ -48,6 +43,21 @@ def stages(plan: Mapping[str, Any]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(table)
+
+
+def arms_of_stages(plan: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The arms of each row of `stages`; none where every arm shares them."""
+    return [arms for _, _, arms in _kinds_of_stages(plan)]
+
+
+def _kinds_of_stages(plan: Mapping[str, Any]) -> dict[tuple[str, str, tuple[str, ...]], list[dict]]:
+    """(encoder, kind, arms) -> their finished stages."""
+    found: dict[tuple, list[dict]] = {}
+    for row in plan.get("stages_done", ()):
+        if isinstance(row, dict):
+            key = (row.get("encoder") or "–", row.get("kind") or "–", tuple(row.get("arms") or ()))
+            found.setdefault(key, []).append(row)
+    return found
 
 
 def machines(plan: Mapping[str, Any]) -> list[str]:

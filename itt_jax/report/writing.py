@@ -153,6 +153,7 @@ def _sections(
                     table.note.format(**words),
                     languages if table.wide else (),
                     links(table.name, table.source),
+                    table.place(analysis, shown[table.name]),
                 )
                 for table in own
             ],

@@ -33,7 +33,8 @@ def add_texts(out, shown: int = 12) -> None:
             item: [own[0].replace(text[:4], text[:4][::-1])] for item, own in zip(items[1:], clean[1:], strict=True)
         }
         forms = {("swap", severity, 0): changed for severity in (0.1, 0.2)}
-        write_texts(Store(out), place, Texts("1", "classification", ("no", "yes"), ("text",), items, clean, forms))
+        labels = ("لا", "نعم") if place[2] == "ar" else ("no", "yes")
+        write_texts(Store(out), place, Texts("1", "classification", labels, ("text",), items, clean, forms))
 
 
 @pytest.fixture(scope="module")

@@ -118,6 +118,21 @@ def test_the_page_is_whole_and_loads_nothing(written):
     assert page.tables >= 8 and text.count("<svg") > 20
 
 
+def test_rows_belong_to_both_arms_and_domains_that_they_compare(written, analysis):
+    text = written[1].read_text(encoding="utf-8")
+    for name, expected in {
+        "primary": 'data-arm="itt\nmatched_steps"',
+        "clean_languages": 'data-domain="general"',
+        "domains": 'data-domain="general\nlegal"',
+    }.items():
+        table = text[text.index(f'<div id="table-{name}"') :]
+        rows = table[table.index("<tbody>") : table.index("</tbody>")]
+        assert rows.count("<tr") == rows.count(expected) > 0
+    claim = {"target": "all", "language": "de", "domain": "all", "perturbation": "swap", "arm": "itt", "baseline": "x"}
+    place = tables.primary.claim_place(claim, analysis)
+    assert place == {"language": ("de",), "operator": ("swap",), "arm": ("itt",)}
+
+
 def test_graphics_and_tables_say_what_they_are(written):
     text = written[1].read_text(encoding="utf-8")
     graphics = re.findall(r"<svg[^>]*>(?:<title>[^<]+</title>)?", text)

@@ -10,6 +10,7 @@ from itt_jax.analysis import Analysis
 from itt_jax.analysis.stages import NOT_JUDGED
 from itt_jax.report.figures import svg
 from itt_jax.report.figures.panel import Panel, Style, styles
+from itt_jax.report.tables.primary import claim_place
 from itt_jax.report.tables.shown import no_signal, other_starts, points
 
 WIDTH, ROW, TOP = 400.0, 40.0, 8.0
@@ -23,7 +24,7 @@ class Row:
     """One row: an estimate with its interval, in points of the metric (1 is perfect).
 
     Attributes:
-        said: in words beside it. sure: whether it is filled. arm: whose it is. place: dimension -> value, for filters.
+        said: in words beside it. sure: whether it is filled. place: dimension -> value, or several, for filters.
     """
 
     label: str
@@ -33,8 +34,7 @@ class Row:
     high: float
     sure: bool
     style: Style
-    arm: str = ""
-    place: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    place: Mapping[str, str | tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
 
 def forest(rows: Sequence[Row], title: str, axis: str, bound: float | None = None, at: float = 0.0) -> Panel:
@@ -72,9 +72,9 @@ def _row(row: Row, y: float, scale: svg.Scale) -> str:
         drawn = svg.line(scale(row.low), middle, scale(row.high), middle)
     if pd.notna(row.estimate):
         drawn += svg.marker(scale(row.estimate), middle, row.style.marker, hollow=not row.sure, size=4)
-    mark = row.style.group(svg.tag("g", drawn, cls="" if row.sure else "unsure"), row.arm) if drawn else ""
+    mark = row.style.group(svg.tag("g", drawn, cls="" if row.sure else "unsure")) if drawn else ""
     place = {f"data_{name}": value for name, value in row.place.items()}
-    return svg.tag("g", head + mark, **place)
+    return svg.tag("g", head + mark, cls="row", **place)
 
 
 def primary(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
@@ -94,9 +94,9 @@ def _primary(frame: pd.DataFrame, analysis: Analysis, shifted: bool) -> Panel:
         at = f" at {row['look']:.0f} seeds" if known and pd.notna(row["latest"]) else ""
         said = f"{points(row['estimate'], True)} {row['verdict']}{at}" if known else "no answer"
         sure = known and row["verdict"] not in UNDECIDED
-        place = {"encoder": row["model"], "arm": row["arm"]}
+        place = {"encoder": row["model"], "arm": (row["arm"], row["baseline"])}
         numbers = (row["estimate"], row["ci_low"], row["ci_high"])
-        rows.append(Row(label, said, *numbers, sure, drawn[row["arm"]], row["arm"], place))
+        rows.append(Row(label, said, *numbers, sure, drawn[row["arm"]], place))
     axis = "gain in the shifted domain − gain at home" if shifted else "perturbed gain − clean gain"
     title = f"Primary contrasts: {axis}, in points with 95 % intervals"
     return forest(rows, title, f"← less robust   ({axis}, points)   more robust →", analysis.smallest_effect)
@@ -112,9 +112,9 @@ def claims(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
     for row in frame.to_dict("records"):
         said = f"{points(row['estimate'], True)} {row['verdict']}"
         numbers = (row["estimate"], row["ci_low"], row["ci_high"])
-        sure, own = row["verdict"] not in UNDECIDED, row["arm"] in drawn
+        sure, place = row["verdict"] not in UNDECIDED, claim_place(row, analysis)
         label = f"{row['claim']}: {row['arm']} − {row['baseline']}"
-        rows.append(Row(label, said, *numbers, sure, drawn.get(row["arm"], PLAIN), row["arm"] if own else ""))
+        rows.append(Row(label, said, *numbers, sure, drawn.get(row["arm"], PLAIN), place))
     axis = "first − second, points"
     return [forest(rows, f"Claims: {axis}, with 95 % intervals", axis, float(frame["bound"].min()))]
 
@@ -135,7 +135,7 @@ def scores(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
                 *(row["estimate"], row["ci_low"], row["ci_high"]),
                 True,
                 PLAIN,
-                place={} if row["perturbation"] in names else {"operator": row["perturbation"]},
+                {} if row["perturbation"] in names else {"operator": row["perturbation"]},
             )
             for at, row in enumerate(own.to_dict("records"))
         ]

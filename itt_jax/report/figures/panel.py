@@ -10,7 +10,7 @@ from itt_jax.analysis import Analysis
 from itt_jax.report.figures import svg
 
 DIMENSIONS = ("encoder", "task", "arm", "domain", "language", "operator", "attack")
-"""What the page filters by; elements have the attribute data-NAME, whose lines are the values that they belong to."""
+"""What the page filters by; the attribute data-NAME of an element has the values that it belongs to (`svg.line_of`)."""
 UNSTYLED = (("#882255", "h", "-."), ("#332288", "p", "-."), ("#117733", "<", "-."), ("#AA4499", ">", "-."))
 """Colour, marker and line of arms that set none, in turn; from Tol's muted palette."""
 SHEET = 1040
@@ -28,8 +28,8 @@ class Style:
     marker: str
     dash: str
 
-    def group(self, content: str, arm: str) -> str:
-        """Markup in the arm's colour, which the page's filters know as the arm's."""
+    def group(self, content: str, arm: str = "") -> str:
+        """Markup in the arm's colour; with its name, the page's filters know it as the arm's."""
         return svg.tag("g", content, cls="arm", style=f"--own:{self.color}", data_arm=arm)
 
 
@@ -38,15 +38,15 @@ class Panel:
     """One graphic.
 
     Attributes:
-        title: what it shows, in one sentence. body: its markup. place: dimension -> value, for filters. cls: "key" for
-            a legend, which has a row of its own.
+        title: what it shows, in one sentence. body: its markup. place: dimension -> value, or several, for filters.
+        cls: "key" for a legend, which has a row of its own.
     """
 
     title: str
     width: float
     height: float
     body: str
-    place: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    place: Mapping[str, str | tuple[str, ...]] = dataclasses.field(default_factory=dict)
     cls: str = ""
 
     def markup(self, **given: object) -> str:

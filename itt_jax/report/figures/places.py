@@ -51,7 +51,7 @@ def _map(name: tuple[str, ...], own: pd.DataFrame, top: float) -> Panel:
                 cells += svg.tag("g", drawn, data_language=_filtered(language))
         parts.append(svg.tag("g", cells, data_operator=_filtered(operator)))
     parts.append(_bar(6, height - 34, top))
-    place = {"encoder": model, "task": target, "arm": arm}
+    place = {"encoder": model, "task": target, "arm": (arm, baseline)}
     said = f"Interactions by operator and language, in points: {arm} less {baseline}, {model}, {target}"
     return Panel(said, width, height, "".join(parts), place)
 
@@ -133,7 +133,8 @@ def languages(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
             body += svg.tag("g", marks, data_language=language)
         title = f"{metric} by language: {model}, {target}"
         height = 212 if any(silent.values()) else 204
-        panels.append(Panel(title, width, height, body, {"encoder": str(model), "task": str(target)}))
+        place = {"encoder": str(model), "task": str(target), "domain": _filtered(home(analysis, str(target)))}
+        panels.append(Panel(title, width, height, body, place))
     return panels
 
 
@@ -195,7 +196,7 @@ def slopes(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
                 marks += _pale(point, row[f"{side}_no_signal"] > 0)
             body += style.group(marks, row["arm"])
         title = f"Clean {metric} at home and in {domain}: {model}, {target}"
-        place = {"encoder": str(model), "task": str(target), "domain": str(domain)}
+        place = {"encoder": str(model), "task": str(target), "domain": (home(analysis, str(target)), str(domain))}
         silent = own[["first_no_signal", "second_no_signal"]].to_numpy().any()
         panels.append(Panel(title, 236, 184 if silent else 174, body, place))
     return panels

@@ -3,6 +3,7 @@
 Colours are classes (`STYLE`), so that a figure follows its page's light and dark theme and prints in ink on paper.
 """
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -54,14 +55,24 @@ def number(value: float) -> str:
 
 
 def attributes(given: Mapping[str, object]) -> str:
-    """Attributes of a tag; `cls` is the class, underscores are hyphens, empty ones are left out."""
+    """Attributes of a tag; `cls` is the class, underscores are hyphens, empty ones are left out.
+
+    Those named data_... are what filters read: one value, or a tuple of them, each in a line (`line_of`).
+    """
     shown = []
     for name, value in given.items():
-        if value not in ("", None):
+        if value not in ("", None, ()):
             text = number(value) if isinstance(value, float) else str(value)
+            if name.startswith("data_"):
+                text = "\n".join(map(line_of, value if isinstance(value, tuple) else (value,)))
             name = "class" if name == "cls" else name.replace("_", "-")
             shown.append(f' {name}="{escape(text)}"')
     return "".join(shown)
+
+
+def line_of(value: object) -> str:
+    """A name, which may hold any character, as one line: what JSON writes between its quotes."""
+    return json.dumps(str(value), ensure_ascii=False)[1:-1]
 
 
 def tag(name: str, content: str = "", **given: Any) -> str:

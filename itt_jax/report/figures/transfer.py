@@ -49,7 +49,7 @@ def _matrix(key: tuple[str, ...], own: pd.DataFrame, arms: Sequence[str], top: f
         for column, reader in enumerate(arms):
             if (made_on, reader) in drops:
                 drawn = _cell(left + CELL * column, y, drops[made_on, reader], top)
-                parts.append(svg.tag("g", drawn, data_arm="\n".join(dict.fromkeys((made_on, reader)))))
+                parts.append(svg.tag("g", drawn, data_arm=tuple(dict.fromkeys((made_on, reader)))))
     place = {"encoder": model, "task": target, "attack": attack}
     title = f"Drop of {metric} under {attack}, by the arm on which texts were made and the arm that reads them"
     return Panel(f"{title}: {model}, {target}", width, height, "".join(parts), place)

@@ -65,5 +65,5 @@ def _training(
     body += svg.text(134, 163, "step", "soft small", "middle")
     lines = "".join(svg.path([(x(step), y(value)) for step, value in run]) for run in runs)
     body += svg.tag("g", lines, cls="arm", style=f"--own:{style.color}")
-    place = {"encoder": str(encoder)} | ({"arm": "\n".join(arms)} if arms else {})
+    place = {"encoder": str(encoder)} | ({"arm": tuple(arms)} if arms else {})
     return Panel(f"{what} by training step: {encoder}, {kind}, {', '.join(arms)}", 236, 168, body, place)

@@ -7,7 +7,7 @@ from itt_jax.report import provenance
 from itt_jax.report.tables import attacks, domains, explored, primary, rests, scores
 from itt_jax.report.tables.formats import latex, markdown
 from itt_jax.report.tables.shown import points, side, verdict, with_interval, without_constant
-from itt_jax.report.tables.table import ALL_GROUPS, EXPLORATORY, Table, by_target
+from itt_jax.report.tables.table import ALL_GROUPS, EXPLORATORY, Table, at_home, by_target
 
 TABLES = (
     Table(
@@ -41,6 +41,7 @@ TABLES = (
         "less than the bound. Ours and published: the first and the second. Published scores are of other "
         "encoders or data, to compare directions.",
         "claims",
+        place=primary.claim_places,
     ),
     Table(
         "arms",
@@ -71,6 +72,7 @@ TABLES = (
         ALL_GROUPS,
         source="curves",
         wide=True,
+        place=at_home,
     ),
     Table(
         "perturbed_languages",
@@ -80,6 +82,7 @@ TABLES = (
         ALL_GROUPS,
         source="curves",
         wide=True,
+        place=at_home,
     ),
     Table(
         "domains",
@@ -88,6 +91,7 @@ TABLES = (
         by_target(domains.domains),
         f"In the languages that have both domains. Home: the domain of the target stage's training rows. {ALL_GROUPS}",
         "gaps",
+        place=at_home,
     ),
     Table(
         "shifts",
@@ -96,6 +100,7 @@ TABLES = (
         lambda analysis, plan: domains.shifts(analysis),
         EXPLORATORY,
         "interactions",
+        place=at_home,
     ),
     Table(
         "kept",
@@ -105,6 +110,7 @@ TABLES = (
         "Each arm less its baseline, at home and in the shifted domain, on clean and on perturbed text, in points; "
         f"kept: the gain there as a share of the gain at home, where that is above zero. {ALL_GROUPS}",
         "gain_kept",
+        place=at_home,
     ),
     Table(
         "distances",
@@ -115,6 +121,7 @@ TABLES = (
         "Jensen-Shannon, 0 for the same words, 1 for no shared word. Proxy A-distance: how well a linear probe on the "
         "encoder's states before fine-tuning tells the two apart, 0 not at all, 2 fully.",
         "distances",
+        place=at_home,
     ),
     Table(
         "operators",
@@ -206,7 +213,13 @@ TABLES = (
         "Rule whole_input drops a row whose whole input is evaluated; any_field drops it also if it shares one field "
         "of four words or more; off drops none. Rows that share only a field are counted under every rule.",
     ),
-    Table("stages", "cost", "Training", lambda analysis, plan: provenance.stages(plan)),
+    Table(
+        "stages",
+        "cost",
+        "Training",
+        lambda analysis, plan: provenance.stages(plan),
+        place=lambda analysis, frame: {"arm": provenance.arms_of_stages(analysis.plan)},
+    ),
 )
 """Every table of the page, in its order."""
 

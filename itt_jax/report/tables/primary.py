@@ -5,6 +5,7 @@ import pandas as pd
 from itt_jax.analysis import Analysis
 from itt_jax.analysis.stages import NOT_JUDGED
 from itt_jax.report.tables.shown import at_its_look, effort, kept_groups, p_value, points, verdict
+from itt_jax.store.results import CLEAN_TEXT
 
 
 def primary(analysis: Analysis) -> pd.DataFrame:
@@ -47,6 +48,21 @@ def claims(analysis: Analysis) -> pd.DataFrame:
             "rests on": rests,
         }
     )
+
+
+def claim_place(row: dict, analysis: Analysis) -> dict[str, tuple[str, ...]]:
+    """What a claim is about, for the filters of the page: dimension -> values; both of its sides are arms."""
+    arms, attacks = [arm.name for arm in analysis.arms], set(analysis.attack_cells.get("perturbation", ()))
+    noise = "attack" if row["perturbation"] in attacks else "operator"
+    own = {"task": row["target"], "language": row["language"], "domain": row["domain"], noise: row["perturbation"]}
+    place = {name: (value,) for name, value in own.items() if value not in ("all", CLEAN_TEXT)}
+    return place | {"arm": tuple(name for name in (row["arm"], row["baseline"]) if name in arms)}
+
+
+def claim_places(analysis: Analysis, frame: pd.DataFrame) -> dict[str, list[tuple[str, ...]]]:
+    """`claim_place` of every claim: dimension -> the values of each row."""
+    rows = [claim_place(row, analysis) for row in analysis.claims.to_dict("records")]
+    return {name: [row.get(name, ()) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
 
 
 def _rests(row: dict) -> str:

@@ -1,13 +1,13 @@
 """What a table of the report is."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from itt_jax.analysis import Analysis
-from itt_jax.report.tables.shown import without_constant
+from itt_jax.report.tables.shown import home, without_constant
 
 EXPLORATORY = (
     "Exploratory: adjusted for the false discovery rate (Benjamini-Hochberg). A row that is itself a primary contrast "
@@ -34,6 +34,8 @@ class Table:
         note: how to read it.
         source: name of the tidy table with its unrounded figures; empty where its figures are in no other.
         wide: whether its columns are languages.
+        place: what its rows are about beyond what its columns say, from the analysis and the table: dimension of the
+            page's filters -> the values of each row, instead of those of its columns.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Table:
     note: str = ""
     source: str = ""
     wide: bool = False
+    place: Callable[[Analysis, pd.DataFrame], Mapping[str, Sequence[tuple[str, ...]]]] = lambda analysis, frame: {}
 
     def of(self, analysis: Analysis, plan: Mapping[str, Any]) -> pd.DataFrame:
         """The table, without columns of target or metric that have one value."""
@@ -63,6 +66,14 @@ def by_target(make: Callable[[Analysis, str], pd.DataFrame]) -> Callable[[Analys
         return frame.sort_values("encoder", key=_first_seen, kind="stable", ignore_index=True) if len(frame) else frame
 
     return joined
+
+
+def at_home(analysis: Analysis, frame: pd.DataFrame) -> dict[str, list[tuple[str, ...]]]:
+    """Rows of the training domain of their target, or of that and a shifted one, where they have such a column."""
+    targets = frame["target"] if "target" in frame else [analysis.cells["target"].iloc[0]] * len(frame)
+    shifted = frame["shifted domain"] if "shifted domain" in frame else [""] * len(frame)
+    pairs = zip((home(analysis, target) for target in targets), shifted, strict=True)
+    return {"domain": [tuple(name for name in pair if name not in ("", "all")) for pair in pairs]}
 
 
 def _first_seen(values: pd.Series) -> pd.Series:
