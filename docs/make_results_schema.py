@@ -108,15 +108,21 @@ TYPES = {"string": "varchar", "int64": "bigint", "bool": "boolean", "list<item: 
 """Arrow's name of a type -> DuckDB's, where they differ."""
 KEPT = ("model", "target", "metric", "arm", "baseline", "language", "perturbation", "domain")
 SIDES = [f"{side}{end}" for side in ("first", "second") for end in ("", "_low", "_high")]
+NO_SIGNAL = [("groups_no_signal", pa.int64())]
+OF_SIDES = [(f"{side}_{name}", pa.int64()) for side in ("first", "second") for name in ("groups", "no_signal")]
+OVER_GROUPS = ("interactions", "gains", "curves", "robustness", "attacks", "attack_contrasts")
 MORE = {
+    **{name: pa.schema(NO_SIGNAL) for name in OVER_GROUPS},
+    "gaps": pa.schema(NO_SIGNAL + OF_SIDES),
     "budgets": pa.schema([("spent", pa.string()), ("budget", pa.int64())]),
     "gain_kept": pa.schema(
         [(name, pa.string()) for name in KEPT]
         + [(name, pa.float64()) for name in SIDES]
         + [("languages", pa.string()), ("kept", pa.float64())]
+        + OF_SIDES
     ),
 }
-"""Columns that tables of the example lack: it has no attacks, and is older than one of the tables."""
+"""Columns that tables of the example lack: it has no attacks, and is older than these."""
 
 
 def page() -> str:

@@ -167,7 +167,7 @@ COLUMNS = {
     "cells": "number of cells",
     "clean_cells": "number of cells on clean text",
     "groups": "number of groups (task, split, domain, language)",
-    "groups_no_signal": "how many of those are not above chance on dev rows, or lack cells, in one of the arms",
+    "groups_no_signal": "how many of the groups are not above chance on dev rows, or lack cells, in one of the arms",
     "first_groups": "groups on the first side",
     "first_no_signal": "how many of those have no signal, as in groups_no_signal",
     "second_groups": "groups on the second side",
