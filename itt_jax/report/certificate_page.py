@@ -105,7 +105,7 @@ def _at(curve: Sequence[Sequence[float]], radius: int) -> float:
 
 
 def _tidy(figures: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """A row for each language and radius, with every digit."""
+    """A row for each language and radius, unrounded."""
     rows = []
     for own in figures:
         attacked = dict(own.get("under_attack", ()))

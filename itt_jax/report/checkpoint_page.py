@@ -12,7 +12,7 @@ from itt_jax.report.answers import First
 from itt_jax.report.cautions import allowed_contamination
 from itt_jax.report.examples import Block
 from itt_jax.report.figures import sheet
-from itt_jax.report.writing import links, write_all, write_blocks
+from itt_jax.report.writing import csv, links, write_all, write_blocks
 
 
 def write_checkpoint_page(
@@ -32,11 +32,11 @@ def write_checkpoint_page(
 
     Args:
         about: the checkpoint: "encoder", and "contaminated" where it is allowed.
-        figures: the first one for the first screen. table: name, caption and rows as shown; `tidy` with every digit.
+        figures: the first one for the first screen. table: name, caption and rows as shown; `tidy` with six digits.
         no_examples: what is said in place of examples if there are no blocks of them.
     """
     report, (name, caption, frame) = pathlib.Path(out) / "report", table
-    written = {f"{name}.csv": tidy.to_csv(index=False)}
+    written = {f"{name}.csv": csv(tidy)}
     written |= {f"{name}.md": tables.markdown(frame) + "\n", f"{name}.tex": tables.latex(frame) + "\n"}
     write_all(report / "tables", written)
     write_all(report / "figures", {f"{own.name}.svg": sheet(own.panels) for own in figures if own.panels})

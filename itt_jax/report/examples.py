@@ -25,6 +25,8 @@ FUNCTION = "ittExamples"
 FOLDER = "examples"
 MOST_CELLS = 20_000
 """Cells of a folder beyond which only the strongest severity and first replicate of each operator are shown."""
+LEFT_OUT = "Of each operator only the strongest severity and the first draw are here, as the folder has many cells."
+"""Said where others are left out."""
 ONE_CLASS = ("classification", "multiple_choice")
 """Kinds whose prediction is a class, with scores of each."""
 ANSWERS = "question_answering"
@@ -66,10 +68,7 @@ def blocks(out: pathlib.Path, results: pd.DataFrame) -> Iterator[Block]:
         results: its cells, those under attack too.
     """
     store = Store(pathlib.Path(out))
-    if len(results) > MOST_CELLS:
-        strongest = results.groupby("perturbation")["severity"].transform("max")
-        results = results[(results["severity"] == strongest) & (results["replicate"] == 0)]
-    number = 0
+    results, number = shown_cells(results), 0
     for (target, task, split, language), own in results.groupby(PLACE, sort=False):
         texts = read_texts(store, (str(task), str(split), str(language)))
         clean = own[own["perturbation"] == CLEAN_TEXT]
@@ -95,6 +94,14 @@ def blocks(out: pathlib.Path, results: pd.DataFrame) -> Iterator[Block]:
             named = {"file": f"{FOLDER}/{number:05d}.js", "noise": found["noise"]}
             named["attack" if part["attack"].iloc[0] else "operator"] = str(variant[0])
             yield Block(about | named, found | {"language": str(language), "of": int(part["n"].iloc[0])})
+
+
+def shown_cells(results: pd.DataFrame) -> pd.DataFrame:
+    """The cells whose texts are shown: of a large folder the strongest severity and first draw of each operator."""
+    if len(results) <= MOST_CELLS:
+        return results
+    strongest = results.groupby("perturbation")["severity"].transform("max")
+    return results[(results["severity"] == strongest) & (results["replicate"] == 0)]
 
 
 def noise_name(operator: str, severity: float, replicate: int) -> str:

@@ -80,7 +80,8 @@ class Page:
 
     Attributes:
         figure: of the first screen. cautions: (few words, sentence). notes: further sentences of the first screen.
-        filters: dimension -> its values. examples: the blocks of texts (`report.examples`), or why there are none.
+        filters: dimension -> its values. examples: the blocks of texts (`report.examples`), or why there are none;
+            examples_note says which are left out.
         terms: (name, explanation).
     """
 
@@ -94,6 +95,7 @@ class Page:
     examples: Sequence[Mapping[str, Any]]
     no_examples: str
     terms: Sequence[tuple[str, str]]
+    examples_note: str = ""
 
 
 def page(shown: Page) -> str:

@@ -45,6 +45,21 @@ def stages(plan: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
+def stage_costs(plan: Mapping[str, Any]) -> pd.DataFrame:
+    """`stages` in plain numbers: FLOPs and seconds are sums."""
+    return pd.DataFrame(
+        {
+            "encoder": encoder,
+            "stage": kind,
+            "arm": ", ".join(arms) or "shared",
+            "stages": len(own),
+            **{name: _total(own, name) for name in ("steps", "tokens", "flops", "wall_seconds")},
+            "diverged": sum(bool(row.get("diverged")) for row in own),
+        }
+        for (encoder, kind, arms), own in _kinds_of_stages(plan).items()
+    )
+
+
 def arms_of_stages(plan: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The arms of each row of `stages`; none where every arm shares them."""
     return [arms for _, _, arms in _kinds_of_stages(plan)]

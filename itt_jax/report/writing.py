@@ -43,8 +43,9 @@ def write_report(out: pathlib.Path, analysis: Analysis | None = None) -> pathlib
     analysis = analysis or analyse(store.out)
     plan, report = analysis.plan, store.report
     shown = {table.name: table.of(analysis, plan) for table in tables.TABLES}
-    texts = {name: _csv(table) for name, table in tables.tidy(analysis).items()}
-    texts |= {table.name: _csv(shown[table.name]) for table in tables.TABLES if not table.source}
+    texts = {name: csv(table) for name, table in tables.tidy(analysis).items()}
+    texts |= {table.name: csv(shown[table.name]) for table in tables.TABLES if not table.source}
+    texts["stages"] = csv(provenance.stage_costs(plan))
     found = {f"{name}.csv": text for name, text in texts.items()}
     for name, table in shown.items():
         if len(table):
@@ -56,7 +57,8 @@ def write_report(out: pathlib.Path, analysis: Analysis | None = None) -> pathlib
     blocks = write_blocks(report, examples.blocks(store.out, every) if analysis.has_items else ())
     files.write_text(report / "summary.md", summary_markdown(analysis) + "\n")
     page = report / "index.html"
-    files.write_text(page, html.page(_page(analysis, plan, shown, figures, blocks)))
+    note = examples.LEFT_OUT if blocks and len(examples.shown_cells(every)) < len(every) else ""
+    files.write_text(page, html.page(_page(analysis, plan, shown, figures, blocks, note)))
     return page
 
 
@@ -82,7 +84,8 @@ def write_blocks(report: pathlib.Path, found: Iterable[examples.Block]) -> list[
     return written
 
 
-def _csv(table: pd.DataFrame) -> str:
+def csv(table: pd.DataFrame) -> str:
+    """A table with six significant digits."""
     return table.to_csv(index=False, float_format="%.6g")
 
 
@@ -102,6 +105,7 @@ def _page(
     shown: Mapping[str, pd.DataFrame],
     figures: Sequence[html.ShownFigure],
     blocks: Sequence[Mapping[str, str]],
+    note: str,
 ) -> html.Page:
     """What the page shows."""
     drawn = {own.name: own for own in figures}
@@ -121,6 +125,7 @@ def _page(
         examples=blocks,
         no_examples="" if blocks else missing,
         terms=terms(analysis),
+        examples_note=note,
     )
 
 

@@ -15,7 +15,7 @@ import pytest
 from itt_jax.analysis import analyse
 from itt_jax.data.contamination import Contamination
 from itt_jax.errors import InputError
-from itt_jax.report import figures, summary_markdown, tables, write_report, writing
+from itt_jax.report import examples, figures, summary_markdown, tables, write_report, writing
 from itt_jax.report.answers import first_screen
 from itt_jax.report.cautions import cautions
 from itt_jax.report.figures import curves, forest
@@ -347,6 +347,15 @@ def test_verdicts_are_withheld_only_where_a_stage_learned_nothing(analysis):
     rests = dict(first_screen(dataclasses.replace(analysis, checks=pd.DataFrame(rows)), PLAN).rests)
     said = "every stage before the target that must learn did, in every seed"
     assert rests["Manipulation check"] == f"{said}; shuffled_itt (permuted labels) need not learn"
+
+
+def test_costs_of_stages_are_plain_numbers_and_left_out_examples_are_said(written, analysis, monkeypatch):
+    costs = pd.read_csv(written[1].parent / "tables" / "stages.csv").set_index("stage").loc["target"]
+    assert (costs["tokens"], costs["flops"], costs["wall_seconds"], costs["diverged"]) == (12000, 3e12, 12.0, 1)
+    assert len(examples.shown_cells(analysis.cells)) == len(analysis.cells)
+    monkeypatch.setattr(examples, "MOST_CELLS", 100)
+    left = examples.shown_cells(analysis.cells)
+    assert set(left["severity"]) == {0.0, 0.2} and len(left) < len(analysis.cells)
 
 
 def test_the_page_says_what_the_plan_knows(written):

@@ -50,7 +50,8 @@ def forest(rows: Sequence[Row], title: str, axis: str, bound: float | None = Non
     bottom = TOP + ROW * len(rows)
     parts = []
     if bound:
-        parts.append(svg.rect(scale(-bound), TOP, scale(bound) - scale(-bound), bottom - TOP, "bound"))
+        for index in range(len(rows)):  # below the words of each row
+            parts.append(svg.rect(scale(-bound), TOP + ROW * index + 18, scale(bound) - scale(-bound), 17, "bound"))
     parts.append(svg.line(scale(at), TOP, scale(at), bottom, "axis"))
     for index, row in enumerate(rows):
         parts.append(_row(row, TOP + ROW * index, scale))

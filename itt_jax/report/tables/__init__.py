@@ -1,4 +1,4 @@
-"""The report's tables: shown ones in percentage points with one decimal, and tidy ones with every digit."""
+"""The report's tables: shown ones in percentage points with one decimal, and tidy ones, unrounded."""
 
 import pandas as pd
 
@@ -218,6 +218,7 @@ TABLES = (
         "cost",
         "Training",
         lambda analysis, plan: provenance.stages(plan),
+        source="stages",
         place=lambda analysis, frame: {"arm": provenance.arms_of_stages(analysis.plan)},
     ),
 )
