@@ -49,15 +49,15 @@ def contrast(analysis: Analysis, pair: tuple[str, str], language: str = ALL, per
     scope = language if len(languages) > 1 else ALL
     where = {"arm": pair[0], "baseline": pair[1], "language": scope, "domain": ALL}
     gains, found = _at(analysis.gains, **where), _at(analysis.interactions, **where, kind="perturbation", subset=ALL)
-    clean = gains[gains["perturbation"] == CLEAN_TEXT]
+    clean = gains[gains["perturbation"] == CLEAN_TEXT].set_index(KEY)
     perturbed, found = (
         frame[(frame["perturbation"] == perturbation) & frame["severity"].isna()].set_index(KEY)
         for frame in (gains, found)
     )
     table = pd.DataFrame(
         {
-            "clean gain": _first(tables.side(found, "second"), tables.with_interval(clean.set_index(KEY), signed=True)),
-            "perturbed gain": _first(tables.side(found, "first"), tables.with_interval(perturbed, signed=True)),
+            "clean gain": _first(tables.side(found, "second"), _over_all(clean)),
+            "perturbed gain": _first(tables.side(found, "first"), _over_all(perturbed)),
             "interaction": tables.with_interval(found, signed=True),
             "verdict": found.apply(tables.verdict, axis=1) if len(found) else pd.Series(dtype=object),
             "seeds": found["seeds"].astype(object),
@@ -65,8 +65,18 @@ def contrast(analysis: Analysis, pair: tuple[str, str], language: str = ALL, per
     )
     unknown_verdict = "no signal" if analysis.has_items else "no predictions to judge by"
     # interactions are of groups with signal, so that a contrast may have none
-    order = pd.MultiIndex.from_frame(clean[KEY])
-    return table.reindex(order).reset_index().rename(columns=COLUMNS).fillna({"verdict": unknown_verdict}).fillna("–")
+    return (
+        table.reindex(clean.index)
+        .reset_index()
+        .rename(columns=COLUMNS)
+        .fillna({"verdict": unknown_verdict})
+        .fillna("–")
+    )
+
+
+def _over_all(gains: pd.DataFrame) -> pd.Series:
+    """Gains over all groups, also those without signal, which are counted."""
+    return tables.with_interval(gains, signed=True) + tables.no_signal(gains)
 
 
 def _first(found: pd.Series, otherwise: pd.Series) -> pd.Series:

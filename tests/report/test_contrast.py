@@ -89,6 +89,7 @@ def test_a_contrast_without_signal_says_so(tmp_path):
     analysis = analyse(write_store(tmp_path, languages=("en", "de"), items=8, base=-1.0, dev=8))
     row = contrast.contrast(analysis, ("itt", "direct")).iloc[0]
     assert (row["interaction"], row["verdict"]) == ("–", "no signal")
+    assert row["clean gain"].endswith("] no signal") and row["perturbed gain"].endswith("] no signal")
 
 
 def test_a_folder_of_one_arm_has_no_contrasts(tmp_path):

@@ -6,7 +6,7 @@ from itt_jax.analysis import Analysis
 from itt_jax.report import provenance
 from itt_jax.report.tables import attacks, domains, explored, primary, rests, scores
 from itt_jax.report.tables.formats import latex, markdown
-from itt_jax.report.tables.shown import points, side, verdict, with_interval, without_constant
+from itt_jax.report.tables.shown import no_signal, points, side, verdict, with_interval, without_constant
 from itt_jax.report.tables.table import ALL_GROUPS, EXPLORATORY, Table, at_home, by_target
 
 TABLES = (
@@ -240,6 +240,7 @@ __all__ = [
     "explored",
     "latex",
     "markdown",
+    "no_signal",
     "points",
     "primary",
     "rests",
