@@ -49,7 +49,7 @@ def decided(folder: str) -> str:
     """The primary contrasts and the claims of a study of real encoders, with their verdicts."""
     rows = ["| question | difference, points | verdict |", "|---|---|---|"]
     for row in _table(folder, "primary").itertuples():
-        measured = f"{row.model}, {row.metric.replace('_', ' ')}"
+        measured = f"{ENCODERS.get(row.model, row.model)}, {row.metric.replace('_', ' ')}"
         question = f"{measured}: does perturbation cost {row.arm} less than {row.baseline}?"
         rows.append(f"| {question} | {_interval(row, signed=True)} | {row.verdict} |")
     found = _table(folder, "claims")
@@ -69,7 +69,8 @@ def costs(folder: str) -> str:
     for names, own in found.groupby(["model", "target", "arm"], sort=False):
         own = own.set_index("quantity")
         cells = [_interval(own.loc[quantity]) for quantity in ("clean", "perturbed")]
-        rows.append(f"| {', '.join(names if several else names[1:])} | {' | '.join(cells)} |")
+        shown = [ENCODERS.get(names[0], names[0]), *names[1:]] if several else names[1:]
+        rows.append(f"| {', '.join(shown)} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
@@ -129,6 +130,8 @@ TABLES = {
     ("real_english", "costs"): functools.partial(costs, "real_english"),
     ("real_transfer", "decided"): functools.partial(decided, "real_transfer"),
     ("real_transfer", "costs"): functools.partial(costs, "real_transfer"),
+    ("real_small", "decided"): functools.partial(decided, "real_small"),
+    ("real_small", "costs"): functools.partial(costs, "real_small"),
     ("real_attacks/english", "by_arm"): by_arm,
     ("real_attacks/english", "kept"): kept,
     ("real_attacks/languages", "by_language"): by_language,

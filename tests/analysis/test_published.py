@@ -35,3 +35,19 @@ def test_real_transfer():
         ("macro_f1", -1.5, -5.7, 2.7, "undetermined"),
         ("accuracy", -1.1, -6.4, 4.2, "undetermined"),
     }
+
+
+@pytest.mark.slow
+@pytest.mark.volume
+def test_real_small():
+    found = analyse(RESULTS / "real_small")
+    stated = {
+        (row["model"], *(round(100 * row[name], 1) for name in ("estimate", "ci_low", "ci_high")), row["verdict"])
+        for _, row in found.primary.iterrows()
+    }
+    assert stated == {
+        ("bert", 1.1, -3.2, 5.5, "undetermined"),
+        ("roberta", 1.2, -3.2, 5.6, "undetermined"),
+        ("xlnet", 0.3, -4.9, 5.5, "undetermined"),
+    }
+    assert not found.primary["cross_lingual"].any()

@@ -1,4 +1,4 @@
-"""Reports of folders that hold their results without predictions, as results/real_small is published."""
+"""Reports of folders that hold their results without predictions."""
 
 import pathlib
 import shutil
@@ -97,13 +97,12 @@ def test_figures_of_what_is_gone_are_removed(tmp_path):
 def test_published_results_are_reported_with_the_estimates_of_their_own_report(tmp_path):
     """The report that was committed beside them was made from the whole folder."""
     out = tmp_path / "real_small"
-    shutil.copytree(REAL_SMALL, out)
+    shutil.copytree(REAL_SMALL, out, ignore=shutil.ignore_patterns("cells"))
     published = pd.read_csv(out / "report" / "tables" / "curves.csv")
-    published["arm"] = published["arm"].replace({"matched": "matched_steps"})
     assert main.main(["report", "--out", str(out)]) == 0
     found = pd.read_csv(out / "report" / "tables" / "curves.csv")
     key = ["model", "target", "metric", "arm", "language", "domain", "perturbation", "severity"]
     joined = published.merge(found, on=key, suffixes=("_published", ""), validate="one_to_one")
     assert len(joined) == len(published) <= len(found)
     np.testing.assert_allclose(joined["estimate"], joined["estimate_published"], rtol=1e-4, atol=1e-6)
-    assert found["ci_low"].isna().all() and found["seeds"].eq(3).all()
+    assert found["ci_low"].isna().all() and found["seeds"].eq(5).all()

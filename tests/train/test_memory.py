@@ -180,7 +180,7 @@ def test_runs_with_dev_rows_of_their_own_are_evaluated_one_at_a_time(monkeypatch
     monkeypatch.setattr(stage, "predict_stack", predicted)
     jobs = [
         types.SimpleNamespace(
-            dev_index=0, dev=types.SimpleNamespace(head=None, examples=name), dev_value=lambda own: own
+            dev_index=0, dev_task=types.SimpleNamespace(head=None, examples=name), dev_value=lambda own: own
         )
         for name in ("first", "second")
     ]
