@@ -93,7 +93,7 @@ class Examples:
 
     @classmethod
     def joined(cls, parts: Sequence["Examples"]) -> "Examples":
-        """Selected examples of one layout as one set."""
+        """Examples of one layout as one set: selected ones, or ones without labels."""
         return dataclasses.replace(
             parts[0],
             ids=np.concatenate([part.ids for part in parts]),
@@ -101,7 +101,7 @@ class Examples:
             fields=np.concatenate([part.fields for part in parts]),
             offsets=offsets_of(np.concatenate([part.lengths for part in parts])),
             summaries=np.concatenate([part.summaries for part in parts]),
-            labels=np.concatenate([part.known_labels for part in parts]),
+            labels=None if parts[0].labels is None else np.concatenate([part.known_labels for part in parts]),
         )
 
     def check_fits(self, config: EncoderConfig) -> None:

@@ -9,7 +9,7 @@ from itt_jax.config import LanguageModel
 from itt_jax.data.examples import Examples, assemble
 from itt_jax.data.order import step_indices
 from itt_jax.data.tokenizing import Tokenizer
-from itt_jax.ragged import Ragged, offsets_of, ragged_positions
+from itt_jax.ragged import Ragged, ragged_positions
 from itt_jax.train.counters import PAIRS, derived_seed, generator
 
 
@@ -114,15 +114,4 @@ def step_examples(encoded: Encoded, tokenizer: Tokenizer, settings: LanguageMode
         starts = encoded.tuple_offsets[tuples]
         fields = [encoded.members[starts + member] for member in (first, second)]
         parts.append(assemble(tokenizer, fields, max_length))
-    return parts[0] if len(parts) == 1 else _concatenated(parts)
-
-
-def _concatenated(parts: Sequence[Examples]) -> Examples:
-    return dataclasses.replace(
-        parts[0],
-        ids=np.concatenate([part.ids for part in parts]),
-        token_type_ids=np.concatenate([part.token_type_ids for part in parts]),
-        fields=np.concatenate([part.fields for part in parts]),
-        offsets=offsets_of(np.concatenate([part.lengths for part in parts])),
-        summaries=np.concatenate([part.summaries for part in parts]),
-    )
+    return parts[0] if len(parts) == 1 else Examples.joined(parts)
