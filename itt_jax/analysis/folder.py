@@ -24,8 +24,8 @@ class Folder:
         plan: as `Store.plan` gives it, with the records of the seeds that count alone, and of pretraining.
         results: the rows of these seeds. cells: the items of every cell, and of those on dev rows.
         signals: (model, target, metric) -> what has signal. claims: those that the plan declares.
-        missing_cells: cells of the plan, of the seeds that count, that the run has not made yet; or, if they are more,
-            cells that other arms or seeds have.
+        missing_cells: cells of the plan, of the seeds that count, that the run has not made yet; without a plan, cells
+            that other arms or seeds have.
     """
 
     store: Store
@@ -72,7 +72,7 @@ def folder(out: pathlib.Path, seeds: int | None = None) -> Folder:
         # Pretraining is of no arm, and has its encoder's seed.
         counted = [own for own in records if not own.get("arms") or own.get("seed") in planned.seeds]
         plan |= {"stages_done": counted}
-    missing = max(expected - len(results), _uneven(results))
+    missing = max(0, expected - len(results)) if expected else _uneven(results)
     found, arms = signals(results, selection, cells), arms_of(plan, dict.fromkeys(results["arm"]))
     return Folder(store, plan, results, cells, found, arms, claims.declared(plan), planned, missing)
 

@@ -31,7 +31,7 @@ def blocks(cells: int) -> Iterator[list[dict[str, Any]]]:
             "target": f"target {pair // 4}",
             "task": f"task {pair // 4}",
         }
-        place |= {"task": f"task {pair // 4}", "split": "test", "domain": "general", "language": language}
+        place |= {"split": "test", "domain": "general", "language": language}
         place |= {"source_language": language == "en"}
         for at, (arm, seed) in enumerate(itertools.product(ARMS, SEEDS)):
             own = place | {"arm": arm, "seed": seed, "in_domain": True, "metric": "accuracy", "chance": 0.5, "n": ITEMS}

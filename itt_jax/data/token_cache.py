@@ -5,7 +5,8 @@
     FOLDER/<key>/manifest.json  size and checksum of each file
 
 Folders are written whole or not at all; if several processes make the same one, the first to finish decides. Arrays are
-mapped read-only, so all processes of a host share one copy in memory.
+mapped read-only, so all processes of a host share one copy in memory. Each process reads a folder's checksums once, and
+again if a file has changed since.
 """
 
 import dataclasses
@@ -31,10 +32,12 @@ from itt_jax.data.windows import Windows
 from itt_jax.errors import InputError
 from itt_jax.ragged import Ragged
 
-VERSION = 4
-"""Must change whenever the same rows, tokenizer and length give other examples."""
+VERSION = 5
+"""Must change whenever the same rows, tokenizer and length give other examples, or are kept in other files."""
 TYPES = (Examples, Ragged, Windows, LocatedTokens)
 
+_checked: dict[pathlib.Path, list[tuple[str, int, int]]] = {}
+"""Folder -> its files, as they were when this process compared them with their checksums."""
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -123,7 +126,10 @@ def _opened(place: pathlib.Path) -> Any:
     if not place.is_dir():
         return None
     try:
-        files.check_manifest(place, "folder of token ids")
+        stamps = sorted((own.name, own.stat().st_size, own.stat().st_mtime_ns) for own in place.iterdir())
+        if _checked.get(place) != stamps:
+            files.check_manifest(place, "folder of token ids")
+            _checked[place] = stamps
         return _restored(json.loads((place / "arrays.json").read_text(encoding="utf-8")), place)
     except (InputError, OSError, ValueError, KeyError, TypeError, EOFError) as error:
         log.warning("%s: cannot be read and is made again (%s)", place, error)

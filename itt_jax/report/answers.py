@@ -136,7 +136,7 @@ def _alone(analysis: Analysis) -> list[str]:
             continue
         sentence = f"On clean text of {target} {model if several else 'it'} scores {points(scores[CLEAN_TEXT])} "
         sentence += f"({metric}; guessing scores {points(chance.mean())}"
-        sentence += f"; groups in this mean:{silent[CLEAN_TEXT]})" if silent[CLEAN_TEXT] else ")"
+        sentence += f"; of the groups in this mean,{silent[CLEAN_TEXT]})" if silent[CLEAN_TEXT] else ")"
         operators = scores.drop(["all", CLEAN_TEXT], errors="ignore")
         if len(operators):
             worst = operators.idxmin()
@@ -254,9 +254,7 @@ def _checks(analysis: Analysis, plan: Mapping[str, Any]) -> str:
     if failed.empty and not must.any():
         return f"no stage before the target must learn{need_not}"
     if failed.empty:
-        which = (
-            "every stage before the target that must learn did" if need_not else "every stage before the target learned"
-        )
+        which = "every stage that had to learn did" if need_not else "every stage before the target learned"
         return f"{which}, in every seed{need_not}"
     withheld, parts = stages.failures(plan), []
     for row in failed.to_dict("records"):

@@ -60,9 +60,9 @@ def _unjudged(arm: str, baseline: str, domain: str, there: bool, rows: list[Mapp
     names = dict.fromkeys(f"{row['model']} on {row['target']}" for row in rows)
     where = f" in {', '.join(names)}" if len(rows) < all_rows else ""
     place = "there" if there else "both there and at home"
-    why = f"no language has signal {place} (a dev score above chance in both arms)"
-    said = f"The shift of domain to {domain} cannot be judged{where}, because {why}: "
-    return f"{said}nothing can be said about whether the gain of {arm} over {baseline} survives it."
+    why = f"no language has a dev score above chance {place} in both arms"
+    said = f"How the shift of domain to {domain} changes the gain of {arm} over {baseline} cannot be judged"
+    return f"{said}{where}, because {why}."
 
 
 def cautions(analysis: Analysis) -> list[Caution]:

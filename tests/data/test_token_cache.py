@@ -36,13 +36,13 @@ KINDS = {
 }
 # Digests of what `Kind.encode` gives, with token_cache.VERSION: a deliberate change must raise the version.
 GOLDEN = {
-    "classification": (4, "ff8ca9268ee07427"),
-    "multilabel": (4, "56a13947d0af8385"),
-    "regression": (4, "a9c221864a4651c3"),
-    "token_classification": (4, "e854cd403e1c0406"),
-    "question_answering": (4, "51b04623aaf72d0d"),
-    "multiple_choice": (4, "303544398e5421c3"),
-    "retrieval": (4, "e8d9fa750de04d0f"),
+    "classification": (5, "ff8ca9268ee07427"),
+    "multilabel": (5, "56a13947d0af8385"),
+    "regression": (5, "a9c221864a4651c3"),
+    "token_classification": (5, "e854cd403e1c0406"),
+    "question_answering": (5, "51b04623aaf72d0d"),
+    "multiple_choice": (5, "303544398e5421c3"),
+    "retrieval": (5, "e8d9fa750de04d0f"),
 }
 
 

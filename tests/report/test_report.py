@@ -345,7 +345,7 @@ def test_verdicts_are_withheld_only_where_a_stage_learned_nothing(analysis):
     assert rests["Manipulation check"] == "not learned in some seed: bert itt (sick; its stage learned another task)"
     rows = [row | {"seeds_failed": 0}, row | {"arm": "shuffled_itt", "seeds_failed": 3, "must_learn": False}]
     rests = dict(first_screen(dataclasses.replace(analysis, checks=pd.DataFrame(rows)), PLAN).rests)
-    said = "every stage before the target that must learn did, in every seed"
+    said = "every stage that had to learn did, in every seed"
     assert rests["Manipulation check"] == f"{said}; shuffled_itt (permuted labels) need not learn"
 
 

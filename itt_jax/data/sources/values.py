@@ -7,11 +7,11 @@ from typing import Any
 from itt_jax.errors import MOST_LISTED, InputError
 
 Column = str | int | tuple[str | int, ...]
+"""A column's name, or its zero-based position; several are joined by a space."""
 Columns = dict[str, Column]
 """Field -> its column."""
 LabelNames = dict[str, str | None]
 """Published label -> class name, or None to leave its rows out."""
-"""A column's name, or its zero-based position; several are joined by a space."""
 NO_BREAK_SPACE = "\u00a0"
 
 

@@ -60,7 +60,9 @@ def _panels(analysis: Analysis, frame: pd.DataFrame) -> list[Panel]:
 def _no_signal(curves: pd.DataFrame) -> str:
     """How many groups of a panel have no signal, over its arms: "up to 2 of 6 no signal"."""
     found = [text.strip() for text in no_signal(curves.sort_values("groups_no_signal"))]
-    return f"{'up to ' * (found[0] != found[-1])}{found[-1]}"
+    if found[0] == found[-1]:
+        return found[-1]
+    return "some arms: no signal" if found[-1] == "no signal" else f"up to {found[-1]}"
 
 
 def _from_clean(curves: pd.DataFrame) -> pd.DataFrame:

@@ -48,11 +48,12 @@ TABLES = (
         "scores",
         "Each arm ({metrics})",
         by_target(scores.arms),
-        "All figures of a row are means over the same cells: the kept groups (above chance on dev rows) and their "
-        "perturbed forms. Relative drop: 1 − perturbed / clean. Retention: the share of the score above chance that is "
-        "left under perturbation. Area: mean score along the severity curve. Worst cell: the score under the worst "
-        "operator, severity and replicate, chosen on one half of the items and measured on the other, so that it may "
-        "lie above the lowest mean; worst case per item: right under all of them.",
+        "All figures of a row are means over the same cells: the kept groups (above chance on dev rows in every arm), "
+        "or all groups where none is kept, and their perturbed forms. Relative drop: 1 − perturbed / clean. Retention: "
+        "the share of the score above chance that is left under perturbation. Area: mean score along the severity "
+        "curve. Worst cell: the score under the worst operator, severity and replicate, chosen on one half of the "
+        "items and measured on the other, so that it may lie above the lowest mean; worst case per item: right under "
+        "all of them.",
         "robustness",
     ),
     Table(

@@ -42,6 +42,8 @@ def arms(analysis: Analysis, target: str) -> pd.DataFrame:
         for name, title in (("clean", "clean"), ("all", "perturbed")):
             own = curves[curves["perturbation"] == name].set_index(key)
             columns[title] = with_interval(own) + no_signal(own)
+        if analysis.has_items:  # no group has signal in every arm
+            columns["kept"] = "all " + own["groups"].astype(str) + " groups"
     elif analysis.has_items:
         columns["kept"] = kept_groups(frame[frame["quantity"] == "clean"].set_index(key), analysis)
     return in_order(pd.DataFrame(columns), curves).rename_axis(["encoder", "metric", "arm"]).reset_index().fillna("–")

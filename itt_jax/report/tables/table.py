@@ -16,8 +16,8 @@ EXPLORATORY = (
 """The note of interactions that are not all of the primary family."""
 ALL_GROUPS = (
     "No signal: a score on dev rows that is not above chance, of differences in one of the arms. Such groups are part "
-    'of the means here, which then say how many of their groups they are; ratios, interactions and "Each arm" leave '
-    "them out."
+    "of the means here, which then say how many of their groups they are; ratios and interactions leave them out, and "
+    'so does "Each arm" where some group has signal in every arm.'
 )
 """The note of scores over all groups."""
 
