@@ -33,7 +33,7 @@ RECORD: Types = {
     "diverged": bool,
     "losses": list,
     "dev_history": list,
-    "dev_checks": [{"task": str, "metric": str}],
+    "dev_checks": [{"task": str, "metric": str, "digest": str}],
     "wall_seconds": NUMBER,
     "device": str,
     "precision": str,

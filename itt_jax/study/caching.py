@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from itt_jax.config import Study
 from itt_jax.store import Store
 from itt_jax.store.cache import StageCache
-from itt_jax.study.plan import Plan
+from itt_jax.study.joining import Joined
 from itt_jax.study.stages import Stage
 from itt_jax.train.precision import training_arithmetic
 from itt_jax.train.resume import forget_resume
@@ -23,11 +23,12 @@ class Caching:
     """What a run takes from a cache and adds to it; nothing where there is none.
 
     Args:
-        say: called with each line for people.
+        own: the study with its plan. say: called with each line for people.
     """
 
-    def __init__(self, cache: StageCache | None, plan: Plan, store: Store, say: Callable[[str], None]):
-        self.cache, self.plan, self.store, self.say = cache, plan, store, say
+    def __init__(self, cache: StageCache | None, own: Joined, store: Store, say: Callable[[str], None]):
+        self.cache, self.store, self.say = cache, store, say
+        self.plan, self.material = own.plan, own.material
 
     def begin(self) -> None:
         """Say from now on what goes wrong with the cache."""
@@ -56,7 +57,7 @@ class Caching:
             folder = self.store.stage(stage.id)
             for own in (folder, *folder.glob("rate-*")):  # states of a training that was interrupted
                 forget_resume(own)
-            record |= self.plan.described(stage)
+            record = self.plan.renamed(stage, record, self.material)
         return record
 
     def add(self, stage: Stage, record: dict) -> None:

@@ -71,6 +71,11 @@ class Plan:
             "evaluated_as": self._evaluated_as(stage),
         }
 
+    def renamed(self, stage: Stage, record: dict[str, Any], material: Material) -> dict[str, Any]:
+        """A stage's record with the names of the plan's study, whichever study trained it."""
+        checks = {name: stage.own_checks(own, material) for name, own in record.items() if name == "dev_checks"}
+        return record | self.described(stage) | checks
+
     def _evaluated_as(self, stage: Stage) -> list[dict[str, str | None]]:
         """The targets and arms whose results are those of the stage."""
         pairs = dict.fromkeys((cell.target, cell.arm) for cell in self.cells.get(stage.id, ()))

@@ -51,9 +51,8 @@ class Publisher:
         """Write the plan: the study, what was dropped and skipped, and the records of finished stages."""
         study = self.plan.study
         names = [spec.name for spec in study.encoders]
-        # A stage has the names of today's study, whichever study of the folder trained it.
         records = [
-            record | self.plan.described(stage)
+            self.plan.renamed(stage, record, self.material)
             for stage in self.plan.stages.values()
             if (record := self.store.record(stage.id))
         ]

@@ -155,7 +155,7 @@ class _Runner:
         self.publisher = Publisher(store, own, declaration)
         self.workshop = Workshop(store, self.material, self.heard, stack)
         self.keeping = Keeping(self.plan, store)
-        self.caching = Caching(cache, self.plan, store, progress.say)
+        self.caching = Caching(cache, own, store, progress.say)
         self.arithmetic = training_arithmetic(self.plan.study.precision)
         self.values: dict[str, float] = {}
         self.worked: set[str] = set()

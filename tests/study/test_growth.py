@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -12,7 +13,10 @@ from itt_jax.errors import InputError
 from itt_jax.store import Store
 from itt_jax.store.merging import merge
 from itt_jax.study import describe, growth, run, running
-from tests.study.studies import STUDY, planned
+from itt_jax.study.caching import Caching
+from itt_jax.study.material import Material
+from itt_jax.study.publishing import Publisher
+from tests.study.studies import STUDY, joined, planned
 
 SIZES = {"layers": 1, "width": 8, "feed_forward": 16, "vocabulary_size": 120}
 CORPUS = Corpus("embedded", tuples=50, languages=("en", "de"))  # it would else have the study's languages
@@ -71,6 +75,18 @@ def test_an_encoder_with_another_name_keeps_its_precision(tmp_path):
     files.write_text(tmp_path / "precision" / "bert", "float32")
     with pytest.raises(InputError, match=r"encoder 'bert': called 'before' in .* with scores in bfloat16"):
         growth.changes(store, plan, {})
+
+
+def test_dev_checks_of_another_study_have_todays_names_in_the_plan_and_when_taken_from_a_cache(tmp_path):
+    store, plan = Store(tmp_path), planned()
+    (stage,) = (own for own in plan.stages.values() if own.kind == "target")
+    found = plan.described(stage) | {"dev_checks": [{"task": "before", "dev": 0.5}]}
+    store.write_record(stage.id, found)
+    own = dataclasses.replace(joined(plan), material=Material(plan.study))
+    Publisher(store, own, {}).write_plan()
+    (record,) = store.plan()["stages_done"]
+    taken = Caching(SimpleNamespace(take=lambda *stage: found), own, store, print).take(stage)
+    assert record["dev_checks"] == taken["dev_checks"] == [{"task": "embedded_sentiment_legal", "dev": 0.5}]
 
 
 def test_the_same_encoder_under_two_names_is_refused():

@@ -1,15 +1,16 @@
 """Adaptation: continued language modelling on domain text, or on as much general text."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from itt_jax.config import LanguageModel
+from itt_jax.config import LanguageModel, content_id
 from itt_jax.data import contamination
 from itt_jax.study.arms import Adapt, Description
 from itt_jax.study.material import Material, Selection
-from itt_jax.study.stages.dev_check import DevCheck, checked
+from itt_jax.study.stages.dev_check import DevCheck, checked, matching
 from itt_jax.study.stages.stage import Place, Stage, digests, resumable, summary
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.versions import changed_versions, language_model_version
@@ -120,8 +121,17 @@ class Adaptation(Stage):
             return []
         training, text = (CorpusTexts({language: own}, []) for own in (self.texts(material), texts))
         found = held_out_loss(body.encoder, params, training, text, body.tokenizer, self.settings)
-        names = ", ".join(own.task for own in self.held_out)
-        return [checked(names, "loss", found.loss, found.error, found.chance, found.pieces, looks=1, sign=-1)]
+        name, digest = self.held_out_rows(material)
+        check = checked(name, "loss", found.loss, found.error, found.chance, found.pieces, looks=1, sign=-1)
+        return [dataclasses.replace(check, digest=digest)]
+
+    def own_checks(self, found: Sequence[dict[str, Any]], material: Material) -> list[dict[str, Any]]:
+        """The one on the study's held-out text."""
+        return matching(found, [self.held_out_rows(material)]) if found and self.held_out else []
+
+    def held_out_rows(self, material: Material) -> tuple[str, str]:
+        """Names of the tasks whose held-out text the stage is checked on, and a digest of the rows."""
+        return ", ".join(own.task for own in self.held_out), content_id(digests(self.held_out, material))
 
     def texts(self, material: Material) -> list[str]:
         """The texts that it reads."""

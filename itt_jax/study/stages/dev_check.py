@@ -7,6 +7,7 @@ chance.
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ class DevCheck:
             correlation of a constant). chance: the score of ignoring the text.
         rows: number of rows. looks: number of evaluations from which the score is the best.
         learned: whether the interval is better than chance.
+        digest: hash of the rows' content.
     """
 
     task: str
@@ -39,6 +41,7 @@ class DevCheck:
     rows: int
     looks: int
     learned: bool
+    digest: str = ""
 
     def as_record(self) -> dict[str, Any]:
         """JSON-able."""
@@ -48,6 +51,23 @@ class DevCheck:
         score = "undefined" if self.dev is None else f"{self.dev:.3f} [{self.ci_low:.3f}, {self.ci_high:.3f}]"
         verdict = "learned" if self.learned else "DID NOT LEARN"
         return f"{verdict} {self.task} (dev {self.metric} {score}, chance {self.chance:.3f})"
+
+
+def matching(found: Iterable[dict[str, Any]], rows: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The recorded checks of a study's dev rows, under the study's names.
+
+    Earlier versions recorded no digests; their checks are matched by name.
+
+    Args:
+        rows: name and digest of the rows of each check that the study would make.
+    """
+    left, kept = list(found), []
+    for name, digest in rows:
+        same = (one for one in left if (one["digest"] == digest if one.get("digest") else one["task"] == name))
+        if (own := next(same, None)) is not None:
+            left.remove(own)
+            kept.append(own | {"task": name})
+    return kept
 
 
 def checked(

@@ -20,7 +20,7 @@ from itt_jax.study.arms import Description, FineTune
 from itt_jax.study.hardening import Attacked, Drawn, Hardening
 from itt_jax.study.material import Material, Selection, mean_tokens
 from itt_jax.study.stages.attacked import AttackedRows
-from itt_jax.study.stages.dev_check import DevCheck, check_scores
+from itt_jax.study.stages.dev_check import DevCheck, check_scores, matching
 from itt_jax.study.stages.hardened import DrawnForms, check_hardening, hardening_identity
 from itt_jax.study.stages.stage import Place, Skipped, Stage, digests, resumable, summary
 from itt_jax.study.stages.workshop import Body, Workshop
@@ -248,8 +248,16 @@ class FineTuning(Stage):
             params = {"encoder": result.params["encoder"], "head": result.heads[dev.name]}
             looks = sum(len(own.dev_history) for own in results) if is_selected else 1
             measure = metrics.metric(workshop.material.task(selection.task).metric)
-            found.append(check_scores(dev, measure, predict(body.encoder, dev.head, params, dev.examples), looks))
+            check = check_scores(dev, measure, predict(body.encoder, dev.head, params, dev.examples), looks)
+            digest = workshop.material.digest(selection, uncontaminated=True)
+            found.append(dataclasses.replace(check, digest=digest))
         return found
+
+    def own_checks(self, found: Sequence[dict[str, Any]], material: Material) -> list[dict[str, Any]]:
+        """The first, whose rows are part of the id, and those of the same rows of the other tasks."""
+        first, others = [own | {"task": self.dev.task} for own in found[:1]], found[1:]
+        rows = self.other_dev if others else ()
+        return first + matching(others, [(own.task, material.digest(own, uncontaminated=True)) for own in rows])
 
     def data(self, workshop: Workshop, selections: tuple[Selection, ...]) -> TaskData:
         """Dev rows of one task, several languages as one set."""

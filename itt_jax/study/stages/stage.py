@@ -139,6 +139,13 @@ class Stage:
         """A function that says whether another worker has taken it over, in the process that claims stages."""
         return lambda: workshop.store.is_lost(self.id)
 
+    def own_checks(self, found: Sequence[dict[str, Any]], material: Material) -> list[dict[str, Any]]:
+        """Its recorded dev checks on the study's dev rows, under the study's names of tasks.
+
+        Another study may have checked the same stage on other rows: only those that select parameters are in the id.
+        """
+        return list(found)
+
     # --- Its parameters
 
     def is_done(self, store: Store) -> bool:

@@ -217,3 +217,30 @@ def test_a_diverged_run_loses_against_any_other():
 
     assert best_score(Result([(1, 0.2), (2, 0.6), (3, 0.4)])) == 0.6
     assert best_score(Result([(1, 0.9)], diverged=True)) == best_score(Result([(1, float("nan"))])) == -np.inf
+
+
+def test_dev_checks_follow_the_study_and_are_of_its_rows():
+    """Another study may call the same tasks otherwise, and check the stage on other dev rows of its other tasks."""
+    others = [dataclasses.replace(ROWS, split="dev", limit=limit) for limit in (3, 4)]
+    stage = dataclasses.replace(TUNED, other_dev=tuple(others))
+    first, second, third = (
+        {"task": f"old {limit}", "dev": limit, "digest": MATERIAL.digest(rows, uncontaminated=True)}
+        for limit, rows in ((8, ROWS), (3, others[0]), (4, others[1]))
+    )
+
+    def own(found, stage=stage):
+        return [(check["task"], check["dev"]) for check in stage.own_checks(found, MATERIAL)]
+
+    name = ROWS.task
+    assert own([first, second, third]) == [(name, 8), (name, 3), (name, 4)]
+    assert own([first, third, second | {"digest": "other rows"}]) == [(name, 8), (name, 4)]
+    assert own([first, second], TUNED) == [(name, 8)] and own([]) == []
+    # of earlier versions, without digests: by name, but the first, whose rows are part of the id
+    assert own([{"task": "old", "dev": 8}, {"task": name, "dev": 3}, {"task": "x", "dev": 4}]) == [(name, 8), (name, 3)]
+    adapted = dataclasses.replace(ADAPTED, held_out=tuple(others))
+    names, digest = adapted.held_out_rows(MATERIAL)
+    check = {"task": "old", "dev": 7.1, "digest": digest}
+    assert own([check], adapted) == [(names, 7.1)] and names == f"{name}, {name}"
+    assert own([check], dataclasses.replace(adapted, held_out=(ROWS,))) == own([check], ADAPTED) == []
+    assert TUNED.identified(MATERIAL).id == stage.identified(MATERIAL).id
+    assert ADAPTED.identified(MATERIAL).id == adapted.identified(MATERIAL).id
