@@ -2,10 +2,10 @@
 
 OUT/precision/<model>    the precision in which every worker evaluates this model
 OUT/looks/<hash>/<n>     what was seen when a study that grows by seeds was looked at after n of them
+OUT/declared/<n>-<hash>  what a worker on a shared folder declared, after n changes
 """
 
 import hashlib
-import json
 import pathlib
 import urllib.parse
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from typing import Any
 
 from itt_jax import files
 from itt_jax.errors import InputError
-from itt_jax.store.objects import LOOK, object_text, read_object
+from itt_jax.store.objects import DECLARED, LOOK, object_text, read_object
 from itt_jax.store.sharing import Sharing
 
 PRECISIONS = ("float32", "bfloat16", "bfloat16_products")
@@ -53,16 +53,26 @@ class Agreed:
     def _look(self, declared: str, seeds: int) -> pathlib.Path:
         return self._out / "looks" / declared / f"{seeds}.json"
 
-    def first_declared(self, declaration: dict[str, Any]) -> dict[str, Any]:
-        """What the first worker on a shared folder, or this one alone, says of a declaration.
+    def declarations(self) -> list[dict[str, Any]]:
+        """What workers on the shared folder have declared; none where they share nothing but `out`.
+
+        Raises:
+            InputError: a file is damaged.
+        """
+        return [read_object(path, DECLARED) for path in sorted(self._out.glob("declared/*.json"))]
+
+    def declare(self, declaration: dict[str, Any]) -> dict[str, Any]:
+        """A declaration as the first worker on a shared folder has made it, or this one alone.
 
         Args:
-            declaration: what is the same for all workers, "hash", and what they might say of it differently.
+            declaration: what is the same for all workers, its "hash" and the number of "changes", and what they might
+                say of it differently.
         """
         if self._sharing is None:
             return declaration
-        said = json.dumps(declaration, ensure_ascii=False).encode()
-        return json.loads(self._sharing.choose(f"declared/{declaration['hash']}.json", said))
+        path = self._out / "declared" / f"{len(declaration['changes'])}-{declaration['hash']}.json"
+        self._choose(path, object_text(declaration))
+        return read_object(path, DECLARED)
 
     def _choose(self, path: pathlib.Path, text: str) -> bool:
         """Write a file unless it is there, the same for all workers; returns whether it was written."""

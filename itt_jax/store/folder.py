@@ -10,6 +10,7 @@
     OUT/domains.parquet      distances between the domains of the study (`store.tables`)
     OUT/precision/<model>    the precision in which every worker evaluates this model (`store.agreed`, as looks)
     OUT/looks/<hash>/<n>     what was seen when a study that grows by seeds was looked at after n of them
+    OUT/declared/            what workers on a shared folder have declared (`store.agreed`)
     OUT/attacks/<id>/        an attack on the model of one stage, in parts (`store.parts`)
     OUT/transfer/            scores of one model on texts that attacks made on others (`store.blocks`)
     OUT/damaged/             files that were found damaged, and made again

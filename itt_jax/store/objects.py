@@ -66,6 +66,7 @@ PLAN: Types = {
 }
 CHECKSUM = "checksum"
 """Field with the checksum of all others."""
+DECLARED: Types = {"hash": str, "time": NUMBER, "target_stages": int, "content": dict, "changes": list}
 LOOK: Types = {"seeds": int, "time": NUMBER, "stop": bool, "questions": list}
 
 

@@ -3,7 +3,6 @@
     SHARED/<name>                    a file of a results folder (PATTERNS), after a line with its SHA-256
     SHARED/stages/<id>/<version>/    a checkpoint, manifest.json last; the version is that of the record beside it
     SHARED/claims/<name>/<n>         who is on what (`store.slots`)
-    SHARED/declared/<hash>.json      when a study was first declared
 
 Files are only added, and of two that have one name the first stays: in whatever order workers add them, all see the
 same folder in the end. What a machine derives (plan, results, report) or keeps for itself (log, token ids, states of
@@ -26,6 +25,7 @@ from itt_jax.store.blocks import is_whole
 from itt_jax.store.shared_folders import SharedFolder
 
 PATTERNS = (
+    "declared/*.json",
     "precision/*",
     "looks/*/*.json",
     "attacks/*/rows/*.jsonl",

@@ -74,7 +74,7 @@ def content_hash(own: Mapping[str, Any]) -> str:
 
 
 def declared(store: Store, own: Mapping[str, Any]) -> dict[str, Any]:
-    """The declaration that plan.json holds from now on.
+    """The declaration that plan.json holds from now on; a new folder continues what its shared folder has declared.
 
     It counts from the moment when it was first written. As long as the folder has no finished target stage, of this
     plan or an earlier one, it may be replaced; what is changed later is kept as a change, with its time, the number of
@@ -87,23 +87,34 @@ def declared(store: Store, own: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: the folder's study was looked at already, and another declaration would begin its looks anew.
     """
+    return store.agreed.declare(_declared(store, own)) | {"content": own}
+
+
+def _declared(store: Store, own: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as this worker would declare it, who need not be the first."""
     new = {"hash": content_hash(own), "time": time.time(), "target_stages": 0, "content": own, "changes": []}
-    found = (store.existing_plan() or {}).get("declared")
+    found = (store.existing_plan() or {}).get("declared") or _latest(store)
     done = sum(record.get("kind") == "target" for record in store.records())
     if found is None:
-        # Of several machines, the first has declared it; a later one may already find target stages.
-        said = store.agreed.first_declared({"hash": new["hash"], "time": new["time"], "target_stages": done})
-        return new | said
+        return new | {"target_stages": done}
     if found["hash"] == new["hash"] and not set(found["content"].get("seeds", ())) - set(own["seeds"]):
-        return found | {"content": own}
+        return found
     fields = value_changes(found["content"], own)
     if store.agreed.looks(found["hash"]):
         raise InputError(
             f"--out {store.out}: its study was looked at already, and a look holds for what was declared then "
             f"({'; '.join(fields)}); continue it with --until-decided as declared, or choose another --out"
+            f"{' and --share' if store.agreed.declarations() else ''}"
         )
     if not (done or found["target_stages"] or found["changes"]):
         return new
     change = {"time": new["time"], "target_stages": done, "before": found["hash"], "hash": new["hash"]}
     change["stopping_before"] = found["content"]["stopping"]
     return found | {"hash": new["hash"], "content": own, "changes": [*found["changes"], change | {"fields": fields}]}
+
+
+def _latest(store: Store) -> dict[str, Any] | None:
+    """What workers on the shared folder declared last, or what was looked at, which nothing replaces."""
+    found = store.agreed.declarations()
+    looked = {one["hash"] for one in found if store.agreed.looks(one["hash"])}
+    return max(found, key=lambda one: (one["hash"] in looked, len(one["changes"]), one["time"]), default=None)

@@ -70,11 +70,8 @@ def test_a_file_named_once_is_that_of_the_first_worker(worker):
     memory = Memory()
     one, two = worker("one", memory), worker("two", memory)
     assert one.agreed.precision("m", lambda: "bfloat16") == "bfloat16" == two.agreed.precision("m", lambda: "float32")
-    assert (
-        one.agreed.first_declared({"hash": "h", "time": 1})
-        == {"hash": "h", "time": 1}
-        == two.agreed.first_declared({"hash": "h", "time": 2})
-    )
+    declared = {"hash": "h", "time": 1, "changes": []}
+    assert one.agreed.declare(declared) == declared == two.agreed.declare(declared | {"time": 2})
     one.agreed.create_look("h", 2, {"seeds": 2, "stop": False})
     two.agreed.create_look("h", 2, {"seeds": 2, "stop": True})
     assert two.agreed.look("h", 2)["stop"] is False

@@ -13,6 +13,7 @@ from itt_jax.config import Claim, Corpus, EncoderSpec, Perturbation, Recipe, Sto
 from itt_jax.errors import InputError
 from itt_jax.report.declared import sentences
 from itt_jax.store import Store
+from itt_jax.store.sharing import Sharing
 from itt_jax.study import deciding, declaring
 from itt_jax.study import plan as plans
 from itt_jax.study.cells import cells_of
@@ -20,6 +21,7 @@ from itt_jax.study.growth import value_changes
 from itt_jax.study.material import Material
 from itt_jax.study.plan import make_plan
 from itt_jax.study.running import Results
+from tests.shared import Memory
 from tests.study.studies import STUDY
 
 TARGET = dataclasses.replace(STUDY.targets[0], intermediate=("embedded_sentiment_general",))
@@ -133,6 +135,28 @@ def test_a_folder_without_a_declaration_says_how_many_target_stages_were_done(tm
     plan.pop("declared")
     store.write_plan(plan)
     assert declared(store, STUDY)["target_stages"] == 2
+
+
+def test_a_new_folder_continues_what_its_shared_folder_has_declared_and_looked_at(tmp_path):
+    memory = Memory()
+    one, two, three, four = (Store(path, Sharing(path, memory)) for path in map(tmp_path.joinpath, "1234"))
+    first = declared(one, STUDY)
+    one.write_record("s0", {"id": "s0", "kind": "target"})
+    one.sync()
+    two.sync()
+    assert declared(two, STUDY) == json.loads(json.dumps(first))
+    other = dataclasses.replace(STUDY, smallest_effect=0.01)
+    changed = declared(two, other)
+    (change,) = changed["changes"]
+    assert (change["before"], change["hash"], change["target_stages"]) == (first["hash"], changed["hash"], 1)
+    assert change["fields"] == ["smallest_effect: 0.02 -> 0.01"] and changed["time"] == first["time"]
+    three.sync()
+    assert declared(three, other) == json.loads(json.dumps(changed))
+    three.agreed.create_look(changed["hash"], 2, {"seeds": 2, "stop": False, "questions": []})
+    four.sync()
+    with pytest.raises(InputError, match=r"was looked at already.*smallest_effect: 0.01 -> 0.02.* --out and --share"):
+        declared(four, STUDY)
+    assert declared(four, other)["changes"] == [json.loads(json.dumps(change))]
 
 
 @pytest.mark.slow
