@@ -95,7 +95,10 @@ def read_object(path: pathlib.Path, types: Types) -> dict[str, Any]:
         raise InputError(f"{path}: holds a {type(found).__name__}, expected an object")
     checksum = found.pop(CHECKSUM, None)
     if checksum not in (None, _checksum(found)):
-        raise InputError(f"{path}: damaged, or edited without removing its field {CHECKSUM!r}, which does not fit")
+        raise InputError(
+            f"{path}: its field {CHECKSUM!r} does not fit: the file is damaged, was edited, or was written by `merge` "
+            "of an earlier version, which copied the field; merge again, or remove the field if the rest is right"
+        )
     _check(found, types, f"{path}: ")
     return found
 

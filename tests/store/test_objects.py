@@ -6,7 +6,7 @@ import pytest
 
 from itt_jax.errors import InputError
 from itt_jax.store import Store
-from itt_jax.store.objects import LOOK, PLAN, RECORD, read_object
+from itt_jax.store.objects import LOOK, PLAN, RECORD, read_object, write_object
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,19 @@ def test_a_damaged_file_is_named(tmp_path, name, content):
     read = {"p": store.plan, "s": lambda: store.record("s"), "l": lambda: store.agreed.look("h", 2)}[name[0]]
     with pytest.raises(InputError, match=rf"^{path}: (not JSON \(|holds a .*, expected an object)"):
         read()
+
+
+def test_an_edited_file_and_a_merge_of_an_earlier_version_are_named_as_what_they_may_be(tmp_path):
+    """An earlier version reads the checksum as a field like others, and writes it with another plan."""
+    path = tmp_path / "plan.json"
+    write_object(path, {"cells": 3, "stages_done": []})
+    merged = json.loads(path.read_text()) | {"stages_done": [{"id": "a"}]}
+    path.write_text(json.dumps(merged))
+    with pytest.raises(InputError, match=rf"^{path}: its field 'checksum' does not fit: .* merge again, or remove"):
+        read_object(path, PLAN)
+    del merged["checksum"]
+    path.write_text(json.dumps(merged))
+    assert read_object(path, PLAN) == {"cells": 3, "stages_done": [{"id": "a"}]}
 
 
 def test_the_record_of_another_stage_is_refused(tmp_path):
