@@ -37,23 +37,31 @@ class Blocks:
         self.folder, self._aside = folder, aside
         self.damaged: dict[str, str] = {}
         self._sound: set[str] = set()
+        self._seen: set[str] = set()
 
-    def names(self) -> list[str]:
-        """The names of all blocks that are not known to be damaged, sorted.
+    def there(self) -> set[str]:
+        """The names of all blocks that are not known to be damaged.
 
         Raises:
             InputError: the folder has Parquet files that are not blocks.
         """
         try:
-            found = sorted(own for own in os.listdir(self.folder) if own.endswith(".parquet") and own[0] != ".")
+            found = set(os.listdir(self.folder))
         except FileNotFoundError:
-            return []
-        if other := next((own for own in found if not _NAME.fullmatch(own)), None):
+            return set()
+        # A folder is listed with each block that is written, so names that were seen before are not read again.
+        new = {own for own in found - self._seen if own.endswith(".parquet") and own[0] != "."}
+        if others := [own for own in new if not _NAME.fullmatch(own)]:
             raise InputError(
-                f"{self.folder / other}: named as earlier versions named their files; choose another --out, or remove "
-                f"cells/ and transfer/ from {self.folder.parent} to report the results alone"
+                f"{self.folder / min(others)}: named as earlier versions named their files; choose another --out, or "
+                f"remove cells/ and transfer/ from {self.folder.parent} to report the results alone"
             )
-        return [own for own in found if own not in self.damaged]
+        self._seen |= new
+        return (found & self._seen) - self.damaged.keys()
+
+    def names(self) -> list[str]:
+        """The same, sorted."""
+        return sorted(self.there())
 
     def by_key(self) -> dict[str, str]:
         """Key -> the first of its blocks, by name."""

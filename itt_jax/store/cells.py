@@ -173,10 +173,10 @@ class Cells:
         began = time.monotonic()
         if began < self._until:
             return
-        names, known = self.blocks.names(), self._held
+        names, known = self.blocks.there(), self._held
         if known.keys() - names:
             self._held, self._block_of = {}, {}
-        if new := [name for name in names if name not in self._held]:
+        if new := sorted(names - self._held.keys()):
             known = known or self._saved()
             for name in new:
                 self._add(name, known.get(name) or [row["cell"] for row in self._about(name)["rows"]])
