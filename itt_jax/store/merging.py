@@ -320,8 +320,12 @@ def _write_tables(merged: Store, stores: Sequence[Store], plans: Sequence[Mappin
     """Write plan, results and log: those of the first folder's study, with what any folder of it has."""
     first = plans[0]
     stages = {stage["id"]: stage for stage in first.get("stages", ())}
-    records = {record["id"]: record for plan in plans for record in plan.get("stages_done", ())}
-    records |= {record["id"]: record | stages[record["id"]] for record in merged.records() if record["id"] in stages}
+    records = {record["id"]: record for plan in reversed(plans) for record in plan.get("stages_done", ())}
+    for record in merged.records():
+        if (own := record["id"]) in stages:
+            # A record keeps the names of tasks that it was made with; a plan has those of its study.
+            checks = {name: value for name, value in records.get(own, {}).items() if name == "dev_checks"}
+            records[own] = record | stages[own] | checks
     merged.write_plan(dict(first) | {"stages_done": [records[stage] for stage in stages if stage in records]})
     same = [store for store, plan in zip(stores, plans, strict=True) if plan["study_id"] == first["study_id"]]
     stored = [row for store in same for row in _stored(store, stages)]

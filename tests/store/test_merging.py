@@ -84,6 +84,18 @@ def test_the_merged_folder_is_that_of_one_machine(two, tmp_path):
     assert before == [content(own) for own in two] and not list(tmp_path.glob(".*"))
 
 
+def test_dev_checks_have_the_names_of_the_first_plan(two, tmp_path):
+    """A study whose tasks were renamed has grown in the folder, whose records keep the former names."""
+    for name, out in zip(("new", "newer"), two, strict=True):
+        store = Store(out)
+        store.write_record("s1", {"id": "s1", "losses": [[10, 0.5]], "dev_checks": [{"task": "former"}]})
+        done = [own | {"dev_checks": [{"task": name}]} for own in store.plan()["stages_done"]]
+        store.write_plan(store.plan() | {"stages_done": done})
+    merge(two, tmp_path / "both")
+    done = Store(tmp_path / "both").plan()["stages_done"]
+    assert [own["dev_checks"][0]["task"] for own in done] == ["newer", "new", "new"]  # the first folder lacks s0
+
+
 def test_parameters_are_taken_from_whichever_folder_kept_them(two, tmp_path):
     Store(two[0]).remove_checkpoint("s1")
     merge(two, tmp_path / "both")
