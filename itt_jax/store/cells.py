@@ -76,14 +76,15 @@ class Cells:
         self._until = -math.inf
 
     def write(self, made: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> None:
-        """Write a block of the cells that are not there.
+        """Write a block of the cells that are not known to be there.
+
+        Of cells that another worker wrote a moment ago every process takes the same block (`_add`).
 
         Args:
             made: for each cell its row of the results (with its id, "cell") and its columns, with one entry an example.
         """
         import pyarrow as pa
 
-        self.forget()
         made = [own for own in made if own[0]["cell"] not in self]
         if not made:
             return
