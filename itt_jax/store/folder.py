@@ -13,7 +13,7 @@
     OUT/declared/            what workers on a shared folder have declared (`store.agreed`)
     OUT/attacks/<id>/        an attack on the model of one stage, in parts (`store.parts`)
     OUT/transfer/            scores of one model on texts that attacks made on others (`store.blocks`)
-    OUT/damaged/             files that were found damaged, and made again
+    OUT/damaged/             files that were found damaged, and made again; predictions of former trainings
     OUT/claims/<id>          which worker is on it
     OUT/shared_folder.txt    the folder that workers on other machines share with this one (`store.sharing`)
     OUT/tokens/<id>/         token ids of training rows, made once and memory-mapped; may be removed
@@ -33,13 +33,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from itt_jax import files
-from itt_jax.errors import InputError
+from itt_jax.errors import InputError, SharingError
 from itt_jax.store.agreed import Agreed
 from itt_jax.store.blocks import Blocks
 from itt_jax.store.cells import Cells
 from itt_jax.store.claims import Claims, Hold
 from itt_jax.store.log import append, read_events
-from itt_jax.store.objects import PLAN, RECORD, read_object, write_object
+from itt_jax.store.objects import PLAN, RECORD, object_text, read_object, write_object
 from itt_jax.store.parquet import read_table
 from itt_jax.store.parts import PartsFolder
 from itt_jax.store.schema import NAMED_SINCE, SCHEMA, current_plan, schema_of
@@ -167,8 +167,13 @@ class Store:
         return files.exists(self.stage(stage_id) / "record.json")
 
     def write_record(self, stage_id: str, record: dict[str, Any]) -> None:
-        """Record a stage, which makes it done."""
+        """Record a stage, which makes it done; in a shared folder its parameters are there, too."""
+        if self.sharing:
+            self.sharing.set_aside(stage_id, object_text(record).encode())
         write_object(self.stage(stage_id) / "record.json", record)
+        if self.sharing:
+            self.sharing.push_record(stage_id)
+            self.cells.forget()
 
     # --- Cells and results
 
@@ -298,11 +303,20 @@ class Store:
             if hold is None or self.sharing is None:
                 yield hold
                 return
-            self.sharing.pull_names(hold.left())
+            self.sharing.pull_names([f"stages/{work_id}/record.json", *hold.left()])
+            self.cells.forget()
             sent = len(self.sharing.sent)
-            yield hold
-            self.sharing.push(work_id if hold.held() else "")
-            hold.made = tuple(self.sharing.sent[sent:])
+            try:
+                yield hold
+            except BaseException:  # a machine that is taken away has half a minute, and its disk goes with it
+                with contextlib.suppress(SharingError, InputError), self.sharing.impatient():
+                    self.sharing.push(work_id if hold.held() else "")
+                raise
+            else:
+                self.sharing.push(work_id if hold.held() else "")
+            finally:
+                hold.made = tuple(self.sharing.sent[sent:])
+                self.cells.forget()
 
     def is_lost(self, work_id: str) -> bool:
         """Whether another worker has taken over a piece of work that this one had claimed."""
@@ -337,6 +351,7 @@ class Store:
         """Fetch a stage's parameters from the shared folder, if it has them; raises as `sync`."""
         if self.sharing:
             self.sharing.fetch_checkpoint(stage_id)
+            self.cells.forget()
 
     @functools.cached_property
     def agreed(self) -> Agreed:

@@ -1,12 +1,16 @@
 """Keeping a results folder and a shared folder in step, so that workers on several machines drain one plan.
 
     SHARED/<name>                    a file of a results folder (PATTERNS), after a line with its SHA-256
+    SHARED/of/<version>/<name>       the same of predictions (MADE), with the version of the training they come from
     SHARED/stages/<id>/<version>/    a checkpoint, manifest.json last; the version is that of the record beside it
     SHARED/claims/<name>/<n>         who is on what (`store.slots`)
 
 Files are only added, and of two that have one name the first stays: in whatever order workers add them, all see the
 same folder in the end. What a machine derives (plan, results, report) or keeps for itself (log, token ids, states of
 training) is not shared. A checkpoint is fetched where it is needed.
+
+A results folder holds predictions of the trainings that its records describe: others are not fetched, and are set aside
+where a record is replaced. So those of two trainings of one stage, perhaps on two kinds of device, are never mixed.
 """
 
 import concurrent.futures
@@ -21,22 +25,18 @@ from typing import TypeVar
 
 from itt_jax import files
 from itt_jax.errors import InputError, SharingError
+from itt_jax.store import origins
 from itt_jax.store.blocks import is_whole
+from itt_jax.store.origins import MADE, version
 from itt_jax.store.shared_folders import SharedFolder
 
 PATTERNS = (
     "declared/*.json",
     "precision/*",
     "looks/*/*.json",
-    "attacks/*/rows/*.jsonl",
-    "attacks/*/attack.json",
-    "attacks/*/summary.json",
-    "attacks/*/results.csv",
-    "transfer/*.parquet",
-    "cells/*.parquet",
     "stages/*/record.json",
 )
-"""The files that are shared, in the order in which they are written: what says that others are done follows them."""
+"""The files that are shared under their own names; records before the predictions that are MADE from them."""
 NOTE = "shared_folder.txt"
 """The file of a results folder that names its shared folder; there before the first file is fetched."""
 WAITS = (1, 2, 4, 8, 15, 30, 60, 60, 60)
@@ -47,7 +47,12 @@ TOGETHER = 8
 """Files that are sent or fetched at the same time."""
 PULL_SECONDS = 10
 """Minimum time between two listings of the shared folder while a study runs."""
-_REGEXES = [re.compile(re.escape(pattern).replace(r"\*", "[^/.][^/]*")) for pattern in PATTERNS]
+_OF = re.compile(r"of/([0-9a-f]{16})/")
+_REGEXES = {
+    pattern: re.compile((_OF.pattern if pattern in MADE else "") + re.escape(pattern).replace(r"\*", "[^/.][^/]*"))
+    for pattern in (*PATTERNS, *MADE)
+}
+"""Pattern of a results folder -> names in the shared folder, in the order in which files are sent and fetched."""
 T = TypeVar("T")
 
 
@@ -64,7 +69,8 @@ class Sharing:
     def __init__(self, out: pathlib.Path, shared: SharedFolder):
         self.out, self.shared = out, shared
         self.sent: list[str] = []
-        self._agreed: dict[str, str] = {}  # name -> version, of what is the same here and there
+        self._agreed: dict[str, str] = {}  # name here -> version, of what is the same here and there
+        self._waits: tuple[int, ...] | None = None
         self._pulled = 0.0
 
     # --- Both ways
@@ -79,11 +85,25 @@ class Sharing:
         Raises:
             SharingError: the shared folder cannot be reached for minutes.
         """
-        for regex in _REGEXES:
-            self._together(self._send, [name for name in self._local(regex) if name not in self._agreed])
-        record = f"stages/{claimed}/record.json"
-        if self._is_made_again(record):
-            self._send_record(record, self.shared.write)
+        if claimed:
+            self.push_record(claimed)
+        for pattern in _REGEXES:
+            self._together(self._send, [name for name in self._local(pattern) if name not in self._agreed])
+
+    def push_record(self, claimed: str) -> None:
+        """As `push`, of the record and the checkpoint of a stage that this worker holds."""
+        name = f"stages/{claimed}/record.json"
+        if (self.out / name).is_file() and self._agreed.get(name) != version((self.out / name).read_bytes()):
+            self._send_record(name, replaces=name in self._agreed)
+
+    @contextlib.contextmanager
+    def impatient(self) -> Iterator[None]:
+        """Try each operation once."""
+        self._waits = ()
+        try:
+            yield
+        finally:
+            self._waits = None
 
     def is_due(self) -> bool:
         """Whether the shared folder was not listed for a while."""
@@ -98,20 +118,16 @@ class Sharing:
         """
         self.out.mkdir(parents=True, exist_ok=True)
         files.create_text(self.out / NOTE, f"{self.shared.url}\n")
-        names = _trying(self.shared.names)
-        for regex in _REGEXES:
-            self._together(self._receive, [name for name in names if regex.fullmatch(name)])
+        self._receive_all(self._try(self.shared.names), self._receive)
         self._pulled = time.monotonic()
 
     def pull_names(self, names: Iterable[str]) -> None:
         """Fetch files that former holders of a claim have made, without a listing, which may be late."""
-        names = list(names)
-        for regex in _REGEXES:
-            self._together(self._receive_claimed, [name for name in names if regex.fullmatch(name)])
+        self._receive_all(list(names), self._receive_claimed)
 
     def choose(self, name: str, content: bytes) -> bytes:
         """Choose the content of a file once for all workers; returns what the first one has chosen."""
-        if _trying(self.shared.create, name, _framed(content)):
+        if self._try(self.shared.create, name, _framed(content)):
             return content
         return self._read(name) or content
 
@@ -127,15 +143,16 @@ class Sharing:
         record = self._read(name)
         if record is None:
             return False
-        above, path = f"stages/{stage}/{_version(record)}", self.out / "stages" / stage / "checkpoint"
+        self._set_aside(name, record)
+        above, path = f"stages/{stage}/{version(record)}", self.out / "stages" / stage / "checkpoint"
         for attempt in range(ATTEMPTS):
-            manifest = _trying(self.shared.read, f"{above}/{files.MANIFEST}")
+            manifest = self._try(self.shared.read, f"{above}/{files.MANIFEST}")
             if manifest is None:
                 return False
             try:
                 with files.new_folder(path) as partial:
                     for inner in _listed(manifest):
-                        content = _trying(self.shared.read, f"{above}/{inner}")
+                        content = self._try(self.shared.read, f"{above}/{inner}")
                         (partial / inner).parent.mkdir(parents=True, exist_ok=True)
                         (partial / inner).write_bytes(content or b"")
                     (partial / files.MANIFEST).write_bytes(manifest)
@@ -147,26 +164,33 @@ class Sharing:
         self._keep(name, record)
         return True
 
-    def _send_record(self, name: str, put: Callable[[str, bytes], bool | None]) -> None:
-        """Send a checkpoint that is there, and then the record."""
+    def _send_record(self, name: str, replaces: bool) -> None:
+        """Send a checkpoint that is there, and then the record, unless another worker has recorded the stage."""
         content = (self.out / name).read_bytes()
-        above, folder = f"{name.removesuffix('/record.json')}/{_version(content)}", self._checkpoint(name)
+        self.sent.append(name)
+        if not replaces and (found := self._read(name)) is not None:
+            return self._take_record(name, found)
+        above, folder = f"{name.removesuffix('/record.json')}/{version(content)}", self._checkpoint(name)
         with contextlib.suppress(FileNotFoundError):
             manifest = (folder / files.MANIFEST).read_bytes()
             for inner in _listed(manifest):
-                _trying(self.shared.write, f"{above}/{inner}", (folder / inner).read_bytes())
-            _trying(self.shared.write, f"{above}/{files.MANIFEST}", manifest)
-        if _trying(put, name, _framed(content)) is False:
+                self._try(self.shared.write, f"{above}/{inner}", (folder / inner).read_bytes())
+            self._try(self.shared.write, f"{above}/{files.MANIFEST}", manifest)
+        put: Callable[[str, bytes], bool | None] = self.shared.write if replaces else self.shared.create
+        if self._try(put, name, _framed(content)) is False:
             self._take_record(name, self._read(name))
         else:
-            self._agreed[name] = _version(content)
-        self.sent.append(name)
+            self._agreed[name] = version(content)
 
     def _take_record(self, name: str, record: bytes | None) -> None:
         """Replace a record by that of the shared folder, and the checkpoint, which is another model's."""
         path, checkpoint = self.out / name, self._checkpoint(name)
-        if record is None or (path.is_file() and path.read_bytes() == record):
+        if record is None:
             return
+        if path.is_file() and path.read_bytes() == record:
+            self._agreed[name] = version(record)
+            return
+        self._set_aside(name, record)
         if checkpoint.is_dir():
             if self.fetch_checkpoint(path.parent.name):
                 return
@@ -177,22 +201,37 @@ class Sharing:
         """The folder of the parameters beside a record."""
         return (self.out / name).parent / "checkpoint"
 
-    def _is_made_again(self, name: str) -> bool:
+    def set_aside(self, stage: str, record: bytes) -> None:
+        """Set aside the predictions of a stage before a record of another training replaces its own."""
+        self._set_aside(f"stages/{stage}/record.json", record)
+
+    def _set_aside(self, name: str, record: bytes) -> None:
         path = self.out / name
-        return name in self._agreed and path.is_file() and _version(path.read_bytes()) != self._agreed[name]
+        if path.is_file() and path.read_bytes() != record:
+            for own in origins.set_aside(self.out, path.parent.name):
+                self._agreed.pop(own, None)
 
     # --- Single files
 
-    def _send(self, name: str) -> None:
-        if name.endswith("/record.json"):
-            return self._send_record(name, self.shared.create)
-        content = (self.out / name).read_bytes()
-        if name.endswith(".parquet") and not is_whole(name, content):
+    def _send(self, own: str) -> None:
+        if own.endswith("/record.json"):
+            return self._send_record(own, replaces=False)
+        content = (self.out / own).read_bytes()
+        if own.endswith(".parquet") and not is_whole(own, content):
             return  # it will be set aside and made again
-        if not _trying(self.shared.create, name, _framed(content)):
-            self._differ(name, content, self._read(name))
-        self._agreed.setdefault(name, _version(content))
+        if (name := self._shared_name(own, content)) is None:
+            return
+        if not self._try(self.shared.create, name, _framed(content)):
+            self._differ(own, content, self._read(name))
+        self._agreed.setdefault(own, version(content))
         self.sent.append(name)
+
+    def _shared_name(self, own: str, content: bytes) -> str | None:
+        """The name in the shared folder of a file that is here; None of predictions without a record."""
+        if not own.startswith(("attacks/", "transfer/", "cells/")):
+            return own
+        of = origins.origin(self.out, own, content)
+        return of and f"of/{of}/{own}"
 
     def _differ(self, name: str, own: bytes, other: bytes | None) -> None:
         """Take the file of the shared folder, unless results here rest on ours."""
@@ -205,13 +244,23 @@ class Sharing:
             )
         self._keep(name, other)
 
+    def _receive_all(self, names: list[str], receive: Callable[[str], None]) -> None:
+        """Fetch files, those of predictions as far as their training is the one recorded here."""
+        for pattern, regex in _REGEXES.items():
+            found = [name for name in names if regex.fullmatch(name)]
+            if found and pattern in MADE and not pattern.startswith("transfer/"):
+                recorded = origins.versions(self.out)
+                found = [name for name in found if name.split("/")[1] in recorded]
+            self._together(receive, found)
+
     def _receive(self, name: str) -> None:
         """Fetch a file that is not here, or not known to be the same; those that are named by content are."""
-        is_here = (self.out / name).is_file()
-        if not is_here or (name not in self._agreed and not name.endswith(".parquet")):
+        own = _own(name)
+        is_here = (self.out / own).is_file()
+        if not is_here or (own not in self._agreed and not own.endswith(".parquet")):
             self._receive_anew(name)
-        elif is_here:
-            self._agreed.setdefault(name, "")
+        elif own not in self._agreed and self._shared_name(own, (self.out / own).read_bytes()) == name:
+            self._agreed[own] = ""
 
     def _receive_claimed(self, name: str) -> None:
         """As `_receive`; a record may be of a stage that was made again."""
@@ -219,22 +268,23 @@ class Sharing:
 
     def _receive_anew(self, name: str) -> None:
         """Fetch a file, whatever is here."""
-        path, content = self.out / name, self._read(name)
-        if content is None:
+        own, content = _own(name), self._read(name)
+        path = self.out / own
+        if content is None or (own.startswith("transfer/") and self._shared_name(own, content) != name):
             return
-        if name.endswith("/record.json"):
-            self._take_record(name, content)
+        if own.endswith("/record.json"):
+            self._take_record(own, content)
         elif not path.is_file():
-            self._keep(name, content)
+            self._keep(own, content)
         else:
-            self._differ(name, path.read_bytes(), content)
-        self._agreed[name] = _version(content)
+            self._differ(own, path.read_bytes(), content)
+        self._agreed[own] = version(content)
 
     def _read(self, name: str) -> bytes | None:
         """A file of the shared folder, checked; None where there is none."""
         size = 0
         for _ in range(ATTEMPTS):
-            found = _trying(self.shared.read, name)
+            found = self._try(self.shared.read, name)
             if found is None:
                 return None
             size = len(found)
@@ -246,15 +296,23 @@ class Sharing:
             "and a worker that has it adds it again when it starts"
         )
 
-    def _keep(self, name: str, content: bytes) -> None:
-        files.write_bytes(self.out / name, content)
-        self._agreed[name] = _version(content)
+    def _keep(self, own: str, content: bytes) -> None:
+        files.write_bytes(self.out / own, content)
+        self._agreed[own] = version(content)
 
-    def _local(self, regex: re.Pattern) -> Iterator[str]:
+    def _local(self, pattern: str) -> list[str]:
         """The names of the files of one pattern that are here."""
-        pattern = PATTERNS[_REGEXES.index(regex)]
-        names = (path.relative_to(self.out).as_posix() for path in sorted(self.out.glob(pattern)))
-        return (name for name in names if regex.fullmatch(name))
+        found = (path.relative_to(self.out).as_posix() for path in sorted(self.out.glob(pattern)))
+        return [own for own in found if "/." not in own]
+
+    def _try(self, call: Callable[..., T], *arguments: object) -> T:
+        """What a call returns; it is repeated for minutes while the shared folder cannot be reached."""
+        for wait in WAITS if self._waits is None else self._waits:
+            try:
+                return call(*arguments)
+            except SharingError:
+                time.sleep(wait)
+        return call(*arguments)
 
     @staticmethod
     def _together(call: Callable[[str], None], names: list[str]) -> None:
@@ -276,22 +334,13 @@ def _listed(manifest: bytes) -> list[str]:
     raise InputError(f"{files.MANIFEST} of a checkpoint: expected an object with the names of its files")
 
 
-def _trying(call: Callable[..., T], *arguments: object) -> T:
-    """What a call returns; it is repeated for minutes while the shared folder cannot be reached."""
-    for wait in WAITS:
-        try:
-            return call(*arguments)
-        except SharingError:
-            time.sleep(wait)
-    return call(*arguments)
-
-
 def _framed(content: bytes) -> bytes:
     return _checksum(content).encode() + b"\n" + content
 
 
-def _version(content: bytes) -> str:
-    return _checksum(content)[:16]
+def _own(name: str) -> str:
+    """The name in a results folder of a file of the shared folder."""
+    return _OF.sub("", name, count=1)
 
 
 def _checksum(content: bytes) -> str:

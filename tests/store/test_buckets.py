@@ -153,7 +153,7 @@ def test_workers_are_in_step_through_a_bucket(url, tmp_path):
         with stores[1].claim("s") as other:
             assert other is None
         assert stores[1].claims.holders(["s"])
-        stores[0].cells.write([({"cell": "c"}, {"item_id": [1]})])
+        stores[0].cells.write([({"cell": "c", "stage": "s"}, {"item_id": [1]})])
         stores[0].write_record("s", {"id": "s"})
     with stores[1].claim("s") as ours:
         assert ours.held() and stores[1].record("s") == {"id": "s"} and stores[1].has_cell("c")
