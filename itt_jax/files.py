@@ -25,6 +25,7 @@ MOST_BYTES = 1 << 27
 """Size of the largest file that `read_bytes` reads: twice XLM-V's vocabulary (61 MB), the largest that is published."""
 _MOST_MANIFEST_BYTES = 1 << 22
 """Size of the largest manifest that is read: one of 40,000 files."""
+_NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 _ATTEMPTS = 10  # how often a folder that other processes replace at the same moment is tried
 
 
@@ -198,6 +199,21 @@ def create_bytes(path: str | os.PathLike, content: bytes) -> bool:
     Of several processes one succeeds. On a file system without hard links (a mounted bucket) two that start at the same
     moment may both succeed, and the later one's content stays.
     """
+    try:
+        return create_linked(path, content)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+    write_bytes(path, content)
+    return True
+
+
+def create_linked(path: str | os.PathLike, content: bytes) -> bool:
+    """As `create_bytes`; of several processes one succeeds on any file system.
+
+    Raises:
+        OSError: the file system has no hard links.
+    """
     path = pathlib.Path(path)
     if path.exists():
         return False
@@ -208,8 +224,6 @@ def create_bytes(path: str | os.PathLike, content: bytes) -> bool:
             os.link(partial, path)
         except FileExistsError:
             return False
-        except OSError:
-            os.replace(partial, path)
     return True
 
 

@@ -122,7 +122,7 @@ def test_the_first_to_create_a_file_decides(tmp_path, monkeypatch, links):
     if not links:
 
         def link(source, target):
-            raise OSError("this file system has no hard links")
+            raise OSError(errno.EPERM, "Operation not permitted")  # as on a file system without hard links
 
         monkeypatch.setattr(os, "link", link)
     path = tmp_path / "new" / "file"
@@ -130,6 +130,16 @@ def test_the_first_to_create_a_file_decides(tmp_path, monkeypatch, links):
     assert not files.create_text(path, "second")
     assert path.read_text() == "first"
     assert os.listdir(path.parent) == ["file"]
+
+
+def test_an_error_of_the_disk_is_not_taken_for_a_disk_without_hard_links(tmp_path, monkeypatch):
+    def link(source, target):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "link", link)
+    with pytest.raises(OSError, match="Input/output"):
+        files.create_text(tmp_path / "file", "first")
+    assert not os.listdir(tmp_path)
 
 
 def test_of_many_that_create_a_file_at_once_one_succeeds(tmp_path):

@@ -4,9 +4,9 @@
 #   COUNT=8 tpu_scripts/slurm.sh itt run --config x.py --out /shared/x > itt.sbatch
 #   sbatch itt.sbatch
 #
-# The tasks drain the plan of --out; each is one node. Where the common disk is slow or has no hard links, --out is a
-# folder on the disk of each node, and --share one that all of them see. A task that loses its node is queued again and
-# continues; so does the same array submitted again. Environment:
+# The tasks drain the plan of --out; each is one node. Where the common disk is slow, --out is a folder on the
+# disk of each node, and --share one with hard links that all of them see, or a bucket. A task that loses its node is
+# queued again and continues; so does the same array submitted again. Environment:
 #   COUNT      number of tasks; 1 by default
 #   GPUS       of each task; 1 by default, 0 for none
 #   LIFETIME   a task ends after it, counted anew when it was queued again: such as 90m, 8h, 2d; 12h by default

@@ -43,17 +43,21 @@ def shared_folder(url: str) -> SharedFolder:
     """The shared folder of a URL (gs://..., s3://..., file://...) or a path, which can be read, written and listed.
 
     Raises:
-        InputError: the client of its protocol is not installed, it cannot be reached or written to, or two writers can
-            create one file there.
+        InputError: the client of its protocol is not installed, it cannot be reached or written to, two writers can
+            create one file there, or it is a results folder.
     """
     if not url:
         raise InputError("--share: expected a URL or a path, found ''")
     protocol, separator, rest = url.partition("://")
     try:
         folder = LocalFolder(rest if separator else url) if protocol == "file" or not separator else Bucket(url)
+        if folder.read("plan.json") is not None:
+            raise InputError(f"--share {url}: a results folder (it holds plan.json); expected a folder of its own")
         folder.write(MARK, b"itt_jax\n")
         works = folder.read(MARK) is not None and not folder.create(MARK, b"created twice\n")
         folder.names("claims")
+        if isinstance(folder, LocalFolder):
+            folder.check_links()
     except (SharingError, OSError) as error:
         raise InputError(f"--share {error if isinstance(error, SharingError) else f'{url}: {error}'}") from error
     if not works:
@@ -61,11 +65,42 @@ def shared_folder(url: str) -> SharedFolder:
     return folder
 
 
+def check_apart(url: str, out: pathlib.Path) -> None:
+    """Check that a shared folder on a file system is not a results folder, nor one in it or around it.
+
+    Raises:
+        InputError: it is.
+    """
+    protocol, separator, rest = url.partition("://")
+    if not url or (separator and protocol != "file"):
+        return
+    shared, own = pathlib.Path(rest if separator else url).resolve(), out.resolve()
+    if shared.is_relative_to(own) or own.is_relative_to(shared):
+        raise InputError(f"--share {url}: is, holds or is inside --out {out}; expected a folder beside it")
+
+
 class LocalFolder:
     """A folder on a file system that several machines see."""
 
     def __init__(self, path: str):
-        self.path, self.url = pathlib.Path(path).absolute(), str(path)
+        self.path, self.url = pathlib.Path(path).absolute(), str(pathlib.Path(path).absolute())
+
+    def check_links(self) -> None:
+        """Check that the file system has hard links, by which one of several writers creates a file.
+
+        Raises:
+            SharingError: it has none.
+        """
+        probe = files.temporary(self.path / MARK)
+        try:
+            files.create_linked(probe, b"")
+        except OSError as error:
+            raise SharingError(
+                f"{self.url}: makes no hard links ({error.strerror}), so that two writers could create one file there; "
+                "expected another file system or a bucket"
+            ) from error
+        finally:
+            probe.unlink(missing_ok=True)
 
     def read(self, name: str) -> bytes | None:
         """As `SharedFolder.read`."""
@@ -78,7 +113,7 @@ class LocalFolder:
     def create(self, name: str, content: bytes) -> bool:
         """As `SharedFolder.create`."""
         with self._reaching():
-            return files.create_bytes(self.path / name, content) or self.read(name) == content
+            return files.create_linked(self.path / name, content) or self.read(name) == content
 
     def write(self, name: str, content: bytes) -> None:
         """As `SharedFolder.write`."""

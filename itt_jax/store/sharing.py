@@ -56,6 +56,22 @@ _REGEXES = {
 T = TypeVar("T")
 
 
+def check_shared(out: pathlib.Path, url: str | None) -> None:
+    """Check that a worker shares a results folder as those before it did.
+
+    Raises:
+        InputError: the results folder names another shared folder than that of `url`, or one where that is None.
+    """
+    path = out / NOTE
+    noted = path.read_text(encoding="utf-8").strip() if files.exists(path) else url
+    if noted != url:
+        given = f"--share {url}" if url else "no --share"
+        raise InputError(
+            f"{path}: found {noted!r:.200}, but {given} was given; expected --share {noted}, since claims are there "
+            "(once no other worker is left, this file may be removed)"
+        )
+
+
 class Sharing:
     """One worker's results folder beside the shared folder.
 

@@ -20,8 +20,8 @@ from itt_jax.store import Store
 from itt_jax.store.cache import StageCache
 from itt_jax.store.place import check_place
 from itt_jax.store.results import read_results
-from itt_jax.store.shared_folders import shared_folder
-from itt_jax.store.sharing import Sharing
+from itt_jax.store.shared_folders import check_apart, shared_folder
+from itt_jax.store.sharing import Sharing, check_shared
 from itt_jax.study import hosts
 from itt_jax.study.attack_runs import Model, store_attack_cells
 from itt_jax.study.caching import Caching, stage_cache
@@ -129,10 +129,19 @@ def opened(out: str | pathlib.Path, share: str | None) -> Store:
     """The results folder, which the first process of a worker keeps in step with the shared folder.
 
     Raises:
-        InputError: the shared folder cannot be used.
+        InputError: the shared folder cannot be used, lies in the results folder or around it, or is not the one that
+            the results folder shares.
     """
     path = pathlib.Path(out)
-    return Store(path, Sharing(path, shared_folder(share)) if share is not None and is_first() else None)
+    if not is_first():
+        return Store(path)
+    if share is None:
+        check_shared(path, None)
+        return Store(path)
+    check_apart(share, path)
+    sharing = Sharing(path, shared_folder(share))
+    check_shared(path, sharing.shared.url)
+    return Store(path, sharing)
 
 
 class _Runner:
@@ -416,6 +425,8 @@ class _Runner:
                     if ours is None:
                         held.add(stage.id)
                         continue
+                    if stage.id not in {own.reader.stage for own in missing_transfers(self.plan, self.store)}:
+                        continue  # another worker has just done it
                     if self.has_parameters(stage):
                         self.transfer([stage])
                     else:

@@ -1,5 +1,6 @@
 """Results folders in step with a shared folder: nothing is lost or made twice, and what is damaged is noticed."""
 
+import errno
 import os
 import random
 
@@ -8,8 +9,8 @@ import pytest
 from itt_jax import files
 from itt_jax.errors import InputError, SharingError
 from itt_jax.store import Store, sharing
-from itt_jax.store.shared_folders import Bucket, LocalFolder, shared_folder
-from itt_jax.store.sharing import Sharing
+from itt_jax.store.shared_folders import Bucket, LocalFolder, check_apart, shared_folder
+from itt_jax.store.sharing import Sharing, check_shared
 from tests.shared import Memory, Turns
 
 
@@ -381,6 +382,47 @@ def test_a_shared_folder_in_which_two_can_create_one_file_is_refused(monkeypatch
     monkeypatch.setattr(LocalFolder, "create", lambda self, name, content: self.write(name, content) or True)
     with pytest.raises(InputError, match="two writers can create one file"):
         shared_folder(str(tmp_path / "x"))
+
+
+def test_a_results_folder_is_no_shared_one_and_is_left_as_it_is(tmp_path):
+    Store(tmp_path / "runs").write_plan({"study_id": "x", "name": "x"})
+    with pytest.raises(InputError, match="a results folder"):
+        shared_folder(str(tmp_path / "runs"))
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["plan.json"]
+
+
+@pytest.mark.parametrize("url", ["runs", "runs/../runs/shared", "file://{}/runs", "{}"])
+def test_a_shared_folder_in_a_results_folder_or_around_it_is_refused(monkeypatch, tmp_path, url):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"--share .*expected a folder beside it"):
+        check_apart(url.format(tmp_path), tmp_path / "runs")
+    for fine in ("shared", "runs2", "gs://bucket/x"):
+        check_apart(fine, tmp_path / "runs")
+
+
+def test_a_folder_without_hard_links_is_refused_and_replaces_nothing(monkeypatch, tmp_path):
+    folder = shared_folder(str(tmp_path / "x"))
+
+    def no_links(*arguments):
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", no_links)
+    with pytest.raises(SharingError, match="not supported"):
+        folder.create("a", b"a")
+    with pytest.raises(InputError, match="makes no hard links"):
+        shared_folder(str(tmp_path / "x"))
+    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["shared_folder"]
+
+
+def test_a_results_folder_stays_with_its_shared_folder(worker, tmp_path):
+    store = worker("one", Memory())
+    check_shared(store.out, "memory")
+    check_shared(store.out, None)
+    store.pull()
+    check_shared(store.out, "memory")
+    for url in ("other", None):
+        with pytest.raises(InputError, match=r"shared_folder\.txt: found 'memory'"):
+            check_shared(store.out, url)
 
 
 @pytest.mark.parametrize("protocol, extra", [("s3", "s3"), ("gs", "gcs")])
