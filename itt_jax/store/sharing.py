@@ -176,7 +176,9 @@ class Sharing:
                 break
             except InputError as error:
                 if attempt == ATTEMPTS - 1:
-                    raise SharingError(f"{self.shared.url}/{above}: damaged: {error}") from error
+                    raise SharingError(
+                        f"{self.shared.url}/{above}: damaged: {error}; remove {above}, and the stage is made again"
+                    ) from error
         self._keep(name, record)
         return True
 
@@ -187,7 +189,8 @@ class Sharing:
         if not replaces and (found := self._read(name)) is not None:
             return self._take_record(name, found)
         above, folder = f"{name.removesuffix('/record.json')}/{version(content)}", self._checkpoint(name)
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(InputError, FileNotFoundError):  # a damaged one is named when it is read here
+            files.check_manifest(folder, "checkpoint")
             manifest = (folder / files.MANIFEST).read_bytes()
             for inner in _listed(manifest):
                 self._try(self.shared.write, f"{above}/{inner}", (folder / inner).read_bytes())

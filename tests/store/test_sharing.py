@@ -146,7 +146,7 @@ def test_a_file_that_stays_damaged_is_named_and_not_kept(worker):
     (name,) = [name for name in memory.files if name.endswith("weights")]
     whole = memory.files[name]
     memory.files[name] = b"weight!"
-    with pytest.raises(SharingError, match=r"memory/stages/s/.*: damaged"):
+    with pytest.raises(SharingError, match=r"memory/stages/s/(\w+): damaged: .*; remove stages/s/\1, and the stage is"):
         worker("two", memory).fetch_checkpoint("s")
     assert not worker("two", memory).has_checkpoint("s")
     memory.files[name] = whole
@@ -412,6 +412,17 @@ def test_a_folder_without_hard_links_is_refused_and_replaces_nothing(monkeypatch
     with pytest.raises(InputError, match="makes no hard links"):
         shared_folder(str(tmp_path / "x"))
     assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["shared_folder"]
+
+
+def test_a_damaged_checkpoint_is_not_sent(worker):
+    memory = Memory()
+    one, two = worker("one", memory), worker("two", memory)
+    checkpoint(one, "s", b"weights")
+    (one.checkpoint("s") / "params" / "weights").write_bytes(b"weight!")
+    one.write_record("s", {"id": "s"})
+    two.sync()
+    two.fetch_checkpoint("s")
+    assert list(memory.files) == ["stages/s/record.json"] and two.is_done("s") and not two.has_checkpoint("s")
 
 
 def test_a_results_folder_stays_with_its_shared_folder(worker, tmp_path):
