@@ -35,10 +35,14 @@ class SharingError(OSError):
     """A shared folder cannot be reached, or holds something else than was written there.
 
     The command line prints it as one line and exits with 1: what is done is kept in the results folder.
+
+    Attributes:
+        lasts: whether it is no use to try again in a moment.
     """
 
-    def __init__(self, message: str):
+    def __init__(self, message: str, lasts: bool = False):
         super().__init__(_one_line(message))
+        self.lasts = lasts
 
 
 def _one_line(message: str) -> str:

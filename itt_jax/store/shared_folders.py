@@ -5,6 +5,7 @@ asks first: S3 by If-None-Match, Cloud Storage by a generation of 0, a file syst
 """
 
 import contextlib
+import errno
 import pathlib
 from collections.abc import Iterator
 from typing import Protocol
@@ -131,9 +132,9 @@ class LocalFolder:
         try:
             yield
         except InputError as error:
-            raise SharingError(str(error)) from error
+            raise SharingError(str(error), lasts=True) from error
         except OSError as error:
-            raise SharingError(f"{self.url}: {error.strerror or error}") from error
+            raise SharingError(f"{self.url}: {error.strerror or error}", _lasts(error)) from error
 
 
 class Bucket:
@@ -201,4 +202,10 @@ class Bucket:
         except (FileExistsError, SharingError):
             raise
         except Exception as error:  # clients raise errors of their own for what the network and the service do
-            raise SharingError(f"{self.url}: {type(error).__name__}: {error}") from error
+            raise SharingError(f"{self.url}: {type(error).__name__}: {error}", _lasts(error)) from error
+
+
+def _lasts(error: Exception) -> bool:
+    """Whether an error is one of rights, room or this program, and none of the network."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+    return isinstance(error, PermissionError | TypeError) or (isinstance(error, OSError) and error.errno in full)

@@ -17,6 +17,7 @@ import concurrent.futures
 import contextlib
 import hashlib
 import json
+import math
 import pathlib
 import re
 import time
@@ -80,13 +81,16 @@ class Sharing:
 
     Attributes:
         sent: the names of the files that this worker has added to the shared folder, in their order.
+        say: is given a line when the shared folder cannot be reached and is tried again.
     """
 
     def __init__(self, out: pathlib.Path, shared: SharedFolder):
         self.out, self.shared = out, shared
         self.sent: list[str] = []
+        self.say: Callable[[str], None] = lambda line: None
         self._agreed: dict[str, str] = {}  # name here -> version, of what is the same here and there
         self._waits: tuple[int, ...] | None = None
+        self._warned = -math.inf
         self._pulled = 0.0
 
     # --- Both ways
@@ -326,10 +330,16 @@ class Sharing:
 
     def _try(self, call: Callable[..., T], *arguments: object) -> T:
         """What a call returns; it is repeated for minutes while the shared folder cannot be reached."""
-        for wait in WAITS if self._waits is None else self._waits:
+        waits = WAITS if self._waits is None else self._waits
+        for number, wait in enumerate(waits):
             try:
                 return call(*arguments)
-            except SharingError:
+            except SharingError as error:
+                if error.lasts:
+                    raise
+                if number == 0 and time.monotonic() - self._warned > sum(waits):
+                    self._warned = time.monotonic()
+                    self.say(f"warning: --share {error}; trying again for {sum(waits)} s")
                 time.sleep(wait)
         return call(*arguments)
 

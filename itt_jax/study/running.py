@@ -187,6 +187,7 @@ class _Runner:
             self.publisher.take_over(own.changes)
         self.publisher.write_plan()
         if self.store.sharing:
+            self.store.sharing.say = self.progress.say
             self.progress.say(f"shared folder: {self.store.sharing.shared.url}")
             self.store.sync()
         if any(map(self.needed, self.plan.stages.values())):  # a run that has nothing to do leaves no trace

@@ -326,6 +326,32 @@ def test_a_folder_out_of_reach_is_tried_again_and_then_ends_the_work(worker):
     assert store.record("s")
 
 
+@pytest.mark.parametrize(
+    "error, lasts",
+    [
+        (PermissionError(errno.EACCES, "denied"), True),
+        (OSError(errno.ENOSPC, "No space left on device"), True),
+        (TypeError("an argument"), True),
+        (OSError(errno.EIO, "Input/output error"), False),
+        (ConnectionError("reset"), False),
+    ],
+)
+def test_what_waiting_does_not_mend_is_not_tried_again(monkeypatch, worker, tmp_path, error, lasts):
+    bucket, calls, lines = Bucket(f"memory://{tmp_path}"), [], []
+
+    def fails(*arguments, **options):
+        calls.append(arguments)
+        raise error
+
+    monkeypatch.setattr(bucket._system, "pipe_file", fails)
+    store = worker("one", bucket)
+    store.sharing.say = lines.append
+    with pytest.raises(SharingError, match=str(error.args[-1])):
+        store.write_record("s", {"id": "s"})
+    assert len(calls) == (1 if lasts else 3) and len(lines) == (0 if lasts else 1)
+    assert all(line.startswith("warning: --share memory://") and "trying again" in line for line in lines)
+
+
 def test_names_that_leave_the_folder_are_no_files_of_it(worker, tmp_path):
     memory = Memory()
     for name in (
