@@ -361,7 +361,8 @@ class Contrasts:
 
     def _signal_of_sides(self, rows: Sequence[Quantity], arm: str, baseline: str) -> dict[str, list[int]]:
         """The groups on each side of differences, and how many of them have no signal in one of the arms."""
-        silent, numbers, found = self._silent(arm, baseline), self.panel.columns["group"], {}
+        silent, numbers = self._silent(arm, baseline), self.panel.columns["group"]
+        found: dict[str, list[int]] = {}
         for name, side in (("first", POSITIVE), ("second", NEGATIVE)):
             own = [{int(numbers[at]) for at, weight in q.weights.items() if side * weight > 0} for q in rows]
             found |= {f"{name}_groups": [len(groups) for groups in own]}

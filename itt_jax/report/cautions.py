@@ -43,7 +43,8 @@ def unknown(analysis: Analysis) -> str:
 
 def unjudged_shifts(analysis: Analysis) -> list[str]:
     """A sentence on each shifted domain that no primary pair of arms can be compared in, for want of signal."""
-    gaps, judged, found = analysis.gaps, analysis.interactions, {}
+    gaps, judged = analysis.gaps, analysis.interactions
+    found: dict[tuple[str, str, str, bool], list[Mapping[str, Any]]] = {}
     about = ["model", "metric", "arm", "baseline"]
     asked = gaps[(gaps["quantity"] == "domain gap") & (gaps["perturbation"] == CLEAN_TEXT)]
     asked = asked[asked["groups_no_signal"] > 0].merge(analysis.primary[about], on=about)
@@ -51,7 +52,7 @@ def unjudged_shifts(analysis: Analysis) -> list[str]:
     for row in asked.to_dict("records"):
         if tuple(row[name] for name in (*about, "target", "domain")) not in known:
             there = row["second_no_signal"] == row["second_groups"]
-            found.setdefault((row["arm"], row["baseline"], row["domain"], there), []).append(row)
+            found.setdefault((row["arm"], row["baseline"], row["domain"], bool(there)), []).append(row)
     return [_unjudged(*key, rows, len(asked)) for key, rows in found.items()]
 
 

@@ -493,8 +493,9 @@ class _Runner:
         distances = distances_id(self.plan, self.material)
         if not self.store.tables.has_distances(distances):
             self.progress.at("distances between domains", "working")
-            for stage in {stage.id: stage for stage, *_ in compared(self.plan, self.material)}.values():
-                self.has_parameters(stage.parent)
+            parents = [stage.parent for stage, *_ in compared(self.plan, self.material) if stage.parent is not None]
+            for parent in {parent.id: parent for parent in parents}.values():
+                self.has_parameters(parent)
             hosts.tell("distances")
             self.store.tables.write_distances(domain_distances(self.plan, self.material, self.workshop), distances)
         self.publisher.write_plan()

@@ -7,6 +7,7 @@ from itt_jax.bench import attack, attack_peers
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_pytorch_answers_as_we_do_and_is_asked_as_often(small, monkeypatch):
     pytest.importorskip("torch")
     monkeypatch.setattr(attack_peers, "textattack_absent", lambda: "TextAttack is not installed")
@@ -20,6 +21,7 @@ def test_pytorch_answers_as_we_do_and_is_asked_as_often(small, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_alone_there_are_our_figures(small, alone):
     figures, text = bench.run("attack", small(sentences=3))
     assert list(figures["runs"][0]["sides"]) == ["ours"] and "torch is not installed" in text

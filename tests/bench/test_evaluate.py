@@ -16,6 +16,7 @@ def few(monkeypatch, ceilings):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_embedded_material_without_peers(few, alone, monkeypatch, small):
     figures, text = bench.run("evaluate", small(sentences=12))
     (run,) = figures["runs"]
@@ -25,6 +26,7 @@ def test_embedded_material_without_peers(few, alone, monkeypatch, small):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_beside_peers(few, data_root, monkeypatch, small):
     pytest.importorskip("torch")
     monkeypatch.setattr(peers, "installed", lambda: True)

@@ -43,6 +43,7 @@ def test_embedded_material_without_peers(few, monkeypatch, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_real_material(few, data_root, monkeypatch):
     monkeypatch.setattr(tokens, "TOKENIZERS", ("bert-base-multilingual-cased", "xlm-roberta-base"))
     monkeypatch.setattr(tokens, "OPERATORS", ("swap",))

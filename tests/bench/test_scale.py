@@ -13,6 +13,7 @@ def test_the_model_counts_a_ring():
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_devices_that_share_rows_sum_gradients_alone(monkeypatch):
     monkeypatch.setattr(scale, "SLICE", 2)
     found = scale.cost((1, 8), ["", "bert", "toy", "embedded"])
@@ -31,6 +32,7 @@ def test_processes_train_together(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_start(monkeypatch, small):
     figures, text = bench.run("start", small())
     assert figures["help"]["help"] > 0

@@ -7,6 +7,7 @@ from itt_jax.bench import stack, utilisation
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_stack(monkeypatch, small):
     monkeypatch.setattr(stack, "RUNS", 2)
     figures, text = bench.run("stack", small())
@@ -16,6 +17,7 @@ def test_stack(monkeypatch, small):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_utilisation(monkeypatch, ceilings, small):
     monkeypatch.setattr(utilisation, "LENGTHS", (16,))
     monkeypatch.setattr(utilisation, "CPU_TOKENS", 64)

@@ -23,6 +23,7 @@ def few(monkeypatch, ceilings):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_embedded_material_without_peers(few, alone, monkeypatch, capsys):
     monkeypatch.delenv("ITT_JAX_DATA", raising=False)
     command = ["bench", "train", "--json", "--repeats", "1", "--steps", "1", "--sizes", "toy", "--encoders", "bert"]
@@ -40,6 +41,7 @@ def test_embedded_material_without_peers(few, alone, monkeypatch, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_beside_pytorch(few, data_root, small):
     pytest.importorskip("torch")
     figures, text = bench.run("train", small(data_root=data_root, data=("xnli",)))
@@ -56,6 +58,7 @@ def test_beside_pytorch(few, data_root, small):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_peer_sees_the_same_examples(data_root, small):
     pytest.importorskip("torch")
     work = workload(small(data_root=data_root), Choice("roberta", "toy", "xnli"))
@@ -72,6 +75,7 @@ def test_peer_sees_the_same_examples(data_root, small):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_timed_steps_are_typical(small):
     work = workload(small(), Choice("bert", "toy", "embedded"))
     trainer = ours.Trainer(work)

@@ -17,6 +17,7 @@ SEGMENTS = np.repeat([[1, 2, 0]], [5, 4, 1], axis=1).repeat(2, axis=0)
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 @pytest.mark.parametrize("family", ["bert", "xlnet"])  # RoBERTa's layers are BERT's
 def test_outputs_and_gradients_equal_plain_layers(family, randomised):
     plain = make_encoder(family, **SIZES)
@@ -42,6 +43,7 @@ def test_outputs_and_gradients_equal_plain_layers(family, randomised):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_memories_pass_through_scanned_layers(randomised):
     plain = make_encoder("xlnet", **SIZES)
     params = randomised(plain.shapes())

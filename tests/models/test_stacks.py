@@ -47,6 +47,7 @@ def heads_of(encoder):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 @pytest.mark.parametrize("family", ["bert", "roberta", "xlnet", "modernbert"])
 def test_a_stack_equals_its_runs(family, randomised):
     encoder = make_encoder(family, **SIZES)

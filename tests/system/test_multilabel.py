@@ -17,7 +17,7 @@ from itt_jax.study.request import Evaluation
 from itt_jax.tasks import Task
 from tests.system.runs import assert_same_cells, checkpoint_of, encoder
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.volume]
 
 
 def study(folder, metric: str) -> Study:

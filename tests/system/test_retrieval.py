@@ -10,7 +10,7 @@ from itt_jax.study import run
 from itt_jax.tasks import Task
 from tests.system.runs import encoder
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.volume]
 
 RECIPE = Recipe(steps=100, batch_size=12, learning_rates=(3e-3,), max_length=32, dropout=False)
 SPLITS = ("train", "dev", "test")

@@ -14,7 +14,7 @@ from itt_jax.study import run
 from itt_jax.tasks import Task
 from tests.system.runs import checkpoint_of, encoder
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.volume]
 
 
 def people(name: str) -> Task:

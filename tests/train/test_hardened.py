@@ -71,6 +71,7 @@ def job_of(encoder, hardening, draws, seed=0, steps=3):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 @pytest.mark.parametrize("family", ["bert", pytest.param("xlnet", marks=pytest.mark.volume)])
 def test_the_worst_of_k_is_the_largest_loss_of_each_item(family):
     encoder = tiny_encoder(family)
@@ -94,6 +95,7 @@ def test_the_worst_of_k_is_the_largest_loss_of_each_item(family):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_equal_forms_give_the_plain_loss_dropout_included():
     encoder = tiny_encoder("bert")
     task = toy_task(encoder, 20)
@@ -141,6 +143,7 @@ def one_by_one(moved, gradient, batch, settings):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 @pytest.mark.parametrize("hardening", [PGD(steps=2, radius=0.25), FreeLB(steps=3, radius=0.25)])
 def test_the_gradient_is_that_of_the_definition(hardening):
     """PGD: at the last point of the ascent; FreeLB: the mean over its first `steps` points."""
@@ -166,6 +169,7 @@ def test_the_gradient_is_that_of_the_definition(hardening):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_perturbations_start_inside_the_ball_and_stay_there():
     encoder = tiny_encoder("bert")
     task = toy_task(encoder, 20)
@@ -185,6 +189,7 @@ def test_perturbations_start_inside_the_ball_and_stay_there():
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_smart_adds_the_divergence_at_the_moved_embeddings():
     encoder = tiny_encoder("bert")
     task = toy_task(encoder, 20)
@@ -225,6 +230,7 @@ def volume(value: str):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 @pytest.mark.parametrize("way", ["worst_of", *map(volume, ("augmented", "FreeLB", "PGD", "SMART"))])
 def test_hardened_runs_together_and_resumed_are_as_alone(way, tmp_path):
     hardening, draws = WAYS[way]
@@ -269,6 +275,7 @@ HEADS = {"classification": (3, 1), "regression": (1, 1), "multilabel": (3, 1), "
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 @pytest.mark.parametrize("kind", [*HEADS, "embedding", "question_answering", "token_classification"])
 def test_the_losses_of_items_add_up_and_equal_outputs_do_not_diverge(kind):
     encoder, random = tiny_encoder("bert"), np.random.default_rng(0)

@@ -60,6 +60,7 @@ def sharded(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_steps_and_scores_on_eight_devices_equal_one_device(sharded):
     found, said = sharded
     for number in range(len(said)):
@@ -73,6 +74,7 @@ def test_steps_and_scores_on_eight_devices_equal_one_device(sharded):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_no_device_holds_more_than_its_part_of_checkpoints(sharded):
     held = {name.removeprefix("held/"): value for name, value in sharded[0].items() if name.startswith("held/")}
     assert held["right"] and (held["read"] == held["before"]).all()
@@ -81,6 +83,7 @@ def test_no_device_holds_more_than_its_part_of_checkpoints(sharded):
 
 
 @pytest.mark.slow
+@pytest.mark.volume
 def test_the_collectives_of_a_step(sharded):
     """Axis "run" has none. One layer of width 32, 16 examples per step."""
     _, said = sharded

@@ -51,7 +51,7 @@ def _map(name: tuple[str, ...], own: pd.DataFrame, top: float) -> Panel:
                 cells += svg.tag("g", drawn, data_language=_filtered(language))
         parts.append(svg.tag("g", cells, data_operator=_filtered(operator)))
     parts.append(_bar(6, height - 34, top))
-    place = {"encoder": model, "task": target, "arm": (arm, baseline)}
+    place: dict[str, str | tuple[str, ...]] = {"encoder": model, "task": target, "arm": (arm, baseline)}
     said = f"Interactions by operator and language, in points: {arm} less {baseline}, {model}, {target}"
     return Panel(said, width, height, "".join(parts), place)
 
@@ -121,8 +121,8 @@ def languages(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
         chance = chance_of(analysis, target, metric, **({} if domain == "all" else {"domain": domain}))
         body += frame_of(svg.Scale(0, 1, 34.0, width - 8), y, {}, chance)
         rows = {(row["arm"], row["language"], row["perturbation"]): row for row in own.to_dict("records")}
-        for place, language in enumerate(names):
-            middle = 40 + step * (place + 0.5)
+        for column, language in enumerate(names):
+            middle = 40 + step * (column + 0.5)
             marks = svg.text(middle, 194, svg.shortened(language, step - 2), "soft", "middle")
             marks += svg.text(middle, 206, silent[language], "soft small", "middle")
             for number, arm in enumerate(arms):
@@ -196,7 +196,8 @@ def slopes(analysis: Analysis, plan: Mapping[str, Any]) -> list[Panel]:
                 marks += _pale(point, row[f"{side}_no_signal"] > 0)
             body += style.group(marks, row["arm"])
         title = f"Clean {metric} at home and in {domain}: {model}, {target}"
-        place = {"encoder": str(model), "task": str(target), "domain": (home(analysis, str(target)), str(domain))}
+        place: dict[str, str | tuple[str, ...]] = {"encoder": str(model), "task": str(target)}
+        place["domain"] = (home(analysis, str(target)), str(domain))
         silent = own[["first_no_signal", "second_no_signal"]].to_numpy().any()
         panels.append(Panel(title, 236, 184 if silent else 174, body, place))
     return panels
