@@ -85,6 +85,8 @@ class Cells:
         """
         import pyarrow as pa
 
+        if any(row["cell"] in self for row, _ in made):
+            self.forget()  # the folder is listed again only where that may change what is written
         made = [own for own in made if own[0]["cell"] not in self]
         if not made:
             return
