@@ -328,23 +328,23 @@ class Store:
         shared = self.sharing and self.sharing.shared
         return Claims(SharedSlots(shared) if shared else SlotFiles(self.out / "claims"))
 
-    def sync(self, again: bool = True) -> None:
+    def sync(self, again: bool = True, records: bool = False) -> None:
         """Add what is done to the shared folder, and fetch what other workers have done; nothing without one.
 
         Args:
-            again: whether to list the shared folder although that was done a moment ago.
+            again: whether to list the shared folder although that was done a moment ago. records: as in `Sharing.pull`.
 
         Raises:
             SharingError: it cannot be reached for minutes, or holds a damaged file.
         """
         if self.sharing and (again or self.sharing.is_due()):
             self.sharing.push()
-            self.pull()
+            self.pull(records)
 
-    def pull(self) -> None:
-        """Fetch what other workers have done; errors as for `sync`."""
+    def pull(self, records: bool = False) -> None:
+        """Fetch what other workers have done; arguments and errors as for `sync`."""
         if self.sharing:
-            self.sharing.pull()
+            self.sharing.pull(records)
             self.cells.forget()
 
     def fetch_checkpoint(self, stage_id: str) -> None:

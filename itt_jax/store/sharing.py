@@ -129,8 +129,11 @@ class Sharing:
         """Whether the shared folder was not listed for a while."""
         return time.monotonic() - self._pulled >= PULL_SECONDS
 
-    def pull(self) -> None:
+    def pull(self, records: bool = False) -> None:
         """Fetch what this folder lacks.
+
+        Args:
+            records: whether to ask for those that are here anew; a stage may have been made again.
 
         Raises:
             SharingError: as `push`, or a file is not what was written.
@@ -138,7 +141,7 @@ class Sharing:
         """
         self.out.mkdir(parents=True, exist_ok=True)
         files.create_text(self.out / NOTE, f"{self.shared.url}\n")
-        self._receive_all(self._try(self.shared.names), self._receive)
+        self._receive_all(self._try(self.shared.names), self._receive_claimed if records else self._receive)
         self._pulled = time.monotonic()
 
     def pull_names(self, names: Iterable[str]) -> None:

@@ -205,6 +205,8 @@ class _Runner:
         self.caching.begin()
         self.say_what_is_left(own.cost)
         made = self.all()
+        while self.publisher.holds() and self.others_made_again():
+            made += self.all()
         self.finish()
         hosts.end(made, self.failed)
         return made, self.failed
@@ -225,6 +227,14 @@ class _Runner:
             if not done:
                 self.await_workers([stage.id for stage in pending])
         return made
+
+    def others_made_again(self) -> bool:
+        """Fetch all that other machines have done; returns whether something is to be made or fetched for it."""
+        before = {name: self.store.record(name) for name in self.plan.stages} if self.store.sharing else {}
+        self.store.sync(records=True)
+        again = {name for name, record in before.items() if self.store.record(name) != record}
+        self.worked -= again
+        return any(self.needed(self.plan.stages[name]) for name in again)
 
     def await_workers(self, pending: list[str]) -> None:
         """Wait a little for the workers that hold these claims, and say who they are."""
@@ -484,7 +494,6 @@ class _Runner:
             other = "was given another version of the study meanwhile, which its results describe"
             self.progress.say(f"warning: {self.store.out} {other}")
             return
-        self.store.sync()
         self.publisher.write_results()
         keep_plan_texts(self.store, self.plan, self.material)
         self.read_across()

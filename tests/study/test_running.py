@@ -162,6 +162,35 @@ def test_workers_with_folders_of_their_own_make_each_stage_once(tmp_path, monkey
         assert all(map(worker.store.record, "abcdef"))
 
 
+def test_a_stage_that_another_machine_made_again_is_fetched_before_the_end(tmp_path, monkeypatch):
+    memory = Memory()
+    own = runner(tmp_path / "one", stages(("a", None, "")), shared=memory)
+    own.all()
+    assert not own.others_made_again()
+    other = Store(tmp_path / "two", Sharing(tmp_path / "two", memory))
+    other.sync()
+    with other.claim("a"):
+        other.write_record("a", {"id": "a", "host": "another"})
+    own.store.sync()
+    assert own.store.record("a") != other.record("a") and own.worked == {"a"}
+    monkeypatch.setattr(own.keeping, "missing_cells", lambda stage: ["a cell of the former model"])
+    assert own.others_made_again() and own.worked == set()
+    assert own.store.record("a") == other.record("a")
+
+
+def test_what_another_worker_has_just_read_is_not_read_again(tmp_path, monkeypatch):
+    own = runner(tmp_path, stages(("a", None, "")))
+    answers = iter([["a"], [], []])
+    monkeypatch.setattr(
+        running,
+        "missing_transfers",
+        lambda plan, store: [SimpleNamespace(reader=SimpleNamespace(stage=name)) for name in next(answers)],
+    )
+    monkeypatch.setattr(own, "has_parameters", lambda stage: pytest.fail("its parameters are not needed"))
+    own.read_across()
+    assert next(answers, None) is None
+
+
 def test_who_has_a_folder_of_its_own_waits_for_what_another_worker_reads(tmp_path, monkeypatch):
     memory, left, read = Memory(), ["a", "b"], []
     own = runner(tmp_path / "one", stages(("a", None, ""), ("b", None, "")), shared=memory)
