@@ -295,8 +295,8 @@ class Store:
     def claim(self, work_id: str) -> Iterator[Hold | None]:
         """Claim a piece of work against other workers; yields None where another worker is on it.
 
-        Which cells are there is asked of the disk anew after a claim: another worker may just have made them. In a
-        shared folder, what was made under the claim is there before it is freed.
+        After a claim the disk is asked anew which cells are there: another worker may just have made them. A worker
+        sends the files that it made under a claim to the shared folder before it frees the claim.
         """
         self.cells.forget()
         with self.claims.claim(work_id) as hold:

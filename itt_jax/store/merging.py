@@ -135,7 +135,7 @@ def _claimed(out: pathlib.Path) -> Iterator[tuple[pathlib.Path, Hold]]:
                 )
             time.sleep(POLL_SECONDS)
     finally:
-        with contextlib.suppress(OSError):  # what is left is an unfinished merge
+        with contextlib.suppress(OSError):  # an unfinished merge stays, to be continued
             work.rmdir()
 
 

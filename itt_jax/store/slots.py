@@ -52,7 +52,7 @@ class Slots(Protocol):
 
 
 class SlotFiles:
-    """Slots in a results folder, where everybody sees what was made: nothing is noted.
+    """Slots in a results folder, where every worker sees the files that others made, so that slots need not list them.
 
     Two workers that take a slot over from one that is gone may delete each other's claim, in the moment between reading
     and deleting; each asks once more before it writes a result.

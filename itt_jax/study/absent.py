@@ -1,4 +1,4 @@
-"""Absent data: stand-ins take its place, targets without it are left out, and notes say so."""
+"""Absent data: a stand-in replaces it, or the target that needs it is left out, with a note on each."""
 
 import dataclasses
 import pathlib
