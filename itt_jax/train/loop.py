@@ -16,7 +16,7 @@ Resume policy:
 import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
 import jax
@@ -226,7 +226,7 @@ class Stack:
             step = self.starts[index] + number
             if run.rounds is None or step >= run.steps:
                 continue
-            with self.clock.pausing():
+            with self._pausing():
                 params = None
                 if on_host(self.state.finite)[index]:
                     own = run_on_host(self.state.params, index, self.mesh)
@@ -237,6 +237,8 @@ class Stack:
 
     def _step(self, given: _StepInput) -> bool:
         """Do one step. Returns False if it did not fit the memory, and microbatches have been halved instead."""
+        if not given.program.done():
+            jax.block_until_ready(self.state.step)
         try:
             with self.clock.compiling():
                 program = given.program.result()
@@ -273,6 +275,13 @@ class Stack:
         self.clock.steps += 1
         return True
 
+    @contextlib.contextmanager
+    def _pausing(self) -> Iterator[None]:
+        """A context in which nothing is trained: steps that were begun are waited for, as their time is training's."""
+        jax.block_until_ready(self.state.step)
+        with self.clock.pausing():
+            yield
+
     def _needs_more_than_is_free(self, given: _StepInput, program: Program) -> bool:
         """Whether the step needs smaller microbatches."""
         if jax.process_count() > 1:  # processes might decide differently
@@ -308,11 +317,11 @@ class Stack:
         every, going = self.recipe.evaluate_every, [index for index in active if not self.stopped[index]]
         due = [index for index in going if ended[index] or (every and self.done[index] % every == 0)]
         if self.evaluate and due:
-            with self.clock.pausing():
+            with self._pausing():
                 self._select(due, self.evaluate(self.state.params))
         kept = [index for index in going if not ended[index] and self.done[index] % self.recipe.checkpoint_every == 0]
         if any(self.runs[index].resume for index in kept):
-            with self.clock.pausing():
+            with self._pausing():
                 self._save(kept)
         return any(not ended[index] for index in going)
 

@@ -75,13 +75,13 @@ class Optimizer:
         gradients = jax.tree.map(lambda leaf: leaf * factor, gradients)
         directions, state = self._transformation().update(gradients, state, params)
         rate = learning_rate(rates, step, self.schedule)
-        params = jax.tree.map(
-            lambda leaf, direction, table: leaf - direction * (rate * rates.embedding_factor if table else rate),
-            params,
-            directions,
-            tables,
-        )
-        return params, state, norm
+
+        def moved(leaf: jax.Array, direction: jax.Array, table: bool) -> jax.Array:
+            if table and self.frozen_embeddings:
+                return leaf  # subtracting nothing would read and write the whole table
+            return leaf - direction * (rate * rates.embedding_factor if table else rate)
+
+        return jax.tree.map(moved, params, directions, tables), state, norm
 
     def _transformation(self) -> optax.GradientTransformation:
         adam = optax.chain(
