@@ -185,9 +185,11 @@ def test_a_query_reads_and_writes_nothing_else(store, tmp_path, monkeypatch, sql
     assert [path.name for path in tmp_path.iterdir()] == ["secret.csv"]
 
 
-def test_published_results_have_no_items():
+def test_results_without_cells_have_no_items(store, tmp_path):
+    for name in ("plan.json", "results.parquet"):
+        shutil.copy(store / name, tmp_path / name)
     with pytest.raises(InputError, match="has no predictions of single rows"):
-        ask([QUICKSTART], "SELECT * FROM items")
+        ask([tmp_path], "SELECT * FROM items")
 
 
 def test_a_folder_named_twice_is_refused(tmp_path, monkeypatch):
