@@ -1,8 +1,8 @@
 """A run on several hosts: one process plans, claims and writes, and all of them train and evaluate.
 
-Every process plans the same study. Then the first one decides and tells the others, before each piece of work that
-takes all devices, which stages and cells it is on; they do it with it and write nothing. Until they are told, they wait
-on no device, so the first process may take its time.
+Every process plans the same study. Then the first one decides (`leading`) and tells the others, before each piece of
+work that takes all devices, which stages and cells it is on; they do it with it (`making`) and write nothing. Until
+they are told, they wait on no device, so the first process may take its time.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from itt_jax.train.processes import gathered, is_first, part, shared
 
 
 class Worker(Protocol):
-    """What works on a plan, in every process."""
+    """What works on a plan, in every process (`making.Maker`)."""
 
     plan: Plan
     material: Material

@@ -17,12 +17,14 @@ from itt_jax.errors import InputError
 from itt_jax.store import Store
 from itt_jax.store.cache import StageCache
 from itt_jax.store.claims import Claim
-from itt_jax.study import describe, running
+from itt_jax.study import describe, leading, running
+from itt_jax.study.leading import Leader
+from itt_jax.study.making import Maker
 from itt_jax.study.material import Material
 from itt_jax.study.plan import Plan, make_plan
 from itt_jax.study.profiling import Profile
 from itt_jax.study.progress import Progress, flop
-from itt_jax.study.running import _Runner
+from itt_jax.study.publishing import Publisher
 from itt_jax.study.stages import Stage
 from tests.study.studies import STUDY, joined
 
@@ -55,7 +57,7 @@ class Toy(Stage):
 def nothing_made(monkeypatch):
     monkeypatch.setattr(Toy, "made", [])
     monkeypatch.setattr(Toy, "meets", {})
-    monkeypatch.setattr(running, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(leading, "POLL_SECONDS", 0.01)
 
 
 def runner(out, cache: pathlib.Path | None, arm: str = "direct", lines: list | None = None, names: str = "abc"):
@@ -66,12 +68,10 @@ def runner(out, cache: pathlib.Path | None, arm: str = "direct", lines: list | N
     progress, plan = Progress(quiet=True), Plan(STUDY, found)
     plan.uses.update({name: [("t", arm)] for name in found})
     progress.say = (lines if lines is not None else []).append
-    own = _Runner(
-        Store(out), joined(plan), {}, progress, None, Profile(None),
-        cache=None if cache is None else StageCache(cache, "float32"),
-    )  # fmt: skip
-    own.caching.begin()
-    return own
+    own, stages = joined(plan), None if cache is None else StageCache(cache, "float32")
+    maker = Maker(Store(out), own, progress, None, Profile(None), cache=stages)
+    maker.caching.begin()
+    return Leader(maker, own, Publisher(maker.store, own, {}))
 
 
 def checkpoints(out):

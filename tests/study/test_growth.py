@@ -12,8 +12,9 @@ from itt_jax.config import Corpus, Perturbation, canonical
 from itt_jax.errors import InputError
 from itt_jax.store import Store
 from itt_jax.store.merging import merge
-from itt_jax.study import describe, growth, run, running
+from itt_jax.study import describe, growth, run
 from itt_jax.study.caching import Caching
+from itt_jax.study.leading import Leader
 from itt_jax.study.material import Material
 from itt_jax.study.publishing import Publisher
 from tests.study.studies import STUDY, joined, planned
@@ -148,15 +149,15 @@ def test_seeds_that_were_run_apart_are_one_study_once_merged(tmp_path):
 
 @pytest.mark.slow
 def test_a_run_that_ends_after_the_study_was_changed_leaves_plan_and_results_alone(tmp_path, monkeypatch, capsys):
-    larger, everything = dataclasses.replace(SMALL, seeds=(0, 1)), running._Runner.all
+    larger, everything = dataclasses.replace(SMALL, seeds=(0, 1)), Leader.all
 
     def meanwhile(self):
         made = everything(self)
-        monkeypatch.setattr(running._Runner, "all", everything)
+        monkeypatch.setattr(Leader, "all", everything)
         run(larger, tmp_path, quiet=True)
         return made
 
-    monkeypatch.setattr(running._Runner, "all", meanwhile)
+    monkeypatch.setattr(Leader, "all", meanwhile)
     assert run(SMALL, tmp_path).made == 2
     assert "was given another version of the study meanwhile" in capsys.readouterr().err
     assert set(pd.read_parquet(tmp_path / "results.parquet")["seed"]) == {0, 1}

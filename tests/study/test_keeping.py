@@ -8,8 +8,10 @@ import pytest
 
 from itt_jax.config import EncoderSpec
 from itt_jax.store import Store
-from itt_jax.study import publishing, running
+from itt_jax.study import publishing
 from itt_jax.study.keeping import Keeping
+from itt_jax.study.leading import Leader
+from itt_jax.study.making import Maker
 from itt_jax.study.plan import Plan, study_id
 from itt_jax.study.profiling import Profile
 from itt_jax.study.progress import Progress
@@ -48,7 +50,7 @@ class ToyCell:
         return {"cell": self.cell}
 
 
-class Runner(running._Runner):
+class ToyMaker(Maker):
     """Stores cells without predicting them."""
 
     def evaluate(self, stages, cells):
@@ -68,6 +70,13 @@ def nothing_made(monkeypatch):
     monkeypatch.setattr(Toy, "made", [])
 
 
+def drain(store: Store, plan: Plan, publisher: type[publishing.Publisher] = publishing.Publisher) -> None:
+    """Make every stage and cell of a plan."""
+    own = joined(plan)
+    maker = ToyMaker(store, own, Progress(quiet=True), None, Profile(None))
+    Leader(maker, own, publisher(store, own, {})).all()
+
+
 def run(out, saved: str, chain=CHAIN, cells=CELLS) -> list[str]:
     """Run a plan of toy stages; returns the ids of those that were made."""
     stages: dict[str, Stage] = {}
@@ -76,7 +85,7 @@ def run(out, saved: str, chain=CHAIN, cells=CELLS) -> list[str]:
     study = dataclasses.replace(STUDY, save_checkpoints=saved)
     plan = Plan(study, stages, {name: [ToyCell(cell) for cell in own] for name, own in cells.items()})
     before = len(Toy.made)
-    Runner(Store(out), joined(plan), {}, Progress(quiet=True), None, Profile(None)).all()
+    drain(Store(out), plan)
     assert not any(map(Keeping(plan, Store(out)).must_make, stages.values()))
     return Toy.made[before:]
 
@@ -139,8 +148,7 @@ def test_results_are_there_while_the_run_goes_on(tmp_path, monkeypatch):
     store.write_plan({"study_id": study_id(STUDY), "name": "small"})
     monkeypatch.setattr(publishing, "PUBLISH_SECONDS", 0)
     monkeypatch.setattr(Noting, "publishing", property(lambda self: 0.0, lambda self, value: None), raising=False)
-    monkeypatch.setattr(running, "Publisher", Noting)
-    Runner(store, joined(plan), {}, Progress(quiet=True), None, Profile(None)).all()
+    drain(store, plan, Noting)
     assert Noting.seen == [0, 1, 2]
 
 

@@ -15,11 +15,14 @@ from itt_jax.errors import InputError
 from itt_jax.store import Store, sharing
 from itt_jax.store.claims import Claim
 from itt_jax.store.sharing import Sharing
-from itt_jax.study import running
+from itt_jax.study import leading, running
+from itt_jax.study.leading import Leader
+from itt_jax.study.making import Maker
 from itt_jax.study.plan import Plan
 from itt_jax.study.profiling import Profile
 from itt_jax.study.progress import Progress
-from itt_jax.study.running import Results, _Runner
+from itt_jax.study.publishing import Publisher
+from itt_jax.study.running import Results
 from itt_jax.study.stages import Stage
 from tests.shared import Memory
 from tests.study.studies import STUDY, joined
@@ -53,7 +56,7 @@ class Toy(Stage):
 @pytest.fixture(autouse=True)
 def nothing_made(monkeypatch):
     monkeypatch.setattr(Toy, "made", [])
-    monkeypatch.setattr(running, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(leading, "POLL_SECONDS", 0.01)
 
 
 def stages(*descriptions: tuple[str, str | None, str]) -> dict[str, Stage]:
@@ -64,16 +67,11 @@ def stages(*descriptions: tuple[str, str | None, str]) -> dict[str, Stage]:
     return found
 
 
-def runner(out, found: dict[str, Stage], stack: int | None = None, shared: Memory | None = None) -> _Runner:
+def runner(out, found: dict[str, Stage], stack: int | None = None, shared: Memory | None = None) -> Leader:
     """A worker on a plan of stages without cells."""
-    return _Runner(
-        Store(out, shared and Sharing(out, shared)),
-        joined(Plan(STUDY, found)),
-        {},
-        Progress(quiet=True),
-        stack,
-        Profile(None),
-    )
+    store, own = Store(out, shared and Sharing(out, shared)), joined(Plan(STUDY, found))
+    maker = Maker(store, own, Progress(quiet=True), stack, Profile(None))
+    return Leader(maker, own, Publisher(store, own, {}))
 
 
 TREE = (("a", None, ""), ("b", "a", "x"), ("c", "a", "x"), ("d", "b", "x"), ("e", "a", "y"), ("f", "c", "x"))
@@ -138,7 +136,7 @@ def test_a_stage_that_another_worker_took_over_is_left_to_it_and_the_rest_goes_o
         path.unlink()
 
     monkeypatch.setattr(Toy, "make_all", classmethod(make_all))
-    monkeypatch.setattr(running.time, "sleep", wait)
+    monkeypatch.setattr(leading.time, "sleep", wait)
     lines, own = [], runner(tmp_path, stages(*TREE), stack=2)
     monkeypatch.setattr(own.progress, "say", lines.append)
     own.all()
@@ -182,7 +180,7 @@ def test_what_another_worker_has_just_read_is_not_read_again(tmp_path, monkeypat
     own = runner(tmp_path, stages(("a", None, "")))
     answers = iter([["a"], [], []])
     monkeypatch.setattr(
-        running,
+        leading,
         "missing_transfers",
         lambda plan, store: [SimpleNamespace(reader=SimpleNamespace(stage=name)) for name in next(answers)],
     )
@@ -207,9 +205,9 @@ def test_who_has_a_folder_of_its_own_waits_for_what_another_worker_reads(tmp_pat
         assert read == ["a"] and "process" in own.waiting
         left.remove("b")
 
-    monkeypatch.setattr(running, "missing_transfers", missing)
-    monkeypatch.setattr(own, "transfer", transfer)
-    monkeypatch.setattr(running.time, "sleep", wait)
+    monkeypatch.setattr(leading, "missing_transfers", missing)
+    monkeypatch.setattr(own.maker, "transfer", transfer)
+    monkeypatch.setattr(leading.time, "sleep", wait)
     with other.claim("transfer-b"):
         own.read_across()
     assert read == ["a"] and not left
@@ -225,11 +223,11 @@ def test_trackers_that_fail_are_warnings_and_the_rest_goes_on(tmp_path):
     lines, progress = [], Progress(quiet=True)
     progress.say = lines.append
     own = joined(Plan(STUDY, stages(*TREE)))
-    worker = _Runner(Store(tmp_path), own, {}, progress, None, Profile(None), (Broken(),))
-    worker.trackers.begin([], {})
+    maker = Maker(Store(tmp_path), own, progress, None, Profile(None), (Broken(),))
+    maker.trackers.begin([], {})
     for step in (1, 2):
-        worker.heard(step, 2, {"loss": 0.5})
-    worker.all()
+        maker.heard(step, 2, {"loss": 0.5})
+    Leader(maker, own, Publisher(maker.store, own, {})).all()
     assert [name for (name,) in Toy.made] == list("abcdef") and all(map(Store(tmp_path).record, "abcdef"))
     warnings = [line for line in lines if line.startswith("warning: no training curves of ")]
     assert len(warnings) == 8 and all("for Broken (OSError: no space); never" in line for line in warnings)
