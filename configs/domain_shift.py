@@ -68,6 +68,25 @@ def brief(steps: int) -> Recipe:
 
 def study(small: bool = False) -> Study:
     """The study; `small` runs in minutes on two cores."""
+    return Study(
+        name="domain_shift_small" if small else "domain_shift",
+        description="Gains of intermediate training in the training domain and after a shift to medical or legal text.",
+        encoders=encoders(small),
+        arms=("direct", "itt") if small else ("direct", "itt", "matched_steps"),
+        targets=targets(small),
+        claims=CLAIMS,
+        tasks=(NEWS_PARAPHRASE, MEDICAL_PARAPHRASE) if small else (),
+        stand_ins=(StandIn("xnli", "xnli", "dev[0%:70%]", "dev[70%:]"),),
+        perturbations=perturbations(small),
+        seeds=(0,) if small else (0, 1, 2, 3, 4),
+        languages=("en", "de", "pt") if small else ("en", "de", "es", "fr", "it", "pt", "pl"),
+        evaluation_rows=300 if small else None,
+        max_length=64 if small else 128,
+    )
+
+
+def targets(small: bool) -> tuple[Target, ...]:
+    """The six targets; in the small form they train on few rows for few steps, and paraphrases are MSRP's."""
     if small:
         recipe, tagging = brief(150), dataclasses.replace(brief(300), packed=True)
         before, before_tagging = brief(60), dataclasses.replace(brief(100), packed=True)
@@ -98,66 +117,43 @@ def study(small: bool = False) -> Study:
         intermediate_dev_split="dev[75%:]",
         languages=("en",),
     )
-    return Study(
-        name="domain_shift_small" if small else "domain_shift",
-        description="Gains of intermediate training in the training domain and after a shift to medical or legal text.",
-        encoders=encoders(small),
-        arms=("direct", "itt") if small else ("direct", "itt", "matched_steps"),
-        targets=(
-            target(
-                "sentiment",
-                "tweet_sentiment",
-                evaluate=("tweet_sentiment", "druglib_three"),
-                intermediate=("sst2",),
-            ),
-            target(
-                "similarity",
-                "stsb_multi_mt",
-                evaluate=("stsb_multi_mt", "medical_question_similarity"),
-                intermediate=("sick_relatedness",),
-            ),
-            news_paraphrase if small else paraphrase,
-            target(
-                "inference",
-                "xnli",
-                evaluate=("xnli", "contract_nli"),
-                intermediate=("snli_counterfactual",),
-            ),
-            target(
-                "entities",
-                "panx",
-                recipe=tagging,
-                before=before_tagging,
-                evaluate=("panx", "e3c_panx", "ler_de_panx", "lener_br_panx"),
-                intermediate=("udpos",),
-                dev_split="train[90%:]",
-                train_split="train[0%:90%]",
-                test_split="dev",
-            ),
-            target(
-                "clauses",
-                "unfair_tos",
-                intermediate=("subj",),
-            ),
+    return (
+        target("sentiment", "tweet_sentiment", evaluate=("tweet_sentiment", "druglib_three"), intermediate=("sst2",)),
+        target(
+            "similarity",
+            "stsb_multi_mt",
+            evaluate=("stsb_multi_mt", "medical_question_similarity"),
+            intermediate=("sick_relatedness",),
         ),
-        claims=CLAIMS,
-        tasks=(NEWS_PARAPHRASE, MEDICAL_PARAPHRASE) if small else (),
-        stand_ins=(StandIn("xnli", "xnli", "dev[0%:70%]", "dev[70%:]"),),
-        perturbations=(Perturbation("swap", (0.1,)),)
-        if small
-        else (
-            Perturbation("swap", (0.05, 0.1, 0.2), replicates=2),
-            Perturbation("keyboard", (0.05, 0.1, 0.2), replicates=2),
-            Perturbation("phonetic", (0.2, 0.5)),
-            Perturbation("homoglyph", (0.1,)),
-            Perturbation("diacritics", (0.5,)),
-            Perturbation("synonym", (0.5,)),
-            Perturbation("word_drop", (0.1,)),
+        news_paraphrase if small else paraphrase,
+        target("inference", "xnli", evaluate=("xnli", "contract_nli"), intermediate=("snli_counterfactual",)),
+        target(
+            "entities",
+            "panx",
+            recipe=tagging,
+            before=before_tagging,
+            evaluate=("panx", "e3c_panx", "ler_de_panx", "lener_br_panx"),
+            intermediate=("udpos",),
+            dev_split="train[90%:]",
+            train_split="train[0%:90%]",
+            test_split="dev",
         ),
-        seeds=(0,) if small else (0, 1, 2, 3, 4),
-        languages=("en", "de", "pt") if small else ("en", "de", "es", "fr", "it", "pt", "pl"),
-        evaluation_rows=300 if small else None,
-        max_length=64 if small else 128,
+        target("clauses", "unfair_tos", intermediate=("subj",)),
+    )
+
+
+def perturbations(small: bool) -> tuple[Perturbation, ...]:
+    """The operators on characters and words, or one of them."""
+    if small:
+        return (Perturbation("swap", (0.1,)),)
+    return (
+        Perturbation("swap", (0.05, 0.1, 0.2), replicates=2),
+        Perturbation("keyboard", (0.05, 0.1, 0.2), replicates=2),
+        Perturbation("phonetic", (0.2, 0.5)),
+        Perturbation("homoglyph", (0.1,)),
+        Perturbation("diacritics", (0.5,)),
+        Perturbation("synonym", (0.5,)),
+        Perturbation("word_drop", (0.1,)),
     )
 
 

@@ -1,5 +1,6 @@
 """Results folders simulated from a known model of seeds and items, for the tests of analysis and report."""
 
+import itertools
 import pathlib
 from collections.abc import Callable, Mapping
 
@@ -70,53 +71,42 @@ def write_store(
         attacks: those of the noises that are attacks.
         dev: items of the dev rows of each language and domain, in cells of their own (selection.parquet); 0 for none.
     """
-    random = np.random.default_rng(noise_seed)
-    store, rows, selection, dev_random = Store(out), [], [], np.random.default_rng([noise_seed, 1])
+    random, dev_random = np.random.default_rng(noise_seed), np.random.default_rng([noise_seed, 1])
+    store, rows, selection = Store(out), [], []
     conditions = [("clean", 0.0, 0)]
     conditions += [(name, level, r) for name, levels in noises for level in levels for r in range(replicates)]
     hard = {domain: random.normal(0, 1.0, items) for domain in domains}
-    label = {domain: np.arange(items) % classes for domain in domains}
-    for model in models:
-        for target in targets:
-            for seed in seeds:
-                for arm in arms:
-                    shift = random.normal(0, 0.3)
-                    for domain in domains:
-                        own = hard[domain] + random.normal(0, 0.5, items)
-                        for language in languages:
-                            place = {"model": model, "arm": (names or {}).get(arm, arm), "target": target}
-                            place |= {"task": f"{target}_{domain}", "language": language, "domain": domain}
-                            place |= {"seed": seed, "in_domain": domain == domains[0]}
-                            place |= {"source_language": language == languages[0]}
-                            if dev:
-                                odds = base + ARM_EFFECT.get(arm, 0) + shift - 0.3 * languages.index(language)
-                                odds = odds + dev_random.normal(0, 1.1, dev)
-                                about = (np.arange(dev) % classes, metric, classes, f"{target}/{domain}/dev")
-                                row = _cell(out, dev_random, odds, *about) | place | {"split": "dev"}
-                                row |= {"perturbation": "clean", "severity": 0.0, "replicate": 0}
-                                row |= {"cell": f"d{len(selection):05d}"}
-                                store.cells.write([(row, columns_of(row.pop("table")))])
-                                selection.append(row)
-                            made = []
-                            for noise, severity, replicate in conditions:
-                                odds = base + ARM_EFFECT.get(arm, 0) + shift + own - 5 * severity
-                                odds += robust * (arm == "itt" and noise != "clean") - 0.3 * languages.index(language)
-                                rows.append(
-                                    _cell(out, random, odds, label[domain], metric, classes, f"{target}/{domain}")
-                                    | place
-                                    | {"split": "test", "perturbation": noise, "severity": severity}
-                                    | {"replicate": replicate}
-                                    | {"cell": f"c{len(rows):05d}"}
-                                )
-                                table = rows[-1].pop("table")
-                                if noise in attacks:
-                                    rows[-1] |= {"attack": True, "attacked": items, "success_rate": 0.5}
-                                    table = table.assign(succeeded=table["prediction"] != table["label"])
-                                    table = table.assign(queries=9, edits=2)
-                                    store.cells.write([(rows[-1], columns_of(table))])
-                                else:
-                                    made.append((rows[-1], columns_of(table)))
-                            store.cells.write(made)
+    label, dev_label = np.arange(items) % classes, np.arange(dev) % classes
+    for model, target, seed, arm in itertools.product(models, targets, seeds, arms):
+        level = base + ARM_EFFECT.get(arm, 0) + random.normal(0, 0.3)
+        for domain in domains:
+            own, prefix = hard[domain] + random.normal(0, 0.5, items), f"{target}/{domain}"
+            for language in languages:
+                harder = 0.3 * languages.index(language)
+                place = {"model": model, "arm": (names or {}).get(arm, arm), "target": target}
+                place |= {"task": f"{target}_{domain}", "language": language, "domain": domain}
+                place |= {"seed": seed, "in_domain": domain == domains[0]}
+                place |= {"source_language": language == languages[0]}
+                if dev:
+                    odds = level - harder + dev_random.normal(0, 1.1, dev)
+                    row, table = _cell(dev_random, odds, dev_label, metric, classes, f"{prefix}/dev")
+                    row |= place | {"split": "dev", "perturbation": "clean", "severity": 0.0, "replicate": 0}
+                    selection.append(row | {"cell": f"d{len(selection):05d}"})
+                    store.cells.write([(selection[-1], columns_of(table))])
+                made = []
+                for noise, severity, replicate in conditions:
+                    odds = level + own - 5 * severity
+                    odds += robust * (arm == "itt" and noise != "clean") - harder
+                    row, table = _cell(random, odds, label, metric, classes, prefix)
+                    row |= place | {"split": "test", "perturbation": noise, "severity": severity}
+                    rows.append(row | {"replicate": replicate, "cell": f"c{len(rows):05d}"})
+                    if noise in attacks:
+                        rows[-1] |= {"attack": True, "attacked": items, "success_rate": 0.5}
+                        table = table.assign(succeeded=table["prediction"] != table["label"], queries=9, edits=2)
+                        store.cells.write([(rows[-1], columns_of(table))])
+                    else:
+                        made.append((rows[-1], columns_of(table)))
+                store.cells.write(made)
     store.cells.save_index()
     pd.DataFrame(rows).to_parquet(out / "results.parquet")
     if selection:
@@ -124,8 +114,8 @@ def write_store(
     return out
 
 
-def _cell(out, random, odds, label, metric, classes, prefix) -> dict:
-    """One cell's table and the part of its results row that follows from it."""
+def _cell(random, odds, label, metric, classes, prefix) -> tuple[dict, pd.DataFrame]:
+    """The part of a cell's results row that follows from its table, and the table."""
     n = len(label)
     if metric == "accuracy":
         right = random.random(n) < 1 / (1 + np.exp(-odds))
@@ -148,4 +138,4 @@ def _cell(out, random, odds, label, metric, classes, prefix) -> dict:
     )
     row = {"metric": metric, "value": float(value), "n": n, "n_changed": int(changed.sum()), "n_not_applicable": 0}
     row |= {"chance": 1 / classes if metric == "accuracy" else 0.0, "edit_rate": 0.1, "token_change_rate": 0.2}
-    return row | {"table": table}
+    return row, table
