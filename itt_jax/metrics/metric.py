@@ -125,7 +125,7 @@ class Metric:
         return value, left_out(value, without)
 
     def chance(self, labels: Any, names: Sequence[str] = ()) -> float:
-        """The value of a prediction that ignores the text: the best constant one, or a uniform guess."""
+        """The value of a prediction that ignores the text: the best constant one, or the best guess."""
         return 0.0
 
     # --- Scales and intervals

@@ -57,15 +57,20 @@ def test_matthews_of_two_classes_is_their_correlation():
     assert metric("mcc").score(predictions, labels) == pytest.approx(np.corrcoef(predictions, labels)[0, 1])
 
 
-@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.6, 0.3, 0.1)])
-def test_chance_is_what_guessing_reaches(shares):
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.6, 0.3, 0.1), (0.89, 0.11)])
+def test_chance_is_the_best_that_a_prediction_reaches_which_ignores_the_text(shares):
     random = np.random.default_rng(0)
-    names = tuple("abc")[: len(shares)]
     labels = random.choice(len(shares), 200_000, p=shares)
-    guesses = random.integers(0, len(shares), len(labels))
-    macro = metric("macro_f1")
-    assert macro.score(guesses, labels) == pytest.approx(macro.chance(labels, names), abs=5e-3)
+    names, macro = tuple("abc")[: len(shares)], metric("macro_f1")
+
+    def guessed(how_often):
+        return macro.score(random.choice(len(shares), len(labels), p=how_often), labels)
+
+    found = macro.chance(labels, names)
+    assert guessed(shares) == pytest.approx(found, abs=5e-3)
+    assert max(map(guessed, random.dirichlet(np.ones(len(shares)), 50))) < found + 5e-3
     majority = np.full(len(labels), np.argmax(shares))
+    assert macro.score(majority, labels) < found and guessed(np.full(len(shares), 1 / len(shares))) < found + 5e-3
     assert metric("accuracy").score(majority, labels) == metric("accuracy").chance(labels, names)
     assert metric("mcc").chance(labels, names) == 0.0 == metric("mcc").score(majority, labels)
 
