@@ -5,6 +5,8 @@
 tests/query/test_schema.py fails where the page and the code differ, and runs every query of the page.
 """
 
+import collections
+import itertools
 import pathlib
 from collections.abc import Mapping
 
@@ -100,29 +102,14 @@ INTRODUCTIONS = {
     "results": "One row a cell, as in results.parquet.",
     "selection": "One row a cell of dev rows, which decide what has signal; no scores of the study. Its columns are "
     "those of `results`.",
-    "items": "One row for each example of each cell in `results`; absent from published folders without `cells/`. All "
+    "items": "One row for each example of each cell in `results`. All "
     "of them are read when a query names `items`, so narrow a large study with `--where`.",
     "signal": "One row for each arm and group of rows; groups without signal are in no interaction of the report.",
 }
 TYPES = {"string": "varchar", "int64": "bigint", "bool": "boolean", "list<item: double>": "double[]"}
 """Arrow's name of a type -> DuckDB's, where they differ."""
-KEPT = ("model", "target", "metric", "arm", "baseline", "language", "perturbation", "domain")
-SIDES = [f"{side}{end}" for side in ("first", "second") for end in ("", "_low", "_high")]
-NO_SIGNAL = [("groups_no_signal", pa.int64())]
-OF_SIDES = [(f"{side}_{name}", pa.int64()) for side in ("first", "second") for name in ("groups", "no_signal")]
-OVER_GROUPS = ("interactions", "gains", "curves", "robustness", "attacks", "attack_contrasts")
-MORE = {
-    **{name: pa.schema(NO_SIGNAL) for name in OVER_GROUPS},
-    "gaps": pa.schema(NO_SIGNAL + OF_SIDES),
-    "budgets": pa.schema([("spent", pa.string()), ("budget", pa.int64())]),
-    "gain_kept": pa.schema(
-        [(name, pa.string()) for name in KEPT]
-        + [(name, pa.float64()) for name in SIDES]
-        + [("languages", pa.string()), ("kept", pa.float64())]
-        + OF_SIDES
-    ),
-}
-"""Columns that tables of the example lack: it has no attacks, and is older than these."""
+OF_ATTACKS = {"budgets": pa.schema([("spent", pa.string()), ("budget", pa.int64())])}
+"""Columns that tables have in a study with attacks alone; the example has none."""
 
 
 def page() -> str:
@@ -140,12 +127,20 @@ def page() -> str:
         elif name == "signal":
             parts.append(table(SIGNAL, columns.SIGNAL))
     parts += ["## Tables of the report\n", "Estimates are shares (0.01 is one point).\n"]
+    found = {name: report_table(stores, name) for name in TABLES}
+    kinds = collections.defaultdict(set)
+    for field in itertools.chain(*(own.schema for own in found.values() if own)):
+        kinds[field.name].add(field.type)
     for name, written in TABLES.items():
         renamed = f" (`{written}.csv`)" if name != written else ""
         parts.append(f"### {name}\n\n{columns.TABLES[written].capitalize()}{renamed}.\n")
-        found = report_table(stores, name)
-        schemas = [pa.schema([]) if found is None else found.schema, MORE.get(name, pa.schema([]))]
-        parts.append(table(pa.unify_schemas(schemas), columns.COLUMNS | columns.OWN.get(written, {})))
+        schema = pa.schema([]) if found[name] is None else found[name].schema
+        if not found[name]:  # without rows, numbers have the type that they have elsewhere
+            whole = [at for at, field in enumerate(schema) if kinds[field.name] == {pa.int64()}]
+            for at in whole:
+                schema = schema.set(at, schema.field(at).with_type(pa.int64()))
+        schema = pa.unify_schemas([schema, OF_ATTACKS.get(name, pa.schema([]))])
+        parts.append(table(schema, columns.COLUMNS | columns.OWN.get(written, {})))
     return "\n".join(parts)
 
 
