@@ -31,6 +31,10 @@ class Memory:
         self._count()
         return self.files.get(name)
 
+    def tail(self, name: str, size: int) -> bytes | None:
+        found = self.read(name)
+        return None if found is None else found[-size:]
+
     def create(self, name: str, content: bytes) -> bool:
         self._count()
         with self._lock:

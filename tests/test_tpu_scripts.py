@@ -55,7 +55,8 @@ GCLOUD = {
 }
 """Commands of gcloud and the options of theirs that are used (Google Cloud SDK 528.0.0)."""
 STAND_IN = """#!/usr/bin/env bash
-{ printf '%s' "${0##*/}"; printf '\\037%s' "$@"; printf '\\036'; } >> "$CALLS"
+printf -v words '\\037%s' "$@"
+printf '%s\\036' "${0##*/}$words" >> "$CALLS" # in one piece, since others are called at the same time
 [[ "$*" != *"${FAILS_ON:-nothing fails}"* ]]
 """
 SETTINGS = {"PROJECT": "p", "ACCELERATOR": "v5litepod-8"}

@@ -2,7 +2,7 @@
 # Show the state of each request, the last lines of each VM, and follow the study: watch.sh [--dry-run] NAME ZONE [OUT]
 #
 # Without OUT, the results folder on the hosts, only the states of the requests. The first VM that has a log follows the
-# study. Environment: PROJECT, COUNT as for create.sh.
+# study until all of it is done: with --share, by the workers on all VMs. Environment: PROJECT, COUNT as for create.sh.
 
 # shellcheck source=tpu_scripts/common.sh
 source "$(dirname "$0")/common.sh"

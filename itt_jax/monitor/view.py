@@ -18,7 +18,7 @@ def line(status: Status) -> str:
         parts.append(f"{speed:,.0f} tokens/s")
     if status.failed:
         parts.append(counted(status.failed, "failure"))
-    return f"{status.name}: {', '.join(parts)}; {_left(status)}"
+    return "; ".join([f"{status.name}: {', '.join(parts)}", _left(status), *_warning(status)])
 
 
 def shown(status: Status) -> RenderableType:
@@ -28,6 +28,9 @@ def shown(status: Status) -> RenderableType:
         rate = f"{status.tokens / status.seconds:,.0f} tokens/s"
         took = f"{status.tokens:,} tokens in {duration(status.seconds)}, compiling included: {rate} a worker"
         parts.append(Text(f"finished stages: {took}", style="dim"))
+    if status.shared is not None:
+        parts.append(Text(_shared(status), style="dim"))
+    parts += [Text(warning, style="yellow") for warning in _warning(status)]
     if status.workers:
         parts += [Text(), _workers(status)]
     if status.failures:
@@ -38,13 +41,35 @@ def shown(status: Status) -> RenderableType:
 
 
 def _left(status: Status) -> str:
+    working = [worker for worker in status.workers if not worker.gone]
     if status.is_done:
-        return "done"
-    if not any(not worker.gone for worker in status.workers):
+        fetched = status.stages_elsewhere or status.cells_elsewhere
+        return "done; `run` with the same --out and --share fetches what this folder lacks" if fetched else "done"
+    if not working:
+        if status.shared_error is not None:
+            return "who works on it is not known"
         if status.is_made and status.next_look is not None:
             return f"between looks, the next one at {counted(status.next_look, 'seed')}; not done yet"
         return "nobody is working on it; `run` with the same --out continues"
-    return f"about {duration(status.left)} left" if status.left else "time left: not known yet"
+    if not status.left:
+        return "time left: not known yet"
+    known = sum(bool(worker.left) for worker in working)
+    of = f" at the speed of {known} of {counted(len(working), 'worker')}" if known < len(working) else ""
+    return f"about {duration(status.left)} left{of}"
+
+
+def _shared(status: Status) -> str:
+    """The shared folder, and what only it has."""
+    counts = ((status.stages_elsewhere, "stage"), (status.cells_elsewhere, "cell"))
+    alone = " and ".join(counted(count, noun) for count, noun in counts if count)
+    return f"shared folder: {status.shared}" + (f"; {alone} not fetched yet" if alone else "")
+
+
+def _warning(status: Status) -> list[str]:
+    """A line where the shared folder cannot be read."""
+    if status.shared_error is None:
+        return []
+    return [f"warning: shared folder not read, other machines shown as before: {status.shared_error}"]
 
 
 def _bars(status: Status) -> Table:

@@ -6,6 +6,7 @@ OUT/cells/index.json                   which cells each block holds; made again 
                                        damaged or behind
 """
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -13,7 +14,7 @@ import math
 import pathlib
 import time
 import zlib
-from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,8 @@ FORMAT = 1
 """Of the blocks; raised when they are read in another way."""
 LISTED_SECONDS = 1.0
 """For how long a listing of the folder counts at least; longer where listing it takes long."""
+TAIL_BYTES = 1 << 16
+"""What is read at first of the end of a block: the metadata of about 100 cells."""
 
 
 class Examples(NamedTuple):
@@ -70,6 +73,11 @@ class Cells:
         """The ids of all cells."""
         self._look()
         return self._block_of.keys()
+
+    def names(self) -> KeysView[str]:
+        """The names of their blocks."""
+        self._look()
+        return self._held.keys()
 
     def forget(self) -> None:
         """List the folder anew when asked next: another worker may have added to it."""
@@ -228,6 +236,26 @@ class Cells:
     @property
     def _index(self) -> pathlib.Path:
         return self.folder / "index.json"
+
+
+def cells_in(tail: Callable[[int], bytes]) -> list[str]:
+    """The ids of the cells in a block of which no more than its end is read, unchecked; none where it is none of ours.
+
+    Args:
+        tail: number of bytes -> so many from the end of the file, or all of a smaller one.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    content = tail(TAIL_BYTES)
+    size = int.from_bytes(content[-8:-4], "little") + 8  # a Parquet file ends with its metadata, their size and a mark
+    if size > len(content):
+        content = tail(size)
+    with contextlib.suppress(pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError):
+        about = json.loads(pq.read_metadata(pa.BufferReader(content)).metadata[b"cells"])
+        if about["format"] == FORMAT:
+            return [str(row["cell"]) for row in about["rows"]]
+    return []
 
 
 def _joined(parts: Sequence[Sequence[Any]]) -> "pa.Array":

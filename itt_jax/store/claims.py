@@ -156,13 +156,15 @@ class Claims:
         return name in self._holds and not self._holds[name].held()
 
     def held(self) -> dict[str, tuple[Claim, bool]]:
-        """Every claim that can be read, by name, and whether it is known to be stale, which takes STALE_SECONDS."""
+        """Every claim that can be read, by name, and whether it is known to be stale, which takes STALE_SECONDS.
+
+        Raises:
+            SharingError: the shared folder cannot be reached.
+        """
         found = {}
-        for name in self.slots.names():
-            with contextlib.suppress(OSError):
-                content = self.slots.read(name).content or b""
-                if claim := Claim.read(content):
-                    found[name] = claim, self._is_stale(name, content)
+        for name, content in self.slots.held().items():
+            if claim := Claim.read(content):
+                found[name] = claim, self._is_stale(name, content)
         return found
 
     def holders(self, names: Iterable[str]) -> list[str]:

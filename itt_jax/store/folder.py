@@ -362,17 +362,13 @@ class Store:
         """The events of the log from a position on, and the position after the last whole line."""
         return read_events(self._log, start)
 
-    def results_written(self) -> tuple[int, float]:
-        """The number of rows of results.parquet and when it was written, in seconds since 1970; 0 and 0 without it.
+    def result_cells(self) -> set[str]:
+        """The ids of the cells whose rows results.parquet has; none without it.
 
         Raises:
             InputError: it is damaged.
         """
-        try:
-            written = self.results.stat().st_mtime if files.exists(self.results) else 0.0
-            return (read_table(self.results, []).num_rows if written else 0), written
-        except FileNotFoundError:  # another worker has just removed it
-            return 0, 0.0
+        return set(read_table(self.results, ["cell"])["cell"].to_pylist()) if files.exists(self.results) else set()
 
     def log(self, event: str, **details: Any) -> None:
         """Append one line to log.jsonl."""

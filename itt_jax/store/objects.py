@@ -54,6 +54,7 @@ PLAN: Types = {
     "declared": dict,
     "stages": [STAGE],
     "cells": int,
+    "cell_ids": list,
     "precision": dict,
     "rows": list,
     "inputs": dict,
@@ -88,18 +89,31 @@ def read_object(path: pathlib.Path, types: Types) -> dict[str, Any]:
             none), or a field has another type.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = path.read_bytes()
+    except OSError as error:
         raise InputError(f"{path}: not JSON ({error})") from error
+    return object_of(content, types, str(path))
+
+
+def object_of(content: bytes, types: Types, where: str) -> dict[str, Any]:
+    """The object in the content of a file, as `read_object`.
+
+    Args:
+        where: the name of the file, for errors.
+    """
+    try:
+        found = json.loads(content.decode())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not JSON ({error})") from error
     if not isinstance(found, dict):
-        raise InputError(f"{path}: holds a {type(found).__name__}, expected an object")
+        raise InputError(f"{where}: holds a {type(found).__name__}, expected an object")
     checksum = found.pop(CHECKSUM, None)
     if checksum not in (None, _checksum(found)):
         raise InputError(
-            f"{path}: its field {CHECKSUM!r} does not fit: the file is damaged, was edited, or was written by `merge` "
+            f"{where}: its field {CHECKSUM!r} does not fit: the file is damaged, was edited, or was written by `merge` "
             "of an earlier version, which copied the field; merge again, or remove the field if the rest is right"
         )
-    _check(found, types, f"{path}: ")
+    _check(found, types, f"{where}: ")
     return found
 
 

@@ -4,11 +4,13 @@ What is shared is written whole, and read as it was last written. A name is crea
 asks first: S3 by If-None-Match, Cloud Storage by a generation of 0, a file system by hard links. Listings may be late.
 """
 
+import concurrent.futures
 import contextlib
 import errno
+import os
 import pathlib
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, TypeVar
 
 from itt_jax import files
 from itt_jax.errors import InputError, SharingError
@@ -17,10 +19,13 @@ MARK = "shared_folder"
 """The file that shows whether a shared folder can be used."""
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 """Protocol -> the extra of this package that has its client."""
+TOGETHER = 8
+"""Files that are sent or fetched at the same time."""
+T = TypeVar("T")
 
 
 class SharedFolder(Protocol):
-    """Four operations on files whose names are relative to the folder, with "/" between parts.
+    """Five operations on files whose names are relative to the folder, with "/" between parts.
 
     Each raises SharingError where the folder cannot be reached.
     """
@@ -29,6 +34,9 @@ class SharedFolder(Protocol):
 
     def read(self, name: str) -> bytes | None:
         """The content of a file; None where there is none."""
+
+    def tail(self, name: str, size: int) -> bytes | None:
+        """The last `size` bytes of a file, or all of a smaller one; None where there is none."""
 
     def create(self, name: str, content: bytes) -> bool:
         """Write a file unless there is one; returns whether the file is the one given here."""
@@ -49,9 +57,11 @@ def shared_folder(url: str) -> SharedFolder:
     """
     if not url:
         raise InputError("--share: expected a URL or a path, found ''")
-    protocol, separator, rest = url.partition("://")
     try:
-        folder = LocalFolder(rest if separator else url) if protocol == "file" or not separator else Bucket(url)
+        folder = folder_at(url)
+    except InputError as error:
+        raise InputError(f"--share {error}") from error
+    try:
         if folder.read("plan.json") is not None:
             raise InputError(f"--share {url}: a results folder (it holds plan.json); expected a folder of its own")
         folder.write(MARK, b"itt_jax\n")
@@ -66,6 +76,16 @@ def shared_folder(url: str) -> SharedFolder:
     return folder
 
 
+def folder_at(url: str) -> SharedFolder:
+    """The shared folder of a URL or a path, which may not be there, or be something else.
+
+    Raises:
+        InputError: its protocol is not known, or the client of its protocol is not installed.
+    """
+    protocol, separator, rest = url.partition("://")
+    return LocalFolder(rest if separator else url) if protocol == "file" or not separator else Bucket(url)
+
+
 def check_apart(url: str, out: pathlib.Path) -> None:
     """Check that a shared folder on a file system is not a results folder, nor one in it or around it.
 
@@ -78,6 +98,12 @@ def check_apart(url: str, out: pathlib.Path) -> None:
     shared, own = pathlib.Path(rest if separator else url).resolve(), out.resolve()
     if shared.is_relative_to(own) or own.is_relative_to(shared):
         raise InputError(f"--share {url}: is, holds or is inside --out {out}; expected a folder beside it")
+
+
+def together(call: Callable[[str], T], names: Iterable[str]) -> list[T]:
+    """What a call returns for each of these files, several of them at the same time."""
+    with concurrent.futures.ThreadPoolExecutor(TOGETHER) as threads:
+        return list(threads.map(call, names))
 
 
 class LocalFolder:
@@ -108,6 +134,16 @@ class LocalFolder:
         with self._reaching():
             try:
                 return (self.path / name).read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def tail(self, name: str, size: int) -> bytes | None:
+        """As `SharedFolder.tail`."""
+        with self._reaching():
+            try:
+                with (self.path / name).open("rb") as file:
+                    file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+                    return file.read()
             except FileNotFoundError:
                 return None
 
@@ -155,15 +191,23 @@ class Bucket:
         except SharingError as error:
             if isinstance(error.__cause__, ImportError) and protocol in EXTRAS:
                 raise InputError(
-                    f"--share {url}: its client is not installed: pip install 'itt_jax[{EXTRAS[protocol]}]'"
+                    f"{url}: its client is not installed: pip install 'itt_jax[{EXTRAS[protocol]}]'"
                 ) from error
-            raise InputError(f"--share {error}") from error
+            raise InputError(str(error)) from error
 
     def read(self, name: str) -> bytes | None:
         """As `SharedFolder.read`."""
         with self._reaching():
             try:
                 return self._system.cat_file(self._path(name))
+            except FileNotFoundError:
+                return None
+
+    def tail(self, name: str, size: int) -> bytes | None:
+        """As `SharedFolder.tail`."""
+        with self._reaching():
+            try:
+                return self._system.cat_file(self._path(name), start=-size)
             except FileNotFoundError:
                 return None
 

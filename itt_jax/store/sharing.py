@@ -13,7 +13,6 @@ A results folder holds predictions of the trainings that its records describe: o
 where a record is replaced. So those of two trainings of one stage, perhaps on two kinds of device, are never mixed.
 """
 
-import concurrent.futures
 import contextlib
 import hashlib
 import json
@@ -29,7 +28,7 @@ from itt_jax.errors import InputError, SharingError
 from itt_jax.store import origins
 from itt_jax.store.blocks import is_whole
 from itt_jax.store.origins import MADE, version
-from itt_jax.store.shared_folders import SharedFolder
+from itt_jax.store.shared_folders import SharedFolder, together
 
 PATTERNS = (
     "declared/*.json",
@@ -44,17 +43,25 @@ WAITS = (1, 2, 4, 8, 15, 30, 60, 60, 60)
 """Seconds before each new attempt where the shared folder cannot be reached."""
 ATTEMPTS = 3
 """How often a file is fetched that is not what was written."""
-TOGETHER = 8
-"""Files that are sent or fetched at the same time."""
 PULL_SECONDS = 10
 """Minimum time between two listings of the shared folder while a study runs."""
 _OF = re.compile(r"of/([0-9a-f]{16})/")
-_REGEXES = {
+REGEXES = {
     pattern: re.compile((_OF.pattern if pattern in MADE else "") + re.escape(pattern).replace(r"\*", "[^/.][^/]*"))
     for pattern in (*PATTERNS, *MADE)
 }
 """Pattern of a results folder -> names in the shared folder, in the order in which files are sent and fetched."""
 T = TypeVar("T")
+
+
+def noted(out: pathlib.Path) -> str | None:
+    """The URL or path of the shared folder that a results folder names; None where it names none.
+
+    Raises:
+        InputError: the file with its name cannot be read.
+    """
+    path = out / NOTE
+    return files.read_bytes(path).decode(errors="replace").strip() if files.exists(path) else None
 
 
 def check_shared(out: pathlib.Path, url: str | None) -> None:
@@ -63,13 +70,12 @@ def check_shared(out: pathlib.Path, url: str | None) -> None:
     Raises:
         InputError: the results folder names another shared folder than that of `url`, or one where that is None.
     """
-    path = out / NOTE
-    noted = path.read_text(encoding="utf-8").strip() if files.exists(path) else url
-    if noted != url:
+    named = noted(out)
+    if named not in (None, url):
         given = f"--share {url}" if url else "no --share"
         raise InputError(
-            f"{path}: found {noted!r:.200}, but {given} was given; expected --share {noted}, since claims are there "
-            "(once no other worker is left, this file may be removed)"
+            f"{out / NOTE}: found {named!r:.200}, but {given} was given; expected --share {named}, since claims "
+            "are there (once no other worker is left, this file may be removed)"
         )
 
 
@@ -107,8 +113,8 @@ class Sharing:
         """
         if claimed:
             self.push_record(claimed)
-        for pattern in _REGEXES:
-            self._together(self._send, [name for name in self._local(pattern) if name not in self._agreed])
+        for pattern in REGEXES:
+            together(self._send, [name for name in self._local(pattern) if name not in self._agreed])
 
     def push_record(self, claimed: str) -> None:
         """As `push`, of the record and the checkpoint of a stage that this worker holds."""
@@ -272,16 +278,16 @@ class Sharing:
 
     def _receive_all(self, names: list[str], receive: Callable[[str], None]) -> None:
         """Fetch files, those of predictions as far as their training is the one recorded here."""
-        for pattern, regex in _REGEXES.items():
+        for pattern, regex in REGEXES.items():
             found = [name for name in names if regex.fullmatch(name)]
             if found and pattern in MADE and not pattern.startswith("transfer/"):
                 recorded = origins.versions(self.out)
                 found = [name for name in found if name.split("/")[1] in recorded]
-            self._together(receive, found)
+            together(receive, found)
 
     def _receive(self, name: str) -> None:
         """Fetch a file that is not here, or not known to be the same; those that are named by content are."""
-        own = _own(name)
+        own = own_name(name)
         is_here = (self.out / own).is_file()
         if not is_here or (own not in self._agreed and not own.endswith(".parquet")):
             self._receive_anew(name)
@@ -294,7 +300,7 @@ class Sharing:
 
     def _receive_anew(self, name: str) -> None:
         """Fetch a file, whatever is here."""
-        own, content = _own(name), self._read(name)
+        own, content = own_name(name), self._read(name)
         path = self.out / own
         if content is None or (own.startswith("transfer/") and self._shared_name(own, content) != name):
             return
@@ -314,8 +320,7 @@ class Sharing:
             if found is None:
                 return None
             size = len(found)
-            checksum, _, content = found.partition(b"\n")
-            if checksum == _checksum(content).encode():
+            if (content := unframed(found)) is not None:
                 return content
         raise SharingError(
             f"{self.shared.url}/{name}: damaged: its {size:,} bytes are not those that were written; remove it, "
@@ -346,12 +351,6 @@ class Sharing:
                 time.sleep(wait)
         return call(*arguments)
 
-    @staticmethod
-    def _together(call: Callable[[str], None], names: list[str]) -> None:
-        with concurrent.futures.ThreadPoolExecutor(TOGETHER) as threads:
-            collected = list(threads.map(call, names))
-        assert len(collected) == len(names)
-
 
 def _listed(manifest: bytes) -> list[str]:
     """The names in the manifest of a checkpoint.
@@ -370,7 +369,13 @@ def _framed(content: bytes) -> bytes:
     return _checksum(content).encode() + b"\n" + content
 
 
-def _own(name: str) -> str:
+def unframed(found: bytes) -> bytes | None:
+    """The content that a file of the shared folder was written with; None where the file is damaged."""
+    checksum, _, content = found.partition(b"\n")
+    return content if checksum == _checksum(content).encode() else None
+
+
+def own_name(name: str) -> str:
     """The name in a results folder of a file of the shared folder."""
     return _OF.sub("", name, count=1)
 

@@ -8,12 +8,14 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from itt_jax import files
-from itt_jax.store.shared_folders import SharedFolder
+from itt_jax.store.shared_folders import SharedFolder, together
 
+_OBJECT = re.compile(r"claims/([^/]+)/(0|[1-9][0-9]{0,8})")
 _LEFT = "left"
 """Key of what a holder says who has freed its slot."""
 
@@ -47,8 +49,9 @@ class Slots(Protocol):
     def left(self, name: str) -> list[str]:
         """What holders of a slot have noted."""
 
-    def names(self) -> list[str]:
-        """The names of all slots that may be taken, sorted."""
+    def held(self) -> dict[str, bytes]:
+        """The content of each slot that is taken, by name, for those who only look: in a shared folder the listing on
+        which it rests may be late."""
 
 
 class SlotFiles:
@@ -95,9 +98,13 @@ class SlotFiles:
         """As `Slots.left`."""
         return []
 
-    def names(self) -> list[str]:
-        """As `Slots.names`."""
-        return sorted(path.name for path in self.folder.glob("[!.]*"))
+    def held(self) -> dict[str, bytes]:
+        """As `Slots.held`."""
+        found = {}
+        for path in sorted(self.folder.glob("[!.]*")):
+            with contextlib.suppress(OSError):
+                found[path.name] = path.read_bytes()
+        return found
 
 
 class _LostError(Exception):
@@ -151,9 +158,24 @@ class SharedSlots:
                 self._noted[own] = noted
         return list(dict.fromkeys(made for own in objects for made in self._noted.get(own, ())))
 
-    def names(self) -> list[str]:
-        """As `Slots.names`."""
-        return sorted({name.split("/")[1] for name in self._shared.names("claims") if name.count("/") == 2})
+    def held(self) -> dict[str, bytes]:
+        """As `Slots.held`; the object of a holder who has freed the slot is read once."""
+        last: dict[str, int] = {}
+        for own in self._shared.names("claims"):
+            if found := _OBJECT.fullmatch(own):
+                last[found[1]] = max(last.get(found[1], -1), int(found[2]))
+        asked = [name for name, number in sorted(last.items()) if _object(name, number) not in self._noted]
+        objects = [_object(name, last[name]) for name in asked]
+        contents = zip(asked, together(self._read_held, objects), strict=True)
+        return {name: content for name, content in contents if content is not None}
+
+    def _read_held(self, own: str) -> bytes | None:
+        """An object; None where its holder has freed the slot."""
+        content = self._shared.read(own)
+        if content is None or (noted := _left(content)) is None:
+            return content
+        self._noted[own] = noted
+        return None
 
 
 def _object(name: str, number: int) -> str:

@@ -224,6 +224,7 @@ class _Evaluating:
         Args:
             warning: a sentence for the readers of the results.
         """
+        cells = [cell.cell for stream in self.streams for cell in stream.cells]
         asked, what = self.asked, f"Robustness of {self.name} on {self.task.name}, without training."
         seen = f"The checkpoint {self.predictor.seen.note()}."
         self.store.write_plan(
@@ -236,7 +237,8 @@ class _Evaluating:
                 "arms": [arms.as_row(AS_GIVEN)],
                 "targets": [self.task.name],
                 "seeds": [0],
-                "cells": sum(len(stream.cells) for stream in self.streams),
+                "cells": len(cells),
+                "cell_ids": cells,
                 "contaminated": [self.name] if asked.allow_contaminated else [],
                 "precision": {"asked": asked.precision, "evaluation": self.store.agreed.precisions([self.name])},
                 "inputs": self.inputs,

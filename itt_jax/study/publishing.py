@@ -50,7 +50,7 @@ class Publisher:
     def write_plan(self) -> None:
         """Write the plan: the study, what was dropped and skipped, and the records of finished stages."""
         study = self.plan.study
-        names = [spec.name for spec in study.encoders]
+        names, cells = [spec.name for spec in study.encoders], self.plan.all_cells()
         records = [
             self.plan.renamed(stage, record, self.material)
             for stage in self.plan.stages.values()
@@ -69,7 +69,8 @@ class Publisher:
                 "smallest_effect": study.smallest_effect,
                 "declared": self.declaration,
                 "stages": [self.plan.described(stage) for stage in self.plan.stages.values()],
-                "cells": len(self.plan.all_cells()),
+                "cells": len(cells),
+                "cell_ids": [cell.cell for cell in cells],
                 "transfers": [own.id for own in transfers(self.plan)],
                 "precision": {"asked": study.precision, "evaluation": self.store.agreed.precisions(names)},
                 "rows": [dataclasses.asdict(own) for own in self.own.rows],

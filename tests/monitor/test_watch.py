@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -27,10 +28,11 @@ def stage(number: int, kind: str = "target", **more) -> dict:
 
 @pytest.fixture
 def store(tmp_path) -> Store:
-    """A study of three stages and a given checkpoint, the first one done with four of its ten cells."""
+    """A study of three stages and a given checkpoint, the first one done, with four of the ten cells in the results."""
     store = Store(tmp_path / "out")
     stages = [stage(0, "given"), *map(stage, (1, 2, 3))]
-    store.write_plan({"study_id": "x", "name": "mine", "stages": stages, "cells": 10, "stages_done": []})
+    plan = {"study_id": "x", "name": "mine", "stages": stages, "cells": 10, "cell_ids": list("abcdefghij")}
+    store.write_plan(plan | {"stages_done": []})
     store.write_record("s1", stage(1, tokens=600, wall_seconds=3.0, diverged=True))
     pd.DataFrame({"cell": ["a", "b", "c", "d"]}).to_parquet(store.results)
     return store
@@ -41,8 +43,12 @@ def contents(store: Store) -> dict:
 
 
 def test_stages_and_cells_are_counted_and_nothing_is_written(store):
-    store.log("cells", stage="s1", cells=3)  # since the results were written
-    store.log("cells", stage="elsewhere", cells=3)
+    assert Watcher(store.out).look().cells_done == 4  # as published
+    other = Store(store.out.parent / "other")
+    for own, names in ((store, "abc"), (other, "bcdefg"), (other, "xyz")):  # the last are of another study
+        own.cells.write([({"cell": name, "stage": "s1"}, {"item_id": [1]}) for name in names])
+    for path in (other.out / "cells").glob("*.parquet"):  # two workers have made b and c
+        shutil.copy(path, store.out / "cells")
     before = contents(store)
     status = Watcher(store.out).look()
     assert (status.stages, status.stages_done, status.cells, status.cells_done) == (3, 1, 10, 7)

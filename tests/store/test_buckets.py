@@ -14,6 +14,7 @@ import fsspec
 import pytest
 
 from itt_jax.errors import InputError, SharingError
+from itt_jax.monitor import Watcher
 from itt_jax.store import Store, sharing
 from itt_jax.store.shared_folders import shared_folder
 from itt_jax.store.sharing import Sharing
@@ -62,7 +63,8 @@ class CloudStorage(http.server.BaseHTTPRequestHandler):
             found = [own for own in sorted(self.objects) if own.startswith(asked.get("prefix", ""))]
             self.answer(200, {"items": [self.about(own) for own in found]})
         else:
-            self.answer(200, self.objects[name] if "media" in path + self.path else self.about(name))
+            first = int(self.headers.get("Range", "bytes=0").removeprefix("bytes="))  # of the end
+            self.answer(200, self.objects[name][first:] if "media" in path + self.path else self.about(name))
 
     def do_POST(self):
         path, asked = self.asked()
@@ -142,12 +144,16 @@ def test_a_bucket_creates_once_and_gives_back_what_was_written(url):
     assert other.create("a/b", folder.read("a/b"))  # asked twice, because the answer was lost
     folder.write("a/c", b"old")
     folder.write("a/c", bytes(range(256)))
+    assert (other.tail("a/c", 2), other.tail("a/c", 999), other.tail("x", 1)) == (b"\xfe\xff", bytes(range(256)), None)
     assert other.read("a/c") == bytes(range(256)) and other.names("a") == ["a/b", "a/c"]
     assert set(other.names()) == {"a/b", "a/c", "shared_folder"}
 
 
 def test_workers_are_in_step_through_a_bucket(url, tmp_path):
-    stores = [Store(tmp_path / name, Sharing(tmp_path / name, shared_folder(url))) for name in ("one", "two")]
+    stores = [Store(tmp_path / name, Sharing(tmp_path / name, shared_folder(url))) for name in ("one", "two", "three")]
+    stores[2].pull()
+    plan = {"study_id": "x", "name": "mine", "stages": [{"id": "s"}], "cells": 1, "cell_ids": ["c"]}
+    stores[2].write_plan(plan)
     with stores[0].claim("s") as ours:
         assert ours.held()
         with stores[1].claim("s") as other:
@@ -157,6 +163,9 @@ def test_workers_are_in_step_through_a_bucket(url, tmp_path):
         stores[0].write_record("s", {"id": "s"})
     with stores[1].claim("s") as ours:
         assert ours.held() and stores[1].record("s") == {"id": "s"} and stores[1].has_cell("c")
+        status = Watcher(stores[2].out).look()
+        assert (status.stages_done, status.cells_done, status.shared_error) == (1, 1, None)
+        assert [worker.stages for worker in status.workers] == [("s",)]
 
 
 @pytest.mark.parametrize("scheme, server", [("s3", "s3"), ("gs", "cloud_storage")])

@@ -34,7 +34,7 @@ READ = {
     "stages/s/record.json": lambda store: known(store.record("s"), *store.records()),
     "looks/h/2.json": lambda store: known(store.agreed.look("h", 2), *store.agreed.looks("h")),
     "precision/bert": lambda store: store.agreed.precision("bert", lambda: "bfloat16"),
-    "results.parquet": lambda store: [read_results(store.out).to_json(), store.results_written()[0]],
+    "results.parquet": lambda store: [read_results(store.out).to_json(), sorted(store.result_cells())],
     "selection.parquet": lambda store: read_selection(store.out).to_json(),
     "clusters.parquet": lambda store: store.tables.clusters(),
     "domains.parquet": lambda store: store.tables.distances().to_json(),

@@ -21,6 +21,7 @@ def test_a_shared_folder_creates_once_and_lists(tmp_path, kind):
     folder.write("a/c", b"old")
     folder.write("a/c", b"new")
     assert (folder.read("a/b"), folder.read("a/c")) == (b"first", b"new")
+    assert (folder.tail("a/c", 2), folder.tail("a/c", 9), folder.tail("a/d", 2)) == (b"ew", b"new", None)
     assert folder.names("a") == ["a/b", "a/c"] and {"a/b", "a/c"} < set(folder.names())
 
 

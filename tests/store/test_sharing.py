@@ -8,7 +8,7 @@ import pytest
 
 from itt_jax import files
 from itt_jax.errors import InputError, SharingError
-from itt_jax.store import Store, sharing
+from itt_jax.store import Store, shared_folders, sharing
 from itt_jax.store.shared_folders import Bucket
 from itt_jax.store.sharing import Sharing, check_shared
 from tests.shared import Memory, Turns
@@ -94,7 +94,7 @@ def test_a_file_named_once_is_that_of_the_first_worker(worker):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_stage_is_made_once_in_whatever_order_two_workers_look(worker, monkeypatch, seed):
-    monkeypatch.setattr(sharing, "TOGETHER", 1)
+    monkeypatch.setattr(shared_folders, "TOGETHER", 1)
     memory, made = Memory(late=10**6), []
     turns = Turns(random.Random(seed).choice)
     stores = [worker(str(number), turns.folder(memory, number)) for number in range(2)]

@@ -60,6 +60,7 @@ def test_the_folder_says_what_it_is(checkpoint, tmp_path):
     evaluate_checkpoint(asked, tmp_path / "out")
     plan = Store(tmp_path / "out").plan()
     assert (plan["encoders"], [arm["name"] for arm in plan["arms"]]) == (["untrained"], ["as given"])
+    assert plan["cell_ids"] == read_results(tmp_path / "out")["cell"].tolist()
     other = "embedded_sentiment_medical"
     with pytest.raises(
         InputError, match=f"holds 'Robustness of untrained on {TASK.name}.* on '{other}'; choose another"

@@ -86,6 +86,7 @@ def test_dev_checks_of_another_study_have_todays_names_in_the_plan_and_when_take
     own = dataclasses.replace(joined(plan), material=Material(plan.study))
     Publisher(store, own, {}).write_plan()
     (record,) = store.plan()["stages_done"]
+    assert store.plan()["cell_ids"] == [cell.cell for cell in plan.cells[stage.id]]
     taken = Caching(SimpleNamespace(take=lambda *stage: found), own, store, print).take(stage)
     assert record["dev_checks"] == taken["dev_checks"] == [{"task": "embedded_sentiment_legal", "dev": 0.5}]
 

@@ -8,6 +8,7 @@ import sys
 import pandas as pd
 import pytest
 
+from itt_jax.monitor import Watcher
 from itt_jax.store import Store
 from tests.study.test_hosts import STUDY, stop, until
 
@@ -49,6 +50,9 @@ def test_two_workers_one_of_them_killed_make_the_results_of_one(tmp_path):
         assert workers[-1].wait(SECONDS) == 0, (tmp_path / "late.err").read_text()
     finally:
         stop([alone, *workers])
+    status = Watcher(tmp_path / "one").look()  # which was killed
+    cells = len(pd.read_parquet(tmp_path / "alone" / "results.parquet"))
+    assert status.is_made and status.cells_done == status.cells == cells and status.stages_elsewhere > 0
     for name in ("two", "three", "late"):
         assert (tmp_path / name / "results.parquet").read_bytes() == (
             tmp_path / "alone" / "results.parquet"

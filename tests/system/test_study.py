@@ -16,6 +16,7 @@ from itt_jax.analysis import analyse
 from itt_jax.data.contamination import digests
 from itt_jax.errors import InputError
 from itt_jax.evaluate.distance import vocabulary_divergence
+from itt_jax.monitor import Watcher
 from itt_jax.store import Store
 from itt_jax.store.cache import StageCache
 from itt_jax.study import describe, run, stages
@@ -93,6 +94,8 @@ def test_plan_counts_what_is_done(tiny_run):
     study, out = tiny_run
     described = describe(study, out).as_dict()
     assert described["cells_done"] == described["cells"] == ARMS * SEEDS * TASKS * LANGUAGES * FORMS
+    status = Watcher(out).look()
+    assert status.is_made and status.cells_done == described["cells"]
     assert all(row["done"] == row["stages"] and row["flops_missing"] == 0 for row in described["stages"])
     fresh = describe(study, out.parent / "nowhere").as_dict()
     assert fresh["cells_done"] == 0 and all(row["flops_missing"] > 0 for row in fresh["stages"])
