@@ -7,6 +7,7 @@ asks first: S3 by If-None-Match, Cloud Storage by a generation of 0, a file syst
 import concurrent.futures
 import contextlib
 import errno
+import logging
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
@@ -185,6 +186,8 @@ class Bucket:
 
         self.url = url.rstrip("/")
         protocol = url.partition("://")[0]
+        # Unless somebody listens, the client of Cloud Storage prints a traceback of each error that it also raises.
+        logging.getLogger("gcsfs").addHandler(logging.NullHandler())
         try:
             with self._reaching():
                 self._system, self._root = fsspec.core.url_to_fs(self.url, use_listings_cache=False)

@@ -85,6 +85,8 @@ def test_what_others_do_is_shown_before_it_is_fetched_and_counted_once(worker, t
         status = own.look()
         assert (status.stages_done, status.cells_done) == (2, 5)
     assert (status.stages_elsewhere, status.cells_elsewhere) == (0, 0)
+    one.log("progress", host="here", pid=1, doing="s2", detail="step 1/2", left=60.0)
+    assert line(watcher.look()).endswith("3 workers; about 60 s left at the speed of 1 of 3 workers")
 
 
 def test_cells_of_a_training_that_does_not_count_are_not_done(worker):

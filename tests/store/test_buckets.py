@@ -4,6 +4,7 @@ import concurrent.futures
 import email.parser
 import http.server
 import json
+import logging
 import socket
 import subprocess
 import sys
@@ -57,7 +58,9 @@ class CloudStorage(http.server.BaseHTTPRequestHandler):
         path, asked = self.asked()
         _, _, name = path.partition("/b/bucket/o/")
         name = urllib.parse.unquote(name)
-        if "/b/bucket" not in path or (name and name not in self.objects):
+        if "/b/gone" in path:
+            self.answer(410, {"error": {"code": 410, "message": "gone"}})
+        elif "/b/bucket" not in path or (name and name not in self.objects):
             self.answer(404, {"error": {"code": 404, "message": "not found"}})
         elif not name:
             found = [own for own in sorted(self.objects) if own.startswith(asked.get("prefix", ""))]
@@ -168,12 +171,21 @@ def test_workers_are_in_step_through_a_bucket(url, tmp_path):
         assert [worker.stages for worker in status.workers] == [("s",)]
 
 
-@pytest.mark.parametrize("scheme, server", [("s3", "s3"), ("gs", "cloud_storage")])
-def test_a_bucket_that_is_not_there_is_refused_in_one_line(request, scheme, server):
+@pytest.mark.parametrize(
+    "url, server",
+    [
+        ("s3://no-such-bucket/x", "s3"),
+        ("gs://no-such-bucket/x", "cloud_storage"),
+        ("gs://gone/x", "cloud_storage"),
+    ],
+)
+def test_a_bucket_that_is_not_there_is_refused_in_one_line(request, url, server, monkeypatch, capsys):
     request.getfixturevalue(server)
+    monkeypatch.setattr(logging.root, "handlers", [])  # those of pytest
     with pytest.raises(InputError) as error:
-        shared_folder(f"{scheme}://no-such-bucket/x")
-    assert str(error.value).startswith(f"--share {scheme}://no-such-bucket/x: ") and "\n" not in str(error.value)
+        shared_folder(url)
+    assert str(error.value).startswith(f"--share {url}: ") and "\n" not in str(error.value)
+    assert not capsys.readouterr().err
 
 
 def test_a_bucket_without_conditions_is_refused(cloud_storage):
