@@ -28,6 +28,9 @@ BENCHES = (
     Bench("perturb", "perturbed sentences per second and token ids, beside nlpaug", "itt_jax.bench.perturb"),
     Bench("train", "training steps and packing efficiency, beside PyTorch", "itt_jax.bench.train"),
     Bench("evaluate", "a perturbed evaluation grid, beside nlpaug and PyTorch", "itt_jax.bench.evaluate"),
+    Bench(
+        "lengths", "prediction of examples of different lengths, beside full rows and padding", "itt_jax.bench.lengths"
+    ),
     Bench("attack", "attack queries per second, beside TextAttack and PyTorch", "itt_jax.bench.attack"),
     Bench("stack", "vmapped runs beside the same runs one after another", "itt_jax.bench.stack"),
     Bench("scale", "training in several processes; a cost model for eight chips", "itt_jax.bench.scale"),
@@ -45,8 +48,8 @@ class Request:
     Attributes:
         data_root: folder of real data, or None for the embedded material.
         repeats: number of measurements of each figure, of which the median is reported.
-        sentences: number of sentences for `perturb`, all languages together; number of rows for `evaluate` and
-            `attack`.
+        sentences: number of sentences for `perturb`, all languages together; number of rows for `evaluate`,
+            `lengths` and `attack`.
         encoders, data, sizes: names defined in `choices`; sizes of `store` are numbers of cells.
         steps: number of training steps in one measurement.
         topologies: names of accelerators to compile for.

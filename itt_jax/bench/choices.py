@@ -11,6 +11,7 @@ TOKENIZERS = {"bert": "bert-base-uncased", "roberta": "roberta-base", "xlnet": "
 SIZES = {
     "base": {"layers": 12, "width": 768, "heads": 12},
     "distil": {"layers": 6, "width": 768, "heads": 12},
+    "small": {"layers": 12, "width": 384, "heads": 6},
     "tiny": {"layers": 2, "width": 128, "heads": 2},
     "toy": {"layers": 1, "width": 16, "heads": 2},
 }

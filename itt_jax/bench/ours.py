@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -25,6 +25,7 @@ from itt_jax.evaluate.forms import RowForms, row_forms
 from itt_jax.kinds import kind
 from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.models import Encoder, make_encoder, make_head
+from itt_jax.ragged import offsets_of
 from itt_jax.tasks.catalog import get
 from itt_jax.train import ceiling, corpus, described, precision
 from itt_jax.train.compiling import program
@@ -34,7 +35,7 @@ from itt_jax.train.jobs import Job, TaskData
 from itt_jax.train.language_feeds import language_feed
 from itt_jax.train.loop import Run, Stack
 from itt_jax.train.memory import keep_freed_memory
-from itt_jax.train.predict import stream_shape
+from itt_jax.train.predict import predict, stream_shape
 from itt_jax.train.prefetch import prefetched
 from itt_jax.train.sharding import Share, data_shards, on_host, place_batch, place_by_run, stack_mesh
 from itt_jax.train.state import Params, stacked
@@ -253,14 +254,9 @@ class PerturbedGrid:
         """Shape -> (one batch of this shape, their number), for the stream of distinct inputs."""
         return _by_shape(batch for _, batch in packing.stream(self._examples, *stream_shape(self._examples)))
 
-    def padded_batches(self, step: int = 16) -> dict[tuple, tuple[Batch, int]]:
-        """The same for all rows in batches of 32, padded to their longest row, rounded up to a multiple of `step`."""
-        examples, batches = self._all_examples(), []
-        for first in range(0, len(examples), BATCH):
-            indices = np.arange(first, min(first + BATCH, len(examples)))
-            length = -(-int(examples.lengths[indices].max()) // step) * step
-            batches.append(packing.pad_step(examples, indices, length, BATCH))
-        return _by_shape(batches)
+    def padded_batches(self) -> dict[tuple, tuple[Batch, int]]:
+        """The same for all rows, one in each row of a batch."""
+        return _by_shape(padded_stream(self._all_examples()))
 
     def runner(self, batch: Batch, dtype: str) -> Callable[[], np.ndarray]:
         """A function that predicts one batch."""
@@ -284,8 +280,24 @@ def _by_shape(batches: Iterable[Batch]) -> dict[tuple, tuple[Batch, int]]:
 
 def evaluation_efficiency(examples: Examples) -> float:
     """Packing efficiency of an evaluation's stream."""
-    batches = packing.stream(examples, *stream_shape(examples))
-    return len(examples.ids) / sum(math.prod(batch.row_shape) for _, batch in batches)
+    return _efficiency(examples, (batch for _, batch in packing.stream(examples, *stream_shape(examples))))
+
+
+def padded_efficiency(examples: Examples) -> float:
+    """Share of the positions of `padded_stream` that are tokens."""
+    return _efficiency(examples, padded_stream(examples))
+
+
+def padded_stream(examples: Examples, step: int = 16) -> Iterator[Batch]:
+    """All examples in batches of 32, padded to the longest of each batch, rounded up to a multiple of `step`."""
+    for first in range(0, len(examples), BATCH):
+        indices = np.arange(first, min(first + BATCH, len(examples)))
+        length = -(-int(examples.lengths[indices].max()) // step) * step
+        yield packing.pad_step(examples, indices, length, BATCH)
+
+
+def _efficiency(examples: Examples, batches: Iterable[Batch]) -> float:
+    return len(examples.ids) / sum(math.prod(batch.row_shape) for batch in batches)
 
 
 def language_efficiency(work: Workload, batch_size: int, steps: int) -> float:
@@ -302,7 +314,49 @@ def language_efficiency(work: Workload, batch_size: int, steps: int) -> float:
     return sum(one.tokens for one in fed) / rows
 
 
-# --- Full rows
+# --- Examples of given lengths
+
+
+def random_examples(encoder: Encoder, lengths: np.ndarray) -> Examples:
+    """Random examples of these lengths, of two classes."""
+    offsets, random = offsets_of(lengths), np.random.default_rng(SEED)
+    return Examples(
+        ids=random.integers(10, VOCABULARY, offsets[-1]).astype(np.int32),
+        token_type_ids=np.zeros(offsets[-1], np.int8),
+        fields=np.ones(offsets[-1], np.int8),
+        offsets=offsets,
+        summaries=np.zeros(len(lengths), np.int32),  # any position costs the same
+        labels=random.integers(0, 2, len(lengths)).astype(np.int32),
+        pad_id=encoder.config.pad_id or 0,
+        pad_type=0,
+    )
+
+
+class Predictor:
+    """An untrained classifier, which predicts random examples."""
+
+    def __init__(self, family: str, sizes: Mapping[str, int]):
+        self._encoder = make_encoder(family, vocabulary_size=VOCABULARY, max_positions=512, **sizes)
+        self._head = make_head(self._encoder, "classification", 2)
+        keys = jax.random.split(jax.random.key(SEED))
+        self._params = {"encoder": jax.jit(self._encoder.init)(keys[0]), "head": jax.jit(self._head.init)(keys[1])}
+
+    def examples(self, lengths: np.ndarray) -> Examples:
+        """Examples of these lengths."""
+        return random_examples(self._encoder, lengths)
+
+    def packed(self, examples: Examples) -> np.ndarray:
+        """Scores [n, 2] as an evaluation predicts them."""
+        return predict(self._encoder, self._head, self._params, examples)
+
+    def padded(self, examples: Examples) -> np.ndarray:
+        """The same from `padded_stream`."""
+        params = stacked([self._params])
+        found = [
+            predict_step(params, jax.device_put(batch.inputs), encoder=self._encoder, head=self._head)
+            for batch in padded_stream(examples)
+        ]
+        return np.concatenate([np.asarray(scores)[0] for scores in found])[: len(examples)]
 
 
 def full_rows(
@@ -310,18 +364,7 @@ def full_rows(
 ) -> tuple[dict[str, Callable[[], Any]], dict[str, float]]:
     """Training and inference of `steps` steps on `rows` random examples of `length` tokens, and their model FLOPs."""
     encoder = make_encoder(family, vocabulary_size=VOCABULARY, max_positions=512, **SIZES[size])
-    count, random = 4 * rows, np.random.default_rng(SEED)
-    offsets = np.arange(count + 1) * length
-    examples = Examples(
-        ids=random.integers(10, VOCABULARY, offsets[-1]).astype(np.int32),
-        token_type_ids=np.zeros(offsets[-1], np.int8),
-        fields=np.ones(offsets[-1], np.int8),
-        offsets=offsets,
-        summaries=np.zeros(count, np.int32),  # any position costs the same
-        labels=random.integers(0, 2, count).astype(np.int32),
-        pad_id=encoder.config.pad_id or 0,
-        pad_type=0,
-    )
+    examples = random_examples(encoder, np.full(4 * rows, length))
     task = TaskData("full rows", make_head(encoder, "classification", 2), examples, kind("classification"), 2)
     data = Data("", "", max_length=length)
     work = with_dtype(Training(data, encoder, task), dtype)

@@ -18,12 +18,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="what to measure; see below")
     parser.add_argument("--repeats", type=int, help="measurements per figure, of which the median is reported")
     parser.add_argument(
-        "--sentences", type=int, help="sentences for perturb (20000), rows for evaluate (100), attack (64)"
+        "--sentences",
+        type=int,
+        help="sentences for perturb (20000), rows for evaluate (100), lengths (384), attack (64)",
     )
     parser.add_argument("--steps", type=int, help="steps in one measurement of training; default: by data")
-    parser.add_argument("--encoders", nargs="+", default=[], help="bert, roberta, xlnet; default: by bench")
     parser.add_argument(
-        "--sizes", nargs="+", default=[], help="base, distil, tiny, toy; cells for store; default: by bench"
+        "--encoders", nargs="+", default=[], help="bert, roberta, xlnet; xlm-r, mmbert for lengths; default: by bench"
+    )
+    parser.add_argument(
+        "--sizes", nargs="+", default=[], help="base, distil, small, tiny, toy; cells for store; default: by bench"
     )
     parser.add_argument("--data", nargs="+", default=[], help="sst2, xnli, reviews; default: by bench")
     parser.add_argument("--topologies", nargs="+", default=[], help="of compile: v5e:2x4, h100x8 ...; default v5e:1x1")
