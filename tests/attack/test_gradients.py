@@ -23,6 +23,14 @@ def model():
     return made(NAME)
 
 
+OTHERS = [pytest.param(name, marks=pytest.mark.volume) for name in ("modernbert", "eurobert", "deberta")]
+
+
+@pytest.fixture(scope="module", params=["bert", *OTHERS])
+def of_family(request):
+    return made(NAME, request.param)
+
+
 def packed(model):
     """The rows as one packed batch, and their examples."""
     _, rows, tokenizer, *_ = model
@@ -32,10 +40,10 @@ def packed(model):
     return examples, indices, batch
 
 
-def test_the_score_of_a_flip_is_the_slope_of_the_loss(model):
+def test_the_score_of_a_flip_is_the_slope_of_the_loss(of_family):
     """Along E_v - E_i at one token, whatever else is in the packed row."""
-    _, _, _, encoder, head, params = model
-    _, _, batch = packed(model)
+    _, _, _, encoder, head, params = of_family
+    _, _, batch = packed(of_family)
     table = np.asarray(encoder.word_embeddings(params["encoder"]))
     given, gradient = table[batch.by_row["input_ids"]], np.asarray(GRADIENT(params, batch, encoder, head))
     loss = jax.jit(lambda embeddings: loss_of(params, batch, embeddings, encoder, head))
@@ -49,13 +57,15 @@ def test_the_score_of_a_flip_is_the_slope_of_the_loss(model):
         assert gradient[row, place] @ way == pytest.approx(slope, rel=0.02, abs=2e-3)
 
 
-def test_flips_are_the_best_of_those_that_survive(model):
-    """Against one text at a time, every token of the vocabulary tried in numpy."""
-    _, rows, tokenizer, encoder, head, params = model
+@pytest.mark.parametrize("of_family", ["bert", OTHERS[0]], indirect=True)
+def test_flips_are_the_best_of_those_that_survive(of_family):
+    """Against one text at a time, every token of the vocabulary tried in numpy; the second is byte-level."""
+    _, rows, tokenizer, encoder, head, params = of_family
+    mark = "##" if encoder.family == "bert" else "Ġ"
     finder = FlipFinder(tokenizer, encoder, head, params, 64)
     texts = list(zip(*rows.fields.values(), strict=True))
     found = finder.flips(texts, 1, rows.labels.tolist(), 3, "en")
-    examples, indices, batch = packed(model)
+    examples, indices, batch = packed(of_family)
     table = np.asarray(encoder.word_embeddings(params["encoder"]))
     gradient = np.asarray(GRADIENT(params, batch, encoder, head))
     pieces = tokenizer.pieces
@@ -68,7 +78,7 @@ def test_flips_are_the_best_of_those_that_survive(model):
             g = gradient[batch.by_example["summary_rows"][slot], first + place]
             for new, piece in enumerate(pieces):
                 if new != old and new not in tokenizer.special_ids:
-                    if piece.startswith("##") == pieces[old].startswith("##"):
+                    if piece.startswith(mark) == pieces[old].startswith(mark):
                         scored.append((float(g @ (table[new] - table[old])), place, new))
         scored.sort(reverse=True)
         best = [[*ids[:place], new, *ids[place + 1 :]] for _, place, new in scored[:24]]

@@ -42,17 +42,19 @@ def questions():
 
 
 @functools.cache
-def made(name: str):
-    """A task, some rows, and an untrained encoder with its head."""
+def made(name: str, family: str = "bert"):
+    """A task, some rows, and an untrained encoder with its head and its family's tokenizer."""
     if name == "answers":
         task, rows = questions()
     else:
         task = tasks.get(name)
         rows = tasks.limit(tasks.load_rows(task, "test", "en"), 6)
     kind = kinds.kind(task.kind)
-    tokenizer = train_tokenizer([text for texts in rows.fields.values() for text in texts], "bert", 150)
+    tokenizer = train_tokenizer(
+        [text for texts in rows.fields.values() for text in texts], family, 150 if family == "bert" else 400
+    )
     sizes = {"layers": 1, "width": 16, "heads": 2, "feed_forward": 16}
-    encoder = make_encoder("bert", **sizes, vocabulary_size=tokenizer.vocabulary_size, pad_id=tokenizer.pad_id)
+    encoder = make_encoder(family, **sizes, vocabulary_size=tokenizer.vocabulary_size, pad_id=tokenizer.pad_id)
     head = make_head(encoder, kind.head, kind.outputs(task))
     keys = jax.random.split(jax.random.key(0), 2)
     params = {"encoder": encoder.init(keys[0]), "head": head.init(keys[1])}

@@ -61,38 +61,31 @@ def bpe(directory, model, special, template, model_type, **settings):
     (directory / "config.json").write_text(json.dumps({"model_type": model_type}))
 
 
-def test_modernbert(tmp_path):
+def modernbert(directory):
+    """ModernBERT's."""
     special = ("[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]")
     settings = {"tokenizer_class": "PreTrainedTokenizerFast", "cls_token": "[CLS]", "sep_token": "[SEP]"}
     settings["model_input_names"] = ["input_ids", "attention_mask"]
-    bpe(tmp_path, "Ġ", special, "[CLS] $A [SEP]; [CLS] $A [SEP] $B [SEP]", "modernbert", **settings)
-    check(tmp_path, False)
+    bpe(directory, "Ġ", special, "[CLS] $A [SEP]; [CLS] $A [SEP] $B [SEP]", "modernbert", **settings)
 
 
-@pytest.mark.parametrize("name", ["GemmaTokenizerFast", "PreTrainedTokenizerFast"])
-def test_mmbert(name, tmp_path):
-    """Whatever class its files name; first words have no mark, and pieces "▁" mark the others."""
+def mmbert(directory, name="GemmaTokenizerFast"):
+    """mmBERT's, of a class of this name."""
     special = ("<pad>", "<bos>", "<eos>", "<unk>", "<mask>")
     settings = {"tokenizer_class": name, "cls_token": "<bos>", "sep_token": "<eos>", "padding_side": "right"}
-    bpe(tmp_path, "▁", special, "<bos> $A <eos>; <bos> $A <eos> $B <eos>", "modernbert", **settings)
-    own = check(tmp_path, False)
-    starts = own.word_starts(own.encode(["t s"]).values)
-    assert not starts[0] and starts.sum() == 1
+    bpe(directory, "▁", special, "<bos> $A <eos>; <bos> $A <eos> $B <eos>", "modernbert", **settings)
 
 
-def test_eurobert(tmp_path):
-    """It names the ends of a text alone, and no unknown token."""
+def eurobert(directory):
+    """EuroBERT's."""
     special = ("<|pad|>", "<|begin|>", "<|end|>", None, "<|mask|>")
     settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": ["input_ids", "attention_mask"]}
-    bpe(tmp_path, "Ġ", special, "<|begin|> $A <|end|>; <|begin|> $A <|end|> $B <|end|>", "eurobert", **settings)
-    own = check(tmp_path, False)
-    assert own.unk_id == own.pad_id and own.pieces[own.mask_id] == "<|mask|>"
+    bpe(directory, "Ġ", special, "<|begin|> $A <|end|>; <|begin|> $A <|end|> $B <|end|>", "eurobert", **settings)
 
 
-def test_deberta(tmp_path):
-    """spm.model alone, without a mask piece, as its authors published it; then as transformers 5 saves it."""
+def deberta(directory):
+    """DeBERTa-v3's, spm.model alone, without a mask piece, as its authors published it."""
     import sentencepiece
-    from transformers import AutoTokenizer
 
     model = io.BytesIO()
     names = {"pad": "[PAD]", "bos": "[CLS]", "eos": "[SEP]", "unk": "[UNK]"}
@@ -102,10 +95,38 @@ def test_deberta(tmp_path):
         sentence_iterator=iter(TRAINING), model_writer=model, vocab_size=120, hard_vocab_limit=False, num_threads=1,
         minloglevel=2, **options,
     )  # fmt: skip
+    (directory / "spm.model").write_bytes(model.getvalue())
+    (directory / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False, "vocab_type": "spm"}))
+    (directory / "config.json").write_text(json.dumps({"model_type": "deberta-v2"}))
+
+
+def test_modernbert(tmp_path):
+    modernbert(tmp_path)
+    check(tmp_path, False)
+
+
+@pytest.mark.parametrize("name", ["GemmaTokenizerFast", "PreTrainedTokenizerFast"])
+def test_mmbert(name, tmp_path):
+    """Whatever class its files name; first words have no mark, and pieces "▁" mark the others."""
+    mmbert(tmp_path, name)
+    own = check(tmp_path, False)
+    starts = own.word_starts(own.encode(["t s"]).values)
+    assert not starts[0] and starts.sum() == 1
+
+
+def test_eurobert(tmp_path):
+    """It names the ends of a text alone, and no unknown token."""
+    eurobert(tmp_path)
+    own = check(tmp_path, False)
+    assert own.unk_id == own.pad_id and own.pieces[own.mask_id] == "<|mask|>"
+
+
+def test_deberta(tmp_path):
+    """As its authors published it; then as transformers 5 saves it."""
+    from transformers import AutoTokenizer
+
     (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "spm.model").write_bytes(model.getvalue())
-    (tmp_path / "a" / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False, "vocab_type": "spm"}))
-    (tmp_path / "a" / "config.json").write_text(json.dumps({"model_type": "deberta-v2"}))
+    deberta(tmp_path / "a")
     own = check(tmp_path / "a", True)
     assert own.mask_id == own.vocabulary_size - 1 and own.pieces[own.unk_id] == "[UNK]"
     AutoTokenizer.from_pretrained(tmp_path / "a").save_pretrained(tmp_path / "b")

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from itt_jax import families
 from itt_jax.models import make_encoder, make_head
 from itt_jax.models.heads import HEAD_KINDS
 from tests.batches import as_batch
@@ -42,13 +43,15 @@ def batch_of(run):
 def heads_of(encoder):
     """Every head of the family with pooling "pretrained", and one with pair features."""
     kinds = [kind.name for kind in HEAD_KINDS if not kind.language or kind.name == encoder.language_model]
+    if "multiple_choice" not in families.family(encoder.family).huggingface.heads:
+        kinds.remove("multiple_choice")
     heads = {kind: make_head(encoder, kind, OUTPUTS[kind]) for kind in kinds}
     return heads | {"pair": make_head(encoder, "classification", 3, "max_mean", pair_features=True)}
 
 
 @pytest.mark.slow
 @pytest.mark.volume
-@pytest.mark.parametrize("family", ["bert", "roberta", "xlnet", "modernbert"])
+@pytest.mark.parametrize("family", [family.name for family in families.FAMILIES])
 def test_a_stack_equals_its_runs(family, randomised):
     encoder = make_encoder(family, **SIZES)
     heads = heads_of(encoder)

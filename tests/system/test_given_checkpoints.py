@@ -3,16 +3,20 @@
 import dataclasses
 
 import jax
+import numpy as np
 import pytest
 
-from itt_jax import config, tasks
-from itt_jax.config import EncoderSpec
+from itt_jax import config, perturb, tasks
+from itt_jax.config import EncoderSpec, Perturbation
 from itt_jax.data import contamination
 from itt_jax.errors import InputError
 from itt_jax.models import export, make_encoder
+from itt_jax.store import Store
 from itt_jax.study import describe, run
-from itt_jax.train.checkpoint import load_checkpoint
-from tests.system.runs import untrained
+from itt_jax.train.checkpoint import export_checkpoint, load_checkpoint
+from tests.data import test_tokenizers_of_today as tokenizers_of_today
+from tests.models.test_deberta import V3
+from tests.system.runs import checkpoint_of, untrained
 
 TASK = tasks.get("embedded_inference_medical")
 
@@ -80,3 +84,55 @@ def test_tables_that_are_too_small_are_refused_before_anything_is_written(tiny_c
         with pytest.raises(InputError, match=message):
             run(study, tmp_path / "out", quiet=True)
         assert not (tmp_path / "out").exists()
+
+
+# Family -> files of its tokenizer, class in `transformers`, config values.
+FAMILIES = {
+    "modernbert": (tokenizers_of_today.mmbert, "ModernBert", {"local_attention": 16, "num_hidden_layers": 2}),
+    "eurobert": (tokenizers_of_today.eurobert, "EuroBert", {"num_key_value_heads": 1}),
+    "deberta": (tokenizers_of_today.deberta, "DebertaV2", V3 | {"position_buckets": 16}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.volume
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_a_study_makes_of_hugging_faces_files_predicts_the_same_there(family, tiny_config, tmp_path):
+    """A base model is fine-tuned and evaluated on clean and perturbed pairs; its export has our scores in PyTorch."""
+    torch = pytest.importorskip("torch")
+    import transformers
+
+    given, made = tmp_path / "hf", tmp_path / "export"
+    write, class_name, values = FAMILIES[family]
+    given.mkdir()
+    write(given)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(given)
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 32}
+    sizes |= {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id, "initializer_range": 0.3}
+    config_class = getattr(transformers, f"{class_name}Config")
+    getattr(transformers, f"{class_name}Model")(config_class(**sizes | values)).save_pretrained(given)
+
+    study = study_of(tiny_config, given, languages=("en",), perturbations=(Perturbation("swap", (0.3,)),))
+    encoder = EncoderSpec("given", family, checkpoint=str(given))
+    recipe = dataclasses.replace(study.targets[0].recipe, learning_rates=(1e-2,), max_length=300)
+    targets = (dataclasses.replace(study.targets[0], recipe=recipe),)
+    study = dataclasses.replace(study, encoders=(encoder,), targets=targets, max_length=300, evaluation_rows=8)
+    found = run(study, tmp_path / "out", quiet=True).to_pandas()
+    assert len(found) == 4 and found["n"].eq(8).all()
+
+    export_checkpoint(checkpoint_of(tmp_path / "out", "direct"), made)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(made).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(made)
+    for cell in found.itertuples():
+        rows = tasks.limit(tasks.load_rows(tasks.get(cell.task), "test", "en"), 8)
+        fields = dict(rows.fields)
+        if cell.perturbation == "swap":
+            for name, texts in fields.items():
+                fields[name] = perturb.perturb(texts, "swap", 0.3, "en", 0, ids=list(rows.item_ids), field=name)
+        inputs = tokenizer(*fields.values(), padding=True, return_tensors="pt")
+        with torch.no_grad():
+            expected = model(**inputs).logits.numpy()
+        scores = np.stack(Store(tmp_path / "out").read_cell(cell.cell)["scores"])
+        assert np.ptp(expected, axis=0).max() > 1e-2
+        np.testing.assert_allclose(scores, expected, atol=1e-4)

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from itt_jax import families
 from itt_jax.config import Corpus, EncoderSpec, LanguageModel, Recipe, Study, Target
 from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.errors import InputError
@@ -39,6 +40,16 @@ def test_the_rate_reaches_made_and_given_encoders(tmp_path):
     tokenizer.save(tmp_path)
     given = dataclasses.replace(SPEC, checkpoint=str(tmp_path), attention_dropout=0.0)
     assert given_body(given).encoder.config == dataclasses.replace(encoder.config, attention_dropout=0.0)
+
+
+@pytest.mark.parametrize("family", [family.name for family in families.FAMILIES])
+def test_an_encoder_of_every_family_is_made_for_its_tokenizer(family):
+    tokenizer = train_tokenizer(["one two three"] * 3, family, 300)
+    sizes = {"layers": 2, "width": 12, "heads": 2, "feed_forward": 20, "vocabulary_size": tokenizer.vocabulary_size}
+    spec = EncoderSpec(family, family, **sizes, max_positions=64, corpus=(Corpus("embedded", tuples=50),))
+    config = made_encoder(spec, tokenizer).config
+    assert config == make_encoder(family, **sizes, max_positions=64, pad_id=tokenizer.pad_id).config
+    assert (config.family, config.pad_id) == (family, tokenizer.pad_id) and tokenizer.mask_id is not None
 
 
 @pytest.mark.slow
