@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import jax
 import numpy as np
@@ -88,21 +88,52 @@ def predict_stack(
         InputError: the examples' tokenizer does not fit the encoder.
     """
     examples.check_fits(encoder.config)
-    models = jax.tree.leaves(params)[0].shape[0]
-    mesh = stack_mesh(models)
-    params = jax.device_put(params) if mesh is None else params
-    static = {"encoder": encoder, "head": head, "change": change and change.function, "mesh": mesh}
-    shared = place_whole(change.shared, mesh) if change else None
+    stream = _Stream(encoder, head, params, examples, change)
+    tried = [
+        stream_shape(examples, data_shards(stream.mesh), tokens)
+        for tokens in batch_sizes(len(examples.ids), least_tokens)
+    ]
+    shape = next((shape for shape in tried[:-1] if stream.fits(shape)), tried[-1])
+    gathered, share = gather(head, examples, stream.models), stream.share(shape)
 
-    def placed(indices: np.ndarray, batch: Batch, share: Share) -> Batch:
-        own = change.added_to(batch.inputs, indices) if change else batch.inputs
-        return place_batch(own, mesh, stack=False, share=share)
+    def fill(batches: Iterable[tuple[np.ndarray, Batch]]) -> None:
+        for indices, batch, outputs in stream.outputs(batches, share):
+            gathered.add(indices, batch, outputs)
+            if progress:
+                progress(len(indices))
 
-    def fits(shape: tuple[int, int, int]) -> bool:
-        share = Share.of(mesh, models, shape[0])
-        first = placed(*next(packing.stream(examples, *shape, share.own_rows)), share)
+    fill(packing.stream(examples, *shape, share.own_rows))
+    if len(alone := packing.to_repeat(gathered.spoiled)):
+        fill(packing.stream_alone(examples, alone, *shape, share.own_rows))
+    return gathered.scores
+
+
+class _Stream:
+    """A stack of models and the examples that are streamed through it; arguments as of `predict_stack`."""
+
+    def __init__(self, encoder: Encoder, head: Head, params: Params, examples: Examples, change: Change | None):
+        self.models: int = jax.tree.leaves(params)[0].shape[0]
+        self.mesh = stack_mesh(self.models)
+        self.params = jax.device_put(params) if self.mesh is None else params
+        self.examples, self.change = examples, change
+        self.static = {"encoder": encoder, "head": head, "change": change and change.function, "mesh": self.mesh}
+        self.shared = place_whole(change.shared, self.mesh) if change else None
+
+    def share(self, shape: tuple[int, int, int]) -> Share:
+        """This process's share of batches of a shape."""
+        return Share.of(self.mesh, self.models, shape[0])
+
+    def placed(self, indices: np.ndarray, batch: Batch, share: Share) -> Batch:
+        """The batch of examples `indices` on the devices."""
+        own = self.change.added_to(batch.inputs, indices) if self.change else batch.inputs
+        return place_batch(own, self.mesh, stack=False, share=share)
+
+    def fits(self, shape: tuple[int, int, int]) -> bool:
+        """Whether batches of a shape fit the free memory."""
+        share = self.share(shape)
+        first = self.placed(*next(packing.stream(self.examples, *shape, share.own_rows)), share)
         try:
-            program = predict_program(params, first, shared, **static).result()
+            program = predict_program(self.params, first, self.shared, **self.static).result()
         except jax.errors.JaxRuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -110,35 +141,21 @@ def predict_stack(
         free, needed = free_bytes(), extra_bytes(program.run)
         return free is None or needed is None or needed <= SHARE_OF_MEMORY * smallest(free)
 
-    shapes = [
-        stream_shape(examples, data_shards(mesh), tokens) for tokens in batch_sizes(len(examples.ids), least_tokens)
-    ]
-    shape = next((shape for shape in shapes[:-1] if fits(shape)), shapes[-1])
-    gathered, share = gather(head, examples, models), Share.of(mesh, models, shape[0])
-    pending: collections.deque[tuple[np.ndarray, Batch, jax.Array]] = collections.deque()
-
-    def take() -> None:
-        indices, batch, outputs = jax.device_get(pending.popleft())
-        gathered.add(indices, batch, outputs)
-        if progress:
-            progress(len(indices))
-
-    def fill(batches: Iterable[tuple[np.ndarray, Batch]]) -> None:
+    def outputs(
+        self, batches: Iterable[tuple[np.ndarray, Batch]], share: Share
+    ) -> Iterator[tuple[np.ndarray, Batch, np.ndarray]]:
+        """Each batch with the outputs of all models on the host; IN_FLIGHT more are on the devices."""
+        pending: collections.deque[tuple[np.ndarray, Batch, jax.Array]] = collections.deque()
         for number, (indices, batch) in enumerate(batches):
-            given = placed(indices, batch, share)
+            given = self.placed(indices, batch, share)
             if not number:  # a first collective of processes on CPUs waits for them for half a minute only
-                predict_program(params, given, shared, **static).result()
+                predict_program(self.params, given, self.shared, **self.static).result()
                 await_others()
-            pending.append((indices, batch, predict_step(params, given, shared, **static)))
+            pending.append((indices, batch, predict_step(self.params, given, self.shared, **self.static)))
             if len(pending) > IN_FLIGHT:
-                take()
+                yield jax.device_get(pending.popleft())
         while pending:
-            take()
-
-    fill(packing.stream(examples, *shape, share.own_rows))
-    if len(alone := packing.to_repeat(gathered.spoiled)):
-        fill(packing.stream_alone(examples, alone, *shape, share.own_rows))
-    return gathered.scores
+            yield jax.device_get(pending.popleft())
 
 
 def stream_shape(examples: Examples, shards: int = 1, tokens: int = TOKENS_PER_BATCH) -> tuple[int, int, int]:
