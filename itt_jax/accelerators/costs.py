@@ -70,6 +70,7 @@ def executed(program: Hlo) -> Iterator[tuple[Computation, Instruction, int]]:
     """
 
     def expense(computation: Computation, one: Instruction) -> tuple[float, float]:
+        """FLOPs and bytes."""
         if _is_free(one):
             return 0.0, 0.0
         return flops(program, computation, one), moved_bytes(program, computation, one)

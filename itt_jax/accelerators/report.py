@@ -115,6 +115,7 @@ def read(compiled: jax.stages.Compiled, there: Topology, compile_seconds: float 
     cycles = sum(cost.cycles for cost in found)
 
     def expense(cost: Cost) -> tuple[float, float]:
+        """Cycles and seconds."""
         return cost.cycles, roofline([cost], there)
 
     return Report(

@@ -273,6 +273,7 @@ def plan_rows(
     longest = int(lengths.max())
 
     def best(multiple: int) -> RowPlan:
+        """The shortest rows that pack almost as well as the best."""
         plans = [_plan(draws, length, shards, stack, usual) for length in _candidates(longest, multiple)]
         most = max(plan.packing_efficiency for plan in plans)
         return next(plan for plan in plans if plan.packing_efficiency >= most - 0.005)

@@ -188,6 +188,7 @@ def by_blocks(
         return x.reshape(rows, -1, block, *x.shape[2:])
 
     def with_neighbours(x: Array, fill: int = 0) -> Array:
+        """[B, T, ...] -> [B, C, 3 * block, ...]: each block between the two beside it."""
         x = blocks(x, 1, 1, fill)
         return jnp.concatenate([x[:, :-2], x[:, 1:-1], x[:, 2:]], axis=2)
 

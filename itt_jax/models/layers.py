@@ -163,6 +163,8 @@ def run_layers(
     given = list(zip(params, inputs, strict=True))
 
     def pure_step(i: int, in_scan: bool) -> Callable[[Any, tuple[Any, Any]], Any]:
+        """Layer `i` as a function of the state and of its own (parameters, inputs)."""
+
         def apply(state: Any, own: tuple[Any, Any]) -> Any:
             return step(nnx.merge(structures[i], own[0]), state, own[1])
 
@@ -178,6 +180,7 @@ def run_layers(
         steps = [pure_step(first + j, True) for j in range(period)]
 
         def scanned(state: Any, own: list[tuple[Any, Any]]) -> tuple[Any, Any]:
+            """One period of layers."""
             passed = []
             for apply, layer in zip(steps, own, strict=True):
                 state = apply(state, layer)

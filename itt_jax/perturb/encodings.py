@@ -37,6 +37,7 @@ def text_directions(document: Document) -> np.ndarray:
     found = tables.look_up(directions(), text.values)
 
     def holds(members: np.ndarray) -> np.ndarray:
+        """bool [n]: whether a text has any of these characters."""
         counts = np.append(0, np.cumsum(members))[text.offsets]
         return counts[1:] > counts[:-1]
 

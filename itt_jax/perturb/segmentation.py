@@ -81,6 +81,7 @@ def sentence_starts(document: Document) -> np.ndarray:
     index = np.arange(count)
 
     def last(members: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """The last member up to each of `places`; -1 for none."""
         return np.maximum.accumulate(np.append(-1, np.where(members, index, -1)))[places + 1]
 
     opening = first_among(document, visible)

@@ -73,6 +73,7 @@ def hold_out_sentences(
     parent = list(range(len(texts)))
 
     def root(i: int) -> int:
+        """The row that represents all rows of the sentence of row `i`, as far as runs have joined them."""
         while parent[i] != i:
             parent[i] = i = parent[parent[i]]
         return i

@@ -86,6 +86,7 @@ def drawn_steps(examples: Examples, forms: DrawForms, recipe: Recipe, seed: int,
 
     @functools.lru_cache(maxsize=2)
     def block(number: int) -> list[Examples]:
+        """The forms of `together` steps, those of each step one after the other."""
         numbers = range(number * together, min((number + 1) * together, max(steps, number * together + 1)))
         indices = [step_examples(examples, recipe, seed, step) for step in numbers]
         epochs = [np.repeat(step_epochs(examples.items, recipe.batch_size, step), examples.choices) for step in numbers]

@@ -21,6 +21,7 @@ def pooled(head: Head, hidden: Float[Array, "B T D"], batch: Batch) -> Float[Arr
     examples, slots = batch.by_row["example_ids"], rows.shape[0]
 
     def pool(groups: Int[Array, "B T"]) -> Float[Array, "E K"]:
+        """The vector of each group of tokens; those of group `slots` are in none."""
         mean, count, flat, index = _means(hidden, groups, slots)
         if head.pooling == "mean":
             return mean

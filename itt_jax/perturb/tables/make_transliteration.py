@@ -100,6 +100,7 @@ def indic(script: str) -> dict[str, dict[str, str] | str]:
     start = INDIC[script]
 
     def spread(rows: dict[int, str]) -> dict[str, str]:
+        """Sign -> Latin, for the signs that the script has."""
         found = {start + first + i: latin for first, row in rows.items() for i, latin in enumerate(row.split())}
         assigned = (code for code in found if unicodedata.category(chr(code)) != "Cn" and code not in NOT_PARALLEL)
         return {chr(code): found[code] for code in assigned}

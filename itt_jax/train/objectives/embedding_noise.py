@@ -68,6 +68,7 @@ class FreeLBObjective:
         )
 
         def at_point(carry: tuple, _: None) -> tuple[tuple, Array]:
+            """Adds the loss and the gradient at one point, and goes on to the next."""
             moved, total, sums = carry
             (value, weight), (gradient, by_embedding) = differentiate(params, moved)
             moved = next_perturbation(moved, by_embedding, batch, self.settings)
