@@ -76,6 +76,7 @@ class MacroF1(OfConfusion):
 
     name = "macro_f1"
     summary = "F1 averaged over the classes that occur"
+    version = 2  # of its chance; the first was that of a uniform guess
 
     def of_confusion(self, confusion: np.ndarray, classes: np.ndarray) -> float:
         """The metric of counts [C, C]."""

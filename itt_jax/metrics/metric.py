@@ -33,7 +33,8 @@ class Metric:
             metric in other units is divided by its range. higher_is_better: whether larger values are better.
         is_mean: whether the value is the mean of the statistic, so that tests on single items apply.
         right_or_wrong: whether the statistic is 1 (right) or 0 (wrong).
-        version: raised when the value of the same predictions would change; part of the ids of stages and cells.
+        version: raised when the value of the same predictions, or chance, would change; part of the ids of stages and
+            cells.
     """
 
     name: str

@@ -55,8 +55,8 @@ AS_GIVEN = dataclasses.replace(
 FORMS_PER_STREAM = 5
 """Forms of a text that are predicted together at least, with its clean form: what an interruption loses, against the
 time for the clean form (and for a pool), which is predicted with each of them."""
-FAR_BELOW = 4
-"""Standard errors of guessing below which a score is a sign that labels are in another order."""
+FAR_BELOW, LEAST_BELOW = 4, 0.05
+"""A score so many standard errors of guessing, and so much at least, below it is a sign of labels in another order."""
 MOST_SAID = 20
 """Lines that say what is left out; plan.json has all."""
 TEXTS_PER_STREAM = 1000
@@ -262,8 +262,8 @@ class _Evaluating:
             return ""
         results = read_results(self.store.out)
         for row in results[results["perturbation"] == CLEAN_TEXT].itertuples():
-            error = np.sqrt(row.chance * (1 - row.chance) / row.n)
-            if metrics.metric(row.metric).higher_is_better and row.value < row.chance - FAR_BELOW * error:
+            far = max(FAR_BELOW * np.sqrt(row.chance * (1 - row.chance) / row.n), LEAST_BELOW)
+            if metrics.metric(row.metric).higher_is_better and row.value < row.chance - far:
                 return (
                     f"Clean {row.metric} ({row.language}) is {row.value:.3f}, far below the {row.chance:.3f} of "
                     "guessing. The checkpoint's outputs have no names and are read in the order of the task's labels; "

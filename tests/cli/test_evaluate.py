@@ -180,7 +180,8 @@ def test_unnamed_outputs_far_below_chance_are_a_warning(checkpoint, tmp_path, mo
     from itt_jax.study import evaluation
 
     columns = ["--task", TASK.name, "--languages", "en", "--perturbations", "none"]
-    monkeypatch.setattr(evaluation, "FAR_BELOW", -100)  # so that the score of an untrained model counts as far below
+    for name in ("FAR_BELOW", "LEAST_BELOW"):  # so that the score of an untrained model counts as far below
+        monkeypatch.setattr(evaluation, name, -100)
     assert evaluate(checkpoint, tmp_path / "named", *columns) == 0
     assert "warning" not in capsys.readouterr().err
     load = evaluation.load_predictor
