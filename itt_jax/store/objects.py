@@ -72,8 +72,10 @@ LOOK: Types = {"seeds": int, "time": NUMBER, "stop": bool, "questions": list}
 
 
 def object_text(value: Mapping[str, Any]) -> str:
-    """The text of a file that holds an object, with its checksum."""
-    return json.dumps({**value, CHECKSUM: _checksum(value)}, indent=1, ensure_ascii=False) + "\n"
+    """The text of a file that holds an object, with its checksum; a field that is a list of texts is one line."""
+    fields = {**value, CHECKSUM: _checksum(value)}.items()
+    lines = (f" {json.dumps(name, ensure_ascii=False)}: {_field_text(own)}" for name, own in fields)
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def write_object(path: pathlib.Path, value: Mapping[str, Any]) -> None:
@@ -115,6 +117,12 @@ def object_of(content: bytes, types: Types, where: str) -> dict[str, Any]:
         )
     _check(found, types, f"{where}: ")
     return found
+
+
+def _field_text(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(own, str) for own in value):
+        return json.dumps(value, ensure_ascii=False)  # the ids of all cells, hundreds of thousands
+    return json.dumps(value, indent=1, ensure_ascii=False).replace("\n", "\n ")
 
 
 def _checksum(value: Mapping[str, Any]) -> str:

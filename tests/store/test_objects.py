@@ -66,6 +66,15 @@ def test_an_edited_file_and_a_merge_of_an_earlier_version_are_named_as_what_they
     assert read_object(path, PLAN) == {"cells": 3, "stages_done": [{"id": "a"}]}
 
 
+def test_ids_of_many_cells_are_one_line_and_nested_objects_one_a_field(tmp_path):
+    path, found = tmp_path / "plan.json", {"cell_ids": ["ä", 'b"', "c\n"], "arms": [{"name": "x"}], "seeds": [1, 2]}
+    write_object(path, found)
+    assert read_object(path, PLAN) == found == {key: json.loads(path.read_text())[key] for key in found}
+    lines = path.read_text().splitlines()
+    assert lines[0] == "{" and lines[1] == r' "cell_ids": ["ä", "b\"", "c\n"],' and len(lines) == 13
+    assert lines[2:7] == [' "arms": [', "  {", '   "name": "x"', "  }", " ],"]
+
+
 def test_the_record_of_another_stage_is_refused(tmp_path):
     store = Store(tmp_path)
     store.write_record("a", {"id": "b"})
