@@ -164,6 +164,20 @@ def read_bytes(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
     return content
 
 
+def read_end(path: str | os.PathLike, size: int) -> bytes | None:
+    """The last `size` bytes of a file, or all of a smaller one; None where there is none.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
 def is_inside(name: object) -> TypeGuard[str]:
     """Whether a name that a file gives can only be of something in that file's folder; "" is the folder itself."""
     if not isinstance(name, str) or "\0" in name:

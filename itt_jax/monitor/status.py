@@ -1,15 +1,20 @@
 """The state of a results folder, from its plan, records, claims, cells and log, and from the folder that it shares."""
 
 import collections
+import contextlib
 import dataclasses
+import operator
 import pathlib
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from itt_jax import files
 from itt_jax.errors import InputError
 from itt_jax.store import Store
+from itt_jax.store.cells import BlockEnds
 from itt_jax.store.claims import Claim
+from itt_jax.store.parquet import reading
 from itt_jax.store.parts import PartsFolder
 from itt_jax.store.shared_folders import folder_at
 from itt_jax.store.shared_view import SharedView
@@ -29,7 +34,7 @@ class Worker:
     """A process that works on the folder.
 
     Attributes:
-        host, pid: of the process. stages: ids of the stages that it has claimed.
+        host, pid: of the process. stages: ids of the stages that it has claimed. others: the names of its other claims.
         doing, detail: its latest message in the log; empty before the first, and of a worker whose log is elsewhere.
         tokens_per_second, utilisation: of training, the latter as a share of the matmul rate; None where unknown.
         left: seconds for all that is left, by its own speed; None where unknown.
@@ -47,6 +52,7 @@ class Worker:
     left: float | None = None
     ago: float | None = None
     gone: bool = False
+    others: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Status:
         name: of the study or evaluation.
         stages, stages_done: numbers of the plan's stages. cells, cells_done: the same of its cells.
         stages_elsewhere, cells_elsewhere: how many of those that are done only the shared folder has.
+        seeds_elsewhere: by how many seeds a study has grown of which this folder's plan does not know yet.
         workers: those at work, and those that ended without freeing their claims.
         tokens, seconds: what finished stages trained on, and how long they took.
         left: seconds until everything is done, by the workers' speeds together; None where unknown.
@@ -64,6 +71,7 @@ class Status:
         next_look: seeds at which a study that grows by seeds is looked at next; None where no look is awaited.
         shared: the shared folder; None where workers share nothing but this folder.
         shared_error: why it could not be read now, so that what others do is as it was before; None where it could.
+        shared_damaged: a line for each of its files that is damaged and left out.
     """
 
     name: str
@@ -80,13 +88,20 @@ class Status:
     next_look: int | None
     stages_elsewhere: int = 0
     cells_elsewhere: int = 0
+    seeds_elsewhere: int = 0
     shared: str | None = None
     shared_error: str | None = None
+    shared_damaged: tuple[str, ...] = ()
 
     @property
     def is_done(self) -> bool:
         """Whether every stage, cell and look is there, and nobody works on the folder."""
-        return self.is_made and self.next_look is None and not any(not worker.gone for worker in self.workers)
+        return self.is_complete and not any(not worker.gone for worker in self.workers)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every stage, cell and look is there."""
+        return self.is_made and self.next_look is None
 
     @property
     def is_made(self) -> bool:
@@ -99,18 +114,25 @@ class Status:
 
 
 class Watcher:
-    """Looks at a folder again and again; finished stages and old events are read once.
+    """Looks at a folder again and again; what does not change any more is read once, and of cells only which they are.
 
     A shared folder that the results folder names is read, too.
     """
 
     def __init__(self, out: pathlib.Path):
         self.store = Store(pathlib.Path(out))
+        self._plan: Mapping[str, Any] = {}
+        self._planned: set[str] = set()  # ids of its cells
+        self._plan_is: tuple[int, ...] | None = None  # the file that these two were read from
+        self._ends = BlockEnds(self._end, self.store.cells.indexed())
+        self._counted: tuple[set[str] | None, ...] = (None, None, None)  # what the two counts were made from
+        self._counts = 0, 0
         self._records: dict[str, Mapping[str, Any]] = {}
         self._position = 0
         self._said: dict[tuple[str, int], Mapping[str, Any]] = {}  # the last event of each process
         self._noted: str | None = None
         self._shared: SharedView | None = None
+        self._unread: str | None = None  # why the shared folder is not looked at
         self._failures: collections.deque[str] = collections.deque(maxlen=MOST_FAILURES)
         self._failed = 0
 
@@ -118,8 +140,8 @@ class Watcher:
         """Refuse a place where no study will begin, or whose shared folder cannot be read with what is installed.
 
         Raises:
-            InputError: it is a file, a folder of `attack` or `certify`, or holds results without a plan, or the client
-                of its shared folder is not installed.
+            InputError: it is a file, a folder of `attack` or `certify`, or holds results without a plan, or it is not
+                complete and the client of its shared folder is not installed.
         """
         out = self.store.out
         if out.exists() and not out.is_dir():
@@ -130,10 +152,14 @@ class Watcher:
         if self.store.results.is_file() and not (out / "plan.json").is_file():
             raise InputError(f"--out {out}: has results and no plan.json, so nothing says what is left to do")
         if (named := noted(out)) != self._noted:
+            self._shared = self._unread = None
             try:
                 self._shared = None if named is None else SharedView(self.store, folder_at(named))
             except InputError as error:
-                raise InputError(f"{out / NOTE}: {error}") from error
+                status = self._status()
+                if status is None or not status.is_complete:
+                    raise InputError(f"{out / NOTE}: {error}") from error
+                self._unread = str(error)
             self._noted = named
 
     def look(self) -> Status | None:
@@ -143,22 +169,26 @@ class Watcher:
             InputError: it holds something else, or a file is damaged.
         """
         self.check()
-        plan = self.store.plan()
+        return self._status()
+
+    def _status(self) -> Status | None:
+        self._read_plan()
+        plan = self._plan
         if not plan:
             return None
         stages = [stage["id"] for stage in plan.get("stages") or () if stage.get("kind") != GIVEN]
-        self._records = {own["id"]: own for own in plan.get("stages_done") or ()} | self._records  # as published
-        for name in stages:
-            if name not in self._records and (record := self.store.record(name)):
-                self._records[name] = record
+        self._read_records(stages)
         self._read_events()
+        here = {own["id"]: own for own in plan.get("stages_done") or ()} | self._records  # the former as published
         shared, elsewhere = self._shared, {}
         if shared is not None:
-            shared.refresh(stages)
-            elsewhere = {name: own for name, own in shared.records.items() if name not in self._records}
-        records = {**self._records, **elsewhere}
+            shared.refresh([name for name in stages if name not in self._records])
+            elsewhere = {name: own for name, own in shared.records.items() if name not in here}
+        records = here | elsewhere
         done = [records[name] for name in stages if name in records]
-        here, all_cells = self._cells(plan)
+        cells_here, all_cells = self._cells()
+        next_look, grown = self._looks()
+        noted = self._noted if shared is None else shared.url
         cells, workers = plan.get("cells") or 0, self._workers(set(stages))
         left = [worker.left for worker in workers if worker.left and not worker.gone]
         diverged = _diverged(done)
@@ -167,34 +197,56 @@ class Watcher:
             stages=len(stages),
             stages_done=len(done),
             cells=cells,
-            cells_done=min(cells, len(all_cells)),
+            cells_done=min(cells, all_cells),
             workers=workers,
             tokens=sum(record.get("tokens") or 0 for record in done),
             seconds=sum(record.get("wall_seconds") or 0.0 for record in done),
             left=1 / sum(1 / own for own in left) if left else None,
             failures=(*diverged[-MOST_FAILURES:], *self._failures),
             failed=len(diverged) + self._failed,
-            next_look=self._next_look(plan),
+            next_look=next_look,
             stages_elsewhere=len(elsewhere),
-            cells_elsewhere=len(all_cells) - len(here),
-            shared=None if shared is None else shared.url,
-            shared_error=None if shared is None else shared.error,
+            cells_elsewhere=all_cells - cells_here,
+            seeds_elsewhere=grown if noted is not None else 0,
+            shared=noted,
+            shared_error=self._unread if shared is None else shared.error,
+            shared_damaged=() if shared is None else tuple(sorted(shared.damaged)),
         )
 
-    def _next_look(self, plan: Mapping[str, Any]) -> int | None:
-        """The look that the plan's seeds are made for, or the one after it if that has not ended the study."""
-        declared, present = plan.get("declared") or {}, len(plan.get("seeds") or ())
-        looks = declared.get("content", {}).get("stopping", {}).get("looks") or ()
+    def _read_plan(self) -> None:
+        """Read the plan, unless its file is the one that was read before."""
+        found = None
+        with contextlib.suppress(OSError):
+            stat = (self.store.out / "plan.json").stat()
+            found = stat.st_mtime_ns, stat.st_size, stat.st_ino
+        if found is None or found != self._plan_is:
+            self._plan_is = None
+            self._plan = self.store.plan()
+            self._planned = set(map(str, self._plan.get("cell_ids") or ()))
+            self._plan_is = found
+
+    def _read_records(self, stages: Iterable[str]) -> None:
+        begun = self.store.begun()
+        for name in stages:
+            if name in begun and name not in self._records and (record := self.store.record(name)):
+                self._records[name] = record
+
+    def _looks(self) -> tuple[int | None, int]:
+        """The look that the plan's seeds are made for, or the next one if others have not ended the study, and how many
+        seeds more than the plan's the last look saw."""
+        declared, present = self._plan.get("declared") or {}, len(self._plan.get("seeds") or ())
+        taken, looks = present, declared.get("content", {}).get("stopping", {}).get("looks") or ()
         for number in looks:
             if number >= present:
                 seen = self.store.agreed.look(declared["hash"], number)
                 if seen is None and self._shared is not None:
                     seen = self._shared.looks.get((declared["hash"], number))
                 if seen is None:
-                    return number
+                    return number, taken - present
+                taken = number
                 if seen.get("stop"):
-                    return None
-        return None
+                    break
+        return None, taken - present
 
     def _read_events(self) -> None:
         events, self._position = self.store.events(self._position)
@@ -213,14 +265,25 @@ class Watcher:
         self._failed += 1
         self._failures.append(text)
 
-    def _cells(self, plan: Mapping[str, Any]) -> tuple[set[str], set[str]]:
-        """The plan's cells that the results folder has, and with them those that only the shared folder has."""
-        planned = set(map(str, plan.get("cell_ids") or ()))
-        if not planned:  # a plan of an earlier version
-            here = self.store.result_cells()
-            return here, here
-        here = planned & (self.store.cells.ids() or self.store.result_cells())  # published results may come alone
-        return here, here | (planned & self._shared.cells if self._shared is not None else set())
+    def _cells(self) -> tuple[int, int]:
+        """How many of the plan's cells the results folder has, and with them those that only the shared folder has."""
+        if not self._planned:  # a plan of an earlier version
+            count = len(self.store.result_cells())
+            return count, count
+        blocks = self.store.cells.blocks.there()
+        here = self._ends.cells(blocks) if blocks else self.store.result_cells()  # published results may come alone
+        there = None if self._shared is None else self._shared.cells
+        if any(map(operator.is_not, (self._planned, here, there), self._counted)):
+            found = self._planned & here
+            self._counts = len(found), len(found | (self._planned & (there or set())))
+            self._counted = self._planned, here, there
+        return self._counts
+
+    def _end(self, name: str, size: int) -> bytes | None:
+        """So many bytes from the end of a block, or all of a smaller one; None where it is gone."""
+        path = self.store.cells.folder / name
+        with reading(path):
+            return files.read_end(path, size)
 
     def _workers(self, stages: set[str]) -> tuple[Worker, ...]:
         claimed: dict[tuple[str, int], list[str]] = {}
@@ -238,8 +301,10 @@ class Watcher:
             if who not in claimed and (event.get("event") == "ended" or is_silent):
                 continue
             said = {name: event[name] for name in names if event.get(name) is not None}
-            own = tuple(name for name in claimed.get(who, ()) if name in stages or not stages)
-            found.append(Worker(*who, own, ago=ago, gone=who in stale, **said))
+            claims = claimed.get(who, ())
+            own = tuple(name for name in claims if name in stages or not stages)
+            others = tuple(name for name in claims if name not in own)
+            found.append(Worker(*who, own, ago=ago, gone=who in stale, others=others, **said))
         return tuple(found)
 
     def _held(self) -> Mapping[str, tuple[Claim, bool]]:

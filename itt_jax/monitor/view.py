@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from itt_jax.monitor.status import Status, Worker
+from itt_jax.store.claims import ACROSS
 from itt_jax.study.progress import counted, duration
 
 
@@ -43,7 +44,7 @@ def shown(status: Status) -> RenderableType:
 def _left(status: Status) -> str:
     working = [worker for worker in status.workers if not worker.gone]
     if status.is_done:
-        fetched = status.stages_elsewhere or status.cells_elsewhere
+        fetched = status.stages_elsewhere or status.cells_elsewhere or status.seeds_elsewhere
         return "done; `run` with the same --out and --share fetches what this folder lacks" if fetched else "done"
     if not working:
         if status.shared_error is not None:
@@ -54,22 +55,27 @@ def _left(status: Status) -> str:
     if not status.left:
         return "time left: not known yet"
     known = sum(bool(worker.left) for worker in working)
-    of = f" at the speed of {known} of {counted(len(working), 'worker')}" if known < len(working) else ""
-    return f"about {duration(status.left)} left{of}"
+    if known == len(working):
+        return f"about {duration(status.left)} left"
+    return f"at most about {duration(status.left)} left at the speed of {known} of {counted(len(working), 'worker')}"
 
 
 def _shared(status: Status) -> str:
     """The shared folder, and what only it has."""
-    counts = ((status.stages_elsewhere, "stage"), (status.cells_elsewhere, "cell"))
+    counts = ((status.seeds_elsewhere, "seed"), (status.stages_elsewhere, "stage"), (status.cells_elsewhere, "cell"))
     alone = " and ".join(counted(count, noun) for count, noun in counts if count)
     return f"shared folder: {status.shared}" + (f"; {alone} not fetched yet" if alone else "")
 
 
 def _warning(status: Status) -> list[str]:
-    """A line where the shared folder cannot be read."""
-    if status.shared_error is None:
-        return []
-    return [f"warning: shared folder not read, other machines shown as before: {status.shared_error}"]
+    """A line each where the shared folder cannot be read, and where some of its files are damaged."""
+    found = []
+    if status.shared_error is not None:
+        found.append(f"warning: shared folder not read, other machines shown as before: {status.shared_error}")
+    if damaged := status.shared_damaged:
+        more = f", as {counted(len(damaged) - 1, 'other file')}" if len(damaged) > 1 else ""
+        found.append(f"warning: left out{more}: {damaged[0]}")
+    return found
 
 
 def _bars(status: Status) -> Table:
@@ -97,8 +103,17 @@ def _workers(status: Status) -> Table:
 
 def _doing(worker: Worker) -> str:
     if worker.gone:
-        return "has ended or sends no heartbeat; other workers take over its stages"
+        return "has ended or sends no heartbeat; other workers take over what it has not finished"
     if not worker.doing:
-        return f"on {', '.join(worker.stages)}" if worker.stages else "beginning"
+        return _claimed(worker)
     ago = f" ({duration(worker.ago)} ago)" if worker.ago is not None and worker.ago >= 60 else ""
     return f"{worker.doing}: {worker.detail}{ago}"
+
+
+def _claimed(worker: Worker) -> str:
+    """What the claims say of a worker whose log is elsewhere."""
+    if worker.stages:
+        return f"on {', '.join(worker.stages)}"
+    if any(name.startswith(ACROSS) for name in worker.others):
+        return "reading attacks across"
+    return "work outside this folder's plan" if worker.others else "beginning"

@@ -14,7 +14,7 @@ import math
 import pathlib
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, KeysView, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ import numpy as np
 from itt_jax import files
 from itt_jax.errors import InputError
 from itt_jax.store.blocks import Blocks
+from itt_jax.store.shared_folders import together
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,11 +74,6 @@ class Cells:
         """The ids of all cells."""
         self._look()
         return self._block_of.keys()
-
-    def names(self) -> KeysView[str]:
-        """The names of their blocks."""
-        self._look()
-        return self._held.keys()
 
     def forget(self) -> None:
         """List the folder anew when asked next: another worker may have added to it."""
@@ -175,9 +171,18 @@ class Cells:
     def save_index(self) -> None:
         """Write the index, if it is behind."""
         self._look()
-        if self._saved() != self._held:
+        if self.indexed() != self._held:
             text = json.dumps(dict(sorted(self._held.items())), separators=(",", ":"))
             files.write_text(self._index, f"{zlib.crc32(text.encode()):08x}\n{text}\n")
+
+    def indexed(self) -> dict[str, list[str]]:
+        """Block -> its cells, as the index says; empty where it is absent or damaged."""
+        try:
+            checksum, text = self._index.read_text(encoding="utf-8").split("\n", 1)
+            text = text.removesuffix("\n")
+            return json.loads(text) if checksum == f"{zlib.crc32(text.encode()):08x}" else {}
+        except (OSError, ValueError):
+            return {}
 
     def _look(self) -> None:
         """List the folder, unless that was done a moment ago."""
@@ -188,7 +193,7 @@ class Cells:
         if known.keys() - names:
             self._held, self._block_of = {}, {}
         if new := sorted(names - self._held.keys()):
-            known = known or self._saved()
+            known = known or self.indexed()
             for name in new:
                 self._add(name, known.get(name) or [row["cell"] for row in self._about(name)["rows"]])
         took = time.monotonic() - began
@@ -198,15 +203,6 @@ class Cells:
         self._held[name] = cells
         for cell in cells:  # of two blocks with a cell, every process takes the same one
             self._block_of[cell] = min(name, self._block_of.get(cell, name))
-
-    def _saved(self) -> dict[str, list[str]]:
-        """Block -> its cells, as the index says; empty where it is absent or damaged."""
-        try:
-            checksum, text = self._index.read_text(encoding="utf-8").split("\n", 1)
-            text = text.removesuffix("\n")
-            return json.loads(text) if checksum == f"{zlib.crc32(text.encode()):08x}" else {}
-        except (OSError, ValueError):
-            return {}
 
     def _parts(self, name: str, metadata: Mapping[bytes, bytes]) -> dict[str, slice]:
         """Cell -> its rows of the block."""
@@ -238,8 +234,36 @@ class Cells:
         return self.folder / "index.json"
 
 
-def cells_in(tail: Callable[[int], bytes]) -> list[str]:
-    """The ids of the cells in a block of which no more than its end is read, unchecked; none where it is none of ours.
+class BlockEnds:
+    """The cells of blocks of which no more than the end is read, once and unchecked: for those who only look.
+
+    A block that is gone or damaged there has none; it is read again when asked for, since workers mend it.
+
+    Args:
+        tail: name of a block, number of bytes -> so many from its end, or all of a smaller one; None where it is gone.
+        known: block -> its cells, of those that need not be read.
+    """
+
+    def __init__(self, tail: Callable[[str, int], bytes | None], known: Mapping[str, list[str]] | None = None):
+        self._tail, self._found = tail, dict(known or {})
+        self._there: set[str] = set()
+        self._cells: set[str] = set()
+
+    def cells(self, names: Collection[str]) -> set[str]:
+        """The ids of the cells of these blocks; the same object as before where they are the same."""
+        together(self._read, [name for name in names if name not in self._found])
+        there = {name for name in names if name in self._found}
+        if there != self._there:
+            self._there, self._cells = there, {cell for name in there for cell in self._found[name]}
+        return self._cells
+
+    def _read(self, name: str) -> None:
+        if found := _cells_in(lambda size: self._tail(name, size) or b""):
+            self._found[name] = found
+
+
+def _cells_in(tail: Callable[[int], bytes]) -> list[str]:
+    """The ids of the cells in a block; none where it is none of ours.
 
     Args:
         tail: number of bytes -> so many from the end of the file, or all of a smaller one.

@@ -30,6 +30,9 @@ BEAT_SECONDS = 10
 STALE_SECONDS = 90
 """Time without a heartbeat after which a claim is taken over."""
 
+ACROSS = "transfer-"
+"""Begins the name of a claim on reading the texts of attacks on the model of a stage, whose id follows."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
@@ -64,7 +67,8 @@ class Claim:
             found = cls(**json.loads(content))
         except (ValueError, TypeError, RecursionError):
             return None
-        return found if isinstance(found.pid, int) and isinstance(found.machine, str) else None
+        texts = found.token, found.host, found.machine, found.since
+        return found if isinstance(found.pid, int) and all(isinstance(own, str) for own in texts) else None
 
     def written(self) -> str:
         """The content of its file."""

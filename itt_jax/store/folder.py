@@ -28,6 +28,7 @@ Every file is written whole or not at all (`itt_jax.files`).
 import contextlib
 import dataclasses
 import functools
+import os
 import pathlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -161,6 +162,13 @@ class Store:
         if record.get("id") != path.parent.name:
             raise InputError(f"{path}: id: found {record.get('id')!r:.80}, expected that of the stage's folder")
         return record
+
+    def begun(self) -> set[str]:
+        """The ids of the stages that have a folder; all others are not done."""
+        try:
+            return set(os.listdir(self.out / "stages"))
+        except (FileNotFoundError, NotADirectoryError):
+            return set()
 
     def is_done(self, stage_id: str) -> bool:
         """Whether a stage is recorded."""
@@ -368,7 +376,14 @@ class Store:
         Raises:
             InputError: it is damaged.
         """
-        return set(read_table(self.results, ["cell"])["cell"].to_pylist()) if files.exists(self.results) else set()
+        if not files.exists(self.results):
+            return set()
+        try:
+            return set(read_table(self.results, ["cell"])["cell"].to_pylist())
+        except InputError as error:
+            if isinstance(error.__cause__, FileNotFoundError):  # removed a moment ago
+                return set()
+            raise
 
     def log(self, event: str, **details: Any) -> None:
         """Append one line to log.jsonl."""

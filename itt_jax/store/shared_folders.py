@@ -8,7 +8,6 @@ import concurrent.futures
 import contextlib
 import errno
 import logging
-import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
@@ -141,12 +140,7 @@ class LocalFolder:
     def tail(self, name: str, size: int) -> bytes | None:
         """As `SharedFolder.tail`."""
         with self._reaching():
-            try:
-                with (self.path / name).open("rb") as file:
-                    file.seek(max(0, file.seek(0, os.SEEK_END) - size))
-                    return file.read()
-            except FileNotFoundError:
-                return None
+            return files.read_end(self.path / name, size)
 
     def create(self, name: str, content: bytes) -> bool:
         """As `SharedFolder.create`."""

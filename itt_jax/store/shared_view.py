@@ -7,8 +7,8 @@ from typing import Any
 
 from itt_jax.errors import InputError, SharingError
 from itt_jax.store import origins
-from itt_jax.store.cells import cells_in
-from itt_jax.store.claims import Claim, Claims
+from itt_jax.store.cells import BlockEnds
+from itt_jax.store.claims import STALE_SECONDS, Claim, Claims
 from itt_jax.store.folder import Store
 from itt_jax.store.objects import LOOK, RECORD, Types, object_of
 from itt_jax.store.shared_folders import MARK, SharedFolder, together
@@ -21,11 +21,12 @@ class SharedView:
 
     Attributes:
         held: as `Claims.held` gives it.
-        records: stage -> its record, of finished stages without one in the results folder.
+        records: stage -> its record, of finished stages that the results folder lacks.
         looks: (hash of a declaration, number of seeds) -> what was seen then, of looks that the results folder lacks.
         cells: ids of the cells of these and of other finished stages that are in no block of the results folder.
-        error: why the shared folder could not be read the last time, after which the others stay as they were; None
-            where it could.
+        damaged: a line for each record and look that was left out the last time because its file is damaged.
+        error: why the shared folder could not be read the last time, after which the others stay as they were, but
+            `held` no longer than STALE_SECONDS; None where it could.
     """
 
     def __init__(self, store: Store, shared: SharedFolder):
@@ -34,87 +35,87 @@ class SharedView:
         self.records: dict[str, dict[str, Any]] = {}
         self.looks: dict[tuple[str, int], dict[str, Any]] = {}
         self.cells: set[str] = set()
+        self.damaged: list[str] = []
         self.error: str | None = None
-        self._claims = Claims(SharedSlots(shared))
-        self._versions: dict[str, str] = {}  # of the records
-        self._blocks: dict[str, list[str]] = {}  # name -> its cells; a block is written once
-        self._read_at = -math.inf
+        self._slots = SharedSlots(shared)
+        self._claims = Claims(self._slots)
+        self._read_as: dict[str, tuple[str, int]] = {}  # stage -> version of its record, number of its last holder then
+        self._ends = BlockEnds(shared.tail)
+        self._read_at = self._good_at = -math.inf
 
-    def refresh(self, stages: Collection[str]) -> None:
+    def refresh(self, lacking: Collection[str]) -> None:
         """Read what is new, unless that was done a moment ago.
 
         Args:
-            stages: ids of those of the plan.
+            lacking: ids of the plan's stages of which the results folder has no record.
         """
         if time.monotonic() - self._read_at < PULL_SECONDS:
             return
         try:
-            self._read(stages)
-            self.error = None
+            self._read(lacking)
+            self.error, self._good_at = None, time.monotonic()
         except SharingError as error:
             self.error = str(error)
+            if time.monotonic() - self._good_at > STALE_SECONDS:
+                # Holders may be gone, or just as unable to reach the folder; once it is read, they count as just seen.
+                self.held, self._claims = {}, Claims(self._slots)
         self._read_at = time.monotonic()
 
-    def _read(self, stages: Collection[str]) -> None:
+    def _read(self, lacking: Collection[str]) -> None:
         if self.shared.read(MARK) is None:
             raise SharingError(f"{self.url}: no shared folder (it has no file {MARK!r}); was it removed?")
-        held = self._claims.held()
-        for stage in self.held.keys() - held.keys():  # which may have been made again
-            self.records.pop(stage, None)
-        self.held = held
-        self._read_records(stages)
+        self.held, self.damaged = self._claims.held(), []
+        self._read_records(lacking)
         self._read_cells()
         for name in self.shared.names("looks"):
             if REGEXES["looks/*/*.json"].fullmatch(name) and not (self.store.out / name).is_file():
                 self._read_look(name)
 
-    def _read_records(self, stages: Collection[str]) -> None:
+    def _read_records(self, lacking: Collection[str]) -> None:
         names = set(self.shared.names("stages"))
-        lacking = [stage for stage in stages if _record(stage) in names and not self.store.is_done(stage)]
-        self.records = {stage: self.records[stage] for stage in lacking if stage in self.records}
-        together(self._read_record, [stage for stage in lacking if stage not in self.records])
+        there = [stage for stage in lacking if _record(stage) in names]
+        together(self._read_record, [stage for stage in there if not self._is_read(stage)])
+        self.records = {stage: self.records[stage] for stage in there if stage in self.records}
+
+    def _is_read(self, stage: str) -> bool:
+        """Whether the record that was read still counts: a stage is made again by who holds its claim."""
+        _, number = self._read_as.get(stage, ("", None))
+        return stage in self.records and stage not in self.held and number == self._slots.number(stage)
 
     def _read_record(self, stage: str) -> None:
-        if content := self._content(_record(stage)):
-            record = self._object(_record(stage), content, RECORD)
-            if record.get("id") != stage:
-                raise SharingError(f"{self.url}/{_record(stage)}: the record of another stage")
-            self.records[stage], self._versions[stage] = record, origins.version(content)
+        if found := self._object(_record(stage), RECORD):
+            record, version = found
+            if record.get("id") == stage:
+                self.records[stage], self._read_as[stage] = record, (version, self._slots.number(stage))
+            else:
+                self.damaged.append(f"{self.url}/{_record(stage)}: the record of another stage")
 
     def _read_look(self, name: str) -> None:
         _, declared, seeds = name.removesuffix(".json").split("/")
-        if seeds.isdecimal() and (declared, int(seeds)) not in self.looks and (content := self._content(name)):
-            self.looks[declared, int(seeds)] = self._object(name, content, LOOK)
+        if seeds.isdecimal() and (declared, int(seeds)) not in self.looks and (found := self._object(name, LOOK)):
+            self.looks[declared, int(seeds)] = found[0]
 
     def _read_cells(self) -> None:
-        versions = origins.versions(self.store.out) | {self._versions[stage] for stage in self.records}
-        here = {f"cells/{name}" for name in self.store.cells.names()}
-        found = [
-            name
-            for name in self.shared.names("of")
-            if (match := REGEXES["cells/*.parquet"].fullmatch(name))
-            and match[1] in versions
-            and own_name(name) not in here
-        ]
-        together(self._read_block, [name for name in found if name not in self._blocks])
-        self.cells = {cell for name in found for cell in self._blocks[name]}
+        here = {f"cells/{name}" for name in self.store.cells.blocks.there()}
+        found = [REGEXES["cells/*.parquet"].fullmatch(name) for name in self.shared.names("of")]
+        lacking = [(own[0], own[1]) for own in found if own and own_name(own[0]) not in here]
+        versions = {self._read_as[stage][0] for stage in self.records}
+        if any(version not in versions for _, version in lacking):
+            versions |= origins.versions(self.store.out)
+        self.cells = self._ends.cells([name for name, version in lacking if version in versions])
 
-    def _read_block(self, name: str) -> None:
-        self._blocks[name] = cells_in(lambda size: self.shared.tail(name, size) or b"")
-
-    def _content(self, name: str) -> bytes | None:
-        """The content of a file; None where it was removed since it was listed."""
+    def _object(self, name: str, types: Types) -> tuple[dict[str, Any], str] | None:
+        """An object and the version of its file; None where this was removed since it was listed, or is damaged."""
         found = self.shared.read(name)
-        content = None if found is None else unframed(found)
-        if found is not None and content is None:
-            raise SharingError(f"{self.url}/{name}: damaged, or being written")
-        return content
-
-    def _object(self, name: str, content: bytes, types: Types) -> dict[str, Any]:
+        if found is None:
+            return None
         try:
-            return object_of(content, types, f"{self.url}/{name}")
+            if (content := unframed(found)) is None:
+                raise InputError(f"{self.url}/{name}: damaged, or being written")
+            return object_of(content, types, f"{self.url}/{name}"), origins.version(content)
         except InputError as error:
-            raise SharingError(str(error)) from error
+            self.damaged.append(str(error))
+            return None
 
 
 def _record(stage: str) -> str:

@@ -127,7 +127,7 @@ class SharedSlots:
 
     def read(self, name: str) -> Slot:
         """As `Slots.read`."""
-        number, content = self._last.get(name, -1), None
+        number, content = self.number(name), None
         if number >= 0:
             content = self._shared.read(_object(name, number))
         while (later := self._shared.read(_object(name, number + 1))) is not None:
@@ -152,7 +152,7 @@ class SharedSlots:
 
     def left(self, name: str) -> list[str]:
         """As `Slots.left`."""
-        objects = [_object(name, number) for number in range(self._last.get(name, -1) + 1)]
+        objects = [_object(name, number) for number in range(self.number(name) + 1)]
         for own in objects:
             if own not in self._noted and (noted := _left(self._shared.read(own) or b"")) is not None:
                 self._noted[own] = noted
@@ -160,14 +160,18 @@ class SharedSlots:
 
     def held(self) -> dict[str, bytes]:
         """As `Slots.held`; the object of a holder who has freed the slot is read once."""
-        last: dict[str, int] = {}
         for own in self._shared.names("claims"):
             if found := _OBJECT.fullmatch(own):
-                last[found[1]] = max(last.get(found[1], -1), int(found[2]))
-        asked = [name for name, number in sorted(last.items()) if _object(name, number) not in self._noted]
-        objects = [_object(name, last[name]) for name in asked]
+                self._last[found[1]] = max(self.number(found[1]), int(found[2]))
+        last = {name: _object(name, number) for name, number in sorted(self._last.items()) if number >= 0}
+        asked = [name for name, own in last.items() if own not in self._noted]
+        objects = [last[name] for name in asked]
         contents = zip(asked, together(self._read_held, objects), strict=True)
         return {name: content for name, content in contents if content is not None}
+
+    def number(self, name: str) -> int:
+        """The number of a slot's last holder that was seen; -1 before the first."""
+        return self._last.get(name, -1)
 
     def _read_held(self, own: str) -> bytes | None:
         """An object; None where its holder has freed the slot."""

@@ -12,6 +12,7 @@ from itt_jax.evaluate.evaluator import CellResult, Evaluator, Tell
 from itt_jax.evaluate.forms import RowForms
 from itt_jax.kinds.forms import CLEAN_FORM, FormKey
 from itt_jax.store import Store
+from itt_jax.store.claims import ACROSS
 from itt_jax.study.adversaries import Attacked
 from itt_jax.study.attack_runs import Model, attacked_form, clean_form, read_outcomes
 from itt_jax.study.cells import Cell
@@ -61,7 +62,7 @@ def missing_transfers(plan: Plan, store: Store) -> list[Transfer]:
 
 def claim_on(stage: str) -> str:
     """The name of the claim that reading on the model of a stage needs."""
-    return f"transfer-{stage}"
+    return f"{ACROSS}{stage}"
 
 
 def read_on(plan: Plan, store: Store, stage: str, model: Model, tell: Tell) -> None:

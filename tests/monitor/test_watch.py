@@ -15,6 +15,7 @@ from itt_jax import main
 from itt_jax.cli import watch
 from itt_jax.monitor import Watcher, line
 from itt_jax.store import Store
+from itt_jax.store.blocks import Blocks
 from itt_jax.store.claims import Claim
 from itt_jax.store.parts import PartsFolder
 from itt_jax.study import progress
@@ -56,6 +57,26 @@ def test_stages_and_cells_are_counted_and_nothing_is_written(store):
     assert status.failures == ("stage s1 (bert, target, itt, seed 1) diverged",)
     assert "1 of 3 stages, 7 of 10 cells, 0 workers, 1 failure; nobody is working on it" in line(status)
     assert contents(store) == before
+
+
+def test_a_plan_is_read_once_and_of_a_block_the_end(store, monkeypatch):
+    """A block that is damaged or gone counts as absent until it is mended."""
+    store.cells.write([({"cell": name, "stage": "s1"}, {"item_id": [1]}) for name in "ab"])
+    (path,) = (store.out / "cells").glob("*.parquet")
+    whole, watcher, read = path.read_bytes(), Watcher(store.out), []
+    plan = Store.plan
+    monkeypatch.setattr(Store, "plan", lambda store: read.append(1) or plan(store))
+    monkeypatch.setattr(Blocks, "open", None)
+    there = watcher.store.cells.blocks.there
+    monkeypatch.setattr(watcher.store.cells.blocks, "there", lambda: there() | {f"{0:016x}-{0:016x}.parquet"})
+    for content, count in ((whole[:-20], 0), (b"", 0), (whole, 2)):
+        path.write_bytes(content)
+        assert watcher.look().cells_done == count
+    assert len(read) == 1
+    store.write_plan(plan(store) | {"cell_ids": ["a", "c"]})
+    assert watcher.look().cells_done == 1 and len(read) == 2
+    path.unlink()
+    assert watcher.look().cells_done == 0
 
 
 def test_workers_say_what_they_do_and_share_what_is_left(store):

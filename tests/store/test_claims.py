@@ -107,7 +107,11 @@ def test_a_claim_that_beats_is_never_taken_over(own, monkeypatch, clock):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"host 17", b"{", b"[]", b"{}", b'"x"', b"\xff\xfe", b"host 17 " * 1000, b"[" * 100_000]
+    "content",
+    [
+        *(b"", b"host 17", b"{", b"[]", b"{}", b'"x"', b"\xff\xfe", b"host 17 " * 1000, b"[" * 100_000),
+        b'{"token": "x", "host": null, "pid": 1, "machine": "", "started": null, "since": ""}',
+    ],
 )
 def test_a_claim_that_says_nothing_is_taken_over_once_it_has_not_changed_for_long(own, content, monkeypatch):
     files.write_bytes(own.slots.folder / "stage", content)

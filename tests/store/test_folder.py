@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from itt_jax import files
 from itt_jax.errors import InputError
 from itt_jax.store import Store
 
@@ -22,6 +23,11 @@ def test_the_plan_precedes_what_a_cell_was_called(tmp_path):
     assert pd.read_parquet(store.results).to_dict("list") == {"cell": ["a"], "model": ["new"], "value": [0.5]}
     assert store.write_results([{"cell": "b"}]) == 0
     assert not store.results.exists() and store.has_cell("a")
+
+
+def test_results_that_are_removed_before_they_are_read_have_no_cells(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "exists", lambda path: True)
+    assert Store(tmp_path).result_cells() == set()
 
 
 def test_results_without_their_cells_are_not_added_to(tmp_path):
