@@ -130,6 +130,8 @@ TABLES = {
     ("real_english", "costs"): functools.partial(costs, "real_english"),
     ("real_transfer", "decided"): functools.partial(decided, "real_transfer"),
     ("real_transfer", "costs"): functools.partial(costs, "real_transfer"),
+    ("real_clinical", "decided"): functools.partial(decided, "real_clinical"),
+    ("real_clinical", "costs"): functools.partial(costs, "real_clinical"),
     ("real_small", "decided"): functools.partial(decided, "real_small"),
     ("real_small", "costs"): functools.partial(costs, "real_small"),
     ("real_attacks/english", "by_arm"): by_arm,
