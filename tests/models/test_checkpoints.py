@@ -117,8 +117,8 @@ def test_transformers_loads_the_export(class_name, changes, reference, torch, tm
     again, report = type(model).from_pretrained(tmp_path / "ours", output_loading_info=True)
     assert not any(report.values())
     ids = torch.arange(10, 34).reshape((1, 2, 12) if "Choice" in class_name else (2, 12))
-    with torch.no_grad():
-        assert torch.equal(again.eval()(ids)[0], model(ids)[0])
+    with torch.no_grad():  # sums run in another order where arrays begin elsewhere in memory
+        torch.testing.assert_close(again.eval()(ids)[0], model(ids)[0], rtol=0, atol=1e-6)
 
 
 def test_shards_are_read_through_their_index(saved):
