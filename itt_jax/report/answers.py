@@ -17,7 +17,7 @@ FOUND = {
     "supported": "{arm} made predictions more robust to {change}",
     "contradicted": "{arm} made predictions less robust to {change}",
     "negligible": "{arm} changed robustness to {change} by less than {bound} points either way",
-    "undetermined": "the data do not decide whether {arm} changes robustness to {change}",
+    "undetermined": "the data do not decide whether {arm} changes robustness to {change} by {bound} points or more",
     NOT_JUDGED: "nothing can be said about {arm}, because a stage before the target did not learn",
 }
 """Verdict -> what it means for robustness."""

@@ -81,7 +81,7 @@ def test_a_checkpoint_alone_has_a_first_screen_of_its_own(tmp_path):
         (
             ("supported", "undetermined"),
             "itt made predictions more robust to perturbed text (in bert); the data do not decide whether itt changes "
-            "robustness to perturbed text (in xlnet).",
+            "robustness to perturbed text by 3.0 points or more (in xlnet).",
         ),
         (("contradicted", "contradicted"), "itt made predictions less robust to perturbed text."),
         (
