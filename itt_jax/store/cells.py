@@ -1,7 +1,7 @@
 """The cells of a results folder: those of one stage on the same rows are one block, a file that is written once.
 
-OUT/cells/<block>-<checksum>.parquet   examples of the cells one after the other; their rows of the results are in the
-                                       file's metadata
+OUT/cells/<block>-<checksum>.parquet   examples of the cells one after the other; their rows of the results and where
+                                       they were computed are in the file's metadata
 OUT/cells/index.json                   which cells each block holds; made again from the blocks where it is absent,
                                        damaged or behind
 """
@@ -79,13 +79,16 @@ class Cells:
         """List the folder anew when asked next: another worker may have added to it."""
         self._until = -math.inf
 
-    def write(self, made: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> None:
+    def write(
+        self, made: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], provenance: Mapping[str, Any] | None = None
+    ) -> None:
         """Write a block of the cells that are not known to be there.
 
         Of cells that another worker wrote a moment ago every process takes the same block (`_add`).
 
         Args:
             made: for each cell its row of the results (with its id, "cell") and its columns, with one entry an example.
+            provenance: where and with what they were computed; kept in the metadata of the file.
         """
         import pyarrow as pa
 
@@ -105,7 +108,8 @@ class Cells:
         table = pa.table({"cell": own} | {name: _joined(own) for name, own in parts.items()})
         about = {"format": FORMAT, "examples": counts, "rows": [row for row, _ in made]}
         key = hashlib.sha256("\0".join(sorted(ids)).encode()).hexdigest()[:16]
-        name = self.blocks.write(key, table, {"cells": json.dumps(about)})
+        metadata = {"cells": json.dumps(about)} | ({"provenance": json.dumps(provenance)} if provenance else {})
+        name = self.blocks.write(key, table, metadata)
         self._add(name, ids)
 
     def rows(self, planned: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -124,7 +124,7 @@ def store_attack_cells(
             found, lacking = _cell_under_attack(store, model, cell, attacked[cell.cell], tell, diverged)
             made, failed = made + found, failed + lacking
         if is_first() and not store.is_lost(cells[0].stage):
-            store.cells.write(made)
+            store.cells.write(made, provenance(arithmetic_of(model.encoder)))
     return failed
 
 

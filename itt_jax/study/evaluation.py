@@ -193,7 +193,8 @@ class _Evaluating:
         evaluator = Evaluator(predictor.tokenizer, self.max_length, forms, predictor.embedder, self.progress.tell)
         scores = evaluator.predict(predictor.encoder, predictor.head, predictor.params)
         missing = [cell for cell in stream.cells if self._is_missing(cell)]
-        self.failed += store_cells(self.store, evaluator, scores, missing, lambda name: task, predictor.params)
+        params, made_with = predictor.params, provenance(self.arithmetic)
+        self.failed += store_cells(self.store, evaluator, scores, missing, lambda name: task, params, made_with)
 
     def say_what_is_left(self) -> None:
         """Say what has changed and what is left out, how much there is to do, and about how long it takes."""

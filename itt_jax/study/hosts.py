@@ -5,7 +5,6 @@ work that takes all devices, which stages and cells it is on; they do it with it
 they are told, they wait on no device, so the first process may take its time.
 """
 
-import hashlib
 import pathlib
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -20,6 +19,7 @@ from itt_jax.study.distances import domain_distances
 from itt_jax.study.inputs import Inputs
 from itt_jax.study.material import Material
 from itt_jax.study.plan import Plan, study_id
+from itt_jax.study.provenance import code_digest
 from itt_jax.study.stages import Stage
 from itt_jax.study.stages.workshop import Workshop
 from itt_jax.train.processes import gathered, is_first, part, shared
@@ -42,9 +42,6 @@ class Worker(Protocol):
         """Read the texts that attacks made on other models on those of the stages."""
 
 
-CODE = (".py", ".json", ".tsv", ".txt")  # tables and embedded texts make results as code does
-
-
 def installation(stack: int | None, looks: tuple[int, ...]) -> dict[str, Any]:
     """What every process has, by name, before anything is read.
 
@@ -53,15 +50,13 @@ def installation(stack: int | None, looks: tuple[int, ...]) -> dict[str, Any]:
     """
     import jaxlib
 
-    package, code = pathlib.Path(itt_jax.__file__).parent, hashlib.sha256()
-    for path in sorted(path for path in package.rglob("*") if path.suffix in CODE):
-        code.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    code = code_digest(pathlib.Path(itt_jax.__file__).parent)
     return {
         "--stack": stack,
         "number of seeds at each look": looks,
         "version of jax": jax.__version__,
         "version of jaxlib": jaxlib.__version__,
-        "code of itt_jax": f"{itt_jax.__version__} ({code.hexdigest()[:12]})",
+        "code of itt_jax": f"{itt_jax.__version__} ({code})",
     }
 
 

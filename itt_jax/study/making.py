@@ -160,8 +160,8 @@ class Maker:
             for name, params, scores in zip(own, models, predicted, strict=True) if is_first() else ():
                 self.progress.tell(f"storing {len(own[name]):,} cells", 1.0)
                 diverged = bool((self.store.record(name) or {}).get("diverged"))
-                failed = store_cells(self.store, evaluator, scores, own[name], self.material.task, params, diverged)
-                self.failed += failed
+                made, made_with = (scores, own[name], self.material.task, params), provenance(used)
+                self.failed += store_cells(self.store, evaluator, *made, made_with, diverged)
             await_others()  # here, and not on their devices, while this one stores
         for stage in stages:
             self.attack(loaded[stage.id], [cell for cell in cells[stage.id] if cell.attack])

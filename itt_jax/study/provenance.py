@@ -1,16 +1,23 @@
 """Where and with what results were computed. Provenance is stored beside results and is part of no id."""
 
+import functools
+import hashlib
+import pathlib
 import platform
+import subprocess
 from collections.abc import Iterable
 from typing import Any
 
 import jax
 
+import itt_jax
 from itt_jax.config import Precision
 from itt_jax.errors import InputError
 from itt_jax.models import Encoder
 from itt_jax.store import Store
 from itt_jax.train.precision import ARITHMETICS, Arithmetic, evaluation_arithmetic
+
+CODE = (".py", ".json", ".tsv", ".txt")  # tables and embedded texts make results as code does
 
 
 def provenance(arithmetic: Arithmetic) -> dict[str, Any]:
@@ -19,14 +26,13 @@ def provenance(arithmetic: Arithmetic) -> dict[str, Any]:
     import jaxlib
     import optax
 
-    import itt_jax
-
     device = jax.devices()[0]
     return {
         "device": f"{jax.device_count()} x {device.device_kind} ({platform.machine()})",
         "precision": arithmetic.name,
         "versions": {
             "itt_jax": itt_jax.__version__,
+            "code": code(pathlib.Path(itt_jax.__file__).parent),
             "jax": jax.__version__,
             "jaxlib": jaxlib.__version__,
             "flax": flax.__version__,
@@ -34,6 +40,33 @@ def provenance(arithmetic: Arithmetic) -> dict[str, Any]:
             "python": platform.python_version(),
         },
     }
+
+
+@functools.cache
+def code_digest(package: pathlib.Path) -> str:
+    """12 hexadecimal digits for all files of a package that make results."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in package.rglob("*") if path.suffix in CODE):
+        digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@functools.cache
+def code(package: pathlib.Path) -> str:
+    """The digest of a package; with the commit of its checkout, and whether its files differ from that.
+
+    An installed package, or one whose repository git does not read, has the digest alone.
+    """
+    found = code_digest(package)
+    if not (package.parent / ".git").exists():
+        return found
+    git = ["git", "-C", str(package)]
+    try:
+        commit = subprocess.check_output([*git, "rev-parse", "--short=12", "HEAD"], stderr=subprocess.DEVNULL)
+        changes = subprocess.check_output([*git, "status", "--porcelain", "."], stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError):
+        return found
+    return f"{found} (commit {commit.decode().strip()}{', with changes' if changes else ''})"
 
 
 def agreed_arithmetic(store: Store, model: str, encoder: Encoder, precision: Precision) -> Arithmetic:

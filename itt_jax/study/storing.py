@@ -26,6 +26,7 @@ def store_cells(
     cells: Sequence[Cell],
     task_of: Callable[[str], Task],
     params: dict[str, Any],
+    provenance: dict[str, Any],
     diverged: bool = False,
 ) -> list[str]:
     """Store the cells of one model, without those that hold a score that is not finite.
@@ -33,7 +34,8 @@ def store_cells(
     Cells on the same rows are written together. Nothing more is stored once another worker has taken over the stage.
 
     Args:
-        scores: what `evaluator` predicted with `params`. diverged: whether the training of `params` did.
+        scores: what `evaluator` predicted with `params`. provenance: of the scores. diverged: whether the training of
+            `params` did.
 
     Returns:
         for each cell that is not stored: its stage, the row, and the cause.
@@ -45,7 +47,7 @@ def store_cells(
         failed += lacking
         if store.is_lost(cells[0].stage):
             break
-        store.cells.write(made)
+        store.cells.write(made, provenance)
     return failed
 
 

@@ -1,11 +1,19 @@
-"""Precision: what a folder was computed in is agreed on, and a study that pins another one is refused by name."""
+"""Provenance: what computed a folder is said; precision is agreed on, and a study that pins another one is refused."""
 
+import json
+import pathlib
+import re
+import subprocess
+
+import pyarrow.parquet as pq
 import pytest
 
+import itt_jax
 from itt_jax.errors import InputError
 from itt_jax.models import make_encoder
 from itt_jax.report import provenance as reported
 from itt_jax.store import Store
+from itt_jax.study import provenance
 from itt_jax.study.provenance import agreed_arithmetic, check_precision
 from itt_jax.train.precision import BFLOAT16
 
@@ -49,3 +57,41 @@ def test_the_report_states_it():
     pinned = {"precision": {"asked": "float32", "evaluation": {"bert": "float32"}}}
     assert reported.precision(pinned) == ["bert: evaluated in float32 (as the study asks)"]
     assert reported.precision({}) == []
+
+
+def test_code_is_named_by_its_files_and_by_the_commit_that_they_differ_from(tmp_path):
+    def git(*arguments):
+        own = ["-c", "user.name=x", "-c", "user.email=x", "-c", "commit.gpgsign=false"]
+        command = ["git", "-C", str(tmp_path), *own, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def named():
+        provenance.code.cache_clear(), provenance.code_digest.cache_clear()
+        return provenance.code(package)
+
+    package = tmp_path / "package"
+    (package / "tables").mkdir(parents=True)
+    (package / "a.py").write_text("a = 1\n")
+    (package / "tables" / "t.tsv").write_text("x\n")
+    installed = named()
+    assert re.fullmatch("[0-9a-f]{12}", installed)
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    commit = git("rev-parse", "--short=12", "HEAD")
+    assert named() == f"{installed} (commit {commit})"
+    (tmp_path / "README.md").write_text("beside the package")
+    assert named() == f"{installed} (commit {commit})"
+    for name in ("a.py", "new.py"):
+        (package / name).write_text("a = 2\n")
+        found = named()
+        assert found.endswith(f" (commit {commit}, with changes)") and not found.startswith(installed)
+        git("stash", "-qu")
+
+
+def test_cells_say_where_and_with_what_code_they_were_computed(tmp_path):
+    store, made_with = Store(tmp_path), provenance.provenance(BFLOAT16)
+    store.cells.write([({"cell": "a"}, {"item_id": ["x"]})], made_with)
+    found = pq.read_metadata(store.cells.file("a")).metadata
+    assert json.loads(found[b"provenance"]) == made_with and made_with["precision"] == "bfloat16"
+    assert made_with["versions"]["code"].startswith(provenance.code_digest(pathlib.Path(itt_jax.__file__).parent))

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from itt_jax.analysis import analyse
@@ -100,6 +101,7 @@ def attacked_run(tmp_path_factory):
         under_attack = {Store(out).cells.file(cell) for cell in results.to_pandas().query("attack")["cell"]}
         assert len(under_attack) == MODELS * LANGUAGES  # all attacks on one model and language in one file
         for path in under_attack:
+            assert b"provenance" in pq.read_metadata(path).metadata
             path.unlink()
         run(config, out, quiet=True)
     assert {name: (out / name).read_bytes() for name in kept} == kept

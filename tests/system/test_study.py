@@ -1,6 +1,7 @@
 """Whole runs: every arm, the grid, continuing, killing, and what the store holds."""
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from itt_jax import config, main, perturb, tasks
@@ -57,6 +59,8 @@ def test_cells_hold_what_was_predicted(tiny_run):
     results = pd.read_parquet(out / "results.parquet")
     row = results.query("perturbation == 'swap' and severity == 0.3 and language == 'de'").iloc[0]
     cell = Store(out).read_cell(row["cell"])
+    made_with = json.loads(pq.read_metadata(Store(out).cells.file(row["cell"])).metadata[b"provenance"])
+    assert {"device", "precision"} < set(made_with) and "code" in made_with["versions"]
     rows = tasks.limit(tasks.load_rows(tasks.get(row["task"]), "test", "de"), 24)
     assert list(cell["item_id"]) == list(rows.item_ids)
     assert list(cell["label"]) == list(rows.labels)
