@@ -39,6 +39,7 @@ from itt_jax.store.agreed import Agreed
 from itt_jax.store.blocks import Blocks
 from itt_jax.store.cells import Cells
 from itt_jax.store.claims import Claims, Hold
+from itt_jax.store.clearing import clear_temporaries
 from itt_jax.store.log import append, read_events
 from itt_jax.store.objects import PLAN, RECORD, object_text, read_object, write_object
 from itt_jax.store.parquet import read_table
@@ -212,6 +213,34 @@ class Store:
         lines = [line for blocks in self.blocks for line in blocks.set_aside()]
         self.cells.forget()
         return lines
+
+    def set_aside_checkpoint(self, stage_id: str) -> str:
+        """Move a stage's parameters away if they are damaged; returns a line that says so, or "".
+
+        Raises:
+            InputError: they cannot be read, so that it is not known.
+        """
+        path, aside = self.checkpoint(stage_id), self.out / "damaged" / f"{stage_id}-checkpoint"
+        try:
+            files.check_manifest(path, "checkpoint")
+        except InputError as error:
+            if isinstance(error.__cause__, OSError):
+                raise
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            files.remove_folder(aside)
+            with contextlib.suppress(FileNotFoundError):  # another worker was first
+                os.rename(path, aside)
+            return f"{error}; it is set aside ({aside}) and made again"
+        return ""
+
+    def clear(self) -> None:
+        """Remove what workers that were killed have left: files that they were writing, and claims."""
+        clear_temporaries(self.out)
+        if self.sharing is None:
+            for name, (claim, _) in self.claims.held().items():
+                if claim.is_gone():
+                    with self.claims.claim(name):
+                        pass  # as who takes it over frees it
 
     def others(self, stage_ids: Iterable[str], cell_ids: Iterable[str]) -> tuple[int, int]:
         """The numbers of finished stages and of cells beside these: those of earlier versions of a study."""

@@ -91,6 +91,7 @@ def evaluate_checkpoint(
     with Progress(quiet) as progress:
         progress.at(f"evaluation of {checkpoint_name(evaluation.checkpoint)}", "reading the checkpoint")
         evaluator = _Evaluating(evaluation, Store(out), progress, data_root)
+        evaluator.store.clear()
         for line in evaluator.store.set_aside():
             progress.say(f"warning: {line}")
         evaluator.write_plan()

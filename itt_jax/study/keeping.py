@@ -31,6 +31,10 @@ class Keeping:
             return True
         return not stage.has_parameters(self.store) and self._is_needed(stage)
 
+    def needs_parameters(self, stage: Stage) -> bool:
+        """Whether parameters in the folder will be read: cells or children are to be made from them."""
+        return self.store.has_checkpoint(stage.id) and stage.is_done(self.store) and self._is_needed(stage)
+
     def keeps(self, stage: Stage) -> bool:
         """Whether the checkpoint stays. Every arm starts from an encoder made here, so its checkpoint always does."""
         saved = self.plan.study.save_checkpoints

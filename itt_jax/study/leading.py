@@ -165,8 +165,7 @@ class Leader:
 
     def begin(self) -> None:
         """Write the plan, and say what was found and what is left to do."""
-        for line in self.store.set_aside():
-            self.progress.say(f"warning: {line}")
+        self.mend()
         for line in self.own.changes:
             self.progress.say(f"changed: {line}")
         if self.own.changes:
@@ -190,6 +189,15 @@ class Leader:
             self.progress.say(line)
         self.caching.begin()
         self.say_what_is_left()
+
+    def mend(self) -> None:
+        """Set aside what is damaged and is to be made again; remove what workers that were killed have left."""
+        self.store.clear()
+        for line in self.store.set_aside():
+            self.progress.say(f"warning: {line}")
+        for stage in reversed(self.plan.stages.values()):  # parents last, as children that are made again need them
+            if self.keeping.needs_parameters(stage) and (line := self.store.set_aside_checkpoint(stage.id)):
+                self.progress.say(f"warning: {line}")
 
     def say_what_is_left(self) -> None:
         """Say how much there is to do, about how long it takes, and where an interrupted run continues."""
@@ -217,6 +225,7 @@ class Leader:
 
     def finish(self) -> None:
         """Write results, texts, distances between domains and the plan."""
+        self.store.clear()
         if not self.publisher.holds():
             other = "was given another version of the study meanwhile, which its results describe"
             self.progress.say(f"warning: {self.store.out} {other}")

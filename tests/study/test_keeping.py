@@ -6,6 +6,7 @@ from typing import ClassVar
 import pyarrow.parquet as pq
 import pytest
 
+from itt_jax import files
 from itt_jax.config import EncoderSpec
 from itt_jax.store import Store
 from itt_jax.study import publishing
@@ -23,7 +24,7 @@ SPEC = EncoderSpec("bert", "bert")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Toy(Stage):
-    """A stage whose checkpoint is an empty folder; it notes when it is made."""
+    """A stage whose checkpoint holds its id; it notes when it is made."""
 
     made: ClassVar[list[str]] = []
 
@@ -34,7 +35,9 @@ class Toy(Stage):
     def make(self, workshop):
         assert self.parent is None or self.parent.has_parameters(workshop.store)
         self.made.append(self.id)
-        workshop.store.checkpoint(self.id).mkdir(parents=True)
+        with files.new_folder(workshop.store.checkpoint(self.id)) as folder:
+            (folder / "params").write_text(self.id)
+            files.write_manifest(folder)
         return {"steps": 1}
 
 
@@ -70,11 +73,15 @@ def nothing_made(monkeypatch):
     monkeypatch.setattr(Toy, "made", [])
 
 
-def drain(store: Store, plan: Plan, publisher: type[publishing.Publisher] = publishing.Publisher) -> None:
-    """Make every stage and cell of a plan."""
-    own = joined(plan)
-    maker = ToyMaker(store, own, Progress(quiet=True), None, Profile(None))
-    Leader(maker, own, publisher(store, own, {})).all()
+def drain(store: Store, plan: Plan, publisher: type[publishing.Publisher] = publishing.Publisher) -> list[str]:
+    """Mend what is damaged, and make every stage and cell of a plan; returns what was said."""
+    own, progress, lines = joined(plan), Progress(quiet=True), []
+    progress.say = lines.append
+    maker = ToyMaker(store, own, progress, None, Profile(None))
+    leader = Leader(maker, own, publisher(store, own, {}))
+    leader.mend()
+    leader.all()
+    return lines
 
 
 def run(out, saved: str, chain=CHAIN, cells=CELLS) -> list[str]:
@@ -113,6 +120,30 @@ def test_what_a_later_run_needs_is_made_again(tmp_path, capsys):
     longer = (*CHAIN, ("new", "last"))
     assert run(tmp_path, "target", longer, CELLS | {"new": ["new-1"]}) == ["between", "last", "new"]
     assert checkpoints(tmp_path) == ["last", "new", "root"]
+
+
+def test_a_damaged_checkpoint_is_made_again_where_it_is_needed(tmp_path):
+    def plan(cells):
+        stages: dict[str, Stage] = {}
+        for name, parent in CHAIN:
+            stages[name] = Toy(spec=SPEC, id=name, parent=stages.get(parent))
+        return Plan(STUDY, stages, {name: [ToyCell(cell) for cell in own] for name, own in cells.items()})
+
+    store = Store(tmp_path)
+    drain(store, plan(CELLS))
+    for name in ("root", "direct", "last"):
+        (store.checkpoint(name) / "params").write_text(name.upper())
+    Toy.made.clear()
+    assert drain(store, plan(CELLS)) == [] and Toy.made == []
+    lines = drain(store, plan(CELLS | {"direct": ["direct-1", "direct-2"]}))
+    for name, line in zip(("direct", "root"), lines, strict=False):
+        path, aside = store.checkpoint(name) / "params", tmp_path / "damaged" / f"{name}-checkpoint"
+        assert line.startswith(f"warning: {path}: damaged: found {len(name)} bytes")
+        assert line.endswith(f"; it is set aside ({aside}) and made again")
+        assert path.read_text() == name and (aside / "params").read_text() == name.upper()
+    assert Toy.made == ["root", "direct"]
+    assert (store.checkpoint("last") / "params").read_text() == "LAST"  # nothing reads it
+    assert drain(store, plan(CELLS)) == []
 
 
 def test_children_that_another_worker_is_on_keep_their_parent(tmp_path):

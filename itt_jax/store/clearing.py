@@ -1,0 +1,60 @@
+"""Removing what processes that were killed have left of files and folders that they were writing.
+
+Names of temporaries hold host and process (`files.temporary`). Numbers of processes are those of one container, and
+others may have its name, so that silence decides, too.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+
+SILENT_SECONDS = 90
+"""Time without a change after which a temporary is removed whose process is not running on this host."""
+ELSEWHERE_SECONDS = 24 * 3600
+"""The same for those of other hosts; long, as a slow disk may sync a large file for minutes and clocks may differ."""
+WHOLE = ("checkpoint", "report", "tensorboard", "profile", "damaged")
+"""Folders of a results folder in which nothing is begun: they are written or moved whole, or by other programs."""
+_TEMPORARY = re.compile(r"\..+\.([0-9]{1,9})\.[0-9a-f]{8}")
+
+
+def clear_temporaries(out: pathlib.Path) -> None:
+    """Remove the temporaries of processes that have ended, as far as that is known, from a results folder."""
+    for path in list(_temporaries(out)):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _temporaries(out: pathlib.Path) -> Iterator[pathlib.Path]:
+    for folder, folders, names in os.walk(out):
+        for name in (*folders, *names):
+            if (found := _TEMPORARY.fullmatch(name)) and _is_left(pathlib.Path(folder, name), int(found[1])):
+                yield pathlib.Path(folder, name)
+        folders[:] = [name for name in folders if name not in WHOLE and not _TEMPORARY.fullmatch(name)]
+
+
+def _is_left(path: pathlib.Path, pid: int) -> bool:
+    """Whether nobody is writing a temporary any more; False for one that is gone by now."""
+    is_here = f".{socket.gethostname()}.{pid}." in path.name
+    if is_here and _is_running(pid):
+        return False
+    try:
+        changed = max(own.lstat().st_mtime for own in (path, *path.rglob("*")))
+    except OSError:
+        return False
+    return time.time() - changed > (SILENT_SECONDS if is_here else ELSEWHERE_SECONDS)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # another user's
+    return True
