@@ -24,7 +24,7 @@ from itt_jax.cli import (
     score,
     watch,
 )
-from itt_jax.cli.stopping import Terminated, leave, leave_after, listen
+from itt_jax.cli.stopping import Terminated, hush, leave, leave_after, listen
 from itt_jax.errors import InputError, NotFiniteError, SharingError
 
 COMMANDS = (
@@ -104,6 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {where}{error.strerror}{_how_to_continue(command, arguments)}", file=sys.stderr)
         return 1 if error.errno in DISK_FULL else 2
     except KeyboardInterrupt as stop:
+        hush()
         how, code = ("terminated", 143) if isinstance(stop, Terminated) else ("interrupted", 130)
         print(f"\n{how}{_how_to_continue(command, arguments)}", file=sys.stderr)
         return code

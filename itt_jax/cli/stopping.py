@@ -6,6 +6,7 @@ import sys
 import threading
 import traceback
 import types
+import warnings
 
 RESEND_SECONDS = 0.1
 
@@ -24,9 +25,18 @@ def _terminate(number: int, frame: object) -> None:
     raise Terminated
 
 
+def hush() -> None:
+    """Say nothing more: a signal that comes while Orbax writes leaves an event loop half made, and coroutines."""
+    if sys.unraisablehook is _unraisable:  # the process listens, and so ends
+        sys.unraisablehook = lambda found: None
+        warnings.simplefilter("ignore")
+
+
 def _unraisable(found: "sys.UnraisableHookArgs") -> None:
     """Send a signal again whose exception was raised where Python ignores it, such as in a callback of the collector
-    of garbage (JAX has one)."""
+    of garbage (JAX has one). Of Orbax's writers, those that are at work when one of them fails are no news."""
+    if isinstance(found.exc_value, RuntimeError) and str(found.exc_value) == "Event loop is closed":
+        return None
     if not isinstance(found.exc_value, KeyboardInterrupt):
         return sys.__unraisablehook__(found)
     number = signal.SIGTERM if isinstance(found.exc_value, Terminated) else signal.SIGINT

@@ -4,11 +4,12 @@ import errno
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from itt_jax import main
-from itt_jax.cli import plan, run
+from itt_jax.cli import plan, run, stopping
 from itt_jax.cli.stopping import Terminated
 
 ASLEEP = """
@@ -16,12 +17,20 @@ import gc, signal, sys, time
 from itt_jax import main
 from itt_jax.cli import run
 
+class Half:
+    def __del__(self):
+        raise AttributeError("what was to be closed is not there yet")
+
+async def later():
+    pass
+
 def asleep(options):
     print("ready", flush=True)
     if "{where}" == "collector":
         gc.callbacks.append(lambda *about: time.sleep(2))
         gc.collect()
         gc.callbacks.clear()
+    half, waiting = Half(), later()
     time.sleep(60)
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in the background
@@ -53,6 +62,15 @@ def test_a_signal_ends_in_one_line(number, where, code, says):
     assert process.returncode == code
     assert err.startswith("\n" + says) and err.count("\n") == 2
     assert err.endswith("python -m itt_jax.main run --out 'a b'\n")
+
+
+def test_writers_that_another_one_s_failure_leaves_alone_say_nothing(monkeypatch):
+    """Orbax's threads report to a loop that has ended, where no exception can be caught."""
+    monkeypatch.setattr(sys, "__unraisablehook__", (said := []).append)
+    found = [SimpleNamespace(exc_value=RuntimeError(text)) for text in ("Event loop is closed", "another")]
+    for own in found:
+        stopping._unraisable(own)
+    assert said == found[1:]
 
 
 def raising(error):
