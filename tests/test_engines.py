@@ -75,6 +75,7 @@ def test_a_slurm_array_has_a_task_a_worker_and_a_limit():
         "partition": "long",
     }
     assert "#SBATCH --requeue\n" in text
+    assert "gres" not in printed("slurm", *RUN, GPUS="0") and "\n\n" not in text
     assert subprocess.run(["bash", "-n"], input=text, text=True).returncode == 0
     assert shlex.split(text.splitlines()[-1]) == ["srun", ".venv/bin/python", "-m", "itt_jax.main", *RUN]
 

@@ -22,6 +22,8 @@ LIFETIME=${LIFETIME:-12h} COUNT=${COUNT:-1} GPUS=${GPUS:-1}
 lifetime=$(seconds LIFETIME)
 vms "$name"
 [[ $GPUS =~ ^[0-9]+$ ]] || fail "GPUS: found '$GPUS', expected a number"
+gpus="" # clusters without GPUs refuse a line that asks for none
+if ((GPUS)); then printf -v gpus '#SBATCH --gres=gpu:%s\n' "$GPUS"; fi
 
 cat << JOB
 #!/usr/bin/env bash
@@ -29,12 +31,11 @@ cat << JOB
 #SBATCH --array=0-$((${#names[@]} - 1))
 #SBATCH --nodes=1
 #SBATCH --ntasks=1
-#SBATCH --gres=gpu:$GPUS
 #SBATCH --time=$(((lifetime + 59) / 60))
 #SBATCH --requeue
 #SBATCH --open-mode=append
 #SBATCH --output=$name-%A_%a.log
-${PARTITION:+#SBATCH --partition=$PARTITION
+$gpus${PARTITION:+#SBATCH --partition=$PARTITION
 }set -euo pipefail
 srun $(quoted "${PYTHON:-.venv/bin/python}" -m itt_jax.main "$@")
 JOB
