@@ -1,4 +1,4 @@
-"""The exceptions that the command line prints as one line: wrong input, scores that are not finite, a lost bucket."""
+"""The exceptions that the command line prints as one line: wrong input, work that failed, a lost bucket."""
 
 import difflib
 from collections.abc import Iterable
@@ -25,6 +25,17 @@ class NotFiniteError(ArithmeticError):
     """Scores are not finite although the input is right; the command line prints it as one line and exits with 1.
 
     The message names the stage, the row and the cause.
+    """
+
+    def __init__(self, message: str):
+        super().__init__(_one_line(message))
+
+
+class StageError(RuntimeError):
+    """Some stages could not be made, and the rest of the study is; the command line prints it as one line and exits
+    with 1.
+
+    The message names the first stage and why it failed.
     """
 
     def __init__(self, message: str):

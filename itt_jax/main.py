@@ -25,7 +25,7 @@ from itt_jax.cli import (
     watch,
 )
 from itt_jax.cli.stopping import Terminated, hush, leave, leave_after, listen
-from itt_jax.errors import InputError, NotFiniteError, SharingError
+from itt_jax.errors import InputError, NotFiniteError, SharingError, StageError
 
 COMMANDS = (
     run,
@@ -48,7 +48,7 @@ COMMANDS = (
 CONTINUED = (run, evaluate, attack, certify)
 """Commands that go on where they were stopped."""
 NO_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG}
-DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -78,8 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; without any, `run`, whose default is the quickstart.
 
     Returns:
-        the exit code: 0 done; 1 scores that are not finite, a full disk or a shared folder out of reach, 2 wrong input,
-        130 interrupted, 143 terminated (each with one line on standard error). Any other error is raised.
+        the exit code: 0 done; 1 scores that are not finite, stages that failed, a full disk or a shared folder out of
+        reach, 2 wrong input, 130 interrupted, 143 terminated (each with one line on standard error). Any other error is
+        raised.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     command = None
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InputError, NotFiniteError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2 if isinstance(error, InputError) else 1
-    except SharingError as error:
+    except (SharingError, StageError) as error:
         print(f"error: {error}{_how_to_continue(command, arguments)}", file=sys.stderr)
         return 1
     except BrokenPipeError:

@@ -259,7 +259,8 @@ class Watcher:
                     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(event.get("time")))
                     self._fail(f"{when}, {who[0]} process {who[1]}: {event['error']}")
             elif kind == "failed":
-                self._fail(f"cell {event.get('cell')}: {event.get('error')}")
+                what = next((f"{name} {event[name]}" for name in ("cell", "stage") if name in event), "?")
+                self._fail(f"{what}: {event.get('error')}")
 
     def _fail(self, text: str) -> None:
         self._failed += 1

@@ -3,8 +3,10 @@
 import contextlib
 import itertools
 import time
+import traceback
 
 from itt_jax.config import canonical
+from itt_jax.errors import StageError
 from itt_jax.study import hosts
 from itt_jax.study.clustering import plan_clusters
 from itt_jax.study.distances import compared, distances_id, domain_distances
@@ -17,6 +19,7 @@ from itt_jax.study.publishing import Publisher
 from itt_jax.study.stages import Stage
 from itt_jax.study.texts import keep_plan_texts
 from itt_jax.study.transfer import claim_on, missing_transfers
+from itt_jax.train.processes import are_several
 from itt_jax.train.resume import interrupted_at
 
 POLL_SECONDS = 2
@@ -36,6 +39,8 @@ class Leader:
         self.store, self.progress, self.caching = maker.store, maker.progress, maker.caching
         self.keeping = Keeping(self.plan, self.store)
         self.worked: set[str] = set()
+        self.broken: set[str] = set()
+        self.failures: list[str] = []
         self.waiting = ""
 
     def lead(self) -> tuple[int, list[str]]:
@@ -43,12 +48,20 @@ class Leader:
 
         Returns:
             how many cells were made, and what is said of those that could not be.
+
+        Raises:
+            StageError: some stages could not be made; the rest is made and written.
         """
         self.begin()
         made = self.all()
         while self.publisher.holds() and self.others_made_again():
             made += self.all()
         self.finish()
+        if self.failures:
+            raise StageError(
+                f"{counted(len(self.broken), 'stage')} failed, and the rest is done: {self.failures[0]}; log.jsonl has "
+                "tracebacks, and the next run tries again"
+            )
         hosts.end(made, self.maker.failed)
         return made, self.maker.failed
 
@@ -62,12 +75,39 @@ class Leader:
                 if stage.id not in done and self.needed(stage):
                     with contextlib.ExitStack() as claims:
                         together = self.claimed([stage, *self.companions(stage, pending[number + 1 :])], claims)
-                        made += self.work([own for own in together if self.needed(own)])
+                        made += self.tried([own for own in together if self.needed(own)])
+                        self.publisher.publish()
                     done |= {own.id for own in together}
                     self.store.sync(again=False)
             if not done:
                 self.await_workers([stage.id for stage in pending])
         return made
+
+    def tried(self, stages: list[Stage]) -> int:
+        """As `work`. A stage that fails is noted, and left out with those that start from it; the rest goes on.
+
+        Raises:
+            OSError: of the disk or a shared folder, which are the same for every stage. An error of one of several
+                processes ends all, as the others are amid the same program.
+        """
+        try:
+            return self.work(stages)
+        except Exception as error:
+            if isinstance(error, OSError) or are_several():
+                raise
+            reason = " ".join(f"{type(error).__name__}: {error!s:.500}".split())
+            trace = "".join(traceback.format_exception(error))
+            for stage in stages:
+                self.store.log("failed", stage=stage.id, error=reason, trace=trace)
+            self.progress.say(f"{self.maker.label(stages)}: failed ({reason}); the rest goes on")
+            self.broken |= {stage.id for stage in stages}
+            self.worked |= self.broken
+            self.failures.append(f"stage {stages[0].id} ({reason})")
+            cause: BaseException | None = error
+            while cause is not None:
+                traceback.clear_frames(cause.__traceback__)  # which hold parameters
+                cause = cause.__cause__ or cause.__context__
+            return 0
 
     def work(self, stages: list[Stage]) -> int:
         """Make the missing ones of the stages, then their missing cells; returns the number of cells."""
@@ -83,7 +123,6 @@ class Leader:
         stages = self.still_ours(stages)
         self.worked |= {stage.id for stage in stages}
         self.keeping.clear(stages)
-        self.publisher.publish()
         return made
 
     def still_ours(self, stages: list[Stage]) -> list[Stage]:
@@ -125,9 +164,18 @@ class Leader:
 
     def needed(self, stage: Stage) -> bool:
         """Whether the stage, or a cell of it that this run has not tried to make, is missing."""
-        return self.keeping.must_make(stage) or (
-            stage.id not in self.worked and bool(self.keeping.missing_cells(stage))
+        return not self.is_blocked(stage) and (
+            self.keeping.must_make(stage) or (stage.id not in self.worked and bool(self.keeping.missing_cells(stage)))
         )
+
+    def is_blocked(self, stage: Stage) -> bool:
+        """Whether this run failed to make the stage, or one that it starts from, which nobody else has made since."""
+        own: Stage | None = stage
+        while self.broken and own is not None:
+            if own.id in self.broken and not (own.is_done(self.store) and own.has_parameters(self.store)):
+                return True
+            own = own.parent
+        return False
 
     def has_parameters(self, stage: Stage) -> bool:
         """Whether the stage's parameters are there, or in a shared folder, from which they are then fetched."""
@@ -232,6 +280,8 @@ class Leader:
             return
         self.publisher.write_results()
         keep_plan_texts(self.store, self.plan, self.material)
+        if self.failures:  # the rest of what is written here rests on all stages
+            return self.publisher.write_plan()
         self.read_across()
         if self.store.sharing:  # those whose children other machines have made
             self.keeping.clear(list(self.plan.stages.values()))

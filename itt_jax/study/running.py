@@ -72,6 +72,7 @@ def run(
         SharingError: the shared folder was lost while the study ran; what is done is kept.
         InputError: the study or its data is wrong, `out` holds something else, or `cache` or `share` cannot be one;
             nothing is written then.
+        StageError: stages that could not be made; everything else is done and stored.
         NotFiniteError: cells with a score that is not finite; everything else is done and stored.
     """
     keep_compiled_programs()

@@ -86,6 +86,11 @@ def raising(error):
         (PermissionError(errno.EACCES, "Permission denied", "/data/x"), 2, "error: /data/x: Permission denied"),
         (NotADirectoryError(errno.ENOTDIR, "Not a directory", "/file/x"), 2, "error: /file/x: Not a directory"),
         (OSError(errno.ENOSPC, "No space left on device"), 1, "error: No space left on device. Finished work is kept"),
+        (
+            OSError(errno.EFBIG, "File too large", "x"),
+            1,
+            "error: x: File too large. Finished work is kept",
+        ),  # ulimit -f
         (KeyboardInterrupt(), 130, "interrupted. Finished"),
         (Terminated(), 143, "terminated. Finished"),
     ],
