@@ -10,7 +10,7 @@ Resume policy:
    one bit for bit.
 4. All processes see one file system: the first writes, all read.
 5. Texts that attacks made during a run are saved when they are made, and read when it is resumed.
-6. The state of another stage (another digest of its inputs) is refused, not overwritten.
+6. The state of another stage (another digest of its inputs) is refused, not overwritten; a damaged one is removed.
 """
 
 import contextlib

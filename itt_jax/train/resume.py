@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 import pathlib
 import re
 import shutil
@@ -11,9 +12,10 @@ from typing import Any
 from itt_jax import files
 from itt_jax.errors import InputError
 from itt_jax.reading.text import read_json
-from itt_jax.train.processes import is_first, shared
+from itt_jax.train.processes import first_then_others, is_first, shared
 from itt_jax.train.trees import load_tree, new_folder, save_tree
 
+log = logging.getLogger(__name__)
 _STATE = re.compile("resume-[0-9]{1,15}")
 
 
@@ -48,16 +50,16 @@ class Resume:
                 shutil.rmtree(path, ignore_errors=True)
 
     def record(self) -> tuple[int, dict[str, Any]] | None:
-        """Steps done and record of the newest state, None without one.
+        """Steps done and record of the newest state, None without one. A damaged one is removed.
 
         Raises:
-            InputError: it is damaged or belongs to another stage.
+            InputError: it cannot be read, or belongs to another stage.
         """
+        first_then_others(self._drop_damaged)
         states = self._states()
         if not states:
             return None
         step = max(states)
-        files.check_manifest(states[step], "checkpoint")
         path = states[step] / "record.json"
         record = read_json(path)
         if not isinstance(record, dict):
@@ -65,6 +67,17 @@ class Resume:
         if record.pop("fingerprint", None) != self.fingerprint:
             raise InputError(f"{states[step]} belongs to another stage; remove it or choose another directory")
         return step, record
+
+    def _drop_damaged(self) -> None:
+        """Remove states that are damaged, whose steps are then trained again."""
+        for path in self._states().values():
+            try:
+                files.check_manifest(path, "checkpoint")
+            except InputError as error:
+                if isinstance(error.__cause__, OSError):
+                    raise
+                log.warning("%s; the state is removed, and its steps are trained again", error)
+                shutil.rmtree(path)
 
     def tree(self, step: int, like: Any) -> Any:
         """The arrays of the state after `step` steps, with the structure and shapes of `like`."""

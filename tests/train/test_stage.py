@@ -115,6 +115,19 @@ def test_records_of_states_that_are_not_ours_are_named(bert, tmp_path, monkeypat
         fine_tune(encoder, [task], dev, params, RECIPE, 3e-3, 3, directory=tmp_path)
 
 
+@pytest.mark.parametrize("damage", ["flipped", "no manifest"])
+def test_a_damaged_state_is_removed_and_said(tmp_path, caplog, damage):
+    state = Resume(tmp_path, "own")
+    state.save(5, {"x": np.zeros(1)}, {"losses": [1.0]})
+    assert state.record() == (5, {"losses": [1.0]}) and not caplog.messages
+    name = "record.json" if damage == "flipped" else files.MANIFEST
+    path = tmp_path / "resume-5" / name
+    path.write_bytes(path.read_bytes().replace(b"1", b"2")) if damage == "flipped" else path.unlink()
+    assert state.record() is None and not list(tmp_path.iterdir())
+    (line,) = caplog.messages
+    assert line.startswith(f"{tmp_path / 'resume-5'}") and line.endswith("removed, and its steps are trained again")
+
+
 def test_only_numbered_folders_are_states(tmp_path):
     (tmp_path / "resume-old").mkdir()
     assert interrupted_at(tmp_path) is None and Resume(tmp_path, "own").record() is None
