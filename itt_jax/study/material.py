@@ -67,6 +67,7 @@ class Material:
         self._digests: dict[tuple[Selection, bool], str] = {}
         self._corpora: dict[Corpus, ParallelTexts] = {}
         self._checkpoints: dict[str, str] = {}
+        self._files: dict[str, list[tuple[str, int, int]]] = {}  # of a checkpoint directory, when its hash was made
         self._seen: dict[str, Digests] = {}
         self._evaluation_text: Digests | None = None
 
@@ -241,8 +242,19 @@ class Material:
     def checkpoint_digest(self, directory: str) -> str:
         """A hash of the weights and config in a checkpoint directory."""
         if directory not in self._checkpoints:
-            self._checkpoints[directory] = digest_files(local_folder(directory))
+            folder = local_folder(directory)
+            self._files[directory], self._checkpoints[directory] = _stamps(folder), digest_files(folder)
         return self._checkpoints[directory]
+
+    def check_unchanged(self, directory: str) -> None:
+        """Raises InputError if a checkpoint directory holds something else than when its hash was made."""
+        folder, known = local_folder(directory), self._checkpoints.get(directory)
+        if known is None or _stamps(folder) == self._files[directory]:
+            return
+        if digest_files(folder) != known:
+            raise InputError(
+                f"{folder}: has changed since the study was planned; run it again to plan with what is there"
+            )
 
     def seen(self, spec: EncoderSpec) -> Digests:
         """What a given checkpoint says that it was trained on; empty for an encoder that is made here."""
@@ -294,6 +306,12 @@ def digest_rows(kind: kinds.Kind, rows: Rows) -> str:
     if rows.pool is not None:
         parts += [*rows.pool.ids, *(text for texts in rows.pool.fields.values() for text in texts)]
     return _sha256(parts, b"" if rows.labels is None else kind.label_bytes(rows.labels))
+
+
+def _stamps(folder: pathlib.Path) -> list[tuple[str, int, int]]:
+    """Name, size and time of the last change of every file under a folder."""
+    files = [(path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [(path.relative_to(folder).as_posix(), found.st_size, found.st_mtime_ns) for path, found in files]
 
 
 def digest_files(folder: pathlib.Path, weights: bool = True) -> str:

@@ -49,8 +49,14 @@ class Given(Stage):
         return True
 
     def body(self, workshop: Workshop) -> Body:
-        """The checkpoint's encoder."""
-        return given_body(self.spec)
+        """The checkpoint's encoder.
+
+        Raises:
+            InputError: its files have changed since the study was planned.
+        """
+        body = given_body(self.spec)
+        workshop.material.check_unchanged(given_checkpoint(self.spec))
+        return body
 
     def seen(self, store: Store) -> Digests:
         """What the checkpoint says that it was trained on."""

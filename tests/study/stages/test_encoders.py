@@ -1,6 +1,7 @@
 """Settings of an encoder that a study sets: they name its stages anew, and reach made and given encoders."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -14,8 +15,9 @@ from itt_jax.models import export, make_encoder
 from itt_jax.study.cost import sized_encoder
 from itt_jax.study.material import Material
 from itt_jax.study.plan import make_plan
-from itt_jax.study.stages.given import given_body, given_tables
+from itt_jax.study.stages.given import Given, given_body, given_tables
 from itt_jax.study.stages.pretrain import made_encoder
+from tests.study.studies import STUDY
 
 SPEC = EncoderSpec("bert", "bert", corpus=(Corpus("embedded", tuples=50),), pretraining=LanguageModel())
 
@@ -40,6 +42,27 @@ def test_the_rate_reaches_made_and_given_encoders(tmp_path):
     tokenizer.save(tmp_path)
     given = dataclasses.replace(SPEC, checkpoint=str(tmp_path), attention_dropout=0.0)
     assert given_body(given).encoder.config == dataclasses.replace(encoder.config, attention_dropout=0.0)
+
+
+def test_a_checkpoint_that_changes_after_it_was_planned_with_is_refused(tmp_path):
+    tokenizer = train_tokenizer(["one two three"] * 3, "bert", 60)
+    encoder = make_encoder("bert", layers=1, width=8, heads=2, vocabulary_size=tokenizer.vocabulary_size)
+
+    def write(key):
+        export(tmp_path, encoder, encoder.init(jax.random.key(key)))
+        tokenizer.save(tmp_path)
+
+    write(0)
+    spec = dataclasses.replace(SPEC, checkpoint=str(tmp_path))
+    study = dataclasses.replace(STUDY, encoders=(spec,))
+    material = Material(study)
+    stage, workshop = Given(spec=spec).identified(material), SimpleNamespace(material=material)
+    assert stage.body(workshop).encoder.config == encoder.config
+    write(0)  # the same bytes, later
+    stage.body(workshop)
+    write(1)
+    with pytest.raises(InputError, match=f"^{tmp_path}: has changed since the study was planned; run it again"):
+        stage.body(workshop)
 
 
 @pytest.mark.parametrize("family", [family.name for family in families.FAMILIES])
