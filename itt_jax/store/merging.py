@@ -28,6 +28,7 @@ from itt_jax.store.claims import Claims, Hold, machine
 from itt_jax.store.folder import Store
 from itt_jax.store.objects import LOOK, read_object
 from itt_jax.store.parquet import read_table
+from itt_jax.store.parts import read_rows
 from itt_jax.store.results import CLEAN_TEXT, KEY
 from itt_jax.store.slots import SlotFiles
 
@@ -248,7 +249,7 @@ def _check_same_attacks(stores: Iterable[Store]) -> None:
     first: dict[str, tuple[Any, pathlib.Path]] = {}
     for store in stores:
         for path in sorted(store.out.glob("attacks/*/rows/*.jsonl")):
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest = hashlib.sha256(json.dumps(read_rows(path)).encode()).hexdigest()
             _compare(first, path.relative_to(store.out).as_posix(), digest, path, "SHA-256")
 
 

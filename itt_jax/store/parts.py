@@ -1,19 +1,26 @@
 """The folder of work on the rows of one checkpoint, written in parts; table and figures follow from them.
 
 OUT/attack.json or certificate.json   the request, and the versions and devices that it ran with
-OUT/rows/<language>-<part>.jsonl      rows of one part, one a line
+OUT/rows/<language>-<part>.jsonl      rows of one part, one a line; the last line has a checksum of all before it, which
+                                      earlier versions did not write
 OUT/results.csv                       all rows; those of an attack in TextAttack's columns
 OUT/summary.json                      figures by language
 """
 
 import dataclasses
 import json
+import logging
 import pathlib
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from itt_jax import files
 from itt_jax.errors import InputError
+from itt_jax.store.objects import CHECKSUM, read_object, write_object
+from itt_jax.store.parquet import DamagedError
+
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,31 +49,23 @@ class PartsFolder:
             InputError: the folder holds something else.
         """
         path = self._about
-        if not path.is_file():
+        if not files.exists(path):
             if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
                 raise InputError(f"--out {self.out}: holds files, but no {self.noun}; expected a new or empty folder")
             return None
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{path}: not JSON ({error})") from error
-        if not isinstance(found, dict) or not {f"{self.noun}_id", "precision"} <= set(found):
+        found = read_object(path, {})
+        if not {f"{self.noun}_id", "precision"} <= set(found):
             raise InputError(f"{path}: no {self.noun} of ours; expected {self.noun}_id and precision")
         return found
 
     def begin(self, about: dict[str, Any]) -> None:
         """Write what is said of the request."""
-        files.write_json(self._about, about)
+        write_object(self._about, about)
 
     def part(self, language: str, number: int) -> list[dict[str, Any]] | None:
-        """The rows of a part; None where it is not finished."""
+        """The rows of a part; None where it is not finished. Raises as `read_rows`."""
         path = self._part(language, number)
-        if not path.is_file():
-            return None
-        try:
-            return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
-        except ValueError as error:
-            raise InputError(f"{path}: damaged ({error}); remove it to have it made again") from error
+        return read_rows(path) if files.exists(path) else None
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows of all languages, of finished work.
@@ -84,8 +83,9 @@ class PartsFolder:
 
     def write_part(self, language: str, number: int, rows: Sequence[dict[str, Any]]) -> None:
         """Write a finished part."""
-        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-        files.write_text(self._part(language, number), "".join(f"{line}\n" for line in lines))
+        text = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+        checked = f"{text}{json.dumps({CHECKSUM: _checksum(text)})}\n"
+        files.write_text(self._part(language, number), checked)
 
     def made(
         self,
@@ -94,13 +94,17 @@ class PartsFolder:
         size: int,
         make: Callable[[int, Sequence[Any]], Sequence[Any]],
     ) -> Iterator[dict[str, Any]]:
-        """What `make` makes of each case of a language; parts that are missing are made and written.
+        """What `make` makes of each case of a language; parts that are missing or damaged are made and written.
 
         Args:
             size: cases of a part. make: (number of the first case, cases of a part) -> a dataclass for each.
         """
         for number, first in enumerate(range(0, len(cases), size)):
-            rows = self.part(language, number)
+            try:
+                rows = self.part(language, number)
+            except DamagedError as error:
+                log.warning("%s; it is made again", error)
+                rows = None
             if rows is None:
                 rows = [dataclasses.asdict(own) for own in make(first, cases[first : first + size])]
                 if self.writes():
@@ -139,3 +143,30 @@ class PartsFolder:
 
     def _part(self, language: str, number: int) -> pathlib.Path:
         return self.out / "rows" / f"{language}-{number:04d}.jsonl"
+
+
+def read_rows(path: pathlib.Path) -> list[dict[str, Any]]:
+    """The rows in the file of a part.
+
+    Raises:
+        DamagedError: they are not those that were written.
+        InputError: it cannot be read.
+    """
+    try:
+        lines = files.read_bytes(path).decode().split("\n")
+        rows = [json.loads(line) for line in lines[:-1]]
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise DamagedError(f"{path}: damaged ({error})") from error
+    if rows and isinstance(rows[-1], dict) and rows[-1].keys() == {CHECKSUM}:
+        text = "".join(f"{line}\n" for line in lines[:-2])
+        if lines[-1] or rows.pop()[CHECKSUM] != _checksum(text):
+            raise DamagedError(f"{path}: damaged: its rows are not those of its checksum")
+    elif not rows or lines[-1] or not all(isinstance(row, dict) and row.keys() == rows[0].keys() for row in rows):
+        raise DamagedError(f"{path}: damaged: expected objects with the same fields in whole lines")
+    return rows
+
+
+def _checksum(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"

@@ -150,8 +150,8 @@ def read_outcomes(store: Store, stage: str, own: Attacked) -> list[Outcome] | No
     folder, language = store.attack(own.run(stage)), own.rows.language
     if not folder.results.is_file():
         return None
-    parts = [folder.part(language, number) or [] for number in range(-(-len(own.rows) // PART))]
-    return [Outcome(**row) for part in parts for row in part]
+    parts = [folder.part(language, number) for number in range(-(-len(own.rows) // PART))]
+    return None if None in parts else [Outcome(**row) for part in parts for row in part or ()]
 
 
 def _named(tell: Tell, name: str, doing: str, share: float) -> None:

@@ -22,11 +22,12 @@ TEXTS = Texts("id", "classification", ("a", "b"), ("text",), ["t/0"], [["one"]],
 
 RECORD = {"id": "s", "kind": "target", "steps": 7, "dev_history": [[5, float("nan")]], "ä": 1e-30}
 LOOK = {"seeds": 2, "stop": True, "questions": [{"estimate": 0.1}]}
+ATTACK = {"attack_id": "a", "precision": "float32", "stage": "s"}
 
 
 def known(*objects):
     """Without a field `checksum` whose name is damaged, as nothing else of the object is then."""
-    return [{name: own[name] for name in own if name in {"schema", *PLAN, *RECORD, *LOOK}} for own in objects]
+    return [{name: own[name] for name in own if name in {"schema", *PLAN, *RECORD, *LOOK, *ATTACK}} for own in objects]
 
 
 READ = {
@@ -39,6 +40,8 @@ READ = {
     "clusters.parquet": lambda store: store.tables.clusters(),
     "domains.parquet": lambda store: store.tables.distances().to_json(),
     "texts/*.parquet": lambda store: read_texts(store, PLACE),
+    "attacks/a/attack.json": lambda store: known(store.attack("a").existing() or {}),
+    "attacks/a/rows/en-0000.jsonl": lambda store: store.attack("a").part("en", 0),
     "cells/index.json": lambda store: sorted(store.cells.ids()),
 }
 
@@ -55,6 +58,8 @@ def whole(tmp_path_factory):
     store.tables.write_clusters({"t/0": "a", "t/1": "b"})
     store.tables.write_distances(pd.DataFrame({"rows": [12], "proxy_a_distance": [0.25]}), "x")
     write_texts(store, PLACE, TEXTS)
+    store.attack("a").begin(ATTACK)
+    store.attack("a").write_part("en", 0, [{"text": "Größe", "edits": 1}, {"text": "b", "edits": 2}])
     return store.out
 
 
