@@ -12,6 +12,7 @@ from itt_jax.attack.victim import EncoderVictim
 from itt_jax.config import canonical, content_id
 from itt_jax.errors import InputError
 from itt_jax.models import checkpoint_folder, checkpoint_name
+from itt_jax.store.clearing import clear_temporaries
 from itt_jax.store.parts import PartsFolder
 from itt_jax.store.place import check_place, check_utf8
 from itt_jax.study.material import digest_files, digest_rows
@@ -129,7 +130,8 @@ class PartedWork:
         return self.folder.made(language, cases, size, make)
 
     def begin(self) -> None:
-        """Write what is said of the request, into a new folder."""
+        """Write what is said of the request, into a new folder; clear one that a killed process has left."""
+        clear_temporaries(self.folder.out)
         if self.folder.existing() is None:
             self.folder.begin(self.about)
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 
 import pytest
 
@@ -87,6 +88,9 @@ def test_a_stopped_attack_continues_with_the_same_bytes(checkpoint, tmp_path, mo
         assert attack(checkpoint, tmp_path / "stopped", *more) == 130
     assert "to continue: python -m itt_jax.main attack" in capsys.readouterr().err
     assert done == [0] and not (tmp_path / "stopped/results.csv").exists()
+    left = tmp_path / "stopped" / "rows" / ".de-0001.jsonl.another-host.7.0123abcd"  # by a process that was killed
+    left.write_text("{")
+    os.utime(left, (0, 0))
     assert attack(checkpoint, tmp_path / "stopped", *more) == 0
     assert contents(tmp_path / "stopped") == contents(tmp_path / "whole")
 
