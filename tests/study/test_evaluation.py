@@ -93,10 +93,10 @@ def test_an_evaluation_that_was_stopped_makes_the_same_bytes(checkpoint, tmp_pat
     assert capsys.readouterr().err.startswith("0 of 14 cells done, 14 to make, about ")
     original, written, forms = Cells.write, [], []
 
-    def write(cells, made):
+    def write(cells, made, *about):
         if written.append([row["cell"] for row, _ in made]) or len(written) == 2:
             raise KeyboardInterrupt
-        original(cells, made)
+        original(cells, made, *about)
 
     monkeypatch.setattr(Cells, "write", write)
     with pytest.raises(KeyboardInterrupt):
