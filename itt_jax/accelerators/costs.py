@@ -322,5 +322,5 @@ def _is_kernel(one: Instruction) -> bool:
 
 def _kernel_name(one: Instruction) -> str:
     named = _NAME.search(one.attributes)
-    operation = named.group(1).rpartition("/")[2] if named else ""
+    operation = named.group(1).removesuffix("/pallas_call").rpartition("/")[2] if named else ""
     return f"{one.attribute('custom_call_target')} {operation}".strip()

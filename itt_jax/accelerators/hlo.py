@@ -17,6 +17,8 @@ _INSTRUCTION = re.compile(r"^\s+(?P<root>ROOT )?%(?P<name>\S+) = (?P<rest>.*)$")
 _COMPUTATION = re.compile(r"^(?P<entry>ENTRY )?%(?P<name>\S+) \(.*\{$")
 _CALLED = re.compile(r"\b(?:calls|to_apply|body|condition|true_computation|false_computation)=%([^\s,}]+)")
 _BRANCHES = re.compile(r"branch_computations=\{([^}]*)\}")
+_CONTINUED = re.compile(r'\n(?="|\}.)')
+"""Where an instruction goes on in the next line: the metadata of Pallas kernels is printed in several."""
 _TRIPS = re.compile(r'"known_trip_count":\{"n":"([0-9]+)"')
 
 
@@ -108,7 +110,7 @@ class Hlo:
         """A program from its text (`jax.stages.Compiled.as_text`)."""
         computations: dict[str, Computation] = {}
         entry, current = "", {}
-        for line in text.splitlines():
+        for line in _CONTINUED.sub(" ", text).splitlines():
             if begins := _COMPUTATION.match(line):
                 current = computations.setdefault(begins["name"], {})
                 entry = begins["name"] if begins["entry"] else entry

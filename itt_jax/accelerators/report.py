@@ -18,7 +18,7 @@ from itt_jax.models.hardware import compiling_for
 from itt_jax.train.compiling import Request, cache_folder
 from itt_jax.train.memory import is_out_of_memory, needed_bytes
 
-VERSION = 2
+VERSION = 3
 """Raised when the same program gives another report."""
 TOP = 10
 """Number of most expensive instructions that a report keeps."""

@@ -118,9 +118,9 @@ def attention(
             never used.
         bias: added to the scaled scores (XLNet's position and segment terms, scaled by the caller).
         dropout_rate, key: dropout of the attention probabilities; key None switches it off.
-        backend: see fused_attention.py; "auto" is the fastest that can compute this here. No fused kernel has a window:
-            with one, whatever the backend, XLA computes long rows in blocks (`by_blocks`) and short ones whole; "xla"
-            computes all rows whole.
+        backend: see fused_attention.py; "auto" is the fastest that can compute this here. With a window, whatever the
+            backend, long rows are computed by splash on TPUs and elsewhere in blocks (`by_blocks`), short ones whole;
+            "xla" computes all rows whole.
 
     Raises:
         InputError: the requested backend cannot compute this.
@@ -131,6 +131,8 @@ def attention(
     if k.shape[2] != q.shape[2]:
         k, v = (jnp.repeat(x, q.shape[2] // x.shape[2], axis=2) for x in (k, v))
     if mask.window is not None and bias is None and backend != "xla" and q.shape[1] > 3 * _block(mask.window):
+        if fused_attention.has_window_kernel(q, k, dropped=dropped):
+            return fused_attention.by_splash(q, k, v, mask.segments, mask.window)
         return by_blocks(q, k, v, mask.segments, mask.window, dropout_rate, key)
     if mask.window is not None:
         backend = "xla"

@@ -3,17 +3,20 @@
     xla     everywhere and for everything: the reference, `attention.by_xla`
     cudnn   NVIDIA GPUs from Ampere on: `jax.nn.dot_product_attention`, which masks through a bias in the dtype of q
     flash   TPUs: JAX's Pallas kernel, whose only mask is segment ids
+    splash  TPUs, sliding windows: JAX's Pallas kernel that skips tiles outside of a mask known beforehand
 
-Neither fused kernel drops attention probabilities as `attention.dropout` does, so training with attention dropout uses
-XLA: give an encoder `attention_dropout` 0 to train with a fused kernel. Neither supports the biases of XLNet and
-DeBERTa, [B, N, T, S] with a gradient. Neither is used for a sliding window: whatever the backend, XLA computes long
-rows in blocks (`attention.by_blocks`), which stores no mask and no distant scores. Other layers keep their kernel.
+No fused kernel drops attention probabilities as `attention.dropout` does, so training with attention dropout uses XLA:
+give an encoder `attention_dropout` 0 to train with a fused kernel. None supports the biases of XLNet and DeBERTa,
+[B, N, T, S] with a gradient. Layers with a sliding window have no backend of their own: whatever is chosen for the
+others but "xla", TPUs use splash for long rows, and where it cannot be used XLA computes them in blocks
+(`attention.by_blocks`). Neither stores a mask or distant scores.
 
-Source: Dao et al. 2022 (arXiv 2205.14135); `jax.experimental.pallas.ops.tpu.flash_attention`.
+Source: Dao et al. 2022 (arXiv 2205.14135); `jax.experimental.pallas.ops.tpu.flash_attention`, `.splash_attention`.
 """
 
 import functools
 import logging
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -61,6 +64,16 @@ def choose(backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"],
         return kernel
     _say_once(kernel, reason)
     return "xla"
+
+
+def has_window_kernel(q: Float[Array, "B T N H"], k: Float[Array, "B S N H"], *, dropped: bool) -> bool:
+    """Whether `by_splash` can compute attention with a window here; if not on a TPU, the log says once why."""
+    if hardware().platform != "tpu":
+        return False
+    reason = obstacle("splash", q, k, bias=False, dropped=dropped)
+    if reason:
+        _say_once("splash", reason)
+    return reason is None
 
 
 @functools.cache
@@ -137,13 +150,34 @@ def by_flash(
     v: Float[Array, "B T N H"],
     segments: Int[Array, "B T"] | None,
 ) -> Float[Array, "B T N H"]:
-    """Attention inside segments by the Pallas kernel; padding (segment 0) attends to padding.
+    """Attention inside segments by the Pallas kernel; padding (segment 0) attends to padding."""
+    return _on_each_device(_flash_on_one_device, q, k, v, segments)
 
-    The compiler cannot partition the kernel. With a mesh in context it runs on each device's own rows (mesh axis
-    "data") and heads ("model"); a stack's axis follows vmap's `spmd_axis_name`.
+
+def by_splash(
+    q: Float[Array, "B T N H"],
+    k: Float[Array, "B T N H"],
+    v: Float[Array, "B T N H"],
+    segments: Int[Array, "B T"] | None,
+    window: int,
+) -> Float[Array, "B T N H"]:
+    """Attention inside segments to keys at most `window` positions away; padding (segment 0) attends to padding."""
+    return _on_each_device(functools.partial(_splash_on_one_device, window), q, k, v, segments)
+
+
+def _on_each_device(
+    kernel: Callable[..., Array],
+    q: Float[Array, "B T N H"],
+    k: Float[Array, "B T N H"],
+    v: Float[Array, "B T N H"],
+    segments: Int[Array, "B T"] | None,
+) -> Float[Array, "B T N H"]:
+    """A Pallas kernel over head-major arrays, which the compiler cannot partition.
+
+    With a mesh in context it runs on each device's own rows (mesh axis "data") and heads ("model"); a stack's axis
+    follows vmap's `spmd_axis_name`.
     """
     mesh = jax.sharding.get_abstract_mesh()
-    kernel = _flash_on_one_device
     if not mesh.empty:
         names = [name if name in mesh.axis_names else None for name in ("data", "model")]
         by_head, by_row = P(names[0], names[1]), P(names[0])
@@ -177,3 +211,30 @@ def _flash_on_one_device(
     )
     ids = None if segments is None else pallas.SegmentIds(segments, segments)
     return pallas.flash_attention(q, k, v, segment_ids=ids, sm_scale=q.shape[-1] ** -0.5, block_sizes=tiles)
+
+
+def _splash_on_one_device(
+    window: int,
+    q: Float[Array, "B N T H"],
+    k: Float[Array, "B N T H"],
+    v: Float[Array, "B N T H"],
+    segments: Int[Array, "B T"] | None,
+) -> Float[Array, "B N T H"]:
+    from jax.experimental.pallas.ops.tpu import splash_attention as pallas  # takes half a second, only on TPUs
+
+    heads, length = q.shape[1:3]
+    # Larger tiles compute more scores that the mask then hides, smaller ones spend more on each step of the grid.
+    queries, keys = 2 * _TILE if length % (2 * _TILE) == 0 else _TILE, _TILE
+    tiles = pallas.BlockSizes(
+        block_q=queries,
+        block_kv=keys,
+        block_q_dkv=queries,
+        block_kv_dkv=keys,
+        block_q_dq=queries,
+        block_kv_dq=keys,
+    )
+    near = pallas.LocalMask((length, length), (window, window), 0)  # computed in the kernel, never stored
+    mask = pallas.MultiHeadMask([near] * heads)
+    kernel = pallas.make_splash_mha(mask, block_sizes=tiles, head_shards=1, q_seq_shards=1)
+    ids = None if segments is None else pallas.SegmentIds(segments, segments)
+    return jax.vmap(kernel)(q * q.shape[-1] ** -0.5, k, v, ids)

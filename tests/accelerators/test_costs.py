@@ -20,8 +20,10 @@ PROGRAM = """HloModule jit_step, is_scheduled=true
   %x = f32[8,4]{1,0:T(8,128)S(1)} get-tuple-element(%state), index=1
   %one = s32[]{:T(128)} constant(1)
   %y = f32[8,4]{1,0} all-reduce(%x), replica_groups={{0,1}}, to_apply=%add
-  %z = f32[8,4]{1,0} custom-call(%y), custom_call_target="tpu_custom_call", metadata={op_name="jit(f)/flash"}, \
-backend_config={"estimated_cycles":"70"}
+  %z = f32[8,4]{1,0} custom-call(%y), custom_call_target="tpu_custom_call", \
+frontend_attributes={kernel_metadata={
+"xprof_metadata":"{\\"block_q\\": 512}"
+}}, metadata={op_name="jit(f)/flash/pallas_call"}, backend_config={"estimated_cycles":"70"}
   ROOT %next = (s32[], f32[8,4]{1,0}) tuple(%one, %z)
 }
 

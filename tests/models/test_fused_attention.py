@@ -1,16 +1,18 @@
 """Fused kernels equal the reference, packed rows included; each names what it does not support.
 
-The TPU kernel runs in Pallas' interpreter and is lowered for a TPU; cuDNN's runs where there is a GPU. The arguments
+The TPU kernels run in Pallas' interpreter and are lowered for a TPU; cuDNN's runs where there is a GPU. The arguments
 given to cuDNN are checked everywhere, by letting XLA compute the call.
 """
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.experimental.pallas import tpu as pltpu
+from jax.experimental.pallas.ops.tpu import splash_attention
 from jax.sharding import AbstractMesh, AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -79,6 +81,37 @@ def test_flash_equals_the_reference(on_tpu, masks):
     assert_equals_reference("flash", MASKS[masks], "float32")
 
 
+@pytest.mark.slow
+@pytest.mark.volume
+@pytest.mark.parametrize("segmented", [True, False])
+def test_splash_equals_the_reference(monkeypatch, segmented):
+    """Segments end inside tiles and inside windows.
+
+    Pallas' other interpreter is used: that of TPUs does not take a kernel with parallel dimensions under vmap.
+    """
+    interpreted = functools.partial(splash_attention.make_splash_mha, interpret=True)
+    monkeypatch.setattr(splash_attention, "make_splash_mha", interpreted)
+    monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
+    q, k, v, w = np.random.default_rng(1).standard_normal((4, 2, 512, 2, 8), np.float32)
+    segments = np.stack([np.repeat([1, 2, 3, 0], [150, 230, 100, 32]), np.repeat([1, 0], [460, 52])])
+    real = (segments > 0)[..., None, None] if segmented else True
+    mask = AttentionMask.of(None, segments if segmented else None).within(64, 512)
+
+    def run(backend, *arguments):
+        found = attention(*arguments, mask=mask, backend=backend)
+        return jnp.sum(jnp.where(real, found, 0) * w), jnp.where(real, found, 0)
+
+    results = []
+    for backend in ("auto", "xla"):
+        own = jax.value_and_grad(functools.partial(run, backend), (0, 1, 2), has_aux=True)
+        assert ("splash" in str(jax.make_jaxpr(own)(q, k, v))) == (backend == "auto")
+        results.append(jax.jit(own)(q, k, v))
+    ((_, found), gradients), ((_, expected), others) = results
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    for one, other in zip(gradients, others, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
 @pytest.mark.parametrize("masks", MASKS)
 def test_the_call_to_cudnn_equals_the_reference(on_gpu, masks):
     assert_equals_reference("cudnn", MASKS[masks], "bfloat16")
@@ -91,30 +124,34 @@ def test_cudnn_equals_the_reference(masks):
     assert_equals_reference("cudnn", MASKS[masks], "bfloat16")
 
 
-@pytest.mark.parametrize("length", [128, 512])
-def test_flash_lowers_for_a_tpu_alone_and_under_vmap(length):
+FLASH, SPLASH = fused_attention.by_flash, functools.partial(fused_attention.by_splash, window=64)
+
+
+@pytest.mark.parametrize(("kernel", "length"), [(FLASH, 128), (FLASH, 512), (SPLASH, 640)])
+def test_kernels_lower_for_a_tpu_alone_and_under_vmap(kernel, length):
     """Mosaic accepts the shapes of real encoders, for single runs and for stacks over shared rows."""
     row, ids = jax.ShapeDtypeStruct((3, 2, length, 2, 64), jnp.bfloat16), jax.ShapeDtypeStruct((2, length), jnp.int32)
 
     def loss(q, k, v, segments):
-        return fused_attention.by_flash(q, k, v, segments).astype(jnp.float32).sum()
+        return kernel(q, k, v, segments).astype(jnp.float32).sum()
 
     stacked = jax.vmap(jax.grad(loss, (0, 1, 2)), (0, 0, 0, None))
     lowered = jax.jit(stacked).trace(row, row, row, ids).lower(lowering_platforms=("tpu",))
     assert "tpu_custom_call" in lowered.as_text()
 
 
-def test_flash_runs_on_each_devices_own_rows_heads_and_runs():
+@pytest.mark.parametrize("kernel", [FLASH, SPLASH])
+def test_kernels_run_on_each_devices_own_rows_heads_and_runs(kernel):
     """The compiler cannot partition the kernel, so it is called with the shapes of one device."""
     mesh = AbstractMesh((2, 2, 2), ("run", "data", "model"), axis_types=(AxisType.Auto,) * 3)
     along = NamedSharding(mesh, P("run", "data", None, "model"))
     row = jax.ShapeDtypeStruct((2, 4, T, 2, 64), jnp.bfloat16, sharding=along)
     ids = jax.ShapeDtypeStruct((4, T), jnp.int32, sharding=NamedSharding(mesh, P("data")))
     with jax.sharding.use_abstract_mesh(mesh):
-        stacked = jax.jit(jax.vmap(fused_attention.by_flash, (0, 0, 0, None), spmd_axis_name="run"))
+        stacked = jax.jit(jax.vmap(kernel, (0, 0, 0, None), spmd_axis_name="run"))
         lowered = stacked.trace(row, row, row, ids).lower(lowering_platforms=("tpu",)).as_text()
-    kernel = next(line for line in lowered.splitlines() if "tpu_custom_call" in line)
-    assert kernel.endswith(f"-> tensor<2x1x{T}x64xbf16>")
+    call = next(line for line in lowered.splitlines() if "tpu_custom_call" in line)
+    assert f"tensor<2x1x{T}x64xbf16>" in call.rpartition("->")[2]
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -185,6 +222,16 @@ def test_an_encoder_lowered_for_a_tpu_has_the_kernel(length, fused):
     with compiling_for(Hardware("tpu", (None,), bytes=1)):
         traced = jax.jit(encoder).trace(encoder.shapes(), ids, segment_ids=ids)
     assert ("tpu_custom_call" in traced.lower(lowering_platforms=("tpu",)).as_text()) == fused
+
+
+def test_a_window_of_long_rows_has_the_kernel_where_it_can(on_tpu):
+    def windowed(q, **options):
+        return fused_attention.has_window_kernel(q, q, **{"dropped": False} | options)
+
+    assert windowed(shaped(512)) and windowed(shaped(640, dtype=jnp.float32))
+    assert not (windowed(shaped(520)) or windowed(shaped(512), dropped=True))
+    with compiling_for(Hardware("gpu", (None,), capability=9)):
+        assert not windowed(shaped(512))
 
 
 def test_the_log_says_once_why_auto_uses_no_kernel(on_tpu, caplog):
