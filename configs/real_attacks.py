@@ -22,8 +22,8 @@ text: one edit, at its 4 most sensitive places, in at most 400 queries on fewer 
 them.) `textfooler` reads the synonyms of `--set synonyms`, or else the built-in ones, which are few.
 
 Cost: a pilot in English with 3 seeds and 40 steps took 38 minutes on two busy cores, so 100 minutes are to be
-expected, and 30 in five languages. `plan` states more: it counts on attacks of every row that use the budget.
-Matched-compute controls (`worst_of_4_compute`, `freelb_compute`) would be 12 more models.
+expected, and 30 in five languages. `plan` states more: before anything is made, it counts attacks as if no row ended
+early. Matched-compute controls (`worst_of_4_compute`, `freelb_compute`) would be 12 more models.
 
 What to expect, from the pilot (docs/attacks.md): every recipe lowers accuracy, six of ten more than the baseline;
 with 3 seeds no effect of hardening could be told from nothing. What it cannot show: whether changed texts keep their

@@ -37,7 +37,7 @@ class Worker:
         host, pid: of the process. stages: ids of the stages that it has claimed. others: the names of its other claims.
         doing, detail: its latest message in the log; empty before the first, and of a worker whose log is elsewhere.
         tokens_per_second, utilisation: of training, the latter as a share of the matmul rate; None where unknown.
-        left: seconds for all that is left, by its own speed; None where unknown.
+        left: seconds for all that is left, by its own speed; None where unknown. at_most: whether that is a maximum.
         ago: seconds since that message, by the clocks of its host and of this one; None without one.
         gone: whether it is known to have ended without freeing its claims.
     """
@@ -50,6 +50,7 @@ class Worker:
     tokens_per_second: float | None = None
     utilisation: float | None = None
     left: float | None = None
+    at_most: bool = False
     ago: float | None = None
     gone: bool = False
     others: tuple[str, ...] = ()
@@ -298,7 +299,7 @@ class Watcher:
             event = self._said.get(who, {})
             ago = time.time() - event["time"] if "time" in event else None
             is_silent = ago is None or ago > SILENT_SECONDS
-            names = ("doing", "detail", *(() if is_silent else ("tokens_per_second", "utilisation", "left")))
+            names = ("doing", "detail", *(() if is_silent else ("tokens_per_second", "utilisation", "left", "at_most")))
             if who not in claimed and (event.get("event") == "ended" or is_silent):
                 continue
             said = {name: event[name] for name in names if event.get(name) is not None}

@@ -56,7 +56,8 @@ def _left(status: Status) -> str:
         return "time left: not known yet"
     known = sum(bool(worker.left) for worker in working)
     if known == len(working):
-        return f"about {duration(status.left)} left"
+        most = "at most " * any(worker.at_most for worker in working)
+        return f"{most}about {duration(status.left)} left"
     return f"at most about {duration(status.left)} left at the speed of {known} of {counted(len(working), 'worker')}"
 
 

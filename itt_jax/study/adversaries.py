@@ -71,9 +71,14 @@ class Attacked:
         """Id of the attack on the model of a stage; arms that share a stage share it."""
         return content_id({"stage": stage, **self.identity})
 
+    @property
+    def work(self) -> str:
+        """What progress and estimates call it."""
+        return f"attack {self.name}, {self.task.name} {self.rows.language}"
+
     @functools.cached_property
     def queries(self) -> float:
-        """Estimated number of queries about all rows."""
+        """Estimated number of queries about all rows, as if no row was finished early."""
         texts = self.rows.fields[self.field]
         words = sum(map(len, words_of(texts))) / max(1, len(texts))
         clusters = sum(map(len, texts)) / max(1, len(texts))

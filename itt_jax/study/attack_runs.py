@@ -1,7 +1,9 @@
 """Attacks on one model: rows part by part in a folder of their own, and the cells of the model under attack."""
 
+import contextlib
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,8 +17,8 @@ from itt_jax.attack.outcomes import Outcome, outcomes_of, summaries, summary
 from itt_jax.attack.victim import EncoderVictim
 from itt_jax.data.rows import Rows
 from itt_jax.data.tokenizing import Tokenizer
-from itt_jax.errors import NotFiniteError
-from itt_jax.evaluate.evaluator import Evaluator, Tell
+from itt_jax.errors import InputError, NotFiniteError
+from itt_jax.evaluate.evaluator import Evaluator
 from itt_jax.evaluate.forms import RowForms
 from itt_jax.kinds.forms import CLEAN_FORM, Form
 from itt_jax.models import Encoder, Head
@@ -24,6 +26,7 @@ from itt_jax.store import Store
 from itt_jax.store.parts import PartsFolder
 from itt_jax.study.adversaries import Attacked
 from itt_jax.study.cells import Cell
+from itt_jax.study.progress import Progress
 from itt_jax.study.provenance import provenance
 from itt_jax.study.storing import Made, made_cells
 from itt_jax.tasks import Task
@@ -48,19 +51,27 @@ class Model:
 
 
 def outcomes_in_parts(
-    folder: PartsFolder, attack: Attack, goal: Goal, cases: Sequence[Subject], victim: Victim, tell: Callable
+    folder: PartsFolder,
+    attack: Attack,
+    goal: Goal,
+    cases: Sequence[Subject],
+    victim: Victim,
+    tell: Callable,
+    expected: float = math.inf,
 ) -> list[Outcome]:
     """The outcomes for rows of one language: parts that the folder has are read, the others are made and written.
 
     Args:
-        tell: called with a line on the rows that are done and their share.
+        tell: called with a line on the rows that are done, and the share of the work that is.
+        expected: number of queries of a row. Most rows of a part end at about the same time, so a part's share is that
+            of its queries where it is more than that of its rows.
     """
     units, total = functools.cache(lambda: attack.candidates.units(cases, goal, victim)), len(cases)
 
     def make(first: int, part: Sequence[Subject]) -> list[Outcome]:
         def heard(finished: int, queries: int) -> None:
-            done = first + finished
-            tell(f"{done:,} of {total:,} rows, {queries:,} queries in this part", done / total)
+            share = (first + min(len(part), max(finished, queries / expected))) / total
+            tell(f"{first + finished:,} of {total:,} rows, {queries:,} queries in this part", share)
 
         return outcomes_of(attack_rows(attack, goal, part, victim, units(), progress=heard), attack, goal)
 
@@ -103,7 +114,7 @@ def store_attack_cells(
     model: Model,
     cells: Sequence[Cell],
     attacked: Mapping[str, Attacked],
-    tell: Tell,
+    progress: Progress,
     diverged: bool = False,
 ) -> list[str]:
     """Attack one model and store its cells; a stopped attack continues after its last finished part.
@@ -121,7 +132,9 @@ def store_attack_cells(
     for place in dict.fromkeys(cell.place for cell in cells):
         made: list[Made] = []
         for cell in (cell for cell in cells if cell.place == place):
-            found, lacking = _cell_under_attack(store, model, cell, attacked[cell.cell], tell, diverged)
+            own = attacked[cell.cell]
+            with progress.estimate.during(own.work, [cell.stage]):
+                found, lacking = _cell_under_attack(store, model, cell, own, progress, diverged)
             made, failed = made + found, failed + lacking
         if is_first() and not store.is_lost(cells[0].stage):
             store.cells.write(made, provenance(arithmetic_of(model.encoder)))
@@ -129,18 +142,18 @@ def store_attack_cells(
 
 
 def _cell_under_attack(
-    store: Store, model: Model, cell: Cell, own: Attacked, tell: Tell, diverged: bool
+    store: Store, model: Model, cell: Cell, own: Attacked, progress: Progress, diverged: bool
 ) -> tuple[list[Made], list[str]]:
     """Attack one model; returns its cell, and why there is none, as `made_cells` does."""
     rows, task = own.rows, own.task
-    name = f"attack {own.name}, {cell.task} {cell.language}"
     try:
-        outcomes = _outcomes(store, model, cell.stage, own, functools.partial(_named, tell, name))
+        outcomes = _outcomes(store, model, cell.stage, own, progress)
     except NotFiniteError as error:
         about = f"{cell.model}, {cell.arm}, {cell.target}, seed {cell.seed}"
-        return [], [f"stage {cell.stage} ({about}), {name}: {error}"]
+        return [], [f"stage {cell.stage} ({about}), {own.work}: {error}"]
     forms = {CLEAN_FORM: clean_form(task, rows), cell.variant: attacked_form(task, rows, own.field, outcomes)}
-    evaluator = Evaluator(model.tokenizer, own.max_length, {cell.place: RowForms(task, rows, forms)}, tell=tell)
+    blocks = {cell.place: RowForms(task, rows, forms)}
+    evaluator = Evaluator(model.tokenizer, own.max_length, blocks, tell=progress.tell)
     scores = evaluator.predict(model.encoder, model.head, model.params)
     return made_cells(store, evaluator, scores, [cell], task, model.params, diverged) if is_first() else ([], [])
 
@@ -154,11 +167,15 @@ def read_outcomes(store: Store, stage: str, own: Attacked) -> list[Outcome] | No
     return None if None in parts else [Outcome(**row) for part in parts for row in part or ()]
 
 
-def _named(tell: Tell, name: str, doing: str, share: float) -> None:
-    tell(f"{name}: {doing}", share)
+def queries_asked(store: Store, stage: str, own: Attacked) -> float | None:
+    """The number of queries that an attack took, or None where the folder has no finished one."""
+    with contextlib.suppress(InputError):  # estimates do without what is not finished or damaged
+        (found,) = store.attack(own.run(stage)).summary()
+        return (found["queries"] or 0.0) * found["attacked"] + found["skipped"]  # the mean is over attacked rows
+    return None
 
 
-def _outcomes(store: Store, model: Model, stage: str, own: Attacked, tell: Callable) -> list[Outcome]:
+def _outcomes(store: Store, model: Model, stage: str, own: Attacked, progress: Progress) -> list[Outcome]:
     """The outcomes of an attack on the model of a stage, of which the folder may have parts."""
     folder = dataclasses.replace(store.attack(own.run(stage)), writes=lambda: is_first() and not store.is_lost(stage))
     arithmetic = arithmetic_of(model.encoder)
@@ -168,7 +185,12 @@ def _outcomes(store: Store, model: Model, stage: str, own: Attacked, tell: Calla
     await_others()
     victim = EncoderVictim(own.task, model.tokenizer, model.encoder, model.head, model.params, own.max_length)
     cases = subjects(own.task, own.rows, own.field, own.seed)
-    found = outcomes_in_parts(folder, own.attack, own.goal, cases, victim, tell)
+
+    def tell(doing: str, share: float) -> None:
+        progress.tell(f"{own.work}: {doing}", share)
+
+    expected = own.queries / len(own.rows)
+    found = outcomes_in_parts(folder, own.attack, own.goal, cases, victim, tell, expected)
     if folder.writes():
         write_outcomes(folder, found)
     return found

@@ -14,10 +14,12 @@ from itt_jax.models.checkpoint_files import CONFIG, read_json
 from itt_jax.store import Store
 from itt_jax.store.cache import StageCache
 from itt_jax.store.place import size
+from itt_jax.study.adversaries import Attacked
+from itt_jax.study.attack_runs import queries_asked
 from itt_jax.study.keeping import Keeping
 from itt_jax.study.material import Material, Selection, mean_tokens
 from itt_jax.study.plan import Plan
-from itt_jax.study.progress import flop
+from itt_jax.study.progress import EVALUATION, TRAINING, flop
 from itt_jax.study.stages import Stage, pretrain
 from itt_jax.study.stages.given import shallow
 from itt_jax.study.stages.match_compute import MatchedFineTuning
@@ -62,7 +64,10 @@ class Cost:
         training, evaluation: id of a stage -> FLOPs to train it, and to predict its missing cells, where it has some.
         cells: number of missing cells, beside those of dev rows.
         disk: bytes of the missing stages, those of the cache too, and cells.
-        queries: rough number of queries of the attacks among them, whose FLOPs are part of `evaluation`.
+        attacks: name of an attack (`Attacked.work`) -> id of a stage -> FLOPs to make its missing cells.
+        at_most: those attacks that no model of the folder has been through, which count as if no row ended early;
+            others count as many queries as they took on average.
+        queries: rough number of queries of these attacks.
         cached: id of a missing stage that is in the cache -> FLOPs that it would take to train it.
     """
 
@@ -70,13 +75,25 @@ class Cost:
     evaluation: dict[str, float]
     cells: int
     disk: Disk
+    attacks: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    at_most: frozenset[str] = frozenset()
     queries: float = 0.0
     cached: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
+    def work(self) -> dict[str, Mapping[str, float]]:
+        """Kind of work -> id of a stage -> FLOPs."""
+        return {TRAINING: self.training, EVALUATION: self.evaluation, **self.attacks}
+
+    @property
+    def evaluation_flops(self) -> float:
+        """FLOPs of all missing cells."""
+        return self.flops - sum(self.training.values())
+
+    @property
     def flops(self) -> float:
         """All FLOPs that are missing."""
-        return sum(self.training.values()) + sum(self.evaluation.values())
+        return sum(flops for own in self.work.values() for flops in own.values())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +145,8 @@ def missing_cost(
     cached: dict[str, float] = {}
     evaluation: dict[str, float] = {}
     cell_bytes: dict[str, float] = {}
-    cells, queries = 0, 0.0
+    attacks: dict[str, dict[str, float]] = {}
+    cells, queries, asked = 0, 0.0, _Asked(plan, store)
     for stage in plan.stages.values():
         parameters = encoders[stage.spec.name].config.matmul_parameters
         if keeping.must_make(stage):
@@ -137,18 +155,45 @@ def missing_cost(
         lacking = keeping.missing_cells(stage)
         cells += len({cell.cell for cell in lacking} & {cell.cell for cell in plan.cells.get(stage.id, ())})
         for own in (plan.attacked[cell.cell] for cell in lacking if cell.attack):
-            queries += own.queries
-            tokens = own.queries * min(mean_tokens(own.rows), plan.study.max_length)
-            evaluation[stage.id] = evaluation.get(stage.id, 0.0) + 2 * parameters * tokens
+            expected = asked.of(stage.id, own)
+            queries += expected
+            texts = expected + 2 * len(own.rows)  # the clean ones and the last ones are predicted for the cell
+            tokens = texts * min(mean_tokens(own.rows), plan.study.max_length)
+            work = attacks.setdefault(own.work, {})
+            work[stage.id] = work.get(stage.id, 0.0) + 2 * parameters * tokens
+        plain = Counter(cell.place for cell in lacking if not cell.attack)
         for (task, split, language), count in Counter(cell.place for cell in lacking).items():
             rows = material.rows(Selection(task, split, language, plan.study.evaluation_rows))
-            tokens = count * len(rows) * min(mean_tokens(rows), plan.study.max_length)
+            tokens = plain[task, split, language] * len(rows) * min(mean_tokens(rows), plan.study.max_length)
             evaluation[stage.id] = evaluation.get(stage.id, 0.0) + 2 * parameters * tokens
             cell_bytes[stage.id] = cell_bytes.get(stage.id, 0.0) + count * (CELL_BYTES + ROW_BYTES * len(rows))
     weights = {name: 4 * parameter_count(encoder) + CHECKPOINT_BYTES for name, encoder in encoders.items()}
     made = [stage for stage in plan.stages.values() if stage.id in training or stage.id in cached]
     disk = _disk(groups(made, material, together), weights, cell_bytes, keeping, training)
-    return Cost(training, evaluation, cells, disk, queries, cached)
+    at_most = frozenset(attacks) - asked.means.keys()
+    return Cost(training, evaluation, cells, disk, attacks, at_most, queries, cached)
+
+
+class _Asked:
+    """How many queries attacks take, as far as the folder has finished ones.
+
+    Attributes:
+        means: name of an attack -> mean number of queries on a model.
+    """
+
+    def __init__(self, plan: Plan, store: Store):
+        self._taken: dict[str, dict[str, float]] = {}
+        for cell in (cell for cell in plan.all_cells() if cell.attack):
+            own = plan.attacked[cell.cell]
+            if (taken := queries_asked(store, cell.stage, own)) is not None:
+                self._taken.setdefault(own.work, {})[cell.stage] = taken
+        self.means = {name: sum(taken.values()) / len(taken) for name, taken in self._taken.items()}
+
+    def of(self, stage: str, own: Attacked) -> float:
+        """Queries to expect of an attack on the model of a stage; none where only its cell is missing."""
+        if stage in self._taken.get(own.work, ()):
+            return 0.0
+        return self.means.get(own.work, own.queries)
 
 
 def groups(stages: list[Stage], material: Material, together: int) -> list[list[Stage]]:

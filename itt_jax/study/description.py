@@ -29,7 +29,8 @@ class Description:
             not to do.
         evaluation_flops: FLOPs of the missing cells.
         matched: the controls for compute, with their steps.
-        queries: rough number of queries of the attacks among them.
+        queries: rough number of queries of the attacks among them. at_most: whether some of these attacks count as if
+            no row ended early, because no model of the folder has been through them.
         disk: bytes that the missing stages and cells will take.
         rows: those of each target. given: what each given checkpoint was trained on.
         changed: how the study and what it reads differ from what the folder was written from.
@@ -46,6 +47,7 @@ class Description:
     evaluation_flops: float
     matched: list[Matched]
     queries: float
+    at_most: bool
     disk: Disk
     rows: list[RowCount]
     given: list[str]
@@ -94,7 +96,8 @@ class Description:
         if self.cached[0]:
             lines += [f"{counted(self.cached[0], 'stage')} found in the cache, which saves {flop(self.cached[1])}"]
         if self.queries:
-            lines += [f"attacks: about {self.queries:,.0f} queries, each a forward pass of one row"]
+            most = "at most " * self.at_most
+            lines += [f"attacks: {most}about {self.queries:,.0f} queries, each a forward pass of one row"]
         if self.matched:
             lines += ["controls for compute, from the lengths of texts:", *(f"  {own}" for own in self.matched)]
         lines += [f"disk: about {self.disk}", "", "rows:", *row_lines(self.rows)]
@@ -143,9 +146,10 @@ def describe(
         len(cells),
         len(cells) - cost.cells,
         (len(cost.cached), sum(cost.cached.values())),
-        sum(cost.evaluation.values()),
+        cost.evaluation_flops,
         matched_controls(plan, material),
         cost.queries,
+        bool(cost.at_most),
         cost.disk,
         own.rows,
         own.given(),

@@ -7,7 +7,6 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from itt_jax import kinds, metrics, tasks
@@ -29,7 +28,8 @@ from itt_jax.study.inputs import changed_inputs, rows_input
 from itt_jax.study.material import digest_files, digest_rows, mean_tokens
 from itt_jax.study.perturbations import DEFAULT_LINE, DEFAULT_PERTURBATIONS
 from itt_jax.study.predictor import load_predictor
-from itt_jax.study.progress import EXPECTED_SHARE, Estimate, Progress, duration
+from itt_jax.study.prices import expected_speed
+from itt_jax.study.progress import EVALUATION, Estimate, Progress
 from itt_jax.study.provenance import agreed_arithmetic, check_precision, provenance
 from itt_jax.study.request import (
     Evaluation,
@@ -41,7 +41,6 @@ from itt_jax.study.request import (
 )
 from itt_jax.study.storing import check_stored, store_cells
 from itt_jax.study.texts import keep_texts
-from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.precision import Arithmetic, keep_precision
@@ -167,9 +166,7 @@ class _Evaluating:
                     self.progress.at(
                         f"{self.name}, {self.task.name} {language}, part {stream.number} of {len(own)}", "making forms"
                     )
-                    self.progress.estimate.begin("evaluation", [_key(stream)])
                     self.make(stream)
-                    self.progress.estimate.end([_key(stream)])
             self.write_results()
             if self._is_latest():
                 rows, wanted = self.rows[language], self.wanted[language]
@@ -181,13 +178,18 @@ class _Evaluating:
             self.progress.say(f"warning: {self.store.out} was given another evaluation meanwhile, which it describes")
 
     def make(self, stream: _Stream) -> None:
-        """Predict a stream, and store those of its cells that are missing; or attack."""
+        """Make the cells of a stream that are missing, by prediction or by an attack."""
         if stream.cells[0].attack:
             own = self.predictor
             assert own.head is not None  # as an attack needs one
             model = Model(own.tokenizer, own.encoder, own.head, own.params)
-            self.failed += store_attack_cells(self.store, model, stream.cells, self.attacked, self.progress.tell)
-            return
+            self.failed += store_attack_cells(self.store, model, stream.cells, self.attacked, self.progress)
+        else:
+            with self.progress.estimate.during(EVALUATION, [_key(stream)]):
+                self.predict(stream)
+
+    def predict(self, stream: _Stream) -> None:
+        """Predict a stream, and store those of its cells that are missing."""
         task, rows, predictor, asked = self.task, self.rows[stream.language], self.predictor, self.asked
         wanted = {cell.variant: self.wanted[stream.language][cell.variant] for cell in stream.cells}
         forms = {(task.name, asked.split, stream.language): row_forms(task, rows, wanted, asked.noise_seed)}
@@ -207,18 +209,23 @@ class _Evaluating:
             self.progress.say(f"left out: {reason}")
         if (more := len(self.skipped) - MOST_SAID) > 0:
             self.progress.say(f"left out: {more} more, see skipped in {self.store.out / 'plan.json'}")
-        size, work, missing = self.predictor.encoder.config.matmul_parameters, {}, 0
+        size, missing = self.predictor.encoder.config.matmul_parameters, 0
+        work: dict[str, dict[str, float]] = {EVALUATION: {}}
         for stream in self.streams:
             if lacking := sum(map(self._is_missing, stream.cells)):
                 rows = self.rows[stream.language]
-                forms = [self.attacked[cell.cell].queries if cell.attack else len(rows) for cell in stream.cells]
-                work[_key(stream)] = 2 * size * sum(forms) * mean_tokens(rows)
+                tokens, first = mean_tokens(rows), stream.cells[0]
+                if first.attack:
+                    own = self.attacked[first.cell]
+                    work[own.work] = {first.stage: 2 * size * own.queries * tokens}
+                else:
+                    work[EVALUATION][_key(stream)] = 2 * size * len(stream.cells) * len(rows) * tokens
                 missing += lacking
-        rate = EXPECTED_SHARE * matmul_rate(self.arithmetic.factor) * jax.device_count()
-        self.progress.estimate = Estimate({"evaluation": work}, rate)
+        rate = expected_speed((), self.arithmetic, self.predictor.encoder.width)
+        self.progress.estimate = Estimate(work, rate, at_most=work.keys() - {EVALUATION})
         count = sum(len(stream.cells) for stream in self.streams)
-        time = f", about {duration(self.progress.estimate.seconds())}" if missing else ""
-        self.progress.say(f"{count - missing:,} of {count:,} cells done, {missing:,} to make{time}")
+        parts = [f"{count - missing:,} of {count:,} cells done, {missing:,} to make", self.progress.estimate.text()]
+        self.progress.say(", ".join(filter(None, parts)))
 
     def write_plan(self, warning: str = "") -> None:
         """Write the plan, and reduce the folder's results to the cells that are asked for.

@@ -13,8 +13,8 @@ from itt_jax.study.distances import compared, distances_id, domain_distances
 from itt_jax.study.joining import Joined
 from itt_jax.study.keeping import Keeping
 from itt_jax.study.making import Maker
-from itt_jax.study.prices import expected_speed
-from itt_jax.study.progress import Estimate, counted, duration
+from itt_jax.study.prices import expected_speed, widest
+from itt_jax.study.progress import Estimate, counted
 from itt_jax.study.publishing import Publisher
 from itt_jax.study.stages import Stage
 from itt_jax.study.texts import keep_plan_texts
@@ -41,6 +41,7 @@ class Leader:
         self.worked: set[str] = set()
         self.broken: set[str] = set()
         self.failures: list[str] = []
+        self.held: dict[str, Stage] = {}  # by other workers, when this one asked
         self.waiting = ""
 
     def lead(self) -> tuple[int, list[str]]:
@@ -75,10 +76,13 @@ class Leader:
                 if stage.id not in done and self.needed(stage):
                     with contextlib.ExitStack() as claims:
                         together = self.claimed([stage, *self.companions(stage, pending[number + 1 :])], claims)
+                        if together:
+                            self.share_estimate()
                         made += self.tried([own for own in together if self.needed(own)])
                         self.publisher.publish()
                     done |= {own.id for own in together}
                     self.store.sync(again=False)
+                self.progress.estimate.drop([] if self.needed(stage) else [stage.id])
             if not done:
                 self.await_workers([stage.id for stage in pending])
         return made
@@ -153,7 +157,7 @@ class Leader:
             if not (
                 self.needed(stage)
                 and self.parent_ready(stage)
-                and claims.enter_context(self.store.claim(stage.id))
+                and self.taken(stage, claims)
                 and self.parent_ready(stage)
             ):
                 continue
@@ -161,6 +165,13 @@ class Leader:
             if not self.keeping.must_make(stage) or claims.enter_context(self.caching.claim(stage)):
                 found.append(stage)
         return found
+
+    def taken(self, stage: Stage, claims: contextlib.ExitStack) -> bool:
+        """Take the claim on a stage, unless another worker holds it."""
+        if claims.enter_context(self.store.claim(stage.id)):
+            return True
+        self.held[stage.id] = stage
+        return False
 
     def needed(self, stage: Stage) -> bool:
         """Whether the stage, or a cell of it that this run has not tried to make, is missing."""
@@ -190,6 +201,12 @@ class Leader:
 
     # --- Other workers
 
+    def share_estimate(self) -> None:
+        """Leave what others have done out of the time left, and count those who are at work."""
+        self.progress.estimate.drop([name for name, stage in self.held.items() if not self.needed(stage)])
+        self.held = {name: stage for name, stage in self.held.items() if self.needed(stage)}
+        self.progress.estimate.workers = 1 + len(self.store.claims.holders(self.held))
+
     def others_made_again(self) -> bool:
         """Fetch all that other machines have done; returns whether something is to be made or fetched for it."""
         before = {name: self.store.record(name) for name in self.plan.stages} if self.store.sharing else {}
@@ -200,7 +217,9 @@ class Leader:
 
     def await_workers(self, pending: list[str]) -> None:
         """Wait a little for the workers that hold these claims, and say who they are."""
-        holders = self.store.claims.holders(pending) + self.caching.holders(pending)
+        holders = self.store.claims.holders(pending)
+        self.progress.estimate.workers = max(1, len(holders))
+        holders += self.caching.holders(pending)
         waiting = f"for {counted(len(pending), 'stage')}: {'; '.join(holders) or 'other workers are on them'}"
         if waiting != self.waiting:
             self.waiting = waiting
@@ -250,13 +269,15 @@ class Leader:
     def say_what_is_left(self) -> None:
         """Say how much there is to do, about how long it takes, and where an interrupted run continues."""
         cost = self.own.cost
-        self.progress.estimate = Estimate({"training": cost.training, "evaluation": cost.evaluation}, self.speed())
+        self.progress.estimate = Estimate(cost.work, self.speed(), cost.at_most)
         stages, found = len(self.plan.made()), len(cost.cached)
         done = f"{stages - len(cost.training) - found} of {stages} stages done"
         done += f", {found} in the cache" if found else ""
         parts = [f"{done}, {counted(cost.cells, 'cell')} to make"]
         if cost.flops:
-            parts[0] += f", about {duration(self.progress.estimate.seconds())} left"
+            parts[0] += f", {self.progress.estimate.text()}"
+            if cost.at_most:
+                parts.append("attacks count as if no row ended early until one is measured")
             parts.append(f"disk: {cost.disk}")
         for stage in self.plan.stages.values():
             step = interrupted_at(self.store.stage(stage.id)) if stage.id in cost.training else None
@@ -267,7 +288,7 @@ class Leader:
     def speed(self) -> float:
         """The FLOP/s to expect."""
         records = [record for record in map(self.store.record, self.plan.stages) if record]
-        return expected_speed(records, self.maker.arithmetic)
+        return expected_speed(records, self.maker.arithmetic, widest(self.plan.study))
 
     # --- The end
 

@@ -20,7 +20,7 @@ from itt_jax.study.cells import Cell, variants_of
 from itt_jax.study.joining import Joined
 from itt_jax.study.plan import evaluation_selections, signal_selection
 from itt_jax.study.profiling import Profile
-from itt_jax.study.progress import Progress, counted
+from itt_jax.study.progress import EVALUATION, TRAINING, Progress, counted
 from itt_jax.study.provenance import agreed_arithmetic, provenance
 from itt_jax.study.stages import Stage
 from itt_jax.study.stages.dev_check import DevCheck
@@ -32,6 +32,9 @@ from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.loop import HALVED
 from itt_jax.train.precision import Arithmetic, computing_in, training_arithmetic
 from itt_jax.train.processes import await_others, first_then_others, is_first
+
+Loaded = tuple[Body, Head | None, dict | None]
+"""As `Stage.load` gives it: encoder with tokenizer, head, and the head's parameters."""
 
 
 class Maker:
@@ -85,9 +88,8 @@ class Maker:
                 self.progress.say(f"{self.plan.label(stage)}: made again, because its checkpoint was removed")
         self.training = self.label(stages)
         self.progress.at(self.training, "reading rows and compiling")
-        self.progress.estimate.begin("training", ids)
-        made = type(stages[0]).make_all(stages, self.workshop)
-        self.progress.estimate.end(ids)
+        with self.progress.estimate.during(TRAINING, ids):
+            made = type(stages[0]).make_all(stages, self.workshop)
         self.profile.stop()
         seconds = round((time.time() - began) / len(stages), 2)
         for stage, recorded in zip(stages, made, strict=True) if is_first() else ():
@@ -144,12 +146,33 @@ class Maker:
         hosts.tell("evaluate", stages, {stage.id: cells[stage.id] for stage in stages})
         began, ids = time.time(), [stage.id for stage in stages]
         self.progress.at(f"{self.label(stages)}, evaluation", "reading the checkpoint")
-        self.progress.estimate.begin("evaluation", ids)
-        loaded = {stage.id: stage.load(self.store) for stage in stages}
         stored: collections.Counter[str] = collections.Counter()
-        plain = {stage.id: [cell for cell in cells[stage.id] if not cell.attack] for stage in stages}
+        with self.progress.estimate.during(EVALUATION, ids):
+            loaded = {stage.id: stage.load(self.store) for stage in stages}
+            self.predict(loaded, {name: [cell for cell in cells[name] if not cell.attack] for name in ids})
+        for stage in stages:
+            self.attack(loaded[stage.id], [cell for cell in cells[stage.id] if cell.attack])
+            results = {cell.cell for cell in self.plan.cells[stage.id]}.intersection(
+                own.cell for own in cells[stage.id]
+            )
+            stored[stage.id] = sum(map(self.store.has_cell, results))  # without dev rows, which are no results
+        seconds = round((time.time() - began) / len(stages), 2)
+        for stage in stages if is_first() else ():
+            if self.store.is_lost(stage.id):
+                continue
+            named = self.plan.described(stage)
+            self.store.log("cells", stage=named.pop("id"), **named, cells=stored[stage.id], seconds=seconds)
+            self.progress.say(f"{self.plan.label(stage)}: {counted(stored[stage.id], 'cell')} in {seconds:.0f} s")
+        return stored.total()
+
+    def predict(self, loaded: dict[str, Loaded], plain: dict[str, list[Cell]]) -> None:
+        """Predict cells that need no attack, and store them.
+
+        Args:
+            loaded: id of a stage -> its model. plain: the same id -> its cells.
+        """
         # Two targets that train alike share a stage.
-        for target in dict.fromkeys(cell.target for stage in stages for cell in plain[stage.id]):
+        for target in dict.fromkeys(cell.target for own in plain.values() for cell in own):
             own = {name: [cell for cell in plain[name] if cell.target == target] for name in loaded}
             own = {name: found for name, found in own.items() if found}
             (body, head, _), first = loaded[next(iter(own))], next(iter(own.values()))[0]
@@ -163,28 +186,13 @@ class Maker:
                 made, made_with = (scores, own[name], self.material.task, params), provenance(used)
                 self.failed += store_cells(self.store, evaluator, *made, made_with, diverged)
             await_others()  # here, and not on their devices, while this one stores
-        for stage in stages:
-            self.attack(loaded[stage.id], [cell for cell in cells[stage.id] if cell.attack])
-            results = {cell.cell for cell in self.plan.cells[stage.id]}.intersection(
-                own.cell for own in cells[stage.id]
-            )
-            stored[stage.id] = sum(map(self.store.has_cell, results))  # without dev rows, which are no results
-        self.progress.estimate.end(ids)
-        seconds = round((time.time() - began) / len(stages), 2)
-        for stage in stages if is_first() else ():
-            if self.store.is_lost(stage.id):
-                continue
-            named = self.plan.described(stage)
-            self.store.log("cells", stage=named.pop("id"), **named, cells=stored[stage.id], seconds=seconds)
-            self.progress.say(f"{self.plan.label(stage)}: {counted(stored[stage.id], 'cell')} in {seconds:.0f} s")
-        return stored.total()
 
-    def attack(self, loaded: tuple[Body, Head | None, dict | None], cells: list[Cell]) -> None:
+    def attack(self, loaded: Loaded, cells: list[Cell]) -> None:
         """Attack the model of a stage, and store its missing cells under attack."""
         if cells:
-            model, tell = self.model(loaded, cells[0].model), self.progress.tell
+            model = self.model(loaded, cells[0].model)
             diverged = bool((self.store.record(cells[0].stage) or {}).get("diverged"))
-            self.failed += store_attack_cells(self.store, model, cells, self.plan.attacked, tell, diverged)
+            self.failed += store_attack_cells(self.store, model, cells, self.plan.attacked, self.progress, diverged)
 
     def transfer(self, stages: list[Stage]) -> None:
         """Read the texts that were made on other models on those of the stages."""
@@ -194,7 +202,7 @@ class Maker:
             model = self.model(stage.load(self.store), stage.spec.name)
             read_on(self.plan, self.store, stage.id, model, self.progress.tell)
 
-    def model(self, loaded: tuple[Body, Head | None, dict | None], name: str) -> Model:
+    def model(self, loaded: Loaded, name: str) -> Model:
         """What a stage made, computing as its encoder is evaluated."""
         body, head, params = loaded
         assert head is not None  # as for every kind of task that is attacked

@@ -12,12 +12,17 @@ from itt_jax.config import Study
 from itt_jax.store import Store
 from itt_jax.store.results import CLEAN_TEXT
 from itt_jax.study.absent import planned
-from itt_jax.study.cost import missing_cost
+from itt_jax.study.cost import missing_cost, sized_encoder
 from itt_jax.study.material import Selection
-from itt_jax.study.progress import EXPECTED_SHARE
 from itt_jax.study.provenance import provenance
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.precision import Arithmetic, training_arithmetic
+
+WIDE = 256
+"""Width from which encoders keep a processor busy."""
+NARROW_SHARE, WIDE_SHARE = 0.1, 0.3
+"""Shares of the matmul rate that runs of narrower and of such encoders are expected to reach before their speed is
+known, the time for compiling and for texts included."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,14 +74,20 @@ def prices(study: Study, data_root: str | pathlib.Path | None, done: Iterable[Ma
     forms = (len(cells) / clean - 1) / operators if operators else 0.0
     evaluation = sum(cost.evaluation.values()) / seeds / max(used.values()) / (1 + operators * forms)
     training = (sum(cost.training.values()) - shared) / seeds
-    speed = expected_speed(done, training_arithmetic(plan.study.precision))
+    speed = expected_speed(done, training_arithmetic(plan.study.precision), widest(plan.study))
     return Prices(shared, training, evaluation, forms, operators, max(whole.values()), speed)
 
 
-def expected_speed(records: Iterable[Mapping[str, Any]], arithmetic: Arithmetic) -> float:
-    """The FLOP/s to expect: those of finished stages on such a machine, or a share of the matmul rate."""
+def widest(study: Study) -> int:
+    """The width of the widest encoder, which takes most of the time."""
+    return max(sized_encoder(spec).width for spec in study.encoders)
+
+
+def expected_speed(records: Iterable[Mapping[str, Any]], arithmetic: Arithmetic, width: int) -> float:
+    """The FLOP/s to expect of an encoder: those of finished stages on such a machine, or a share of the matmul rate."""
     device = provenance(arithmetic)["device"]
     same = [record for record in records if record.get("device") == device and record.get("flops")]
     if seconds := sum(record.get("wall_seconds", 0.0) for record in same):
         return sum(record.get("flops_of_grid", record["flops"]) for record in same) / seconds
-    return EXPECTED_SHARE * matmul_rate(arithmetic.factor) * jax.device_count()
+    share = WIDE_SHARE if width >= WIDE else NARROW_SHARE
+    return share * matmul_rate(arithmetic.factor) * jax.device_count()

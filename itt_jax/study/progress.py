@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import tqdm
@@ -17,62 +17,94 @@ LOG_SECONDS = 20
 """Time between two events in the log of the results folder, which `watch` reads."""
 REFRESH_SECONDS = 1
 """Time between two looks at what is done, which are drawn on a terminal."""
-EXPECTED_SHARE = 0.1
-"""Share of the matmul rate that a run is expected to reach before its speed is known."""
 KNOWN_FROM = 0.1
 """Share of a stage from which its own speed counts; before, much of its time was compiling."""
-KINDS = ("training", "evaluation")
+TRAINING, EVALUATION = "training", "evaluation"
+"""Kinds of work; each attack (`adversaries.Attacked.work`) is another one."""
 
 
 class Estimate:
-    """How long the work that is left will take, from the speed so far; training and evaluation apart.
+    """How long the work that is left will take: each kind of work at the speed that it has had in this run.
 
     Args:
         work: kind -> id of a stage -> FLOPs that are left.
-        rate: FLOP/s to expect before anything is measured.
+        rate: FLOP/s to expect before anything is measured; then a kind without a speed has that of the others together.
+        at_most: kinds whose FLOPs are a maximum, such as attacks that may end early. Their speed is measured in the
+            same FLOPs, so their time is no maximum once one of them has been timed.
+
+    Attributes:
+        workers: how many share the work; the others are taken to be as fast as this one.
     """
 
-    def __init__(self, work: Mapping[str, Mapping[str, float]], rate: float):
-        self.left = {kind: dict(work.get(kind, {})) for kind in KINDS}
-        self.rate = rate
-        self._done = dict.fromkeys(KINDS, 0.0)
-        self._seconds = dict.fromkeys(KINDS, 0.0)
-        self._kind, self._now, self._began, self._share = "", 0.0, 0.0, 0.0
+    def __init__(self, work: Mapping[str, Mapping[str, float]], rate: float, at_most: Collection[str] = ()):
+        self.left = {kind: dict(own) for kind, own in work.items()}
+        self.rate, self.at_most, self.workers = rate, at_most, 1
+        self._done, self._seconds = dict.fromkeys(self.left, 0.0), dict.fromkeys(self.left, 0.0)
+        self._kind, self._now, self._began, self._share, self._reached = "", 0.0, 0.0, 0.0, 0.0
 
-    def begin(self, kind: str, ids: list[str]) -> None:
-        """The work of that kind on these stages begins."""
-        self._kind, self._began, self._share = kind, time.monotonic(), 0.0
-        self._now = sum(self.left[kind].get(name, 0.0) for name in ids)
+    @contextlib.contextmanager
+    def during(self, kind: str, ids: Sequence[str]) -> Iterator[None]:
+        """The work of a kind on these stages, which is done once the context ends."""
+        self._began = self._reached = time.monotonic()
+        self._now, self._share = sum(self.left.get(kind, {}).get(name, 0.0) for name in ids), 0.0
+        self._kind = kind if self._now else ""
+        try:
+            yield
+        finally:
+            self._kind = ""  # first, as another thread reads all of this
+        if self._now:
+            self._drop(kind, ids)
+            self._seconds[kind] += time.monotonic() - self._began
+            self._done[kind] += self._now
 
     def reached(self, share: float) -> None:
-        """So much of the work that has begun is done."""
-        self._share = share
+        """So much of the work that has begun is done now, or more as was said before."""
+        self._share, self._reached = max(share, self._share), time.monotonic()
 
-    def end(self, ids: list[str]) -> None:
-        """The work that has begun is done."""
-        self._done[self._kind] += self._now
-        self._seconds[self._kind] += time.monotonic() - self._began
-        self.drop(self._kind, ids)
-        self._kind = ""
+    def drop(self, ids: Sequence[str]) -> None:
+        """All work on these stages is done, by whomever."""
+        for kind in self.left:
+            self._drop(kind, ids)
 
-    def drop(self, kind: str, ids: list[str]) -> None:
-        """The work on these stages is done, by whomever."""
-        self.left[kind] = {name: flops for name, flops in self.left[kind].items() if name not in ids}
-
-    def keep(self, ids: list[str]) -> None:
+    def keep(self, ids: Collection[str]) -> None:
         """Work is left on these stages alone; other workers have done the rest."""
-        for kind in KINDS:
-            self.drop(kind, [name for name in self.left[kind] if name not in ids])
+        kept = set(ids)
+        self.drop([name for own in self.left.values() for name in own if name not in kept])
 
     def seconds(self) -> float:
-        """Seconds for all that is left."""
-        return sum(self._seconds_of(kind) for kind in KINDS)
+        """Seconds that this worker alone would take for all that is left."""
+        return sum(map(self._seconds_of, self.left))
+
+    def is_at_most(self) -> bool:
+        """Whether part of the time is a maximum."""
+        return any(self.left.get(kind) and not self._known(kind)[0] for kind in self.at_most)
+
+    def text(self) -> str:
+        """Time for people, of all workers together: "at most about 3.5 h left with 2 workers"; empty without any."""
+        if not (seconds := self.seconds()):
+            return ""
+        others = f" with {self.workers} workers" if self.workers > 1 else ""
+        return f"{'at most ' * self.is_at_most()}about {duration(seconds / self.workers)} left{others}"
+
+    def _drop(self, kind: str, ids: Sequence[str]) -> None:
+        gone = set(ids)
+        self.left[kind] = {name: flops for name, flops in self.left[kind].items() if name not in gone}
+
+    def _known(self, kind: str) -> tuple[float, float]:
+        """FLOPs of a kind that are done, and the seconds that they took. The present work counts to where it was heard
+        of last: time alone changes no speed."""
+        done, seconds = self._done[kind], self._seconds[kind]
+        if kind == self._kind and self._share >= KNOWN_FROM:
+            done, seconds = done + self._share * self._now, seconds + self._reached - self._began
+        return done, seconds
 
     def _seconds_of(self, kind: str) -> float:
-        left, done, seconds = sum(self.left[kind].values()), self._done[kind], self._seconds[kind]
-        if kind == self._kind and self._share >= KNOWN_FROM:
-            part = self._share * self._now
-            left, done, seconds = left - part, done + part, seconds + time.monotonic() - self._began
+        left = sum(self.left[kind].values())
+        if kind == self._kind:
+            left -= self._share * self._now
+        done, seconds = self._known(kind)
+        if not done:
+            done, seconds = (sum(own) for own in zip(*map(self._known, self.left), strict=True))
         return left * seconds / done if done else left / self.rate
 
 
@@ -124,7 +156,7 @@ class Progress:
         """How far it is.
 
         Args:
-            share: of the work that `estimate.begin` has begun.
+            share: of the work that is done at present (`Estimate.during`).
             speed: tokens_per_second, and utilisation (share of the matmul rate), where they are known.
         """
         self._detail, self._speed = detail, speed or {}
@@ -145,14 +177,12 @@ class Progress:
             self._log(event, host=socket.gethostname(), pid=os.getpid(), **details)
 
     def _left(self) -> float | None:
-        """Seconds for all that is left; None where nothing is known."""
+        """Seconds for all that is left, by this worker alone; None where nothing is known."""
         return round(self.estimate.seconds(), 1) or None
 
     def line(self) -> str:
         """What is done now, and how long everything will take."""
-        seconds = self.estimate.seconds()
-        left = [f"about {duration(seconds)} left"] if seconds else []
-        return f"{self._label}: {'; '.join([self._detail, *left])}"
+        return f"{self._label}: {'; '.join(filter(None, (self._detail, self.estimate.text())))}"
 
     def _keep_showing(self) -> None:
         """Runs in a thread, because the run may wait for a program or for the file system."""
@@ -160,7 +190,8 @@ class Progress:
             if not self._label:
                 continue
             if time.monotonic() - self._logged >= LOG_SECONDS:
-                self._event("progress", doing=self._label, detail=self._detail, left=self._left(), **self._speed)
+                left = {"left": self._left(), "at_most": self.estimate.is_at_most()}
+                self._event("progress", doing=self._label, detail=self._detail, **left, **self._speed)
             if not self._bar.disable:
                 self._bar.set_description_str(self.line())
             elif time.monotonic() - self._said >= SAY_SECONDS:

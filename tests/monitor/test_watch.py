@@ -167,10 +167,10 @@ def test_a_folder_of_another_command_is_refused_and_not_waited_for(tmp_path, cap
 
 
 def test_once_draws_the_folder_with_names_as_they_are(store, capsys):
-    store.log("progress", **HERE, doing="[red]bert[/red]", detail="step 1/2", left=10.0)
+    store.log("progress", **HERE, doing="[red]bert[/red]", detail="step 1/2", left=10.0, at_most=True)
     assert main.main(["watch", "--out", str(store.out), "--once"]) == 0
     out = capsys.readouterr().out
-    assert "[red]bert[/red]: step 1/2" in out and "1 of 3" in out and "about 10 s left" in out
+    assert "[red]bert[/red]: step 1/2" in out and "1 of 3" in out and "at most about 10 s left" in out
 
 
 def test_a_folder_that_is_not_there_yet_or_half_written_is_one_line(tmp_path, capsys, monkeypatch):

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from itt_jax.config import Perturbation, Recipe
+from itt_jax.config import Adversary, Perturbation, Recipe
 from itt_jax.errors import InputError
 from itt_jax.models import export, make_encoder
 from itt_jax.store import Store
@@ -43,6 +43,25 @@ def test_only_what_is_missing_counts(planned, tmp_path):
     assert rest.training == {name: flops for name, flops in whole.training.items() if name != done}
     assert rest.cells == whole.cells - 1 and rest.disk.kept < whole.disk.kept
     assert sum(rest.evaluation.values()) < sum(whole.evaluation.values())
+
+
+def test_attacks_count_as_many_queries_as_they_took_on_other_models(tmp_path):
+    study = dataclasses.replace(STUDY, seeds=(0, 1, 2), attacks=(Adversary("deepwordbug", budget=40, rows=4),))
+    material, store = Material(study), Store(tmp_path)
+    plan = make_plan(study, material)
+    whole = missing_cost(plan, material, store)
+    names = {f"attack deepwordbug, embedded_sentiment_legal {language}" for language in ("en", "de")}
+    assert whole.attacks.keys() == whole.at_most == names and 0 < whole.queries <= 3 * 2 * 4 * 40
+    english = next(name for name in names if name.endswith("en"))
+    cell, *others = (cell for cell in plan.all_cells() if cell.attack and plan.attacked[cell.cell].work == english)
+    own = plan.attacked[cell.cell]
+    store.attack(own.run(cell.stage)).write_summary([{"queries": 5.0, "attacked": 3, "skipped": 1}])
+    rest = missing_cost(plan, material, store)
+    assert rest.at_most == names - {english}
+    assert whole.queries - rest.queries == pytest.approx(own.queries + 2 * (own.queries - 16))
+    one, other = (rest.attacks[english][found.stage] for found in (cell, others[0]))
+    assert other / one == pytest.approx((16 + 8) / 8)  # of the finished one, only the cell's texts are to be predicted
+    assert rest.attacks.keys() == names and rest.flops < whole.flops
 
 
 def test_fewer_checkpoints_need_less_space(planned, tmp_path):

@@ -15,12 +15,12 @@ from itt_jax.errors import InputError
 from itt_jax.store import Store, sharing
 from itt_jax.store.claims import Claim
 from itt_jax.store.sharing import Sharing
-from itt_jax.study import leading, running
+from itt_jax.study import leading, progress, running
 from itt_jax.study.leading import Leader
 from itt_jax.study.making import Maker
 from itt_jax.study.plan import Plan
 from itt_jax.study.profiling import Profile
-from itt_jax.study.progress import Progress
+from itt_jax.study.progress import Estimate, Progress
 from itt_jax.study.publishing import Publisher
 from itt_jax.study.running import Results
 from itt_jax.study.stages import Stage
@@ -118,6 +118,26 @@ def test_a_stage_that_another_worker_is_on_is_left_to_it_and_its_children_wait(t
     assert re.fullmatch(rf"for 2 stages: \S+, process {os.getpid()}, on 1 of them since .* by its clock", waits.waiting)
     assert ["b"] not in Toy.made and Toy.made[-1] == ["d"]
     assert sorted(name for together in Toy.made for name in together) == ["c", "d", "e", "f"]
+
+
+def test_the_time_left_counts_the_other_workers_and_not_what_they_have_done(tmp_path, monkeypatch):
+    """Another worker is on b while a and c are made; it ends while c is. Each stage takes two seconds."""
+    clock, said, make = [0.0], [], Toy.make_all.__func__
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    own, store = runner(tmp_path, stages(*((name, None, "") for name in "abcd"))), Store(tmp_path)
+    own.progress.estimate = Estimate({"training": dict.fromkeys("abcd", 1.0)}, rate=0.5)
+
+    def make_all(cls, stages, workshop):
+        said.append((stages[0].id, own.progress.estimate.text()))
+        clock[0] += 2
+        if stages[0].id == "c":
+            store.write_record("b", {"id": "b"})
+        return make(cls, stages, workshop)
+
+    monkeypatch.setattr(Toy, "make_all", classmethod(make_all))
+    with store.claim("b"):
+        own.all()
+    assert said == [("a", "about 8 s left"), ("c", "about 3 s left with 2 workers"), ("d", "about 2 s left")]
 
 
 def test_a_stage_that_another_worker_took_over_is_left_to_it_and_the_rest_goes_on(tmp_path, monkeypatch):
