@@ -7,9 +7,14 @@ never JAX's backend, so that a program compiled for absent devices is the one th
 import contextlib
 import contextvars
 import dataclasses
+import pathlib
 from collections.abc import Iterator
 
 import jax
+
+CPU_INFO = pathlib.Path("/proc/cpuinfo")
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+"""What Linux calls the instructions of x86 and Arm processors that multiply bfloat16."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +54,16 @@ def hardware() -> Hardware:
     major = str(getattr(jax.local_devices()[0], "compute_capability", "")).partition(".")[0]
     capability = int(major) if major.isdigit() else None  # those of AMD's GPUs are names
     return Hardware(jax.default_backend(), tuple(jax.devices()), capability)
+
+
+def processor_multiplies_bfloat16() -> bool | None:
+    """Whether the processor has instructions that multiply bfloat16; None where the system does not say."""
+    try:
+        lines = CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), None)
+    return None if flags is None else not BFLOAT16_FLAGS.isdisjoint(flags.split())
 
 
 @contextlib.contextmanager

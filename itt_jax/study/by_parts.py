@@ -22,7 +22,7 @@ from itt_jax.study.provenance import provenance
 from itt_jax.study.request import Evaluation, check_unseen, evaluated_length, evaluated_rows, evaluated_task
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.memory import keep_freed_memory
-from itt_jax.train.precision import ARITHMETICS, evaluation_arithmetic, keep_precision
+from itt_jax.train.precision import ARITHMETICS, evaluation_arithmetic, keep_precision, slow_precision
 
 
 @contextlib.contextmanager
@@ -42,6 +42,8 @@ def set_up(evaluation: Evaluation, out: pathlib.Path, what: str, quiet: bool) ->
     name = checkpoint_name(evaluation.checkpoint)
     check_utf8(name, "--checkpoint")
     with Progress(quiet) as progress:
+        if warning := slow_precision(evaluation.precision):
+            progress.say(f"warning: {warning}")
         progress.at(f"{what} {name}", "reading the checkpoint")
         yield progress
 

@@ -43,7 +43,7 @@ from itt_jax.study.storing import check_stored, store_cells
 from itt_jax.study.texts import keep_texts
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.memory import keep_freed_memory
-from itt_jax.train.precision import Arithmetic, keep_precision
+from itt_jax.train.precision import Arithmetic, keep_precision, slow_precision
 
 ARM = "direct"
 """The arm in the ids of a checkpoint's cells; their rows name none, since nobody knows how it was trained."""
@@ -91,7 +91,7 @@ def evaluate_checkpoint(
         progress.at(f"evaluation of {checkpoint_name(evaluation.checkpoint)}", "reading the checkpoint")
         evaluator = _Evaluating(evaluation, Store(out), progress, data_root)
         evaluator.store.clear()
-        for line in evaluator.store.set_aside():
+        for line in filter(None, (*evaluator.store.set_aside(), slow_precision(evaluation.precision))):
             progress.say(f"warning: {line}")
         evaluator.write_plan()
         progress.log_to(evaluator.store.log)

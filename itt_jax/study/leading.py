@@ -19,6 +19,7 @@ from itt_jax.study.publishing import Publisher
 from itt_jax.study.stages import Stage
 from itt_jax.study.texts import keep_plan_texts
 from itt_jax.study.transfer import claim_on, missing_transfers
+from itt_jax.train.precision import slow_precision
 from itt_jax.train.processes import are_several
 from itt_jax.train.resume import interrupted_at
 
@@ -232,6 +233,8 @@ class Leader:
 
     def begin(self) -> None:
         """Write the plan, and say what was found and what is left to do."""
+        if warning := slow_precision(self.plan.study.precision):
+            self.progress.say(f"warning: {warning}")
         self.mend()
         for line in self.own.changes:
             self.progress.say(f"changed: {line}")

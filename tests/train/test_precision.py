@@ -10,7 +10,7 @@ import pytest
 
 from itt_jax import families
 from itt_jax.config import Precision
-from itt_jax.models import make_encoder, make_head
+from itt_jax.models import hardware, make_encoder, make_head
 from itt_jax.store.agreed import PRECISIONS
 from itt_jax.train import precision
 from itt_jax.train.objectives import TaskObjective
@@ -103,6 +103,37 @@ def test_pinned_float32_rounds_no_operand():
             assert jax.config.jax_default_matmul_precision == kept
     finally:
         jax.config.update("jax_default_matmul_precision", before)
+
+
+@pytest.mark.parametrize(
+    ("content", "slow"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx2 fma avx512f\n", True),
+        ("processor\t: 0\nflags\t\t: fpu avx2 avx512_bf16\n", False),
+        ("processor\t: 0\nflags\t\t: fpu amx_bf16 amx_tile\n", False),
+        ("processor\t: 0\nFeatures\t: fp asimd bf16\n", False),
+        ("processor\t: 0\nFeatures\t: fp asimd\n", True),
+        ("model name\t: unknown\n", False),
+        (None, False),
+    ],
+)
+def test_products_that_the_processor_lacks_are_warned_of_where_they_are_asked_for(tmp_path, monkeypatch, content, slow):
+    path = tmp_path / "cpuinfo"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    monkeypatch.setattr(hardware, "CPU_INFO", path)
+    for name in get_args(Precision):
+        found = precision.slow_precision(name)
+        assert (found is not None) == (slow and name == "bfloat16_products"), name
+    if slow:
+        assert "'bfloat16_products'" in precision.slow_precision("bfloat16_products")
+
+
+def test_an_accelerator_is_no_such_processor(tmp_path, monkeypatch):
+    (tmp_path / "cpuinfo").write_text("flags : fpu\n", encoding="utf-8")
+    monkeypatch.setattr(hardware, "CPU_INFO", tmp_path / "cpuinfo")
+    with hardware.compiling_for(hardware.Hardware("tpu", (), bytes=1)):
+        assert precision.slow_precision("bfloat16_products") is None
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [((1.0, 0.8), "bfloat16_products"), ((1.0, 0.9), "float32")])
