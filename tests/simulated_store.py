@@ -11,6 +11,8 @@ from itt_jax.store import Store
 
 ARM_EFFECT = {"direct": 0.0, "matched_steps": 0.2, "itt": 0.7}
 """Log-odds of a right answer that an arm adds."""
+LANGUAGE_COST = 0.3
+"""Log-odds that the second language costs, and each later one more than the one before."""
 
 
 def change_cells(out: pathlib.Path, changes: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame | None]]) -> None:
@@ -81,14 +83,12 @@ def write_store(
         level = base + ARM_EFFECT.get(arm, 0) + random.normal(0, 0.3)
         for domain in domains:
             own, prefix = hard[domain] + random.normal(0, 0.5, items), f"{target}/{domain}"
-            for language in languages:
-                harder = 0.3 * languages.index(language)
+            for number, language in enumerate(languages):
                 place = {"model": model, "arm": (names or {}).get(arm, arm), "target": target}
                 place |= {"task": f"{target}_{domain}", "language": language, "domain": domain}
-                place |= {"seed": seed, "in_domain": domain == domains[0]}
-                place |= {"source_language": language == languages[0]}
+                place |= {"seed": seed, "in_domain": domain == domains[0], "source_language": number == 0}
                 if dev:
-                    odds = level - harder + dev_random.normal(0, 1.1, dev)
+                    odds = level - LANGUAGE_COST * number + dev_random.normal(0, 1.1, dev)
                     row, table = _cell(dev_random, odds, dev_label, metric, classes, f"{prefix}/dev")
                     row |= place | {"split": "dev", "perturbation": "clean", "severity": 0.0, "replicate": 0}
                     selection.append(row | {"cell": f"d{len(selection):05d}"})
@@ -96,7 +96,7 @@ def write_store(
                 made = []
                 for noise, severity, replicate in conditions:
                     odds = level + own - 5 * severity
-                    odds += robust * (arm == "itt" and noise != "clean") - harder
+                    odds += robust * (arm == "itt" and noise != "clean") - LANGUAGE_COST * number
                     row, table = _cell(random, odds, label, metric, classes, prefix)
                     row |= place | {"split": "test", "perturbation": noise, "severity": severity}
                     rows.append(row | {"replicate": replicate, "cell": f"c{len(rows):05d}"})
