@@ -66,6 +66,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
     place = 0
 
     def varint() -> int:
+        """The whole number at `place`, in groups of 7 bits, the lowest first; `place` moves behind it."""
         nonlocal place
         value, shift = 0, 0
         while True:

@@ -371,6 +371,8 @@ def _pieces(id_of: Mapping[str, int]) -> list[str]:
 
 
 def _rust(tokenizer) -> Callable[[list[str]], list[list[int]]]:
+    """Ids of texts, by the library `tokenizers`."""
+
     def encode(texts: list[str]) -> list[list[int]]:
         ids: list[list[int]] = []
         for i in range(0, len(texts), 8192):  # encodings are large: keep few alive
@@ -382,6 +384,8 @@ def _rust(tokenizer) -> Callable[[list[str]], list[list[int]]]:
 
 
 def _rust_located(tokenizer) -> Callable[[list[str]], list[Located]]:
+    """The same ids, each with the codepoints that it covers."""
+
     def locate(texts: list[str]) -> list[Located]:
         found: list[Located] = []
         for i in range(0, len(texts), 8192):

@@ -76,6 +76,7 @@ def _top_k(
     size = blocks.shape[1]
 
     def merge(best: tuple[Array, Array], numbered: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
+        """The best k of those so far and of one more block, whose last candidates may be padding."""
         number, block = numbered
         scores = jnp.einsum("QD,CD->QC", queries, block, precision=jax.lax.Precision.HIGHEST)
         indices = number * size + jnp.arange(size)

@@ -137,6 +137,7 @@ def _tasks_of(out: pathlib.Path) -> Callable[[str], _About]:
     own = {task["name"]: task for task in study.get("tasks", ())}
 
     def about(name: str) -> _About:
+        """As the study defines the task, or else as the catalogue does."""
         if name in own:
             labels, languages, parallel = (own[name][field] for field in ("labels", "languages", "parallel"))
         else:

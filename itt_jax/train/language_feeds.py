@@ -40,6 +40,7 @@ def language_feed(
         plan = row_plan(encoder, np.concatenate([*simulated, [longest]]), size, recipe, shards, steps)
 
     def feed(step: int) -> Feed:
+        """The input of a step; its rows are built when they are needed."""
         examples = step_examples(encoded, tokenizer, settings, seed, step)
         examples.check_fits(encoder.config)
         random = generator(seed, MASKS, step)

@@ -73,6 +73,7 @@ def partition(family: str, params: Params, mesh: Mesh) -> Any:
     used, wrong = set(), []
 
     def find(path: tuple, leaf: Any) -> NamedSharding:
+        """The sharding of one parameter by its rule; whatever is wrong is noted, to be raised together."""
         name = path_name(path)
         hits = [number for number, (pattern, _) in enumerate(rules) if re.search(pattern, name)]
         used.update(hits)

@@ -109,6 +109,7 @@ def _task_feed(
     passes, choices = PASSES if job.hardening is None else job.hardening.passes, task.examples.choices
 
     def feed(number: int) -> Feed:
+        """The input of a step; its rows are packed when they are needed."""
         indices = step_examples(task.examples, recipe, seed, number)
         forms = [task.examples.select(indices)] if drawn is None else drawn(number)
         microbatches = [

@@ -146,6 +146,7 @@ def _positions(path: pathlib.Path, layout: ConllLayout, names: list[str]) -> _Po
     """Where the columns are; a tag or document that is no column (without a header, any name) has none."""
 
     def position(column: Column | None, needed: bool = True) -> int | None:
+        """Where a column is: a name is looked up in the header, and a number is the position in a file without one."""
         if not names:
             return column if isinstance(column, int) else None
         if column is None or (column not in names and not needed):

@@ -274,6 +274,7 @@ class FineTuning(Stage):
         shuffle = self.seed if self.labels == "shuffled" else None
 
         def make() -> TaskData:
+            """Called where the workshop does not have them yet."""
             rows = self.rows(material, selections)
             made = self.prepared(workshop, material.task(selections[0].task), rows)
             forms = self.forms(material, self.start(workshop), selections, rows, made.examples)
