@@ -43,12 +43,12 @@ class StageError(RuntimeError):
 
 
 class SharingError(OSError):
-    """A shared folder cannot be reached, or holds something else than was written there.
+    """A shared folder cannot be reached, or holds something other than what was written there.
 
-    The command line prints it as one line and exits with 1: what is done is kept in the results folder.
+    The command line prints it as one line and exits with 1. Finished work is kept in the results folder.
 
     Attributes:
-        lasts: whether it is no use to try again in a moment.
+        lasts: whether trying again soon is pointless.
     """
 
     def __init__(self, message: str, lasts: bool = False):

@@ -42,7 +42,7 @@ class Digests:
     Attributes:
         fields: of single fields of at least `MINIMUM_WORDS` words, sorted and distinct: uint64 [m].
         inputs: of whole inputs (all fields of a row, in order), sorted and distinct: uint64 [n].
-        sources: where the rows are from, for people: "TASK/SPLIT/LANGUAGE" or a corpus.
+        sources: where the rows come from, for people: "TASK/SPLIT/LANGUAGE" or a corpus.
     """
 
     fields: np.ndarray
@@ -60,7 +60,7 @@ class Digests:
         )
 
     def note(self) -> str:
-        """What a checkpoint that carries these digests was trained on, as the end of a sentence about it."""
+        """What a checkpoint with these digests was trained on; completes a sentence that begins with its name."""
         if not len(self.inputs):
             return "does not say what it was trained on, so contamination is not checked"
         return f"was trained on {listed(self.sources) or 'rows of unnamed sources'}"
@@ -101,7 +101,7 @@ class Contamination:
         return f"{self.source}: {'; '.join([dropped, *shared])}"
 
     def warning(self) -> str | None:
-        """A sentence where much was dropped, or kept in spite of being evaluated; None otherwise."""
+        """A sentence where many rows were dropped, or kept although they are evaluated; None elsewhere."""
         kept = self.whole_inputs if self.rule == "off" else 0
         if max(self.dropped, kept) <= WARNED_SHARE * self.rows:
             return None
@@ -126,7 +126,7 @@ class Contamination:
 class _Separators(dict):
     """Codepoint -> itself, or a space for all but letters, marks, numbers and symbols such as emoji; filled on demand.
 
-    A symbol has spaces on both sides, so that it is no part of a word.
+    A symbol gets a space on each side, so that it is never part of a word.
     """
 
     def __missing__(self, codepoint: int) -> str:

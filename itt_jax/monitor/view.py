@@ -48,7 +48,7 @@ def _left(status: Status) -> str:
         return "done; `run` with the same --out and --share fetches what this folder lacks" if fetched else "done"
     if not working:
         if status.shared_error is not None:
-            return "who works on it is not known"
+            return "it is not known who is working on it"
         if status.is_made and status.next_look is not None:
             return f"between looks, the next one at {counted(status.next_look, 'seed')}; not done yet"
         return "nobody is working on it; `run` with the same --out continues"
@@ -104,7 +104,7 @@ def _workers(status: Status) -> Table:
 
 def _doing(worker: Worker) -> str:
     if worker.gone:
-        return "has ended or sends no heartbeat; other workers take over what it has not finished"
+        return "has ended or sends no heartbeat; other workers take over its unfinished work"
     if not worker.doing:
         return _claimed(worker)
     ago = f" ({duration(worker.ago)} ago)" if worker.ago is not None and worker.ago >= 60 else ""
@@ -112,7 +112,7 @@ def _doing(worker: Worker) -> str:
 
 
 def _claimed(worker: Worker) -> str:
-    """What the claims say of a worker whose log is elsewhere."""
+    """What a worker whose log is elsewhere is doing, by its claims."""
     if worker.stages:
         return f"on {', '.join(worker.stages)}"
     if any(name.startswith(ACROSS) for name in worker.others):

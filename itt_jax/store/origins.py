@@ -37,10 +37,10 @@ def versions(out: pathlib.Path) -> set[str]:
 def origin(out: pathlib.Path, name: str, content: bytes) -> str | None:
     """The version of the training that a file comes from, by the records in the results folder.
 
-    A file that rests on several trainings has a digest of their versions.
+    For a file made from several trainings, it is a digest of their versions.
 
     Args:
-        name: of one of MADE, relative to `out`. content: of the file.
+        name: path of a file of MADE, relative to `out`. content: its bytes.
 
     Returns:
         None where a record is missing, or the file does not say what it was made from.

@@ -1,4 +1,4 @@
-"""A shared folder as those see it who only watch: what is done there and who works. Nothing is written anywhere."""
+"""What a shared folder shows to those who only watch: what is done there, and who is working. Nothing is written."""
 
 import math
 import time
@@ -17,16 +17,16 @@ from itt_jax.store.slots import SharedSlots
 
 
 class SharedView:
-    """What a shared folder has beside a results folder that shares it.
+    """What a shared folder holds beyond a results folder that shares it.
 
     Attributes:
         held: as `Claims.held` gives it.
         records: stage -> its record, of finished stages that the results folder lacks.
         looks: (hash of a declaration, number of seeds) -> what was seen then, of looks that the results folder lacks.
         cells: ids of the cells of these and of other finished stages that are in no block of the results folder.
-        damaged: a line for each record and look that was left out the last time because its file is damaged.
-        error: why the shared folder could not be read the last time, after which the others stay as they were, but
-            `held` no longer than STALE_SECONDS; None where it could.
+        damaged: a line for each record and look that the last read left out because its file is damaged.
+        error: why the last read failed; None where it did not. The others then stay as they were, `held` for at most
+            STALE_SECONDS.
     """
 
     def __init__(self, store: Store, shared: SharedFolder):
@@ -44,10 +44,10 @@ class SharedView:
         self._read_at = self._good_at = -math.inf
 
     def refresh(self, lacking: Collection[str]) -> None:
-        """Read what is new, unless that was done a moment ago.
+        """Read what is new, at most every PULL_SECONDS.
 
         Args:
-            lacking: ids of the plan's stages of which the results folder has no record.
+            lacking: ids of the plan's stages that have no record in the results folder.
         """
         if time.monotonic() - self._read_at < PULL_SECONDS:
             return
@@ -78,7 +78,7 @@ class SharedView:
         self.records = {stage: self.records[stage] for stage in there if stage in self.records}
 
     def _is_read(self, stage: str) -> bool:
-        """Whether the record that was read still counts: a stage is made again by who holds its claim."""
+        """Whether the record that was read still counts; only the holder of its claim makes a stage again."""
         _, number = self._read_as.get(stage, ("", None))
         return stage in self.records and stage not in self.held and number == self._slots.number(stage)
 
@@ -105,7 +105,7 @@ class SharedView:
         self.cells = self._ends.cells([name for name, version in lacking if version in versions])
 
     def _object(self, name: str, types: Types) -> tuple[dict[str, Any], str] | None:
-        """An object and the version of its file; None where this was removed since it was listed, or is damaged."""
+        """An object and the version of its file; None if the file is damaged or was removed meanwhile."""
         found = self.shared.read(name)
         if found is None:
             return None

@@ -1,4 +1,4 @@
-"""Absent data: a stand-in replaces it, or the target that needs it is left out, with a note on each."""
+"""Absent data: a stand-in replaces it, or the target that needs it is left out. Notes say which."""
 
 import dataclasses
 import pathlib
@@ -13,7 +13,7 @@ from itt_jax.study.plan import Plan, check_names, make_plan
 
 
 def available(study: Study, material: Material) -> tuple[Study, list[str]]:
-    """The study with the targets whose data is there, and a note on each that is left out or changed.
+    """The study with those targets whose data is there, and a note for each target that is left out or changed.
 
     A stand-in becomes part of its target's name, so that every table shows it.
 
@@ -129,7 +129,7 @@ def _check_own(study: Study, target: Target, name: str, train_split: str, dev_sp
 
 
 def _stand_in(study: Study, absent: str, material: Material) -> StandIn | None:
-    """The first stand-in for a task whose own rows are there."""
+    """The first stand-in for a task that is itself there; None without one."""
     for other in study.stand_ins:
         if other.absent == absent and not _lacks(other.task, (other.train_split, other.dev_split), material):
             return other

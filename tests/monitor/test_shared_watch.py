@@ -150,7 +150,7 @@ def test_a_folder_that_cannot_be_read_is_said_and_looked_at_again(worker, tmp_pa
     assert dataclasses.replace(after, shared_error=None) == before and "no shared folder" in after.shared_error
     assert main.main(["watch", "--out", str(one.out), "--once"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "who works on it is not known" in shown and "warning: shared folder not read" in shown
+    assert "it is not known who is working on it" in shown and "warning: shared folder not read" in shown
     assert main.main(["watch", "--out", str(one.out), "--once", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert not found["done"] and found["shared_error"] == after.shared_error and found["workers"] == []
