@@ -27,17 +27,17 @@ def budgets(own: Contrasts, cells: Mapping[str, CellItems]) -> pd.DataFrame:
     `attack.outcomes.summary`. Means over the kept groups, as everywhere.
     """
     panel, frames = own.panel, []
+    arms, excluded = own.compared()
     names = own.rows.set_index(["arm", "seed", *KEY])["cell"].to_dict()
     columns = panel.columns
-    excluded = list(own.left_out(*panel.arms))
-    kept = (columns["role"] == "attack") & (columns["twin"] >= 0) & ~np.isin(columns["group"], excluded)
+    kept = (columns["role"] == "attack") & (columns["twin"] >= 0) & ~np.isin(columns["group"], list(excluded))
     for attack in dict.fromkeys(columns["perturbation"][kept]):
         rows = np.flatnonzero(kept & (columns["perturbation"] == attack))
         places = [_pairs(own, names, cells, row) for row in rows.tolist()]
         found = [pair for by_arm in places for pair in by_arm.values()]
         for kind in ("queries", "edits"):
             grid = _grid([under for _, under in found], kind)
-            for arm in panel.arms:
+            for arm in arms:
                 fit = _fit(own, arm, rows, places, kind, grid)
                 if fit is not None:
                     frame = own.within_range([fit.table(False).assign(baseline="")]).drop(columns="baseline")

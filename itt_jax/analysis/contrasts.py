@@ -120,6 +120,13 @@ class Contrasts:
         """The groups without signal in one of the arms."""
         return NONE.union(*(self.signal.absent[arm] for arm in arms))
 
+    def compared(self) -> tuple[list[str], frozenset[int]]:
+        """The arms whose scores stand side by side, those with signal in some group; and the groups left out, those
+        without signal in one of these arms."""
+        groups = set(self.panel.columns["group"].tolist())
+        arms = [arm for arm in self.panel.arms if not groups <= self.signal.absent[arm]]
+        return arms, self.left_out(*arms)
+
     def silent(self, arm: str, seeds: Iterable[int]) -> list[int]:
         """The seeds of an arm that have no signal in the source language and training domain."""
         columns = self.panel.columns
@@ -250,13 +257,14 @@ class Contrasts:
     def robustness(self) -> pd.DataFrame:
         """Clean and perturbed scores, areas, worst cases, relative drop and retention, over the groups with signal.
 
-        Levels rest on the groups where every arm has signal, so that those of two arms can be compared.
+        Levels rest on the groups where every arm has signal that has it anywhere, so that those of two arms can be compared.
         """
         kinds, frames = {"clean", "perturbed", "area", "worst cell", "worst item"}, []
         if self.panel.lost_items and not self.panel.has_items:
             kinds = set()
-        for arm, baseline in [*((arm, "") for arm in self.panel.arms), *self.pairs()]:
-            excluded = self.left_out(*((arm, baseline) if baseline else self.panel.arms))
+        arms, of_levels = self.compared()
+        for arm, baseline in [*((arm, "") for arm in arms), *self.pairs()]:
+            excluded = self.left_out(arm, baseline) if baseline else of_levels
             rows = self.quantities("curves", kinds, excluded)
             if rows:
                 fit = self.difference(rows, arm, baseline) if baseline else self.fit(rows, arm)
@@ -273,8 +281,9 @@ class Contrasts:
         right before that are wrong under attack.
         """
         frames = []
-        for arm, baseline in [*((arm, "") for arm in self.panel.arms), *self.pairs()]:
-            excluded = self.left_out(*((arm, baseline) if baseline else self.panel.arms))
+        arms, of_levels = self.compared()
+        for arm, baseline in [*((arm, "") for arm in arms), *self.pairs()]:
+            excluded = self.left_out(arm, baseline) if baseline else of_levels
             rows = self.quantities("attacks", {"score", "clean"}, excluded)
             if rows:
                 fit = self.difference(rows, arm, baseline) if baseline else self.fit(rows, arm)
@@ -297,8 +306,10 @@ class Contrasts:
         frames = []
         for quantity, fits in found.items():
             fit = fits[0].less(fits[1]) if baseline else fits[0]
-            frame = self._named(drops, fit.table(False), arm, baseline, excluded)
-            frames.append(frame.assign(quantity=quantity))
+            frame = self._named(drops, fit.table(False), arm, baseline, excluded).assign(quantity=quantity)
+            if quantity == "relative_drop" and not baseline and self.metric.lowest == 0:
+                frame["ci_high"] = frame["ci_high"].clip(upper=1.0)  # a score falls at most to 0
+            frames.append(frame)
         return concat(frames)
 
     def target_contrast(self, arm: str, baseline: str) -> TargetContrast:

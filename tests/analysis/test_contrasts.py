@@ -98,6 +98,17 @@ def test_ratios_are_those_of_the_means(stored):
     assert between["estimate"] == pytest.approx(each[0] - each[1])
 
 
+def test_a_score_falls_at_most_to_nothing(tmp_path):
+    """Rare right answers under noise of 0.9: without its bound, the interval of the relative drop would end above 1."""
+    out = write_store(tmp_path, domains=("general",), languages=("en",), noises=(("swap", (0.9,)),), items=12, base=2.0)
+    results, selection, cells = panels.read(out)
+    table = contrasts_of(next(panels.panels_of(results, cells)), results, selection, cells).robustness()
+    drops = table[table["quantity"] == "relative_drop"]
+    levels = drops[drops["baseline"] == ""]
+    assert (levels["ci_high"] == 1).any() and (levels["ci_high"] <= 1).all()
+    assert (drops.loc[drops["baseline"] != "", "ci_high"] > 0).any()
+
+
 def test_scores_end_where_the_metric_does_and_differences_do_not(stored):
     contrasts, _ = stored
     curves = contrasts.curves()

@@ -174,6 +174,21 @@ def test_the_figures_of_a_row_are_of_the_same_cells(tmp_path):
     assert own.groupby("arm")["groups"].nunique().eq(1).all()
 
 
+def test_an_arm_that_learned_nothing_takes_no_scores_from_the_others(tmp_path):
+    out = write_store(
+        tmp_path, domains=("general",), languages=("en", "de"), base=2.0, dev=40, noises=(("swap", (0.1,)),)
+    )
+    dev = pd.read_parquet(out / "selection.parquet")
+    silent = (dev["arm"] == "itt") | ((dev["arm"] == "direct") & (dev["language"] == "de"))
+    change_cells(out, dict.fromkeys(dev.loc[silent, "cell"], constant))
+    found = analyse(out).robustness
+    levels = found[(found["baseline"] == "") & (found["quantity"] == "clean")]
+    assert set(levels["arm"]) == {"direct", "matched_steps"} and set(levels["languages"]) == {"en"}
+    mean = values_of(out).loc["direct", "general", "en", "clean"].mean()
+    assert one(levels, arm="direct", perturbation="all", language="all", domain="all")["estimate"] == pytest.approx(mean)
+    assert set(found.loc[found["baseline"] != "", "arm"]) == {"matched_steps"}
+
+
 def test_a_cell_with_fewer_examples_than_its_row_says_is_refused(tmp_path):
     out = write_store(tmp_path, domains=("general",), languages=("en",), seeds=(0,), items=20)
     change_cells(out, {"c00002": lambda cell: cell[:19]})

@@ -38,14 +38,14 @@ def arms(analysis: Analysis, target: str) -> pd.DataFrame:
             of = " of " + column["groups"].astype(str) + " groups"
             columns[title] = with_interval(column) + of.where(fewer, "")
     curves = overall(analysis.curves, target=target)
-    if "clean" not in columns:  # items that lost their answer have no clean counterpart without predictions
-        for name, title in (("clean", "clean"), ("all", "perturbed")):
-            own = curves[curves["perturbation"] == name].set_index(key)
-            columns[title] = with_interval(own) + no_signal(own)
-        if analysis.has_items:  # no group has signal in every arm
-            columns["kept"] = "all " + own["groups"].astype(str) + " groups"
-    elif analysis.has_items:
-        columns["kept"] = kept_groups(frame[frame["quantity"] == "clean"].set_index(key), analysis)
+    # Of all groups: arms that have signal nowhere, items that lost their answer (nothing clean to compare them with).
+    for name, title in (("clean", "clean"), ("all", "perturbed")):
+        own = curves[curves["perturbation"] == name].set_index(key)
+        everywhere = with_interval(own) + no_signal(own)
+        columns[title] = columns[title].combine_first(everywhere) if title in columns else everywhere
+    if analysis.has_items:
+        kept = kept_groups(frame[frame["quantity"] == "clean"].set_index(key), analysis)
+        columns["kept"] = kept.combine_first("all " + own["groups"].astype(str) + " groups")
     return in_order(pd.DataFrame(columns), curves).rename_axis(["encoder", "metric", "arm"]).reset_index().fillna("–")
 
 
