@@ -21,9 +21,9 @@ compared with `random`. Charmer alone has another budget, since its probes are t
 text: one edit, at its 4 most sensitive places, in at most 400 queries on fewer rows. (The worst of draws has 32 of
 them.) `textfooler` reads the synonyms of `--set synonyms`, or else the built-in ones, which are few.
 
-Cost: English took 75 minutes, as two workers with a core each; languages take LANG. `plan` states more: it counts on
-attacks of every row that use the budget. Matched-compute controls (`worst_of_4_compute`, `freelb_compute`) would be 12
-more models.
+Cost: English took 75 minutes, as two workers with a core each; languages take LANG. `plan` states more:
+before anything is made, it counts attacks as if no row ended early. Matched-compute controls (`worst_of_4_compute`,
+`freelb_compute`) would be 12 more models.
 
 What to expect (docs/attacks.md): every recipe lowers accuracy, most of them more than drawn edits; no effect of hardening
 can be told from nothing, and the worst of four forms learns SST-2 in two of six seeds. Six layers of e5 do not learn XNLI
