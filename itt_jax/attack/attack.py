@@ -144,6 +144,15 @@ class Case:
         """Word -> its candidates."""
         return self.attack.candidates.options(self.subject, places)
 
+    def has_candidates(self) -> bool:
+        """Whether anything can be written into the text at all, as far as that is known without a model."""
+        candidates, subject = self.attack.candidates, self.subject
+        if candidates.makes == "words" and not hasattr(candidates, "proposer"):
+            return any(self.options([place])[place] for place in self.words())
+        if candidates.makes == "texts":
+            return bool(candidates.texts(subject))
+        return candidates.makes != "edits" or bool(candidates.single_edits(subject))
+
     def texts(self) -> list[str]:
         """Candidates for the whole text that are allowed."""
         return self.allowed(self.attack.candidates.texts(self.subject))

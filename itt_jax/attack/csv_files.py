@@ -94,6 +94,7 @@ def read_csv(path: pathlib.Path) -> list[Outcome]:
     Raises:
         InputError: no such file, no CSV in UTF-8, or a wrong column or value; names the line.
     """
+    csv.field_size_limit(1 << 30)  # a text may be longer than 131,072 characters, the default
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)

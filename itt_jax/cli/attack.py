@@ -20,11 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_rows(parser)
     parser.add_argument("--recipe", help="see `list attacks`, or an attack of --config; default: deepwordbug")
     parser.add_argument("--budget", type=int, metavar="QUERIES", help="maximum number of queries a row")
-    parser.add_argument("--edits", type=int, help="maximum number of edits (charmer)")
+    parser.add_argument("--edits", type=int, help="maximum number of edits, of searches that count them")
     parser.add_argument("--operators", nargs="+", metavar="NAME", help="perturbations (worst_of, greedy_operators)")
     parser.add_argument("--severity", type=number, help="of --operators")
     parser.add_argument("--draws", type=int, help="of each of --operators")
-    parser.add_argument("--lexicon", help="word list, for operators that read one; may contain {language}")
+    parser.add_argument(
+        "--lexicon", help="words to write (textfooler, code_mixing, operators that read one); may contain {language}"
+    )
     parser.add_argument("--proposer", metavar="DIR", help="checkpoint of a masked LM that proposes words (bert_attack)")
     parser.add_argument(
         "--shift", type=number, metavar="X", help="regression: an attack moves the score by X; default 1"

@@ -5,8 +5,11 @@ import functools
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from itt_jax import attack, kinds, tasks
-from itt_jax.attack import Attack, Goal
+from itt_jax.attack import Attack, Goal, subjects
+from itt_jax.attack.attack import Case
 from itt_jax.attack.subject import field_to_edit, words_of
 from itt_jax.config import Adversary, canonical, content_id
 from itt_jax.data.rows import Rows
@@ -24,6 +27,8 @@ SETTINGS += ("similarity", "least_similarity")
 """Fields of `config.Adversary` that change a recipe."""
 PATHS = ("lexicon", "proposer", "encoder")
 """Fields of candidates and constraints that hold paths."""
+ROWS_AT_ONCE = 64
+"""Rows that are searched for a candidate at a time; nearly always the first has one."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -120,6 +125,24 @@ def recipe_of(adversary: Adversary) -> attack.Attack:
     return dataclasses.replace(found, name=adversary.name)
 
 
+def check_candidates(own: attack.Attack, goal: Goal, task: Task, rows: Rows, field: str, seed: int) -> None:
+    """Check that an attack can write something into some of the rows: otherwise it would fail, and show nothing.
+
+    Edits inside words find none in Chinese, where each character is a word; nor does a lexicon in another language.
+
+    Raises:
+        InputError: it cannot.
+    """
+    for first in range(0, len(rows), ROWS_AT_ONCE):
+        part = rows.select(np.arange(first, min(first + ROWS_AT_ONCE, len(rows))))
+        if any(Case(own, goal, one, 0.0).has_candidates() for one in subjects(task, part, field, seed)):
+            return
+    raise InputError(
+        f"attack {own.name!r} has no candidates in any of {len(rows):,} rows of task {task.name!r} in language "
+        f"{rows.language!r}; expected a recipe or a lexicon that fits them"
+    )
+
+
 def attacks_on(
     adversaries: Sequence[Adversary],
     task: Task,
@@ -141,10 +164,11 @@ def attacks_on(
         try:
             goal, field = own.goal_for(task.kind), field_to_edit(task, adversary.field)
             own.candidates.check(rows.language)
+            limited = tasks.limit(rows, adversary.rows)
+            check_candidates(own, goal, task, limited, field, seed)
         except InputError as error:
             skip(f"attack {adversary.name}: {error} ({task.name} {rows.language})")
             continue
-        limited = tasks.limit(rows, adversary.rows)
         yield Attacked(adversary.name, own, goal, task, split, limited, field, seed, max_length)
 
 

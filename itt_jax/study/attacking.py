@@ -6,7 +6,7 @@ import pathlib
 from itt_jax.attack import Attack
 from itt_jax.attack.outcomes import Outcome
 from itt_jax.store.parts import PartsFolder
-from itt_jax.study.adversaries import attack_identity
+from itt_jax.study.adversaries import attack_identity, check_candidates
 from itt_jax.study.attack_runs import outcomes_in_parts, write_outcomes
 from itt_jax.study.by_parts import PartedWork, set_up
 from itt_jax.study.progress import Progress
@@ -57,7 +57,9 @@ class _Attacking:
         for constraint in self.attack.constraints:
             constraint.check()
         about = attack_identity(self.attack, self.goal, languages)
-        self.work = PartedWork(evaluation, request.field, folder, about, self.attack.name, data_root)
+        self.work = work = PartedWork(evaluation, request.field, folder, about, self.attack.name, data_root)
+        for rows in work.rows.values():
+            check_candidates(self.attack, self.goal, work.task, rows, work.field, work.seed)
 
     def all(self) -> list[Outcome]:
         """Make the parts that are missing; write what follows from all."""

@@ -150,6 +150,14 @@ def test_textattacks_own_csv_is_read(tmp_path):
             read_csv(short)
 
 
+def test_long_texts_are_read(tmp_path):
+    csv.field_size_limit(131_072)  # as in a new process
+    text, header = "word " * 30_000, ",".join(COLUMNS)
+    (tmp_path / "long.csv").write_text(f"{header}\n{text},{text}s,0,1,1,0,1,2,Successful\n")
+    (own,) = read_csv(tmp_path / "long.csv")
+    assert (own.clusters, own.edits, own.words) == (len(text), 1, 30_000)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -164,6 +172,7 @@ def test_textattacks_own_csv_is_read(tmp_path):
         (["--recipe", "worst_of", "--draws", "0"], "found 0 draws"),
         (["--recipe", "worst_of", "--lexicon", "absent.txt"], "--lexicon absent.txt: none of the operators swap, "),
         (["--recipe", "worst_of", "--operators", "word_list", "--lexicon", "x"], "unknown perturbation"),
+        (["--recipe", "textfooler", "--lexicon", "a{b}.txt"], "lexicon a{b}.txt: No such file"),
         (["--shift", "1"], "--shift goes with tasks of kind regression"),
         (["--field", "premise"], "unknown --field that may be edited"),
         (["--rows", "0"], "--rows: found 0"),

@@ -4,10 +4,14 @@ import dataclasses
 
 import pytest
 
+from itt_jax.attack import get
+from itt_jax.attack.goals import UNTARGETED
 from itt_jax.config import Adversary, content_id, validate
 from itt_jax.errors import InputError
+from itt_jax.study.adversaries import check_candidates
 from itt_jax.study.perturbations import parse_attacks
 from itt_jax.study.transfer import transfers
+from tests.attack import scripted
 from tests.study.studies import STUDY, planned
 
 
@@ -28,7 +32,7 @@ def test_a_study_without_attacks_has_the_id_it_had_before():
 
 
 def test_ids_follow_the_direction_of_a_lexicon_and_the_version_of_units(tmp_path, monkeypatch):
-    (tmp_path / "words.txt").write_text("court tribunal\n", encoding="utf-8")
+    (tmp_path / "words.txt").write_text("notary witness\n", encoding="utf-8")
     paths = [f"{tmp_path}/words.txt", f"inverse:{tmp_path}/words.txt"]
     made = [planned(attacks=(Adversary("mine", recipe="textfooler", lexicon=own),)) for own in paths]
     assert len({tuple(sorted(cell.cell for cell in plan.all_cells() if cell.attack)) for plan in made}) == 2
@@ -72,6 +76,23 @@ def test_what_fits_some_languages_alone_is_left_out_elsewhere(tmp_path):
     assert {cell.language for cell in plan.all_cells() if cell.attack} == {"en"}
     (reason,) = (reason for reason in plan.skipped if reason.startswith("attack mine: "))
     assert "de" in reason
+
+
+def test_attacks_that_can_write_nothing_are_named(tmp_path):
+    """Edits inside words in Chinese, where a character is a word; a lexicon of other words."""
+
+    def check(name, language):
+        check_candidates(get(name), UNTARGETED, scripted.task(), scripted.rows(language), "hypothesis", 0)
+
+    for name in ("deepwordbug", "textbugger", "random"):
+        with pytest.raises(InputError, match=f"'{name}' has no candidates in any of 2 rows of .* in language 'zh'"):
+            check(name, "zh")
+        check(name, "th")
+    for name in ("charmer", "bad_characters", "worst_of", "greedy_operators", "hotflip", "bert_attack"):
+        check(name, "zh")
+    (tmp_path / "words.txt").write_text("xyzzy plugh\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"attack mine: .* no candidates in any of 5 rows"):
+        planned(attacks=(Adversary("mine", recipe="textfooler", lexicon=f"{tmp_path}/words.txt"),))
 
 
 @pytest.mark.parametrize(

@@ -52,4 +52,4 @@ class FromLexicon(Candidates):
         return shipped("synonyms", language) if self.table == "synonyms" else translations(language)
 
     def _path(self, language: str) -> str | None:
-        return None if self.lexicon is None else self.lexicon.format(language=language)
+        return None if self.lexicon is None else self.lexicon.replace("{language}", language)

@@ -91,4 +91,4 @@ class Operators(Candidates):
                 yield own.texts
 
     def _lexicon(self, name: str, language: str) -> str | None:
-        return self.lexicon.format(language=language) if self.lexicon and get(name).lexicon else None
+        return self.lexicon.replace("{language}", language) if self.lexicon and get(name).lexicon else None
