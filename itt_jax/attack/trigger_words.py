@@ -27,14 +27,15 @@ class TriggerReader(GradientReader):
         """For each place of a trigger before one field of all texts, the words of the highest score g . E, best first.
 
         g is the mean gradient of -log p(label) by the embedding of the first token of the word there. Words are tokens
-        of letters that begin a word, and are one token in that place of the trigger.
+        of letters that begin a word, and are one token in that place of the trigger. In byte-level vocabularies the
+        first word of a text is a token without a mark.
 
         Args:
             texts: the fields of each text. field: number of the field. labels: right classes.
         """
         prefix = " ".join(trigger)
         starts = np.cumsum([0, *(len(word) + 1 for word in trigger)])[:-1]
-        ((_, spans),) = self.tokenizer.locate_whole([prefix])
+        ((ids, spans),) = self.tokenizer.locate_whole([prefix])
         tokens = [next(i for i, (_, stop) in enumerate(spans) if stop > start) for start in starts.tolist()]
         longer = [(*own[:field], f"{prefix} {own[field]}", *own[field + 1 :]) for own in texts]
         examples, total = self.examples(longer, labels, language), 0.0
@@ -43,7 +44,9 @@ class TriggerReader(GradientReader):
             total += sum(gradient[row, places[tokens]].astype(np.float64) for _, row, places in found)
         table = np.asarray(self.encoder.word_embeddings(self.params["encoder"]), np.float32)
         words = np.array([piece.isalpha() for piece in self.plain], bool)
-        closed = self.barred | ~self.begins | ~np.pad(words, (0, len(self.barred) - len(words)))
+        begins = np.repeat(self.begins[None], len(trigger), axis=0)
+        begins[0] = self.begins == self.begins[ids[0]]
+        closed = self.barred | ~begins | ~np.pad(words, (0, len(self.barred) - len(words)))
         scores = np.where(closed, -np.inf, total @ table.T)
         return [self._words(trigger, place, own, each) for place, own in enumerate(scores)]
 

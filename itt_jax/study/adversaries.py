@@ -98,7 +98,8 @@ def attack_identity(own: attack.Attack, goal: attack.Goal, languages: Sequence[s
             part.pop(name, None)
     paths = [path for language in languages for path in own.candidates.paths(language)]
     paths += [path for constraint in own.constraints for path in constraint.paths()]
-    return {
+    changed = {"candidates": own.candidates.version} if own.candidates.version > 1 else {}
+    return changed | {
         "attack": parts,
         "goal": canonical(dataclasses.replace(goal, summary="")),
         "files": [lexicon_digest(path) for path in paths],

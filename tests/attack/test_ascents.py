@@ -1,12 +1,14 @@
 """FGSM and PGD in the space of word embeddings against one text at a time in numpy; projection; universal triggers."""
 
 import dataclasses
+import types
 
 import jax
 import numpy as np
 import pytest
 
-from itt_jax.attack import attack_rows, get, goal_for, subjects
+from itt_jax import tasks
+from itt_jax.attack import attack_rows, get, goal_for, subjects, trigger_words
 from itt_jax.attack.ascents import AscentFinder, projected
 from itt_jax.attack.asking import Ascent
 from itt_jax.attack.gradients import loss_of
@@ -14,6 +16,7 @@ from itt_jax.attack.trigger_words import TriggerReader
 from itt_jax.attack.victim import EncoderVictim
 from itt_jax.data import packing
 from itt_jax.data.examples import assemble
+from itt_jax.data.tokenizing import train_tokenizer
 from itt_jax.errors import InputError
 from tests.attack import reference
 from tests.attack.test_victim import made
@@ -161,6 +164,26 @@ def test_attacks_by_ascent_are_those_of_a_plain_search(model, recipe):
         before, after = (own[0].encode([text], "en")[0].tolist() for text in (subject.text, one.text))
         assert len(before) == len(after) and sum(a != b for a, b in zip(before, after, strict=True)) <= 4
     assert any(one.text != one.subject.text for one in found)
+
+
+@pytest.mark.parametrize("family", ["bert", "modernbert"])
+def test_every_place_of_a_trigger_has_words(family, monkeypatch):
+    """Also the first, whose token has no mark in byte-level vocabularies."""
+    task = tasks.get(NAME)
+    rows = tasks.limit(tasks.load_rows(task, "test", "en"), 6)
+    texts = list(zip(*rows.fields.values(), strict=True))
+    tokenizer = train_tokenizer([own for text in texts for own in text], family, 150 if family == "bert" else 400)
+    table = np.random.default_rng(0).normal(size=(tokenizer.vocabulary_size, 4)).astype(np.float32)
+    ones = lambda params, batch, **model: np.ones((*batch.row_shape, 4), np.float32)  # noqa: E731
+    monkeypatch.setattr(trigger_words, "_gradient", ones)
+    encoder = types.SimpleNamespace(word_embeddings=lambda params: table)
+    reader = TriggerReader(tokenizer, encoder, None, {"encoder": None}, 64)
+    trigger = ("a", "a", "a")
+    for place, words in enumerate(reader.trigger_words(texts, 1, rows.labels.tolist(), trigger, 5, "en")):
+        before, after = trigger[:place], trigger[place + 1 :]
+        ids = [tokenizer.encode([" ".join((*before, word, *after))], "en")[0] for word in words]
+        scores = [float(table[own[place]].sum()) for own in ids]
+        assert len(words) == 5 and {len(own) for own in ids} == {3} and scores == sorted(scores, reverse=True)
 
 
 @pytest.mark.slow

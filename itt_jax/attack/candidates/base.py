@@ -7,6 +7,7 @@ in whatever order words are tried.
 
 import dataclasses
 from collections.abc import Sequence
+from typing import ClassVar
 
 from itt_jax.attack.asking import Victim
 from itt_jax.attack.goals import Goal
@@ -22,9 +23,11 @@ class Candidates:
 
     Attributes:
         makes: "words", "clusters", "edits", "texts", "tokens" or "triggers"; a search takes one of them.
+        version: raised when the same candidates become others, so that attacks are made again.
     """
 
     makes = ""
+    version: ClassVar[int] = 1
 
     def check(self, language: str) -> None:
         """Raises InputError where there are none in a language."""

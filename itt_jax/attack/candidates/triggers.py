@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,6 +26,7 @@ class Triggers(Candidates):
     """
 
     makes = "triggers"
+    version: ClassVar[int] = 2
     length: int = 3
     start: str = "the"
     each: int = 20
