@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ SETTINGS += ("similarity", "least_similarity")
 PATHS = ("lexicon", "proposer", "encoder")
 """Fields of candidates and constraints that hold paths."""
 ROWS_AT_ONCE = 64
-"""Rows that are searched for a candidate at a time; nearly always the first has one."""
+"""Rows that are searched for a candidate at a time, after the first, which nearly always has one."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -134,8 +135,9 @@ def check_candidates(own: attack.Attack, goal: Goal, task: Task, rows: Rows, fie
     Raises:
         InputError: it cannot.
     """
-    for first in range(0, len(rows), ROWS_AT_ONCE):
-        part = rows.select(np.arange(first, min(first + ROWS_AT_ONCE, len(rows))))
+    bounds = sorted({0, min(1, len(rows)), *range(ROWS_AT_ONCE, len(rows), ROWS_AT_ONCE), len(rows)})
+    for first, stop in itertools.pairwise(bounds):
+        part = rows.select(np.arange(first, stop))
         if any(Case(own, goal, one, 0.0).has_candidates() for one in subjects(task, part, field, seed)):
             return
     raise InputError(

@@ -35,6 +35,7 @@ class Plan:
         uses: by the id of a stage, the (target, arm) pairs that it is trained for; none for the root of an encoder.
         attacked: by the id of a cell under attack, the attack and its rows.
         skipped: what the study asks for and the data cannot give.
+        attacks: by the rows that are evaluated, the attacks on them, which all models share.
     """
 
     study: Study
@@ -44,6 +45,7 @@ class Plan:
     uses: dict[str, list[tuple[str, str]]] = dataclasses.field(default_factory=dict)
     attacked: dict[str, Attacked] = dataclasses.field(default_factory=dict)
     skipped: list[str] = dataclasses.field(default_factory=list)
+    attacks: dict[Selection, list[Attacked]] = dataclasses.field(default_factory=dict)
 
     def made(self) -> list[Stage]:
         """The stages to make: all but given checkpoints."""
@@ -215,8 +217,11 @@ def add_cells(plan: Plan, material: Material, stage: Stage, target: Target, arm:
             )
             variants = variants_of(study.perturbations, selection.language, plan.skip)
             _add(cells, cells_of(evaluated, variants, plan.skip))
-            rows, settings = material.rows(selection), {"seed": study.noise_seed, "max_length": study.max_length}
-            for own in attacks_on(study.attacks, task, selection.split, rows, plan.skip, **settings):
+            if selection not in plan.attacks:
+                rows, settings = material.rows(selection), {"seed": study.noise_seed, "max_length": study.max_length}
+                found = attacks_on(study.attacks, task, selection.split, rows, plan.skip, **settings)
+                plan.attacks[selection] = list(found)
+            for own in plan.attacks[selection]:
                 cell = attack_cell(evaluated, own)
                 plan.attacked[cell.cell] = own
                 _add(cells, [cell])

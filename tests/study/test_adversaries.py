@@ -65,6 +65,7 @@ def test_arms_that_share_a_stage_share_the_attack_on_it():
 def test_texts_are_read_by_every_model_of_the_target():
     plan = planned(attacks=(Adversary("pruthi"),), seeds=(0, 1, 2))
     found = transfers(plan)
+    assert len(set(map(id, plan.attacked.values()))) == 2  # languages: what is attacked is read once
     assert len(found) == 3 * 2 and len({own.id for own in found}) == 6
     assert all([source.seed for source in own.sources] == [0, 1, 2] for own in found)
     assert not transfers(planned(attacks=(Adversary("pruthi"),)))  # no other model
