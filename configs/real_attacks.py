@@ -11,8 +11,8 @@ results folder of its own:
 - `--set part=english` (the default): MiniLM, all of its 6 layers, fine-tuned on SST-2 in 80 steps of 32 phrases; plain
   and in three hardened ways; nine recipes, and baselines that draw their edits. Rows are of GLUE's dev set, which is
   the test split here; the kept step is chosen on dev rows carved from the training set.
-- `--set part=languages`: multilingual-e5-small, all of its 12 layers, fine-tuned on English XNLI (70 % of its dev set) in
-  80 steps, attacked in five languages with three recipes and the baseline. The hypothesis is edited.
+- `--set part=languages`: multilingual-e5-small, all of its 12 layers, fine-tuned on English XNLI (70 % of its dev set)
+  in 80 steps, attacked in five languages with three recipes and the baseline. The hypothesis is edited.
 
 A baseline has the candidates and constraints of its recipe, and asks as often as the recipe may, 60 times, but learns
 nothing from the answers: it keeps the best of drawn texts. `random` is the baseline of DeepWordBug, with up to five
@@ -25,11 +25,11 @@ Cost: English took 75 minutes, as two workers with a core each; languages take L
 before anything is made, it counts attacks as if no row ended early. Matched-compute controls (`worst_of_4_compute`,
 `freelb_compute`) would be 12 more models.
 
-What to expect (docs/attacks.md): every recipe lowers accuracy, most of them more than drawn edits; no effect of hardening
-can be told from nothing, and the worst of four forms learns SST-2 in two of six seeds. On dev rows of XNLI six layers of e5 with one
-or two seeds reached .33 to .60 at rates of 1e-4, 3e-4 and 5e-4, all 12 layers .47 at 1e-4 and .56 at 2e-4, hence these. What it cannot show: whether changed texts keep
-their meaning, which people must judge; robustness to an adversary with more queries; and differences by pretraining, since
-all seeds share one encoder.
+What to expect (docs/attacks.md): every recipe lowers accuracy, most of them more than drawn edits; no effect of
+hardening can be told from nothing, and the worst of four forms learns SST-2 in two of six seeds. On dev rows of XNLI,
+six layers of e5 with one or two seeds reached .33 to .60 at rates of 1e-4, 3e-4 and 5e-4, and all 12 layers .47 at
+1e-4 and .56 at 2e-4, hence these. What it cannot show: whether changed texts keep their meaning, which people must
+judge; robustness to an adversary with more queries; and differences by pretraining, since all seeds share one encoder.
 """
 
 import dataclasses
