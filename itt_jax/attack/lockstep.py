@@ -68,7 +68,7 @@ def attack_rows(
     while waiting or running:
         while waiting and len(running) < live:
             number, subject = waiting.popleft()
-            running[number] = _Running(attack, goal, subject, units)
+            running[number] = _Running(attack, goal, attack.candidates.cut(subject), units)
         asked = [(own, text) for own in running.values() for text in own.unknown()]
         outputs = (
             victim.outputs([own.subject.inputs(text) for own, text in asked], asked[0][0].subject.language)

@@ -99,7 +99,8 @@ def attack_identity(own: attack.Attack, goal: attack.Goal, languages: Sequence[s
             part.pop(name, None)
     paths = [path for language in languages for path in own.candidates.paths(language)]
     paths += [path for constraint in own.constraints for path in constraint.paths()]
-    changed = {"candidates": own.candidates.version} if own.candidates.version > 1 else {}
+    version = max(own.candidates.version(language) for language in languages)
+    changed = {"candidates": version} if version > 1 else {}
     return changed | {
         "attack": parts,
         "goal": canonical(dataclasses.replace(goal, summary="")),
@@ -130,7 +131,7 @@ def recipe_of(adversary: Adversary) -> attack.Attack:
 def check_candidates(own: attack.Attack, goal: Goal, task: Task, rows: Rows, field: str, seed: int) -> None:
     """Check that an attack can write something into some of the rows: otherwise it would fail, and show nothing.
 
-    Edits inside words find none in Chinese, where each character is a word; nor does a lexicon in another language.
+    A lexicon in another language has none, nor have edits inside words where all words are short.
 
     Raises:
         InputError: it cannot.
@@ -138,7 +139,8 @@ def check_candidates(own: attack.Attack, goal: Goal, task: Task, rows: Rows, fie
     bounds = sorted({0, min(1, len(rows)), *range(ROWS_AT_ONCE, len(rows), ROWS_AT_ONCE), len(rows)})
     for first, stop in itertools.pairwise(bounds):
         part = rows.select(np.arange(first, stop))
-        if any(Case(own, goal, one, 0.0).has_candidates() for one in subjects(task, part, field, seed)):
+        cases = map(own.candidates.cut, subjects(task, part, field, seed))
+        if any(Case(own, goal, one, 0.0).has_candidates() for one in cases):
             return
     raise InputError(
         f"attack {own.name!r} has no candidates in any of {len(rows):,} rows of task {task.name!r} in language "

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from itt_jax.attack import adapted, attack_rows, get
+from itt_jax.attack import adapted, attack_rows, get, subjects
 from itt_jax.attack.candidates import letters_like
 from itt_jax.attack.constraints import edit_distance
 from itt_jax.attack.goals import MARGIN, UNTARGETED, goal_for
@@ -13,7 +13,7 @@ from itt_jax.attack.search.evolution import Evolution
 from itt_jax.attack.search.hotflip import HotFlip
 from itt_jax.errors import InputError
 from tests.attack import reference
-from tests.attack.scripted import TEXTS, ScriptedVictim, cases, flips_of, logits
+from tests.attack.scripted import TEXTS, ScriptedVictim, cases, flips_of, logits, rows, task
 
 BUDGETS = (None, 1, 7, 60)
 
@@ -44,13 +44,19 @@ def letter(subject, name, i, k):
     return letters[subject.draw(len(letters), name, "letter", i, k)] if letters else None
 
 
+def is_han(subject, word):
+    """Whether a word is a Chinese character."""
+    return subject.language == "zh" and len(word) == 1 and "\u4e00" <= word[0] <= "\u9fff"
+
+
 def deepwordbug(subject, i):
     word, found = list(subject.word(i)), []
     n = len(word)
-    if n < 2:
+    if n < 2 and not is_han(subject, word):
         return []
-    k = drawn(subject, "swap", i, 0, n - 1)
-    found.append([*word[:k], word[k + 1], word[k], *word[k + 2 :]])
+    if n > 1:
+        k = drawn(subject, "swap", i, 0, n - 1)
+        found.append([*word[:k], word[k + 1], word[k], *word[k + 2 :]])
     k = drawn(subject, "substitute", i, 0, n)
     if new := letter(subject, "substitute", i, k):
         found.append([*word[:k], new, *word[k + 1 :]])
@@ -67,6 +73,8 @@ def textbugger(subject, i):
 
     word, found = list(subject.word(i)), []
     n = len(word)
+    if is_han(subject, word):
+        return [" " + word[0], ""]
     if n > 1 and (k := drawn(subject, "space", i, 1, n - 1)) is not None:
         found.append([*word[:k], " ", *word[k:]])
     if n > 1 and (k := drawn(subject, "delete", i, 1, n - 1)) is not None:
@@ -99,6 +107,7 @@ def pruthi(subject, i):
 
 @pytest.mark.parametrize("language", TEXTS)
 def test_deepwordbug(language):
+    assert all(any(deepwordbug(own, i) for i in range(len(own.words))) for own in cases(language))
     assert_same(
         get("deepwordbug"),
         language,
@@ -108,6 +117,7 @@ def test_deepwordbug(language):
 
 @pytest.mark.parametrize("language", TEXTS)
 def test_textbugger(language):
+    assert all(any(textbugger(own, i) for i in range(len(own.words))) for own in cases(language))
     assert_same(
         get("textbugger"),
         language,
@@ -183,6 +193,28 @@ def test_synonyms_and_code_mixing(language, tmp_path):
         language,
         lambda subject, counted: reference.beam(subject, counted, lambda i: options(subject, i), 5),
     )
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "entries", "words", "changed"),
+    [
+        ("zh", "人在新病房里。", "新\tx\n新病房\t新屋", "人|在|新病房|里", "人在新屋里。"),
+        ("vi", "Anh ấy bắt đầu đi.", "bắt\tx\nBắt đầu\tkhởi đầu", "Anh|ấy|bắt đầu|đi", "Anh ấy khởi đầu đi."),
+        ("th", "เราไม่พบหมอ", "ไม่พบ\tไร้", "เรา|ไม่พบ|หม|อ", "เราไร้หมอ"),
+        ("en", "A well known man.", "well known\tfamous\nman\tperson", "A|well|known|man", "A well known person."),
+    ],
+)
+def test_entries_of_several_words(tmp_path, language, text, entries, words, changed):
+    """The longest entry is one word where scripts or spaces do not mark words; elsewhere phrases stay."""
+    (tmp_path / "words.txt").write_text(entries, encoding="utf-8")
+    attack = adapted(get("textfooler"), lexicon=str(tmp_path / "words.txt"))
+    (subject,) = subjects(task(languages=tuple({"en", language})), rows(language, texts=[text]))
+    cut = attack.candidates.cut(subject)
+    assert ["".join(cut.word(i)) for i in range(len(cut.words))] == words.split("|")
+    (own,) = attack_rows(attack, UNTARGETED, [subject], ScriptedVictim(lambda own: np.array([own == text, 0.5, 0])))
+    assert own.text == changed
+    protected = dataclasses.replace(subject, allowed=np.zeros(len(subject.clusters), bool))
+    assert attack.candidates.cut(protected).words == subject.words
 
 
 def test_languages_without_a_lexicon_are_named():

@@ -8,7 +8,7 @@ from itt_jax.attack import get
 from itt_jax.attack.goals import UNTARGETED
 from itt_jax.config import Adversary, content_id, validate
 from itt_jax.errors import InputError
-from itt_jax.study.adversaries import check_candidates
+from itt_jax.study.adversaries import attack_identity, check_candidates
 from itt_jax.study.perturbations import parse_attacks
 from itt_jax.study.transfer import transfers
 from tests.attack import scripted
@@ -40,6 +40,15 @@ def test_ids_follow_the_direction_of_a_lexicon_and_the_version_of_units(tmp_path
     before = dataclasses.replace(own).run("stage")
     monkeypatch.setattr("itt_jax.perturb.units.VERSION", 99)
     assert own.run("stage") == before != dataclasses.replace(own).run("stage")
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "version"),
+    [("deepwordbug", "zh", 2), ("deepwordbug", "ja", 2), ("deepwordbug", "en", None), ("textfooler", "vi", 2),
+     ("textfooler", "de", None), ("universal_triggers", "en", 2), ("charmer", "zh", None)],
+)  # fmt: skip
+def test_ids_have_the_version_of_candidates_where_they_changed(name, language, version):
+    assert attack_identity(get(name), UNTARGETED, [language]).get("candidates") == version
 
 
 @pytest.mark.parametrize("change", [{"budget": 8}, {"rows": 2}, {"recipe": "textbugger"}])
@@ -80,14 +89,15 @@ def test_what_fits_some_languages_alone_is_left_out_elsewhere(tmp_path):
 
 
 def test_attacks_that_can_write_nothing_are_named(tmp_path):
-    """Edits inside words in Chinese, where a character is a word; a lexicon of other words."""
+    """Edits of long words in Chinese, where a character is a word; a lexicon of other words."""
 
     def check(name, language):
         check_candidates(get(name), UNTARGETED, scripted.task(), scripted.rows(language), "hypothesis", 0)
 
+    with pytest.raises(InputError, match=r"'pruthi' has no candidates in any of 2 rows of .* in language 'zh'"):
+        check("pruthi", "zh")
     for name in ("deepwordbug", "textbugger", "random"):
-        with pytest.raises(InputError, match=f"'{name}' has no candidates in any of 2 rows of .* in language 'zh'"):
-            check(name, "zh")
+        check(name, "zh")
         check(name, "th")
     for name in ("charmer", "bad_characters", "worst_of", "greedy_operators", "hotflip", "bert_attack"):
         check(name, "zh")

@@ -7,7 +7,6 @@ in whatever order words are tried.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import ClassVar
 
 from itt_jax.attack.asking import Victim
 from itt_jax.attack.goals import Goal
@@ -23,11 +22,13 @@ class Candidates:
 
     Attributes:
         makes: "words", "clusters", "edits", "texts", "tokens" or "triggers"; a search takes one of them.
-        version: raised when the same candidates become others, so that attacks are made again.
     """
 
     makes = ""
-    version: ClassVar[int] = 1
+
+    def version(self, language: str) -> int:
+        """Raised when the same candidates become others in a language, so that attacks are made again."""
+        return 1
 
     def check(self, language: str) -> None:
         """Raises InputError where there are none in a language."""
@@ -35,6 +36,10 @@ class Candidates:
     def paths(self, language: str) -> list[str]:
         """Files and folders of the user's that they are taken from."""
         return []
+
+    def cut(self, subject: Subject) -> Subject:
+        """The subject with the words that these candidates replace."""
+        return subject
 
     def options(self, subject: Subject, places: Sequence[int]) -> dict[int, list[str]]:
         """Word -> its candidates, where words are made."""

@@ -1,8 +1,11 @@
-"""Words of a lexicon: synonyms or translations."""
+"""Words and phrases of a lexicon: synonyms or translations."""
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import Literal
+
+import numpy as np
 
 from itt_jax.attack.candidates.base import Candidates
 from itt_jax.attack.subject import Subject
@@ -10,12 +13,21 @@ from itt_jax.perturb import Lexicon, read_lexicon
 from itt_jax.perturb.engine import check_operator
 from itt_jax.perturb.lexical import translations
 from itt_jax.perturb.lexicon import shipped
-from itt_jax.perturb.rewriting import in_case_of
+from itt_jax.perturb.rewriting import find, in_case_of
+from itt_jax.perturb.text import from_strings
+from itt_jax.perturb.units import Document
+
+IN_PARTS = frozenset({"ja", "km", "lo", "my", "th", "vi", "wuu", "yue", "zh"})
+"""Languages in which a dictionary's word may be several words here, or begin within one: they are written without
+spaces, or with spaces between syllables. Elsewhere no phrases are replaced, as in the references."""
 
 
 @dataclasses.dataclass(frozen=True)
 class FromLexicon(Candidates):
     """Words of a lexicon, in the case of the word that they replace.
+
+    In languages of `IN_PARTS`, a word is what the lexicon has as one, found from left to right, the longest first, as
+    operators find it (`perturb.rewriting.find`).
 
     Attributes:
         table: built-in lexicon where there is no other: "synonyms", or "translations" into all other languages.
@@ -36,6 +48,24 @@ class FromLexicon(Candidates):
     def paths(self, language: str) -> list[str]:
         """See `Candidates.paths`."""
         return [] if (path := self._path(language)) is None else [path]
+
+    def version(self, language: str) -> int:
+        """See `Candidates.version`."""
+        return 2 if language in IN_PARTS else 1
+
+    def cut(self, subject: Subject) -> Subject:
+        """See `Candidates.cut`."""
+        if subject.language not in IN_PARTS:
+            return subject
+        editable = np.repeat(subject.allowed, [len(cluster) for cluster in subject.clusters])
+        document = Document(from_strings([subject.text]), editable, subject.language)
+        matches = find(document, self._of(subject.language))
+        inside, bounds = np.zeros(len(subject.clusters), bool), set[int]()
+        for first, stop in (*subject.words, *zip(matches.first.tolist(), matches.stop.tolist(), strict=True)):
+            inside[first:stop] = True
+            bounds = bounds.difference(range(first, stop)) | {first, stop}
+        words = tuple((first, stop) for first, stop in itertools.pairwise(sorted(bounds)) if inside[first])
+        return dataclasses.replace(subject, words=words)
 
     def options(self, subject: Subject, places: Sequence[int]) -> dict[int, list[str]]:
         """See `Candidates.options`."""

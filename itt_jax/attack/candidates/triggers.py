@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 
@@ -26,12 +25,15 @@ class Triggers(Candidates):
     """
 
     makes = "triggers"
-    version: ClassVar[int] = 2
     length: int = 3
     start: str = "the"
     each: int = 20
     rounds: int = 10
     rows: int = 64
+
+    def version(self, language: str) -> int:
+        """See `Candidates.version`."""
+        return 2
 
     def units(self, subjects: Sequence[Subject], goal: Goal, victim: Victim) -> tuple[str, ...]:
         """For each class its trigger; "" where no row of it is right."""

@@ -9,11 +9,18 @@ from itt_jax.attack.subject import Subject
 from itt_jax.errors import InputError
 from itt_jax.perturb import tables
 from itt_jax.perturb.characters import keyboard_layouts
+from itt_jax.perturb.codepoints import HAN, word_groups
+
+HAN_LANGUAGES = frozenset({"ja", "wuu", "yue", "zh"})
+"""Languages in which a Han character, which is a word here, is edited as a letter is elsewhere."""
 
 
 @dataclasses.dataclass(frozen=True)
 class WordSwaps(Candidates):
     """Other forms of a word, from one or several edits of its characters.
+
+    A word of one cluster has none, except for a Han character in `HAN_LANGUAGES`. It may be deleted or replaced, or
+    get a neighbour, also where `inner` is true; it has nothing to be swapped with.
 
     Attributes:
         edits: names in `WORD_EDITS`; their results are joined without duplicates.
@@ -31,6 +38,10 @@ class WordSwaps(Candidates):
             if name not in WORD_EDITS:
                 raise InputError(f"edits: found {name!r}, expected some of {', '.join(WORD_EDITS)}")
 
+    def version(self, language: str) -> int:
+        """See `Candidates.version`."""
+        return 2 if language in HAN_LANGUAGES else 1
+
     def check(self, language: str) -> None:
         """See `Candidates.check`."""
         if "keyboard" in self.edits and language not in keyboard_layouts():
@@ -43,9 +54,12 @@ class WordSwaps(Candidates):
     def _of_word(self, subject: Subject, place: int) -> list[str]:
         word = subject.word(place)
         found: dict[str, None] = {}
+        alone = len(word) == 1
+        if alone and not _is_han(word[0], subject.language):
+            return []
         for name in self.edits:
             edit = WORD_EDITS[name]
-            places = edit.places(word, self.inner)
+            places = edit.places(word, self.inner and not alone)
             if not self.every and edit.drawn and places:
                 places = places[(k := subject.draw(len(places), name, place)) : k + 1]
             for where in places:
@@ -96,10 +110,13 @@ class WordEdit:
     drawn: bool = True
 
     def places(self, word: Sequence[str], inner: bool) -> list[int]:
-        """The places of a word; none in a word of one cluster."""
-        if len(word) < 2:
-            return []
+        """The places of a word."""
         return list(range(int(inner), len(word) - int(inner) - self.last + 1))
+
+
+def _is_han(cluster: str, language: str) -> bool:
+    """Whether a cluster is a Han character of a language that is written with them."""
+    return language in HAN_LANGUAGES and int(word_groups()[ord(cluster[0])]) == HAN
 
 
 def _swap(spot: Spot) -> Iterator[str]:
