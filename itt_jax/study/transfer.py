@@ -66,11 +66,15 @@ def claim_on(stage: str) -> str:
 
 
 def read_on(plan: Plan, store: Store, stage: str, model: Model, tell: Tell) -> None:
-    """Read the texts of all models on the model of a stage, as far as the folder lacks it."""
+    """Read the texts of all models on the model of a stage, as far as the folder lacks it.
+
+    A model whose outputs are not finite has no cell under attack: it reads nothing, and its texts are not read.
+    """
     for own in [own for own in missing_transfers(plan, store) if own.reader.stage == stage]:
-        outcomes = [read_outcomes(store, source.stage, own.attacked) for source in own.sources]
-        if None not in outcomes:  # an attack on a model whose outputs are not finite has none
-            rows = _rows(own, model, outcomes, tell)
+        sources = tuple(source for source in own.sources if store.has_cell(source.cell))
+        outcomes = [read_outcomes(store, source.stage, own.attacked) for source in sources]
+        if store.has_cell(own.reader.cell) and None not in outcomes:
+            rows = _rows(dataclasses.replace(own, sources=sources), model, outcomes, tell)
             if is_first() and not store.is_lost(claim_on(stage)):
                 store.write_transfer(own.id, rows)
 
