@@ -16,7 +16,9 @@ def read(monkeypatch, folder, reader, there, outcomes, lost=False):
     own = transfer.Transfer("t", cell(reader), tuple(map(cell, "abc")), None)
     written, asked, store = [], [], Store(folder)
     monkeypatch.setattr(transfer, "missing_transfers", lambda plan, store: [own])
-    monkeypatch.setattr(transfer, "read_outcomes", lambda store, stage, attacked: [stage] if stage in outcomes else None)
+    monkeypatch.setattr(
+        transfer, "read_outcomes", lambda store, stage, attacked: [stage] if stage in outcomes else None
+    )
     monkeypatch.setattr(
         transfer,
         "_rows",

@@ -10,6 +10,7 @@ import numpy as np
 
 from itt_jax import kinds
 from itt_jax.attack import Attack, attack_rows, get, subjects
+from itt_jax.attack.subject import field_to_edit
 from itt_jax.attack.victim import EncoderVictim
 from itt_jax.data.examples import Examples
 from itt_jax.data.rows import Rows
@@ -17,7 +18,7 @@ from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.errors import InputError
 from itt_jax.models import Head
 from itt_jax.perturb.noise import hash_strings, text_keys, under
-from itt_jax.study.adversaries import attack_identity
+from itt_jax.study.adversaries import attack_identity, check_candidates
 from itt_jax.study.hardening import Attacked
 from itt_jax.study.material import Selection
 from itt_jax.tasks import Task
@@ -98,12 +99,21 @@ def recipe_of(hardening: Attacked) -> Attack:
     return dataclasses.replace(get(hardening.recipe), budget=hardening.budget)
 
 
-def check_attacked(hardening: Attacked, training: Sequence[Selection], tasks: Sequence[Task], where: str) -> None:
+def check_attacked(
+    hardening: Attacked,
+    training: Sequence[Selection],
+    tasks: Sequence[Task],
+    rows_of: Callable[[Selection], Rows],
+    where: str,
+) -> None:
     """Check that rows can be attacked.
+
+    Args:
+        rows_of: reads the rows that are trained on.
 
     Raises:
         InputError: several processes, tasks or languages, another kind of task, an unknown recipe, one that needs more
-            than queries, or one without candidates for the language.
+            than queries, or one without candidates for the language or the rows.
     """
     if jax.process_count() > 1:
         raise InputError(f"{where}: Attacked trains in one process, found {jax.process_count()}")
@@ -119,8 +129,9 @@ def check_attacked(hardening: Attacked, training: Sequence[Selection], tasks: Se
     if own.search.takes in ("tokens", "triggers") or hasattr(own.candidates, "proposer"):
         raise InputError(f"{where}.recipe: {own.name!r} needs gradients or a masked LM; expected one that only asks")
     try:
-        own.goal_for(task.kind)
+        goal = own.goal_for(task.kind)
         own.candidates.check(selection.language)
+        check_candidates(own, goal, task, rows_of(selection), field_to_edit(task, None), seed=0)
     except InputError as error:
         raise InputError(f"{where}.recipe: {error}") from error
 

@@ -101,7 +101,7 @@ def check_hardening(hardening: Hardening, training: Sequence[Selection], place: 
     where = f"arm {place.arm.name!r}: hardening"
     if isinstance(hardening, Attacked):
         tasks = [place.material.task(selection.task) for selection in training]
-        check_attacked(hardening, training, tasks, where)
+        check_attacked(hardening, training, tasks, place.material.uncontaminated_rows, where)
     for selection in training:
         hardening.check_language(selection.language, where)
         task = place.material.task(selection.task)

@@ -13,6 +13,7 @@ from itt_jax.errors import InputError
 from itt_jax.models import make_encoder, make_head
 from itt_jax.study import arms, stages
 from itt_jax.study.hardening import Attacked
+from itt_jax.study.material import Selection
 from itt_jax.study.stages.attacked import AttackedRows, check_attacked
 from itt_jax.train.flops import forward_flops
 from tests.study.stages.test_hardened import TASK, identity, place_of, sentences, task
@@ -80,12 +81,22 @@ def test_recipes_that_do_not_fit_are_named_by_the_plan(recipe):
 def test_several_processes_are_refused_by_the_plan(monkeypatch):
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     with pytest.raises(InputError, match="arm: Attacked trains in one process, found 2"):
-        check_attacked(Attacked(), [None], [None], "arm")
+        check_attacked(Attacked(), [None], [None], None, "arm")
 
 
 def test_kinds_whose_labels_depend_on_the_text_are_refused():
     tagging = task("token_classification", "text", labels=("O", "B-X"))
     with pytest.raises(InputError, match=r"fits classification and regression, .* toy is of kind token_classification"):
-        check_attacked(Attacked(), [None], [tagging], "arm")
+        check_attacked(Attacked(), [None], [tagging], None, "arm")
     with pytest.raises(InputError, match="one task in one language, found 2"):
-        check_attacked(Attacked(), [None, None], [tagging, tagging], "arm")
+        check_attacked(Attacked(), [None, None], [tagging, tagging], None, "arm")
+
+
+def test_rows_into_which_nothing_can_be_written_are_refused_by_the_plan():
+    rows = sentences(70)
+    rows = dataclasses.replace(rows, fields={"text": ["a I"] * len(rows)})
+    message = r"arm.recipe: attack 'deepwordbug' has no candidates in any of 70 rows of task 'toy' in language 'en'"
+    with pytest.raises(InputError, match=message):
+        check_attacked(Attacked(), [Selection("toy", "train", "en")], [TASK], lambda selection: rows, "arm")
+    one = dataclasses.replace(rows, fields={"text": [*rows.fields["text"][1:], "good"]})
+    check_attacked(Attacked(), [Selection("toy", "train", "en")], [TASK], lambda selection: one, "arm")
