@@ -1,12 +1,13 @@
 """Lock-step gives the texts and the numbers of queries of plain references, one row and one text at a time."""
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
 
 from itt_jax.attack import adapted, attack_rows, get, subjects
-from itt_jax.attack.candidates import letters_like
+from itt_jax.attack.candidates import Operators, letters_like
 from itt_jax.attack.constraints import edit_distance
 from itt_jax.attack.goals import MARGIN, UNTARGETED, goal_for
 from itt_jax.attack.search.evolution import Evolution
@@ -273,6 +274,16 @@ def test_operators_change_one_word_at_a_time():
                 text = own.subject.wording.replaced(place, word).text
                 assert text.split(" ")[:place] == own.subject.text.split(" ")[:place]
         assert edit_distance(own.subject.clusters, own.text) <= 30
+
+
+def test_a_word_that_takes_its_space_along_has_no_other_form(monkeypatch):
+    """Without "b " the text still begins with "a " and ends with " a", but no word in place of "b" makes it."""
+    made = [types.SimpleNamespace(texts=[text]) for text in ("a a", "a  a", "a bb a")]
+    monkeypatch.setattr("itt_jax.attack.candidates.operators.variants", lambda *given, **more: made)
+    (subject,) = subjects(task(), rows("en", texts=["a b a"]))
+    assert Operators(("swap",), makes="words").options(subject, [1]) == {1: ["", "bb"]}
+    made.pop(1)
+    assert Operators(("swap",), makes="words").options(subject, [1]) == {1: ["bb"]}
 
 
 def test_the_random_baseline_stays_within_its_budget_and_depends_on_the_seed():
