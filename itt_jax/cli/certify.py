@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     from itt_jax.certify import Deletion, Smoothing, summaries, summary_lines
     from itt_jax.models import checkpoint_name
     from itt_jax.report import write_page_of_parts
-    from itt_jax.study.certifying import CertifyRequest, certify_checkpoint
+    from itt_jax.study.certifying import CertifyRequest, attacked_checkpoint, certify_checkpoint
 
     evaluation = read_rows(options, "certify")
     deletion = Deletion(options.unit, options.rate)
@@ -49,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
         f"runs/certify-{options.unit}-{options.task}-{checkpoint_name(options.checkpoint)}"
     )
     request = CertifyRequest(evaluation, smoothing, options.field)
-    found = certify_checkpoint(request, out, data_root(options), options.json, outcomes)
+    attacked = attacked_checkpoint(options.attack) if options.attack else None
+    found = certify_checkpoint(request, out, data_root(options), options.json, outcomes, attacked)
     figures = summaries(found, smoothing, outcomes)
     page = write_page_of_parts(out)
     print(json.dumps(figures, ensure_ascii=False, indent=1) if options.json else "\n".join(summary_lines(figures)))

@@ -12,6 +12,7 @@ from itt_jax.attack.outcomes import Outcome
 from itt_jax.certify import KINDS, NOT_CERTIFIED, Certificate, Smoothing, certify_rows, check_attack, summaries
 from itt_jax.config import canonical
 from itt_jax.errors import InputError
+from itt_jax.models import checkpoint_name
 from itt_jax.perturb import units
 from itt_jax.store.parts import PartsFolder
 from itt_jax.study.by_parts import PartedWork, set_up
@@ -44,6 +45,7 @@ def certify_checkpoint(
     data_root: pathlib.Path | None = None,
     quiet: bool = False,
     outcomes: Sequence[Outcome] | None = None,
+    attacked: str | None = None,
 ) -> list[Certificate]:
     """Certify the rows that the folder `out` lacks; returns all certificates, and writes their CSV and the summary.
 
@@ -51,10 +53,11 @@ def certify_checkpoint(
 
     Args:
         outcomes: of an attack that the certificates are shown beside; the summary has it until the next call.
+        attacked: digest of the checkpoint that the attack was on; None where it is unknown.
 
     Raises:
         InputError: no such checkpoint or task, a kind without certificates, an `out` that belongs to something else, an
-            attack on other rows or another field. Nothing is written then.
+            attack on another checkpoint, other rows or another field. Nothing is written then.
         NotFiniteError: an output of the model is not finite; finished parts stay.
     """
     evaluation, smoothing = request.evaluation, request.smoothing
@@ -65,6 +68,9 @@ def certify_checkpoint(
         about = {"smoothing": canonical(smoothing), "version": VERSION, "units": units.VERSION}
         name = f"deletion of {smoothing.deletion.unit}s at {smoothing.deletion.rate}"
         work = PartedWork(evaluation, request.field, PartsFolder(out, "certificate"), about, name, data_root)
+        if attacked not in (None, work.about["checkpoint"]):
+            name = checkpoint_name(evaluation.checkpoint)
+            raise InputError(f"--attack: it was on another checkpoint than {name}; expected an attack on the same one")
         if outcomes is not None:
             check_attack(outcomes, [own for language in work.rows for own in work.cases(language)])
 
@@ -80,6 +86,13 @@ def certify_checkpoint(
         write_csv(work.folder.results, found)
         work.folder.write_summary(summaries(found, smoothing, outcomes))
         return found
+
+
+def attacked_checkpoint(results: pathlib.Path) -> str | None:
+    """Digest of the checkpoint that an attack was on, from the attack.json beside its results; None without one."""
+    folder = PartsFolder(results.parent, "attack")
+    about = folder.existing() if folder.is_begun else None
+    return None if about is None else about.get("checkpoint")  # an attack of a study names its stage instead
 
 
 def write_csv(path: pathlib.Path, found: Sequence[Certificate]) -> None:

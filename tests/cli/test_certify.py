@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from itt_jax import main, tasks
+from itt_jax.store.objects import read_object, write_object
 from itt_jax.study import certifying
 from tests.system.runs import untrained
 
@@ -69,6 +70,12 @@ def test_certified_accuracy_beside_accuracy_under_attack(checkpoint, tmp_path, m
     for name in ("results.csv", "summary.json", "rows/de-0000.jsonl", "rows/de-0001.jsonl"):
         assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     capsys.readouterr()
+    # an attack on another checkpoint is not set beside
+    about = read_object(tmp_path / "attack/attack.json", {})
+    write_object(tmp_path / "attack/attack.json", about | {"checkpoint": "of another"})
+    assert certify(checkpoint, tmp_path / "other", *attack) == 2 and not (tmp_path / "other").exists()
+    error = capsys.readouterr().err
+    assert "--attack: it was on another checkpoint than untrained" in error and error.count("\n") == 1
     # the folder holds this request alone
     assert certify(checkpoint, tmp_path / "whole", "--seed", 1) == 2
     assert "holds another certificate (seed differs)" in capsys.readouterr().err
