@@ -12,6 +12,7 @@ from itt_jax.attack.constraints import Constraint
 from itt_jax.attack.goals import Goal, goal_for
 from itt_jax.attack.subject import Subject, Wording
 from itt_jax.errors import InputError
+from itt_jax.tasks import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,17 +104,16 @@ class Attack:
         if self.budget is not None and (type(self.budget) is not int or self.budget < 1):
             raise InputError(f"attack {self.name!r}: budget: found {self.budget!r}, expected at least 1 query")
 
-    def goal_for(self, kind: str) -> Goal:
-        """The goal for tasks of a kind.
+    def goal_for(self, task: Task) -> Goal:
+        """The goal on the rows of a task.
 
         Raises:
-            InputError: there is none, or the search does not fit the kind.
+            InputError: there is none for its kind, or the search does not fit the kind.
         """
-        if self.search.kinds and kind not in self.search.kinds:
-            raise InputError(
-                f"attack {self.name!r} does not fit tasks of kind {kind!r}; expected {', '.join(self.search.kinds)}"
-            )
-        return goal_for(kind, self.goals)
+        if self.search.kinds and task.kind not in self.search.kinds:
+            fitting = ", ".join(self.search.kinds)
+            raise InputError(f"attack {self.name!r} does not fit tasks of kind {task.kind!r}; expected {fitting}")
+        return goal_for(task.kind, self.goals).on(task)
 
     def expected_queries(self, words: float, clusters: float) -> float:
         """Rough number of queries about a text of that length, the clean one included, within the budget."""

@@ -10,6 +10,7 @@ import numpy as np
 from itt_jax import metrics
 from itt_jax.attack.subject import Subject
 from itt_jax.errors import InputError
+from itt_jax.tasks import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Goal:
     name: str
     summary: str
     kinds: tuple[str, ...]
+
+    def on(self, task: Task) -> "Goal":
+        """The goal on the rows of a task, where it depends on that."""
+        return self
 
     def aim(self, subject: Subject, output: Any) -> Any:
         """What `judge` compares with, from the output for the clean text; None for a row that is not attackable:
@@ -80,10 +85,15 @@ class Shift(Goal):
     """A score that differs from that of the clean text by `by` or more; no row is wrong before.
 
     Attributes:
-        by: in the units of the task's scores.
+        by: in the units of the task's scores; None: a fifth of their range (`on`), which is 1 in STS-B (0 to 5).
     """
 
-    by: float = 1.0
+    by: float | None = None
+
+    def on(self, task: Task) -> "Shift":
+        """See `Goal.on`."""
+        low, high = task.score_range
+        return self if self.by is not None else dataclasses.replace(self, by=(high - low) / 5)
 
     def aim(self, subject: Subject, output: Any) -> float:
         """The score of the clean text."""
@@ -91,6 +101,7 @@ class Shift(Goal):
 
     def judge(self, subject: Subject, aim: float, outputs: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
         """See `Goal.judge`; the score is the distance moved."""
+        assert self.by is not None  # after `on`
         moved = np.abs(np.stack(outputs)[:, 0].astype(np.float64) - aim)
         return moved, moved >= self.by
 

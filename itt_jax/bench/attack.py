@@ -60,7 +60,7 @@ def compared(work: Workload, rows: int, repeats: int, without_textattack: bool, 
         folder = pathlib.Path(name)
         cases, victim = material(work, rows, folder)
         attack = dataclasses.replace(get(RECIPE), budget=BUDGET)
-        goal = attack.goal_for("classification")
+        goal = attack.goal_for(get_task(work.data.task))
         counts: dict[str, tuple[int, int]] = {}
 
         def run(side: str, model: Victim, live: int) -> None:

@@ -29,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--proposer", metavar="DIR", help="checkpoint of a masked LM that proposes words (bert_attack)")
     parser.add_argument(
-        "--shift", type=number, metavar="X", help="regression: an attack moves the score by X; default 1"
+        "--shift",
+        type=number,
+        metavar="X",
+        help="regression: an attack moves the score by X; default: a fifth of the task's range (STS-B: 1 of 0-5)",
     )
     parser.add_argument("--similarity", metavar="DIR", help="encoder under which texts are compared with the clean one")
     parser.add_argument("--least-similarity", type=number, metavar="X", help="minimum cosine under --similarity")

@@ -167,7 +167,7 @@ def attacks_on(
     for adversary in adversaries:
         own = recipe_of(adversary)
         try:
-            goal, field = own.goal_for(task.kind), field_to_edit(task, adversary.field)
+            goal, field = own.goal_for(task), field_to_edit(task, adversary.field)
             own.candidates.check(rows.language)
             limited = tasks.limit(rows, adversary.rows)
             check_candidates(own, goal, task, limited, field, seed)

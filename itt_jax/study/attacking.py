@@ -50,7 +50,7 @@ class _Attacking:
     def __init__(self, request: AttackRequest, folder: PartsFolder, progress: Progress, data_root: pathlib.Path | None):
         evaluation, self.attack, self.progress = request.evaluation, request.attack, progress
         task = evaluated_task(evaluation)
-        self.goal = self.attack.goal_for(task.kind)
+        self.goal = self.attack.goal_for(task)
         languages = evaluation.languages or task.languages
         for language in languages:
             self.attack.candidates.check(language)

@@ -61,7 +61,7 @@ def test_kinds_are_named(recipe):
     with pytest.raises(
         InputError, match=f"'{recipe}' does not fit tasks of kind 'regression'; expected classification"
     ):
-        get(recipe).goal_for("regression")
+        get(recipe).goal_for(tasks.get("stsb"))
 
 
 def alone(model, text, label):
@@ -145,7 +145,7 @@ def test_attacks_by_ascent_are_those_of_a_plain_search(model, recipe):
     task, rows, *own = model
     victim, cases = EncoderVictim(task, *own, 64), subjects(task, rows)
     attack = dataclasses.replace(get(recipe), budget=9)
-    goal = attack.goal_for(task.kind)
+    goal = attack.goal_for(task)
     found = attack_rows(attack, goal, cases, victim)
     finder = AscentFinder(*own, 64)
     for one in found:

@@ -1,12 +1,16 @@
 """Goals: scores and successes by hand, for every kind of task."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from itt_jax.attack import attack_rows, get, goal_for
+from itt_jax import tasks
+from itt_jax.attack import adapted, attack_rows, get, goal_for
 from itt_jax.attack.goals import ANSWER_LOST, ANY_ENTITY, MARGIN, SHIFT, UNTARGETED
 from itt_jax.attack.outcomes import outcome, summary
 from itt_jax.attack.subject import subjects
+from itt_jax.config import canonical
 from itt_jax.data.answers import Answer, Answers
 from itt_jax.data.rows import Rows
 from itt_jax.data.sources import LocalFiles
@@ -37,13 +41,23 @@ def test_a_regression_is_moved_by_the_shift():
     task = Task("scripted", "regression", ("a", "b"), FILES, score_range=(0.0, 5.0), metric="spearman")
     texts = {"a": ["one"], "b": ["the long text here"]}
     (subject,) = subjects(task, rows(texts, np.array([1.0], np.float32)))
-    scores, reached = SHIFT.judge(subject, 2.0, [np.array([2.5]), np.array([0.9])])
+    goal = get("deepwordbug").goal_for(task)
+    scores, reached = goal.judge(subject, 2.0, [np.array([2.5]), np.array([0.9])])
     assert scores == pytest.approx([0.5, 1.1]) and reached.tolist() == [False, True]
     victim = ScriptedVictim(lambda text: np.array([len(text) / 2]))  # every deletion moves it by a half
-    (own,) = attack_rows(get("deepwordbug"), goal_for("regression"), [subject], victim)
+    (own,) = attack_rows(get("deepwordbug"), goal, [subject], victim)
     assert own.result == "succeeded" and abs(len(own.text) - len(subject.text)) == 2
-    figures = summary([outcome(own, SHIFT)])
+    figures = summary([outcome(own, goal)])
     assert (figures["accuracy"], figures["accuracy_under_attack"], figures["edits"]) == (1.0, 0.0, 2.0)
+
+
+def test_the_shift_is_a_fifth_of_the_range():
+    """STS-B's is 1, as it was before others had their own, so that its ids stay."""
+    attack = get("deepwordbug")
+    for name, by in (("stsb", 1.0), ("sick_relatedness", 0.8), ("medical_question_similarity", 0.2)):
+        assert attack.goal_for(tasks.get(name)) == dataclasses.replace(SHIFT, by=by)
+    assert adapted(attack, shift=0.3).goal_for(tasks.get("stsb")).by == 0.3
+    assert canonical(attack.goal_for(tasks.get("stsb")))["by"] == 1.0
 
 
 TAGGING = Task("scripted", "token_classification", ("text",), FILES, ("O", "B-PER", "I-PER"), metric="entity_f1")

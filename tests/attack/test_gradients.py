@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from itt_jax import tasks
 from itt_jax.attack import attack_rows, get, subjects
 from itt_jax.attack.flips import FlipFinder
 from itt_jax.attack.gradients import loss_gradient, loss_of
@@ -91,7 +92,7 @@ def test_hotflip_lowers_the_score_and_is_the_same_whatever_is_live(model):
     task, rows, *own = model
     victim, cases = EncoderVictim(task, *own, 64), subjects(task, rows)
     attack = get("hotflip")
-    goal = attack.goal_for(task.kind)
+    goal = attack.goal_for(task)
     found = attack_rows(attack, goal, cases, victim)
     attacked = [one for one in found if one.result != "skipped"]
     assert attacked and all(one.score_after >= one.score_before for one in attacked)
@@ -104,4 +105,4 @@ def test_hotflip_lowers_the_score_and_is_the_same_whatever_is_live(model):
 
 def test_hotflip_is_for_classification():
     with pytest.raises(InputError, match="'hotflip' does not fit tasks of kind 'regression'; expected classification"):
-        get("hotflip").goal_for("regression")
+        get("hotflip").goal_for(tasks.get("stsb"))

@@ -54,7 +54,7 @@ def test_cosines_are_one_for_the_text_itself_and_the_same_in_any_company(encoder
 @pytest.mark.slow
 def test_only_similar_texts_are_asked_about(encoder, cases):
     plain = attack.get("random")
-    goal, free = plain.goal_for(TASK.kind), Odd()
+    goal, free = plain.goal_for(TASK), Odd()
     attack_rows(plain, goal, cases[:1], free)
     clean, own = cases[0], sentence_encoder(encoder)
     cosines = own.cosines(clean.text, free.asked, "en")
@@ -68,7 +68,7 @@ def test_only_similar_texts_are_asked_about(encoder, cases):
 @pytest.mark.slow
 def test_outcomes_show_the_similarity_that_is_measured(encoder, cases):
     recipe = attack.adapted(attack.get("pruthi"), similarity=encoder)
-    goal = recipe.goal_for(TASK.kind)
+    goal = recipe.goal_for(TASK)
     attempts = attack_rows(recipe, goal, cases, Odd())
     found = outcomes_of(attempts, recipe, goal)
     own = sentence_encoder(encoder)
@@ -82,7 +82,7 @@ def test_outcomes_show_the_similarity_that_is_measured(encoder, cases):
 
 @pytest.mark.slow
 def test_the_encoder_counts_by_content_and_the_threshold_by_value(encoder, tmp_path):
-    goal = attack.get("pruthi").goal_for(TASK.kind)
+    goal = attack.get("pruthi").goal_for(TASK)
 
     def identity(folder, least):
         own = attack.adapted(attack.get("pruthi"), similarity=str(folder), least_similarity=least)

@@ -63,7 +63,7 @@ class AttackedRows:
         chosen = distinct[under(keys, self.hardening.share)]
         if not len(chosen):
             return {}, 0.0
-        encoder, goal = self.head.encoder, self.own.goal_for(self.task.kind)
+        encoder, goal = self.head.encoder, self.own.goal_for(self.task)
         victim = EncoderVictim(self.task, self.tokenizer, encoder, self.head, params, self.max_length)
         cases = subjects(self.task, self.rows.select(chosen), None, self.seed)
         attempts = attack_rows(self.own, goal, cases, victim)
@@ -129,15 +129,15 @@ def check_attacked(
     if own.search.takes in ("tokens", "triggers") or hasattr(own.candidates, "proposer"):
         raise InputError(f"{where}.recipe: {own.name!r} needs gradients or a masked LM; expected one that only asks")
     try:
-        goal = own.goal_for(task.kind)
+        goal = own.goal_for(task)
         own.candidates.check(selection.language)
         check_candidates(own, goal, task, rows_of(selection), field_to_edit(task, None), seed=0)
     except InputError as error:
         raise InputError(f"{where}.recipe: {error}") from error
 
 
-def attacked_identity(hardening: Attacked, training: Sequence[Selection], kind: str) -> list[Any]:
+def attacked_identity(hardening: Attacked, training: Sequence[Selection], task: Task) -> list[Any]:
     """Everything about the attacks that determines a result."""
     own = recipe_of(hardening)
     languages = [selection.language for selection in training]
-    return [hardening, attack_identity(own, own.goal_for(kind), languages)]
+    return [hardening, attack_identity(own, own.goal_for(task), languages)]

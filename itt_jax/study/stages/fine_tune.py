@@ -105,10 +105,10 @@ class FineTuning(Stage):
         rows = [digests(self.training, material), material.digest(self.dev, uncontaminated=True), self.labels]
         selected_by = metrics.metric(material.task(self.dev.task).metric)
         made_by = [version for own in self.training for version in kind_versions(material.task(own.task))]
-        kind = material.task(self.training[0].task).kind
+        task = material.task(self.training[0].task)
         identity = ["fine_tuning", self.origin.id, tasks, head, selected_by.version, rows, self.recipe, self.seed]
         identity += changed_versions(*made_by, objectives.named(self.recipe.objective).version)
-        return identity + ([] if self.hardening is None else [hardening_identity(self.hardening, self.training, kind)])
+        return identity + ([] if self.hardening is None else [hardening_identity(self.hardening, self.training, task)])
 
     @property
     def selections(self) -> dict[str, tuple[Selection, ...]]:

@@ -110,14 +110,14 @@ def check_hardening(hardening: Hardening, training: Sequence[Selection], place: 
             raise InputError(f"{where}: SMART compares predictions, and {task.kind} ({task.name}) has none to compare")
 
 
-def hardening_identity(hardening: Hardening, training: Sequence[Selection], kind: str) -> list[Any]:
+def hardening_identity(hardening: Hardening, training: Sequence[Selection], task: Task) -> list[Any]:
     """Everything about a hardening that determines a result, with versions of operators and content of dictionaries.
 
     Args:
-        kind: of the task.
+        task: of the rows.
     """
     if isinstance(hardening, Attacked):
-        return ["hardening", *attacked_identity(hardening, training, kind)]
+        return ["hardening", *attacked_identity(hardening, training, task)]
     if not isinstance(hardening, Drawn):
         return ["hardening", hardening]
     versions = [perturb.get(name).output_version for name in hardening.operators]
