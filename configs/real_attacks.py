@@ -21,14 +21,14 @@ compared with `random`. Charmer alone has another budget, since its probes are t
 text: one edit, at its 4 most sensitive places, in at most 400 queries on fewer rows. (The worst of draws has 32 of
 them.) `textfooler` reads the synonyms of `--set synonyms`, or else the built-in ones, which are few.
 
-Cost: English took 75 minutes, as two workers with a core each; languages 31. `plan` states more:
-before anything is made, it counts attacks as if no row ended early. Matched-compute controls (`worst_of_4_compute`,
+Cost: English took 75 minutes and five languages 31, as two workers with a core each. `plan` states more: before
+anything is made, it counts attacks as if no row ended early. Matched-compute controls (`worst_of_4_compute`,
 `freelb_compute`) would be 12 more models.
 
-What to expect (docs/attacks.md): every recipe lowers accuracy, in English most of them more than drawn edits; no effect of
-hardening can be told from nothing, and the worst of four forms learns SST-2 in two of six seeds. On dev rows of XNLI,
-six layers of e5 with one or two seeds reached .33 to .60 at rates of 1e-4, 3e-4 and 5e-4, and all 12 layers .47 at
-1e-4 and .56 at 2e-4, hence these. What it cannot show: whether changed texts keep their meaning, which people must
+What to expect (docs/attacks.md): every recipe lowers accuracy, in English most of them more than drawn edits; no effect
+of hardening can be told from nothing, and the worst of four forms learns SST-2 in two of six seeds. On dev rows of
+XNLI, six layers of e5 with one or two seeds reached .33 to .60 at rates of 1e-4, 3e-4 and 5e-4, and all 12 layers .47
+at 1e-4 and .56 at 2e-4, hence these. What it cannot show: whether changed texts keep their meaning, which people must
 judge; robustness to an adversary with more queries; and differences by pretraining, since all seeds share one encoder.
 """
 

@@ -184,8 +184,8 @@ def test_an_arm_that_learned_nothing_takes_no_scores_from_the_others(tmp_path):
     found = analyse(out).robustness
     levels = found[(found["baseline"] == "") & (found["quantity"] == "clean")]
     assert set(levels["arm"]) == {"direct", "matched_steps"} and set(levels["languages"]) == {"en"}
-    mean = values_of(out).loc["direct", "general", "en", "clean"].mean()
-    assert one(levels, arm="direct", perturbation="all", language="all", domain="all")["estimate"] == pytest.approx(mean)
+    direct = one(levels, arm="direct", perturbation="all", language="all", domain="all")
+    assert direct["estimate"] == pytest.approx(values_of(out).loc["direct", "general", "en", "clean"].mean())
     assert set(found.loc[found["baseline"] != "", "arm"]) == {"matched_steps"}
 
 
