@@ -27,10 +27,10 @@ def budgets(own: Contrasts, cells: Mapping[str, CellItems]) -> pd.DataFrame:
     `attack.outcomes.summary`. Means over the kept groups, as everywhere.
     """
     panel, frames = own.panel, []
-    arms, excluded = own.compared()
-    names = own.rows.set_index(["arm", "seed", *KEY])["cell"].to_dict()
     columns = panel.columns
+    arms, excluded = own.compared()
     kept = (columns["role"] == "attack") & (columns["twin"] >= 0) & ~np.isin(columns["group"], list(excluded))
+    names = own.rows.set_index(["arm", "seed", *KEY])["cell"].to_dict() if kept.any() else {}
     for attack in dict.fromkeys(columns["perturbation"][kept]):
         rows = np.flatnonzero(kept & (columns["perturbation"] == attack))
         places = [_pairs(own, names, cells, row) for row in rows.tolist()]
@@ -40,7 +40,7 @@ def budgets(own: Contrasts, cells: Mapping[str, CellItems]) -> pd.DataFrame:
             for arm in arms:
                 fit = _fit(own, arm, rows, places, kind, grid)
                 if fit is not None:
-                    frame = own.within_range([fit.table(False).assign(baseline="")]).drop(columns="baseline")
+                    frame = pd.DataFrame(own.on_scale(fit.columns(False)))
                     about = {"model": panel.model, "target": panel.target, "metric": panel.metric, "arm": arm}
                     spent = {"perturbation": attack, "spent": kind, "budget": grid}
                     frames.append(pd.concat([pd.DataFrame(about | spent, index=frame.index), frame], axis=1))

@@ -1,7 +1,5 @@
 """Values of cells, and the influence of each cluster of items on them."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from scipy import sparse
 
@@ -57,12 +55,12 @@ def clustered(
 
 
 def clustered_cells(
-    measure: Metric, statistics: Sequence[np.ndarray], kept: np.ndarray, where: np.ndarray, clusters: int
+    measure: Metric, statistics: np.ndarray, kept: np.ndarray, where: np.ndarray, clusters: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`clustered` for B cells of the same n items: [B], [B, clusters] and [B, clusters].
 
     Args:
-        statistics: B times [n, ...]. kept: bool [B, n], the items that count. where: int [n], clusters of the items.
+        statistics: [B, n, ...]. kept: bool [B, n], the items that count. where: int [n], clusters of the items.
     """
     if not measure.is_mean:
         found = [
@@ -71,7 +69,7 @@ def clustered_cells(
         values, influences, shares = map(np.stack, zip(*found, strict=True))
         return values, influences, shares
     n = kept.sum(1, keepdims=True)
-    some, statistic = np.maximum(n, 1), np.where(kept, np.stack(statistics), 0.0)
+    some, statistic = np.maximum(n, 1), np.where(kept, statistics, 0.0)
     value, sizes = statistic.sum(1, keepdims=True) / some, _summed(kept.astype(float), where, clusters)
     others = n - sizes[:, where]  # items outside an item's cluster
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from itt_jax.analysis import estimands
+from itt_jax.analysis import estimands, inference
 from itt_jax.analysis.arms import pairs
 from itt_jax.analysis.estimands import ALL, Quantity
-from itt_jax.analysis.fits import Fit, concat, ratio
-from itt_jax.analysis.looks import at_look
+from itt_jax.analysis.fits import Fit, joined, ratio
+from itt_jax.analysis.inference import Columns
 from itt_jax.analysis.panels import Panel
 from itt_jax.analysis.sequential import ONCE, Look
 from itt_jax.analysis.signal import Signal
@@ -37,6 +37,9 @@ perturbed, or the shifted domain."""
 ATTACKS = (("attack", "attacks", "drop", POSITIVE),)
 """The kind of interactions with attacks, which are reported apart."""
 
+ENDS = ("ci_low", "ci_high")
+CLEAN = {"clean": "estimate", "clean_low": "ci_low", "clean_high": "ci_high"}
+"""Columns of a curve -> those of the clean scores with which it begins."""
 RECENT = 4
 """Sets of weights that are kept: both sides and the whole of two kinds of quantities are in use together at most."""
 
@@ -80,7 +83,7 @@ class Contrasts:
     """The findings of one panel; quantities are made once for each set of left-out groups.
 
     Args:
-        results: the rows of the whole folder. arms: its arms. signal: of the panel's groups.
+        results: rows of the folder, those of the panel among them. arms: its arms. signal: of the panel's groups.
         asked_pair: an arm and a baseline to compare besides those that the roles of the arms pair.
         look: the design's, whose level the sides of differences have.
     """
@@ -104,7 +107,8 @@ class Contrasts:
         self.metric = metric(panel.metric)
         self.open_scale = self.metric.open_scale(panel.values, panel.sizes)
         self._quantities: dict = {}
-        self._kept: dict = {}
+        self._within: dict = {}
+        self._described: dict = {}
         self._weighed: dict = {}
 
     def among(self, shared: Collection[tuple]) -> "Contrasts":
@@ -113,7 +117,7 @@ class Contrasts:
         known = pd.MultiIndex.from_frame(conditions[KEY]).isin(list(shared)) | (conditions["role"] == "twin")
         roles = conditions["role"].where(known, "not shared")
         own.panel = dataclasses.replace(self.panel, conditions=conditions.assign(role=roles))
-        own._quantities, own._kept, own._weighed = {}, {}, {}
+        own._quantities, own._within, own._described, own._weighed = {}, {}, {}, {}
         return own
 
     def left_out(self, *arms: str) -> frozenset[int]:
@@ -148,13 +152,14 @@ class Contrasts:
 
     def fit(self, quantities: Sequence[Quantity], arm: str, side: int = BOTH) -> Fit:
         """Quantities of one arm, or one side of them."""
-        panel, a = self.panel, self.panel.arms.index(arm)
-        of = self._weights(quantities, side)
-        part = [of.light @ panel.influence[a, s] for s in range(len(panel.seeds))]
-        chance, sign = panel.conditions["chance"].to_numpy(), self.metric.sign
+        panel, a, sign = self.panel, self.panel.arms.index(arm), self.metric.sign
+        of, chance = self._weights(quantities, side), panel.conditions["chance"].to_numpy()
+        influence = np.empty((len(panel.seeds), len(quantities), len(panel.clusters)), panel.influence.dtype)
+        for s, own in enumerate(panel.influence[a]):
+            influence[s] = sign * (of.light @ own)
         return Fit(
             values=sign * (of.weights @ panel.values[a].T).T,
-            influence=sign * np.stack(part),
+            influence=influence,
             open_scale=sign * (of.weights @ self.open_scale[a].T).T,
             chance=sign * (of.weights @ chance),
             members=of.members,
@@ -193,7 +198,7 @@ class Contrasts:
         if not panel.has_items:
             return rows.assign(ci_low=np.nan, ci_high=np.nan, differs=False)
         value, size = panel.values[a, s, k], panel.sizes[a, s, k]
-        error = np.sqrt(np.array([(panel.influence[at] ** 2).sum() for at in zip(a, s, k, strict=True)]))
+        error = np.sqrt(np.stack([(own**2).sum(-1) for own in panel.influence])[a, s, k])
         low, high = self.metric.interval(value, error, np.maximum(size, 1))
         return rows.assign(ci_low=low, ci_high=high, differs=np.abs(value - rows["value"]) > 1e-4)
 
@@ -202,19 +207,18 @@ class Contrasts:
         rows = [
             q for q in self.quantities("scores", {"score"}) if q.perturbation in COARSE or ALL in (q.language, q.domain)
         ]
-        frames = []
+        parts, single = [], 1 if self.panel.right_or_wrong else -1
         for arm, baseline in self.pairs():
-            single = 1 if self.panel.right_or_wrong else -1
-            frame = self.difference(rows, arm, baseline).table(self.panel.is_mean, single)
-            frames.append(self._named(rows, frame, arm, baseline))
-        return concat(frames)
+            found = self.difference(rows, arm, baseline).columns(self.panel.is_mean, single)
+            parts.append(self._named(rows, found, arm, baseline))
+        return joined(parts)
 
     def interactions(self, subset: str, kinds: Sequence[tuple[str, str, str, int]] = KINDS) -> pd.DataFrame:
         """Differences between arms in drops and in domain gaps; positive means more robust.
 
         first: the gain on perturbed text, or in the shifted domain; second: on clean text, or in the training domain.
         """
-        frames = []
+        parts = []
         for arm, baseline in self.pairs() if self.panel.has_items else ():
             excluded = self.left_out(arm, baseline)
             for kind, function, name, first in kinds if subset == "all" else kinds[:1]:
@@ -222,11 +226,12 @@ class Contrasts:
                 if not rows:
                     continue
                 order = (arm, baseline) if first == POSITIVE else (baseline, arm)
-                frame = self.difference(rows, *order).table(self.panel.is_mean)
-                frame = self._with_sides(frame, rows, arm, baseline, first)
-                frame = self._named(rows, frame, arm, baseline, excluded).drop(columns="quantity")
-                frames.append(frame.assign(kind=kind, subset=subset))
-        return concat(frames)
+                found = self.difference(rows, *order).columns(self.panel.is_mean)
+                found |= self._sides(rows, arm, baseline, first)
+                named = self._named(rows, found, arm, baseline, excluded)
+                del named["quantity"]
+                parts.append(named | _repeated(len(rows), kind=kind, subset=subset))
+        return joined(parts)
 
     def gaps(self) -> pd.DataFrame:
         """Gaps of each arm, and differences between arms (negative: the gap is smaller).
@@ -235,44 +240,35 @@ class Contrasts:
         these have no signal.
         """
         rows = self.quantities("gaps", {"language gap", "domain gap"})
-        frames = []
+        parts = []
         for arm, baseline in [*((arm, "") for arm in self.panel.arms), *self.pairs()] if rows else ():
-            fit = self.difference(rows, arm, baseline) if baseline else self.fit(rows, arm)
-            frame = self._with_sides(fit.table(False), rows, arm, baseline, POSITIVE)
-            frame = self._named(rows, frame, arm, baseline)
-            frames.append(frame.assign(**self._signal_of_sides(rows, arm, baseline)))
-        return concat(frames)
+            found = self._fit(rows, arm, baseline).columns(False, tested=bool(baseline))
+            found |= self._sides(rows, arm, baseline, POSITIVE)
+            parts.append(self._named(rows, found, arm, baseline) | self._signal_of_sides(rows, arm, baseline))
+        return joined(parts)
 
     def curves(self) -> pd.DataFrame:
         """Mean scores of each arm. clean: of perturbed rows the clean score on the same cells, where a curve begins."""
         rows, starts = (self.quantities("scores", {kind}) for kind in ("score", "clean"))
-        frames = []
+        places = {_scope(quantity): number for number, quantity in enumerate(starts)}
+        at = np.array([places.get(_scope(quantity), -1) for quantity in rows], dtype=int)
+        parts = []
         for arm in self.panel.arms:
-            frame = self._named(rows, self.fit(rows, arm).table(False), arm)
-            own = self.within_range([self._named(starts, self.fit(starts, arm).table(False), arm)]).set_index(SCOPE)
-            own = own[["estimate", "ci_low", "ci_high"]].set_axis(["clean", "clean_low", "clean_high"], axis=1)
-            frames.append(frame.join(own, on=SCOPE))
-        return self.within_range(frames)
+            found, start = (self.on_scale(self.fit(own, arm).columns(False, tested=False)) for own in (rows, starts))
+            # The NaN is that of rows without such a start, whose place is -1.
+            clean = {name: np.append(start[of], np.nan)[at] for name, of in CLEAN.items()}
+            parts.append(self._named(rows, found, arm) | clean)
+        return joined(parts)
 
     def robustness(self) -> pd.DataFrame:
         """Clean and perturbed scores, areas, worst cases, relative drop and retention, over the groups with signal.
 
         Levels rest on the groups where every arm has signal that has it anywhere, so that those of two arms can be compared.
         """
-        kinds, frames = {"clean", "perturbed", "area", "worst cell", "worst item"}, []
+        kinds = {"clean", "perturbed", "area", "worst cell", "worst item"}
         if self.panel.lost_items and not self.panel.has_items:
             kinds = set()
-        arms, of_levels = self.compared()
-        for arm, baseline in [*((arm, "") for arm in arms), *self.pairs()]:
-            excluded = self.left_out(arm, baseline) if baseline else of_levels
-            rows = self.quantities("curves", kinds, excluded)
-            if rows:
-                fit = self.difference(rows, arm, baseline) if baseline else self.fit(rows, arm)
-                frame = self._named(rows, fit.table(False), arm, baseline, excluded)
-                frames.append(self.within_range([frame]))
-            if self.panel.has_items:
-                frames.append(self._ratios(arm, baseline, excluded))
-        return concat(frames)
+        return self._levels("curves", kinds, "scores")
 
     def attacks(self) -> pd.DataFrame:
         """Scores under each attack ("score"), of the clean text of the same items, and relative drops.
@@ -280,37 +276,46 @@ class Contrasts:
         The groups are those of `robustness`. The relative drop of accuracy is the success rate: the share of the items
         right before that are wrong under attack.
         """
-        frames = []
+        return self._levels("attacks", {"score", "clean"}, "attacks")
+
+    def _levels(self, function: str, kinds: Collection[str], of_ratios: str) -> pd.DataFrame:
+        """Quantities of each arm, their differences between arms, and the ratios of another function's quantities."""
+        parts = []
         arms, of_levels = self.compared()
         for arm, baseline in [*((arm, "") for arm in arms), *self.pairs()]:
             excluded = self.left_out(arm, baseline) if baseline else of_levels
-            rows = self.quantities("attacks", {"score", "clean"}, excluded)
+            rows = self.quantities(function, kinds, excluded)
             if rows:
-                fit = self.difference(rows, arm, baseline) if baseline else self.fit(rows, arm)
-                frame = self._named(rows, fit.table(False), arm, baseline, excluded)
-                frames.append(self.within_range([frame]))
-            if rows and self.panel.has_items:
-                frames.append(self._ratios(arm, baseline, excluded, "attacks"))
-        return concat(frames)
+                found = self._fit(rows, arm, baseline).columns(False, tested=bool(baseline))
+                found = found if baseline else self.on_scale(found)
+                parts.append(self._named(rows, found, arm, baseline, excluded))
+            if self.panel.has_items:
+                parts += self._ratios(arm, baseline, excluded, of_ratios)
+        return joined(parts)
 
-    def _ratios(self, arm: str, baseline: str, excluded: frozenset[int], function: str = "scores") -> pd.DataFrame:
+    def _ratios(self, arm: str, baseline: str, excluded: frozenset[int], function: str) -> list[Columns]:
         """Relative drop 1 - perturbed/clean and retention (perturbed - chance)/(clean - chance), ratios of means."""
         drops, cleans = (self.quantities(function, {kind}, excluded) for kind in ("drop", "clean"))
         if not drops:
-            return pd.DataFrame()
+            return []
         found: dict[str, list[Fit]] = {"relative_drop": [], "retention": []}
         for name in (arm, baseline) if baseline else (arm,):
             drop, clean = self.fit(drops, name), self.fit(cleans, name)
             found["relative_drop"].append(ratio(drop, clean, -1.0, 0.0, 0.0))
             found["retention"].append(ratio(drop, clean, 1.0, 1.0, 1.0))
-        frames = []
+        parts = []
         for quantity, fits in found.items():
             fit = fits[0].less(fits[1]) if baseline else fits[0]
-            frame = self._named(drops, fit.table(False), arm, baseline, excluded).assign(quantity=quantity)
+            own = fit.columns(False, tested=bool(baseline))
             if quantity == "relative_drop" and not baseline and self.metric.lowest == 0:
-                frame["ci_high"] = frame["ci_high"].clip(upper=1.0)  # a score falls at most to 0
-            frames.append(frame)
-        return concat(frames)
+                own |= {"ci_high": np.minimum(own["ci_high"], 1.0)}  # a score falls at most to 0
+            named = self._named(drops, own, arm, baseline, excluded)
+            parts.append(named | _repeated(len(drops), quantity=quantity))
+        return parts
+
+    def _fit(self, rows: Sequence[Quantity], arm: str, baseline: str, side: int = BOTH) -> Fit:
+        """Quantities of an arm, less those of a baseline if there is one."""
+        return self.difference(rows, arm, baseline, side) if baseline else self.fit(rows, arm, side)
 
     def target_contrast(self, arm: str, baseline: str) -> TargetContrast:
         """The panel's part of the primary contrast of two arms: perturbation, or domain where nothing is perturbed."""
@@ -350,71 +355,99 @@ class Contrasts:
     def _groups_within(self, excluded: frozenset[int], language: str, domain: str) -> int:
         """How many of these groups are in a language and domain, or in all."""
         key = excluded, language, domain
-        if key not in self._kept:
+        if key not in self._within:
             columns = self.panel.columns
             scope = np.isin(columns["group"], list(excluded))
             for name, value in (("language", language), ("domain", domain)):
                 scope &= (columns[name] == value) | (value == ALL)
-            self._kept[key] = len(set(columns["group"][scope].tolist()))
-        return self._kept[key]
+            self._within[key] = len(set(columns["group"][scope].tolist()))
+        return self._within[key]
 
-    def _rests(self, quantity: Quantity, excluded: frozenset[int], silent: frozenset[int]) -> dict:
-        """`kept` of a quantity, which is asked for once an arm or pair of arms, and how many of its groups have no
-        signal."""
-        key = id(quantity), excluded
-        if key not in self._kept:
-            domain = quantity.domain if quantity.kind != "domain gap" else ALL
-            found = self.kept(quantity.weights, excluded, quantity.language, domain)
-            groups = frozenset(self.panel.columns["group"][list(quantity.weights)].tolist())
-            self._kept[key] = quantity, found, groups  # the quantity too, so that no other one gets its identity
-        _, found, groups = self._kept[key]
-        return found | {"groups_no_signal": len(groups & silent)}
+    def _about(self, rows: Sequence[Quantity], excluded: frozenset[int]) -> "_About":
+        """What rows of tables say of quantities, which is asked for once an arm or pair of arms."""
+        key = excluded, *map(id, rows)
+        if key not in self._described:
+            kept = [
+                self.kept(q.weights, excluded, q.language, ALL if q.kind == "domain gap" else q.domain) for q in rows
+            ]
+            numbers = self.panel.columns["group"]
+            groups = [frozenset(numbers[list(quantity.weights)].tolist()) for quantity in rows]
+            before = {"quantity": _column([quantity.kind for quantity in rows])}
+            before |= {name: _column([getattr(quantity, name) for quantity in rows]) for name in SCOPE}
+            after = {name: _column([own[name] for own in kept]) for name in (kept[0] if kept else ())}
+            self._described[key] = _About(tuple(rows), before, after, groups)  # rows too, so that ids stay theirs
+        return self._described[key]
 
-    def _signal_of_sides(self, rows: Sequence[Quantity], arm: str, baseline: str) -> dict[str, list[int]]:
+    def _signal_of_sides(self, rows: Sequence[Quantity], arm: str, baseline: str) -> Columns:
         """The groups on each side of differences, and how many of them have no signal in one of the arms."""
         silent, numbers = self._silent(arm, baseline), self.panel.columns["group"]
-        found: dict[str, list[int]] = {}
+        found: Columns = {}
         for name, side in (("first", POSITIVE), ("second", NEGATIVE)):
             own = [{int(numbers[at]) for at, weight in q.weights.items() if side * weight > 0} for q in rows]
-            found |= {f"{name}_groups": [len(groups) for groups in own]}
-            found |= {f"{name}_no_signal": [len(groups & silent) for groups in own]}
+            found |= {f"{name}_groups": np.array([len(groups) for groups in own])}
+            found |= {f"{name}_no_signal": np.array([len(groups & silent) for groups in own])}
         return found
 
     def _silent(self, arm: str, baseline: str) -> frozenset[int]:
         return self.left_out(*((arm, baseline) if baseline else (arm,)))
 
     def _named(
-        self, rows: Sequence[Quantity], frame: pd.DataFrame, arm: str, baseline: str = "", excluded=NONE
-    ) -> pd.DataFrame:
+        self, rows: Sequence[Quantity], found: Columns, arm: str, baseline: str = "", excluded: frozenset[int] = NONE
+    ) -> Columns:
         """The statistics, after columns that name the contrasts and before those of `kept`."""
-        about: dict[str, Any] = {"model": self.panel.model, "target": self.panel.target, "metric": self.panel.metric}
-        about |= {"arm": arm, "baseline": baseline, "quantity": [quantity.kind for quantity in rows]}
-        for name in SCOPE:
-            about[name] = [getattr(quantity, name) for quantity in rows]
-        if not baseline:  # a level: that it differs from 0 is no finding
-            frame = frame.assign(p=np.nan, test="none")
-        silent = self._silent(arm, baseline)
-        kept = pd.DataFrame([self._rests(quantity, excluded, silent) for quantity in rows], frame.index)
-        return pd.concat([pd.DataFrame(about, index=frame.index), frame, kept], axis=1)
+        panel, about, silent = self.panel, self._about(rows, excluded), self._silent(arm, baseline)
+        place = _repeated(
+            len(rows), model=panel.model, target=panel.target, metric=panel.metric, arm=arm, baseline=baseline
+        )
+        no_signal = np.array([len(groups & silent) for groups in about.groups], dtype=int)
+        return place | about.before | found | about.after | {"groups_no_signal": no_signal}
 
-    def _with_sides(self, frame: pd.DataFrame, rows: Sequence[Quantity], arm: str, baseline: str, first: int):
-        """The table of differences with columns of their two sides on the same cells, first and second."""
+    def _sides(self, rows: Sequence[Quantity], arm: str, baseline: str, first: int) -> Columns:
+        """Columns of the two sides of differences on the same cells, first and second."""
+        sides: Columns = {}
         for name, side in (("first", first), ("second", -first)):
-            fit = self.difference(rows, arm, baseline, side) if baseline else self.fit(rows, arm, side)
-            own = at_look(fit.table(False).assign(baseline=baseline), self.look)
-            if not baseline and not self.metric.higher_is_better:
-                own = -own[["estimate", "ci_high", "ci_low"]].set_axis(["estimate", "ci_low", "ci_high"], axis=1)
-            frame[name], frame[f"{name}_low"], frame[f"{name}_high"] = own["estimate"], own["ci_low"], own["ci_high"]
-        return frame
+            own = self._fit(rows, arm, baseline, side).columns(False, tested=False)
+            if not baseline:
+                own = self._turned(own)
+            elif self.look != ONCE:
+                own |= inference.intervals(own, self.look)
+            sides |= {name: own["estimate"], f"{name}_low": own["ci_low"], f"{name}_high": own["ci_high"]}
+        return sides
 
-    def within_range(self, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-        """The tables as one; scores (not differences) are on the metric's own scale, their intervals in its range."""
-        frame = concat(frames)
-        is_score = frame["baseline"] == ""
-        if not self.metric.higher_is_better:
-            scores = ["estimate", "ci_low", "ci_high", "log_odds"]
-            turned = -frame[["estimate", "ci_high", "ci_low", "log_odds"]].set_axis(scores, axis=1)
-            frame[scores] = frame[scores].mask(is_score, turned)
-        ends = frame[["ci_low", "ci_high"]]
-        frame[["ci_low", "ci_high"]] = ends.mask(is_score, ends.clip(self.metric.lowest, self.metric.highest))
-        return frame
+    def on_scale(self, found: Columns) -> Columns:
+        """Statistics of scores (not differences) on the metric's own scale, their intervals in its range."""
+        found = self._turned(found)
+        return found | {name: np.clip(found[name], self.metric.lowest, self.metric.highest) for name in ENDS}
+
+    def _turned(self, found: Columns) -> Columns:
+        """Statistics of scores with the sign of the metric's own scale."""
+        if self.metric.higher_is_better:
+            return found
+        turned = {"estimate": "estimate", "ci_low": "ci_high", "ci_high": "ci_low", "log_odds": "log_odds"}
+        return found | {name: -found[of] for name, of in turned.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class _About:
+    """What rows of tables say of quantities: columns before and after the statistics, and the groups of each."""
+
+    quantities: tuple[Quantity, ...]
+    before: Columns
+    after: Columns
+    groups: list[frozenset[int]]
+
+
+def _repeated(count: int, **texts: str) -> Columns:
+    """Columns of one text each."""
+    return {name: np.full(count, text, dtype=object) for name, text in texts.items()}
+
+
+def _column(values: Sequence[Any]) -> np.ndarray:
+    """A column of texts, or of numbers of one kind."""
+    return np.array(values, dtype=object if values and isinstance(values[0], str) else None)
+
+
+def _scope(quantity: Quantity) -> tuple:
+    """SCOPE of a quantity; a NaN would not equal itself."""
+    severity = None if np.isnan(quantity.severity) else quantity.severity
+    return quantity.language, quantity.domain, quantity.perturbation, severity

@@ -21,8 +21,9 @@ from itt_jax.analysis.fits import concat
 from itt_jax.analysis.folder import Folder, folder
 from itt_jax.analysis.looks import RECORDED, Looked, as_decided, at_look
 from itt_jax.analysis.primary import DECIDED, primary_family, same_contrast
+from itt_jax.analysis.signal import PANEL
 from itt_jax.data.contamination import Contamination
-from itt_jax.store.results import CLEAN_TEXT, Subset
+from itt_jax.store.results import CLEAN_TEXT, KEY, Subset
 from itt_jax.study.arms import Arm
 
 SMALLEST_EFFECT = 0.02
@@ -32,6 +33,9 @@ SMALLEST_EFFECT = 0.02
 FINE_TUNING = "fine-tuning run"
 ROOTS = ("pretraining", "given")
 """Kinds of stages with which an encoder begins."""
+COUNTED = ["arm", "seed", "changes_label", *KEY, "n", "n_changed", "n_not_applicable", "edit_rate", "token_change_rate"]
+COUNTED += ["differs"]
+"""Columns of cells from which numbers are counted."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,9 +188,11 @@ def _estimated(read: Folder, asked_pair: tuple[str, str] | None):
 
 def _contrasts(read: Folder, subset: Subset, asked_pair: tuple[str, str] | None) -> Iterator[Contrasts]:
     """The contrasts of each panel; without items there is no subset of them."""
+    places = read.results.groupby(PANEL, sort=False).indices
     for panel in panels.panels_of(read.results, read.cells, subset) if read.cells or subset == "all" else ():
-        signal = read.signals[panel.model, panel.target, panel.metric]
-        yield Contrasts(panel, read.results, read.arms, signal, asked_pair, read.looked.look)
+        key = panel.model, panel.target, panel.metric
+        rows = read.results.iloc[places[key]]
+        yield Contrasts(panel, rows, read.arms, read.signals[key], asked_pair, read.looked.look)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -256,9 +262,9 @@ def _contamination(plan: dict[str, Any]) -> tuple[Contamination, ...]:
 def _counts(cells: pd.DataFrame, own: Contrasts) -> pd.DataFrame:
     """Numbers of seeds, cells and items behind the findings, per model, target and arm."""
     rows, panel = [], own.panel
-    for arm, frame in cells.groupby("arm", sort=False):
+    for arm, frame in cells[COUNTED].groupby("arm", sort=False):
         is_clean, is_control = frame["perturbation"] == CLEAN_TEXT, frame["changes_label"].astype(bool)
-        clean, perturbed = frame[is_clean], frame[~is_clean & ~is_control]
+        perturbed = frame[~is_clean & ~is_control]
         seeds = list(dict.fromkeys(frame["seed"]))
         rows.append(
             {
@@ -269,8 +275,8 @@ def _counts(cells: pd.DataFrame, own: Contrasts) -> pd.DataFrame:
                 "seeds": len(seeds),
                 "no_signal_seeds": " ".join(str(seed) for seed in own.silent(str(arm), seeds)),
                 "cells": len(frame),
-                "clean_cells": len(clean),
-                "groups": frame.drop_duplicates(panels.GROUP).shape[0],
+                "clean_cells": int(is_clean.sum()),
+                "groups": len(frame[panels.GROUP].drop_duplicates()),
                 "groups_no_signal": len(own.left_out(str(arm))) if panel.has_items else pd.NA,
                 "groups_unchecked": len(own.signal.unchecked),
                 "predictions": int(frame["n"].sum()),

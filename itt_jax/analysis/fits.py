@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from itt_jax.analysis import inference
+from itt_jax.analysis.inference import Columns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,25 +39,30 @@ class Fit:
             open_scale=self.open_scale - other.open_scale,
         )
 
-    def table(self, is_mean: bool, single: int = -1) -> pd.DataFrame:
+    def table(self, is_mean: bool) -> pd.DataFrame:
+        """`columns` as a data frame."""
+        return pd.DataFrame(self.columns(is_mean))
+
+    def columns(self, is_mean: bool, single: int = -1, tested: bool = True) -> Columns:
         """Statistics, one row a quantity.
 
         Args:
             is_mean: whether the metric is a mean over items.
             single: McNemar's test applies to quantities of so many cells; -1 for none.
+            tested: as in `inference.table`.
         """
         items = self.members.sum(1)
         if self.members.shape[1]:
             alone = (self.shares > 0).sum(1) == items
             two_cells = (self.cells == single) & alone if is_mean else None
-            frame = inference.table(self.values, self.influence, self.shares, two_cells)
+            found = inference.table(self.values, self.influence, self.shares, two_cells, tested)
         else:
-            frame = inference.estimates(self.values)
-        frame.insert(len(frame.columns) - 1, "items", items)
+            found = inference.estimates(self.values)
         finite = np.isfinite(self.values)
         total = np.where(finite, self.open_scale, 0).sum(0)
-        frame["log_odds"] = np.divide(total, finite.sum(0), out=np.full(len(total), np.nan), where=finite.any(0))
-        return frame
+        log_odds = np.divide(total, finite.sum(0), out=np.full(len(total), np.nan), where=finite.any(0))
+        clusters = found.pop("clusters")
+        return found | {"items": items, "clusters": clusters, "log_odds": log_odds}
 
 
 def ratio(drop: Fit, clean: Fit, of_drop: float, of_clean: float, chance: float) -> Fit:
@@ -73,6 +79,14 @@ def ratio(drop: Fit, clean: Fit, of_drop: float, of_clean: float, chance: float)
     values = found + (numerator - found * above) / middle
     part = of_drop * drop.influence + (of_clean - found)[None, :, None] * clean.influence
     return dataclasses.replace(drop, values=values, influence=part / middle[None, :, None])
+
+
+def joined(parts: Iterable[Columns]) -> pd.DataFrame:
+    """One table of the rows of several, as `concat`; all have the same columns."""
+    parts = [part for part in parts if len(part["estimate"])]
+    if not parts:
+        return concat([])
+    return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
 def concat(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:

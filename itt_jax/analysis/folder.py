@@ -1,6 +1,7 @@
 """A results folder as its analysis needs it: the rows and items of the look that it is at, and what has signal."""
 
 import dataclasses
+import functools
 import pathlib
 from typing import Any
 
@@ -46,7 +47,7 @@ class Folder:
             return rows
         return rows[rows[["seed", "made_on_seed"]].isin(self.looked.seeds).all(axis=1)]
 
-    @property
+    @functools.cached_property
     def main_metric(self) -> dict[str, str]:
         """Target -> the metric of its primary contrasts and claims."""
         return self.results.drop_duplicates("target").set_index("target")["metric"].to_dict()

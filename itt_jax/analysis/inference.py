@@ -17,7 +17,8 @@ Satterthwaite's degrees of freedom for seeds and items together coverage is as g
 too frequent. A bootstrap of seeds, then items, does not reach 93 %.)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,9 @@ PERMUTATIONS = 2000
 POWER = 0.8
 LEVEL = 0.05
 STATISTICS = ("estimate", "ci_low", "ci_high", "std_err", "seed_error", "item_error", "interaction_error", "df", "p")
+Columns = dict[str, np.ndarray]
+"""A table with one entry a row in each column. A data frame takes ten times as long to make and to change, and an
+analysis makes hundreds of thousands of small tables."""
 SAME = ["model", "target", "metric", "arm", "baseline", "kind", "subset", "estimate", "std_err"]
 """Columns in which two rows of the same contrast agree."""
 CONTRAST = ["claim", "model", "metric", "arm", "baseline", "target"]
@@ -47,8 +51,8 @@ def crossed(values: np.ndarray, influence: np.ndarray) -> tuple[np.ndarray, ...]
         float64 [Q] each. With one seed the error is over items alone: it says nothing about another training run.
     """
     seeds = len(values)
-    estimate = values.mean(0)
-    item = np.einsum("qi,qi->q", influence.mean(0), influence.mean(0), dtype=np.float64)
+    estimate, mean = values.mean(0), influence.mean(0)
+    item = np.einsum("qi,qi->q", mean, mean, dtype=np.float64)
     if seeds == 1:
         return estimate, np.zeros_like(item), np.sqrt(item), np.full_like(item, np.nan)
     seed = values.var(0, ddof=1) / seeds
@@ -57,12 +61,12 @@ def crossed(values: np.ndarray, influence: np.ndarray) -> tuple[np.ndarray, ...]
     return estimate, np.sqrt(seed), np.sqrt(np.maximum(item - counted, 0)), np.sqrt(counted)
 
 
-def beyond(x: pd.Series, frame: pd.DataFrame) -> np.ndarray:
+def beyond(x: Any, frame: Mapping[str, Any] | pd.DataFrame) -> np.ndarray:
     """P(error >= x), one for each row of a table of statistics: Student's over items for one seed, else over both."""
     return _by_seeds(frame, x, lambda x, df, error: stats.t.sf(x / error, df), behrens_fisher.tail)
 
 
-def half_width(frame: pd.DataFrame, level: float = LEVEL / 2) -> np.ndarray:
+def half_width(frame: Mapping[str, Any] | pd.DataFrame, level: float = LEVEL / 2) -> np.ndarray:
     """The x with P(error >= x) = level, one for each row."""
     return _by_seeds(
         frame,
@@ -72,11 +76,11 @@ def half_width(frame: pd.DataFrame, level: float = LEVEL / 2) -> np.ndarray:
     )
 
 
-def with_intervals(frame: pd.DataFrame, look: Look) -> pd.DataFrame:
-    """The table with the intervals of a look's level; missing where there is no look at this number of seeds."""
+def intervals(frame: Mapping[str, Any] | pd.DataFrame, look: Look) -> dict[str, Any]:
+    """ci_low and ci_high of a look's level, for each row; missing where there is no look at this number of seeds."""
     nominal = look.nominal(LEVEL)
     half = half_width(frame, nominal / 2) if nominal else np.nan
-    return frame.assign(ci_low=frame["estimate"] - half, ci_high=frame["estimate"] + half)
+    return {"ci_low": frame["estimate"] - half, "ci_high": frame["estimate"] + half}
 
 
 def detectable(frame: pd.DataFrame, level: float) -> np.ndarray:
@@ -89,14 +93,13 @@ def detectable(frame: pd.DataFrame, level: float) -> np.ndarray:
     )
 
 
-def _by_seeds(frame: pd.DataFrame, x, single: Callable, several: Callable) -> np.ndarray:
+def _by_seeds(frame: Mapping[str, Any] | pd.DataFrame, x, single: Callable, several: Callable) -> np.ndarray:
     """A function of each row's x and errors, by the row's number of seeds; NaN where there is no estimate."""
-    found = np.full(len(frame), np.nan)
-    given = np.broadcast_to(np.asarray(x, dtype=float), len(frame))
-    names = ("seeds", "seed_error", "item_error", "clusters")
-    seeds, seed_error, item_error, clusters = (frame[name].to_numpy(dtype=float) for name in names)
-    item_df = np.maximum(clusters - 1, 1)
-    known = np.isfinite(frame["estimate"].to_numpy(dtype=float)) & np.isfinite(seed_error + item_error)
+    names = ("estimate", "seeds", "seed_error", "item_error", "clusters")
+    estimate, seeds, seed_error, item_error, clusters = (np.asarray(frame[name], dtype=float) for name in names)
+    found, item_df = np.full(len(estimate), np.nan), np.maximum(clusters - 1, 1)
+    given = np.broadcast_to(np.asarray(x, dtype=float), len(estimate))
+    known = np.isfinite(estimate) & np.isfinite(seed_error + item_error)
     for number in np.unique(seeds[known]):
         rows = known & (seeds == number)
         if number == 1:
@@ -113,7 +116,9 @@ def effective(shares: np.ndarray) -> np.ndarray:
     return np.divide(total**2, fourth, out=np.zeros(len(total)), where=fourth > 0).round(6)
 
 
-def table(values: np.ndarray, influence: np.ndarray, shares: np.ndarray, two_cells: np.ndarray | None) -> pd.DataFrame:
+def table(
+    values: np.ndarray, influence: np.ndarray, shares: np.ndarray, two_cells: np.ndarray | None, tested: bool = True
+) -> Columns:
     """Tidy statistics of contrasts, one row each; a seed with a missing cell (NaN) is left out of that contrast.
 
     Args:
@@ -122,6 +127,7 @@ def table(values: np.ndarray, influence: np.ndarray, shares: np.ndarray, two_cel
         two_cells: bool [Q], True where the contrast is one share of right items less another and no items share a
             text, so that McNemar's test applies to a single seed (permutation applies elsewhere); None where the metric
             is no mean over items (a single seed is then tested by t over items).
+        tested: whether they are tested against 0; p is NaN and test "none" otherwise.
 
     Returns:
         columns estimate, ci_low, ci_high (95 %), std_err, seed_error and item_error (its two parts), interaction_error
@@ -130,44 +136,59 @@ def table(values: np.ndarray, influence: np.ndarray, shares: np.ndarray, two_cel
         Error, interval and p are NaN where the items of a cell are a single cluster.
     """
     clusters, count = effective(shares), values.shape[1]
-    columns: dict[str, np.ndarray] = {name: np.full(count, np.nan) for name in STATISTICS}
+    columns: Columns = {name: np.full(count, np.nan) for name in STATISTICS}
     columns |= {"test": np.full(count, "none", dtype=object), "seeds": np.zeros(count, int), "clusters": clusters}
-    present = np.isfinite(values)
-    patterns, which = np.unique(present, axis=1, return_inverse=True)
-    exact = {}
-    for number, pattern in enumerate(patterns.T):
-        rows, seeds = np.flatnonzero(which == number), int(pattern.sum())
+    exact = np.zeros(count, dtype=bool)
+    for pattern, rows in _patterns(np.isfinite(values)):
+        seeds = int(pattern.sum())
         if not seeds:
             continue
-        part, part_influence = values[pattern][:, rows], influence[pattern][:, rows]
+        present = slice(None) if pattern.all() else pattern  # a view, where a mask copies
+        part, part_influence = values[present][:, rows], influence[present][:, rows]
         estimate, seed_error, item_error, interaction = crossed(part, part_influence)
-        df = np.maximum(clusters[rows] - 1, 1) if seeds == 1 else np.full(len(rows), seeds - 1)
-        errors = (np.hypot(seed_error, item_error), seed_error, item_error, interaction)
-        test = np.full(len(rows), "t" if seeds == 1 else "behrens-fisher", dtype=object)
-        if seeds == 1 and two_cells is not None:
-            exact[number], test = _one_seed(part[0], part_influence[0], shares[rows], two_cells[rows])
-        for column, found in zip(
-            ("estimate", "std_err", "seed_error", "item_error", "interaction_error", "df", "test", "seeds"),
-            (estimate, *errors, df, test, seeds),
-            strict=True,
-        ):
-            columns[column][rows] = found
-    frame = pd.DataFrame(columns)
-    two_sided = np.minimum(2 * beyond(frame["estimate"].abs(), frame), 1)
-    frame["p"] = np.where(frame["std_err"] > 0, two_sided, np.where(frame["std_err"].notna(), 1.0, np.nan))
-    for number, p in exact.items():
-        frame.loc[which == number, "p"] = p
-    half = half_width(frame)
-    return frame.assign(ci_low=frame["estimate"] - half, ci_high=frame["estimate"] + half)
+        found: dict[str, Any] = {
+            "estimate": estimate,
+            "std_err": np.hypot(seed_error, item_error),
+            "seed_error": seed_error,
+            "item_error": item_error,
+            "interaction_error": interaction,
+            "df": np.maximum(clusters[rows] - 1, 1) if seeds == 1 else seeds - 1,
+            "seeds": seeds,
+        }
+        if tested and seeds == 1 and two_cells is not None:
+            found["p"], found["test"] = _one_seed(part[0], part_influence[0], shares[rows], two_cells[rows])
+            exact[rows] = True
+        elif tested:
+            found["test"] = "t" if seeds == 1 else "behrens-fisher"
+        for name, own in found.items():
+            columns[name][rows] = own
+    estimate, error = columns["estimate"], columns["std_err"]
+    if tested:
+        two_sided = np.minimum(2 * beyond(np.abs(estimate), columns), 1)
+        p = np.where(error > 0, two_sided, np.where(np.isnan(error), np.nan, 1.0))
+        columns["p"] = np.where(exact, columns["p"], p)
+    half = half_width(columns)
+    return columns | {"ci_low": estimate - half, "ci_high": estimate + half}
 
 
-def estimates(values: np.ndarray) -> pd.DataFrame:
+def _patterns(present: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Each set of seeds that contrasts have, bool [S], and the rows of these; of bool [S, Q]."""
+    if present.size and present.all():
+        yield present[:, 0], np.arange(present.shape[1])
+        return
+    patterns, which = np.unique(present, axis=1, return_inverse=True)
+    for number, pattern in enumerate(patterns.T):
+        yield pattern, np.flatnonzero(which == number)
+
+
+def estimates(values: np.ndarray) -> Columns:
     """The columns of `table` where the items are absent: estimates [Q] from [S, Q], without intervals and tests."""
     present = np.isfinite(values)
     count = present.sum(0)
     mean = np.divide(np.where(present, values, 0).sum(0), count, out=np.full(len(count), np.nan), where=count > 0)
-    frame = pd.DataFrame(np.nan, index=range(len(mean)), columns=list(STATISTICS))
-    return frame.assign(estimate=mean, test="none", seeds=count, clusters=0.0)
+    columns: Columns = {name: np.full(len(count), np.nan) for name in STATISTICS}
+    tests = {"test": np.full(len(count), "none", dtype=object), "seeds": count, "clusters": np.zeros(len(count))}
+    return columns | {"estimate": mean} | tests
 
 
 def _one_seed(values: np.ndarray, influence: np.ndarray, shares: np.ndarray, two_cells: np.ndarray):
@@ -241,7 +262,7 @@ def judge(
     detectable (the smallest true effect that would be called supported with probability POWER: after Bonferroni's
     adjustment in the primary family, where `method` is "holm", and before adjustment elsewhere).
     """
-    frame = with_intervals(frame, look)
+    frame = frame.assign(**intervals(frame, look))
     estimate = frame["estimate"]
     # One-sided, doubled: a conclusion beyond the bound needs the whole 95 % interval there, as one within does.
     outside = 2 * beyond(estimate.abs() - smallest_effect, frame)

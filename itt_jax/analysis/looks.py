@@ -68,9 +68,9 @@ def at_look(frame: pd.DataFrame, look: Look) -> pd.DataFrame:
     """A table with the intervals of the look's level in its contrasts; scores of one arm keep 95 %."""
     if look == ONCE or frame.empty:
         return frame
-    found, contrast = inference.with_intervals(frame, look), frame["baseline"] != ""
-    ends = ["ci_low", "ci_high"]
-    return frame.assign(**{name: frame[name].where(~contrast, found[name]) for name in ends})
+    contrast = frame["baseline"] != ""
+    found = inference.intervals(frame, look)
+    return frame.assign(**{name: frame[name].where(~contrast, end) for name, end in found.items()})
 
 
 def as_decided(frame: pd.DataFrame, earlier: pd.DataFrame | None) -> pd.DataFrame:

@@ -30,6 +30,10 @@ GROUP = ["task", "split", "domain", "language"]
 """Columns that name a group of rows, whose clean score decides whether it has signal."""
 SPENT = ("succeeded", "queries", "edits")
 """Columns of a cell under attack: whether the goal was reached, and with how many queries and edits."""
+TOGETHER = 1 << 18
+"""Examples of cells that are worked on together, which is a few megabytes."""
+_Batch = tuple[tuple[np.ndarray, np.ndarray, np.ndarray], list[tuple[CellItems, CellItems | None]]]
+"""Arms, seeds and conditions of cells of the same items, ordered by condition, and each cell with one beside it."""
 Cells = Mapping[str, CellItems] | None
 """The items of every cell; None where a folder holds its results alone."""
 
@@ -112,13 +116,14 @@ def read(out: pathlib.Path) -> tuple[pd.DataFrame, pd.DataFrame | None, Cells]:
         return results, selection, None
     rows = results if selection is None else pd.concat([results, selection], ignore_index=True)
     columns = {metric: metrics.metric(metric).columns for metric in rows["metric"].unique()}
-    own = zip(rows["cell"], rows["metric"].map(columns), rows["attack"], strict=True)
-    cells = read_cells(out, {cell: (*names, *SPENT) if attack else names for cell, names, attack in own})
-    for row in rows.itertuples():
-        found, expected = len(cells[row.cell].items), int(row.n + row.n_not_applicable)
+    named, of, attacks = (rows[name].to_numpy() for name in ("cell", "metric", "attack"))
+    own = zip(named, of, attacks, strict=True)
+    cells = read_cells(out, {cell: (*columns[name], *SPENT) if attack else columns[name] for cell, name, attack in own})
+    for cell, expected in zip(named, (rows["n"] + rows["n_not_applicable"]).astype(int).to_numpy(), strict=True):
+        found = len(cells[cell].items)
         if found != expected:
             raise InputError(
-                f"{Store(out).cells.file(row.cell)}: cell {row.cell!r} holds {found} examples, expected {expected}: "
+                f"{Store(out).cells.file(cell)}: cell {cell!r} holds {found} examples, expected {expected}: "
                 "n and n_not_applicable in results.parquet"
             )
     return results, selection, cells
@@ -139,7 +144,7 @@ def _panel(
     model: str, target: str, metric: str, rows: pd.DataFrame, cells: Mapping[str, CellItems], subset: Subset
 ) -> Panel | None:
     """The panel of these rows with the values and influences of their cells; None where no condition is left."""
-    arms, seeds = tuple(dict.fromkeys(rows["arm"])), tuple(sorted(set(rows["seed"])))
+    arms, seeds = tuple(rows["arm"].unique()), tuple(np.unique(rows["seed"]).tolist())
     conditions, names = _conditions(rows, arms, seeds, cells, subset)
     if conditions.empty:
         return None
@@ -151,21 +156,23 @@ def _panel(
     members = np.zeros((len(conditions), len(items)), dtype=bool)
     shares = np.zeros((len(conditions), len(clusters)), dtype=np.float32)
     masks, measure, places = conditions["mask_of"].to_numpy(), metrics.metric(metric), Places(items, clusters)
-    for k, mask in enumerate(masks):
-        for at, found in _together(names[:, :, k], cells, names[:, :, mask] if mask >= 0 else None):
-            kept = np.stack(
-                [
-                    cell.applicable if other is None else cell.applicable & _among(cell, other, subset)
-                    for cell, other in found
-                ]
-            )
-            here, where = places.of(found[0][0])
-            statistics = [measure.read(cell.values) for cell, _ in found]
-            value, part, share = clustered_cells(measure, statistics, kept, where, len(clusters))
-            arm, seed = zip(*at, strict=True)
-            values[arm, seed, k], sizes[arm, seed, k], influences[arm, seed, k] = value, kept.sum(1), part
-            shares[k] = share[-1]
-            members[k, here[kept.any(0)]] = True
+    others = names[:, :, masks]
+    others[:, :, masks < 0] = ""
+    for (arm, seed, k), found in _together(names, cells, others):
+        here, where = places.of(found[0][0])
+        kept = np.stack(
+            [
+                cell.applicable if other is None else cell.applicable & _among(cell, other, subset)
+                for cell, other in found
+            ]
+        )
+        statistics = np.stack([measure.read(cell.values) for cell, _ in found])
+        value, part, share = clustered_cells(measure, statistics, kept, where, len(clusters))
+        values[arm, seed, k], sizes[arm, seed, k], influences[arm, seed, k] = value, kept.sum(1), part
+        shares[k] = share
+        own, first = np.unique(k, return_index=True)
+        row, column = np.nonzero(np.logical_or.reduceat(kept, first))
+        members[own[row], here[column]] = True
     about = (values, sizes, influences, members, shares, items, clusters)
     panel = Panel(model, target, metric, arms, seeds, conditions, *about)
     return panel if subset == "changed" else _with_worst(panel, names, cells)
@@ -176,26 +183,34 @@ def _codes(arrays: Iterable[np.ndarray]) -> np.ndarray:
     return np.unique(np.concatenate(list({id(array): array for array in arrays}.values())))
 
 
-def _together(
-    names: np.ndarray, cells: Mapping[str, CellItems], others: np.ndarray | None = None
-) -> Iterator[tuple[list[tuple[int, int]], list[tuple[CellItems, CellItems | None]]]]:
-    """The cells [A, S] of one condition that are there, those of the same items together: their places (arm, seed), and
-    each with the one of `others`, without which it is left out."""
+def _together(names: np.ndarray, cells: Mapping[str, CellItems], others: np.ndarray | None = None) -> Iterator[_Batch]:
+    """Cells [A, S, K] that are there, those of the same items together.
+
+    Args:
+        others: names of cells [A, S, K] that come with them, without which they are left out; "" for none.
+    """
     found: dict[tuple[int, int], tuple[list, list]] = {}
-    for at, name in np.ndenumerate(names):
-        other = None if others is None else others.item(at)
-        if name is None or (others is not None and other is None):
-            continue
-        cell = cells[name]
-        own = found.setdefault((id(cell.items), id(cell.clusters)), ([], []))
-        own[0].append(at)
-        own[1].append((cell, None if other is None else cells[other]))
-    yield from found.values()
+    count = 0
+    for k in range(names.shape[2]):
+        for at, name in np.ndenumerate(names[:, :, k]):
+            other = "" if others is None else others[(*at, k)]
+            if name is None or other is None:
+                continue
+            cell = cells[name]
+            own = found.setdefault((id(cell.items), id(cell.clusters)), ([], []))
+            own[0].append((*at, k))
+            own[1].append((cell, cells[other] if other else None))
+            count += len(cell.items)
+        if count >= TOGETHER or k == names.shape[2] - 1:
+            for places, pairs in found.values():
+                arm, seed, condition = np.array(places).T
+                yield (arm, seed, condition), pairs
+            found, count = {}, 0
 
 
 def _panel_of_values(model: str, target: str, metric: str, rows: pd.DataFrame) -> Panel:
     """A panel of the scores that the results hold, without items."""
-    arms, seeds = tuple(dict.fromkeys(rows["arm"])), tuple(sorted(set(rows["seed"])))
+    arms, seeds = tuple(rows["arm"].unique()), tuple(np.unique(rows["seed"]).tolist())
     conditions, places = _grid(rows, arms, seeds)
     shape = (len(arms), len(seeds), len(conditions))
     values, sizes, lost = np.full(shape, np.nan), np.zeros(shape, dtype=int), np.zeros(shape, dtype=int)
@@ -213,21 +228,16 @@ def _panel_of_values(model: str, target: str, metric: str, rows: pd.DataFrame) -
 
 def _grid(rows: pd.DataFrame, arms: tuple, seeds: tuple) -> tuple[pd.DataFrame, tuple[np.ndarray, ...]]:
     """The conditions of a panel with role, group and twin, and the place (arm, seed, condition) of each row."""
-    frame = rows.drop_duplicates(KEY)[[*KEY, *ABOUT]].reset_index(drop=True)
-    frame["role"] = np.where(frame["perturbation"] == CLEAN_TEXT, "clean", "perturbed")
-    frame.loc[frame["changes_label"].astype(bool), "role"] = "control"
-    frame.loc[frame["attack"].astype(bool), "role"] = "attack"
-    frame["group"] = frame.groupby(GROUP, sort=False).ngroup()
-    index = pd.MultiIndex.from_frame(frame[KEY])
-    places = [
-        rows["arm"].map(arms.index),
-        rows["seed"].map(seeds.index),
-        index.get_indexer(pd.MultiIndex.from_frame(rows[KEY])),
-    ]
-    is_clean = frame["role"] == "clean"
-    clean = dict(zip(frame.loc[is_clean, "group"], frame.index[is_clean], strict=True))
-    frame["twin"] = frame["group"].map(clean).fillna(-1).astype(int)
-    return frame, tuple(np.asarray(place) for place in places)
+    number = rows.groupby(KEY, sort=False, dropna=False).ngroup().to_numpy()  # in the order of their first rows
+    frame = rows[[*KEY, *ABOUT]].iloc[np.unique(number, return_index=True)[1]].reset_index(drop=True)
+    is_attack, is_control = (frame[name].to_numpy().astype(bool) for name in ("attack", "changes_label"))
+    is_clean = (frame["perturbation"] == CLEAN_TEXT).to_numpy()
+    role = np.select([is_attack, is_control, is_clean], ["attack", "control", "clean"], "perturbed")
+    group = frame.groupby(GROUP, sort=False).ngroup().to_numpy()
+    clean, twin = np.flatnonzero(role == "clean"), np.full(group.max(initial=0) + 1, -1)
+    twin[group[clean]] = clean
+    places = (pd.Index(arms).get_indexer(rows["arm"]), pd.Index(seeds).get_indexer(rows["seed"]), number)
+    return frame.assign(role=role, group=group, twin=twin[group]), places
 
 
 def _among(cell: CellItems, other: CellItems, subset: Subset) -> np.ndarray:
@@ -247,53 +257,56 @@ def _conditions(rows: pd.DataFrame, arms: tuple, seeds: tuple, cells: Mapping[st
     frame, places = _grid(rows, arms, seeds)
     names = np.full((len(arms), len(seeds), len(frame)), None, dtype=object)
     names[places] = rows["cell"].to_numpy()
-    frame["mask_of"] = -1
-    twins, empty = [], []
+    found, empty = [], []
     roles = ["perturbed"] if subset == "changed" else ["perturbed", "attack"]
     twin = frame["twin"].to_numpy()
     for k in np.flatnonzero(frame["role"].isin(roles) & (twin >= 0)):
         kept = [cells[name].mask(subset) for name in names[:, :, k].ravel() if name is not None]
         clean = {len(cells[name].items) for name in names[:, :, twin[k]].ravel() if name is not None}
-        if min(map(np.count_nonzero, kept)) < 2:
+        counts = [np.count_nonzero(mask) for mask in kept]
+        if min(counts) < 2:
             empty.append(k)
-        elif not all(mask.all() for mask in kept) or {len(mask) for mask in kept} != clean:
-            twins.append(k)
-    extra = frame.loc[twins].assign(
-        role="twin", mask_of=twins, chance=frame.loc[frame.loc[twins, "twin"], "chance"].to_numpy()
-    )
-    names = np.concatenate([names, names[:, :, frame.loc[twins, "twin"]]], axis=2)
-    frame.loc[twins, "twin"] = len(frame) + np.arange(len(twins))
+        elif counts != [len(mask) for mask in kept] or {len(mask) for mask in kept} != clean:
+            found.append(k)
+    twins = np.array(found, dtype=int)
+    names = np.concatenate([names, names[:, :, twin[twins]]], axis=2)
+    chance = frame["chance"].to_numpy()[twin[twins]]
+    extra = frame.iloc[twins].assign(role="twin", mask_of=twins, chance=chance)
+    role, twin, mask_of = frame["role"].to_numpy(copy=True), twin.copy(), np.full(len(frame), -1)
+    role[empty], twin[twins] = "empty", len(frame) + np.arange(len(twins))
     if subset == "changed":
-        frame.loc[twins, "mask_of"] = twins
-    frame = pd.concat([frame, extra], ignore_index=True)
-    frame.loc[empty, "role"] = "empty"
-    if subset == "changed" and not twins and not (frame["role"] == "perturbed").any():
+        mask_of[twins] = twins
+    frame = pd.concat([frame.assign(role=role, twin=twin, mask_of=mask_of), extra], ignore_index=True)
+    if subset == "changed" and not found and not (frame["role"] == "perturbed").any():
         return frame.iloc[:0], names
     return frame, names
 
 
 def _with_worst(panel: Panel, names: np.ndarray, cells: Mapping[str, CellItems]) -> Panel:
     """Add each group's worst cell and, where the metric counts right items, its worst case item by item."""
-    conditions, places = panel.conditions, panel.members.astype(int).sum(1)
-    extra, parts, members, shares = [], [], [], []
-    for _, rows in conditions[conditions["role"] == "perturbed"].groupby("group"):
-        at = rows.index.to_numpy()
+    conditions, places = panel.conditions, panel.members.sum(1)
+    roles, firsts, parts, members, shares = [], [], [], [], []
+    role, group = panel.columns["role"], panel.columns["group"]
+    for number in np.unique(group[role == "perturbed"]):
+        at = np.flatnonzero((role == "perturbed") & (group == number))
         if len(at) < 2:
             continue
         found = {"worst cell": _worst_cell(panel, at, names, cells)}
         if panel.right_or_wrong and (places[at] == places[at[0]]).all():
             found["worst item"] = _worst_items(panel, at, names, cells)
-        for role, part in found.items():
-            extra.append(rows.iloc[:1].assign(role=role, perturbation=role, severity=np.nan, replicate=0))
+        for own, part in found.items():
+            roles.append(own)
+            firsts.append(at[0])
             parts.append(part)
             members.append(panel.members[at].any(0))
             shares.append(panel.shares[at].mean(0))
-    if not extra:
+    if not roles:
         return panel
+    extra = conditions.iloc[firsts].assign(role=roles, perturbation=roles, severity=np.nan, replicate=0)
     values, sizes, influences = (np.stack(arrays, 2) for arrays in zip(*parts, strict=True))
     return dataclasses.replace(
         panel,
-        conditions=pd.concat([conditions, *extra], ignore_index=True),
+        conditions=pd.concat([conditions, extra], ignore_index=True),
         values=np.concatenate([panel.values, values], 2),
         sizes=np.concatenate([panel.sizes, sizes], 2),
         influence=np.concatenate([panel.influence, influences], 2),
@@ -314,17 +327,15 @@ def _worst_cell(panel: Panel, at: np.ndarray, names: np.ndarray, cells: Mapping[
     values, sizes = np.full(shape, np.nan), np.zeros(shape, dtype=int)
     influences = np.zeros((*shape, clusters), dtype=np.float32)
     places = Places(panel.items, panel.clusters)
-    for number, k in enumerate(at):
-        for own, found in _together(names[:, :, k], cells):
-            arm, seed = zip(*own, strict=True)
-            _, where = places.of(found[0][0])
-            statistics = [measure.read(cell.values) for cell, _ in found]
-            applicable = np.stack([cell.applicable for cell, _ in found])
-            for side in (0, 1):
-                kept = applicable & (half[where] == side)
-                value, part, _ = clustered_cells(measure, statistics, kept, where, clusters)
-                place = (side, arm, seed, number)
-                values[place], influences[place], sizes[place] = value, part, kept.sum(1)
+    for (arm, seed, number), found in _together(names[:, :, at], cells):
+        _, where = places.of(found[0][0])
+        statistics = np.stack([measure.read(cell.values) for cell, _ in found])
+        applicable = np.stack([cell.applicable for cell, _ in found])
+        for side in (0, 1):
+            kept = applicable & (half[where] == side)
+            value, part, _ = clustered_cells(measure, statistics, kept, where, clusters)
+            place = (side, arm, seed, number)
+            values[place], influences[place], sizes[place] = value, part, kept.sum(1)
     mean = values.mean(2)
     chosen = np.where(np.isnan(mean), np.inf, measure.sign * mean).argmin(2)  # [2, A]
     arms = np.arange(len(panel.arms))
@@ -345,10 +356,9 @@ def _worst_items(panel: Panel, at: np.ndarray, names: np.ndarray, cells: Mapping
     places, there = Places(panel.items, panel.clusters), (names[:, :, at] != None).all(2)  # noqa: E711
     right, cluster = np.ones((*shape, len(panel.items)), dtype=bool), np.zeros(len(panel.items), dtype=int)
     for k in at:
-        for own, found in _together(names[:, :, k], cells):
+        for (arm, seed, _), found in _together(names[:, :, [k]], cells):
             items, where = places.of(found[0][0])
-            arm, seed = (np.array(part)[:, None] for part in zip(*own, strict=True))
-            right[arm, seed, items] &= np.stack([measure.read(cell.values) for cell, _ in found]) == 1
+            right[arm[:, None], seed[:, None], items] &= np.stack([measure.read(cell.values) for cell, _ in found]) == 1
             cluster[items] = where
     found = right[there][:, member].astype(np.float64)
     if len(found):

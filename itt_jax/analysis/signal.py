@@ -58,10 +58,11 @@ def signal(rows: pd.DataFrame, selection: pd.DataFrame | None, cells: Cells) -> 
         cells: the items of these cells too; without any, everything is unchecked and nothing is left out.
     """
     groups = tuple(rows[GROUP].drop_duplicates().itertuples(index=False, name=None))
-    arms, everything = dict.fromkeys(rows["arm"]), frozenset(range(len(groups)))
+    arms, everything = rows["arm"].unique(), frozenset(range(len(groups)))
     if cells is None:
         return Signal(groups, dict.fromkeys(arms, frozenset()), everything)
-    missing = {arm: _without_clean(rows[rows["arm"] == arm], groups) for arm in arms}
+    clean = rows.loc[rows["perturbation"] == CLEAN_TEXT, ["arm", *GROUP]]
+    missing = {arm: _missing(clean[clean["arm"] == arm], groups) for arm in arms}
     if selection is None:
         return Signal(groups, missing, everything)
     own = selection[(selection[PANEL] == rows[PANEL].iloc[0]).all(axis=1) & (selection["perturbation"] == CLEAN_TEXT)]
@@ -107,8 +108,7 @@ def is_above(measure: Metric, cells: Iterable[CellItems], chance: float) -> bool
     return bool(low[0] > chance if measure.higher_is_better else high[0] < chance)
 
 
-def _without_clean(own: pd.DataFrame, groups: tuple[tuple, ...]) -> frozenset[int]:
-    """The groups whose clean cells are missing in every seed of an arm, of which these are the rows."""
-    clean = own[own["perturbation"] == CLEAN_TEXT]
-    known = set(clean[GROUP].itertuples(index=False, name=None))
+def _missing(clean: pd.DataFrame, groups: tuple[tuple, ...]) -> frozenset[int]:
+    """The groups of which an arm has no clean cell in any seed; `clean` are its rows on clean text."""
+    known = set(clean[GROUP].drop_duplicates().itertuples(index=False, name=None))
     return frozenset(number for number, group in enumerate(groups) if group not in known)

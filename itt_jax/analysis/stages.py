@@ -37,21 +37,22 @@ def effort(plan: Mapping[str, Any]) -> pd.DataFrame:
 def with_effort(frame: pd.DataFrame, efforts: pd.DataFrame) -> pd.DataFrame:
     """A table of contrasts with the tokens and FLOPs of both arms, summed over the targets that a contrast rests on."""
     targets, frame = _targets(frame), frame.copy()
+    known = {name: efforts[name].to_dict() for name in EFFORT}
     for side, prefix in (("arm", ""), ("baseline", "baseline_")):
-        uses = [
-            [(model, target, arm) for target in own]
-            for model, arm, own in zip(frame["model"], frame[side], targets, strict=True)
-        ]
+        uses = list(zip(frame["model"].to_numpy(), targets, frame[side].to_numpy(), strict=True))
         for name in EFFORT:
-            known = efforts[name].to_dict()
-            sums = [sum(known.get(use, np.nan) for use in own) if own else np.nan for own in uses]
-            frame[f"{prefix}{name}"] = np.array(sums, dtype=float)
+            sums = {use: _sum_of(known[name], *use) for use in set(uses)}  # the same few of very many rows
+            frame[f"{prefix}{name}"] = np.array([sums[use] for use in uses], dtype=float)
     return frame
+
+
+def _sum_of(known: Mapping[tuple, float], model: str, targets: tuple[str, ...], arm: str) -> float:
+    return sum(known.get((model, target, arm), np.nan) for target in targets) if targets else np.nan
 
 
 def _targets(frame: pd.DataFrame) -> list[tuple[str, ...]]:
     """The targets that each contrast rests on."""
-    return list(frame["rests_on"]) if "rests_on" in frame else [(target,) for target in frame["target"]]
+    return list(frame["rests_on"]) if "rests_on" in frame else [(target,) for target in frame["target"].to_numpy()]
 
 
 def checks(plan: Mapping[str, Any]) -> pd.DataFrame:
@@ -122,19 +123,29 @@ def withheld(frame: pd.DataFrame, failed: Mapping[tuple[str, str, str], list[str
     Adds not_judged: the reason, empty where there is none. A contrast over several targets (rests_on) rests on the
     stages of each.
     """
-    reasons = []
-    for row, targets in zip(frame.to_dict("records"), _targets(frame), strict=True):
-        own = []
-        for (model, target, arm), said in failed.items():
-            if model == row["model"] and arm in (row["arm"], row["baseline"]) and target in targets:
-                named = [
-                    name for name, shown in ((target, "target" not in row), (arm, arm == row["baseline"])) if shown
-                ]
-                own += [f"{', '.join(named)}: {reason}" if named else reason for reason in said]
-        reasons.append("; ".join(own))
-    frame = frame.assign(not_judged=np.array(reasons, dtype=object))
+    of_targets = "target" in frame
+    rows = list(zip(*(frame[name].to_numpy() for name in ("model", "arm", "baseline")), _targets(frame), strict=True))
+    reasons = {row: _reasons(row, failed, of_targets) for row in set(rows)}
+    frame = frame.assign(not_judged=np.array([reasons[row] for row in rows], dtype=object))
     frame["verdict"] = frame["verdict"].where(frame["not_judged"] == "", NOT_JUDGED)
     return frame
+
+
+def _reasons(
+    row: tuple[str, str, str, tuple[str, ...]], failed: Mapping[tuple[str, str, str], list[str]], of_targets: bool
+) -> str:
+    """Why a contrast is not judged; empty where it is.
+
+    Args:
+        row: its encoder, arm, baseline and targets. of_targets: whether its table has a row for each target.
+    """
+    model, arm, baseline, targets = row
+    found = []
+    for (own, target, of), said in failed.items():
+        if own == model and of in (arm, baseline) and target in targets:
+            named = [name for name, shown in ((target, not of_targets), (of, of == baseline)) if shown]
+            found += [f"{', '.join(named)}: {reason}" if named else reason for reason in said]
+    return "; ".join(found)
 
 
 def _figures(seeds: list[dict[str, Any]]) -> str:

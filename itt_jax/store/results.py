@@ -174,12 +174,15 @@ class _ItemCodes:
         self._of_item: list[int] = []
         self._names: dict[str, int] = {}
         self._lists: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+        self._last: tuple[pa.Array, np.ndarray] | None = None
 
     def of(self, column: "pa.ChunkedArray", parts: Mapping[str, slice]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Cell -> the codes of its items and of their clusters: int32 [n] each."""
         chunk = column.unify_dictionaries().combine_chunks()
-        own = np.array([self._code(item) for item in chunk.dictionary.to_pylist()], dtype=np.int32)
-        codes = own[chunk.indices.to_numpy()] if len(own) else own
+        if self._last is None or not self._last[0].equals(chunk.dictionary):  # blocks of the same rows have the same
+            own = np.array([self._code(item) for item in chunk.dictionary.to_pylist()], dtype=np.int32)
+            self._last = chunk.dictionary, own
+        codes = self._last[1][chunk.indices.to_numpy()]
         return {cell: self._shared(codes[part]) for cell, part in parts.items()}
 
     def _code(self, item: str) -> int:

@@ -1,6 +1,7 @@
 """Variances where items share a text and where languages are unequal, against simulation and a reference."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
@@ -21,7 +22,7 @@ def table(contrasts: list[np.ndarray], rows: list[int]):
         shares.append(np.full(texts, own / n))
     influence = np.concatenate(influences, axis=2).transpose(1, 0, 2) / len(contrasts)
     share = np.tile(np.concatenate(shares), (influence.shape[1], 1))
-    return inference.table(np.mean(values, axis=0).T, influence, share, None)
+    return pd.DataFrame(inference.table(np.mean(values, axis=0).T, influence, share, None))
 
 
 def answers(random, studies: int, seeds: int, n: int, rows: int, base: float, icc: float = 0.4) -> np.ndarray:

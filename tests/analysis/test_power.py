@@ -19,7 +19,7 @@ def statistics(random, studies, seeds, items, truth=0.0):
     contrasts = truth + seed + item + random.normal(0, BOTH**0.5, (seeds, studies, items))
     values = contrasts.mean(2)
     part = (contrasts - values[:, :, None]) / np.sqrt(items * (items - 1))
-    return inference.table(values, part, np.ones((studies, items)), None)
+    return pd.DataFrame(inference.table(values, part, np.ones((studies, items)), None))
 
 
 def question(seed=SEED, item=ITEM, both=BOTH, common=1.0):
@@ -95,7 +95,7 @@ def test_a_design_decides_as_often_as_it_promises(seeds):
         contrasts += 0.2 * random.standard_normal((seeds, 1500, rows))
         values = contrasts.mean(2)
         part = (contrasts - values[:, :, None]) / np.sqrt(rows * (rows - 1))
-        frame = inference.table(values, part, np.ones((1500, rows)), None)
+        frame = pd.DataFrame(inference.table(values, part, np.ones((1500, rows)), None))
         size = frame["estimate"].abs()
         right = (size > bound) == (truth > bound)
         found.append(((2 * inference.beyond((size - bound).abs(), frame) <= 0.05 / 2) & right).mean())

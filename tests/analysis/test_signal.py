@@ -42,7 +42,7 @@ def interactions(answers: np.ndarray):
     n = contrast.shape[2]
     values = contrast.mean(2).T
     influence = ((contrast - contrast.mean(2, keepdims=True)) / np.sqrt(n * (n - 1))).transpose(1, 0, 2)
-    return inference.table(values, influence, np.ones((len(contrast), n)), None)
+    return pd.DataFrame(inference.table(values, influence, np.ones((len(contrast), n)), None))
 
 
 @pytest.mark.slow
