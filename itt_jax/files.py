@@ -23,7 +23,7 @@ MANIFEST = "manifest.json"
 _NAMES = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
 MOST_BYTES = 1 << 27
 """Size of the largest file that `read_bytes` reads: twice XLM-V's vocabulary (61 MB), the largest that is published."""
-_MOST_MANIFEST_BYTES = 1 << 22
+MOST_MANIFEST_BYTES = 1 << 22
 """Size of the largest manifest that is read: one of 40,000 files."""
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 _ATTEMPTS = 10  # how often a folder that other processes replace at the same moment is tried
@@ -173,7 +173,7 @@ def read_end(path: str | os.PathLike, size: int) -> bytes | None:
     try:
         with open(path, "rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - size))
-            return file.read()
+            return file.read(size)
     except FileNotFoundError:
         return None
 
@@ -265,7 +265,7 @@ def check_manifest(folder: pathlib.Path, what: str) -> None:
     if not path.is_file():
         raise InputError(f"{folder}: not a complete {what}: no {MANIFEST}")
     try:
-        written = json.loads(read_bytes(path, _MOST_MANIFEST_BYTES))
+        written = json.loads(read_bytes(path, MOST_MANIFEST_BYTES))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{folder}: not a complete {what}: {error}") from error
     if not isinstance(written, dict) or any(not isinstance(own, list) or len(own) != 2 for own in written.values()):

@@ -175,7 +175,7 @@ class Sharing:
         self._set_aside(name, record)
         above, path = f"stages/{stage}/{version(record)}", self.out / "stages" / stage / "checkpoint"
         for attempt in range(ATTEMPTS):
-            manifest = self._try(self.shared.read, f"{above}/{files.MANIFEST}")
+            manifest = self._try(self.shared.tail, f"{above}/{files.MANIFEST}", files.MOST_MANIFEST_BYTES + 1)
             if manifest is None:
                 return False
             try:
@@ -353,11 +353,13 @@ class Sharing:
 
 
 def _listed(manifest: bytes) -> list[str]:
-    """The names in the manifest of a checkpoint.
+    """The names in the manifest of a checkpoint, of which no more than its allowed size and a byte need be read.
 
     Raises:
-        InputError: it is damaged.
+        InputError: it is damaged, or larger.
     """
+    if len(manifest) > files.MOST_MANIFEST_BYTES:
+        raise InputError(f"{files.MANIFEST}: found more than the {files.MOST_MANIFEST_BYTES} bytes that it may have")
     with contextlib.suppress(ValueError, RecursionError):
         found = json.loads(manifest)
         if isinstance(found, dict) and all(name and files.is_inside(name) for name in found):

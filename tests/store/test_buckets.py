@@ -150,6 +150,8 @@ def test_a_bucket_creates_once_and_gives_back_what_was_written(url):
     assert (other.tail("a/c", 2), other.tail("a/c", 999), other.tail("x", 1)) == (b"\xfe\xff", bytes(range(256)), None)
     assert other.read("a/c") == bytes(range(256)) and other.names("a") == ["a/b", "a/c"]
     assert set(other.names()) == {"a/b", "a/c", "shared_folder"}
+    folder.write("a/d", b"")
+    assert other.tail("a/d", 2) == other.read("a/d") == b""
 
 
 def test_workers_are_in_step_through_a_bucket(url, tmp_path):

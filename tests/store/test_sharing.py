@@ -156,6 +156,23 @@ def test_a_file_that_stays_damaged_is_named_and_not_kept(worker):
     assert not worker("two", memory).is_done("s")
 
 
+def test_no_more_of_a_manifest_is_read_than_it_may_have(worker, monkeypatch, tmp_path):
+    shared = shared_folders.shared_folder(str(tmp_path / "shared"))
+    one, two = worker("one", shared), worker("two", shared)
+    checkpoint(one, "s", b"weights")
+    one.write_record("s", {"id": "s"})
+    one.sync()
+    (path,) = shared.path.rglob(files.MANIFEST)
+    monkeypatch.setattr(files, "MOST_MANIFEST_BYTES", path.stat().st_size)
+    two.fetch_checkpoint("s")
+    assert weights(two, "s") == b"weights"
+    os.truncate(path, 1 << 30)  # a gigabyte, which takes no room
+    with pytest.raises(
+        SharingError, match=r"stages/s/\w+: damaged: manifest\.json: found more than the \d+ bytes that"
+    ):
+        worker("three", shared).fetch_checkpoint("s")
+
+
 class Killed(BaseException):
     pass
 
