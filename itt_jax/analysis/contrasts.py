@@ -7,7 +7,6 @@ All figures of one row are computed on the same cells, and the row says which: `
 import copy
 import dataclasses
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ from scipy import sparse
 from itt_jax.analysis import estimands, inference
 from itt_jax.analysis.arms import pairs
 from itt_jax.analysis.estimands import ALL, Quantity
-from itt_jax.analysis.fits import Fit, joined, ratio
+from itt_jax.analysis.fits import Fit, column, joined, ratio, repeated
 from itt_jax.analysis.inference import Columns
 from itt_jax.analysis.panels import Panel
 from itt_jax.analysis.sequential import ONCE, Look
@@ -230,7 +229,7 @@ class Contrasts:
                 found |= self._sides(rows, arm, baseline, first)
                 named = self._named(rows, found, arm, baseline, excluded)
                 del named["quantity"]
-                parts.append(named | _repeated(len(rows), kind=kind, subset=subset))
+                parts.append(named | repeated(len(rows), kind=kind, subset=subset))
         return joined(parts)
 
     def gaps(self) -> pd.DataFrame:
@@ -263,7 +262,8 @@ class Contrasts:
     def robustness(self) -> pd.DataFrame:
         """Clean and perturbed scores, areas, worst cases, relative drop and retention, over the groups with signal.
 
-        Levels rest on the groups where every arm has signal that has it anywhere, so that those of two arms can be compared.
+        Levels rest on the groups where every arm has signal that has it anywhere, so that those of two arms can be
+        compared.
         """
         kinds = {"clean", "perturbed", "area", "worst cell", "worst item"}
         if self.panel.lost_items and not self.panel.has_items:
@@ -310,7 +310,7 @@ class Contrasts:
             if quantity == "relative_drop" and not baseline and self.metric.lowest == 0:
                 own |= {"ci_high": np.minimum(own["ci_high"], 1.0)}  # a score falls at most to 0
             named = self._named(drops, own, arm, baseline, excluded)
-            parts.append(named | _repeated(len(drops), quantity=quantity))
+            parts.append(named | repeated(len(drops), quantity=quantity))
         return parts
 
     def _fit(self, rows: Sequence[Quantity], arm: str, baseline: str, side: int = BOTH) -> Fit:
@@ -372,9 +372,9 @@ class Contrasts:
             ]
             numbers = self.panel.columns["group"]
             groups = [frozenset(numbers[list(quantity.weights)].tolist()) for quantity in rows]
-            before = {"quantity": _column([quantity.kind for quantity in rows])}
-            before |= {name: _column([getattr(quantity, name) for quantity in rows]) for name in SCOPE}
-            after = {name: _column([own[name] for own in kept]) for name in (kept[0] if kept else ())}
+            before = {"quantity": column([quantity.kind for quantity in rows])}
+            before |= {name: column([getattr(quantity, name) for quantity in rows]) for name in SCOPE}
+            after = {name: column([own[name] for own in kept]) for name in (kept[0] if kept else ())}
             self._described[key] = _About(tuple(rows), before, after, groups)  # rows too, so that ids stay theirs
         return self._described[key]
 
@@ -396,7 +396,7 @@ class Contrasts:
     ) -> Columns:
         """The statistics, after columns that name the contrasts and before those of `kept`."""
         panel, about, silent = self.panel, self._about(rows, excluded), self._silent(arm, baseline)
-        place = _repeated(
+        place = repeated(
             len(rows), model=panel.model, target=panel.target, metric=panel.metric, arm=arm, baseline=baseline
         )
         no_signal = np.array([len(groups & silent) for groups in about.groups], dtype=int)
@@ -435,16 +435,6 @@ class _About:
     before: Columns
     after: Columns
     groups: list[frozenset[int]]
-
-
-def _repeated(count: int, **texts: str) -> Columns:
-    """Columns of one text each."""
-    return {name: np.full(count, text, dtype=object) for name, text in texts.items()}
-
-
-def _column(values: Sequence[Any]) -> np.ndarray:
-    """A column of texts, or of numbers of one kind."""
-    return np.array(values, dtype=object if values and isinstance(values[0], str) else None)
 
 
 def _scope(quantity: Quantity) -> tuple:

@@ -1,7 +1,8 @@
 """Quantities of arms as arrays over seeds and clusters of items, and their tables."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -79,6 +80,16 @@ def ratio(drop: Fit, clean: Fit, of_drop: float, of_clean: float, chance: float)
     values = found + (numerator - found * above) / middle
     part = of_drop * drop.influence + (of_clean - found)[None, :, None] * clean.influence
     return dataclasses.replace(drop, values=values, influence=part / middle[None, :, None])
+
+
+def column(values: Sequence[Any]) -> np.ndarray:
+    """A column of texts, or of numbers of one kind."""
+    return np.array(values, dtype=object if values and isinstance(values[0], str) else None)
+
+
+def repeated(count: int, **texts: str) -> Columns:
+    """Columns of one text each."""
+    return {name: np.full(count, text, dtype=object) for name, text in texts.items()}
 
 
 def joined(parts: Iterable[Columns]) -> pd.DataFrame:

@@ -32,8 +32,8 @@ POWER = 0.8
 LEVEL = 0.05
 STATISTICS = ("estimate", "ci_low", "ci_high", "std_err", "seed_error", "item_error", "interaction_error", "df", "p")
 Columns = dict[str, np.ndarray]
-"""A table with one entry a row in each column. A data frame takes ten times as long to make and to change, and an
-analysis makes hundreds of thousands of small tables."""
+"""A table with one entry a row in each column. A data frame takes milliseconds to make and to change, and the analysis
+of a large folder makes thousands of small tables."""
 SAME = ["model", "target", "metric", "arm", "baseline", "kind", "subset", "estimate", "std_err"]
 """Columns in which two rows of the same contrast agree."""
 CONTRAST = ["claim", "model", "metric", "arm", "baseline", "target"]

@@ -169,7 +169,7 @@ def _panel(
         statistics = np.stack([measure.read(cell.values) for cell, _ in found])
         value, part, share = clustered_cells(measure, statistics, kept, where, len(clusters))
         values[arm, seed, k], sizes[arm, seed, k], influences[arm, seed, k] = value, kept.sum(1), part
-        shares[k] = share
+        shares[k] = share  # those of a condition's last cell stay
         own, first = np.unique(k, return_index=True)
         row, column = np.nonzero(np.logical_or.reduceat(kept, first))
         members[own[row], here[column]] = True
@@ -257,7 +257,7 @@ def _conditions(rows: pd.DataFrame, arms: tuple, seeds: tuple, cells: Mapping[st
     frame, places = _grid(rows, arms, seeds)
     names = np.full((len(arms), len(seeds), len(frame)), None, dtype=object)
     names[places] = rows["cell"].to_numpy()
-    found, empty = [], []
+    halved, empty = [], []
     roles = ["perturbed"] if subset == "changed" else ["perturbed", "attack"]
     twin = frame["twin"].to_numpy()
     for k in np.flatnonzero(frame["role"].isin(roles) & (twin >= 0)):
@@ -267,8 +267,8 @@ def _conditions(rows: pd.DataFrame, arms: tuple, seeds: tuple, cells: Mapping[st
         if min(counts) < 2:
             empty.append(k)
         elif counts != [len(mask) for mask in kept] or {len(mask) for mask in kept} != clean:
-            found.append(k)
-    twins = np.array(found, dtype=int)
+            halved.append(k)
+    twins = np.array(halved, dtype=int)
     names = np.concatenate([names, names[:, :, twin[twins]]], axis=2)
     chance = frame["chance"].to_numpy()[twin[twins]]
     extra = frame.iloc[twins].assign(role="twin", mask_of=twins, chance=chance)
@@ -277,7 +277,7 @@ def _conditions(rows: pd.DataFrame, arms: tuple, seeds: tuple, cells: Mapping[st
     if subset == "changed":
         mask_of[twins] = twins
     frame = pd.concat([frame.assign(role=role, twin=twin, mask_of=mask_of), extra], ignore_index=True)
-    if subset == "changed" and not found and not (frame["role"] == "perturbed").any():
+    if subset == "changed" and not halved and not (frame["role"] == "perturbed").any():
         return frame.iloc[:0], names
     return frame, names
 

@@ -1,5 +1,8 @@
 """Findings against stores whose truth is known."""
 
+import dataclasses
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +16,7 @@ from itt_jax.report.figures import curves
 from itt_jax.report.summary import verdict_sentences
 from itt_jax.report.tables import primary
 from itt_jax.store import Store
+from itt_jax.store.results import KEY
 from tests.simulated_store import change_cells, constant, write_store
 
 
@@ -58,6 +62,33 @@ def test_estimates_are_the_plain_means_of_the_stored_values(simulated):
     interaction = one(analysis.interactions, **about, kind="perturbation", perturbation="all", subset="all")
     assert interaction["groups_left_out"] == 0
     assert interaction["estimate"] == pytest.approx(perturbed["estimate"] - gain["estimate"])
+
+
+@pytest.mark.parametrize("most", [panels.TOGETHER, 1])
+def test_cells_that_are_worked_on_together_keep_their_own_values(simulated, monkeypatch, most):
+    monkeypatch.setattr(panels, "TOGETHER", most)
+    results, _, cells = panels.read(simulated[0])
+    changed = {name: (cell.items + number) % 3 > 0 for number, (name, cell) in enumerate(cells.items())}
+    cells = {name: dataclasses.replace(cell, changed=changed[name]) for name, cell in cells.items()}
+    names = results.set_index(["arm", "seed", *KEY])["cell"].to_dict()
+    for subset in ("all", "changed"):
+        panel = next(panels.panels_of(results, cells, subset))
+        rows = panel.conditions[panel.conditions["role"] == "perturbed"]
+        for a, s, k in itertools.product(range(3), range(4), rows.index):
+            *group, perturbation, severity, replicate = rows.loc[k, KEY]
+            place = (panel.arms[a], panel.seeds[s], *group)
+            noisy, clean = (
+                cells[names[*place, perturbation, severity, replicate]],
+                cells[names[*place, "clean", 0.0, 0]],
+            )
+            kept = noisy.mask(subset)
+            assert 0 < kept.sum() == panel.sizes[a, s, k] and kept.all() == (subset == "all")
+            for cell, at in ((noisy, k), (clean, rows.loc[k, "twin"])):
+                right, part = (cell.values["prediction"] == cell.values["label"])[kept], panel.influence[a, s, at]
+                assert panel.values[a, s, at] == pytest.approx(right.mean())
+                assert part @ part == pytest.approx(right.var(ddof=1) / kept.sum(), rel=1e-5)
+                assert set(panel.clusters[part != 0]) <= set(cell.clusters[kept])
+                assert set(panel.items[panel.members[at]]) >= set(cell.items[kept])
 
 
 def test_a_severity_curve_begins_at_the_clean_score_of_its_own_cells(tmp_path):
