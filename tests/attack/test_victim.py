@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from itt_jax import kinds, tasks
-from itt_jax.attack import attack_rows, get, goal_for, subjects
+from itt_jax.attack import attack_rows, get, subjects
 from itt_jax.attack.victim import EncoderVictim
 from itt_jax.data.answers import Answer, Answers
 from itt_jax.data.rows import Rows
@@ -89,7 +89,8 @@ def test_every_kind_is_attacked(name):
     task, rows, *model = made(name)
     victim = EncoderVictim(task, *model, 64)
     cases = subjects(task, rows)
-    found = attack_rows(get("deepwordbug"), goal_for(task.kind), cases, victim)
+    recipe = get("deepwordbug")
+    found = attack_rows(recipe, recipe.goal_for(task), cases, victim)
     attacked = [own for own in found if own.result != "skipped"]
     assert [own.subject for own in found] == cases
     assert all(own.text != own.subject.text for own in found if own.result == "succeeded")
