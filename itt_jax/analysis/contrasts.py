@@ -124,8 +124,8 @@ class Contrasts:
         return NONE.union(*(self.signal.absent[arm] for arm in arms))
 
     def compared(self) -> tuple[list[str], frozenset[int]]:
-        """The arms whose scores stand side by side, those with signal in some group; and the groups left out, those
-        without signal in one of these arms."""
+        """The arms that have signal in some group, whose scores are shown side by side, and the groups where one of
+        these arms has none, which are left out."""
         groups = set(self.panel.columns["group"].tolist())
         arms = [arm for arm in self.panel.arms if not groups <= self.signal.absent[arm]]
         return arms, self.left_out(*arms)
@@ -262,8 +262,7 @@ class Contrasts:
     def robustness(self) -> pd.DataFrame:
         """Clean and perturbed scores, areas, worst cases, relative drop and retention, over the groups with signal.
 
-        Levels rest on the groups where every arm has signal that has it anywhere, so that those of two arms can be
-        compared.
+        Scores of single arms are means over the same groups, so that they can be compared: see `compared`.
         """
         kinds = {"clean", "perturbed", "area", "worst cell", "worst item"}
         if self.panel.lost_items and not self.panel.has_items:

@@ -69,7 +69,7 @@ class Operators(Candidates):
         for texts in self._drawn(subject, masks) if masks else ():
             for place, (first, stop), text in zip(places, bounds, texts, strict=True):
                 tail = subject.text[stop:]
-                apart = len(text) >= first + len(tail)  # what is before the word and what is after it do not overlap
+                apart = len(text) >= first + len(tail)  # the texts before and after the word do not overlap
                 if apart and text != subject.text and text.startswith(subject.text[:first]) and text.endswith(tail):
                     found[place][text[first : len(text) - len(tail)]] = None
         return {place: list(own) for place, own in found.items()}

@@ -38,7 +38,7 @@ def arms(analysis: Analysis, target: str) -> pd.DataFrame:
             of = " of " + column["groups"].astype(str) + " groups"
             columns[title] = with_interval(column) + of.where(fewer, "")
     curves = overall(analysis.curves, target=target)
-    # Of all groups: arms that have signal nowhere, items that lost their answer (nothing clean to compare them with).
+    # Arms without signal anywhere, and items that lost their answer, have no such scores: show those of all groups.
     for name, title in (("clean", "clean"), ("all", "perturbed")):
         own = curves[curves["perturbation"] == name].set_index(key)
         everywhere = with_interval(own) + no_signal(own)
