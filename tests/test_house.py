@@ -1,4 +1,4 @@
-"""The house: imports run one way, nothing of PyTorch's is needed, and the TPU scripts say what they mean."""
+"""The house: imports run one way, nothing of PyTorch's is needed, and what is public has a docstring."""
 
 import ast
 import pathlib
@@ -42,23 +42,24 @@ def module_name(path: pathlib.Path) -> str:
 
 
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
 
 
-def imports(path: pathlib.Path) -> set[str]:
-    """Modules that a file imports anywhere: at the top, in functions, and for type checkers."""
+def imports(name: str) -> set[str]:
+    """Modules that a module imports anywhere: at the top, in functions, and for type checkers."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(TREES[name]):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: a relative import"
+            assert node.level == 0, f"{name}: a relative import"
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             modules = names & set(MODULES)
             found |= modules | ({node.module} if names - modules else set())
     return found
 
 
-IMPORTS = {name: imports(path) for name, path in MODULES.items()}
+IMPORTS = {name: imports(name) for name in MODULES}
 OURS = {name: (found & set(MODULES)) - {"itt_jax"} for name, found in IMPORTS.items()}
 
 
@@ -116,13 +117,9 @@ def test_models_families_and_perturb_know_nothing_of_the_rest():
 
 
 def test_nothing_imports_torch_or_unpickles():
-    for path in PACKAGE.rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        nodes = list(ast.walk(ast.parse(text)))
-        modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-        modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
-        found = {module.split(".")[0] for module in modules}
-        assert not found & {"torch", "pickle"} and "trust_remote_code=True" not in text, path
+    for name, path in MODULES.items():
+        found = {module.split(".")[0] for module in IMPORTS[name]}
+        assert not found & {"torch", "pickle"} and "trust_remote_code=True" not in path.read_text("utf-8"), path
 
 
 def test_what_needs_no_model_does_not_import_jax():
@@ -146,3 +143,38 @@ def test_dir_of_the_package_names_its_parts_and_imports_none():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     parts = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py") if path.parent.name != "cli")
     assert done.stdout == " ".join(["[]", *parts]) + "\n"
+
+
+def test_public_functions_classes_and_methods_have_docstrings():
+    """Or override a documented method of a base class of ours. Properties and nested functions need none."""
+    classes: dict[str, list[ast.ClassDef]] = {}
+    for node in (node for tree in TREES.values() for node in tree.body if isinstance(node, ast.ClassDef)):
+        classes.setdefault(node.name, []).append(node)
+    absent = [
+        f"{module}:{node.lineno} {node.name}"
+        for module, tree in TREES.items()
+        for owner, node in undocumented(tree)
+        if isinstance(owner, ast.Module) or not inherits(owner, node.name, classes)
+    ]
+    assert not absent
+
+
+def undocumented(owner: ast.Module | ast.ClassDef) -> list[tuple[ast.Module | ast.ClassDef, ast.stmt]]:
+    """The public functions, classes and methods without a docstring, each with the module or class it belongs to."""
+    found = []
+    for node in owner.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            exempt = {"property", "functools.cached_property", "overload"} & set(map(ast.unparse, node.decorator_list))
+            found += [] if exempt or ast.get_docstring(node) else [(owner, node)]
+            found += undocumented(node) if isinstance(node, ast.ClassDef) else []
+    return found
+
+
+def inherits(owner: ast.ClassDef, method: str, classes: dict[str, list[ast.ClassDef]]) -> bool:
+    """Whether a base class of ours, found by its name, documents the method."""
+    names = {ast.unparse(base).split("[")[0].split(".")[-1] for base in owner.bases} - {owner.name}
+    for base in (base for name in names for base in classes.get(name, [])):
+        own = [node for node in base.body if isinstance(node, ast.FunctionDef) and node.name == method]
+        if any(map(ast.get_docstring, own)) or inherits(base, method, classes):
+            return True
+    return False

@@ -99,8 +99,8 @@ class BinaryF1(OfConfusion):
     summary = "F1 of the second of two labels"
 
     def check(self, names: Sequence[str]) -> None:
-        super().check(names)
         """Raises InputError unless there are two labels."""
+        super().check(names)
         if len(names) != 2:
             raise InputError(f"metric 'f1' needs two labels, of which the second is the positive one; found {names}")
 

@@ -32,7 +32,7 @@ def gather(head: Head, examples: Examples, models: int) -> Gathered:
     return ByWord(head, examples, models) if examples.windows is None else ByWindow(examples, models)
 
 
-class ByExample:
+class ByExample(Gathered):
     """Scores of examples [S, n, outputs]; of multiple choice, scores of items [S, items, choices]."""
 
     def __init__(self, head: Head, examples: Examples, models: int):
@@ -48,7 +48,7 @@ class ByExample:
         return np.logical_not(np.isfinite(self._by_example).all(axis=-1))
 
 
-class ByWord:
+class ByWord(Gathered):
     """Scores of words [S, words, outputs], in the order of `Examples.anchors`, each read at its first token."""
 
     def __init__(self, head: Head, examples: Examples, models: int):
@@ -75,7 +75,7 @@ class ByWord:
         return found
 
 
-class ByWindow:
+class ByWindow(Gathered):
     """The best span of each example [S, n, 4], as `data.span_decoding.decoded`; logits of tokens are not kept.
 
     Both scores of an example with a logit that is not finite are NaN.

@@ -48,6 +48,11 @@ def in_full(frame: pd.DataFrame, every: pd.DataFrame) -> pd.DataFrame:
 
 
 def interaction_table(frame: pd.DataFrame, by: dict[str, str]) -> pd.DataFrame:
+    """Interactions with intervals, verdicts and adjusted p-values; without rows and these columns if there are none.
+
+    Args:
+        by: column of `frame` that tells the rows apart, such as its language -> heading.
+    """
     named = frame.rename(columns={"model": "encoder", "baseline": "against"} | by)
     table = named[["encoder", "target", "arm", "against", *by.values()]].copy()
     if frame.empty:
