@@ -67,6 +67,7 @@ FINE_TUNING = Recipe(
     steps=80, learning_rates=(1e-4,), embedding_learning_rate=0.0, max_length=96, evaluate_every=40, keep="best"
 )
 FASTER = dataclasses.replace(FINE_TUNING, learning_rates=(5e-4,))
+LONGER = dataclasses.replace(FINE_TUNING, steps=160)
 
 
 def encoder(name: str, checkpoints: str, first_layers: int) -> EncoderSpec:
@@ -78,8 +79,8 @@ def encoder(name: str, checkpoints: str, first_layers: int) -> EncoderSpec:
 
 def target(name: str, train: str, intermediate: str, recipe: Recipe = FINE_TUNING, **fields) -> Target:
     """A target with one recipe in both stages."""
-    own = {"recipe": recipe, "intermediate_recipe": recipe, "dev_rows": 300}
-    return Target(name, train=train, intermediate=(intermediate,), **own, **fields)
+    own = {"recipe": recipe, "intermediate_recipe": recipe, "dev_rows": 300} | fields
+    return Target(name, train=train, intermediate=(intermediate,), **own)
 
 
 PARTS = {
@@ -100,9 +101,9 @@ PARTS = {
     },
     "legal": {
         "description": "Unfair clauses of contracts after subjectivity of general text: is transfer more robust?",
-        "targets": (target("clauses", "unfair_tos", "subj", recipe=FASTER),),
+        "targets": (target("clauses", "unfair_tos", "subj", recipe=LONGER, intermediate_recipe=FINE_TUNING),),
         "languages": ("en", "de", "it", "pl"),
-        "evaluation_rows": 300,
+        "evaluation_rows": 200,
     },
     "english": {
         "description": "Sentiment of tweets and of drug reviews: does the gain of SST-2 survive the shift of domain?",
