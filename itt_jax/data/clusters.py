@@ -1,13 +1,13 @@
 """Clusters of evaluated rows: rows that share a text are not independent of one another.
 
 Rows share a text where a field of one is a field of the other, after normalisation, or where the whole inputs are equal
-(`contamination.row_digests`): premises with three hypotheses, questions about a paragraph, sentences that are printed
-twice. Fields of fewer than four words and fields of few forms (`Task.fixed`) recur without such a reason and count only
-as part of a whole input. Rows that are parts of one document are a cluster too.
+(`contamination.row_digests`): premises with three hypotheses, questions about a paragraph, sentences that occur twice.
+Fields of fewer than four words and fields with few distinct values (`Task.fixed`) recur without such a reason and count
+only as part of a whole input. Rows that are parts of one document are a cluster too.
 
-Sharing is transitive, so that a cluster is a connected component. But chains of pairs can link rows that have nothing
-in common (a third of SICK). A component with more than twice as many rows as its most frequent text is therefore cut:
-each of its rows goes with the most frequent of its own texts.
+Sharing is taken as transitive: a cluster is a connected component. But chains of pairs can link rows that have nothing
+in common (a third of SICK), so a component with more than twice as many rows as its most frequent text is cut: each of
+its rows goes with the most frequent of its own texts.
 """
 
 import hashlib
@@ -26,8 +26,8 @@ def clusters(languages: Sequence[Rows], groups: Sequence[Sequence[str]] = ()) ->
 
     Args:
         languages: the rows of one split of a task in each language, with the fields that identify them. Translations
-            have one item id, and are one item here.
-        groups: for each language the name of the document that each row is part of; none where rows are no parts.
+            share an item id and count as one item.
+        groups: for each language, the name of each row's document; empty where rows are not parts of documents.
     """
     found, texts = [], []
     number: dict[str, int] = {}
@@ -49,12 +49,12 @@ def clusters(languages: Sequence[Rows], groups: Sequence[Sequence[str]] = ()) ->
 
 
 def hash_of(name: str) -> int:
-    """The name of a document in the place of a digest."""
+    """A 64-bit hash of a document's name, used where texts have their digest."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8, key=b"document").digest(), "little")
 
 
 def _components(items: np.ndarray, texts: np.ndarray, n: int, m: int) -> np.ndarray:
-    """A label for each of n items, from the pairs of an item and one of m texts."""
+    """The cluster label of each of n items: int64 [n]. Item `items[i]` contains text `texts[i]`, one of m."""
     edges = sparse.coo_matrix((np.ones(len(items), np.int64), (items, texts)), shape=(n, m)).tocsr()
     edges.data[:] = 1  # an item may have a text twice
     graph = sparse.bmat([[None, edges], [edges.T, None]]) if m else sparse.csr_matrix((n, n))

@@ -1,7 +1,7 @@
 """Contamination: training or dev text that is also evaluated.
 
-Texts are compared after normalisation, by 64-bit hashes, so that millions of rows fit. Under the rule "whole_input" a
-row is contaminated if
+Texts are compared after normalisation, by 64-bit hashes, which lets millions of rows fit into memory. Under the rule
+"whole_input" a row is contaminated if
 
 - its whole input (all its fields, in order) is the whole input of an evaluation row, however short;
 - it has a single text, and that text is a field of an evaluation row; or
@@ -42,7 +42,7 @@ class Digests:
     Attributes:
         fields: of single fields of at least `MINIMUM_WORDS` words, sorted and distinct: uint64 [m].
         inputs: of whole inputs (all fields of a row, in order), sorted and distinct: uint64 [n].
-        sources: where the rows come from, for people: "TASK/SPLIT/LANGUAGE" or a corpus.
+        sources: where the rows come from, in words: "TASK/SPLIT/LANGUAGE", or the name of a corpus.
     """
 
     fields: np.ndarray
@@ -66,7 +66,7 @@ class Digests:
         return f"was trained on {listed(self.sources) or 'rows of unnamed sources'}"
 
     def overlaps(self, other: "Digests", rule: str) -> bool:
-        """Whether some row of one is contaminated by the other; symmetric."""
+        """Whether any row of either set is contaminated by a row of the other."""
         pairs = [(self.inputs, other.inputs), (self.inputs, other.fields), (self.fields, other.inputs)]
         pairs += [(self.fields, other.fields)] * (rule == "any_field")
         return any(np.isin(one, two).any() for one, two in pairs)
@@ -78,11 +78,11 @@ class Contamination:
 
     Attributes:
         source: "TASK/SPLIT/LANGUAGE", or a corpus.
-        rows: how many it had.
+        rows: number of rows it had.
         dropped: how many of them were dropped.
         rule: the rule that was applied, one of `RULES`.
         whole_inputs: how many are contaminated under "whole_input".
-        fields: field -> how many rows have it in common with an evaluation row, dropped or not.
+        fields: field -> number of rows, dropped or not, that share it with an evaluation row.
     """
 
     source: str
@@ -93,7 +93,7 @@ class Contamination:
     fields: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def summary(self) -> str:
-        """The counts in a line."""
+        """The counts, in one line."""
         shared = [f"{n:,} share their {name}" for name, n in self.fields.items() if n]
         dropped = f"{self.dropped:,} of {self.rows:,} dropped ({self.rule})"
         if self.rule == "off":
@@ -101,7 +101,7 @@ class Contamination:
         return f"{self.source}: {'; '.join([dropped, *shared])}"
 
     def warning(self) -> str | None:
-        """A sentence where many rows were dropped, or kept although they are evaluated; None elsewhere."""
+        """A warning if many rows were dropped, or kept although they are evaluated; otherwise None."""
         kept = self.whole_inputs if self.rule == "off" else 0
         if max(self.dropped, kept) <= WARNED_SHARE * self.rows:
             return None
@@ -110,7 +110,7 @@ class Contamination:
         if kept:
             return (
                 f"{self.source}: {kept:,} of {self.rows:,} rows ({kept / self.rows:.0%}) are evaluated and were kept"
-                f"{shared}, since contamination is 'off'; scores on them are not those of unseen text"
+                f"{shared}, since contamination is 'off'; scores on them are not scores on unseen text"
             )
         remedy = (
             "contamination='whole_input' keeps rows that share only a field"
@@ -124,7 +124,7 @@ class Contamination:
 
 
 class _Separators(dict):
-    """Codepoint -> itself, or a space for all but letters, marks, numbers and symbols such as emoji; filled on demand.
+    """Codepoint -> itself for letters, marks, numbers and symbols such as emoji, a space for others; filled on demand.
 
     A symbol gets a space on each side, so that it is never part of a word.
     """
@@ -182,7 +182,7 @@ def contaminated(rows: Rows | Sequence[str | None], evaluation: Digests, rule: s
 
 
 def shared_fields(rows: Rows, evaluation: Digests) -> dict[str, int]:
-    """Field -> number of rows that have it in common with an evaluation row."""
+    """Field -> number of rows that share it with an evaluation row."""
     own = row_digests(_columns(rows))[:, :-1]
     shared = (_among(own, evaluation.fields) | _among(own, evaluation.inputs)).sum(axis=0)
     return dict(zip(rows.fields, shared.tolist(), strict=True))
@@ -198,12 +198,12 @@ def contaminated_tuples(texts: ParallelTexts, evaluation: Digests) -> np.ndarray
 
 def _distinct(found: np.ndarray) -> np.ndarray:
     """The distinct digests other than 0 in an array of any shape, sorted: uint64 [m]."""
-    ordered = np.sort(found, axis=None)  # np.unique hashes, which takes far longer
+    ordered = np.sort(found, axis=None)  # np.unique hashes, which is far slower
     return ordered[(ordered != 0) & np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
 
 
 def _among(own: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Which digests are among the sorted `found`: bool, in the shape of `own`. 0 never is."""
+    """Which digests are among the sorted `found`: bool, in the shape of `own`. 0 never counts."""
     if not len(found):
         return np.zeros(own.shape, bool)
     at = np.minimum(np.searchsorted(found, own), len(found) - 1)

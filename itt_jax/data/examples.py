@@ -30,7 +30,7 @@ class Examples:
         pad_id, pad_type: id and token type id of padding.
         anchors: for token classification: int64 [words], the token (index of `ids`) that represents each word.
         windows: for question answering: the part of its context that each example holds.
-        choices: for multiple choice: this many consecutive examples are one item and share its label; 1 otherwise.
+        choices: number of consecutive examples that form one item and share its label (multiple choice); 1 otherwise.
     """
 
     ids: np.ndarray
@@ -93,7 +93,7 @@ class Examples:
 
     @classmethod
     def joined(cls, parts: Sequence["Examples"]) -> "Examples":
-        """Examples of one layout as one set: selected ones, or ones without labels."""
+        """Parts of one layout as one set; `select` makes them, or they have no labels."""
         return dataclasses.replace(
             parts[0],
             ids=np.concatenate([part.ids for part in parts]),

@@ -9,7 +9,7 @@ def check_tokenizer(tokenizer: Tokenizer, config: EncoderConfig, where: str, fie
     """Check that an encoder has an embedding for every id and token type of a tokenizer. It may have more.
 
     Args:
-        where: what the error begins with. fields: number of texts of the examples to come.
+        where: how the error begins. fields: number of text fields of the examples.
 
     Raises:
         InputError: the largest token id, which may be an added token's, or a token type is beyond its table.

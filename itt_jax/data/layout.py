@@ -115,7 +115,7 @@ def from_template(single: str, pair: str, special: Mapping[str, int]) -> tuple[t
 def from_post_processor(post_processor: Any, where: str) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
     """The parts of examples with one and two fields that a tokenizer.json's post_processor makes.
 
-    The Rust library itself applies it, to fields of one token.
+    Found by applying it, in the Rust library itself, to fields of one token.
 
     Raises:
         InputError: not a post-processor, or one that does not contain each field once.
@@ -146,7 +146,7 @@ def from_post_processor(post_processor: Any, where: str) -> tuple[tuple[Part, ..
 
 
 def _check_templates(post_processor: Any, where: str) -> None:
-    """Refuse a template with a special token that it gives no ids, at which the Rust library panics."""
+    """Refuse a template with a special token that has no ids, on which the Rust library panics."""
     if not isinstance(post_processor, dict):
         return
     inner = post_processor.get("processors")
@@ -159,4 +159,4 @@ def _check_templates(post_processor: Any, where: str) -> None:
         for piece in template if isinstance(template, list) else ():
             token = piece.get("SpecialToken") if isinstance(piece, dict) else None
             if isinstance(token, dict) and token.get("id") not in names:
-                raise InputError(f"{where}: its post_processor gives no ids of a special token in its {name} template")
+                raise InputError(f"{where}: its post_processor gives no ids for a special token of its {name} template")

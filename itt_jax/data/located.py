@@ -1,9 +1,9 @@
 """Token ids with the codepoints of the text that each token covers.
 
-Where ids come from a chunk table (see `chunks`), so do places: each distinct chunk is encoded once, and a sample of
+Where ids come from a chunk table (see `chunks`), places do too: each distinct chunk is encoded once, and a sample of
 every call is also encoded whole. Places are made comparable across tokenizers: blanks at their ends are removed, and
-following combining marks that belong to no token (BERT's lower-casing drops them) are added, so that the text of a run
-of tokens consists of whole letters.
+following combining marks that belong to no token (BERT's lower-casing drops them) are added. The text of a run of
+tokens then consists of whole letters.
 """
 
 import dataclasses

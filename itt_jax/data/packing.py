@@ -1,6 +1,6 @@
 """Batches of fixed shape: several examples per row, separated by segment ids, or one example per row.
 
-Packed and padded batches hold the same numpy arrays, so that one train step serves both:
+Packed and padded batches hold the same numpy arrays, so one train step serves both:
 
     by_row      input_ids, segment_ids, token_type_ids, example_ids  int32 [B, T]
                 field_ids                                             int8 [B, T]
@@ -29,9 +29,9 @@ from itt_jax.ragged import ragged_positions
 
 _LENGTHS = (32, 48, 64, 96, 128, 192, 256, 384, 512)  # candidate row lengths, with others near the longest example
 _FINEST = 8
-"""What row lengths are multiples of where the device needs no larger multiple."""
+"""Row lengths are multiples of this where the device needs no larger multiple."""
 _LONG = 256
-"""Rows of longer examples always have the device's multiple: attention takes much of their time."""
+"""Rows for examples of this length or more always use the device's multiple: attention takes much of their time."""
 _SIMULATED = 200  # steps simulated to choose a plan
 _WINDOW = 16_384  # examples that evaluation packs together
 
@@ -104,7 +104,7 @@ def _check_fit(lengths: np.ndarray, length: int, slots: int) -> None:
 
 
 def _build(examples: Examples, indices: np.ndarray, places: _Places, rows: slice, length: int, slots: int) -> Batch:
-    """The batch with examples `indices` at `places`: of its rows only `rows`, and all examples."""
+    """The batch with examples `indices` at `places`: only its rows `rows`, but the per-example arrays of all."""
     count = rows.stop - rows.start
     mine = np.flatnonzero((places.rows >= rows.start) & (places.rows < rows.stop))
     starts = examples.offsets[indices[mine]]
@@ -206,7 +206,7 @@ def pack_forms(
 
     Args:
         forms: example i of each is a form of the same example, in the order of the slots.
-        plan: of the rows; None: one example per row of `length` tokens.
+        plan: the row plan; None: one example per row of `length` tokens.
         slots, rows: as in `pack_step`.
 
     Raises:
@@ -264,7 +264,7 @@ def plan_rows(
         shards: devices that share the rows; row counts are multiples of it.
         stack: number of steps that are packed separately and then get the largest row count among them.
         usual: number of row counts, each with a program to compile, that most steps use.
-        multiple: what the row length is a multiple of, for the device's sake. Rows shorter than `_LONG` are multiples
+        multiple: row lengths are multiples of this, as the device prefers. Rows shorter than `_LONG` are multiples
             of 8 instead where that would lose more than a tenth of the packing efficiency, as with one row a shard.
     """
     lengths = np.minimum(np.asarray(lengths, np.int64), max_length)
@@ -324,8 +324,8 @@ def stream(
     """All examples once, for evaluation, in well-filled batches of one shape.
 
     Windows of consecutive examples are packed together, and the rows of a window are distributed over its batches so
-    that their numbers of examples are about equal. Some rows stay empty in the last batches of a window, and where
-    short examples use up the slots.
+    that each has about as many examples. Some rows stay empty in the last batches of a window, and where short examples
+    use up the slots.
 
     Args:
         own: as `rows` in `pack_step`.
@@ -369,7 +369,7 @@ def to_repeat(spoiled: np.ndarray) -> np.ndarray:
 
 
 def _distribute(items: np.ndarray, rows: int, slots: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each packed row, its batch and its row in it.
+    """For each packed row, its batch and its row in that batch.
 
     Args:
         items: number of examples of each packed row.

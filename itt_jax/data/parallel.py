@@ -65,7 +65,7 @@ class ParallelTexts:
             tuples: at most this many are kept, chosen by a stable hash.
 
         Raises:
-            InputError: there is none of the languages.
+            InputError: it has none of the languages.
         """
         kept = tuple(code for code in self.languages if not languages or code in languages)
         if not kept:

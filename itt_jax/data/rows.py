@@ -28,10 +28,10 @@ class Rows:
             score; n arrays of class indices, one for each word of the field (words are separated by one space); n sets
             of answers; n arrays of indices into the pool. None if the split has no labels.
         pool: the candidates of a retrieval task; None if they are a field of the rows.
-        left_out: published label -> rows of the split without it here, because the source maps it to None.
+        left_out: published label -> number of rows that are left out because the source maps this label to None.
 
     Raises:
-        InputError: a field or the labels have another length than `item_ids`.
+        InputError: a field or the labels differ in length from `item_ids`.
     """
 
     task: str

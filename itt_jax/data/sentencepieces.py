@@ -62,11 +62,11 @@ def read_pieces(model: bytes, where: str) -> Pieces:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
-    """The fields of a protocol buffer: numbers and whole numbers or bytes."""
+    """The fields of a protocol buffer: number and value, a whole number or bytes."""
     place = 0
 
     def varint() -> int:
-        """The whole number at `place`, in groups of 7 bits, the lowest first; `place` moves behind it."""
+        """The whole number at `place`, in groups of 7 bits, lowest first; moves `place` past it."""
         nonlocal place
         value, shift = 0, 0
         while True:
@@ -88,7 +88,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
 
 
 def check_charsmap(charsmap: bytes, where: str) -> None:
-    """Refuse a compiled normalisation (a double array, then the replacements) that points outside of itself.
+    """Refuse a compiled normalisation (a double array, then the replacements) that points outside itself.
 
     The Rust library follows it unchecked.
 

@@ -22,7 +22,7 @@ class Table:
         indices: n published indices, unique within the split.
         place: row number -> where the row is, for error messages ("dev-de.tsv, line 12").
         pool: the candidates of a retrieval task.
-        word_place: row number, number of a word from 0 -> where the word is; None if all of a row is in one place.
+        word_place: row number, number of a word from 0 -> where the word is; None if a whole row is in one place.
         written: the labels as they are in the file, if the source converted them.
     """
 

@@ -53,7 +53,7 @@ def tagging_examples(
     A word is predicted at the first token of its chunk. If a perturbation has joined it to the preceding word, the
     tokens of the text before it in the chunk, encoded alone, are skipped. A chunk that has a word and no token (BERT's
     tokenizer drops control characters) gets the unknown token, as in XTREME's code. A text that is too long for one
-    example is cut between chunks, so that no word is lost.
+    example is cut between chunks, so no word is lost.
 
     Args:
         starts: for each text, the codepoint at which each word begins, in any order of the words.

@@ -20,7 +20,7 @@ class TokenizerClass:
         types: whether it gives token type ids to the model, unless `model_input_names` says otherwise.
         pad_type: token type id of padding. context_first: it pads on the left.
         extra: special tokens that it adds unless the settings name others.
-        ends: its bos and eos token, where they are none of the others.
+        ends: its bos and eos tokens, where they are not among the others.
     """
 
     name: str

@@ -39,7 +39,7 @@ def class_tokenizer(model: Model, settings: Settings, content: Mapping[str, Any]
     """The tokenizer that a class of transformers 5 builds; where its tokenizer.json says otherwise, that is logged.
 
     Raises:
-        InputError: a vocabulary or a setting of which no tokenizer can be built.
+        InputError: a vocabulary or a setting from which no tokenizer can be built.
     """
     import tokenizers
 
@@ -106,7 +106,7 @@ _BLANKS_TO_ONE = ({"Regex": " {2,}"}, " ")
 
 
 def parted_at_blanks(content: Mapping[str, Any]) -> bool:
-    """Whether the steps of a tokenizer.json are known to treat the texts on both sides of a blank apart.
+    """Whether the steps of a tokenizer.json are known to treat the texts on both sides of a blank separately.
 
     A pattern may look across a blank ("New York"), and a text that is not split into words is one word.
     """
@@ -140,7 +140,7 @@ def _steps(step: Any, inner: str) -> list[Mapping[str, Any]]:
 
 
 def _hidden(model: Model, special: Iterable[str]) -> dict[str, str]:
-    """Names under which no text finds the special pieces of a vocabulary: no blank reaches the model.
+    """Names for a vocabulary's special pieces that no text can match: with a blank, which never reaches the model.
 
     Pieces that a merge makes keep their names.
     """
@@ -196,7 +196,7 @@ def _pipeline(model: Model, settings: Settings) -> tuple[Any, Any]:
 
 
 def _log_differences(content: Mapping[str, Any], tokenizer: Any, settings: Settings) -> None:
-    """Log where tokenizer.json's own pipeline, which transformers 4 follows, splits a text otherwise than its class."""
+    """Log where tokenizer.json's pipeline, which transformers 4 follows, splits a text differently from its class."""
     import tokenizers
 
     parts = {name: content.get(name) for name in ("normalizer", "pre_tokenizer")}

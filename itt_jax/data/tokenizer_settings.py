@@ -165,7 +165,8 @@ def special_ids(settings: Settings, id_of: Mapping[str, int]) -> dict[str, int]:
     """The ids of the special tokens, by role: under the names in the settings, or else the class's.
 
     Without a class the names are those of the class most of whose special tokens are in the vocabulary; where these are
-    absent, the tokens that begin and end a text take the place of cls and sep, and padding that of the unknown token.
+    absent, the tokens that begin and end a text take the place of cls and sep, and the padding token takes that of the
+    unknown token.
 
     Raises:
         InputError: a token that is not in the vocabulary.
@@ -176,7 +177,7 @@ def special_ids(settings: Settings, id_of: Mapping[str, int]) -> dict[str, int]:
         role: settings.token(f"{role}_token") or default for role, default in zip(ROLES, nearest.special, strict=True)
     }
     if settings.own is None:
-        # Vocabularies of decoders name the ends of a text alone, and those of bytes know every text.
+        # Decoders' vocabularies name only the ends of a text, and byte-level ones know every text.
         ends = {"cls": settings.token("bos_token"), "sep": settings.token("eos_token"), "unk": names["pad"]}
         names |= {role: other for role, other in ends.items() if other and names[role] not in id_of}
     for role, name in names.items():
@@ -279,7 +280,7 @@ def _named(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _by_index(tokens: Iterable[AddedToken]) -> list[AddedToken]:
-    """Tokens in the order of their ids; of the same token declared twice, the later one.
+    """Tokens in the order of their ids; the later one if a token is declared twice.
 
     Raises:
         InputError: two tokens with one id.
@@ -289,7 +290,7 @@ def _by_index(tokens: Iterable[AddedToken]) -> list[AddedToken]:
         other = found.get(token.index, token)
         if other.content != token.content:
             raise InputError(
-                f"{token.source}: {brief(token.content)} has id {token.index}, which is also that of "
+                f"{token.source}: {brief(token.content)} has id {token.index}, which is also the id of "
                 f"{brief(other.content)}"
             )
         found[token.index] = token
@@ -313,7 +314,7 @@ def _extra(values: Mapping[str, Any], own: TokenizerClass | None, where: str) ->
 
 
 def _with_defaults(values: Mapping[str, Any], tokenizer_json: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Settings with the sides that tokenizer.json stores, and checked.
+    """Settings, checked and completed by the sides that tokenizer.json stores.
 
     Raises:
         InputError: a value of another type, or truncation on the left.

@@ -36,7 +36,7 @@ class Tokenizer:
 
     Args:
         files: name -> content of the tokenizer's files (`tokenizer_settings.FILES`).
-        where: what to call them in messages.
+        where: what messages call them.
     """
 
     def __init__(self, files: Mapping[str, bytes], where: str = "tokenizer"):
@@ -163,8 +163,8 @@ class Tokenizer:
 def load_tokenizer(directory: str | pathlib.Path) -> Tokenizer:
     """The tokenizer in a directory in Hugging Face's format.
 
-    Where no tokenizer file names a class, that of the encoder's config.json is added to them, as AutoTokenizer reads
-    tokenizer.json and vocabularies by it, and as the files may be saved without their encoder.
+    Where no tokenizer file names a class, the class in the encoder's config.json is added to them: AutoTokenizer reads
+    tokenizer.json and vocabularies by it, and the files may be saved without their encoder.
 
     Raises:
         InputError: no such directory, or files that are not a tokenizer's.
@@ -176,7 +176,7 @@ def load_tokenizer(directory: str | pathlib.Path) -> Tokenizer:
 
 
 def reading_version(directory: str | pathlib.Path) -> int:
-    """Version of how a directory's tokenizer files are read, a part of ids: raised where they give other examples.
+    """Version of the way a directory's tokenizer files are read, part of ids; raised whenever they give other examples.
 
     2 for sentencepiece models without tokenizer.json, and for files of XLNetTokenizer or of no class, whose token types
     are not given to the model.

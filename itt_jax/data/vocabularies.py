@@ -6,7 +6,7 @@ A sentencepiece model is read as transformers 5 converts it. That differs from t
 user-defined pieces (XLNet's `. ( ) " -`) are added tokens, and the Rust library normalises clusters one by one, so that
 XLM-R loses some combining marks.
 
-Added tokens of a directory are tokens wherever a text has them. The model's own special tokens never are (see
+A directory's added tokens are recognised wherever a text has them. The model's own special tokens never are (see
 `tokenizer_settings.own_special`): "[SEP]" or "<mask>" in data stays text.
 """
 
@@ -60,8 +60,8 @@ class Vocabulary:
         special: "pad", "cls", "sep", "mask", "unk" -> id.
         added: ids of added tokens that texts may have.
         layout: special tokens and token types of examples.
-        by_chunk: whether a chunk's ids are the same in every text, so that a chunk table may be used. Not so for added
-            tokens that contain or take in blanks, nor where the steps of a tokenizer.json may look across blanks.
+        by_chunk: whether a chunk's ids are the same in every text, so that a chunk table may be used. False with added
+            tokens that contain or take in blanks, and where the steps of a tokenizer.json may look across blanks.
         word_mark: beginning of pieces that start a word, or None where "##" marks the others (WordPiece).
     """
 
@@ -80,7 +80,7 @@ def read_vocabulary(files: Mapping[str, bytes], where: str) -> Vocabulary:
 
     Args:
         files: some of `tokenizer_settings.FILES`.
-        where: what to call them in messages.
+        where: what messages call them.
 
     Raises:
         InputError: no vocabulary among the files, a file that cannot be parsed, files of a tokenizer class that is not
@@ -116,12 +116,12 @@ def read_vocabulary(files: Mapping[str, bytes], where: str) -> Vocabulary:
 
 
 def _lines(content: bytes, where: str) -> Model:
-    """vocab.txt: a piece on each line; of a piece on two lines the later id is its own, as in `transformers`."""
+    """vocab.txt: one piece a line; a piece on two lines has the later id, as in `transformers`."""
     lines = _decoded(content, f"{where}/vocab.txt").split("\n")
     lines = [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
     for number, line in enumerate(lines, 1):
         if line != line.rstrip() or "\r" in line:
-            raise InputError(f"{where}/vocab.txt, line {number}: {brief(line)} has white space that is no piece's")
+            raise InputError(f"{where}/vocab.txt, line {number}: {brief(line)} has white space, which no piece has")
     return Model("WordPiece", {line: i for i, line in enumerate(lines)})
 
 
@@ -215,7 +215,7 @@ def _merges(found: object, id_of: Mapping[str, int], prefix: int, where: str) ->
         prefix: length of the mark of pieces inside a word, which a merge drops from its second piece.
 
     Raises:
-        InputError: not a list of them, or one whose pieces are not in the vocabulary, where the Rust library panics.
+        InputError: not a list of them, or one whose pieces are not in the vocabulary, on which the Rust library panics.
     """
     if not isinstance(found, list):
         raise InputError(f"{where}: not a tokenizer (its merges are {brief(found)})")
@@ -269,7 +269,7 @@ def _vocabulary(
     for token in settings.added:
         if token.content in id_of and token.content in own:
             continue
-        # An own special token beyond the vocabulary takes its id, under a name that no text has.
+        # The model's own special token, if not in the vocabulary, gets the next id, under a name that no text has.
         name = f"\ufdd0\ufdd1{token.content}" if token.content in own else token.content
         tokenizer.add_tokens([tokenizers.AddedToken(name, **token.flags)])
         id_of[token.content] = tokenizer.token_to_id(name)

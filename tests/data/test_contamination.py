@@ -114,7 +114,7 @@ def test_digests_are_distinct_and_found_among_the_sorted():
         (
             Contamination("own/train/en", 100, 0, "off", 6),
             "own/train/en: 6 of 100 rows (6%) are evaluated and were kept, since contamination is 'off'; scores on "
-            "them are not those of unseen text",
+            "them are not scores on unseen text",
         ),
     ],
 )
