@@ -1,4 +1,4 @@
-"""What the first worker on a results folder decides for all: each decision is a file that is written once.
+"""Decisions that the first worker on a results folder takes for all; each is a file that is written once.
 
 OUT/precision/<model>    the precision in which every worker evaluates this model
 OUT/looks/<hash>/<n>     what was seen when a study that grows by seeds was looked at after n of them
@@ -17,9 +17,9 @@ from itt_jax.store.objects import DECLARED, LOOK, object_text, read_object
 from itt_jax.store.sharing import Sharing
 
 PRECISIONS = ("float32", "bfloat16", "bfloat16_products")
-"""In which cells are computed."""
+"""Precisions in which cells can be computed."""
 MOST_CHARACTERS = 150
-"""Of a file's name that is made of a model's name; the rest is a digest."""
+"""Length of a file name that is made from a model's name; the rest of the name becomes a digest."""
 
 
 class Agreed:
@@ -33,7 +33,7 @@ class Agreed:
         self._out, self._sharing = out, sharing
 
     def look(self, declared: str, seeds: int) -> dict[str, Any] | None:
-        """What was seen after that many seeds by the study of that declaration; None before that look.
+        """What was seen after that many seeds by the study of that declaration; None before the look.
 
         Raises:
             InputError: the file is damaged.
@@ -42,7 +42,7 @@ class Agreed:
         return read_object(path, LOOK) if files.exists(path) else None
 
     def create_look(self, declared: str, seeds: int, seen: dict[str, Any]) -> bool:
-        """Record a look, once and for all; returns whether it was new."""
+        """Record a look, which is then final; returns whether it was new."""
         return self._choose(self._look(declared, seeds), object_text(seen))
 
     def looks(self, declared: str) -> list[dict[str, Any]]:
@@ -62,11 +62,11 @@ class Agreed:
         return [read_object(path, DECLARED) for path in sorted(self._out.glob("declared/*.json"))]
 
     def declare(self, declaration: dict[str, Any]) -> dict[str, Any]:
-        """A declaration as the first worker on a shared folder has made it, or this one alone.
+        """The declaration of the first worker on a shared folder; without one, the worker's own.
 
         Args:
-            declaration: what is the same for all workers, its "hash" and the number of "changes", and what they might
-                say of it differently.
+            declaration: its "hash" and number of "changes", which are the same for all workers, and fields that may
+                differ between them.
         """
         if self._sharing is None:
             return declaration
@@ -75,7 +75,7 @@ class Agreed:
         return read_object(path, DECLARED)
 
     def _choose(self, path: pathlib.Path, text: str) -> bool:
-        """Write a file unless it is there, the same for all workers; returns whether it was written."""
+        """Write a file, the same for all workers, unless it is there; returns whether it was written."""
         if self._sharing:
             text = self._sharing.choose(path.relative_to(self._out).as_posix(), text.encode()).decode()
         return files.create_text(path, text)
@@ -92,7 +92,7 @@ class Agreed:
         return _read_precision(path)
 
     def precisions(self, models: Iterable[str]) -> dict[str, str]:
-        """The precisions of those models for which one is chosen."""
+        """Model -> precision, for those models for which one has been chosen."""
         paths = {model: self._precisions / _file_name(model) for model in models}
         return {model: _read_precision(path) for model, path in paths.items() if files.exists(path)}
 
@@ -102,7 +102,7 @@ class Agreed:
 
 
 def _file_name(model: str) -> str:
-    """The name of a model's file."""
+    """The file name for a model."""
     name = urllib.parse.quote(model, safe="")
     if len(name) > MOST_CHARACTERS:
         name = f"{name[:MOST_CHARACTERS]}-{hashlib.sha256(model.encode()).hexdigest()[:16]}"

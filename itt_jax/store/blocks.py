@@ -1,6 +1,6 @@
 """Blocks: Parquet files that are written once, whole, and named by their content.
 
-FOLDER/<key>-<checksum>.parquet   the checksum covers every byte; each page has one of its own too, for other readers
+FOLDER/<key>-<checksum>.parquet   the checksum covers every byte; each page also has its own, for other readers
 """
 
 import contextlib
@@ -30,7 +30,7 @@ class Blocks:
         aside: the folder to which damaged ones are moved.
 
     Attributes:
-        damaged: name -> what is wrong, of those that `check` found. They count as absent.
+        damaged: name -> what is wrong with it, for those that `check` found. They count as absent.
     """
 
     def __init__(self, folder: pathlib.Path, aside: pathlib.Path):
@@ -49,7 +49,7 @@ class Blocks:
             found = set(os.listdir(self.folder))
         except FileNotFoundError:
             return set()
-        # A folder is listed with each block that is written, so names that were seen before are not read again.
+        # The folder is listed for each block that is written, so names seen before are not parsed again.
         new = {own for own in found - self._seen if own.endswith(".parquet") and own[0] != "."}
         if others := [own for own in new if not _NAME.fullmatch(own)]:
             raise InputError(
@@ -83,7 +83,7 @@ class Blocks:
         return name
 
     def open(self, name: str, **options: Any) -> "pq.ParquetFile":
-        """A block, of which every byte is checked.
+        """A block, after every byte of it is checked.
 
         Raises:
             DamagedError: its content is wrong.
@@ -97,7 +97,7 @@ class Blocks:
             content = path.read_bytes()
         if not is_whole(name, content):
             raise DamagedError(
-                f"{path}: damaged: its {len(content):,} bytes are not those whose checksum it is named by; the command "
+                f"{path}: damaged: its {len(content):,} bytes do not match the checksum in its name; the command "
                 "that made it, called again, makes it anew"
             )
         with reading(path):
@@ -105,12 +105,12 @@ class Blocks:
         key = _key(name)
         written = (file.metadata.metadata or {}).get(b"key", key.encode())  # earlier versions wrote none
         if written != key.encode():
-            raise DamagedError(f"{path}: renamed: its content is that of {written.decode(errors='replace')!r:.80}")
+            raise DamagedError(f"{path}: renamed: it has the content of {written.decode(errors='replace')!r:.80}")
         self._sound.add(name)
         return file
 
     def about(self, name: str) -> dict[bytes, bytes]:
-        """The metadata of a block, every byte of which this process has checked; raises as `open`."""
+        """The metadata of a block; this process checks every byte of it once. Raises as `open`."""
         import pyarrow.parquet as pq
 
         if name not in self._sound:
@@ -122,14 +122,14 @@ class Blocks:
         """Check every block that this process has not read yet.
 
         Raises:
-            InputError: one cannot be read, so that it is not known whether it is damaged.
+            InputError: one cannot be read, so nobody knows whether it is damaged.
         """
         for name in self.names():
             if name not in self._sound and (fault := self._fault(name)):
                 self.damaged[name] = fault
 
     def set_aside(self) -> list[str]:
-        """Move away the blocks that `check` found damaged and that still are; returns a line for each.
+        """Move away the blocks that `check` found damaged, if they still are; returns a line for each.
 
         Raises:
             InputError: one cannot be read.
@@ -159,10 +159,10 @@ class Blocks:
 
 
 def is_whole(name: str, content: bytes) -> bool:
-    """Whether a block has the content that it is named by.
+    """Whether a block's content matches the checksum in its name.
 
     Args:
-        name: of the block, also below folders.
+        name: name of the block, which may include folders.
     """
     found = _NAME.fullmatch(pathlib.PurePosixPath(name).name)
     return found is not None and found[2] == _checksum(content)

@@ -1,7 +1,7 @@
-"""A cache of finished stages, which studies share so that none of them trains what another has trained.
+"""A cache of finished stages, which studies share so that none trains a stage that another has trained.
 
     DIR/stages/<id>-<precision>/   record.json, checkpoint/, and a manifest of the record and the checkpoint's manifest
-    DIR/claims/<id>-<precision>    which worker of which study is on it
+    DIR/claims/<id>-<precision>    which worker of which study holds it
     DIR/damaged/                   stages that were found damaged, and trained again
 
 A results folder holds stages of its own, so it needs no cache once they are there. Files are hard links where cache and
@@ -27,13 +27,13 @@ RECORD_FILE, CHECKPOINT = "record.json", "checkpoint"
 
 
 class StageCache:
-    """The stages in a folder that were trained in one precision; what goes wrong with it is said, and never an error.
+    """The stages in a folder that were trained in one precision; failures are reported but never raised.
 
     Args:
-        folder: it is made when something is first written. precision: what training computes in ("float32").
+        folder: created when something is first written. precision: of the training ("float32").
 
     Attributes:
-        say: called with a line on what goes wrong, each once.
+        say: called once with each line about a failure.
 
     Raises:
         InputError: `folder` cannot be a cache: a file, a results folder, or a new one where nothing can be written.
@@ -47,7 +47,7 @@ class StageCache:
         if self.is_read_only and not folder.is_dir():
             raise InputError(f"--cache {folder}: {above} is read-only, expected a folder that is there or can be made")
         if (folder / "plan.json").exists():
-            raise InputError(f"--cache {folder}: a results folder, expected one of its own, for stages of many studies")
+            raise InputError(f"--cache {folder}: a results folder, expected one for stages of many studies")
         self.say: Callable[[str], None] = lambda line: None
         self._said: set[str] = set()
         self._claims = Claims(SlotFiles(folder / "claims"))
@@ -57,7 +57,7 @@ class StageCache:
 
     @contextlib.contextmanager
     def claim(self, stage_id: str) -> Iterator[bool]:
-        """Hold a stage against the workers of all studies; yields False where another one is on it.
+        """Hold a stage against the workers of all studies; yields False while another worker holds it.
 
         Where nothing can be written, nobody holds anything.
         """
@@ -74,9 +74,9 @@ class StageCache:
         return self._claims.holders(map(self._name, stage_ids))
 
     def take(self, stage_id: str, checkpoint: pathlib.Path) -> dict[str, Any] | None:
-        """Put the checkpoint of a stage that is claimed in its place; returns the stage's record.
+        """Put the checkpoint of a claimed stage at `checkpoint`; returns the stage's record.
 
-        None where the cache lacks the stage, or has it damaged: it is set aside then.
+        None if the cache lacks the stage, or if its copy is damaged and was set aside.
         """
         stage = self._stage(stage_id)
         if not stage.is_dir():
@@ -97,7 +97,7 @@ class StageCache:
         return None
 
     def add(self, stage_id: str, record: dict[str, Any], checkpoint: pathlib.Path) -> None:
-        """Add a stage that is claimed and finished, whole or not at all; one that is there stays."""
+        """Add a claimed, finished stage, whole or not at all; one that is already there stays."""
         if self.is_read_only:
             return
         with (
@@ -116,7 +116,7 @@ class StageCache:
         return self.folder / "stages" / self._name(stage_id)
 
     def _clear(self, stage_id: str) -> None:
-        """Remove what workers that were killed have left of a stage that is claimed."""
+        """Remove what killed workers have left of a claimed stage."""
         for left in (self.folder / "stages").glob(f".{self._name(stage_id)}.*"):
             shutil.rmtree(left, ignore_errors=True)
 
@@ -131,7 +131,7 @@ class StageCache:
 
     @contextlib.contextmanager
     def _warning(self, what: str) -> Iterator[None]:
-        """Say what a full disk, or one that fails, means for the study, which goes on."""
+        """Report what a full or failing disk means for the study, which goes on."""
         try:
             yield
         except (OSError, InputError) as error:

@@ -2,8 +2,8 @@
 
 OUT/cells/<block>-<checksum>.parquet   examples of the cells one after the other; their rows of the results and where
                                        they were computed are in the file's metadata
-OUT/cells/index.json                   which cells each block holds; made again from the blocks where it is absent,
-                                       damaged or behind
+OUT/cells/index.json                   which cells each block holds; made again from the blocks if absent, damaged or
+                                       out of date
 """
 
 import contextlib
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMAT = 1
-"""Of the blocks; raised when they are read in another way."""
+"""Format version of the blocks; raised when they have to be read differently."""
 LISTED_SECONDS = 1.0
-"""For how long a listing of the folder counts at least; longer where listing it takes long."""
+"""How long a listing of the folder is used at least; longer where listing it takes long."""
 TAIL_BYTES = 1 << 16
-"""What is read at first of the end of a block: the metadata of about 100 cells."""
+"""Bytes at the end of a block that are read first: the metadata of about 100 cells."""
 
 
 class Examples(NamedTuple):
-    """Examples of cells of one block, read together.
+    """Examples of several cells of one block, read together.
 
     Attributes:
         path: of the block. table: the columns. parts: cell -> its rows of the table.
@@ -47,13 +47,13 @@ class Examples(NamedTuple):
     parts: dict[str, slice]
 
     def of(self, cell: str) -> "pa.Table":
-        """Those of one cell."""
+        """The examples of one cell."""
         part = self.parts[cell]
         return self.table.slice(part.start, part.stop - part.start)
 
 
 class Cells:
-    """Reads and writes the cells; knows which are there, from the index and the blocks that it lacks.
+    """Reads and writes the cells; finds which there are from the index and from blocks that are not in it.
 
     Args:
         out: the results folder.
@@ -76,19 +76,19 @@ class Cells:
         return self._block_of.keys()
 
     def forget(self) -> None:
-        """List the folder anew when asked next: another worker may have added to it."""
+        """Drop the listing of the folder: another worker may have added to it."""
         self._until = -math.inf
 
     def write(
         self, made: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], provenance: Mapping[str, Any] | None = None
     ) -> None:
-        """Write a block of the cells that are not known to be there.
+        """Write those cells that are not known to be there, as one block.
 
-        Of cells that another worker wrote a moment ago every process takes the same block (`_add`).
+        If another worker wrote a cell a moment ago, every process takes it from the same block (`_add`).
 
         Args:
-            made: for each cell its row of the results (with its id, "cell") and its columns, with one entry an example.
-            provenance: where and with what they were computed; kept in the metadata of the file.
+            made: for each cell its row of the results (with its id, "cell") and its columns, one entry an example.
+            provenance: where and with which software they were computed; kept in the file's metadata.
         """
         import pyarrow as pa
 
@@ -113,10 +113,10 @@ class Cells:
         self._add(name, ids)
 
     def rows(self, planned: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-        """The rows of the results of those cells that are there, in the order given.
+        """The result rows of those cells that are there, in the order given.
 
         Args:
-            planned: what a plan says of each cell, with its id, "cell"; it precedes what the block says.
+            planned: the plan's fields of each cell, with its id, "cell"; they override the block's.
 
         Raises:
             InputError: a block is damaged.
@@ -159,7 +159,7 @@ class Cells:
                 yield Examples(path, table, {cell: parts[cell] for cell in cells})
 
     def file(self, cell: str) -> pathlib.Path:
-        """The block that holds a cell that is there."""
+        """The path of the block that holds a cell; the cell must be there."""
         self._look()
         return self.folder / self._block_of[cell]
 
@@ -173,14 +173,14 @@ class Cells:
         return [name for name in self.blocks.open(self.file(cell).name).schema_arrow.names if name != "cell"]
 
     def save_index(self) -> None:
-        """Write the index, if it is behind."""
+        """Write the index if it is out of date."""
         self._look()
         if self.indexed() != self._held:
             text = json.dumps(dict(sorted(self._held.items())), separators=(",", ":"))
             files.write_text(self._index, f"{zlib.crc32(text.encode()):08x}\n{text}\n")
 
     def indexed(self) -> dict[str, list[str]]:
-        """Block -> its cells, as the index says; empty where it is absent or damaged."""
+        """Block -> its cells, from the index; empty if that is absent or damaged."""
         try:
             checksum, text = self._index.read_text(encoding="utf-8").split("\n", 1)
             text = text.removesuffix("\n")
@@ -189,7 +189,7 @@ class Cells:
             return {}
 
     def _look(self) -> None:
-        """List the folder, unless that was done a moment ago."""
+        """List the folder unless it was listed a moment ago."""
         began = time.monotonic()
         if began < self._until:
             return
@@ -205,7 +205,7 @@ class Cells:
 
     def _add(self, name: str, cells: list[str]) -> None:
         self._held[name] = cells
-        for cell in cells:  # of two blocks with a cell, every process takes the same one
+        for cell in cells:  # if two blocks have a cell, every process takes the same one
             self._block_of[cell] = min(name, self._block_of.get(cell, name))
 
     def _parts(self, name: str, metadata: Mapping[bytes, bytes]) -> dict[str, slice]:
@@ -220,7 +220,7 @@ class Cells:
         return self._parsed(name, self.blocks.about(name))
 
     def _parsed(self, name: str, metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
-        """What a block says of itself.
+        """A block's description of itself.
 
         Raises:
             InputError: it is of another version.
@@ -239,13 +239,13 @@ class Cells:
 
 
 class BlockEnds:
-    """The cells of blocks of which no more than the end is read, once and unchecked: for those who only look.
+    """The cells of blocks, from the ends of the files alone, read once and unchecked; for readers who only look.
 
-    A block that is gone or damaged there has none; it is read again when asked for, since workers mend it.
+    A block that is gone, or damaged there, has none; it is read again the next time, since workers repair it.
 
     Args:
-        tail: name of a block, number of bytes -> so many from its end, or all of a smaller one; None where it is gone.
-        known: block -> its cells, of those that need not be read.
+        tail: (name of a block, n) -> its last n bytes, or all of a smaller one; None if it is gone.
+        known: block -> its cells, for blocks that need not be read.
     """
 
     def __init__(self, tail: Callable[[str, int], bytes | None], known: Mapping[str, list[str]] | None = None):
@@ -254,7 +254,7 @@ class BlockEnds:
         self._cells: set[str] = set()
 
     def cells(self, names: Collection[str]) -> set[str]:
-        """The ids of the cells of these blocks; the same object as before where they are the same."""
+        """The ids of the cells of these blocks; the same object as before if nothing changed."""
         together(self._read, [name for name in names if name not in self._found])
         there = {name for name in names if name in self._found}
         if there != self._there:
@@ -267,10 +267,10 @@ class BlockEnds:
 
 
 def _cells_in(tail: Callable[[int], bytes]) -> list[str]:
-    """The ids of the cells in a block; none where it is none of ours.
+    """The ids of the cells in a block; empty if the file is not one of ours.
 
     Args:
-        tail: number of bytes -> so many from the end of the file, or all of a smaller one.
+        tail: n -> the last n bytes of the file, or all of a smaller one.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -287,7 +287,7 @@ def _cells_in(tail: Callable[[int], bytes]) -> list[str]:
 
 
 def _joined(parts: Sequence[Sequence[Any]]) -> "pa.Array":
-    """The entries of several columns, one after the other."""
+    """Several columns, concatenated."""
     import pyarrow as pa
 
     if all(isinstance(own, np.ndarray) for own in parts):

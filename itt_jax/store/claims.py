@@ -1,12 +1,12 @@
-"""Claims: which worker is on which piece of work of a results folder.
+"""Claims: which worker is doing which piece of work in a results folder.
 
-A claim is a file (`store.slots`) that its worker writes anew every BEAT_SECONDS. It is stale once its process is known
-to be gone, or once it has not changed for STALE_SECONDS of the clock of whoever waits; clocks of two hosts are never
+A claim is a file (`store.slots`) that its worker rewrites every BEAT_SECONDS. It is stale once its process is known to
+be gone, or once it has not changed for STALE_SECONDS by the clock of whoever waits; clocks of two hosts are never
 compared. A claim that cannot be read is neither stale nor lost.
 
 A worker that was suspended may have lost its claim, and asks before it writes (`Hold.held`). In the moment between
 question and write two workers may still write the same content-addressed files, each whole, with results that are equal
-only where devices and versions are.
+only if devices and versions are.
 """
 
 import contextlib
@@ -31,19 +31,19 @@ STALE_SECONDS = 90
 """Time without a heartbeat after which a claim is taken over."""
 
 ACROSS = "transfer-"
-"""Begins the name of a claim on reading the texts of attacks on the model of a stage, whose id follows."""
+"""Prefix of the name of a claim on reading the texts of attacks on a stage's model; the stage id follows."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """What the file of a claim says, in JSON.
+    """The content of a claim's file, in JSON.
 
     Attributes:
-        token: random, so that no two claims are equal. beat: number of heartbeats.
-        host, pid: the worker, for people.
-        machine: in which boot and which namespace `pid` counts; empty where the system does not tell.
-        started: when its process started, in ticks since boot; None where the system does not tell.
-        since: when it was claimed, by the worker's clock, for people.
+        token: random; no two claims are equal. beat: number of heartbeats.
+        host, pid: the worker, for display.
+        machine: the boot and process namespace in which `pid` is valid; empty if the system does not reveal them.
+        started: when its process started, in ticks since boot; None if the system does not reveal it.
+        since: when it was claimed, by the worker's clock, for display.
     """
 
     token: str
@@ -71,11 +71,11 @@ class Claim:
         return found if isinstance(found.pid, int) and all(isinstance(own, str) for own in texts) else None
 
     def written(self) -> str:
-        """The content of its file."""
+        """The content to write to its file."""
         return json.dumps(dataclasses.asdict(self)) + "\n"
 
     def is_gone(self) -> bool:
-        """Whether its process is known to have ended; one of another machine, boot or container is not known."""
+        """Whether its process is known to have ended; always False for one of another machine, boot or container."""
         if not self.machine or self.machine != machine():
             return False
         try:
@@ -92,7 +92,7 @@ class Hold:
     """A claim that this worker has taken, or is about to take.
 
     Attributes:
-        made: the names of files that whoever claims this next has to see; noted when it is freed.
+        made: the names of files that the next holder has to see; noted when the claim is freed.
     """
 
     def __init__(self, slots: Slots, name: str, own: Claim):
@@ -109,19 +109,19 @@ class Hold:
         return not self._lost
 
     def beat(self, ended: threading.Event) -> None:
-        """Write the claim anew until it has ended or is lost."""
+        """Rewrite the claim until it has ended or is lost."""
         number = 0
         while not ended.wait(BEAT_SECONDS) and self.held():
             number += 1
-            with contextlib.suppress(OSError):  # the work itself says what is wrong with the disk
+            with contextlib.suppress(OSError):  # the work itself will report what is wrong with the disk
                 self.slots.beat(self.name, dataclasses.replace(self.own, beat=number).written(), self.held)
 
     def left(self) -> list[str]:
-        """The files that those who held the claim before have made."""
+        """The files that former holders of the claim have made."""
         return self.slots.left(self.name)
 
     def free(self) -> None:
-        """Free the claim, if it is known to be ours."""
+        """Free the claim if it is known to be ours."""
         with contextlib.suppress(OSError):
             found = Claim.read(self.slots.read(self.name).content or b"")
             if found is not None and found.token == self.own.token:
@@ -134,11 +134,11 @@ class Claims:
     def __init__(self, slots: Slots):
         self.slots = slots
         self._holds: dict[str, Hold] = {}
-        self._watched: dict[str, tuple[bytes, float]] = {}  # what was read, and when first
+        self._watched: dict[str, tuple[bytes, float]] = {}  # what was read, and when it was first read
 
     @contextlib.contextmanager
     def claim(self, name: str) -> Iterator[Hold | None]:
-        """Hold a claim against other workers, with its heartbeat; yields None where another worker holds it."""
+        """Hold a claim against other workers, with its heartbeat; yields None if another worker holds it."""
         hold = Hold(self.slots, name, Claim.own())
         if not self._taken(hold):
             yield None
@@ -160,7 +160,7 @@ class Claims:
         return name in self._holds and not self._holds[name].held()
 
     def held(self) -> dict[str, tuple[Claim, bool]]:
-        """Every claim that can be read, by name, and whether it is known to be stale, which takes STALE_SECONDS.
+        """Name -> claim, and whether it is known to be stale, for all that can be read; knowing takes STALE_SECONDS.
 
         Raises:
             SharingError: the shared folder cannot be reached.
@@ -189,13 +189,13 @@ class Claims:
         try:
             seen = self.slots.read(hold.name)
         except IsADirectoryError as error:
-            raise InputError(f"{error.filename}: a folder, expected the file of a claim or nothing there") from error
+            raise InputError(f"{error.filename}: a folder, expected the file of a claim, or nothing") from error
         except OSError:
             return False  # perhaps its holder is renaming a heartbeat
         if seen.content is not None and not self._is_stale(hold.name, seen.content):
             return False
         try:
-            # Read again: on a file system without hard links, the later of two stays.
+            # Read it again: on a file system without hard links, the later of two claims stays.
             return self.slots.take(hold.name, seen, hold.own.written()) and hold.held()
         except SharingError:
             return False  # whoever waits learns whether it lasts
@@ -212,7 +212,7 @@ class Claims:
 
 
 def machine() -> str:
-    """A name for this boot of this host and this namespace of processes; empty where the system does not tell."""
+    """A name for this boot of this host and this process namespace; empty if the system does not reveal them."""
     try:
         boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
@@ -221,7 +221,7 @@ def machine() -> str:
 
 
 def started(pid: int) -> int | None:
-    """When a process started, in ticks since boot, -1 for one that has ended; None where the system does not tell."""
+    """When a process started, in ticks since boot, -1 for one that has ended; None if the system does not reveal it."""
     try:
         stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

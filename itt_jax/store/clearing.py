@@ -1,7 +1,7 @@
-"""Removing what processes that were killed have left of files and folders that they were writing.
+"""Removes the half-written files and folders of killed processes.
 
-Names of temporaries hold host and process (`files.temporary`). Numbers of processes are those of one container, and
-others may have its name, so that silence decides, too.
+Names of temporaries hold host and process id (`files.temporary`). Process ids are those of one container, and other
+containers may have the same host name, so the time since the last change counts as well.
 """
 
 import os
@@ -13,11 +13,11 @@ import time
 from collections.abc import Iterator
 
 SILENT_SECONDS = 90
-"""Time without a change after which a temporary is removed whose process is not running on this host."""
+"""Time without a change after which a temporary of this host is removed if its process is not running."""
 ELSEWHERE_SECONDS = 24 * 3600
-"""The same for those of other hosts; long, as a slow disk may sync a large file for minutes and clocks may differ."""
+"""The same for other hosts; long, as a slow disk may sync a large file for minutes and clocks may differ."""
 WHOLE = ("checkpoint", "report", "tensorboard", "profile", "damaged")
-"""Folders of a results folder in which nothing is begun: they are written or moved whole, or by other programs."""
+"""Folders without temporaries: their files are written or moved whole, or by other programs."""
 _TEMPORARY = re.compile(r"\..+\.([0-9]{1,9})\.[0-9a-f]{8}")
 
 
@@ -39,7 +39,7 @@ def _temporaries(out: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def _is_left(path: pathlib.Path, pid: int) -> bool:
-    """Whether nobody is writing a temporary any more; False for one that is gone by now."""
+    """Whether nobody is writing a temporary any more; False if it is gone by now."""
     is_here = f".{socket.gethostname()}.{pid}." in path.name
     if is_here and _is_running(pid):
         return False

@@ -1,7 +1,8 @@
 """TensorBoard's event files: scalars and text, without TensorBoard.
 
 A file is a sequence of records: length, checksum of the length, content, checksum of the content. The content is an
-`Event` of tensorboard/compat/proto/event.proto; https://www.tensorflow.org/tutorials/load_data/tfrecord has the frame.
+`Event` of tensorboard/compat/proto/event.proto; https://www.tensorflow.org/tutorials/load_data/tfrecord describes the
+records.
 """
 
 import struct
@@ -26,7 +27,7 @@ TABLE = _table()
 
 
 def checksum(content: bytes) -> int:
-    """CRC-32C, masked as records have it."""
+    """CRC-32C, masked as in records."""
     value = 0xFFFFFFFF
     for byte in content:
         value = value >> 8 ^ TABLE[(value ^ byte) & 0xFF]

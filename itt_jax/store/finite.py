@@ -12,7 +12,7 @@ def check_finite(row: Mapping[str, Any], columns: Mapping[str, Sequence]) -> Non
     """Check that the scores of a cell are finite.
 
     Args:
-        row, columns: of the cell, as `Cells.write` takes them.
+        row, columns: those of the cell, as in `Cells.write`.
 
     Raises:
         NotFiniteError: a score or the metric's value is not; the message names the stage and the first such row.

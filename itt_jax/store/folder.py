@@ -1,7 +1,7 @@
 """A results folder: finished stages and cells, each named by a hash of everything that determines it.
 
     OUT/plan.json            the study and its plan
-    OUT/stages/<id>/         record.json, written last: a stage without it is not done; checkpoint/
+    OUT/stages/<id>/         record.json, written last: a stage without it is unfinished; checkpoint/
     OUT/cells/               predictions of the cells, those of one stage on the same rows in one file (`store.cells`)
     OUT/results.parquet      the rows of all cells of the plan, derived from the cells
     OUT/selection.parquet    the rows of the cells on dev rows, which decide what has signal; no scores of the study
@@ -13,8 +13,8 @@
     OUT/declared/            what workers on a shared folder have declared (`store.agreed`)
     OUT/attacks/<id>/        an attack on the model of one stage, in parts (`store.parts`)
     OUT/transfer/            scores of one model on texts that attacks made on others (`store.blocks`)
-    OUT/damaged/             files that were found damaged, and made again; predictions of former trainings
-    OUT/claims/<id>          which worker is on it
+    OUT/damaged/             files that were found damaged, and made again; predictions of earlier trainings
+    OUT/claims/<id>          which worker is doing it
     OUT/shared_folder.txt    the folder that workers on other machines share with this one (`store.sharing`)
     OUT/tokens/<id>/         token ids of training rows, made once and memory-mapped; may be removed
     OUT/tensorboard/         training curves for TensorBoard, where they were asked for
@@ -58,18 +58,18 @@ class Store:
     """The results folder `out`; it is created when something is first written.
 
     Attributes:
-        sharing: what keeps it in step with a shared folder; None where workers share nothing but `out`.
+        sharing: keeps it in step with a shared folder; None if workers share nothing but `out`.
     """
 
     out: pathlib.Path
     sharing: Sharing | None = None
 
     def existing_plan(self) -> dict[str, Any] | None:
-        """The plan of a folder that can be added to; None for a new one.
+        """The plan of a folder, after a check that results can be added to it; None for a new one.
 
         Raises:
-            InputError: it is of an earlier schema, holds files of something else, or results without their cells, which
-                new ones would replace.
+            InputError: it has an earlier schema, or holds other files, or results without their cells, which new
+                results would replace.
         """
         path = self.out / "plan.json"
         found = self._read_plan()
@@ -77,10 +77,10 @@ class Store:
             if (self.out / NOTE).is_file():  # killed before its plan was written
                 return None
             if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
-                raise InputError(f"--out {self.out}: holds files, but no study of ours; expected a new or empty folder")
+                raise InputError(f"--out {self.out}: holds files, but no study; expected a new or empty folder")
             return None
         if not {"study_id", "name"} <= set(found):
-            raise InputError(f"{path}: not a plan of ours; expected a study_id and a name")
+            raise InputError(f"{path}: not a study's plan; expected a study_id and a name")
         if schema_of(found) != SCHEMA:
             raise InputError(
                 f"--out {self.out}: written in schema {schema_of(found)}, expected {SCHEMA}; `report` can read its "
@@ -100,22 +100,22 @@ class Store:
         write_object(self.out / "plan.json", {"schema": SCHEMA, **plan})
 
     def plan(self) -> dict[str, Any]:
-        """What plan.json says, in today's names; empty without it, since results can be analysed alone.
+        """plan.json in the current schema; empty if absent, since results can be analysed without it.
 
         Raises:
-            InputError: the file is no JSON object, or a field has another type.
+            InputError: the file is not a JSON object, or a field has the wrong type.
         """
         plan = self._read_plan() or {}
         return current_plan(plan) if plan and schema_of(plan) < NAMED_SINCE else plan
 
     @property
     def is_current(self) -> bool:
-        """Whether results are in today's names."""
+        """Whether results have the current schema."""
         plan = self._read_plan()
         return plan is None or schema_of(plan) >= NAMED_SINCE
 
     def holds(self, study_id: str) -> bool:
-        """Whether this study is the one that the folder's plan describes; another run may have changed it."""
+        """Whether the folder's plan is of this study; another run may have changed it."""
         return (self._read_plan() or {}).get("study_id") == study_id
 
     def _read_plan(self) -> dict[str, Any] | None:
@@ -140,20 +140,20 @@ class Store:
         return self.checkpoint(stage_id).is_dir()
 
     def remove_checkpoint(self, stage_id: str) -> None:
-        """Remove a stage's parameters; they are there as a whole or not at all."""
+        """Remove a stage's parameters; they are there whole or not at all."""
         files.remove_folder(self.checkpoint(stage_id))
 
     def record(self, stage_id: str) -> dict[str, Any] | None:
-        """What a finished stage recorded; None where it is not done.
+        """The record of a finished stage; None if it is unfinished.
 
         Raises:
-            InputError: the file is damaged, or the record of another stage.
+            InputError: the file is damaged, or holds another stage's record.
         """
         path = self.stage(stage_id) / "record.json"
         return self._read_record(path) if files.exists(path) else None
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """The records of all finished stages in the folder, whether in its plan or not."""
+        """The records of all finished stages in the folder, in its plan or not."""
         for path in sorted(self.out.glob("stages/*/record.json")):
             yield self._read_record(path)
 
@@ -165,7 +165,7 @@ class Store:
         return record
 
     def begun(self) -> set[str]:
-        """The ids of the stages that have a folder; all others are not done."""
+        """The ids of the stages that have a folder; no other stage is finished."""
         try:
             return set(os.listdir(self.out / "stages"))
         except (FileNotFoundError, NotADirectoryError):
@@ -176,7 +176,7 @@ class Store:
         return files.exists(self.stage(stage_id) / "record.json")
 
     def write_record(self, stage_id: str, record: dict[str, Any]) -> None:
-        """Record a stage, which makes it done; in a shared folder its parameters are there, too."""
+        """Record a stage, which makes it finished; in a shared folder its parameters are there by then."""
         if self.sharing:
             self.sharing.set_aside(stage_id, object_text(record).encode())
         write_object(self.stage(stage_id) / "record.json", record)
@@ -196,19 +196,19 @@ class Store:
         return cell_id in self.cells
 
     def check(self) -> None:
-        """Check every byte of cells and transfers; damaged ones count as absent from then on.
+        """Check every byte of cells and transfers; damaged ones count as absent afterwards.
 
         Raises:
-            InputError: a file cannot be read, or is one of an earlier version.
+            InputError: a file cannot be read, or was written by an earlier version.
         """
         for blocks in self.blocks:
             blocks.check()
         self.cells.forget()
 
     def set_aside(self) -> list[str]:
-        """Move the files that `check` found damaged and that still are; returns a line for each.
+        """Move away the files that `check` found damaged, if they still are; returns a line for each.
 
-        They are to be made again. Raises as `check`.
+        Raises as `check`.
         """
         lines = [line for blocks in self.blocks for line in blocks.set_aside()]
         self.cells.forget()
@@ -218,7 +218,7 @@ class Store:
         """Move a stage's parameters away if they are damaged; returns a line that says so, or "".
 
         Raises:
-            InputError: they cannot be read, so that it is not known.
+            InputError: they cannot be read, so nobody knows whether they are damaged.
         """
         path, aside = self.checkpoint(stage_id), self.out / "damaged" / f"{stage_id}-checkpoint"
         try:
@@ -234,16 +234,16 @@ class Store:
         return ""
 
     def clear(self) -> None:
-        """Remove what workers that were killed have left: files that they were writing, and claims."""
+        """Remove what killed workers have left: half-written files, and claims."""
         clear_temporaries(self.out)
         if self.sharing is None:
             for name, (claim, _) in self.claims.held().items():
                 if claim.is_gone():
                     with self.claims.claim(name):
-                        pass  # as who takes it over frees it
+                        pass  # as its next holder frees it
 
     def others(self, stage_ids: Iterable[str], cell_ids: Iterable[str]) -> tuple[int, int]:
-        """The numbers of finished stages and of cells beside these: those of earlier versions of a study."""
+        """The numbers of further finished stages and cells: those of earlier versions of a study."""
         stages = {path.parent.name for path in self.out.glob("stages/*/record.json")}
         return len(stages.difference(stage_ids)), len(self.cells.ids() - set(cell_ids))
 
@@ -251,7 +251,7 @@ class Store:
         """Some columns of one cell, or all of them; one row an example.
 
         Raises:
-            InputError: the cell is not there or lacks a column, or its file is damaged.
+            InputError: the cell is missing or lacks a column, or its file is damaged.
         """
         if columns is None and self.has_cell(cell_id):
             columns = self.cells.columns(cell_id)
@@ -264,18 +264,18 @@ class Store:
 
     @property
     def selection(self) -> pathlib.Path:
-        """The table of the rows of cells on dev rows."""
+        """The table of rows of the cells on dev rows."""
         return self.out / "selection.parquet"
 
     def write_results(
         self, planned: Iterable[dict[str, Any]], selection: Iterable[dict[str, Any]] | None = None
     ) -> int:
-        """Derive the results from those cells of a plan that are there; returns how many.
+        """Derive the results from those cells of a plan that are there; returns their number.
 
         Args:
-            planned: what the plan says of each cell, with its id, "cell". It precedes what was stored with the cell,
+            planned: the plan's fields of each cell, with its id, "cell". They override those stored with the cell,
                 because a name may have changed since it was made.
-            selection: the same of the cells on dev rows; None leaves their table as it is.
+            selection: the same for the cells on dev rows; None leaves their table as it is.
 
         Raises:
             InputError: the file of a cell is damaged.
@@ -299,7 +299,7 @@ class Store:
         return self._transfers.by_key().keys()
 
     def write_transfer(self, transfer_id: str, rows: list[dict[str, Any]]) -> None:
-        """Write the scores of one model on texts made on others, a row for each of these."""
+        """Write the scores of one model on texts made on others, one row for each of the others."""
         import pyarrow as pa
 
         self._transfers.write(transfer_id, pa.Table.from_pylist(rows), {})
@@ -330,9 +330,9 @@ class Store:
 
     @contextlib.contextmanager
     def claim(self, work_id: str) -> Iterator[Hold | None]:
-        """Claim a piece of work against other workers; yields None where another worker is on it.
+        """Claim a piece of work against other workers; yields None while another worker holds it.
 
-        After a claim the disk is asked anew which cells are there: another worker may just have made them. A worker
+        After a claim, the cells on the disk are listed again: another worker may just have made some. A worker
         sends the files that it made under a claim to the shared folder before it frees the claim.
         """
         self.cells.forget()
@@ -366,10 +366,10 @@ class Store:
         return Claims(SharedSlots(shared) if shared else SlotFiles(self.out / "claims"))
 
     def sync(self, again: bool = True, records: bool = False) -> None:
-        """Add what is done to the shared folder, and fetch what other workers have done; nothing without one.
+        """Send finished work to the shared folder, if there is one, and fetch that of other workers.
 
         Args:
-            again: whether to list the shared folder although that was done a moment ago. records: as in `Sharing.pull`.
+            again: whether to list the shared folder even if it was listed a moment ago. records: as in `Sharing.pull`.
 
         Raises:
             SharingError: it cannot be reached for minutes, or holds a damaged file.
@@ -379,7 +379,7 @@ class Store:
             self.pull(records)
 
     def pull(self, records: bool = False) -> None:
-        """Fetch what other workers have done; arguments and errors as for `sync`."""
+        """Fetch the work of other workers; arguments and errors as for `sync`."""
         if self.sharing:
             self.sharing.pull(records)
             self.cells.forget()
@@ -392,7 +392,7 @@ class Store:
 
     @functools.cached_property
     def agreed(self) -> Agreed:
-        """What the first worker decides for all."""
+        """The decisions of the first worker, which all follow."""
         return Agreed(self.out, self.sharing)
 
     def events(self, start: int = 0) -> tuple[list[dict[str, Any]], int]:
@@ -400,7 +400,7 @@ class Store:
         return read_events(self._log, start)
 
     def result_cells(self) -> set[str]:
-        """The ids of the cells whose rows results.parquet has; none without it.
+        """The ids of the cells whose rows are in results.parquet; empty without it.
 
         Raises:
             InputError: it is damaged.
@@ -422,7 +422,7 @@ class Store:
     def _log(self) -> pathlib.Path:
         return self.out / "log.jsonl"
 
-    # --- Folders that others fill
+    # --- Folders that other modules fill
 
     @property
     def tokens(self) -> pathlib.Path:

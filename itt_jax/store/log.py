@@ -18,7 +18,7 @@ def append(path: pathlib.Path, event: str, details: dict[str, Any]) -> None:
 def read_events(path: pathlib.Path, start: int = 0) -> tuple[list[dict[str, Any]], int]:
     """The events from a position on, and the position after the last whole line.
 
-    Lines that are no events of ours are left out.
+    Lines that are not events are left out.
     """
     found: list[dict[str, Any]] = []
     if not path.is_file():

@@ -4,9 +4,9 @@ It is what one folder would hold had the commands run in it one after the other:
 and cells of all.
 
     .OUT.merging/           the unfinished merge to OUT
-        sources.json        what is merged, and in which state; a merge of anything else starts anew
+        sources.json        what is merged, and in which state; a merge of anything else starts afresh
         folder/             what becomes OUT
-        merge               which process is on it
+        merge               which process is doing it
 """
 
 import collections
@@ -39,7 +39,7 @@ FROM_THE_FIRST = ("attacks", "clusters.parquet", "domains.parquet", "looks", "pr
 SOURCES = "sources.json"
 CLAIM = "merge"
 POLL_SECONDS = 1.0
-"""Time between two looks at the claim of a process that may have ended on another machine."""
+"""Seconds between two looks at the claim of a process that may have ended on another machine."""
 OTHER_VARIANTS = {"changed", "merged"}
 """Events of a folder that may hold cells of another variant of its study on the same stages."""
 
@@ -63,14 +63,13 @@ class Merged:
 def merge(sources: Sequence[pathlib.Path], out: pathlib.Path) -> Merged:
     """Merge results folders, which are only read, into the new folder `out`.
 
-    Files are copied to a folder beside `out` that becomes `out` when it is complete; after a merge that was killed, the
-    same call goes on there, unless the folders have changed.
+    Files are copied to a folder beside `out` that becomes `out` when it is complete; after a merge was killed, the same
+    call continues it, unless the folders have changed.
 
     Raises:
-        InputError: a folder is no study's, is of another schema, is damaged, or holds another study, other data or
-            results in another precision than the first; two folders have a stage, cell, transfer or look of one id and
-            other content; `out` holds something, is a mount point, or another merge to it is running. `out` is not
-            written then.
+        InputError: a folder is not a study's, has another schema, is damaged, or differs from the first in its study,
+            data or precision; two folders have a stage, cell, transfer or look with one id but different content; `out`
+            holds something, is a mount point, or another merge to it is running. `out` is then not written.
     """
     out = pathlib.Path(os.path.realpath(out))
     _check_place(out)
@@ -128,7 +127,7 @@ def _claimed(out: pathlib.Path) -> Iterator[tuple[pathlib.Path, Hold]]:
                     break
             claim, _ = claims.held().get(CLAIM, (None, False))
             first = first or claim
-            # A process on this machine is known to be alive; one on another machine is, once its heartbeat moves.
+            # A process on this machine is known to be alive; one on another machine only once its heartbeat changes.
             if claim is not None and (claim != first or claim.machine == machine() != ""):
                 raise InputError(
                     f"--out {out}: another merge to it is running ({claim.host}, process {claim.pid}, since "
@@ -152,7 +151,7 @@ def _publish(folder: pathlib.Path, out: pathlib.Path, hold: Hold) -> None:
         files.publish_folder(folder, out, keep_existing=True)
     if folder.exists():
         files.check_unused(out, "--out")
-        raise InputError(f"--out {out}: held something for a moment; the same command goes on with the merge")
+        raise InputError(f"--out {out}: was not empty for a moment; the same command continues the merge")
 
 
 def _plan(store: Store) -> dict[str, Any]:
@@ -163,7 +162,7 @@ def _plan(store: Store) -> dict[str, Any]:
 
 
 def _check_same_study(stores: Sequence[Store], plans: Sequence[Mapping[str, Any]]) -> None:
-    """Raises InputError if the studies, or the rows and encoders of one name, are not the same."""
+    """Raises InputError if the studies differ, or rows or encoders of the same name."""
     first = plans[0]
     inputs: dict[str, tuple[Any, pathlib.Path]] = {}
     precisions: dict[str, tuple[Any, pathlib.Path]] = {}
@@ -179,7 +178,7 @@ def _check_same_study(stores: Sequence[Store], plans: Sequence[Mapping[str, Any]
 
 
 def _compare(first: dict[str, tuple[Any, pathlib.Path]], name: str, value: Any, path: pathlib.Path, what: str) -> None:
-    """Raises InputError if a value is another one than the first of its name, which is noted."""
+    """Raises InputError if a value differs from the first of its name, which is noted."""
     expected, where = first.setdefault(name, (value, path))
     if value != expected:
         raise InputError(f"{path}: {what} {value!s:.80}, expected {expected!s:.80} as in {where}")
@@ -198,7 +197,7 @@ def _check_sound(stores: Iterable[Store]) -> None:
 
 
 def _check_same_stages(stores: Iterable[Store]) -> None:
-    """Raises InputError if a stage was trained in two folders with another outcome."""
+    """Raises InputError if a stage was trained in two folders with different outcomes."""
     first: dict[str, tuple[Any, pathlib.Path]] = {}
     for store in stores:
         for record in store.records():
@@ -208,7 +207,7 @@ def _check_same_stages(stores: Iterable[Store]) -> None:
 
 
 def _check_same_cells(stores: Iterable[Store]) -> None:
-    """Raises InputError if two folders have the same cell with another row or other examples."""
+    """Raises InputError if two folders have the same cell with different rows or examples."""
     first: dict[str, Store] = {}
     for store in stores:
         for cell in store.cells.ids():
@@ -227,7 +226,7 @@ def _content(store: Store, cell: str) -> str:
 
 
 def _check_same_transfers(stores: Iterable[Store]) -> None:
-    """Raises InputError if two folders have other scores of one model on texts that attacks made on another."""
+    """Raises InputError if two folders have different scores of one model on texts that attacks made on another."""
     first: dict[str, tuple[Any, pathlib.Path]] = {}
     for store in stores:
         _, blocks = store.blocks
@@ -236,7 +235,7 @@ def _check_same_transfers(stores: Iterable[Store]) -> None:
 
 
 def _check_same_looks(stores: Iterable[Store]) -> None:
-    """Raises InputError if two folders saw something else after as many seeds."""
+    """Raises InputError if two folders saw different things after the same number of seeds."""
     first: dict[str, tuple[Any, pathlib.Path]] = {}
     for store in stores:
         for path in sorted(store.out.glob("looks/*/*.json")):
@@ -245,7 +244,7 @@ def _check_same_looks(stores: Iterable[Store]) -> None:
 
 
 def _check_same_attacks(stores: Iterable[Store]) -> None:
-    """Raises InputError if two folders have other rows of the same part of an attack."""
+    """Raises InputError if two folders have different rows for the same part of an attack."""
     first: dict[str, tuple[Any, pathlib.Path]] = {}
     for store in stores:
         for path in sorted(store.out.glob("attacks/*/rows/*.jsonl")):
@@ -254,11 +253,11 @@ def _check_same_attacks(stores: Iterable[Store]) -> None:
 
 
 def _begun(work: pathlib.Path, stores: Sequence[Store]) -> pathlib.Path:
-    """The folder of the unfinished merge of these folders in their present state; one of anything else is removed."""
+    """The folder of the unfinished merge of these folders in their present state; that of another merge is removed."""
     partial, named = work / "folder", json.dumps([[str(own.out.resolve()), _state(own)] for own in stores])
     with contextlib.suppress(FileNotFoundError):
         if (work / SOURCES).read_text(encoding="utf-8") == named:
-            for half in partial.rglob(".*"):  # of a process that was killed
+            for half in partial.rglob(".*"):  # left by a killed process
                 half.unlink()
             return partial
     shutil.rmtree(partial, ignore_errors=True)
@@ -289,7 +288,7 @@ def _copy(store: Store, merged: Store) -> None:
 
 
 def _copy_stages(stores: Sequence[Store], merged: Store) -> None:
-    """Copy each finished stage from the first folder that has its parameters, or else its record."""
+    """Copy each finished stage from the first folder that has its parameters, or otherwise its record."""
     chosen: dict[str, Store] = {}
     for store in stores:
         for record in store.records():
@@ -301,7 +300,7 @@ def _copy_stages(stores: Sequence[Store], merged: Store) -> None:
 
 
 def _copy_all(path: pathlib.Path, new: pathlib.Path) -> None:
-    """Copy a file, or the files of a folder, that are not there; half a file is never seen."""
+    """Copy a file, or the files of a folder, that are not there yet; half a file is never seen."""
     for own in _files(path):
         target = new / own.relative_to(path)
         if not target.exists():
@@ -318,7 +317,7 @@ def _files(path: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _write_tables(merged: Store, stores: Sequence[Store], plans: Sequence[Mapping[str, Any]]) -> Merged:
-    """Write plan, results and log: those of the first folder's study, with what any folder of it has."""
+    """Write plan, results and log: those of the first folder's study, with everything that any folder has of it."""
     first = plans[0]
     stages = {stage["id"]: stage for stage in first.get("stages", ())}
     records = {record["id"]: record for plan in reversed(plans) for record in plan.get("stages_done", ())}
@@ -356,7 +355,7 @@ def _rows(paths: Iterable[pathlib.Path]) -> dict[str, dict[str, Any]]:
 
 
 def _stored(store: Store, stages: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """The rows of the cells of some stages, of which a worker that was killed has not written all to the results.
+    """The rows of the cells of some stages; a killed worker may not have written all of them to the results.
 
     There are none in a folder that may hold cells of another variant of its study, or whose log does not say.
     """

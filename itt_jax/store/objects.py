@@ -1,4 +1,4 @@
-"""JSON objects of a results folder: a damaged file, and a field of another type, are named in one line."""
+"""JSON objects of a results folder; errors name a damaged file, or a field of the wrong type, in one line."""
 
 import json
 import pathlib
@@ -66,7 +66,7 @@ PLAN: Types = {
     "provenance": dict,
 }
 CHECKSUM = "checksum"
-"""Field with the checksum of all others."""
+"""The field with the checksum of all others."""
 DECLARED: Types = {"hash": str, "time": NUMBER, "target_stages": int, "content": dict, "changes": list}
 LOOK: Types = {"seeds": int, "time": NUMBER, "stop": bool, "questions": list}
 
@@ -84,11 +84,11 @@ def write_object(path: pathlib.Path, value: Mapping[str, Any]) -> None:
 
 
 def read_object(path: pathlib.Path, types: Types) -> dict[str, Any]:
-    """The object in a file. Fields may be absent or null; others than those of `types` may be there.
+    """The object in a file. Fields may be absent or null; further ones may be there.
 
     Raises:
-        InputError: it cannot be read, is not JSON or no object, differs from its checksum (earlier versions wrote
-            none), or a field has another type.
+        InputError: it cannot be read, is not a JSON object, differs from its checksum (earlier versions wrote none), or
+            a field has the wrong type.
     """
     try:
         content = path.read_bytes()

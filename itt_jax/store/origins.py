@@ -1,7 +1,7 @@
 """Which trainings the predictions in a results folder come from.
 
-A stage that is trained twice has two models, whose predictions must not be mixed. A training is known by its version,
-that of its record.
+A stage that is trained twice has two models, whose predictions must not be mixed. A training is identified by its
+version, a hash of its record.
 """
 
 import contextlib
@@ -21,29 +21,29 @@ MADE = (
     "transfer/*.parquet",
     "cells/*.parquet",
 )
-"""The files that hold predictions of the models of stages, as a results folder names them."""
+"""Patterns of the files in a results folder that hold predictions of stages' models."""
 
 
 def version(content: bytes) -> str:
-    """The version of a record."""
+    """The version of a training: a hash of the bytes of its record."""
     return hashlib.sha256(content).hexdigest()[:16]
 
 
 def versions(out: pathlib.Path) -> set[str]:
-    """The versions of all records in a results folder."""
+    """The versions of all recorded trainings in a results folder."""
     return {version(path.read_bytes()) for path in out.glob("stages/*/record.json")}
 
 
 def origin(out: pathlib.Path, name: str, content: bytes) -> str | None:
     """The version of the training that a file comes from, by the records in the results folder.
 
-    For a file made from several trainings, it is a digest of their versions.
+    A file made from several trainings has a digest of their versions.
 
     Args:
         name: path of a file of MADE, relative to `out`. content: its bytes.
 
     Returns:
-        None where a record is missing, or the file does not say what it was made from.
+        None if a record is missing, or the file does not say what it was made from.
     """
     stages = _stages_of(out, name, content)
     records = [out / "stages" / stage / "record.json" for stage in stages]
@@ -67,7 +67,8 @@ def set_aside(out: pathlib.Path, stage: str) -> list[str]:
         with contextlib.suppress(FileNotFoundError):  # another process was first
             if stage in _stages_of(out, name, (out / name).read_bytes()):
                 moved.append(name)
-    for name in sorted(moved, key=lambda name: name.endswith("/attack.json")):  # by which a killed run finds the rest
+    # attack.json last: it leads a resumed run to the rest.
+    for name in sorted(moved, key=lambda name: name.endswith("/attack.json")):
         (aside / name).parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             os.replace(out / name, aside / name)

@@ -1,4 +1,4 @@
-"""Parquet files of a results folder: one that is damaged, or cannot be read, is named in one line."""
+"""Parquet files of a results folder; errors name a damaged or unreadable file in one line."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ _ZEROS = b"0" * 8
 
 
 class DamagedError(InputError):
-    """A file whose content is wrong; one that cannot be read now (an I/O error, no permission) is not known to be."""
+    """A file's content is wrong. A file that cannot be read now (I/O error, no permission) may be sound."""
 
 
 @contextlib.contextmanager
@@ -37,7 +37,7 @@ def reading(path: str | os.PathLike) -> Iterator[None]:
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # pyarrow's own, of content, have none
             raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-        raise DamagedError(f"{path}: damaged, or no parquet file of ours: {error}") from error
+        raise DamagedError(f"{path}: damaged, or not one of our Parquet files: {error}") from error
 
 
 def write_table(path: pathlib.Path, table: "pa.Table") -> None:
@@ -54,7 +54,7 @@ def write_table(path: pathlib.Path, table: "pa.Table") -> None:
 
 
 def read_table(path: pathlib.Path, columns: Sequence[str] | None = None) -> "pa.Table":
-    """Some columns of a table, or all of them; every byte is checked where `write_table` has written the file.
+    """Some columns of a table, or all of them; every byte of a file that `write_table` wrote is checked.
 
     Raises:
         DamagedError: its content is wrong, or it lacks a column.
@@ -69,12 +69,12 @@ def read_table(path: pathlib.Path, columns: Sequence[str] | None = None) -> "pa.
         _MARK in content
         and _with_digits(content, f"{zlib.crc32(_with_digits(content, _ZEROS)):08x}".encode()) != content
     ):
-        raise DamagedError(f"{path}: damaged: its {len(content):,} bytes are not those of its checksum")
+        raise DamagedError(f"{path}: damaged: its {len(content):,} bytes do not match its checksum")
     with reading(path):
         return pq.read_table(pa.BufferReader(content), columns=columns)
 
 
 def _with_digits(content: bytes, digits: bytes) -> bytes:
-    """The content with these digits after the last mark, which the metadata at its end has."""
+    """The content with these digits after the last mark, which is in the metadata at the end of the file."""
     at = content.rindex(_MARK) + len(_MARK)
     return content[:at] + digits + content[at + len(digits) :]

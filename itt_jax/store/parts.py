@@ -1,8 +1,8 @@
-"""The folder of work on the rows of one checkpoint, written in parts; table and figures follow from them.
+"""The folder of an attack or certificate on one checkpoint, written in parts; table and figures are derived from them.
 
 OUT/attack.json or certificate.json   the request, and the versions and devices that it ran with
-OUT/rows/<language>-<part>.jsonl      rows of one part, one a line; the last line has a checksum of all before it, which
-                                      earlier versions did not write
+OUT/rows/<language>-<part>.jsonl      rows of one part, one a line; the last line is a checksum of all lines before it,
+                                      which earlier versions did not write
 OUT/results.csv                       all rows; those of an attack in TextAttack's columns
 OUT/summary.json                      figures by language
 """
@@ -43,7 +43,7 @@ class PartsFolder:
         return self._about.is_file()
 
     def existing(self) -> dict[str, Any] | None:
-        """What is said of the request; None for a new folder.
+        """The description of the request; None for a new folder.
 
         Raises:
             InputError: the folder holds something else.
@@ -55,20 +55,20 @@ class PartsFolder:
             return None
         found = read_object(path, {})
         if not {f"{self.noun}_id", "precision"} <= set(found):
-            raise InputError(f"{path}: no {self.noun} of ours; expected {self.noun}_id and precision")
+            raise InputError(f"{path}: not the request of our {self.noun}; expected {self.noun}_id and precision")
         return found
 
     def begin(self, about: dict[str, Any]) -> None:
-        """Write what is said of the request."""
+        """Write the description of the request."""
         write_object(self._about, about)
 
     def part(self, language: str, number: int) -> list[dict[str, Any]] | None:
-        """The rows of a part; None where it is not finished. Raises as `read_rows`."""
+        """The rows of a part; None if it is not finished. Raises as `read_rows`."""
         path = self._part(language, number)
         return read_rows(path) if files.exists(path) else None
 
     def rows(self) -> list[dict[str, Any]]:
-        """The rows of all languages, of finished work.
+        """The rows of all languages; the work must be finished.
 
         Raises:
             InputError: it is not finished, or a part is damaged.
@@ -94,10 +94,11 @@ class PartsFolder:
         size: int,
         make: Callable[[int, Sequence[Any]], Sequence[Any]],
     ) -> Iterator[dict[str, Any]]:
-        """What `make` makes of each case of a language; parts that are missing or damaged are made and written.
+        """The result of `make` for each case of a language; parts that are missing or damaged are made and written.
 
         Args:
-            size: cases of a part. make: (number of the first case, cases of a part) -> a dataclass for each.
+            size: number of cases in a part. make: (number of the first case, cases of a part) -> a dataclass
+                for each case.
         """
         for number, first in enumerate(range(0, len(cases), size)):
             try:
@@ -116,7 +117,7 @@ class PartsFolder:
         files.write_json(self._summary, list(summaries))
 
     def summary(self) -> list[dict[str, Any]]:
-        """What `write_summary` wrote.
+        """The figures that `write_summary` wrote.
 
         Raises:
             InputError: the work is not finished, or the file is damaged.
@@ -149,7 +150,7 @@ def read_rows(path: pathlib.Path) -> list[dict[str, Any]]:
     """The rows in the file of a part.
 
     Raises:
-        DamagedError: they are not those that were written.
+        DamagedError: they differ from what was written.
         InputError: it cannot be read.
     """
     try:
@@ -162,7 +163,7 @@ def read_rows(path: pathlib.Path) -> list[dict[str, Any]]:
     if rows and isinstance(rows[-1], dict) and rows[-1].keys() == {CHECKSUM}:
         text = "".join(f"{line}\n" for line in lines[:-2])
         if lines[-1] or rows.pop()[CHECKSUM] != _checksum(text):
-            raise DamagedError(f"{path}: damaged: its rows are not those of its checksum")
+            raise DamagedError(f"{path}: damaged: its rows do not match its checksum")
     elif not rows or lines[-1] or not all(isinstance(row, dict) and row.keys() == rows[0].keys() for row in rows):
         raise DamagedError(f"{path}: damaged: expected objects with the same fields in whole lines")
     return rows

@@ -1,4 +1,4 @@
-"""Whether a results folder can be where it is asked for; checked before any work, and without writing."""
+"""Checks, before any work and without writing, that a results folder can be made at a path."""
 
 import os
 import pathlib
@@ -7,7 +7,7 @@ import shutil
 from itt_jax.errors import InputError
 
 BELOW = 300
-"""Bytes that paths of files in a results folder are longer than its own."""
+"""Bytes by which paths of files in a results folder are longer than its own."""
 
 
 def check_place(out: pathlib.Path, needed: float = 0) -> None:
@@ -17,8 +17,8 @@ def check_place(out: pathlib.Path, needed: float = 0) -> None:
         needed: estimated bytes that will be written.
 
     Raises:
-        InputError: its name is not UTF-8 or too long, it is a file or below one, it is read-only, or the disk has less
-            free space than is needed.
+        InputError: its name is too long or not UTF-8, it is a file or below one or read-only, or the disk has too
+            little free space.
     """
     check_utf8(str(out), "--out")
     existing = nearest_folder(out, "--out")
@@ -28,7 +28,7 @@ def check_place(out: pathlib.Path, needed: float = 0) -> None:
     free = shutil.disk_usage(existing).free
     if needed > free:
         raise InputError(
-            f"--out {out}: the disk has {size(free)} free, expected {size(needed)} for what the study still lacks; "
+            f"--out {out}: the disk has {size(free)} free, expected {size(needed)} for the rest of the study; "
             "choose another --out, or keep fewer checkpoints (save_checkpoints)"
         )
 
@@ -65,7 +65,7 @@ def check_utf8(name: str, where: str) -> None:
 
 
 def size(count: float) -> str:
-    """A number of bytes for people, in units of 1000."""
+    """A number of bytes in readable form, in units of 1000."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

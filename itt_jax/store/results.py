@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KEY = ["task", "split", "domain", "language", "perturbation", "severity", "replicate"]
-"""Columns that name the rows and the form in which a model is evaluated."""
+"""Columns that name the rows on which a model is evaluated, and their form."""
 CLEAN_TEXT = "clean"
 """The perturbation of clean text."""
 REQUIRED = ["model", "arm", "seed", *KEY, "metric", "value", "n", "cell"]
@@ -35,7 +35,7 @@ DEFAULTS = {
     "token_change_rate": np.nan,
 }
 ALONE = {"arm": "as given", "seed": 0, "in_domain": True}
-"""Values of columns that a checkpoint evaluated alone lacks, so that its rows form one arm."""
+"""Values of columns that are absent for a checkpoint evaluated alone; with them its rows form one arm."""
 FLAGS = ("changed", "applicable")
 """Columns of every cell."""
 Subset = Literal["all", "changed"]
@@ -59,7 +59,7 @@ class CellItems:
     clusters: np.ndarray
 
     def mask(self, subset: Subset) -> np.ndarray:
-        """The examples that count: the applicable ones, or of these the changed ones alone."""
+        """bool [n]: the examples that count: the applicable ones, or only the changed ones among them."""
         return self.applicable & self.changed if subset == "changed" else self.applicable
 
 
@@ -67,7 +67,8 @@ def read_results(out: pathlib.Path) -> pd.DataFrame:
     """The rows of results.parquet in today's names, with defaults for columns that describe how rows were chosen.
 
     Raises:
-        InputError: no results, a damaged file, missing columns, the same cell twice, or a value that is not finite.
+        InputError: no results, a damaged file, missing columns, a cell that occurs twice, or a value that is
+            not finite.
     """
     store = Store(pathlib.Path(out))
     if not files.exists(store.results):
@@ -76,7 +77,7 @@ def read_results(out: pathlib.Path) -> pd.DataFrame:
 
 
 def read_selection(out: pathlib.Path) -> pd.DataFrame | None:
-    """The rows of the cells on dev rows, as `read_results` gives those of the evaluation; None where there are none."""
+    """The rows of the cells on dev rows, in the form of `read_results`; None if there are none."""
     store = Store(pathlib.Path(out))
     return _rows(store, store.selection) if files.exists(store.selection) else None
 
@@ -115,7 +116,7 @@ def is_unchanged(results: pd.DataFrame) -> bool:
 
 
 def has_predictions(out: pathlib.Path, results: pd.DataFrame) -> bool:
-    """Whether the folder has the predictions of any of its results; a published one may hold results alone."""
+    """Whether the folder has predictions for any of its results; a published folder may hold results alone."""
     store = Store(pathlib.Path(out))
     return any(map(store.has_cell, results["cell"]))
 
@@ -148,7 +149,7 @@ def read_cells(out: pathlib.Path, columns: Mapping[str, tuple[str, ...]]) -> dic
 
 
 def _values(column: "pa.ChunkedArray", parts: Mapping[str, slice]) -> dict[str, np.ndarray]:
-    """Cell -> its part of a column as [n], of lists as [n, k]; float64."""
+    """Cell -> its part of a column: float64 [n], or [n, k] for a column of lists."""
     import pyarrow as pa
 
     if not pa.types.is_list(column.type):
@@ -177,9 +178,9 @@ class _ItemCodes:
         self._last: tuple[pa.Array, np.ndarray] | None = None
 
     def of(self, column: "pa.ChunkedArray", parts: Mapping[str, slice]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Cell -> the codes of its items and of their clusters: int32 [n] each."""
+        """Cell -> codes of its items, and codes of their clusters: int32 [n] each."""
         chunk = column.unify_dictionaries().combine_chunks()
-        if self._last is None or not self._last[0].equals(chunk.dictionary):  # blocks of the same rows have the same
+        if self._last is None or not self._last[0].equals(chunk.dictionary):  # the same for all blocks of the same rows
             own = np.array([self._code(item) for item in chunk.dictionary.to_pylist()], dtype=np.int32)
             self._last = chunk.dictionary, own
         codes = self._last[1][chunk.indices.to_numpy()]

@@ -1,8 +1,8 @@
 """The schema of a results folder, and how an earlier one is read.
 
-The results of earlier schemas can be read and reported, and nothing is added to them. Schema 1 (its plan.json names
-none) has other names, which are part of what stage and cell ids are made of; CHANGELOG.md lists them. Schema 2 has one
-file for each cell.
+The results of earlier schemas can be read and reported, but nothing is added to them. Schema 1 (its plan.json states
+none) has other names, from which stage and cell ids are made too; CHANGELOG.md lists them. Schema 2 has one file for
+each cell.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 3
 NAMED_SINCE = 2
-"""The schema that has today's names."""
+"""The first schema with the current names."""
 
 # Names of schema 1 -> names of schema 2.
 RENAMED_COLUMNS = {"adapted": "in_domain"}
@@ -25,7 +25,7 @@ RENAMED_RECORD = {
     "degenerate": "diverged",
 }
 DUPLICATES = ("purpose", "model")
-"""Keys of records that said the same as "kind" and "encoder"."""
+"""Former keys of records with the meaning of "kind" and "encoder"."""
 
 
 def schema_of(plan: dict[str, Any]) -> int:
@@ -34,12 +34,12 @@ def schema_of(plan: dict[str, Any]) -> int:
 
 
 def current_results(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """The rows of a results.parquet of schema 1 in today's names."""
+    """The rows of a results.parquet of schema 1 with the current names."""
     return frame.rename(columns=RENAMED_COLUMNS).assign(arm=frame["arm"].replace(RENAMED_ARMS))
 
 
 def current_plan(plan: dict[str, Any]) -> dict[str, Any]:
-    """A plan.json of schema 1 in today's names; its arms, which it knows by name alone, are left out."""
+    """A plan.json of schema 1 with the current names, without its arms, of which it holds only the names."""
     current = {RENAMED_PLAN.get(key, key): value for key, value in plan.items() if key != "arms"}
     return current | {"stages_done": [_current_record(record) for record in plan.get("stages_done", ())]}
 

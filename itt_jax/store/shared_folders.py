@@ -1,7 +1,7 @@
 """Shared folders: a folder on a file system, or a prefix of a bucket, as several machines use it.
 
-What is shared is written whole, and read as it was last written. A name is created by one writer, whichever of them
-asks first: S3 by If-None-Match, Cloud Storage by a generation of 0, a file system by hard links. Listings may be late.
+Files are written whole, and read as they were last written. If several writers create one name, only the first
+succeeds: S3 by If-None-Match, Cloud Storage by a generation of 0, a file system by hard links. Listings may be late.
 """
 
 import concurrent.futures
@@ -16,11 +16,11 @@ from itt_jax import files
 from itt_jax.errors import InputError, SharingError
 
 MARK = "shared_folder"
-"""The file that shows whether a shared folder can be used."""
+"""The file by which a shared folder is tested and recognised."""
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
-"""Protocol -> the extra of this package that has its client."""
+"""Protocol -> the extra of this package that installs its client."""
 TOGETHER = 8
-"""Files that are sent or fetched at the same time."""
+"""Number of files sent or fetched at the same time."""
 T = TypeVar("T")
 
 
@@ -33,13 +33,13 @@ class SharedFolder(Protocol):
     url: str
 
     def read(self, name: str) -> bytes | None:
-        """The content of a file; None where there is none."""
+        """The content of a file; None if there is none."""
 
     def tail(self, name: str, size: int) -> bytes | None:
-        """The last `size` bytes of a file, or all of a smaller one; None where there is none."""
+        """The last `size` bytes of a file, or all of a smaller one; None if there is none."""
 
     def create(self, name: str, content: bytes) -> bool:
-        """Write a file unless there is one; returns whether the file is the one given here."""
+        """Write a file unless there is one; returns whether the file has the given content."""
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file."""
@@ -49,11 +49,11 @@ class SharedFolder(Protocol):
 
 
 def shared_folder(url: str) -> SharedFolder:
-    """The shared folder of a URL (gs://..., s3://..., file://...) or a path, which can be read, written and listed.
+    """The shared folder at a URL (gs://..., s3://..., file://...) or a path, checked for reading, writing and listing.
 
     Raises:
         InputError: the client of its protocol is not installed, it cannot be reached or written to, two writers can
-            create one file there, or it is a results folder.
+            create the same file there, or it is a results folder.
     """
     if not url:
         raise InputError("--share: expected a URL or a path, found ''")
@@ -63,7 +63,7 @@ def shared_folder(url: str) -> SharedFolder:
         raise InputError(f"--share {error}") from error
     try:
         if folder.read("plan.json") is not None:
-            raise InputError(f"--share {url}: a results folder (it holds plan.json); expected a folder of its own")
+            raise InputError(f"--share {url}: a results folder (it holds plan.json); expected a separate folder")
         folder.write(MARK, b"itt_jax\n")
         works = folder.read(MARK) is not None and not folder.create(MARK, b"created twice\n")
         folder.names("claims")
@@ -72,12 +72,12 @@ def shared_folder(url: str) -> SharedFolder:
     except (SharingError, OSError) as error:
         raise InputError(f"--share {error if isinstance(error, SharingError) else f'{url}: {error}'}") from error
     if not works:
-        raise InputError(f"--share {url}: two writers can create one file there, so that claims would hold nobody off")
+        raise InputError(f"--share {url}: two writers can create the same file, so claims would have no effect")
     return folder
 
 
 def folder_at(url: str) -> SharedFolder:
-    """The shared folder of a URL or a path, which may not be there, or be something else.
+    """The shared folder at a URL or a path, unchecked: it may be absent, or something else.
 
     Raises:
         InputError: its protocol is not known, or the client of its protocol is not installed.
@@ -101,7 +101,7 @@ def check_apart(url: str, out: pathlib.Path) -> None:
 
 
 def together(call: Callable[[str], T], names: Iterable[str]) -> list[T]:
-    """What a call returns for each of these files, several of them at the same time."""
+    """The results of a call for each of these files, made for several at the same time."""
     with concurrent.futures.ThreadPoolExecutor(TOGETHER) as threads:
         return list(threads.map(call, names))
 
@@ -113,7 +113,7 @@ class LocalFolder:
         self.path, self.url = pathlib.Path(path).absolute(), str(pathlib.Path(path).absolute())
 
     def check_links(self) -> None:
-        """Check that the file system has hard links, by which one of several writers creates a file.
+        """Check that the file system has hard links, which ensure that only one of several writers creates a file.
 
         Raises:
             SharingError: it has none.
@@ -123,7 +123,7 @@ class LocalFolder:
             files.create_linked(probe, b"")
         except OSError as error:
             raise SharingError(
-                f"{self.url}: makes no hard links ({error.strerror}), so that two writers could create one file there; "
+                f"{self.url}: makes no hard links ({error.strerror}), so two writers could create the same file; "
                 "expected another file system or a bucket"
             ) from error
         finally:
@@ -180,7 +180,7 @@ class Bucket:
 
         self.url = url.rstrip("/")
         protocol = url.partition("://")[0]
-        # Unless somebody listens, the client of Cloud Storage prints a traceback of each error that it also raises.
+        # Without a handler, the client of Cloud Storage prints a traceback of each error that it also raises.
         logging.getLogger("gcsfs").addHandler(logging.NullHandler())
         try:
             with self._reaching():
@@ -207,7 +207,7 @@ class Bucket:
                 return self._system.cat_file(self._path(name), start=-size)
             except FileNotFoundError:
                 return None
-            except Exception:  # of an empty file, services refuse to give a part
+            except Exception:  # services refuse to read a part of an empty file
                 if self._system.size(self._path(name)) == 0:
                     return b""
                 raise
@@ -246,11 +246,11 @@ class Bucket:
             yield
         except (FileExistsError, SharingError):
             raise
-        except Exception as error:  # clients raise errors of their own for what the network and the service do
+        except Exception as error:  # clients have their own errors for failures of the network and the service
             raise SharingError(f"{self.url}: {type(error).__name__}: {error}", _lasts(error)) from error
 
 
 def _lasts(error: Exception) -> bool:
-    """Whether an error is one of rights, room or this program, and none of the network."""
+    """Whether an error comes from permissions, full storage or this program rather than from the network."""
     full = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
     return isinstance(error, PermissionError | TypeError) or (isinstance(error, OSError) and error.errno in full)

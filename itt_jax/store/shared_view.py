@@ -1,4 +1,4 @@
-"""What a shared folder shows to those who only watch: what is done there, and who is working. Nothing is written."""
+"""A read-only view of a shared folder for `watch`: finished work, and the workers."""
 
 import math
 import time
@@ -17,16 +17,16 @@ from itt_jax.store.slots import SharedSlots
 
 
 class SharedView:
-    """What a shared folder holds beyond a results folder that shares it.
+    """The content of a shared folder that a results folder sharing it lacks.
 
     Attributes:
-        held: as `Claims.held` gives it.
-        records: stage -> its record, of finished stages that the results folder lacks.
-        looks: (hash of a declaration, number of seeds) -> what was seen then, of looks that the results folder lacks.
+        held: as returned by `Claims.held`.
+        records: stage -> its record, for finished stages that the results folder lacks.
+        looks: (hash of a declaration, number of seeds) -> what was seen then, for looks that the results folder lacks.
         cells: ids of the cells of these and of other finished stages that are in no block of the results folder.
         damaged: a line for each record and look that the last read left out because its file is damaged.
-        error: why the last read failed; None where it did not. The others then stay as they were, `held` for at most
-            STALE_SECONDS.
+        error: why the last read failed; None if it succeeded. After a failure the others keep their values, `held` for
+            at most STALE_SECONDS.
     """
 
     def __init__(self, store: Store, shared: SharedFolder):
@@ -57,7 +57,8 @@ class SharedView:
         except SharingError as error:
             self.error = str(error)
             if time.monotonic() - self._good_at > STALE_SECONDS:
-                # Holders may be gone, or just as unable to reach the folder; once it is read, they count as just seen.
+                # Holders may be gone, or unable to reach the folder either; once it is read again, they count as just
+                # seen.
                 self.held, self._claims = {}, Claims(self._slots)
         self._read_at = time.monotonic()
 
@@ -78,7 +79,7 @@ class SharedView:
         self.records = {stage: self.records[stage] for stage in there if stage in self.records}
 
     def _is_read(self, stage: str) -> bool:
-        """Whether the record that was read still counts; only the holder of its claim makes a stage again."""
+        """Whether the record that was read is still valid; only the holder of its claim makes a stage again."""
         _, number = self._read_as.get(stage, ("", None))
         return stage in self.records and stage not in self.held and number == self._slots.number(stage)
 

@@ -1,16 +1,17 @@
 """Keeping a results folder and a shared folder in step, so that workers on several machines drain one plan.
 
-    SHARED/<name>                    a file of a results folder (PATTERNS), after a line with its SHA-256
-    SHARED/of/<version>/<name>       the same of predictions (MADE), with the version of the training they come from
+    SHARED/<name>                    a file of a results folder (PATTERNS), preceded by a line with its SHA-256
+    SHARED/of/<version>/<name>       the same for predictions (MADE), with the version of the training they come from
     SHARED/stages/<id>/<version>/    a checkpoint, manifest.json last; the version is that of the record beside it
-    SHARED/claims/<name>/<n>         who is on what (`store.slots`)
+    SHARED/claims/<name>/<n>         who is doing what (`store.slots`)
 
-Files are only added, and of two that have one name the first stays: in whatever order workers add them, all see the
-same folder in the end. What a machine derives (plan, results, report) or keeps for itself (log, token ids, states of
-training) is not shared. A checkpoint is fetched where it is needed.
+Files are only added, and if two have one name the first stays: in the end all workers see the same folder, in whatever
+order they add files. Derived files (plan, results, report) and a machine's own (log, token ids, training states) are
+not shared. A checkpoint is fetched where it is needed.
 
-A results folder holds predictions of the trainings that its records describe: others are not fetched, and are set aside
-where a record is replaced. So those of two trainings of one stage, perhaps on two kinds of device, are never mixed.
+A results folder holds predictions only of the trainings that its records describe: others are not fetched, and are set
+aside if a record is replaced. So predictions of two trainings of one stage, perhaps on two kinds of device, are never
+mixed.
 """
 
 import contextlib
@@ -36,13 +37,13 @@ PATTERNS = (
     "looks/*/*.json",
     "stages/*/record.json",
 )
-"""The files that are shared under their own names; records before the predictions that are MADE from them."""
+"""Patterns of the files that are shared under their own names; records precede the predictions MADE from them."""
 NOTE = "shared_folder.txt"
-"""The file of a results folder that names its shared folder; there before the first file is fetched."""
+"""The file of a results folder that names its shared folder; written before the first file is fetched."""
 WAITS = (1, 2, 4, 8, 15, 30, 60, 60, 60)
-"""Seconds before each new attempt where the shared folder cannot be reached."""
+"""Seconds before each new attempt while the shared folder cannot be reached."""
 ATTEMPTS = 3
-"""How often a file is fetched that is not what was written."""
+"""How often a file is fetched whose content is not what was written."""
 PULL_SECONDS = 10
 """Minimum time between two listings of the shared folder while a study runs."""
 _OF = re.compile(r"of/([0-9a-f]{16})/")
@@ -55,7 +56,7 @@ T = TypeVar("T")
 
 
 def noted(out: pathlib.Path) -> str | None:
-    """The URL or path of the shared folder that a results folder names; None where it names none.
+    """The URL or path of the shared folder that a results folder names; None if it names none.
 
     Raises:
         InputError: the file with its name cannot be read.
@@ -65,10 +66,10 @@ def noted(out: pathlib.Path) -> str | None:
 
 
 def check_shared(out: pathlib.Path, url: str | None) -> None:
-    """Check that a worker shares a results folder as those before it did.
+    """Check that a worker uses the same shared folder as earlier workers on this results folder.
 
     Raises:
-        InputError: the results folder names another shared folder than that of `url`, or one where that is None.
+        InputError: the results folder names a different shared folder from `url`, or one although `url` is None.
     """
     named = noted(out)
     if named not in (None, url):
@@ -80,21 +81,21 @@ def check_shared(out: pathlib.Path, url: str | None) -> None:
 
 
 class Sharing:
-    """One worker's results folder beside the shared folder.
+    """One worker's results folder and the shared folder.
 
     Args:
         out: the results folder. shared: the shared folder.
 
     Attributes:
-        sent: the names of the files that this worker has added to the shared folder, in their order.
-        say: is given a line when the shared folder cannot be reached and is tried again.
+        sent: the names of the files that this worker has added to the shared folder, in order.
+        say: called with a line when the shared folder cannot be reached and is tried again.
     """
 
     def __init__(self, out: pathlib.Path, shared: SharedFolder):
         self.out, self.shared = out, shared
         self.sent: list[str] = []
         self.say: Callable[[str], None] = lambda line: None
-        self._agreed: dict[str, str] = {}  # name here -> version, of what is the same here and there
+        self._agreed: dict[str, str] = {}  # name here -> version, for files that are the same here and there
         self._waits: tuple[int, ...] | None = None
         self._warned = -math.inf
         self._pulled = 0.0
@@ -102,7 +103,7 @@ class Sharing:
     # --- Both ways
 
     def push(self, claimed: str = "") -> None:
-        """Add what the shared folder lacks; where it has another file of that name, that one is taken.
+        """Add the files that the shared folder lacks; if it has another file of the same name, take that one.
 
         Args:
             claimed: a stage that this worker holds, whose record may replace the one that is there: the stage was made
@@ -117,14 +118,14 @@ class Sharing:
             together(self._send, [name for name in self._local(pattern) if name not in self._agreed])
 
     def push_record(self, claimed: str) -> None:
-        """As `push`, of the record and the checkpoint of a stage that this worker holds."""
+        """As `push`, for the record and the checkpoint of a stage that this worker holds."""
         name = f"stages/{claimed}/record.json"
         if (self.out / name).is_file() and self._agreed.get(name) != version((self.out / name).read_bytes()):
             self._send_record(name, replaces=name in self._agreed)
 
     @contextlib.contextmanager
     def impatient(self) -> Iterator[None]:
-        """Try each operation once."""
+        """Within this context, each operation is tried only once."""
         self._waits = ()
         try:
             yield
@@ -132,17 +133,17 @@ class Sharing:
             self._waits = None
 
     def is_due(self) -> bool:
-        """Whether the shared folder was not listed for a while."""
+        """Whether the shared folder has not been listed for a while."""
         return time.monotonic() - self._pulled >= PULL_SECONDS
 
     def pull(self, records: bool = False) -> None:
-        """Fetch what this folder lacks.
+        """Fetch the files that this folder lacks.
 
         Args:
-            records: whether to ask for those that are here anew; a stage may have been made again.
+            records: whether to read again the records that are here; a stage may have been made again.
 
         Raises:
-            SharingError: as `push`, or a file is not what was written.
+            SharingError: as `push`, or a file's content is not what was written.
             InputError: the folders differ in the precision of an encoder.
         """
         self.out.mkdir(parents=True, exist_ok=True)
@@ -155,7 +156,7 @@ class Sharing:
         self._receive_all(list(names), self._receive_claimed)
 
     def choose(self, name: str, content: bytes) -> bytes:
-        """Choose the content of a file once for all workers; returns what the first one has chosen."""
+        """Choose the content of a file once for all workers; returns the choice of the first."""
         if self._try(self.shared.create, name, _framed(content)):
             return content
         return self._read(name) or content
@@ -230,7 +231,7 @@ class Sharing:
         self._keep(name, record)
 
     def _checkpoint(self, name: str) -> pathlib.Path:
-        """The folder of the parameters beside a record."""
+        """The folder of the parameters that belong to a record."""
         return (self.out / name).parent / "checkpoint"
 
     def set_aside(self, stage: str, record: bytes) -> None:
@@ -259,7 +260,7 @@ class Sharing:
         self.sent.append(name)
 
     def _shared_name(self, own: str, content: bytes) -> str | None:
-        """The name in the shared folder of a file that is here; None of predictions without a record."""
+        """The name in the shared folder of a file that is here; None for predictions without a record."""
         if not own.startswith(("attacks/", "transfer/", "cells/")):
             return own
         of = origins.origin(self.out, own, content)
@@ -277,7 +278,7 @@ class Sharing:
         self._keep(name, other)
 
     def _receive_all(self, names: list[str], receive: Callable[[str], None]) -> None:
-        """Fetch files, those of predictions as far as their training is the one recorded here."""
+        """Fetch files; predictions only if their training is the one recorded here."""
         for pattern, regex in REGEXES.items():
             found = [name for name in names if regex.fullmatch(name)]
             if found and pattern in MADE and not pattern.startswith("transfer/"):
@@ -286,7 +287,7 @@ class Sharing:
             together(receive, found)
 
     def _receive(self, name: str) -> None:
-        """Fetch a file that is not here, or not known to be the same; those that are named by content are."""
+        """Fetch a file that is not here or not known to be the same; files named by their content are known."""
         own = own_name(name)
         is_here = (self.out / own).is_file()
         if not is_here or (own not in self._agreed and not own.endswith(".parquet")):
@@ -295,7 +296,7 @@ class Sharing:
             self._agreed[own] = ""
 
     def _receive_claimed(self, name: str) -> None:
-        """As `_receive`; a record may be of a stage that was made again."""
+        """As `_receive`, but a record may be that of a stage that was made again."""
         (self._receive_anew if name.endswith("/record.json") else self._receive)(name)
 
     def _receive_anew(self, name: str) -> None:
@@ -313,7 +314,7 @@ class Sharing:
         self._agreed[own] = version(content)
 
     def _read(self, name: str) -> bytes | None:
-        """A file of the shared folder, checked; None where there is none."""
+        """A file of the shared folder, checked; None if there is none."""
         size = 0
         for _ in range(ATTEMPTS):
             found = self._try(self.shared.read, name)
@@ -323,7 +324,7 @@ class Sharing:
             if (content := unframed(found)) is not None:
                 return content
         raise SharingError(
-            f"{self.shared.url}/{name}: damaged: its {size:,} bytes are not those that were written; remove it, "
+            f"{self.shared.url}/{name}: damaged: its {size:,} bytes differ from what was written; remove it, "
             "and a worker that has it adds it again when it starts"
         )
 
@@ -337,7 +338,7 @@ class Sharing:
         return [own for own in found if "/." not in own]
 
     def _try(self, call: Callable[..., T], *arguments: object) -> T:
-        """What a call returns; it is repeated for minutes while the shared folder cannot be reached."""
+        """The result of a call, which is repeated for minutes while the shared folder cannot be reached."""
         waits = WAITS if self._waits is None else self._waits
         for number, wait in enumerate(waits):
             try:
@@ -372,7 +373,7 @@ def _framed(content: bytes) -> bytes:
 
 
 def unframed(found: bytes) -> bytes | None:
-    """The content that a file of the shared folder was written with; None where the file is damaged."""
+    """The content with which a file of the shared folder was written; None if the file is damaged."""
     checksum, _, content = found.partition(b"\n")
     return content if checksum == _checksum(content).encode() else None
 

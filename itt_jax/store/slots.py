@@ -17,14 +17,14 @@ from itt_jax.store.shared_folders import SharedFolder, together
 
 _OBJECT = re.compile(r"claims/([^/]+)/(0|[1-9][0-9]{0,8})")
 _LEFT = "left"
-"""Key of what a holder says who has freed its slot."""
+"""Key of the note of a holder that has freed its slot."""
 
 
 class Slot(NamedTuple):
-    """What was read of a slot.
+    """A slot as it was read.
 
     Attributes:
-        content: None where it is free. number: of its last holder, counted from 0; -1 before the first.
+        content: None if it is free. number: that of its last holder, counted from 0; -1 before the first.
     """
 
     content: bytes | None
@@ -32,33 +32,32 @@ class Slot(NamedTuple):
 
 
 class Slots(Protocol):
-    """Slots by name; each operation raises OSError where it cannot read or write now."""
+    """Slots by name; each operation raises OSError if it cannot read or write now."""
 
     def read(self, name: str) -> Slot:
         """A slot as it is now."""
 
     def take(self, name: str, seen: Slot, content: str) -> bool:
-        """Take a slot that is free, or whose holder is gone, as it was seen; of several workers one succeeds."""
+        """Take a slot that was `seen` free, or with a holder that is gone; one of several workers succeeds."""
 
     def beat(self, name: str, content: str, held: Callable[[], bool]) -> None:
-        """Write the claim of a slot that this worker has taken anew, if it is still `held`."""
+        """Rewrite the claim of a slot that this worker has taken, if it is still `held`."""
 
     def free(self, name: str, made: Sequence[str]) -> None:
-        """Free a slot that this worker holds, and note what was made meanwhile for those who take it next."""
+        """Free a slot that this worker holds, and note for the next holders which files were made meanwhile."""
 
     def left(self, name: str) -> list[str]:
-        """What holders of a slot have noted."""
+        """The files that holders of a slot have noted."""
 
     def held(self) -> dict[str, bytes]:
-        """The content of each slot that is taken, by name, for those who only look: in a shared folder the listing on
-        which it rests may be late."""
+        """Name -> content, for each slot that is taken; for readers only: a shared folder's listing may be late."""
 
 
 class SlotFiles:
-    """Slots in a results folder, where every worker sees the files that others made, so that slots need not list them.
+    """Slots in a results folder, where every worker sees the files that others made; slots need not list them.
 
-    Two workers that take a slot over from one that is gone may delete each other's claim, in the moment between reading
-    and deleting; each asks once more before it writes a result.
+    Two workers that take over a slot from one that is gone may delete each other's claim, in the moment between reading
+    and deleting; each checks again before it writes a result.
     """
 
     def __init__(self, folder: pathlib.Path):
@@ -86,7 +85,7 @@ class SlotFiles:
         ):
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())  # may take long, so the question follows it
+            os.fsync(file.fileno())  # may take long, so ask afterwards
             if not held():
                 raise _LostError
 
@@ -112,18 +111,18 @@ class _LostError(Exception):
 
 
 class SharedSlots:
-    """Slots in a shared folder, which replaces no file that somebody else has written.
+    """Slots in a shared folder, where no worker replaces a file that another has written.
 
-    Holder n creates object n: of several workers that saw holder n - 1 go, the shared folder lets one do so. From then
-    on only that worker writes it: its heartbeats, and that it has freed the slot. Nothing is deleted, so the objects of
-    a slot are 0 to n without a gap and are found by reading; a listing that is late does no harm.
+    Holder n creates object n: the shared folder lets only one of several workers that saw holder n - 1 go do so. From
+    then on only that worker writes it: its heartbeats, and the note that it has freed the slot. Nothing is deleted, so
+    the objects of a slot are 0 to n without a gap and are found by reading; a late listing does no harm.
     """
 
     def __init__(self, shared: SharedFolder):
         self._shared = shared
-        self._last: dict[str, int] = {}  # objects are only added, so that reading goes on from here
+        self._last: dict[str, int] = {}  # objects are only added, so reading goes on from here
         self._own: dict[str, int] = {}
-        self._noted: dict[str, list[str]] = {}  # object -> what it says, of those that were freed
+        self._noted: dict[str, list[str]] = {}  # object -> its content, for objects that were freed
 
     def read(self, name: str) -> Slot:
         """As `Slots.read`."""
@@ -143,7 +142,7 @@ class SharedSlots:
         return True
 
     def beat(self, name: str, content: str, held: Callable[[], bool]) -> None:
-        """As `Slots.beat`; who takes the slot over meanwhile has another object."""
+        """As `Slots.beat`; a worker that takes the slot over meanwhile has another object."""
         self._shared.write(_object(name, self._own[name]), content.encode())
 
     def free(self, name: str, made: Sequence[str]) -> None:
@@ -159,7 +158,7 @@ class SharedSlots:
         return list(dict.fromkeys(made for own in objects for made in self._noted.get(own, ())))
 
     def held(self) -> dict[str, bytes]:
-        """As `Slots.held`; the object of a holder who has freed the slot is read once."""
+        """As `Slots.held`; the object of a holder that has freed the slot is read once."""
         for own in self._shared.names("claims"):
             if found := _OBJECT.fullmatch(own):
                 self._last[found[1]] = max(self.number(found[1]), int(found[2]))
@@ -170,11 +169,11 @@ class SharedSlots:
         return {name: content for name, content in contents if content is not None}
 
     def number(self, name: str) -> int:
-        """The number of a slot's last holder that was seen; -1 before the first."""
+        """The number of the last holder of a slot that was seen; -1 before the first."""
         return self._last.get(name, -1)
 
     def _read_held(self, own: str) -> bytes | None:
-        """An object; None where its holder has freed the slot."""
+        """An object; None if its holder has freed the slot."""
         content = self._shared.read(own)
         if content is None or (noted := _left(content)) is None:
             return content
@@ -187,7 +186,7 @@ def _object(name: str, number: int) -> str:
 
 
 def _left(content: bytes) -> list[str] | None:
-    """What a holder who has freed its slot has noted; None of one that has not."""
+    """The note of a holder that has freed its slot; None if it has not."""
     with contextlib.suppress(ValueError, RecursionError):
         found = json.loads(content)
         if isinstance(found, dict) and isinstance(found.get(_LEFT), list):

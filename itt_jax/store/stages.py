@@ -6,7 +6,7 @@ from itt_jax.errors import InputError
 from itt_jax.store.folder import Store
 
 NAMED = ("encoder", "target", "arm", "seed")
-"""What names an evaluated stage within a study."""
+"""The fields that identify an evaluated stage within a study."""
 
 
 def find_stage(
@@ -19,7 +19,7 @@ def find_stage(
     """The folder of the finished target stage with that encoder, target, arm and seed.
 
     Args:
-        encoder, target, arm, seed: None where the folder has only one that fits the others.
+        encoder, target, arm, seed: None if the folder has only one that fits the others.
 
     Raises:
         InputError: no stage fits, or several do; the message lists the encoders, targets, arms and seeds.
@@ -49,5 +49,5 @@ def find_stage(
 
 
 def _listed(models: list[dict], name: str) -> str:
-    """The different values that models have."""
+    """The distinct values of a field."""
     return ", ".join(dict.fromkeys(str(model[name]) for model in models))

@@ -1,4 +1,4 @@
-"""Tables of a results folder that follow from everything else in it, so that `run` can make them again.
+"""Tables of a results folder that are derived from its other files; `run` can make them again.
 
 OUT/clusters.parquet   which evaluated items share a text
 OUT/domains.parquet    distances between the domains of the study
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROWS_TOGETHER = 10_000
-"""Rows of the results that are made a table together; each takes several times its memory before."""
+"""Rows of the results that are converted to a table together; a row takes several times as much memory before."""
 
 
 class Tables:
@@ -26,13 +26,13 @@ class Tables:
         self._clusters, self._distances = out / "clusters.parquet", out / "domains.parquet"
 
     def write_clusters(self, clusters: Mapping[str, str]) -> None:
-        """Write which cluster each evaluated item is in; items of one cluster share a text."""
+        """Write the cluster of each evaluated item; items of one cluster share a text."""
         import pyarrow as pa
 
         write_table(self._clusters, pa.table({"item_id": list(clusters), "cluster": list(clusters.values())}))
 
     def clusters(self) -> dict[str, str]:
-        """Item id -> its cluster; empty in folders that do not say.
+        """Item id -> its cluster; empty for folders without this table.
 
         Raises:
             InputError: the file is damaged.
@@ -43,7 +43,7 @@ class Tables:
         return dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
     def has_distances(self, distances_id: str) -> bool:
-        """Whether the distances of that id are there; damaged ones are not, as they can be made again."""
+        """Whether the distances of that id are there. Damaged ones count as absent, as they can be made again."""
         if not files.exists(self._distances):
             return False
         try:
@@ -52,7 +52,7 @@ class Tables:
             return False
 
     def write_distances(self, frame: "pd.DataFrame", distances_id: str) -> None:
-        """Write the table of distances between domains; its id names what they were computed from."""
+        """Write the table of distances between domains; `distances_id` is a hash of what they were computed from."""
         import pyarrow as pa
 
         table = pa.Table.from_pandas(frame, preserve_index=False)
@@ -60,7 +60,7 @@ class Tables:
         write_table(self._distances, table.replace_schema_metadata(about))
 
     def distances(self) -> "pd.DataFrame":
-        """The table of distances between domains; empty where the study has none.
+        """The table of distances between domains; empty if the study has none.
 
         Raises:
             InputError: the file is damaged.
@@ -71,7 +71,7 @@ class Tables:
 
 
 def write_rows(path: pathlib.Path, rows: Iterator[dict[str, Any]]) -> int:
-    """Write rows of the results as a table, or remove it where there are none; returns how many."""
+    """Write rows of the results as a table, or remove the table if there are none; returns their number."""
     import pyarrow as pa
 
     tables = []

@@ -1,6 +1,6 @@
-"""Texts of a results folder: some of the evaluated rows, clean and in every form, for people to read.
+"""Texts of a results folder: some of the evaluated rows, clean and in every form, to be read in the report.
 
-OUT/texts/<id>.parquet   a row for each form of a text, of one split of one task in one language; a form that does not
+OUT/texts/<id>.parquet   a row for each form of a text, for one split of one task in one language; a form that does not
                          change a text has none
 """
 
@@ -34,8 +34,8 @@ class Texts:
 
     Attributes:
         id: a hash of what they were made from. kind, labels: of the task. fields: names of each row's texts.
-        items: their n ids. clean: for each its texts.
-        forms: form -> item id -> its texts, of the items that the form changes.
+        items: their n ids. clean: the texts of each.
+        forms: form -> item id -> its texts, for the items that the form changes.
     """
 
     id: str
@@ -48,7 +48,7 @@ class Texts:
 
 
 def write_texts(store: Store, place: Place, texts: Texts) -> None:
-    """Write the texts of some rows; those of a former plan are replaced."""
+    """Write the texts of some rows, in place of those of a former plan."""
     import pyarrow as pa
 
     found = [(item, CLEAN_TEXT, 0.0, 0, own) for item, own in zip(texts.items, texts.clean, strict=True)]
@@ -62,7 +62,7 @@ def write_texts(store: Store, place: Place, texts: Texts) -> None:
 
 
 def texts_id(store: Store, place: Place) -> str | None:
-    """The id of the texts of a place; None where there are none, or their file does not say it."""
+    """The id of the texts of a place; None if there are none, or if their file has no id."""
     path = _path(store, place)
     if not files.exists(path):
         return None
@@ -73,7 +73,7 @@ def texts_id(store: Store, place: Place) -> str | None:
 
 
 def read_texts(store: Store, place: Place) -> Texts | None:
-    """The texts of a place; None where there are none.
+    """The texts of a place; None if there are none.
 
     Raises:
         InputError: the file is damaged.
@@ -92,18 +92,18 @@ def read_texts(store: Store, place: Place) -> Texts | None:
 
 
 def _about(schema: "pa.Schema", path: pathlib.Path) -> dict[str, Any]:
-    """What the file of texts says of them: fields of `Texts`.
+    """The fields of `Texts` in a file's metadata.
 
     Raises:
-        InputError: it is no file of texts.
+        InputError: it is not a file of texts.
     """
     try:
         found = json.loads((schema.metadata or {})[b"texts"])
         about = {name: found[name] for name in _ABOUT}
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: no file of texts: {error!r:.200}; remove it to have it made again") from error
+        raise InputError(f"{path}: not a file of texts: {error!r:.200}; remove it to have it made again") from error
     if schema.names != list(_COLUMNS) or any(not isinstance(about[name], kind) for name, kind in _ABOUT.items()):
-        raise InputError(f"{path}: no file of texts of ours; remove it to have it made again")
+        raise InputError(f"{path}: not a file of texts; remove it to have it made again")
     return about
 
 

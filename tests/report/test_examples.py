@@ -117,7 +117,7 @@ def test_a_file_of_texts_that_is_not_ours_is_named_and_made_again(tmp_path, meta
     table = pq.read_table(path)
     changed = table.drop_columns(["texts"]) if metadata is None else table.replace_schema_metadata(metadata)
     pq.write_table(changed, path)
-    with pytest.raises(InputError, match=rf"{path.name}: no file of texts.*; remove it to have it made again"):
+    with pytest.raises(InputError, match=rf"{path.name}: not a file of texts.*; remove it to have it made again"):
         read_texts(store, place)
     assert texts_id(store, place) is None
     write_texts(store, place, texts)

@@ -192,7 +192,7 @@ def test_a_bucket_that_is_not_there_is_refused_in_one_line(request, url, server,
 
 def test_a_bucket_without_conditions_is_refused(cloud_storage):
     cloud_storage.conditional = False
-    with pytest.raises(InputError, match="two writers can create one file"):
+    with pytest.raises(InputError, match="two writers can create the same file"):
         shared_folder("gs://bucket/x")
 
 

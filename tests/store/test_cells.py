@@ -178,7 +178,7 @@ def test_a_block_with_the_name_of_another_is_damaged(out):
     path = Store(out).cells.file("b")
     renamed = path.with_name("0" * 16 + path.name[16:])
     path.rename(renamed)
-    with pytest.raises(InputError, match=rf"^{renamed}: renamed: its content is that of '{path.name[:16]}'$"):
+    with pytest.raises(InputError, match=rf"^{renamed}: renamed: it has the content of '{path.name[:16]}'$"):
         Store(out).read_cell("b")
     store = Store(out)
     store.check()

@@ -48,5 +48,5 @@ def test_distances_are_named_by_what_they_were_computed_from(tmp_path):
 
 def test_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(InputError, match="holds files, but no study of ours"):
+    with pytest.raises(InputError, match="holds files, but no study;"):
         Store(tmp_path).existing_plan()

@@ -35,8 +35,8 @@ def test_a_damaged_part_is_made_again_and_one_of_an_earlier_version_is_read(tmp_
     assert texts() == "abcd" == texts() and made == [0, 2]
     first, second = (tmp_path / "attack" / "rows" / f"en-000{number}.jsonl" for number in (0, 1))
     second.write_text(second.read_text().replace('"c"', '"x"'))
-    with pytest.raises(InputError, match=f"^{second}: damaged: its rows are not those of its checksum"):
+    with pytest.raises(InputError, match=f"^{second}: damaged: its rows do not match its checksum"):
         folder.part("en", 1)
     first.write_text("".join(first.read_text().splitlines(keepends=True)[:-1]))  # without its checksum
     assert texts() == "abcd" == texts() and made == [0, 2, 2]
-    assert caplog.messages == [f"{second}: damaged: its rows are not those of its checksum; it is made again"]
+    assert caplog.messages == [f"{second}: damaged: its rows do not match its checksum; it is made again"]

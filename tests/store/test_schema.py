@@ -87,7 +87,7 @@ def test_a_missing_cell_is_named(tmp_path):
         read_cells(tmp_path, {"a": ("label",)})
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "not JSON"), ("[]", "holds a list"), ("{}", "not a plan of ours")])
+@pytest.mark.parametrize(("text", "message"), [("{", "not JSON"), ("[]", "holds a list"), ("{}", "not a study's plan")])
 def test_a_damaged_plan_is_named(tmp_path, text, message):
     (tmp_path / "plan.json").write_text(text)
     with pytest.raises(InputError, match=message):

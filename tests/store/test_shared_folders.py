@@ -42,7 +42,7 @@ def test_a_shared_folder_that_cannot_be_used_is_refused_in_one_line(url, expecte
 
 def test_a_shared_folder_in_which_two_can_create_one_file_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(LocalFolder, "create", lambda self, name, content: self.write(name, content) or True)
-    with pytest.raises(InputError, match="two writers can create one file"):
+    with pytest.raises(InputError, match="two writers can create the same file"):
         shared_folder(str(tmp_path / "x"))
 
 
