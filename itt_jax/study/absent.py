@@ -1,4 +1,4 @@
-"""Absent data: a stand-in replaces it, or the target that needs it is left out. Notes say which."""
+"""Missing data: a stand-in task takes its place, or the target that needs it is left out; notes say which."""
 
 import dataclasses
 import pathlib
@@ -13,9 +13,9 @@ from itt_jax.study.plan import Plan, check_names, make_plan
 
 
 def available(study: Study, material: Material) -> tuple[Study, list[str]]:
-    """The study with those targets whose data is there, and a note for each target that is left out or changed.
+    """The study reduced to targets whose data is there, and a note on each target that is left out or changed.
 
-    A stand-in becomes part of its target's name, so that every table shows it.
+    The name of a stand-in becomes part of its target's name, so every table shows it.
 
     Raises:
         InputError: no target can run.
@@ -97,10 +97,10 @@ def _with_data(study: Study, target: Target, material: Material) -> tuple[Target
 
 
 def _evaluates(study: Study, target: Target, name: str, material: Material) -> bool:
-    """Whether a task has rows in a language that is asked for."""
+    """Whether a task has rows in any of the study's languages."""
     wanted = set(target.languages or study.languages or material.task(name).languages)
     if not wanted & set(material.task(name).languages):
-        return True  # a mistake in the study, which planning reports
+        return True  # a mistake in the study; planning reports it
     return any(
         material.has(name, target.test_split, language)
         for language in material.task(name).languages
@@ -129,7 +129,7 @@ def _check_own(study: Study, target: Target, name: str, train_split: str, dev_sp
 
 
 def _stand_in(study: Study, absent: str, material: Material) -> StandIn | None:
-    """The first stand-in for a task that is itself there; None without one."""
+    """The first stand-in for a task whose own data is there; None if there is none."""
     for other in study.stand_ins:
         if other.absent == absent and not _lacks(other.task, (other.train_split, other.dev_split), material):
             return other

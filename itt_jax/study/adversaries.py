@@ -1,4 +1,4 @@
-"""Adversaries of a study: their attacks, the rows that they attack, and what their outcomes depend on."""
+"""Adversaries of a study: their attacks, the rows they attack, and everything that determines the outcomes."""
 
 import dataclasses
 import functools
@@ -22,14 +22,14 @@ from itt_jax.study.material import digest_rows, lexicon_digest
 from itt_jax.tasks import Task
 
 VERSION = 1
-"""Raised when the same attack gives other results."""
+"""Raised when the same attack gives different results."""
 SETTINGS: tuple[str, ...] = ("budget", "edits", "operators", "severity", "draws", "lexicon", "proposer", "shift")
 SETTINGS += ("similarity", "least_similarity")
 """Fields of `config.Adversary` that change a recipe."""
 PATHS = ("lexicon", "proposer", "encoder")
 """Fields of candidates and constraints that hold paths."""
 ROWS_AT_ONCE = 64
-"""Rows that are searched for a candidate at a time, after the first, which nearly always has one."""
+"""Rows searched together for a candidate, after the first row, which nearly always has one."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Attacked:
     """Rows of one task in one language, and the attack on them, whatever the model.
 
     Attributes:
-        name: of the adversary. field: the edited field. seed: of random choices.
+        name: the adversary's. field: the edited field. seed: seed of random choices.
         max_length: maximum tokens of an example.
     """
 
@@ -63,7 +63,7 @@ class Attacked:
 
     @functools.cached_property
     def identity(self) -> dict[str, Any]:
-        """Everything beside the model that determines the outcomes."""
+        """Everything that determines the outcomes, except the model."""
         return {
             **attack_identity(self.attack, self.goal, [self.rows.language]),
             "task": self.task.name,
@@ -79,12 +79,12 @@ class Attacked:
 
     @property
     def work(self) -> str:
-        """What progress and estimates call it."""
+        """Its name in progress lines and estimates."""
         return f"attack {self.name}, {self.task.name} {self.rows.language}"
 
     @functools.cached_property
     def queries(self) -> float:
-        """Estimated number of queries about all rows, as if no row was finished early."""
+        """Estimated number of queries for all rows, as if no row ended early."""
         texts = self.rows.fields[self.field]
         words = sum(map(len, words_of(texts))) / max(1, len(texts))
         clusters = sum(map(len, texts)) / max(1, len(texts))
@@ -92,7 +92,7 @@ class Attacked:
 
 
 def attack_identity(own: attack.Attack, goal: attack.Goal, languages: Sequence[str]) -> dict[str, Any]:
-    """What the outcomes of an attack depend on, beside rows and model. Files count by content, not by path."""
+    """Everything that determines an attack's outcomes, except rows and model. Files count by content, not by path."""
     parts = canonical(dataclasses.replace(own, name="", summary="", reference="", goals=()))
     for part in (parts["candidates"], *parts["constraints"]):
         for name in PATHS:
@@ -115,7 +115,7 @@ def recipe_of(adversary: Adversary) -> attack.Attack:
     """The attack of an adversary.
 
     Raises:
-        InputError: an unknown recipe, a setting that it does not have, or a name that operators have.
+        InputError: an unknown recipe, a setting that it does not have, or the name of an operator.
     """
     if adversary.name in CATALOG or adversary.name in TOKEN_NOISES:
         raise InputError(f"attack {adversary.name!r}: an operator has this name; choose another, with recipe=...")
@@ -129,9 +129,9 @@ def recipe_of(adversary: Adversary) -> attack.Attack:
 
 
 def check_candidates(own: attack.Attack, goal: Goal, task: Task, rows: Rows, field: str, seed: int) -> None:
-    """Check that an attack can write something into some of the rows: otherwise it would fail, and show nothing.
+    """Check that an attack can change at least one row; otherwise it would fail on all, and show nothing.
 
-    A lexicon in another language has none, nor have edits inside words where all words are short.
+    A lexicon for another language gives no candidates, nor do edits inside words if all words are short.
 
     Raises:
         InputError: it cannot.
@@ -178,10 +178,10 @@ def attacks_on(
 
 
 def check_used(adversaries: Sequence[Adversary], used: Collection[str], skipped: Sequence[str]) -> None:
-    """Raises InputError for an adversary that attacks nothing; says why.
+    """Raises InputError, with the reason, for an adversary that attacks nothing.
 
     Args:
-        used: names of those that attack something. skipped: what is left out, and why.
+        used: names of adversaries that attack something. skipped: what is left out, and why.
     """
     for adversary in adversaries:
         if adversary.name not in used:

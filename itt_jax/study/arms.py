@@ -30,7 +30,7 @@ class Description:
 
     @property
     def matched(self) -> tuple["Description", ...]:
-        """Stages of another arm that the stage must know to be planned."""
+        """Stages of another arm that must be known before the stage can be planned."""
         return ()
 
 
@@ -41,10 +41,11 @@ class FineTune(Description):
     Attributes:
         on: "target" (the target's training task), "intermediate" (the first of its intermediate tasks) or
             "all_intermediate" (all of them at once).
-        labels: "own", or "shuffled": permuted, so that they say nothing about the rows.
-        languages: "source", or "all" that the task has training rows in.
-        recipe: whose recipe, and so whose number of steps: the target's or the intermediate task's; "own" is that of
-            the task trained on. Every intermediate recipe has the steps of the first intermediate task.
+        labels: "own", or "shuffled": permuted, which leaves them without information about the rows.
+        languages: "source", or "all" languages in which the task has training rows.
+        recipe: whose recipe, and therefore whose number of steps, to use: the target's or the intermediate task's;
+            "own" is that of the task trained on. Every intermediate recipe has the steps of the first intermediate
+            task.
         hardening: how the training is hardened against changed text, if at all (`itt_jax.study.hardening`).
     """
 
@@ -83,7 +84,7 @@ class MatchCompute(Description):
     """Fine-tune on the target with as many FLOPs as all stages of another arm take together.
 
     Attributes:
-        stages: those of the other arm.
+        stages: the other arm's.
     """
 
     stages: tuple[Description, ...]
@@ -92,7 +93,7 @@ class MatchCompute(Description):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Those of the other arm."""
+        """The needs of the other arm."""
         return tuple(field for stage in self.stages for field in stage.needs)
 
     @property
@@ -106,7 +107,7 @@ class Arm:
     """One arm of a study.
 
     Attributes:
-        name: as tables show it.
+        name: its name in tables.
         summary: one line.
         stages: from the pretrained encoder to the evaluated model; the last one fine-tunes on the target.
         role: a "treatment" has a primary contrast; a "control" isolates one explanation of a treatment's gain; a

@@ -62,9 +62,9 @@ def outcomes_in_parts(
     """The outcomes for rows of one language: parts that the folder has are read, the others are made and written.
 
     Args:
-        tell: called with a line on the rows that are done, and the share of the work that is.
-        expected: number of queries of a row. Most rows of a part end at about the same time, so a part's share is that
-            of its queries where it is more than that of its rows.
+        tell: called with a line on finished rows, and with the share of the work that is done.
+        expected: number of queries of a row. Most rows of a part end at about the same time, so a part's progress is
+            the share of its rows or of its queries, whichever is larger.
     """
     units, total = functools.cache(lambda: attack.candidates.units(cases, goal, victim)), len(cases)
 
@@ -90,7 +90,7 @@ def clean_form(task: Task, rows: Rows) -> Form:
 
 
 def attacked_form(task: Task, rows: Rows, field: str, outcomes: Sequence[Outcome]) -> Form:
-    """The rows with the texts that an attack ended with."""
+    """The rows with the final texts of an attack."""
     texts = [own.text for own in outcomes]
     fields = rows.fields | {field: texts}
     changed = np.array([a != b for a, b in zip(rows.fields[field], texts, strict=True)])
@@ -119,11 +119,11 @@ def store_attack_cells(
 ) -> list[str]:
     """Attack one model and store its cells; a stopped attack continues after its last finished part.
 
-    Cells on rows of one task, split and language are written together, after the last attack on them: the parts of all
-    of them are kept, so a killed run predicts their final texts again and attacks nothing twice.
+    Cells on rows of one task, split and language are written together, after the last attack on them: the parts of each
+    are kept, so a killed run attacks nothing twice, and only predicts the final texts again.
 
     Args:
-        attacked: by the id of a cell, the attack and its rows. diverged: whether the training of the model did.
+        attacked: id of a cell -> the attack and its rows. diverged: whether the model's training diverged.
 
     Returns:
         as `store_cells`.
@@ -144,7 +144,7 @@ def store_attack_cells(
 def _cell_under_attack(
     store: Store, model: Model, cell: Cell, own: Attacked, progress: Progress, diverged: bool
 ) -> tuple[list[Made], list[str]]:
-    """Attack one model; returns its cell, and why there is none, as `made_cells` does."""
+    """Attack one model; returns its cell, or the reason why there is none, as `made_cells` does."""
     rows, task = own.rows, own.task
     try:
         outcomes = _outcomes(store, model, cell.stage, own, progress)
@@ -159,7 +159,7 @@ def _cell_under_attack(
 
 
 def read_outcomes(store: Store, stage: str, own: Attacked) -> list[Outcome] | None:
-    """The outcomes of an attack that the folder has, or None where it is not finished."""
+    """The outcomes of an attack in the folder; None if it is not finished."""
     folder, language = store.attack(own.run(stage)), own.rows.language
     if not folder.results.is_file():
         return None
@@ -168,15 +168,15 @@ def read_outcomes(store: Store, stage: str, own: Attacked) -> list[Outcome] | No
 
 
 def queries_asked(store: Store, stage: str, own: Attacked) -> float | None:
-    """The number of queries that an attack took, or None where the folder has no finished one."""
-    with contextlib.suppress(InputError):  # estimates do without what is not finished or damaged
+    """The number of queries that an attack took; None if the folder has no finished one."""
+    with contextlib.suppress(InputError):  # estimates do without attacks that are damaged or not finished
         (found,) = store.attack(own.run(stage)).summary()
         return (found["queries"] or 0.0) * found["attacked"] + found["skipped"]  # the mean is over attacked rows
     return None
 
 
 def _outcomes(store: Store, model: Model, stage: str, own: Attacked, progress: Progress) -> list[Outcome]:
-    """The outcomes of an attack on the model of a stage, of which the folder may have parts."""
+    """The outcomes of an attack on a stage's model; the folder may have some parts already."""
     folder = dataclasses.replace(store.attack(own.run(stage)), writes=lambda: is_first() and not store.is_lost(stage))
     arithmetic = arithmetic_of(model.encoder)
     if folder.writes() and folder.existing() is None:

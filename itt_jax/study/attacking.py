@@ -45,7 +45,7 @@ def attack_checkpoint(
 
 
 class _Attacking:
-    """One attack: everything that it needs is read and checked before anything is written."""
+    """One attack; all its inputs are read and checked before anything is written."""
 
     def __init__(self, request: AttackRequest, folder: PartsFolder, progress: Progress, data_root: pathlib.Path | None):
         evaluation, self.attack, self.progress = request.evaluation, request.attack, progress
@@ -62,7 +62,7 @@ class _Attacking:
             check_candidates(self.attack, self.goal, work.task, rows, work.field, work.seed)
 
     def all(self) -> list[Outcome]:
-        """Make the parts that are missing; write what follows from all."""
+        """Make the missing parts; write the table and figures of all."""
         work, found = self.work, []
         work.begin()
         for language in work.rows:

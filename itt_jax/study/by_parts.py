@@ -27,10 +27,10 @@ from itt_jax.train.precision import ARITHMETICS, evaluation_arithmetic, keep_pre
 
 @contextlib.contextmanager
 def set_up(evaluation: Evaluation, out: pathlib.Path, what: str, quiet: bool) -> Iterator[Progress]:
-    """The process made ready for the work, and its progress.
+    """Prepare the process for the work; returns its progress.
 
     Args:
-        what: is done with the checkpoint.
+        what: what is done with the checkpoint, for messages.
 
     Raises:
         InputError: nothing can be written at `out`, or the name of the checkpoint cannot be.
@@ -54,7 +54,7 @@ class PartedWork:
     Args:
         evaluation: checkpoint and rows; its `noise_seed` is the seed of random choices.
         field: the field to edit; None: see `attack.subjects`.
-        about: further values that the results depend on. name: of the work, for people.
+        about: further values that determine the results. name: the work's name in messages.
 
     Raises:
         InputError: no such checkpoint, task or rows; no head; a folder that belongs to something else.
@@ -123,16 +123,16 @@ class PartedWork:
         size: int,
         make: Callable[[int, Sequence[Subject]], Sequence[Any]],
     ) -> Iterator[dict[str, Any]]:
-        """What `make` makes of each row of a language; parts that the folder lacks are made and written.
+        """The result of `make` for each row of a language; parts that the folder lacks are made and written.
 
         Args:
-            size: rows of a part. make: (number of the first row, rows of a part) -> a dataclass for each.
+            size: number of rows in a part. make: (number of the first row, rows of a part) -> a dataclass for each row.
         """
         self.begin()
         return self.folder.made(language, cases, size, make)
 
     def begin(self) -> None:
-        """Write what is said of the request, into a new folder; clear one that a killed process has left."""
+        """Write the description of the request into a new folder; clear what a killed process has left."""
         clear_temporaries(self.folder.out)
         if self.folder.existing() is None:
             self.folder.begin(self.about)

@@ -15,15 +15,16 @@ from itt_jax.train.resume import forget_resume
 
 
 def stage_cache(folder: str | pathlib.Path | None, study: Study) -> StageCache | None:
-    """The cache in a folder, as a study on this machine takes stages from it; None without a folder."""
+    """The cache in a folder, with stages in the precision that a study trains in on this machine; None without a
+    folder."""
     return None if folder is None else StageCache(pathlib.Path(folder), training_arithmetic(study.precision).name)
 
 
 class Caching:
-    """What a run takes from a cache and adds to it; nothing where there is none.
+    """Takes stages from a cache and adds stages to it; does nothing without one.
 
     Args:
-        own: the study with its plan. say: called with each line for people.
+        own: the study with its plan. say: called with each line to print.
     """
 
     def __init__(self, cache: StageCache | None, own: Joined, store: Store, say: Callable[[str], None]):
@@ -31,14 +32,14 @@ class Caching:
         self.plan, self.material = own.plan, own.material
 
     def begin(self) -> None:
-        """Say from now on what goes wrong with the cache."""
+        """From now on, report failures of the cache."""
         if self.cache is not None:
             self.cache.say = self.say
             if self.cache.is_read_only:
                 self.say(f"warning: --cache {self.cache.folder}: read-only; stages are taken from it, none is added")
 
     def claim(self, stage: Stage) -> AbstractContextManager[bool]:
-        """Hold a stage that is to be made against other studies; yields False where one of them is on it."""
+        """Hold a stage that is to be made against other studies; yields False if one of them holds it."""
         return contextlib.nullcontext(True) if self.cache is None else self.cache.claim(stage.id)
 
     def holders(self, stage_ids: Iterable[str]) -> list[str]:
@@ -46,16 +47,16 @@ class Caching:
         return [] if self.cache is None else self.cache.holders(stage_ids)
 
     def take(self, stage: Stage) -> dict | None:
-        """Put the parameters of a stage in its place; returns its record, None where the cache lacks it.
+        """Put a stage's parameters into the results folder; returns its record, or None if the cache lacks it.
 
-        A stage has the names of today's study, whichever study trained it.
+        The record has the names of the present study, whichever study trained the stage.
         """
         if self.cache is None or self.store.is_lost(stage.id):
             return None
         record = self.cache.take(stage.id, self.store.checkpoint(stage.id))
         if record is not None:
             folder = self.store.stage(stage.id)
-            for own in (folder, *folder.glob("rate-*")):  # states of a training that was interrupted
+            for own in (folder, *folder.glob("rate-*")):  # states of an interrupted training
                 forget_resume(own)
             record = self.plan.renamed(stage, record, self.material)
         return record

@@ -17,7 +17,7 @@ from itt_jax.study.versions import changed_versions, kind_versions
 from itt_jax.tasks import Task
 
 Skip = Callable[[str], None]
-"""Called with the reason why something that was asked for is left out."""
+"""Called with a reason when something that was asked for is left out."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Cell:
 
     @property
     def place(self) -> Place:
-        """The rows that it evaluates on."""
+        """The rows on which it is evaluated."""
         return self.task, self.split, self.language
 
     @property
@@ -72,7 +72,7 @@ class Evaluated:
     Attributes:
         stage: id of the stage (or checkpoint). trained_on: the task of the target stage's rows.
         rows: digest of the evaluated rows' content.
-        max_length: maximum tokens of an example. noise_seed: of the perturbations.
+        max_length: maximum tokens of an example. noise_seed: that of the perturbations.
         The others are as in `Cell`.
     """
 
@@ -94,7 +94,7 @@ def cells_of(evaluated: Evaluated, variants: Mapping[FormKey, str | None], skip:
     """A cell for each variant that applies to the task.
 
     Args:
-        variants: as `variants_of` gives them.
+        variants: the result of `variants_of`.
     """
     task = evaluated.task
     for variant, lexicon in variants.items():
@@ -137,7 +137,7 @@ def _cell(evaluated: Evaluated, variant: FormKey, name: str, **of_form: bool) ->
 def cell_id(evaluated: Evaluated, variant: FormKey, lexicon: str | None, attacked: Attacked | None = None) -> str:
     """A hash of everything that determines a cell.
 
-    Arm and target are part of it because two of them may share their last stage and are reported apart.
+    Arm and target are part of it because two of them may share their last stage but are reported separately.
     """
     task = evaluated.task
     identity = {
@@ -164,7 +164,7 @@ def cell_id(evaluated: Evaluated, variant: FormKey, lexicon: str | None, attacke
 
 
 def variants_of(perturbations: Sequence[Perturbation], language: str, skip: Skip) -> dict[FormKey, str | None]:
-    """The clean text and every operator x severity x replicate that a language has, each with its lexicon, or None.
+    """The clean text and every operator x severity x replicate that fits a language, each with its lexicon or None.
 
     Raises:
         InputError: a lexicon is malformed.
@@ -187,7 +187,7 @@ def variants_of(perturbations: Sequence[Perturbation], language: str, skip: Skip
 
 
 def check_perturbation(perturbation: Perturbation) -> None:
-    """Check that an operator is known, and its lexicon if it is the same for all languages.
+    """Check that an operator is known, and check its lexicon if that is the same for all languages.
 
     Raises:
         InputError: it is not, or the lexicon is missing, malformed or not read by the operator.

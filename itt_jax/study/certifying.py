@@ -19,9 +19,9 @@ from itt_jax.study.by_parts import PartedWork, set_up
 from itt_jax.study.request import Evaluation, evaluated_task
 
 PART = 16
-"""Rows of a part, which is what an interruption loses at most."""
+"""Rows in a part, the most that an interruption can lose."""
 VERSION = 1
-"""Raised when the same request gives other results."""
+"""Raised when the same request gives different results."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +31,7 @@ class CertifyRequest:
     Attributes:
         evaluation: checkpoint and rows; its `noise_seed` is the seed of the samples. It has no perturbations.
         smoothing: mechanism, numbers of samples, confidence.
-        field: the field whose edits are certified; None: as an attack edits, see `attack.subjects`.
+        field: the field whose edits are certified; None: the one that an attack edits, see `attack.subjects`.
     """
 
     evaluation: Evaluation
@@ -52,8 +52,8 @@ def certify_checkpoint(
     Stopped work continues after its last finished part, with the same bytes.
 
     Args:
-        outcomes: of an attack that the certificates are shown beside; the summary has it until the next call.
-        attacked: digest of the checkpoint that the attack was on; None where it is unknown.
+        outcomes: those of an attack to show beside the certificates; the summary has them until the next call.
+        attacked: digest of the attacked checkpoint; None if unknown.
 
     Raises:
         InputError: no such checkpoint or task, a kind without certificates, an `out` that belongs to something else, an
@@ -89,7 +89,7 @@ def certify_checkpoint(
 
 
 def attacked_checkpoint(results: pathlib.Path) -> str | None:
-    """Digest of the checkpoint that an attack was on, from the attack.json beside its results; None without one."""
+    """Digest of an attacked checkpoint, from the attack.json beside the attack's results; None without one."""
     folder = PartsFolder(results.parent, "attack")
     about = folder.existing() if folder.is_begun else None
     return None if about is None else about.get("checkpoint")  # an attack of a study names its stage instead

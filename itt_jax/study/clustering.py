@@ -1,4 +1,4 @@
-"""Which evaluated items share a text, so that the analysis does not take them for independent ones."""
+"""Which evaluated items share a text, so that the analysis does not treat them as independent."""
 
 from collections.abc import Sequence
 
@@ -27,6 +27,6 @@ def plan_clusters(plan: Plan, material: Material) -> dict[str, str]:
 
 
 def task_clusters(task: Task, languages: Sequence[Rows]) -> dict[str, str]:
-    """The same of the rows of one split of a task."""
+    """The same for the rows of one split of a task."""
     groups = [tasks.documents(rows.item_ids) for rows in languages] if task.documents else []
     return clusters([tasks.identifying(task, rows) for rows in languages], groups)

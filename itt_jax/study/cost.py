@@ -1,4 +1,4 @@
-"""What the missing stages and cells of a plan cost, as far as it can be known beforehand."""
+"""The cost of a plan's missing stages and cells, as far as it can be known beforehand."""
 
 import dataclasses
 from collections import Counter
@@ -27,11 +27,11 @@ from itt_jax.train.checkpoint import is_ours, saved_encoder
 from itt_jax.train.resume import resumable_bytes
 
 CHECKPOINT_BYTES = 1e6
-"""Size of a checkpoint beside its parameters: tokenizer, digests of training text, head."""
+"""Size of a checkpoint without its parameters: tokenizer, digests of training text, head."""
 CELL_BYTES, ROW_BYTES = 5e3, 30
 """Size of a cell's file, and of each of its rows."""
 STATE = 4
-"""Size of a resumable state in units of the parameters: they, two moments, and the best parameters so far."""
+"""Size of a resumable state in units of the parameters: parameters, two moments, and the best parameters so far."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Disk:
 
     Attributes:
         kept: what stays.
-        temporary: what is removed again, at most at a time: resumable states while stages train, checkpoints that are
-            not kept.
-        peak: both together, at most at a time.
+        temporary: the largest amount, at any time, that is removed again: resumable states, checkpoints that are not
+            kept.
+        peak: the largest sum of both at any time.
     """
 
     kept: float
@@ -61,14 +61,15 @@ class Cost:
     """The cost of what a results folder lacks.
 
     Attributes:
-        training, evaluation: id of a stage -> FLOPs to train it, and to predict its missing cells, where it has some.
-        cells: number of missing cells, beside those of dev rows.
-        disk: bytes of the missing stages, those of the cache too, and cells.
+        training, evaluation: id of a stage -> FLOPs to train it, and FLOPs to predict its missing cells, if it has
+            some.
+        cells: number of missing cells, without those of dev rows.
+        disk: bytes of the missing stages, including those in the cache, and cells.
         attacks: name of an attack (`Attacked.work`) -> id of a stage -> FLOPs to make its missing cells.
-        at_most: those attacks that no model of the folder has been through, which count as if no row ended early;
-            others count as many queries as they took on average.
+        at_most: attacks that no model in the folder has undergone; they count as if no row ended early. Others count
+            with their mean number of queries so far.
         queries: rough number of queries of these attacks.
-        cached: id of a missing stage that is in the cache -> FLOPs that it would take to train it.
+        cached: id of a missing stage that is in the cache -> FLOPs that training it would take.
     """
 
     training: dict[str, float]
@@ -101,8 +102,8 @@ class Matched:
     """A control that matches the compute of another arm, as far as it is known before anything trains.
 
     Attributes:
-        encoder, target, arm: where it is; every seed is alike. steps: of one run, about. target_steps: those of the
-            target stage alone. flops: of one run, about.
+        encoder, target, arm: its place; the same for every seed. steps, flops: approximate numbers for one run.
+            target_steps: those of the target stage alone.
     """
 
     encoder: str
@@ -119,7 +120,7 @@ class Matched:
 
 
 def matched_controls(plan: Plan, material: Material) -> list[Matched]:
-    """The controls for compute of each encoder and target, from mean lengths of texts."""
+    """The compute controls of each encoder and target, estimated from mean lengths of texts."""
     found: dict[tuple[str, str, str], Matched] = {}
     for stage in (stage for stage in plan.stages.values() if isinstance(stage, MatchedFineTuning)):
         parameters = sized_encoder(stage.spec).config.matmul_parameters
@@ -133,11 +134,11 @@ def matched_controls(plan: Plan, material: Material) -> list[Matched]:
 def missing_cost(
     plan: Plan, material: Material, store: Store, together: int = 1, cache: StageCache | None = None
 ) -> Cost:
-    """The cost of what the folder lacks of a plan.
+    """The cost of the parts of a plan that the folder lacks.
 
     Args:
         together: maximum number of stages that train together, each of which keeps its resumable states until all end.
-        cache: where missing stages may be found.
+        cache: a cache that may hold missing stages.
     """
     keeping = Keeping(plan, store)
     encoders = {spec.name: sized_encoder(spec) for spec in plan.study.encoders}
@@ -175,7 +176,7 @@ def missing_cost(
 
 
 class _Asked:
-    """How many queries attacks take, as far as the folder has finished ones.
+    """The numbers of queries that attacks take, known from those finished in the folder.
 
     Attributes:
         means: name of an attack -> mean number of queries on a model.
@@ -190,14 +191,14 @@ class _Asked:
         self.means = {name: sum(taken.values()) / len(taken) for name, taken in self._taken.items()}
 
     def of(self, stage: str, own: Attacked) -> float:
-        """Queries to expect of an attack on the model of a stage; none where only its cell is missing."""
+        """Expected queries of an attack on a stage's model; 0 if only its cell is missing."""
         if stage in self._taken.get(own.work, ()):
             return 0.0
         return self.means.get(own.work, own.queries)
 
 
 def groups(stages: list[Stage], material: Material, together: int) -> list[list[Stage]]:
-    """The stages as they train together, at most `together`, in turn."""
+    """The groups of stages that train together, at most `together` each, in order."""
     found, left = [], list(stages)
     while left:
         key, unmade = left[0].stack_key(material), {stage.id for stage in left}
@@ -218,7 +219,7 @@ def _disk(
     keeping: Keeping,
     trained: Collection[str],
 ) -> Disk:
-    """What groups of stages add to the disk, step by step.
+    """The bytes that groups of stages add to the disk, step by step.
 
     Args:
         weights: name of an encoder -> bytes of a checkpoint. cell_bytes: id of a stage -> bytes of its missing cells.
@@ -248,7 +249,7 @@ def _disk(
 
 
 def sized_encoder(spec: EncoderSpec) -> Encoder:
-    """The encoder of a spec, from its sizes or the checkpoint's config alone; its vocabulary may turn out smaller."""
+    """The encoder of a spec, made from its sizes or the checkpoint's config; its vocabulary may turn out smaller."""
     if spec.checkpoint is None:
         sizes = {name: getattr(spec, name) for name in pretrain.SIZES}
         return make_encoder(spec.family, **sizes, vocabulary_size=spec.vocabulary_size)

@@ -1,7 +1,7 @@
 """Studies that grow by seeds until their primary questions are decided.
 
-A round makes the seeds up to the next declared look; then the study is looked at, once, and what was seen is recorded
-in the results folder. Between looks nothing is judged, and a report shows the latest look.
+A round adds seeds up to the next declared look; then the study is looked at once, and the result is recorded in the
+results folder. Between looks nothing is judged, and a report shows the latest look.
 """
 
 import dataclasses
@@ -23,7 +23,8 @@ from itt_jax.study.tracking import UNTRACKED, Tracking
 from itt_jax.train.processes import shared
 
 Judge = Callable[[pathlib.Path, int], list[dict[str, Any]]]
-"""Judges the questions of a results folder on its first seeds; a row each (family, question, estimate, verdict ...)."""
+"""Judges the questions of a results folder on its first seeds; one row a question (family, question, estimate, verdict
+...)."""
 
 
 def looks_of(study: Study, max_seeds: int | None = None) -> tuple[int, ...]:
@@ -61,12 +62,12 @@ def run_until_decided(
 ) -> Results:
     """Add seeds at the declared looks until every primary question is supported, contradicted or negligible.
 
-    Called again, it continues after the last look; several workers may do so on one folder. Questions without signal,
-    those of a study that changes no text, and those that rest on a stage that learned nothing, are not waited for: more
-    seeds do not change that.
+    Another call continues after the last look; several workers may do so on one folder. It does not wait for questions
+    without signal, in a study that changes no text, or resting on a stage that learned nothing: more seeds do not
+    change that.
 
     Args:
-        max_seeds: looks beyond it are not declared; it is the last one, unless the study's last look comes before it.
+        max_seeds: the last look, unless the study's own last look comes earlier; later looks are not declared.
         quiet, stack, profile, tracking, cache, share: as `run` takes them.
 
     Raises:
@@ -83,9 +84,9 @@ def run_until_decided(
 
 
 def _first_open(store: Store, looks: tuple[int, ...]) -> int:
-    """The place of the first look that is missing or ended the study; the last one where there is none.
+    """The index of the first look that is missing or ended the study; that of the last look if there is none.
 
-    A folder that was looked at takes no other declaration than its own, which `run` checks.
+    A folder that was looked at accepts only its own declaration; `run` checks it.
     """
     declared = ((store.existing_plan() or {}).get("declared") or {}).get("hash", "")
     for place, number in enumerate(looks):
@@ -96,13 +97,13 @@ def _first_open(store: Store, looks: tuple[int, ...]) -> int:
 
 
 def _stops(store: Store, number: int, looks: tuple[int, ...], judge: Judge, quiet: bool) -> bool:
-    """Whether the look after so many seeds, which is taken now unless it was before, ends the study."""
+    """Whether the look after so many seeds ends the study; it is taken now unless it was taken before."""
     declared = store.plan()["declared"]["hash"]
     return (store.agreed.look(declared, number) or _look(store, declared, number, looks, judge, quiet))["stop"]
 
 
 def _look(store: Store, declared: str, number: int, looks: tuple[int, ...], judge: Judge, quiet: bool) -> dict:
-    """Look at the study and record what is seen."""
+    """Look at the study and record the result."""
     with Progress(quiet) as progress:
         progress.at("look", f"analysing {counted(number, 'seed')}")
         rows = judge(store.out, number)

@@ -1,4 +1,5 @@
-"""What a study declares before its first result: its questions, all that determines the answers, its stopping rule."""
+"""What a study declares before its first result: its questions, everything that determines the answers, the stopping
+rule."""
 
 import dataclasses
 import itertools
@@ -15,14 +16,14 @@ from itt_jax.study.material import Material
 from itt_jax.study.plan import Plan
 
 SETTINGS = ("languages", "evaluation_rows", "max_length", "noise_seed", "contamination", "precision")
-"""Fields of a study that are declared as they are, beside those that `content` names."""
+"""Fields of a study that are declared unchanged, in addition to those named in `content`."""
 
 
 def content(plan: Plan, material: Material, looks: tuple[int, ...]) -> dict[str, Any]:
     """Everything that determines the questions, their answers, and when they are answered.
 
-    Encoders, lexicons and rows count by what they hold, wherever they are. `cells` is a hash of the ids of one seed's
-    cells, which also have the versions of operators and metrics.
+    Encoders, lexicons and rows count by content, wherever they are. `cells` is a hash of the ids of one seed's cells,
+    which depend on the versions of operators and metrics as well.
 
     Args:
         looks: the numbers of seeds at which the study is looked at; empty for a study of a fixed number of seeds.
@@ -52,7 +53,7 @@ def content(plan: Plan, material: Material, looks: tuple[int, ...]) -> dict[str,
 
 
 def _by_content(spec: EncoderSpec, material: Material) -> EncoderSpec:
-    """An encoder whose files are named by their digests."""
+    """An encoder with digests in place of its files."""
     return dataclasses.replace(
         spec,
         checkpoint=None if spec.checkpoint is None else material.checkpoint_digest(spec.checkpoint),
@@ -61,25 +62,24 @@ def _by_content(spec: EncoderSpec, material: Material) -> EncoderSpec:
 
 
 def with_seeds(study: Study, number: int) -> Study:
-    """The study with its first seeds and, beyond those that it names, the smallest unused ones."""
+    """The study with `number` seeds: its first ones, then the smallest unused ones."""
     more = (seed for seed in itertools.count() if seed not in study.seeds)
     return dataclasses.replace(study, seeds=tuple(itertools.islice(itertools.chain(study.seeds, more), number)))
 
 
 def content_hash(own: Mapping[str, Any]) -> str:
-    """The hash of a declaration; seeds that may be added at any time are no part of it."""
+    """The hash of a declaration; seeds that may be added at any time are not part of it."""
     return content_id(
         {name: value for name, value in own.items() if name != "seeds" or "anytime" not in own["stopping"]}
     )
 
 
 def declared(store: Store, own: Mapping[str, Any]) -> dict[str, Any]:
-    """The declaration that plan.json holds from now on; a new folder continues what its shared folder has declared.
+    """The declaration for plan.json; a new folder continues that of its shared folder.
 
-    It counts from the moment when it was first written. As long as the folder has no finished target stage, of this
-    plan or an earlier one, it may be replaced; what is changed later is kept as a change, with its time, the number of
-    target stages that were done and the stopping rule that it replaces. Where seeds may be added at any time, one that
-    is left out again is a change.
+    It is valid from the moment it is first written. It may be replaced as long as the folder has no finished target
+    stage, of this plan or an earlier one; later changes are recorded, each with its time, the number of finished target
+    stages and the stopping rule that it replaces. If seeds may be added at any time, leaving one out again is a change.
 
     Args:
         own: the study's `content`.
@@ -91,7 +91,7 @@ def declared(store: Store, own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _declared(store: Store, own: Mapping[str, Any]) -> dict[str, Any]:
-    """The same as this worker would declare it, who need not be the first."""
+    """The declaration that this worker would make; another worker may have been first."""
     new = {"hash": content_hash(own), "time": time.time(), "target_stages": 0, "content": own, "changes": []}
     found = (store.existing_plan() or {}).get("declared") or _latest(store)
     done = sum(record.get("kind") == "target" for record in store.records())
@@ -102,7 +102,7 @@ def _declared(store: Store, own: Mapping[str, Any]) -> dict[str, Any]:
     fields = value_changes(found["content"], own)
     if store.agreed.looks(found["hash"]):
         raise InputError(
-            f"--out {store.out}: its study was looked at already, and a look holds for what was declared then "
+            f"--out {store.out}: its study was looked at already, and a look is valid only for what was declared then "
             f"({'; '.join(fields)}); continue it with --until-decided as declared, or choose another --out"
             f"{' and --share' if store.agreed.declarations() else ''}"
         )
@@ -114,7 +114,7 @@ def _declared(store: Store, own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _latest(store: Store) -> dict[str, Any] | None:
-    """What workers on the shared folder declared last, or what was looked at, which nothing replaces."""
+    """The last declaration of workers on the shared folder, or the one that was looked at, which nothing replaces."""
     found = store.agreed.declarations()
     looked = {one["hash"] for one in found if store.agreed.looks(one["hash"])}
     return max(found, key=lambda one: (one["hash"] in looked, len(one["changes"]), one["time"]), default=None)

@@ -1,4 +1,4 @@
-"""A plan in numbers: stages and cells, which of them are done, and what the rest would cost."""
+"""A plan in numbers: its stages and cells, how many are done, and the cost of the rest."""
 
 import dataclasses
 import pathlib
@@ -25,16 +25,15 @@ class Description:
     Attributes:
         stages: (encoder, kind) -> (stages, done, FLOPs to do), without given checkpoints.
         cells, cells_done: points of the evaluation grid.
-        cached: number of missing stages that are in the cache, and the FLOPs that training them would take, which are
-            not to do.
+        cached: number of missing stages that are in the cache, and the FLOPs that this saves.
         evaluation_flops: FLOPs of the missing cells.
-        matched: the controls for compute, with their steps.
+        matched: the compute controls, with their steps.
         queries: rough number of queries of the attacks among them. at_most: whether some of these attacks count as if
-            no row ended early, because no model of the folder has been through them.
+            no row ended early, because no model in the folder has undergone them.
         disk: bytes that the missing stages and cells will take.
-        rows: those of each target. given: what each given checkpoint was trained on.
-        changed: how the study and what it reads differ from what the folder was written from.
-        others: numbers of stages and cells in the folder that the study does not ask for; they stay, unreported.
+        rows: the rows of each target. given: what each given checkpoint was trained on.
+        changed: how the study and its inputs differ from those from which the folder was written.
+        others: numbers of stages and cells in the folder that are not in the study; they stay, unreported.
         contamination: by source, the training and dev rows whose text is evaluated.
         left_out: by source, published label -> rows that the source's map of labels leaves out.
     """
@@ -58,7 +57,7 @@ class Description:
     skipped: list[str]
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able."""
+        """The numbers as JSON values."""
         return {
             "name": self.name,
             "stages": [
@@ -84,7 +83,7 @@ class Description:
         }
 
     def text(self) -> str:
-        """For a terminal."""
+        """The numbers as text for a terminal."""
         lines = [f"study {self.name}", "", f"{'encoder':<16} {'stage':<14} {'all':>5} {'done':>5} {'to do':>13}"]
         for (encoder, kind), (n, done, flops) in self.stages.items():
             lines.append(f"{encoder:<16} {kind:<14} {n:>5} {done:>5} {flop(flops):>13}")

@@ -1,4 +1,4 @@
-"""How far the domains of a study's targets are apart, to read beside the gains kept under the shift."""
+"""Distances between the domains of a study's targets, to compare with the gains kept under the shift."""
 
 from collections.abc import Iterator
 
@@ -19,11 +19,11 @@ COLUMNS = ["model", "target", "domain", "task", "language", "vocabulary_divergen
 
 
 def domain_distances(plan: Plan, material: Material, workshop: Workshop) -> pd.DataFrame:
-    """One row per encoder, target, task in a shifted domain, and language that the training domain has too.
+    """One row per encoder, target, task in a shifted domain, and language that exists in the training domain too.
 
     Compares the evaluation rows of both domains in one language: divergence of their words, and proxy A-distance of the
     encoder before any fine-tuning. Each row is one text; `rows` is the size of the smaller side. The A-distance is NaN
-    where there are too few rows, or vectors that are not finite.
+    if there are too few rows, or vectors that are not finite.
     """
     rows = []
     bodies: dict[str, Body] = {}
@@ -52,7 +52,7 @@ def distances_id(plan: Plan, material: Material) -> str:
 
 
 def compared(plan: Plan, material: Material) -> Iterator[tuple[Stage, Target, Selection, Selection]]:
-    """(first trained stage, target, rows at home, rows away) of each encoder, which that stage starts from."""
+    """(first trained stage, target, rows at home, rows away) of each encoder; the stage starts from that encoder."""
     first: dict[str, Stage] = {}
     for stage in plan.stages.values():
         if stage.parent is not None and stage.parent.parent is None:
@@ -79,7 +79,7 @@ def shifted(plan: Plan, material: Material, target: Target) -> list[tuple[Select
 
 
 def texts_of(rows: Rows) -> list[str]:
-    """The fields of each row as one text."""
+    """The fields of each row, joined into one text."""
     return [" ".join(texts) for texts in zip(*rows.fields.values(), strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""What compilers say of a study's programs, as text and as JSON."""
+"""Compilers' estimates for a study's programs, as text and as JSON."""
 
 import dataclasses
 from collections import defaultdict
@@ -21,7 +21,7 @@ _HEADERS += ["bound by", "times", "hours"]
 
 
 def text(works: Sequence[Work], there: Topology) -> str:
-    """For a terminal."""
+    """The estimates as text for a terminal."""
     own = there.accelerator
     lines = [
         f"{there.name}: {there.count} devices, each {own.peak / 1e12:,.0f} TFLOP/s, {own.bandwidth / 1e9:,.0f} GB/s, "
@@ -38,7 +38,7 @@ def text(works: Sequence[Work], there: Topology) -> str:
 
 
 def as_dict(works: Sequence[Work], there: Topology) -> dict[str, Any]:
-    """JSON-able."""
+    """The estimates as JSON values."""
     return {
         "topology": there.name,
         "devices": there.count,
@@ -98,7 +98,7 @@ def _details(work: Work) -> list[str]:
 
 
 def _in_all(works: Sequence[Work], hours: float) -> str:
-    """The time of all programs; those that do not fit take an unknown time."""
+    """The time of all programs; the time of those that do not fit is unknown."""
     large = sum(not work.fits for work in works)
     if not large:
         return f"about {duration(3600 * hours)} in all"
@@ -106,7 +106,7 @@ def _in_all(works: Sequence[Work], hours: float) -> str:
 
 
 def _shares(works: Sequence[Work], hours: float) -> list[str]:
-    """What each kind of stage takes of all hours, and what it is bound by."""
+    """The share of all hours that each kind of stage takes, and what bounds it."""
     taken: defaultdict[str, float] = defaultdict(float)
     bounds: defaultdict[tuple[str, str], float] = defaultdict(float)
     for work in works:

@@ -1,4 +1,5 @@
-"""A study on accelerators that are not here: every distinct program, compiled for them, and how often it would run.
+"""A study on accelerators that this machine lacks: each distinct program, compiled for them, and how often it would
+run.
 
 All figures are compilers' estimates. They leave out the host, dev evaluations, cells of dev rows, transfers of attacks,
 tasks that compare vectors, checkpoints and compiling.
@@ -54,10 +55,10 @@ class Work:
     Attributes:
         encoder: its name in the study. stage: kind of stage, or "evaluation".
         runs: number of runs or models together. times: number of executions in the study.
-        rows, length: of a batch (of a microbatch in training). microbatches: in a step, halved ones included.
+        rows, length: of a batch (in training, of a microbatch). microbatches: number in a step, halved ones included.
         examples: per execution, all runs together. padding: share of the positions that hold no token.
         flops: model FLOPs of an execution, all devices together.
-        memory: bytes that a device has. devices: their number. peak: FLOP/s of a device.
+        memory: bytes per device. devices: their number. peak: FLOP/s of a device.
     """
 
     encoder: str
@@ -88,7 +89,7 @@ class Work:
 
     @property
     def hours(self) -> float:
-        """Of all executions."""
+        """Hours of all executions."""
         return self.times * self.report.seconds / 3600
 
 
@@ -137,7 +138,7 @@ class _Sketch(Workshop):
         self._specs = {stage.id: stage for stage in plan.stages.values()}
 
     def body(self, stage_id: str, load: Callable[[], Body]) -> Body:
-        """The encoder of a stage's spec, which all stages of an arm share, computing in what training does."""
+        """The encoder of a stage's spec, which all stages of an arm share, in the arithmetic of training."""
         return self.spec_body(self._specs[stage_id].spec)
 
     def spec_body(self, spec: EncoderSpec) -> Body:
@@ -203,7 +204,7 @@ class _Estimating:
         yield from self.trained(stage, programs, 1, total)
 
     def trained(self, stage: Stage, programs: Callable[[int], list[Typical]], runs: int, steps: int) -> Iterator[Work]:
-        """Training programs, with microbatches halved as often as the loop would."""
+        """Training programs, with microbatches halved as often as the loop would halve them."""
         halvings, made = 0, programs(0)
         found = [self.report(stage, one.request) for one in made]
         shards = data_shards(stack_mesh(runs))
@@ -224,7 +225,7 @@ class _Estimating:
     # --- Evaluation
 
     def evaluation(self, stages: Sequence[FineTuning]) -> Iterator[Work]:
-        """The prediction of the cells of stages, which are predicted together; none where vectors are compared."""
+        """The prediction of the cells of stages, which are predicted together; empty for tasks that compare vectors."""
         evaluated = [stage for stage in stages if self.plan.cells.get(stage.id)]
         cells = [self.plan.cells[stage.id] for stage in evaluated]
         for target in dict.fromkeys(cell.target for own in cells for cell in own):
@@ -243,7 +244,7 @@ class _Estimating:
             yield self.predicted(models, encoder, head, typical, total)
 
     def tokens(self, cell: Cell, clean: Examples) -> float:
-        """Tokens that a model reads for a cell: those of the clean rows, or of the expected queries of an attack."""
+        """Tokens that a model reads for a cell: those of the clean rows, or of an attack's expected queries."""
         if not cell.attack:
             return len(clean.ids)
         return self.plan.attacked[cell.cell].queries * len(clean.ids) / len(self.rows(cell.place))
@@ -261,7 +262,7 @@ class _Estimating:
         return self.work(models[0].spec.name, "evaluation", one, report, size, times)
 
     def examples(self, stage: Stage, place: Place) -> Examples | None:
-        """The clean rows of a place as the stage's encoder reads them; None where their vectors are compared."""
+        """The clean rows of a place as the stage's encoder reads them; None for tasks that compare vectors."""
         task = self.workshop.material.task(place[0])
         if kinds.kind(task.kind).by_vectors:
             return None
@@ -276,7 +277,7 @@ class _Estimating:
     # --- Programs
 
     def needed(self, stage: Stage, request: Request) -> int | None:
-        """Memory of a program on each device; more than there is where the compiler finds no room."""
+        """Memory of a program on each device; more than the device has if the compiler finds no room."""
         found = self.report(stage, request).needed
         return 2 * self.there.bytes if found is None else found
 
@@ -291,7 +292,7 @@ class _Estimating:
     def work(self, encoder: str, stage: str, one: Typical, report: Report, runs: int, times: int) -> Work:
         """A program with its figures."""
         *leading, rows, length = one.row_shape
-        copies = 1 if len(leading) == 2 else runs  # every model reads one batch
+        copies = 1 if len(leading) == 2 else runs  # all models read the same batch
         return Work(
             encoder=encoder,
             stage=stage,

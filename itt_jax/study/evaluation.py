@@ -46,20 +46,20 @@ from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.precision import Arithmetic, keep_precision, slow_precision
 
 ARM = "direct"
-"""The arm in the ids of a checkpoint's cells; their rows name none, since nobody knows how it was trained."""
+"""The arm in the ids of a checkpoint's cells; their rows have none, since nobody knows how it was trained."""
 AS_GIVEN = dataclasses.replace(
     arms.arm(ARM), name=str(ALONE["arm"]), summary="the checkpoint as it was given, whatever it was trained on"
 )
 """The arm of the report."""
 FORMS_PER_STREAM = 5
-"""Forms of a text that are predicted together at least, with its clean form: what an interruption loses, against the
-time for the clean form (and for a pool), which is predicted with each of them."""
+"""Minimum number of forms of a text that are predicted together, besides its clean form. More forms lose more at an
+interruption; fewer repeat the prediction of the clean form (and of a pool) more often."""
 FAR_BELOW, LEAST_BELOW = 4, 0.05
 """A score so many standard errors of guessing, and so much at least, below it is a sign of labels in another order."""
 MOST_SAID = 20
-"""Lines that say what is left out; plan.json has all."""
+"""Maximum number of lines on what is left out; plan.json has all."""
 TEXTS_PER_STREAM = 1000
-"""Texts that are predicted together at least; fewer would leave batches unfilled."""
+"""Minimum number of texts that are predicted together; fewer would leave batches unfilled."""
 
 
 def evaluate_checkpoint(
@@ -72,10 +72,10 @@ def evaluate_checkpoint(
     """Predict the task's rows, clean and perturbed, and store the cells that the results folder `out` lacks.
 
     Cells are stored as they are made. The folder may hold another evaluation of the checkpoint on the task, with other
-    operators, languages or rows: cells that both have stay valid, and plan and results describe the latest.
+    operators, languages or rows: shared cells stay valid, and plan and results describe the latest evaluation.
 
     Args:
-        quiet: say nothing. said: lines to say once everything is checked.
+        quiet: print nothing. said: lines to print once everything is checked.
 
     Raises:
         InputError: no such checkpoint or task, a head that does not fit the task, text that the checkpoint was trained
@@ -103,10 +103,9 @@ def evaluate_checkpoint(
 
 @dataclasses.dataclass(frozen=True)
 class _Stream:
-    """Cells of one language that are predicted together, whichever of them are there already.
+    """Cells of one language that are predicted together, even if some of them exist already.
 
-    A continued evaluation so predicts the same streams as one that was not interrupted, with the same scores to the
-    last bit.
+    A continued evaluation therefore predicts the same streams as an uninterrupted one, with bitwise equal scores.
     """
 
     language: str
@@ -115,7 +114,7 @@ class _Stream:
 
 
 class _Evaluating:
-    """One evaluation: everything that it needs is read and checked before anything is written."""
+    """One evaluation; all its inputs are read and checked before anything is written."""
 
     def __init__(self, evaluation: Evaluation, store: Store, progress: Progress, data_root: pathlib.Path | None):
         self.store, self.progress = store, progress
@@ -157,7 +156,7 @@ class _Evaluating:
         self.predictor = self.predictor.computing_in(self.arithmetic)
 
     def all(self) -> None:
-        """Make the cells that are missing; write the results after each language."""
+        """Make the missing cells; write the results after each language."""
         self.say_what_is_left()
         for language, streams in itertools.groupby(self.streams, key=lambda stream: stream.language):
             own = list(streams)
@@ -175,10 +174,12 @@ class _Evaluating:
             self.progress.say(f"warning: {warning}")
             self.write_plan(warning)
         if not self._is_latest():
-            self.progress.say(f"warning: {self.store.out} was given another evaluation meanwhile, which it describes")
+            self.progress.say(
+                f"warning: {self.store.out} was given another evaluation meanwhile, which it now describes"
+            )
 
     def make(self, stream: _Stream) -> None:
-        """Make the cells of a stream that are missing, by prediction or by an attack."""
+        """Make the missing cells of a stream, by prediction or by an attack."""
         if stream.cells[0].attack:
             own = self.predictor
             assert own.head is not None  # as an attack needs one
@@ -189,7 +190,7 @@ class _Evaluating:
                 self.predict(stream)
 
     def predict(self, stream: _Stream) -> None:
-        """Predict a stream, and store those of its cells that are missing."""
+        """Predict a stream and store its missing cells."""
         task, rows, predictor, asked = self.task, self.rows[stream.language], self.predictor, self.asked
         wanted = {cell.variant: self.wanted[stream.language][cell.variant] for cell in stream.cells}
         forms = {(task.name, asked.split, stream.language): row_forms(task, rows, wanted, asked.noise_seed)}
@@ -200,7 +201,7 @@ class _Evaluating:
         self.failed += store_cells(self.store, evaluator, scores, missing, lambda name: task, params, made_with)
 
     def say_what_is_left(self) -> None:
-        """Say what has changed and what is left out, how much there is to do, and about how long it takes."""
+        """Print what has changed and what is left out, how much there is to do, and about how long it takes."""
         if self.asked.perturbations == DEFAULT_PERTURBATIONS:
             self.progress.say(DEFAULT_LINE)
         for line in self.changed:
@@ -228,7 +229,7 @@ class _Evaluating:
         self.progress.say(", ".join(filter(None, parts)))
 
     def write_plan(self, warning: str = "") -> None:
-        """Write the plan, and reduce the folder's results to the cells that are asked for.
+        """Write the plan, and reduce the folder's results to the requested cells.
 
         Args:
             warning: a sentence for the readers of the results.
@@ -261,12 +262,12 @@ class _Evaluating:
             self.write_results()
 
     def write_results(self) -> None:
-        """Write the rows of the cells that are there, unless another command has asked for others meanwhile."""
+        """Write the rows of the cells that are there, unless another command has requested others meanwhile."""
         if self._is_latest():
             self.store.write_results(cell.row({}) for stream in self.streams for cell in stream.cells)
 
     def _order_warning(self) -> str:
-        """A sentence if outputs without names, which are read by position, score far below chance on clean text."""
+        """A warning if outputs without names, which are read by position, score far below chance on clean text."""
         if not self.predictor.unnamed or not self._is_latest():
             return ""
         results = read_results(self.store.out)
@@ -304,7 +305,7 @@ class _Evaluating:
         self.store.check()
 
     def _changes(self) -> list[str]:
-        """How the evaluation and its rows differ from those of the folder, a line each."""
+        """How the evaluation and its rows differ from those in the folder, one line for each difference."""
         found = self.store.plan()
         if not found:
             return []
@@ -312,13 +313,13 @@ class _Evaluating:
         return fields + changed_inputs(found.get("inputs", {}), self.inputs)
 
     def _agreed_arithmetic(self) -> Arithmetic:
-        """What to compute in: that of the scores in the folder, whatever the checkpoint was called then."""
+        """The arithmetic of the scores in the folder, whatever the checkpoint was called then."""
         for precision in self.store.agreed.precisions(self.store.plan().get("encoders", ())).values():
             self.store.agreed.precision(self.name, functools.partial(str, precision))
         return agreed_arithmetic(self.store, self.name, self.predictor.encoder, self.asked.precision)
 
     def _streams(self, language: str) -> Iterator[_Stream]:
-        """The cells of one language in the order in which they are made; those of one operator stay together."""
+        """The streams of one language in the order in which they are made; an operator's cells stay together."""
         rows, checkpoint, chosen = self.rows[language], str(self.asked.checkpoint), self.predictor.chosen
         evaluated = Evaluated(
             stage=content_id([checkpoint, *chosen]) if chosen else checkpoint,

@@ -1,4 +1,4 @@
-"""Whether the tokenizers and lengths of a study fit its encoders' tables, checked before anything trains."""
+"""Checks, before anything trains, that the tokenizers and lengths of a study fit its encoders' tables."""
 
 from collections.abc import Iterable
 
@@ -41,7 +41,7 @@ def check_fits(study: Study, stages: Iterable[Stage], material: Material) -> Non
 
 
 def _tables(spec: EncoderSpec) -> tuple[EncoderConfig, Tokenizer | None]:
-    """The config of a spec's encoder, and the tokenizer that it is given; None if the encoder is made to fit it."""
+    """The config of a spec's encoder, and its tokenizer; None if the encoder is made to fit the tokenizer."""
     if spec.checkpoint is not None:
         return given_tables(spec)
     sizes = {name: getattr(spec, name) for name in SIZES}

@@ -1,4 +1,4 @@
-"""A results folder that grows: how a study differs from the one that its folder holds, and what cannot be joined."""
+"""Results folders that grow: how a study differs from the one in its folder, and which differences are refused."""
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,27 +11,27 @@ from itt_jax.study.inputs import Inputs, changed_inputs
 from itt_jax.study.plan import Plan
 from itt_jax.study.provenance import check_precision
 
-MOST_CHARACTERS = 80  # of a value in the list of changes
+MOST_CHARACTERS = 80  # length of a value in the list of changes
 ABSENT = object()
 
 
 def changes(store: Store, plan: Plan, read: Inputs) -> list[str]:
-    """How a plan differs from that of its folder, a line for each field and each input; none for a new folder.
+    """How a plan differs from that of its folder, a line for each field and input; empty for a new folder.
 
-    Ids are made of content, so stages and cells that both studies have stay valid, and the others are left alone.
+    Ids are hashes of content, so shared stages and cells stay valid, and the others are left alone.
 
     Args:
         read: the plan's `inputs`.
 
     Raises:
-        InputError: the folder holds something else, another study, or scores in another precision than the study's
-            names would give them.
+        InputError: the folder holds something else, another study, or scores in another precision than the study would
+            use for encoders of those names.
     """
     found = store.existing_plan()
     if found is None:
         return []
     if "study" not in found:
-        raise InputError(f"--out {store.out}: holds {found['name']!r}, which is no study; choose another --out")
+        raise InputError(f"--out {store.out}: holds {found['name']!r}, which is not a study; choose another --out")
     shared = {stage["id"] for stage in found.get("stages", ())} & set(plan.stages)
     if found["name"] != plan.study.name and not shared:
         raise InputError(
@@ -43,7 +43,7 @@ def changes(store: Store, plan: Plan, read: Inputs) -> list[str]:
 
 
 def study_changes(before: Mapping[str, Any], study: Any) -> list[str]:
-    """The differences between a study (or an evaluation) as plan.json has it and another: "seeds: [0] -> [0, 1]"."""
+    """The differences between a study (or an evaluation) in plan.json and another: "seeds: [0] -> [0, 1]"."""
     return value_changes(before, canonical(study))
 
 
@@ -71,7 +71,7 @@ def _differences(old: Any, new: Any, path: str) -> Iterator[str]:
 
 
 def _by_name(values: Any) -> dict[str, Any] | None:
-    """A list of named parts (encoders, targets, tasks) by name; None where it is no such list."""
+    """A list of named parts (encoders, targets, tasks) by name; None for any other value."""
     if not isinstance(values, Sequence) or isinstance(values, str):
         return None
     named = {value["name"]: value for value in values if isinstance(value, Mapping) and value.get("name") is not None}
@@ -83,7 +83,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as a line shows it; fields that studies have later are written only where they are not at the default."""
+    """A value as shown in a line; fields added by later versions are included only if not at their defaults."""
     if value is ABSENT:
         return "the default"
     if isinstance(value, Mapping):
@@ -95,10 +95,10 @@ def shown(value: Any) -> str:
 
 
 def _check_precision(store: Store, found: Mapping[str, Any], plan: Plan) -> None:
-    """Check that cells which are there keep their precision, which is stored by the encoder's name.
+    """Check that existing cells keep their precision, which is stored under the encoder's name.
 
     Raises:
-        InputError: an encoder has another's name, whose scores are in another precision.
+        InputError: an encoder has taken another's name, under which scores have a different precision.
     """
     for before, now in _renamed(found, plan):
         check_precision(store, plan.study.precision, [before])
@@ -111,14 +111,14 @@ def _check_precision(store: Store, found: Mapping[str, Any], plan: Plan) -> None
 
 
 def carry_precision(store: Store, plan: Plan) -> None:
-    """Evaluate encoders that have another name now in the precision of the cells that are there."""
+    """Evaluate renamed encoders in the precision of their existing cells."""
     for before, now in _renamed(store.plan(), plan):
         for precision in store.agreed.precisions([before]).values():
             store.agreed.precision(now, functools.partial(str, precision))
 
 
 def _renamed(found: Mapping[str, Any], plan: Plan) -> set[tuple[str, str]]:
-    """(name in the folder's plan, name now) of encoders that have another name now and evaluated stages in common."""
+    """(name in the folder's plan, name now) of renamed encoders, which have evaluated stages in common."""
     names = {stage["id"]: stage["encoder"] for stage in found.get("stages", ())}
     pairs = {(names[name], plan.stages[name].spec.name) for name in plan.cells if name in names}
     return {(before, now) for before, now in pairs if before != now}

@@ -1,4 +1,4 @@
-"""Hardening: how a fine-tuning is made robust to changed text. Plain data, which configs read.
+"""Hardening: ways to make fine-tuning robust to changed text. Plain data, used in configs.
 
 A field of a stage's description:
 
@@ -23,7 +23,7 @@ TRAINING = FORWARD + BY_ACTIVATIONS + BY_WEIGHTS
 
 @dataclasses.dataclass(frozen=True)
 class Hardening:
-    """The base of every way to harden."""
+    """The base class of all hardenings."""
 
     @property
     def draws(self) -> int:
@@ -44,7 +44,7 @@ class Hardening:
         """Check the fields.
 
         Args:
-            where: the place that an error names.
+            where: the place to name in errors.
 
         Raises:
             InputError: a value that cannot be used.
@@ -63,8 +63,8 @@ class Drawn(Hardening):
     """Training on perturbed forms of the rows; a row whose label does not survive an operator stays clean.
 
     Attributes:
-        operators: perturbation operators (`list perturbations`) that keep the label; each form is of one, drawn evenly.
-        severities: of the operators; each form is at one, drawn evenly.
+        operators: perturbation operators (`list perturbations`) that keep the label; each form uses one, drawn evenly.
+        severities: severities of the operators; each form uses one, drawn evenly.
         lexicon: a word list for operators that read one; "{language}" in it is replaced by the language of the rows.
     """
 
@@ -88,7 +88,7 @@ class Drawn(Hardening):
             raise InputError(f"{where}.lexicon: none of the operators reads one, found {self.lexicon!r}")
 
     def check_language(self, language: str, where: str) -> None:
-        """Raises InputError where an operator has no table for the language, or no lexicon."""
+        """Raises InputError if an operator has no table or no lexicon for the language."""
         from itt_jax import perturb
 
         for name in self.operators:
@@ -123,7 +123,7 @@ class Augmented(Drawn):
 
 @dataclasses.dataclass(frozen=True)
 class WorstOf(Drawn):
-    """Training on the draw with the largest loss among several of each row, by the present model.
+    """Training on that one of several draws of each row that has the largest loss under the current model.
 
     The scheme of UEraser-Max (arXiv 2303.15127), with text operators for its image augmentations: K forward passes
     choose the form of each item, then the step trains on the chosen forms.
@@ -141,7 +141,7 @@ class WorstOf(Drawn):
 
     @property
     def passes(self) -> int:
-        """K forward passes choose, unless there is no choice."""
+        """K forward passes to choose, and a training step; only the latter if K is 1."""
         return TRAINING + (self.k * FORWARD if self.k > 1 else 0)
 
     def check(self, where: str) -> None:
@@ -169,9 +169,9 @@ class PGD(Hardening):
     authors for RoBERTa-large on MNLI.
 
     Attributes:
-        steps: ascents, each by the normalised gradient of the example.
-        step_size: length of an ascent. start: bound on the norm of the uniform initial perturbation. radius: of the
-            ball that perturbations are projected on.
+        steps: number of ascents, each along the example's normalised gradient.
+        step_size: length of an ascent. start: bound on the norm of the uniform initial perturbation. radius: radius of
+            the ball onto which perturbations are projected.
     """
 
     steps: int = 2
@@ -193,8 +193,8 @@ class PGD(Hardening):
 class FreeLB(PGD):
     """PGD that trains at every point of its ascent (arXiv 1909.11764).
 
-    The gradient is the mean of those at the first `steps` points, each from the backward pass that the next ascent
-    follows. All have the same dropout.
+    The gradient is the mean of those at the first `steps` points, each from the backward pass that also gives the next
+    ascent. All use the same dropout.
     """
 
     start: float = 0.1
@@ -202,7 +202,7 @@ class FreeLB(PGD):
 
     @property
     def passes(self) -> int:
-        """As much as that many plain steps."""
+        """The compute of `steps` plain steps."""
         return self.steps * TRAINING
 
 
@@ -211,8 +211,8 @@ class SMART(Hardening):
     """A penalty on how much the output changes near the word embeddings (arXiv 1911.03437), without its proximal term.
 
     The penalty is the symmetric divergence between the outputs at the embeddings and at a point near them, found by
-    ascent from normal noise; each ascent is by the gradient over its largest entry in the token, and entries are
-    clipped. The paper's radius of 1e-5 hardly changes a loss; its code scales the largest entry to 1, after the
+    ascent from normal noise; each ascent follows the gradient divided by its largest entry in the token, and entries
+    are clipped. The paper's radius of 1e-5 hardly changes a loss; its code scales the largest entry to 1, after the
     embeddings' LayerNorm. These defaults are between the two.
 
     Attributes:
@@ -228,7 +228,7 @@ class SMART(Hardening):
 
     @property
     def passes(self) -> int:
-        """A step at the embeddings, one near them, and the ascents."""
+        """A step at the embeddings, a step near them, and the ascents."""
         return 2 * TRAINING + self.steps * (FORWARD + BY_ACTIVATIONS)
 
     def check(self, where: str) -> None:
@@ -239,14 +239,15 @@ class SMART(Hardening):
 
 @dataclasses.dataclass(frozen=True)
 class Attacked(Hardening):
-    """Training on rows of which a share is attacked with the weights of the moment (A2T's scheme, arXiv 2109.00544).
+    """Training on rows, a share of which is attacked with the current weights (A2T's scheme, arXiv 2109.00544).
 
     The steps fall into `rounds` + 1 equal parts. The first reads clean rows. Before each other part, a drawn share of
-    the rows that it reads is attacked, and those on which the attack succeeds are read as it left them. Which rows is
-    a function of (seed, item id, round). Labels stay those of the clean rows; classification and regression alone.
+    the rows that it reads is attacked, and rows on which the attack succeeds are read as it changed them. The choice of
+    rows is a function of (seed, item id, round). Labels stay those of the clean rows; only for classification and
+    regression.
 
     Attributes:
-        recipe: name of an attack (`list attacks`) that knows the model by queries alone.
+        recipe: name of an attack (`list attacks`) that only queries the model.
         budget: maximum number of queries a row.
         share: probability that a row is attacked in a round.
         rounds: number of times that rows are attacked.
@@ -270,7 +271,7 @@ class Attacked(Hardening):
 
 
 def _operator(name: str, where: str) -> "Operator":
-    from itt_jax import perturb  # on first use: the command line's help does without numpy
+    from itt_jax import perturb  # imported on first use: the command line's help works without numpy
 
     if name not in perturb.CATALOG and "+" not in name:
         raise unknown(f"operator in {where}:", name, perturb.CATALOG)

@@ -1,8 +1,8 @@
 """A run on several hosts: one process plans, claims and writes, and all of them train and evaluate.
 
-Every process plans the same study. Then the first one decides (`leading`) and tells the others, before each piece of
-work that takes all devices, which stages and cells it is on; they do it with it (`making`) and write nothing. Until
-they are told, they wait on no device, so the first process may take its time.
+Every process plans the same study. Then the first one decides (`leading`): before each piece of work that takes all
+devices it tells the others which stages and cells are next; they take part in it (`making`) but write nothing. Until
+they are told they wait without blocking a device, so the first process may take its time.
 """
 
 import pathlib
@@ -26,7 +26,7 @@ from itt_jax.train.processes import gathered, is_first, part, shared
 
 
 class Worker(Protocol):
-    """What works on a plan, in every process (`making.Maker`)."""
+    """The part of a worker that runs in every process (`making.Maker`)."""
 
     plan: Plan
     material: Material
@@ -36,14 +36,14 @@ class Worker(Protocol):
         """Make stages of one shape together."""
 
     def evaluate(self, stages: list[Stage], cells: dict[str, list[Cell]]) -> int:
-        """Make these cells of the stages; returns how many are stored."""
+        """Make these cells of the stages; returns the number stored."""
 
     def transfer(self, stages: list[Stage]) -> None:
-        """Read the texts that attacks made on other models on those of the stages."""
+        """Run the stages' models on the texts that attacks made on other models."""
 
 
 def installation(stack: int | None, looks: tuple[int, ...]) -> dict[str, Any]:
-    """What every process has, by name, before anything is read.
+    """Facts about a process, by name, that are known before anything is read.
 
     Args:
         stack, looks: as in `running.run`.
@@ -68,7 +68,7 @@ def described(plan: Plan, inputs: Inputs) -> dict[str, Any]:
 
 
 def check_same(facts: dict[str, Any]) -> None:
-    """Check that every process has what the first has, by name; all of them end where one differs.
+    """Check that every process has the same facts as the first; if one differs, all end.
 
     Raises:
         InputError: a process differs, the same error in every process.
@@ -85,20 +85,21 @@ def check_same(facts: dict[str, Any]) -> None:
 
 
 def tell(work: str, stages: Sequence[Stage] = (), cells: dict[str, list[Cell]] | None = None) -> None:
-    """Tell the other processes what all do now; they are in `follow`."""
+    """Tell the other processes, which are in `follow`, what all do next."""
     if is_first():
         ids = {name: [cell.cell for cell in own] for name, own in (cells or {}).items()}
         shared(lambda: [work, [stage.id for stage in stages], ids])
 
 
 def end(made: int, failed: list[str]) -> None:
-    """Tell the other processes that everything is done, and what `follow` returns."""
+    """Tell the other processes that everything is done, and what `follow` is to return."""
     if is_first():
         shared(lambda: ["end", made, failed])
 
 
 def follow(worker: Worker) -> tuple[int, list[str]]:
-    """Take part in what the first process tells; returns how many cells it made, and what is said of the others."""
+    """Take part in the work that the first process announces; returns the number of cells made, and lines on the
+    others."""
     plan = worker.plan
     while True:
         work, *given = shared(list)

@@ -1,4 +1,4 @@
-"""What a plan reads: its rows in numbers, and digests of everything that a config names without holding it."""
+"""The inputs of a plan: numbers of its rows, and digests of everything that a config refers to by name."""
 
 import dataclasses
 import itertools
@@ -13,7 +13,7 @@ from itt_jax.study.plan import Plan
 from itt_jax.tasks import Task
 
 Inputs = dict[str, dict[str, Any]]
-"""What is read, by name -> its digest; of rows also their number and the files that they come from."""
+"""Name of an input -> its digest; for rows also their number and files."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,11 +22,11 @@ class RowCount:
 
     Attributes:
         target: its name; "" for the corpus of an encoder that is made here.
-        purpose: "training" or "dev", after the kind of the stage where it is not the target's; "evaluation"; "signal",
+        purpose: "training" or "dev", preceded by the kind of stage unless that is the target's; "evaluation"; "signal",
             the dev rows that decide whether the evaluation rows of a language have signal; "pretraining".
         source: "TASK/SPLIT", or a corpus. language: "" for a corpus.
-        rows: how many are used. of: how many the split has.
-        dropped: how many of those because their text is evaluated.
+        rows: number used. of: number in the split.
+        dropped: number of those that are dropped because their text is evaluated.
     """
 
     target: str
@@ -39,7 +39,7 @@ class RowCount:
 
 
 def row_counts(plan: Plan, material: Material) -> list[RowCount]:
-    """The rows of every target, in the order in which a reader looks for them: its own, then those of other stages."""
+    """The rows of every target, in reading order: its own, then those of other stages."""
     found = [*_corpora(plan, material)]
     for target in plan.study.running_targets():
         own = [stage for stage in plan.made() if target.name in {name for name, _ in plan.uses.get(stage.id, ())}]
@@ -64,7 +64,7 @@ def row_counts(plan: Plan, material: Material) -> list[RowCount]:
 
 
 def row_lines(counts: list[RowCount]) -> Iterator[str]:
-    """The numbers for a terminal: a line for each target, purpose and split, whatever its languages."""
+    """The numbers as text for a terminal: a line for each target, purpose and split, with its languages together."""
     for target, own in itertools.groupby(counts, key=lambda one: one.target):
         yield f"  target {target}" if target else "  encoders"
         for (purpose, source), group in itertools.groupby(own, key=lambda one: (one.purpose, one.source)):
@@ -107,7 +107,7 @@ def _evaluated(plan: Plan, target: str) -> list[Selection]:
 
 
 def _signal(plan: Plan, target: str) -> list[Selection]:
-    """The dev rows that decide what of a target has signal."""
+    """The dev rows that decide which groups of a target have signal."""
     cells = (cell for own in plan.signal.values() for cell in own if cell.target == target)
     return [Selection(*place, plan.study.evaluation_rows) for place in dict.fromkeys(cell.place for cell in cells)]
 
@@ -120,10 +120,10 @@ def _whole(selection: Selection) -> Selection:
 
 
 def inputs(plan: Plan, material: Material) -> Inputs:
-    """What the plan reads.
+    """The inputs of the plan.
 
-    Rows count as they are published, so that a changed evaluation split, which changes what is dropped elsewhere, is
-    named alone.
+    The digests are of the published rows. So if an evaluation split changes, only that split is named, although rows
+    are then dropped elsewhere too.
     """
     read = [selection for stage in plan.made() for own in stage.selections.values() for selection in own]
     for target in plan.study.running_targets():
@@ -154,7 +154,7 @@ def rows_input(task: Task, split: str, language: str, rows: Rows, data_root: Any
 
 
 def changed_inputs(before: Mapping[str, Mapping[str, Any]], now: Inputs) -> list[str]:
-    """What has another content than before, a line each."""
+    """The inputs whose content has changed, one line each."""
     return [
         _change(name, before[name], own)
         for name, own in now.items()
@@ -168,4 +168,4 @@ def _change(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str
         same = before["rows"] == now["rows"]
         numbers = f", {now['rows']:,} rows as before" if same else f", {before['rows']:,} -> {now['rows']:,} rows"
     files = f" ({now['files']})" if now.get("files") else ""
-    return f"{name}{files}: other content than before{numbers}"
+    return f"{name}{files}: content has changed{numbers}"

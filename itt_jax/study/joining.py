@@ -1,4 +1,4 @@
-"""A study beside the results folder that it is to join: what both `plan` and `run` check before anything is made."""
+"""A study and the results folder that it is to join: what both `plan` and `run` check before anything is made."""
 
 import dataclasses
 import pathlib
@@ -23,9 +23,9 @@ class Joined:
     """A study that fits its folder.
 
     Attributes:
-        rows: those of each target. inputs: what the plan reads.
-        changes: how study and inputs differ from those that the folder holds, a line each.
-        cost: of what the folder lacks.
+        rows: numbers of rows of each target. inputs: the plan's inputs.
+        changes: how study and inputs differ from those in the folder, one line each.
+        cost: the cost of what the folder lacks.
     """
 
     material: Material
@@ -36,7 +36,7 @@ class Joined:
     cost: Cost
 
     def given(self) -> list[str]:
-        """What each given checkpoint was trained on, a line each."""
+        """What each given checkpoint was trained on, one line each."""
         specs = [spec for spec in self.plan.study.encoders if spec.checkpoint is not None]
         return [f"encoder {spec.name}: {spec.checkpoint} {self.material.seen(spec).note()}" for spec in specs]
 
@@ -48,12 +48,13 @@ def joined(
     stack: int | None = None,
     cache: StageCache | None = None,
 ) -> Joined:
-    """Plan a study against a results folder, which gets what it lacks of a shared folder. Nothing else is written.
+    """Plan a study against a results folder, after fetching from a shared folder what it lacks. Nothing else is
+    written.
 
-    Damaged cells are to be made again.
+    Damaged cells count as missing.
 
     Args:
-        stack: as in `running.run`. cache: stages that are there cost nothing.
+        stack: as in `running.run`. cache: stages in it cost nothing.
 
     Raises:
         InputError: the study or its data is wrong, the folder holds something else or results in another precision, or

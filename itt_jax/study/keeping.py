@@ -1,7 +1,7 @@
-"""Which stages must be made, and which checkpoints are kept once nothing needs them any more.
+"""Which stages must be made, and which checkpoints stay once nothing needs them any more.
 
-A stage whose checkpoint was removed is still done: its record and its cells are there. It is made again where a later
-run has cells to add to it, or children to train from it.
+A stage whose checkpoint was removed still counts as done: its record and its cells are there. It is made again if a
+later run has cells to add to it, or children to train from it.
 """
 
 from itt_jax.store import Store
@@ -11,7 +11,7 @@ from itt_jax.study.stages import Stage
 
 
 class Keeping:
-    """What the results folder has of a plan, and what it will keep (`Study.save_checkpoints`)."""
+    """The parts of a plan that the results folder has, and those it will keep (`Study.save_checkpoints`)."""
 
     def __init__(self, plan: Plan, store: Store):
         self.plan, self.store = plan, store
@@ -21,12 +21,12 @@ class Keeping:
                 self._children.setdefault(stage.parent.id, []).append(stage)
 
     def missing_cells(self, stage: Stage) -> list[Cell]:
-        """Cells of the stage that the folder lacks, those of dev rows last."""
+        """The stage's cells that the folder lacks, those of dev rows last."""
         planned = (*self.plan.cells.get(stage.id, ()), *self.plan.signal.get(stage.id, ()))
         return [cell for cell in planned if not self.store.has_cell(cell.cell)]
 
     def must_make(self, stage: Stage) -> bool:
-        """Whether the stage is not done, or its parameters are needed and no longer there."""
+        """Whether the stage is not done, or its parameters are needed but were removed."""
         if not stage.is_done(self.store):
             return True
         return not stage.has_parameters(self.store) and self._is_needed(stage)
@@ -36,7 +36,7 @@ class Keeping:
         return self.store.has_checkpoint(stage.id) and stage.is_done(self.store) and self._is_needed(stage)
 
     def keeps(self, stage: Stage) -> bool:
-        """Whether the checkpoint stays. Every arm starts from an encoder made here, so its checkpoint always does."""
+        """Whether the checkpoint stays. That of an encoder made here always does, as every arm starts from it."""
         saved = self.plan.study.save_checkpoints
         return saved == "all" or stage.parent is None or (saved == "target" and stage.id in self.plan.cells)
 

@@ -1,4 +1,4 @@
-"""What the first process of a worker decides: which stages it claims, whom it waits for, what is written at the end."""
+"""The first process of a worker: decides which stages to claim and when to wait for others, and writes results."""
 
 import contextlib
 import itertools
@@ -24,14 +24,14 @@ from itt_jax.train.processes import are_several
 from itt_jax.train.resume import interrupted_at
 
 POLL_SECONDS = 2
-"""Time between two looks at the folder while other workers hold everything that is left."""
+"""Seconds between two looks at the folder while other workers hold everything that is left."""
 
 
 class Leader:
-    """Drains a plan: claims what is missing and can be made now, has it made, and waits for other workers.
+    """Drains a plan: claims missing work that can be done now, has it done, and waits for other workers.
 
     Args:
-        maker: makes it, with all processes. own: the study with its plan. publisher: describes the folder.
+        maker: does the work, with all processes. own: the study with its plan. publisher: writes plan and results.
     """
 
     def __init__(self, maker: Maker, own: Joined, publisher: Publisher):
@@ -42,14 +42,14 @@ class Leader:
         self.worked: set[str] = set()
         self.broken: set[str] = set()
         self.failures: list[str] = []
-        self.held: dict[str, Stage] = {}  # by other workers, when this one asked
+        self.held: dict[str, Stage] = {}  # by other workers, when last looked
         self.waiting = ""
 
     def lead(self) -> tuple[int, list[str]]:
         """Write the plan, make what is missing and write the results.
 
         Returns:
-            how many cells were made, and what is said of those that could not be.
+            the number of cells made, and lines on those that could not be made.
 
         Raises:
             StageError: some stages could not be made; the rest is made and written.
@@ -68,7 +68,7 @@ class Leader:
         return made, self.maker.failed
 
     def all(self) -> int:
-        """Make every missing stage and cell, or wait for the worker that does; returns how many cells were made."""
+        """Make every missing stage and cell, or wait for the worker that does; returns the number of cells made."""
         made = 0
         while pending := [stage for stage in self.plan.stages.values() if self.needed(stage)]:
             self.progress.estimate.keep([stage.id for stage in pending])
@@ -89,11 +89,11 @@ class Leader:
         return made
 
     def tried(self, stages: list[Stage]) -> int:
-        """As `work`. A stage that fails is noted, and left out with those that start from it; the rest goes on.
+        """As `work`. A stage that fails is noted and left out, with those that start from it; the rest goes on.
 
         Raises:
-            OSError: of the disk or a shared folder, which are the same for every stage. An error of one of several
-                processes ends all, as the others are amid the same program.
+            OSError: from the disk or a shared folder, which are the same for every stage. With several processes any
+                error ends all, as the others are in the middle of the same program.
         """
         try:
             return self.work(stages)
@@ -115,7 +115,7 @@ class Leader:
             return 0
 
     def work(self, stages: list[Stage]) -> int:
-        """Make the missing ones of the stages, then their missing cells; returns the number of cells."""
+        """Make those of the stages that are missing, then their missing cells; returns the number of cells."""
         missing = [stage for stage in stages if self.keeping.must_make(stage) and not self.maker.take(stage)]
         if missing:
             self.maker.train(missing)
@@ -131,7 +131,7 @@ class Leader:
         return made
 
     def still_ours(self, stages: list[Stage]) -> list[Stage]:
-        """The stages that no other worker has taken over; says which are left to another."""
+        """The stages that no other worker has taken over; prints which are left to another."""
         for stage in stages:
             if self.store.is_lost(stage.id):
                 self.progress.say(
@@ -152,7 +152,7 @@ class Leader:
         return list(itertools.islice(ready, self.maker.workshop.most_together - 1))
 
     def claimed(self, stages: list[Stage], claims: contextlib.ExitStack) -> list[Stage]:
-        """Those that are missing, whose parents are done and that no other worker is on; ours until `claims` closes."""
+        """The missing stages whose parents are done and that no other worker holds; ours until `claims` closes."""
         found = []
         for stage in stages:
             if not (
@@ -181,7 +181,7 @@ class Leader:
         )
 
     def is_blocked(self, stage: Stage) -> bool:
-        """Whether this run failed to make the stage, or one that it starts from, which nobody else has made since."""
+        """Whether this run failed to make the stage or one of its ancestors, and nobody else has made that since."""
         own: Stage | None = stage
         while self.broken and own is not None:
             if own.id in self.broken and not (own.is_done(self.store) and own.has_parameters(self.store)):
@@ -190,7 +190,7 @@ class Leader:
         return False
 
     def has_parameters(self, stage: Stage) -> bool:
-        """Whether the stage's parameters are there, or in a shared folder, from which they are then fetched."""
+        """Whether the stage's parameters are there; fetches them if only a shared folder has them."""
         if stage.is_done(self.store) and not stage.has_parameters(self.store):
             self.store.fetch_checkpoint(stage.id)
         return stage.has_parameters(self.store)
@@ -203,13 +203,13 @@ class Leader:
     # --- Other workers
 
     def share_estimate(self) -> None:
-        """Leave what others have done out of the time left, and count those who are at work."""
+        """Exclude the work of others from the time left, and count the workers."""
         self.progress.estimate.drop([name for name, stage in self.held.items() if not self.needed(stage)])
         self.held = {name: stage for name, stage in self.held.items() if self.needed(stage)}
         self.progress.estimate.workers = 1 + len(self.store.claims.holders(self.held))
 
     def others_made_again(self) -> bool:
-        """Fetch all that other machines have done; returns whether something is to be made or fetched for it."""
+        """Fetch the work of other machines; returns whether something must be made or fetched because of it."""
         before = {name: self.store.record(name) for name in self.plan.stages} if self.store.sharing else {}
         self.store.sync(records=True)
         again = {name for name, record in before.items() if self.store.record(name) != record}
@@ -217,11 +217,11 @@ class Leader:
         return any(self.needed(self.plan.stages[name]) for name in again)
 
     def await_workers(self, pending: list[str]) -> None:
-        """Wait a little for the workers that hold these claims, and say who they are."""
+        """Wait a little for the workers that hold these claims, and print who they are."""
         holders = self.store.claims.holders(pending)
         self.progress.estimate.workers = max(1, len(holders))
         holders += self.caching.holders(pending)
-        waiting = f"for {counted(len(pending), 'stage')}: {'; '.join(holders) or 'other workers are on them'}"
+        waiting = f"for {counted(len(pending), 'stage')}: {'; '.join(holders) or 'other workers hold them'}"
         if waiting != self.waiting:
             self.waiting = waiting
             self.progress.say(f"waiting {waiting}")
@@ -232,7 +232,7 @@ class Leader:
     # --- The beginning
 
     def begin(self) -> None:
-        """Write the plan, and say what was found and what is left to do."""
+        """Write the plan, and print what was found and what is left to do."""
         if warning := slow_precision(self.plan.study.precision):
             self.progress.say(f"warning: {warning}")
         self.mend()
@@ -261,7 +261,7 @@ class Leader:
         self.say_what_is_left()
 
     def mend(self) -> None:
-        """Set aside what is damaged and is to be made again; remove what workers that were killed have left."""
+        """Set aside damaged files, to be made again; remove what killed workers have left."""
         self.store.clear()
         for line in self.store.set_aside():
             self.progress.say(f"warning: {line}")
@@ -270,7 +270,7 @@ class Leader:
                 self.progress.say(f"warning: {line}")
 
     def say_what_is_left(self) -> None:
-        """Say how much there is to do, about how long it takes, and where an interrupted run continues."""
+        """Print how much there is to do, about how long it takes, and where an interrupted run continues."""
         cost = self.own.cost
         self.progress.estimate = Estimate(cost.work, self.speed(), cost.at_most)
         stages, found = len(self.plan.made()), len(cost.cached)
@@ -304,10 +304,10 @@ class Leader:
             return
         self.publisher.write_results()
         keep_plan_texts(self.store, self.plan, self.material)
-        if self.failures:  # the rest of what is written here rests on all stages
+        if self.failures:  # everything else that is written here needs all stages
             return self.publisher.write_plan()
         self.read_across()
-        if self.store.sharing:  # those whose children other machines have made
+        if self.store.sharing:  # checkpoints whose children other machines have made
             self.keeping.clear(list(self.plan.stages.values()))
         distances = distances_id(self.plan, self.material)
         if not self.store.tables.has_distances(distances):
@@ -321,7 +321,7 @@ class Leader:
         self.publisher.write_plan()
 
     def read_across(self) -> None:
-        """Read the texts that attacks made on one model on the others of its target, as far as the folder lacks it."""
+        """Run models on texts that attacks made on other models of the target, where the folder lacks the scores."""
         absent = 0
         tried: set[str] = set()
         while left := {own.reader.stage for own in missing_transfers(self.plan, self.store)} - tried:
@@ -339,7 +339,7 @@ class Leader:
                         absent += 1
             tried |= left - held
             if held and self.store.sharing is None:
-                break  # who holds them writes to the same folder
+                break  # their holder writes to the same folder
             if held == left:
                 self.await_workers([claim_on(name) for name in left])
         if absent:

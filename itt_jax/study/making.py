@@ -1,4 +1,4 @@
-"""Making stages and cells: the work that all processes of a worker do together, and what the first one writes of it."""
+"""Making stages and cells: all processes of a worker compute them together, and the first one writes the results."""
 
 import collections
 import time
@@ -34,17 +34,17 @@ from itt_jax.train.precision import Arithmetic, computing_in, training_arithmeti
 from itt_jax.train.processes import await_others, first_then_others, is_first
 
 Loaded = tuple[Body, Head | None, dict | None]
-"""As `Stage.load` gives it: encoder with tokenizer, head, and the head's parameters."""
+"""The result of `Stage.load`: encoder with tokenizer, head, and the head's parameters."""
 
 
 class Maker:
     """Trains the stages of a plan and predicts their cells; keeps the evaluators of one encoder at a time.
 
     Args:
-        own: the study with its plan. stack: as in `running.run`. cache: of finished stages, None without one.
+        own: the study with its plan. stack: as in `running.run`. cache: of finished stages, or None.
 
     Attributes:
-        failed: what is said of cells that could not be made, a line each.
+        failed: a line on each cell that could not be made.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Maker:
             self.progress.say(f"{self.progress.line()}; {halved}")
 
     def label(self, stages: list[Stage]) -> str:
-        """How a line names stages that are made together."""
+        """The name, in a line, of stages that are made together."""
         return self.plan.label(stages[0]) + (f" and {len(stages) - 1} more" if len(stages) > 1 else "")
 
     # --- Cells
@@ -141,7 +141,7 @@ class Maker:
     def evaluate(self, stages: list[Stage], cells: dict[str, list[Cell]]) -> int:
         """Predict the stages' missing cells, from one stream of distinct inputs a target, and store them; then attack.
 
-        Returns the number of cells stored; what is said of the others goes to `failed`.
+        Returns the number of cells stored; lines on the others go to `failed`.
         """
         hosts.tell("evaluate", stages, {stage.id: cells[stage.id] for stage in stages})
         began, ids = time.time(), [stage.id for stage in stages]
@@ -155,7 +155,7 @@ class Maker:
             results = {cell.cell for cell in self.plan.cells[stage.id]}.intersection(
                 own.cell for own in cells[stage.id]
             )
-            stored[stage.id] = sum(map(self.store.has_cell, results))  # without dev rows, which are no results
+            stored[stage.id] = sum(map(self.store.has_cell, results))  # without dev rows, which are not results
         seconds = round((time.time() - began) / len(stages), 2)
         for stage in stages if is_first() else ():
             if self.store.is_lost(stage.id):
@@ -169,7 +169,7 @@ class Maker:
         """Predict cells that need no attack, and store them.
 
         Args:
-            loaded: id of a stage -> its model. plain: the same id -> its cells.
+            loaded: id of a stage -> its model. plain: id of a stage -> its cells.
         """
         # Two targets that train alike share a stage.
         for target in dict.fromkeys(cell.target for own in plain.values() for cell in own):
@@ -185,7 +185,7 @@ class Maker:
                 diverged = bool((self.store.record(name) or {}).get("diverged"))
                 made, made_with = (scores, own[name], self.material.task, params), provenance(used)
                 self.failed += store_cells(self.store, evaluator, *made, made_with, diverged)
-            await_others()  # here, and not on their devices, while this one stores
+            await_others()  # wait here rather than on their devices while this one stores
 
     def attack(self, loaded: Loaded, cells: list[Cell]) -> None:
         """Attack the model of a stage, and store its missing cells under attack."""
@@ -195,7 +195,7 @@ class Maker:
             self.failed += store_attack_cells(self.store, model, cells, self.plan.attacked, self.progress, diverged)
 
     def transfer(self, stages: list[Stage]) -> None:
-        """Read the texts that were made on other models on those of the stages."""
+        """Run the stages' models on texts that were made on other models."""
         hosts.tell("transfer", stages)
         for stage in stages:
             self.progress.at(f"{self.plan.label(stage)}, texts made on other models", "reading the checkpoint")
@@ -203,14 +203,14 @@ class Maker:
             read_on(self.plan, self.store, stage.id, model, self.progress.tell)
 
     def model(self, loaded: Loaded, name: str) -> Model:
-        """What a stage made, computing as its encoder is evaluated."""
+        """The model of a stage, in the arithmetic in which its encoder is evaluated."""
         body, head, params = loaded
         assert head is not None  # as for every kind of task that is attacked
         arithmetic, own = self.arithmetic_of(name, body.encoder), {"encoder": body.params, "head": params}
         return Model(body.tokenizer, computing_in(body.encoder, arithmetic), computing_in(head, arithmetic), own)
 
     def arithmetic_of(self, model: str, encoder: Encoder) -> Arithmetic:
-        """What a model is evaluated in."""
+        """The arithmetic in which a model is evaluated."""
         precision = self.plan.study.precision
         return first_then_others(lambda: agreed_arithmetic(self.store, model, encoder, precision))
 

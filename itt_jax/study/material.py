@@ -1,4 +1,4 @@
-"""The material of a study: its tasks, rows and corpora, read once, without contamination, with digests for ids."""
+"""The material of a study: its tasks, rows and corpora, read once and without contamination, with digests for ids."""
 
 import dataclasses
 import functools
@@ -31,7 +31,7 @@ from itt_jax.tasks.splits import parse
 from itt_jax.train.checkpoint import load_seen
 
 CHARACTERS_PER_TOKEN = 3.5
-"""A rough mean over languages and vocabularies, which only cost estimates use."""
+"""A rough mean over languages and vocabularies, used only in cost estimates."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,8 @@ class Material:
 
     Attributes:
         contamination: by source, the training and dev rows whose text is evaluated.
-        left_out: by source, published label -> rows without it here, because the task's source maps it to None.
+        left_out: by source, published label -> number of rows left out because the task's source maps this label to
+            None.
     """
 
     def __init__(self, study: Study, data_root: pathlib.Path | None = None):
@@ -116,7 +117,7 @@ class Material:
     def uncontaminated_rows(self, selection: Selection) -> Rows:
         """The selected training or dev rows, without those that the study evaluates.
 
-        The task's rule says which those are, or else the study's. The limit applies afterwards.
+        The task's rule, or otherwise the study's, decides which those are. The limit applies afterwards.
 
         Raises:
             InputError: no row is left.
@@ -142,16 +143,16 @@ class Material:
         return self._uncontaminated[selection]
 
     def _rule(self, task: str) -> str:
-        """Which of a task's training and dev rows are dropped because they are evaluated."""
+        """The rule by which a task's training and dev rows are dropped because they are evaluated."""
         return self.task(task).contamination or self.study.contamination
 
     def signal_rows(self, selection: Selection) -> Rows | None:
         """The selected dev rows, on which it is decided whether a group of evaluation rows has signal.
 
-        Rows that are evaluated decide nothing: they are left out under the rule "off" too.
+        Evaluated rows never decide this: they are left out even under the rule "off".
 
         Returns:
-            None where the task has no such rows in that language, or no labels, or all are evaluated.
+            None if the task has no such rows in that language, or they have no labels, or all are evaluated.
         """
         if selection not in self._signal:
             self._signal[selection] = self._signal_rows(selection)
@@ -197,7 +198,7 @@ class Material:
     def evaluation_text(self) -> Digests:
         """Digests of every evaluation split of the study, in every language.
 
-        Texts that are compared by their vectors are encoded alone, so each is a whole input.
+        Texts that are compared by their vectors are encoded one by one, so each is a whole input.
         """
         if self._evaluation_text is None:
             found: list[Digests] = []
@@ -227,7 +228,7 @@ class Material:
         return self._corpora[corpus]
 
     def digest(self, selection: Selection, uncontaminated: bool) -> str:
-        """A hash of the content of the selected rows: of all, or of those whose text is not evaluated."""
+        """A hash of the content of the selected rows: all of them, or those whose text is not evaluated."""
         key = (selection, uncontaminated)
         if key not in self._digests:
             rows = self.uncontaminated_rows(selection) if uncontaminated else self.rows(selection)
@@ -247,7 +248,7 @@ class Material:
         return self._checkpoints[directory]
 
     def check_unchanged(self, directory: str) -> None:
-        """Raises InputError if a checkpoint directory holds something else than when its hash was made."""
+        """Raises InputError if the content of a checkpoint directory has changed since its hash was made."""
         folder, known = local_folder(directory), self._checkpoints.get(directory)
         if known is None or _stamps(folder) == self._files[directory]:
             return
@@ -270,7 +271,7 @@ class Material:
         return len(seen.inputs) > 0 and seen.overlaps(self.evaluation_text(), self.study.contamination)
 
     def seen_rows(self, spec: EncoderSpec) -> str:
-        """The evaluation rows that a given checkpoint was trained on, for people."""
+        """A description of the evaluation rows that a given checkpoint was trained on."""
         found, seen = [], self.seen(spec)
         for selection in self.evaluation():
             mask = contaminated(self._identifying(selection), seen, self.study.contamination)
@@ -280,7 +281,7 @@ class Material:
         return listed(found) or "candidates of the study's evaluation rows"
 
     def tokenizer_digest(self, spec: EncoderSpec) -> str | None:
-        """A hash of the tokenizer files that the encoder is given, and of how they are read; None if one is trained."""
+        """A hash of the encoder's tokenizer files and of the way they are read; None if the tokenizer is trained."""
         directory = spec.tokenizer or spec.checkpoint
         if directory is None:
             return None
@@ -333,7 +334,7 @@ def mean_tokens(rows: Rows) -> float:
 
 @functools.cache
 def lexicon_digest(lexicon: str) -> str:
-    """A hash of what a lexicon holds: its file or folder, and the direction in which it is read."""
+    """A hash of a lexicon's content (a file or folder) and of the direction in which it is read."""
     path, inverse = lexicon_source(lexicon)
     content = digest_files(path) if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     return content + "-inverse" * inverse

@@ -1,4 +1,4 @@
-"""Perturbations and attacks as the command line names them."""
+"""Perturbations and attacks as written on the command line."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from itt_jax.reading.text import parse_number
 from itt_jax.study.adversaries import recipe_of
 
 DEFAULT_SEVERITIES = (0.1, 0.2)
-"""Severities of operators that are named without them."""
+"""Severities of operators that are named without severities."""
 DEFAULT_PERTURBATIONS = tuple(
     Perturbation(name, DEFAULT_SEVERITIES)
     for name in (
@@ -19,7 +19,7 @@ DEFAULT_PERTURBATIONS = tuple(
         *("case", "punctuation", "homoglyph", "invisible"),  # formats and encodings
     )
 )
-"""What `evaluate` perturbs with unless it is told otherwise: operators that nearly every language has."""
+"""The default perturbations of `evaluate`: operators that nearly every language has."""
 DEFAULT_LINE = (
     f"the default perturbations, at {' and '.join(map(str, DEFAULT_SEVERITIES))}: "
     f"{', '.join(own.name for own in DEFAULT_PERTURBATIONS)} (others: --perturbations NAME[:S,S] ..., none or all)"
@@ -28,14 +28,14 @@ DEFAULT_LINE = (
 
 
 def parse_perturbations(texts: Sequence[str] | None, lexicon: str | None = None) -> tuple[Perturbation, ...]:
-    """Operators as the command line writes them: "swap", at DEFAULT_SEVERITIES, or "swap:0.1,0.2".
+    """Operators from the command line: "swap", at DEFAULT_SEVERITIES, or "swap:0.1,0.2".
 
     Args:
-        texts: ["none"] means clean text alone, ["all"] the whole catalogue, and None DEFAULT_PERTURBATIONS.
+        texts: ["none"] means only clean text, ["all"] the whole catalogue, and None DEFAULT_PERTURBATIONS.
         lexicon: for the operators that read one; may contain "{language}".
 
     Raises:
-        InputError: an unknown operator, severities that are no numbers from 0 to 1, "none" or "all" beside operators,
+        InputError: an unknown operator, severities that are not numbers from 0 to 1, "none" or "all" beside operators,
             or a lexicon that no operator reads.
     """
     found = []
@@ -55,13 +55,13 @@ def parse_perturbations(texts: Sequence[str] | None, lexicon: str | None = None)
 
 
 def parse_attacks(texts: Sequence[str] | None, rows: int | None = None) -> tuple[Adversary, ...]:
-    """Recipes as the command line writes them: "charmer", or "charmer:500" with a budget of 500 queries a row.
+    """Recipes from the command line: "charmer", or "charmer:500" with a budget of 500 queries a row.
 
     Args:
         texts: ["none"] or None means no attack. rows: maximum number of rows a language.
 
     Raises:
-        InputError: an unknown recipe, one that is named twice, or a budget that is no number of queries.
+        InputError: an unknown recipe, a recipe that is named twice, or a budget that is not a number of queries.
     """
     found: list[Adversary] = []
     wanted = [] if texts is None or list(texts) == ["none"] else texts

@@ -1,8 +1,7 @@
-"""The plan: the stages and cells that a study expands to, each named by everything that determines its result.
+"""The plan: the stages and cells that a study expands to, each with an id, a hash of what determines its result.
 
 Part of an id: recipe, rows, parents, versions. Not part of it: devices, row shapes, paths and, for stages, names of
-arms. So arms share the stages that they have in common, and a stage or cell that is in the results folder is never made
-again.
+arms. So arms share their common stages, and a stage or cell in the results folder is never made again.
 """
 
 import dataclasses
@@ -30,12 +29,12 @@ class Plan:
     """A study expanded.
 
     Attributes:
-        stages: by id, each after its parent. cells: by the id of the stage that they evaluate.
-        signal: by the same id, cells of clean dev rows, which decide what has signal and are no results.
-        uses: by the id of a stage, the (target, arm) pairs that it is trained for; none for the root of an encoder.
-        attacked: by the id of a cell under attack, the attack and its rows.
-        skipped: what the study asks for and the data cannot give.
-        attacks: by the rows that are evaluated, the attacks on them, which all models share.
+        stages: by id, each after its parent. cells: by the id of the evaluated stage.
+        signal: by the same id, cells of clean dev rows, which decide what has signal and are not results.
+        uses: id of a stage -> the (target, arm) pairs that it is trained for; empty for an encoder's root.
+        attacked: id of a cell under attack -> the attack and its rows.
+        skipped: parts of the study for which there is no data.
+        attacks: evaluated rows -> the attacks on them, the same for all models.
     """
 
     study: Study
@@ -60,7 +59,7 @@ class Plan:
         return [cell for cells in self.signal.values() for cell in cells]
 
     def described(self, stage: Stage) -> dict[str, Any]:
-        """How plan.json and a stage's record name it."""
+        """The names of a stage in plan.json and its record."""
         uses = self.uses.get(stage.id, ())
         return {
             "id": stage.id,
@@ -74,17 +73,17 @@ class Plan:
         }
 
     def renamed(self, stage: Stage, record: dict[str, Any], material: Material) -> dict[str, Any]:
-        """A stage's record with the names of the plan's study, whichever study trained it."""
+        """A stage's record with the names of this plan's study, whichever study trained it."""
         checks = {name: stage.own_checks(own, material) for name, own in record.items() if name == "dev_checks"}
         return record | self.described(stage) | checks
 
     def _evaluated_as(self, stage: Stage) -> list[dict[str, str | None]]:
-        """The targets and arms whose results are those of the stage."""
+        """The targets and arms to whose results the stage belongs."""
         pairs = dict.fromkeys((cell.target, cell.arm) for cell in self.cells.get(stage.id, ()))
         return [{"target": target, "arm": arm} for target, arm in pairs]
 
     def label(self, stage: Stage) -> str:
-        """How a line of progress names it: "4/9 minilm, target healthver, itt, seed 0"."""
+        """The name of a stage in progress lines: "4/9 minilm, target healthver, itt, seed 0"."""
         uses, made = self.uses.get(stage.id, ()), [own.id for own in self.made()]
         targets, arms = (", ".join(dict.fromkeys(names)) for names in (zip(*uses, strict=True) if uses else ((), ())))
         role = f"target {targets}" if stage.kind == "target" else f"{stage.kind} for {targets}"
@@ -93,7 +92,7 @@ class Plan:
         return place + ", ".join(parts)
 
     def skip(self, reason: str) -> None:
-        """Note something that the study asks for and the data cannot give."""
+        """Note a part of the study for which there is no data."""
         if reason not in self.skipped:
             self.skipped.append(reason)
 
@@ -146,7 +145,7 @@ def check_names(study: Study, material: Material) -> None:
         train = material.task(target.train)
         for name in target.evaluate:
             other = material.task(name)
-            if kinds.kind(other.kind).by_vectors:  # needs an encoder and no head
+            if kinds.kind(other.kind).by_vectors:  # needs an encoder but no head
                 continue
             if (other.kind, other.label_space, len(other.fields)) != (train.kind, train.label_space, len(train.fields)):
                 raise InputError(
@@ -233,14 +232,12 @@ def add_cells(plan: Plan, material: Material, stage: Stage, target: Target, arm:
 
 
 def _add(cells: list[Cell], found: Iterable[Cell]) -> None:
-    """Append cells that are not there; two targets that are the same by content share theirs."""
+    """Append cells that are not there yet; two targets with the same content share theirs."""
     present = {cell.cell: cell for cell in cells}
     for cell in found:
         twin = present.setdefault(cell.cell, cell)
         if twin.model != cell.model:
-            raise InputError(
-                f"encoders {twin.model!r} and {cell.model!r} are the same one by content; expected one of them"
-            )
+            raise InputError(f"encoders {twin.model!r} and {cell.model!r} have the same content; expected one of them")
         if twin is cell:
             cells.append(cell)
 

@@ -1,4 +1,4 @@
-"""A checkpoint that is ready to predict a task: its head fits, its outputs are in the order of the task's labels."""
+"""A checkpoint ready to predict a task: its head fits, and its outputs are in the order of the task's labels."""
 
 import dataclasses
 import pathlib
@@ -28,12 +28,12 @@ class Predictor:
     """A model for one task.
 
     Attributes:
-        head: None where texts are compared by vectors of the encoder alone.
-        params: {"encoder"}, and "head" if there is one, or else "modules", those of the embedder; numpy arrays.
+        head: None if texts are compared by the encoder's vectors.
+        params: {"encoder"}, and "head" if there is one, or otherwise the embedder's "modules"; numpy arrays.
         seen: digests of the text that it was trained on.
-        embedder: how the encoder gives vectors, where it predicts without a head.
-        max_length: maximum tokens of a text, where the checkpoint says it.
-        chosen: how it is read, if not as its files say or as in XTREME: part of the ids of its cells.
+        embedder: how the encoder gives vectors if it predicts without a head.
+        max_length: maximum tokens of a text, if the checkpoint states it.
+        chosen: how it is read, if neither as its files say nor as in XTREME: part of the ids of its cells.
         note: how it is read, for readers of the results.
         unnamed: its outputs have no names and are read in the order of the task's labels.
     """
@@ -50,7 +50,7 @@ class Predictor:
     unnamed: bool = False
 
     def computing_in(self, arithmetic: Arithmetic) -> "Predictor":
-        """The same, computing so."""
+        """The same model in another arithmetic."""
         head = None if self.head is None else computing_in(self.head, arithmetic)
         return dataclasses.replace(self, encoder=computing_in(self.encoder, arithmetic), head=head)
 
@@ -64,12 +64,12 @@ def load_predictor(
 ) -> Predictor:
     """The model in a checkpoint directory, ours or Hugging Face's.
 
-    An encoder without a head for the task compares vectors of texts where the task's kind can do without one.
+    An encoder without a head for the task compares vectors of texts if the task's kind allows it.
 
     Args:
-        labels: which output is which label (`tasks.label_names.output_order`); None where the names say so.
-        pooling, prefix: how vectors are made (`Embedder`); None as the files of sentence-transformers say, else as in
-            XTREME.
+        labels: which output is which label (`tasks.label_names.output_order`); None if the names say so.
+        pooling, prefix: how vectors are made (`Embedder`); None: as the files of sentence-transformers say, otherwise
+            as in XTREME.
 
     Raises:
         InputError: no such checkpoint, a tokenizer or head that does not fit, labels that are not the task's, or a
@@ -153,7 +153,7 @@ def _load(folder: pathlib.Path, bare: bool) -> tuple[Predictor, tuple[str, ...] 
             head, params, names = None, {"encoder": params}, None
         else:
             encoder, head, params, names = load_model(folder)
-        # On the host, as whatever predicts copies them to its devices.
+        # On the host: the predicting code copies them to its devices.
         return Predictor(encoder, head, jax.device_get(params), load_tokenizer(folder), load_seen(folder)), names
     saved = load_checkpoint(folder)
     if saved.tokenizer is None:

@@ -1,4 +1,4 @@
-"""What designs of a study cost: seeds, evaluated rows and operators, in FLOPs and in time on this machine."""
+"""The cost of designs of a study (seeds, evaluated rows, operators) in FLOPs and in time on this machine."""
 
 import dataclasses
 import pathlib
@@ -19,10 +19,10 @@ from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.precision import Arithmetic, training_arithmetic
 
 WIDE = 256
-"""Width from which encoders keep a processor busy."""
+"""The width from which on encoders keep a processor busy."""
 NARROW_SHARE, WIDE_SHARE = 0.1, 0.3
-"""Shares of the matmul rate that runs of narrower and of such encoders are expected to reach before their speed is
-known, the time for compiling and for texts included."""
+"""Expected shares of the matmul rate for encoders below and above that width, until their speed is known; they include
+the time for compiling and for texts."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,11 +30,10 @@ class Prices:
     """The cost of a study from its start, by design.
 
     Attributes:
-        once: FLOPs of stages that every seed shares. seed: of the training of one seed.
-        form: of the evaluation of one row of each task and language in one form (clean, or one draw of one operator),
-            in one seed.
+        once: FLOPs of stages that all seeds share. seed: FLOPs to train one seed. form: FLOPs to evaluate one row of
+            each task and language in one form (clean, or one draw of one operator), for one seed.
         forms: mean number of forms of an operator (severities x replicates). operators: number of the study's.
-        rows: number of rows that its largest task and language has. speed: FLOP/s.
+        rows: number of rows of its largest task and language. speed: FLOP/s.
     """
 
     once: float
@@ -46,7 +45,7 @@ class Prices:
     speed: float
 
     def flops(self, seeds: int, rows: int, operators: int) -> float:
-        """FLOPs of a design; shorter tasks are counted as if they had as many rows."""
+        """FLOPs of a design; smaller tasks count as if they had as many rows."""
         return self.once + seeds * (self.seed + self.form * rows * (1 + operators * self.forms))
 
 
@@ -54,12 +53,12 @@ def prices(study: Study, data_root: str | pathlib.Path | None, done: Iterable[Ma
     """The prices of a study.
 
     Args:
-        done: records of stages whose speed counts where they were made on such a machine.
+        done: records of stages, whose speed counts if they were made on such a machine.
 
     Raises:
         InputError: the study or its data is wrong.
     """
-    study = dataclasses.replace(study, attacks=())  # they decide no primary question
+    study = dataclasses.replace(study, attacks=())  # they do not decide primary questions
     material, plan = planned(study, data_root)
     with tempfile.TemporaryDirectory() as empty:
         cost = missing_cost(plan, material, Store(pathlib.Path(empty) / "none"))
@@ -84,7 +83,7 @@ def widest(study: Study) -> int:
 
 
 def expected_speed(records: Iterable[Mapping[str, Any]], arithmetic: Arithmetic, width: int) -> float:
-    """The FLOP/s to expect of an encoder: those of finished stages on such a machine, or a share of the matmul rate."""
+    """The FLOP/s to expect of an encoder: that of finished stages on such a machine, or a share of the matmul rate."""
     device = provenance(arithmetic)["device"]
     same = [record for record in records if record.get("device") == device and record.get("flops")]
     if seconds := sum(record.get("wall_seconds", 0.0) for record in same):

@@ -16,7 +16,7 @@ class Profile:
         self.folder, self.tracing = folder, False
 
     def progress(self, values: dict[str, float]) -> None:
-        """Start or stop the trace; called with what a stage reports of its progress."""
+        """Start or stop the trace; called with the progress that a stage reports."""
         if "loss" not in values:
             return
         if self.tracing:

@@ -1,4 +1,4 @@
-"""What a run says while it works: a bar on a terminal, plain lines in a log, and how long the rest will take."""
+"""The output of a run at work: a bar on a terminal, plain lines in a log, and the time left."""
 
 import contextlib
 import os
@@ -12,28 +12,29 @@ from typing import Any, Self
 import tqdm
 
 SAY_SECONDS = 20
-"""Time between two lines where there is no terminal."""
+"""Seconds between two lines without a terminal."""
 LOG_SECONDS = 20
-"""Time between two events in the log of the results folder, which `watch` reads."""
+"""Seconds between two events in the log of the results folder, which `watch` reads."""
 REFRESH_SECONDS = 1
-"""Time between two looks at what is done, which are drawn on a terminal."""
+"""Seconds between two updates of the bar on a terminal."""
 KNOWN_FROM = 0.1
-"""Share of a stage from which its own speed counts; before, much of its time was compiling."""
+"""Share of a stage after which its own speed counts; before that, much of its time was compiling."""
 TRAINING, EVALUATION = "training", "evaluation"
 """Kinds of work; each attack (`adversaries.Attacked.work`) is another one."""
 
 
 class Estimate:
-    """How long the work that is left will take: each kind of work at the speed that it has had in this run.
+    """The time that the remaining work will take, each kind of work at its speed so far in this run.
 
     Args:
-        work: kind -> id of a stage -> FLOPs that are left.
-        rate: FLOP/s to expect before anything is measured; then a kind without a speed has that of the others together.
+        work: kind -> id of a stage -> FLOPs left.
+        rate: expected FLOP/s before anything is measured; afterwards a kind without a speed has the mean speed of the
+            others.
         at_most: kinds whose FLOPs are a maximum, such as attacks that may end early. Their speed is measured in the
-            same FLOPs, so their time is no maximum once one of them has been timed.
+            same FLOPs, so once one has been timed, the time is an estimate, not a maximum.
 
     Attributes:
-        workers: how many share the work; the others are taken to be as fast as this one.
+        workers: how many share the work; the others are assumed to be as fast as this one.
     """
 
     def __init__(self, work: Mapping[str, Mapping[str, float]], rate: float, at_most: Collection[str] = ()):
@@ -44,7 +45,7 @@ class Estimate:
 
     @contextlib.contextmanager
     def during(self, kind: str, ids: Sequence[str]) -> Iterator[None]:
-        """The work of a kind on these stages, which is done once the context ends."""
+        """The context of a kind of work on these stages, which is done when it ends."""
         self._began = self._reached = time.monotonic()
         self._now, self._share = sum(self.left.get(kind, {}).get(name, 0.0) for name in ids), 0.0
         self._kind = kind if self._now else ""
@@ -58,29 +59,29 @@ class Estimate:
             self._done[kind] += self._now
 
     def reached(self, share: float) -> None:
-        """So much of the work that has begun is done now, or more as was said before."""
+        """Note the share of the current work that is done; it never decreases."""
         self._share, self._reached = max(share, self._share), time.monotonic()
 
     def drop(self, ids: Sequence[str]) -> None:
-        """All work on these stages is done, by whomever."""
+        """Note that all work on these stages is done, by this worker or another."""
         for kind in self.left:
             self._drop(kind, ids)
 
     def keep(self, ids: Collection[str]) -> None:
-        """Work is left on these stages alone; other workers have done the rest."""
+        """Note that only work on these stages is left; other workers have done the rest."""
         kept = set(ids)
         self.drop([name for own in self.left.values() for name in own if name not in kept])
 
     def seconds(self) -> float:
-        """Seconds that this worker alone would take for all that is left."""
+        """Seconds that this worker alone would take for the remaining work."""
         return sum(map(self._seconds_of, self.left))
 
     def is_at_most(self) -> bool:
-        """Whether part of the time is a maximum."""
+        """Whether the time is partly a maximum."""
         return any(self.left.get(kind) and not self._known(kind)[0] for kind in self.at_most)
 
     def text(self) -> str:
-        """Time for people, of all workers together: "at most about 3.5 h left with 2 workers"; empty without any."""
+        """The time for all workers together, in words: "at most about 3.5 h left with 2 workers"; empty if unknown."""
         if not (seconds := self.seconds()):
             return ""
         others = f" with {self.workers} workers" if self.workers > 1 else ""
@@ -91,8 +92,8 @@ class Estimate:
         self.left[kind] = {name: flops for name, flops in self.left[kind].items() if name not in gone}
 
     def _known(self, kind: str) -> tuple[float, float]:
-        """FLOPs of a kind that are done, and the seconds that they took. The present work counts to where it was heard
-        of last: time alone changes no speed."""
+        """Finished FLOPs of a kind, and the seconds they took. Current work counts up to its last report, so the speed
+        does not change between reports."""
         done, seconds = self._done[kind], self._seconds[kind]
         if kind == self._kind and self._share >= KNOWN_FROM:
             done, seconds = done + self._share * self._now, seconds + self._reached - self._began
@@ -114,7 +115,7 @@ def counted(number: int, noun: str) -> str:
 
 
 class Progress:
-    """Shows what is done now. In a log a line appears at least every SAY_SECONDS, whatever the run waits for.
+    """Shows the current work. In a log a line appears at least every SAY_SECONDS, whatever the run is waiting for.
 
     Args:
         quiet: show nothing.
@@ -140,7 +141,7 @@ class Progress:
         self._event("ended", error=" ".join(f"{type(error).__name__}: {error}".split()) if failed else None)
 
     def log_to(self, log: Callable[..., None]) -> None:
-        """From now on what is done is also an event in a log, every LOG_SECONDS and at the end.
+        """From now on, also write progress as events to a log, every LOG_SECONDS and at the end.
 
         Args:
             log: event and details -> None, as `Store.log`.
@@ -149,15 +150,15 @@ class Progress:
         self._event("began")
 
     def at(self, label: str, detail: str) -> None:
-        """What is begun: a stage, and the first part of its work."""
+        """Begin a piece of work: a stage, and the first part of it."""
         self._label, self._detail, self._speed = label, detail, {}
 
     def tell(self, detail: str, share: float = 0.0, speed: Mapping[str, float] | None = None) -> None:
-        """How far it is.
+        """Report how far the work is.
 
         Args:
-            share: of the work that is done at present (`Estimate.during`).
-            speed: tokens_per_second, and utilisation (share of the matmul rate), where they are known.
+            share: share of the current work that is done (`Estimate.during`).
+            speed: tokens_per_second and utilisation (share of the matmul rate), if known.
         """
         self._detail, self._speed = detail, speed or {}
         self.estimate.reached(share)
@@ -173,19 +174,19 @@ class Progress:
         if self._log is None:
             return
         self._logged = time.monotonic()
-        with contextlib.suppress(OSError):  # the work itself says what is wrong with the disk
+        with contextlib.suppress(OSError):  # the work itself will report what is wrong with the disk
             self._log(event, host=socket.gethostname(), pid=os.getpid(), **details)
 
     def _left(self) -> float | None:
-        """Seconds for all that is left, by this worker alone; None where nothing is known."""
+        """Seconds that this worker alone needs for the remaining work; None if unknown."""
         return round(self.estimate.seconds(), 1) or None
 
     def line(self) -> str:
-        """What is done now, and how long everything will take."""
+        """The current work, and the time left for everything."""
         return f"{self._label}: {'; '.join(filter(None, (self._detail, self.estimate.text())))}"
 
     def _keep_showing(self) -> None:
-        """Runs in a thread, because the run may wait for a program or for the file system."""
+        """Runs in a thread, because the main thread may be waiting for a program or the file system."""
         while not self._ended.wait(REFRESH_SECONDS):
             if not self._label:
                 continue
@@ -199,14 +200,14 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people: "40 s", "14 min", "3.5 h"."""
+    """Seconds as readable text: "40 s", "14 min", "3.5 h"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def flop(count: float) -> str:
-    """Floating-point operations for people: "850 MFLOP", "1.2 TFLOP"."""
+    """Floating-point operations as readable text: "850 MFLOP", "1.2 TFLOP"."""
     for unit in ("FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"):
         if count < 999.5:
             return f"{count:.3g} {unit}"

@@ -1,4 +1,4 @@
-"""Where and with what results were computed. Provenance is stored beside results and is part of no id."""
+"""Where and with what results were computed. Provenance is stored beside results and is not part of any id."""
 
 import functools
 import hashlib
@@ -17,7 +17,7 @@ from itt_jax.models import Encoder
 from itt_jax.store import Store
 from itt_jax.train.precision import ARITHMETICS, Arithmetic, evaluation_arithmetic
 
-CODE = (".py", ".json", ".tsv", ".txt")  # tables and embedded texts make results as code does
+CODE = (".py", ".json", ".tsv", ".txt")  # tables and embedded texts determine results as code does
 
 
 def provenance(arithmetic: Arithmetic) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def provenance(arithmetic: Arithmetic) -> dict[str, Any]:
 
 @functools.cache
 def code_digest(package: pathlib.Path) -> str:
-    """12 hexadecimal digits for all files of a package that make results."""
+    """A hash (12 hexadecimal digits) of all files of a package that determine results."""
     digest = hashlib.sha256()
     for path in sorted(path for path in package.rglob("*") if path.suffix in CODE):
         digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
@@ -53,9 +53,9 @@ def code_digest(package: pathlib.Path) -> str:
 
 @functools.cache
 def code(package: pathlib.Path) -> str:
-    """The digest of a package; with the commit of its checkout, and whether its files differ from that.
+    """The digest of a package, with the commit of its checkout and whether files differ from it.
 
-    An installed package, or one whose repository git does not read, has the digest alone.
+    For an installed package, or one whose repository git cannot read, only the digest.
     """
     found = code_digest(package)
     if not (package.parent / ".git").exists():
@@ -70,18 +70,18 @@ def code(package: pathlib.Path) -> str:
 
 
 def agreed_arithmetic(store: Store, model: str, encoder: Encoder, precision: Precision) -> Arithmetic:
-    """What every worker on the folder evaluates a model in; the first worker chooses it for its machine."""
+    """The arithmetic in which all workers on a folder evaluate a model; the first one chooses it for its machine."""
     return ARITHMETICS[store.agreed.precision(model, lambda: evaluation_arithmetic(encoder, precision).name)]
 
 
 def check_precision(store: Store, precision: Precision, models: Iterable[str], stages: Iterable[str] = ()) -> None:
-    """Check that what the folder has of a study was computed in the precision that is asked for.
+    """Check that the folder's parts of a study were computed in the requested precision.
 
     Args:
         models: names of encoders. stages: ids.
 
     Raises:
-        InputError: it was computed in another one.
+        InputError: they were computed in another one.
     """
     if precision == "auto":
         return

@@ -1,4 +1,4 @@
-"""Writing what describes a results folder: plan.json and results.parquet, while a study runs and at its end."""
+"""Writes plan.json and results.parquet of a results folder, while a study runs and at its end."""
 
 import dataclasses
 import time
@@ -13,14 +13,14 @@ from itt_jax.study.plan import study_id
 from itt_jax.study.transfer import transfers
 
 PUBLISH_SECONDS = 60
-"""Time between two writings of results.parquet while the run goes on; more where writing takes long."""
+"""Seconds between two writings of results.parquet during a run; more if writing takes long."""
 
 
 class Publisher:
     """Writes the plan and the results of one study; only the process that leads a run calls it.
 
     Args:
-        own: the study with its plan. declaration: what was declared before the first target stage.
+        own: the study with its plan. declaration: the study's declaration before its first target stage.
     """
 
     def __init__(self, store: Store, own: Joined, declaration: dict[str, Any]):
@@ -33,13 +33,13 @@ class Publisher:
         return self.store.holds(study_id(self.plan.study))
 
     def take_over(self, changed: Sequence[str]) -> None:
-        """Reduce the results of the folder's former study to the cells that are still asked for."""
+        """Reduce the results of the folder's former study to the cells of this one."""
         growth.carry_precision(self.store, self.plan)
         self.store.log("changed", fields=changed)
         self.write_results()
 
     def publish(self) -> None:
-        """Write plan and results now and then, so that they can be reported while the run goes on."""
+        """Write plan and results from time to time, so that they can be reported during the run."""
         began = time.monotonic()
         if began - self.published >= max(PUBLISH_SECONDS, 10 * self.publishing) and self.holds():
             self.write_results()

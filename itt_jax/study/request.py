@@ -1,4 +1,4 @@
-"""A request to evaluate one checkpoint: what is asked for, and its parts, read and checked."""
+"""A request to evaluate one checkpoint, and the reading and checking of its parts."""
 
 import dataclasses
 import pathlib
@@ -27,19 +27,19 @@ class Evaluation:
     Attributes:
         checkpoint: a directory of ours or Hugging Face's, or the folder of a stage, with a head for the task, or an
             encoder for a task that needs no head.
-        perturbations: beside clean text, which is always evaluated.
-        tasks: tasks of the user's own, which precede the catalogue's.
-        languages: empty means all of the task.
+        perturbations: those to evaluate besides clean text, which always is.
+        tasks: the user's own tasks, which take precedence over the catalogue's.
+        languages: empty: all of the task.
         rows: maximum number a language, the same items in each.
-        max_length: maximum tokens of an example; None: that of sentence-transformers' files, or else
-            DEFAULT_LENGTH, or the encoder's positions if it has fewer.
+        max_length: maximum tokens of an example; None: that of sentence-transformers' files, otherwise DEFAULT_LENGTH,
+            or the encoder's positions if fewer.
         allow_contaminated: evaluate text that the checkpoint was trained on (the report says so).
-        labels: which output is which label, where the checkpoint's names do not say so: "name or number=label,...".
+        labels: which output is which label, if the checkpoint's names do not say so: "name or number=label,...".
         precision: as in `config.Study`.
         pooling, prefix: how an encoder without a head gives vectors: "mean", "cls" or "layer:K", and what precedes each
-            text; None as the checkpoint's files say, or else as in XTREME.
+            text; None: as the checkpoint's files say, otherwise as in XTREME.
         metric: None: the task's.
-        attacks: to evaluate under; they need a head.
+        attacks: attacks under which to evaluate; they need a head.
     """
 
     checkpoint: pathlib.Path
@@ -61,7 +61,7 @@ class Evaluation:
 
 
 def settings_of(study: Study, task: str) -> dict[str, Any]:
-    """How a study evaluates a task, as fields of an `Evaluation`; those alone in which it sets something."""
+    """The way a study evaluates a task, as fields of an `Evaluation`; only those that the study sets."""
     target = next((own for own in study.running_targets() if task in (own.evaluate or (own.train,))), None)
     languages = (target.languages if target else ()) or study.languages
     found = {
@@ -79,10 +79,10 @@ def settings_of(study: Study, task: str) -> dict[str, Any]:
 
 
 def evaluated_task(evaluation: Evaluation) -> Task:
-    """The task, with the metric that is asked for.
+    """The task, with the requested metric.
 
     Raises:
-        InputError: there is no such task or language of it, or the number of rows is below 1.
+        InputError: there is no such task, the task lacks a language, or the number of rows is below 1.
     """
     task = tasks.get(evaluation.task, evaluation.tasks)
     if evaluation.metric is not None:
@@ -99,7 +99,7 @@ def evaluated_length(evaluation: Evaluation, predictor: Predictor) -> int:
     """Maximum tokens of an example.
 
     Raises:
-        InputError: what is asked for leaves no room, or is more than the encoder has positions.
+        InputError: the requested length leaves no room, or exceeds the encoder's positions.
     """
     length = evaluation.max_length
     if length is None:
@@ -111,7 +111,7 @@ def evaluated_length(evaluation: Evaluation, predictor: Predictor) -> int:
 
 
 def check_noises(evaluation: Evaluation, task: Task, predictor: Predictor) -> None:
-    """Raises InputError for noise on token ids where no head reads them."""
+    """Raises InputError for noise on token ids if no head reads them."""
     by_head = kinds.kind(task.kind).token_noise and predictor.embedder is None
     for perturbation in evaluation.perturbations:
         if perturbation.name in TOKEN_NOISES and not by_head:

@@ -1,4 +1,4 @@
-"""Running a study: a worker on a results folder, which makes whatever the folder lacks."""
+"""Running a study: a worker makes everything that a results folder lacks."""
 
 import dataclasses
 import pathlib
@@ -28,7 +28,7 @@ from itt_jax.train.processes import is_first
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """The outcome of a run: the results folder, the number of cells of the plan, and how many this run made."""
+    """The outcome of a run: the results folder, and the numbers of cells in the plan and made by this run."""
 
     out: pathlib.Path
     cells: int
@@ -51,25 +51,25 @@ def run(
     cache: str | pathlib.Path | None = None,
     share: str | None = None,
 ) -> Results:
-    """Train and evaluate whatever the results folder `out` lacks of the study.
+    """Train and evaluate everything of the study that the results folder `out` lacks.
 
     Several workers may run the same study on one folder; each claims the stages that it works on. A worker is one
     process, or several that `jax.distributed` has joined, on one file system (see `hosts`). The study may have changed
-    since the folder was written: stages and cells that it shares with the former one stay valid, and plan and results
-    describe the study of the latest run.
+    since the folder was written: shared stages and cells stay valid, and plan and results describe the study of the
+    latest run.
 
     Args:
         stack: maximum number of fine-tunings of one shape that are trained and evaluated together; None lets the memory
-            decide (1 on a CPU). It changes results by rounding and by the draws of dropout alone.
+            decide (1 on a CPU). It changes results only by rounding and by the draws of dropout.
         profile: write a trace of a few steps of the first stage to OUT/profile.
         looks: the numbers of seeds at which a study that grows by seeds is looked at; see `deciding`.
-        tracking: where training curves go, beside the folder's records; a failure there is a warning.
+        tracking: where training curves go, besides the folder's records; a failure there is a warning.
         cache: a folder of finished stages that studies share: those that are there are not trained, others are added.
         share: the URL or path of a folder that workers with other results folders share with this one (see
-            `store.sharing`); None where all of them use `out`.
+            `store.sharing`); None if all of them use `out`.
 
     Raises:
-        SharingError: the shared folder was lost while the study ran; what is done is kept.
+        SharingError: the shared folder was lost while the study ran; finished work is kept.
         InputError: the study or its data is wrong, `out` holds something else, or `cache` or `share` cannot be one;
             nothing is written then.
         StageError: stages that could not be made; everything else is done and stored.
@@ -100,8 +100,8 @@ def opened(out: str | pathlib.Path, share: str | None) -> Store:
     """The results folder, which the first process of a worker keeps in step with the shared folder.
 
     Raises:
-        InputError: the shared folder cannot be used, lies in the results folder or around it, or is not the one that
-            the results folder shares.
+        InputError: the shared folder cannot be used, is inside or around the results folder, or is not the one that the
+            results folder names.
     """
     path = pathlib.Path(out)
     if not is_first():

@@ -1,4 +1,4 @@
-"""Cells of one model, from scores to the results folder. A score that is not finite is never stored."""
+"""Stores the cells of one model from its scores. A score that is not finite is never stored."""
 
 import pathlib
 from collections.abc import Callable, Sequence
@@ -29,16 +29,16 @@ def store_cells(
     provenance: dict[str, Any],
     diverged: bool = False,
 ) -> list[str]:
-    """Store the cells of one model, without those that hold a score that is not finite.
+    """Store the cells of one model, except those with a score that is not finite.
 
     Cells on the same rows are written together. Nothing more is stored once another worker has taken over the stage.
 
     Args:
-        scores: what `evaluator` predicted with `params`. provenance: of the scores. diverged: whether the training of
-            `params` did.
+        scores: what `evaluator` predicted with `params`. provenance: that of the scores. diverged: whether the training
+            of `params` diverged.
 
     Returns:
-        for each cell that is not stored: its stage, the row, and the cause.
+        for each cell that is not stored, its stage, the row, and the cause.
     """
     failed: list[str] = []
     for place in dict.fromkeys(cell.place for cell in cells):
@@ -60,17 +60,17 @@ def made_cells(
     params: dict[str, Any],
     diverged: bool = False,
 ) -> tuple[list[Made], list[str]]:
-    """The cells of one model on the same rows, as `Cells.write` takes them.
+    """The cells of one model on the same rows, in the form for `Cells.write`.
 
     Args:
         scores, params, diverged: as in `store_cells`.
 
     Returns:
-        those whose scores are finite, and what `store_cells` returns of the others, which is logged.
+        the cells whose scores are finite; and for the others the result of `store_cells`, which is logged.
     """
     made, failed, cause = [], [], ""
     for cell in cells:
-        with np.errstate(all="ignore"):  # what is computed from scores that are not finite is not kept
+        with np.errstate(all="ignore"):  # values computed from scores that are not finite are not kept
             result = evaluator.cell(scores, cell.place, cell.variant, task)
         row = cell.row(result.figures)
         try:

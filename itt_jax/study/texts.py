@@ -1,4 +1,4 @@
-"""Texts of some evaluated rows, kept in the results folder for people to read."""
+"""Keeps texts of some evaluated rows in the results folder, to be read in the report."""
 
 from collections.abc import Mapping
 
@@ -16,11 +16,11 @@ from itt_jax.study.plan import Plan
 from itt_jax.tasks import Task
 
 ROWS = 100
-"""Rows of each task, split and language whose texts are kept; attacks on no more rows are on some of these."""
+"""Rows of each task, split and language whose texts are kept; attacks on at most as many rows are on some of these."""
 
 
 def keep_plan_texts(store: Store, plan: Plan, material: Material) -> None:
-    """Keep texts of the evaluation rows of a plan, as far as the folder lacks them."""
+    """Keep those texts of a plan's evaluation rows that the folder lacks."""
     for place in dict.fromkeys(cell.place for cell in plan.all_cells()):
         rows = material.rows(Selection(*place, plan.study.evaluation_rows))
         wanted = variants_of(plan.study.perturbations, rows.language, lambda reason: None)

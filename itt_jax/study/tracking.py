@@ -19,14 +19,14 @@ TOTALS = ("learning_rate", "tokens", "flops", "packing_efficiency", "wall_second
 LIVE = ("loss", "dev", "tokens/s", "flops/s", "packing efficiency")
 """Values of progress that are tracked while stages train."""
 MOST_CHARACTERS = 150
-"""Of the name of a run's folder."""
+"""Maximum length of the name of a run's folder."""
 
 
 class Tracker(Protocol):
     """Where training curves go.
 
     Attributes:
-        later: what a warning says of curves that could not be tracked, after the reason.
+        later: the end of a warning about curves that could not be tracked, after the reason.
     """
 
     later: str
@@ -42,7 +42,7 @@ class Tracker(Protocol):
 
 
 class Guarded:
-    """Trackers of a run, none of which can end it: what fails is a warning, said once.
+    """Trackers of a run, none of which can end it: a failure is a warning, printed once.
 
     Args:
         say: prints a line.
@@ -68,7 +68,7 @@ class Guarded:
         for tracker in self._trackers:
             try:
                 call(tracker)
-            except Exception as error:  # a library of others, its service or a disk; training goes on
+            except Exception as error:  # a third-party library, its service or a disk; training goes on
                 reason = " ".join(f"{type(error).__name__}: {error}".split())
                 line = f"warning: no training curves of {what} for {type(tracker).__name__} ({reason}){tracker.later}"
                 if line not in self._said:
@@ -77,7 +77,7 @@ class Guarded:
 
 
 class TensorBoard:
-    """Event files in OUT/tensorboard: a run for each finished stage, and one of what trains now."""
+    """Event files in OUT/tensorboard: a run for each finished stage, and one for the current training."""
 
     later = "; the next run writes those of finished stages"
 
@@ -85,7 +85,7 @@ class TensorBoard:
         self.folder, self._began = store.tensorboard, time.time()
 
     def begin(self, records: Sequence[Mapping[str, Any]], study: Mapping[str, Any]) -> None:
-        """Write the files of finished stages that have none."""
+        """Write the missing files of finished stages."""
         for record in records:
             self.finished(record, study)
 
@@ -118,10 +118,10 @@ class TensorBoard:
 
 
 class Wandb:
-    """A run of wandb for each stage that is finished from now on.
+    """A wandb run for each stage that is finished from now on.
 
     Args:
-        project: name of the project. name: of the study, which groups its runs.
+        project: name of the project. name: name of the study, which groups its runs.
 
     Raises:
         InputError: wandb is not installed.
@@ -140,14 +140,14 @@ class Wandb:
         """Stages that finished before have no run, unless it was logged then."""
 
     def log_in(self) -> None:
-        """Log in, which asks for a key at a terminal that has none.
+        """Log in; asks for a key on a terminal if there is none.
 
         Raises:
             InputError: it cannot be done.
         """
         try:
             self._wandb.login(verify=True)
-        except Exception as error:  # its own kinds, or those of the network
+        except Exception as error:  # its own classes of errors, or the network's
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             advice = "run `wandb login`, or set WANDB_MODE=offline"
             raise InputError(f"--wandb: cannot log in ({reason}); {advice}") from error
@@ -156,7 +156,7 @@ class Wandb:
         """Runs are written when their stage is finished."""
 
     def finished(self, record: Mapping[str, Any], study: Mapping[str, Any]) -> None:
-        """Log the curves of a stage as one run, which a stage that is made again continues."""
+        """Log the curves of a stage as one run; a stage that is made again continues its run."""
         about = {"project": self.project, "group": self.name, "name": name_of(record), "id": record["id"]}
         own = self._wandb.init(**about, resume="allow", config={"stage": described(record), "study": dict(study)})
         try:
@@ -168,17 +168,17 @@ class Wandb:
 
 @dataclasses.dataclass(frozen=True)
 class Tracking:
-    """What a run is asked to track.
+    """The tracking that is requested for a run.
 
     Attributes:
-        tensorboard: write event files to OUT/tensorboard. wandb: a project of wandb, or None.
+        tensorboard: write event files to OUT/tensorboard. wandb: a wandb project, or None.
     """
 
     tensorboard: bool = False
     wandb: str | None = None
 
     def check(self) -> None:
-        """Refuse what cannot be tracked before any work begins.
+        """Check, before any work begins, that tracking is possible.
 
         Raises:
             InputError: wandb is not installed, or cannot log in.
@@ -212,7 +212,7 @@ def curves(record: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, float]]]:
 
 
 def described(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record says of its stage, without the curves."""
+    """A stage's description in its record, without the curves."""
     return {name: value for name, value in record.items() if name not in ("losses", "dev_history")}
 
 
@@ -223,12 +223,12 @@ def as_text(record: Mapping[str, Any], study: Mapping[str, Any]) -> str:
 
 
 def name_of(record: Mapping[str, Any]) -> str:
-    """A name for a stage, which no other stage of the folder has: "bert, target sentiment, itt, seed 0, d1b9556d"."""
+    """A name for a stage, unique within the folder: "bert, target sentiment, itt, seed 0, d1b9556d"."""
     role = " ".join([str(record.get("kind")), *record.get("targets", ())])
     parts = (record.get("encoder"), role, "+".join(record.get("arms", ())), f"seed {record.get('seed')}")
     return ", ".join([*(str(part) for part in parts if part), record["id"][:8]])
 
 
 def _folder_name(label: str) -> str:
-    """A label as the name of a folder; its end, which tells stages apart, is kept."""
+    """A label as the name of a folder; its end, which distinguishes stages, is kept."""
     return urllib.parse.quote(label, safe=" ,+=")[-MOST_CHARACTERS:]

@@ -1,4 +1,4 @@
-"""Transfer of attacks: texts that were chosen against one model, read by the others of the same encoder and target."""
+"""Transfer of attacks: texts chosen against one model are read by the other models of the same encoder and target."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -61,12 +61,12 @@ def missing_transfers(plan: Plan, store: Store) -> list[Transfer]:
 
 
 def claim_on(stage: str) -> str:
-    """The name of the claim that reading on the model of a stage needs."""
+    """The name of the claim for reading texts on the model of a stage."""
     return f"{ACROSS}{stage}"
 
 
 def read_on(plan: Plan, store: Store, stage: str, model: Model, tell: Tell) -> None:
-    """Read the texts of all models on the model of a stage, as far as the folder lacks it.
+    """Read the texts of all models with the model of a stage, unless the folder has the scores.
 
     A model whose outputs are not finite has no cell under attack: it reads nothing, and its texts are not read.
     """
@@ -106,8 +106,8 @@ def _rows(own: Transfer, model: Model, outcomes: Sequence[Any], tell: Tell) -> l
 
 
 def _transferred(metric: str, clean: CellResult, read: CellResult) -> float | None:
-    """Of the rows on which the attack succeeded and the reader is right, the share on which the text makes it wrong;
-    None without such rows, or where the metric does not count right ones."""
+    """Among rows on which the attack succeeded and the reader is right on clean text, the share on which it is wrong on
+    the attack's text; None without such rows, or if the metric does not count right answers."""
     measure = metrics.metric(metric)
     if not measure.right_or_wrong:
         return None

@@ -1,4 +1,4 @@
-"""Versions of what makes a result, as parts of the ids of stages and cells."""
+"""Versions of the code that makes results, as parts of the ids of stages and cells."""
 
 from itt_jax import families, kinds
 from itt_jax.models.heads import head_kind
@@ -12,12 +12,12 @@ def kind_versions(task: Task) -> tuple[int, int]:
 
 
 def language_model_version(family: str) -> list[tuple]:
-    """The version of a family's language model, as a part of an id; nothing while it is 1."""
+    """The version of a family's language model, as a part of an id; empty while it is 1."""
     return [
         ("language_model", *own) for own in changed_versions(head_kind(families.family(family).language_model).version)
     ]
 
 
 def changed_versions(*versions: int) -> list[tuple[int, ...]]:
-    """The versions as a part of an id; nothing while all are 1, so that ids from before a change stay valid."""
+    """The versions as a part of an id; empty while all are 1, so that ids from before a change stay valid."""
     return [versions] if set(versions) - {1} else []

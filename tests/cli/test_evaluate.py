@@ -173,7 +173,7 @@ def test_rows_with_another_content_are_named(checkpoint, tmp_path, capsys):
     capsys.readouterr()
     assert evaluate(checkpoint, tmp_path / "out", *columns) == 0
     said = capsys.readouterr().err
-    assert f"changed: rows of reviews/test/en ({path}): other content than before, 300 -> 301 rows" in said
+    assert f"changed: rows of reviews/test/en ({path}): content has changed, 300 -> 301 rows" in said
 
 
 def test_unnamed_outputs_far_below_chance_are_a_warning(checkpoint, tmp_path, monkeypatch, capsys):

@@ -236,7 +236,7 @@ def test_what_a_killed_worker_has_left_of_a_stage_goes_with_the_next_claim(tmp_p
 
 @pytest.mark.parametrize("make, said", [
     (lambda path: path.write_text(""), "is a file, expected a folder"),
-    (lambda path: files.write_json(path / "plan.json", {}), "a results folder, expected one of its own"),
+    (lambda path: files.write_json(path / "plan.json", {}), "a results folder, expected one for stages"),
 ])  # fmt: skip
 def test_what_cannot_be_a_cache_is_refused_before_any_work(tmp_path, make, said):
     path = tmp_path / "cache"

@@ -56,7 +56,7 @@ def plan_of(out, **fields) -> list[str]:
 def test_a_folder_of_an_evaluation_or_of_an_unrelated_study_is_refused(tmp_path):
     plan = {"study_id": "x", "name": "evaluation of bert"}
     Store(tmp_path).write_plan(plan)
-    with pytest.raises(InputError, match="holds 'evaluation of bert', which is no study"):
+    with pytest.raises(InputError, match="holds 'evaluation of bert', which is not a study"):
         plan_of(tmp_path)
     Store(tmp_path).write_plan(plan | {"name": "theirs", "study": {"name": "theirs"}, "stages": []})
     with pytest.raises(InputError, match="holds study 'theirs', with which study 'small' has no stage in common"):
@@ -92,7 +92,7 @@ def test_dev_checks_of_another_study_have_todays_names_in_the_plan_and_when_take
 
 
 def test_the_same_encoder_under_two_names_is_refused():
-    with pytest.raises(InputError, match="encoders 'bert' and 'twin' are the same one by content"):
+    with pytest.raises(InputError, match="encoders 'bert' and 'twin' have the same content"):
         planned(encoders=(STUDY.encoders[0], dataclasses.replace(STUDY.encoders[0], name="twin")))
 
 

@@ -1,4 +1,4 @@
-"""What a plan reads: numbers of rows by target, and which input has another content than before."""
+"""What a plan reads: numbers of rows by target, and which input has ancontent has changed."""
 
 import dataclasses
 
@@ -70,12 +70,12 @@ def test_an_input_with_another_content_is_named_with_its_file(tmp_path):
     with open(train, "a") as file:
         file.write("one more text than before\tb\n")
     assert changed_inputs(before, inputs(*read(study))) == [
-        f"rows of mine/train/en ({train}): other content than before, 10 -> 11 rows"
+        f"rows of mine/train/en ({train}): content has changed, 10 -> 11 rows"
     ]
     own_study(tmp_path)
     test.write_text(test.read_text().replace("test 0", "nought"))  # so that no training row is dropped any more
     assert changed_inputs(before, inputs(*read(study))) == [
-        f"rows of mine/test/en ({test}): other content than before, 3 rows as before"
+        f"rows of mine/test/en ({test}): content has changed, 3 rows as before"
     ]
 
 

@@ -1,7 +1,7 @@
-"""Stages: one class each. A new one is a class in a file of its own and a line in STAGES.
+"""Stages: one class for each kind. A new kind is a class in its own file and a line in STAGES.
 
-A stage says what determines its result (`identity`), how it is made (`make_all`), and how a study's description of it
-(`itt_jax.study.arms`) is filled in (`planned`).
+A stage defines what determines its result (`identity`), how it is made (`make_all`), and how a study's description of
+it (`itt_jax.study.arms`) is completed (`planned`).
 """
 
 import dataclasses
@@ -32,10 +32,10 @@ def chain(descriptions: Sequence[Description], place: Place) -> list[Stage]:
     """The stages of an arm, each with its id.
 
     Args:
-        place: of the arm; its parent is the stage that the arm starts from.
+        place: the arm's place; its parent is the stage that the arm starts from.
 
     Raises:
-        Skipped: the data cannot give what a description asks for.
+        Skipped: there is no data for a description.
     """
     found: list[Stage] = []
     for number, description in enumerate(descriptions, 1):
@@ -50,10 +50,10 @@ def chain(descriptions: Sequence[Description], place: Place) -> list[Stage]:
 
 
 def planned(description: Description, place: Place) -> Stage:
-    """The stage that a description means in a place.
+    """The stage that a description stands for at a place.
 
     Raises:
-        Skipped: the data cannot give what it asks for.
+        Skipped: there is no data for it.
     """
     for one in STAGES:
         if one.description is type(description):

@@ -26,9 +26,9 @@ class Adaptation(Stage):
     """Trains the language model of the parent's encoder.
 
     Attributes:
-        training: rows whose texts are read.
-        as_much_as: rows; as many characters as they have are read of the training texts. Empty: all of them.
-        held_out: rows of the same tasks, on whose texts the stage is checked.
+        training: rows whose texts are trained on.
+        as_much_as: rows whose number of characters limits the training texts. Empty: no limit.
+        held_out: other rows of the same tasks, on whose texts the stage is checked.
     """
 
     training: tuple[Selection, ...]
@@ -71,12 +71,12 @@ class Adaptation(Stage):
 
     @property
     def selections(self) -> dict[str, tuple[Selection, ...]]:
-        """Rows whose texts are read."""
+        """Rows whose texts are trained on."""
         return {"training": self.training}
 
     @property
     def longest(self) -> int:
-        """Its recipe's."""
+        """The maximum length in its recipe."""
         return self.settings.recipe.max_length
 
     def training_tokens(self, material: Material) -> float:
@@ -90,7 +90,7 @@ class Adaptation(Stage):
 
     @property
     def resumable_runs(self) -> int:
-        """One, if it is long."""
+        """1 if it is long, otherwise 0."""
         return resumable(self.settings.recipe)
 
     def make(self, workshop: Workshop) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class Adaptation(Stage):
         return summary(result) | {"dev_checks": [own.as_record() for own in self.checks(workshop, body, result.params)]}
 
     def checks(self, workshop: Workshop, body: Body, params: Params) -> list[DevCheck]:
-        """The loss on held-out text beside that of guessing by frequency; none without such text."""
+        """The loss on held-out text, and that of guessing by frequency; empty without such text."""
         material = workshop.material
         language, texts = self.language(material), [text for own in self.held_out for text in material.texts(own)]
         if not texts:
@@ -126,7 +126,7 @@ class Adaptation(Stage):
         return [dataclasses.replace(check, digest=digest)]
 
     def own_checks(self, found: Sequence[dict[str, Any]], material: Material) -> list[dict[str, Any]]:
-        """The one on the study's held-out text."""
+        """The check on the study's held-out text."""
         return matching(found, [self.held_out_rows(material)]) if found and self.held_out else []
 
     def held_out_rows(self, material: Material) -> tuple[str, str]:
@@ -134,23 +134,23 @@ class Adaptation(Stage):
         return ", ".join(own.task for own in self.held_out), content_id(digests(self.held_out, material))
 
     def texts(self, material: Material) -> list[str]:
-        """The texts that it reads."""
+        """The texts that it is trained on."""
         texts = [text for selection in self.training for text in material.texts(selection)]
         if not self.as_much_as:
             return texts
         return as_much_text(texts, sum(len(text) for own in self.as_much_as for text in material.texts(own)))
 
     def corpus(self, material: Material) -> CorpusTexts:
-        """The same as a corpus."""
+        """The texts as a corpus."""
         return CorpusTexts({self.language(material): self.texts(material)}, [])
 
     def language(self, material: Material) -> str:
-        """Their language."""
+        """The language of the texts."""
         return material.task(self.training[0].task).source_language
 
 
 def _held_out(training: tuple[Selection, ...], place: Place) -> tuple[Selection, ...]:
-    """Dev rows of the tasks whose texts are read, where there are some that the study does not evaluate."""
+    """Dev rows of the tasks whose texts are trained on, if there are any that the study does not evaluate."""
     material, evaluated = place.material, set()
     for target in material.study.running_targets():
         evaluated |= {(name, parse(target.test_split).split) for name in target.evaluate or (target.train,)}
@@ -163,6 +163,6 @@ def _held_out(training: tuple[Selection, ...], place: Place) -> tuple[Selection,
 
 
 def as_much_text(texts: list[str], characters: int) -> list[str]:
-    """The first texts that have `characters` characters together."""
+    """The first texts, with `characters` characters in all."""
     ends = np.cumsum([len(text) for text in texts])
     return texts[: int(np.searchsorted(ends, characters)) + 1]

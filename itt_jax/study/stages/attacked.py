@@ -1,4 +1,4 @@
-"""Training rows under attack by the model in training, and what determines them."""
+"""Training rows that are attacked with the model in training, and everything that determines them."""
 
 import dataclasses
 import functools
@@ -34,7 +34,7 @@ class AttackedRows:
     """The rows of one task in one language and an attack on them (`train.jobs.RowsUnderAttack`).
 
     Attributes:
-        examples: of the clean rows. seed: of the job, which says with the item and the round whether a row is attacked.
+        examples: those of the clean rows. seed: the job's; with item and round it decides whether a row is attacked.
     """
 
     task: Task
@@ -57,7 +57,7 @@ class AttackedRows:
         return kinds.kind(self.task.kind).parts(self.rows, self.examples)
 
     def attack(self, params: Params, indices: np.ndarray, number: int) -> tuple[dict[int, str], float]:
-        """See `train.jobs.RowsUnderAttack.attack`. A query counts as a pass over the clean row."""
+        """See `train.jobs.RowsUnderAttack.attack`. A query counts as a forward pass over the clean row."""
         distinct = np.unique(np.searchsorted(self.parts, indices, side="right") - 1)
         keys = text_keys(hash_strings(self.rows.item_ids[distinct].tolist()), self.seed, "attacked", number)
         chosen = distinct[under(keys, self.hardening.share)]
@@ -109,11 +109,11 @@ def check_attacked(
     """Check that rows can be attacked.
 
     Args:
-        rows_of: reads the rows that are trained on.
+        rows_of: a function that reads training rows.
 
     Raises:
-        InputError: several processes, tasks or languages, another kind of task, an unknown recipe, one that needs more
-            than queries, or one without candidates for the language or the rows.
+        InputError: several processes, tasks or languages, another kind of task, or a recipe that is unknown, needs more
+            than queries, or has no candidates for the language or the rows.
     """
     if jax.process_count() > 1:
         raise InputError(f"{where}: Attacked trains in one process, found {jax.process_count()}")
@@ -127,7 +127,7 @@ def check_attacked(
         )
     own = recipe_of(hardening)
     if own.search.takes in ("tokens", "triggers") or hasattr(own.candidates, "proposer"):
-        raise InputError(f"{where}.recipe: {own.name!r} needs gradients or a masked LM; expected one that only asks")
+        raise InputError(f"{where}.recipe: {own.name!r} needs gradients or a masked LM; expected one that only queries")
     try:
         goal = own.goal_for(task)
         own.candidates.check(selection.language)

@@ -1,7 +1,7 @@
-"""The manipulation check: whether a stage learned anything, by its kept parameters on dev rows, against chance.
+"""The manipulation check: whether a stage learned anything, by comparing its kept parameters on dev rows with chance.
 
 Learning rate and checkpoint were chosen on the same rows, so the interval covers every dev evaluation of every learning
-rate at once (Bonferroni): 95 % for all of them together. A stage has learned where the whole interval is better than
+rate at once (Bonferroni): 95 % for all of them together. A stage has learned if the whole interval is better than
 chance.
 """
 
@@ -21,13 +21,13 @@ LEVEL = 0.05
 
 @dataclasses.dataclass(frozen=True)
 class DevCheck:
-    """The dev score of a stage beside chance.
+    """The dev score of a stage, compared with chance.
 
     Attributes:
-        task: name of the task, or of the texts. metric: name of the metric.
+        task: name of the task or of the texts. metric: name of the metric.
         dev, ci_low, ci_high: the score and its interval; None where it is undefined (a score that is not finite, the
-            correlation of a constant). chance: the score of ignoring the text.
-        rows: number of rows. looks: number of evaluations from which the score is the best.
+            correlation of a constant). chance: the score of a prediction that ignores the text.
+        rows: number of rows. looks: number of evaluations of which the score is the best.
         learned: whether the interval is better than chance.
         digest: hash of the rows' content.
     """
@@ -54,7 +54,7 @@ class DevCheck:
 
 
 def matching(found: Iterable[dict[str, Any]], rows: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
-    """The recorded checks of a study's dev rows, under the study's names.
+    """The recorded checks on a study's dev rows, under the study's names.
 
     Earlier versions recorded no digests; their checks are matched by name.
 
@@ -78,7 +78,7 @@ def checked(
     Args:
         sign: 1, or -1 if lower scores are better.
     """
-    value, error, chance = float(value), float(error), float(chance)  # of numpy or not, the record is JSON
+    value, error, chance = float(value), float(error), float(chance)  # not numpy scalars, as the record is JSON
     if not math.isfinite(value) or not math.isfinite(error):
         return DevCheck(task, metric, None, None, None, chance, rows, looks, learned=False)
     half = float(stats.norm.isf(LEVEL / 2 / max(looks, 1))) * error
@@ -87,7 +87,7 @@ def checked(
 
 
 def check_scores(dev: TaskData, measure: Metric, scores: np.ndarray, looks: int) -> DevCheck:
-    """The check of scores on dev rows, as `train.predict` gives them.
+    """The check of scores on dev rows that `train.predict` returned.
 
     Args:
         looks: number of evaluations from which the parameters were chosen.

@@ -43,8 +43,8 @@ class FineTuning(Stage):
 
     Attributes:
         training: the rows of each task (several: multi-task).
-        dev: the rows that choose learning rate and checkpoint.
-        other_dev: dev rows of the other tasks, on which nothing is chosen; the stage is checked on them too.
+        dev: the rows on which learning rate and checkpoint are chosen.
+        other_dev: dev rows of the other tasks; nothing is chosen on them, but the stage is checked on them too.
         recipe: with a number of steps.
         labels: "shuffled" permutes the training labels.
         hardening: how the training is hardened, if at all.
@@ -75,7 +75,7 @@ class FineTuning(Stage):
         if (own if description.recipe == "own" else description.recipe) == "target":
             recipe, first = target.recipe, _first_target(place)
         else:
-            assert target.intermediate_recipe is not None  # as the description needs it
+            assert target.intermediate_recipe is not None  # as the description requires it
             recipe, first = target.intermediate_recipe, _first_intermediate(place)
         return cls(
             spec=place.spec,
@@ -122,17 +122,17 @@ class FineTuning(Stage):
 
     @property
     def runs(self) -> int:
-        """One a learning rate."""
+        """One for each learning rate."""
         return len(self.recipe.learning_rates)
 
     @property
     def steps(self) -> int:
-        """The recipe's, which are resolved when it is planned."""
+        """The recipe's number, which is resolved when the stage is planned."""
         assert self.recipe.steps is not None
         return self.recipe.steps
 
     def training_tokens(self, material: Material) -> float:
-        """Tokens of a mean row in every step of every learning rate; more where hardening takes more compute."""
+        """Tokens of mean rows over all steps of all learning rates; more if hardening takes more compute."""
         lengths = [mean_tokens(material.uncontaminated_rows(selection)) for selection in self.training]
         mean = min(sum(lengths) / len(lengths), self.recipe.max_length)
         return self.steps * self.recipe.batch_size * mean * self.runs * passes_of(self.hardening) / PASSES
@@ -148,11 +148,11 @@ class FineTuning(Stage):
 
     @property
     def resumable_runs(self) -> int:
-        """One a learning rate, if they are long."""
+        """One for each learning rate, if they are long."""
         return resumable(self.recipe)
 
     def stack_key(self, material: Material) -> tuple | None:
-        """Fine-tunings on one task, of one encoder and one form of recipe and head, may train together."""
+        """Fine-tunings with the same task, encoder, form of recipe and head may train together."""
         if len({selection.task for selection in self.training}) != 1:
             return None
         task = material.task(self.training[0].task)
@@ -213,7 +213,7 @@ class FineTuning(Stage):
     def keep_best(
         self, workshop: Workshop, body: Body, jobs: Sequence[Job], results: Sequence[StageResult]
     ) -> dict[str, Any]:
-        """Save the best of the fine-tunings (of equals the first); returns what to record."""
+        """Save the best of the fine-tunings (the first of equals); returns what to record."""
         best = max(range(len(jobs)), key=lambda index: (best_score(results[index]), -index))
         material, result = workshop.material, results[best]
         saved = self.save(
@@ -240,7 +240,7 @@ class FineTuning(Stage):
     def checks(
         self, workshop: Workshop, body: Body, job: Job, results: Sequence[StageResult], best: int
     ) -> list[DevCheck]:
-        """The dev scores of the kept parameters beside chance: of the task that was selected on, then of the others."""
+        """The dev scores of the kept parameters, compared with chance: on the task of selection, then the others."""
         result, found = results[best], []
         for selection in (self.dev, *self.other_dev):
             is_selected = selection is self.dev
@@ -254,7 +254,7 @@ class FineTuning(Stage):
         return found
 
     def own_checks(self, found: Sequence[dict[str, Any]], material: Material) -> list[dict[str, Any]]:
-        """The first, whose rows are part of the id, and those of the same rows of the other tasks."""
+        """The first check, whose rows are part of the id, and those on the same rows of the other tasks."""
         first, others = [own | {"task": self.dev.task} for own in found[:1]], found[1:]
         rows = self.other_dev if others else ()
         return first + matching(others, [(own.task, material.digest(own, uncontaminated=True)) for own in rows])
@@ -269,12 +269,12 @@ class FineTuning(Stage):
         return workshop.data((selections, self.spec, self.recipe.max_length), make)
 
     def training_data(self, workshop: Workshop, selections: tuple[Selection, ...]) -> TaskData:
-        """Training rows of one task, several languages as one set, and what draws their forms."""
+        """Training rows of one task, several languages as one set, and the function that draws their forms."""
         material = workshop.material
         shuffle = self.seed if self.labels == "shuffled" else None
 
         def make() -> TaskData:
-            """Called where the workshop does not have them yet."""
+            """Called if the workshop does not have them yet."""
             rows = self.rows(material, selections)
             made = self.prepared(workshop, material.task(selections[0].task), rows)
             forms = self.forms(material, self.start(workshop), selections, rows, made.examples)
@@ -292,7 +292,7 @@ class FineTuning(Stage):
     def forms(
         self, material: Material, body: Body, selections: tuple[Selection, ...], rows: Rows, examples: Examples
     ) -> DrawnForms | None:
-        """What draws the forms of training rows; None where these are trained on as they are.
+        """The function that draws the forms of training rows; None if they are trained on unchanged.
 
         Args:
             rows, examples: of the selections.
@@ -308,10 +308,10 @@ class FineTuning(Stage):
     def attacks(
         self, workshop: Workshop, selections: tuple[Selection, ...], rows: Rows, made: TaskData
     ) -> AttackedRows | None:
-        """Training rows as an attack sees them; None where none is made on them.
+        """Training rows in the form for an attack; None if they are not attacked.
 
         Args:
-            rows, made: of the selections.
+            rows, made: those of the selections.
         """
         if not isinstance(self.hardening, Attacked):
             return None
@@ -363,7 +363,7 @@ def _target_rows(description: FineTune, place: Place) -> tuple[tuple[Selection, 
 def _intermediate_rows(
     description: FineTune, place: Place
 ) -> tuple[tuple[Selection, ...], Selection, tuple[Selection, ...]]:
-    """Training rows on one or all intermediate tasks, dev rows of the first, and those of the others that have some."""
+    """Training rows of one or all intermediate tasks, dev rows of the first, and those of the others, if any."""
     first, target = _first_intermediate(place), place.target
     names = target.intermediate if description.on == "all_intermediate" else target.intermediate[:1]
     selections = [
@@ -377,7 +377,7 @@ def _intermediate_rows(
 
 
 def _in_languages(selections: list[Selection], description: FineTune, place: Place) -> tuple[Selection, ...]:
-    """The selections, or the same in every language that has such rows."""
+    """The selections, or the corresponding ones in every language that has such rows."""
     if description.languages == "source":
         return tuple(selections)
     material = place.material
@@ -401,7 +401,7 @@ def steps_resolved(recipe: Recipe, training: Selection, material: Material) -> R
 
 
 def joined_rows(material: Material, selections: Sequence[Selection]) -> Rows:
-    """Training or dev rows of one task, those of several languages as one set."""
+    """Training or dev rows of one task, several languages as one set."""
     kind = kinds.kind(material.task(selections[0].task).kind)
     return join(kind, [material.uncontaminated_rows(own) for own in selections])
 

@@ -1,4 +1,4 @@
-"""A given checkpoint: nothing to train, the stage that arms start from."""
+"""A given checkpoint: a stage that arms start from, with nothing to train."""
 
 import dataclasses
 import pathlib
@@ -45,7 +45,7 @@ class Given(Stage):
         return True
 
     def has_parameters(self, store: Store) -> bool:
-        """It has."""
+        """Always true."""
         return True
 
     def body(self, workshop: Workshop) -> Body:
@@ -59,12 +59,12 @@ class Given(Stage):
         return body
 
     def seen(self, store: Store) -> Digests:
-        """What the checkpoint says that it was trained on."""
+        """Digests of the text that the checkpoint says it was trained on."""
         return load_seen(local_folder(given_checkpoint(self.spec)))
 
 
 def given_checkpoint(spec: EncoderSpec) -> str:
-    """The checkpoint of an encoder that has one."""
+    """The checkpoint directory of an encoder, which must have one."""
     assert spec.checkpoint is not None
     return spec.checkpoint
 
@@ -112,7 +112,7 @@ def shallow(encoder: Encoder, spec: EncoderSpec) -> Encoder:
 
 
 def _picked(params: dict[str, Any], shapes: dict[str, Any]) -> dict[str, Any]:
-    """The parameters that an encoder of these shapes has."""
+    """Those of the parameters that an encoder of these shapes has."""
     return {
         name: _picked(params[name], inner) if isinstance(inner, dict) else params[name]
         for name, inner in shapes.items()

@@ -1,4 +1,4 @@
-"""Hardened fine-tuning: training rows in forms that are drawn anew in each epoch, and what determines them."""
+"""Hardened fine-tuning: training rows in forms that are drawn anew in each epoch, and all that determines them."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -28,10 +28,10 @@ class DrawnForms:
     """Draws the forms of training examples (`train.jobs.DrawForms`).
 
     Every choice is a function of (seed, item id, epoch, draw): whether a row is perturbed, by which operator, and how.
-    An example that is a part of a long row becomes the part of the same number of its form.
+    An example that is part k of a long row becomes part k of the row's form.
 
     Attributes:
-        rows: of all languages. languages: the language of each row. examples: of the clean rows.
+        rows: those of all languages. languages: the language of each row. examples: those of the clean rows.
     """
 
     task: Task
@@ -87,13 +87,13 @@ class DrawnForms:
         distinct, which = np.unique(rows, return_inverse=True)
         own = dataclasses.replace(self.rows.select(distinct), language=language)
         form = row_forms(self.task, own, {key: hardening.lexicon_of(name, language)}, self.seed).forms[key]
-        own = dataclasses.replace(own, language=self.rows.language)  # as the clean rows are encoded
+        own = dataclasses.replace(own, language=self.rows.language)  # like the clean rows
         examples, parts = kind.encode_form(self.task, self.tokenizer, own, form, self.max_length)
         return examples.select(parts[which] + np.minimum(places, np.diff(parts)[which] - 1))
 
 
 def check_hardening(hardening: Hardening, training: Sequence[Selection], place: Place) -> None:
-    """Check that rows can be hardened that way.
+    """Check that a hardening fits its training rows.
 
     Raises:
         InputError: an operator or a dictionary does not fit a language, or the head has no divergence of outputs.
@@ -111,7 +111,8 @@ def check_hardening(hardening: Hardening, training: Sequence[Selection], place: 
 
 
 def hardening_identity(hardening: Hardening, training: Sequence[Selection], task: Task) -> list[Any]:
-    """Everything about a hardening that determines a result, with versions of operators and content of dictionaries.
+    """Everything about a hardening that determines a result, including versions of operators and content of
+    dictionaries.
 
     Args:
         task: of the rows.

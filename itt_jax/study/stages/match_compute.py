@@ -1,13 +1,13 @@
-"""Fine-tuning on the target with the compute of another arm: the control for training longer.
+"""Fine-tuning on the target with the compute of another arm: the control for longer training.
 
 The id holds the ids of the other arm's stages, which determine their FLOPs, and so the number of steps. That number is
-counted from token lengths before the stage trains, for which the tokenizer must be there; nothing of the other arm need
-be trained yet.
+computed from token lengths before the stage trains. This needs the tokenizer, but nothing of the other arm need be
+trained yet.
 
-A run of the control takes the FLOPs of one run of each of the other arm's stages, to half a step; of stages that attack
-their rows, the most that their budgets allow. Trying several learning rates is not part of an arm's compute: every arm
-tries the same number in its target stage. Nor is how early the kept checkpoint was reached: steps after it count. A
-stage that diverges stops early and takes less.
+A run of the control takes the FLOPs of one run of each of the other arm's stages, to half a step; stages that attack
+their rows count with the most that their budgets allow. Trying several learning rates is not part of an arm's compute:
+every arm tries the same number in its target stage. Nor does it matter how early the kept checkpoint was reached: steps
+after it count too. A stage that diverges stops early and takes less.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ from itt_jax.train.task_feeds import run_flops, step_flops
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MatchedFineTuning(FineTuning):
-    """Fine-tunes on the target for as many steps as take the FLOPs of other stages.
+    """Fine-tunes on the target for the number of steps that takes the FLOPs of other stages.
 
     Attributes:
         matched: the other arm's stages. `recipe` is the target's, with the number of steps of the target stage alone.
@@ -43,25 +43,25 @@ class MatchedFineTuning(FineTuning):
         return cls(**own, matched=place.matched)
 
     def identity(self, material: Material) -> list[Any]:
-        """That of the target stage, and the stages whose compute it has."""
+        """That of the target stage, and the stages whose compute it matches."""
         return ["match_compute", [stage.id for stage in self.matched], super().identity(material)]
 
     def training_tokens(self, material: Material) -> float:
-        """About those of the other stages, for each learning rate."""
+        """About as many as the other stages, for each learning rate."""
         return self.runs * sum(stage.training_tokens(material) / stage.runs for stage in self.matched)
 
     def about_steps(self, material: Material) -> float:
-        """The number of steps of one run, about, from mean lengths of texts; `resolved` counts tokens instead."""
+        """The approximate number of steps of one run, from mean lengths of texts; `resolved` counts tokens instead."""
         own = super().training_tokens(material) / self.steps
         return self.training_tokens(material) / own
 
     @property
     def resumable_runs(self) -> int:
-        """One a learning rate; how long they are is not known yet."""
+        """One for each learning rate; their length is not known yet."""
         return self.runs
 
     def stack_key(self, material: Material) -> tuple | None:
-        """As of other fine-tunings, but with one another alone."""
+        """As for other fine-tunings, but these stack only with each other."""
         key = super().stack_key(material)
         return key and ("match_compute", *key)
 
@@ -76,9 +76,9 @@ class MatchedFineTuning(FineTuning):
         return run_flops(body.encoder, tasks, self.resolved(workshop, body), self.seed)
 
     def resolved(self, workshop: Workshop, body: Body) -> Recipe:
-        """The recipe with its number of steps, and with as many dev evaluations as the target stage alone has.
+        """The recipe with its number of steps, and with as many dev evaluations as the target stage has.
 
-        Warm-up and schedule are shares of the steps, so that they are longer in proportion.
+        Warm-up and schedule are shares of the steps, so they are longer in proportion.
         """
         wanted = sum(stage.flops(workshop, body) for stage in self.matched)
         examples, steps, taken = self.examples(workshop, body, self.training), 0, 0.0

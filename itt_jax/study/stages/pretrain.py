@@ -25,7 +25,7 @@ SIZES = ("layers", "width", "heads", "feed_forward", "max_positions")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pretraining(Stage):
-    """Makes an encoder: its tokenizer and parameters, and its language-model training, if the spec has one."""
+    """Makes an encoder: tokenizer and parameters, with language-model training if the spec has any."""
 
     @property
     def kind(self) -> str:
@@ -49,7 +49,7 @@ class Pretraining(Stage):
 
     @property
     def longest(self) -> int:
-        """Its recipe's."""
+        """The maximum length in its recipe."""
         return self.spec.pretraining.recipe.max_length if self.spec.pretraining else 0
 
     def training_tokens(self, material: Material) -> float:
@@ -61,7 +61,7 @@ class Pretraining(Stage):
 
     @property
     def resumable_runs(self) -> int:
-        """One, if it is long."""
+        """1 if it is long, otherwise 0."""
         return 0 if self.spec.pretraining is None else resumable(self.spec.pretraining.recipe)
 
     def make(self, workshop: Workshop) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class Pretraining(Stage):
         return recorded
 
     def beginning(self, material: Material) -> tuple[CorpusTexts, Tokenizer]:
-        """The texts that it reads, and its tokenizer, trained on them unless the spec names one."""
+        """The texts that it is trained on, and its tokenizer, trained on them unless the spec names one."""
         corpus = as_corpus([material.corpus(corpus) for corpus in self.spec.corpus])
         if self.spec.tokenizer is not None:
             return corpus, load_tokenizer(local_folder(self.spec.tokenizer))
@@ -107,7 +107,7 @@ def made_encoder(spec: EncoderSpec, tokenizer: Tokenizer) -> Encoder:
 
 
 def as_corpus(corpora: list[ParallelTexts]) -> CorpusTexts:
-    """Several sources as one corpus; a tuple with one language left is plain text."""
+    """Several sources as one corpus; tuples reduced to one language are plain text."""
     texts: dict[str, list[str]] = {}
     tuples: list[dict[str, str]] = []
     for corpus in corpora:

@@ -19,20 +19,20 @@ from itt_jax.train.result import StageResult
 from itt_jax.train.resume import forget_resume
 
 STAGE_VERSION = 2
-"""Raised when a stage of the same identity would give other parameters."""
+"""Raised when a stage of the same identity would give different parameters."""
 
 
 class Skipped(Exception):
-    """The data cannot give what an arm asks for; the plan notes the reason and goes on without it."""
+    """There is no data for an arm; the plan notes the reason and goes on without the arm."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where a described stage is in the grid of a study.
+    """The place of a described stage in the grid of a study.
 
     Attributes:
         parent: the stage before it. is_last: whether it is the arm's last stage, which is evaluated.
-        matched: the stages that its description names in `matched`.
+        matched: the stages of its description's `matched`.
     """
 
     spec: EncoderSpec
@@ -54,7 +54,7 @@ class Stage:
         spec: the encoder.
         parent: the stage whose encoder it starts from.
         seed: fixes heads, order and dropout.
-        description: how arms describe stages of the class; None for those that precede every arm.
+        description: the class by which arms describe such stages; None for stages that precede every arm.
     """
 
     spec: EncoderSpec
@@ -64,19 +64,19 @@ class Stage:
 
     description: ClassVar[type | None] = None
     is_made: ClassVar[bool] = True
-    """False where nothing is trained or made, so that it counts neither as work nor as done."""
+    """False if nothing is trained or made: such stages count neither as work nor as done."""
 
     @classmethod
     def planned(cls, description: Description, place: Place) -> Self:
-        """The stage that a description means in a place.
+        """The stage that a description stands for at a place.
 
         Raises:
-            Skipped: the data cannot give what it asks for.
+            Skipped: there is no data for it.
         """
         raise NotImplementedError
 
     def identified(self, material: Material) -> Self:
-        """The stage with its id. Not in it: devices, row shapes, paths, names of encoders and arms."""
+        """The stage with its id, which does not depend on devices, row shapes, paths, or names of encoders and arms."""
         return dataclasses.replace(self, id=content_id([STAGE_VERSION, self.identity(material)]))
 
     def identity(self, material: Material) -> list[Any]:
@@ -94,7 +94,7 @@ class Stage:
 
     @property
     def selections(self) -> dict[str, tuple[Selection, ...]]:
-        """The labelled rows or texts of tasks that it reads: "training" and "dev"."""
+        """The rows or texts of tasks that it reads: "training" and "dev"."""
         return {}
 
     @property
@@ -108,7 +108,7 @@ class Stage:
         return 1
 
     def flops(self, workshop: Workshop, body: Body) -> float:
-        """Model FLOPs of one run, forward and backward, as they will be counted while it trains.
+        """Model FLOPs of one run, forward and backward, as counted while it trains.
 
         Args:
             body: the encoder that the arm starts from, whose sizes and tokenizer all its stages share.
@@ -123,7 +123,7 @@ class Stage:
     # --- Making it
 
     def stack_key(self, material: Material) -> tuple | None:
-        """Equal for stages that may train together; None for one that trains alone."""
+        """A key that is equal for stages that may train together; None for a stage that trains alone."""
         return None
 
     @classmethod
@@ -136,7 +136,7 @@ class Stage:
         raise NotImplementedError
 
     def is_lost(self, workshop: Workshop) -> Callable[[], bool]:
-        """A function that says whether another worker has taken it over, in the process that claims stages."""
+        """A function that returns whether another worker has taken the stage over; for the process that claims it."""
         return lambda: workshop.store.is_lost(self.id)
 
     def own_checks(self, found: Sequence[dict[str, Any]], material: Material) -> list[dict[str, Any]]:
@@ -149,7 +149,7 @@ class Stage:
     # --- Its parameters
 
     def is_done(self, store: Store) -> bool:
-        """Whether it was made; its parameters may have been removed since."""
+        """Whether it has been made; its parameters may have been removed since."""
         return store.record(self.id) is not None
 
     def has_parameters(self, store: Store) -> bool:
@@ -157,7 +157,7 @@ class Stage:
         return store.has_checkpoint(self.id)
 
     def body(self, workshop: Workshop) -> Body:
-        """The encoder that it leaves."""
+        """The resulting encoder."""
         return self.load(workshop.store)[0]
 
     def load(self, store: Store) -> tuple[Body, Head | None, dict | None]:
@@ -170,7 +170,7 @@ class Stage:
 
     @property
     def origin(self) -> "Stage":
-        """The stage whose encoder it starts from, of a stage that has one."""
+        """The stage whose encoder it starts from; there must be one."""
         assert self.parent is not None
         return self.parent
 
@@ -191,7 +191,7 @@ class Stage:
         head_params: dict | None = None,
         task: Task | None = None,
     ) -> bool:
-        """Save what it leaves, with digests of what it and its parents were trained on.
+        """Save its result, with digests of the text that it and its parents were trained on.
 
         Returns:
             whether it was saved; a stage that another worker has taken over is left to it.
@@ -215,12 +215,12 @@ class Stage:
 
 
 def digests(selections: Sequence[Selection], material: Material) -> list[str]:
-    """Names for the content of training rows."""
+    """Digests of the content of training rows."""
     return [material.digest(selection, uncontaminated=True) for selection in selections]
 
 
 def resumable(recipe: Recipe) -> int:
-    """Number of runs of a recipe, one a learning rate, that are long enough for a resumable state."""
+    """Number of runs of a recipe, one for each learning rate, if long enough for a resumable state; otherwise 0."""
     return len(recipe.learning_rates) if (recipe.steps or 0) > recipe.checkpoint_every else 0
 
 

@@ -1,4 +1,4 @@
-"""Shared by the stages of one run: the results folder, the material, and what is kept in memory between stages."""
+"""What the stages of one run share: the results folder, the material, and data kept in memory between stages."""
 
 import dataclasses
 from collections.abc import Callable, Hashable
@@ -17,7 +17,7 @@ from itt_jax.train.precision import Arithmetic, computing_in, training_arithmeti
 from itt_jax.train.processes import first_then_others
 
 MOST_TOGETHER = 64
-"""Maximum number of stages that are claimed together on an accelerator; its memory limits how many train at once."""
+"""Maximum number of stages claimed together on an accelerator; its memory limits how many train at once."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Body:
 
 
 class Workshop:
-    """Shared by the stages of one run.
+    """What the stages of one run share.
 
     Args:
         progress: called with (steps done, steps, {"loss" or "dev": value, ...}).
@@ -49,11 +49,11 @@ class Workshop:
 
     @property
     def arithmetic(self) -> Arithmetic:
-        """What training computes in."""
+        """The arithmetic of training."""
         return training_arithmetic(self.material.study.precision)
 
     def body(self, stage_id: str, load: Callable[[], Body]) -> Body:
-        """The body of a stage computing in what training does; the last one asked for is kept."""
+        """The body of a stage in the arithmetic of training; the most recent one is kept."""
         if stage_id not in self._bodies:
             body = load()
             encoder = computing_in(body.encoder, self.arithmetic)
@@ -65,12 +65,12 @@ class Workshop:
         return first_then_others(lambda: kept_examples(self.store.tokens, task, tokenizer, rows, max_length))
 
     def data(self, key: Hashable, make: Callable[[], TaskData]) -> TaskData:
-        """Task data, the same object for the same key, so that a stack knows what its runs share."""
+        """Task data: the same object for the same key, by which a stack recognises data that its runs share."""
         if key not in self._data:
             self._data[key] = make()
         return self._data[key]
 
 
 def most_together(stack: int | None) -> int:
-    """Maximum number of stages that train together on the devices; `stack` is the user's choice, None without one."""
+    """Maximum number of stages that train together on the devices; `stack` is the user's choice or None."""
     return stack or (1 if hardware().platform == "cpu" else MOST_TOGETHER)
