@@ -1,4 +1,4 @@
-"""Attacks: perturbations chosen against one model, by search within a budget. JAX is needed by `victim` alone."""
+"""Attacks: perturbations chosen against one model, by search within a budget. Only `victim` needs JAX."""
 
 from itt_jax.attack.attack import Attack, Search
 from itt_jax.attack.goals import GOALS, Goal, goal_for

@@ -20,7 +20,7 @@ from itt_jax.models import Encoder, Head
 
 
 class AscentFinder(GradientReader):
-    """Finds the tokens that ascents lead to, for one classifier."""
+    """Finds the tokens to which ascents lead, for one classifier."""
 
     def ascents(
         self,
@@ -31,12 +31,12 @@ class AscentFinder(GradientReader):
         edits: int,
         language: str,
     ) -> list[list[str]]:
-        """For each text, texts of one field with tokens replaced by the nearest ones to its moved embeddings.
+        """For each text, texts of one field with tokens replaced by those nearest to their moved embeddings.
 
         After each step of the ascent: the token whose replacement gains most by first order, the best two, and so on.
 
         Args:
-            texts: the fields of each text. field: number of the field that moves. labels: right classes.
+            texts: the fields of each text. field: number of the field that moves. labels: correct classes.
             edits: maximum number of tokens replaced.
         """
         located = self.tokenizer.locate_whole([own[field] for own in texts])
@@ -77,9 +77,9 @@ def nearest_tokens(
     head: Head,
     ascent: Ascent,
 ) -> tuple[Int[Array, "S B T"], Float[Array, "S B T"]]:
-    """After each of S steps, the nearest other token to each moved embedding, and what replacing by it gains.
+    """After each of S steps, the other token nearest to each moved embedding, and the gain of replacing by it.
 
-    The gain is g . (E_new - E_old), where g is the gradient before the step; -inf where no token may be written.
+    The gain is g . (E_new - E_old), where g is the gradient before the step; -inf if no token may be written.
 
     Args:
         field: number of the field that moves, from 1. barred, begins: see `gradients.closed`.
@@ -97,7 +97,7 @@ def nearest_tokens(
         return jnp.argmin(distances, axis=-1), jnp.isfinite(distances).any(axis=-1)
 
     def ascended(moved: Array, _: None) -> tuple[Array, tuple[Array, Array]]:
-        """One step; the nearest tokens after it, and what each replacement gains to first order."""
+        """One step; the nearest tokens after it, and the gain of each replacement to first order."""
         gradient = jax.grad(lambda moved: loss_of(params, batch, given + moved, encoder, head))(moved) * movable
         moved = moved + ascent.step_size * scale * direction(gradient, ascent.norm)
         moved = projected(moved, ascent.radius * scale, ascent.norm)
@@ -109,13 +109,13 @@ def nearest_tokens(
 
 
 def embedding_scale(table: Float[Array, "V D"], norm: Norm) -> Float[Array, ""]:
-    """The unit of step sizes and radii: the mean norm of word embeddings; for "linf", of one of their entries."""
+    """The unit of step sizes and radii: the mean norm of word embeddings; for "linf", that over sqrt(D)."""
     mean = jnp.mean(jnp.linalg.norm(table, axis=-1))
     return mean if norm == "l2" else mean / jnp.sqrt(table.shape[-1])
 
 
 def direction(gradient: Float[Array, "... D"], norm: Norm) -> Float[Array, "... D"]:
-    """The move of norm 1 for each token that raises the loss most; none where there is no gradient."""
+    """For each token, the move of norm 1 that raises the loss most; 0 if its gradient is 0."""
     if norm == "linf":
         return jnp.sign(gradient)
     length = jnp.linalg.norm(gradient, axis=-1, keepdims=True)

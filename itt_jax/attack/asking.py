@@ -1,4 +1,4 @@
-"""What attacks ask of a model: its outputs, and what its gradients propose."""
+"""What attacks ask of a model: its outputs, and proposals from its gradients."""
 
 import dataclasses
 import math
@@ -17,7 +17,7 @@ class Ascent:
     Attributes:
         norm: measures steps and the ball, separately for each token.
         steps: their number; 1 is FGSM.
-        step_size, radius: in mean norms of the word embeddings; for "linf", of one of their entries.
+        step_size, radius: in units of the mean norm of the word embeddings; for "linf", of that over sqrt(D).
     """
 
     norm: Norm
@@ -36,7 +36,7 @@ class Ascent:
                 raise InputError(f"ascent: {name}: found {getattr(self, name)!r}, expected a number above 0")
 
 
-_NO_GRADIENTS = "the model gives no gradients; expected an attack that needs its outputs alone"
+_NO_GRADIENTS = "the model gives no gradients; expected an attack that needs only its outputs"
 
 
 class Victim(Protocol):
@@ -52,7 +52,7 @@ class Victim(Protocol):
     def flips(
         self, texts: Sequence[tuple[str, ...]], field: str, labels: Sequence[int], each: int, language: str
     ) -> list[list[str]]:
-        """For each text the best flips of tokens of a field by gradient, as texts of that field; no queries."""
+        """For each text, the best flips of tokens of a field by gradient, as texts of that field. Costs no queries."""
         raise InputError(_NO_GRADIENTS)
 
     def ascents(
@@ -64,7 +64,8 @@ class Victim(Protocol):
         edits: int,
         language: str,
     ) -> list[list[str]]:
-        """For each text those of the field that an ascent leads to, with up to `edits` tokens replaced; no queries."""
+        """For each text, the texts of a field to which an ascent leads, with up to `edits` tokens replaced. Costs no
+        queries."""
         raise InputError(_NO_GRADIENTS)
 
     def trigger_words(
@@ -76,16 +77,16 @@ class Victim(Protocol):
         each: int,
         language: str,
     ) -> list[list[str]]:
-        """For each word of a trigger before all these texts, the best words in its place by mean gradient."""
+        """For each word of a trigger before all these texts, the best words to replace it, by mean gradient."""
         raise InputError(_NO_GRADIENTS)
 
 
 @dataclasses.dataclass(frozen=True)
 class Proposals:
-    """A request for what gradients propose for some texts, which is no query.
+    """A request for proposals from gradients for some texts; it does not count as a query.
 
     Attributes:
-        texts: of the edited field.
+        texts: texts of the edited field.
     """
 
     texts: tuple[str, ...]
@@ -93,7 +94,7 @@ class Proposals:
     def of(
         self, victim: Victim, texts: Sequence[tuple[str, ...]], field: str, labels: Sequence[int], language: str
     ) -> list[list[str]]:
-        """The proposals for each of the texts of one or several such requests, given with all their fields."""
+        """The proposals for each text of one or several such requests; `texts` have all their fields."""
         raise NotImplementedError
 
 
@@ -116,7 +117,7 @@ class Flips(Proposals):
 
 @dataclasses.dataclass(frozen=True)
 class Nearest(Proposals):
-    """The texts that an ascent leads to.
+    """The texts to which an ascent leads.
 
     Attributes:
         edits: maximum number of tokens replaced.

@@ -17,11 +17,12 @@ from itt_jax.tasks import Task
 
 @dataclasses.dataclass(frozen=True)
 class Answers:
-    """What a search hears of the texts that it asked about.
+    """The answers to a search about the texts that it asked about.
 
     Attributes:
-        scores: float64 [m], higher is nearer to the goal. reached: bool [m].
-        over: whether the budget is spent, so that nothing more may be asked; then m may be less than was asked.
+        scores: float64 [m], higher is closer to the goal. reached: bool [m].
+        over: whether the budget is spent: nothing more may be asked, and m may be smaller than the number of texts
+            asked about.
     """
 
     scores: np.ndarray
@@ -30,8 +31,8 @@ class Answers:
 
 
 Asking = Generator[Sequence[str] | Proposals, Answers | list[list[str]], str]
-"""A search on one subject: yields texts to ask about and hears `Answers`, or yields `Proposals` and hears those for
-each text; returns the text that it ends with."""
+"""A search on one subject: yields texts to ask about and receives `Answers`, or yields `Proposals` and receives those
+for each text; returns its final text."""
 
 
 def ask(texts: Sequence[str]) -> Generator[Sequence[str], Answers | list[list[str]], Answers]:
@@ -50,10 +51,10 @@ def propose(asked: Proposals) -> Generator[Proposals, Answers | list[list[str]],
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """The order in which candidates are tried. A search knows one subject; `lockstep` runs many side by side."""
+    """The order in which candidates are tried. A search has one subject; `lockstep` runs many in parallel."""
 
     takes: ClassVar[str]
-    """The unit of candidates that it takes: "words", "clusters", "edits", "texts", "tokens" or "triggers"."""
+    """The unit of its candidates: "words", "clusters", "edits", "texts", "tokens" or "triggers"."""
     kinds: ClassVar[tuple[str, ...]] = ()
     """Names of the kinds of task that it fits; empty: all."""
 
@@ -72,10 +73,10 @@ class Attack:
     """A recipe.
 
     Attributes:
-        name, summary, reference: as listings show them.
-        search: the order in which candidates are tried. candidates: what may be written.
-        constraints: all must allow a text.
-        goals: those that this recipe prefers; the first that fits the kind of a task, or else the first in `GOALS`.
+        name, summary, reference: shown in listings.
+        search: the order in which candidates are tried. candidates: the edits that it may try.
+        constraints: conditions that a text must satisfy, all of them.
+        goals: preferred goals. The first that fits a task's kind is used, otherwise the first in `GOALS` that does.
         budget: maximum number of queries for a row; None: no maximum.
     """
 
@@ -89,7 +90,7 @@ class Attack:
     reference: str = ""
 
     def __post_init__(self):
-        """Raises InputError where the parts do not go together, or the budget is below 1."""
+        """Raises InputError if the parts do not fit together, or the budget is below 1."""
         if self.search.takes != self.candidates.makes:
             raise InputError(
                 f"attack {self.name!r}: {type(self.search).__name__} takes {self.search.takes}, "
@@ -123,10 +124,10 @@ class Attack:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """What a search is given: a subject, the parts of its attack, and the score of the clean text.
+    """The input of a search: a subject, the parts of its attack, and the score of the clean text.
 
     Attributes:
-        units: what is found once for all attacked texts (`Candidates.units`).
+        units: the units found once for all attacked texts (`Candidates.units`).
     """
 
     attack: Attack
@@ -145,7 +146,7 @@ class Case:
         return self.attack.candidates.options(self.subject, places)
 
     def has_candidates(self) -> bool:
-        """Whether anything can be written into the text at all, as far as that is known without a model."""
+        """Whether there is any candidate for the text, as far as that is known without a model."""
         candidates, subject = self.attack.candidates, self.subject
         if candidates.makes == "words" and not hasattr(candidates, "proposer"):
             return any(self.options([place])[place] for place in self.words())
@@ -154,7 +155,7 @@ class Case:
         return candidates.makes != "edits" or bool(candidates.single_edits(subject))
 
     def texts(self) -> list[str]:
-        """Candidates for the whole text that are allowed."""
+        """The allowed candidates for the whole text."""
         return self.allowed(self.attack.candidates.texts(self.subject))
 
     def allows(self, text: str, words_changed: int = 0) -> bool:
@@ -166,7 +167,7 @@ class Case:
         return [text for text, may in zip(texts, self.allow(texts), strict=True) if may]
 
     def allow(self, texts: Sequence[str], words_changed: Sequence[int] | None = None) -> list[bool]:
-        """Which of the texts may be asked about; each constraint sees those that the earlier ones allow."""
+        """Which of the texts may be asked about; each constraint sees only texts that the earlier ones allow."""
         changed = words_changed or [0] * len(texts)
         left = [i for i, text in enumerate(texts) if self.goal.keeps_form(self.subject, text)]
         for constraint in self.attack.constraints:

@@ -1,4 +1,4 @@
-"""Constraints: which words may be edited, and which texts may be asked about. One object each, in one tuple.
+"""Constraints: which words may be edited, and which texts may be asked about. Each is one object in one tuple.
 
 Protected text (`Subject.allowed`) is never edited, whatever the constraints.
 """
@@ -44,10 +44,10 @@ class Constraint:
         return True
 
     def check(self) -> None:
-        """Raises InputError where something that it needs is not there."""
+        """Raises InputError if something that it needs is absent."""
 
     def paths(self) -> list[str]:
-        """Folders of the user's that it reads."""
+        """The user's folders that it reads."""
         return []
 
 
@@ -69,7 +69,7 @@ class LongWords(Constraint):
 
 @dataclasses.dataclass(frozen=True)
 class NoStopWords(Constraint):
-    """Function words stay: those of `tables/function_words.json` for the language; none elsewhere."""
+    """Function words stay: those of `tables/function_words.json`; languages without an entry have none."""
 
     fits: ClassVar[tuple[str, ...]] = ("words",)
 
@@ -83,7 +83,7 @@ class WordsChanged(Constraint):
     """A maximum number of words differ from the clean text.
 
     Attributes:
-        most: words. share: of the words of the text, rounded up to one; the smaller of both counts.
+        most: words. share: of the words of the text, rounded up to one; the smaller of the two applies.
     """
 
     fits: ClassVar[tuple[str, ...]] = ("words",)
@@ -113,7 +113,7 @@ class WithinEdits(Constraint):
 
 @dataclasses.dataclass(frozen=True)
 class OwnLetters(Constraint):
-    """No letter of a script that the clean text lacks is written: a Hindi text stays in Devanagari."""
+    """Letters are written only in scripts of the clean text: a Hindi text stays in Devanagari."""
 
     def allows_unit(self, subject: Subject, unit: str) -> bool:
         """See `Constraint.allows_unit`."""
@@ -126,10 +126,11 @@ class OwnLetters(Constraint):
 
 @dataclasses.dataclass(frozen=True)
 class Similar(Constraint):
-    """The edited field keeps a similarity with its clean text, which outcomes then show (`attack.similarity`).
+    """The edited field stays similar to its clean text; outcomes report the similarity (`attack.similarity`).
 
     Attributes:
-        encoder: checkpoint directory of a sentence encoder. least: cosine; -1 allows everything and measures alone.
+        encoder: checkpoint directory of a sentence encoder. least: minimum cosine; -1 allows everything and only
+            measures.
     """
 
     encoder: str = ""
@@ -144,12 +145,12 @@ class Similar(Constraint):
         return self.allows_texts(subject, [text], [words_changed])[0]
 
     def allows_texts(self, subject: Subject, texts: Sequence[str], words_changed: Sequence[int]) -> list[bool]:
-        """See `Constraint.allows_texts`; all texts go through the encoder together."""
+        """See `Constraint.allows_texts`; all texts are encoded together."""
         from itt_jax.train.processes import shared
 
         if self.least == -1 or not texts:
             return [True] * len(texts)
-        # Cosines of several processes may differ in the last bits, and a limit would turn that into other texts.
+        # Cosines of several processes may differ in the last bits, and with a limit the texts would then differ.
         return shared(lambda: (self.similarities(subject, texts) >= self.least).tolist())
 
     def similarities(self, subject: Subject, texts: Sequence[str]) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Results as CSV in TextAttack's columns (`CSVLogger`), written and read.
 
 Texts of several fields are written as TextAttack does, one line for each: "Premise: ...". TextAttack marks changed
-words as [[word]] and field names as [[[[Premise]]]]; these marks are removed on reading, except from files with our own
-further columns, which have none.
+words as [[word]] and field names as [[[[Premise]]]]; these marks are removed on reading, except in files with our
+further columns, which have no marks.
 """
 
 import csv
@@ -67,7 +67,7 @@ def one_text(fields: dict[str, str]) -> str:
 
 
 def judged_lines(outcomes: Sequence[Outcome], recipe: str, seed: int = 0) -> list[Line]:
-    """The successes as lines of a sheet for people to judge (`perturb.sheet`), in an order drawn by seed and item."""
+    """The successes as lines of a sheet for human judgement (`perturb.sheet`), in an order drawn by seed and item."""
     lines = [
         Line(
             own.item_id,
@@ -88,11 +88,11 @@ def judged_lines(outcomes: Sequence[Outcome], recipe: str, seed: int = 0) -> lis
 def read_csv(path: pathlib.Path) -> list[Outcome]:
     """The rows of a file that TextAttack or `write_csv` wrote.
 
-    The texts of all fields are one, under the name of the edited field. Edits and words are counted anew over it. Rows
-    of TextAttack's files have their line numbers as ids, no language (""), and the field "text".
+    The texts of all fields become one, under the name of the edited field; edits and words are counted again in it.
+    Rows of TextAttack's files have their line numbers as ids, no language (""), and the field "text".
 
     Raises:
-        InputError: no such file, no CSV in UTF-8, or a wrong column or value; names the line.
+        InputError: no such file, not a CSV in UTF-8, or a wrong column or value; the message names the line.
     """
     csv.field_size_limit(1 << 30)  # a text may be longer than 131,072 characters, the default
     try:

@@ -1,6 +1,6 @@
-"""Flips of tokens by gradient: score(i, v) = g_i . (E_v - E_i), the first order of the change of the loss.
+"""Flips of tokens by gradient: score(i, v) = g_i . (E_v - E_i), the change of the loss to first order.
 
-g_i is the gradient of -log p(label) by the word embedding of token i, E the table of word embeddings.
+g_i is the gradient of -log p(label) with respect to the word embedding of token i, E the table of word embeddings.
 """
 
 import functools
@@ -18,7 +18,7 @@ from itt_jax.data.vocabularies import Located
 from itt_jax.models import Encoder, Head
 
 SPARE = 8
-"""Flips that are decoded for each that is wanted, as some do not survive encoding."""
+"""Number of flips decoded for each one wanted, as some do not survive encoding."""
 
 
 class FlipFinder(GradientReader):
@@ -32,7 +32,7 @@ class FlipFinder(GradientReader):
         A flip replaces a token that begins a word by another that does, or one inside a word by another inside one.
 
         Args:
-            texts: the fields of each text. field: number of the field that is edited. labels: right classes.
+            texts: the fields of each text. field: number of the edited field. labels: correct classes.
         """
         located = self.tokenizer.locate_whole([own[field] for own in texts])
         most = SPARE * each
@@ -75,7 +75,7 @@ def best_flips(
     """Scores and ids of the best flips of every token of a batch with class labels; -inf where there are fewer.
 
     Args:
-        barred: ids that no flip writes. begins: ids that begin a word; a flip keeps that.
+        barred: ids that no flip writes. begins: ids that begin a word; a flip preserves this property.
     """
     table, given = embedded(params, batch, encoder)
     gradient = loss_gradient(params, batch, encoder, head)

@@ -1,4 +1,4 @@
-"""Goals: when an attack has succeeded, and how near a text is to that. One object each, in one tuple."""
+"""Goals: when an attack has succeeded, and how close a text is to that. Each is one object in one tuple."""
 
 import dataclasses
 import math
@@ -18,7 +18,7 @@ class Goal:
     """A goal for rows of some kinds of task.
 
     Attributes:
-        name, summary: as listings show them.
+        name, summary: shown in listings.
         kinds: names of the kinds of task that it fits.
     """
 
@@ -27,7 +27,7 @@ class Goal:
     kinds: tuple[str, ...]
 
     def on(self, task: Task) -> "Goal":
-        """The goal on the rows of a task, where it depends on that."""
+        """The goal for the rows of a task, if it depends on the task."""
         return self
 
     def aim(self, subject: Subject, output: Any) -> Any:
@@ -41,7 +41,7 @@ class Goal:
         raise NotImplementedError
 
     def keeps_form(self, subject: Subject, text: str) -> bool:
-        """Whether a text can be compared with the labels of its row at all."""
+        """Whether a text can be compared with the labels of its row."""
         return True
 
     def prediction(self, subject: Subject, output: Any) -> str:
@@ -116,14 +116,14 @@ class Shift(Goal):
 
 @dataclasses.dataclass(frozen=True)
 class AnyEntity(Goal):
-    """Another tag than the label's for any entity word that was tagged right; rows without one are skipped.
+    """A wrong tag for any entity word that was tagged correctly; rows without such a word are skipped.
 
-    The score is the largest margin among these words, that of another tag's logit over the label's; 0 where a word is
-    beyond the maximum length. Texts keep the number of their words.
+    The score is the largest margin among these words, that of another tag's logit over the label's; 0 if a word is
+    beyond the maximum length. Texts keep their number of words.
     """
 
     def aim(self, subject: Subject, output: Any) -> np.ndarray | None:
-        """int64: the entity words that are tagged right."""
+        """int64: the entity words that are tagged correctly."""
         label, outside = np.asarray(subject.label), self._outside(subject)
         count = min(len(label), len(output))
         right = np.flatnonzero((output[:count].argmax(1) == label[:count]) & (label[:count] != outside))
@@ -163,7 +163,8 @@ class AnyEntity(Goal):
 class AnswerLost(Goal):
     """An answer without exact match, although the right one is still in the context (it is never edited).
 
-    Scored by 2 - F1 of such an answer; by a number below 1 that grows as the model's score falls, while it is right.
+    Scored by 2 - F1 of such an answer; while the answer is right, by a number below 1 that grows as the model's score
+    falls.
     """
 
     def aim(self, subject: Subject, output: Any) -> list[str] | None:
@@ -197,7 +198,7 @@ GOALS: tuple[Goal, ...] = (UNTARGETED, MARGIN, SHIFT, ANY_ENTITY, ANSWER_LOST)
 
 
 def goal_for(kind: str, preferred: Sequence[Goal] = ()) -> Goal:
-    """The first goal that fits a kind of task, those of an attack before the others.
+    """The first goal that fits a kind of task; an attack's preferred goals come before the others.
 
     Raises:
         InputError: none does.

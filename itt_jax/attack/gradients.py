@@ -1,4 +1,4 @@
-"""Gradients of a classifier's loss by the word embeddings of its tokens, for attacks that choose tokens by them.
+"""Gradients of a classifier's loss with respect to word embeddings, for attacks that use them to choose tokens.
 
 The loss is -log p(label), without dropout. A changed text counts only if encoding it gives the changed ids.
 """
@@ -26,7 +26,7 @@ Changed = tuple[list[int], str]
 
 
 class GradientReader:
-    """A classifier, whose gradients choose among the tokens of its vocabulary.
+    """A classifier whose gradients are used to choose among the tokens of its vocabulary.
 
     Args:
         params: {"encoder", "head"}, of one model.
@@ -47,7 +47,7 @@ class GradientReader:
         self.barred[tokenizer.special_ids] = True
 
     def examples(self, texts: Sequence[tuple[str, ...]], labels: Sequence[int], language: str) -> Examples:
-        """The examples of texts, or tuples of the texts of a row's fields, with their right classes."""
+        """The examples of texts, or tuples of the texts of a row's fields, with their correct classes."""
         fields = [self.tokenizer.encode(list(own), language) for own in zip(*texts, strict=True)]
         return assemble(self.tokenizer, fields, self.max_length, np.array(labels, np.int32))
 
@@ -63,7 +63,7 @@ class GradientReader:
             yield batch, found
 
     def changed(self, text: str, located: Located, new: Mapping[int, int]) -> Changed | None:
-        """A text with other tokens in some places; None where a token has no letters in the text to replace."""
+        """A text with other tokens in some places; None if a token has no letters in the text to replace."""
         tokens, spans = located
         ids = list(tokens)
         for place in sorted(new, reverse=True):
@@ -87,8 +87,8 @@ class GradientReader:
 
 
 def closed(ids: Int[Array, " T"], barred: Bool[Array, " V"], begins: Bool[Array, " V"]) -> Bool[Array, "T V"]:
-    """Tokens that may not replace those of a row: barred ones, the same one, and those that differ in whether they
-    begin a word."""
+    """Tokens that may not replace those of a row: barred ones, the same one, and, for a token that begins a word, those
+    that do not (and vice versa)."""
     return barred | (begins[ids][:, None] != begins) | (jnp.arange(len(barred)) == ids[:, None])
 
 
@@ -101,7 +101,7 @@ def embedded(
 
 
 def loss_gradient(params: dict[str, Any], batch: Batch, encoder: Encoder, head: Head) -> Float[Array, "B T D"]:
-    """The gradient of -log p(label), summed over the examples of a batch, by the word embeddings of its tokens."""
+    """The gradient of -log p(label), summed over the examples of a batch, with respect to its word embeddings."""
     _, given = embedded(params, batch, encoder)
     return jax.grad(lambda moved: loss_of(params, batch, moved, encoder, head))(given)
 

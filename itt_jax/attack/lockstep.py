@@ -1,8 +1,8 @@
-"""Attacks on many rows side by side: what all live searches ask is scored in one stream.
+"""Attacks on many rows in parallel: the questions of all live searches are scored in one stream.
 
 Queries are counted as TextAttack counts them (`goal_function.py`): for each row, every text asked about, the clean one
-and repeated ones included, although a repeated text is not computed again. Where the budget ends within a list of
-texts, its beginning is answered.
+and repeated ones included, although a repeated text is not computed again. If the budget ends within a list of texts,
+only the beginning of the list is answered.
 """
 
 import collections
@@ -19,19 +19,19 @@ from itt_jax.attack.goals import Goal
 from itt_jax.attack.subject import Subject
 
 LIVE = 64
-"""Rows that are attacked side by side."""
+"""Number of rows attacked in parallel."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Attempt:
-    """An attack on one row, finished.
+    """A finished attack on one row.
 
     Attributes:
         result: "skipped": the model was wrong before the attack.
-        text: of the edited field, as the search ended with it; a failed search may also have changed it.
-        queries: texts asked about.
-        before, after: outputs for the clean and for the last text.
-        score_before, score_after: of the goal; 0 where the row is skipped.
+        text: final text of the edited field; a failed search may also have changed it.
+        queries: number of texts asked about.
+        before, after: outputs for the clean and for the final text.
+        score_before, score_after: scores of the goal; 0 if the row is skipped.
     """
 
     subject: Subject
@@ -53,11 +53,11 @@ def attack_rows(
     live: int = LIVE,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Attempt]:
-    """Attack the rows of one language; the result follows their order.
+    """Attack the rows of one language; the results are in their order.
 
     Args:
         units: see `Candidates.units`; None: those of `subjects`.
-        live: rows attacked side by side. When one is finished, the next enters.
+        live: number of rows attacked in parallel. When one is finished, the next enters.
         progress: called with the numbers of finished rows and of queries.
     """
     units = attack.candidates.units(subjects, goal, victim) if units is None else units
@@ -91,7 +91,7 @@ def attack_rows(
 
 
 def _proposals(asking: Sequence[tuple["_Running", Proposals]], victim: Victim) -> dict["_Running", list[list[str]]]:
-    """What the searches that ask for proposals hear."""
+    """The answers to the searches that ask for proposals."""
     texts = [(own, text) for own, asked in asking for text in asked.texts]
     if not texts:
         return {}
@@ -113,15 +113,15 @@ class _Running:
         self.asked: list[str] | Proposals = self._within_budget([subject.text])
 
     def unknown(self) -> Iterator[str]:
-        """The texts that are asked about now and were not before."""
+        """The texts that are asked about for the first time."""
         asked = () if isinstance(self.asked, Proposals) else dict.fromkeys(self.asked)
         return iter([text for text in asked if text not in self.known])
 
     def answer(self, proposals: list[list[str]] | None) -> Attempt | None:
-        """Let the search hear the answers and ask again; returns the attempt once it is finished.
+        """Pass the answers to the search, which asks again; returns the attempt once it is finished.
 
         Args:
-            proposals: what it hears if it asked for some.
+            proposals: the answer if it asked for proposals.
         """
         if self.search is None:
             before = self.known[self.subject.text]

@@ -1,4 +1,4 @@
-"""What an attack came to: a row for each attacked item, and the figures of many rows."""
+"""Outcomes of an attack: a row for each attacked item, and figures over many rows."""
 
 import dataclasses
 import functools
@@ -17,7 +17,7 @@ from itt_jax.attack.subject import words_of
 Z95 = 1.959964
 """Quantile of the normal distribution for intervals of 95 %."""
 STEPS = (1, 2, 5)
-"""Query counts at which accuracy is read: these, times powers of ten."""
+"""Numbers of queries at which accuracy is evaluated: these, times powers of ten."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Outcome:
     """One attacked item.
 
     Attributes:
-        result: "succeeded", "failed", or "skipped" where the row is not attackable (see `Goal.aim`).
-        fields: field -> clean text. field: the edited one. text: what it became.
+        result: "succeeded", "failed", or "skipped" if the row is not attackable (see `Goal.aim`).
+        fields: field -> clean text. field: the edited one. text: its final text.
         label, prediction_before, prediction_after: as text.
-        score_before, score_after: of the goal. queries: texts asked about.
+        score_before, score_after: scores of the goal. queries: number of texts asked about.
         edits: Levenshtein distance of the edited field in grapheme clusters. clusters: its clean length.
         words_changed: Levenshtein distance in words. words: their clean number.
         similarity: cosine of the edited field with its clean text, under the encoder of the attack's `Similar`; None
@@ -91,14 +91,14 @@ def outcome(attempt: Attempt, goal: Goal) -> Outcome:
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The figures of some rows; None where nothing was attacked or nothing succeeded.
+    """The figures of some rows; a figure is None if nothing was attacked, or nothing succeeded.
 
     Rates are shares of all rows ("accuracy": attackable; "accuracy_under_attack": attackable, and the attack failed) or
     of the attacked ones ("success_rate", with a Wilson interval of 95 %). Queries are means over attacked rows; edits
-    and words, over successes. Curves hold [budget, accuracy under attack] with the successes of this run that took no
-    more than the budget. A success counts after the whole list of candidates that contains it, and a search that may
-    make fewer edits can take another way. So a run with a smaller budget of queries may find more successes, and one
-    with fewer edits more or fewer.
+    and words, over successes. Curves hold [budget, accuracy under attack] counting the successes of this run that took
+    no more than the budget. A success counts after the whole list of candidates that contains it, and a search that may
+    make fewer edits can take a different path. So a run with a smaller budget of queries may find more successes, and
+    one with fewer edits more or fewer.
     """
     rows = len(outcomes)
     attacked = [own for own in outcomes if own.result != "skipped"]
@@ -136,7 +136,7 @@ def summaries(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
 
 def summary_lines(found: Sequence[dict[str, Any]]) -> list[str]:
-    """Summaries as a table to read."""
+    """Summaries as lines of a table."""
     head = ("language", "rows", "attackable", "under attack", "success (95 %)", "edits", "words", "queries")
     lines = [head]
     for own in found:
@@ -170,7 +170,7 @@ def wilson(count: int, total: int) -> tuple[float | None, float | None]:
 
 
 def _curve(rows: int, attacked: int, needed: Sequence[int], budgets: Any) -> list[list[float]]:
-    """Accuracy at each budget up to the largest that a success needed."""
+    """Accuracy at each budget up to the largest number of queries that a success needed."""
     if not rows:
         return []
     at = np.sort(np.array(needed, np.int64))
@@ -179,10 +179,11 @@ def _curve(rows: int, attacked: int, needed: Sequence[int], budgets: Any) -> lis
 
 
 def query_budgets(most: int, asked: int) -> list[int]:
-    """1, 2, 5, 10, 20 ... up to the first that is enough, or to `asked` if that is less.
+    """1, 2, 5, 10, 20 ... up to the first that is at least `most`, or up to `asked` if that is smaller.
 
     Args:
-        most: queries of the costliest success. asked: most queries about any row, which no budget is below.
+        most: queries of the costliest success. asked: largest number of queries about any row, which no budget is
+            below.
     """
     steps = [step * 10**power for power in range(len(str(most)) + 1) for step in STEPS]
     return [min(step, asked) for i, step in enumerate(steps) if i == 0 or steps[i - 1] < most]

@@ -22,7 +22,7 @@ from itt_jax.train.checkpoint import is_ours, load_checkpoint
 from itt_jax.train.processes import shared
 
 ROWS, LENGTH = 8, 128
-"""Rows of a batch, and the longest text in tokens; words beyond it get no proposals."""
+"""Rows in a batch, and maximum tokens of a text; words beyond get no proposals."""
 
 
 class Proposer:
@@ -32,7 +32,7 @@ class Proposer:
         folder: a checkpoint directory, ours or Hugging Face's.
 
     Raises:
-        InputError: no such checkpoint, or none with a masked LM's head.
+        InputError: no such checkpoint, or one without a masked LM's head.
     """
 
     def __init__(self, folder: pathlib.Path):
@@ -50,10 +50,10 @@ class Proposer:
         self._words = words
 
     def proposals(self, subject: Subject, places: Sequence[int], most: int) -> dict[int, list[str]]:
-        """Word -> at most `most` other words, the likeliest first, in its case.
+        """Word -> at most `most` other words in the same case, the likeliest first.
 
-        A word that is one token is left in the text that the model reads; one of several tokens is masked by one. Only
-        tokens that are whole words of letters are proposed. Of several processes, the first proposes for all.
+        A word of one token stays in the text that the model reads; a word of several tokens is replaced by one mask.
+        Only tokens that are whole words of letters are proposed. With several processes, the first proposes for all.
         """
         return dict(shared(lambda: list(self._proposals(subject, places, most).items())))
 
@@ -117,7 +117,7 @@ def likeliest(params: dict[str, Any], batch: Batch, *, encoder: Encoder, head: H
 
 
 def _tokens_of(subject: Subject, place: int, spans: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """The tokens [first, stop) that a word consists of; none where its bounds are not those of tokens."""
+    """The tokens [first, stop) of a word; empty if its bounds are not bounds of tokens."""
     lengths = np.cumsum([0, *map(len, subject.clusters)])
     first, stop = lengths[list(subject.words[place])].tolist()
     inside = []

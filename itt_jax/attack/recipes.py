@@ -166,13 +166,14 @@ def adapted(
     similarity: str | None = None,
     least_similarity: float | None = None,
 ) -> Attack:
-    """The recipe with other settings, named as the options of the command `attack`.
+    """The recipe with other settings, named like the options of the command `attack`.
 
     Args:
-        budget: queries a row. edits: of searches that count them. operators, severity, draws: of recipes with
-            perturbation operators. lexicon, proposer: of recipes that take words from one.
-        shift: of a score. similarity: checkpoint of the encoder under which texts are compared with the clean one.
-        least_similarity: minimum cosine under it; None only measures.
+        budget: queries a row. edits: for searches that count them. operators, severity, draws: for recipes with
+            perturbation operators. lexicon, proposer: for recipes that take words from one.
+        shift: distance by which to move a score. similarity: checkpoint of the encoder that compares texts with the
+            clean one.
+        least_similarity: minimum cosine; None only measures.
 
     Raises:
         InputError: a setting that the recipe does not have, or a wrong value.
@@ -191,7 +192,7 @@ def adapted(
     budget, constraints = attack.budget if budget is None else budget, attack.constraints
     if similarity is not None:
         least = -1.0 if least_similarity is None else least_similarity
-        constraints = (*constraints, Similar(similarity, least))  # the last, which costs most
+        constraints = (*constraints, Similar(similarity, least))  # last, as it costs most
     elif least_similarity is not None:
         raise InputError("--least-similarity goes with --similarity")
     parts = {"candidates": candidates, "search": search, "constraints": constraints}
@@ -199,7 +200,7 @@ def adapted(
 
 
 def _with(attack: Attack, part: Any, role: str, name: str, value: Any) -> Any:
-    """A part of an attack with another value of a field, unless the value is None."""
+    """The attack with another value for a field of one of its parts, unless the value is None."""
     if value is None:
         return part
     if not hasattr(part, name):
@@ -209,7 +210,7 @@ def _with(attack: Attack, part: Any, role: str, name: str, value: Any) -> Any:
 
 
 def get(name: str, own: tuple[Attack, ...] = ()) -> Attack:
-    """The attack with this name; those of a config (`own`) precede the others.
+    """The attack with this name; those of a config (`own`) take precedence.
 
     Raises:
         InputError: there is none; the message names the nearest.

@@ -17,11 +17,11 @@ from itt_jax.train.checkpoint import is_ours, load_checkpoint
 from itt_jax.train.vectors import sentence_vectors, xtreme_embedder
 
 LENGTH = 128
-"""Maximum tokens of a text where the checkpoint does not say."""
+"""Maximum tokens of a text, unless the checkpoint states it."""
 
 
 class SentenceEncoder:
-    """An encoder that gives vectors: as the files of sentence-transformers say, or else as in XTREME.
+    """An encoder that gives vectors as the files of sentence-transformers say, otherwise as in XTREME.
 
     Args:
         folder: a checkpoint directory, ours or Hugging Face's.

@@ -28,17 +28,17 @@ from itt_jax.train.processes import shared
 from itt_jax.train.sharding import place_params, stack_mesh
 
 LEAST_TOKENS = 256
-"""Minimum size of a batch on a CPU: the last searches of a part ask about few texts at a time."""
+"""Minimum size of a batch on a CPU: the last searches of a part ask about only a few texts at a time."""
 TEXTS_AT_ONCE = 1 << 15
-"""Texts that are encoded together, which bounds memory."""
+"""Number of texts encoded together; bounds memory."""
 Reader = TypeVar("Reader", bound=GradientReader)
 
 
 class EncoderVictim:
     """An encoder with a head for a task (`attack.asking.Victim`).
 
-    Texts with the same token ids are computed once. Of several processes, the first makes the proposals of gradients
-    for all: on another host, rounding might choose another of two tokens that are almost as good.
+    Texts with the same token ids are computed once. With several processes, the first computes the gradient proposals
+    for all: on another host, rounding might reverse the order of two tokens that are almost equally good.
 
     Args:
         max_length: longest example in tokens; longer texts are cut, as in an evaluation.
@@ -132,7 +132,7 @@ class EncoderVictim:
         return list(scores[index])
 
     def _by_kind(self, texts: Sequence[tuple[str, ...]], language: str) -> list[Any]:
-        """Outputs of words, or answers: the task's kind makes the examples."""
+        """Outputs for words, or answers: the task's kind makes the examples."""
         fields = {name: list(own) for name, own in zip(self.task.fields, zip(*texts, strict=True), strict=True)}
         ids = np.arange(len(texts)).astype(str)
         rows = Rows(self.task.name, "attack", language, self.task.domain, ids, fields, None)

@@ -1,4 +1,4 @@
-"""What attacks may write; one file a kind of candidates."""
+"""Candidates: the edits that attacks may try; one file for each kind."""
 
 from itt_jax.attack.candidates.alphabet import Alphabet
 from itt_jax.attack.candidates.base import Candidates, Edit

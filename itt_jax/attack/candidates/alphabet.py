@@ -10,7 +10,7 @@ from itt_jax.attack.goals import Goal
 from itt_jax.attack.subject import Subject
 
 MOST_UNITS = 256
-"""Maximum number of clusters in an alphabet: what a text of ideograms costs in queries has a bound."""
+"""Maximum number of clusters in an alphabet; bounds the queries for a text of ideograms."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Alphabet(Candidates):
     """Clusters to write at a place.
 
     Attributes:
-        most: clusters; of more, the most frequent in the attacked texts.
+        most: maximum number of clusters; the most frequent in the attacked texts are kept.
     """
 
     makes = "clusters"

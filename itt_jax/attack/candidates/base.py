@@ -1,8 +1,8 @@
-"""Candidates: what an attack may write. Each kind of candidates makes one unit: words, clusters, single edits, whole
-texts, tokens or triggers.
+"""Candidates: the edits that an attack may try. Each kind of candidates makes one unit: words, clusters, single edits,
+whole texts, tokens or triggers.
 
-Word candidates depend on the clean word alone, so that a word is edited at most once and its candidates are the same
-in whatever order words are tried.
+Word candidates depend only on the clean word: a word is edited at most once, and its candidates are the same in
+whatever order words are tried.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ Edit = tuple[int, int, str]
 
 @dataclasses.dataclass(frozen=True)
 class Candidates:
-    """What an attack may write.
+    """The edits that an attack may try.
 
     Attributes:
         makes: "words", "clusters", "edits", "texts", "tokens" or "triggers"; a search takes one of them.
@@ -27,14 +27,14 @@ class Candidates:
     makes = ""
 
     def version(self, language: str) -> int:
-        """Raised when the same candidates become others in a language, so that attacks are made again."""
+        """Version in a language; raised when the candidates change there, so that attacks are made again."""
         return 1
 
     def check(self, language: str) -> None:
-        """Raises InputError where there are none in a language."""
+        """Raises InputError if there are none in a language."""
 
     def paths(self, language: str) -> list[str]:
-        """Files and folders of the user's that they are taken from."""
+        """The user's files and folders from which they are taken."""
         return []
 
     def cut(self, subject: Subject) -> Subject:
@@ -42,20 +42,19 @@ class Candidates:
         return subject
 
     def options(self, subject: Subject, places: Sequence[int]) -> dict[int, list[str]]:
-        """Word -> its candidates, where words are made."""
+        """Word -> its candidates, if words are made."""
         raise NotImplementedError
 
     def texts(self, subject: Subject) -> list[str]:
-        """Candidates for the whole text, where texts are made."""
+        """Candidates for the whole text, if texts are made."""
         raise NotImplementedError
 
     def single_edits(self, subject: Subject) -> list[list["Edit"]]:
-        """Place -> the edits that can be made there, where single edits are made."""
+        """Place -> the possible edits there, if single edits are made."""
         raise NotImplementedError
 
     def units(self, subjects: Sequence[Subject], goal: Goal, victim: Victim) -> tuple[str, ...]:
-        """What may be written into any of the attacked texts and is found once for all of them.
-
-        Clusters, or for each class a trigger, where these are made; nothing otherwise.
+        """Units for all attacked texts, found once: clusters, or for each class a trigger, if these are made; otherwise
+        nothing.
         """
         return ()

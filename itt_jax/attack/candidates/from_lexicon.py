@@ -18,21 +18,21 @@ from itt_jax.perturb.text import from_strings
 from itt_jax.perturb.units import Document
 
 IN_PARTS = frozenset({"ja", "km", "lo", "my", "th", "vi", "wuu", "yue", "zh"})
-"""Languages in which a dictionary's word may be several words here, or begin within one: they are written without
-spaces, or with spaces between syllables. Elsewhere no phrases are replaced, as in the references."""
+"""Languages written without spaces, or with spaces between syllables: a dictionary's word may be several words here, or
+begin within one. In other languages no phrases are replaced, as in the references."""
 
 
 @dataclasses.dataclass(frozen=True)
 class FromLexicon(Candidates):
     """Words of a lexicon, in the case of the word that they replace.
 
-    In languages of `IN_PARTS`, a word is what the lexicon has as one, found from left to right, the longest first, as
-    operators find it (`perturb.rewriting.find`).
+    In languages of `IN_PARTS`, words are the lexicon's, found from left to right, the longest first, as operators find
+    them (`perturb.rewriting.find`).
 
     Attributes:
-        table: built-in lexicon where there is no other: "synonyms", or "translations" into all other languages.
-        lexicon: path of a lexicon of the user's (`perturb.read_lexicon`); may contain {language}.
-        most: options of a word; the first ones are taken.
+        table: built-in lexicon, used if there is no other: "synonyms", or "translations" into all other languages.
+        lexicon: path of the user's lexicon (`perturb.read_lexicon`); may contain {language}.
+        most: maximum number of options of a word; the first are taken.
     """
 
     makes = "words"

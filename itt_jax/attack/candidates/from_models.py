@@ -10,7 +10,7 @@ from itt_jax.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class TokenFlips(Candidates):
-    """Other tokens of the model's own vocabulary in the place of one or several (`attack.flips`, `attack.ascents`)."""
+    """Other tokens of the model's own vocabulary in place of one or several (`attack.flips`, `attack.ascents`)."""
 
     makes = "tokens"
 
@@ -21,7 +21,7 @@ class MaskedLM(Candidates):
 
     Attributes:
         proposer: checkpoint directory of the masked LM.
-        most: its likeliest tokens at a word, of which whole words are taken.
+        most: number of its likeliest tokens at a word; those that are whole words are taken.
     """
 
     makes = "words"

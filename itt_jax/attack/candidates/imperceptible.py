@@ -57,7 +57,7 @@ class Imperceptible(Candidates):
 
 
 def _reversible(subject: Subject) -> dict[int, str]:
-    """Cluster -> it and the next one in reverse order inside controls, where that displays as the clean text."""
+    """Cluster -> it and the next one in reverse order inside controls, if that is displayed like the clean text."""
     document = Document(from_strings([subject.text]), None, subject.language, None)
     (direction,) = text_directions(document).tolist()
     if not direction:

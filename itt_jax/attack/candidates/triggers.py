@@ -13,15 +13,15 @@ from itt_jax.attack.subject import Subject
 
 @dataclasses.dataclass(frozen=True)
 class Triggers(Candidates):
-    """One trigger for each class, found on the attacked rows of that class that the model gets right.
+    """One trigger for each class, found on those attacked rows of the class that the model classifies correctly.
 
     Round by round, gradients propose words for every place of the trigger; place by place, the word with the highest
     mean score stays if it beats the trigger so far. The search ends with a round that changes nothing.
 
     Attributes:
-        length: words of a trigger. start: the word that it consists of at first.
-        each: words that are tried at a place in a round. rounds: at most.
-        rows: of a class, on which its trigger is found; the first ones.
+        length: number of words in a trigger. start: the word of which it consists at first.
+        each: number of words tried at a place in a round. rounds: maximum number.
+        rows: number of rows of a class on which its trigger is found; the first are taken.
     """
 
     makes = "triggers"
@@ -36,7 +36,7 @@ class Triggers(Candidates):
         return 2
 
     def units(self, subjects: Sequence[Subject], goal: Goal, victim: Victim) -> tuple[str, ...]:
-        """For each class its trigger; "" where no row of it is right."""
+        """For each class its trigger; "" if the model is right on none of its rows."""
         if not subjects:
             return ()
         language = subjects[0].language

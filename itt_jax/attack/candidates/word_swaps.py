@@ -12,20 +12,20 @@ from itt_jax.perturb.characters import keyboard_layouts
 from itt_jax.perturb.codepoints import HAN, word_groups
 
 HAN_LANGUAGES = frozenset({"ja", "wuu", "yue", "zh"})
-"""Languages in which a Han character, which is a word here, is edited as a letter is elsewhere."""
+"""Languages in which a Han character, which is a word here, is edited like a letter in others."""
 
 
 @dataclasses.dataclass(frozen=True)
 class WordSwaps(Candidates):
     """Other forms of a word, from one or several edits of its characters.
 
-    A word of one cluster has none, except for a Han character in `HAN_LANGUAGES`. It may be deleted or replaced, or
-    get a neighbour, also where `inner` is true; it has nothing to be swapped with.
+    A word of one cluster has none, except for a Han character in `HAN_LANGUAGES`. It may be deleted or replaced, or get
+    a neighbour, even if `inner` is true; there is nothing to swap it with.
 
     Attributes:
         edits: names in `WORD_EDITS`; their results are joined without duplicates.
         every: whether each place of a word gives a candidate; otherwise one drawn place gives one.
-        inner: whether the first and the last cluster stay.
+        inner: whether the first and the last cluster stay unchanged.
     """
 
     makes = "words"
@@ -75,7 +75,7 @@ class Spot:
 
     Attributes:
         word: its clusters. place: number of the word. where: number of the cluster.
-        name: of the edit, on which draws depend.
+        name: the edit's name, on which draws depend.
     """
 
     subject: Subject
@@ -100,9 +100,9 @@ class WordEdit:
     """An edit of one place of a word.
 
     Attributes:
-        forms: the words that it makes of a place.
-        last: places that it needs from its own on: 2 where it takes the next cluster along.
-        drawn: whether one place may be drawn in place of all.
+        forms: the words that it makes from a place.
+        last: number of places that it needs, counted from its own: 2 if it uses the next cluster too.
+        drawn: whether one place may be drawn instead of using all.
     """
 
     forms: Callable[[Spot], Iterator[str]]
@@ -115,7 +115,7 @@ class WordEdit:
 
 
 def _is_han(cluster: str, language: str) -> bool:
-    """Whether a cluster is a Han character of a language that is written with them."""
+    """Whether a cluster is a Han character, in a language that is written with them."""
     return language in HAN_LANGUAGES and int(word_groups()[ord(cluster[0])]) == HAN
 
 
@@ -176,9 +176,10 @@ WORD_EDITS: dict[str, WordEdit] = {
 
 @functools.cache
 def letters_like(character: str, language: str) -> str:
-    """Letters of a language in the script of a character, lower and upper case; none for one that is no letter.
+    """Letters of a language in the script of a character, lower and upper case; empty for a character that is not a
+    letter.
 
-    They are those of the language's keyboard, or where it has none in that script, those of the Unicode table.
+    They come from the language's keyboard or, if it has none in that script, from the Unicode table.
     """
     scripts = tables.property_of("scripts")
     script = int(scripts[ord(character)])

@@ -1,4 +1,4 @@
-"""FGSM and PGD: one ascent in the space of word embeddings, whose nearest tokens are asked about."""
+"""FGSM and PGD: one ascent in the space of word embeddings, then queries about the nearest tokens."""
 
 import dataclasses
 from typing import ClassVar
@@ -11,7 +11,8 @@ from itt_jax.attack.attack import Asking, Case, Search, ask, propose
 
 @dataclasses.dataclass(frozen=True)
 class EmbeddingAscent(Search):
-    """All texts that the steps of an ascent lead to, at once; the first that reaches the goal, or else the best.
+    """Asks at once about all texts to which the steps of an ascent lead; ends with the first that reaches the goal, or
+    with the best.
 
     Attributes:
         ascent: its norm, steps and radius. edits: maximum number of tokens replaced.

@@ -16,7 +16,7 @@ DELETE = ""
 
 @dataclasses.dataclass(frozen=True)
 class Charmer(Search):
-    """Edit by edit: the most sensitive places, then every cluster of the alphabet at each of them.
+    """For each edit, finds the most sensitive places, then tries every cluster of the alphabet at each of them.
 
     A text of L clusters has 2 L + 1 places: between clusters (even), where one is inserted, and at clusters (odd),
     where one is replaced or deleted. A place is probed with a space (a cluster that is a space is deleted); the
@@ -25,7 +25,7 @@ class Charmer(Search):
     replaced place is not edited again. Units are grapheme clusters; in the reference, codepoints.
 
     Attributes:
-        places: how many places get the whole alphabet; None: all.
+        places: number of places at which the whole alphabet is tried; None: all.
         edits: maximum number of edits.
     """
 
@@ -101,9 +101,9 @@ class Line:
         return [place for place, free in enumerate(self.may) if free]
 
     def probes(self, place: int) -> Iterator[str]:
-        """Texts that probe a place, the preferred first: with a space there, or without the space that is there.
+        """Texts that probe a place, the preferred first: with a space there, or without an existing one.
 
-        Where words must keep their number, a cluster is deleted, and between clusters the next one is doubled.
+        If the number of words must not change, a cluster is deleted, and between clusters the next one is doubled.
         """
         odd, here = place % 2 == 1, self.clusters[min(place // 2, len(self.clusters) - 1) :][:1]
         yield self.edited(place, DELETE if odd and here == [" "] else " ")

@@ -1,4 +1,4 @@
-"""Searches that ask about drawn texts: the worst of all, and at random as a baseline."""
+"""Searches that ask about drawn texts: the worst of all, and a random baseline."""
 
 import dataclasses
 from typing import ClassVar
@@ -32,10 +32,10 @@ class WorstOf(Search):
 class RandomWords(Search):
     """A baseline that learns nothing: a drawn number of drawn words, each with a drawn candidate.
 
-    It ends at the first round in which a text reaches the goal, or else with the best of all texts.
+    It ends with the first round in which a text reaches the goal, otherwise with the best of all texts.
 
     Attributes:
-        draws: texts asked about at most. a_round: texts asked about at a time.
+        draws: maximum number of texts asked about. a_round: number asked about at a time.
         words: maximum number of words edited in a text.
     """
 

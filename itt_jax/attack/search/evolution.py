@@ -14,11 +14,11 @@ class Evolution(Search):
     """Vectors of two numbers in [0, 1) for each edit: its place (or none), and which edit is made there.
 
     SciPy's strategy "best1bin" with deferred updates: a trial is the best vector plus a scaled difference of two
-    others, crossed over with its parent, which it replaces if its score is not lower. A generation is asked about at
-    once; the search ends with the first in which a text reaches the goal.
+    others, crossed over with its parent, which it replaces if its score is not lower. A whole generation is asked about
+    at once; the search ends with the first in which a text reaches the goal.
 
     Attributes:
-        edits: maximum number of edits. population: vectors. generations: after the first.
+        edits: maximum number of edits. population: number of vectors. generations: number after the first.
         scale: range of the factor of differences, drawn for each generation.
         crossover: probability that a number is taken from the trial.
     """
@@ -75,7 +75,7 @@ class Evolution(Search):
 
 
 def edited(case: Case, places: list[list[Edit]], vector: np.ndarray) -> str:
-    """The text with a vector's edits; one that overlaps an earlier one, or that is not allowed, is left out."""
+    """The text with a vector's edits; edits that overlap an earlier one, or are not allowed, are left out."""
     clusters = case.subject.clusters
     chosen: list[Edit] = []
     for where, which in vector.reshape(-1, 2).tolist():

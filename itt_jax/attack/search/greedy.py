@@ -13,7 +13,7 @@ UNKNOWN = "𓀀"
 
 @dataclasses.dataclass(frozen=True)
 class GreedyWords(Search):
-    """Words in order of importance; of each word's candidates the best, if it beats the text so far.
+    """Takes words in order of importance, and the best of each word's candidates if it beats the text so far.
 
     The importance of a word is the score of the clean text without it. As in the reference, the text that ranks a word
     does not end a search, and neither does a candidate that reaches the goal without the best score.
@@ -47,7 +47,7 @@ class GreedyWords(Search):
         return wording.text
 
     def _without(self, case: Case, place: int) -> str:
-        """The clean text without a word; where words must keep their number, an unknown word takes its place."""
+        """The clean text without a word; if the number of words must not change, an unknown word takes its place."""
         wording = case.subject.wording
         if self.importance == "delete":
             text = wording.without(place).text

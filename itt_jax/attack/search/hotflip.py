@@ -11,10 +11,12 @@ from itt_jax.attack.attack import Asking, Case, Search, ask, propose
 
 @dataclasses.dataclass(frozen=True)
 class HotFlip(Search):
-    """Round by round, the best flips of every text in the beam by first order; the best of them by score stay.
+    """In each round, tries the flips of every text in the beam that are best to first order; keeps those with the best
+    scores.
 
     Attributes:
-        edits: maximum number of tokens flipped. width: texts in the beam. each: flips asked about for each of them.
+        edits: maximum number of tokens flipped. width: texts in the beam. each: number of flips asked about for each
+            text.
     """
 
     takes: ClassVar[str] = "tokens"
