@@ -8,10 +8,11 @@ from itt_jax.study.arms import Arm
 
 
 def arms_of(plan: Mapping[str, Any], names: Iterable[str]) -> tuple[Arm, ...]:
-    """The arms of those names: as the folder's plan describes them, else the catalogue's, else treatments.
+    """The arms of those names: as described in the folder's plan, otherwise as in the catalogue, otherwise as
+    treatments.
 
     Args:
-        plan: as `Store.plan` gives it. names: the arms that the results hold, each once, in their order.
+        plan: the result of `Store.plan`. names: the arms in the results, each once, in their order.
     """
     described = {row["name"]: arms.from_row(row) for row in plan.get("arms", ())}
     catalogue = {one.name: one for one in arms.ARMS}
@@ -21,7 +22,8 @@ def arms_of(plan: Mapping[str, Any], names: Iterable[str]) -> tuple[Arm, ...]:
 def pairs(compared: Sequence[Arm]) -> Iterator[tuple[str, str]]:
     """(arm, baseline) of every contrast.
 
-    Each arm but baselines, with each other arm that any arm has as baseline, and with controls that match its compute.
+    Each arm except baselines, with every other arm that is the baseline of any arm, and with controls that match its
+    compute.
     """
     declared = {one.baseline for one in (*arms.ARMS, *compared)}
     baselines = [one for one in compared if one.role == "baseline"]
@@ -35,7 +37,7 @@ def pairs(compared: Sequence[Arm]) -> Iterator[tuple[str, str]]:
 def primary_pairs(compared: Sequence[Arm]) -> list[tuple[str, str]]:
     """Each treatment with its declared baseline.
 
-    Where that is absent, with the control that matches its compute, or else with the first arm of the role baseline.
+    If that is absent, with the control that matches its compute, otherwise with the first arm of the role baseline.
     """
     plain = [one.name for one in compared if one.role == "baseline"]
     found = []

@@ -1,4 +1,4 @@
-"""What attacks spend, and how they transfer: scores by budget, and scores on texts that were made on other models."""
+"""Cost and transfer of attacks: scores by budget, and scores on texts that were made on other models."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,11 +20,11 @@ Pairs = dict[tuple[str, int], tuple[CellItems, CellItems]]
 
 
 def budgets(own: Contrasts, cells: Mapping[str, CellItems]) -> pd.DataFrame:
-    """Scores of each arm where an attack may spend so many queries, or edits, on a row.
+    """Scores of each arm by the number of queries, or edits, that an attack may spend on a row.
 
-    A row has its text under attack from the budget on that its success took, and its clean text below. So the score at
-    budget 0 is the clean one; at the largest, that of all successes. Runs with smaller budgets can end elsewhere; see
-    `attack.outcomes.summary`. Means over the kept groups, as everywhere.
+    A row counts with its text under attack from the budget that its success took, and with its clean text below that.
+    So the score at budget 0 is the clean one, and the score at the largest budget includes all successes. Runs with
+    smaller budgets can end differently; see `attack.outcomes.summary`. Means over the kept groups, as everywhere.
     """
     panel, frames = own.panel, []
     columns = panel.columns
@@ -62,13 +62,13 @@ def _pairs(own: Contrasts, names: Mapping[tuple, str], cells: Mapping[str, CellI
 
 
 def _most(cell: CellItems, kind: str) -> int:
-    """What the most costly success took."""
+    """The cost of the costliest success."""
     taken = cell.values[kind][cell.values["succeeded"] > 0]
     return int(taken.max()) if len(taken) else 0
 
 
 def _grid(cells: Sequence[CellItems], kind: str) -> list[int]:
-    """Budgets from 0 to the first that is enough, and that the attack had."""
+    """Budgets from 0 to the first that is enough for every success, within the attack's own."""
     most = max((_most(cell, kind) for cell in cells), default=0)
     if kind == "edits":
         return list(range(most + 1))
@@ -100,7 +100,7 @@ def _fit(own: Contrasts, arm: str, rows: np.ndarray, places: list[Pairs], kind: 
 
 
 def _scores(measure: metrics.Metric, clean: CellItems, under: CellItems, kind: str, grid: list[int], codes: np.ndarray):
-    """(number, score, influences of the clusters) of each budget, on the items that count."""
+    """For each budget, the number of items that count, their score, and the influences of the clusters."""
     order = np.argsort(clean.items)
     before = measure.read(clean.values)[order[np.searchsorted(clean.items[order], under.items)]]
     after, keep = measure.read(under.values), under.applicable
@@ -116,7 +116,7 @@ def transfer(rows: pd.DataFrame) -> pd.DataFrame:
     """Scores of each arm on texts that an attack made on the models of an arm, and on the clean text of the same rows.
 
     made_on: the "same model" (arms may share their last stage), "another seed" of the same arm, or "another arm".
-    Means over pairs of seeds, tasks and languages with equal weights; transferred: of the rows on which the attack
+    Means over pairs of seeds, tasks and languages with equal weights; transferred: among the rows on which the attack
     succeeded and the reader is right, the share on which the text makes it wrong.
     """
     if rows.empty:

@@ -1,4 +1,4 @@
-"""The distribution of an estimate's error where one part of its variance is known from few seeds.
+"""The distribution of an estimate's error when one part of its variance is known from few seeds.
 
 The error of a mean over S seeds is the sum of two independent parts. The part of the items is normal, and its standard
 error is known well. The part of the seeds has a standard error estimated from S - 1 degrees of freedom, so it is that
@@ -6,12 +6,12 @@ standard error times Student's t. Their sum has the distribution of Behrens and 
 
     error = seed_error * T + item_error * Z,     T ~ t(S - 1),  Z ~ N(0, 1)
 
-Where the items are few, Z is Student's too, with `item_df` degrees of freedom: at each level its quantile is that of t,
-which is exact without a part of the seeds.
+If the items are few, Z follows Student's distribution too, with `item_df` degrees of freedom: at each level its
+quantile is that of t, which is exact if the seeds have no part.
 
 Its tests hold in the far tail, where Satterthwaite's single number of degrees of freedom is too large whenever a few
-seeds happen to agree. They are exact where one part is absent, and conservative between (3 seeds: a rate of .024
-instead of .05 where both parts are alike; 10 seeds: .044).
+seeds happen to agree. They are exact if one part is absent, and conservative in between (with equal parts, a rate of
+.024 instead of .05 for 3 seeds, .044 for 10 seeds).
 
 Source: R. A. Fisher, "The fiducial argument in statistical inference", Annals of Eugenics 6 (1935).
 """
@@ -24,7 +24,7 @@ from scipy.optimize import elementwise
 
 _RATIOS = np.sin(np.linspace(0, np.pi / 2, 33)) ** 2  # shares of the seeds in the variance, dense at both ends
 _FEW = 60  # degrees of freedom below which the items' quantiles differ from the normal ones by more than 2 %
-_SMALLEST = 1e-12  # the smallest level that is told from 0 where the items are few
+_SMALLEST = 1e-12  # the smallest level distinguished from 0 if the items are few
 
 
 def tail(
@@ -52,7 +52,7 @@ def _tail(x: np.ndarray, seed_error: np.ndarray, item_error: np.ndarray, df: int
 def _tail_of_few(
     x: np.ndarray, seed_error: np.ndarray, item_error: np.ndarray, df: int, item_df: np.ndarray
 ) -> np.ndarray:
-    """The level p of which x is the quantile, between 1e-12 and 1/2: P(error >= x) falls where p rises."""
+    """The level p, between 1e-12 and 1/2, whose quantile is x."""
 
     def excess(log_level, x, seed_error, item_error, item_df):
         item_error = item_error * _as_normal(np.exp(log_level), item_df)
@@ -65,9 +65,10 @@ def _tail_of_few(
 
 
 def _as_normal(level: np.ndarray | float, item_df: np.ndarray) -> np.ndarray:
-    """Student's quantile over the normal one; 1 in the middle of the distribution.
+    """The ratio of Student's quantile to the normal one; 1 in the middle of the distribution.
 
-    Root finding repeats this on a few rows at a time, where `scipy.stats` takes ten times as long as `scipy.special`.
+    Root finding repeats this on a few rows at a time, for which `scipy.stats` takes ten times as long as
+    `scipy.special`.
     """
     level = np.minimum(level, 0.499)
     student = np.where(np.isinf(item_df), special.ndtri(level), special.stdtrit(item_df, level))
@@ -90,17 +91,17 @@ def detectable(
     df: int,
     item_df: np.ndarray | float = np.inf,
 ) -> np.ndarray:
-    """The true value of which another study of this size finds P(error >= estimate) <= level, with that power: [Q].
+    """The true value for which another study of this size finds P(error >= estimate) <= level with that power: [Q].
 
-    Neither the seeds' true variance is known nor what the other study will estimate for it. Both vary here, so that on
-    average over studies like this one the power holds.
+    Neither the seeds' true variance nor the other study's estimate of it is known. Both vary here, so the power holds
+    on average over studies like this one.
     """
     total, ratio = _parts(level, seed_error, item_error, item_df)
     return total * np.interp(ratio, _RATIOS, _unit_detectable(level, power, df))
 
 
 def _parts(level: float, seed_error: np.ndarray, item_error: np.ndarray, item_df) -> tuple[np.ndarray, np.ndarray]:
-    """The whole error with items as normal as they are at this level, and the seeds' share in its square."""
+    """The whole error, the items' part scaled to a normal one at this level, and the seeds' share in its square."""
     item_error = item_error * _as_normal(level, np.broadcast_to(item_df, len(item_error)))
     total = np.hypot(seed_error, item_error)
     return total, np.divide(seed_error**2, total**2, out=np.zeros_like(total), where=total > 0)
@@ -118,7 +119,7 @@ def _scales(df: int, nodes: int = 160) -> tuple[np.ndarray, np.ndarray]:
 
 @functools.lru_cache
 def _unit_quantiles(level: float, df: int) -> np.ndarray:
-    """`quantile` for a variance of 1 in all, of which the seeds have the share `_RATIOS`."""
+    """`quantile` for a total variance of 1, with the seeds' share given by `_RATIOS`."""
     seed, item = np.sqrt(_RATIOS), np.sqrt(1 - _RATIOS)
     high = max(stats.t.isf(level, df), stats.norm.isf(level)) * 2
     found = [
@@ -130,7 +131,7 @@ def _unit_quantiles(level: float, df: int) -> np.ndarray:
 
 @functools.lru_cache
 def _unit_detectable(level: float, power: float, df: int) -> np.ndarray:
-    """`detectable` for a variance of 1 in all, of which the seeds have the estimated share `_RATIOS`."""
+    """`detectable` for a total variance of 1, with the seeds' estimated share given by `_RATIOS`."""
     scale, weight = _scales(df, nodes=64)
     found = []
     for ratio in _RATIOS:
@@ -143,5 +144,5 @@ def _unit_detectable(level: float, power: float, df: int) -> np.ndarray:
 
 
 def _missing_power(x: float, needed: np.ndarray, deviation: np.ndarray, weight: np.ndarray, power: float) -> float:
-    """The mean over both nodes of P(x + error >= needed), less the wanted power."""
+    """The mean over both nodes of P(x + error >= needed), minus the wanted power."""
     return weight @ stats.norm.cdf((x - needed) / deviation) @ weight - power

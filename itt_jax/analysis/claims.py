@@ -1,9 +1,9 @@
 """Claims: contrasts between arms or encoders that a config defined beforehand, with their verdicts.
 
-A claim between arms takes the difference of the two in each encoder and target; one between encoders the mean, of one
-encoder, over the arms that both have, less that of the other, in each target and on the cells that both have (with
-signal in both, where that counts). Both are paired by seed and item, and averaged with equal weights. Points of
-different metrics are not averaged: a claim over targets of two metrics is judged for each.
+A claim between arms is the difference of the two arms in each encoder and target. A claim between encoders is the
+difference of their means over the arms that both have, in each target and on the cells that both have (with signal in
+both, if that counts). Both kinds are paired by seed and item and averaged with equal weights. Points of different
+metrics are not averaged: a claim over targets with two metrics is judged for each metric.
 """
 
 import dataclasses
@@ -48,7 +48,7 @@ NO_DATA, NO_SIGNAL = "no data", "no signal"
 
 
 def declared(plan: Mapping[str, Any]) -> tuple[Claim, ...]:
-    """The claims of a folder's plan, as they were declared last."""
+    """The claims of a folder's plan, as last declared."""
     rows = (plan.get("declared") or {}).get("content", {}).get("claims", ())
     return tuple(_claim(row) for row in rows)
 
@@ -63,12 +63,12 @@ class Side:
     """A panel's part of a claim.
 
     Attributes:
-        contrast: the difference of two arms, or one encoder's mean over arms; without a fit for the reason given.
-        sign: -1 for the encoder that the claim puts second.
-        scores: means over seeds of first and second, NaN where the panel has no such side.
-        cells: the conditions it is computed on, as their KEY, without the clean text of drops. alone: those that it
-            would be computed on if the other encoder had all of them.
-        uses: the (encoder, target, arm) that it rests on.
+        contrast: the difference of two arms, or one encoder's mean over arms; if it has no fit, the reason.
+        sign: -1 for the claim's second encoder.
+        scores: means over seeds of first and second; NaN if the panel lacks that side.
+        cells: the conditions it is computed on, as their KEY, without the clean text of drops. alone: the conditions on
+            which it would be computed if the other encoder had all of them.
+        uses: the (encoder, target, arm) on which it rests.
     """
 
     contrast: TargetContrast
@@ -89,17 +89,17 @@ Signals = Mapping[tuple[str, str, str], Signal]
 
 
 def sides(claims: Sequence[Claim], own: Contrasts, results: pd.DataFrame, signals: Signals) -> list[tuple[str, Side]]:
-    """(name of the claim, part) of each claim that a panel has a part in.
+    """(name of the claim, part) for each claim in which a panel has a part.
 
     Args:
-        results, signals: of the whole folder, which say what the other encoders have.
+        results, signals: those of the whole folder, which show what the other encoders have.
     """
     found = ((claim.name, _side(claim, own, results, signals)) for claim in claims)
     return [(name, side) for name, side in found if side is not None]
 
 
 def _side(claim: Claim, own: Contrasts, results: pd.DataFrame, signals: Signals) -> Side | None:
-    """The panel's part of one claim; None where it has none."""
+    """The panel's part of one claim; None if it has none."""
     panel, pair = own.panel, (claim.better, claim.worse)
     arms = _arms(claim, own, results)
     everything = _asked(claim, own, NONE) if arms else []
@@ -133,7 +133,7 @@ def _side(claim: Claim, own: Contrasts, results: pd.DataFrame, signals: Signals)
 
 
 def _arms(claim: Claim, own: Contrasts, results: pd.DataFrame) -> Sequence[str]:
-    """The arms of the panel that a claim needs, the better one first; none where it is no part of the claim."""
+    """The arms of the panel that a claim needs, the better one first; empty if the panel is not part of the claim."""
     panel, pair = own.panel, (claim.better, claim.worse)
     if claim.targets and panel.target not in claim.targets:
         return ()
@@ -145,7 +145,7 @@ def _arms(claim: Claim, own: Contrasts, results: pd.DataFrame) -> Sequence[str]:
 
 
 def _asked(claim: Claim, own: Contrasts, excluded: frozenset[int]) -> list[Quantity]:
-    """The quantities of a claim; those under an attack are apart from those of operators."""
+    """The quantities of a claim; those under attack are separate from those of operators."""
     function, kind, _ = QUANTITIES[claim.quantity]
     if function == "scores" and is_attack(claim, own.panel.conditions):
         function = "attacks"
@@ -158,7 +158,7 @@ def is_attack(claim: Claim, conditions: pd.DataFrame) -> bool:
 
 
 def _cells(own: Contrasts, rows: Sequence[Quantity]) -> frozenset[tuple]:
-    """The conditions that quantities are computed on, as their KEY, without the clean text of drops."""
+    """The conditions on which quantities are computed, as their KEY, without the clean text of drops."""
     at = {place for row in rows for place, weight in row.weights.items() if weight > 0 or row.kind != "drop"}
     return frozenset(own.panel.conditions.iloc[sorted(at)][KEY].itertuples(index=False, name=None))
 
@@ -177,7 +177,7 @@ def _arms_of_both(pair: tuple[str, str], own: Contrasts, results: pd.DataFrame) 
 
 
 def _is_asked(claim: Claim, row: Quantity, own: Contrasts) -> bool:
-    """Whether a quantity is the claim's. A panel with one language (or domain) has no scope of its own for it."""
+    """Whether a quantity is the claim's. A panel with one language (or domain) has no separate scope for it."""
     names = {"language": claim.language, "domain": claim.domain}
     for name, wanted in names.items():
         present = set(own.panel.columns[name])
@@ -215,11 +215,11 @@ def table(
 ) -> pd.DataFrame:
     """The claims with their verdicts, a row for each, or for each target or metric where it has several.
 
-    A claim that the folder has no data for has a row without an estimate; so has one whose cells have no signal, and
-    one between encoders without a cell in common. A claim that rests on a stage that did not learn is not judged.
+    A claim has a row without an estimate if the folder has no data for it, if its cells have no signal, or if its two
+    encoders have no cell in common. A claim that rests on a stage that did not learn is not judged.
 
     Args:
-        parts: of every panel. failed: as `stages.failures` gives it.
+        parts: those of every panel. failed: the result of `stages.failures`.
     """
     parts, rows, earlier = list(parts), [], planned.earlier_of("claims")
     for claim in claims:
@@ -259,14 +259,14 @@ def _about(claim: Claim, target: str, metric: str) -> dict[str, Any]:
 
 
 def _row(claim: Claim, target: str, metric: str, own: Sequence[Side]) -> dict[str, Any]:
-    """One contrast of a claim, or the reason why there is none."""
+    """A row for one contrast of a claim, or for the reason why there is none."""
     reasons, own = [side.reason for side in own], [side for side in own if not side.reason]
     if not own:
         return _about(claim, target, metric) | {"reason": reasons[0]}
     cells = [(side.target, *cell) for side in own for cell in side.cells]
     used = possible = len(cells)
     if claim.between == "encoders":
-        used = len(set(cells))  # the same ones of both
+        used = len(set(cells))  # the same for both
         possible = len({(side.target, *cell) for side in own for cell in side.alone})
     weight = 1 if claim.between == "arms" else 2  # `over_targets` takes the mean, of which either encoder is half
     parts = []

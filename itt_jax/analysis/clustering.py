@@ -10,8 +10,8 @@ _Pair = tuple[np.ndarray, np.ndarray]
 
 
 class Places:
-    """The places of cells' items among those of a panel. Cells of the same rows share their codes, so that they are
-    looked up once.
+    """The positions of cells' items among those of a panel. Cells of the same rows share their codes, which are looked
+    up once.
 
     Args:
         items, clusters: the panel's codes, ascending.
@@ -22,12 +22,12 @@ class Places:
         self._found: dict[tuple[int, int], tuple[_Pair, _Pair]] = {}
 
     def of(self, cell: CellItems) -> tuple[np.ndarray, np.ndarray]:
-        """The places of a cell's items, and of their clusters: int [n] each."""
+        """The positions of a cell's items and of their clusters: int [n] each."""
         key = id(cell.items), id(cell.clusters)
         if key not in self._found:
             items, clusters = self._codes
             found = np.searchsorted(items, cell.items), np.searchsorted(clusters, cell.clusters)
-            self._found[key] = (cell.items, cell.clusters), found  # the codes too, so that no other array gets their id
+            self._found[key] = (cell.items, cell.clusters), found  # the codes too, so no other array can get their id
         return self._found[key][1]
 
 
@@ -37,8 +37,8 @@ def clustered(
     """The value of items, the influence of each cluster on it, and the cluster's share of the items: [clusters] each.
 
     The sum of squares of the influences is the variance of the value over samples of clusters, in the form of Bell and
-    McCaffrey (2002): a residual that is a large part of its own mean is too small, by the root of 1 - share. For
-    clusters of one item this is Bessel's correction. NaN where one cluster has all items.
+    McCaffrey (2002): the residual of a cluster that is a large part of the mean is too small, by the root of 1 - share.
+    For clusters of one item this is Bessel's correction. NaN if one cluster has all items.
 
     Args:
         statistic: [n, ...], of the items. where: int [n], their clusters.

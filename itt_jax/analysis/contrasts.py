@@ -29,18 +29,18 @@ NONE: frozenset[int] = frozenset()
 SCOPE = ["language", "domain", "perturbation", "severity"]
 """Columns that name a quantity of one kind."""
 BOTH, POSITIVE, NEGATIVE = 0, 1, -1
-"""Sides of a quantity: all its cells, those with positive weights, and those with negative ones (as positive)."""
+"""Sides of a quantity: all its cells, those with positive weights, and those with negative weights (made positive)."""
 KINDS = (("perturbation", "scores", "drop", POSITIVE), ("domain", "gaps", "domain gap", NEGATIVE))
-"""Kinds of interactions: function and kind of the quantity, and its side that enters with a plus: text that is
-perturbed, or the shifted domain."""
+"""Kinds of interactions: function and kind of the quantity, and its side with a plus sign: perturbed text, or the
+shifted domain."""
 ATTACKS = (("attack", "attacks", "drop", POSITIVE),)
-"""The kind of interactions with attacks, which are reported apart."""
+"""The kind of interactions with attacks, which are reported separately."""
 
 ENDS = ("ci_low", "ci_high")
 CLEAN = {"clean": "estimate", "clean_low": "ci_low", "clean_high": "ci_high"}
-"""Columns of a curve -> those of the clean scores with which it begins."""
+"""Columns of a curve -> columns of the clean scores with which it begins."""
 RECENT = 4
-"""Sets of weights that are kept: both sides and the whole of two kinds of quantities are in use together at most."""
+"""Number of cached sets of weights: at most both sides and the whole of two kinds of quantities are in use together."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +48,8 @@ class TargetContrast:
     """One target's part of a primary contrast.
 
     Attributes:
-        about: what it rests on, as `Contrasts.kept` gives it. kind: "perturbation" or "domain".
-        fit: None where no group has signal.
+        about: what it rests on, the result of `Contrasts.kept`. kind: "perturbation" or "domain".
+        fit: None if no group has signal.
     """
 
     model: str
@@ -68,8 +68,8 @@ class TargetContrast:
 
 @dataclasses.dataclass(frozen=True)
 class _Weights:
-    """The weights of quantities over conditions [Q, K], also in float32, the items that have a part in them [Q, I], and
-    how much of them each cluster carries [Q, C]."""
+    """The weights of quantities over conditions [Q, K], also in float32, the items that take part in them [Q, I], and
+    the share of each cluster [Q, C]."""
 
     quantities: tuple[Quantity, ...]
     weights: sparse.csr_matrix
@@ -83,8 +83,8 @@ class Contrasts:
 
     Args:
         results: rows of the folder, those of the panel among them. arms: its arms. signal: of the panel's groups.
-        asked_pair: an arm and a baseline to compare besides those that the roles of the arms pair.
-        look: the design's, whose level the sides of differences have.
+        asked_pair: an arm and a baseline to compare, in addition to the pairs that the arms' roles define.
+        look: the design's look, whose level the sides of differences have.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Contrasts:
         self._weighed: dict = {}
 
     def among(self, shared: Collection[tuple]) -> "Contrasts":
-        """The same on clean and perturbed text of these conditions (as their KEY) alone."""
+        """The same, only on clean and perturbed text of these conditions (as their KEY)."""
         conditions, own = self.panel.conditions, copy.copy(self)
         known = pd.MultiIndex.from_frame(conditions[KEY]).isin(list(shared)) | (conditions["role"] == "twin")
         roles = conditions["role"].where(known, "not shared")
@@ -143,7 +143,7 @@ class Contrasts:
         return list(dict.fromkeys([*pairs(self.arms), *asked]))
 
     def quantities(self, function: str, kinds: Collection[str], excluded: frozenset[int] = NONE) -> list[Quantity]:
-        """The quantities of these kinds that a function of `estimands` gives."""
+        """The quantities of these kinds that a function of `estimands` returns."""
         key = (function, excluded)
         if key not in self._quantities:
             self._quantities[key] = getattr(estimands, function)(self.panel, excluded)
@@ -167,7 +167,7 @@ class Contrasts:
         )
 
     def _weights(self, quantities: Sequence[Quantity], side: int) -> _Weights:
-        """The weights of quantities; the last few are kept, since each is asked for once an arm."""
+        """The weights of quantities; the last few are cached, since each is needed once for every arm."""
         key = side, *map(id, quantities)
         if key not in self._weighed:
             weights = estimands.matrix(quantities, len(self.panel.conditions))
@@ -181,7 +181,7 @@ class Contrasts:
         return self._weighed[key]
 
     def difference(self, quantities: Sequence[Quantity], arm: str, baseline: str, side: int = BOTH) -> Fit:
-        """Quantities of an arm less those of its baseline."""
+        """Quantities of an arm minus those of its baseline."""
         return self.fit(quantities, arm, side).less(self.fit(quantities, baseline, side))
 
     # --- Tables
@@ -202,7 +202,7 @@ class Contrasts:
         return rows.assign(ci_low=low, ci_high=high, differs=np.abs(value - rows["value"]) > 1e-4)
 
     def gains(self) -> pd.DataFrame:
-        """Gains of each arm over each baseline, whatever has signal: positive where the arm is better."""
+        """Gains of each arm over each baseline, with or without signal: positive if the arm is better."""
         rows = [
             q for q in self.quantities("scores", {"score"}) if q.perturbation in COARSE or ALL in (q.language, q.domain)
         ]
@@ -235,8 +235,8 @@ class Contrasts:
     def gaps(self) -> pd.DataFrame:
         """Gaps of each arm, and differences between arms (negative: the gap is smaller).
 
-        first: in the source language or training domain; second: in the others; with their groups, and how many of
-        these have no signal.
+        first: in the source language or training domain; second: in the others; with their groups, and the number of
+        groups without signal.
         """
         rows = self.quantities("gaps", {"language gap", "domain gap"})
         parts = []
@@ -247,14 +247,14 @@ class Contrasts:
         return joined(parts)
 
     def curves(self) -> pd.DataFrame:
-        """Mean scores of each arm. clean: of perturbed rows the clean score on the same cells, where a curve begins."""
+        """Mean scores of each arm. clean: for perturbed rows, the clean score on the same cells (a curve's start)."""
         rows, starts = (self.quantities("scores", {kind}) for kind in ("score", "clean"))
         places = {_scope(quantity): number for number, quantity in enumerate(starts)}
         at = np.array([places.get(_scope(quantity), -1) for quantity in rows], dtype=int)
         parts = []
         for arm in self.panel.arms:
             found, start = (self.on_scale(self.fit(own, arm).columns(False, tested=False)) for own in (rows, starts))
-            # The NaN is that of rows without such a start, whose place is -1.
+            # The NaN is for rows without such a start, whose position is -1.
             clean = {name: np.append(start[of], np.nan)[at] for name, of in CLEAN.items()}
             parts.append(self._named(rows, found, arm) | clean)
         return joined(parts)
@@ -272,8 +272,8 @@ class Contrasts:
     def attacks(self) -> pd.DataFrame:
         """Scores under each attack ("score"), of the clean text of the same items, and relative drops.
 
-        The groups are those of `robustness`. The relative drop of accuracy is the success rate: the share of the items
-        right before that are wrong under attack.
+        The groups are those of `robustness`. The relative drop of accuracy is the success rate: among the items right
+        before, the share that are wrong under attack.
         """
         return self._levels("attacks", {"score", "clean"}, "attacks")
 
@@ -313,11 +313,11 @@ class Contrasts:
         return parts
 
     def _fit(self, rows: Sequence[Quantity], arm: str, baseline: str, side: int = BOTH) -> Fit:
-        """Quantities of an arm, less those of a baseline if there is one."""
+        """Quantities of an arm, minus those of a baseline if there is one."""
         return self.difference(rows, arm, baseline, side) if baseline else self.fit(rows, arm, side)
 
     def target_contrast(self, arm: str, baseline: str) -> TargetContrast:
-        """The panel's part of the primary contrast of two arms: perturbation, or domain where nothing is perturbed."""
+        """The panel's part of the primary contrast of two arms: perturbation, or domain if nothing is perturbed."""
         panel, excluded, kind, fit, rows = self.panel, self.left_out(arm, baseline), "", None, []
         for kind, function, name, first in KINDS:
             noise = ALL if kind == "perturbation" else CLEAN_TEXT
@@ -333,12 +333,12 @@ class Contrasts:
         named = (panel.model, panel.target, panel.metric, arm, baseline)
         return TargetContrast(*named, *places, about, kind if rows else "", fit if rows else None)
 
-    # --- Which cells a row rests on
+    # --- The cells on which a row rests
 
     def kept(self, conditions: Collection[int], excluded: Collection[int], language: str = ALL, domain: str = ALL):
         """The cells behind an estimate: languages, domains, numbers of groups, and whether it is cross-lingual.
 
-        Groups are counted that it rests on, that are left out of its scope, and that rest on unchecked signal.
+        Counts the groups on which it rests, those left out of its scope, and those whose signal is unchecked.
         """
         columns, at = self.panel.columns, np.sort(np.fromiter(conditions, dtype=int, count=len(conditions)))
         groups = set(columns["group"][at].tolist())
@@ -352,7 +352,7 @@ class Contrasts:
         }
 
     def _groups_within(self, excluded: frozenset[int], language: str, domain: str) -> int:
-        """How many of these groups are in a language and domain, or in all."""
+        """The number of these groups in a language and domain, or in all."""
         key = excluded, language, domain
         if key not in self._within:
             columns = self.panel.columns
@@ -363,7 +363,7 @@ class Contrasts:
         return self._within[key]
 
     def _about(self, rows: Sequence[Quantity], excluded: frozenset[int]) -> "_About":
-        """What rows of tables say of quantities, which is asked for once an arm or pair of arms."""
+        """The columns that tables have on quantities; needed once for every arm or pair of arms."""
         key = excluded, *map(id, rows)
         if key not in self._described:
             kept = [
@@ -374,11 +374,11 @@ class Contrasts:
             before = {"quantity": column([quantity.kind for quantity in rows])}
             before |= {name: column([getattr(quantity, name) for quantity in rows]) for name in SCOPE}
             after = {name: column([own[name] for own in kept]) for name in (kept[0] if kept else ())}
-            self._described[key] = _About(tuple(rows), before, after, groups)  # rows too, so that ids stay theirs
+            self._described[key] = _About(tuple(rows), before, after, groups)  # the rows too, so their ids stay theirs
         return self._described[key]
 
     def _signal_of_sides(self, rows: Sequence[Quantity], arm: str, baseline: str) -> Columns:
-        """The groups on each side of differences, and how many of them have no signal in one of the arms."""
+        """The groups on each side of differences, and the number of those without signal in one of the arms."""
         silent, numbers = self._silent(arm, baseline), self.panel.columns["group"]
         found: Columns = {}
         for name, side in (("first", POSITIVE), ("second", NEGATIVE)):
@@ -428,7 +428,7 @@ class Contrasts:
 
 @dataclasses.dataclass(frozen=True)
 class _About:
-    """What rows of tables say of quantities: columns before and after the statistics, and the groups of each."""
+    """The columns that tables have on quantities: those before and after the statistics, and the groups of each."""
 
     quantities: tuple[Quantity, ...]
     before: Columns

@@ -1,4 +1,4 @@
-"""Operators that may change the gold label: no noise to be robust against, but edits that a model should notice."""
+"""Operators that may change the gold label: not noise to be robust against, but edits that a model should notice."""
 
 from collections.abc import Mapping
 
@@ -32,11 +32,11 @@ SHARE = metric("accuracy")
 
 
 def noticed(results: pd.DataFrame, cells: Mapping[str, CellItems] | None) -> pd.DataFrame:
-    """The share of the items changed by such an operator whose predicted class changes with the text.
+    """The share, among items changed by such an operator, whose predicted class changes with the text.
 
     One row per model, target, arm, operator and severity: the mean over domains, languages, tasks and replicates, with
     an interval over seeds and items as everywhere. Conditions in which the operator changes fewer than two items are
-    left out. Regressions have no such share, and there is none where the items are absent.
+    left out. There is no such share for regression, or if the items are absent.
     """
     if cells is None:
         return pd.DataFrame(columns=[*GROUPED, *STATISTICS])
@@ -88,7 +88,7 @@ def _share(pairs: list[tuple[int, tuple, CellItems, CellItems]]) -> dict[str, fl
 
 
 def _differs(clean: CellItems, edited: CellItems) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of the items that were edited, [n] each: whether the prediction differs from that of the clean text; codes of
+    """For the items that were edited, [n] each: whether the prediction differs from that for the clean text; codes of
     items and clusters."""
     before = pd.Series(clean.values["prediction"], clean.items)
     kept = edited.applicable & edited.changed

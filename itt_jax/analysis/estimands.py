@@ -1,9 +1,9 @@
 """Estimands, as weights over the conditions of a panel.
 
-Every quantity is a linear combination of cells, so an effect (one arm less another), its values in each seed and its
+Every quantity is a linear combination of cells, so an effect (one arm minus another), its values in each seed and its
 items' influences follow by matrix products. Averages are taken level by level (replicates, severities, operators,
-tasks, languages, domains), with equal weights within a level, over what exists: an operator that a language lacks is
-no missing cell.
+tasks, languages, domains), with equal weights within a level, over the cells that exist: an operator that a language
+lacks is not a missing cell.
 """
 
 import dataclasses
@@ -24,11 +24,11 @@ class Quantity:
     """One linear quantity of a panel.
 
     Attributes:
-        kind: "score" (a mean score), "drop" (perturbed less clean on the same items; its difference between arms is
-            the interaction), "clean" (the clean score that a drop starts from), "perturbed" (the score where it ends),
-            "area" (under the severity curve, divided by the largest severity: a mean score), "worst cell", "worst
-            item", "language gap" (source language less the mean of the others) or "domain gap" (training domain less
-            the one in `domain`).
+        kind: "score" (a mean score), "drop" (perturbed minus clean on the same items; its difference between arms is
+            the interaction), "clean" (the clean score at which a drop starts), "perturbed" (the score at which it
+            ends), "area" (under the severity curve, divided by the largest severity: a mean score), "worst cell",
+            "worst item", "language gap" (source language less the mean of the others) or "domain gap" (training domain
+            less the one in `domain`).
         language, domain, perturbation: a value or "all". severity: NaN for all.
         weights: row of a condition -> weight.
     """
@@ -79,11 +79,11 @@ def matrix(quantities: Sequence[Quantity], conditions: int) -> sparse.csr_matrix
 def scores(panel: Panel, excluded: Collection[int] = (), noise: str = "perturbed") -> list[Quantity]:
     """Mean scores, drops and clean scores of every scope, operator and severity.
 
-    For one language in one domain, only the mean scores, on clean text and by operator.
+    For a single language in a single domain, only the mean scores, on clean text and by operator.
 
     Args:
         excluded: groups (task, split, domain, language) to leave out.
-        noise: role of the conditions that clean text is compared with.
+        noise: role of the conditions with which clean text is compared.
     """
     role, twin = panel.columns["role"], panel.columns["twin"]
     found = []
@@ -108,7 +108,7 @@ def scores(panel: Panel, excluded: Collection[int] = (), noise: str = "perturbed
 def attacks(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
     """Scores under each attack, drops from the clean text of the same items, and clean scores; `scores` of attacks.
 
-    Attacks are as strong as their budgets, so nothing is averaged over several of them.
+    The strength of attacks depends on their budgets, so nothing is averaged over several of them.
     """
     found = scores(panel, excluded, "attack")
     return [quantity for quantity in found if quantity.perturbation != ALL and np.isnan(quantity.severity)]
@@ -117,9 +117,8 @@ def attacks(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
 def curves(panel: Panel, excluded: Collection[int] = ()) -> list[Quantity]:
     """Clean and perturbed scores, areas under the severity curves (per operator and over all) and the worst cases.
 
-    All are for all languages and domains. Averages over groups weigh these as everywhere, so that the area over all
-    operators is one of the same cells as the clean and the perturbed score. Operators without a severity above 0 have
-    no area.
+    All are for all languages and domains. Averages weigh groups as elsewhere, so the area over all operators rests on
+    the same cells as the clean and the perturbed score. Operators without a severity above 0 have no area.
     """
     rows = _kept(panel, excluded)
     role, operators = panel.columns["role"][rows], panel.columns["perturbation"][rows]
@@ -164,7 +163,7 @@ def _area(panel: Panel, rows: np.ndarray) -> dict[int, float]:
         by_level = [average(panel.levels, rows[own & (severity == level)]) for level in levels]
         start = (heights[0], _to_twins(panel, by_level[0]))
         curves[int(rows[own][0])] = combine(start, *zip(heights[1:], by_level, strict=True))
-    # Each curve is represented by one of its conditions, so that curves are averaged as conditions are.
+    # Each curve is represented by one of its conditions, so curves are averaged as conditions are.
     return combine(*((weight, curves[row]) for row, weight in average(panel.levels, np.array(list(curves))).items()))
 
 
@@ -219,9 +218,8 @@ def _to_twins(panel: Panel, weights: dict[int, float]) -> dict[int, float]:
 
 
 def _scopes(panel: Panel, rows: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
-    """(language, domain, conditions) for everything, each language, each domain and each language in each domain.
-
-    Where there is one language (or domain) it is no scope of its own.
+    """(language, domain, conditions) for everything, each language, each domain and each language in each domain. A
+    single language (or domain) has no separate scope.
     """
     languages, domains = panel.columns["language"], panel.columns["domain"]
     several = {name: list(dict.fromkeys(panel.columns[name])) for name in ("language", "domain")}

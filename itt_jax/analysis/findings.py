@@ -1,8 +1,8 @@
-"""From a results folder to its findings: gains, interactions, gaps, curves and verdicts, each with its interval.
+"""Findings from a results folder: gains, interactions, gaps, curves and verdicts, each with its interval.
 
 The estimand is the interaction: how much more (or less) an arm gains over its baseline on perturbed text, or in a
-domain that the target stage never saw, than on clean text or in the domain it was trained on. Everything is paired by
-seed and by item.
+domain that the target stage never saw, than on clean text or in the training domain. Everything is paired by seed and
+by item.
 """
 
 import dataclasses
@@ -32,10 +32,10 @@ SMALLEST_EFFECT = 0.02
 
 FINE_TUNING = "fine-tuning run"
 ROOTS = ("pretraining", "given")
-"""Kinds of stages with which an encoder begins."""
+"""Kinds of stages at the root of an encoder."""
 COUNTED = ["arm", "seed", "changes_label", *KEY, "n", "n_changed", "n_not_applicable", "edit_rate", "token_change_rate"]
 COUNTED += ["differs"]
-"""Columns of cells from which numbers are counted."""
+"""Columns of cells that are counted."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,14 +43,14 @@ class Analysis:
     """The findings of a results folder, as tidy tables. Estimates are in points of the metric (1 is perfect).
 
     Every estimate has ci_low and ci_high (95 %), std_err (of which seed_error and item_error are the parts), df, test,
-    seeds, items and clusters, and says what it rests on: languages, domains, groups, groups_left_out, and of its groups
-    those without signal (groups_no_signal); contrasts have p.
-    Differences have their two sides, on the same cells: first and second.
+    seeds, items and clusters, and states what it rests on: languages, domains, groups, groups_left_out, and those of
+    its groups without signal (groups_no_signal); contrasts have p. Differences have their two sides, on the same cells:
+    first and second.
 
     Attributes:
         arms: the arms of the folder, in the order of its results.
         cells: the results, with each cell's interval over items.
-        gains: arm less baseline on clean text and under each operator and severity.
+        gains: arm minus baseline on clean text and under each operator and severity.
         interactions: kind "perturbation" or "domain", with log_odds, agree, p_adjusted (Benjamini-Hochberg; Holm where
             the row is a primary contrast), verdict, clear, detectable; subset "all" items, or "changed" items alone
             (secondary).
@@ -62,12 +62,12 @@ class Analysis:
         robustness: clean and perturbed score, relative drop, retention, area under the severity curve and worst cases
             over the groups with signal, of each arm (baseline "") and as differences between arms.
         controls: share of the items edited by a label-changing operator whose predicted class changes. No other table
-            but `cells` includes such operators.
+            except `cells` includes such operators.
         attacks: scores under each attack, clean scores of the same items and relative drops of each arm (baseline ""),
             and as differences between arms. attack_contrasts: interactions of kind "attack", a family of their own
             (Benjamini-Hochberg). attack_cells: the cells under attack, which are in none of the tables above.
         budgets: scores of each arm by what an attack may spend. transfer: scores on texts made on other models.
-        distances: how far each shifted domain is from the training domain (see `study.distances`); may be empty.
+        distances: distance of each shifted domain from the training domain (see `study.distances`); may be empty.
         checks: whether the stages before each arm's last learned, by their dev scores; a verdict that rests on one that
             did not is "not judged", for the reason in not_judged. Contrasts have the tokens and FLOPs of both arms.
         counts: per model, target and arm: cells, groups without signal and unchecked ones, items changed and not
@@ -76,13 +76,13 @@ class Analysis:
         smallest_effect: the bound of the verdicts.
         has_items: False where the folder holds its results without predictions. Estimates of scores and of their
             differences are there then, without intervals and tests; whatever rests on single items is left out.
-        another_run: what another seed would be: a "fine-tuning run" where seeds share the pretrained encoder, else a
+        another_run: what another seed would be: a "fine-tuning run" if seeds share the pretrained encoder, otherwise a
             "training run".
-        missing_cells: cells of the plan, of the seeds that count, that the run has not made yet; or, if they are more,
-            cells that other arms or seeds have.
-        looked: how often the study is looked at, and on how many seeds this analysis rests.
-        plan: as `Store.plan` gives it, with the records of the seeds that count alone.
-        declared: what plan.json says was declared before the first target stage (see `study.declaring`).
+        missing_cells: number of cells of the plan, for the seeds that count, that the run has not made yet; or of cells
+            that other arms or seeds have, if that is larger.
+        looked: how often the study is looked at, and the number of seeds in this analysis.
+        plan: the result of `Store.plan`, with records of only those seeds that count.
+        declared: the declaration in plan.json, from before the first target stage (see `study.declaring`).
     """
 
     arms: tuple[Arm, ...]
@@ -122,9 +122,9 @@ def analyse(
     """Analyse a results folder.
 
     Args:
-        smallest_effect: the smallest effect of interest, in points of the metric; None takes the one that the study
-            declared, or else SMALLEST_EFFECT.
-        seeds: of a study that is looked at after declared numbers of seeds, the look to take; None is the latest.
+        smallest_effect: the smallest effect of interest, in points of the metric; None takes the study's declared one,
+            otherwise SMALLEST_EFFECT.
+        seeds: for a study that is looked at after declared numbers of seeds, the look to take; None is the latest.
         asked_pair: an arm and a baseline to compare besides those that the roles of the arms pair.
 
     Raises:
@@ -197,7 +197,7 @@ def _contrasts(read: Folder, subset: Subset, asked_pair: tuple[str, str] | None)
 
 @dataclasses.dataclass(frozen=True)
 class _Judge:
-    """What adds intervals of the look, verdicts, and the compute of both arms to contrasts."""
+    """Adds to contrasts the intervals of the look, verdicts, and the compute of both arms."""
 
     smallest_effect: float
     planned: Looked
@@ -211,14 +211,14 @@ class _Judge:
         return stages.with_effort(at_look(frame, self.planned.look), self.efforts)
 
     def contrasts(self, frame: pd.DataFrame, method: str, family: str = "") -> pd.DataFrame:
-        """Interactions; those of a family that looks record have the figures of the look that decided them."""
+        """Interactions; in a family that looks record, each has the figures of the look that decided it."""
         earlier = self.planned.earlier_of(family)
         frame = inference.judge(frame, self.smallest_effect, method, self.planned.look, earlier)
         frame = as_decided(frame, earlier) if family else frame
         return stages.with_effort(stages.withheld(frame, self.failed), self.efforts)
 
     def explored(self, frame: pd.DataFrame, family: pd.DataFrame, primary: pd.DataFrame) -> pd.DataFrame:
-        """Interactions, adjusted for the false discovery rate; those that are primary contrasts have the verdicts and
+        """Interactions, adjusted for the false discovery rate; those that are primary contrasts take the verdicts and
         figures of these and are left out of that adjustment."""
         same = same_contrast(frame, family)
         if not (same >= 0).any():
@@ -233,7 +233,7 @@ class _Judge:
 
 
 def look_at(out: pathlib.Path, seeds: int) -> list[dict[str, Any]]:
-    """The primary contrasts and claims of a folder on its first seeds, as a look records them."""
+    """The primary contrasts and claims of a folder on its first seeds, in the form that a look records."""
     analysis, rows = analyse(out, seeds=seeds), []
     for family in ("primary", "claims"):
         frame = getattr(analysis, family).assign(family=family)
@@ -253,7 +253,7 @@ def _another_run(plan: dict[str, Any]) -> str:
 
 
 def _contamination(plan: dict[str, Any]) -> tuple[Contamination, ...]:
-    """Counts of the plan, by source; plans that name no rule applied "any_field"."""
+    """Counts in the plan, by source; plans without a rule applied "any_field"."""
     rows = [row for row in plan.get("contamination", ()) if isinstance(row, dict)]
     usual: dict[str, Any] = {"rule": "any_field"}
     return tuple(Contamination(**usual | row) for row in rows)

@@ -15,12 +15,12 @@ from itt_jax.analysis.inference import Columns
 class Fit:
     """Quantities of one arm, or the differences between two. Axes: S seeds, Q quantities, I items, C clusters.
 
-    A larger value is a better one: a metric for which lower is better enters with the opposite sign.
+    Larger values are better: a metric for which lower is better enters with the opposite sign.
 
     Attributes:
         values: [S, Q]. open_scale: [S, Q], the same on log-odds or Fisher's z. chance: [Q].
-        influence: [S, Q, C]. members: bool [Q, I], the items that have a part. shares: [Q, C], how much each cluster
-            carries, all cells' weights taken as positive. cells: int [Q], the number of cells that a quantity combines.
+        influence: [S, Q, C]. members: bool [Q, I], the items that take part. shares: [Q, C], the share of each cluster,
+            with all cells' weights taken as positive. cells: int [Q], the number of cells that a quantity combines.
     """
 
     values: np.ndarray
@@ -49,7 +49,7 @@ class Fit:
 
         Args:
             is_mean: whether the metric is a mean over items.
-            single: McNemar's test applies to quantities of so many cells; -1 for none.
+            single: McNemar's test applies to quantities with this number of cells; -1 for none.
             tested: as in `inference.table`.
         """
         items = self.members.sum(1)
@@ -69,8 +69,8 @@ class Fit:
 def ratio(drop: Fit, clean: Fit, of_drop: float, of_clean: float, chance: float) -> Fit:
     """(of_drop x drop + of_clean x clean - chance) / (clean - chance), linearised about the means over seeds.
 
-    The drop's chance is the difference between the chance levels, so that a chance-corrected perturbed score uses its
-    own level.
+    The drop's chance is the difference between the chance levels, so a chance-corrected perturbed score uses its own
+    level.
     """
     above = clean.values - chance * clean.chance
     numerator = of_drop * drop.values + of_clean * clean.values - chance * (clean.chance + drop.chance)

@@ -1,4 +1,4 @@
-"""A results folder as its analysis needs it: the rows and items of the look that it is at, and what has signal."""
+"""A results folder read for analysis: the rows and items of its present look, and the groups with signal."""
 
 import dataclasses
 import functools
@@ -19,14 +19,14 @@ from itt_jax.study.arms import Arm
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
-    """What is analysed.
+    """The data to analyse.
 
     Attributes:
-        plan: as `Store.plan` gives it, with the records of the seeds that count alone, and of pretraining.
+        plan: the result of `Store.plan`, with records of only those seeds that count, and of pretraining.
         results: the rows of these seeds. cells: the items of every cell, and of those on dev rows.
-        signals: (model, target, metric) -> what has signal. claims: those that the plan declares.
-        missing_cells: cells of the plan, of the seeds that count, that the run has not made yet; without a plan, cells
-            that other arms or seeds have.
+        signals: (model, target, metric) -> the groups with signal. claims: those declared in the plan.
+        missing_cells: number of cells of the plan, for the seeds that count, that the run has not made yet; without a
+            plan, of cells that other arms or seeds have.
     """
 
     store: Store
@@ -41,7 +41,7 @@ class Folder:
 
     @property
     def transfers(self) -> pd.DataFrame:
-        """Scores on texts that attacks made on other models, both of seeds that count."""
+        """Scores on texts that attacks made on other models; both models are of seeds that count."""
         rows = self.store.transfers(self.plan.get("transfers", ()))
         if rows.empty or not self.looked.seeds:
             return rows
@@ -70,7 +70,7 @@ def folder(out: pathlib.Path, seeds: int | None = None) -> Folder:
         results = results[results["seed"].isin(planned.seeds)]
         selection = None if selection is None else selection[selection["seed"].isin(planned.seeds)]
         records = plan.get("stages_done", ())
-        # Pretraining is of no arm, and has its encoder's seed.
+        # Pretraining belongs to no arm, and has its encoder's seed.
         counted = [own for own in records if not own.get("arms") or own.get("seed") in planned.seeds]
         plan |= {"stages_done": counted}
     missing = max(0, expected - len(results)) if expected else _uneven(results)
@@ -79,7 +79,7 @@ def folder(out: pathlib.Path, seeds: int | None = None) -> Folder:
 
 
 def _uneven(results: pd.DataFrame) -> int:
-    """How many cells are missing that another arm or seed of the same encoder, target and metric has."""
+    """The number of missing cells that another arm or seed of the same encoder, target and metric has."""
     missing = 0
     for _, rows in results.groupby(PANEL, sort=False):
         conditions = len(rows[KEY].drop_duplicates())

@@ -6,10 +6,11 @@ estimate has a seed part and an item part. Items that share a text are one clust
     seed   variance of the seed-level contrasts / S             (includes the interaction of seeds and clusters / S)
     item   sum of squares of the clusters' mean influences, less the interaction, which the seed part already includes
 
-The seed part is known from S - 1 degrees of freedom and the item part from many, so that an estimate's error has the
+The seed part is known from S - 1 degrees of freedom and the item part from many, so an estimate's error has the
 distribution of Behrens and Fisher (`behrens_fisher`), for intervals, tests and detectable effects alike. "Many" is the
-effective number of clusters less 1: clusters that carry much of the contrast (the few items of a small language) count
-for more (Satterthwaite's formula for equal variances within a cell; the weights decide it, not estimated variances).
+effective number of clusters less 1: clusters with a large share of the contrast (the few items of a small language)
+count for more (Satterthwaite's formula for equal variances within a cell; the weights decide it, not estimated
+variances).
 
 Simulated over mixtures of the three variances (tests/analysis/test_inference.py): coverage 94.9 to 97.8 % with three
 seeds, 94.9 to 96.9 % with five and ten; p <= .05, .01 and .001 at no more than 1.5 times the nominal rate. (With
@@ -32,12 +33,12 @@ POWER = 0.8
 LEVEL = 0.05
 STATISTICS = ("estimate", "ci_low", "ci_high", "std_err", "seed_error", "item_error", "interaction_error", "df", "p")
 Columns = dict[str, np.ndarray]
-"""A table with one entry a row in each column. A data frame takes milliseconds to make and to change, and the analysis
-of a large folder makes thousands of small tables."""
+"""A table: column -> entries, one a row. A data frame takes milliseconds to make and to change, and the analysis of a
+large folder makes thousands of small tables."""
 SAME = ["model", "target", "metric", "arm", "baseline", "kind", "subset", "estimate", "std_err"]
 """Columns in which two rows of the same contrast agree."""
 CONTRAST = ["claim", "model", "metric", "arm", "baseline", "target"]
-"""Columns that name a primary contrast or a claim, as far as it has them."""
+"""Columns that name a primary contrast or a claim; some may be absent."""
 
 
 def crossed(values: np.ndarray, influence: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -62,7 +63,7 @@ def crossed(values: np.ndarray, influence: np.ndarray) -> tuple[np.ndarray, ...]
 
 
 def beyond(x: Any, frame: Mapping[str, Any] | pd.DataFrame) -> np.ndarray:
-    """P(error >= x), one for each row of a table of statistics: Student's over items for one seed, else over both."""
+    """P(error >= x), one for each row of a table of statistics: Student's t over items for one seed, otherwise both."""
     return _by_seeds(frame, x, lambda x, df, error: stats.t.sf(x / error, df), behrens_fisher.tail)
 
 
@@ -77,7 +78,7 @@ def half_width(frame: Mapping[str, Any] | pd.DataFrame, level: float = LEVEL / 2
 
 
 def intervals(frame: Mapping[str, Any] | pd.DataFrame, look: Look) -> dict[str, Any]:
-    """ci_low and ci_high of a look's level, for each row; missing where there is no look at this number of seeds."""
+    """ci_low and ci_high of a look's level, for each row; missing if there is no look at this number of seeds."""
     nominal = look.nominal(LEVEL)
     half = half_width(frame, nominal / 2) if nominal else np.nan
     return {"ci_low": frame["estimate"] - half, "ci_high": frame["estimate"] + half}
@@ -94,7 +95,7 @@ def detectable(frame: pd.DataFrame, level: float) -> np.ndarray:
 
 
 def _by_seeds(frame: Mapping[str, Any] | pd.DataFrame, x, single: Callable, several: Callable) -> np.ndarray:
-    """A function of each row's x and errors, by the row's number of seeds; NaN where there is no estimate."""
+    """A function of each row's x and errors, chosen by the row's number of seeds; NaN without an estimate."""
     names = ("estimate", "seeds", "seed_error", "item_error", "clusters")
     estimate, seeds, seed_error, item_error, clusters = (np.asarray(frame[name], dtype=float) for name in names)
     found, item_df = np.full(len(estimate), np.nan), np.maximum(clusters - 1, 1)
@@ -110,7 +111,7 @@ def _by_seeds(frame: Mapping[str, Any] | pd.DataFrame, x, single: Callable, seve
 
 
 def effective(shares: np.ndarray) -> np.ndarray:
-    """The effective number of clusters [Q], from their shares in contrasts [Q, C]: C where all are alike."""
+    """The effective number of clusters [Q], from their shares in contrasts [Q, C]: C if all are equal."""
     squares = np.asarray(shares, dtype=np.float64) ** 2
     total, fourth = squares.sum(1), (squares**2).sum(1)
     return np.divide(total**2, fourth, out=np.zeros(len(total)), where=fourth > 0).round(6)
@@ -123,17 +124,17 @@ def table(
 
     Args:
         values, influence: as in `crossed`.
-        shares: [Q, C], how much of the contrast each cluster carries, on any scale; 0 where it has no part.
-        two_cells: bool [Q], True where the contrast is one share of right items less another and no items share a
-            text, so that McNemar's test applies to a single seed (permutation applies elsewhere); None where the metric
-            is no mean over items (a single seed is then tested by t over items).
+        shares: [Q, C], the share of the contrast that each cluster has, on any scale; 0 if it has no part.
+        two_cells: bool [Q], True if the contrast is one share of right items minus another and no items share a text:
+            McNemar's test then applies to a single seed (otherwise permutation). None if the metric is not a mean over
+            items (a single seed is then tested by t over items).
         tested: whether they are tested against 0; p is NaN and test "none" otherwise.
 
     Returns:
         columns estimate, ci_low, ci_high (95 %), std_err, seed_error and item_error (its two parts), interaction_error
         (the part of seed_error that more items reduce), df (of the seed part; with one seed, of the items), p
         (two-sided, against 0), test, seeds, clusters (their effective number).
-        Error, interval and p are NaN where the items of a cell are a single cluster.
+        Error, interval and p are NaN if the items of a cell are a single cluster.
     """
     clusters, count = effective(shares), values.shape[1]
     columns: Columns = {name: np.full(count, np.nan) for name in STATISTICS}
@@ -182,7 +183,7 @@ def _patterns(present: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def estimates(values: np.ndarray) -> Columns:
-    """The columns of `table` where the items are absent: estimates [Q] from [S, Q], without intervals and tests."""
+    """The columns of `table` without items: estimates [Q] from [S, Q], without intervals and tests."""
     present = np.isfinite(values)
     count = present.sum(0)
     mean = np.divide(np.where(present, values, 0).sum(0), count, out=np.full(len(count), np.nan), where=count > 0)
@@ -192,7 +193,7 @@ def estimates(values: np.ndarray) -> Columns:
 
 
 def _one_seed(values: np.ndarray, influence: np.ndarray, shares: np.ndarray, two_cells: np.ndarray):
-    """p-values [Q] of a single seed: exact McNemar for two cells, else paired permutation of clusters.
+    """p-values [Q] of a single seed: exact McNemar for two cells, otherwise paired permutation of clusters.
 
     A cluster's part of the contrast is its influence plus its share of the value.
     """
@@ -220,7 +221,7 @@ def permutation(share: np.ndarray) -> np.ndarray:
 
 
 def adjust(frame: pd.DataFrame, p: pd.Series, method: str) -> np.ndarray:
-    """Adjusted p-values ("holm" or "fdr_bh"); missing ones stay missing and take no part.
+    """Adjusted p-values ("holm" or "fdr_bh"); missing ones stay missing and are ignored.
 
     Rows that repeat another row's contrast count once: an operator with a single severity has one row for the operator
     and the same for the severity, and a domain with a single language one for each. The last digits of their p-values
@@ -245,8 +246,8 @@ def judge(
 
     Supported: the estimate lies above +smallest_effect, significantly after the family's adjustment, and percentage
     points and log-odds agree in sign. Contradicted: the same below -smallest_effect. Negligible: it lies within the two
-    bounds, significantly after the adjustment. A true value is either within the bounds or not, so one of the two kinds
-    of conclusion can be wrong for each row, and one adjustment serves both.
+    bounds, significantly after the adjustment. A true value is either within the bounds or not, so only one of the two
+    kinds of conclusion can be wrong for each row, and one adjustment serves both.
 
     In a study that is looked at several times, p-values are those of its design, and a conclusion that an earlier look
     reached holds; `looks.as_decided` adds the figures on which it rests.
@@ -254,7 +255,7 @@ def judge(
     Args:
         smallest_effect: the bound, one for all or one a row.
         look: the study's design at its present number of seeds; intervals get its level.
-        earlier: rows of CONTRAST, p_design and leaning of each earlier look, as an earlier call found them.
+        earlier: rows of CONTRAST, p_design and leaning of each earlier look, found by an earlier call.
 
     Adds leaning (the conclusion that the estimate is nearest to); p_design (its p-value before adjustment, the smallest
     of all looks) and look (the number of seeds there); p_adjusted (against 0); p_bound (p_design, adjusted); agree;
@@ -290,14 +291,14 @@ def judge(
 
 
 def _with_earlier(frame: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
-    """The table with the conclusion of the look that speaks most clearly, for each contrast."""
+    """The table with, for each contrast, the conclusion of the look with the clearest result."""
     past = clearest(frame, earlier)
     holds = past["p_design"].notna() & ((past["p_design"] < frame["p_design"]) | (frame["leaning"] == ""))
     return frame.assign(**{name: frame[name].where(~holds, past[name]) for name in ("p_design", "leaning", "look")})
 
 
 def clearest(frame: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
-    """For each contrast of the table, what the look with the smallest p_design recorded, the first of several alike."""
+    """For each contrast of the table, the record of the look with the smallest p_design (the first of equals)."""
     key = [name for name in CONTRAST if name in frame]
     past = earlier[earlier["leaning"] != ""].sort_values("p_design", kind="stable").drop_duplicates(key)
     return frame[key].merge(past, how="left", on=key).set_index(frame.index)

@@ -1,4 +1,4 @@
-"""How a results folder is looked at: by which design, how many of its seeds count, and what earlier looks said."""
+"""The looks at a results folder: their design, the number of seeds that count, and the results of earlier looks."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,18 +12,18 @@ from itt_jax.analysis.sequential import ONCE, Anytime, Declared, Look
 from itt_jax.store import Store
 
 RECORDED = ["family", *inference.CONTRAST, "estimate", "ci_low", "ci_high", "p_design", "leaning", "look", "verdict"]
-"""What every look records of a question; it records the other columns of its table too."""
+"""The columns that every look records of a question, besides the other columns of its table."""
 LATEST = {"latest": "estimate", "latest_low": "ci_low", "latest_high": "ci_high"}
-"""Columns of the present figures of a question that an earlier look decided."""
+"""Columns for the present figures of a question that an earlier look decided."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Looked:
-    """How a folder is looked at.
+    """The looks at a folder.
 
     Attributes:
         look: the design and the number of seeds. seeds: those that count; None for all.
-        earlier: the questions of earlier looks, as they were recorded.
+        earlier: the questions of earlier looks, as recorded.
         looks: all numbers of seeds that were declared. made: those at which there was a look.
     """
 
@@ -34,16 +34,16 @@ class Looked:
     made: tuple[int, ...] = ()
 
     def earlier_of(self, family: str) -> pd.DataFrame | None:
-        """What earlier looks said about "primary" contrasts or "claims"."""
+        """The records of earlier looks on "primary" contrasts or "claims"."""
         own = self.earlier[self.earlier["family"] == family]
         return own if len(own) else None
 
 
 def looked(store: Store, plan: Mapping[str, Any], results: pd.DataFrame, number: int | None = None) -> Looked:
-    """The look that a folder is at.
+    """The present look at a folder.
 
     Args:
-        number: of seeds to look at; None takes the latest look that was made.
+        number: number of seeds to look at; None takes the latest look that was made.
     """
     declared = plan.get("declared")
     if not declared:
@@ -79,7 +79,7 @@ def as_decided(frame: pd.DataFrame, earlier: pd.DataFrame | None) -> pd.DataFram
     Adds LATEST: the present estimate and interval of such a row; NaN in the others.
 
     Args:
-        earlier: as `inference.judge` takes it.
+        earlier: as in `inference.judge`.
     """
     frame = frame.assign(**dict.fromkeys(LATEST, np.nan))
     if earlier is None:

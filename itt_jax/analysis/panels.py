@@ -27,15 +27,15 @@ LEVELS = ["domain", "language", "task", "split", "perturbation", "severity", "re
 """The levels of an average, from the outermost."""
 ABOUT = ["in_domain", "source_language", "chance", "changes_label", "attack"]
 GROUP = ["task", "split", "domain", "language"]
-"""Columns that name a group of rows, whose clean score decides whether it has signal."""
+"""Columns that name a group of rows; its clean score decides whether it has signal."""
 SPENT = ("succeeded", "queries", "edits")
 """Columns of a cell under attack: whether the goal was reached, and with how many queries and edits."""
 TOGETHER = 1 << 18
-"""Examples of cells that are worked on together, which is a few megabytes."""
+"""Number of examples of cells processed together: a few megabytes."""
 _Batch = tuple[tuple[np.ndarray, np.ndarray, np.ndarray], list[tuple[CellItems, CellItems | None]]]
-"""Arms, seeds and conditions of cells of the same items, ordered by condition, and each cell with one beside it."""
+"""Arms, seeds and conditions of cells with the same items, ordered by condition, and each cell with its counterpart."""
 Cells = Mapping[str, CellItems] | None
-"""The items of every cell; None where a folder holds its results alone."""
+"""The items of every cell; None if a folder holds only results."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,16 +46,16 @@ class Panel:
 
     Attributes:
         conditions: one row a condition (columns KEY, ABOUT, role, group, twin).
-            role is "clean"; "perturbed"; "attack" (texts chosen against each model: part of no average over noise);
+            role is "clean"; "perturbed"; "attack" (texts chosen against each model: not in any average over noise);
             "control" (an operator that may change the label: part of none either); "twin" (clean text, on the items of
             one perturbed or attacked condition alone); "empty" (one of these with fewer than two items); "worst cell"
             (the score of the worst operator, severity and replicate, chosen on other items) or "worst item" (an item
             counts as right only if it is right under all of them).
             twin is the row of a perturbed or attacked condition's clean counterpart.
-        values: float64 [A, S, K], NaN where a cell is missing. sizes: int [A, S, K], items in the cell.
-        influence: float32 [A, S, K, C], of clusters; NaN where a condition has one cluster alone.
+        values: float64 [A, S, K], NaN if a cell is missing. sizes: int [A, S, K], items in the cell.
+        influence: float32 [A, S, K, C], of clusters; NaN if a condition has only one cluster.
         members: bool [K, I], the items of each condition. shares: float32 [K, C], the share of them in each cluster.
-        items: int [I], codes of the folder's items; none where the folder holds its results alone. Then a condition
+        items: int [I], codes of the folder's items; empty if the folder holds only results. Then a condition
             that lost items has no twin, because its clean counterpart is the score of the other items.
         clusters: int [C], codes of the folder's clusters.
     """
@@ -86,12 +86,12 @@ class Panel:
 
     @property
     def is_mean(self) -> bool:
-        """Whether the metric is a mean over items, so that tests on single items apply."""
+        """Whether the metric is a mean over items; then tests on single items apply."""
         return metrics.metric(self.metric).is_mean
 
     @property
     def right_or_wrong(self) -> bool:
-        """Whether the metric is the share of right items, so that items right everywhere can be counted."""
+        """Whether the metric is the share of right items; then items that are right everywhere can be counted."""
         return metrics.metric(self.metric).right_or_wrong
 
     @functools.cached_property
@@ -130,7 +130,7 @@ def read(out: pathlib.Path) -> tuple[pd.DataFrame, pd.DataFrame | None, Cells]:
 
 
 def panels_of(results: pd.DataFrame, cells: Cells, subset: Subset = "all") -> Iterator[Panel]:
-    """The panels of a results folder; with subset "changed" a condition has only the items its operator changed."""
+    """The panels of a results folder; with subset "changed", only the items that an operator changed."""
     for (model, target, metric), rows in results.groupby(["model", "target", "metric"], sort=False):
         if cells is None:
             yield _panel_of_values(str(model), str(target), str(metric), rows)
@@ -143,7 +143,7 @@ def panels_of(results: pd.DataFrame, cells: Cells, subset: Subset = "all") -> It
 def _panel(
     model: str, target: str, metric: str, rows: pd.DataFrame, cells: Mapping[str, CellItems], subset: Subset
 ) -> Panel | None:
-    """The panel of these rows with the values and influences of their cells; None where no condition is left."""
+    """The panel of these rows with the values and influences of their cells; None if no condition is left."""
     arms, seeds = tuple(rows["arm"].unique()), tuple(np.unique(rows["seed"]).tolist())
     conditions, names = _conditions(rows, arms, seeds, cells, subset)
     if conditions.empty:
@@ -169,7 +169,7 @@ def _panel(
         statistics = np.stack([measure.read(cell.values) for cell, _ in found])
         value, part, share = clustered_cells(measure, statistics, kept, where, len(clusters))
         values[arm, seed, k], sizes[arm, seed, k], influences[arm, seed, k] = value, kept.sum(1), part
-        shares[k] = share  # those of a condition's last cell stay
+        shares[k] = share  # those of a condition's last cell remain
         own, first = np.unique(k, return_index=True)
         row, column = np.nonzero(np.logical_or.reduceat(kept, first))
         members[own[row], here[column]] = True
@@ -179,15 +179,15 @@ def _panel(
 
 
 def _codes(arrays: Iterable[np.ndarray]) -> np.ndarray:
-    """The different codes, ascending; cells of the same rows share an array."""
+    """The distinct codes, ascending; cells of the same rows share an array."""
     return np.unique(np.concatenate(list({id(array): array for array in arrays}.values())))
 
 
 def _together(names: np.ndarray, cells: Mapping[str, CellItems], others: np.ndarray | None = None) -> Iterator[_Batch]:
-    """Cells [A, S, K] that are there, those of the same items together.
+    """The existing cells [A, S, K], those with the same items together.
 
     Args:
-        others: names of cells [A, S, K] that come with them, without which they are left out; "" for none.
+        others: names of their counterparts [A, S, K]; cells whose counterpart is missing are left out. "" for none.
     """
     found: dict[tuple[int, int], tuple[list, list]] = {}
     count = 0
@@ -250,9 +250,9 @@ def _among(cell: CellItems, other: CellItems, subset: Subset) -> np.ndarray:
 def _conditions(rows: pd.DataFrame, arms: tuple, seeds: tuple, cells: Mapping[str, CellItems], subset: Subset):
     """The conditions of a panel, and the cell's name (or None) of each arm, seed and condition [A, S, K].
 
-    A perturbed condition some of whose items do not count (not applicable or, in subset "changed", unchanged), or an
-    attack on some of the items alone, is compared with the clean scores of those that do: a "twin" condition. With
-    fewer than two of them it is left out.
+    If some items of a perturbed condition do not count (not applicable or, in subset "changed", unchanged), or an
+    attack was on only some items, the condition is compared with the clean scores of those that do count: a "twin"
+    condition. With fewer than two such items it is left out.
     """
     frame, places = _grid(rows, arms, seeds)
     names = np.full((len(arms), len(seeds), len(frame)), None, dtype=object)
@@ -283,7 +283,7 @@ def _conditions(rows: pd.DataFrame, arms: tuple, seeds: tuple, cells: Mapping[st
 
 
 def _with_worst(panel: Panel, names: np.ndarray, cells: Mapping[str, CellItems]) -> Panel:
-    """Add each group's worst cell and, where the metric counts right items, its worst case item by item."""
+    """Add each group's worst cell and, if the metric counts right items, its worst case item by item."""
     conditions, places = panel.conditions, panel.members.sum(1)
     roles, firsts, parts, members, shares = [], [], [], [], []
     role, group = panel.columns["role"], panel.columns["group"]
@@ -322,7 +322,7 @@ def _worst_cell(panel: Panel, at: np.ndarray, names: np.ndarray, cells: Mapping[
     mean over seeds, the other half measures it, and the other way round; the value is the mean over the items of both.
     """
     measure, clusters = metrics.metric(panel.metric), len(panel.clusters)
-    half = np.random.default_rng(0).permutation(clusters) % 2  # the same for every arm, which are compared
+    half = np.random.default_rng(0).permutation(clusters) % 2  # the same for all arms, since they are compared
     shape = (2, *panel.values.shape[:2], len(at))
     values, sizes = np.full(shape, np.nan), np.zeros(shape, dtype=int)
     influences = np.zeros((*shape, clusters), dtype=np.float32)

@@ -1,13 +1,13 @@
-"""How many seeds, rows and operators decide the primary questions of a study, from the variances of a pilot.
+"""The numbers of seeds, rows and operators that decide a study's primary questions, from the variances of a pilot.
 
-The variance of a contrast has a part of the seeds, a part of the items and one of both together. Of each part, all
-operators have a share in common and the rest averages out over them. So, of S seeds, I items and O operators:
+The variance of a contrast has a part from seeds, a part from items and one from both together. A share of each part is
+common to all operators, and the rest averages out over them. So, with S seeds, I items and O operators:
 
     variance = seed(O) / S + item(O) / I + both(O) / (S I),    part(O) = common + (single - common) / O
 
 A design decides a question when a true effect of zero is called negligible with probability POWER, after Bonferroni's
-adjustment in the primary family. An effect of twice the bound, which is as far from it, is then found more often. The
-variances are taken as known; the errors that the study will estimate for itself vary.
+adjustment in the primary family. An effect of twice the bound, which is as far from the bound as zero, is then found
+more often. The variances are taken as known; the errors that the study itself will estimate vary.
 """
 
 import dataclasses
@@ -37,13 +37,13 @@ COLUMNS = ["question", "seeds", "rows", "operators", "flops"]
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A part of a contrast's variance: with one operator, and what all operators have in common of it."""
+    """A part of a contrast's variance: that with one operator, and the share of it common to all operators."""
 
     single: float
     common: float
 
     def of(self, operators: int) -> float:
-        """With so many operators."""
+        """The part with this number of operators."""
         return self.common + (self.single - self.common) / operators
 
 
@@ -63,7 +63,7 @@ class Question:
     items_per_row: float
 
     def decided(self, designs: np.ndarray, bound: float, family: int) -> np.ndarray:
-        """Which designs (int [n, 3]: seeds, rows, operators) decide it, as one of a family: bool [n]."""
+        """Which designs (int [n, 3]: seeds, rows, operators) decide it, as one question of a family: bool [n]."""
         return self.power(designs, bound, family) >= POWER
 
     def power(self, designs: np.ndarray, bound: float, family: int) -> np.ndarray:
@@ -104,7 +104,7 @@ def pilot_rows(pilot: Analysis) -> int:
 
 
 def from_pilot(pilot: Analysis, wanted: Sequence[str]) -> list[Question]:
-    """The questions of a pilot study's primary family that are wanted.
+    """Those questions of a pilot study's primary family that are wanted.
 
     Raises:
         InputError: it has one seed, or none of the questions with an estimate.
@@ -124,7 +124,7 @@ def from_pilot(pilot: Analysis, wanted: Sequence[str]) -> list[Question]:
 
 
 def _single_and_common(pilot: Analysis, row: dict) -> tuple[np.ndarray, np.ndarray]:
-    """Variances [seed, item, both] with one operator, and what all operators have in common of them.
+    """Variances [seed, item, both] with one operator, and the shares of them common to all operators.
 
     With one operator nothing is known about others, and the whole variance counts as common.
     """
@@ -154,7 +154,7 @@ def _variances(frame: pd.DataFrame) -> np.ndarray:
 
 
 def declared(names: Sequence[str], seed_sd: float, item_sd: float) -> list[Question]:
-    """Questions of declared variances, the same for each and for any number of operators.
+    """Questions with declared variances, the same for each question and for any number of operators.
 
     Args:
         seed_sd, item_sd: standard deviations of the contrast between seeds and between items, in points of the metric.
@@ -175,8 +175,8 @@ def designs(
     """Deciding designs, the cheapest first.
 
     Args:
-        rows: of the pilot or the config. most_rows: that there are. operators: numbers to try.
-        flops: of seeds, rows and operators. family: number of primary questions.
+        rows: number of rows in the pilot or the config. most_rows: number of rows available. operators: numbers to try.
+        flops: (seeds, rows, operators) -> FLOPs. family: number of primary questions.
 
     Returns:
         columns COLUMNS; for each question its cheapest design, then those that decide every question ("all").
@@ -195,7 +195,7 @@ def designs(
 
 
 def _undominated(designs: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """Those for which no cheaper one has at most as many seeds, rows and operators; the input's order."""
+    """Those designs for which no cheaper one has at most as many seeds, rows and operators, in the input's order."""
     kept: list[tuple[int, int, int]] = []
     for design in designs:
         if not any(all(a <= b for a, b in zip(other, design, strict=True)) for other in kept):

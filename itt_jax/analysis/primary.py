@@ -1,4 +1,4 @@
-"""The primary family: for each model, metric and treatment one interaction, over everything that the study varies."""
+"""The primary family: for each model, metric and treatment, one interaction over everything that the study varies."""
 
 import numpy as np
 import pandas as pd
@@ -17,13 +17,13 @@ DECIDED = [*STATISTICS, "test", "seeds", "items", "clusters", "log_odds", *JUDGE
 
 
 def same_contrast(frame: pd.DataFrame, family: pd.DataFrame) -> np.ndarray:
-    """The number of the primary contrast that each interaction is, -1 for none: int [rows].
+    """For each interaction the index of the primary contrast that it equals, -1 if none: int [rows].
 
     With one target the contrast over all its conditions is a primary one, and so is that of the only operator,
     language or domain.
 
     Args:
-        frame: interactions. family: as `primary_family` gives it; both before verdicts.
+        frame: interactions. family: the result of `primary_family`; both before verdicts.
     """
     found, about = np.full(len(frame), -1), [*KEY, "kind"]
     for number, row in enumerate(family.to_dict("records")):
@@ -38,9 +38,9 @@ def same_contrast(frame: pd.DataFrame, family: pd.DataFrame) -> np.ndarray:
 def primary_family(parts: list[TargetContrast]) -> pd.DataFrame:
     """One row per model, metric, treatment and baseline, before verdicts.
 
-    Points of different metrics are not averaged: a point of macro-F1 is none of a correlation. Targets of one metric
-    have equal weight. Items that several targets share are one item; a seed counts if every target has it. rests_on:
-    the names of the targets that are not left out.
+    Points of different metrics are not averaged: a point of macro-F1 is not a point of a correlation. Targets with one
+    metric have equal weights. Items shared by several targets are one item; a seed counts if every target has it.
+    rests_on: the names of the targets that are not left out.
     """
     frames = []
     for key in dict.fromkeys(tuple(getattr(part, name) for name in KEY) for part in parts):
@@ -73,7 +73,7 @@ def over_targets(usable: list[TargetContrast]) -> pd.DataFrame:
     members, shares = np.zeros((1, len(items)), dtype=bool), np.zeros((1, len(clusters)))
     for part in usable:
         own, rows = part.fit, [part.seeds.index(seed) for seed in seeds]
-        assert own is not None  # as it is usable
+        assert own is not None  # not None, as it is usable
         where = np.searchsorted(clusters, part.clusters)
         values += own.values[rows].mean(1, keepdims=True) / len(usable)
         open_scale += own.open_scale[rows].mean(1, keepdims=True) / len(usable)

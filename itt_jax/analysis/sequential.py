@@ -1,8 +1,8 @@
-"""Designs of a study that goes on by seeds until its questions are decided.
+"""Designs of a study that adds seeds until its questions are decided.
 
 Looking at every few seeds and stopping at the first p <= .05 errs far more often than in 5 % of studies (16.7 % with
-looks at 3, 5, 8, 12 and 20 seeds). A design says how small a nominal p must be at each look, so that the error over all
-looks keeps its level. Every design answers two questions, and verdicts, intervals and Holm's adjustment follow:
+looks at 3, 5, 8, 12 and 20 seeds). A design sets how small a nominal p must be at each look for the error over all
+looks to keep its level. Every design answers two questions, and verdicts, intervals and Holm's adjustment follow:
 
     nominal(level, seeds)   the level of a test, or of a confidence interval, at this number of seeds
     overall(p, seeds)       the level of the whole study at which a nominal p at this number of seeds concludes
@@ -13,12 +13,12 @@ declared when: the t-test of Wang and Ramdas with a Gaussian mixture (arXiv 2310
 
 Overall p-values of several looks are combined by their minimum, and a family of them by Holm's procedure, which keeps
 the family-wise error (Maurer and Bretz 2013, Statistics in Biopharmaceutical Research 5). Conclusions beyond a bound
-and within it are tests against the same bound from its two sides, so that one two-sided boundary serves both.
+and within it are tests against the same bound from its two sides, so one two-sided boundary serves both.
 
-Conclusions are about other seeds and other items alike, as in a study with one look. Boundaries are those of contrasts
-that vary between seeds alone, which is the least favourable case: items are the same at every look, so their part of
-the error is one draw for all looks, which makes looks more alike. docs/deciding.md has the simulated error, power and
-number of seeds.
+Conclusions generalise to other seeds and other items alike, as in a study with one look. Boundaries are those of
+contrasts that vary between seeds alone, which is the least favourable case: items are the same at every look, so their
+part of the error is one draw for all looks, which makes looks more alike. docs/deciding.md has the simulated error,
+power and number of seeds.
 """
 
 import dataclasses
@@ -31,14 +31,14 @@ from scipy import special, stats
 PATHS = 2**18
 """Simulated studies behind the boundaries of declared looks: their error is below 1 % at level .05."""
 LEVELS = np.geomspace(1e-6, 0.5, 41)
-"""Levels at which boundaries are simulated; they are interpolated between."""
+"""Levels at which boundaries are simulated; between them they are interpolated."""
 
 
 class Design(Protocol):
     """How often a study is looked at."""
 
     def nominal(self, level: float, seeds: int) -> float:
-        """The level of a two-sided test, or of an interval, at this number of seeds; 0 where there is no look."""
+        """The level of a two-sided test, or of an interval, at this number of seeds; 0 if there is no look."""
 
     def overall(self, p: np.ndarray, seeds: int) -> np.ndarray:
         """The smallest level of the study at which nominal two-sided p-values at this number of seeds conclude."""

@@ -1,8 +1,7 @@
-"""Which groups have signal: a clean score above chance on dev rows, on which no estimate rests.
-
-A group without signal has nothing to lose under perturbation and is left out of interactions and ratios. Decided on the
-evaluated items themselves, that would select the groups whose clean scores came out high by chance, and shift every
-interaction of an arm near chance. A group of a language (or task) without dev rows is kept and said to be unchecked.
+"""Which groups have signal: a clean score above chance on dev rows, on which no estimate rests. A group without signal
+has nothing to lose under perturbation and is left out of interactions and ratios. Deciding this on the evaluated items
+would select the groups whose clean scores are high by chance, and shift every interaction of an arm near chance. A
+group of a language (or task) without dev rows is kept and reported as unchecked.
 """
 
 import dataclasses
@@ -17,7 +16,7 @@ from itt_jax.metrics import Metric, metric
 from itt_jax.store.results import CLEAN_TEXT, CellItems
 
 ROWS = ["task", "domain", "language"]
-"""Columns in which a group of evaluation rows and its dev rows agree."""
+"""Columns with equal values for a group of evaluation rows and its dev rows."""
 PANEL = ["model", "target", "metric"]
 """Columns that name a panel."""
 
@@ -28,7 +27,7 @@ class Signal:
 
     Attributes:
         groups: GROUP of each group, in the panel's numbering.
-        absent: arm -> the groups without signal, or whose clean or dev cells are missing, so that it is unknown.
+        absent: arm -> the groups without signal, or with unknown signal because clean or dev cells are missing.
         unchecked: groups without dev rows.
         silent: (arm, seed) -> the groups without signal in that seed alone.
     """
@@ -45,7 +44,7 @@ class Signal:
 
 
 def signals(results: pd.DataFrame, selection: pd.DataFrame | None, cells: Cells) -> dict[tuple[str, str, str], Signal]:
-    """(model, target, metric) -> the signal of that panel's groups; arguments as of `signal`, of the whole folder."""
+    """(model, target, metric) -> the signal of that panel's groups; arguments as in `signal`, for the whole folder."""
     return {key: signal(rows, selection, cells) for key, rows in results.groupby(PANEL, sort=False)}
 
 
@@ -53,8 +52,8 @@ def signal(rows: pd.DataFrame, selection: pd.DataFrame | None, cells: Cells) -> 
     """The signal of the groups of one panel.
 
     Args:
-        rows: of the panel's results.
-        selection: the rows of the cells on dev rows, of the whole folder; None where there are none.
+        rows: the rows of the panel's results.
+        selection: the rows of the cells on dev rows, of the whole folder; None if there are none.
         cells: the items of these cells too; without any, everything is unchecked and nothing is left out.
     """
     groups = tuple(rows[GROUP].drop_duplicates().itertuples(index=False, name=None))
@@ -75,7 +74,7 @@ def signal(rows: pd.DataFrame, selection: pd.DataFrame | None, cells: Cells) -> 
 
 
 def _checked(own: pd.DataFrame, groups: tuple[tuple, ...], cells: Mapping[str, CellItems]):
-    """Group -> arm -> whether it has signal, of groups with dev rows; and the silent groups of each arm and seed."""
+    """Group -> arm -> whether it has signal, for groups with dev rows; and the silent groups of each arm and seed."""
     by_rows = {tuple(dict(zip(GROUP, key, strict=True))[name] for name in ROWS): at for at, key in enumerate(groups)}
     checked: dict[int, dict[str, bool]] = {}
     silent: dict[tuple[str, int], set[int]] = {}
@@ -109,6 +108,6 @@ def is_above(measure: Metric, cells: Iterable[CellItems], chance: float) -> bool
 
 
 def _missing(clean: pd.DataFrame, groups: tuple[tuple, ...]) -> frozenset[int]:
-    """The groups of which an arm has no clean cell in any seed; `clean` are its rows on clean text."""
+    """The groups for which an arm has no clean cell in any seed; `clean` are its rows on clean text."""
     known = set(clean[GROUP].drop_duplicates().itertuples(index=False, name=None))
     return frozenset(number for number, group in enumerate(groups) if group not in known)

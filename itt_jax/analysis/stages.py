@@ -1,6 +1,6 @@
-"""What verdicts rest on: the compute of each arm, and whether its stages before the last learned anything.
+"""The basis of verdicts: the compute of each arm, and whether its stages before the last learned anything.
 
-Read from the records of stages in a folder's plan; folders whose records do not say it have none of it.
+Both are read from the records of stages in a folder's plan; records of earlier versions may lack them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -56,10 +56,11 @@ def _targets(frame: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def checks(plan: Mapping[str, Any]) -> pd.DataFrame:
-    """The dev scores of stages before an arm's last beside chance: a row for each arm, stage and task, over seeds.
+    """The dev scores of stages before an arm's last, compared with chance: a row for each arm, stage and task, over
+    seeds.
 
     The interval covers other seeds and other items. The error of the items counts as if all seeds made the same
-    mistakes, because a record does not say how alike they are; where they are not, the interval is conservative.
+    mistakes, because a record does not show how similar these are; if they differ, the interval is conservative.
     Rates and checkpoints were chosen on these rows, so its level is that of the records (Bonferroni). A stage with
     permuted labels need not learn.
     """
@@ -80,7 +81,7 @@ def checks(plan: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _interval(own: list[dict[str, Any]]) -> tuple[float, float, float]:
-    """Mean and interval of the dev scores of one stage in several seeds, as far as they are defined."""
+    """Mean and interval of the dev scores of one stage in several seeds; undefined scores are left out."""
     known = [check for check in own if check["dev"] is not None]
     if not known:
         return np.nan, np.nan, np.nan
@@ -97,9 +98,9 @@ def _interval(own: list[dict[str, Any]]) -> tuple[float, float, float]:
 
 
 def failures(plan: Mapping[str, Any]) -> dict[tuple[str, str, str], list[str]]:
-    """(encoder, target, arm) -> the stages before its last that had to learn and did not, in words.
+    """(encoder, target, arm) -> a description of the stages before its last that had to learn but did not.
 
-    A stage on several tasks fails in a seed where it learned none of them.
+    A stage on several tasks fails in a seed if it learned none of them.
     """
     found: dict[tuple, list[list[dict[str, Any]]]] = {}
     for arm, record, is_last in _uses(plan):
@@ -120,7 +121,7 @@ def failures(plan: Mapping[str, Any]) -> dict[tuple[str, str, str], list[str]]:
 def withheld(frame: pd.DataFrame, failed: Mapping[tuple[str, str, str], list[str]]) -> pd.DataFrame:
     """Judged contrasts without the verdicts that rest on a stage that did not learn.
 
-    Adds not_judged: the reason, empty where there is none. A contrast over several targets (rests_on) rests on the
+    Adds not_judged: the reason, empty if there is none. A contrast over several targets (rests_on) rests on the
     stages of each.
     """
     of_targets = "target" in frame
@@ -134,7 +135,7 @@ def withheld(frame: pd.DataFrame, failed: Mapping[tuple[str, str, str], list[str
 def _reasons(
     row: tuple[str, str, str, tuple[str, ...]], failed: Mapping[tuple[str, str, str], list[str]], of_targets: bool
 ) -> str:
-    """Why a contrast is not judged; empty where it is.
+    """Why a contrast is not judged; empty if it is judged.
 
     Args:
         row: its encoder, arm, baseline and targets. of_targets: whether its table has a row for each target.
@@ -162,6 +163,6 @@ def short(value: float) -> str:
 
 
 def _mean(values: Iterable[float | None]) -> float:
-    """The mean of the values that are there; NaN without any."""
+    """The mean of the existing values; NaN if there are none."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else float("nan")
