@@ -12,7 +12,7 @@ OF_RECIPES: tuple[str, ...] = ("budget", "edits", "operators", "severity", "draw
 OF_RECIPES += ("similarity", "least_similarity")
 """Options that change a recipe."""
 DEFAULT = "deepwordbug"
-"""The recipe where none is named."""
+"""The default recipe."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_rows(parser)
     parser.add_argument("--recipe", help="see `list attacks`, or an attack of --config; default: deepwordbug")
     parser.add_argument("--budget", type=int, metavar="QUERIES", help="maximum number of queries a row")
-    parser.add_argument("--edits", type=int, help="maximum number of edits, of searches that count them")
+    parser.add_argument("--edits", type=int, help="maximum number of edits, for searches that count them")
     parser.add_argument("--operators", nargs="+", metavar="NAME", help="perturbations (worst_of, greedy_operators)")
     parser.add_argument("--severity", type=number, help="of --operators")
     parser.add_argument("--draws", type=int, help="of each of --operators")
@@ -34,11 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="regression: an attack moves the score by X; default: a fifth of the task's range (STS-B: 1 of 0-5)",
     )
-    parser.add_argument("--similarity", metavar="DIR", help="encoder under which texts are compared with the clean one")
+    parser.add_argument("--similarity", metavar="DIR", help="encoder that compares texts with the clean one")
     parser.add_argument("--least-similarity", type=number, metavar="X", help="minimum cosine under --similarity")
     parser.add_argument("--out", type=path, help="results folder; default: runs/attack-RECIPE-TASK-CHECKPOINT")
-    parser.add_argument("--csv", type=path, metavar="FILE", help="write the rows here too, in TextAttack's columns")
-    parser.add_argument("--sheet", type=path, metavar="FILE", help="write the successes for people to judge, as CSV")
+    parser.add_argument("--csv", type=path, metavar="FILE", help="also write the rows here, in TextAttack's columns")
+    parser.add_argument("--sheet", type=path, metavar="FILE", help="write the successes as CSV for human judgement")
     parser.add_argument("--read", type=path, metavar="FILE", help="only print the figures of such a CSV")
     add_json(parser)
 

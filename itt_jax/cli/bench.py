@@ -1,4 +1,4 @@
-"""`bench`: measured figures beside those of other implementations."""
+"""`bench`: our measured figures and those of other implementations."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = "\n".join(["NAME:", *(f"  {bench.name:<12} {bench.summary}" for bench in BENCHES)])
     parser.add_argument("name", metavar="NAME", help="what to measure; see below")
-    parser.add_argument("--repeats", type=int, help="measurements per figure, of which the median is reported")
+    parser.add_argument("--repeats", type=int, help="measurements per figure; the median is reported")
     parser.add_argument(
         "--sentences",
         type=int,

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unit",
         default="character",
-        help="unit of deletions and edits: character (default) or word; every text is cut anew",
+        help="unit of deletions and edits: character (default) or word; every text is segmented anew",
     )
     parser.add_argument("--rate", type=number, default=0.9, help="probability that a unit is deleted (0.9)")
     parser.add_argument(
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--estimation", type=int, default=4000, help="samples that bound its probability (4000)")
     parser.add_argument("--alpha", type=number, default=0.05, help="1 - confidence of a certificate (0.05)")
     parser.add_argument(
-        "--attack", type=path, metavar="FILE", help="results of `attack` on this field of these rows, to set beside"
+        "--attack", type=path, metavar="FILE", help="results of `attack` on the same field and rows, to compare with"
     )
     parser.add_argument("--out", type=path, help="results folder; default: runs/certify-UNIT-TASK-CHECKPOINT")
     add_json(parser)

@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add_config(parser)
     parser.add_argument(
-        "--print", action="store_true", help="print a line PATH=VALUE for each field, as --set takes it"
+        "--print", action="store_true", help="print a line PATH=VALUE for each field, in the form for --set"
     )
     add_json(parser)
 

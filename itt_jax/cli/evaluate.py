@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from itt_jax.tasks import Task
 
 OF_TABLE = ("text", "label", "kind", "language", "delimiter", "encoding", "quoted", "header")
-"""Options that go with --task-file."""
+"""Options that need --task-file."""
 SUMMARY = "Write the robustness report of a checkpoint, ours or Hugging Face's; trains nothing."
 
 
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--header",
         action=argparse.BooleanOptionalAction,
-        help="whether its first line names the columns; without it they are numbers, from 0; default: it does",
+        help="whether its first line names the columns; otherwise they are numbered from 0; default: it does",
     )
     parser.add_argument(
         "--perturbations",
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-length",
         type=int,
-        help="maximum tokens of an example; default: the model's own, else 128, or fewer positions",
+        help="maximum tokens of an example; default: the model's own, otherwise 128, or its positions if fewer",
     )
     parser.add_argument(
         "--allow-contaminated", action="store_true", help="evaluate text that the checkpoint was trained on"
@@ -81,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pooling",
         metavar="mean|cls|layer:K",
-        help="how an encoder without a head gives vectors; default: as its modules.json says, else as in XTREME",
+        help="how an encoder without a head gives vectors; default: as its modules.json says, otherwise as in XTREME",
     )
     parser.add_argument("--prefix", help="precedes every text of such an encoder, as 'query: '; never perturbed")
     add_data_root(parser)
@@ -141,7 +141,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _perturbations(options: argparse.Namespace, study: "Study | None") -> "tuple[Perturbation, ...] | None":
-    """Those of --perturbations; None where the study's are taken."""
+    """The perturbations of --perturbations; None to take the study's."""
     from itt_jax.study.perturbations import parse_perturbations
 
     if study is not None and study.perturbations and options.perturbations is None and options.lexicon is None:
@@ -150,7 +150,7 @@ def _perturbations(options: argparse.Namespace, study: "Study | None") -> "tuple
 
 
 def _attacks(options: argparse.Namespace) -> "tuple[Adversary, ...] | None":
-    """Those of --attacks; None where the study's are taken."""
+    """The attacks of --attacks; None to take the study's."""
     from itt_jax.study.perturbations import parse_attacks
 
     if options.attacks is None and options.attack_rows is not None:
@@ -159,7 +159,7 @@ def _attacks(options: argparse.Namespace) -> "tuple[Adversary, ...] | None":
 
 
 def _task(options: argparse.Namespace) -> "tuple[str, tuple[Task, ...], Study | None]":
-    """The name of the task, the tasks of the user's own (of --config, or that of --task-file), and the study there.
+    """The name of the task, the user's own tasks (those of --config or --task-file), and the study of --config.
 
     Raises:
         InputError: options that do not go together, or see `config.load_tasks` and `tasks.table.table_task`.

@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="CKPT OUT_DIR, where CKPT is a checkpoint or OUT/stages/ID; with --out, OUT_DIR alone",
     )
-    parser.add_argument("--out", type=path, help="results folder; its stage is named by the options below")
-    parser.add_argument("--encoder", help="this and the others: needed where the folder has several")
+    parser.add_argument("--out", type=path, help="results folder; the options below select its stage")
+    parser.add_argument("--encoder", help="this and the others: needed if the folder has several")
     parser.add_argument("--target")
     parser.add_argument("--arm")
     parser.add_argument("--seed", type=int)

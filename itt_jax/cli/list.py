@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
 def _list_present(folder: pathlib.Path, as_json: bool) -> None:
     from itt_jax.data.sources import data_root
 
-    data_root(folder)  # which checks that it is one
+    data_root(folder)  # which checks that it is a folder
     if as_json:
         print(json.dumps(list(presences(folder)), ensure_ascii=False, indent=1))
         return

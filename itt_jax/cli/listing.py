@@ -9,7 +9,7 @@ from typing import Any
 from itt_jax.errors import InputError, unknown
 from itt_jax.study import arms
 
-MOST_CODES = 15  # languages that are named in a line
+MOST_CODES = 15  # maximum number of languages named in a line
 LISTED = ("models", "tasks", "kinds", "metrics", "perturbations", "attacks", "arms")
 
 
@@ -106,7 +106,7 @@ def _task(task) -> dict[str, Any]:
 
 
 def presences(data_root: pathlib.Path) -> Iterator[dict[str, Any]]:
-    """The catalogued tasks whose files are in a folder: name, rows by split and language, and what is wrong with files.
+    """The catalogued tasks whose files are in a folder: name, rows by split and language, and errors in files.
 
     Raises:
         InputError: there is none.
@@ -124,7 +124,7 @@ def presences(data_root: pathlib.Path) -> Iterator[dict[str, Any]]:
 
 
 def presence_lines(row: dict[str, Any]) -> Iterator[str]:
-    """A row of `presences` to read: a line for each split, and one for each error."""
+    """A row of `presences` as text: a line for each split, and one for each error."""
     name = row["name"]
     for split, counts in row["rows"].items():
         low, high = min(counts.values()), max(counts.values())
@@ -208,7 +208,7 @@ def _token_noises() -> list[dict[str, Any]]:
 
 
 def perturbation_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """The rows of "perturbations" to read: families as headings, a few lines an operator."""
+    """The rows of "perturbations" as text: families as headings, a few lines for each operator."""
     from itt_jax.perturb import get
     from itt_jax.perturb.documentation import languages_of, visible
 

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Merge; print what the new folder holds."""
+    """Merge; print the contents of the new folder."""
     from itt_jax.store.merging import merge
 
     found = merge(options.folders, options.out)

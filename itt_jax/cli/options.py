@@ -28,7 +28,7 @@ def path(text: str) -> pathlib.Path:
 
 
 def delimiter(text: str) -> str:
-    """What separates columns; a shell passes a tab as "\\t" more easily than as itself.
+    """The separator of columns; "\\t" stands for a tab, which is hard to pass through a shell.
 
     Raises:
         argparse.ArgumentTypeError: it cannot separate columns.
@@ -43,7 +43,7 @@ def number(text: str) -> float:
     """A number on the command line.
 
     Raises:
-        argparse.ArgumentTypeError: it is none, or has underscores, which `float` takes: 0_1 would be 1.
+        argparse.ArgumentTypeError: it is not a number, or has underscores, which `float` accepts: 0_1 would be 1.
     """
     try:
         return parse_number(text)
@@ -74,7 +74,7 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 def add_precision(parser: argparse.ArgumentParser) -> None:
     """--precision."""
     choices = ("auto", "float32", "bfloat16", "bfloat16_products")
-    parser.add_argument("--precision", choices=choices, help="what to compute in; default: the study's, or auto")
+    parser.add_argument("--precision", choices=choices, help="precision; default: the study's, or auto")
 
 
 def add_study(parser: argparse.ArgumentParser) -> None:
@@ -102,7 +102,7 @@ def add_cache(parser: argparse.ArgumentParser) -> None:
 
 
 def stack(options: argparse.Namespace) -> int | None:
-    """The number that --stack gives.
+    """The value of --stack.
 
     Raises:
         InputError: it is less than 1.
@@ -119,7 +119,7 @@ def add_own_tasks(parser: argparse.ArgumentParser) -> None:
 
 
 def add_rows(parser: argparse.ArgumentParser) -> None:
-    """--checkpoint, --task and which of its rows, for work on the rows of one checkpoint."""
+    """--checkpoint, --task and the choice of its rows, for work on one checkpoint."""
     parser.add_argument("--checkpoint", type=path, help="a checkpoint with a head, or OUT/stages/ID")
     parser.add_argument("--task", help="a task of the catalogue (see `list tasks`), or of --config")
     add_own_tasks(parser)
@@ -139,7 +139,7 @@ def read_rows(options: argparse.Namespace, name: str) -> "Evaluation":
     """The checkpoint and rows that `add_rows`'s options name.
 
     Args:
-        name: of the command.
+        name: the command's name.
 
     Raises:
         InputError: no checkpoint or task is named, or --config is wrong.

@@ -1,4 +1,4 @@
-"""`perturb`: a filter from lines to perturbed lines, and sheets of perturbed rows for people to judge."""
+"""`perturb`: a filter from lines to perturbed lines, and sheets of perturbed rows for human judgement."""
 
 import argparse
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from itt_jax.errors import InputError
 SUMMARY = "Perturb lines of text: lines in, lines out; or write and read sheets for people to judge."
 
 OF_TABLE = ("format", "delimiter", "quoted")
-"""Options that go with --column."""
+"""Options that need --column."""
 # The option that selects what `perturb` does -> the options it needs, and those it allows.
 MODES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "read_sheet": ((), ("json",)),
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what the options select."""
+    """Do the work that the options select."""
     given = {name: value for name, value in vars(options).items() if value is not None}
     mode = next((name for name in MODES if name in given), "")
     needed, allowed = MODES[mode]

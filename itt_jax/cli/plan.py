@@ -1,4 +1,4 @@
-"""`plan`: what a study would do."""
+"""`plan`: the work and cost of a study."""
 
 import argparse
 import json
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def compiled(options: argparse.Namespace, study: "Study") -> int:
-    """Print what the compiler says of the study's programs on other hardware."""
+    """Print the compiler's estimates for the study's programs on other hardware."""
     if options.power:
         raise InputError("--power: cannot be combined with --topology")
     from itt_jax.accelerators import topology

@@ -1,4 +1,4 @@
-"""`results`: questions to one or several results folders, in SQL."""
+"""`results`: SQL queries on one or several results folders."""
 
 import argparse
 import sys

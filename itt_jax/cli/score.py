@@ -1,4 +1,4 @@
-"""`score`: predictions in an official layout, and a results folder's predictions written in one."""
+"""`score`: scores predictions in an official layout, and writes a results folder's predictions in one."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from itt_jax.errors import InputError
 
 SUMMARY = "Score predictions in an official layout, or write those of a results folder (or questions) in it."
 
-# What selects the predictions of a results folder; text is clean by default.
+# The options that select predictions of a results folder; text is clean by default.
 SELECTED = {"model": str, "arm": str, "target": str, "seed": int}
 SELECTED |= {"perturbation": str, "severity": float, "replicate": int}
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", type=path, help="folder of labels; for multichecklist: of templates")
     parser.add_argument("--tagging", help="rules of entity F1: seqeval, or seqeval-0.0.12 as published (the default)")
     parser.add_argument(
-        "--languages", nargs="+", help="score these alone; default: all of each task, as the benchmark does"
+        "--languages", nargs="+", help="score only these; default: all of each task, as the benchmark does"
     )
     parser.add_argument(
         "--write", type=path, metavar="DIR", help="multichecklist: its questions; with --store: its predictions"
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Score, or write what is to be scored."""
+    """Score predictions, or write predictions to be scored."""
     given = {name for name, value in vars(options).items() if value is not None}
     needed = {"write"} if options.store else {"labels"}
     refused = {"predictions", "labels", "tagging", "languages"} if options.store else set(SELECTED)

@@ -1,4 +1,4 @@
-"""How a command ends: by Ctrl-C and SIGTERM in one line that says how to continue, and never waiting for others."""
+"""Ends commands: Ctrl-C and SIGTERM give one line that says how to continue, and no process waits for others."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ class Terminated(KeyboardInterrupt):
 
 
 def listen() -> None:
-    """Make SIGTERM an exception, and both signals safe from being swallowed."""
+    """Turn SIGTERM into an exception, and keep both signals from being swallowed."""
     signal.signal(signal.SIGTERM, _terminate)
     sys.unraisablehook = _unraisable
 
@@ -26,15 +26,16 @@ def _terminate(number: int, frame: object) -> None:
 
 
 def hush() -> None:
-    """Say nothing more: a signal that comes while Orbax writes leaves an event loop half made, and coroutines."""
-    if sys.unraisablehook is _unraisable:  # the process listens, and so ends
+    """Suppress further output: a signal during Orbax's writing leaves a half-made event loop and coroutines, which
+    warn."""
+    if sys.unraisablehook is _unraisable:  # only in a process that listens for signals and is about to end
         sys.unraisablehook = lambda found: None
         warnings.simplefilter("ignore")
 
 
 def _unraisable(found: "sys.UnraisableHookArgs") -> None:
-    """Send a signal again whose exception was raised where Python ignores it, such as in a callback of the collector
-    of garbage (JAX has one). Of Orbax's writers, those that are at work when one of them fails are no news."""
+    """Send a signal again if its exception was raised where Python ignores it, such as in a garbage-collector callback
+    (JAX has one). Ignore errors of Orbax's other writers once one of them has failed."""
     if isinstance(found.exc_value, RuntimeError) and str(found.exc_value) == "Event loop is closed":
         return None
     if not isinstance(found.exc_value, KeyboardInterrupt):
@@ -44,17 +45,17 @@ def _unraisable(found: "sys.UnraisableHookArgs") -> None:
 
 
 def leave(code: int) -> None:
-    """End the process; with an error, at once where it is one of several, for which Python's exit would wait."""
+    """End the process. With an error, one of several processes ends at once: Python's exit would wait."""
     if code and (processes := _joined()):
         processes.leave(code)
     sys.exit(code)
 
 
 def leave_after(error: Exception) -> None:
-    """End the process by an error that no command expects.
+    """End the process after an error that no command expects.
 
     Raises:
-        Exception: the error, where the process is alone.
+        Exception: the error, if the process is alone.
     """
     processes = _joined()
     if processes is None:
@@ -65,7 +66,7 @@ def leave_after(error: Exception) -> None:
 
 
 def _joined() -> types.ModuleType | None:
-    """What ends one of several processes; None where the process is alone, and JAX may not even be imported."""
+    """The module that ends one of several processes; None if the process is alone (JAX may not even be imported)."""
     if "jax" not in sys.modules:
         return None
     from itt_jax.train import processes

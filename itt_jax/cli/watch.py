@@ -1,4 +1,4 @@
-"""`watch`: what the workers on a results folder do, in the terminal."""
+"""`watch`: shows in the terminal what the workers on a results folder are doing."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from itt_jax.errors import InputError
 SUMMARY = "Show what is done, who works on what, speed, failures and time left of a results folder; changes nothing."
 REFRESH_SECONDS = 2
 LINE_WIDTH, LINE_SECONDS = 140, 20
-"""Characters, and time between two lines, where there is no terminal."""
+"""Width in characters, and seconds between two lines, without a terminal."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
