@@ -142,9 +142,10 @@ def check_candidates(own: attack.Attack, goal: Goal, task: Task, rows: Rows, fie
         cases = map(own.candidates.cut, subjects(task, part, field, seed))
         if any(Case(own, goal, one, 0.0).has_candidates() for one in cases):
             return
+    under = f" under {', '.join(map(str, own.constraints))}" if own.constraints else ""
     raise InputError(
         f"attack {own.name!r} has no candidates in any of {len(rows):,} rows of task {task.name!r} in language "
-        f"{rows.language!r}; expected a recipe or a lexicon that fits them"
+        f"{rows.language!r}{under}; expected a recipe or a lexicon that fits them"
     )
 
 

@@ -94,8 +94,12 @@ def test_attacks_that_can_write_nothing_are_named(tmp_path):
     def check(name, language):
         check_candidates(get(name), UNTARGETED, scripted.task(), scripted.rows(language), "hypothesis", 0)
 
-    with pytest.raises(InputError, match=r"'pruthi' has no candidates in any of 2 rows of .* in language 'zh'"):
+    message = r"'pruthi' has no candidates in any of 2 rows of .* in language 'zh' under LongWords\(least=4\), "
+    with pytest.raises(InputError, match=message):
         check("pruthi", "zh")
+    message = r"^edits of adjacent keys: no keyboard for language 'zh', where a character is a word; .* deepwordbug$"
+    with pytest.raises(InputError, match=message):
+        get("pruthi").candidates.check("zh")
     for name in ("deepwordbug", "textbugger", "random"):
         check(name, "zh")
         check(name, "th")

@@ -45,7 +45,11 @@ class WordSwaps(Candidates):
     def check(self, language: str) -> None:
         """See `Candidates.check`."""
         if "keyboard" in self.edits and language not in keyboard_layouts():
-            raise InputError(f"candidates 'keyboard': no keyboard for language {language!r}, expected another recipe")
+            words = ", where a character is a word" if language in HAN_LANGUAGES else ""
+            raise InputError(
+                f"edits of adjacent keys: no keyboard for language {language!r}{words}; expected a recipe "
+                "without them, such as deepwordbug"
+            )
 
     def options(self, subject: Subject, places: Sequence[int]) -> dict[int, list[str]]:
         """See `Candidates.options`; in the order of `edits` and of the places in the word."""
