@@ -268,7 +268,7 @@ def _row(claim: Claim, target: str, metric: str, own: Sequence[Side]) -> dict[st
     if claim.between == "encoders":
         used = len(set(cells))  # the same for both
         possible = len({(side.target, *cell) for side in own for cell in side.alone})
-    weight = 1 if claim.between == "arms" else 2  # `over_targets` takes the mean, of which either encoder is half
+    weight = 1 if claim.between == "arms" else 2  # `over_targets` takes the mean; each encoder is half of it
     parts = []
     for side in own:
         assert side.contrast.fit is not None  # as it has no reason

@@ -49,7 +49,7 @@ def clustered(
     if n < 2:
         return value, np.zeros(clusters), share
     with np.errstate(divide="ignore"):
-        correction = np.sqrt((n - 1) / n / (1 - share[where]))  # in place of the metric's own, of single items
+        correction = np.sqrt((n - 1) / n / (1 - share[where]))  # replaces the metric's own, for single items
     part = part * np.where(np.isfinite(correction), correction, np.nan)
     return value, np.bincount(where, weights=part, minlength=clusters), share
 

@@ -27,8 +27,8 @@ class Quantity:
         kind: "score" (a mean score), "drop" (perturbed minus clean on the same items; its difference between arms is
             the interaction), "clean" (the clean score at which a drop starts), "perturbed" (the score at which it
             ends), "area" (under the severity curve, divided by the largest severity: a mean score), "worst cell",
-            "worst item", "language gap" (source language less the mean of the others) or "domain gap" (training domain
-            less the one in `domain`).
+            "worst item", "language gap" (source language minus the mean of the others) or "domain gap" (training
+            domain minus the one in `domain`).
         language, domain, perturbation: a value or "all". severity: NaN for all.
         weights: row of a condition -> weight.
     """

@@ -46,8 +46,8 @@ class Panel:
 
     Attributes:
         conditions: one row a condition (columns KEY, ABOUT, role, group, twin).
-            role is "clean"; "perturbed"; "attack" (texts chosen against each model: not in any average over noise);
-            "control" (an operator that may change the label: part of none either); "twin" (clean text, on the items of
+            role is "clean"; "perturbed"; "attack" (texts chosen against each model: in no average over noise);
+            "control" (an operator that may change the label: in none either); "twin" (clean text, on the items of
             one perturbed or attacked condition alone); "empty" (one of these with fewer than two items); "worst cell"
             (the score of the worst operator, severity and replicate, chosen on other items) or "worst item" (an item
             counts as right only if it is right under all of them).

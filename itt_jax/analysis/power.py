@@ -115,7 +115,7 @@ def from_pilot(pilot: Analysis, wanted: Sequence[str]) -> list[Question]:
         if name not in wanted:
             continue
         if row["seeds"] < 2:
-            raise InputError("--pilot: its study has one seed, expected at least 2, between which contrasts vary")
+            raise InputError("--pilot: its study has one seed, expected at least 2 to compare")
         seed, item, both = (Part(*pair) for pair in zip(*_single_and_common(pilot, row), strict=True))
         found.append(Question(name, seed, item, both, row["clusters"] / rows))
     if not found:
