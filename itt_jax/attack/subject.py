@@ -62,7 +62,7 @@ class Subject:
 
     @functools.cached_property
     def editable_words(self) -> list[int]:
-        """The words of which every cluster may be edited."""
+        """The words whose clusters may all be edited."""
         return [i for i, (first, stop) in enumerate(self.words) if self.allowed[first:stop].all()]
 
     def inputs(self, text: str) -> tuple[str, ...]:

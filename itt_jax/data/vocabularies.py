@@ -231,7 +231,7 @@ def _merges(found: object, id_of: Mapping[str, int], prefix: int, where: str) ->
 
 
 def _of_class(model: Model, settings: Settings, content: Mapping[str, Any]) -> Vocabulary:
-    """The vocabulary of a class, beside what its tokenizer.json ({} if none) says."""
+    """The vocabulary of a class; `content` is that of its tokenizer.json, {} if it has none."""
     tokenizer = class_tokenizer(model, settings, content or None)
     # DeBERTa's joins blanks and line ends to one blank, across words.
     return _vocabulary(tokenizer, model, settings, content.get("post_processor"), settings.own is not DEBERTA_V2)

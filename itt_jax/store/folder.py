@@ -6,7 +6,7 @@
     OUT/results.parquet      the rows of all cells of the plan, derived from the cells
     OUT/selection.parquet    the rows of the cells on dev rows, which decide what has signal; no scores of the study
     OUT/clusters.parquet     which evaluated items share a text (`store.tables`)
-    OUT/texts/           texts of some evaluated rows, for people to read (`store.texts`); may be removed
+    OUT/texts/           texts of some evaluated rows, shown in the report (`store.texts`); may be removed
     OUT/domains.parquet      distances between the domains of the study (`store.tables`)
     OUT/precision/<model>    the precision in which every worker evaluates this model (`store.agreed`, as looks)
     OUT/looks/<hash>/<n>     what was seen when a study that grows by seeds was looked at after n of them

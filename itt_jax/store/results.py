@@ -109,8 +109,8 @@ def _rows(store: Store, path: pathlib.Path) -> pd.DataFrame:
 
 
 def is_unchanged(results: pd.DataFrame) -> bool:
-    """Whether no text was perturbed and no domain shifted, so that there is no robustness to speak of. Attacks and
-    operators that may change the label do not count."""
+    """Whether no text was perturbed and no domain shifted: there is no robustness to report. Attacks, and operators
+    that may change the label, do not count."""
     changed = (results["perturbation"] != CLEAN_TEXT) & ~results[["attack", "changes_label"]].astype(bool).any(axis=1)
     return bool(results["in_domain"].astype(bool).all() and not changed.any())
 

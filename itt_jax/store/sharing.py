@@ -354,7 +354,7 @@ class Sharing:
 
 
 def _listed(manifest: bytes) -> list[str]:
-    """The names in the manifest of a checkpoint, of which no more than its allowed size and a byte need be read.
+    """The names in the manifest of a checkpoint; `manifest` may be cut off one byte after the allowed size.
 
     Raises:
         InputError: it is damaged, or larger.

@@ -34,8 +34,8 @@ from itt_jax.train.precision import arithmetic_of
 from itt_jax.train.processes import await_others, is_first
 
 PART = 128
-"""Rows of a part, which is what an interruption loses at most. Parts are attacked one after the other, so that a
-continued attack computes the same streams as one that was not interrupted."""
+"""Rows in a part, the most that an interruption can lose. Parts are attacked one after the other, so a continued attack
+computes the same streams as an uninterrupted one."""
 FIGURES = ("attacked", "success_rate", "queries", "edits", "words_changed", "similarity")
 """Figures of `attack.outcomes.summary` that are columns of the results."""
 
