@@ -27,8 +27,6 @@ from itt_jax.train.predict import predict_stack
 from itt_jax.train.processes import shared
 from itt_jax.train.sharding import place_params, stack_mesh
 
-LEAST_TOKENS = 256
-"""Minimum size of a batch on a CPU: the last searches of a part ask about only a few texts at a time."""
 TEXTS_AT_ONCE = 1 << 15
 """Number of texts encoded together; bounds memory."""
 Reader = TypeVar("Reader", bound=GradientReader)
@@ -151,7 +149,7 @@ class EncoderVictim:
 
     def _predicted(self, examples: Any) -> np.ndarray:
         self.computed += len(examples)
-        return predict_stack(self.encoder, self.head, self._params, examples, least_tokens=LEAST_TOKENS)[0]
+        return predict_stack(self.encoder, self.head, self._params, examples, few=True)[0]
 
     @staticmethod
     def _check_finite(scores: np.ndarray, index: npt.ArrayLike, texts: Sequence[tuple[str, ...]]) -> None:

@@ -23,6 +23,9 @@ LENGTHS = (64, 128, 256, 512)
 """Row lengths of evaluation streams: few, so that stages share their programs."""
 TOKENS_PER_BATCH = 4096
 """Tokens per batch and device; larger batches do not help on a CPU."""
+FEW_TOKENS = 256
+"""Tokens per batch on a CPU for callers with few examples at a time: a token takes no longer than in a larger batch,
+and less of a call's last batch is padding."""
 MOST_TOKENS = 65536
 """Maximum number of tokens per batch on an accelerator, where memory allows."""
 SHARE_OF_MEMORY = 0.8
@@ -70,7 +73,7 @@ def predict_stack(
     examples: Examples,
     change: Change | None = None,
     progress: Callable[[int], None] | None = None,
-    least_tokens: int = TOKENS_PER_BATCH,
+    few: bool = False,
 ) -> np.ndarray:
     """Scores float32 [S, n, outputs] of S models for all examples, in their order; no dropout.
 
@@ -82,17 +85,15 @@ def predict_stack(
     Args:
         params: {"encoder": ..., "head": ...}, a stack [S, ...]; on several devices placed by `place_params`.
         progress: called with the number of examples of each batch that is done.
-        least_tokens: minimum size of a batch on a CPU, for callers with few examples at a time.
+        few: the caller has few examples at a time, again and again. On a CPU, batches are then small.
 
     Raises:
         InputError: the examples' tokenizer does not fit the encoder.
     """
     examples.check_fits(encoder.config)
     stream = _Stream(encoder, head, params, examples, change)
-    tried = [
-        stream_shape(examples, data_shards(stream.mesh), tokens)
-        for tokens in batch_sizes(len(examples.ids), least_tokens)
-    ]
+    sizes = batch_sizes(len(examples.ids), few)
+    tried = [stream_shape(examples, data_shards(stream.mesh), tokens, few) for tokens in sizes]
     shape = next((shape for shape in tried[:-1] if stream.fits(shape)), tried[-1])
     gathered, share = gather(head, examples, stream.models), stream.share(shape)
 
@@ -158,31 +159,34 @@ class _Stream:
             yield jax.device_get(pending.popleft())
 
 
-def stream_shape(examples: Examples, shards: int = 1, tokens: int = TOKENS_PER_BATCH) -> tuple[int, int, int]:
+def stream_shape(
+    examples: Examples, shards: int = 1, tokens: int = TOKENS_PER_BATCH, few: bool = False
+) -> tuple[int, int, int]:
     """Rows, row length and example slots of the batches in which `examples` are streamed.
 
     Args:
         shards: devices that share the rows, with `tokens` each.
+        few: on a CPU, a row has room for two of the longest examples, as far as `LENGTHS` allows, so that less of it is
+            padding where lengths are alike.
     """
     longest, there = int(examples.lengths.max()), hardware()
     if there.platform != "cpu":
         longest = -(-longest // there.row_multiple) * there.row_multiple
-    length = next((length for length in LENGTHS if length >= longest), longest)
+    room = 2 * longest if few and there.platform == "cpu" else longest
+    fitting = [length for length in LENGTHS if length >= longest] or [longest]
+    length = next((length for length in fitting if length >= room), fitting[-1])
     rows = max(1, tokens // length) * shards
-    return rows, length, rows * length // 16
+    return rows, length, max(rows, 8) * length // 16  # few rows may be full of examples of two tokens
 
 
-def batch_sizes(total: int, least: int = TOKENS_PER_BATCH) -> list[int]:
-    """Tokens per batch and device to try, largest first, none more than twice as many as all examples' `total`.
+def batch_sizes(total: int, few: bool = False) -> list[int]:
+    """Tokens per batch and device to try, largest first; of several sizes, none is twice all examples' `total` or more.
 
     Args:
-        least: size that is not halved further on a CPU.
+        few: as in `predict_stack`.
     """
     if hardware().platform == "cpu":
-        size = TOKENS_PER_BATCH
-        while size > least and size >= 3 * total:
-            size //= 2
-        return [size]
+        return [FEW_TOKENS if few else TOKENS_PER_BATCH]
     doublings = range((MOST_TOKENS // TOKENS_PER_BATCH).bit_length())
     sizes = [TOKENS_PER_BATCH << doubling for doubling in doublings]
     return [size for size in sizes if size < 2 * total][::-1] or sizes[:1]

@@ -8,14 +8,16 @@ import pytest
 from jax.experimental.layout import Layout
 
 from itt_jax.config import Recipe
+from itt_jax.data import packing
 from itt_jax.errors import InputError
 from itt_jax.models import make_head
 from itt_jax.train import compiling, layouts, loop
 from itt_jax.train import predict as prediction
 from itt_jax.train.jobs import Job
-from itt_jax.train.predict import predict, predict_stack
+from itt_jax.train.predict import batch_sizes, predict, predict_stack, stream_shape
 from itt_jax.train.stage import fine_tune_stack
 from itt_jax.train.state import stacked
+from tests.data.test_packing import make_examples
 from tests.train.toy import killed_after, same, tiny_encoder, toy_task
 
 RECIPE = Recipe(steps=3, batch_size=8, max_length=32, packed=False, dropout=False, evaluate_every=2, warmup=0.0)
@@ -173,10 +175,31 @@ def test_evaluation_batches_are_as_large_as_memory_holds(monkeypatch):
     params = {"encoder": encoder.init(jax.random.key(0)), "head": task.head.init(jax.random.key(1))}
     expected = predict(encoder, task.head, params, task.examples)
     tried = []
-    monkeypatch.setattr(prediction, "batch_sizes", lambda total, least: [512, 256, 128])
+    monkeypatch.setattr(prediction, "batch_sizes", lambda total, few: [512, 256, 128])
     monkeypatch.setattr(prediction, "free_bytes", lambda: 10**9)
     needed = {512: 2 * 10**9, 256: 10**6, 128: 0}
     sizes = iter((512, 256, 128))
     monkeypatch.setattr(prediction, "extra_bytes", lambda program: tried.append(next(sizes)) or needed[tried[-1]])
     np.testing.assert_allclose(predict(encoder, task.head, params, task.examples), expected, atol=1e-6)
     assert tried == [512, 256]
+
+
+@pytest.mark.parametrize("texts", [12, 60])
+def test_few_examples_leave_little_padding(texts):
+    """Four candidates each of some texts that an attack edits: batches are small, and two of a length share a row."""
+    lengths = np.repeat(np.random.default_rng(0).integers(35, 60, texts), 4)
+    examples = make_examples(lengths)
+    (tokens,) = batch_sizes(len(examples.ids), few=True)
+    rows, length, slots = stream_shape(examples, tokens=tokens, few=True)
+    batches = list(packing.stream(examples, rows, length, slots))
+    assert lengths.sum() >= 0.8 * len(batches) * rows * length
+    assert sorted(np.concatenate([indices for indices, _ in batches]).tolist()) == list(range(len(lengths)))
+
+
+@pytest.mark.parametrize("few", [False, True])
+@pytest.mark.parametrize("longest", [2, 60, 500])
+def test_rows_may_be_full_of_the_shortest_examples(few, longest):
+    examples = make_examples([longest, *[2] * 600])
+    (tokens,) = batch_sizes(len(examples.ids), few)
+    batches = packing.stream(examples, *stream_shape(examples, tokens=tokens, few=few))
+    assert sum(len(indices) for indices, _ in batches) == 601
