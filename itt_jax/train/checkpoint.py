@@ -25,10 +25,10 @@ from itt_jax.train.state import Params
 from itt_jax.train.trees import load_tree, new_folder, save_tree
 
 FORMAT = 3
-"""Version of the format; 2 renamed parameters (mlp_in, mlp_out), 3 tells whole inputs from fields in seen.npz."""
+"""Version of the format; 2 renamed parameters (mlp_in, mlp_out), 3 separates whole inputs from fields in seen.npz."""
 DESCRIPTION = "checkpoint.json"
 SEEN = "seen.npz"
-"""Digests of the training text, and its sources; beside exported weights too, so that these are checked as ours are."""
+"""Digests of the training text, and its sources. Exports contain it too, so they are checked like our checkpoints."""
 _HEAD_FIELDS = ("outputs", "pooling", "pair_features")
 
 
@@ -37,7 +37,7 @@ class Checkpoint:
     """The content of a checkpoint directory.
 
     Attributes:
-        params: {"encoder": ...}, with "head" if there is one; float32 numpy arrays, on no device.
+        params: {"encoder": ...}, with "head" if there is one; float32 numpy arrays on the host.
         labels: names of the head's outputs, or None. task: name of the training task, or None.
         seen: digests of the training text.
         provenance: versions and device that made it; no result depends on them.
@@ -64,13 +64,13 @@ def save_checkpoint(
     seen: Digests | None = None,
     further: Mapping[str, bytes] = types.MappingProxyType({}),
 ) -> None:
-    """Write a checkpoint directory, whole or not at all, in place of an older one. All processes call it together.
+    """Write a checkpoint directory, whole or not at all, replacing an older one. All processes call it together.
 
     It contains checkpoint.json (encoder, head, labels, task, provenance), params/ (Orbax), tokenizer/ and seen.npz.
 
     Args:
         params: {"encoder": ...}, and "head" if a head is given. Other arguments are as in `Checkpoint`.
-        further: files to write beside: relative name -> content.
+        further: additional files: relative name -> content.
     """
     described = {
         "format": FORMAT,
@@ -123,7 +123,7 @@ def load_checkpoint(directory: str | os.PathLike) -> Checkpoint:
 
 
 def saved_encoder(directory: str | os.PathLike) -> Encoder:
-    """The encoder that `load_checkpoint` gives, without its parameters. Raises the same for checkpoint.json."""
+    """The encoder that `load_checkpoint` returns, without its parameters. Raises the same errors on checkpoint.json."""
     return _described(pathlib.Path(directory))[1]
 
 
@@ -139,7 +139,7 @@ def is_ours(directory: str | os.PathLike) -> bool:
 
 
 def _described(directory: pathlib.Path) -> tuple[dict[str, Any], Encoder, Head | None]:
-    """What checkpoint.json says, with its encoder and head."""
+    """The content of checkpoint.json, its encoder and its head."""
     path = directory / DESCRIPTION
     described = read_json(path)
     if described.get("format") != FORMAT:
@@ -155,10 +155,10 @@ def _described(directory: pathlib.Path) -> tuple[dict[str, Any], Encoder, Head |
 
 
 def load_seen(directory: str | os.PathLike) -> Digests:
-    """Digests of a checkpoint's training text; empty for a directory of Hugging Face's that was not exported here.
+    """Digests of a checkpoint's training text; empty for a Hugging Face directory that was not exported here.
 
     Raises:
-        InputError: they are missing in a checkpoint of ours, or damaged.
+        InputError: they are missing from a checkpoint of ours, or damaged.
     """
     folder = checkpoint_folder(pathlib.Path(directory))
     path = folder / SEEN
@@ -167,9 +167,9 @@ def load_seen(directory: str | os.PathLike) -> Digests:
     try:
         with zipfile.ZipFile(path) as archive:
             if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
-                raise ValueError("its arrays are compressed")  # and may be of any size
+                raise ValueError("its arrays are compressed")  # decompressed, they may be of any size
         with np.load(path) as arrays:
-            sources = arrays["sources"].tolist() if "sources" in arrays else []  # older ones do not name them
+            sources = arrays["sources"].tolist() if "sources" in arrays else []  # older files do not name them
             return Digests(arrays["fields"], arrays["inputs"], tuple(sources))
     except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: expected digests of the checkpoint's training text ({error!s:.200})") from error
@@ -182,10 +182,10 @@ def _save_seen(folder: pathlib.Path, seen: Digests) -> None:
 def convert(source: str | os.PathLike, destination: str | os.PathLike) -> None:
     """Convert a Hugging Face directory to a checkpoint directory: encoder, tokenizer, and the head if it is known.
 
-    The files in which sentence-transformers says how texts become vectors are kept.
+    Files of sentence-transformers that say how texts become vectors are kept.
 
     Raises:
-        InputError: as `load_model` and `load_tokenizer`, the two do not fit together, or `destination` holds files.
+        InputError: as `load_model` and `load_tokenizer`; or the two do not fit together, or `destination` is not empty.
     """
     files.check_unused(destination, "OUT_DIR")
     encoder, head, params, labels = load_model(source)
@@ -199,10 +199,10 @@ def convert(source: str | os.PathLike, destination: str | os.PathLike) -> None:
 def export_checkpoint(source: str | os.PathLike, destination: str | os.PathLike) -> None:
     """Convert a checkpoint directory to one that `transformers` loads, tokenizer included.
 
-    Beside them is what it was trained on (`SEEN`), which `transformers` ignores.
+    It also contains the digests of the training text (`SEEN`), which `transformers` ignores.
 
     Raises:
-        InputError: as `load_checkpoint`, Hugging Face has no such head, or `destination` holds files.
+        InputError: as `load_checkpoint`; or Hugging Face has no such head, or `destination` is not empty.
     """
     files.check_unused(destination, "OUT_DIR")
     saved = load_checkpoint(source)

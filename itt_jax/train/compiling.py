@@ -51,8 +51,8 @@ class Request:
     Attributes:
         function: defined at module level. arguments: trees of arrays or of jax.ShapeDtypeStruct.
         static: keyword arguments.
-        state: whether the first argument is a train state, laid out as in layouts.py; it is donated, and the next one
-            is the first of two results.
+        state: whether the first argument is a train state, laid out as in layouts.py; it is donated, and the first of
+            the two results is the next state.
     """
 
     function: Callable[..., Any]
@@ -70,7 +70,7 @@ class Request:
 
     @property
     def key(self) -> Hashable:
-        """Equal for requests that give one program."""
+        """A key that is equal for requests with the same program."""
         leaves, structure = jax.tree.flatten(self.shapes)
         described = tuple((leaf.shape, leaf.dtype, leaf.format) for leaf in leaves)
         return self.function, tuple(sorted(self.static.items())), structure, described, hardware()
@@ -78,7 +78,7 @@ class Request:
     def lowered(self) -> jax.stages.Lowered:
         """The function, traced for `hardware()`."""
 
-        @functools.wraps(self.function)  # a function of its own, as JAX would find the trace for other devices again
+        @functools.wraps(self.function)  # a new function: JAX would reuse the trace for other devices
         def own(*arguments: Any, **static: Any) -> Any:
             return self.function(*arguments, **static)
 
@@ -102,7 +102,7 @@ def program(request: Request) -> Future[Program]:
     key = request.key
     with _lock:
         if key not in _programs or (_programs[key].done() and _programs[key].exception() is not None):
-            compiling = contextvars.copy_context().run  # `hardware` in the thread as here
+            compiling = contextvars.copy_context().run  # the thread sees the same `hardware`
             _programs[key] = _background.submit(compiling, _compiled, shapes)
             if len(_programs) > KEPT:
                 _programs.popitem(last=False)
@@ -111,11 +111,11 @@ def program(request: Request) -> Future[Program]:
 
 
 def _shape(leaf: Any, placed: SingleDeviceSharding | None) -> jax.ShapeDtypeStruct:
-    """Shape and dtype, with the sharding where it spans a mesh; otherwise `placed`, None on a device of ours."""
+    """Shape and dtype, with the sharding if it spans a mesh, otherwise `placed` (None unless devices are described)."""
     sharding = getattr(leaf, "sharding", None)
     named = sharding if isinstance(sharding, NamedSharding) else placed
     found = getattr(leaf, "format", None)
-    if found is not None and found.layout is not None and state_layout(leaf.shape):  # perhaps of a train state
+    if found is not None and found.layout is not None and state_layout(leaf.shape):  # it may belong to a train state
         named = found
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=named)
 
@@ -150,15 +150,15 @@ def compiler_options() -> dict[str, int] | None:
 def keep_compiled_programs() -> None:
     """Save compiled programs, so that later processes on this machine load them.
 
-    The folder's name has JAX's version and the processor's features, since a program may contain instructions that
-    other processors lack. JAX's variable JAX_COMPILATION_CACHE_DIR overrides it.
+    The folder's name contains JAX's version and the processor's features, since a program may contain instructions that
+    other processors lack. JAX's environment variable JAX_COMPILATION_CACHE_DIR overrides it.
     """
     if jax.config.jax_compilation_cache_dir is None:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / f"{jax.__version__}-{_processor()}"))
 
 
 def cache_folder() -> pathlib.Path:
-    """The folder of everything that is kept between processes of a user: `itt_jax` in $XDG_CACHE_HOME."""
+    """The folder for everything that is kept between a user's processes: `itt_jax` in $XDG_CACHE_HOME."""
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
     return cache / "itt_jax"
 

@@ -12,7 +12,7 @@ def generator(seed: int, stream: int, step: int) -> np.random.Generator:
 
 
 def derived_seed(seed: int, index: int) -> int:
-    """The seed of part `index` of a stage, unrelated to those of other parts and stages; part 0 has `seed` itself."""
+    """The seed of part `index` of a stage, unrelated to seeds of other parts and stages; part 0 has `seed` itself."""
     return seed if index == 0 else int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint32)[0])
 
 

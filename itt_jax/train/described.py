@@ -1,4 +1,4 @@
-"""Programs of training and prediction from shapes alone: nothing is placed on a device, so it may be one elsewhere."""
+"""Training and prediction programs from shapes only: nothing is placed on a device, so the device may be elsewhere."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ from itt_jax.train.step import predict_request, train_request
 from itt_jax.train.task_feeds import job_feeds
 
 SAMPLED = 8
-"""Steps that are fed to find the shapes of a stage's programs."""
+"""Number of steps sampled to find the shapes of a stage's programs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,10 +43,10 @@ class Typical:
 
     Attributes:
         request: the function and the shapes of its arguments.
-        row_shape: [runs, microbatches, rows, length] of training, [rows, length] of prediction.
-        share: share of the stage's steps that use the program. examples: per execution.
-        choices: number of examples per item, as `Examples.choices`; microbatches of several are never halved.
-        tokens: without padding. flops: model FLOPs of these tokens. Both of one execution, all runs together.
+        row_shape: [runs, microbatches, rows, length] for training, [rows, length] for prediction.
+        share: share of the stage's steps that use the program. examples: number per execution.
+        choices: number of examples per item, as `Examples.choices`; if more than one, microbatches are never halved.
+        tokens: without padding. flops: model FLOPs of these tokens. Both per execution, summed over runs.
     """
 
     request: Request
@@ -59,7 +59,7 @@ class Typical:
 
 
 def training(encoder: Encoder, jobs: Sequence[Job], mesh: Mesh | None, halvings: int = 0) -> list[Typical]:
-    """The steps of jobs that train together, one for each task, in the row shape that most of its steps have.
+    """The step programs of jobs that train together, one per task, each in its most frequent row shape.
 
     Args:
         jobs: their parameters are not read. mesh: None on one device.
@@ -80,7 +80,7 @@ def steps(
     mesh: Mesh | None,
     halvings: int = 0,
 ) -> list[Typical]:
-    """The programs of a stack with these feeds, each in the row shape that most of its steps have.
+    """The step programs of a stack with these feeds, each in its most frequent row shape.
 
     Args:
         params: shapes of one run's {"encoder", "heads"}. total: number of steps.
@@ -113,7 +113,7 @@ def steps(
 def prediction(
     encoder: Encoder, head: Head, examples: Examples, models: int, tokens: int, mesh: Mesh | None
 ) -> Typical:
-    """The prediction of `models` models on batches of `tokens` tokens a device, of which `examples` are typical."""
+    """The prediction of `models` models on batches of `tokens` tokens per device; `examples` are typical of them."""
     shape = stream_shape(examples, data_shards(mesh), tokens)
     indices, batch = next(packing.stream(examples, *shape))
     params = stack_shapes(encoder.family, {"encoder": encoder.shapes(), "head": head.shapes()}, models, mesh)

@@ -29,8 +29,8 @@ class Feed:
         rows: number of rows that the largest microbatch needs.
         build: rows [start, stop) -> these rows of each microbatch. Rows beyond the last are padding; per-example arrays
             are never split.
-        tokens, flops: of the whole step, over all hosts; FLOPs of a forward pass.
-        passes: compute of the step in forward passes.
+        tokens, flops: totals of the step over all hosts; FLOPs of a forward pass.
+        passes: cost of the step, in forward passes.
         choices: number of examples per item; they must stay in one microbatch.
     """
 
@@ -46,7 +46,7 @@ class Feed:
 def build_step(feeds: Sequence[Feed], mesh: Mesh | None) -> tuple[Batch, Share]:
     """This process's share of the input of one step of a stack: arrays [runs, microbatches, ...].
 
-    All runs get the row count of the one that needs most, rounded up to a multiple of the data shards.
+    All runs get the row count of the run that needs most, rounded up to a multiple of the data shards.
     """
     shards = data_shards(mesh)
     rows = -(-max(feed.rows for feed in feeds) // shards) * shards
@@ -63,7 +63,7 @@ def stack_batches(runs: Sequence[list[Batch]]) -> Batch:
 def row_plan(
     encoder: Encoder, lengths: np.ndarray, size: int, recipe: Recipe, shards: int, steps: int, stack: int = 1
 ) -> packing.RowPlan:
-    """The row shapes of a stage. Stages that compute more get more row counts, since each is a program to compile.
+    """The row shapes of a stage. Stages with more computation get more row counts, since each costs a compilation.
 
     Args:
         lengths: tokens of each example. size: examples of a microbatch. stack: number of runs that train together.

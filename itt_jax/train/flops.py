@@ -8,13 +8,13 @@ import numpy as np
 from itt_jax.models import Encoder
 
 PASSES = 3
-"""A step in forward passes: the backward pass costs two."""
+"""Cost of a step in forward passes; the backward pass costs two."""
 
 
 def forward_flops(encoder: Encoder, lengths: np.ndarray) -> float:
     """Model FLOPs of one forward pass over examples of `lengths` real tokens.
 
-    2 N per token for N = `matmul_parameters`, and `attention_flops` (by default `pair_flops` per pair of tokens). Only
+    2 N per token for N = `matmul_parameters`, plus `attention_flops` (by default `pair_flops` per pair of tokens). Only
     real tokens count, each attending within its own example, so the figure is a property of the data and the encoder.
     """
     lengths = np.asarray(lengths, np.float64)

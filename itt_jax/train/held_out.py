@@ -1,4 +1,4 @@
-"""The loss of a language model on held-out text, beside that of guessing tokens by their frequency."""
+"""The loss of a language model on held-out text, compared with guessing tokens by their frequency."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ from itt_jax.train.objectives import LanguageObjective
 from itt_jax.train.state import Params
 
 BATCHES = 8, 32
-"""Minimum and maximum number of batches; the error is over batches."""
+"""Minimum and maximum number of batches, over which the standard error is computed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class HeldOut:
     """Mean losses per predicted token, in nats.
 
     Attributes:
-        loss: of the model. chance: of the token frequencies of the training text, with one more of each token.
+        loss: the model's. chance: that of the token frequencies of the training text, each count raised by one.
         error: standard error of their difference, over batches; NaN for fewer than two. pieces: number of texts read.
     """
 

@@ -1,4 +1,4 @@
-"""Fine-tunings to do: tasks with their rows, and the jobs that train on them."""
+"""Fine-tuning jobs, and the tasks and rows that they train on."""
 
 import dataclasses
 import hashlib
@@ -21,7 +21,7 @@ from itt_jax.train.resume import Resume
 from itt_jax.train.state import Params
 
 DrawForms = Callable[[np.ndarray, np.ndarray], list[Examples]]
-"""Indices of examples and their epochs, int64 [n] each -> K sets of n examples, each a form of what was asked for."""
+"""(Indices of examples, their epochs), int64 [n] each -> K sets of n examples, each with one form of every example."""
 
 
 class RowsUnderAttack(Protocol):
@@ -38,7 +38,7 @@ class RowsUnderAttack(Protocol):
         """
 
     def reader(self, texts: dict[int, str]) -> Callable[[np.ndarray], Examples]:
-        """A function from indices to examples that reads these rows with these texts, and the others as they are."""
+        """A function from indices to examples that reads these rows with these texts, and the others unchanged."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,10 +49,10 @@ class TaskData:
         name: name of the task. Dev rows select with the head of the training task of the same name.
         kind: one of `kinds.KINDS`.
         classes: number of classes or candidates of an item; 1 for a score.
-        gold: what dev scores are compared with; None where the labels of the examples are enough.
-        forms: draws the forms of the rows that are trained on in their place; a function of the rows, the hardening and
-            the seed of the job. None: the examples themselves.
-        attacks: the rows as an attack sees them, where the hardening of the job attacks them.
+        gold: the reference for dev scores; None if the labels of the examples are enough.
+        forms: draws the forms that replace the rows in training; determined by the rows, the hardening and the job's
+            seed. None: the examples themselves.
+        attacks: the rows as an attack sees them, if the job's hardening attacks them.
     """
 
     name: str
@@ -66,11 +66,11 @@ class TaskData:
 
     @property
     def expected(self) -> Gold:
-        """What dev scores are compared with."""
+        """The reference for dev scores."""
         return self.gold or self.kind.gold_of(self.examples)
 
     def check(self) -> None:
-        """Raises InputError unless there are rows with labels of the task's kind, and tokens of the encoder's."""
+        """Raises InputError unless there are rows, with labels of the task's kind and tokens that the encoder has."""
         if self.examples.labels is None or not len(self.examples):
             raise InputError(f"{self.name}: no labelled rows")
         self.examples.check_fits(self.head.encoder.config)
@@ -91,15 +91,15 @@ class Job:
     Attributes:
         tasks: one task, or several; then each step is of one task, drawn in proportion to
             size ** (1 / recipe.temperature).
-        dev: evaluated every `recipe.evaluate_every` steps and at the end, to select a checkpoint (recipe.keep). Its
-            name must be that of a training task.
+        dev: rows that are evaluated every `recipe.evaluate_every` steps and at the end, to select a checkpoint
+            (recipe.keep). Its name must be that of a training task.
         params: {"encoder": ...}, with "head" to continue with a trained head (of a single task); other heads are
             initialised from the seed. Not changed, not donated.
         seed: determines new heads, order and dropout.
         directory: where the stage saves its resumable state; None: it cannot be resumed.
         metric: dev metric; default: the kind's own. NaN is recorded where it is undefined.
         hardening: changes the objective, and says how many forms of each example a step reads.
-        is_lost: whether another worker has taken over the stage, whose directory is then left to it.
+        is_lost: whether another worker has taken over the stage; its directory is then left to that worker.
     """
 
     tasks: Sequence[TaskData]
@@ -153,7 +153,7 @@ class Job:
         return kind.dev_value(self.metric or metric(kind.dev_metric), scores, self.dev_task.expected)
 
     def resume(self, encoder: Encoder) -> Resume | None:
-        """Where the stage saves its state, named by a digest of everything that determines its result."""
+        """The stage's resumable state, identified by a digest of everything that determines its result."""
         if self.directory is None:
             return None
         tasks = [task.digest() for task in [*self.tasks, *([self.dev] if self.dev else [])]]

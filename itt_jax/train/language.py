@@ -41,7 +41,7 @@ def language_model(
 
     In each step, `settings.translation_share` of the examples are pairs: two texts of one parallel tuple (Conneau and
     Lample 2019). The others are single texts, long ones in pieces. A permuted LM predicts `settings.masking` of the
-    tokens (1/6 in XLNet's paper), the last ones of a random factorisation order, singly and not in spans.
+    tokens (1/6 in XLNet's paper), the last ones of a random factorisation order, as single tokens rather than spans.
 
     Args:
         params: {"encoder": ...}, with "head" to continue with a trained language-model head. Not changed.

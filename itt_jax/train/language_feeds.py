@@ -66,14 +66,15 @@ def masked_batches(
     random: np.random.Generator,
     shards: int = 1,
 ) -> list[Batch]:
-    """The microbatches of a step, all with one number of rows, a multiple of `shards`.
+    """The microbatches of a step, all with the same number of rows, a multiple of `shards`.
 
     Args:
         language_model: kind of head; a key of `masking.HIDE`.
 
     Returns:
         Batches without per-example arrays; per row the hidden input_ids, token_type_ids, segment_ids int32 [B, T];
-        positions, targets int32 [B, P] and weights float32 [B, P] of the predictions; and what `masking.HIDE` adds.
+        positions, targets int32 [B, P] and weights float32 [B, P] of the predictions; and the arrays that
+        `masking.HIDE` adds.
     """
     recipe = settings.recipe
     starts = tokenizer.word_starts(examples.ids) if settings.whole_words else np.ones(len(examples.ids), bool)
@@ -95,7 +96,7 @@ def masked_batches(
         own = {name: packed.by_row[name] for name in ("input_ids", "token_type_ids", "segment_ids")}
         own |= {name: masking.in_rows(values[tokens], places, packed.row_shape) for name, values in by_token.items()}
         batches.append(own)
-    # As many slots in every microbatch, and no token that is hidden goes unpredicted.
+    # All microbatches have the same number of slots, enough to predict every hidden token.
     needed = max(masking.most_predicted(places, shape) for _, places, shape in predicted)
     most = masking.slots(settings.masking, batches[0]["input_ids"].shape[1], needed)
     return [Batch(own | masking.predictions(*given, most), {}) for own, given in zip(batches, predicted, strict=True)]

@@ -9,11 +9,10 @@ from itt_jax.models.hardware import hardware
 
 
 def state_layout(shape: tuple[int, ...]) -> Layout | None:
-    """The layout of a leaf of the train state; None: the compiler's.
+    """The layout of a leaf of the train state; None: the compiler chooses.
 
-    Of a table [1, V, D] whose V is not a multiple of 8, a TPU's compiler makes every row a tile of its own, as that
-    saves the padding of V, and an update of the table takes almost three times as long. Rows in tiles of eight are
-    asked for instead.
+    For a table [1, V, D] whose V is not a multiple of 8, the TPU compiler makes every row its own tile, which saves
+    padding V but makes an update of the table almost three times as slow. This layout has tiles of eight rows instead.
     """
     return Layout(tuple(range(len(shape)))) if hardware().platform == "tpu" and len(shape) == 3 else None
 

@@ -69,7 +69,7 @@ class Run:
         params: {"encoder", "heads"}; not changed.
         feed: step number, from 0 -> input. key: dropout key.
         learning_rate: the peak. steps: total number of steps.
-        resume: where the run saves its state, or None. rounds: of attacks on its rows, or None.
+        resume: where the run saves its state, or None. rounds: rounds of attacks on its rows, or None.
     """
 
     params: Params
@@ -151,7 +151,7 @@ class Stack:
         return TrainState(params, moments, rates, step, finite)
 
     def _resume(self) -> None:
-        """Replace the initial state by what the runs have saved."""
+        """Replace the initial state by the saved states of the runs."""
         saved = [run.resume.record() if run.resume else None for run in self.runs]
         if not any(saved):
             return
@@ -165,7 +165,7 @@ class Stack:
             self.starts[index] = found[0]
             try:
                 self.records[index] = Record(**found[1])
-            except TypeError as error:  # of another version of this software
+            except TypeError as error:  # written by another version of this software
                 raise InputError(f"{resume.directory}: resume-{found[0]}/record.json: {error}; remove it") from error
             self.halvings = max(self.halvings, self.records[index].halvings)
             wanted = {"state": like}
@@ -173,7 +173,7 @@ class Stack:
             tree = resume.tree(found[0], wanted)
             states.append(tree["state"])
             self.best[index] = tree.get("best")
-        # Without a mesh nothing is committed to a device: a state that is would need programs of its own.
+        # Without a mesh nothing is committed to a device; a committed state would need separate programs.
         structure = jax.tree.structure(self.state)
         shardings = [leaf.sharding if self.mesh else None for leaf in jax.tree.leaves(self.state)]
         del self.state  # a device may lack room for two
@@ -190,7 +190,7 @@ class Stack:
         batch, share = build_step(feeds, self.mesh)
         for _ in range(self.halvings):
             batch = halved(batch, data_shards(self.mesh), feeds[0].choices)
-        # Microbatches are halved in one process alone, whose share is all.
+        # Microbatches are halved only in a single process, whose share is everything.
         placed = place_batch(batch, self.mesh, share=None if self.halvings else share)
         active = jax.ShapeDtypeStruct((len(feeds),), bool, sharding=self.key.sharding if self.mesh else None)
         program = train_program(
@@ -220,7 +220,7 @@ class Stack:
         return [self._outcome(index) for index in range(len(self.runs))]
 
     def _begin_part(self, number: int, end: int) -> int:
-        """Attack the rows of runs whose next part begins; returns up to which step the input is then known."""
+        """Attack the rows of runs whose next part begins; returns the step up to which the input is then known."""
         stop = end
         for index, run in enumerate(self.runs):
             step = self.starts[index] + number
@@ -248,7 +248,7 @@ class Stack:
             return self._halve()
         if program not in self.known:
             self.known.add(program)
-            await_others()  # a first collective of processes on CPUs waits for them for half a minute only
+            await_others()  # on CPUs, the first collective waits only half a minute for other processes
             if self._needs_more_than_is_free(given, program):
                 return self._halve()
         active = tuple(
@@ -277,7 +277,7 @@ class Stack:
 
     @contextlib.contextmanager
     def _pausing(self) -> Iterator[None]:
-        """A context in which nothing is trained: steps that were begun are waited for, as their time is training's."""
+        """A context in which nothing is trained; waits first for steps under way, whose time counts as training."""
         jax.block_until_ready(self.state.step)
         with self.clock.pausing():
             yield
@@ -295,12 +295,12 @@ class Stack:
         """Use microbatches of half as many rows from now on. Returns False, as no step was done.
 
         Raises:
-            InputError: there are several processes, and the others do not know.
+            InputError: there are several processes; the others would not halve theirs.
         """
         if jax.process_count() > 1:
             raise InputError(
                 "a step does not fit the memory of a device, and with several processes microbatches are not halved "
-                "automatically: expected more accumulate, a smaller batch_size or max_length, or more devices"
+                "automatically: expected a larger accumulate, a smaller batch_size or max_length, or more devices"
             )
         self.halvings += 1
         self._tell({HALVED: self.halvings})

@@ -25,7 +25,7 @@ def words(examples: Examples, starts: np.ndarray) -> np.ndarray:
 def choose(examples: Examples, units: np.ndarray, share: float, generator: np.random.Generator) -> np.ndarray:
     """The tokens to predict, bool [N]: about `share` of each example's tokens, in whole units, without special tokens.
 
-    Of an example with m tokens (special ones not counted), share * m are chosen, rounded up or down at random so that
+    In an example with m tokens (special ones not counted), share * m are chosen, rounded up or down at random so that
     short examples contribute their share. Units (words, or single tokens) are taken in random order while at least half
     of the next one fits.
 
@@ -104,10 +104,10 @@ def most_predicted(places: np.ndarray, shape: tuple[int, ...]) -> int:
 
 
 def slots(share: float, length: int, needed: int) -> int:
-    """Predictions per row that a batch has room for: `needed` or more, of few different sizes, as each is a program.
+    """Room for predictions per row of a batch: at least `needed`, in few sizes, since each needs its own program.
 
-    Rows of `length` tokens have share * length of them on average. Rows of many short examples, of which each rounds
-    its share up or down, and those of long words may have more.
+    Rows of `length` tokens have share * length predictions on average. Rows of many short examples, each of which
+    rounds its share up or down, and rows of long words may have more.
     """
     usual, further = math.ceil(share * length) + 2, max(1, length // 16)
     return min(length, usual + -(-max(0, needed - usual) // further) * further)

@@ -27,10 +27,10 @@ def keep_freed_memory() -> None:
 
 
 def device_bytes(device: jax.Device) -> int | None:
-    """Free memory of `device` in bytes; None where the device does not report it.
+    """Free memory of `device` in bytes; None if the device does not report it.
 
-    For an accelerator, what its allocator has left. For a CPU, what the kernel and the process's control groups have
-    left without swapping; all CPU devices share it.
+    For an accelerator, the memory that its allocator has left. For a CPU, the memory that the kernel and the process's
+    control groups have left without swapping; all CPU devices share it.
     """
     if device.platform == "cpu":
         return _host_bytes(pathlib.Path("/"))
@@ -39,7 +39,7 @@ def device_bytes(device: jax.Device) -> int | None:
 
 
 def free_bytes() -> int | None:
-    """Free memory of each device to compile for, in bytes; None where it is not known."""
+    """Free memory of each device to compile for, in bytes; None if unknown."""
     there = hardware()
     return there.bytes if there.described else device_bytes(jax.local_devices()[0])
 
@@ -47,8 +47,8 @@ def free_bytes() -> int | None:
 def needed_bytes(compiled: jax.stages.Compiled) -> int | None:
     """Bytes on each device while `compiled` runs: arguments, results and temporaries; donated memory counts once.
 
-    Arguments that are already on the device (parameters) count here, and `device_bytes` no longer contains them. None
-    where the backend does not report it.
+    Arguments that are already on the device (parameters) count here, but `device_bytes` no longer contains them. None
+    if the backend does not report it.
     """
     found = compiled.memory_analysis()
     if found is None:
@@ -103,7 +103,7 @@ def _group_bytes(group: pathlib.Path, limit: str, usage: str, reclaimable: str) 
 
 
 def _lines(path: pathlib.Path) -> list[str]:
-    """The lines of a kernel file; none where it is absent or unreadable."""
+    """The lines of a kernel file; empty if it is absent or unreadable."""
     try:
         return path.read_text().splitlines()
     except OSError:

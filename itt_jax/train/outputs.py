@@ -19,7 +19,7 @@ class Gathered(Protocol):
 
     @property
     def spoiled(self) -> np.ndarray:
-        """bool [S, examples]: some output is not finite."""
+        """bool [S, examples]: whether some output is not finite."""
 
     def add(self, indices: np.ndarray, batch: Batch, outputs: np.ndarray) -> None:
         """Add a head's outputs, [S, E, outputs] or [S, B, T, outputs], on the batch of examples `indices`."""
@@ -33,7 +33,7 @@ def gather(head: Head, examples: Examples, models: int) -> Gathered:
 
 
 class ByExample(Gathered):
-    """Scores of examples [S, n, outputs]; of multiple choice, scores of items [S, items, choices]."""
+    """Scores of examples [S, n, outputs]; for multiple choice, scores of items [S, items, choices]."""
 
     def __init__(self, head: Head, examples: Examples, models: int):
         self._by_example = np.zeros((models, len(examples), head.outputs), np.float32)

@@ -1,7 +1,7 @@
 """The dtypes of activations and of the factors of matrix products: bfloat16 where the hardware has it, or float32.
 
-Parameters, LayerNorm, softmax, heads and losses are float32 with any. Precision is in the id of no stage and no cell,
-but all cells of one encoder in a results folder have the same, which the folder records (`study.provenance`).
+Parameters, LayerNorm, softmax, heads and losses are always float32. Precision is not part of the ids of stages and
+cells, but all cells of one encoder in a results folder share one, which the folder records (`study.provenance`).
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from itt_jax.models import Encoder, Head
 from itt_jax.models.hardware import hardware, processor_multiplies_bfloat16
 from itt_jax.train.compiling import compiler_options
 
-GAIN = 1.2  # factors are rounded on a CPU if that is this many times faster; less is not worth it
+GAIN = 1.2  # minimum speed-up for which factors are rounded on a CPU
 MEASURED_WIDTH = 256  # in narrower layers, matrix products take little of the time
 _ROWS, _LENGTH, _REPETITIONS = 4, 128, 3
 
@@ -27,11 +27,11 @@ Module = TypeVar("Module", Encoder, Head)
 
 @dataclasses.dataclass(frozen=True)
 class Arithmetic:
-    """In what an encoder computes.
+    """The dtypes in which an encoder computes.
 
     Attributes:
-        name: as the setting `precision` has it.
-        dtype: of activations.
+        name: a value of the setting `precision`.
+        dtype: dtype of activations.
         factors: dtype to which products with parameters round both factors, while sums are float32; None: `dtype`.
     """
 
@@ -58,7 +58,7 @@ def keep_precision(precision: Precision) -> None:
 
 
 def slow_precision(precision: Precision) -> str | None:
-    """A warning where the study asks for products that this processor lacks the instructions for; None elsewhere."""
+    """A warning if the study asks for products for which this processor lacks the instructions; otherwise None."""
     if (
         precision != BFLOAT16_PRODUCTS.name
         or hardware().platform != "cpu"
@@ -72,7 +72,7 @@ def slow_precision(precision: Precision) -> str | None:
 
 
 def training_arithmetic(precision: Precision = "auto") -> Arithmetic:
-    """What training computes in; "auto": bfloat16 on accelerators that have it, float32 on CPUs.
+    """The arithmetic of training; "auto": bfloat16 on accelerators that have it, float32 on CPUs.
 
     On a CPU "auto" does not depend on the processor, so that stages trained on several machines are comparable.
     """
@@ -82,11 +82,11 @@ def training_arithmetic(precision: Precision = "auto") -> Arithmetic:
 
 
 def evaluation_arithmetic(encoder: Encoder, precision: Precision = "auto") -> Arithmetic:
-    """What this encoder is evaluated in; "auto" is bfloat16 on accelerators that have it.
+    """The arithmetic in which this encoder is evaluated; "auto" is bfloat16 on accelerators that have it.
 
     On a CPU, "auto" is the faster of float32 and bfloat16_products. That depends on its instructions and JAX's version,
     so a layer of the encoder's shapes is timed: two or three seconds, once per process. Encoders narrower than 256 use
-    float32 without that.
+    float32 without timing.
     """
     if precision != "auto":
         return ARITHMETICS[precision]
@@ -98,14 +98,14 @@ def evaluation_arithmetic(encoder: Encoder, precision: Precision = "auto") -> Ar
 
 
 def computing_in(module: Module, arithmetic: Arithmetic) -> Module:
-    """The encoder, or the head with its encoder, computing so; parameters do not change."""
+    """The encoder, or the head with its encoder, in another arithmetic; parameters do not change."""
     if isinstance(module, Head):
         return dataclasses.replace(module, encoder=computing_in(module.encoder, arithmetic))
     return dataclasses.replace(module, dtype=arithmetic.dtype, factors=arithmetic.factors)
 
 
 def arithmetic_of(encoder: Encoder) -> Arithmetic:
-    """What an encoder computes in."""
+    """The arithmetic of an encoder."""
     return next(own for own in ARITHMETICS.values() if computing_in(encoder, own) == encoder)
 
 

@@ -24,7 +24,7 @@ def prefetched(make: Callable[[int], T], numbers: Iterable[int], depth: int = 2)
     Args:
         make: runs in the background thread, where JAX's thread-local settings (transfer guards, `jax.set_mesh`,
             `jax.default_device`) of the caller do not apply. It must not start a collective, as each host would start
-            it at a different place among those of its steps. `jax.device_put` to devices of several hosts is one, since
+            it at a different point among those of its steps. `jax.device_put` to devices of several hosts is one, since
             it compares the values; `jax.make_array_from_callback` and `jax.make_array_from_process_local_data` are not.
         numbers: read in the caller's thread.
 

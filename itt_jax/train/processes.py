@@ -1,4 +1,4 @@
-"""Cooperation of the processes of one run: all of them call these functions, in the main thread and in one order."""
+"""Cooperation of the processes of one run: all call these functions, in the main thread and in the same order."""
 
 import ctypes
 import itertools
@@ -17,11 +17,11 @@ import jax
 from itt_jax.errors import InputError
 
 HEARTBEAT_SECONDS = 30
-"""Time after which a process that is not heard of has ended, for the others."""
+"""Time after which a silent process counts as ended for the others."""
 NOTICE_SECONDS = 10
-"""Time beyond a missed heartbeat until JAX has told every process that one has ended."""
+"""Time from a missed heartbeat until JAX has told every process that one has ended."""
 POLL_MILLISECONDS = 1000
-"""Time that one call of JAX's service waits."""
+"""Time that one call to JAX's service waits."""
 PART_BYTES = 1 << 20
 """Size of the parts in which a message is sent; gRPC limits them to 4 MiB."""
 EXPECTED = (
@@ -35,14 +35,14 @@ ENDED = (
 
 T = TypeVar("T")
 _numbers = itertools.count()
-"""Numbers of exchanges, the same in every process, as all call in one order."""
+"""Numbers of exchanges, equal in every process, since all call in the same order."""
 
 
 def join(place: Sequence[str] = ()) -> None:
     """Become one of the processes of a run; call it before JAX's backend starts.
 
     If another process ends, this one ends with one line and exit code 1, after at most HEARTBEAT_SECONDS, whatever it
-    waits for.
+    is waiting for.
 
     Args:
         place: ADDRESS:PORT of the first process, number of processes, index of this one. Empty on a TPU slice, and
@@ -51,7 +51,7 @@ def join(place: Sequence[str] = ()) -> None:
     Raises:
         InputError: `place` is malformed, or empty where JAX finds nothing.
     """
-    jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM for itself
+    jax.config.update("jax_enable_preemption_service", False)  # it would handle SIGTERM itself
     ctypes.CDLL(None).signal(signal.SIGABRT, _aborted)
     given = _parsed(place) if place else ()
     try:
@@ -73,14 +73,14 @@ def _parsed(place: Sequence[str]) -> tuple[str, int, int]:
 
 @ctypes.CFUNCTYPE(None, ctypes.c_int)
 def _aborted(number: int) -> None:
-    """Say in one line that this process aborts: JAX has lost another, or fails in this one. Runs in that thread."""
+    """Report in one line that this process aborts: JAX has lost another, or fails in this one. Runs in that thread."""
     sys.stderr.write(f"{ENDED}\n")
     sys.stderr.flush()
     os._exit(1)
 
 
 def await_notice(error: BaseException | None) -> None:
-    """Wait for the notice that another process has ended, which ends this one, if the error may follow from that."""
+    """If the error may be due to the end of another process, wait for the notice of it, which ends this process."""
     while error is not None:
         said = ("Gloo", "CoordinationService")  # of collectives, and of Orbax's barriers
         if isinstance(error, jax.errors.JaxRuntimeError) or any(name in str(error) for name in said):
@@ -89,7 +89,7 @@ def await_notice(error: BaseException | None) -> None:
 
 
 def leave(code: int) -> None:
-    """End this process without waiting for the others, which Python's exit would do."""
+    """End this process without waiting for the others, as Python's exit would."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.flush()
     os._exit(code)
@@ -108,7 +108,7 @@ def is_first() -> bool:
 def await_others() -> None:
     """Wait until every process has arrived here; from then on, all may read what one of them has written.
 
-    However long the others take: nothing waits on a device, where a collective that waits ends in an error.
+    There is no time limit: nothing waits on a device, where a waiting collective ends in an error.
     """
     gathered(None)
 
@@ -124,18 +124,18 @@ def first_then_others(make: Callable[[], T]) -> T:
 
 
 def shared(make: Callable[[], Any]) -> Any:
-    """The value, of what JSON can hold, that `make` gives in the first process; it is called there alone."""
+    """The JSON value that `make` returns in the first process; it is called only there."""
     return gathered(make() if is_first() else None)[0]
 
 
 def gathered(value: Any) -> list[Any]:
-    """The values of all processes, in their order; each of what JSON can hold. Waits for all, on no device."""
+    """The JSON values of all processes, in their order. Waits for all, but not on a device."""
     if not are_several():
         return [value]
     number, service = next(_numbers), _service()
     _send(f"itt_jax/{number}/{jax.process_index()}", json.dumps(value).encode())
     found = [json.loads(_received(f"itt_jax/{number}/{index}")) for index in range(jax.process_count())]
-    if number and is_first():  # every process has sent this value, so it has received all the former ones
+    if number and is_first():  # every process has sent this value, so it has received all earlier ones
         service.key_value_delete(f"itt_jax/{number - 1}/")
     return found
 
@@ -155,7 +155,7 @@ def _received(name: str) -> bytes:
 
 
 def _value(key: str) -> bytes:
-    """A value of the service, once it is there. Signals are heard every POLL_MILLISECONDS."""
+    """A value of the service, once it is there. Signals are handled every POLL_MILLISECONDS."""
     while True:
         try:
             return _service().blocking_key_value_get_bytes(key, POLL_MILLISECONDS)
@@ -165,7 +165,7 @@ def _value(key: str) -> bytes:
 
 
 def shared_name() -> str:
-    """A name of the first process and a random number, the same in every process, as part of a temporary path."""
+    """A name for temporary paths, the same in every process: host and id of the first process, and a random number."""
     return shared(lambda: f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}")
 
 
@@ -175,7 +175,7 @@ def smallest(value: int) -> int:
 
 
 def part() -> None:
-    """Cease to be one of several processes, in all of them together, so that each ends with its own exit code."""
+    """Leave the run; all processes call it together, so that each ends with its own exit code."""
     if jax.distributed.is_initialized():
         jax.distributed.shutdown()
 

@@ -34,7 +34,7 @@ class Outcome:
     """A finished run.
 
     Attributes:
-        params: on the host; the best or the last ones, as the recipe keeps.
+        params: on the host; the best or the last ones, according to `Recipe.keep`.
         steps: number of steps done. finite: whether all losses and gradients were.
         compile_seconds: time that the loop waited for programs. seconds: total time of the loop. Both are the stack's.
     """

@@ -34,7 +34,7 @@ class Resume:
     def save(self, step: int, tree: Any, record: dict[str, Any]) -> None:
         """Save `tree` (arrays) and `record` (JSON) as the state after `step` steps, and remove those of earlier steps.
 
-        A later state is of another worker, which has taken the stage over; it stays.
+        A later state belongs to another worker, which has taken over the stage; it stays.
 
         All processes call it together with the same `tree`, on one file system.
         """
@@ -69,7 +69,7 @@ class Resume:
         return step, record
 
     def _drop_damaged(self) -> None:
-        """Remove states that are damaged, whose steps are then trained again."""
+        """Remove damaged states; their steps are then trained again."""
         for path in self._states().values():
             try:
                 files.check_manifest(path, "checkpoint")
@@ -84,7 +84,7 @@ class Resume:
         return load_tree(self._states()[step] / "tree", like)
 
     def round(self, number: int) -> dict[str, Any] | None:
-        """What `save_round` saved, or None; that of another stage is ignored, and a damaged file."""
+        """The record that `save_round` saved, or None. Records of another stage and damaged files are ignored."""
         try:
             saved = read_json(self._round(number))
         except InputError:
@@ -93,7 +93,7 @@ class Resume:
         return saved.get("record") if is_own else None
 
     def save_round(self, number: int, record: dict[str, Any]) -> None:
-        """Save what a round of attacks made (JSON), which later states rest on."""
+        """Save the result of a round of attacks (JSON), on which later states depend."""
         if not self.is_lost():
             files.write_text(self._round(number), json.dumps({"fingerprint": self.fingerprint, "record": record}))
 
@@ -105,12 +105,12 @@ class Resume:
 
 
 def _steps(state: pathlib.Path) -> int:
-    """Steps done of a state, which its name says."""
+    """Steps done at a state, from its name."""
     return int(state.name.removeprefix("resume-"))
 
 
 def interrupted_at(directory: pathlib.Path) -> int | None:
-    """Steps done of the runs of a stage that were interrupted; None where there is no resumable state."""
+    """Most steps done by an interrupted run of a stage; None if there is no resumable state."""
     states = [path for pattern in ("resume-*", "*/resume-*") for path in pathlib.Path(directory).glob(pattern)]
     return max((_steps(path) for path in states if _STATE.fullmatch(path.name)), default=None)
 

@@ -1,4 +1,4 @@
-"""Rounds of attacks during a fine-tuning: rows that are trained on as an attack on the present weights left them."""
+"""Rounds of attacks during fine-tuning: rows are trained on as edited by an attack on the present weights."""
 
 import bisect
 import math
@@ -18,9 +18,9 @@ from itt_jax.train.task_feeds import step_examples
 
 
 class Rounds:
-    """The rounds of one run. A step is built after `begin` has been called with it or with an earlier one of its part.
+    """The rounds of one run. A step is built only after `begin` was called with it or an earlier one of its part.
 
-    With a place for resumable states, texts are kept there, so that a run that is resumed within a part reads the same.
+    Texts are kept with the resumable states, if there are any, so that a run resumed within a part reads the same.
 
     Raises:
         InputError: there are several processes.
@@ -40,7 +40,7 @@ class Rounds:
 
     @classmethod
     def of(cls, job: Job, resume: Resume | None) -> "Rounds | None":
-        """The rounds of a job; None where its hardening has none."""
+        """The rounds of a job; None if its hardening has none."""
         return cls(job, resume) if isinstance(job.hardening, Attacked) else None
 
     def drawn(self, step: int) -> list[Examples]:
@@ -53,10 +53,10 @@ class Rounds:
         return self.starts[number] if number < len(self.starts) else self.steps
 
     def begin(self, step: int, params: Params | None) -> float:
-        """Attack the rows of the part of `step`, or read what was saved; returns FLOPs that are not counted yet.
+        """Attack the rows of the part that contains `step`, or read the saved texts; returns FLOPs not yet counted.
 
         Args:
-            params: {"encoder", "head"} at the step; None where they are not finite: nothing changes then.
+            params: {"encoder", "head"} at the step; None if they are not finite; nothing changes then.
         """
         number = self._number(step)
         if number == self.current or params is None:
@@ -71,7 +71,7 @@ class Rounds:
             indices = np.concatenate([self.indices(own) for own in range(start, self.end(step))])
             try:
                 texts, flops = self.attacks.attack(params, indices, number)
-            except NotFiniteError:  # such a run diverges, as one of any arm may; queries made so far are not counted
+            except NotFiniteError:  # the run diverges, as it may in any arm; queries made so far are not counted
                 texts, flops = {}, 0.0
             saved = {"texts": [[row, text] for row, text in texts.items()], "flops": flops}
             if self.resume:

@@ -49,7 +49,7 @@ def make_mesh(run: int = 1, data: int | None = None, model: int = 1) -> Mesh:
 
 
 def stack_mesh(stack: int = 1) -> Mesh | None:
-    """The mesh for `stack` runs: along "run" as many devices as divide both, the rest along "data".
+    """The mesh for `stack` runs: along "run" the greatest common divisor of both, the rest along "data".
 
     None on one device, where nothing is placed.
     """
@@ -73,7 +73,7 @@ def partition(family: str, params: Params, mesh: Mesh) -> Any:
     used, wrong = set(), []
 
     def find(path: tuple, leaf: Any) -> NamedSharding:
-        """The sharding of one parameter by its rule; whatever is wrong is noted, to be raised together."""
+        """The sharding of one parameter by its rule; problems are collected, to be raised together."""
         name = path_name(path)
         hits = [number for number, (pattern, _) in enumerate(rules) if re.search(pattern, name)]
         used.update(hits)
@@ -144,7 +144,7 @@ def _placed(array: Any, sharding: NamedSharding, first: tuple[int, ...] = (), sh
     """An array of which `array` is a part that covers this process's devices.
 
     Args:
-        first: where the part starts; default 0. shape: of the whole; default `array`'s.
+        first: where the part starts; default 0. shape: shape of the whole; default `array`'s.
     """
     if sharding.is_fully_addressable:
         return jax.device_put(array, sharding)
@@ -182,7 +182,7 @@ def optimizer_shardings(optimizer: Optimizer, params: Params, mesh: Mesh) -> Any
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-    """The part of a stack's step that is on this process's devices and that it builds.
+    """The part of a stack's step that this process builds, for its devices.
 
     Attributes:
         stack, rows: numbers of runs and rows of the whole step.
@@ -216,7 +216,7 @@ def place_batch(batch: Batch, mesh: Mesh | None, stack: bool = True, share: Shar
     """`batch` on the device: arrays by row split along "data", arrays by example whole. Starts no collective.
 
     Args:
-        batch: of a stack [S, microbatches, ...], split along "run" too; else one batch that every run reads.
+        batch: a stack's [S, microbatches, ...], split along "run" too; or one batch that every run reads.
         share: the part of the whole that `batch` is; None: it is the whole.
     """
     if mesh is None:

@@ -27,7 +27,7 @@ from itt_jax.train.state import Params
 from itt_jax.train.task_feeds import job_feeds
 
 SHARE_OF_MEMORY = 0.8
-"""Share of the free memory that a stack may take; the rest is for dev evaluation and what the compiler left out."""
+"""Share of the free memory that a stack may take; the rest is for dev evaluation and memory that the compiler omits."""
 SHARE_OF_PARAMETERS = 0.5
 """Share of the free memory that parameters may take in an evaluation; the rest is for its batches."""
 
@@ -80,7 +80,7 @@ def fine_tune_stack(encoder: Encoder, jobs: Sequence[Job], progress: Progress | 
 
 
 def compiled_bytes(request: Request) -> float | None:
-    """Memory that a program takes on each device, as `needed_bytes`; infinite where its compiler finds too little."""
+    """Memory that a program takes on each device, as `needed_bytes`; infinite if the compiler runs out of memory."""
     try:
         return needed_bytes(program(request).result().run)
     except jax.errors.JaxRuntimeError as error:
@@ -98,9 +98,9 @@ def stack_size(
     """The number of `jobs`, from the first, to train together.
 
     Args:
-        most: the maximum; None: as many as fit the memory of the devices, by the compiled step of one job, or one on a
-            CPU, where a stack gains little (docs/benchmarks.md).
-        bytes_of: memory that a program takes on each device; None where it is not known.
+        most: the maximum; None: as many as fit the memory of the devices, judging by the compiled step of one job, but
+            only one on a CPU, where a stack gains little (docs/benchmarks.md).
+        bytes_of: memory that a program takes on each device; None if unknown.
     """
     devices = len(hardware().devices)
     if most is None and hardware().platform == "cpu":

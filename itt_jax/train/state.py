@@ -20,7 +20,7 @@ class Rates:
     """The numbers of a schedule, as arrays, so that other learning rates and lengths share one program.
 
     Attributes:
-        learning_rate: the peak, float32 []. embedding_factor: its multiple for the embedding tables, float32 [].
+        learning_rate: the peak, float32 []. embedding_factor: factor on it for the embedding tables, float32 [].
         steps, warmup: total steps and warm-up steps, int32 []. In a stack each is [S].
     """
 
@@ -65,6 +65,6 @@ def stacked(trees: Sequence[Any]) -> Any:
 
 
 def member(tree: Any, index: int) -> Any:
-    """One run's part of a stack, inside a program; outside of one, every index would compile a program."""
+    """One run's part of a stack, for use inside a program; outside, every index would compile a program."""
     # leaf[index] would transfer the index to the device.
     return jax.tree.map(lambda leaf: jax.lax.index_in_dim(leaf, index, keepdims=False), tree)

@@ -1,7 +1,7 @@
 """The train step and the predict step: pure functions of stacks of runs, compiled once per shape.
 
-What varies between runs of one shape (learning rate, length, seed) is in arrays; what shapes the program (encoder,
-heads, optimizer) is hashable and static. So the many fine-tunings of a study share their programs.
+Values that vary between runs of one shape (learning rate, length, seed) are in arrays; those that shape the program
+(encoder, heads, optimizer) are hashable and static. So the many fine-tunings of a study share their programs.
 """
 
 import functools
@@ -128,7 +128,7 @@ def predict_request(
 ) -> Request:
     """The prediction of a stack on one batch, to be compiled: (params, batch, shared) -> outputs.
 
-    Outputs are float32 [S, E, outputs] or, of heads on tokens, [S, B, T, outputs]; whole on every device; no dropout.
+    Outputs are float32 [S, E, outputs] or, for heads on tokens, [S, B, T, outputs]; whole on every device; no dropout.
 
     Args:
         params: {"encoder": ..., "head": ...}, a stack [S, ...].

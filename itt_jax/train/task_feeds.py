@@ -28,7 +28,7 @@ def job_feeds(
     """For each job, a function from the number of a step to its input; jobs share one row plan per task.
 
     Args:
-        attacked: for each job what reads its examples where its hardening attacks them; empty: they are read clean.
+        attacked: for each job, the reader of its examples if its hardening attacks them; empty: all are read clean.
     """
     by_task = []  # for each task, the feeds of all jobs
     for index in range(len(jobs[0].tasks)):
@@ -45,7 +45,7 @@ def job_feeds(
 
 
 def _lengths(tasks: Sequence[TaskData], draws: Sequence["DrawnSteps | None"], recipe: Recipe) -> np.ndarray:
-    """Tokens of examples, from which rows are planned: where forms are drawn, those of the first step are a sample.
+    """Lengths of examples, from which rows are planned; if forms are drawn, those of the first step are a sample.
 
     Attacked texts are not known yet, and may be longer than the clean ones.
     """
@@ -76,7 +76,7 @@ def _drawn_steps(job: Job, index: int) -> DrawnSteps | None:
 
 
 def drawn_steps(examples: Examples, forms: DrawForms, recipe: Recipe, seed: int, steps: int) -> DrawnSteps:
-    """The forms of each step's examples. They are drawn for many steps at a time, which does not change them.
+    """The forms of each step's examples, drawn for many steps at a time, which does not change them.
 
     Args:
         steps: the largest number of steps of the task.
@@ -138,7 +138,7 @@ def _mean_flops(encoder: Encoder, forms: Sequence[Examples]) -> float:
 
 
 def passes_of(hardening: Hardening | None) -> float:
-    """Compute of a mean step in forward passes, known before any training: attacks use their budget."""
+    """Mean cost of a step in forward passes, known before any training: attacks are taken to use all their budget."""
     return PASSES if hardening is None else hardening.passes + hardening.queries
 
 
@@ -155,10 +155,10 @@ def run_flops(
     hardening: Hardening | None = None,
     forms: Sequence[DrawForms | None] | None = None,
 ) -> float:
-    """Model FLOPs of a whole run on `tasks`, with every pass; the recipe has a number of steps.
+    """Model FLOPs of a whole run on `tasks`, all passes included; `recipe.steps` must be set.
 
     Args:
-        forms: of each task, as `TaskData.forms`; None: no task has some.
+        forms: `TaskData.forms` of each task; None: no task has any.
     """
     assert recipe.steps is not None
     draws, before = mixture([examples.items for examples in tasks], recipe.temperature, seed, recipe.steps)

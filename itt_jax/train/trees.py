@@ -40,7 +40,7 @@ def save_tree(directory: pathlib.Path, tree: Any) -> None:
     """Write a pytree of arrays into the new folder `directory`.
 
     Raises:
-        OSError: the disk is full, or another fault of the file system.
+        OSError: the disk is full, or the file system fails otherwise.
     """
     from orbax.checkpoint import v1 as ocp
 

@@ -29,10 +29,10 @@ def xtreme_embedder(encoder: Encoder) -> Embedder:
 
 
 def retrieval_layer(layers: int) -> int:
-    """The layer (0: the embeddings) that Tatoeba and BUCC read in an encoder with so many layers.
+    """The layer (0: the embeddings) that Tatoeba and BUCC read in an encoder with this many layers.
 
-    Published are 8 of 12 (mBERT: "layer 7" of a list without the embeddings) and 14 of 24 (XLM-R large: "13"). For
-    other sizes it is the layer nearest to two thirds of the way up, like 8 of 12.
+    The published layers are 8 of 12 (mBERT: "layer 7" of a list without the embeddings) and 14 of 24 (XLM-R large:
+    "13"). For other sizes it is the layer nearest to two thirds of the way up, like 8 of 12.
     """
     return PUBLISHED_LAYERS.get(layers, max(1, round(layers * 2 / 3)))
 

@@ -1,7 +1,7 @@
-"""Losses at moved word embeddings: PGD, FreeLB and SMART.
+"""Losses at perturbed word embeddings: PGD, FreeLB and SMART.
 
-A perturbation is of all tokens of an example together. It depends neither on the rows of a batch nor on other examples:
-random starts are functions of (key, slot, position in the example), and norms are taken by example or token.
+A perturbation covers all tokens of an example together. It depends neither on the rows of a batch nor on other
+examples: random starts are functions of (key, slot, position in the example), and norms are taken by example or token.
 """
 
 import dataclasses
@@ -19,10 +19,10 @@ from itt_jax.train.objectives.task import TaskObjective
 from itt_jax.train.state import Params
 
 NOISE_KEY = 2
-"""Number of the key of random starts; the encoder's and the head's dropout have 0 and 1."""
+"""Number of the key for random starts; 0 and 1 are for the dropout of the encoder and of the head."""
 _LONGEST = 1 << 16
 _LEAST = 1e-8
-"""Gradients with a smaller norm are not scaled up further (as FreeLB's code)."""
+"""Gradients with a smaller norm are not scaled up further (as in FreeLB's code)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +49,8 @@ class PGDObjective:
 class FreeLBObjective:
     """The mean loss along an ascent (see `hardening.FreeLB`).
 
-    The gradient by the parameters and the one that the ascent follows come from the same backward pass, so the gradient
-    is computed with the loss, and differentiating it only scales it.
+    The gradient with respect to the parameters and the one that the ascent follows come from the same backward pass. So
+    the gradient is computed together with the loss, and differentiating the loss only scales it.
     """
 
     own: TaskObjective
@@ -118,7 +118,7 @@ class SMARTObjective:
         return total + settings.weight * self._apart(params, batch, key, moved, outputs), weight
 
     def _apart(self, params: Params, batch: Batch, key: jax.Array, moved: Array, outputs: Array) -> Array:
-        """The divergence between outputs and those at moved embeddings, which have the same dropout."""
+        """The divergence between outputs and the outputs at moved embeddings, with the same dropout."""
         near = self.own.outputs(params, batch, key, self.own.word_embeddings(params, batch) + moved)
         return self.own.head.kind.divergence(near, outputs, batch, self.own.choices)
 
@@ -163,6 +163,6 @@ def norms(values: Float[Array, "B T D"], batch: Batch) -> Float[Array, "B T 1"]:
 
 
 def by_example(values: Float[Array, "B T"], batch: Batch) -> Float[Array, "B T"]:
-    """For each token the sum of the values of its example; padding is one example more."""
+    """For each token the sum of the values of its example; padding counts as one further example."""
     examples = batch.by_row["example_ids"]
     return jax.ops.segment_sum(values.ravel(), examples.ravel(), batch.slots + 1)[examples]

@@ -8,7 +8,7 @@ from itt_jax.train.objectives.worst_of import WorstOfObjective
 
 
 def hardened(own: TaskObjective, hardening: Hardening | None) -> Objective:
-    """The objective that is minimised in place of a task's own; where only the rows change, that is its own."""
+    """The objective to minimise under a hardening; the task's own if the hardening changes only the rows."""
     if isinstance(hardening, WorstOf):
         return WorstOfObjective(own, hardening.draws)
     if isinstance(hardening, FreeLB):

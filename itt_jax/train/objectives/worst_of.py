@@ -15,9 +15,9 @@ from itt_jax.train.state import Params
 class WorstOfObjective:
     """The largest loss among K forms of each item (UEraser-Max, arXiv 2303.15127).
 
-    Forms are compared one after another without gradients, and with the dropout of the step, as places in rows are the
-    same. Then the loss of the chosen ones is minimised. In retrieval the candidates that a query competes with are
-    chosen too, so the loss is not a maximum exactly.
+    Forms are compared one after another, without gradients and with the dropout of the step, since their places in rows
+    are the same. Then the loss of the chosen forms is minimised. In retrieval, the candidates that compete for a query
+    are chosen too, so the loss is not exactly a maximum.
 
     Attributes:
         own: the loss of one form. forms: K.
@@ -27,7 +27,7 @@ class WorstOfObjective:
     forms: int
 
     def __call__(self, params: Params, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Sum of weighted losses and sum of weights of the chosen forms, of a batch as `packing.pack_forms` has it."""
+        """Sum of weighted losses and sum of weights of the chosen forms; the batch is made by `packing.pack_forms`."""
         if self.forms == 1:
             return self.own(params, batch, key)
         frozen = jax.lax.stop_gradient(params)
@@ -52,7 +52,7 @@ def forms_apart(batch: Batch, forms: int) -> Batch:
 
 def chosen(apart: Batch, form: Int[Array, " E"]) -> Batch:
     """A batch with one of the K forms of each example, in its place."""
-    # A slot is as long as its longest form; in the others its last positions are padding, whose example is E.
+    # A slot has the length of its longest form; in shorter forms its last positions are padding, whose example is E.
     examples = apart.by_row["example_ids"].min(0)
     of_token = jnp.append(form, 0)[examples]  # [B, T]
     by_row = {
