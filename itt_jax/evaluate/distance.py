@@ -20,7 +20,7 @@ def vocabulary_divergence(first: Sequence[str], second: Sequence[str], language:
     arXiv 1707.05246) select data for domain adaptation with it.
 
     Raises:
-        InputError: a set without a word.
+        InputError: a set has no word.
     """
     from scipy.spatial.distance import jensenshannon
 

@@ -23,7 +23,7 @@ from itt_jax.train.stage import predicted_together
 from itt_jax.train.vectors import xtreme_embedder
 
 Scores = np.ndarray | dict[FormKey, Ranked] | dict[FormKey, Mined] | dict[FormKey, np.ndarray]
-"""Scores of the distinct inputs of one task's rows; by vectors, the rankings, mined pairs or cosines of each form."""
+"""Scores of the distinct inputs of one task's rows; from vectors, the rankings, mined pairs or cosines of each form."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +47,7 @@ class _Encoded:
 
 
 Tell = Callable[[str, float], None]
-"""Called with what is done now, and the share of the predictions that are there."""
+"""Called with the current activity, and the share of the predictions made so far."""
 
 
 def tell_nobody(doing: str, share: float) -> None:
@@ -58,10 +58,10 @@ class Evaluator:
     """Forms of evaluation rows as one tokenizer's token ids; predicts with any encoder of that tokenizer.
 
     Args:
-        max_length: longest example in tokens. blocks: what `row_forms` returns.
-        embedder: how an encoder without a head gives vectors, by which every task is then predicted; None where a head
+        max_length: longest example in tokens. blocks: as `row_forms` returns them.
+        embedder: makes the vectors of an encoder without a head, from which every task is then predicted. None: a head
             predicts the tasks that need one, and the others are predicted as in XTREME.
-        tell: hears how far encoding and predictions are.
+        tell: called with the progress of encoding and prediction.
     """
 
     def __init__(
@@ -85,15 +85,15 @@ class Evaluator:
         """Scores of the distinct inputs at every place.
 
         Args:
-            head: None where every task is predicted by vectors of the encoder alone.
+            head: None if every task is predicted only from vectors of the encoder.
         """
         return self.predict_stack(encoder, head, [params])[0]
 
     def predict_stack(
         self, encoder: Encoder, head: Head | None, models: Sequence[dict[str, Any]]
     ) -> list[dict[Place, Scores]]:
-        """`predict` with each of several parameters, from one stream of inputs for as many as fit the devices together
-        (by vectors: one after the other)."""
+        """`predict` for several models; those that fit the devices together share one stream of inputs. Predictions
+        from vectors are made for one model after the other."""
         found: list[dict[Place, Scores]] = [{} for _ in models]
         self._predicted = 0
         others = {place: own for place, own in self._blocks.items() if not own.by_vectors}
@@ -103,7 +103,7 @@ class Evaluator:
                 scores |= self._compared(encoder, head, params)
         size = predicted_together(models) if others else len(models)
         for first in range(0, len(models), size) if others else ():
-            assert head is not None  # which the blocks that are not compared by vectors have
+            assert head is not None  # blocks that are not compared by vectors have one
             together = slice(first, first + size)
             self._predict_together(others, encoder, head, models[together], found[together], -(-len(models) // size))
         return found
@@ -134,11 +134,11 @@ class Evaluator:
                 scores[place] = mine
 
     def _counter(self, place: Place, total: int) -> Callable[[int], None]:
-        """Hears how many inputs are predicted, and tells how many of all places there are."""
+        """A function that is called with numbers of predicted inputs and reports their sum over all places."""
 
         def heard(count: int) -> None:
             self._predicted += count
-            share = min(1.0, self._predicted / total)  # inputs that are repeated alone count twice
+            share = min(1.0, self._predicted / total)  # inputs that are repeated singly count twice
             self._tell(f"predicting {named(place)}, {self._predicted:,} of {total:,} distinct inputs", share)
 
         return heard
@@ -186,7 +186,7 @@ class Evaluator:
 
 
 def named(place: Place) -> str:
-    """The rows of a place as a line of progress names them."""
+    """The name of a place's rows in a line of progress."""
     task, split, language = place
     return f"{task} {language}" if split == "test" else f"{task} {split} {language}"
 

@@ -31,7 +31,7 @@ def row_forms(task: Task, rows: Rows, wanted: Mapping[FormKey, LexiconFile], noi
     """Every wanted form of `rows`; only the task's editable fields are perturbed.
 
     Args:
-        wanted: form -> lexicon or None. For one operator every severity comes with every replicate.
+        wanted: form -> lexicon or None. For each operator, every severity comes with every replicate.
     """
     kind = kinds.kind(task.kind)
     clean = kind.follow(task, rows, rows.fields, {}, np.zeros(len(rows), bool), 0.0)

@@ -1,4 +1,4 @@
-"""Everything a study may perturb with: the operators of `perturb`, and noises on token ids (see `token_noise`)."""
+"""All perturbations that a study may use: the operators of `perturb`, and noises on token ids (see `token_noise`)."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ class TokenNoise:
     """A noise on token ids.
 
     Attributes:
-        name: as studies name it. kind: MASK, RANDOM or DROP. summary: one line.
+        name: name in studies. kind: MASK, RANDOM or DROP. summary: one line.
         version: raised whenever the output changes.
         languages, lexicon, changes_label: as in `perturb.Operator`.
     """

@@ -1,6 +1,6 @@
 """Retrieval by sentence embeddings: vectors of texts, their nearest neighbours, mined pairs of translations.
 
-As XTREME's `evaluate_retrieval.py` and `utils_retrieve.py` (from LASER), on the vectors of `train.vectors`. Neighbours
+Follows XTREME's `evaluate_retrieval.py` and `utils_retrieve.py` (from LASER), on vectors of `train.vectors`. Neighbours
 are found by cosine. Mining scores a pair by its cosine relative to the mean cosine of both sides' nearest neighbours
 (margin; Artetxe and Schwenk 2019, arXiv 1811.01136).
 
@@ -39,7 +39,7 @@ def nearest(queries: np.ndarray, candidates: np.ndarray, k: int = 20) -> tuple[n
     """The k candidates of highest cosine to each query, best first; equal ones rank by position.
 
     Args:
-        queries: [Q, D]. candidates: [C, D]. k: cut to C.
+        queries: [Q, D]. candidates: [C, D]. k: at most C are returned.
 
     Returns:
         cosines float32 [Q, k] and indices int64 [Q, k].
@@ -96,7 +96,7 @@ def margin_scores(
     """Scores [Q, k] of neighbours: the cosine relative to the mean cosine of both texts to their own neighbours.
 
     Args:
-        cosines, indices: what `nearest` returns.
+        cosines, indices: as `nearest` returns them.
         own_means: [Q], other_means: [C]: mean cosines to a text's neighbours.
         margin: "ratio" (BUCC's) or "distance" (half of CSLS, arXiv 1710.04087) of the two, or the "absolute" cosine.
     """

@@ -62,7 +62,7 @@ def noisy(batch: Batch, shared: dict[str, Any]) -> Batch:
 
     Args:
         batch: as data.packing builds it, with the arrays of `arrays` by example.
-        shared: noise_tokens int32 [V'], the token ids that random tokens are drawn from, and noise_mask int32 [], the
+        shared: noise_tokens int32 [V'], the ids from which random tokens are drawn, and noise_mask int32 [], the
             id of the mask token.
     """
     rows = batch.by_row
@@ -122,7 +122,7 @@ def noisy_inputs(
     item_ids: Sequence[str],
     noise_seed: int,
 ) -> NoisyInputs:
-    """What `predict` needs for noise on the clean examples of n rows.
+    """The inputs of `predict` for noise on the clean examples of n rows.
 
     Args:
         rows: int64 [n], the example of each row. forms: keys of the forms to make. item_ids: [n].

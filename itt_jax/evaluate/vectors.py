@@ -1,4 +1,4 @@
-"""Predictions by vectors: the nearest candidates of each query, or mined pairs, in every form of the rows."""
+"""Predictions from vectors: the nearest candidates of each query, or mined pairs, in every form of the rows."""
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def pool_examples(tokenizer: Tokenizer, max_length: int, pool: Pool, prefix: str
 def vectors_of(
     encoder: Encoder, head: Head | None, params: Params, examples: Examples, embedder: Embedder
 ) -> np.ndarray:
-    """Vectors float32 [n, D] of a head that was trained to give them; without one, of the embedder."""
+    """Vectors float32 [n, D] from a head that was trained to make them or, without one, from the embedder."""
     if head is not None:
         return predict(encoder, head, params, examples)
     layer, changes = embedder.layer_of(encoder.config.layers), (embedder.modules, params.get("modules", {}))

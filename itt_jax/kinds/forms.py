@@ -15,7 +15,7 @@ FormKey = tuple[str, float, int]
 """Names a form: operator, severity, replicate."""
 CLEAN_FORM: FormKey = ("clean", 0.0, 0)
 LOST = -1
-"""Position of a word of which nothing is left."""
+"""Position of a word that is lost entirely."""
 Input = TypeVar("Input", bound=Hashable)
 
 
@@ -24,12 +24,12 @@ class Form:
     """One form of n rows: their clean text or a perturbation of it.
 
     Attributes:
-        fields: field -> n texts. changed: bool [n], some field differs from the clean text.
+        fields: field -> n texts. changed: bool [n], whether some field differs from the clean text.
         edit_rate: edits per grapheme cluster of the editable fields, over all rows.
         words: for token classification, the codepoint at which each word of each row now begins, or LOST.
-        applicable: bool [n], the right answer is still there; None if it always is.
+        applicable: bool [n], whether the right answer is still there; None if it always is.
         answers: for question answering, the right answers at their new positions; unchanged where not applicable.
-        figures: of the form alone, as further columns of the results. columns: the same by row (n values each).
+        figures: further columns of the results for this form. columns: the same by row (n values each).
     """
 
     fields: dict[str, list[str]]
@@ -49,7 +49,7 @@ class Inputs:
     Attributes:
         examples: one or (for long texts) several for each distinct input.
         index: form -> int64 [n], the input of each row, or [n, k] for k inputs of each row.
-        ids: token ids of each input, special tokens included; a text that several examples share is there once.
+        ids: token ids of each input, special tokens included; a text that several examples share occurs once.
         words: for token classification int64 [inputs + 1], the first of each input's words in `examples.anchors`.
     """
 
@@ -60,7 +60,7 @@ class Inputs:
 
     def scores_of(self, scores: np.ndarray | dict[FormKey, np.ndarray], key: FormKey) -> np.ndarray:
         """Scores of a form's rows from those of the distinct inputs: [n, outputs], or [n, k] for k inputs of each row.
-        Scores by vectors are of rows already."""
+        Scores from vectors are already by row."""
         if isinstance(scores, dict):
             return scores[key]
         index = self.index[key]

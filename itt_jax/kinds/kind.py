@@ -26,7 +26,7 @@ Published = Mapping[str, str | None]
 
 
 class TaskLike(Protocol):
-    """What a kind reads of a task (`tasks.Task`)."""
+    """The attributes of a task (`tasks.Task`) that kinds read."""
 
     @property
     def name(self) -> str: ...
@@ -49,7 +49,7 @@ class TaskLike(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Gold:
-    """What dev scores are compared with.
+    """The reference for dev scores.
 
     Attributes:
         labels: as `Rows.labels`. names: label names. language: ISO 639-1 code of the rows.
@@ -64,20 +64,20 @@ class Gold:
 
 
 class Kind:
-    """A kind of task. This base has one class a row, and one example: a text or a pair of texts.
+    """A kind of task. This base has one class and one example per row: a text or a pair of texts.
 
     Attributes:
         name: as tasks and configs name it. summary: one line.
         head: the kind of head that is trained (`models.heads`).
         dev_metric: selects checkpoints in a stage that names no metric.
-        layout: of training examples: "whole" (one for each row), "words" (labels for words), "windows" (parts of a long
-            context) or "groups" (consecutive examples form an item).
+        layout: layout of training examples: "whole" (one for each row), "words" (labels for words), "windows" (parts of
+            a long context) or "groups" (consecutive examples form an item).
         pools: whether the head reads one vector of each example, so that a study's choice of pooling applies.
         by_vectors: whether predictions always compare vectors of texts, so that no head is needed.
         token_noise: whether noise on token ids is defined for it.
         named_outputs: whether the outputs of its head are the task's labels.
-        table_metric: metric of a task that is made from one table (`evaluate --task-file`); empty where one column of
-            a table cannot hold the labels.
+        table_metric: metric of a task that is made from one table (`evaluate --task-file`); empty if one column of a
+            table cannot hold the labels.
     """
 
     name: str
@@ -97,8 +97,8 @@ class Kind:
     # --- What a task of this kind is
 
     version: int = 1
-    """Raised when the same rows give other examples, or the same scores other predictions: stages and cells are made
-    again."""
+    """Raised when the same rows give other examples, or the same scores other predictions; stages and cells are then
+    made again."""
 
     def check(self, task: TaskLike) -> None:
         """Raises InputError if the fields or labels of a task do not fit the kind."""
@@ -170,7 +170,7 @@ class Kind:
     # --- Training
 
     def encode(self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, max_length: int) -> Examples:
-        """The examples of clean rows, with labels where the rows have them."""
+        """The examples of clean rows, with labels if the rows have them."""
         return prepare(tokenizer, rows, max_length)
 
     def encode_form(
@@ -185,7 +185,7 @@ class Kind:
         return np.arange(len(rows) + 1) * examples.choices
 
     def encoding_key(self, task: TaskLike) -> list:
-        """Everything that `encode` depends on beside rows, tokenizer and length."""
+        """Everything on which `encode` depends besides rows, tokenizer and length."""
         return [self.name, list(task.fields)]
 
     def outputs(self, task: TaskLike) -> int:
@@ -193,7 +193,7 @@ class Kind:
         return self.classes(task)
 
     def classes(self, task: TaskLike) -> int:
-        """The number of classes, choices or candidates that an item is predicted from; 1 for a score."""
+        """The number of classes, choices or candidates of an item; 1 for a score."""
         return max(1, len(task.labels))
 
     def reads_pairs(self, task: TaskLike) -> bool:
@@ -215,11 +215,11 @@ class Kind:
         check_classes(name, labels, classes)
 
     def gold(self, task: TaskLike, rows: Rows, examples: Examples) -> Gold:
-        """What scores of the examples of `rows` are compared with."""
+        """The reference for scores of the examples of `rows`."""
         return Gold(rows.labels, task.labels, rows.language)
 
     def gold_of(self, examples: Examples) -> Gold:
-        """The same, from the labels of the examples alone, for kinds where these suffice."""
+        """The same from only the labels of the examples, for kinds where these suffice."""
         return Gold(examples.known_labels[:: examples.choices])
 
     def dev_value(self, measure: Metric, scores: np.ndarray, gold: Gold) -> float:
@@ -258,7 +258,7 @@ class Kind:
     # --- Evaluation
 
     def aligned_fields(self, task: TaskLike) -> tuple[str, ...]:
-        """Fields whose labels have positions, so that the moves of their codepoints must be known."""
+        """Fields whose labels have positions, so moves of their codepoints must be tracked."""
         return ()
 
     def editable(self, rows: Rows, field: str) -> list[np.ndarray] | None:
@@ -337,11 +337,11 @@ class Kind:
         """One cell.
 
         Args:
-            scores: of the distinct inputs; by vectors, form -> `Ranked`, `Mined` or cosines [n, 1].
+            scores: scores of the distinct inputs; from vectors, form -> `Ranked`, `Mined` or cosines [n, 1].
             key: names the form.
 
         Returns:
-            value: of the metric, 0 if no row counts.
+            value: value of the metric, 0 if no row counts.
             applicable: bool [n], the rows that count.
             columns: n values or lists each: "prediction", "label", "scores", and the columns that the metric records.
         """
@@ -394,7 +394,7 @@ def class_index(
     if known[label] not in task.labels:
         raise InputError(
             f"{place()}: the source of task {task.name!r} maps label {named} to {known[label]!r:.80}, "
-            f"which is none of its labels: {listed(task.labels)}"
+            f"which is not one of its labels: {listed(task.labels)}"
         )
     return task.labels.index(known[label])
 

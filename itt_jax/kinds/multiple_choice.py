@@ -16,8 +16,8 @@ from itt_jax.kinds.kind import Kind, TaskLike
 class MultipleChoice(Kind):
     """Labels and predictions are indices of choices int32 [n].
 
-    A task's labels are the fields to choose from. Its other fields, joined by spaces, are the context that each choice
-    is read with, as in XTREME-R's code. Every choice is an example with one score.
+    A task's labels are the fields to choose from. Its other fields, joined by spaces, are the context of each choice,
+    as in XTREME-R's code. Every choice is an example with one score.
     """
 
     name = "multiple_choice"

@@ -98,7 +98,7 @@ class QuestionAnswering(Kind):
     def encode_form(
         self, task: TaskLike, tokenizer: Tokenizer, rows: Rows, form: Form, max_length: int
     ) -> tuple[Examples, np.ndarray]:
-        """With the answers where they are now; a row that lost one is clean."""
+        """With the answers at their new positions; a row that lost one stays clean."""
         kept = np.ones(len(rows), bool) if form.applicable is None else form.applicable
         fields = {
             name: [new if own else old for new, old, own in zip(form.fields[name], texts, kept.tolist(), strict=True)]
@@ -109,14 +109,14 @@ class QuestionAnswering(Kind):
         return examples, _windows(examples).parts
 
     def parts(self, rows: Rows, examples: Examples) -> np.ndarray:
-        """A long context has several."""
+        """A long context has several examples."""
         return _windows(examples).parts
 
     def check_labels(self, name: str, labels: np.ndarray, classes: int) -> None:
         """Accepts all labels; `data.spans` makes them."""
 
     def gold(self, task: TaskLike, rows: Rows, examples: Examples) -> Gold:
-        """The right answers, with the examples and contexts that scores are decoded with."""
+        """The right answers, with the examples and contexts for decoding scores."""
         return Gold(rows.labels_as(Answers).texts, (), rows.language, examples, rows.fields)
 
     def gold_of(self, examples: Examples) -> Gold:

@@ -49,7 +49,7 @@ class Regression(Kind):
         """The range of the scores.
 
         Raises:
-            InputError: a label is no finite number, or all are the same one.
+            InputError: a label is not a finite number, or all are equal.
         """
         numbers = [_number(label) for label in table.label_texts]
         if wrong := [i for i, number in enumerate(numbers) if not math.isfinite(number)]:
@@ -106,7 +106,7 @@ def _score(task: TaskLike, published: Published, label: str, place: Callable[[],
 
 
 def _number(text: str) -> float:
-    """The number that a text spells; NaN where it spells none."""
+    """The number in a text; NaN if it is not a number."""
     try:
         return parse_number(text)
     except ValueError:

@@ -43,7 +43,7 @@ class Mined:
 class Retrieval(Kind):
     """Candidates are fields of the rows, each row's own being correct (Tatoeba), or a pool that all queries search.
 
-    Labels are row numbers int32 [n], or indices of correct candidates in the pool, Ragged int64 [n]. A query is the
+    Labels are row numbers int32 [n], or indices of correct candidates in the pool, Ragged int64 [n]. A query has the
     fields of a row that are not candidates. The task says which fields are perturbed: Tatoeba's candidates, so that the
     figure for clean text is XTREME's, and LAReQA's questions.
     """
@@ -83,7 +83,7 @@ class Retrieval(Kind):
         return labels, np.ones(len(table.indices), bool)
 
     def join(self, parts: Sequence[Any]) -> Any:
-        """Concatenated labels, of rows that search one pool."""
+        """Concatenated labels of rows that search the same pool."""
         return Ragged.joined(parts) if isinstance(parts[0], Ragged) else super().join(parts)
 
     def label_bytes(self, labels: Any) -> bytes:

@@ -17,7 +17,7 @@ from itt_jax.kinds.kind import Gold, Kind, Published, TaskLike, check_classes, c
 from itt_jax.ragged import Ragged, offsets_of
 
 _LEFT_OUT = -1
-_SINGLE_WORDS = 50  # so many rows of one word each are no sentences
+_SINGLE_WORDS = 50  # this many rows of one word each are not sentences
 _ONE_A_ROW = "; a table with one token a row has format='conll' and a delimiter, such as ','"
 
 
@@ -25,7 +25,7 @@ class TokenClassification(Kind):
     """Labels are class indices of words, Ragged int32 [n]; predictions likewise.
 
     A text is its words with one space between them. Tags follow their words through insertions, deletions and moves; a
-    word of which nothing is left does not count.
+    word that is lost entirely does not count.
     """
 
     name = "token_classification"
@@ -55,8 +55,8 @@ class TokenClassification(Kind):
     def read_labels(self, task: TaskLike, published: Published, table: Table) -> tuple[Any, np.ndarray]:
         """The class of each word: Ragged int32 [n]. Published tags are separated by one space.
 
-        A row with a tag that maps to None is left out. A map of IOB1 tags may name only those in the file: where I-X
-        was converted to B-X and the map has no B-X, it is the B- tag of I-X's class.
+        A row with a tag that maps to None is left out. A map of IOB1 tags may name only those in the file: if I-X was
+        converted to B-X and the map has no B-X, that becomes the B- tag of I-X's class.
 
         Raises:
             InputError: an empty word, a wrong number of tags, or an unknown tag; the message names its place.
@@ -128,7 +128,7 @@ class TokenClassification(Kind):
         return tagging_examples(tokenizer, texts, starts, max_length, rows.language, labels)
 
     def parts(self, rows: Rows, examples: Examples) -> np.ndarray:
-        """A long text has several; each clean text has a word."""
+        """A long text has several examples; each clean text has a word."""
         first_words = _anchors(examples)[rows.labels_as(Ragged).offsets[:-1]]
         firsts = np.searchsorted(examples.offsets, first_words, side="right") - 1
         return np.append(firsts, len(examples))
@@ -221,7 +221,7 @@ def _anchors(examples: Examples) -> np.ndarray:
 
 
 def _with_begin(published: Published, tag: str, written: str) -> Published:
-    """`published` with a tag that was converted from `written`, if it names that one alone."""
+    """`published` with a tag that was converted from `written`, if it names only the latter."""
     if tag in published or tag == written or written not in published:
         return published
     name = published[written]

@@ -1,4 +1,4 @@
-"""What the workers on a results folder do and have done; reads the folder, and never writes."""
+"""Finished and present work on a results folder; only reads the folder."""
 
 from itt_jax.monitor.status import Status, Watcher
 from itt_jax.monitor.view import line, shown

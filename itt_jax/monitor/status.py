@@ -21,12 +21,12 @@ from itt_jax.store.shared_view import SharedView
 from itt_jax.store.sharing import NOTE, noted
 
 SILENT_SECONDS = 90
-"""A worker that has logged nothing for so long is not shown without a claim, nor with the speed that it had."""
+"""A worker that has logged nothing for this long is shown only if it has a claim, and without its former speed."""
 MOST_FAILURES = 10
-"""The latest ones are shown, and as many stages that diverged."""
+"""Maximum number of errors shown, the latest, and of stages that diverged."""
 WHO = ("host", "pid")
 GIVEN = "given"
-"""Kind of a stage that a study begins with and does not make."""
+"""Kind of a stage that a study is given rather than makes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,10 +34,11 @@ class Worker:
     """A process that works on the folder.
 
     Attributes:
-        host, pid: of the process. stages: ids of the stages that it has claimed. others: the names of its other claims.
-        doing, detail: its latest message in the log; empty before the first, and of a worker whose log is elsewhere.
-        tokens_per_second, utilisation: of training, the latter as a share of the matmul rate; None where unknown.
-        left: seconds for all that is left, by its own speed; None where unknown. at_most: whether that is a maximum.
+        host, pid: host and id of the process.
+        stages: ids of the stages that it has claimed. others: the names of its other claims.
+        doing, detail: its latest message in the log; empty before the first, and for a worker whose log is elsewhere.
+        tokens_per_second, utilisation: training speed, the latter as a share of the matmul rate; None if unknown.
+        left: seconds for all remaining work at its own speed; None if unknown. at_most: whether that is a maximum.
         ago: seconds since that message, by the clocks of its host and of this one; None without one.
         gone: whether it is known to have ended without freeing its claims.
     """
@@ -61,17 +62,17 @@ class Status:
     """The state of a folder.
 
     Attributes:
-        name: of the study or evaluation.
+        name: name of the study or evaluation.
         stages, stages_done: numbers of the plan's stages. cells, cells_done: the same of its cells.
-        stages_elsewhere, cells_elsewhere: how many of those that are done only the shared folder has.
-        seeds_elsewhere: by how many seeds a study has grown of which this folder's plan does not know yet.
+        stages_elsewhere, cells_elsewhere: how many of the finished ones only the shared folder has.
+        seeds_elsewhere: number of seeds by which the study has grown without this folder's plan.
         workers: those at work, and those that ended without freeing their claims.
-        tokens, seconds: what finished stages trained on, and how long they took.
-        left: seconds until everything is done, by the workers' speeds together; None where unknown.
+        tokens, seconds: training tokens of finished stages, and the time that they took.
+        left: seconds until everything is done, at the combined speed of the workers; None if unknown.
         failures: stages that diverged, then errors; the latest, oldest first. failed: number of all failures.
-        next_look: seeds at which a study that grows by seeds is looked at next; None where no look is awaited.
-        shared: the shared folder; None where workers share nothing but this folder.
-        shared_error: why it could not be read now, so that what others do is as it was before; None where it could.
+        next_look: seeds at which a study that grows by seeds is looked at next; None if no look is awaited.
+        shared: the shared folder; None if workers share nothing but this folder.
+        shared_error: why it could not be read now, so other machines are shown as before; None if it was read.
         shared_damaged: a line for each of its files that is damaged and left out.
     """
 
@@ -96,17 +97,17 @@ class Status:
 
     @property
     def is_done(self) -> bool:
-        """Whether every stage, cell and look is there, and nobody works on the folder."""
+        """Whether every stage, cell and look is finished, and nobody works on the folder."""
         return self.is_complete and not any(not worker.gone for worker in self.workers)
 
     @property
     def is_complete(self) -> bool:
-        """Whether every stage, cell and look is there."""
+        """Whether every stage, cell and look is finished."""
         return self.is_made and self.next_look is None
 
     @property
     def is_made(self) -> bool:
-        """Whether every stage and cell is there; a study that grows by seeds may get more."""
+        """Whether every stage and cell is finished; a study that grows by seeds may get more."""
         return self.stages_done == self.stages and self.cells_done == self.cells
 
     def as_dict(self) -> dict[str, Any]:
@@ -115,9 +116,9 @@ class Status:
 
 
 class Watcher:
-    """Looks at a folder again and again; what does not change any more is read once, and of cells only which they are.
+    """Looks at a folder repeatedly. Files that no longer change are read once, and of cells only their ids.
 
-    A shared folder that the results folder names is read, too.
+    A shared folder that the results folder names is read too.
     """
 
     def __init__(self, out: pathlib.Path):
@@ -126,7 +127,7 @@ class Watcher:
         self._planned: set[str] = set()  # ids of its cells
         self._plan_is: tuple[int, ...] | None = None  # the file that these two were read from
         self._ends = BlockEnds(self._end, self.store.cells.indexed())
-        self._counted: tuple[set[str] | None, ...] = (None, None, None)  # what the two counts were made from
+        self._counted: tuple[set[str] | None, ...] = (None, None, None)  # the sets from which the two counts were made
         self._counts = 0, 0
         self._records: dict[str, Mapping[str, Any]] = {}
         self._position = 0
@@ -138,11 +139,11 @@ class Watcher:
         self._failed = 0
 
     def check(self) -> None:
-        """Refuse a place where no study will begin, or whose shared folder cannot be read with what is installed.
+        """Refuse a path where no study will begin, or whose shared folder the installed software cannot read.
 
         Raises:
-            InputError: it is a file, a folder of `attack` or `certify`, or holds results without a plan, or it is not
-                complete and the client of its shared folder is not installed.
+            InputError: it is a file, a folder of `attack` or `certify`, or holds results without a plan; or it is
+                incomplete and the client of its shared folder is not installed.
         """
         out = self.store.out
         if out.exists() and not out.is_dir():
@@ -151,7 +152,7 @@ class Watcher:
             if PartsFolder(out, noun).is_begun:
                 raise InputError(f"--out {out}: a folder of `{command}`, expected one of `run` or `evaluate`")
         if self.store.results.is_file() and not (out / "plan.json").is_file():
-            raise InputError(f"--out {out}: has results and no plan.json, so nothing says what is left to do")
+            raise InputError(f"--out {out}: has results but no plan.json, so it is unknown what is left to do")
         if (named := noted(out)) != self._noted:
             self._shared = self._unread = None
             try:
@@ -164,7 +165,7 @@ class Watcher:
             self._noted = named
 
     def look(self) -> Status | None:
-        """The state of the folder; None where no study has begun there yet.
+        """The state of the folder; None if no study has begun there yet.
 
         Raises:
             InputError: it holds something else, or a file is damaged.
@@ -233,8 +234,8 @@ class Watcher:
                 self._records[name] = record
 
     def _looks(self) -> tuple[int | None, int]:
-        """The look that the plan's seeds are made for, or the next one if others have not ended the study, and how many
-        seeds more than the plan's the last look saw."""
+        """The look for which the plan's seeds are made, or the next one unless others have ended the study; and the
+        number of seeds that the last look saw beyond the plan's."""
         declared, present = self._plan.get("declared") or {}, len(self._plan.get("seeds") or ())
         taken, looks = present, declared.get("content", {}).get("stopping", {}).get("looks") or ()
         for number in looks:
@@ -268,7 +269,7 @@ class Watcher:
         self._failures.append(text)
 
     def _cells(self) -> tuple[int, int]:
-        """How many of the plan's cells the results folder has, and with them those that only the shared folder has."""
+        """Numbers of the plan's cells: in the results folder, and including those that only the shared folder has."""
         if not self._planned:  # a plan of an earlier version
             count = len(self.store.result_cells())
             return count, count
@@ -282,7 +283,7 @@ class Watcher:
         return self._counts
 
     def _end(self, name: str, size: int) -> bytes | None:
-        """So many bytes from the end of a block, or all of a smaller one; None where it is gone."""
+        """The last `size` bytes of a block, or all of a smaller one; None if it is gone."""
         path = self.store.cells.folder / name
         with reading(path):
             return files.read_end(path, size)
@@ -310,7 +311,7 @@ class Watcher:
         return tuple(found)
 
     def _held(self) -> Mapping[str, tuple[Claim, bool]]:
-        """As `Claims.held`; of workers that share a folder, their claims are there."""
+        """As `Claims.held`; workers that share a folder have their claims there."""
         return self.store.claims.held() if self._shared is None else self._shared.held
 
 

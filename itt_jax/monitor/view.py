@@ -11,7 +11,7 @@ from itt_jax.study.progress import counted, duration
 
 
 def line(status: Status) -> str:
-    """What is done, by whom and how fast, in one line."""
+    """Progress, workers and speed in one line."""
     working = [worker for worker in status.workers if not worker.gone]
     parts = [f"{status.stages_done} of {counted(status.stages, 'stage')}"] if status.stages else []
     parts += [f"{status.cells_done:,} of {counted(status.cells, 'cell')}", counted(len(working), "worker")]
@@ -69,7 +69,7 @@ def _shared(status: Status) -> str:
 
 
 def _warning(status: Status) -> list[str]:
-    """A line each where the shared folder cannot be read, and where some of its files are damaged."""
+    """One line if the shared folder cannot be read, and one if some of its files are damaged."""
     found = []
     if status.shared_error is not None:
         found.append(f"warning: shared folder not read, other machines shown as before: {status.shared_error}")
@@ -112,7 +112,7 @@ def _doing(worker: Worker) -> str:
 
 
 def _claimed(worker: Worker) -> str:
-    """What a worker whose log is elsewhere is doing, by its claims."""
+    """The work of a worker whose log is elsewhere, from its claims."""
     if worker.stages:
         return f"on {', '.join(worker.stages)}"
     if any(name.startswith(ACROSS) for name in worker.others):

@@ -53,7 +53,7 @@ better than guessing on dev rows, and unchecked have no dev rows.
 """
 SETTINGS = {
     "temp_directory": "''",  # a large query fails instead of writing to the current folder
-    "python_enable_replacements": "false",  # variables of this program are no tables
+    "python_enable_replacements": "false",  # variables of this program are not tables
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
@@ -132,7 +132,7 @@ def _answer(database: duckdb.DuckDBPyConnection, stores: Mapping[str, Store], qu
     """The rows that one statement returns.
 
     Raises:
-        InputError: it is no such statement, or fails.
+        InputError: it is not such a statement, or fails.
     """
     with _said("--sql", stores):
         statements = database.extract_statements(query)
@@ -143,7 +143,7 @@ def _answer(database: duckdb.DuckDBPyConnection, stores: Mapping[str, Store], qu
 
 @contextlib.contextmanager
 def _said(option: str, stores: Mapping[str, Store]) -> Iterator[None]:
-    """Raise what DuckDB says of an option's value as an error of the user's input."""
+    """Raise DuckDB's errors about an option's value as errors in the user's input."""
     try:
         yield
     except duckdb.InterruptException as error:
@@ -160,7 +160,7 @@ def _hint(query: str) -> str:
 
 
 def _relations(stores: Mapping[str, Store]) -> str:
-    """What there is, and what a report would add."""
+    """The relations that exist, and those that a report would add."""
     absent = [name for name in TABLES if not relations.files_of(stores, name)]
     known = [name for name in relations.RELATIONS if name not in absent]
     made = f"; `report --out DIR` makes {listed(absent)}" if absent else ""
@@ -179,7 +179,7 @@ def _renamed(table: pa.Table) -> pa.Table:
 
 
 def _pivot(results: pa.Table, rows: str, column: str) -> str:
-    """The query for means of `value`; of several metrics or folders, each has rows of its own.
+    """The query for means of `value`; several metrics or folders have separate rows.
 
     Raises:
         InputError: a column is unknown, or named twice.

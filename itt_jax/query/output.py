@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 MOST_ROWS = 200
-"""Of a table for people."""
+"""Maximum number of rows in a table for people."""
 MOST_CHARACTERS = 80
-"""Of one of its values."""
+"""Maximum number of characters in one of its values."""
 NUMERIC = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 
 

@@ -56,14 +56,14 @@ ITEMS = pa.schema(
 )
 SIGNAL = pa.schema([(name, pa.string()) for name in (STORE, *PANEL, "arm", *GROUP)] + [("has_signal", pa.bool_())])
 STORED = ("item_id", "prediction", "label", "scores", "changed", "applicable")
-"""What `items` reads of every cell."""
+"""Columns that `items` reads from every cell."""
 
 
 def named(outs: Sequence[pathlib.Path]) -> dict[str, Store]:
-    """Name -> results folder: the folder's own name, or its whole path where two have the same.
+    """Name -> results folder: the folder's own name, or its whole path if two have the same.
 
     Raises:
-        InputError: a folder is named twice, if by different paths.
+        InputError: a folder is named twice, even by different paths.
     """
     paths = [out.resolve() for out in outs]
     if twice := [path for path in paths if paths.count(path) > 1]:
@@ -113,13 +113,13 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 def files_of(stores: Mapping[str, Store], relation: str) -> dict[str, pathlib.Path]:
-    """Folder -> the file of a table of the report, where it has one."""
+    """Folder -> the file of a table of the report, if it has one."""
     paths = {name: store.report / "tables" / f"{TABLES[relation]}.csv" for name, store in stores.items()}
     return {name: path for name, path in paths.items() if path.is_file()}
 
 
 def table(stores: Mapping[str, Store], relation: str) -> pa.Table | None:
-    """A table of the report, of those folders that have it; None where none has.
+    """A table of the report, from all folders that have it; None if none has.
 
     Raises:
         InputError: a file is damaged.
@@ -134,7 +134,7 @@ def _read_csv(path: pathlib.Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=[""])
     except (ValueError, OSError) as error:
-        raise InputError(f"{path}: damaged, or no table of a report: {error}") from error
+        raise InputError(f"{path}: damaged, or not a table of a report: {error}") from error
 
 
 def items(stores: Mapping[str, Store], results: pa.Table) -> pa.Table:
@@ -162,7 +162,7 @@ def check_items(stores: Mapping[str, Store]) -> None:
     """Check that every folder has predictions.
 
     Raises:
-        InputError: a published folder may hold results alone.
+        InputError: a folder has none; a published folder may hold only results.
     """
     for store in stores.values():
         if not has_predictions(store.out, read_results(store.out)):

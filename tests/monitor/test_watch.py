@@ -197,7 +197,7 @@ def test_a_folder_that_is_not_there_yet_or_half_written_is_one_line(tmp_path, ca
     (tmp_path / "plan.json").unlink()
     Store(tmp_path).results.touch()
     assert main.main(["watch", "--out", str(tmp_path)]) == 2
-    assert capsys.readouterr().err.strip().endswith("has results and no plan.json, so nothing says what is left to do")
+    assert capsys.readouterr().err.strip().endswith("has results but no plan.json, so it is unknown what is left to do")
     assert main.main(["watch", "--out", __file__, "--once"]) == 2
     assert main.main(["watch", "--out", str(tmp_path), "--json"]) == 2
 

@@ -287,7 +287,7 @@ def test_numbers_that_are_not_finite_are_no_matter_in_columns_that_are_not_read(
         ("text,label\na,good\n", "unknown encoding 'utf-9'", {"encoding": "utf-9"}),
         (
             "text,label\na,1\n",
-            "line 2: the source of task 'mine' maps label '1' to 'ok', which is none of its labels: bad, good",
+            "line 2: the source of task 'mine' maps label '1' to 'ok', which is not one of its labels: bad, good",
             {"labels": {"1": "ok"}},
         ),
         ("text,label\na,1\n", "expected published labels as text, found 1", {"labels": {1: "bad"}}),
