@@ -32,7 +32,7 @@ SHARDING_RULES = (
     (r"/layers/\d+/(attention_norm|output_norm)/", ()),
 )
 BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
-"""0, 1, 2 ... and zeros."""
+"""Constants: 0, 1, 2 ... and zeros."""
 
 
 @dataclasses.dataclass(frozen=True)

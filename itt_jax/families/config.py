@@ -50,14 +50,14 @@ _EXPECTED: dict[str, tuple[type, ...]] = {
 
 @dataclasses.dataclass(frozen=True)
 class EncoderConfig:
-    """The base of every family's Config: what it provides beside its fields.
+    """The base of every family's Config, with everything but its fields.
 
     Fields of every family: vocabulary_size, width, layers, heads, feed_forward, activation, dropout,
     initializer_range, layer_norm_epsilon, pad_id.
 
     Attributes:
         family: name of the family. names: Hugging Face's name of each field.
-        supported: Hugging Face key -> the values under which its model is the one implemented here.
+        supported: Hugging Face key -> the values with which Hugging Face's model is the one implemented here.
     """
 
     family: ClassVar[str]
@@ -80,7 +80,7 @@ class EncoderConfig:
         """Checks types, counts and rates.
 
         Raises:
-            InputError: a value that makes no encoder, under Hugging Face's name.
+            InputError: a value that is invalid for an encoder, under Hugging Face's name.
         """
         for field in dataclasses.fields(self):
             value, name, expected = getattr(self, field.name), self.names.get(field.name, field.name), _type(field)
@@ -140,7 +140,7 @@ class EncoderConfig:
 
     @property
     def matmul_parameters(self) -> int:
-        """Parameters of the encoder that every token is multiplied with (no tables, biases, norms, pooler)."""
+        """Number of encoder parameters that multiply every token (no tables, biases, norms, pooler)."""
         raise NotImplementedError
 
     @property
@@ -154,12 +154,12 @@ class EncoderConfig:
 
     @property
     def language_head_parameters(self) -> int:
-        """Parameters that each predicted token is multiplied with beyond the encoder's forward pass."""
+        """Number of parameters that multiply each predicted token beyond the encoder's forward pass."""
         raise NotImplementedError
 
     @classmethod
     def first_position(cls, pad_id: int | None) -> int:
-        """Row of the position table, where the family has one, that an example's first token reads."""
+        """Row of the position table, if the family has one, that an example's first token reads."""
         return 0
 
     @property
@@ -194,7 +194,7 @@ class EncoderConfig:
 
     @property
     def transform_range(self) -> float:
-        """Standard deviation of the initial weights of dense layers in heads, the output layer apart."""
+        """Standard deviation of the initial weights of dense layers in heads, except the output layer."""
         return self.initializer_range
 
     @property

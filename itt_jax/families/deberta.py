@@ -42,8 +42,8 @@ class DebertaConfig(EncoderConfig):
     Attributes:
         max_positions: longest example in tokens; it has no position table.
         max_relative_positions: distances from this one on share a bucket; None means max_positions.
-        position_buckets: distances up to half of this number have an embedding each, longer ones one for each of as
-            many steps of their logarithm; None: every distance has its own.
+        position_buckets: distances up to half of this number have an embedding each; longer ones share as many
+            embeddings, one for each step of their logarithm. None: every distance has its own.
         pooler_dropout, pooler_activation: in front of and after the dense layer of classifiers.
         classifier_dropout: rate in front of their output layer; None means `dropout`.
     """
@@ -93,7 +93,7 @@ class DebertaConfig(EncoderConfig):
         "intermediate_size": 6144,
         "position_buckets": -1,
     }
-    """Hugging Face's, where they are not version 3's."""
+    """Hugging Face's defaults, where they differ from version 3's."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -106,7 +106,7 @@ class DebertaConfig(EncoderConfig):
 
     @classmethod
     def from_huggingface(cls, values: Mapping[str, Any]) -> Self:
-        """As `EncoderConfig.from_huggingface`; other than version 3's attention is refused, by its key."""
+        """As `EncoderConfig.from_huggingface`; attention other than version 3's is refused, by its key."""
         for name, (needed, default) in _LEFT_OUT.items():
             found = values.get(name, default)
             if found != needed:
@@ -135,7 +135,7 @@ class DebertaConfig(EncoderConfig):
 
     @property
     def largest_distance(self) -> int:
-        """The distance from which on all share a bucket."""
+        """Distances from this one on share a bucket."""
         return self.max_positions if self.max_relative_positions is None else self.max_relative_positions
 
     @property
@@ -149,7 +149,7 @@ class DebertaConfig(EncoderConfig):
 
     @property
     def pair_flops(self) -> int:
-        """Two terms of relative positions beside the content's; the projections of their table are not counted."""
+        """Counts content and two terms of relative positions, but not the projections of their table."""
         return 8 * self.layers * self.width
 
     @property

@@ -40,7 +40,7 @@ class EuroBertConfig(EncoderConfig):
         dropout: rate of attention probabilities; nothing else is dropped.
         theta: base of the rotary positions.
         attention_bias: whether the layers of attention have biases. mlp_bias: whether the feed-forward layers and the
-            language model's scores have.
+            language model's scores do.
         classifier_pooling: what classifiers read: "bos", the first token; "mean", the mean of all; "late", each token,
             and the scores are averaged.
         tied_embeddings: whether the language model scores with the word embeddings.

@@ -27,7 +27,7 @@ class Summary:
         activation: applied after "dense" or no layer.
         first_rate, last_rate: dropout rates before the layer and before the output layer.
         norm: whether a LayerNorm follows the activation. bias: whether "dense" has a bias.
-        pooling: of heads on examples, what the layer reads: the summary token, or the "mean" of the example's tokens.
+        pooling: for heads on examples, what the layer reads: the summary token, or the "mean" of the example's tokens.
             "late": every token, and the outputs are averaged.
     """
 
@@ -49,8 +49,8 @@ class HuggingFaceHead:
         keys: the head's own parameters.
         summary: the layers between hidden states and output, for a config. Heads on examples need it; a head on
             tokens without it has dropout at the config's `token_rate` (tags) or none (answers).
-        also: suffixes of further classes whose checkpoints hold this head, with `leftovers`: beginnings of other keys
-            that checkpoints with this head may hold.
+        also: suffixes of further classes whose checkpoints hold this head.
+        leftovers: beginnings of other keys that checkpoints with this head may hold.
     """
 
     suffix: str
@@ -98,8 +98,8 @@ class Family:
         Config: sizes and rates of an encoder.
         huggingface: names of checkpoints.
         language_model: kind of head of the pretraining objective ("masked_lm" or "permuted_lm").
-        sharding_rules: (regular expression on a parameter's path, mesh axis of each array axis; of an array with fewer
-            axes, such as the bias of a kernel, the last of them); exactly one rule matches each parameter.
+        sharding_rules: (regular expression on a parameter's path, mesh axis of each array axis; an array with fewer
+            axes, such as the bias of a kernel, uses the last of them); exactly one rule matches each parameter.
         tokenizer: format of tokenizers trained for encoders made here (`data.vocabulary_training.FORMATS`).
         checkpoints: published encoders of the family, as the hub names them.
     """

@@ -51,7 +51,7 @@ class ModernBertConfig(EncoderConfig):
             them. mlp_dropout: inside the feed-forward layers. classifier_dropout: in front of classifiers.
         global_every: layers 0, global_every, 2 global_every ... see the whole example; the others see
             `local_attention` // 2 tokens on either side.
-        global_theta, local_theta: base of the rotary positions of the two.
+        global_theta, local_theta: bases of the rotary positions in the two kinds of layers.
         attention_bias, mlp_bias, classifier_bias, decoder_bias, norm_bias: whether these layers have biases.
         classifier_pooling: what classifiers read, "cls" or "mean".
         initializer_cutoff: initial weights are at most this many standard deviations from 0; None means 3.
@@ -181,7 +181,7 @@ class ModernBertConfig(EncoderConfig):
 
     @property
     def pair_flops(self) -> int:
-        """Of layers that see everything, and of short examples, where all do."""
+        """For layers that see everything, and for short examples, where all layers do."""
         return 4 * self.layers * self.width
 
     def attention_flops(self, lengths: np.ndarray) -> float:
@@ -210,7 +210,7 @@ class ModernBertConfig(EncoderConfig):
 
     @property
     def transform_range(self) -> float:
-        """As the layers that end at the residual stream."""
+        """As for the layers that end at the residual stream."""
         return self.initializer_range / math.sqrt(2 * self.layers)
 
     @property

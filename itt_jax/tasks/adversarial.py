@@ -1,4 +1,4 @@
-"""AdvGLUE (arXiv 2111.02840): GLUE changed by attacks and validated by people; its dev set, for evaluation alone."""
+"""AdvGLUE (arXiv 2111.02840): GLUE changed by attacks and validated by people; its dev set, only for evaluation."""
 
 from itt_jax.data.sources import LocalLists
 from itt_jax.data.sources.values import LabelNames

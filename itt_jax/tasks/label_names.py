@@ -1,4 +1,4 @@
-"""Which output of a head is which label of a task, by the names that a checkpoint gives its outputs."""
+"""Matches a head's outputs with a task's labels, by the names that a checkpoint gives its outputs."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ SYNONYMS: tuple[tuple[str, ...], ...] = (
     ("org", "organization", "organisation"),
     ("misc", "miscellaneous"),
 )
-"""Names of one label, in lower case; of tags, the part after B- or I-. A name that could be read in two ways, such as
+"""Names of one label, in lower case; for tags, the part after B- or I-. A name that could be read in two ways, such as
 "n", is in no group."""
 _GROUPS = {name: group[0] for group in SYNONYMS for name in group}
 
@@ -34,8 +34,8 @@ def output_order(task: Task, names: Sequence[str] | None, given: str | None = No
     task's order, and so are numbers that count from 0, unless the task's data uses these numbers for other labels.
 
     Args:
-        names: of the outputs, as many as the task has labels; None for placeholders.
-        given: which is which, as `--labels` says it: "name or number of output=label,..."; it precedes the names.
+        names: names of the outputs, as many as the task has labels; None for placeholders.
+        given: the value of `--labels`: "name or number of output=label,..."; it takes precedence over the names.
 
     Raises:
         InputError: names that are not the task's, or `given` does not name each label and output once.
@@ -61,13 +61,13 @@ def table_labels(
     """The labels of a task that is made for a head, and published label -> label where the two differ.
 
     Labels are the names of the outputs, in their order, and published ones are compared with them as in `output_order`.
-    They need not all occur. For outputs without names they are their numbers, all of which occur.
+    They need not all occur. Outputs without names have their numbers as labels, all of which must occur.
 
     Args:
         published: the distinct labels of the data. names, given: as in `output_order`.
 
     Raises:
-        InputError: published labels that are no names of outputs.
+        InputError: published labels that are not names of outputs.
     """
     if given is not None:
         return _told_labels(published, given)
@@ -102,7 +102,7 @@ def _told_labels(published: Sequence[str], given: str) -> tuple[tuple[str, ...],
 def _matched(
     published: Sequence[str], names: Mapping[str, str], spelled: Callable[[str], str]
 ) -> dict[str, str] | None:
-    """Published label -> its name, each another; empty where all are alike. None if a label has no name of its own.
+    """Published label -> its name, each a different one; empty if all are equal. None if a label has no own name.
 
     Args:
         names: spelling -> name.

@@ -2,7 +2,7 @@
 
 Its figures are macro-F1 with seeds 1, 2, 3, put together by `score.lextreme`. Left out here: greek_legal_code_chapter
 and _subject (389 and 1,685 classes), mapa_fine (its spelling of classes differs between published versions), levels 2
-and 3 of MultiEURLEX (its parquet files hold level 1 alone).
+and 3 of MultiEURLEX (its parquet files hold only level 1).
 """
 
 from typing import Any

@@ -57,13 +57,13 @@ def count_rows(
     data_root: str | pathlib.Path | None = None,
     read: dict[tuple[int, str, str], list[str]] | None = None,
 ) -> int:
-    """How many rows `load_rows` gives; it reads texts and labels only where they decide which rows count.
+    """The number of rows that `load_rows` returns; reads texts and labels only if they decide which rows count.
 
     Args:
         read: keeps the indices of published splits between calls for one task.
 
     Raises:
-        InputError: as `load_rows`, of what is read.
+        InputError: as `load_rows`, for the data that is read.
     """
     wanted = parse(split)
     source = _choose(task, wanted.split, language, data_root)
@@ -80,14 +80,14 @@ def count_rows(
 
 
 def files_of(task: Task, split: str, language: str, data_root: str | pathlib.Path | None = None) -> str:
-    """The files that `load_rows` reads, for people; "" where the rows are in none. Raises as `load_rows`."""
+    """The files that `load_rows` reads, for people; "" if the rows are not in files. Raises as `load_rows`."""
     wanted = parse(split).split
     source = _choose(task, wanted, language, data_root)
     return source.where(parse(source.slices.get(wanted, wanted)).split, language)
 
 
 def identifying(task: Task, rows: Rows) -> Rows:
-    """The rows with only the fields that identify them, in which contamination is looked for."""
+    """The rows with only the fields that identify them, which are searched for contamination."""
     return dataclasses.replace(rows, fields={name: rows.fields[name] for name in task.identifying_fields})
 
 
@@ -158,7 +158,7 @@ def _rows(task: Task, source: Source, wanted: Slice, language: str, data_root: s
     for name, pattern in task.patterns.items():
         fields[name] = [pattern.replace("{}", text) for text in fields[name]]
     labels, keep = kinds.kind(task.kind).read_labels(task, source.labels, table)
-    # Slices are of all published rows, so that tasks which leave out different rows have the same slices.
+    # Slices are taken from all published rows, so tasks that leave out different rows have the same slices.
     inside = _part(task, ids, wanted)
     left_out = _left_out(source, table, inside & ~keep)
     rows = Rows(task.name, wanted.split, language, task.domain, ids, fields, labels, table.pool, left_out)
@@ -185,7 +185,7 @@ def _left_out(source: Source, table: Table, rows: np.ndarray) -> dict[str, int]:
 
 
 def _check_documents(task: Task, source: Source, table: Table) -> None:
-    """Raises InputError unless the documents that rows belong to are named where the task needs them, and used."""
+    """Raises InputError unless the source names the rows' documents if and only if the task uses them."""
     if source.document is not None and not task.documents:
         raise InputError(
             f"task {task.name!r}: its source names documents (document={source.document!r}); set documents=True, "

@@ -14,7 +14,7 @@ class Presence:
     """The rows of a task under a data root.
 
     Attributes:
-        rows: split -> language -> number of rows. errors: what is wrong with files that are there.
+        rows: split -> language -> number of rows. errors: errors in files that are present.
     """
 
     task: Task
@@ -23,7 +23,7 @@ class Presence:
 
 
 def presence(task: Task, data_root: pathlib.Path) -> Presence:
-    """Counts the rows of a task's local files; those that are not there have no entry."""
+    """Counts the rows of a task's local files; absent ones have no entry."""
     sources = [source for source in task.sources if source.local and not isinstance(source, Embedded)]
     rows: dict[str, dict[str, int]] = {}
     errors: list[str] = []

@@ -28,7 +28,7 @@ def task_sheet(
 
     Args:
         names: operators; empty means all. languages: empty means all languages with available rows.
-        own_tasks: of the user, which precede the catalogue's.
+        own_tasks: the user's tasks, which precede the catalogue's.
 
     Raises:
         InputError: an unknown task or language, missing data; or as `sampled` and `write_sheet`.

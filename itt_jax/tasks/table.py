@@ -38,10 +38,10 @@ def table_task(
 
     Args:
         text: one column or two.
-        delimiter, encoding, quoted, header: as in `LocalFiles`; None: what is usual for the suffix. A delimiter
-            makes a csv of a table with another suffix.
-        outputs, names, given: of the head, as in `label_names.table_labels`.
-        metric: None takes that of the kind.
+        delimiter, encoding, quoted, header: as in `LocalFiles`; None: the usual value for the suffix. With a
+            delimiter, a table with another suffix is read as csv.
+        outputs, names, given: outputs of the head, as in `label_names.table_labels`.
+        metric: None takes the kind's.
 
     Raises:
         InputError: an unknown suffix, a missing file or column, or labels that are not those of the head.
@@ -109,7 +109,7 @@ def _column(name: str, header: bool | None) -> str | int:
     """A column by name, or by number in a table without a header.
 
     Raises:
-        InputError: no number.
+        InputError: not a number.
     """
     if header is not False:
         return name

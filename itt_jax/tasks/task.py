@@ -16,7 +16,7 @@ class Task:
         name: as configs and tables name it.
         kind: name of one of `kinds.KINDS`.
         fields: names of its texts, in order; one or two, except for "multiple_choice".
-        labels: class names, in the order of the class indices; of "multiple_choice" the fields to choose from. Empty
+        labels: class names, in the order of the class indices; for "multiple_choice", the fields to choose from. Empty
             for kinds without classes.
         score_range: lowest and highest score of a regression.
         space: name of the label space; empty means the class names themselves. Tasks of one label space may be
@@ -24,15 +24,15 @@ class Task:
         metric: name of one of `metrics.METRICS` that fits the kind.
         sources: where its rows are, the preferred first.
         domain: what the texts are about; `in_domain` and domain gaps compare it with that of the training rows.
-        languages: codes of the languages that it has rows in. source_language: the one that it is trained in.
+        languages: codes of the languages of its rows. source_language: the language of training.
         parallel: row i of every language is a translation of the same item.
         rows_per_group: this many consecutive rows share a text, and stay together when a split is sliced.
         documents: rows are parts of documents (an index is "document-part") that stay together when a split is sliced.
         held_out_sentences: for rows that are phrases of sentences (SST-2), the share of sentences whose longest phrase
             makes the "dev" split; no phrase of them is left in "train" (see `tasks.splits.hold_out_sentences`).
-        patterns: field -> pattern that its published text is put into, such as "What was the {}?".
-        fixed: fields whose texts recur from row to row (a question of few forms). They do not identify a row when
-            contamination is looked for, and no perturbation edits them.
+        patterns: field -> pattern into which its published text is put, such as "What was the {}?".
+        fixed: fields whose texts recur from row to row (a question of few forms). They do not identify a row in the
+            search for contamination, and no perturbation edits them.
         candidates: candidate fields of a retrieval task; each row's own candidate is correct. Empty when the task has a
             pool.
         editable: fields that a perturbation may edit; empty means all that are not fixed.
@@ -68,7 +68,7 @@ class Task:
     )
 
     def __post_init__(self):
-        """Raises InputError where fields do not fit together."""
+        """Raises InputError if fields do not fit together."""
         if isinstance(self.sources, Source):
             raise InputError(
                 f"task {self.name!r}: sources: expected a tuple; write ({type(self.sources).__name__}(...),)"
@@ -81,7 +81,7 @@ class Task:
         metrics.metric(self.metric).check(self.labels)
         if not self.fields or not self.sources:
             raise InputError(f"task {self.name!r}: needs fields and sources")
-        # vectors are compared without training, so that a source language is needed for other kinds only
+        # vectors are compared without training, so only other kinds need a source language
         if self.source_language not in self.languages and not kind.by_vectors:
             raise InputError(
                 f"task {self.name!r}: its source_language {self.source_language!r} is not among its languages, "
