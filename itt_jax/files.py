@@ -26,7 +26,7 @@ MOST_BYTES = 1 << 27
 MOST_MANIFEST_BYTES = 1 << 22
 """Size of the largest manifest that is read: one of 40,000 files."""
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
-_ATTEMPTS = 10  # how often a folder that other processes replace at the same moment is tried
+_ATTEMPTS = 10  # attempts at a folder that other processes replace at the same time
 
 
 def temporary(path: str | os.PathLike) -> pathlib.Path:
@@ -60,8 +60,8 @@ def new_folder(path: str | os.PathLike, keep_existing: bool = False) -> Iterator
     """Yield a new, empty temporary folder, which becomes `path`, or is removed if the body raises.
 
     Args:
-        keep_existing: a folder that is already there, or that another process finishes first, stays; it is replaced
-            otherwise.
+        keep_existing: keep a folder that is already there, or that another process finishes first; otherwise it is
+            replaced.
     """
     path = pathlib.Path(path)
     partial = temporary(path)
@@ -75,7 +75,7 @@ def new_folder(path: str | os.PathLike, keep_existing: bool = False) -> Iterator
 
 
 def check_unused(path: str | os.PathLike, what: str) -> None:
-    """Check that a folder may be written without loss: that there is none of that name, or an empty one.
+    """Check that a folder may be written without loss: it does not exist, or is empty.
 
     Raises:
         InputError: there is a file, or a folder that holds something.
@@ -122,7 +122,7 @@ def remove_folder(path: pathlib.Path) -> None:
 
 
 def exists(path: str | os.PathLike) -> bool:
-    """Whether there is a regular file, directly or behind a link. False where nothing has that name.
+    """Whether there is a regular file, directly or behind a link. False if nothing has that name.
 
     Raises:
         InputError: a folder, a pipe, a device, a link to itself, or a folder above it that may not be entered.
@@ -165,7 +165,7 @@ def read_bytes(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
 
 
 def read_end(path: str | os.PathLike, size: int) -> bytes | None:
-    """The last `size` bytes of a file, or all of a smaller one; None where there is none.
+    """The last `size` bytes of a file, or all of a smaller one; None if there is none.
 
     Raises:
         OSError: it cannot be read.
@@ -179,7 +179,7 @@ def read_end(path: str | os.PathLike, size: int) -> bytes | None:
 
 
 def is_inside(name: object) -> TypeGuard[str]:
-    """Whether a name that a file gives can only be of something in that file's folder; "" is the folder itself."""
+    """Whether a name found in a file can only refer to something in that file's folder; "" is the folder itself."""
     if not isinstance(name, str) or "\0" in name:
         return False
     path = pathlib.PureWindowsPath(name)  # which takes both kinds of slashes as separators
@@ -203,15 +203,15 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
 
 
 def create_text(path: str | os.PathLike, text: str) -> bool:
-    """As `create_bytes`, of text in UTF-8."""
+    """As `create_bytes`, for text in UTF-8."""
     return create_bytes(path, text.encode())
 
 
 def create_bytes(path: str | os.PathLike, content: bytes) -> bool:
     """Write `content` to `path` unless the file exists; returns whether it was written.
 
-    Of several processes one succeeds. On a file system without hard links (a mounted bucket) two that start at the same
-    moment may both succeed, and the later one's content stays.
+    If several processes try, one succeeds. On a file system without hard links (a mounted bucket), two that start at
+    the same moment may both succeed, and the later one's content stays.
     """
     try:
         return create_linked(path, content)
@@ -223,7 +223,7 @@ def create_bytes(path: str | os.PathLike, content: bytes) -> bool:
 
 
 def create_linked(path: str | os.PathLike, content: bytes) -> bool:
-    """As `create_bytes`; of several processes one succeeds on any file system.
+    """As `create_bytes`, but only one of several processes succeeds on any file system.
 
     Raises:
         OSError: the file system has no hard links.
@@ -313,7 +313,7 @@ def _make(folder: pathlib.Path) -> None:
     """Make a folder and its parents.
 
     Raises:
-        InputError: the file system makes none there (/proc says so with the error of a missing file).
+        InputError: the folder cannot be made there (/proc reports this as a missing file).
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -70,7 +70,7 @@ def test_override_reaches_field(override, read, expected):
         ("encoders.bert.heads=3", "expected a divisor of width=64"),
         ("encoders.bert.pair_features=True", "needs pooling"),
         ("encoders.bert.attention_dropout=1.0", "found 1.0"),
-        ("encoders.bert.first_layers=2", "first_layers: of a checkpoint"),
+        ("encoders.bert.first_layers=2", "first_layers: applies only to a checkpoint"),
         ("seeds=(True,)", "--set seeds[0]: Input should be a valid integer, found True"),
         ("seeds=(1.0,)", "--set seeds[0]: Input should be a valid integer, found 1.0"),
         ("seeds=(0,-1)", "study.seeds: expected at least 0, found (0, -1)"),

@@ -12,7 +12,7 @@ LATER = {"later": True}
 
 
 def canonical(value: Any) -> Any:
-    """`value` as JSON data in a fixed order: what ids are made of."""
+    """`value` as JSON data in a fixed order, from which ids are made."""
     if dataclasses.is_dataclass(value):
         fields = {
             field.name: canonical(getattr(value, field.name))

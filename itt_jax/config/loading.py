@@ -43,7 +43,7 @@ def load(path: str | pathlib.Path, overrides: Sequence[str] = ()) -> Study:
 
 
 def load_tasks(path: str | pathlib.Path) -> tuple[tuple[Task, ...], Study | None]:
-    """The tasks of one's own that a Python file defines, as `tasks` or in its `study`, and that study, if there is one.
+    """The user's tasks that a Python file defines, as `tasks` or in its `study`, and that study, if there is one.
 
     A file with `attacks` needs no tasks.
 
@@ -65,7 +65,7 @@ def load_tasks(path: str | pathlib.Path) -> tuple[tuple[Task, ...], Study | None
 
 
 def load_attacks(path: str | pathlib.Path, kind: type) -> tuple[Any, ...]:
-    """The attacks of one's own that a Python file defines as `attacks`; none where it does not.
+    """The user's attacks that a Python file defines as `attacks`; empty if it defines none.
 
     Args:
         kind: the class of attacks (`attack.Attack`, which configs cannot import here).
@@ -82,7 +82,7 @@ def load_attacks(path: str | pathlib.Path, kind: type) -> tuple[Any, ...]:
 
 
 def _run(path: str | pathlib.Path) -> dict[str, Any]:
-    """What a Python file defines.
+    """The variables that a Python file defines.
 
     Raises:
         InputError: it is missing or fails.

@@ -27,11 +27,11 @@ class Recipe:
         dropout: False trains without dropout.
         max_length: maximum tokens of an example; longer ones are truncated.
         packed: several examples share a row. False pads instead; results agree to rounding.
-        temperature: of multi-task sampling: task i is drawn in proportion to size_i ** (1 / temperature).
+        temperature: in multi-task sampling, task i is drawn in proportion to size_i ** (1 / temperature).
         evaluate_every: steps between dev evaluations; 0 evaluates once, at the end.
         keep: the parameters of the best dev evaluation or the last ones. The number of steps is the same.
         checkpoint_every: steps between resumable checkpoints.
-        objective: name of one of `train.objectives.OBJECTIVES`; "plain" is the loss of the head alone.
+        objective: name of one of `train.objectives.OBJECTIVES`; "plain" is the head's loss unchanged.
     """
 
     steps: int | None = None
@@ -113,7 +113,7 @@ class EncoderSpec:
             (0.1; 0 for ModernBERT). With 0, every stage can train with a fused attention kernel. XLNet and EuroBERT
             have one rate for all dropout; XLNet and DeBERTa have no such kernel.
         first_layers: number of a checkpoint's layers to keep, from the first; None keeps all. Half of the layers take
-            half of the time (Sajjad et al. 2023, arXiv 2004.03844, on what it costs).
+            half of the time; Sajjad et al. (2023, arXiv 2004.03844) measure the loss in accuracy.
     """
 
     name: str
@@ -146,7 +146,7 @@ class Target:
         name: name in configs and tables.
         train: the task of the target stage, trained in its source language.
         intermediate: the intermediate tasks, for arms that need one. Arms with one of them take the first.
-        recipe: of the target stage. intermediate_recipe: of intermediate stages, for arms that have one.
+        recipe: recipe of the target stage. intermediate_recipe: that of intermediate stages, for arms that have one.
         evaluate: tasks to evaluate on; empty means `train`. They share its label space; a task of another domain
             measures domain shift.
         train_split, dev_split, test_split: splits of the target. intermediate_split, intermediate_dev_split: of the
@@ -216,17 +216,17 @@ class Perturbation:
 
 @dataclasses.dataclass(frozen=True)
 class Adversary:
-    """An attack under which every trained model is evaluated: a recipe, and what it may spend on a row.
+    """An attack under which every trained model is evaluated: a recipe, and its budget for a row.
 
     Attributes:
         name: as tables show it; a recipe (`list attacks`) unless `recipe` says otherwise.
         recipe: name of a recipe, or an `attack.Attack` of the study's own; None is the recipe called `name`.
         budget: maximum number of queries a row; None is the recipe's.
         rows: maximum number of rows a language, the same items in each; None attacks all evaluated rows.
-        field: the field to edit; None is the last that the task lets be edited.
-        similarity: checkpoint directory of the encoder under which texts are compared with the clean one.
+        field: the field to edit; None is the last field that may be edited in the task.
+        similarity: checkpoint directory of the encoder that compares texts with the clean one.
         least_similarity: minimum cosine under it; None only measures.
-        edits, operators, severity, draws, lexicon, proposer, shift: settings of a recipe, as the options of `attack`;
+        edits, operators, severity, draws, lexicon, proposer, shift: settings of a recipe, like the options of `attack`;
             None (or no operators) is the recipe's.
     """
 
@@ -252,8 +252,8 @@ class Stopping:
 
     Attributes:
         looks: numbers of seeds after which the primary questions are looked at, increasing.
-        anytime: use intervals that are valid whenever one looks, for studies whose seeds are added by hand. They are
-            wider than those of declared looks.
+        anytime: use intervals that are valid at any time, for studies whose seeds are added by hand. They are wider
+            than those for declared looks.
     """
 
     looks: tuple[int, ...] = (3, 5, 8, 12, 20)
@@ -262,7 +262,7 @@ class Stopping:
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """A statement, of the literature or of one's own, as a contrast with a verdict: `better` exceeds `worse`.
+    """A statement, from the literature or the user's own, as a contrast with a verdict: `better` exceeds `worse`.
 
     The contrast is the difference between two arms or two encoders in one quantity, with equal weights of encoders,
     arms and targets. Claims are a family of their own (Holm).
@@ -276,14 +276,14 @@ class Claim:
         quantity: "score"; "robustness" (perturbed score less clean score); or "transfer" (score in the domains that the
             target stage did not train on less the score in the one it did).
         targets: targets to average over; empty means all.
-        each_target: judge each target apart instead.
-        encoders: of a claim between arms, the encoders to average over; empty means all.
-        arms: of a claim between encoders, the arms to average over; empty means all.
+        each_target: judge each target separately instead.
+        encoders: for a claim between arms, the encoders to average over; empty means all.
+        arms: for a claim between encoders, the arms to average over; empty means all.
         language, domain: a language and a domain, or "all".
-        perturbation: "clean", an operator, "all" operators, or an attack of the study by its name; "robustness" needs
-            one of the latter three, and "transfer" none of the attacks, whose texts are chosen against each model.
+        perturbation: "clean", an operator, "all" operators, or the name of one of the study's attacks; "robustness"
+            needs one of the latter three. "transfer" may not name an attack, whose texts are chosen against each model.
         bound: smallest effect of interest; None is the study's.
-        published: the published scores of `better` and `worse`, in points, where there are some for the same tasks.
+        published: the published scores of `better` and `worse`, in points, if there are any for the same tasks.
     """
 
     name: str
@@ -309,14 +309,14 @@ class Study:
     """The axes of the grid, and the recipes.
 
     Attributes:
-        name: of the study; the default results folder is runs/NAME.
+        name: name of the study; the default results folder is runs/NAME.
         encoders: the encoders to compare.
-        targets: what is trained on and evaluated, each with its recipes.
+        targets: the target tasks, each with its recipes.
         seeds: training seeds; a seed fixes heads, order and dropout of every stage after pretraining.
         arms: names of arms (`list arms`), or the study's own (`itt_jax.study.arms.Arm`).
-        perturbations: operators to evaluate, beside clean text.
-        attacks: attacks to evaluate under. Each chooses its texts against one model, so they are reported apart and are
-            part of no average over perturbations.
+        perturbations: operators to evaluate, in addition to clean text.
+        attacks: attacks to evaluate. Each chooses its texts against one model, so they are reported separately and are
+            not part of averages over perturbations.
         description: a sentence for the report.
         active_targets: names of the targets to run; empty means all.
         tasks: the study's own tasks (`itt_jax.tasks.Task`), which precede the catalogue's.
@@ -324,16 +324,16 @@ class Study:
             that it has; a target with none of them is an error.
         evaluation_rows: maximum number of rows a language, the same items in each; None takes all.
         max_length: maximum tokens of an evaluated example.
-        noise_seed: seed of the perturbations, whatever the training seed.
+        noise_seed: seed of the perturbations, the same for all training seeds.
         smallest_effect: the smallest effect of interest in the primary family (0.02 is two points of accuracy).
         contamination: which training and dev rows are dropped because they are evaluated (see `data.contamination`):
-            those whose whole input is, those of which any field is, or none. A task may have a rule of its own.
+            those whose whole input is, those with any field that is, or none. A task may have its own rule.
         allow_contaminated: evaluate on text that a given checkpoint was trained on (the report says so).
         precision: dtype of activations and matrix products in training and evaluation. With "bfloat16_products",
             activations are float32, and products with parameters round their factors to bfloat16, which processors with
             AMX multiply several times as fast. "auto" trains in bfloat16 on accelerators that have it and in float32
             elsewhere. It evaluates each encoder in the precision that is faster on the machine that makes its first
-            cell. Other workers on the same results folder follow, and a folder that has another one is refused.
+            cell. Other workers on the same results folder follow, and a folder with another precision is refused.
         save_checkpoints: which stages keep their checkpoints once nothing needs them: "all", those that are evaluated
             ("target"), or "none". Encoders made here keep theirs. What was removed is made again when a later run
             needs it.

@@ -18,7 +18,7 @@ from itt_jax.study import arms
 
 MOST_NAME = 100  # characters
 LEAST_LENGTH = 8
-"""Tokens of an example, so that special tokens leave room for two texts."""
+"""Minimum number of tokens of an example, so that special tokens leave room for two texts."""
 DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Marks that reorder the text around them: embeddings, overrides and isolates."""
 
@@ -78,7 +78,7 @@ def check_least_length(length: int, where: str) -> None:
 
 
 def _check_name(name: str, where: str) -> None:
-    """Names are shown in tables, lines and figures; whatever breaks these has no meaning in a name."""
+    """Names are shown in tables, lines and figures; characters that break these are refused."""
     require(bool(name.strip()), f"{where}: expected a name, found {name!r}")
     require(len(name) <= MOST_NAME, f"{where}: expected at most {MOST_NAME} characters, found {len(name)}")
     require(name not in (".", ".."), f"{where}: expected a name, found {name!r}")
@@ -141,7 +141,7 @@ def _check_encoder(spec: EncoderSpec, where: str) -> None:
     require(kept is None or kept >= 1, f"{where}.first_layers: expected at least 1, found {kept}")
     require(
         kept is None or spec.checkpoint is not None,
-        f"{where}.first_layers: of a checkpoint; an encoder made here has as many as `layers` says",
+        f"{where}.first_layers: applies only to a checkpoint; an encoder made here has `layers` layers",
     )
 
 
@@ -173,14 +173,14 @@ def _check_stopping(stopping: Stopping, where: str) -> None:
 
 
 def _check_claim(claim: Claim, where: str) -> None:
-    require(claim.better != claim.worse, f"{where}.worse: expected another one than better={claim.better!r}")
+    require(claim.better != claim.worse, f"{where}.worse: expected another name than better={claim.better!r}")
     found = len(claim.published)
     require(found in (0, 2), f"{where}.published: expected the scores of better and worse, found {found} numbers")
     require(claim.bound is None or claim.bound > 0, f"{where}.bound: expected more than 0, found {claim.bound}")
     given = "encoders" if claim.between == "encoders" else "arms"
     require(
         not getattr(claim, given),
-        f"{where}.{given}: a claim between {given} has these in better and worse, so none here",
+        f"{where}.{given}: expected none; a claim between {given} names them in better and worse",
     )
     one_set = given == "arms" or claim.quantity == "score"  # which groups have signal differs between encoders
     require(one_set, f"{where}.quantity: encoders are compared by their score, found {claim.quantity!r}")
@@ -200,7 +200,7 @@ def _check_claims(study: Study, where: str) -> None:
         require(
             claim.quantity != "transfer" or claim.perturbation not in attacks,
             f"{where}.claims.{claim.name}.perturbation: found the attack {claim.perturbation!r}; transfer over domains "
-            "is of clean or perturbed text",
+            "is measured on clean or perturbed text",
         )
         named = {"targets": claim.targets, "encoders": claim.encoders, "arms": claim.arms}
         named[claim.between] = (claim.better, claim.worse)

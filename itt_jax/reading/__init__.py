@@ -1,1 +1,1 @@
-"""What every reader of the user's text files shares: decoding, lines, JSON, names of columns, quotation marks."""
+"""Shared by all readers of the user's text files: decoding, lines, JSON, names of columns, quotation marks."""

@@ -1,9 +1,9 @@
 """Whether the quotation marks of a table quote its values or are letters of its text.
 
 A quoted value may hold line feeds. So an unpaired mark that begins a value takes in all rows up to a mark that ends
-one, and nothing in the format tells them from a text of several lines. What can be told is whether the lines would be
-rows if marks were letters. If every line would be, both readings are possible, and the table is refused until the user
-says which is meant. So is a table whose marks are read as letters where a value is written as quoting writes it.
+one, and nothing in the format distinguishes them from a text of several lines. It is known, however, whether the lines
+would be rows if marks were letters. If every line would be, both readings are possible, and the table is refused until
+the user says which is meant. So is a table whose marks are read as letters although a value looks quoted.
 """
 
 import re
@@ -13,23 +13,23 @@ from itt_jax.errors import InputError
 from itt_jax.reading.text import repeated
 
 _QUOTED = re.compile('"[^"]*(""[^"]*)+"')
-"""A value whose marks are those that quoting writes."""
+"""A value with marks as quoting writes them."""
 
 
 def may_be_quoted(quoted: bool | None, delimiter: str) -> bool:
-    """Whether marks are read as quoting: as the user says; None: where "," or ";" separates columns."""
+    """Whether marks are read as quoting: as the user says or, for None, if "," or ";" separates columns."""
     return delimiter in (",", ";") if quoted is None else quoted
 
 
 class Quoting:
     """Judges the records of a table, in order.
 
-    Marks certainly quote if a line would be no row otherwise: it has fewer columns than the table, or it has more and
-    holds a whole record.
+    Marks certainly quote if a line would not be a row otherwise: it has fewer columns than the table, or it has more
+    and holds a whole record.
 
     Args:
         delimiter: between columns. quoted: whether marks are read as quoting. trusted: whether the user says so.
-        place: what an error says before the line. unpaired, undecided: what it says that the user can do.
+        place: beginning of errors, before the line. unpaired, undecided: their advice to the user.
     """
 
     def __init__(self, delimiter: str, quoted: bool, trusted: bool, place: str, unpaired: str, undecided: str):
@@ -41,11 +41,11 @@ class Quoting:
         """Judge a record.
 
         Args:
-            number: of its first line. lines: as they are written. values: as they are read.
+            number: number of its first line. lines: as written. values: as read.
 
         Raises:
             InputError: a value seems to hold the end of one row, whole rows, and the start of another; or marks are
-                read as letters, and it begins and ends with marks and those within are doubled.
+                read as letters although it begins and ends with marks and those within are doubled.
         """
         if not self.quoted:
             found = None if self._certain else next(filter(_QUOTED.fullmatch, values), None)
@@ -62,7 +62,7 @@ class Quoting:
         if self._certain:
             return
         counts = [line.count(self._delimiter) + 1 if line.strip(" \r\n") else 0 for line in lines]
-        counts = [count for count in counts if count or self._width == 1]  # a blank line ends no row, but is one of one
+        counts = [count for count in counts if count or self._width == 1]  # a blank line is a row only of one column
         alone = len(lines) == 1
         self._certain = any(count < self._width or (alone and count > self._width) for count in counts)
         self._first = self._first or ("" if alone else place)
@@ -80,7 +80,7 @@ class Quoting:
 def takes_in_rows(values: Sequence[str], position: int, delimiter: str) -> bool:
     """Whether the quoted value at `position` seems to hold the end of one row, whole rows, and the start of another.
 
-    It holds as many tabs as those rows have or, as commas are frequent in text, is made of lines that are rows.
+    It holds as many tabs as those rows have; with commas, which are frequent in text, its lines must look like rows.
     """
     value, width = values[position], len(values)
     if "\n" not in value:
@@ -96,9 +96,9 @@ def takes_in_rows(values: Sequence[str], position: int, delimiter: str) -> bool:
 
 
 def _is_like(row: list[str], values: Sequence[str], position: int, several: bool) -> bool:
-    """Whether a line is no text with commas: blanks follow none, and are in no label, unless so in `values`.
+    """Whether a line is not just text with commas: no blank follows a comma or is in a label, unless so in `values`.
 
-    Where there are several lines with the commas of a row, a label may have blanks.
+    If several lines have as many commas as a row, labels may have blanks.
     """
     others = [i for i in range(len(row)) if i != position]
     labels = several or all(" " not in row[i] or " " in values[i] for i in others)
@@ -106,7 +106,7 @@ def _is_like(row: list[str], values: Sequence[str], position: int, several: bool
 
 
 def check_names(names: Iterable[str], place: str, hint: str = "") -> None:
-    """Raises InputError if two columns have the same name, other than none."""
+    """Raises InputError if two columns have the same name; columns without a name are ignored."""
     twice = repeated(name for name in names if name)
     if twice is not None:
         raise InputError(f"{place}: column {twice!r:.80} occurs twice{hint}")

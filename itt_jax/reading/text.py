@@ -17,9 +17,10 @@ JOINED = "a byte order mark within the file; remove it (were files joined?)"
 RETURNS = "lines end in carriage returns; expected line feeds"
 _DECODED_WITHOUT_MARK = ("utf-8-sig", "utf-16", "utf-32")
 MARK_WITHIN = re.compile(f"^{BYTE_ORDER_MARK}(?![ \t])", re.MULTILINE)
-"""Of files that were joined. Before a blank it is a token, such as the four of PAN-X in Tamil."""
+"""A mark left by joining files. Before a blank it is a token, like the four in PAN-X's Tamil."""
 MOST_VALUES = 1 << 23
-"""Of a JSON file that somebody else may have made: about three times those of the largest published tokenizer.json."""
+"""Maximum number of values in a JSON file of unknown origin: three times those in the largest published tokenizer.json.
+"""
 ASCII_BLANKS = " \t\r\n"
 
 
@@ -58,7 +59,7 @@ def read_lines(path: pathlib.Path, encoding: str = "utf-8") -> list[str]:
     """The lines of a file, without their ends.
 
     Raises:
-        InputError: as `read_text`; or the lines end in carriage returns alone.
+        InputError: as `read_text`; or the lines end in carriage returns only.
     """
     text = read_text(path, encoding)
     inner = text.rstrip("\r\n") if "\r" in text else ""
@@ -76,11 +77,11 @@ def read_json(path: pathlib.Path) -> Any:
 
 
 def parse_object(content: bytes, place: str, kind: type = dict) -> Any:
-    """The object that bytes of JSON hold, or the list if `kind` is list; of files that somebody else may have made.
+    """The object in bytes of JSON, or the list if `kind` is list; for files that somebody else may have made.
 
     Raises:
         InputError: as `parse_json`; bytes that are not UTF-8, more than `MOST_VALUES` values, NaN or Infinity, a lone
-            surrogate, or something else than the object or list. The error begins with `place`.
+            surrogate, or anything other than the object or list. The error begins with `place`.
     """
 
     def constant(name: str) -> float:
@@ -92,7 +93,7 @@ def parse_object(content: bytes, place: str, kind: type = dict) -> Any:
     try:
         found = parse_json(content.decode("utf-8"), place, constant)
         if b"\\ud" in content.lower():
-            json.dumps(found, ensure_ascii=False).encode()  # lone surrogates are no text
+            json.dumps(found, ensure_ascii=False).encode()  # lone surrogates are not text
     except UnicodeDecodeError as error:
         raise InputError(f"{place}: not UTF-8 (byte {error.start})") from None
     except UnicodeEncodeError:
@@ -114,11 +115,11 @@ def parse_json(text: str, place: str, constant: Callable[[str], float] = float) 
     """The value that a JSON text holds.
 
     Args:
-        constant: what NaN, Infinity and -Infinity are read as, which pandas and Python's json write.
+        constant: converts NaN, Infinity and -Infinity, which pandas and Python's json write.
 
     Raises:
         InputError: it is not JSON, is nested too deeply, or an object in it has a key twice; the error begins with
-            `place`, and with the line in a text of several.
+            `place` and, in a text of several lines, the line.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -141,10 +142,10 @@ def parse_json(text: str, place: str, constant: Callable[[str], float] = float) 
 
 
 def parse_number(text: str) -> float:
-    """The number that a text spells, without the underscores that `float` takes.
+    """The number in a text, without the underscores that `float` accepts.
 
     Raises:
-        ValueError: it spells none.
+        ValueError: it is not a number.
     """
     if "_" in text:
         raise ValueError(f"expected a number, found {text!r:.80}")
