@@ -129,3 +129,5 @@ def test_extras_for_accelerators_name_the_jax_that_is_needed():
     (jax,) = (name for name in PROJECT["dependencies"] if name.startswith("jax>="))
     extras = PROJECT["optional-dependencies"]
     assert extras["gpu"] == [jax.replace("jax", "jax[cuda13]")] and extras["tpu"] == [jax.replace("jax", "jax[tpu]")]
+    # The compilers are those of the machines: JAX reads the programs of its own version of a compiler only.
+    assert extras["compile-tpu"] == ["itt_jax[tpu]"] and extras["compile-cuda"] == ["itt_jax[gpu]"]

@@ -129,7 +129,7 @@ class Hlo:
         """How often one execution of a computation executes it and each that it calls."""
         counts = Counter({name: 1})
         for one in self.computations.get(name, {}).values():
-            if one.opcode not in ("while", "call", "conditional", "async-start"):
+            if one.opcode not in ("while", "call", "call-start", "conditional", "async-start"):
                 continue
             called = [self._executions(inner, expense) for inner in one.called]
             if one.opcode == "conditional":

@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Iterator
 
 import jax
+from jax.experimental.compilation_cache import compilation_cache
 
 CPU_INFO = pathlib.Path("/proc/cpuinfo")
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
@@ -68,9 +69,21 @@ def processor_multiplies_bfloat16() -> bool | None:
 
 @contextlib.contextmanager
 def compiling_for(described: Hardware) -> Iterator[None]:
-    """Compile for described devices in this context; nothing can be run."""
-    token = _described.set(described)
+    """Compile for described devices in this context; nothing can be run.
+
+    JAX's cache of compiled programs is off in it: programs for absent devices can be saved, but not loaded again.
+    """
+    token, cached = _described.set(described), jax.config.jax_enable_compilation_cache
+    _keep_programs(False)
     try:
         yield
     finally:
+        _keep_programs(cached)
         _described.reset(token)
+
+
+def _keep_programs(kept: bool) -> None:
+    """Switch JAX's cache of compiled programs on or off."""
+    if jax.config.jax_enable_compilation_cache != kept:
+        jax.config.update("jax_enable_compilation_cache", kept)
+        compilation_cache.reset_cache()  # JAX reads the setting once, for its first program, and keeps the answer

@@ -6,6 +6,9 @@ import pytest
 
 from itt_jax.accelerators.costs import Collective, collectives, costs, executed, kernels, uncounted, unknown_loops
 from itt_jax.accelerators.hlo import Array, Hlo, arrays
+from itt_jax.accelerators.report import read
+from itt_jax.accelerators.topologies import Accelerator, Topology
+from itt_jax.models.hardware import Hardware
 
 PROGRAM = """HloModule jit_step, is_scheduled=true
 
@@ -101,6 +104,11 @@ CONTROL = """%add (a: f32[], b: f32[]) -> f32[] {
   ROOT %next = (f32[8,4]{1,0}) tuple(%root)
 }
 
+%sparse (v: f32[8,4]) -> f32[8,4] {
+  %v = f32[8,4]{1,0} parameter(0)
+  ROOT %offloaded = f32[8,4]{1,0} negate(%v)
+}
+
 %condition (state: (f32[8,4])) -> pred[] {
   %state.1 = (f32[8,4]{1,0}) parameter(0)
   ROOT %go = pred[] custom-call(%state.1), custom_call_target="Sharding"
@@ -112,6 +120,8 @@ ENTRY %main (p: f32[8,4], which: s32[]) -> f32[4,4] {
   %chosen = f32[8,8]{1,0} conditional(%which, %p, %p), branch_computations={%copied, %multiplied}
   %begin = (f32[8,4]{1,0}) tuple(%p)
   %loop = (f32[8,4]{1,0}) while(%begin), condition=%condition, body=%body
+  %sent = ((f32[8,4]{1,0}), f32[8,4]{1,0}) call-start(%p), async_execution_thread="sparsecore", to_apply=%sparse
+  %received = f32[8,4]{1,0} call-done(%sent)
   ROOT %scattered = f32[4,4]{1,0} fusion(%p), kind=kCustom, calls=%all-reduce-scatter
 }
 """
@@ -167,11 +177,15 @@ def test_calls_of_gpu_libraries_count_without_their_workspace():
 
 
 def test_fusions_conditionals_and_loops_of_unknown_length():
-    """A collective inside a fusion counts; of a conditional, the branch with most FLOPs; the loop once, and is told."""
+    """A collective inside a fusion counts; of a conditional, the branch with most FLOPs; the loop once, and is told.
+
+    What another core computes, as the SparseCores of a v6e do with sums by index, counts too.
+    """
     program = Hlo.parse(CONTROL)
     assert collectives(program) == [Collective("all-reduce", "f32", 1, 32, 128)]
     names = {one.name for _, one, _ in executed(program)}
-    assert {"square", "root"} <= names and not {"large", "same"} & names
+    assert {"square", "root", "offloaded"} <= names and not {"large", "same"} & names
+    assert not {"sent", "received"} & {cost.name for cost in costs(program)}
     assert sum(cost.flops for cost in costs(program)) == 2 * 8 * 8 * 4
     assert unknown_loops(program) == 1 and unknown_loops(Hlo.parse(PROGRAM)) == 0
 
@@ -202,3 +216,26 @@ def test_slices_count_and_not_what_they_are_cut_from():
     big = jax.ShapeDtypeStruct((1 << 16, 8), jnp.float32)
     compiled = jax.jit(function, donate_argnums=1).lower(big, big, jax.ShapeDtypeStruct((), jnp.int32)).compile()
     assert sum(cost.bytes for cost in costs(Hlo.parse(compiled.as_text()))) < 1000
+
+
+def test_calls_without_an_estimate_take_no_time():
+    """XLA's analysis for TPUs says -1 second of each."""
+    own = Accelerator("v6e", 2, peak=1e12, bandwidth=1e9, bytes=1 << 30)
+    there = Topology("v6e:1x1", own, (1, 1), Hardware("tpu", (), bytes=own.bytes))
+    calls = "".join(
+        f'  %{name} = s32[] custom-call(), custom_call_target="{name}"\n'
+        for name in ("ConcatBitcast", "PrepareAsyncCallStart", "PrepareAsyncCallDone")
+    )
+
+    class Compiled:
+        def as_text(self):
+            return PROGRAM.replace("  %zero = ", calls + "  %zero = ")
+
+        def memory_analysis(self):
+            return jax.jit(jnp.sin).lower(1.0).compile().memory_analysis()
+
+        def cost_analysis(self):
+            return {"flops": 10.0, "bytes accessed": 20.0, "optimal_seconds": 0.25 - 3}
+
+    found = read(Compiled(), there)
+    assert found.seconds == pytest.approx(0.25 * found.bytes / 20) and found.kernels == {"tpu_custom_call flash": 12}

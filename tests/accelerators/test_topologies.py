@@ -4,6 +4,7 @@ import importlib.util
 
 import jax
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from itt_jax.accelerators import ACCELERATORS, topologies, topology
 from itt_jax.accelerators.topologies import parsed
@@ -83,3 +84,31 @@ def test_what_depends_on_the_devices_asks_for_the_described_ones():
         assert (training_arithmetic(), free_bytes(), stack_mesh(4)) == (BFLOAT16, 1 << 30, None)
     assert hardware() == before and not before.described
     assert fused_attention.choose("auto", q, q, bias=False, dropped=False) == "xla"
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A function that counts the programs in JAX's cache, which is empty and takes every program."""
+    own = {"jax_compilation_cache_dir": str(tmp_path), "jax_persistent_cache_min_compile_time_secs": 0}
+    before = {name: getattr(jax.config, name) for name in own}
+    for settings in (own, before):
+        for name, value in settings.items():
+            jax.config.update(name, value)
+        compilation_cache.reset_cache()
+        if settings is own:
+            yield lambda: len(list(tmp_path.glob("*-cache")))
+
+
+def test_programs_for_absent_devices_are_not_saved(saved):
+    """JAX could not load them again. Those for devices of this machine are, before and afterwards."""
+
+    def compile_product(factor):
+        jax.jit(lambda x: x * factor).lower(jax.ShapeDtypeStruct((3,), "float32")).compile()
+
+    compile_product(2)
+    assert saved() == 1
+    with compiling_for(Hardware("gpu", tuple(jax.devices()[:1]), capability=8, bytes=1 << 30)):
+        compile_product(3)
+    assert saved() == 1
+    compile_product(4)
+    assert saved() == 2

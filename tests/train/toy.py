@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -56,10 +56,16 @@ def tiny_encoder(family: str, **sizes) -> Encoder:
     return make_encoder(family, pad_id=PAD[family], **sizes)
 
 
-def toy_examples(family: str, count: int, seed: int = 0, regression: bool = False, longest: int = 20) -> Examples:
-    """Texts of random words; the label is whether most words are of the vocabulary's upper half (or their share)."""
+def toy_examples(
+    family: str, count: int, seed: int = 0, regression: bool = False, longest: int = 20, lengths: Sequence[int] = ()
+) -> Examples:
+    """Texts of random words; the label is whether most words are of the vocabulary's upper half (or their share).
+
+    Args:
+        lengths: drawn from these; by default 4 to `longest`.
+    """
     generator = np.random.default_rng(seed)
-    lengths = generator.integers(4, longest + 1, count)
+    lengths = generator.choice(lengths, count) if lengths else generator.integers(4, longest + 1, count)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     ids = generator.integers(FIRST_WORD, 60, offsets[-1]).astype(np.int32)
     fields = np.ones(offsets[-1], np.int8)
