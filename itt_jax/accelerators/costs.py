@@ -15,6 +15,8 @@ _FREE = {"parameter", "constant", "tuple", "get-tuple-element", "bitcast", "afte
 _FREE |= {"while", "call", "conditional", "optimization-barrier", "async-start", "async-update", "call-start"}
 _SLICES = ("slice", "dynamic-slice", "gather")
 _CYCLES = re.compile(r'"estimated_cycles":"([0-9]+)"')
+_NO_ESTIMATE = 2**63 - 1
+"""The cycles that the compiler writes for what SparseCores compute."""
 _NAME = re.compile(r'op_name="([^"]*)"')
 _UPDATES = {"dynamic-update-slice": 1, "scatter": 2}
 """Instructions that update their first operand in place -> the number of the operand that is written into it."""
@@ -47,7 +49,6 @@ def costs(program: Hlo) -> list[Cost]:
     for computation, one, times in executed(program):
         if _is_free(one):
             continue
-        cycles = _CYCLES.search(one.attributes)
         named = _NAME.search(one.attributes)
         found.append(
             Cost(
@@ -57,7 +58,7 @@ def costs(program: Hlo) -> list[Cost]:
                 times=times,
                 flops=times * flops(program, computation, one),
                 bytes=times * moved_bytes(program, computation, one),
-                cycles=times * (int(cycles.group(1)) if cycles else 0),
+                cycles=times * _cycles(one),
             )
         )
     return found
@@ -76,6 +77,13 @@ def executed(program: Hlo) -> Iterator[tuple[Computation, Instruction, int]]:
         return flops(program, computation, one), moved_bytes(program, computation, one)
 
     return program.executed(expense)
+
+
+def _cycles(one: Instruction) -> int:
+    """The compiler's estimate of one execution; 0 where it gives none."""
+    found = _CYCLES.search(one.attributes)
+    cycles = int(found.group(1)) if found else 0
+    return 0 if cycles == _NO_ESTIMATE else cycles
 
 
 def _is_free(one: Instruction) -> bool:
