@@ -1,4 +1,4 @@
-"""Programs compiled for accelerators that are not here, and what their compilers say about them."""
+"""Programs compiled for accelerators that are not here, and their compilers' figures."""
 
 from itt_jax.accelerators.report import Report, compiled_report
 from itt_jax.accelerators.topologies import ACCELERATORS, Accelerator, Topology, topology

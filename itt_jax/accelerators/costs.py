@@ -1,4 +1,4 @@
-"""What a compiled program computes and moves on one device, instruction by instruction, from its text."""
+"""The computation and data movement of a compiled program on one device, instruction by instruction, from its text."""
 
 import dataclasses
 import math
@@ -31,7 +31,7 @@ class Cost:
         name: its name in the program. operation: name of the JAX operation that it comes from.
         times: number of executions in a step.
         flops: those of matrix products. bytes: read and written.
-        cycles: the compiler's estimate; 0 where it gives none.
+        cycles: the compiler's estimate; 0 if it gives none.
     """
 
     name: str
@@ -67,7 +67,7 @@ def costs(program: Hlo) -> list[Cost]:
 def executed(program: Hlo) -> Iterator[tuple[Computation, Instruction, int]]:
     """Every instruction that a step executes, its computation, and how often it is executed.
 
-    Of a conditional's branches, that with most FLOPs counts, and among equals that with most bytes.
+    Of a conditional's branches, the one with most FLOPs counts and, among equals, the one with most bytes.
     """
 
     def expense(computation: Computation, one: Instruction) -> tuple[float, float]:
@@ -91,7 +91,7 @@ def _is_free(one: Instruction) -> bool:
 
 
 def unknown_loops(program: Hlo) -> int:
-    """Number of loops whose length the program's text does not say; they count once."""
+    """Number of loops whose length is not in the program's text; they count once."""
     return sum(one.opcode == "while" and program.trips(one) is None for _, one, _ in executed(program))
 
 
@@ -138,7 +138,7 @@ def _attention_flops(computation: Computation, one: Instruction) -> float:
 
 
 def _convolution_flops(computation: Computation, one: Instruction) -> float:
-    """FLOPs of a convolution, as which TPUs run every matrix product; batch dimensions are windows with one position.
+    """FLOPs of a convolution, the form of every matrix product on TPUs; batch dimensions are windows of one position.
 
     Only the positions of a window that meet an element of the input count, as in XLA's cost analysis.
     """
@@ -178,9 +178,9 @@ def _positions(window: dict[str, str], axis: int, size: int, results: int) -> in
 
 
 def moved_bytes(program: Hlo, computation: Computation, one: Instruction) -> float:
-    """Bytes that an instruction reads and writes, in whichever memory.
+    """Bytes that an instruction reads and writes, in any memory.
 
-    Of an array that is only sliced, the slices count; of one that is updated in place, the updated part.
+    For an array that is only sliced, the slices count; for one that is updated in place, the updated part.
     """
     if one.opcode == "copy-start":  # its result holds the operand too
         return sum(array.bytes for array in one.results[:2])
@@ -200,14 +200,14 @@ def _array(computation: Computation, name: str) -> Array | None:
 
 
 def _read_direct(one: Instruction, number: int, array: Array) -> float:
-    """Bytes that an instruction reads of its operand `number`."""
+    """Bytes that an instruction reads from its operand `number`."""
     if one.opcode in _SLICES and number == 0:
         return one.results[0].bytes
     return 0.0 if one.opcode in _UPDATES and number == 0 else array.bytes
 
 
 def _read_inside(inner: Computation, number: int, array: Array) -> float:
-    """Bytes that a fusion reads of its parameter `number`."""
+    """Bytes that a fusion reads from its parameter `number`."""
     parameter = next(one.name for one in inner.values() if one.opcode == "parameter" and one.arguments == str(number))
     names, total = [parameter], 0.0
     while names:
@@ -225,7 +225,7 @@ def _read_inside(inner: Computation, number: int, array: Array) -> float:
 
 
 def _ends(inner: Computation) -> list[Instruction]:
-    """The instructions that compute a fusion's results, behind changes of shape and dtype."""
+    """The instructions that compute a fusion's results, before changes of shape and dtype."""
     root = next(one for one in inner.values() if one.root)
     found = [inner[name] for name in root.operands] if root.opcode == "tuple" else [root]
     for at, one in enumerate(found):
@@ -278,7 +278,7 @@ def collectives(program: Hlo) -> list[Collective]:
         kind = one.opcode.removesuffix("-start")
         if kind not in COLLECTIVES:
             continue
-        # An asynchronous one results in its operands too, except for all-reduce.
+        # The result of an asynchronous one also contains its operands, except for all-reduce.
         found = one.results if kind == "all-reduce" or kind == one.opcode else one.results[len(one.results) // 2 :]
         counts.update({(kind, dtype): times for dtype in {array.dtype for array in found}})
         for array in found:
@@ -316,7 +316,7 @@ def kernels(program: Hlo) -> Counter[str]:
 
 
 def uncounted(program: Hlo) -> list[str]:
-    """Names of the kernels, as in `kernels`, whose FLOPs neither the program's text nor the compiler says."""
+    """Names of the kernels, as in `kernels`, whose FLOPs neither the program's text nor the compiler gives."""
     return sorted(
         {
             _kernel_name(one)

@@ -1,6 +1,6 @@
 """The text of a compiled program (XLA's HLO): its instructions, and how often a step executes each.
 
-XLA's own cost analysis counts the body of a loop once. A scan over twelve layers would so cost as much as one layer;
+XLA's own cost analysis counts the body of a loop once. A scan over twelve layers would thus cost as much as one layer;
 here each instruction counts as often as it is executed.
 
 Source: https://openxla.org/xla/operation_semantics
@@ -83,7 +83,7 @@ class Instruction:
         return found
 
     def attribute(self, name: str) -> str:
-        """The text of an attribute without nested braces ("kLoop", "size=3 pad=1_1"); empty where it has none."""
+        """The text of an attribute without nested braces ("kLoop", "size=3 pad=1_1"); empty if it has none."""
         found = re.search(rf"\b{name}=(?:\{{([^}}]*)\}}|\"([^\"]*)\"|([^\s,]+))", self.attributes)
         return next((group for group in found.groups() if group is not None), "") if found else ""
 
@@ -91,7 +91,7 @@ class Instruction:
 Computation = dict[str, Instruction]
 """The instructions of a computation by name, in the order of execution."""
 Expense = Callable[[Computation, Instruction], tuple[float, ...]]
-"""What one execution of an instruction takes; sums over instructions are compared."""
+"""The cost of one execution of an instruction; sums over instructions are compared."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Hlo:
     def executions(self, expense: Expense) -> Counter[str]:
         """How often a step executes each computation; fusions and reducers, which are parts of instructions, never.
 
-        Of a conditional, the branch with the highest expense counts. Loops of unknown length count once.
+        In a conditional, the branch with the highest expense counts. Loops of unknown length count once.
         """
         return self._executions(self.entry, expense)
 
@@ -162,7 +162,7 @@ class Hlo:
             yield from self.parts(inner)
 
     def trips(self, loop: Instruction) -> int | None:
-        """How often a loop's body is executed; None where the text does not say."""
+        """How often a loop's body is executed; None if the text does not say."""
         if known := _TRIPS.search(loop.attributes):
             return int(known.group(1))
         condition = self.computations.get(loop.attribute("condition").lstrip("%"), {})

@@ -26,12 +26,13 @@ class Accelerator:
     """A kind of device, as JAX counts devices: a chip, or a core of chips that JAX counts as two.
 
     Attributes:
-        name: in topologies. sizes: number of sizes in a topology's name; 1 for GPUs.
+        name: name in topologies. sizes: number of sizes in a topology's name; 1 for GPUs.
         peak: FLOP/s of bfloat16 matrix products. bandwidth: bytes/s of the main memory. bytes: the memory's size.
-        hertz: clock rate, for the compiler's estimates in cycles; 0 where it makes none.
-        share: of the memory that a JAX process takes.
+        hertz: clock rate, for the compiler's estimates in cycles; 0 if it makes none.
+        share: share of the memory that a JAX process takes.
         chip_config: libtpu's name of the use of a chip's cores; None for its default.
-        capability: of a GPU. description: of a GPU, fields of `gpu_device_info` in XLA's target configuration.
+        capability: compute capability of a GPU.
+        description: fields of `gpu_device_info` in XLA's target configuration of a GPU.
     """
 
     name: str
@@ -119,7 +120,7 @@ class Topology:
     """Several devices of one kind, connected.
 
     Attributes:
-        name: as given, "v5e:2x4". sizes: (2, 4); of GPUs (hosts, devices of a host).
+        name: as given, "v5e:2x4". sizes: (2, 4); for GPUs (hosts, devices of a host).
         hardware: the devices, for `models.hardware.compiling_for`.
     """
 
@@ -168,7 +169,7 @@ def topology(name: str) -> Topology:
 
 
 def parsed(name: str) -> tuple[Accelerator, tuple[int, ...]]:
-    """The accelerator and the layout that a name says."""
+    """The accelerator and the layout in a name."""
     found = _NAME.fullmatch(name)
     known = {own.name: own for own in ACCELERATORS}
     if found is None or found[1] not in known:

@@ -27,7 +27,7 @@ KEYS: Keys = (
             *((theirs, f"biases.{ours}") for theirs, ours in _BIASES),
         )
     ),
-    # Where all layers share one set (untie_r false), Hugging Face keeps a copy in each.
+    # If all layers share one set (untie_r false), Hugging Face keeps a copy in each.
     *((f"{_LAYER}rel_attn.{theirs}", f"biases.{ours}", False) for theirs, ours in _BIASES),
     *dense(f"{_LAYER}ff.layer_1", "layers.{i}.mlp_in"),
     *dense(f"{_LAYER}ff.layer_2", "layers.{i}.mlp_out"),
@@ -40,7 +40,7 @@ class XlnetConfig(EncoderConfig):
     """Sizes and rates of an XLNet; the defaults are Hugging Face's (xlnet-large-cased).
 
     Attributes:
-        attention_type: "bi", or "uni" where a token sees only itself and earlier tokens.
+        attention_type: "bi", or "uni": a token sees only itself and earlier tokens.
         clamp_length: longer relative distances are treated as this one; None: no limit.
         same_length: with "uni", every token sees the same number of keys: the memory moves with it.
         memory_length: hidden states kept between calls of `with_memories`; None or 0 keeps all.
@@ -122,7 +122,7 @@ class XlnetConfig(EncoderConfig):
 
     @classmethod
     def from_huggingface(cls, values: Mapping[str, Any]) -> Self:
-        """As `EncoderConfig.from_huggingface`; clamp_len is -1 there where it is None here.
+        """As `EncoderConfig.from_huggingface`; clamp_len -1 there is None here.
 
         Biases are untied whatever untie_r says: `transformers` ignores it, and its checkpoints hold biases of every
         layer.

@@ -25,7 +25,7 @@ def subkey(key: PRNGKeyArray | None, index: int) -> PRNGKeyArray | None:
 def dropout(x: Float[Array, "..."], rate: float, key: PRNGKeyArray | None) -> Float[Array, "..."]:
     """Zeroes elements with probability `rate` and scales the rest so that the expectation is x.
 
-    One random byte decides each element (at four bytes a 32-bit draw, a quarter to a tenth of the cost of a draw each),
+    One random byte decides each element (four from each 32-bit draw, a quarter to a tenth of the cost of a draw each),
     so the rate is realised to the nearest 1/256. The scale uses the realised rate, so there is no bias.
 
     Args:
@@ -75,7 +75,7 @@ class AttentionMask(NamedTuple):
         return cls((same & real[:, None, :])[:, None], jnp.where(real, segment_ids, 0))
 
     def within(self, window: int | None, length: int) -> Self:
-        """This mask of rows of `length` positions with a window; without effect where no key is farther away."""
+        """This mask of rows of `length` positions with a window; without effect if no key is farther away."""
         if window is None or window >= length - 1:
             return self
         near = near_keys(length, window)[None, None]

@@ -38,7 +38,7 @@ class Embeddings(nnx.Module):
 
 
 class PostNormLayer(nnx.Module):
-    """One post-norm transformer layer but for its attention."""
+    """One post-norm transformer layer without its attention."""
 
     def __init__(self, config: EncoderConfig, *, dtype: Any, rngs: nnx.Rngs) -> None:
         width, inner = config.width, config.feed_forward
@@ -53,7 +53,7 @@ class PostNormLayer(nnx.Module):
     def finished(
         self, x: Float[Array, "B T D"], context: Float[Array, "B T D"], key: PRNGKeyArray | None
     ) -> Float[Array, "B T D"]:
-        """The layer after its attention, which gave `context`."""
+        """The rest of the layer, after its attention has given `context`."""
         config = self.config
         attended = dropout(self.attention_output(context), config.dropout, subkey(key, 1))
         x = self.attention_norm(x + attended).astype(self.dtype)
@@ -88,7 +88,7 @@ class Model(nnx.Module):
             self.pooler = linear(config, config.width, config.width, dtype, rngs)
 
     def positions(self, inputs: EncoderInputs) -> Int[Array, "#B T"]:
-        """Rows of the position table that the tokens read where none are given."""
+        """Rows of the position table that the tokens read if none are given."""
         return positions(inputs.input_ids, inputs.segment_ids, self.config.position_rows)
 
     def __call__(

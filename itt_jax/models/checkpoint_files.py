@@ -28,7 +28,7 @@ IN_STAGE = "checkpoint"
 
 
 def checkpoint_folder(path: str | pathlib.Path) -> pathlib.Path:
-    """The folder of the checkpoint that a directory is, or that it holds if it is the folder of a stage.
+    """The folder of a checkpoint: the directory itself or, in the folder of a stage, the checkpoint that it holds.
 
     Raises:
         InputError: it is the folder of a stage that has no checkpoint.
@@ -42,12 +42,12 @@ def checkpoint_folder(path: str | pathlib.Path) -> pathlib.Path:
         )
     out = path.absolute().parent.parent
     if path.absolute().parent.name == "stages" and (out / "plan.json").is_file():
-        raise InputError(f"{path}: this stage has no checkpoint yet; `run` with --out {out} makes what is planned")
+        raise InputError(f"{path}: this stage has no checkpoint yet; `run` with --out {out} makes planned stages")
     return path
 
 
 def checkpoint_name(path: str | pathlib.Path) -> str:
-    """What tables call a checkpoint: the name of its directory, or of its stage's."""
+    """The name of a checkpoint in tables: that of its directory, or of its stage's."""
     path = pathlib.Path(path).resolve()
     return path.parent.name if path.name == IN_STAGE else path.name
 
@@ -79,7 +79,7 @@ class StoredTensor:
 
     Attributes:
         file: safetensors' handle. name: its key there.
-        dtype: under safetensors' name ("F32"). shape: as PyTorch has it.
+        dtype: under safetensors' name ("F32"). shape: as in PyTorch.
     """
 
     file: Any
@@ -107,7 +107,7 @@ def stored_tensors(directory: pathlib.Path, missing: list[str]) -> dict[str, Sto
     """All tensors of the single file or of the shards; keys of the index that their shard lacks go to `missing`.
 
     Raises:
-        InputError: no such file, truncated or corrupt ones, all of them named, or an index that names anything but
+        InputError: no such file; truncated or corrupt ones, all of which are named; or an index that names anything but
             files of the directory.
     """
     if files.exists(directory / WEIGHTS):

@@ -52,7 +52,7 @@ def from_pretrained(directory: str | os.PathLike) -> tuple[Encoder, Params]:
 
 
 def pretrained_encoder(directory: str | os.PathLike) -> Encoder:
-    """The encoder that `from_pretrained` gives, with its checks; parameters are not read.
+    """The encoder that `from_pretrained` returns, with its checks; parameters are not read.
 
     Raises:
         InputError: as `from_pretrained`.
@@ -73,7 +73,7 @@ def load_model(
 
     Returns:
         encoder; head, None for an architecture without one (BertModel); parameters {"encoder", "head"}; the label
-        names in the order of the outputs, or None where the config has none or only placeholders (LABEL_0 ...).
+        names in the order of the outputs, or None if the config has none or only placeholders (LABEL_0 ...).
 
     Raises:
         InputError: as `from_pretrained`; also an architecture whose head is not implemented.
@@ -199,7 +199,7 @@ class _Source:
         return tuple((self.prefix + theirs, ours, swap) for theirs, ours, swap in keys)
 
     def head_prefixes(self) -> tuple[str, ...]:
-        """Beginnings of the keys that the architecture's head has beside the encoder."""
+        """Beginnings of the keys that the architecture's head has in addition to the encoder."""
         for own in self.names.heads.values():
             if own.suffix == self.suffix:
                 return tuple({theirs.split(".")[0] + "." for theirs, _, _ in own.keys})
@@ -308,7 +308,7 @@ _Found = dict[str, _Place]
 
 
 def _part(theirs: str) -> tuple[str, int, int]:
-    """The key of a tensor, and which of how many parts of it a row of a table means."""
+    """The key of a tensor, the number of the part that a row of a table means, and the number of parts."""
     name, _, rest = theirs.partition("[")
     part, _, parts = rest.rstrip("]").partition("/")
     return (name, int(part), int(parts)) if rest else (name, 0, 1)

@@ -21,13 +21,13 @@ from itt_jax.models.relative_attention import relative_shift, scores_by_head
 
 
 class Shared(NamedTuple):
-    """What every layer reads, computed once.
+    """The values that every layer reads, computed once.
 
     Attributes:
         mask: which keys a query sees.
-        table: embeddings of the buckets, float32, as gradients of what all rows share are sums over tokens.
+        table: embeddings of the buckets, float32, since gradients of arrays that all rows share are sums over tokens.
         rows: the table's row of each distance of a query from a key, from T down to 1 - T.
-        reversed_rows: the same of the distances from -T up to T - 1.
+        reversed_rows: the same for the distances from -T up to T - 1.
     """
 
     mask: AttentionMask
@@ -39,7 +39,7 @@ class Shared(NamedTuple):
 def buckets(distances: Int[np.ndarray, " K"], config: DebertaConfig) -> Int[np.ndarray, " K"]:
     """Rows of the table for distances of a query from a key.
 
-    Logarithms are in float32, as Hugging Face's; where the longest distance is not beyond the middle, there are none.
+    Logarithms are in float32, as in Hugging Face; none are used if the longest distance is not beyond the middle.
     """
     middle, largest = config.span // 2, config.largest_distance - 1
     found = distances

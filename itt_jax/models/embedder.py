@@ -1,4 +1,4 @@
-"""How an encoder without a head turns a text into a vector, and what the files of sentence-transformers say of it."""
+"""How an encoder without a head turns a text into a vector, and how files of sentence-transformers describe it."""
 
 import dataclasses
 import pathlib
@@ -18,7 +18,7 @@ _MEAN, _CLS = "pooling_mode_mean_tokens", "pooling_mode_cls_token"
 
 @dataclasses.dataclass(frozen=True)
 class Embedder:
-    """A text's vector; vectors are compared by their cosines, so their length does not matter.
+    """How a text's vector is made; vectors are compared by their cosines, so their length does not matter.
 
     Attributes:
         pooling: "mean" over all of its tokens, special tokens included, or "cls", the state of its summary token.
@@ -46,7 +46,7 @@ class Embedder:
         raise InputError(f"--pooling {given!r:.80}: expected mean, cls or layer:K with the number of a layer")
 
     def of(self, layers: int) -> Self:
-        """The same with the number of its layer, in an encoder with so many.
+        """The same with the number of its layer in an encoder of `layers` layers.
 
         Raises:
             InputError: the encoder lacks it.
@@ -54,7 +54,7 @@ class Embedder:
         return dataclasses.replace(self, layer=self.layer_of(layers))
 
     def layer_of(self, layers: int) -> int:
-        """The number of its layer, in an encoder with so many; raises as `of`."""
+        """The number of its layer in an encoder of `layers` layers; raises as `of`."""
         layer = layers if self.layer is None else self.layer
         if not 0 <= layer <= layers:
             raise InputError(
@@ -71,11 +71,11 @@ class Embedder:
 
 @dataclasses.dataclass(frozen=True)
 class SentenceModel:
-    """What sentence-transformers' files say.
+    """The content of sentence-transformers' files.
 
     Attributes:
         embedder: with the prefix that the user chooses, without the pooling.
-        max_length: maximum tokens of a text; None: they do not say.
+        max_length: maximum tokens of a text; None: not stated.
     """
 
     embedder: Embedder
@@ -85,15 +85,15 @@ class SentenceModel:
 def read_sentence_model(
     folder: pathlib.Path, pooling: str | None = None, prefix: str | None = None
 ) -> SentenceModel | None:
-    """The sentence-transformers model in a checkpoint directory; None where there is no modules.json.
+    """The sentence-transformers model in a checkpoint directory; None if there is no modules.json.
 
     Args:
-        pooling: what the user chooses in place of the modules after the encoder.
-        prefix: what the user chooses in place of the default prompt.
+        pooling: the user's choice, which replaces the modules after the encoder.
+        prefix: the user's choice, which replaces the default prompt.
 
     Raises:
-        InputError: a module that is not followed (others than encoder, pooling by mean or cls, dense layers, and
-            normalisation), or malformed files.
+        InputError: an unsupported module (other than encoder, pooling by mean or cls, dense layers and normalisation),
+            or malformed files.
     """
     if not files.exists(folder / MODULES):
         return None
@@ -124,7 +124,7 @@ def sentence_files(folder: pathlib.Path) -> dict[str, bytes]:
 
 
 def _from_modules(folder: pathlib.Path, prefix: str) -> Embedder:
-    """What the modules describe."""
+    """The embedder that the modules describe."""
     path = folder / MODULES
     modules = [_module(module, path) for module in read_json(path, list)]
     kinds = [kind for kind, _ in modules]
@@ -132,7 +132,7 @@ def _from_modules(folder: pathlib.Path, prefix: str) -> Embedder:
         raise InputError(
             f"{path}: expected Transformer and Pooling, then Dense or Normalize if any, with the encoder beside it; "
             f"found {', '.join(f'{kind} ({place})' if place else kind for kind, place in modules)}; with --pooling the "
-            "encoder is read alone"
+            "encoder is read without them"
         )
     where = folder / modules[1][1] / CONFIG
     config = read_json(where)
@@ -168,7 +168,7 @@ def _module(module: Any, path: pathlib.Path) -> tuple[str, str]:
 
 
 def _default_prompt(folder: pathlib.Path) -> str:
-    """The text that precedes every text where the user names none."""
+    """The text that precedes every text if the user names none."""
     path = folder / PROMPTS
     config = _optional(path)
     name = config.get("default_prompt_name")

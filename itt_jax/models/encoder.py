@@ -39,7 +39,7 @@ class Encoder:
 
     Attributes:
         config: sizes and rates, the family's Config.
-        dtype: of activations; parameters, LayerNorm and softmax stay float32.
+        dtype: dtype of activations; parameters, LayerNorm and softmax stay float32.
         factors: dtype to which products with parameters round both factors; None: that of activations.
         attention, remat, scan_layers: how it computes, see `layers.Execution`.
     """
@@ -62,7 +62,7 @@ class Encoder:
 
     @property
     def max_positions(self) -> int | None:
-        """Longest example in tokens; None where the encoder has no limit (XLNet)."""
+        """Longest example in tokens; None if the encoder has no limit (XLNet)."""
         return self.config.max_positions
 
     @property
@@ -173,7 +173,7 @@ def make_encoder(family: str, *, dtype: Any = jnp.float32, **sizes: Any) -> Enco
         family: name of a family ("bert").
         sizes: fields of the family's Config (layers, width, heads, feed_forward, vocabulary_size, pad_id, ...), so
             `make_encoder(family, **dataclasses.asdict(config))` gives an encoder back. feed_forward defaults to four
-            widths, and pad_id to 0 where the family's is beyond the vocabulary. `max_positions`, the longest example in
+            widths, and pad_id to 0 if the family's is beyond the vocabulary. `max_positions`, the longest example in
             tokens, sizes the position table of families that have one (RoBERTa's has pad_id + 1 rows more); XLNet
             ignores it.
 

@@ -7,8 +7,8 @@
 
 No fused kernel drops attention probabilities as `attention.dropout` does, so training with attention dropout uses XLA:
 give an encoder `attention_dropout` 0 to train with a fused kernel. None supports the biases of XLNet and DeBERTa,
-[B, N, T, S] with a gradient. Layers with a sliding window have no backend of their own: whatever is chosen for the
-others but "xla", TPUs use splash for long rows, and where it cannot be used XLA computes them in blocks
+[B, N, T, S] with a gradient. Layers with a sliding window have no choice of backend: unless "xla" is chosen for
+the others, TPUs use splash for long rows, and where it cannot be used XLA computes them in blocks
 (`attention.by_blocks`). Neither stores a mask or distant scores.
 
 Source: Dao et al. 2022 (arXiv 2205.14135); `jax.experimental.pallas.ops.tpu.flash_attention`, `.splash_attention`.
@@ -37,9 +37,9 @@ _TILE = 128
 
 
 def choose(backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"], *, bias: bool, dropped: bool) -> str:
-    """The backend for this attention: the requested one, or with "auto" the platform's kernel where it pays off.
+    """The backend for this attention: the requested one, or with "auto" the platform's kernel if it pays off.
 
-    Where "auto" would use the kernel and it cannot compute this attention, the log says why, each reason once.
+    If "auto" would use the kernel but it cannot compute this attention, each reason is logged once.
 
     Args:
         bias: whether scores have a bias. dropped: whether probabilities are dropped.
@@ -67,7 +67,7 @@ def choose(backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"],
 
 
 def has_window_kernel(q: Float[Array, "B T N H"], k: Float[Array, "B S N H"], *, dropped: bool) -> bool:
-    """Whether `by_splash` can compute attention with a window here; if not on a TPU, the log says once why."""
+    """Whether `by_splash` can compute attention with a window here; if not on a TPU, the reason is logged once."""
     if hardware().platform != "tpu":
         return False
     reason = obstacle("splash", q, k, bias=False, dropped=dropped)

@@ -1,4 +1,4 @@
-"""What a Hugging Face config says of a head's outputs: how many there are, their names, and the loss they are for."""
+"""The outputs of a head according to a Hugging Face config: their number, their names, and their loss."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from itt_jax.errors import InputError, unknown
 SINGLE_LABEL = "single_label_classification"
 MOST_OUTPUTS = 1 << 20
 DEFAULT_OUTPUTS = 2
-"""Hugging Face's, where a config has neither id2label nor num_labels."""
+"""Hugging Face's default, for a config with neither id2label nor num_labels."""
 
 
 def read_outputs(config: Mapping[str, Any], where: str) -> tuple[int, tuple[str, ...] | None]:
@@ -18,7 +18,7 @@ def read_outputs(config: Mapping[str, Any], where: str) -> tuple[int, tuple[str,
     Names that are numbers, booleans or null are spelled as in JSON.
 
     Args:
-        where: what to call the config in messages.
+        where: name of the config in messages.
 
     Raises:
         InputError: id2label, label2id and num_labels are malformed or contradict one another.
@@ -44,7 +44,7 @@ def read_outputs(config: Mapping[str, Any], where: str) -> tuple[int, tuple[str,
 
 
 def problem_of(config: Mapping[str, Any], outputs: int, known: list[str], where: str) -> str:
-    """The config's problem_type; left out, it is regression for one output, as in `transformers`.
+    """The config's problem_type; if absent, it is regression for one output, as in `transformers`.
 
     Raises:
         InputError: it is none of the known ones.
@@ -70,7 +70,7 @@ def _by_id(given: Any, where: str) -> tuple[str, ...] | None:
 
 
 def _by_name(given: Any, where: str) -> dict[str, int] | None:
-    """label2id; None if it is absent or says what Hugging Face's default says."""
+    """label2id; None if it is absent or equals Hugging Face's default."""
     if not given:
         return None
     if not isinstance(given, dict) or any(type(i) is not int for i in given.values()):

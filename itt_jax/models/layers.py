@@ -39,7 +39,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 def initializer(config: Any, deviation: float | None = None) -> Callable[..., Array]:
-    """Hugging Face's: normal, truncated where the config has a cutoff. `deviation` defaults to initializer_range."""
+    """Hugging Face's: normal, truncated if the config has a cutoff. `deviation` defaults to initializer_range."""
     deviation, cutoff = config.initializer_range if deviation is None else deviation, config.initializer_cutoff
     if cutoff is None:
         return nnx.initializers.normal(deviation)
@@ -72,7 +72,7 @@ def linear(
 
 
 def round_factors(model: nnx.Module, factors: Any) -> None:
-    """Let a model's products with parameters round their factors to a dtype; None: to that of the activations."""
+    """Make a model's products with parameters round their factors to a dtype; None: that of the activations."""
     for _, module in nnx.iter_modules(model):
         if hasattr(module, "factors"):
             module.factors = factors
@@ -119,7 +119,7 @@ class Execution:
             undoes it there unless layers are scanned: 1.5 instead of 7.2).
         scan_layers: trace one layer (where layers differ, one period of them) and loop over it, at the cost of a
             stacked copy of the layers' parameters. It halves tracing time; on a CPU compiling is no faster up to 24
-            layers, and alone it saves no memory.
+            layers, and without remat it saves no memory.
     """
 
     attention: str = "auto"
@@ -157,7 +157,7 @@ def run_layers(
             states.append(step(layer, states[-1], given))
         return states if every_state else states[-1:]
 
-    # jax.checkpoint and scan see only what a layer reads through its arguments: so parameters apart from structure.
+    # jax.checkpoint and scan see only a layer's arguments, so parameters are separated from structure.
     structures = [nnx.split(layer)[0] for layer in modules]
     params = [nnx.to_pure_dict(nnx.state(layer)) for layer in modules]
     given = list(zip(params, inputs, strict=True))
@@ -201,7 +201,7 @@ def run_layers(
 
 
 def _periodic(structures: Sequence[Any]) -> tuple[int, int, int]:
-    """(first, period, repeats) of the repetition that leaves fewest layers to trace: [first : first + period] recurs.
+    """(first, period, repeats) of the repetition with the fewest layers to trace: [first : first + period] recurs.
 
     Layers of one encoder may differ: in ModernBERT every third sees the whole text, and the first has no norm.
     """

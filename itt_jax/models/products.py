@@ -1,10 +1,10 @@
 """Products and sums of activations with parameters.
 
 Activations may be bfloat16, parameters are float32. A parameter's gradient is a sum over tokens, microbatches and
-devices. It is float32 from the first term on: a product that ended in bfloat16 would be summed over devices so.
+devices. It is float32 from the first term on: a product in bfloat16 would be summed over devices in bfloat16.
 
-The factors of a product may be bfloat16 where the activations are float32. Units for matrices (TPUs, tensor cores, AMX)
-multiply bfloat16 and add in float32 anyway; TPUs do this to float32 factors unasked, XLA's CPU backend never.
+The factors of a product may be bfloat16 even if activations are float32. Matrix units (TPUs, tensor cores, AMX)
+multiply bfloat16 and add in float32 anyway; TPUs do this to float32 factors by default, XLA's CPU backend never does.
 """
 
 import functools
@@ -24,9 +24,9 @@ def product(spec: str, x: Array, weight: Array, *, factors: Any = None, dtype: A
 
     Args:
         spec: of two factors, without ellipsis; every letter is in two or three of its terms.
-        x: activations. weight: float32; parameters, or what all rows share.
+        x: activations. weight: float32; parameters, or another array that all rows share.
         factors: the dtype to which both factors are rounded, here and in the gradients; None: that of x.
-        dtype: of the result; None: that of x.
+        dtype: dtype of the result; None: that of x.
     """
     factors = x.dtype if factors is None else jnp.dtype(factors)
     if factors == weight.dtype:
@@ -66,7 +66,7 @@ def _backward(
     gradient = gradient.astype(factors)
     of_x = jnp.einsum(f"{result},{right}->{left}", gradient, weight, preferred_element_type=activations)
     if hardware().platform == "cpu" and set(left) & set(right) & set(result):
-        # XLA's backend lacks some products of stacks of bfloat16 matrices that end in float32.
+        # XLA's backend lacks some products of stacks of bfloat16 matrices with float32 results.
         x, gradient = x.astype(jnp.float32), gradient.astype(jnp.float32)
     of_weight = jnp.einsum(f"{left},{result}->{right}", x, gradient, preferred_element_type=jnp.float32)
     return of_x, of_weight

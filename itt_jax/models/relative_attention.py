@@ -22,12 +22,12 @@ _MASKED = -1e30
 
 
 class Shared(NamedTuple):
-    """What every layer of a forward pass reads, computed once.
+    """The values that every layer of a forward pass reads, computed once.
 
     Attributes:
-        positions: embeddings of the relative positions, the same for all rows; float32, as gradients of what all rows
-            share are sums over tokens.
-        content_mask, query_mask: terms added to the scores of the two streams; None where everything is visible.
+        positions: embeddings of the relative positions, the same for all rows; float32, since gradients of arrays
+            that all rows share are sums over tokens.
+        content_mask, query_mask: terms added to the scores of the two streams; None if everything is visible.
         same_type: whether query and key have the same token type; None leaves the segment term out.
         target_mapping: the positions that the query stream predicts; None without a query stream.
     """

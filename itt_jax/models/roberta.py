@@ -22,7 +22,7 @@ class Model(bert.Model):
     config: RobertaConfig
 
     def positions(self, inputs: EncoderInputs) -> Int[Array, "B T"]:
-        """Rows of the position table that the tokens read where none are given."""
+        """Rows of the position table that the tokens read if none are given."""
         return positions(inputs.input_ids, inputs.segment_ids, self.config)
 
 

@@ -37,7 +37,7 @@ class Rotation(NamedTuple):
 def positions(inputs: EncoderInputs) -> Int[Array, "#B T"]:
     """The given positions, or 0, 1, 2 ... from the start of the row, padding counted, or of each segment.
 
-    Attention depends on differences alone. In bfloat16 the cosines of small positions are closer to those of the
+    Attention depends only on differences. In bfloat16 the cosines of small positions are closer to those of the
     example on its own.
     """
     if inputs.position_ids is not None:

@@ -31,7 +31,7 @@ TORCH_ACTIVATIONS = {
 """Classes of torch.nn, with their default arguments -> names in `layers.ACTIVATIONS`."""
 _EMBEDDING = "sentence_embedding"
 _DEFAULTS = {"module_input_name": _EMBEDDING, "module_output_name": _EMBEDDING, "use_residual": False}
-"""What a dense layer reads and writes; other values are refused."""
+"""Input and output of a dense layer; other values are refused."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +91,7 @@ def read_params(folder: pathlib.Path, modules: Sequence[Module], width: int) -> 
     """The parameters of dense layers by their place: {"kernel": [inputs, outputs], "bias": [outputs]}, float32.
 
     Args:
-        width: of the pooled vectors.
+        width: width of the pooled vectors.
 
     Raises:
         InputError: no safetensors file, or tensors that do not fit the layers or the encoder.
@@ -133,12 +133,12 @@ def transformed(params: Params, modules: Sequence[Module], vectors: Float[Array,
 
 
 def output_width(modules: Sequence[Module], width: int) -> int:
-    """The width of the vectors that `transformed` makes of pooled vectors of so many numbers."""
+    """The width of the vectors that `transformed` makes from pooled vectors of this width."""
     return next((module.outputs for module in reversed(modules) if isinstance(module, Dense)), width)
 
 
 def _activation(name: Any, path: pathlib.Path) -> str:
-    """Our name of an activation that a dotted class name gives."""
+    """Our name for the activation with a dotted class name."""
     package, _, own = str(name).rpartition(".")
     if not package.startswith("torch.nn") or own not in TORCH_ACTIVATIONS:
         raise InputError(

@@ -38,7 +38,7 @@ class Layer(nnx.Module):
         key: PRNGKeyArray | None,
         backend: str = "auto",
     ) -> tuple[Float[Array, "B T D"], Float[Array, "B P D"] | None]:
-        """Both streams after this layer; `biases` are the shared ones, None where each layer has its own."""
+        """Both streams after this layer; `biases` are the shared ones, None if each layer has its own."""
         biases = self.attention.biases if biases is None else biases
         content, query = self.attention(content, query, shared, biases, memory, subkey(key, 0), backend)
         content = self.feed_forward(content, subkey(key, 1))
@@ -157,7 +157,7 @@ class Model(nnx.Module):
         return contents, [*states[:-1], dropout(states[-1], rate, subkey(key, 3))]
 
     def _shared(self, inputs: EncoderInputs, memories: int, key: PRNGKeyArray | None) -> Shared:
-        """What all layers read: relative positions, masks of both streams, comparison of token types."""
+        """The values that all layers read: relative positions, masks of both streams, comparison of token types."""
         config, both_ways = self.config, self.config.attention_type == "bi"
         length = inputs.input_ids.shape[1]
         positions = sinusoids(length, memories + length, config.width, both_ways=both_ways, clamp=config.clamp_length)

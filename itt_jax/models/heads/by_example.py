@@ -45,7 +45,7 @@ class ExampleKind(HeadKind):
         return ExampleHead(head, self.summary(head), rngs)
 
     def read(self, head: Head, hidden: Float[Array, "B T D"], batch: Batch) -> Array:
-        """[E, K], or the hidden states where outputs are pooled."""
+        """[E, K], or the hidden states if outputs are pooled."""
         pooling = self.summary(head).pooling
         if pooling == "late":
             return hidden
@@ -81,7 +81,7 @@ class SummaryLayers(nnx.Module):
         """x through the layers of `Summary`, float32, without dropout.
 
         Args:
-            pooler: the encoder's, where it has one and the head reads it.
+            pooler: the encoder's, if it has one and the head reads it.
         """
         summary, x = self.summary, x.astype(jnp.float32)
         if summary.layer == "pooler":

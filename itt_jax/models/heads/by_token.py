@@ -13,7 +13,7 @@ from itt_jax.models.layers import linear
 
 
 def layers_before(head: Head, rate: float) -> Summary:
-    """The layers before a token head's output: the family's, or dropout at `rate` alone."""
+    """The layers before a token head's output: the family's, or only dropout at `rate`."""
     config = head.encoder.config
     own = families.family(config.family).huggingface.heads.get(head.kind.form)
     return own.summary(config) if own and own.summary else Summary(None, None, last_rate=rate)

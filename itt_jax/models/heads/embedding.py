@@ -1,4 +1,4 @@
-"""A vector per example: a dual encoder's, as `BertForRetrieval` in XTREME-R's code."""
+"""A vector per example: a dual encoder's, like `BertForRetrieval` in XTREME-R's code."""
 
 from typing import ClassVar
 
@@ -25,7 +25,7 @@ class EmbeddingKind(ExampleKind):
     pairs: ClassVar[bool] = False
 
     def summary(self, head: Head) -> Summary:
-        """The family's pooler, as XTREME-R's code; without one, the summary token's hidden state."""
+        """The family's pooler, as in XTREME-R's code; without one, the summary token's hidden state."""
         has_pooler = "pooler" in families.family(head.encoder.family).fields
         return Summary("pooler" if head.pooling == "pretrained" and has_pooler else None, None)
 

@@ -28,13 +28,13 @@ class HeadKind:
 
     Attributes:
         name: the kind's name.
-        form: key of `families.HuggingFace.heads`; empty where Hugging Face has no such head.
-        problem_type: Hugging Face's name of the loss, where heads of one form have several.
+        form: key of `families.HuggingFace.heads`; empty if Hugging Face has no such head.
+        problem_type: Hugging Face's name of the loss, if heads of one form have several.
         labels: whether the outputs are classes with names.
         by_example: whether outputs are [E, outputs]; otherwise they are one row per token.
         by_item: whether the outputs of an item's examples compete, so that scores are [items, choices].
         language: whether it is the head of a language model.
-        poolings: those it allows. pairs: whether it takes pair features.
+        poolings: the allowed ones. pairs: whether it takes pair features.
         version: raised when the same parameters give other outputs or losses, so that stages and cells are made again.
     """
 
@@ -54,7 +54,7 @@ class HeadKind:
         return self.name
 
     def fixed_outputs(self, encoder: Encoder) -> int | None:
-        """The number of outputs, where the kind or the encoder fixes it."""
+        """The number of outputs, if the kind or the encoder fixes it."""
         return None
 
     def check(self, head: "Head") -> None:
@@ -65,7 +65,7 @@ class HeadKind:
         """
 
     def build(self, head: "Head", rngs: nnx.Rngs) -> nnx.Module:
-        """The module, called as module(what `read` gives, what `shared` gives, dropout key)."""
+        """The module, called as module(result of `read`, result of `shared`, dropout key)."""
         raise NotImplementedError
 
     def encoder_inputs(self, batch: Batch) -> dict[str, Array]:
@@ -77,7 +77,7 @@ class HeadKind:
         return hidden
 
     def finish(self, head: "Head", outputs: Array, batch: Batch) -> Array:
-        """The outputs, from what the module gives."""
+        """The outputs, from the module's result."""
         return outputs
 
     def shared(self, head: "Head", encoder_params: Params) -> Any:
@@ -102,7 +102,7 @@ class HeadKind:
     ) -> Float[Array, " items"]:
         """The loss of each item, 0 in empty slots; arguments as `Head.loss`."""
 
-        def total(weights: Array) -> Array:  # linear in the weights, so its gradient by them holds the losses
+        def total(weights: Array) -> Array:  # linear in the weights, so its gradient holds the losses
             weighted = batch._replace(by_example=batch.by_example | {"weights": weights})
             return self.loss(head, params, outputs, weighted, choices)[0]
 
@@ -182,7 +182,7 @@ class Head:
 
         Args:
             params: {"encoder", "head"}.
-            outputs: as the head gives them for this batch.
+            outputs: the head's outputs for this batch.
             batch: by example, labels and weights, 0 for empty slots. Token classification: by row, labels, -1 where
                 there is none. Question answering: by row, labels. Language models: by row, targets and weights.
             choices: examples of one item, in consecutive slots.

@@ -13,7 +13,7 @@ from itt_jax.models.layers import ACTIVATIONS, layer_norm, linear
 class MaskedLMKind(LanguageKind):
     """Scores at the predicted positions."""
 
-    version = 2  # 1 left out the hidden tokens of a row beyond its share and two
+    version = 2  # 1 left out the hidden tokens of a row beyond its share plus two
 
     def build(self, head: Head, rngs: nnx.Rngs) -> nnx.Module:
         activation = head.encoder.config.transform_activation

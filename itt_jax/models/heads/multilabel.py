@@ -12,7 +12,7 @@ from itt_jax.models.heads.head import Head
 
 
 class MultilabelKind(ExampleKind):
-    """A logit for each class; the mean over classes of the binary cross-entropies, as Hugging Face's."""
+    """A logit for each class; the mean over classes of the binary cross-entropies, as in Hugging Face."""
 
     def loss(
         self, head: Head, params: Params, outputs: Float[Array, "E classes"], batch: Batch, choices: int
@@ -21,7 +21,7 @@ class MultilabelKind(ExampleKind):
         return weighted(losses, batch.by_example["weights"])
 
     def divergence(self, outputs: Array, others: Array, batch: Batch, choices: int) -> Array:
-        """The mean over classes, as the loss."""
+        """The mean over classes, as for the loss."""
         apart = (jax.nn.sigmoid(outputs) - jax.nn.sigmoid(others)) * (outputs - others)
         return jnp.sum(batch.by_example["weights"] * apart.mean(-1))
 

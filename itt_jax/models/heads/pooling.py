@@ -21,7 +21,7 @@ def pooled(head: Head, hidden: Float[Array, "B T D"], batch: Batch) -> Float[Arr
     examples, slots = batch.by_row["example_ids"], rows.shape[0]
 
     def pool(groups: Int[Array, "B T"]) -> Float[Array, "E K"]:
-        """The vector of each group of tokens; those of group `slots` are in none."""
+        """The vector of each group of tokens; tokens of group `slots` are dropped."""
         mean, count, flat, index = _means(hidden, groups, slots)
         if head.pooling == "mean":
             return mean
@@ -61,7 +61,7 @@ def embed(
     Args:
         hidden_layers: the encoder's output with all_layers; index 0 is the embeddings, k is layer k.
         mask: 1 for real tokens; mean pooling is over them.
-        positions: of the token that "cls" reads; default the first real one (XLNet's is the last: pass it).
+        positions: position of the token that "cls" reads; default: the first real one (for XLNet, pass the last).
 
     Raises:
         InputError: no such layer or pooling.

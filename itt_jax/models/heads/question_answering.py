@@ -12,7 +12,7 @@ from itt_jax.models.heads.head import Head, HeadKind
 
 
 class QuestionAnsweringKind(HeadKind):
-    """Start and end scores of each token; the mean of the two cross-entropies, as SQuAD's in BERT.
+    """Start and end scores of each token; the mean of the two cross-entropies, as for SQuAD in BERT.
 
     Each is over all tokens of the example: question, special tokens and context. Published code includes a row's
     padding; here rows hold several examples and no padding counts.
