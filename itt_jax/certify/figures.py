@@ -1,4 +1,4 @@
-"""The figures of many certificates, beside accuracy under an attack with the same budget."""
+"""The figures of many certificates, compared with accuracy under an attack with the same budget."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from itt_jax.certify.smoothing import Certificate, Smoothing
 from itt_jax.errors import InputError
 
 SHOWN = (0, 1, 2, 3, 5, 8, 13, 21)
-"""Radii of the table to read."""
+"""Radii in the printed table."""
 
 
 def summary(found: Sequence[Certificate], smoothing: Smoothing, attacked: Sequence[int | None] = ()) -> dict[str, Any]:
@@ -25,8 +25,8 @@ def summary(found: Sequence[Certificate], smoothing: Smoothing, attacked: Sequen
     for all r together, with that confidence too.
 
     Args:
-        attacked: by row, the edits with which an attack succeeded; -1 for a row that was wrong before, None where the
-            attack failed. Then `under_attack` holds [r, share of rows that are still right after r edits].
+        attacked: for each row, the number of edits with which an attack succeeded; -1 if the row was wrong before, None
+            if the attack failed. `under_attack` then holds [r, share of rows that are still right after r edits].
     """
     rows, radii = len(found), np.array([own.radius if own.right else -1 for own in found])
     false, certified = most_false(rows, smoothing.alpha), []
@@ -56,7 +56,7 @@ def summaries(
     """`summary` for each language, in order of occurrence.
 
     Args:
-        outcomes: of an attack on the same rows (see `check_attack`).
+        outcomes: those of an attack on the same rows (see `check_attack`).
     """
     by_language: dict[str, list[Certificate]] = {}
     for own in found:
@@ -75,7 +75,7 @@ def check_attack(outcomes: Sequence[Outcome], subjects: Sequence[Subject]) -> No
     """Check that an attack was on these rows.
 
     Raises:
-        InputError: it lacks a row, edits another field, or the clean text is another.
+        InputError: it lacks a row, edits another field, or has another clean text.
     """
     found = {(own.language, own.item_id): own for own in outcomes}
     for own in subjects:
@@ -89,7 +89,7 @@ def check_attack(outcomes: Sequence[Outcome], subjects: Sequence[Subject]) -> No
 
 
 def attack_edits(outcomes: Sequence[Outcome], deletion: Deletion) -> dict[tuple[str, str], int | None]:
-    """(language, item) -> the edits with which an attack succeeded, in the units of the mechanism; see `summary`."""
+    """(language, item) -> edits with which an attack succeeded, in the units of the mechanism; see `summary`."""
     from rapidfuzz.distance import Levenshtein
 
     before, after = (
@@ -104,7 +104,7 @@ def attack_edits(outcomes: Sequence[Outcome], deletion: Deletion) -> dict[tuple[
 
 
 def summary_lines(figures: Sequence[dict[str, Any]]) -> list[str]:
-    """Summaries as a table to read: one line a language and radius."""
+    """Summaries as a printed table, with a line for each language and radius."""
     lines = [("language", "rows", "abstained", "radius", "certified", "at least", "under attack")]
     for own in figures:
         attacked = dict(own.get("under_attack", ()))

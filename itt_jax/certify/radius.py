@@ -16,16 +16,16 @@ import numpy as np
 
 
 def radius(lower: float, rate: float) -> int:
-    """The maximum number of edits of any kind (Levenshtein distance) that leave a prediction as it is.
+    """The maximum number of edits of any kind (Levenshtein distance) that leave a prediction unchanged.
 
-    The published radius rounds log(3/2 - mu) / log p down; where that is a whole number, the bound equals 1/2, which is
+    The published radius rounds log(3/2 - mu) / log p down; if that is a whole number, the bound equals 1/2, which is
     a tie, and the radius here is one less.
 
     Args:
         lower: lower bound mu on the probability of the predicted class. rate: the probability p, between 0 and 1.
 
     Returns:
-        -1 where the prediction for the text itself is uncertain.
+        -1 if the prediction for the text itself is uncertain.
     """
     if lower <= 0.5:
         return -1
@@ -34,10 +34,10 @@ def radius(lower: float, rate: float) -> int:
 
 
 def lower_bound(count: int, samples: int, alpha: float) -> float:
-    """Clopper and Pearson's lower bound on a probability; it exceeds the true one with probability alpha at most.
+    """Clopper and Pearson's lower bound on a probability; it exceeds the true one with probability at most alpha.
 
     Args:
-        count: of `samples` independent draws, those that were counted.
+        count: number of successes among `samples` independent draws.
     """
     from scipy.special import betaincinv
 
@@ -45,7 +45,7 @@ def lower_bound(count: int, samples: int, alpha: float) -> float:
 
 
 def most_false(rows: int, alpha: float) -> int:
-    """A number that the false bounds among `rows` independent ones exceed with probability alpha at most."""
+    """The maximum number of false bounds among `rows` independent ones, exceeded with probability at most alpha."""
     from scipy.stats import binom
 
     return int(binom.ppf(1 - alpha, rows, alpha))

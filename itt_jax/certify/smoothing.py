@@ -1,4 +1,4 @@
-"""Votes of a classifier on samples of each text, and what they certify."""
+"""Votes of a classifier on samples of each text, and certificates from these votes."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ NOT_CERTIFIED = {
     "multiple_choice": "an edit may be of any of several texts",
     "retrieval": "an edit may be of any of the candidates",
 }
-"""Other kind of task -> why not."""
+"""Other kind of task -> why its predictions cannot be certified."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,8 +32,9 @@ class Smoothing:
 
     Attributes:
         deletion: the mechanism.
-        selection: samples whose majority is the prediction. estimation: others, that bound its probability.
-        alpha: probability that a certificate is false, at most.
+        selection: number of samples whose majority is the prediction.
+        estimation: number of further samples, which bound its probability.
+        alpha: maximum probability that a certificate is false.
     """
 
     deletion: Deletion
@@ -51,20 +52,20 @@ class Smoothing:
 
     @property
     def samples(self) -> int:
-        """Samples of a text."""
+        """Number of samples of a text."""
         return self.selection + self.estimation
 
 
 @dataclasses.dataclass(frozen=True)
 class Certificate:
-    """What is certified of one row.
+    """The certificate of one row.
 
     Attributes:
         label, prediction: as text. right: whether they are the same class.
         selected: share of the selection's samples that voted for the prediction.
-        count: of the other samples, those that did. lower: bound on the prediction's probability.
-        radius: edits that leave the prediction as it is; -1: abstained, it is too uncertain.
-        units: length of the edited field in the units that are deleted. distinct: different samples.
+        count: number of the other samples that did. lower: lower bound on the prediction's probability.
+        radius: maximum number of edits that leave the prediction unchanged; -1: abstained, as it is too uncertain.
+        units: length of the edited field in the units that are deleted. distinct: number of different samples.
     """
 
     item_id: str
@@ -88,7 +89,7 @@ def certify_rows(
 ) -> list[Certificate]:
     """Certify the rows of one language. All samples of several rows are predicted in one stream.
 
-    Edits are those of the subject's edited field; the other fields are read as they are.
+    Edits concern only the subject's edited field; the other fields stay unchanged.
 
     Args:
         progress: called with the number of finished rows.

@@ -3,7 +3,7 @@
 - "squad": SQuAD 1.1's, including its English articles; XQuAD and TyDiQA-GoldP use it in every language.
 - "mlqa": MLQA's, with punctuation of any script, articles by language, and Chinese by character.
 
-Scores are the mean over all questions; of several right answers the best counts; no prediction counts 0.
+Scores are the mean over all questions; with several right answers the best counts; a missing prediction counts 0.
 """
 
 import functools

@@ -26,7 +26,8 @@ class Accuracy(FromPredictions, Mean):
         return float(np.bincount(labels).max() / len(labels))
 
     def interval(self, value: np.ndarray, error: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Wilson's interval, for as many independent items as the error says where clusters of items share a text."""
+        """Wilson's interval; if clusters of items share a text, for the number of independent items that the error
+        implies."""
         independent = (
             np.divide(value * (1 - value), error**2, out=np.full(np.shape(value), np.inf), where=error > 0) + 1
         )
@@ -76,7 +77,7 @@ class MacroF1(OfConfusion):
 
     name = "macro_f1"
     summary = "F1 averaged over the classes that occur"
-    version = 2  # of its chance; the first was that of a uniform guess
+    version = 2  # of its chance; version 1 was that of a uniform guess
 
     def of_confusion(self, confusion: np.ndarray, classes: np.ndarray) -> float:
         """The metric of counts [C, C]."""
@@ -87,7 +88,7 @@ class MacroF1(OfConfusion):
         """The value of guesses as frequent as the labels: one over the number of classes that occur.
 
         No guess does better: the expected sum of 2 p q / (p + q), shares p of labels and q of guesses, is concave in q,
-        and its gradient is the same for every class where q = p. A constant one has 2 p / (1 + p) in one class alone.
+        and its gradient is the same for every class where q = p. A constant guess has 2 p / (1 + p) in one class only.
         """
         return 1 / len(np.unique(labels))
 

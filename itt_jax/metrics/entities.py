@@ -6,7 +6,7 @@ scores thousands of cells, so here the same rules run on arrays, with equal resu
 There are two conventions, because published figures use both:
 
 - "seqeval": the current version (1.2.2). A tag's type is what follows its first character.
-- "seqeval-0.0.12": the version of 2019 that XTREME's expected scores were made with. A tag's type is what follows its
+- "seqeval-0.0.12": the version of 2019 with which XTREME's expected scores were made. A tag's type is what follows its
   last hyphen, so a tag without a hyphen is its own type.
 
 They agree on tags such as B-PER. They differ on tags without a hyphen (parts of speech): in the current version

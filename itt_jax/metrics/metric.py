@@ -2,7 +2,7 @@
 
 The influence of an item is the rate at which the metric changes with the item's weight (the infinitesimal jackknife).
 For a mean it is the item's deviation divided by n, which gives accuracy its usual variance; it is also defined for
-correlations, which are no sum over items. Contrasts of cells are sums of influences for every metric, so the analysis
+correlations, which are not sums over items. Contrasts of cells are sums of influences for every metric, so the analysis
 needs no other interface.
 """
 
@@ -28,9 +28,9 @@ class Metric:
         name: as tasks and results name it. summary: one line.
         outcomes: forms of predictions that it measures: "class", "score", "tags", "label_set", "answer", "candidate",
             "ranking" or "pairs". A task may use it if its kind predicts one of them (`Kind.outcomes`).
-        columns: columns of a stored cell that the statistic is read from.
-        lowest, highest: range of values, within -1 to 1: reports and verdicts speak of percentage points, so that a
-            metric in other units is divided by its range. higher_is_better: whether larger values are better.
+        columns: columns of a stored cell from which the statistic is read.
+        lowest, highest: range of values, within -1 to 1. Reports and verdicts use percentage points, so a metric in
+            other units is divided by its range. higher_is_better: whether larger values are better.
         is_mean: whether the value is the mean of the statistic, so that tests on single items apply.
         right_or_wrong: whether the statistic is 1 (right) or 0 (wrong).
         version: raised when the value of the same predictions, or chance, would change; part of the ids of stages and
@@ -73,7 +73,7 @@ class Metric:
     def record(
         self, predictions: Any, labels: Any, names: Sequence[str] = (), language: str = ""
     ) -> dict[str, np.ndarray]:
-        """Columns that a cell stores for the metric beside predictions and labels: name -> [n] or [n, k]."""
+        """Columns that a cell stores for the metric besides predictions and labels: name -> [n] or [n, k]."""
         return {ITEM_VALUE: self.statistic(predictions, labels, names, language)}
 
     def read(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:

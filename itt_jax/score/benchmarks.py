@@ -20,7 +20,7 @@ class OfficialTask:
     """One task of a benchmark.
 
     Attributes:
-        name: of its folder. format: of its files.
+        name: name of its folder. format: format of its files.
         languages: in the order of the official script, which averages over all of them.
         known: permitted labels, in the order of their numbers in the data; empty if any label is permitted.
         protocol: normalisation of answers, see `metrics.answers`.

@@ -8,7 +8,7 @@
     pairs        a source id, a tab, a target id (.tsv)
     rankings     predictions: {query id: [candidate ids, best first]}; labels: {query id: [right id]} (.json)
 
-A kind of task says which one its predictions are written in (`Kind.file_format`).
+A kind of task names the one in which its predictions are written (`Kind.file_format`).
 """
 
 import json
@@ -27,7 +27,7 @@ from itt_jax.reading.text import parse_json
 from itt_jax.score.reading import read_answers, read_lines, read_mapping, read_right_ids
 
 Names = Sequence[str] | range
-"""Class index -> what files write."""
+"""Class index -> its name in files."""
 
 
 class Format:
@@ -49,10 +49,10 @@ class Format:
         """A file of predictions, as `text` takes them.
 
         Args:
-            known: the labels that are allowed; empty where any are.
+            known: the labels that are allowed; empty if any are.
 
         Raises:
-            InputError: the file is malformed; the message names it, and the line where there is one.
+            InputError: the file is malformed; the message names it, and the line if there is one.
         """
         raise NotImplementedError
 
@@ -61,7 +61,7 @@ class Format:
         return self.read(path, known)
 
     def text(self, predictions: Any, path: pathlib.Path) -> str:
-        """What a file of predictions holds.
+        """The content of a file of predictions.
 
         Raises:
             InputError: the format cannot hold them; the message names `path`.
@@ -69,7 +69,7 @@ class Format:
         raise NotImplementedError
 
     def labels_text(self, labels: Any, path: pathlib.Path) -> str:
-        """What a file of labels holds; errors as `text`."""
+        """The content of a file of labels; errors as `text`."""
         return self.text(labels, path)
 
     def from_cell(self, ids: Sequence[str], prediction: Sequence, label: Sequence, names: Names) -> tuple[Any, Any]:

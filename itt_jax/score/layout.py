@@ -18,7 +18,7 @@ def read_predictions(folder: pathlib.Path, task: OfficialTask, language: str) ->
     """A language's predictions, as `write_predictions` takes them.
 
     Raises:
-        InputError: the file is missing or malformed; the message names it, and the line where there is one.
+        InputError: the file is missing or malformed; the message names it, and the line if there is one.
     """
     return task.format.read(_existing(folder, task, language), task.known)
 

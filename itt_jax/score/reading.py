@@ -63,7 +63,7 @@ def paragraphs_of(content: Any, path: pathlib.Path) -> list[dict]:
         for question in (question for paragraph in paragraphs for question in paragraph["qas"]):
             texts = [answer["text"] for answer in question["answers"]]
             if not texts or not all(isinstance(text, str) for text in [question["id"], *texts]):
-                raise InputError(f"{path}: question {question['id']!r} has no answer, or one that is no text")
+                raise InputError(f"{path}: question {question['id']!r} has no answer, or one that is not text")
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not SQuAD's form: data, paragraphs, qas, answers, text ({error})") from error
     return paragraphs

@@ -104,7 +104,8 @@ def _strangers(official: Benchmark, folder: pathlib.Path) -> Sequence[str]:
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name not in tasks)
     near = {name: difflib.get_close_matches(name, tasks, n=1) for name in names}
     return [
-        f"folder {name!r} is no task of {official.name}" + (f"; did you mean {near[name][0]!r}?" if near[name] else "")
+        f"folder {name!r} is not a task of {official.name}"
+        + (f"; did you mean {near[name][0]!r}?" if near[name] else "")
         for name in names
     ]
 

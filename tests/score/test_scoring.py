@@ -131,7 +131,7 @@ def test_absent_tasks_and_strange_folders_are_reported(folders):
     scores = score("xtreme", predictions, labels)
     assert set(scores.tasks) == {"xnli", "panx"} and "pawsx" in scores.absent
     assert "pawsx: has predictions but no labels; not scored" in scores.notes
-    assert "folder 'tatoba' is no task of xtreme; did you mean 'tatoeba'?" in scores.notes
+    assert "folder 'tatoba' is not a task of xtreme; did you mean 'tatoeba'?" in scores.notes
     assert scores.overall is None and not scores.groups
 
 
