@@ -46,7 +46,7 @@ COMMANDS = (
     export,
 )
 CONTINUED = (run, evaluate, attack, certify)
-"""Commands that go on where they were stopped."""
+"""Commands that continue from the point at which they were stopped."""
 NO_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG}
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 

@@ -1,4 +1,4 @@
-"""Benchmarks: our speed beside that of peers, measured on one machine in one run; `bench NAME` on the command line."""
+"""Benchmarks: our speed compared with peers', measured on one machine in one run; `bench NAME` on the command line."""
 
 import dataclasses
 import importlib
@@ -25,14 +25,14 @@ class Bench:
 
 
 BENCHES = (
-    Bench("perturb", "perturbed sentences per second and token ids, beside nlpaug", "itt_jax.bench.perturb"),
-    Bench("train", "training steps and packing efficiency, beside PyTorch", "itt_jax.bench.train"),
-    Bench("evaluate", "a perturbed evaluation grid, beside nlpaug and PyTorch", "itt_jax.bench.evaluate"),
+    Bench("perturb", "perturbed sentences per second and token ids, against nlpaug", "itt_jax.bench.perturb"),
+    Bench("train", "training steps and packing efficiency, against PyTorch", "itt_jax.bench.train"),
+    Bench("evaluate", "a perturbed evaluation grid, against nlpaug and PyTorch", "itt_jax.bench.evaluate"),
     Bench(
-        "lengths", "prediction of examples of different lengths, beside full rows and padding", "itt_jax.bench.lengths"
+        "lengths", "prediction of examples of different lengths, against full rows and padding", "itt_jax.bench.lengths"
     ),
-    Bench("attack", "attack queries per second, beside TextAttack and PyTorch", "itt_jax.bench.attack"),
-    Bench("stack", "vmapped runs beside the same runs one after another", "itt_jax.bench.stack"),
+    Bench("attack", "attack queries per second, against TextAttack and PyTorch", "itt_jax.bench.attack"),
+    Bench("stack", "vmapped runs against the same runs one after another", "itt_jax.bench.stack"),
     Bench("scale", "training in several processes; a cost model for eight chips", "itt_jax.bench.scale"),
     Bench("store", "a results folder of many cells: written, checked, read, analysed", "itt_jax.bench.store"),
     Bench("start", "time to the help text and to the first training step", "itt_jax.bench.start"),

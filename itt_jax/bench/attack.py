@@ -1,4 +1,4 @@
-"""Attack queries per second: rows in lock-step, beside TextAttack and the same search row by row in PyTorch."""
+"""Attack queries per second: rows in lock-step, compared with TextAttack and the same search row by row in PyTorch."""
 
 import dataclasses
 import math
@@ -24,7 +24,7 @@ from itt_jax.tasks.catalog import get as get_task
 REPEATS, ROWS, BUDGET = 1, 64, 200
 RECIPE = "deepwordbug"
 AIMS = {"tiny": 25.0, "base": 4.0}
-"""Times the queries per second of TextAttack, by size; of PyTorch where TextAttack is absent."""
+"""Aims as multiples of TextAttack's queries per second, by size; of PyTorch's if TextAttack is absent."""
 
 
 def measure(request: Request) -> dict:
@@ -53,8 +53,8 @@ def measure(request: Request) -> dict:
 def compared(work: Workload, rows: int, repeats: int, without_textattack: bool, without_torch: bool) -> dict:
     """The figures of one victim on one data set.
 
-    The victim has random weights. Its bias puts the boundary beside the rows, all of which have one label, so that some
-    of them are near and others far.
+    The victim has random weights. Its bias puts the boundary beside the rows, all of which have one label; some of them
+    are near and others far.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -99,7 +99,7 @@ def material(work: Workload, rows: int, folder: pathlib.Path) -> tuple[list[Subj
     texts = list(zip(*chosen.fields.values(), strict=True))
     logits = np.stack(_victim(work, head, params).outputs(texts, chosen.language))
     centred = logits - logits.mean(1, keepdims=True)
-    # The last class is predicted of every row, of the nearest by a margin that rounding cannot bridge.
+    # The last class is predicted for every row, for the nearest by a margin that rounding cannot bridge.
     margin = 0.05 * np.ptp(centred, axis=0)
     shift = -np.append((centred + margin)[:, :-1].max(0), (centred - margin)[:, -1].min())
     output = params["head"]["output"]

@@ -1,4 +1,4 @@
-"""Peers of attacks: TextAttack where it is installed, and its algorithm one row at a time in PyTorch."""
+"""Peers of attacks: TextAttack if it is installed, and its algorithm one row at a time in PyTorch."""
 
 import contextlib
 import importlib
@@ -20,7 +20,7 @@ class TorchVictim(Victim):
     """A sequence classifier of transformers as `attack.asking.Victim`, in padded batches.
 
     Args:
-        folder: of the model and its tokenizer.
+        folder: folder of the model and its tokenizer.
     """
 
     def __init__(self, folder: pathlib.Path, max_length: int):
@@ -56,7 +56,7 @@ class TextAttackPeer:
     """TextAttack's DeepWordBug on the same model.
 
     Args:
-        victim: whose model and tokenizer it wraps. budget: queries a row.
+        victim: its model and tokenizer are wrapped. budget: queries a row.
     """
 
     def __init__(self, victim: TorchVictim, budget: int):

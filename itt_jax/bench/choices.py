@@ -67,7 +67,7 @@ class Choice:
 
 
 def choices(request: Request, encoders: tuple[str, ...], data: tuple[str, ...], sizes: tuple[str, ...]) -> list[Choice]:
-    """Every combination of the requested encoders, sizes and data, or of the given defaults where none is requested.
+    """Every combination of the requested encoders, sizes and data, or of the given defaults if none is requested.
 
     Without a data root the data is the embedded material.
 

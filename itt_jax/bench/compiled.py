@@ -44,7 +44,7 @@ def programs(work: Workload, there: Topology) -> dict[str, Typical]:
 
 
 def compiled(choice: Choice, kind: str, one: Typical, there: Topology) -> dict:
-    """What the compiler says of one program."""
+    """The compiler's figures for one program."""
     report, own = compiled_report(one.request, there), there.accelerator
     seconds = report.seconds * there.count
     return choice.columns() | {

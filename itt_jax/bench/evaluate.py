@@ -1,4 +1,4 @@
-"""A perturbed evaluation grid, from rows to scores: ours beside nlpaug, a tokenizer and PyTorch, and each gain."""
+"""A perturbed evaluation grid, from rows to scores: ours against nlpaug, a tokenizer and PyTorch, and each gain."""
 
 import statistics
 import time

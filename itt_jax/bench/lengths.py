@@ -1,4 +1,4 @@
-"""Prediction of examples of different lengths, packed and padded, beside as many tokens in examples of one length.
+"""Prediction of examples of different lengths, packed and padded, against as many tokens in examples of one length.
 
 Lengths are drawn as in the tables of ModernBERT (Warner et al. 2024, arXiv 2412.13663) and mmBERT, around half of the
 longest, where padding every example to the longest gives half of the tokens/s of full rows.
@@ -66,7 +66,7 @@ def drawn(count: int) -> np.ndarray:
 
 
 def compared(name: str, size: str, lengths: np.ndarray, repeats: int) -> dict:
-    """The figures of one encoder: a row for each way, and what the others reach of the tokens/s of full rows."""
+    """The figures of one encoder: a row for each way, and the share of full rows' tokens/s that the others reach."""
     progress(f"lengths: {name} {size}")
     shape, own, tokens = SHAPES[name], SIZES[size], int(lengths.sum())
     sizes = {"layers": shape.layers, "width": own["width"], "heads": own["heads"]}

@@ -71,7 +71,7 @@ def _read(path: str) -> str:
 
 
 def progress(line: str) -> None:
-    """Print a progress line to standard error; standard output holds the figures alone."""
+    """Print a progress line to standard error; standard output holds only the figures."""
     print(line, file=sys.stderr, flush=True)
 
 

@@ -90,7 +90,7 @@ def operator_speed(name: str, material: Sentences, repeats: int) -> dict:
 
 
 def peer_speed(material: Sentences, repeats: int) -> list[dict]:
-    """Ours through `perturb` beside nlpaug, in turns, in the languages that both have."""
+    """Ours through `perturb` and nlpaug, in turns, in the languages that both have."""
     rows = []
     for name in peers.OPERATORS:
         among = peers.languages(name, languages(name, material))
@@ -196,7 +196,7 @@ def operators_table(rows: list[dict]) -> str:
 
 
 def peers_table(rows: list[dict]) -> str:
-    """Our rates beside nlpaug's."""
+    """Our rates and nlpaug's."""
     headers = ["operator", "ours: sentences/s", "nlpaug", "ratio", "CPU time ratio"]
     cells = [
         [r["operator"], r["ours"]["per_second"], r["peer"]["per_second"], r["ratio"], r["ratio_processor"]]
@@ -206,7 +206,7 @@ def peers_table(rows: list[dict]) -> str:
 
 
 def ids_table(rows: list[dict]) -> str:
-    """Our rates beside the ceiling and the peer's."""
+    """Our rates, the ceiling and the peer's rates."""
     keys = {
         "tokenizer": "tokenizer",
         "operator": "operator",

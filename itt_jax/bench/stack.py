@@ -1,4 +1,4 @@
-"""Seeds of one fine-tuning trained as a stack (vmapped runs), beside the same seeds trained one after another."""
+"""Seeds of one fine-tuning trained as a stack (vmapped runs), compared with the same seeds one after another."""
 
 import functools
 

@@ -40,7 +40,7 @@ def measure(request: Request) -> dict:
 
 
 def _child(step: str, folder: str, cells: int) -> dict:
-    """What one step took, in a process of its own."""
+    """Time and memory of one step, in its own process."""
     command = [sys.executable, "-m", "itt_jax.bench.store_steps", step, folder, str(cells)]
     done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
     if done.returncode:

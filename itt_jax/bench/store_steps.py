@@ -42,7 +42,7 @@ def blocks(cells: int) -> Iterator[list[dict[str, Any]]]:
 
 
 def write(store: Store, cells: int) -> np.ndarray:
-    """Write the cells; returns the seconds (`_clock`) without those for making them up."""
+    """Write the cells; returns the seconds (`_clock`) without those for generating them."""
     random, seconds = np.random.default_rng(0), np.zeros(2)
     hard, labels = random.normal(size=ITEMS), np.arange(ITEMS, dtype=np.int32) % 2
     for rows in blocks(cells):
@@ -67,13 +67,13 @@ def results(store: Store, cells: int) -> None:
 
 
 def plan(store: Store, cells: int) -> None:
-    """Check every byte, and say of each cell whether it is there, as `plan` and `run` do first."""
+    """Check every byte and look up every cell, as `plan` and `run` do first."""
     store.check()
     assert all(store.has_cell(row["cell"]) for rows in blocks(cells) for row in rows)
 
 
 def read(store: Store, cells: int) -> None:
-    """Read what the analysis reads."""
+    """Read the input of the analysis."""
     _, _, found = panels.read(store.out)
     assert found is not None and len(found) >= cells // 2
 

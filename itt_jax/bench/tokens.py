@@ -1,4 +1,4 @@
-"""Token ids of perturbed text, beside the ceiling set by the tokenizer alone and beside nlpaug."""
+"""Token ids of perturbed text, compared with the ceiling set by the tokenizer alone and with nlpaug."""
 
 import functools
 import pathlib

@@ -1,4 +1,4 @@
-"""Training steps of 32 examples: ours, packed, beside PyTorch with three kinds of padding; and packing efficiency."""
+"""Training steps of 32 examples: ours, packed, against PyTorch with three kinds of padding; and packing efficiency."""
 
 import functools
 from collections.abc import Callable

@@ -73,7 +73,7 @@ def require(condition: bool, message: str) -> None:
 
 
 def check_least_length(length: int, where: str) -> None:
-    """Raises InputError if examples of `length` tokens may have no room beside their special tokens."""
+    """Raises InputError if examples of `length` tokens may have no room for text besides their special tokens."""
     require(length >= LEAST_LENGTH, f"{where}: expected at least {LEAST_LENGTH} tokens, found {length}")
 
 

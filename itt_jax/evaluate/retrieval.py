@@ -4,7 +4,7 @@ Follows XTREME's `evaluate_retrieval.py` and `utils_retrieve.py` (from LASER), o
 are found by cosine. Mining scores a pair by its cosine relative to the mean cosine of both sides' nearest neighbours
 (margin; Artetxe and Schwenk 2019, arXiv 1811.01136).
 
-Neighbours are searched in blocks on the device, so the matrix of all pairs never exists: beside the vectors, memory
+Neighbours are searched in blocks on the device, so the matrix of all pairs never exists: besides the vectors, memory
 holds `QUERIES_AT_ONCE` x `CANDIDATES_AT_ONCE` cosines (16 MB) and 2 k entries for each query.
 """
 

@@ -46,7 +46,7 @@ SELECT store, model, target, metric, domain, arm,
     round(100 * avg(clean), 2) AS clean, round(100 * avg(perturbed), 2) AS perturbed,
     round(100 * avg(clean - perturbed), 2) AS "drop"
 FROM languages JOIN checked USING (store, model, target, metric, domain, arm) GROUP BY ALL ORDER BY ALL"""
-"""The query of `results` without --sql: scores of each arm in points, where there is both clean and perturbed text.
+"""The query of `results` without --sql: scores of each arm in points, if there is both clean and perturbed text.
 
 Means are taken level by level, as in the report (`analysis.panels.LEVELS`), over all groups; no_signal of them are no
 better than guessing on dev rows, and unchecked have no dev rows.

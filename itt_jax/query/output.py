@@ -42,7 +42,7 @@ def as_text(answer: pa.Table) -> bytes:
 
 
 def as_csv(answer: pa.Table) -> bytes:
-    """CSV with every digit; empty where there is no value, lists as JSON."""
+    """CSV with every digit; missing values are empty, lists are JSON."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(answer.column_names)

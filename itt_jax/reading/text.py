@@ -97,7 +97,7 @@ def parse_object(content: bytes, place: str, kind: type = dict) -> Any:
     except UnicodeDecodeError as error:
         raise InputError(f"{place}: not UTF-8 (byte {error.start})") from None
     except UnicodeEncodeError:
-        raise InputError(f"{place}: holds a lone surrogate, which is no text") from None
+        raise InputError(f"{place}: holds a lone surrogate, which is not text") from None
     if not isinstance(found, kind):
         expected = "object" if kind is dict else "list"
         raise InputError(f"{place}: expected a JSON {expected}, found {type(found).__name__}")

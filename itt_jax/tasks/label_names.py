@@ -58,7 +58,7 @@ def output_order(task: Task, names: Sequence[str] | None, given: str | None = No
 def table_labels(
     published: Sequence[str], outputs: int, names: Sequence[str] | None, given: str | None = None
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The labels of a task that is made for a head, and published label -> label where the two differ.
+    """The labels of a task that is made for a head, and published label -> label if the two differ.
 
     Labels are the names of the outputs, in their order, and published ones are compared with them as in `output_order`.
     They need not all occur. Outputs without names have their numbers as labels, all of which must occur.
@@ -86,7 +86,7 @@ def table_labels(
 
 
 def _told_labels(published: Sequence[str], given: str) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The labels that `--labels` names, and published label -> label where the case differs, as in JSON's "false"."""
+    """The labels that `--labels` names, and published label -> label if only the case differs, as in JSON's "false"."""
     labels = tuple(label.strip() for _, _, label in (part.partition("=") for part in _parts(given)))
     for spelled in (str, str.casefold):
         named = {spelled(label): label for label in labels}

@@ -82,7 +82,7 @@ def entity_tags(types: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def entity_labels(types: Mapping[str, str | None]) -> LabelNames:
-    """Published tag -> tag, from published type -> type; None where the type becomes O."""
+    """Published tag -> tag, from published type -> type; None if the type becomes O."""
     labels: LabelNames = {"O": "O"}
     for published, kind in types.items():
         labels |= {f"{prefix}-{published}": f"{prefix}-{kind}" if kind else "O" for prefix in "BI"}

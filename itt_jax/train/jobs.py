@@ -34,7 +34,7 @@ class RowsUnderAttack(Protocol):
             params: {"encoder", "head"} of one run, on the host.
 
         Returns:
-            Row -> its text, where the attack succeeded; FLOPs of all queries.
+            Row -> its text, for rows on which the attack succeeded; FLOPs of all queries.
         """
 
     def reader(self, texts: dict[int, str]) -> Callable[[np.ndarray], Examples]:
@@ -97,7 +97,7 @@ class Job:
             initialised from the seed. Not changed, not donated.
         seed: determines new heads, order and dropout.
         directory: where the stage saves its resumable state; None: it cannot be resumed.
-        metric: dev metric; default: the kind's own. NaN is recorded where it is undefined.
+        metric: dev metric; default: the kind's own. NaN is recorded if it is undefined.
         hardening: changes the objective, and says how many forms of each example a step reads.
         is_lost: whether another worker has taken over the stage; its directory is then left to that worker.
     """
@@ -148,7 +148,7 @@ class Job:
         return self.dev
 
     def dev_value(self, scores: np.ndarray) -> float:
-        """Value of the dev metric for scores of the dev rows: higher is better, NaN where it is undefined."""
+        """Value of the dev metric for scores of the dev rows: higher is better, NaN if it is undefined."""
         kind = self.dev_task.kind
         return kind.dev_value(self.metric or metric(kind.dev_metric), scores, self.dev_task.expected)
 

@@ -110,7 +110,7 @@ def _steps(state: pathlib.Path) -> int:
 
 
 def interrupted_at(directory: pathlib.Path) -> int | None:
-    """Most steps done by an interrupted run of a stage; None if there is no resumable state."""
+    """The largest number of steps done by an interrupted run of a stage; None if there is no resumable state."""
     states = [path for pattern in ("resume-*", "*/resume-*") for path in pathlib.Path(directory).glob(pattern)]
     return max((_steps(path) for path in states if _STATE.fullmatch(path.name)), default=None)
 

@@ -1,4 +1,4 @@
-"""Where rows come from: one class a source, and the table that every one gives.
+"""Where rows come from: one class for each source, and the table that every one returns.
 
 A task names its sources; `source.read(split, language, data_root)` gives a `Table`. A new source is a subclass of
 `Source` with a `read` method, in a file of its own, and one line of `SOURCES`.

@@ -143,7 +143,7 @@ def _separated_by_tabs(lines: list[str]) -> bool:
 
 
 def _positions(path: pathlib.Path, layout: ConllLayout, names: list[str]) -> _Positions:
-    """Where the columns are; a tag or document that is no column (without a header, any name) has none."""
+    """Where the columns are; a tag or document that is not a column (without a header, any name) has none."""
 
     def position(column: Column | None, needed: bool = True) -> int | None:
         """Where a column is: a name is looked up in the header, and a number is the position in a file without one."""
@@ -174,7 +174,7 @@ class _Documents:
         self.comment = re.compile(pattern)
 
     def begins(self, line: str, blanks: int = 0) -> bool:
-        """Whether a line that is no token begins a document, after so many blank lines."""
+        """Whether a line that is not a token begins a document, after `blanks` blank lines."""
         if self.mark is None:
             return False
         if self.mark == DOCSTART:
@@ -219,7 +219,7 @@ def _blocks(
             blanks = 0
     if documents.mark is not None and not documents.count:
         raise InputError(
-            f"{path}: document={documents.mark!r}: no column, and nothing in the file begins a document so"
+            f"{path}: document={documents.mark!r}: no such column, and no such mark of a document in the file"
         )
 
 

@@ -13,7 +13,7 @@ from itt_jax.reading.text import read_lines
 
 @dataclasses.dataclass(frozen=True)
 class LocalDocuments(Source):
-    """Documents with one sentence a line, beside files with the tags of each line; a row is a sentence. Field "text".
+    """Documents with one sentence a line, and files with the tags of each line; a row is a sentence. Field "text".
 
     A row's index is DOCUMENT-LINE, the line counted from 0.
 

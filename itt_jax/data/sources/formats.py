@@ -112,7 +112,7 @@ def _json_objects(path: pathlib.Path, encoding: str) -> Iterator[Record]:
 
 
 def parquet_rows(path: pathlib.Path) -> int:
-    """The number of rows of a parquet file, which its footer says. Raises as `read_records`."""
+    """The number of rows of a parquet file, from its footer. Raises as `read_records`."""
     return _opened_parquet(path, lambda file: file.metadata.num_rows)
 
 

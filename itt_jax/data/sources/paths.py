@@ -6,7 +6,7 @@ import pathlib
 from itt_jax.errors import AbsentError, InputError
 
 NO_ROOT = "give --data-root DIR, or set ITT_JAX_DATA"
-"""The remedy where local files are meant and no data root is given."""
+"""Advice if local files are meant but no data root is given."""
 
 
 def data_root(given: str | pathlib.Path | None) -> pathlib.Path | None:

@@ -73,8 +73,8 @@ def sentence_pool(paths: Mapping[str, pathlib.Path]) -> tuple[Pool, dict[str, li
     """The sentences of files in XQuAD-R's form as candidates, and each language's queries.
 
     A candidate has fields "sentence" and "context", and the id LANGUAGE_PARAGRAPH_SENTENCE. As in `utils_lareqa.py` of
-    XTREME, right is, in each language, the sentence in which the answer starts, and any other of the same text in that
-    paragraph. A question whose answer starts in no sentence is left out in that language.
+    XTREME, the right ones are, in each language, the sentence in which the answer starts and any other of the same text
+    in that paragraph. A question whose answer starts in no sentence is left out in that language.
 
     Args:
         paths: language -> file.

@@ -17,7 +17,7 @@ NO_DOCUMENT = typing.cast("str | int | None", None)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Source(abc.ABC):
-    """A place that rows are read from.
+    """A place from which rows are read.
 
     A source knows how data is published (files, columns, names of labels) and nothing about tasks. A new one is a
     frozen dataclass with a `read` method; a task takes it as it is.
@@ -35,7 +35,7 @@ class Source(abc.ABC):
     slices: dict[str, str] = dataclasses.field(default_factory=dict)
     local: ClassVar[bool] = True
     splits_in: ClassVar[str] = "paths"
-    # Not annotated, so that they are no fields here: sources that can translate labels or name documents have them.
+    # Not annotated, so that they are not fields here: sources that can translate labels or name documents have them.
     labels = NO_LABELS
     document = NO_DOCUMENT
 
@@ -63,7 +63,7 @@ class Source(abc.ABC):
         return tuple(dict.fromkeys((*self.published, *self.slices)))
 
     def where(self, split: str, language: str) -> str:
-        """The local files of a published split, as they are named in the source; "" where it is no file."""
+        """The local files of a published split, as they are named in the source; "" if it is not a file."""
         found = getattr(self, self.splits_in, {}).get(split, "") if self.local else ""
         names = found.values() if isinstance(found, dict) else [found] if isinstance(found, str) else found
         return ", ".join(spell(name, self.spelling(language)) for name in names)

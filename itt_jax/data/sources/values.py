@@ -62,7 +62,7 @@ def _value(record: Any, column: str | int, place: str) -> Any:
 
 
 def _columns(record: list[Any] | dict[str | int, Any], column: str | int) -> str:
-    """The columns of a record, and why `column` may be none of them."""
+    """The columns of a record, and why `column` may not be one of them."""
     names = list(record) if isinstance(record, dict) else list(range(len(record)))
     values = list(record.values()) if isinstance(record, dict) else record
     numbered = all(isinstance(name, int) for name in names)

@@ -92,7 +92,7 @@ def _document(path: pathlib.Path) -> tuple[str, dict[str, list[tuple[int, int]]]
 
 
 def _codepoints(text: str) -> Sequence[int]:
-    """Position in UTF-16 code units, which UIMA counts in -> position in codepoints.
+    """Position in UTF-16 code units, in which UIMA counts -> position in codepoints.
 
     >>> _codepoints("a\N{GRINNING FACE}b")
     [0, 1, 1, 2, 3]

@@ -126,7 +126,7 @@ class SMARTObjective:
 def loss_at(
     own: TaskObjective, params: Params, batch: Batch, key: jax.Array, moved: Float[Array, "B T D"]
 ) -> tuple[jax.Array, jax.Array]:
-    """Sum of weighted losses and sum of weights where the word embeddings are moved."""
+    """Sum of weighted losses and sum of weights at moved word embeddings."""
     embeddings = own.word_embeddings(params, batch) + moved
     return own.loss(params, own.outputs(params, batch, key, embeddings), batch)
 

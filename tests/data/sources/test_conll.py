@@ -104,7 +104,7 @@ def test_tables_of_tokens(tmp_path, content, more):
         ("He,O\n", "no column 1; .* set delimiter=','", {"columns": {"text": 0}, "label": 1, "delimiter": ""}),
         ("token,tag\nHe,O\n", "no column 'id'; the columns are token, tag", {"sentence": "id"}),
         ("token,tag,d\nHe,O,\n", "line 2: column 'd': expected a document", {"document": "d"}),
-        ("token,tag\nHe,O\n", "document='d': no column, and nothing in the file begins", {"document": "d"}),
+        ("token,tag\nHe,O\n", "document='d': no such column, and no such mark", {"document": "d"}),
         ("token,tag\nHe,O\n", r"set documents=True, so that slices", {"document": "token"}),
         ("token,tag\nHe,O\n", r"index '0' names no document; name the column", {"task": {"documents": True}}),
     ],
@@ -139,7 +139,7 @@ def test_documents_are_part_of_indices_and_stay_together(tmp_path, content, docu
 def test_a_mark_of_documents_must_occur(tmp_path):
     (tmp_path / "file").write_text("a O\n")
     with pytest.raises(
-        InputError, match="document='-DOCSTART-': no column, and nothing in the file begins a document so"
+        InputError, match="document='-DOCSTART-': no such column, and no such mark of a document in the file"
     ):
         read_conll(tmp_path / "file", layout=ConllLayout(document="-DOCSTART-"))
 
