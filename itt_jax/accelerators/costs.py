@@ -259,7 +259,7 @@ class Collective:
 
     Attributes:
         kind: "all-reduce" ... dtype: "f32" ...
-        count: number of executions. elements, bytes: of the results on one device.
+        count: number of executions. elements, bytes: size of the results on one device.
     """
 
     kind: str

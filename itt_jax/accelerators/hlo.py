@@ -27,7 +27,7 @@ class Array:
     """One array of a program.
 
     Attributes:
-        dtype: "f32", "bf16". shape: of each device's part.
+        dtype: "f32", "bf16". shape: shape of each device's part.
     """
 
     dtype: str

@@ -68,7 +68,7 @@ class Deletion:
         """Samples first ... stop - 1 of a text.
 
         Args:
-            sequence: its units. key: of its draws.
+            sequence: its units. key: key of its draws.
         """
         if not sequence:
             return [""] * (stop - first)

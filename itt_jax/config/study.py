@@ -149,8 +149,8 @@ class Target:
         recipe: recipe of the target stage. intermediate_recipe: that of intermediate stages, for arms that have one.
         evaluate: tasks to evaluate on; empty means `train`. They share its label space; a task of another domain
             measures domain shift.
-        train_split, dev_split, test_split: splits of the target. intermediate_split, intermediate_dev_split: of the
-            intermediate tasks.
+        train_split, dev_split, test_split: splits of the target.
+        intermediate_split, intermediate_dev_split: splits of the intermediate tasks.
         train_rows, intermediate_rows, dev_rows: maximum number of rows, chosen by a stable hash of the item id; None
             takes all.
         domain_text, general_text: tasks whose training texts `dapt` and its control are adapted to.

@@ -23,7 +23,7 @@ def product(spec: str, x: Array, weight: Array, *, factors: Any = None, dtype: A
     """`jnp.einsum(spec, x, weight)` in the dtype of x; the gradient of `weight` is summed in float32.
 
     Args:
-        spec: of two factors, without ellipsis; every letter is in two or three of its terms.
+        spec: an einsum of two factors, without ellipsis; every letter is in two or three of its terms.
         x: activations. weight: float32; parameters, or another array that all rows share.
         factors: the dtype to which both factors are rounded, here and in the gradients; None: that of x.
         dtype: dtype of the result; None: that of x.

@@ -13,7 +13,7 @@ class Record:
     Attributes:
         dev_history, losses: as in `StageResult`.
         recent: losses since the last entry of `losses`.
-        best_step, best_score: of the best dev evaluation so far.
+        best_step, best_score: step and score of the best dev evaluation so far.
         tokens, flops: as in `StageResult`. row_tokens: all positions of the rows, padding included.
         halvings: how often the stack had halved its microbatches; dropout keys are numbered by microbatch.
     """

@@ -36,7 +36,7 @@ def _line(path: pathlib.Path, i: int) -> str:
 
 
 def tatoeba(languages: Sequence[str], data_root: str | pathlib.Path | None) -> ParallelTexts:
-    """The pairs of some languages (empty: of all); pairs with the same English sentence form one tuple.
+    """The pairs of some languages (empty: all); pairs with the same English sentence form one tuple.
 
     Raises:
         AbsentError: the files are missing.
