@@ -84,7 +84,8 @@ class Format:
         """Metric -> value in [0, 1] of one language.
 
         Args:
-            protocol: normalisation of answers, see `metrics.answers`. tagging: convention of entity F1, see `metrics.entities`.
+            protocol: normalisation of answers, see `metrics.answers`.
+            tagging: convention of entity F1, see `metrics.entities`.
 
         Raises:
             InputError: numbers of items differ, or there is none.
