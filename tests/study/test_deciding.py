@@ -306,11 +306,11 @@ def test_claims_name_what_the_study_has():
         ({"better": "it"}, "unknown arms in study.claims.gain: 'it'"),
         ({"targets": ("x",)}, "unknown targets in study.claims.gain: 'x'"),
         ({"between": "encoders"}, "unknown encoders in study.claims.gain: 'itt'"),
-        ({"worse": "itt"}, "study.claims.gain.worse: expected another one"),
+        ({"worse": "itt"}, "study.claims.gain.worse: expected another name"),
         ({"quantity": "transfer", "between": "encoders"}, "study.claims.gain.quantity: encoders are compared by"),
         ({"published": (1.0,)}, "study.claims.gain.published: expected the scores"),
         ({"quantity": "robustness"}, "study.claims.gain.perturbation: robustness needs"),
-        ({"arms": ("itt",)}, "study.claims.gain.arms: a claim between arms"),
+        ({"arms": ("itt",)}, "study.claims.gain.arms: expected none; a claim between arms"),
         ({"bound": -1.0}, "study.claims.gain.bound: expected more than 0"),
     ):
         with pytest.raises(InputError, match=message):
