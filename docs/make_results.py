@@ -132,6 +132,8 @@ TABLES = {
     ("real_transfer", "costs"): functools.partial(costs, "real_transfer"),
     ("real_clinical", "decided"): functools.partial(decided, "real_clinical"),
     ("real_clinical", "costs"): functools.partial(costs, "real_clinical"),
+    ("real_legal", "decided"): functools.partial(decided, "real_legal"),
+    ("real_legal", "costs"): functools.partial(costs, "real_legal"),
     ("real_small", "decided"): functools.partial(decided, "real_small"),
     ("real_small", "costs"): functools.partial(costs, "real_small"),
     ("real_attacks/english", "by_arm"): by_arm,

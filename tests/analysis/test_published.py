@@ -14,6 +14,7 @@ PRIMARY = {
         ("e5-6", "accuracy", -1.1, -6.4, 4.2, "undetermined"),
     },
     "real_clinical": {("e5-6", "entity_f1", -2.6, -4.4, -0.8, "undetermined")},
+    "real_legal": {("e5-6", "macro_f1", 3.9, -9.0, 16.8, "undetermined")},
     "real_attacks/english": {
         ("minilm", "accuracy", -2.1, -6.2, 2.0, "undetermined"),
         ("minilm", "accuracy", -1.2, -5.8, 3.4, "undetermined"),
@@ -28,6 +29,7 @@ CLAIMS = {
     "real_english": {("minilm", "macro_f1", 0.4, -1.1, 1.9, "negligible")},
     "real_transfer": {("e5-6", "macro_f1", 0.7, -1.8, 3.2, "undetermined")},
     "real_clinical": {("e5-6", "entity_f1", -6.9, -13.3, -0.4, "undetermined")},
+    "real_legal": {("e5-6", "macro_f1", -2.0, -7.5, 3.6, "undetermined")},
     "real_attacks/english": set(),
     "real_small": set(),
 }
