@@ -361,7 +361,7 @@ def named_twice(content):
         (None, {"tokenizer_class": "XLNetTokenizer"}, "holds a 'WordPiece' model, but .* XLNetTokenizer is a Unigram"),
         (None, {"fast_tokenizer_files": ["tokenizer.4.json"]}, "fast_tokenizer_files .* are not supported"),
         (None, {"added_tokens_decoder": {"100000000000": {"content": "<e1>"}}}, "id 100000000000, expected"),
-        (None, {"added_tokens_decoder": {"5": {"content": "<e1>"}, "05": {"content": "<e2>"}}}, "also that of"),
+        (None, {"added_tokens_decoder": {"5": {"content": "<e1>"}, "05": {"content": "<e2>"}}}, "also the id of"),
         (None, {"extra_special_tokens": [3]}, "found 3, expected a token"),
     ],
 )  # fmt: skip
