@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,6 +79,43 @@ def test_a_slurm_array_has_a_task_a_worker_and_a_limit():
     assert "gres" not in printed("slurm", *RUN, GPUS="0") and "\n\n" not in text
     assert subprocess.run(["bash", "-n"], input=text, text=True).returncode == 0
     assert shlex.split(text.splitlines()[-1]) == ["srun", ".venv/bin/python", "-m", "itt_jax.main", *RUN]
+
+
+CLUSTER = """
+ClusterName=none
+SlurmctldHost=localhost
+AuthType=auth/none
+CredType=cred/none
+NodeName=localhost
+PartitionName=none Nodes=ALL
+MessageTimeout=2
+"""
+
+
+def test_sbatch_reads_its_job(tmp_path):
+    """It says what it has read before it looks for a cluster, which there is not."""
+    if shutil.which("sbatch") is None:
+        pytest.skip("Slurm's client is not installed")
+    (tmp_path / "slurm.conf").write_text(CLUSTER)
+    (tmp_path / "itt.sbatch").write_text(printed("slurm", *RUN, COUNT="8", LIFETIME="90m", GPUS="4", PARTITION="long"))
+    command = ["sbatch", "--test-only", "-v", "itt.sbatch"]
+    environment = os.environ | {"SLURM_CONF": str(tmp_path / "slurm.conf")}
+    said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60).stderr
+    found = dict(re.findall("^sbatch: ([a-z-]+) +: (.*)$", said, re.MULTILINE))
+    assert found.pop("gres").endswith("gpu:4"), said
+    assert found == {
+        "array": "0-7",
+        "job-name": "itt",
+        "nodes": "1",
+        "ntasks": "1",
+        "open-mode": "a",
+        "output": f"{tmp_path}/itt-%A_%a.log",
+        "partition": "long",
+        "requeue": "requeue",
+        "test-only": "set",
+        "time": "01:30:00",
+        "verbose": "1",
+    }
 
 
 @pytest.mark.slow
