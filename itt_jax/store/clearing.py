@@ -30,6 +30,16 @@ def clear_temporaries(out: pathlib.Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def without_temporaries(out: pathlib.Path) -> set[str]:
+    """The names in a folder, without those that processes are writing or have left; of a file, its own."""
+    try:
+        return {name for name in os.listdir(out) if not _TEMPORARY.fullmatch(name)}
+    except FileNotFoundError:
+        return set()
+    except NotADirectoryError:
+        return {out.name}
+
+
 def _temporaries(out: pathlib.Path) -> Iterator[pathlib.Path]:
     for folder, folders, names in os.walk(out):
         for name in (*folders, *names):

@@ -39,7 +39,7 @@ from itt_jax.store.agreed import Agreed
 from itt_jax.store.blocks import Blocks
 from itt_jax.store.cells import Cells
 from itt_jax.store.claims import Claims, Hold
-from itt_jax.store.clearing import clear_temporaries
+from itt_jax.store.clearing import clear_temporaries, without_temporaries
 from itt_jax.store.log import append, read_events
 from itt_jax.store.objects import PLAN, RECORD, object_text, read_object, write_object
 from itt_jax.store.parquet import read_table
@@ -51,6 +51,9 @@ from itt_jax.store.tables import Tables, write_rows
 
 if TYPE_CHECKING:
     import pandas as pd
+
+BEFORE_PLAN = {"precision"}
+"""What a worker may write before plan.json, beside temporaries: all that it leaves if it is killed then."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,11 +75,10 @@ class Store:
                 results would replace.
         """
         path = self.out / "plan.json"
+        others = without_temporaries(self.out) - BEFORE_PLAN  # before another worker may write its plan and more
         found = self._read_plan()
         if found is None:
-            if (self.out / NOTE).is_file():  # killed before its plan was written
-                return None
-            if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
+            if others and NOTE not in others:
                 raise InputError(f"--out {self.out}: holds files, but no study; expected a new or empty folder")
             return None
         if not {"study_id", "name"} <= set(found):

@@ -17,6 +17,7 @@ from typing import Any
 
 from itt_jax import files
 from itt_jax.errors import InputError
+from itt_jax.store.clearing import without_temporaries
 from itt_jax.store.objects import CHECKSUM, read_object, write_object
 from itt_jax.store.parquet import DamagedError
 
@@ -48,9 +49,9 @@ class PartsFolder:
         Raises:
             InputError: the folder holds something else.
         """
-        path = self._about
+        path, others = self._about, without_temporaries(self.out)  # before another process may write the request
         if not files.exists(path):
-            if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
+            if others:
                 raise InputError(f"--out {self.out}: holds files, but no {self.noun}; expected a new or empty folder")
             return None
         found = read_object(path, {})

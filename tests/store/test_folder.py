@@ -1,5 +1,7 @@
 """The store: whole files or none, no other study's folder."""
 
+import os
+
 import pandas as pd
 import pytest
 
@@ -44,6 +46,38 @@ def test_distances_are_named_by_what_they_were_computed_from(tmp_path):
     store.tables.write_distances(frame, "x")
     assert store.tables.has_distances("x") and not store.tables.has_distances("y")
     pd.testing.assert_frame_equal(store.tables.distances(), frame)
+
+
+def test_a_folder_whose_worker_was_killed_before_its_plan_was_written_can_be_begun(tmp_path):
+    store = Store(tmp_path)
+    store.agreed.precision("bert", lambda: "float32")
+    files.temporary(tmp_path / "plan.json").write_text('{"stu')
+    assert store.existing_plan() is None
+
+
+def test_a_plan_that_another_worker_writes_at_this_moment_is_no_reason_to_refuse_the_folder(tmp_path, monkeypatch):
+    """Whatever it does between any two questions to the disk."""
+    exists, listdir, asked = files.exists, os.listdir, []
+
+    def after(question):
+        def asking(path):
+            answer = question(path)
+            asked.append(path)
+            if len(asked) == number:
+                Store(tmp_path / str(number)).write_plan({"study_id": "x", "name": "x"})
+                Store(tmp_path / str(number)).write_record("s", {"id": "s"})
+            return answer
+
+        return asking
+
+    monkeypatch.setattr(files, "exists", after(exists))
+    monkeypatch.setattr(os, "listdir", after(listdir))
+    for number in (1, 2):
+        asked.clear()
+        (tmp_path / str(number)).mkdir()
+        found = Store(tmp_path / str(number)).existing_plan()
+        assert found is None or found["study_id"] == "x"
+        assert len(asked) >= 2 and Store(tmp_path / str(number)).existing_plan()["study_id"] == "x"
 
 
 def test_folder_of_something_else_is_refused(tmp_path):

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from itt_jax import files
 from itt_jax.errors import InputError
 from itt_jax.store.parts import PartsFolder
 
@@ -20,6 +21,16 @@ def test_nothing_is_written_once_the_work_is_lost(tmp_path):
     assert [row["text"] for row in made] == list("abcdef")
     assert folder.part("en", 0) == [{"text": "a"}, {"text": "b"}]
     assert folder.part("en", 1) is None and folder.part("en", 2) is None
+
+
+def test_a_folder_whose_worker_was_killed_before_the_request_was_written_can_be_begun(tmp_path):
+    folder = PartsFolder(tmp_path, "attack")
+    partial = files.temporary(tmp_path / "attack.json")
+    partial.write_text('{"att')
+    assert folder.existing() is None
+    partial.rename(tmp_path / "notes.json")
+    with pytest.raises(InputError, match="holds files, but no attack"):
+        folder.existing()
 
 
 def test_a_damaged_part_is_made_again_and_one_of_an_earlier_version_is_read(tmp_path, caplog):

@@ -1,9 +1,10 @@
-"""A worker killed at any moment: the next one ends with the same files as if nothing had happened."""
+"""A worker killed or stopped at any moment: the next one ends with the same files as if nothing had happened."""
 
 import os
 
 import pytest
 
+from itt_jax.cli.stopping import Terminated
 from itt_jax.store import Store, clearing
 from itt_jax.store.claims import Claim
 from itt_jax.study import publishing
@@ -19,10 +20,14 @@ class Killed(BaseException):
 
 
 class Disk:
-    """Operations on files, all of which fail from a given one on, those of `finally` included, as after SIGKILL."""
+    """Operations on files.
 
-    def __init__(self, monkeypatch):
-        self.count, self.dies_at = 0, None
+    With `Killed`, all of them fail from a given one on, those of `finally` included, as after SIGKILL; with another
+    exception, that one alone, as where a signal comes.
+    """
+
+    def __init__(self, monkeypatch, ends):
+        self.count, self.dies_at, self.ends = 0, None, ends
         monkeypatch.setattr(os, "fsync", self.counted(lambda descriptor: None))
         for name, own in (("rename", RENAME), ("replace", REPLACE), ("link", LINK), ("unlink", UNLINK)):
             monkeypatch.setattr(os, name, self.counted(own))
@@ -30,11 +35,14 @@ class Disk:
     def counted(self, own):
         def operation(*arguments, **options):
             self.count += 1
-            if self.dies_at is not None and self.count >= self.dies_at:
-                raise Killed
+            if self.dies_at is not None and (self.count == self.dies_at or self.is_dead()):
+                raise self.ends
             return own(*arguments, **options)
 
         return operation
+
+    def is_dead(self) -> bool:
+        return self.ends is Killed and self.count > self.dies_at
 
 
 def content(out) -> dict:
@@ -63,18 +71,19 @@ class Results(publishing.Publisher):
         self.write_results()
 
 
-def test_a_worker_killed_at_any_operation_leaves_what_the_next_one_completes(tmp_path, monkeypatch):
+@pytest.mark.parametrize("ends", [Killed, Terminated])
+def test_a_worker_that_ends_at_any_operation_leaves_what_the_next_one_completes(tmp_path, monkeypatch, ends):
     monkeypatch.setattr(clearing, "_is_running", lambda pid: False)
     monkeypatch.setattr(clearing, "SILENT_SECONDS", -1)
     monkeypatch.setattr(Claim, "is_gone", lambda self: True)
-    disk = Disk(monkeypatch)
+    disk = Disk(monkeypatch, ends)
     run(tmp_path / "whole")
     whole, operations, halves = content(tmp_path / "whole"), disk.count, 0
     assert operations > 30 and {"results.parquet", "stages/last/checkpoint/params"} < set(whole)
     for number in range(1, operations + 1):
         out = tmp_path / str(number)
         disk.count, disk.dies_at = 0, number
-        with pytest.raises(Killed):
+        with pytest.raises(ends):
             run(out)
         disk.dies_at = None
         halves += any(out.rglob(".*"))
@@ -83,4 +92,4 @@ def test_a_worker_killed_at_any_operation_leaves_what_the_next_one_completes(tmp
         assert content(out) == whole, number
         events = [event["id"] for event in Store(out).events()[0] if event["event"] == "stage"]
         assert len(events) == len(set(events)) and len(Toy.made) == len(set(Toy.made))
-    assert halves > 5
+    assert halves > 5 if ends is Killed else halves < operations / 4  # a signal at the removal itself
