@@ -22,7 +22,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 THREE_SEEDS_UNDER_ATTACK = """
 import dataclasses
 from itt_jax.config import Adversary
-study = dataclasses.replace(study, seeds=(0, 1, 2), attacks=(Adversary("deepwordbug", rows=4),))
+targets = (dataclasses.replace(study.targets[0], evaluate=()),)
+study = dataclasses.replace(study, targets=targets, seeds=(0, 1, 2), attacks=(Adversary("deepwordbug", rows=4),))
 """
 WORKER = """
 import sys
@@ -54,7 +55,8 @@ def killed_inside_a_claim(workers: list[subprocess.Popen], out: pathlib.Path) ->
                 worker.kill()
                 return worker
             worker.send_signal(signal.SIGCONT)
-        assert all(worker.poll() is None for worker in workers)
+        ended = [number for number, worker in enumerate(workers) if worker.poll() is not None]
+        assert not ended, (out.parent / f"{ended[0]}.log").read_text()
         time.sleep(0.02)
     raise AssertionError("no worker held a claim")
 
