@@ -76,13 +76,16 @@ def _kinds_of_stages(plan: Mapping[str, Any]) -> dict[tuple[str, str, tuple[str,
 
 
 def machines(plan: Mapping[str, Any]) -> list[str]:
-    """Each combination of device, precision and library versions, one line each."""
-    found: dict[str, int] = {}
-    for row in [*plan.get("stages_done", ()), plan.get("provenance")]:
-        if isinstance(row, dict):
-            texts = [f"{name}: {_flat(row[name])}" for name in ("device", "precision", "versions") if row.get(name)]
-            if texts:
-                found["; ".join(texts)] = found.get("; ".join(texts), 0) + 1
+    """Each combination of device, precision and library versions, one line each.
+
+    Of a stage that was interrupted and continued with others, all.
+    """
+    rows = [row for row in [*plan.get("stages_done", ()), plan.get("provenance")] if isinstance(row, dict)]
+    found: dict[str, None] = {}
+    for own in [{**row, **before} for row in rows for before in (*(row.get("interrupted") or ()), {})]:
+        texts = [f"{name}: {_flat(own[name])}" for name in ("device", "precision", "versions") if own.get(name)]
+        if texts:
+            found["; ".join(texts)] = None
     return list(found)
 
 

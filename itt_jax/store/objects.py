@@ -38,6 +38,7 @@ RECORD: Types = {
     "device": str,
     "precision": str,
     "versions": dict,
+    "interrupted": [{"steps": int, "device": str, "versions": dict}],
 }
 PLAN: Types = {
     "schema": int,

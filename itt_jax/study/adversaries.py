@@ -18,7 +18,7 @@ from itt_jax.errors import InputError
 from itt_jax.evaluate.forms import Place
 from itt_jax.evaluate.noises import TOKEN_NOISES, operator_of
 from itt_jax.perturb import CATALOG, units
-from itt_jax.study.material import digest_rows, lexicon_digest
+from itt_jax.study.material import check_lexicons, digest_rows, lexicon_digest
 from itt_jax.tasks import Task
 
 VERSION = 1
@@ -73,6 +73,11 @@ class Attacked:
             "max_length": self.max_length,
         }
 
+    def check_unchanged(self) -> None:
+        """Raises InputError if a file of the attack holds something else than when its identity was made."""
+        paths = files_of(self.attack, [self.rows.language])
+        check_lexicons(dict(zip(paths, self.identity["files"], strict=True)))
+
     def run(self, stage: str) -> str:
         """Id of the attack on the model of a stage; arms that share a stage share it."""
         return content_id({"stage": stage, **self.identity})
@@ -97,18 +102,22 @@ def attack_identity(own: attack.Attack, goal: attack.Goal, languages: Sequence[s
     for part in (parts["candidates"], *parts["constraints"]):
         for name in PATHS:
             part.pop(name, None)
-    paths = [path for language in languages for path in own.candidates.paths(language)]
-    paths += [path for constraint in own.constraints for path in constraint.paths()]
     version = max(own.candidates.version(language) for language in languages)
     changed = {"candidates": version} if version > 1 else {}
     return changed | {
         "attack": parts,
         "goal": canonical(dataclasses.replace(goal, summary="")),
-        "files": [lexicon_digest(path) for path in paths],
+        "files": [lexicon_digest(path) for path in files_of(own, languages)],
         "operators": [operator_of(name).output_version for name in getattr(own.candidates, "operators", ())],
         "version": VERSION,
         "units": units.VERSION,
     }
+
+
+def files_of(own: attack.Attack, languages: Sequence[str]) -> list[str]:
+    """Files and folders of the user's that an attack reads."""
+    paths = [path for language in languages for path in own.candidates.paths(language)]
+    return paths + [path for constraint in own.constraints for path in constraint.paths()]
 
 
 def recipe_of(adversary: Adversary) -> attack.Attack:

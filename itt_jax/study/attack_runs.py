@@ -27,11 +27,11 @@ from itt_jax.store.parts import PartsFolder
 from itt_jax.study.adversaries import Attacked
 from itt_jax.study.cells import Cell
 from itt_jax.study.progress import Progress
-from itt_jax.study.provenance import provenance
 from itt_jax.study.storing import Made, made_cells
 from itt_jax.tasks import Task
 from itt_jax.train.precision import arithmetic_of
 from itt_jax.train.processes import await_others, is_first
+from itt_jax.train.provenance import provenance
 
 PART = 128
 """Rows in a part, the most that an interruption can lose. Parts are attacked one after the other, so a continued attack
@@ -183,6 +183,7 @@ def _outcomes(store: Store, model: Model, stage: str, own: Attacked, progress: P
         about = {"attack_id": own.run(stage), "name": own.name, "stage": stage, **own.identity}
         folder.begin(about | {"precision": arithmetic.name, "provenance": provenance(arithmetic)})
     await_others()
+    own.check_unchanged()
     victim = EncoderVictim(own.task, model.tokenizer, model.encoder, model.head, model.params, own.max_length)
     cases = subjects(own.task, own.rows, own.field, own.seed)
 
@@ -191,6 +192,7 @@ def _outcomes(store: Store, model: Model, stage: str, own: Attacked, progress: P
 
     expected = own.queries / len(own.rows)
     found = outcomes_in_parts(folder, own.attack, own.goal, cases, victim, tell, expected)
+    own.check_unchanged()
     if folder.writes():
         write_outcomes(folder, found)
     return found

@@ -18,11 +18,11 @@ from itt_jax.store.place import check_place, check_utf8
 from itt_jax.study.material import digest_files, digest_rows
 from itt_jax.study.predictor import load_predictor
 from itt_jax.study.progress import Progress
-from itt_jax.study.provenance import provenance
 from itt_jax.study.request import Evaluation, check_unseen, evaluated_length, evaluated_rows, evaluated_task
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.precision import ARITHMETICS, evaluation_arithmetic, keep_precision, slow_precision
+from itt_jax.train.provenance import provenance
 
 
 @contextlib.contextmanager

@@ -25,12 +25,12 @@ from itt_jax.study.attack_runs import Model, store_attack_cells
 from itt_jax.study.cells import Cell, Evaluated, attack_cell, cells_of, check_perturbation, variants_of
 from itt_jax.study.clustering import task_clusters
 from itt_jax.study.inputs import changed_inputs, rows_input
-from itt_jax.study.material import digest_files, digest_rows, mean_tokens
+from itt_jax.study.material import check_lexicons, digest_files, digest_rows, lexicon_digest, mean_tokens
 from itt_jax.study.perturbations import DEFAULT_LINE, DEFAULT_PERTURBATIONS
+from itt_jax.study.precision import agreed_arithmetic, check_precision
 from itt_jax.study.predictor import load_predictor
 from itt_jax.study.prices import expected_speed
 from itt_jax.study.progress import EVALUATION, Estimate, Progress
-from itt_jax.study.provenance import agreed_arithmetic, check_precision, provenance
 from itt_jax.study.request import (
     Evaluation,
     check_noises,
@@ -44,6 +44,7 @@ from itt_jax.study.texts import keep_texts
 from itt_jax.train.compiling import keep_compiled_programs
 from itt_jax.train.memory import keep_freed_memory
 from itt_jax.train.precision import Arithmetic, keep_precision, slow_precision
+from itt_jax.train.provenance import provenance
 
 ARM = "direct"
 """The arm in the ids of a checkpoint's cells; their rows have none, since nobody knows how it was trained."""
@@ -149,6 +150,8 @@ class _Evaluating:
             check_unseen(self.task, evaluation.split, self.rows, self.predictor)
         self.skipped: list[str] = []
         self.wanted = {own: variants_of(evaluation.perturbations, own, self._skip) for own in self.rows}
+        lexicons = {path for wanted in self.wanted.values() for path in wanted.values() if path is not None}
+        self.lexicons = {path: lexicon_digest(path) for path in lexicons}
         self.attacked: dict[str, Attacked] = {}
         self.streams = [stream for language in self.rows for stream in self._streams(language)]
         check_used(evaluation.attacks, {own.name for own in self.attacked.values()}, self.skipped)
@@ -194,6 +197,7 @@ class _Evaluating:
         task, rows, predictor, asked = self.task, self.rows[stream.language], self.predictor, self.asked
         wanted = {cell.variant: self.wanted[stream.language][cell.variant] for cell in stream.cells}
         forms = {(task.name, asked.split, stream.language): row_forms(task, rows, wanted, asked.noise_seed)}
+        check_lexicons(self.lexicons)
         evaluator = Evaluator(predictor.tokenizer, self.max_length, forms, predictor.embedder, self.progress.tell)
         scores = evaluator.predict(predictor.encoder, predictor.head, predictor.params)
         missing = [cell for cell in stream.cells if self._is_missing(cell)]

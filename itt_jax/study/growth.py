@@ -9,7 +9,7 @@ from itt_jax.errors import InputError
 from itt_jax.store import Store
 from itt_jax.study.inputs import Inputs, changed_inputs
 from itt_jax.study.plan import Plan
-from itt_jax.study.provenance import check_precision
+from itt_jax.study.precision import check_precision
 
 MOST_CHARACTERS = 80  # length of a value in the list of changes
 ABSENT = object()

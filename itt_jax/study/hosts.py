@@ -19,10 +19,10 @@ from itt_jax.study.distances import domain_distances
 from itt_jax.study.inputs import Inputs
 from itt_jax.study.material import Material
 from itt_jax.study.plan import Plan, study_id
-from itt_jax.study.provenance import code_digest
 from itt_jax.study.stages import Stage
 from itt_jax.study.stages.workshop import Workshop
 from itt_jax.train.processes import gathered, is_first, part, shared
+from itt_jax.train.provenance import code_digest
 
 
 class Worker(Protocol):

@@ -14,6 +14,8 @@ from itt_jax.tasks import Task
 
 Inputs = dict[str, dict[str, Any]]
 """Name of an input -> its digest; for rows also their number and files."""
+LEXICON = "lexicon "
+"""Begins the name of a lexicon, whose path follows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +143,7 @@ def inputs(plan: Plan, material: Material) -> Inputs:
             found[f"tokenizer {spec.tokenizer}"] = {"digest": material.tokenizer_digest(spec)}
     for language in dict.fromkeys(cell.language for cell in plan.all_cells()):
         for lexicon in filter(None, variants_of(plan.study.perturbations, language, lambda reason: None).values()):
-            found[f"lexicon {lexicon}"] = {"digest": lexicon_digest(lexicon)}
+            found[f"{LEXICON}{lexicon}"] = {"digest": lexicon_digest(lexicon)}
     return found
 
 

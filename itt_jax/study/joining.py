@@ -13,7 +13,7 @@ from itt_jax.study.growth import changes
 from itt_jax.study.inputs import Inputs, RowCount, inputs, row_counts
 from itt_jax.study.material import Material
 from itt_jax.study.plan import Plan
-from itt_jax.study.provenance import check_precision
+from itt_jax.study.precision import check_precision
 from itt_jax.study.stages.workshop import most_together
 from itt_jax.train.processes import first_then_others
 

@@ -17,11 +17,13 @@ from itt_jax.study import hosts
 from itt_jax.study.attack_runs import Model, store_attack_cells
 from itt_jax.study.caching import Caching
 from itt_jax.study.cells import Cell, variants_of
+from itt_jax.study.inputs import LEXICON
 from itt_jax.study.joining import Joined
+from itt_jax.study.material import check_lexicons
 from itt_jax.study.plan import evaluation_selections, signal_selection
+from itt_jax.study.precision import agreed_arithmetic
 from itt_jax.study.profiling import Profile
 from itt_jax.study.progress import EVALUATION, TRAINING, Progress, counted
-from itt_jax.study.provenance import agreed_arithmetic, provenance
 from itt_jax.study.stages import Stage
 from itt_jax.study.stages.dev_check import DevCheck
 from itt_jax.study.stages.workshop import Body, Workshop
@@ -32,6 +34,7 @@ from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.loop import HALVED
 from itt_jax.train.precision import Arithmetic, computing_in, training_arithmetic
 from itt_jax.train.processes import await_others, first_then_others, is_first
+from itt_jax.train.provenance import provenance
 
 Loaded = tuple[Body, Head | None, dict | None]
 """The result of `Stage.load`: encoder with tokenizer, head, and the head's parameters."""
@@ -63,7 +66,7 @@ class Maker:
         self.workshop = Workshop(store, self.material, self.heard, stack)
         self.caching = Caching(cache, own, store, progress.say)
         self.arithmetic = training_arithmetic(self.plan.study.precision)
-        self.values: dict[str, float] = {}
+        self.inputs, self.values = own.inputs, dict[str, float]()
         self.failed: list[str] = []
         self._evaluators: dict[tuple[str, str], Evaluator] = {}
         self._forms: dict[str, dict[Place, RowForms]] = {}
@@ -225,7 +228,11 @@ class Maker:
         return self._evaluators[key]
 
     def forms(self, target: Target) -> dict[Place, RowForms]:
-        """The perturbed rows of a target's evaluation tasks, made once for all encoders."""
+        """The perturbed rows of a target's evaluation tasks, made once for all encoders.
+
+        Raises:
+            InputError: a lexicon has changed since the study was planned.
+        """
         if target.name not in self._forms:
             study, found = self.plan.study, {}
             for name in target.evaluate or (target.train,):
@@ -238,5 +245,7 @@ class Maker:
                     dev = signal_selection(target, selection)
                     if (rows := self.material.signal_rows(dev)) is not None:
                         found[name, dev.split, dev.language] = row_forms(task, rows, {CLEAN_FORM: None}, 0)
+            lexicons = {name: own["digest"] for name, own in self.inputs.items() if name.startswith(LEXICON)}
+            check_lexicons({name.removeprefix(LEXICON): digest for name, digest in lexicons.items()})
             self._forms[target.name] = found
         return self._forms[target.name]

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -30,6 +30,8 @@ from itt_jax.tasks.parallel import load_parallel
 from itt_jax.tasks.splits import parse
 from itt_jax.train.checkpoint import load_seen
 
+CHANGED = "has changed since the study was planned; run it again to plan with what is there"
+"""What is said of files that were read for a plan and are read again while the study runs."""
 CHARACTERS_PER_TOKEN = 3.5
 """A rough mean over languages and vocabularies, used only in cost estimates."""
 
@@ -253,9 +255,7 @@ class Material:
         if known is None or _stamps(folder) == self._files[directory]:
             return
         if digest_files(folder) != known:
-            raise InputError(
-                f"{folder}: has changed since the study was planned; run it again to plan with what is there"
-            )
+            raise InputError(f"{folder}: {CHANGED}")
 
     def seen(self, spec: EncoderSpec) -> Digests:
         """What a given checkpoint says that it was trained on; empty for an encoder that is made here."""
@@ -309,10 +309,11 @@ def digest_rows(kind: kinds.Kind, rows: Rows) -> str:
     return _sha256(parts, b"" if rows.labels is None else kind.label_bytes(rows.labels))
 
 
-def _stamps(folder: pathlib.Path) -> list[tuple[str, int, int]]:
-    """Name, size and time of the last change of every file under a folder."""
-    files = [(path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()]
-    return [(path.relative_to(folder).as_posix(), found.st_size, found.st_mtime_ns) for path, found in files]
+def _stamps(place: pathlib.Path) -> list[tuple[str, int, int]]:
+    """Name, size and time of the last change of a file, or of every file under a folder."""
+    paths = sorted(place.rglob("*")) if place.is_dir() else [place]
+    files = [(path, path.stat()) for path in paths if path.is_file()]
+    return [(path.relative_to(place).as_posix(), found.st_size, found.st_mtime_ns) for path, found in files]
 
 
 def digest_files(folder: pathlib.Path, weights: bool = True) -> str:
@@ -332,9 +333,27 @@ def mean_tokens(rows: Rows) -> float:
     return characters / max(1, len(rows)) / CHARACTERS_PER_TOKEN + 1 + len(rows.fields)
 
 
-@functools.cache
 def lexicon_digest(lexicon: str) -> str:
-    """A hash of a lexicon's content (a file or folder) and of the direction in which it is read."""
+    """A hash of a lexicon's present content (a file or folder) and of the direction in which it is read."""
     path, inverse = lexicon_source(lexicon)
-    content = digest_files(path) if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    return content + "-inverse" * inverse
+    return _content_digest(path, tuple(_stamps(path))) + "-inverse" * inverse
+
+
+@functools.lru_cache(maxsize=64)
+def _content_digest(path: pathlib.Path, stamps: tuple[tuple[str, int, int], ...]) -> str:
+    """A hash of a file or folder; the stamps of its files are part of the cache key."""
+    return digest_files(path) if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def check_lexicons(known: Mapping[str, str]) -> None:
+    """Check that lexicons, and checkpoints that attacks read, hold what they held when the study was planned.
+
+    Args:
+        known: path -> its hash at that time.
+
+    Raises:
+        InputError: one holds something else, or is gone.
+    """
+    for lexicon, digest in known.items():
+        if not lexicon_source(lexicon)[0].exists() or lexicon_digest(lexicon) != digest:
+            raise InputError(f"{lexicon}: {CHANGED}")

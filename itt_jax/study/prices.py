@@ -14,9 +14,9 @@ from itt_jax.store.results import CLEAN_TEXT
 from itt_jax.study.absent import planned
 from itt_jax.study.cost import missing_cost, sized_encoder
 from itt_jax.study.material import Selection
-from itt_jax.study.provenance import provenance
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.precision import Arithmetic, training_arithmetic
+from itt_jax.train.provenance import provenance
 
 WIDE = 256
 """The width from which on encoders keep a processor busy."""

@@ -7,7 +7,7 @@ Resume policy:
    written to a temporary folder, flushed and renamed. A killed process loses the steps since then, never more. Runs are
    saved separately, so that each can continue in another stack, or alone.
 3. On the same kind and number of devices, with the same versions and stack, the resumed result equals the uninterrupted
-   one bit for bit.
+   one bit for bit. On others it goes on: without dropout the result is equal to rounding, and the record names both.
 4. All processes see one file system: the first writes, all read.
 5. Texts that attacks made during a run are saved when they are made, and read when it is resumed.
 6. The state of another stage (another digest of its inputs) is refused, not overwritten; a damaged one is removed.

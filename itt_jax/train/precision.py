@@ -1,7 +1,7 @@
 """The dtypes of activations and of the factors of matrix products: bfloat16 if the hardware has it, or float32.
 
 Parameters, LayerNorm, softmax, heads and losses are always float32. Precision is not part of the ids of stages and
-cells, but all cells of one encoder in a results folder share one, which the folder records (`study.provenance`).
+cells, but all cells of one encoder in a results folder share one, which the folder records (`study.precision`).
 """
 
 import dataclasses

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 from itt_jax.train.state import Params
 
@@ -16,6 +17,7 @@ class Record:
         best_step, best_score: step and score of the best dev evaluation so far.
         tokens, flops: as in `StageResult`. row_tokens: all positions of the rows, padding included.
         halvings: how often the stack had halved its microbatches; dropout keys are numbered by microbatch.
+        interrupted: as in `StageResult`.
     """
 
     dev_history: list[tuple[int, float]] = dataclasses.field(default_factory=list)
@@ -27,6 +29,7 @@ class Record:
     row_tokens: int = 0
     flops: float = 0.0
     halvings: int = 0
+    interrupted: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +64,7 @@ class StageResult:
         best_step: steps done at the returned parameters.
         diverged: a loss or gradient was not finite; the stage is reported, never dropped.
         compile_seconds, seconds: see `Outcome`. stack: number of runs trained together.
+        interrupted: the steps done, device and versions at each interruption after which others went on.
     """
 
     params: Params
@@ -76,6 +80,7 @@ class StageResult:
     compile_seconds: float
     seconds: float
     stack: int
+    interrupted: tuple[dict[str, Any], ...] = ()
 
     @classmethod
     def create(cls, params: Params, heads: dict[str, Params], outcome: Outcome, stack: int = 1) -> "StageResult":
@@ -96,4 +101,5 @@ class StageResult:
             compile_seconds=outcome.compile_seconds,
             seconds=outcome.seconds,
             stack=stack,
+            interrupted=tuple(record.interrupted),
         )

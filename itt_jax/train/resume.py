@@ -6,13 +6,14 @@ import logging
 import pathlib
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from itt_jax import files
 from itt_jax.errors import InputError
 from itt_jax.reading.text import read_json
 from itt_jax.train.processes import first_then_others, is_first, shared
+from itt_jax.train.provenance import differ, made_with
 from itt_jax.train.trees import load_tree, new_folder, save_tree
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,8 @@ class Resume:
         with new_folder(self.directory / f"resume-{step}") as folder:
             save_tree(folder / "tree", tree)
             if is_first():
-                (folder / "record.json").write_text(json.dumps({"fingerprint": self.fingerprint, **record}))
+                about = {"fingerprint": self.fingerprint, "made_with": made_with()}
+                (folder / "record.json").write_text(json.dumps(about | record))
         if is_first():
             for path in older:
                 shutil.rmtree(path, ignore_errors=True)
@@ -52,8 +54,11 @@ class Resume:
     def record(self) -> tuple[int, dict[str, Any]] | None:
         """Steps done and record of the newest state, None without one. A damaged one is removed.
 
+        Where another kind or number of devices or other versions made it, a warning says so, and the record's
+        `interrupted` has one more entry.
+
         Raises:
-            InputError: it cannot be read, or belongs to another stage.
+            InputError: it cannot be read, or belongs to another stage or precision.
         """
         first_then_others(self._drop_damaged)
         states = self._states()
@@ -65,7 +70,16 @@ class Resume:
         if not isinstance(record, dict):
             raise InputError(f"{path}: expected a JSON object, found {type(record).__name__}")
         if record.pop("fingerprint", None) != self.fingerprint:
-            raise InputError(f"{states[step]} belongs to another stage; remove it or choose another directory")
+            raise InputError(
+                f"{states[step]} belongs to another stage, or was trained in another precision; remove it or choose "
+                "another directory"
+            )
+        before = record.pop("made_with", None)  # earlier versions wrote none
+        if before is not None and differ(before, now := made_with()):
+            record["interrupted"] = [*record.get("interrupted", ()), {"steps": step, **before}]
+            if is_first():
+                both = _described(before, now), _described(now, before)
+                log.warning("%s: trained with %s until here, and from here with %s", states[step], *both)
         return step, record
 
     def _drop_damaged(self) -> None:
@@ -102,6 +116,12 @@ class Resume:
 
     def _states(self) -> dict[int, pathlib.Path]:
         return {_steps(path): path for path in self.directory.glob("resume-*") if _STATE.fullmatch(path.name)}
+
+
+def _described(own: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Device, and those versions that differ from the other's."""
+    versions = [f"{name} {found}" for name, found in own["versions"].items() if other["versions"].get(name) != found]
+    return ", ".join([own["device"], *versions])
 
 
 def _steps(state: pathlib.Path) -> int:

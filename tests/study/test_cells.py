@@ -11,7 +11,6 @@ from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.models.heads import head_kind
 from itt_jax.study import cells
 from itt_jax.study.cells import Evaluated, cell_id, cells_of, variants_of
-from itt_jax.study.material import lexicon_digest
 from tests.study import studies
 
 
@@ -110,7 +109,6 @@ def test_a_lexicon_is_part_of_a_cells_identity(tmp_path):
     assert ("de", "synonym", 0.5) not in before
     assert any("synonym: no lexicon" in reason and "'de'" in reason for reason in plan.skipped)
 
-    lexicon_digest.cache_clear()
     (tmp_path / "en.txt").write_text("court bench\n")
     _, after = planned(noise)
     key = ("en", "synonym", 0.5)

@@ -134,6 +134,16 @@ def test_damaged_cells_are_named_set_aside_and_made_again(checkpoint, tmp_path, 
     assert files(out) == whole and (out / "damaged" / path.name).is_file()
 
 
+def test_a_lexicon_that_changes_meanwhile_is_named_and_nothing_is_stored(checkpoint, tmp_path, monkeypatch):
+    lexicon, made = tmp_path / "en.txt", evaluation.row_forms
+    lexicon.write_text("the das\n")
+    asked = Evaluation(checkpoint, TASK.name, (Perturbation("code_mix", (0.5,), lexicon=str(lexicon)),), rows=4)
+    monkeypatch.setattr(evaluation, "row_forms", lambda *about: (lexicon.write_text("the die\n"), made(*about))[1])
+    with pytest.raises(InputError, match=f"^{lexicon}: has changed since the study was planned"):
+        evaluate_checkpoint(dataclasses.replace(asked, languages=("en",), max_length=32), tmp_path / "out")
+    assert not Store(tmp_path / "out").cells.ids()
+
+
 def test_a_folder_grows_by_operators_and_languages(checkpoint, tmp_path, capsys):
     asked = Evaluation(checkpoint, TASK.name, (Perturbation("swap", (0.2,)),), ("en",), rows=4, max_length=32)
     evaluate_checkpoint(asked, tmp_path / "out")

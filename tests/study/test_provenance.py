@@ -13,8 +13,8 @@ from itt_jax.errors import InputError
 from itt_jax.models import make_encoder
 from itt_jax.report import provenance as reported
 from itt_jax.store import Store
-from itt_jax.study import provenance
-from itt_jax.study.provenance import agreed_arithmetic, check_precision
+from itt_jax.study.precision import agreed_arithmetic, check_precision
+from itt_jax.train import provenance
 from itt_jax.train.precision import BFLOAT16
 
 
@@ -57,6 +57,13 @@ def test_the_report_states_it():
     pinned = {"precision": {"asked": "float32", "evaluation": {"bert": "float32"}}}
     assert reported.precision(pinned) == ["bert: evaluated in float32 (as the study asks)"]
     assert reported.precision({}) == []
+
+
+def test_the_report_names_the_machines_of_every_part_of_a_stage():
+    row = {"device": "2 x a", "precision": "float32", "versions": {"jax": "1"}}
+    before = {"steps": 5, "device": "1 x a", "versions": {"jax": "0"}}
+    lines = ["device: 1 x a; precision: float32; versions: jax 0", "device: 2 x a; precision: float32; versions: jax 1"]
+    assert reported.machines({"stages_done": [row | {"interrupted": [before]}, row, {"interrupted": None}]}) == lines
 
 
 def test_code_is_named_by_its_files_and_by_the_commit_that_they_differ_from(tmp_path):

@@ -11,7 +11,7 @@ from itt_jax.config import Recipe
 from itt_jax.data.order import step_indices
 from itt_jax.errors import InputError
 from itt_jax.metrics import metric
-from itt_jax.train import loop
+from itt_jax.train import loop, resume
 from itt_jax.train.counters import mixture
 from itt_jax.train.flops import forward_flops
 from itt_jax.train.jobs import total_steps
@@ -126,6 +126,27 @@ def test_a_damaged_state_is_removed_and_said(tmp_path, caplog, damage):
     assert state.record() is None and not list(tmp_path.iterdir())
     (line,) = caplog.messages
     assert line.startswith(f"{tmp_path / 'resume-5'}") and line.endswith("removed, and its steps are trained again")
+
+
+def test_a_state_of_other_devices_or_versions_goes_on_and_is_named(tmp_path, caplog, monkeypatch):
+    def on(device, code, jax="0.10"):
+        own = {"device": device, "versions": {"code": code, "jax": jax}}
+        monkeypatch.setattr(resume, "made_with", lambda: own)
+        return own
+
+    state, first = Resume(tmp_path, "own"), on("1 x cpu", "a1 (commit 1)")
+    state.save(5, {"x": np.zeros(1)}, {})
+    on("1 x cpu", "a1 (commit 2, with changes)")  # in files that make no results
+    assert state.record() == (5, {}) and not caplog.messages
+    second = on("2 x cpu", "a1 (commit 1)")
+    _, record = state.record()
+    state.save(10, {"x": np.zeros(1)}, record)
+    on("2 x cpu", "b2", "0.11")
+    assert state.record()[1] == {"interrupted": [{"steps": 5, **first}, {"steps": 10, **second}]}
+    lines = [line.removeprefix(f"{tmp_path}/resume-") for line in caplog.messages]
+    assert lines[0] == "5: trained with 1 x cpu until here, and from here with 2 x cpu"
+    before, after = "2 x cpu, code a1 (commit 1), jax 0.10", "2 x cpu, code b2, jax 0.11"
+    assert lines[1:] == [f"10: trained with {before} until here, and from here with {after}"]
 
 
 def test_only_numbered_folders_are_states(tmp_path):

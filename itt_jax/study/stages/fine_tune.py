@@ -14,14 +14,15 @@ from itt_jax.data import contamination
 from itt_jax.data.contamination import Digests
 from itt_jax.data.examples import Examples
 from itt_jax.data.rows import Rows
+from itt_jax.errors import InputError
 from itt_jax.models import make_head
 from itt_jax.models.heads import head_kind
 from itt_jax.study.arms import Description, FineTune
 from itt_jax.study.hardening import Attacked, Drawn, Hardening
-from itt_jax.study.material import Material, Selection, mean_tokens
+from itt_jax.study.material import CHANGED, Material, Selection, mean_tokens
 from itt_jax.study.stages.attacked import AttackedRows
 from itt_jax.study.stages.dev_check import DevCheck, check_scores, matching
-from itt_jax.study.stages.hardened import DrawnForms, check_hardening, hardening_identity
+from itt_jax.study.stages.hardened import DrawnForms, check_hardening, drawn_lexicons, hardening_identity
 from itt_jax.study.stages.stage import Place, Skipped, Stage, digests, resumable, summary
 from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.versions import changed_versions, kind_versions
@@ -213,7 +214,12 @@ class FineTuning(Stage):
     def keep_best(
         self, workshop: Workshop, body: Body, jobs: Sequence[Job], results: Sequence[StageResult]
     ) -> dict[str, Any]:
-        """Save the best of the fine-tunings (the first of equals); returns what to record."""
+        """Save the best of the fine-tunings (the first of equals); returns what to record.
+
+        Raises:
+            InputError: a lexicon of the hardening has changed since the study was planned.
+        """
+        self.check_unchanged(workshop)
         best = max(range(len(jobs)), key=lambda index: (best_score(results[index]), -index))
         material, result = workshop.material, results[best]
         saved = self.save(
@@ -236,6 +242,18 @@ class FineTuning(Stage):
             ],
             "flops_of_grid": sum(result.flops for result in results),
         }
+
+    def check_unchanged(self, workshop: Workshop) -> None:
+        """Check that training read what the study was planned with; otherwise its resumable states are removed.
+
+        Raises:
+            InputError: a lexicon of the hardening has changed since then.
+        """
+        if isinstance(self.hardening, Drawn) and self.identified(workshop.material).id != self.id:
+            for rate in self.recipe.learning_rates:
+                forget_resume(self.rate_folder(workshop, rate))
+            lexicons = dict.fromkeys(filter(None, drawn_lexicons(self.hardening, self.training)))
+            raise InputError(f"{' or '.join(lexicons)}: {CHANGED}")
 
     def checks(
         self, workshop: Workshop, body: Body, job: Job, results: Sequence[StageResult], best: int

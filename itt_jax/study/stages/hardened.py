@@ -110,6 +110,11 @@ def check_hardening(hardening: Hardening, training: Sequence[Selection], place: 
             raise InputError(f"{where}: SMART compares predictions, and {task.kind} ({task.name}) has none to compare")
 
 
+def drawn_lexicons(hardening: Drawn, training: Sequence[Selection]) -> list[str | None]:
+    """The lexicon that each operator reads for each selection."""
+    return [hardening.lexicon_of(name, own.language) for own in training for name in hardening.operators]
+
+
 def hardening_identity(hardening: Hardening, training: Sequence[Selection], task: Task) -> list[Any]:
     """Everything about a hardening that determines a result, including versions of operators and content of
     dictionaries.
@@ -122,6 +127,6 @@ def hardening_identity(hardening: Hardening, training: Sequence[Selection], task
     if not isinstance(hardening, Drawn):
         return ["hardening", hardening]
     versions = [perturb.get(name).output_version for name in hardening.operators]
-    paths = [hardening.lexicon_of(name, own.language) for own in training for name in hardening.operators]
+    paths = drawn_lexicons(hardening, training)
     lexicons = [None if path is None else lexicon_digest(path) for path in paths]
     return ["hardening", dataclasses.replace(hardening, lexicon=None), versions, lexicons]

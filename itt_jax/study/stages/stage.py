@@ -239,5 +239,5 @@ def rates(spec: EncoderSpec) -> dict[str, Any]:
 def summary(result: StageResult) -> dict[str, Any]:
     """The part of a stage's result that its record keeps."""
     kept = ["steps", "tokens", "packing_efficiency", "flops", "best_step", "diverged", "dev_history", "losses"]
-    kept += ["compile_seconds", "stack"]
+    kept += ["compile_seconds", "stack", *(["interrupted"] if result.interrupted else [])]
     return {name: getattr(result, name) for name in kept}

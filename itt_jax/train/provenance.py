@@ -5,23 +5,25 @@ import hashlib
 import pathlib
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 
 import itt_jax
-from itt_jax.config import Precision
-from itt_jax.errors import InputError
-from itt_jax.models import Encoder
-from itt_jax.store import Store
-from itt_jax.train.precision import ARITHMETICS, Arithmetic, evaluation_arithmetic
+from itt_jax.train.precision import Arithmetic
 
 CODE = (".py", ".json", ".tsv", ".txt")  # tables and embedded texts determine results as code does
 
 
 def provenance(arithmetic: Arithmetic) -> dict[str, Any]:
     """Device, precision and versions of a computation."""
+    found = made_with()
+    return {"device": found["device"], "precision": arithmetic.name, "versions": found["versions"]}
+
+
+def made_with() -> dict[str, Any]:
+    """Devices and versions of this process; of several processes, the devices of all."""
     import flax
     import jaxlib
     import optax
@@ -29,7 +31,6 @@ def provenance(arithmetic: Arithmetic) -> dict[str, Any]:
     device = jax.devices()[0]
     return {
         "device": f"{jax.device_count()} x {device.device_kind} ({platform.machine()})",
-        "precision": arithmetic.name,
         "versions": {
             "itt_jax": itt_jax.__version__,
             "code": code(pathlib.Path(itt_jax.__file__).parent),
@@ -40,6 +41,15 @@ def provenance(arithmetic: Arithmetic) -> dict[str, Any]:
             "python": platform.python_version(),
         },
     }
+
+
+def differ(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether results of the two may differ; a commit that changes no file of the package does not matter."""
+
+    def essential(own: Mapping[str, Any]) -> tuple:
+        return own["device"], {**own["versions"], "code": own["versions"]["code"].partition(" ")[0]}
+
+    return essential(one) != essential(other)
 
 
 @functools.cache
@@ -67,32 +77,3 @@ def code(package: pathlib.Path) -> str:
     except (OSError, subprocess.CalledProcessError):
         return found
     return f"{found} (commit {commit.decode().strip()}{', with changes' if changes else ''})"
-
-
-def agreed_arithmetic(store: Store, model: str, encoder: Encoder, precision: Precision) -> Arithmetic:
-    """The arithmetic in which all workers on a folder evaluate a model; the first one chooses it for its machine."""
-    return ARITHMETICS[store.agreed.precision(model, lambda: evaluation_arithmetic(encoder, precision).name)]
-
-
-def check_precision(store: Store, precision: Precision, models: Iterable[str], stages: Iterable[str] = ()) -> None:
-    """Check that the folder's parts of a study were computed in the requested precision.
-
-    Args:
-        models: names of encoders. stages: ids.
-
-    Raises:
-        InputError: they were computed in another one.
-    """
-    if precision == "auto":
-        return
-    found = {f"{model} is evaluated": own for model, own in store.agreed.precisions(models).items()}
-    for record in filter(None, map(store.record, stages)):
-        if "precision" in record:
-            about = f"{record.get('encoder')}, {record.get('kind')}"
-            found[f"stage {record['id']} ({about}) was trained"] = record["precision"]
-    for what, own in found.items():
-        if own != precision:
-            raise InputError(
-                f"--out {store.out}: {what} in {own} there, found precision {precision!r}; expected {own!r}, "
-                "'auto', or another --out"
-            )

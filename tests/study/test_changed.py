@@ -1,0 +1,97 @@
+"""Lexicons that change while a study runs: what was made with them is refused by name, and nothing of it is stored."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import pytest
+
+from itt_jax.config import Adversary, Perturbation, validate
+from itt_jax.errors import InputError
+from itt_jax.store import Store
+from itt_jax.study import arms, attack_runs
+from itt_jax.study.hardening import code_mixed
+from itt_jax.study.inputs import inputs
+from itt_jax.study.joining import Joined
+from itt_jax.study.making import Maker
+from itt_jax.study.material import Material, lexicon_digest
+from itt_jax.study.plan import make_plan
+from itt_jax.study.profiling import Profile
+from itt_jax.study.progress import Progress
+from tests.study.studies import STUDY
+
+
+@pytest.fixture
+def lexicon(tmp_path):
+    path = tmp_path / "en.txt"
+    path.write_text("court Gericht\n")
+    return path
+
+
+def read(**changes) -> Joined:
+    """The study in English with some fields changed, and what its plan reads."""
+    study = dataclasses.replace(STUDY, languages=("en",), **changes)
+    validate(study)
+    material = Material(study)
+    plan = make_plan(study, material)
+    return Joined(material, plan, [], inputs(plan, material), [], None)
+
+
+def change(lexicon):
+    before = lexicon_digest(str(lexicon))
+    lexicon.write_text("court Tribunal\n")
+    assert lexicon_digest(str(lexicon)) != before
+
+
+def refused(lexicon):
+    return pytest.raises(InputError, match=f"^{lexicon}: has changed since the study was planned; run it again")
+
+
+def test_forms_of_another_lexicon_are_not_predicted(lexicon, tmp_path):
+    own = read(perturbations=(Perturbation("code_mix", (0.5,), lexicon=str(lexicon)),))
+    (target,) = own.plan.study.targets
+
+    def forms():
+        return Maker(Store(tmp_path / "out"), own, Progress(quiet=True), None, Profile(None)).forms(target)
+
+    assert forms()
+    change(lexicon)
+    with refused(lexicon):
+        forms()
+    lexicon.unlink()
+    with refused(lexicon):
+        forms()
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_attacks_with_another_lexicon_have_no_outcome(lexicon, tmp_path, monkeypatch, when):
+    plan = read(attacks=(Adversary("mine", recipe="textfooler", lexicon=str(lexicon)),)).plan
+    own, store, attacked = next(iter(plan.attacked.values())), Store(tmp_path / "out"), []
+
+    def attack(*about):
+        attacked.append(when)
+        change(lexicon)
+
+    monkeypatch.setattr(attack_runs, "arithmetic_of", lambda encoder: SimpleNamespace(name="float32"))
+    monkeypatch.setattr(attack_runs, "EncoderVictim", lambda *about: None)
+    monkeypatch.setattr(attack_runs, "outcomes_in_parts", attack)
+    monkeypatch.setattr(attack_runs, "write_outcomes", lambda *about: pytest.fail("written"))
+    model = SimpleNamespace(tokenizer=None, encoder=None, head=None, params=None)
+    if when == "before":
+        own.run("stage")
+        change(lexicon)
+    with refused(lexicon):
+        attack_runs._outcomes(store, model, "stage", own, Progress(quiet=True))
+    assert attacked == ([] if when == "before" else [when])
+
+
+def test_a_stage_hardened_with_another_lexicon_is_not_saved(lexicon, tmp_path):
+    own = read(arms=("direct", arms.hardened(arms.DIRECT, code_mixed(str(lexicon)), "own", "own")))
+    (stage,) = (found for found in own.plan.made() if getattr(found, "hardening", None))
+    workshop = SimpleNamespace(material=own.material, store=Store(tmp_path / "out"))
+    stage.check_unchanged(workshop)
+    (state,) = (stage.rate_folder(workshop, rate) / "resume-5" for rate in stage.recipe.learning_rates)
+    state.mkdir(parents=True)
+    change(lexicon)
+    with refused(lexicon):
+        stage.keep_best(workshop, None, [], [])
+    assert not state.exists()  # with its id, a study with the former lexicon would go on from it
