@@ -8,7 +8,7 @@ import time
 import pytest
 
 from itt_jax import main
-from itt_jax.errors import SharingError
+from itt_jax.errors import SharingError, StageError
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
@@ -68,16 +68,22 @@ def test_wrong_input_is_one_line_and_code_2(capsys, tmp_path, monkeypatch, argum
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_shared_folder_that_is_lost_is_one_line_and_code_1(capsys, monkeypatch):
-    def lost(*arguments, **settings):
-        raise SharingError("s3://bucket/x: EndpointConnectionError:\nno route")
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (SharingError("s3://bucket/x: NoConnection:\nno route"), "s3://bucket/x: NoConnection: no route"),
+        (StageError("1 stage failed, and the rest is done"), "1 stage failed, and the rest is done"),
+    ],
+)
+def test_what_fails_while_a_study_runs_is_one_line_and_code_1(capsys, monkeypatch, error, said):
+    def failing(*arguments, **settings):
+        raise error
 
-    monkeypatch.setattr("itt_jax.study.run", lost)
+    monkeypatch.setattr("itt_jax.study.run", failing)
     code, out, err = run(capsys, "run", "--share", "s3://bucket/x")
     assert (code, out) == (1, "")
     assert err == (
-        "error: s3://bucket/x: EndpointConnectionError: no route. Finished work is kept; to continue: "
-        "python -m itt_jax.main run --share s3://bucket/x\n"
+        f"error: {said}. Finished work is kept; to continue: python -m itt_jax.main run --share s3://bucket/x\n"
     )
 
 
