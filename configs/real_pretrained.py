@@ -16,9 +16,10 @@ results folder of its own:
   drug reviews: gains at home and after the shift are compared.
 
 Arms: direct, itt, the control for its compute (the primary contrast), and itt with permuted intermediate labels. Every
-stage but the control's has 80 steps of 32 examples, the legal target 160; embeddings are frozen, heads pool by the mean,
-and there is one learning rate. These are the settings of a prototype, whose scores of one seed were looked at; the
-clinical learning rate and the legal number of steps were chosen on dev rows, with six layers and one or two seeds (below).
+stage but the control's has 80 steps of 32 examples, the legal target 160; embeddings are frozen, heads pool by the
+mean, and there is one learning rate. These are the settings of a prototype, whose scores of one seed were looked at;
+the clinical learning rate and the legal number of steps were chosen on dev rows, with six layers and one or two seeds
+(below).
 
 Cost, estimated by `plan`, for three seeds on two cores at 60 GFLOP/s (compiling comes on top); further seeds cost the
 same each. `--set first_layers=6` keeps e5's first six layers: half the cost, for pilots and to stay below 2.5 hours.
@@ -51,8 +52,8 @@ after 120, at 2e-4 .58 and .48 (one seed each, direct).
 
 Run so far (docs/results.md): english, decided (negligible) with 5 seeds; transfer with six layers, undetermined after
 5, as the contrast varies by 3 points between seeds, so that 40 to 60 of them would be needed for a bound of 2; clinical
-with six layers, undetermined after 5: -2.6 [-4.4, -0.8]; legal with six layers, undetermined after 3: +3.9 [-9.0, +16.8],
-in English only, since no arm learned the other three languages.
+with six layers, undetermined after 5: -2.6 [-4.4, -0.8]; legal with six layers, undetermined after 3: +3.9 [-9.0,
++16.8], in English only, since no arm has signal in the other three languages.
 
 What it cannot show: e5 saw natural language inference in its own training, so XNLI measures what more of it adds; e5
 restored from weights of four bits is a real encoder, but not the published one to the digit; and all seeds share one
