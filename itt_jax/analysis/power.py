@@ -12,7 +12,7 @@ more often. The variances are taken as known; the errors that the study itself w
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -53,7 +53,8 @@ class Question:
 
     Attributes:
         seed, item, both: of one seed, of one item, and of one item in one seed.
-        items_per_row: items (clusters of those that share a text) for each evaluated row of a language.
+        items_per_row: items (clusters of those that share a text) for each evaluated row.
+        rows: numbers of rows that there are in each of the languages that it rests on.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Question:
     item: Part
     both: Part
     items_per_row: float
+    rows: tuple[int, ...]
 
     def decided(self, designs: np.ndarray, bound: float, family: int) -> np.ndarray:
         """Which designs (int [n, 3]: seeds, rows, operators) decide it, as one question of a family: bool [n]."""
@@ -69,7 +71,7 @@ class Question:
     def power(self, designs: np.ndarray, bound: float, family: int) -> np.ndarray:
         """The probability that zero is called negligible: [n]."""
         seeds, rows, operators = designs.T
-        items = rows * self.items_per_row
+        items = np.minimum.outer(rows, self.rows).sum(1) * self.items_per_row
         seed, item, both = (np.vectorize(part.of)(operators) for part in (self.seed, self.item, self.both))
         of_seeds, of_items = seed / seeds + both / (seeds * items), item / items
         share = (np.arange(NODES) + 0.5) / NODES
@@ -103,8 +105,11 @@ def pilot_rows(pilot: Analysis) -> int:
     return int((pilot.cells["n"] + pilot.cells["n_not_applicable"]).max())
 
 
-def from_pilot(pilot: Analysis, wanted: Sequence[str]) -> list[Question]:
+def from_pilot(pilot: Analysis, wanted: Sequence[str], there: Mapping[str, int]) -> list[Question]:
     """Those questions of a pilot study's primary family that are wanted.
+
+    Args:
+        there: language -> number of rows that there are.
 
     Raises:
         InputError: it has one seed, or none of the questions with an estimate.
@@ -117,7 +122,8 @@ def from_pilot(pilot: Analysis, wanted: Sequence[str]) -> list[Question]:
         if row["seeds"] < 2:
             raise InputError("--pilot: its study has one seed, expected at least 2 to compare")
         seed, item, both = (Part(*pair) for pair in zip(*_single_and_common(pilot, row), strict=True))
-        found.append(Question(name, seed, item, both, row["clusters"] / rows))
+        own = tuple(there.get(language, rows) for language in row["languages"].split())
+        found.append(Question(name, seed, item, both, row["clusters"] / np.minimum(rows, own).sum(), own))
     if not found:
         raise InputError(f"--pilot: has no estimate for any of the study's primary questions ({'; '.join(wanted)})")
     return found
@@ -153,14 +159,15 @@ def _variances(frame: pd.DataFrame) -> np.ndarray:
     return np.stack([np.maximum(seed - both, 0) * seeds, item * items, both * seeds * items], axis=1)
 
 
-def declared(names: Sequence[str], seed_sd: float, item_sd: float) -> list[Question]:
+def declared(names: Sequence[str], seed_sd: float, item_sd: float, rows: int) -> list[Question]:
     """Questions with declared variances, the same for each question and for any number of operators.
 
     Args:
         seed_sd, item_sd: standard deviations of the contrast between seeds and between items, in points of the metric.
+        rows: number of rows that there are.
     """
     seed, item = Part(seed_sd**2, seed_sd**2), Part(item_sd**2, item_sd**2)
-    return [Question(name, seed, item, Part(0.0, 0.0), 1.0) for name in names]
+    return [Question(name, seed, item, Part(0.0, 0.0), 1.0, (rows,)) for name in names]
 
 
 def designs(

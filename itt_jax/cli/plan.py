@@ -96,14 +96,15 @@ def power(options: argparse.Namespace, study: "Study") -> int:
     pilot = None if options.pilot is None else analyse(options.pilot)
     done = [] if pilot is None else Store(options.pilot).plan().get("stages_done", ())
     cost = prices(study, data_root(options), done)
+    most = max(cost.rows.values())
     if pilot is None:
-        questions, rows = powers.declared(wanted, *declared), study.evaluation_rows or cost.rows
+        questions, rows = powers.declared(wanted, *declared, most), study.evaluation_rows or most
         operators: tuple[int, ...] = (max(cost.operators, 1),)
     else:
-        questions, rows = powers.from_pilot(pilot, wanted), powers.pilot_rows(pilot)
+        questions, rows = powers.from_pilot(pilot, wanted, cost.languages()), powers.pilot_rows(pilot)
         operators = tuple(range(1, max(cost.operators, 1) + 1))
     unknown = [name for name in wanted if name not in {question.name for question in questions}]
-    frame = powers.designs(questions, study.smallest_effect, rows, cost.rows, operators, cost.flops, len(wanted))
+    frame = powers.designs(questions, study.smallest_effect, rows, most, operators, cost.flops, len(wanted))
     frame["hours"] = frame["flops"] / cost.speed / 3600
     if options.json:
         found = {"bound": study.smallest_effect, "designs": json.loads(frame.to_json(orient="records"))}

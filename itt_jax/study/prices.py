@@ -9,6 +9,7 @@ from typing import Any
 import jax
 
 from itt_jax.config import Study
+from itt_jax.evaluate.forms import Place
 from itt_jax.store import Store
 from itt_jax.store.results import CLEAN_TEXT
 from itt_jax.study.absent import planned
@@ -30,10 +31,10 @@ class Prices:
     """The cost of a study from its start, by design.
 
     Attributes:
-        once: FLOPs of stages that all seeds share. seed: FLOPs to train one seed. form: FLOPs to evaluate one row of
-            each task and language in one form (clean, or one draw of one operator), for one seed.
+        once: FLOPs of stages that all seeds share. seed: FLOPs to train one seed. form: FLOPs to evaluate one row,
+            clean or in one draw of one operator, for one seed.
         forms: mean number of forms of an operator (severities x replicates). operators: number of the study's.
-        rows: number of rows of its largest task and language. speed: FLOP/s.
+        rows: number of rows of each place. speed: FLOP/s.
     """
 
     once: float
@@ -41,12 +42,20 @@ class Prices:
     form: float
     forms: float
     operators: int
-    rows: int
+    rows: Mapping[Place, int]
     speed: float
 
     def flops(self, seeds: int, rows: int, operators: int) -> float:
-        """FLOPs of a design; smaller tasks count as if they had as many rows."""
-        return self.once + seeds * (self.seed + self.form * rows * (1 + operators * self.forms))
+        """FLOPs of a design with at most this number of rows of each task and language."""
+        evaluated = sum(min(rows, there) for there in self.rows.values())
+        return self.once + seeds * (self.seed + self.form * evaluated * (1 + operators * self.forms))
+
+    def languages(self) -> dict[str, int]:
+        """The number of rows of each language, in the task that has most."""
+        found: dict[str, int] = {}
+        for (_, _, language), rows in self.rows.items():
+            found[language] = max(rows, found.get(language, 0))
+        return found
 
 
 def prices(study: Study, data_root: str | pathlib.Path | None, done: Iterable[Mapping[str, Any]] = ()) -> Prices:
@@ -67,14 +76,14 @@ def prices(study: Study, data_root: str | pathlib.Path | None, done: Iterable[Ma
     cells = plan.all_cells()
     places = {cell.place for cell in cells}
     whole = {place: len(material.rows(Selection(*place, None))) for place in places}
-    used = {place: len(material.rows(Selection(*place, plan.study.evaluation_rows))) for place in places}
+    used = sum(len(material.rows(Selection(*place, plan.study.evaluation_rows))) for place in places)
     clean = sum(cell.perturbation == CLEAN_TEXT for cell in cells)
     operators = len(plan.study.perturbations)
     forms = (len(cells) / clean - 1) / operators if operators else 0.0
-    evaluation = sum(cost.evaluation.values()) / seeds / max(used.values()) / (1 + operators * forms)
+    evaluation = sum(cost.evaluation.values()) / seeds / used / (1 + operators * forms)
     training = (sum(cost.training.values()) - shared) / seeds
     speed = expected_speed(done, training_arithmetic(plan.study.precision), widest(plan.study))
-    return Prices(shared, training, evaluation, forms, operators, max(whole.values()), speed)
+    return Prices(shared, training, evaluation, forms, operators, whole, speed)
 
 
 def widest(study: Study) -> int:

@@ -1,5 +1,7 @@
 """Designs that decide: variances of a pilot, the power of a design by simulation, the cheapest first."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,7 +26,7 @@ def statistics(random, studies, seeds, items, truth=0.0):
 
 def question(seed=SEED, item=ITEM, both=BOTH, common=1.0):
     parts = (power.Part(variance, common * variance) for variance in (seed, item, both))
-    return power.Question("bert, itt against direct", *parts, items_per_row=1.0)
+    return power.Question("bert, itt against direct", *parts, items_per_row=1.0, rows=(10**6,))
 
 
 def test_the_variances_of_a_pilot_are_those_it_was_drawn_with():
@@ -56,6 +58,10 @@ def test_more_of_everything_decides_and_the_cheapest_design_is_first():
     few, many = (question(common=0.2).decided(grid[1:2] * [1, 8, n], 0.02, 1)[0] for n in (1, 8))
     assert many and not few
     frame = power.designs([question(common=0.2)], 0.02, 500, 3000, (1, 2, 3, 4), lambda s, r, o: s * (100 + r * o), 1)
+    few = dataclasses.replace(question(common=0.2), rows=(600, 400))
+    three = few.power(np.array([[20, 500, 4], [20, 600, 4], [20, 4000, 4]]), 0.02, 1)
+    same = question(common=0.2).power(np.array([[20, 900, 4], [20, 1000, 4], [20, 1000, 4]]), 0.02, 1)
+    assert three == pytest.approx(same), "rows that there are not decide nothing"
     every = frame[frame["question"] == "all"]
     assert (np.diff(every["flops"]) >= 0).all() and frame["flops"].iloc[0] == every["flops"].iloc[0]
     assert every["rows"].max() <= 3000 and every["operators"].max() <= 4
@@ -106,8 +112,8 @@ def test_a_design_decides_as_often_as_it_promises(seeds):
 @pytest.mark.slow
 def test_a_pilot_gives_designs_and_options_are_checked(tmp_path, capsys):
     pilot = analyse(write_store(tmp_path / "pilot", seeds=(0, 1), languages=("en",), domains=("general",), items=40))
-    (found,) = power.from_pilot(pilot, ["bert, itt against matched_steps (accuracy)"])
-    assert found.items_per_row == 1 and found.seed.single >= found.seed.common >= 0
+    (found,) = power.from_pilot(pilot, ["bert, itt against matched_steps (accuracy)"], {"en": 90})
+    assert found.items_per_row == 1 and found.rows == (90,) and found.seed.single >= found.seed.common >= 0
     for options, message in (
         ((), "expected either --pilot DIR or both"),
         (("--seed-sd", "0.1"), "expected either --pilot DIR or both"),
@@ -117,4 +123,4 @@ def test_a_pilot_gives_designs_and_options_are_checked(tmp_path, capsys):
         assert message in capsys.readouterr().err
     assert main.main(["plan", "--pilot", str(tmp_path)]) == 2 and "needs --power" in capsys.readouterr().err
     with pytest.raises(ValueError, match="no estimate for any"):
-        power.from_pilot(pilot, ["roberta, itt against direct"])
+        power.from_pilot(pilot, ["roberta, itt against direct"], {})
