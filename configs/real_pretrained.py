@@ -46,9 +46,9 @@ report withholds verdicts on ITT if an intermediate stage does not learn in some
 
 Clinical and legal, dev rows in English, six layers, 80 steps, direct: at a rate of 5e-4 all entities of E3C reached .54
 [.44, .64] (chance .04), its disorders alone .32 to .39 with one seed and 0 with another, and 0 with two seeds at 1e-3.
-Unfair clauses, one dev sentence in eleven, take lower rates and more steps. At 5e-4 no dev row was called unfair after 160
-steps (two seeds; macro-F1 .477, chance .5), nor at 1e-3 after 80; at 1e-4 dev macro-F1 was .63 after 80 steps and .73
-after 120, at 2e-4 .58 and .48 (one seed each, direct).
+Unfair clauses, one dev sentence in eleven, take lower rates and more steps. At 5e-4 no dev row was called unfair after
+160 steps (two seeds; macro-F1 .477, chance .5), nor at 1e-3 after 80; at 1e-4 dev macro-F1 was .63 after 80 steps and
+.73 after 120, at 2e-4 .58 and .48 (one seed each, direct).
 
 Run so far (docs/results.md): english, decided (negligible) with 5 seeds; transfer with six layers, undetermined after
 5, as the contrast varies by 3 points between seeds, so that 40 to 60 of them would be needed for a bound of 2; clinical

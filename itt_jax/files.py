@@ -142,6 +142,14 @@ def exists(path: str | os.PathLike) -> bool:
     return True
 
 
+def stamps(place: str | os.PathLike) -> list[tuple[str, int, int]]:
+    """Name, size and time of the last change of a file, or of every file under a folder."""
+    place = pathlib.Path(place)
+    paths = sorted(place.rglob("*")) if place.is_dir() else [place]
+    found = [(path, path.stat()) for path in paths if path.is_file()]
+    return [(path.relative_to(place).as_posix(), own.st_size, own.st_mtime_ns) for path, own in found]
+
+
 def read_bytes(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
     """The content of a regular file that somebody else may have made.
 

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from itt_jax import files
 from itt_jax.attack.subject import Subject
 from itt_jax.batch import Batch
 from itt_jax.data import packing
@@ -94,9 +95,14 @@ class Proposer:
         return found
 
 
-@functools.lru_cache(maxsize=2)
 def proposer(folder: str) -> Proposer:
-    """The proposer in a directory, read once."""
+    """The proposer in a directory, read again only if its files change."""
+    return _read(folder, tuple(files.stamps(folder)))
+
+
+@functools.lru_cache(maxsize=2)
+def _read(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> Proposer:
+    """The proposer in a directory; the stamps of its files are part of the cache key."""
     return Proposer(pathlib.Path(folder))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
+from itt_jax import files
 from itt_jax.data.examples import assemble
 from itt_jax.data.tokenizing import load_tokenizer
 from itt_jax.errors import InputError
@@ -66,7 +67,12 @@ class SentenceEncoder:
         return np.array([vectors[text] @ vectors[clean] for text in texts], np.float32)
 
 
-@functools.lru_cache(maxsize=2)
 def sentence_encoder(folder: str) -> SentenceEncoder:
-    """The encoder in a directory, read once."""
+    """The encoder in a directory, read again only if its files change."""
+    return _read(folder, tuple(files.stamps(folder)))
+
+
+@functools.lru_cache(maxsize=2)
+def _read(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> SentenceEncoder:
+    """The encoder in a directory; the stamps of its files are part of the cache key."""
     return SentenceEncoder(pathlib.Path(folder))

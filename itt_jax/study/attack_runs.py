@@ -58,6 +58,7 @@ def outcomes_in_parts(
     victim: Victim,
     tell: Callable,
     expected: float = math.inf,
+    check: Callable[[], None] = lambda: None,
 ) -> list[Outcome]:
     """The outcomes for rows of one language: parts that the folder has are read, the others are made and written.
 
@@ -65,6 +66,7 @@ def outcomes_in_parts(
         tell: called with a line on finished rows, and with the share of the work that is done.
         expected: number of queries of a row. Most rows of a part end at about the same time, so a part's progress is
             the share of its rows or of its queries, whichever is larger.
+        check: called before a part is written; raises if the files that the attack reads have changed.
     """
     units, total = functools.cache(lambda: attack.candidates.units(cases, goal, victim)), len(cases)
 
@@ -73,7 +75,9 @@ def outcomes_in_parts(
             share = (first + min(len(part), max(finished, queries / expected))) / total
             tell(f"{first + finished:,} of {total:,} rows, {queries:,} queries in this part", share)
 
-        return outcomes_of(attack_rows(attack, goal, part, victim, units(), progress=heard), attack, goal)
+        found = outcomes_of(attack_rows(attack, goal, part, victim, units(), progress=heard), attack, goal)
+        check()
+        return found
 
     return [Outcome(**row) for row in folder.made(cases[0].language, cases, PART, make)]
 
@@ -191,8 +195,7 @@ def _outcomes(store: Store, model: Model, stage: str, own: Attacked, progress: P
         progress.tell(f"{own.work}: {doing}", share)
 
     expected = own.queries / len(own.rows)
-    found = outcomes_in_parts(folder, own.attack, own.goal, cases, victim, tell, expected)
-    own.check_unchanged()
+    found = outcomes_in_parts(folder, own.attack, own.goal, cases, victim, tell, expected, own.check_unchanged)
     if folder.writes():
         write_outcomes(folder, found)
     return found

@@ -1,5 +1,6 @@
 """The material of a study: its tasks, rows and corpora, read once and without contamination, with digests for ids."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -8,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from itt_jax import kinds, tasks
+from itt_jax import files, kinds, tasks
 from itt_jax.config import Corpus, EncoderSpec, Study
 from itt_jax.data.contamination import (
     RULES,
@@ -246,13 +247,13 @@ class Material:
         """A hash of the weights and config in a checkpoint directory."""
         if directory not in self._checkpoints:
             folder = local_folder(directory)
-            self._files[directory], self._checkpoints[directory] = _stamps(folder), digest_files(folder)
+            self._files[directory], self._checkpoints[directory] = files.stamps(folder), digest_files(folder)
         return self._checkpoints[directory]
 
     def check_unchanged(self, directory: str) -> None:
         """Raises InputError if the content of a checkpoint directory has changed since its hash was made."""
         folder, known = local_folder(directory), self._checkpoints.get(directory)
-        if known is None or _stamps(folder) == self._files[directory]:
+        if known is None or files.stamps(folder) == self._files[directory]:
             return
         if digest_files(folder) != known:
             raise InputError(f"{folder}: {CHANGED}")
@@ -309,13 +310,6 @@ def digest_rows(kind: kinds.Kind, rows: Rows) -> str:
     return _sha256(parts, b"" if rows.labels is None else kind.label_bytes(rows.labels))
 
 
-def _stamps(place: pathlib.Path) -> list[tuple[str, int, int]]:
-    """Name, size and time of the last change of a file, or of every file under a folder."""
-    paths = sorted(place.rglob("*")) if place.is_dir() else [place]
-    files = [(path, path.stat()) for path in paths if path.is_file()]
-    return [(path.relative_to(place).as_posix(), found.st_size, found.st_mtime_ns) for path, found in files]
-
-
 def digest_files(folder: pathlib.Path, weights: bool = True) -> str:
     """A hash of the files under a folder, by content and relative name."""
     digest = hashlib.sha256()
@@ -334,9 +328,16 @@ def mean_tokens(rows: Rows) -> float:
 
 
 def lexicon_digest(lexicon: str) -> str:
-    """A hash of a lexicon's present content (a file or folder) and of the direction in which it is read."""
+    """A hash of a lexicon's present content (a file or folder) and of the direction in which it is read.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     path, inverse = lexicon_source(lexicon)
-    return _content_digest(path, tuple(_stamps(path))) + "-inverse" * inverse
+    try:
+        return _content_digest(path, tuple(files.stamps(path))) + "-inverse" * inverse
+    except OSError as error:
+        raise InputError(f"{lexicon}: {error.strerror}") from error
 
 
 @functools.lru_cache(maxsize=64)
@@ -355,5 +356,7 @@ def check_lexicons(known: Mapping[str, str]) -> None:
         InputError: one holds something else, or is gone.
     """
     for lexicon, digest in known.items():
-        if not lexicon_source(lexicon)[0].exists() or lexicon_digest(lexicon) != digest:
-            raise InputError(f"{lexicon}: {CHANGED}")
+        with contextlib.suppress(InputError):
+            if lexicon_digest(lexicon) == digest:
+                continue
+        raise InputError(f"{lexicon}: {CHANGED}")

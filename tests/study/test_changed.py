@@ -67,13 +67,14 @@ def test_attacks_with_another_lexicon_have_no_outcome(lexicon, tmp_path, monkeyp
     plan = read(attacks=(Adversary("mine", recipe="textfooler", lexicon=str(lexicon)),)).plan
     own, store, attacked = next(iter(plan.attacked.values())), Store(tmp_path / "out"), []
 
-    def attack(*about):
+    def attack(*about, **heard):
         attacked.append(when)
         change(lexicon)
 
     monkeypatch.setattr(attack_runs, "arithmetic_of", lambda encoder: SimpleNamespace(name="float32"))
     monkeypatch.setattr(attack_runs, "EncoderVictim", lambda *about: None)
-    monkeypatch.setattr(attack_runs, "outcomes_in_parts", attack)
+    monkeypatch.setattr(attack_runs, "attack_rows", attack)
+    monkeypatch.setattr(attack_runs, "outcomes_of", lambda *about: [])
     monkeypatch.setattr(attack_runs, "write_outcomes", lambda *about: pytest.fail("written"))
     model = SimpleNamespace(tokenizer=None, encoder=None, head=None, params=None)
     if when == "before":
@@ -82,16 +83,20 @@ def test_attacks_with_another_lexicon_have_no_outcome(lexicon, tmp_path, monkeyp
     with refused(lexicon):
         attack_runs._outcomes(store, model, "stage", own, Progress(quiet=True))
     assert attacked == ([] if when == "before" else [when])
+    assert store.attack(own.run("stage")).part("en", 0) is None  # with its id, it would be read again
 
 
-def test_a_stage_hardened_with_another_lexicon_is_not_saved(lexicon, tmp_path):
+def test_a_stage_hardened_with_another_lexicon_is_not_trained(lexicon, tmp_path):
     own = read(arms=("direct", arms.hardened(arms.DIRECT, code_mixed(str(lexicon)), "own", "own")))
     (stage,) = (found for found in own.plan.made() if getattr(found, "hardening", None))
-    workshop = SimpleNamespace(material=own.material, store=Store(tmp_path / "out"))
-    stage.check_unchanged(workshop)
-    (state,) = (stage.rate_folder(workshop, rate) / "resume-5" for rate in stage.recipe.learning_rates)
-    state.mkdir(parents=True)
+    (selection,) = stage.training
+    rows = own.material.uncontaminated_rows(selection)
+    body = SimpleNamespace(tokenizer=None)
+    forms = stage.forms(own.material, body, (selection,), rows, None)
+    assert forms.lexicons == {str(lexicon): lexicon_digest(str(lexicon))}
     change(lexicon)
     with refused(lexicon):
-        stage.keep_best(workshop, None, [], [])
-    assert not state.exists()  # with its id, a study with the former lexicon would go on from it
+        stage.forms(own.material, body, (selection,), rows, None)
+    lexicon.unlink()
+    with pytest.raises(InputError, match=f"^{lexicon}: No such file"):
+        stage.forms(own.material, body, (selection,), rows, None)

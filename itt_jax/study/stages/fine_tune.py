@@ -19,7 +19,7 @@ from itt_jax.models import make_head
 from itt_jax.models.heads import head_kind
 from itt_jax.study.arms import Description, FineTune
 from itt_jax.study.hardening import Attacked, Drawn, Hardening
-from itt_jax.study.material import CHANGED, Material, Selection, mean_tokens
+from itt_jax.study.material import CHANGED, Material, Selection, lexicon_digest, mean_tokens
 from itt_jax.study.stages.attacked import AttackedRows
 from itt_jax.study.stages.dev_check import DevCheck, check_scores, matching
 from itt_jax.study.stages.hardened import DrawnForms, check_hardening, drawn_lexicons, hardening_identity
@@ -214,12 +214,7 @@ class FineTuning(Stage):
     def keep_best(
         self, workshop: Workshop, body: Body, jobs: Sequence[Job], results: Sequence[StageResult]
     ) -> dict[str, Any]:
-        """Save the best of the fine-tunings (the first of equals); returns what to record.
-
-        Raises:
-            InputError: a lexicon of the hardening has changed since the study was planned.
-        """
-        self.check_unchanged(workshop)
+        """Save the best of the fine-tunings (the first of equals); returns what to record."""
         best = max(range(len(jobs)), key=lambda index: (best_score(results[index]), -index))
         material, result = workshop.material, results[best]
         saved = self.save(
@@ -242,18 +237,6 @@ class FineTuning(Stage):
             ],
             "flops_of_grid": sum(result.flops for result in results),
         }
-
-    def check_unchanged(self, workshop: Workshop) -> None:
-        """Check that training read what the study was planned with; otherwise its resumable states are removed.
-
-        Raises:
-            InputError: a lexicon of the hardening has changed since then.
-        """
-        if isinstance(self.hardening, Drawn) and self.identified(workshop.material).id != self.id:
-            for rate in self.recipe.learning_rates:
-                forget_resume(self.rate_folder(workshop, rate))
-            lexicons = dict.fromkeys(filter(None, drawn_lexicons(self.hardening, self.training)))
-            raise InputError(f"{' or '.join(lexicons)}: {CHANGED}")
 
     def checks(
         self, workshop: Workshop, body: Body, job: Job, results: Sequence[StageResult], best: int
@@ -314,13 +297,20 @@ class FineTuning(Stage):
 
         Args:
             rows, examples: of the selections.
+
+        Raises:
+            InputError: a lexicon of the hardening has changed since the study was planned.
         """
         if not isinstance(self.hardening, Drawn):
             return None
         languages = [[own.language] * len(material.uncontaminated_rows(own)) for own in selections]
         task, length = material.task(selections[0].task), self.recipe.max_length
+        paths = dict.fromkeys(filter(None, drawn_lexicons(self.hardening, self.training)))
+        lexicons = {path: lexicon_digest(path) for path in paths}
+        if self.identified(material).id != self.id:
+            raise InputError(f"{' or '.join(paths)}: {CHANGED}")
         return DrawnForms(
-            task, body.tokenizer, rows, np.concatenate(languages), examples, self.hardening, self.seed, length
+            task, body.tokenizer, rows, np.concatenate(languages), examples, self.hardening, self.seed, length, lexicons
         )
 
     def attacks(

@@ -1,7 +1,7 @@
 """Hardened fine-tuning: training rows in forms that are drawn anew in each epoch, and all that determines them."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from itt_jax.evaluate.forms import row_forms
 from itt_jax.models.heads import HeadKind, head_kind
 from itt_jax.perturb.noise import below, hash_strings, later_draws, text_keys, under
 from itt_jax.study.hardening import SMART, Attacked, Drawn, Hardening
-from itt_jax.study.material import Selection, lexicon_digest
+from itt_jax.study.material import Selection, check_lexicons, lexicon_digest
 from itt_jax.study.stages.attacked import attacked_identity, check_attacked
 from itt_jax.study.stages.stage import Place
 from itt_jax.tasks import Task
@@ -32,6 +32,8 @@ class DrawnForms:
 
     Attributes:
         rows: those of all languages. languages: the language of each row. examples: those of the clean rows.
+        lexicons: path -> hash of each lexicon that is read. One with another hash is refused, so that no state of the
+            training holds forms made with it.
     """
 
     task: Task
@@ -42,6 +44,7 @@ class DrawnForms:
     hardening: Drawn
     seed: int
     max_length: int
+    lexicons: Mapping[str, str]
 
     def __call__(self, indices: np.ndarray, epochs: np.ndarray) -> list[Examples]:
         """The K forms of the examples `indices`, each in its epoch."""
@@ -86,7 +89,10 @@ class DrawnForms:
         key = (name, hardening.severities[severity], replicate)
         distinct, which = np.unique(rows, return_inverse=True)
         own = dataclasses.replace(self.rows.select(distinct), language=language)
-        form = row_forms(self.task, own, {key: hardening.lexicon_of(name, language)}, self.seed).forms[key]
+        lexicon = hardening.lexicon_of(name, language)
+        form = row_forms(self.task, own, {key: lexicon}, self.seed).forms[key]
+        if lexicon is not None:
+            check_lexicons({lexicon: self.lexicons[lexicon]})
         own = dataclasses.replace(own, language=self.rows.language)  # like the clean rows
         examples, parts = kind.encode_form(self.task, self.tokenizer, own, form, self.max_length)
         return examples.select(parts[which] + np.minimum(places, np.diff(parts)[which] - 1))

@@ -19,7 +19,7 @@ from itt_jax.perturb import perturb
 from itt_jax.ragged import Ragged
 from itt_jax.study import arms, stages
 from itt_jax.study.hardening import PGD, SMART, Augmented, WorstOf, code_mixed
-from itt_jax.study.material import Material
+from itt_jax.study.material import Material, lexicon_digest
 from itt_jax.study.stages import Place, Pretraining
 from itt_jax.study.stages.hardened import DrawnForms
 from itt_jax.tasks import Task
@@ -57,7 +57,7 @@ def task(kind: str, *fields: str, labels: tuple[str, ...] = ()) -> Task:
 def drawn(rows: Rows, own: Task, hardening, tokenizer, seed: int = 3, length: int = 48) -> DrawnForms:
     examples = kinds.kind(own.kind).encode(own, tokenizer, rows, length)
     languages = np.array([rows.language] * len(rows))
-    return DrawnForms(own, tokenizer, rows, languages, examples, hardening, seed, length)
+    return DrawnForms(own, tokenizer, rows, languages, examples, hardening, seed, length, {})
 
 
 TASK = task("classification", "text", labels=("bad", "good"))
@@ -101,6 +101,19 @@ def test_a_form_is_the_perturbed_text_and_the_rest_is_clean(tokenizer):
     ]
     assert all(clean or changed for clean, changed in kinds_of)
     assert 15 < sum(clean for clean, _ in kinds_of) < 45
+
+
+def test_forms_of_a_changed_lexicon_are_refused(tokenizer, tmp_path):
+    lexicon, rows = str(tmp_path / "en.txt"), sentences(8)
+    (tmp_path / "en.txt").write_text("weather Wetter\n")
+    own = dataclasses.replace(
+        drawn(rows, TASK, code_mixed(lexicon), tokenizer), lexicons={lexicon: lexicon_digest(lexicon)}
+    )
+    every = np.arange(8), np.zeros(8, np.int64)
+    own(*every)
+    (tmp_path / "en.txt").write_text("weather Regen\n")
+    with pytest.raises(InputError, match=f"^{lexicon}: has changed since the study was planned"):
+        own(*every)
 
 
 def test_tags_follow_their_words(tokenizer):
