@@ -172,7 +172,7 @@ class _Evaluating:
             self.write_results()
             if self._is_latest():
                 rows, wanted = self.rows[language], self.wanted[language]
-                keep_texts(self.store, self.task, self.asked.split, rows, wanted, self.asked.noise_seed)
+                keep_texts(self.store, self.task, self.asked.split, rows, wanted, self.asked.noise_seed, self.lexicons)
         if warning := self._order_warning():
             self.progress.say(f"warning: {warning}")
             self.write_plan(warning)

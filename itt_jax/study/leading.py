@@ -303,7 +303,7 @@ class Leader:
             self.progress.say(f"warning: {self.store.out} {other}")
             return
         self.publisher.write_results()
-        keep_plan_texts(self.store, self.plan, self.material)
+        keep_plan_texts(self.store, self.plan, self.material, self.maker.lexicons)
         if self.failures:  # everything else that is written here needs all stages
             return self.publisher.write_plan()
         self.read_across()

@@ -66,7 +66,9 @@ class Maker:
         self.workshop = Workshop(store, self.material, self.heard, stack)
         self.caching = Caching(cache, own, store, progress.say)
         self.arithmetic = training_arithmetic(self.plan.study.precision)
-        self.inputs, self.values = own.inputs, dict[str, float]()
+        self.values: dict[str, float] = {}
+        read = {name: found["digest"] for name, found in own.inputs.items() if name.startswith(LEXICON)}
+        self.lexicons = {name.removeprefix(LEXICON): digest for name, digest in read.items()}
         self.failed: list[str] = []
         self._evaluators: dict[tuple[str, str], Evaluator] = {}
         self._forms: dict[str, dict[Place, RowForms]] = {}
@@ -245,7 +247,6 @@ class Maker:
                     dev = signal_selection(target, selection)
                     if (rows := self.material.signal_rows(dev)) is not None:
                         found[name, dev.split, dev.language] = row_forms(task, rows, {CLEAN_FORM: None}, 0)
-            lexicons = {name: own["digest"] for name, own in self.inputs.items() if name.startswith(LEXICON)}
-            check_lexicons({name.removeprefix(LEXICON): digest for name, digest in lexicons.items()})
+            check_lexicons(self.lexicons)
             self._forms[target.name] = found
         return self._forms[target.name]

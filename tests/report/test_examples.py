@@ -92,7 +92,7 @@ def test_texts_are_those_that_models_read(tmp_path):
     task, place = tasks.get("embedded_sentiment_legal"), ("embedded_sentiment_legal", "test", "de")
     rows = tasks.load_rows(task, "test", "de")
     wanted = {CLEAN_FORM: None, ("swap", 0.1, 0): None}
-    keep_texts(Store(tmp_path), task, "test", rows, wanted, 7)
+    keep_texts(Store(tmp_path), task, "test", rows, wanted, 7, {})
     found = read_texts(Store(tmp_path), place)
     assert len(found.items) == ROWS and found.labels == list(task.labels)
     every = perturb(rows.fields["text"], "swap", 0.1, "de", 7, ids=list(rows.item_ids), field="text")
@@ -102,9 +102,9 @@ def test_texts_are_those_that_models_read(tmp_path):
     assert set(tasks.limit(rows, 20).item_ids) < set(found.items)  # those that an attack on 20 rows reads
     (path,) = (tmp_path / "texts").iterdir()
     before = path.stat().st_mtime_ns
-    keep_texts(Store(tmp_path), task, "test", rows, wanted, 7)
+    keep_texts(Store(tmp_path), task, "test", rows, wanted, 7, {})
     assert path.stat().st_mtime_ns == before
-    keep_texts(Store(tmp_path), task, "test", rows, wanted, 8)
+    keep_texts(Store(tmp_path), task, "test", rows, wanted, 8, {})
     assert texts_id(Store(tmp_path), place) != found.id
 
 

@@ -17,6 +17,7 @@ from itt_jax.study.material import Material, lexicon_digest
 from itt_jax.study.plan import make_plan
 from itt_jax.study.profiling import Profile
 from itt_jax.study.progress import Progress
+from itt_jax.study.texts import keep_plan_texts
 from tests.study.studies import STUDY
 
 
@@ -60,6 +61,15 @@ def test_forms_of_another_lexicon_are_not_predicted(lexicon, tmp_path):
     lexicon.unlink()
     with refused(lexicon):
         forms()
+
+
+def test_texts_of_another_lexicon_are_not_kept(lexicon, tmp_path):
+    own, store = read(perturbations=(Perturbation("code_mix", (0.5,), lexicon=str(lexicon)),)), Store(tmp_path / "out")
+    lexicons = {str(lexicon): lexicon_digest(str(lexicon))}
+    change(lexicon)
+    with refused(lexicon):
+        keep_plan_texts(store, own.plan, own.material, lexicons)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
