@@ -28,7 +28,7 @@ def path(text: str) -> pathlib.Path:
 
 
 def delimiter(text: str) -> str:
-    """The separator of columns; "\\t" stands for a tab, which is hard to pass through a shell.
+    """The column separator; "\\t" means a tab, which is hard to pass through a shell.
 
     Raises:
         argparse.ArgumentTypeError: it cannot separate columns.

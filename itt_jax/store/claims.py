@@ -134,7 +134,7 @@ class Claims:
     def __init__(self, slots: Slots):
         self.slots = slots
         self._holds: dict[str, Hold] = {}
-        self._watched: dict[str, tuple[bytes, float]] = {}  # what was read, and when it was first read
+        self._watched: dict[str, tuple[bytes, float]] = {}  # content, and when it was first read
 
     @contextlib.contextmanager
     def claim(self, name: str) -> Iterator[Hold | None]:

@@ -56,9 +56,9 @@ FORMS_PER_STREAM = 5
 """Minimum number of forms of a text that are predicted together, besides its clean form. More forms lose more at an
 interruption; fewer repeat the prediction of the clean form (and of a pool) more often."""
 FAR_BELOW, LEAST_BELOW = 4, 0.05
-"""A score so many standard errors of guessing, and so much at least, below it is a sign of labels in another order."""
+"""A score this many standard errors and at least this much below guessing suggests that labels are in another order."""
 MOST_SAID = 20
-"""Maximum number of lines on what is left out; plan.json has all."""
+"""Maximum number of printed lines about what is left out; plan.json lists everything."""
 TEXTS_PER_STREAM = 1000
 """Minimum number of texts that are predicted together; fewer would leave batches unfilled."""
 
