@@ -1,7 +1,7 @@
 """Fused attention kernels, what each supports, and the choice between them.
 
     xla     everywhere and for everything: the reference, `attention.by_xla`
-    cudnn   NVIDIA GPUs from Ampere on: `jax.nn.dot_product_attention`, which masks through a bias in the dtype of q
+    cudnn   NVIDIA GPUs from Ampere on: `cudnn_attention.py`, which masks through a bias in the dtype of q
     flash   TPUs: JAX's Pallas kernel, whose only mask is segment ids
     splash  TPUs, sliding windows: JAX's Pallas kernel that skips tiles outside of a mask known beforehand
 
@@ -21,9 +21,10 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from itt_jax.errors import InputError, unknown
+from itt_jax.models import cudnn_attention
 from itt_jax.models.hardware import hardware
 
 log = logging.getLogger(__name__)
@@ -99,7 +100,9 @@ def obstacle(
             return f"computes in bfloat16 or float16, found {q.dtype}"
         if size > 128 or size % 8:
             return f"needs a head size of at most 128 and a multiple of 8, found {size}"
-        return f"needs an even row length, found {length}" if length % 2 else None
+        if length % 2:
+            return f"needs an even row length, found {length}"
+        return _undivided(q)
     if there.platform != "tpu":
         return f"needs a TPU, found {there.platform}"
     if q.dtype not in (jnp.bfloat16, jnp.float32):
@@ -108,9 +111,14 @@ def obstacle(
         return f"needs a row length that is a multiple of {_TILE}, found {length}"
     if size % 8 or (size > _TILE and size % _TILE):
         return f"needs a head size that is a multiple of 8, above {_TILE} of {_TILE}; found {size}"
-    mesh = jax.sharding.get_abstract_mesh()
-    if len(there.devices) > 1 and mesh.empty:
+    if len(there.devices) > 1 and jax.sharding.get_abstract_mesh().empty:
         return "needs the mesh of several devices in context (jax.set_mesh)"
+    return _undivided(q)
+
+
+def _undivided(q: Float[Array, "B T N H"]) -> str | None:
+    """Why the mesh in context cannot divide the rows and heads over its devices; None if it can or there is none."""
+    mesh = jax.sharding.get_abstract_mesh()
     for axis, count in (("data", q.shape[0]), ("model", q.shape[2])):
         if count % mesh.shape.get(axis, 1):
             return f"{count} rows or heads do not divide over the {mesh.shape[axis]} devices of mesh axis {axis!r}"
@@ -123,25 +131,8 @@ def by_cudnn(
     v: Float[Array, "B T N H"],
     segments: Int[Array, "B T"] | None,
 ) -> Float[Array, "B T N H"]:
-    """Attention inside segments by cuDNN; padding (segment 0) attends to padding, so every query has a key."""
-    mask = None
-    if segments is not None:
-        same = segments[:, None, :, None] == segments[:, None, None, :]
-        # One copy per head and per run of a stack: under vmap cuDNN's wrapper reads the mask as [R B, N, T, S].
-        mask = jnp.broadcast_to(same, (len(q), q.shape[2], *same.shape[2:]))
-        mask = _in_every_run(mask, jax.lax.stop_gradient(q[:1, :1, 0, 0]))
-    return jax.nn.dot_product_attention(q, k, v, mask=mask, implementation="cudnn")
-
-
-@jax.custom_batching.custom_vmap
-def _in_every_run(mask: Bool[Array, "B N T S"], run: Array) -> Bool[Array, "B N T S"]:
-    """`mask`; under vmap with a leading axis wherever `run` has one."""
-    return mask
-
-
-@_in_every_run.def_vmap
-def _(size: int, batched: list[bool], mask: Array, run: Array) -> tuple[Array, bool]:
-    return (mask if batched[0] else jnp.broadcast_to(mask, (size, *mask.shape))), True
+    """Attention inside segments by cuDNN; padding (segment 0) attends to padding."""
+    return _on_each_device(cudnn_attention.on_one_device, q, k, v, segments)
 
 
 def by_flash(
@@ -172,7 +163,7 @@ def _on_each_device(
     v: Float[Array, "B T N H"],
     segments: Int[Array, "B T"] | None,
 ) -> Float[Array, "B T N H"]:
-    """A Pallas kernel over head-major arrays, which the compiler cannot partition.
+    """A kernel that the compiler cannot partition, or only with copies of arrays.
 
     With a mesh in context it runs on each device's own rows (mesh axis "data") and heads ("model"); a stack's axis
     follows vmap's `spmd_axis_name`.
@@ -180,21 +171,21 @@ def _on_each_device(
     mesh = jax.sharding.get_abstract_mesh()
     if not mesh.empty:
         names = [name if name in mesh.axis_names else None for name in ("data", "model")]
-        by_head, by_row = P(names[0], names[1]), P(names[0])
+        by_head, by_row = P(names[0], None, names[1]), P(names[0])
         specs = (by_head, by_head, by_head, None if segments is None else by_row)
         kernel = jax.shard_map(kernel, in_specs=specs, out_specs=by_head, check_vma=False)
-    q, k, v = (x.transpose(0, 2, 1, 3) for x in (q, k, v))
-    return kernel(q, k, v, segments).transpose(0, 2, 1, 3)
+    return kernel(q, k, v, segments)
 
 
 def _flash_on_one_device(
-    q: Float[Array, "B N T H"],
-    k: Float[Array, "B N T H"],
-    v: Float[Array, "B N T H"],
+    q: Float[Array, "B T N H"],
+    k: Float[Array, "B T N H"],
+    v: Float[Array, "B T N H"],
     segments: Int[Array, "B T"] | None,
-) -> Float[Array, "B N T H"]:
+) -> Float[Array, "B T N H"]:
     from jax.experimental.pallas.ops.tpu import flash_attention as pallas  # takes half a second, only on TPUs
 
+    q, k, v = (x.transpose(0, 2, 1, 3) for x in (q, k, v))
     tile = next(tile for tile in (512, 256, _TILE) if q.shape[2] % tile == 0)
     tiles = pallas.BlockSizes(
         block_b=1,
@@ -210,18 +201,20 @@ def _flash_on_one_device(
         block_q_dq=tile,
     )
     ids = None if segments is None else pallas.SegmentIds(segments, segments)
-    return pallas.flash_attention(q, k, v, segment_ids=ids, sm_scale=q.shape[-1] ** -0.5, block_sizes=tiles)
+    found = pallas.flash_attention(q, k, v, segment_ids=ids, sm_scale=q.shape[-1] ** -0.5, block_sizes=tiles)
+    return found.transpose(0, 2, 1, 3)
 
 
 def _splash_on_one_device(
     window: int,
-    q: Float[Array, "B N T H"],
-    k: Float[Array, "B N T H"],
-    v: Float[Array, "B N T H"],
+    q: Float[Array, "B T N H"],
+    k: Float[Array, "B T N H"],
+    v: Float[Array, "B T N H"],
     segments: Int[Array, "B T"] | None,
-) -> Float[Array, "B N T H"]:
+) -> Float[Array, "B T N H"]:
     from jax.experimental.pallas.ops.tpu import splash_attention as pallas  # takes half a second, only on TPUs
 
+    q, k, v = (x.transpose(0, 2, 1, 3) for x in (q, k, v))
     heads, length = q.shape[1:3]
     # Larger tiles compute more scores that the mask then hides, smaller ones spend more on each step of the grid.
     queries, keys = 2 * _TILE if length % (2 * _TILE) == 0 else _TILE, _TILE
@@ -237,4 +230,4 @@ def _splash_on_one_device(
     mask = pallas.MultiHeadMask([near] * heads)
     kernel = pallas.make_splash_mha(mask, block_sizes=tiles, head_shards=1, q_seq_shards=1)
     ids = None if segments is None else pallas.SegmentIds(segments, segments)
-    return jax.vmap(kernel)(q * q.shape[-1] ** -0.5, k, v, ids)
+    return jax.vmap(kernel)(q * q.shape[-1] ** -0.5, k, v, ids).transpose(0, 2, 1, 3)

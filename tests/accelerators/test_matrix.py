@@ -1,9 +1,11 @@
-"""Every kind of program of every family compiled for TPUs that are not here: two layers of width 256.
+"""Every kind of program of every family compiled for accelerators that are not here: two layers of width 256.
 
-Run where libtpu is installed (the extra compile-tpu). The rows of the table pair each family, program, layout and
-topology with each other; a program is compiled once, and everything that is promised of it is read from it.
+Run where a compiler is installed (the extras compile-tpu and compile-cuda). The rows of the table pair each family,
+program, layout and topology with each other; a program is compiled once, and everything that is promised of it is read
+from it.
 """
 
+import importlib.util
 import math
 import re
 
@@ -28,7 +30,6 @@ from itt_jax.train.precision import BFLOAT16, computing_in
 from itt_jax.train.sharding import data_shards, make_mesh
 from tests.train.toy import tiny_encoder, toy_task
 
-pytest.importorskip("libtpu", reason="needs libtpu, the compiler for TPUs: pip install 'itt_jax[compile-tpu]'")
 pytestmark = pytest.mark.compile
 SIZES = {"layers": 2, "width": 256, "heads": 4, "feed_forward": 512, "max_positions": 512}
 """Also half of a size is whole tiles of a TPU: of other arrays the compiler changes the layout to pad them less."""
@@ -58,7 +59,20 @@ TABLE = [
     ("v6e:2x4", "modernbert", "train 512", BOTH),
     ("v5e:2x4", "modernbert", "train 512", STACK),
     ("v5e:2x4", "modernbert", "predict", DATA),
+    ("h100x8", "bert", "train 512", DATA),
+    ("h100x8", "bert", "train 512", STACK),
+    ("h100x8", "roberta", "predict", STACK),
+    ("h100x8", "xlnet", "train 128", BOTH),
+    ("h100x8", "modernbert", "train 512", BOTH),
 ]
+
+
+def there(name):
+    """A topology whose compiler is installed."""
+    package, extra = ("libtpu", "tpu") if name.startswith("v") else ("jax_cuda13_plugin", "cuda")
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"needs {package}: pip install 'itt_jax[compile-{extra}]'")
+    return topology(name)
 
 
 def program(family, kind, mesh, runs):
@@ -94,7 +108,7 @@ def language(family, recipe, mesh, runs):
     ("name", "family", "kind", "sizes"), TABLE, ids=lambda own: "-".join(own) if isinstance(own, dict) else own
 )
 def test_a_program_keeps_what_is_promised(name, family, kind, sizes):
-    own, runs = topology(name), sizes.get("run", 1)
+    own, runs = there(name), sizes.get("run", 1)
     with compiling_for(own.hardware):
         found = program(family, kind, make_mesh(**sizes), runs)
         compiled = found.request.lowered().compile()
@@ -103,7 +117,8 @@ def test_a_program_keeps_what_is_promised(name, family, kind, sizes):
     assert length % own.hardware.row_multiple == 0
     assert kind == "language" or length == (128 if kind == "train 128" else 512)
     assert 0 < report.arguments <= report.needed < own.bytes and report.flops > 0 and report.seconds > 0
-    assert called(report) == promised(family, kind)
+    assert called(report) == promised(own.hardware.platform, family, kind)
+    assert all(heads == 1 for _, heads, *_ in masks(text, length))
     if kind == "predict":  # its scores, which every device gets, are all that crosses
         scores = runs * found.row_shape[0] * length
         assert report.donated == 0 and ("model" in sizes or summed(report, "bf16") + summed(report, "f32") <= scores)
@@ -123,7 +138,7 @@ def test_a_program_keeps_what_is_promised(name, family, kind, sizes):
 
 @pytest.mark.parametrize("name", ["v5e:1x1", slow("v6e:1x1")])
 def test_a_window_needs_no_memory_for_distant_keys(name):
-    own, length = topology(name), 8192
+    own, length = there(name), 8192
     placed = jax.sharding.SingleDeviceSharding(own.hardware.devices[0])
     x = jax.ShapeDtypeStruct((1, length, 1, 64), jnp.bfloat16, sharding=placed)
     segments = jax.ShapeDtypeStruct((1, length), jnp.int32, sharding=placed)
@@ -141,14 +156,25 @@ def test_a_window_needs_no_memory_for_distant_keys(name):
 
 def called(report):
     """The fused kernels that a program calls."""
-    return {kernel for called in report.kernels for kernel in ("flash", "splash") if f"{kernel}_" in called}
+    names = {"flash_": "flash", "splash_": "splash", "__cudnn$fmha": "cudnn"}
+    return {kernel for called in report.kernels for name, kernel in names.items() if name in called}
 
 
-def promised(family, kind):
+def masks(text, length):
+    """The shapes of the masks that cuDNN reads, one value for each pair of a row's tokens."""
+    for computation, one, _ in executed(text):
+        if "__cudnn$fmha" in one.attribute("custom_call_target"):
+            arrays = (array.shape for name in one.operands for array in computation[name].results)
+            yield from (shape for shape in arrays if shape[-2:] == (length, length))
+
+
+def promised(platform, family, kind):
     """The fused kernels that a program should call."""
     dropped = kind in ("train 128", "language") and family != "modernbert"
     if family == "xlnet" or dropped:
         return set()
+    if platform == "gpu":
+        return {"cudnn"}
     return {"flash", "splash"} if family == "modernbert" else {"flash"}
 
 

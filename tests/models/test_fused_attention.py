@@ -6,6 +6,7 @@ given to cuDNN are checked everywhere, by letting XLA compute the call.
 
 import dataclasses
 import functools
+import re
 
 import jax
 import jax.numpy as jnp
@@ -42,16 +43,32 @@ def on_tpu(monkeypatch):
 
 @pytest.fixture
 def on_gpu(monkeypatch):
-    """The default backend claims to be a GPU, and XLA computes what cuDNN would; yields the calls."""
-    fused, asked = jax.nn.dot_product_attention, []
+    """The default backend claims to be a GPU, and XLA computes what cuDNN would; yields the calls.
 
-    def by_xla(q, k, v, *, mask, implementation):
-        asked.append(implementation)
+    Like JAX's wrapper of cuDNN, the calls keep only arrays of rows for the backward pass.
+    """
+    fused, calls = jax.nn.dot_product_attention, []
+
+    def by_xla(q, k, v, mask):
         return fused(q, k, v, mask=mask, implementation="xla")
 
+    @jax.custom_vjp
+    def kept(*given):
+        return by_xla(*given)
+
+    def pulled_back(given, gradient):
+        *rows, mask = given
+        return (*jax.vjp(lambda *own: by_xla(*own, mask), *rows)[1](gradient), None)
+
+    kept.defvjp(lambda *given: (by_xla(*given), given), pulled_back)
+
+    def called(q, k, v, *, mask, implementation):
+        calls.append(implementation)
+        return kept(q, k, v, mask)
+
     monkeypatch.setattr(fused_attention, "hardware", lambda: AMPERE)
-    monkeypatch.setattr(jax.nn, "dot_product_attention", by_xla)
-    return asked
+    monkeypatch.setattr(jax.nn, "dot_product_attention", called)
+    return calls
 
 
 def outputs_and_gradients(backend, masks, dtype="float32"):
@@ -154,25 +171,47 @@ def test_kernels_run_on_each_devices_own_rows_heads_and_runs(kernel):
     assert f"tensor<2x1x{T}x64xbf16>" in call.rpartition("->")[2]
 
 
-@pytest.mark.parametrize("shared", [False, True])
-def test_cudnn_gets_a_mask_for_every_run_of_a_stack(on_gpu, monkeypatch, shared):
-    """cuDNN's batching rule reads masks as [runs * B, N, T, S], whether or not runs share their rows."""
-    shapes = []
+def masks_in(function, *given):
+    """The shapes of the masks that a program makes of segments."""
+    return set(re.findall(rf":bool\[(\d+,\d+,{T},{T})\] = eq ", str(jax.make_jaxpr(function)(*given))))
 
-    @jax.custom_batching.custom_vmap
-    def fused(q, k, v, mask):
-        return q
 
-    @fused.def_vmap
-    def _(size, batched, q, k, v, mask):
-        shapes.append((batched[3], mask.shape))
-        return q, True
+@pytest.mark.parametrize("mapped", [(0, 0, 0, 0), (0, None, 1, None)])
+def test_cudnn_computes_a_stack_of_runs_in_one_call(on_gpu, mapped):
+    """Whatever the runs share, with one mask for all heads; each run's result and gradients are those it has alone."""
+    rows, weights = np.stack([Q, K, V]), RNG.standard_normal((3, *Q.shape), np.float32)
+    segments = np.stack([np.roll(SEGMENTS, 40 * run, 1) for run in range(3)])
+    own = [np.stack([row + run for run in range(3)], axis or 0) for row, axis in zip(rows, mapped, strict=False)]
+    given = [x if axis is not None else np.take(x, 0, 0) for x, axis in zip((*own, segments), mapped, strict=True)]
 
-    monkeypatch.setattr(jax.nn, "dot_product_attention", lambda q, k, v, mask, implementation: fused(q, k, v, mask))
-    segments = SEGMENTS if shared else np.stack([SEGMENTS] * 3)
-    stack = jnp.zeros((3, 2, T, 2, 8), jnp.bfloat16)
-    jax.vmap(fused_attention.by_cudnn, (0, 0, 0, None if shared else 0))(stack, stack, stack, segments)
-    assert shapes == [(True, (3, 2, 2, T, T))]
+    def both(attention, q, k, v, segments, weight):
+        found, pullback = jax.vjp(lambda q, k, v: attention(q, k, v, segments), q, k, v)
+        return found, *pullback(weight)
+
+    def reference(q, k, v, segments):
+        return attention(q, k, v, mask=AttentionMask(segments[:, None, :, None] == segments[:, None, None]))
+
+    stacked = jax.vmap(functools.partial(both, fused_attention.by_cudnn), (*mapped, 0))
+    assert masks_in(stacked, *given, weights) == {"6,1,128,128"}
+    stacked, single = jax.jit(stacked)(*given, weights), jax.jit(functools.partial(both, reference))
+    for run in range(3):
+        alone = [np.take(x, run, a) if a is not None else x for x, a in zip(given, mapped, strict=True)]
+        for found, expected in zip(stacked, single(*alone, weights[run]), strict=True):
+            np.testing.assert_allclose(found[run], expected, atol=1e-5)
+
+
+def test_cudnn_is_called_with_the_rows_heads_and_runs_of_one_device(on_gpu):
+    """Two stacks in one another, the outer one divided over the devices of a mesh."""
+    mesh = AbstractMesh((2, 2, 2), ("run", "data", "model"), axis_types=(AxisType.Auto,) * 3)
+    row, ids = jax.ShapeDtypeStruct((6, 5, 4, T, 2, 8), jnp.float32), jax.ShapeDtypeStruct((5, 4, T), jnp.int32)
+
+    def loss(*given):
+        return fused_attention.by_cudnn(*given).sum()
+
+    inner = jax.vmap(jax.grad(loss, (0, 1, 2)))
+    with jax.sharding.use_abstract_mesh(mesh):
+        found = masks_in(jax.vmap(inner, (0, 0, 0, None), spmd_axis_name="run"), row, row, row, ids)
+    assert found == {"30,1,128,128"}  # 3 x 5 runs of 2 rows, one head
 
 
 @pytest.mark.slow
@@ -210,6 +249,9 @@ def test_auto_chooses_xla_where_a_mesh_does_not_divide_the_rows(on_tpu, monkeypa
 
     assert chosen((2, 2)) == "flash"
     assert {chosen((4, 1)), chosen((1, 4))} == {"xla"}
+    with monkeypatch.context() as patched:
+        patched.setattr(fused_attention, "hardware", lambda: AMPERE)
+        assert (chosen((2, 2)), chosen((4, 1)), chosen((1, 4))) == ("cudnn", "xla", "xla")
     monkeypatch.setattr(fused_attention, "hardware", lambda: Hardware("tpu", (None, None)))
     assert fused_attention.choose("auto", shaped(512), shaped(512), bias=False, dropped=False) == "xla"
 
