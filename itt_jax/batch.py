@@ -3,6 +3,15 @@
 from typing import Any, NamedTuple
 
 
+def most_examples(length: int) -> int:
+    """Maximum number of examples in a row of `length` tokens.
+
+    A head that reads one token of each example has a place for so many in each row: a multiple of eight, about one for
+    every five tokens. With one for every eight, steps of SST-2 (13 tokens on average) would pack 4 points worse.
+    """
+    return min(length, max(8, 8 * round(length / 40)))
+
+
 class Batch(NamedTuple):
     """Arrays of one batch, numpy or JAX. As a named tuple it is a pytree of JAX without being registered.
 

@@ -5,12 +5,12 @@ Packed and padded batches hold the same numpy arrays, so one train step serves b
     by_row      input_ids, segment_ids, token_type_ids, example_ids  int32 [B, T]
                 field_ids                                             int8 [B, T]
                 labels, where they are per token                     int32 [B, T]; -1 for padding and unlabelled tokens
-    by_example  summary_rows, summary_positions                      int32 [E]
+    by_example  summary_rows, summary_positions, segments            int32 [E]; segment 0 for an empty slot
                 weights                                              float32 [E]; 0 for an empty slot
                 labels, where they are per example                   [E] or [E, classes]
 
-Slot e holds the e-th requested example. Segments are numbered from 1 in each row; padding has segment 0, example E and
-field 0.
+Slot e holds the e-th requested example. Segments are numbered from 1 in each row, which has at most
+`batch.most_examples` of them; padding has segment 0, example E and field 0.
 
 A step may hold K forms of each example, in the same place of every form's rows: form k is [B, k T : (k + 1) T] of the
 arrays by row and [E, k] of `summary_positions`; other arrays by example are shared.
@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from itt_jax.batch import Batch
+from itt_jax.batch import Batch, most_examples
 from itt_jax.data.examples import Examples
 from itt_jax.errors import InputError
 from itt_jax.ragged import ragged_positions
@@ -62,7 +62,7 @@ class _Places:
 
 
 def _best_fit(lengths: np.ndarray, length: int) -> _Places:
-    """Best fit, longest first: each item goes into the fullest row that has room for it.
+    """Best fit, longest first: each item goes into the fullest row that has room for it and may hold another.
 
     `open_rows[r]` lists the rows with r free positions; bit r of `occurs` says whether there are any.
     """
@@ -70,6 +70,7 @@ def _best_fit(lengths: np.ndarray, length: int) -> _Places:
     open_rows: list[list[int]] = [[] for _ in range(length + 1)]
     occurs = 0
     filled: list[int] = []  # items in each row
+    most = most_examples(length)
     rows: list[int] = []
     starts: list[int] = []
     segments: list[int] = []
@@ -88,8 +89,9 @@ def _best_fit(lengths: np.ndarray, length: int) -> _Places:
         starts.append(length - room)
         segments.append(filled[row])
         room -= size
-        open_rows[room].append(row)
-        occurs |= 1 << room
+        if filled[row] < most:
+            open_rows[room].append(row)
+            occurs |= 1 << room
     back = np.empty(len(order), np.int64)
     back[order] = np.arange(len(order))
     row_of, start, segment = (np.array(values, np.int64)[back] for values in (rows, starts, segments))
@@ -132,6 +134,7 @@ def _build(examples: Examples, indices: np.ndarray, places: _Places, rows: slice
     by_example = {
         "summary_rows": slots_of(places.rows),
         "summary_positions": slots_of(places.starts + examples.summaries[indices]),
+        "segments": slots_of(places.segments),
         "weights": slots_of(np.ones(len(indices)), np.float32),
     }
     if examples.labels is not None and examples.labels_by_token:

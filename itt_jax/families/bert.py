@@ -171,6 +171,7 @@ BERT = Family(
     language_model="masked_lm",
     sharding_rules=SHARDING_RULES,
     tokenizer="wordpiece",
+    reads_places=True,
     checkpoints=(
         "google-bert/bert-base-multilingual-cased",
         "google-bert/bert-base-uncased",

@@ -211,6 +211,7 @@ DEBERTA = Family(
         (r"/layers/\d+/(attention_norm|output_norm)/", ()),
     ),
     tokenizer="wordpiece",
+    reads_places=True,
     checkpoints=(
         "microsoft/mdeberta-v3-base",
         "microsoft/deberta-v3-base",

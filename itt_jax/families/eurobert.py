@@ -188,6 +188,7 @@ EUROBERT = Family(
         (r"/layers/\d+/(attention_norm|mlp_norm)/", ()),
     ),
     tokenizer="byte_level_bpe",
+    reads_places=True,
     checkpoints=(
         "EuroBERT/EuroBERT-210m",
         "EuroBERT/EuroBERT-610m",

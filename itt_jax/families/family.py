@@ -102,6 +102,7 @@ class Family:
             axes, such as the bias of a kernel, uses the last of them); exactly one rule matches each parameter.
         tokenizer: format of tokenizers trained for encoders made here (`data.vocabulary_training.FORMATS`).
         checkpoints: published encoders of the family, as the hub names them.
+        reads_places: whether the model reads `EncoderInputs.places`.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Family:
     sharding_rules: tuple[tuple[str, tuple[str | None, ...]], ...]
     tokenizer: str
     checkpoints: tuple[str, ...] = ()
+    reads_places: bool = False
 
     @property
     def fields(self) -> frozenset[str]:

@@ -286,6 +286,7 @@ MODERNBERT = Family(
         (r"/layers/\d+/(attention_norm|mlp_norm)/", ()),
     ),
     tokenizer="byte_level_bpe",
+    reads_places=True,
     checkpoints=(
         "jhu-clsp/mmBERT-base",
         "jhu-clsp/mmBERT-small",

@@ -86,6 +86,7 @@ ROBERTA = Family(
     language_model="masked_lm",
     sharding_rules=SHARDING_RULES,
     tokenizer="byte_level_bpe",
+    reads_places=True,
     checkpoints=(
         "FacebookAI/xlm-roberta-base",
         "FacebookAI/roberta-base",

@@ -196,5 +196,6 @@ XLNET = Family(
         (r"/layers/\d+/output_norm/", ()),
     ),
     tokenizer="unigram",
+    reads_places=True,
     checkpoints=("xlnet/xlnet-base-cased",),
 )

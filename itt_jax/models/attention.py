@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Shaped
 
 from itt_jax.models import fused_attention
 
@@ -74,6 +74,19 @@ class AttentionMask(NamedTuple):
         same = segment_ids[:, :, None] == segment_ids[:, None, :]
         return cls((same & real[:, None, :])[:, None], jnp.where(real, segment_ids, 0))
 
+    def at(self, places: Int[Array, "B P"] | None) -> Self:
+        """This mask for the queries at some places of each row, P in place of T; None: for all."""
+        if places is None or self.allowed is None:
+            return self
+        allowed = None
+        if self.segments is not None:
+            allowed = taken(self.segments, places)[:, None, :, None] == self.segments[:, None, None, :]
+        if self.window is not None:
+            distances = places[:, None, :, None] - np.arange(self.allowed.shape[-1])
+            near = jnp.abs(distances) <= self.window
+            allowed = near if allowed is None else allowed & near
+        return type(self)(allowed)
+
     def within(self, window: int | None, length: int) -> Self:
         """This mask of rows of `length` positions with a window; without effect if no key is farther away."""
         if window is None or window >= length - 1:
@@ -83,6 +96,14 @@ class AttentionMask(NamedTuple):
 
 
 EVERYTHING = AttentionMask()
+
+
+def taken(x: Shaped[Array, "#B T ..."], places: Int[Array, "B P"] | None) -> Shaped[Array, "B P ..."]:
+    """The values at some places of each row; None: at all."""
+    if places is None:
+        return x
+    x = jnp.broadcast_to(x, (len(places), *x.shape[1:]))
+    return jnp.take_along_axis(x, places.reshape(*places.shape, *[1] * (x.ndim - 2)), axis=1)
 
 
 def near_keys(length: int, window: int) -> Bool[np.ndarray, "T T"]:

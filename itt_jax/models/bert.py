@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from itt_jax.errors import InputError
 from itt_jax.families.bert import BertConfig
 from itt_jax.families.config import EncoderConfig
-from itt_jax.models.attention import AttentionMask, attention, dropout, segment_starts, subkey
+from itt_jax.models.attention import AttentionMask, attention, dropout, segment_starts, subkey, taken
 from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.layers import ACTIVATIONS, PLAIN, Execution, embedding, layer_norm, linear, run_layers
 
@@ -67,14 +67,21 @@ class Layer(PostNormLayer):
     config: BertConfig
 
     def __call__(
-        self, x: Float[Array, "B T D"], mask: AttentionMask, key: PRNGKeyArray | None, backend: str = "auto"
-    ) -> Float[Array, "B T D"]:
-        config = self.config
-        heads = (*x.shape[:2], config.heads, config.width // config.heads)
-        q, k, v = (project(x).reshape(heads) for project in (self.query, self.key, self.value))
+        self,
+        x: Float[Array, "B T D"],
+        mask: AttentionMask,
+        key: PRNGKeyArray | None,
+        backend: str = "auto",
+        places: Int[Array, "B P"] | None = None,
+    ) -> Float[Array, "B P D"]:
+        config, own = self.config, taken(x, places)
+        q, k, v = (
+            project(given).reshape(*given.shape[:2], config.heads, -1)
+            for project, given in ((self.query, own), (self.key, x), (self.value, x))
+        )
         rate = config.attention_dropout
-        context = attention(q, k, v, mask=mask, dropout_rate=rate, key=subkey(key, 0), backend=backend)
-        return self.finished(x, context.reshape(x.shape), key)
+        context = attention(q, k, v, mask=mask.at(places), dropout_rate=rate, key=subkey(key, 0), backend=backend)
+        return self.finished(own, context.reshape(own.shape), key)
 
 
 class Model(nnx.Module):
@@ -104,11 +111,11 @@ class Model(nnx.Module):
         x = self.embeddings(inputs, position_ids, subkey(key, 0))
         mask = AttentionMask.of(inputs.attention_mask, inputs.segment_ids)
 
-        def step(layer: Layer, x: Float[Array, "B T D"], key: PRNGKeyArray | None) -> Float[Array, "B T D"]:
-            return layer(x, mask, key, execution.attention)
+        def step(layer: Layer, x: Array, key: PRNGKeyArray | None, backend: str, places: Array | None) -> Array:
+            return layer(x, mask, key, backend, places)
 
         keys = [subkey(key, i + 1) for i in range(len(self.layers))]
-        states = run_layers(self.layers, step, x, keys, execution, every_state=all_layers)
+        states = run_layers(self.layers, step, x, keys, execution, every_state=all_layers, places=inputs.places)
         return tuple(states) if all_layers else states[-1]
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax.families.deberta import DebertaConfig
 from itt_jax.models import bert
-from itt_jax.models.attention import AttentionMask, attention, dropout, subkey
+from itt_jax.models.attention import AttentionMask, attention, dropout, subkey, taken
 from itt_jax.models.embeddings import Embeddings
 from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.layers import PLAIN, Execution, embedding, layer_norm, run_layers
@@ -57,29 +57,38 @@ class Layer(bert.PostNormLayer):
     config: DebertaConfig
 
     def __call__(
-        self, x: Float[Array, "B T D"], shared: Shared, key: PRNGKeyArray | None, backend: str = "auto"
-    ) -> Float[Array, "B T D"]:
-        config = self.config
+        self,
+        x: Float[Array, "B T D"],
+        shared: Shared,
+        key: PRNGKeyArray | None,
+        backend: str = "auto",
+        places: Int[Array, "B P"] | None = None,
+    ) -> Float[Array, "B P D"]:
+        config, own = self.config, taken(x, places)
         size = config.width // config.heads
-        q, k, v = (project(x).reshape(*x.shape[:2], -1, size) for project in (self.query, self.key, self.value))
+        q, k, v = (
+            project(given).reshape(*given.shape[:2], -1, size)
+            for project, given in ((self.query, own), (self.key, x), (self.value, x))
+        )
         table = dropout(shared.table, config.dropout, subkey(key, 3))
-        projected = (shifted(dense(table, own.kernel[...]), own.bias[...]) for own in (self.key, self.query))
-        of_keys, of_queries = (own.reshape(-1, config.heads, size).transpose(1, 0, 2) for own in projected)
+        projected = (shifted(dense(table, of.kernel[...]), of.bias[...]) for of in (self.key, self.query))
+        of_keys, of_queries = (terms.reshape(-1, config.heads, size).transpose(1, 0, 2) for terms in projected)
         scale, length = (3 * size) ** -0.5, x.shape[1]
         # Distances inside a packed example are those of the row.
-        bias = relative_shift(scores_by_head(q * scale, of_keys[:, shared.rows]), length)
+        bias = relative_shift(scores_by_head(q * scale, of_keys[:, shared.rows]), length, places)
         to_content = relative_shift(scores_by_head(k * scale, of_queries[:, shared.reversed_rows]), length)
+        to_content = taken(to_content.transpose(0, 3, 1, 2), places).transpose(0, 2, 1, 3)
         context = attention(
             q * 3**-0.5,
             k,
             v,
-            mask=shared.mask,
-            bias=bias + to_content.swapaxes(2, 3),
+            mask=shared.mask.at(places),
+            bias=bias + to_content,
             dropout_rate=config.attention_dropout,
             key=subkey(key, 0),
             backend=backend,
         )
-        return self.finished(x, context.reshape(x.shape), key)
+        return self.finished(own, context.reshape(own.shape), key)
 
 
 class Model(nnx.Module):
@@ -111,11 +120,11 @@ class Model(nnx.Module):
             buckets(-distances, config),
         )
 
-        def step(layer: Layer, x: Float[Array, "B T D"], key: PRNGKeyArray | None) -> Float[Array, "B T D"]:
-            return layer(x, shared, key, execution.attention)
+        def step(layer: Layer, x: Array, key: PRNGKeyArray | None, backend: str, places: Array | None) -> Array:
+            return layer(x, shared, key, backend, places)
 
         keys = [subkey(key, i + 1) for i in range(len(self.layers))]
-        states = run_layers(self.layers, step, x, keys, execution, every_state=all_layers)
+        states = run_layers(self.layers, step, x, keys, execution, every_state=all_layers, places=inputs.places)
         return tuple(states) if all_layers else states[-1]
 
 

@@ -70,6 +70,11 @@ class Encoder:
         """Kind of head of the family's pretraining objective."""
         return families.family(self.family).language_model
 
+    @property
+    def reads_places(self) -> bool:
+        """Whether it can leave out hidden states that nothing reads, see `EncoderInputs.places`."""
+        return families.family(self.family).reads_places
+
     def shapes(self) -> Params:
         """The parameters' shapes: nested dict of jax.ShapeDtypeStruct (float32)."""
         # A description may name any number of layers, and the time to trace them grows with its square.
@@ -106,13 +111,18 @@ class Encoder:
             params: as `init`; float32.
             input_ids, attention_mask, token_type_ids, position_ids, segment_ids: see `EncoderInputs`.
             key: dropout key; None means no dropout.
-            inputs: further fields of `EncoderInputs`: input_embeddings; XLNet's perm_mask and target_mapping.
+            inputs: further fields of `EncoderInputs`: input_embeddings; places, with which the result is [B, P, D];
+                XLNet's perm_mask and target_mapping.
 
         Raises:
             InputError: an input that the family does not read, a row longer than its position table, or, outside of
                 jit, ids beyond a table; inside of jit these give NaN.
         """
         given = EncoderInputs(input_ids, attention_mask, token_type_ids, position_ids, segment_ids, **inputs)
+        if given.places is not None and (all_layers or given.target_mapping is not None or not self.reads_places):
+            raise errors.InputError(
+                f"places: expected a family that reads them, no all_layers, no target_mapping (is {self.family})"
+            )
         self._check_ids(given)
         return self._model(params)(given, key=key, all_layers=all_layers, execution=self._execution)
 

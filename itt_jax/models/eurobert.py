@@ -6,10 +6,10 @@ Source: Boizard et al. 2025 (arXiv 2503.05500); numerics as `transformers.models
 from typing import Any
 
 from flax import nnx
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax.families.eurobert import EuroBertConfig
-from itt_jax.models.attention import AttentionMask, attention, subkey
+from itt_jax.models.attention import AttentionMask, attention, subkey, taken
 from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.layers import ACTIVATIONS, PLAIN, Execution, Linear, embedding, linear, rms_norm, run_layers
 from itt_jax.models.rotary import Rotation, positions
@@ -39,13 +39,17 @@ class Layer(nnx.Module):
         rotation: Rotation,
         key: PRNGKeyArray | None,
         backend: str = "auto",
-    ) -> Float[Array, "B T D"]:
-        config, shape = self.config, (*x.shape[:2], -1, self.config.head_size)
+        places: Int[Array, "B P"] | None = None,
+    ) -> Float[Array, "B P D"]:
+        config = self.config
         normed = self.attention_norm(x).astype(self.dtype)
-        q, k, v = (project(normed).reshape(shape) for project in (self.query, self.key, self.value))
-        context = attention(
-            rotation(q), rotation(k), v, mask=mask, dropout_rate=config.dropout, key=key, backend=backend
+        x = taken(x, places)
+        q, k, v = (
+            project(given).reshape(*given.shape[:2], -1, config.head_size)
+            for project, given in ((self.query, taken(normed, places)), (self.key, normed), (self.value, normed))
         )
+        q, k = rotation.at(places)(q), rotation(k)
+        context = attention(q, k, v, mask=mask.at(places), dropout_rate=config.dropout, key=key, backend=backend)
         x = x + self.attention_output(context.reshape(x.shape))
         normed = self.mlp_norm(x).astype(self.dtype)
         return x + self.mlp_out(ACTIVATIONS[config.activation](self.mlp_in(normed)) * self.mlp_gate(normed))
@@ -74,11 +78,11 @@ class Model(nnx.Module):
         mask = AttentionMask.of(inputs.attention_mask, inputs.segment_ids)
         rotation = Rotation.of(positions(inputs), config.theta, config.head_size, self.dtype)
 
-        def step(layer: Layer, x: Float[Array, "B T D"], key: PRNGKeyArray | None) -> Float[Array, "B T D"]:
-            return layer(x, mask, rotation, key, execution.attention)
+        def step(layer: Layer, x: Array, key: PRNGKeyArray | None, backend: str, places: Array | None) -> Array:
+            return layer(x, mask, rotation, key, backend, places)
 
         keys = [subkey(key, i) for i in range(len(self.layers))]
-        states = run_layers(self.layers, step, x, keys, execution, every_state=all_layers)
+        states = run_layers(self.layers, step, x, keys, execution, every_state=all_layers, places=inputs.places)
         states[-1] = self.final_norm(states[-1]).astype(self.dtype)
         return tuple(states) if all_layers else states[-1]
 

@@ -22,6 +22,8 @@ class EncoderInputs:
         target_mapping: XLNet's: one-hot rows naming the positions to predict. With it the encoder returns the query
             stream [B, P, D], which does not see the token it predicts. The rows of one example name different positions
             (the queries of two that share one would be summed, as in Hugging Face's); a row of zeros is an empty place.
+        places: the positions of each row whose last hidden states are needed. With them the encoder returns only those,
+            [B, P, D], and its last layer computes no others.
     """
 
     input_ids: Int[Array, "B T"]
@@ -32,6 +34,7 @@ class EncoderInputs:
     input_embeddings: Float[Array, "B T D"] | None = None
     perm_mask: Float[Array, "B T T"] | None = None
     target_mapping: Float[Array, "B P T"] | None = None
+    places: Int[Array, "B P"] | None = None
 
     def refuse(self, family: str, *names: str) -> None:
         """Checks that inputs which a family does not read are not given.

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax.models.products import dense, shifted
 
@@ -132,29 +132,39 @@ PLAIN = Execution()
 
 def run_layers(
     layers: nnx.Dict,
-    step: Callable[[nnx.Module, Any, Any], Any],
+    step: Callable[..., Any],
     start: Any,
     inputs: Sequence[Any],
     execution: Execution,
     *,
     every_state: bool,
+    places: Int[Array, "B P"] | None = None,
 ) -> list[Any]:
     """Applies all layers to `start` in order.
 
     Args:
-        step: (layer, state, the layer's own input) -> the next state, of the same shapes.
+        step: (layer, state, the layer's own input, backend of attention, places) -> the next state, of the same shapes
+            if places are None, and otherwise only at these.
         start: a pytree.
         inputs: one pytree per layer (dropout key, memory), all of one structure.
         every_state: whether to return more than the last state.
+        places: those of the last state; None: all. Their attention is by XLA, as fused kernels need a query per key.
 
     Returns:
         [start, the state after each layer], or [the last state].
     """
     modules = [layers[str(i)] for i in range(len(layers))]
+    count = len(modules) if places is None else len(modules) - 1  # layers that compute every token
+
+    def advanced(i: int, layer: nnx.Module, state: Any, given: Any) -> Any:
+        """The state after layer `i`."""
+        own = (execution.attention, None) if i < count else ("xla", places)
+        return step(layer, state, given, *own)
+
     if not (execution.remat or execution.scan_layers):
         states = [start]
-        for layer, given in zip(modules, inputs, strict=True):
-            states.append(step(layer, states[-1], given))
+        for i, (layer, given) in enumerate(zip(modules, inputs, strict=True)):
+            states.append(advanced(i, layer, states[-1], given))
         return states if every_state else states[-1:]
 
     # jax.checkpoint and scan see only a layer's arguments, so parameters are separated from structure.
@@ -166,12 +176,12 @@ def run_layers(
         """Layer `i` as a function of the state and of its own (parameters, inputs)."""
 
         def apply(state: Any, own: tuple[Any, Any]) -> Any:
-            return step(nnx.merge(structures[i], own[0]), state, own[1])
+            return advanced(i, nnx.merge(structures[i], own[0]), state, own[1])
 
         # Inside a scan, forward and backward pass share no common subexpressions.
         return jax.checkpoint(apply, prevent_cse=not in_scan) if execution.remat else apply
 
-    first, period, repeats = _periodic(structures) if execution.scan_layers else (len(modules), 0, 0)
+    first, period, repeats = _periodic(structures[:count]) if execution.scan_layers else (len(modules), 0, 0)
     states = [start]
     for i in range(first):
         states.append(pure_step(i, False)(states[-1], given[i]))

@@ -6,10 +6,10 @@ Source: Warner et al. 2024 (arXiv 2412.13663); numerics as `transformers.models.
 from typing import Any
 
 from flax import nnx
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax.families.modernbert import ModernBertConfig
-from itt_jax.models.attention import AttentionMask, attention, dropout, subkey
+from itt_jax.models.attention import AttentionMask, attention, dropout, subkey, taken
 from itt_jax.models.embeddings import Embeddings
 from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.layers import ACTIVATIONS, PLAIN, Execution, Linear, layer_norm, linear, run_layers
@@ -42,14 +42,18 @@ class Layer(nnx.Module):
         rotation: Rotation,
         key: PRNGKeyArray | None,
         backend: str = "auto",
-    ) -> Float[Array, "B T D"]:
+        places: Int[Array, "B P"] | None = None,
+    ) -> Float[Array, "B P D"]:
         config = self.config
-        heads, rate = (*x.shape[:2], config.heads, config.width // config.heads), config.attention_dropout
+        size, rate = config.width // config.heads, config.attention_dropout
         normed = self.attention_norm(x).astype(self.dtype) if self.normed else x
-        q, k, v = (project(normed).reshape(heads) for project in (self.query, self.key, self.value))
-        context = attention(
-            rotation(q), rotation(k), v, mask=mask, dropout_rate=rate, key=subkey(key, 0), backend=backend
+        x = taken(x, places)
+        q, k, v = (
+            project(given).reshape(*given.shape[:2], -1, size)
+            for project, given in ((self.query, taken(normed, places)), (self.key, normed), (self.value, normed))
         )
+        q, k = rotation.at(places)(q), rotation(k)
+        context = attention(q, k, v, mask=mask.at(places), dropout_rate=rate, key=subkey(key, 0), backend=backend)
         x = x + dropout(self.attention_output(context.reshape(x.shape)), rate, subkey(key, 1))
         normed = self.mlp_norm(x).astype(self.dtype)
         fed = ACTIVATIONS[config.activation](self.mlp_in(normed)) * self.mlp_gate(normed)
@@ -82,11 +86,11 @@ class Model(nnx.Module):
         thetas = {True: config.global_theta, False: config.local_theta}
         rotations = {sees_all: Rotation.of(places, theta, size, self.dtype) for sees_all, theta in thetas.items()}
 
-        def step(layer: Layer, x: Float[Array, "B T D"], key: PRNGKeyArray | None) -> Float[Array, "B T D"]:
-            return layer(x, masks[layer.sees_all], rotations[layer.sees_all], key, execution.attention)
+        def step(layer: Layer, x: Array, key: PRNGKeyArray | None, backend: str, places: Array | None) -> Array:
+            return layer(x, masks[layer.sees_all], rotations[layer.sees_all], key, backend, places)
 
         keys = [subkey(key, i + 1) for i in range(len(self.layers))]
-        states = run_layers(self.layers, step, x, keys, execution, every_state=all_layers)
+        states = run_layers(self.layers, step, x, keys, execution, every_state=all_layers, places=inputs.places)
         states[-1] = self.final_norm(states[-1]).astype(self.dtype)
         return tuple(states) if all_layers else states[-1]
 

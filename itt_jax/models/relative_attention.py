@@ -12,7 +12,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from itt_jax.models.attention import attention, dropout, subkey
+from itt_jax.models.attention import attention, dropout, subkey, taken
 from itt_jax.models.layers import layer_norm
 from itt_jax.models.products import product, shifted
 
@@ -53,12 +53,20 @@ def sinusoids(queries: int, keys: int, width: int, *, both_ways: bool, clamp: in
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
 
 
-def relative_shift(scores: Float[Array, "B N T K"], keys: int) -> Float[Array, "B N T S"]:
+def relative_shift(
+    scores: Float[Array, "B N P K"], keys: int, places: Int[Array, "B P"] | None = None
+) -> Float[Array, "B N P S"]:
     """Scores by relative position -> scores by key, S = `keys`.
 
     The score of query i and key j is in column T - i + j: each row starts one column before the row above it, as if the
     same numbers were read in rows that are one shorter.
+
+    Args:
+        places: the positions i of the queries, of T = S; None: all T of them, in order.
     """
+    if places is not None:
+        columns = (keys - places)[:, None, :, None] + np.arange(keys)
+        return jnp.take_along_axis(scores, jnp.minimum(columns, scores.shape[-1] - 1), axis=3)
     *leading, queries, relative = scores.shape
     scores = scores.reshape(*leading, relative, queries)[..., 1:, :]
     return scores.reshape(*leading, queries, relative - 1)[..., :keys]
@@ -149,16 +157,22 @@ class RelativeAttention(nnx.Module):
         memory: Float[Array, "B M D"] | None,
         key: PRNGKeyArray | None,
         backend: str = "auto",
+        places: Int[Array, "B P"] | None = None,
     ) -> tuple[Float[Array, "B T D"], Float[Array, "B P D"] | None]:
-        """Both streams after attention; the query stream stays None if there is none."""
+        """Both streams after attention; the query stream stays None if there is none.
+
+        Args:
+            places: the positions of the content stream to compute, without memories and query stream; None: all.
+        """
         seen = content if memory is None else jnp.concatenate([memory.astype(self.dtype), content], axis=1)
         k, v = self._project(seen, self.key), self._project(seen, self.value)
         r = product("KD,DNH->NKH", shared.positions, self.position[...])  # float32: all rows share it
 
         def attend(q: Array, mask: Array | None, key: PRNGKeyArray | None) -> Array:
-            return self._attend(q, k, v, r, mask, shared.same_type, biases, key, backend)
+            return self._attend(q, k, v, r, mask, same_type, biases, key, backend, places)
 
-        attended = attend(self._project(content, self.query), shared.content_mask, subkey(key, 0))
+        content, same_type = taken(content, places), _rows(shared.same_type, places)
+        attended = attend(self._project(content, self.query), _rows(shared.content_mask, places), subkey(key, 0))
         new_content = self._finish(content, attended, subkey(key, 1))
         if query is None:
             return new_content, None
@@ -181,10 +195,12 @@ class RelativeAttention(nnx.Module):
         biases: QueryBiases,
         key: PRNGKeyArray | None,
         backend: str,
+        places: Int[Array, "B T"] | None,
     ) -> Float[Array, "B T N H"]:
         """Attention whose scores are content + position + segment terms, all scaled by 1 / sqrt(H)."""
         scale = q.shape[-1] ** -0.5
-        bias = relative_shift(scores_by_head(shifted(q, biases.position_bias[...]) * scale, r), k.shape[1])
+        scores = scores_by_head(shifted(q, biases.position_bias[...]) * scale, r)
+        bias = relative_shift(scores, k.shape[1], places)
         if same_type is not None:
             embedding = self.segment_embedding[...].transpose(1, 0, 2)
             score = scores_by_head(shifted(q, biases.segment_bias[...]) * scale, embedding)
@@ -200,3 +216,8 @@ class RelativeAttention(nnx.Module):
         """Projection to the encoder's width, residual and LayerNorm."""
         output = product("BTNH,DNH->BTD", attended, self.output[...], factors=self.factors)
         return self.norm(x + dropout(output, self.rate, key)).astype(self.dtype)
+
+
+def _rows(x: Array | None, places: Int[Array, "B P"] | None) -> Array | None:
+    """The rows [B, 1, P, S] of a mask [#B, 1, T, S] that belong to the queries at some places; None: all."""
+    return x if x is None or places is None else taken(x[:, 0], places)[:, None]

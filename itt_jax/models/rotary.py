@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from itt_jax.models.attention import segment_starts
+from itt_jax.models.attention import segment_starts, taken
 from itt_jax.models.inputs import EncoderInputs
 
 
@@ -26,6 +26,10 @@ class Rotation(NamedTuple):
         frequencies = 1 / np.float32(theta) ** (np.arange(0, size, 2, dtype=np.float32) / np.float32(size))
         angles = positions[..., None, None].astype(jnp.float32) * frequencies
         return cls(jnp.cos(angles).astype(dtype), jnp.sin(angles).astype(dtype))
+
+    def at(self, places: Int[Array, "B P"] | None) -> "Rotation":
+        """The rotation of some places of each row, P in place of T; None: of all."""
+        return Rotation(taken(self.cosines, places), taken(self.sines, places))
 
     def __call__(self, x: Float[Array, "B T N H"]) -> Float[Array, "B T N H"]:
         """Queries or keys, turned; products in float32."""

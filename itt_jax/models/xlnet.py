@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax.errors import InputError
 from itt_jax.families.xlnet import XlnetConfig
@@ -37,10 +37,11 @@ class Layer(nnx.Module):
         memory: Float[Array, "B M D"] | None,
         key: PRNGKeyArray | None,
         backend: str = "auto",
+        places: Int[Array, "B P"] | None = None,
     ) -> tuple[Float[Array, "B T D"], Float[Array, "B P D"] | None]:
         """Both streams after this layer; `biases` are the shared ones, None if each layer has its own."""
         biases = self.attention.biases if biases is None else biases
-        content, query = self.attention(content, query, shared, biases, memory, subkey(key, 0), backend)
+        content, query = self.attention(content, query, shared, biases, memory, subkey(key, 0), backend, places)
         content = self.feed_forward(content, subkey(key, 1))
         return content, None if query is None else self.feed_forward(query, subkey(key, 2))
 
@@ -96,6 +97,7 @@ class Model(nnx.Module):
             InputError: segment_ids are given (a memory would cross from one packed example to another), or mems are
                 not one per layer, of one length and with the rows of input_ids.
         """
+        inputs.refuse("XLNet with memories", "places")
         if inputs.segment_ids is not None:
             raise InputError("mems and segment_ids exclude each other: a row with memories holds one example")
         if mems is not None:
@@ -146,12 +148,15 @@ class Model(nnx.Module):
         biases = None if self.config.untied_biases else self.biases
         keys = [subkey(key, i + 4) for i in range(self.config.layers)]
 
-        def step(layer: Layer, streams: tuple, given: tuple) -> tuple:
+        def step(layer: Layer, streams: tuple, given: tuple, backend: str, places: Array | None) -> tuple:
             (content, query), (memory, key) = streams, given
-            return layer(content, query, shared, biases, memory, key, execution.attention)
+            return layer(content, query, shared, biases, memory, key, backend, places)
 
         own = list(zip(mems or [None] * len(keys), keys, strict=True))
-        streams = run_layers(self.layers, step, (content, query), own, execution, every_state=every_state)
+        places = inputs.places
+        streams = run_layers(
+            self.layers, step, (content, query), own, execution, every_state=every_state, places=places
+        )
         contents, queries = ([state[i] for state in streams] for i in range(2))
         states = contents if target_mapping is None else queries
         return contents, [*states[:-1], dropout(states[-1], rate, subkey(key, 3))]

@@ -42,7 +42,7 @@ def halved(batch: Batch, shards: int = 1, choices: int = 1) -> Batch:
     row = by_example["summary_rows"]
     own = row // half == np.arange(row.shape[1])[:, None] % 2  # whether the slot's example is in this half
     by_example["summary_rows"] = row % half
-    for name in ("weights", "summary_rows", "summary_positions"):
+    for name in ("weights", "summary_rows", "summary_positions", "segments"):
         kept = own.reshape(*own.shape, *[1] * (by_example[name].ndim - own.ndim))  # places may be of several forms
         by_example[name] = np.where(kept, by_example[name], 0).astype(by_example[name].dtype)
     return Batch(by_row, by_example)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from itt_jax.batch import most_examples
 from itt_jax.data.examples import Examples
 from itt_jax.data.order import step_indices
 from itt_jax.data.packing import RowPlan, pack_step, pad_step, plan_rows, rows_of_step, stream
@@ -57,6 +58,7 @@ def check(batch, examples: Examples, indices, slots: int) -> None:
         "field_ids": "int8",
         "summary_rows": "int32",
         "summary_positions": "int32",
+        "segments": "int32",
         "weights": "float32",
     }
     assert batch["weights"].tolist() == [1.0] * len(indices) + [0.0] * (slots - len(indices))
@@ -70,6 +72,7 @@ def check(batch, examples: Examples, indices, slots: int) -> None:
         segment = batch["segment_ids"][row[0], places[0]]
         assert segment >= 1
         assert np.flatnonzero(batch["segment_ids"][row[0]] == segment).tolist() == places.tolist()
+        assert batch["segments"][slot] == segment <= most_examples(length)
         assert batch["summary_rows"][slot] == row[0]
         assert batch["summary_positions"][slot] == places[0] + examples.summaries[index]
         if examples.labels is not None:

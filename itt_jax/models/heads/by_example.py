@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax import families
 from itt_jax.batch import Batch
@@ -13,7 +13,7 @@ from itt_jax.families.family import Summary
 from itt_jax.models.attention import dropout, subkey
 from itt_jax.models.encoder import Params
 from itt_jax.models.heads.head import Head, HeadKind
-from itt_jax.models.heads.pooling import POOLINGS, mean_of_examples, pooled
+from itt_jax.models.heads.pooling import POOLINGS, mean_of_examples, pooled, summary_places
 from itt_jax.models.layers import ACTIVATIONS, layer_norm, linear
 
 
@@ -44,6 +44,13 @@ class ExampleKind(HeadKind):
     def build(self, head: Head, rngs: nnx.Rngs) -> nnx.Module:
         return ExampleHead(head, self.summary(head), rngs)
 
+    def places(self, head: Head, batch: Batch) -> Int[Array, "B P"] | None:
+        """The summary token of each segment, if that is all that is read and the batch tells the segments' number."""
+        pretrained = head.pooling == "pretrained" and self.summary(head).pooling == "summary"
+        if not (pretrained or head.pooling == "cls") or "segments" not in batch.by_example:
+            return None
+        return summary_places(batch)
+
     def read(self, head: Head, hidden: Float[Array, "B T D"], batch: Batch) -> Array:
         """[E, K], or the hidden states if outputs are pooled."""
         pooling = self.summary(head).pooling
@@ -52,6 +59,10 @@ class ExampleKind(HeadKind):
         if pooling == "mean":
             return mean_of_examples(hidden, batch)
         return pooled(head, hidden, batch)
+
+    def read_places(self, head: Head, hidden: Float[Array, "B P D"], batch: Batch) -> Array:
+        """[E, D]."""
+        return hidden[batch.by_example["summary_rows"], batch.by_example["segments"] - 1]
 
     def finish(self, head: Head, outputs: Array, batch: Batch) -> Float[Array, "E outputs"]:
         return mean_of_examples(outputs, batch) if self.summary(head).pooling == "late" else outputs

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax import errors, families
 from itt_jax.batch import Batch
@@ -72,9 +72,17 @@ class HeadKind:
         """Fields of `EncoderInputs` that the encoder needs for this head, beyond ids, types and segments."""
         return {}
 
+    def places(self, head: "Head", batch: Batch) -> Int[Array, "B P"] | None:
+        """The positions of each row whose hidden states the head reads, as `EncoderInputs.places`; None: all."""
+        return None
+
     def read(self, head: "Head", hidden: Float[Array, "B T D"], batch: Batch) -> Array:
-        """The module's input."""
+        """The module's input, from all hidden states."""
         return hidden
+
+    def read_places(self, head: "Head", hidden: Float[Array, "B P D"], batch: Batch) -> Array:
+        """The module's input, from the hidden states at `places`."""
+        raise NotImplementedError
 
     def finish(self, head: "Head", outputs: Array, batch: Batch) -> Array:
         """The outputs, from the module's result."""
@@ -159,8 +167,18 @@ class Head:
         """Fresh parameters, as Hugging Face initialises them."""
         return nnx.to_pure_dict(nnx.state(self.kind.build(self, nnx.Rngs(key))))
 
+    def places(self, batch: Batch) -> Int[Array, "B P"] | None:
+        """The positions of each row whose hidden states are read; None: all, or the encoder computes all anyway."""
+        return self.kind.places(self, batch) if self.encoder.reads_places else None
+
     def __call__(
-        self, params: Params, hidden: Float[Array, "B T D"], batch: Batch, *, key: PRNGKeyArray | None = None
+        self,
+        params: Params,
+        hidden: Float[Array, "B T D"],
+        batch: Batch,
+        *,
+        key: PRNGKeyArray | None = None,
+        at_places: bool = False,
     ) -> Array:
         """Outputs, float32: [E, outputs] by example (multiple choice: the caller reshapes), else [B, T, outputs].
 
@@ -172,10 +190,12 @@ class Head:
                 padding), and pair features field_ids, 0 for special tokens, then 1, 2 ... A masked LM reads
                 positions [B, P]; without them it scores every token.
             key: dropout key; None means none.
+            at_places: whether hidden has only the states at `places`.
         """
         module = nnx.merge(_split(self)[0], params["head"])
-        read, shared = self.kind.read(self, hidden, batch), self.kind.shared(self, params["encoder"])
-        return self.kind.finish(self, module(read, shared, key).astype(jnp.float32), batch)
+        read = (self.kind.read_places if at_places else self.kind.read)(self, hidden, batch)
+        outputs = module(read, self.kind.shared(self, params["encoder"]), key)
+        return self.kind.finish(self, outputs.astype(jnp.float32), batch)
 
     def loss(self, params: Params, outputs: Array, batch: Batch, choices: int = 1) -> tuple[Array, Array]:
         """Sum of weighted losses and sum of weights, float32 []; labels are as `data.examples.Examples` has them.
@@ -212,6 +232,7 @@ def apply_model(
         key: dropout key for encoder and head; None means no dropout.
         input_embeddings: as in `EncoderInputs`.
     """
+    places = head.places(batch)
     hidden = encoder(
         params["encoder"],
         batch.by_row["input_ids"],
@@ -219,9 +240,10 @@ def apply_model(
         segment_ids=batch.by_row["segment_ids"],
         key=subkey(key, 0),
         input_embeddings=input_embeddings,
+        places=places,
         **head.kind.encoder_inputs(batch),
     )
-    return head(params, hidden, batch, key=subkey(key, 1))
+    return head(params, hidden, batch, key=subkey(key, 1), at_places=places is not None)
 
 
 @functools.lru_cache(maxsize=64)

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax.batch import Batch
 from itt_jax.models.heads.head import Head
@@ -18,6 +18,12 @@ class MaskedLMKind(LanguageKind):
     def build(self, head: Head, rngs: nnx.Rngs) -> nnx.Module:
         activation = head.encoder.config.transform_activation
         return LanguageHead(head, rngs) if activation is None else TransformHead(head, activation, rngs)
+
+    def places(self, head: Head, batch: Batch) -> Int[Array, "B P"] | None:
+        return batch.by_row.get("positions")
+
+    def read_places(self, head: Head, hidden: Float[Array, "B P D"], batch: Batch) -> Float[Array, "B P D"]:
+        return hidden
 
     def read(self, head: Head, hidden: Float[Array, "B T D"], batch: Batch) -> Float[Array, "B P D"]:
         if "positions" not in batch.by_row:

@@ -4,10 +4,11 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from itt_jax import errors
-from itt_jax.batch import Batch
+from itt_jax.batch import Batch, most_examples
 from itt_jax.models.heads.head import Head
 
 POOLINGS = ("pretrained", "cls", "mean", "max_mean")
@@ -32,6 +33,17 @@ def pooled(head: Head, hidden: Float[Array, "B T D"], batch: Batch) -> Float[Arr
         return pool(examples)
     a, b = (pool(jnp.where(batch.by_row["field_ids"] == field, examples, slots)) for field in (1, 2))
     return jnp.concatenate([a, b, jnp.abs(a - b), a * b], axis=-1)
+
+
+def summary_places(batch: Batch) -> Int[Array, "B P"]:
+    """The position of the summary token of each segment, 1 to P, of each row; 0 where there is none.
+
+    Compared with all examples, as a scatter into rows on several devices would need communication.
+    """
+    rows, segments, positions = (batch.by_example[name] for name in ("summary_rows", "segments", "summary_positions"))
+    count, length = batch.row_shape
+    own = (rows == np.arange(count)[:, None, None]) & (segments == np.arange(1, most_examples(length) + 1)[:, None])
+    return jnp.sum(jnp.where(own, positions, 0), axis=-1)
 
 
 def mean_of_examples(values: Float[Array, "B T K"], batch: Batch) -> Float[Array, "E K"]:
