@@ -56,8 +56,8 @@ class Counts:
     Attributes:
         tokens: tokens without padding.
         positions: tokens with padding.
-        flops: model FLOPs of a forward pass over the tokens without padding.
-        position_flops: model FLOPs of a forward pass in which every row holds one example of its full length.
+        flops: FLOPs of a forward pass over the tokens without padding; what the last layer leaves out is not counted.
+        position_flops: the same if every row held one example of its full length.
     """
 
     tokens: int
@@ -143,7 +143,8 @@ class Trainer:
         rows = np.concatenate([np.full(np.prod(shape[:-1]), shape[-1]) for shape in shapes])
         own = [feed for feeds, *_ in fed for feed in feeds]
         tokens, flops = sum(feed.tokens for feed in own), sum(feed.flops for feed in own)
-        return Counts(tokens, int(rows.sum()), flops, forward_flops(self._work.encoder, rows))
+        share = computed(self._work.encoder, tokens, int(sum(batch.by_example["weights"].sum() for _, batch, _ in fed)))
+        return Counts(tokens, int(rows.sum()), share * flops, share * forward_flops(self._work.encoder, rows))
 
     def _together(self, step: int) -> tuple[list[Feed], Batch, Share]:
         feeds = [feed(step) for feed in self._feeds]
@@ -152,6 +153,14 @@ class Trainer:
     def _input(self, step: int) -> tuple[Any, Batch]:
         feeds, batch, share = self._together(step)
         return feeds[0].objective, place_batch(batch, self._mesh, share=share)
+
+
+def computed(encoder: Encoder, tokens: int, examples: int) -> float:
+    """Share of a forward pass's model FLOPs that are computed: for one token of each example all, else not the last
+    layer's, but for its keys and values. For encoders with as many heads of keys as of queries."""
+    layer = encoder.config.matmul_parameters / encoder.config.layers
+    left_out = 1 - 2 * encoder.width**2 / layer
+    return 1 - left_out * (1 - examples / tokens) / encoder.config.layers
 
 
 def typical_steps(work: Training, trainer: Trainer, count: int, among: int) -> list[int]:
@@ -362,7 +371,7 @@ class Predictor:
 def full_rows(
     family: str, size: str, length: int, rows: int, dtype: str, steps: int
 ) -> tuple[dict[str, Callable[[], Any]], dict[str, float]]:
-    """Training and inference of `steps` steps on `rows` random examples of `length` tokens, and their model FLOPs."""
+    """Training and inference of `steps` steps on `rows` random examples of `length` tokens, and their FLOPs."""
     encoder = make_encoder(family, vocabulary_size=VOCABULARY, max_positions=512, **SIZES[size])
     examples = random_examples(encoder, np.full(4 * rows, length))
     task = TaskData("full rows", make_head(encoder, "classification", 2), examples, kind("classification"), 2)
@@ -377,7 +386,7 @@ def full_rows(
             found = predict_step(params, arrays, encoder=work.encoder, head=work.task.head)
         jax.block_until_ready(found)
 
-    flops = steps * forward_flops(encoder, np.full(rows, length))
+    flops = steps * forward_flops(encoder, np.full(rows, length)) * computed(encoder, rows * length, rows)
     works: dict[str, Callable[[], Any]] = {
         "training": functools.partial(trainer.run, range(steps)),
         "inference": infer,

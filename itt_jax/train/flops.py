@@ -16,6 +16,7 @@ def forward_flops(encoder: Encoder, lengths: np.ndarray) -> float:
 
     2 N per token for N = `matmul_parameters`, plus `attention_flops` (by default `pair_flops` per pair of tokens). Only
     real tokens count, each attending within its own example, so the figure is a property of the data and the encoder.
+    What a head does not read, and the last layer leaves out (`EncoderInputs.places`), counts too.
     """
     lengths = np.asarray(lengths, np.float64)
     config = encoder.config
