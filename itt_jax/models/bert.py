@@ -111,8 +111,8 @@ class Model(nnx.Module):
         x = self.embeddings(inputs, position_ids, subkey(key, 0))
         mask = AttentionMask.of(inputs.attention_mask, inputs.segment_ids)
 
-        def step(layer: Layer, x: Array, key: PRNGKeyArray | None, backend: str, places: Array | None) -> Array:
-            return layer(x, mask, key, backend, places)
+        def step(layer: Layer, x: Array, key: PRNGKeyArray | None, places: Array | None = None) -> Array:
+            return layer(x, mask, key, execution.backend(places), places)
 
         keys = [subkey(key, i + 1) for i in range(len(self.layers))]
         states = run_layers(self.layers, step, x, keys, execution, every_state=all_layers, places=inputs.places)

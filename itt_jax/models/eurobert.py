@@ -78,8 +78,8 @@ class Model(nnx.Module):
         mask = AttentionMask.of(inputs.attention_mask, inputs.segment_ids)
         rotation = Rotation.of(positions(inputs), config.theta, config.head_size, self.dtype)
 
-        def step(layer: Layer, x: Array, key: PRNGKeyArray | None, backend: str, places: Array | None) -> Array:
-            return layer(x, mask, rotation, key, backend, places)
+        def step(layer: Layer, x: Array, key: PRNGKeyArray | None, places: Array | None = None) -> Array:
+            return layer(x, mask, rotation, key, execution.backend(places), places)
 
         keys = [subkey(key, i) for i in range(len(self.layers))]
         states = run_layers(self.layers, step, x, keys, execution, every_state=all_layers, places=inputs.places)

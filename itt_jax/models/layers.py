@@ -126,6 +126,10 @@ class Execution:
     remat: bool = False
     scan_layers: bool = False
 
+    def backend(self, places: Array | None) -> str:
+        """The backend for queries at some places, which fused kernels do not take; None: for all."""
+        return self.attention if places is None else "xla"
+
 
 PLAIN = Execution()
 
@@ -143,12 +147,12 @@ def run_layers(
     """Applies all layers to `start` in order.
 
     Args:
-        step: (layer, state, the layer's own input, backend of attention, places) -> the next state, of the same shapes
-            if places are None, and otherwise only at these.
+        step: (layer, state, the layer's own input) -> the next state, of the same shapes. With a fourth argument,
+            `places`, only the states there.
         start: a pytree.
         inputs: one pytree per layer (dropout key, memory), all of one structure.
         every_state: whether to return more than the last state.
-        places: those of the last state; None: all. Their attention is by XLA, as fused kernels need a query per key.
+        places: the places of the last state that are computed; None: all.
 
     Returns:
         [start, the state after each layer], or [the last state].
@@ -158,8 +162,7 @@ def run_layers(
 
     def advanced(i: int, layer: nnx.Module, state: Any, given: Any) -> Any:
         """The state after layer `i`."""
-        own = (execution.attention, None) if i < count else ("xla", places)
-        return step(layer, state, given, *own)
+        return step(layer, state, given) if i < count else step(layer, state, given, places)
 
     if not (execution.remat or execution.scan_layers):
         states = [start]

@@ -86,8 +86,8 @@ class Model(nnx.Module):
         thetas = {True: config.global_theta, False: config.local_theta}
         rotations = {sees_all: Rotation.of(places, theta, size, self.dtype) for sees_all, theta in thetas.items()}
 
-        def step(layer: Layer, x: Array, key: PRNGKeyArray | None, backend: str, places: Array | None) -> Array:
-            return layer(x, masks[layer.sees_all], rotations[layer.sees_all], key, backend, places)
+        def step(layer: Layer, x: Array, key: PRNGKeyArray | None, places: Array | None = None) -> Array:
+            return layer(x, masks[layer.sees_all], rotations[layer.sees_all], key, execution.backend(places), places)
 
         keys = [subkey(key, i + 1) for i in range(len(self.layers))]
         states = run_layers(self.layers, step, x, keys, execution, every_state=all_layers, places=inputs.places)

@@ -148,9 +148,9 @@ class Model(nnx.Module):
         biases = None if self.config.untied_biases else self.biases
         keys = [subkey(key, i + 4) for i in range(self.config.layers)]
 
-        def step(layer: Layer, streams: tuple, given: tuple, backend: str, places: Array | None) -> tuple:
+        def step(layer: Layer, streams: tuple, given: tuple, places: Array | None = None) -> tuple:
             (content, query), (memory, key) = streams, given
-            return layer(content, query, shared, biases, memory, key, backend, places)
+            return layer(content, query, shared, biases, memory, key, execution.backend(places), places)
 
         own = list(zip(mems or [None] * len(keys), keys, strict=True))
         places = inputs.places
