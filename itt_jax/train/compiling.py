@@ -97,9 +97,12 @@ class Request:
 
 
 def program(request: Request) -> Future[Program]:
-    """The compiled program of a request; equal requests share one."""
+    """The compiled program of a request; equal requests share one.
+
+    Describing the hundreds of arrays of a train state takes tens of milliseconds, so loops keep the result.
+    """
     shapes = dataclasses.replace(request, arguments=request.shapes)  # without the arrays, which may be large
-    key = request.key
+    key = shapes.key
     with _lock:
         if key not in _programs or (_programs[key].done() and _programs[key].exception() is not None):
             compiling = contextvars.copy_context().run  # the thread sees the same `hardware`

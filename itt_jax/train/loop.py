@@ -16,7 +16,7 @@ Resume policy:
 import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 
 import jax
@@ -133,6 +133,7 @@ class Stack:
         self.key = place_by_run(stacked([run.key for run in runs]), mesh)
         self.active: tuple[bool, ...] = ()
         self.losses: list[tuple[jax.Array, tuple[bool, ...]]] = []  # on the device, with the runs they belong to
+        self.programs: dict[Hashable, Future[Program]] = {}
         self.known: set[Program] = set()
         self.clock = Clock()
 
@@ -193,10 +194,12 @@ class Stack:
         # Microbatches are halved only in a single process, whose share is everything.
         placed = place_batch(batch, self.mesh, share=None if self.halvings else share)
         active = jax.ShapeDtypeStruct((len(feeds),), bool, sharding=self.key.sharding if self.mesh else None)
-        program = train_program(
-            self.shapes, placed, self.key, active, objective=feeds[0].objective, optimizer=self.optimizer
-        )
-        return _StepInput(placed, program, feeds, math.prod(placed.row_shape[1:]))
+        shape = (feeds[0].objective, *((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(placed)))
+        if shape not in self.programs:
+            self.programs[shape] = train_program(
+                self.shapes, placed, self.key, active, objective=feeds[0].objective, optimizer=self.optimizer
+            )
+        return _StepInput(placed, self.programs[shape], feeds, math.prod(placed.row_shape[1:]))
 
     # --- Loop
 

@@ -17,15 +17,16 @@ from itt_jax.train.outputs import gather
 from itt_jax.train.processes import await_others, smallest
 from itt_jax.train.sharding import Share, data_shards, place_batch, place_params, place_whole, stack_mesh
 from itt_jax.train.state import Params
-from itt_jax.train.step import predict_program, predict_step
+from itt_jax.train.step import predict_program
 
 LENGTHS = (64, 128, 256, 512)
 """Row lengths of evaluation streams: few, so that stages share their programs."""
 TOKENS_PER_BATCH = 4096
 """Tokens per batch and device; larger batches do not help on a CPU."""
-FEW_TOKENS = 256
-"""Tokens per batch on a CPU for callers with few examples at a time: a token takes no longer than in a larger batch,
-and less of a call's last batch is padding."""
+FEW_TOKENS, FEW_FLOPS = (256, 1024), 1e9
+"""Fewest and most tokens, and FLOPs, per batch on a CPU for callers with few examples at a time. At base size a token
+takes no longer in 256 than in a larger batch, and less of a call's last batch is padding. With two layers of width 128
+it takes half as long in 1024."""
 MOST_TOKENS = 65536
 """Maximum number of tokens per batch on an accelerator, where memory allows."""
 SHARE_OF_MEMORY = 0.8
@@ -92,7 +93,7 @@ def predict_stack(
     """
     examples.check_fits(encoder.config)
     stream = _Stream(encoder, head, params, examples, change)
-    sizes = batch_sizes(len(examples.ids), few)
+    sizes = batch_sizes(len(examples.ids), encoder.config.matmul_parameters if few else None)
     tried = [stream_shape(examples, data_shards(stream.mesh), tokens, few) for tokens in sizes]
     shape = next((shape for shape in tried[:-1] if stream.fits(shape)), tried[-1])
     gathered, share = gather(head, examples, stream.models), stream.share(shape)
@@ -147,12 +148,13 @@ class _Stream:
     ) -> Iterator[tuple[np.ndarray, Batch, np.ndarray]]:
         """Each batch with the outputs of all models on the host; IN_FLIGHT more are on the devices."""
         pending: collections.deque[tuple[np.ndarray, Batch, jax.Array]] = collections.deque()
-        for number, (indices, batch) in enumerate(batches):
+        run = None
+        for indices, batch in batches:
             given = self.placed(indices, batch, share)
-            if not number:  # a first collective of processes on CPUs waits for them for half a minute only
-                predict_program(self.params, given, self.shared, **self.static).result()
-                await_others()
-            pending.append((indices, batch, predict_step(self.params, given, self.shared, **self.static)))
+            if run is None:
+                run = predict_program(self.params, given, self.shared, **self.static).result().run
+                await_others()  # a first collective of processes on CPUs waits for them for half a minute only
+            pending.append((indices, batch, run(self.params, given, self.shared)))
             if len(pending) > IN_FLIGHT:
                 yield jax.device_get(pending.popleft())
         while pending:
@@ -179,14 +181,20 @@ def stream_shape(
     return rows, length, max(rows, 8) * length // 16  # few rows may be full of examples of two tokens
 
 
-def batch_sizes(total: int, few: bool = False) -> list[int]:
+def batch_sizes(total: int, few: int | None = None) -> list[int]:
     """Tokens per batch and device to try, largest first; of several sizes, none is twice all examples' `total` or more.
 
     Args:
-        few: as in `predict_stack`.
+        few: the encoder's `matmul_parameters` if the caller has few examples at a time, as in `predict_stack`.
     """
     if hardware().platform == "cpu":
-        return [FEW_TOKENS if few else TOKENS_PER_BATCH]
+        if few is None:
+            return [TOKENS_PER_BATCH]
+        least, most = FEW_TOKENS
+        tokens = most
+        while tokens > least and 2 * few * tokens > FEW_FLOPS:
+            tokens //= 2
+        return [tokens]
     doublings = range((MOST_TOKENS // TOKENS_PER_BATCH).bit_length())
     sizes = [TOKENS_PER_BATCH << doubling for doubling in doublings]
     return [size for size in sizes if size < 2 * total][::-1] or sizes[:1]

@@ -10,7 +10,7 @@ from jax.experimental.layout import Layout
 from itt_jax.config import Recipe
 from itt_jax.data import packing
 from itt_jax.errors import InputError
-from itt_jax.models import make_head
+from itt_jax.models import make_encoder, make_head
 from itt_jax.train import compiling, layouts, loop
 from itt_jax.train import predict as prediction
 from itt_jax.train.jobs import Job
@@ -184,22 +184,32 @@ def test_evaluation_batches_are_as_large_as_memory_holds(monkeypatch):
     assert tried == [512, 256]
 
 
+BASE, TINY = (
+    make_encoder("bert", layers=layers, width=width, heads=2).config.matmul_parameters
+    for layers, width in ((12, 768), (2, 128))
+)
+
+
+def test_batches_of_few_examples_have_about_the_same_work_whatever_the_encoder():
+    assert (batch_sizes(10**6, BASE), batch_sizes(10**6, TINY)) == ([256], [1024])
+
+
 @pytest.mark.parametrize("texts", [12, 60])
 def test_few_examples_leave_little_padding(texts):
     """Four candidates each of some texts that an attack edits: batches are small, and two of a length share a row."""
     lengths = np.repeat(np.random.default_rng(0).integers(35, 60, texts), 4)
     examples = make_examples(lengths)
-    (tokens,) = batch_sizes(len(examples.ids), few=True)
+    (tokens,) = batch_sizes(len(examples.ids), BASE)
     rows, length, slots = stream_shape(examples, tokens=tokens, few=True)
     batches = list(packing.stream(examples, rows, length, slots))
     assert lengths.sum() >= 0.8 * len(batches) * rows * length
     assert sorted(np.concatenate([indices for indices, _ in batches]).tolist()) == list(range(len(lengths)))
 
 
-@pytest.mark.parametrize("few", [False, True])
+@pytest.mark.parametrize("few", [None, BASE, TINY])
 @pytest.mark.parametrize("longest", [2, 60, 500])
 def test_rows_may_be_full_of_the_shortest_examples(few, longest):
     examples = make_examples([longest, *[2] * 600])
     (tokens,) = batch_sizes(len(examples.ids), few)
-    batches = packing.stream(examples, *stream_shape(examples, tokens=tokens, few=few))
+    batches = packing.stream(examples, *stream_shape(examples, tokens=tokens, few=few is not None))
     assert sum(len(indices) for indices, _ in batches) == 601
