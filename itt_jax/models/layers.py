@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from itt_jax.models.products import dense, shifted
+from itt_jax.models.products import dense, rows_of, shifted
 
 _gelu, _tanh_gelu = functools.partial(jax.nn.gelu, approximate=False), functools.partial(jax.nn.gelu, approximate=True)
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -78,7 +78,14 @@ def round_factors(model: nnx.Module, factors: Any) -> None:
             module.factors = factors
 
 
-def embedding(config: Any, rows: int, rngs: nnx.Rngs, zero_row: int | None = None) -> nnx.Embed:
+class Embed(nnx.Embed):
+    """A table whose gradient devices sum once (products.py)."""
+
+    def __call__(self, ids: Int[Array, "*B"]) -> Float[Array, "*B D"]:
+        return super().__call__(ids) if self.num_embeddings == 1 else rows_of(self.embedding[...], ids)
+
+
+def embedding(config: Any, rows: int, rngs: nnx.Rngs, zero_row: int | None = None) -> Embed:
     """An embedding table of the encoder's width; `zero_row` (the padding token's) starts at 0.
 
     Rows are read in float32, because the table's gradient is a sum over tokens, and cast afterwards.
@@ -88,7 +95,7 @@ def embedding(config: Any, rows: int, rngs: nnx.Rngs, zero_row: int | None = Non
         table = initializer(config)(key, shape, dtype)
         return table if zero_row is None else table.at[zero_row].set(0)
 
-    return nnx.Embed(rows, config.width, embedding_init=init, dtype=jnp.float32, rngs=rngs)
+    return Embed(rows, config.width, embedding_init=init, dtype=jnp.float32, rngs=rngs)
 
 
 def layer_norm(config: Any, rngs: nnx.Rngs) -> nnx.LayerNorm:

@@ -1,4 +1,4 @@
-"""Products and sums of activations with parameters.
+"""Products and sums of activations with parameters, and rows of tables.
 
 Activations may be bfloat16, parameters are float32. A parameter's gradient is a sum over tokens, microbatches and
 devices. It is float32 from the first term on: a product in bfloat16 would be summed over devices in bfloat16.
@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from itt_jax.models.hardware import hardware
 
@@ -43,6 +43,35 @@ def dense(x: Float[Array, "*B D"], kernel: Float[Array, "D F"], factors: Any = N
 def shifted(x: Array, bias: Array) -> Array:
     """x + bias in the dtype of x; the gradient of `bias`, which has the last axes of x, is summed in float32."""
     return x + jnp.broadcast_to(bias, x.shape).astype(x.dtype)
+
+
+def rows_of(table: Float[Array, "V D"], ids: Int[Array, "*B"]) -> Float[Array, "*B D"]:
+    """`jnp.take(table, ids, axis=0)`; devices that share the rows of a batch sum the table's gradient once.
+
+    XLA would let the sum over ids start from the gradient that the table has as a language model's kernel. That is then
+    summed over devices first, set to zero on all but one, and summed over devices again with the rest.
+    """
+    if jax.sharding.get_abstract_mesh().shape.get("data", 1) == 1:
+        return jnp.take(table, ids, axis=0)
+    return _taken(len(table), table, ids)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _taken(size: int, table: Array, ids: Array) -> Array:
+    return jnp.take(table, ids, axis=0)
+
+
+def _take(size: int, table: Array, ids: Array) -> tuple[Array, Array]:
+    return jnp.take(table, ids, axis=0), ids
+
+
+def _put(size: int, ids: Array, gradient: Array) -> tuple[Array, None]:
+    gradient = gradient.reshape(-1, gradient.shape[-1])
+    # With a row more than the table, this cannot start from another gradient of the table.
+    return jax.ops.segment_sum(gradient, ids.reshape(-1), size + 1)[:size], None
+
+
+_taken.defvjp(_take, _put)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2, 3))
