@@ -83,7 +83,7 @@ def program(family, kind, mesh, runs):
     if kind == "language":
         return language(family, recipe, mesh, runs)
     encoder = computing_in(tiny_encoder(family, **SIZES), BFLOAT16)
-    task = toy_task(encoder, 200, lengths=(length // 2, length))  # fill rows of that length, which are chosen
+    task = toy_task(encoder, 200, lengths=(length // 2, length), pooling="pretrained")  # fill rows of that length, which are chosen
     if kind == "predict":
         return described.prediction(encoder, task.head, task.examples, runs, 4096, mesh)
     (found,) = described.training(encoder, [Job((task,), None, {}, recipe, 2e-5, seed) for seed in range(runs)], mesh)

@@ -60,12 +60,12 @@ class ExampleKind(HeadKind):
             return mean_of_examples(hidden, batch)
         return pooled(head, hidden, batch)
 
-    def read_places(self, head: Head, hidden: Float[Array, "B P D"], batch: Batch) -> Array:
-        """[E, D]."""
-        return hidden[batch.by_example["summary_rows"], batch.by_example["segments"] - 1]
-
     def finish(self, head: Head, outputs: Array, batch: Batch) -> Float[Array, "E outputs"]:
         return mean_of_examples(outputs, batch) if self.summary(head).pooling == "late" else outputs
+
+    def finish_places(self, outputs: Float[Array, "B P K"], batch: Batch) -> Float[Array, "E K"]:
+        """Rows on other devices send their outputs only, not their hidden states."""
+        return outputs[batch.by_example["summary_rows"], batch.by_example["segments"] - 1]
 
     def shared(self, head: Head, encoder_params: Params) -> Params | None:
         reads_pooler = self.summary(head).layer == "pooler" and head.encoder.config.pooler

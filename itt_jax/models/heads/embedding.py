@@ -53,7 +53,9 @@ class EmbeddingHead(SummaryLayers):
         super().__init__(head, summary, rngs)
         self.scale = nnx.Param(jnp.full((), SCALE, jnp.float32))
 
-    def __call__(self, x: Float[Array, "E D"], pooler: Params | None, key: PRNGKeyArray | None) -> Float[Array, "E D"]:
+    def __call__(
+        self, x: Float[Array, "*E D"], pooler: Params | None, key: PRNGKeyArray | None
+    ) -> Float[Array, "*E D"]:
         x = self.summarised(x, pooler, key)
         return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(x * x, axis=-1, keepdims=True), 1e-24))
 

@@ -73,19 +73,19 @@ class HeadKind:
         return {}
 
     def places(self, head: "Head", batch: Batch) -> Int[Array, "B P"] | None:
-        """The positions of each row whose hidden states the head reads, as `EncoderInputs.places`; None: all."""
+        """The positions of each row whose hidden states the module reads, as `EncoderInputs.places`; None: all."""
         return None
 
     def read(self, head: "Head", hidden: Float[Array, "B T D"], batch: Batch) -> Array:
         """The module's input, from all hidden states."""
         return hidden
 
-    def read_places(self, head: "Head", hidden: Float[Array, "B P D"], batch: Batch) -> Array:
-        """The module's input, from the hidden states at `places`."""
-        raise NotImplementedError
-
     def finish(self, head: "Head", outputs: Array, batch: Batch) -> Array:
         """The outputs, from the module's result."""
+        return outputs
+
+    def finish_places(self, outputs: Float[Array, "B P K"], batch: Batch) -> Array:
+        """The outputs, from the module's result for the hidden states at `places`."""
         return outputs
 
     def shared(self, head: "Head", encoder_params: Params) -> Any:
@@ -193,9 +193,9 @@ class Head:
             at_places: whether hidden has only the states at `places`.
         """
         module = nnx.merge(_split(self)[0], params["head"])
-        read = (self.kind.read_places if at_places else self.kind.read)(self, hidden, batch)
-        outputs = module(read, self.kind.shared(self, params["encoder"]), key)
-        return self.kind.finish(self, outputs.astype(jnp.float32), batch)
+        read = hidden if at_places else self.kind.read(self, hidden, batch)
+        outputs = module(read, self.kind.shared(self, params["encoder"]), key).astype(jnp.float32)
+        return self.kind.finish_places(outputs, batch) if at_places else self.kind.finish(self, outputs, batch)
 
     def loss(self, params: Params, outputs: Array, batch: Batch, choices: int = 1) -> tuple[Array, Array]:
         """Sum of weighted losses and sum of weights, float32 []; labels are as `data.examples.Examples` has them.

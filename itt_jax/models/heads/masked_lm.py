@@ -22,9 +22,6 @@ class MaskedLMKind(LanguageKind):
     def places(self, head: Head, batch: Batch) -> Int[Array, "B P"] | None:
         return batch.by_row.get("positions")
 
-    def read_places(self, head: Head, hidden: Float[Array, "B P D"], batch: Batch) -> Float[Array, "B P D"]:
-        return hidden
-
     def read(self, head: Head, hidden: Float[Array, "B T D"], batch: Batch) -> Float[Array, "B P D"]:
         if "positions" not in batch.by_row:
             return hidden
