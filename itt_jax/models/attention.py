@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Shaped
 
 from itt_jax.models import fused_attention
+from itt_jax.models.hardware import hardware
 
 _BYTE = 256
 _BLOCK = 128  # tiles of TPUs; XLA's products of smaller blocks are slower per score everywhere
@@ -36,11 +37,27 @@ def dropout(x: Float[Array, "..."], rate: float, key: PRNGKeyArray | None) -> Fl
     dropped = round(rate * _BYTE)
     if key is None or dropped == 0:
         return x
-    *leading, last = x.shape
+    drawn = _interleaved_bytes if x.ndim < 3 or hardware().platform != "tpu" else _stacked_bytes
+    return jnp.where(drawn(key, x.shape) >= dropped, x * (_BYTE / (_BYTE - dropped)), 0).astype(x.dtype)
+
+
+def _interleaved_bytes(key: PRNGKeyArray, shape: tuple[int, ...]) -> Int[Array, "..."]:
+    """Random bytes; those of a draw are neighbours on the last axis, so sharded leading axes need no communication."""
+    *leading, last = shape
     words = jax.random.bits(key, (*leading, -(-last // 4)), jnp.uint32)
-    # The bytes of a word stay on the last axis, so a sharded leading axis needs no communication here.
-    drawn = jax.lax.bitcast_convert_type(words, jnp.uint8).reshape(*leading, -1)[..., :last]
-    return jnp.where(drawn >= dropped, x * (_BYTE / (_BYTE - dropped)), 0).astype(x.dtype)
+    return jax.lax.bitcast_convert_type(words, jnp.uint8).reshape(*leading, -1)[..., :last]
+
+
+def _stacked_bytes(key: PRNGKeyArray, shape: tuple[int, ...]) -> Int[Array, "..."]:
+    """Random bytes; those of a draw are a quarter of the second axis (heads or positions) apart.
+
+    A TPU's vectors hold parts of the last axes, and to spread bytes over neighbours in a vector costs more than to draw
+    them.
+    """
+    first, second, *others = shape
+    words = jax.random.bits(key, (first, -(-second // 4), *others), jnp.uint32)
+    words = jax.lax.optimization_barrier(words)  # or each draw would be computed four times
+    return jnp.concatenate([(words >> shift).astype(jnp.uint8) for shift in (0, 8, 16, 24)], axis=1)[:, :second]
 
 
 class AttentionMask(NamedTuple):

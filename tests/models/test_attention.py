@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from itt_jax.models.attention import AttentionMask, attention, dropout, segment_starts
+from itt_jax.models.hardware import Hardware, compiling_for
 
 RNG = np.random.default_rng(0)
 Q, K, V = RNG.standard_normal((3, 2, 6, 3, 4), np.float32)
@@ -71,9 +72,11 @@ def test_segment_starts():
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5])
-def test_dropout_keeps_the_expectation_and_realises_the_rate(rate):
-    x = jnp.ones((1000, 333))
-    y = np.asarray(dropout(x, rate, jax.random.key(0)))
+@pytest.mark.parametrize("platform", ["cpu", "tpu"])
+def test_dropout_keeps_the_expectation_and_realises_the_rate(rate, platform):
+    x = jnp.ones((4, 250, 333))
+    with compiling_for(Hardware(platform, ())):
+        y = np.asarray(dropout(x, rate, jax.random.key(0))).reshape(1000, 333)
     realised = round(rate * 256) / 256
     assert abs(realised - rate) <= 1 / 512
     assert set(np.unique(y)) == {np.float32(0), np.float32(1 / (1 - realised))}
