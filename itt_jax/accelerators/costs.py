@@ -4,7 +4,7 @@ import dataclasses
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -17,6 +17,8 @@ _SLICES = ("slice", "dynamic-slice", "gather")
 _CYCLES = re.compile(r'"estimated_cycles":"([0-9]+)"')
 _NO_ESTIMATE = 2**63 - 1
 """The cycles that the compiler writes for what SparseCores compute."""
+_STATED = re.compile(r'"cost_estimate":\s*\{[^{}]*"flops":\s*"?([0-9]+)')
+"""The FLOPs that a Pallas kernel states."""
 _NAME = re.compile(r'op_name="([^"]*)"')
 _UPDATES = {"dynamic-update-slice": 1, "scatter": 2}
 """Instructions that update their first operand in place -> the number of the operand that is written into it."""
@@ -32,6 +34,7 @@ class Cost:
         times: number of executions in a step.
         flops: those of matrix products. bytes: read and written.
         cycles: the compiler's estimate; 0 if it gives none.
+        main_bytes: the bytes that it reads from the main memory and writes to it.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Cost:
     flops: float
     bytes: float
     cycles: int
+    main_bytes: float = 0.0
 
 
 def costs(program: Hlo) -> list[Cost]:
@@ -59,6 +63,7 @@ def costs(program: Hlo) -> list[Cost]:
                 flops=times * flops(program, computation, one),
                 bytes=times * moved_bytes(program, computation, one),
                 cycles=times * _cycles(one),
+                main_bytes=times * moved_bytes(program, computation, one, _main_bytes),
             )
         )
     return found
@@ -99,7 +104,7 @@ def unknown_loops(program: Hlo) -> int:
 
 
 def flops(program: Hlo, computation: Computation, one: Instruction) -> float:
-    """FLOPs of the matrix products of an instruction, those inside a fusion included."""
+    """FLOPs of the matrix products of an instruction, those inside a fusion included; of a kernel, those it states."""
     if one.opcode == "fusion":
         inner = program.computations[one.called[0]]
         return sum(flops(program, inner, part) for part in inner.values())
@@ -112,6 +117,8 @@ def flops(program: Hlo, computation: Computation, one: Instruction) -> float:
     target = one.attribute("custom_call_target")
     if target.startswith("__cublas$"):
         return _product_flops(computation, one)
+    if stated := _STATED.search(one.attributes):
+        return float(stated.group(1))
     return _attention_flops(computation, one) if target.startswith("__cudnn$fmha") else 0.0
 
 
@@ -177,20 +184,38 @@ def _positions(window: dict[str, str], axis: int, size: int, results: int) -> in
 # --- Bytes
 
 
-def moved_bytes(program: Hlo, computation: Computation, one: Instruction) -> float:
+def _bytes(array: Array) -> float:
+    return array.bytes
+
+
+def _main_bytes(array: Array) -> float:
+    return array.main_bytes
+
+
+def moved_bytes(
+    program: Hlo, computation: Computation, one: Instruction, of: Callable[[Array], float] = _bytes
+) -> float:
     """Bytes that an instruction reads and writes, in any memory.
 
     For an array that is only sliced, the slices count; for one that is updated in place, the updated part.
+
+    Args:
+        of: the bytes of an array that count, all of them or those in the main memory.
     """
-    if one.opcode == "copy-start":  # its result holds the operand too
-        return sum(array.bytes for array in one.results[:2])
+    if one.attribute("custom_call_target") in UNESTIMATED:  # the parts of an array as one array, in place
+        return 0.0
+    if one.opcode in ("copy-start", "slice-start"):  # the result holds the operand too, and a flag
+        first, second = one.results[:2]
+        part = min(first.size, second.size)
+        return sum(of(array) * part / max(1, array.size) for array in (first, second))
     inner = program.computations[one.called[0]] if one.opcode == "fusion" else None
     read = 0.0
     for number, name in enumerate(one.operands):
         array = _array(computation, name)
         if array is not None:
-            read += _read_direct(one, number, array) if inner is None else _read_inside(inner, number, array)
-    return read + (_written(computation, [one], one) if inner is None else _written(inner, _ends(inner), one))
+            share = _share_read(one, number, array) if inner is None else _share_read_inside(inner, number, array)
+            read += of(array) * share
+    return read + (_written(computation, [one], one, of) if inner is None else _written(inner, _ends(inner), one, of))
 
 
 def _array(computation: Computation, name: str) -> Array | None:
@@ -199,15 +224,15 @@ def _array(computation: Computation, name: str) -> Array | None:
     return found.results[0] if found is not None and not found.shape.startswith("(") and found.results else None
 
 
-def _read_direct(one: Instruction, number: int, array: Array) -> float:
-    """Bytes that an instruction reads from its operand `number`."""
+def _share_read(one: Instruction, number: int, array: Array) -> float:
+    """The share of its operand `number` that an instruction reads; above 1 if it reads parts repeatedly."""
     if one.opcode in _SLICES and number == 0:
-        return one.results[0].bytes
-    return 0.0 if one.opcode in _UPDATES and number == 0 else array.bytes
+        return one.results[0].size / max(1, array.size)
+    return 0.0 if one.opcode in _UPDATES and number == 0 else 1.0
 
 
-def _read_inside(inner: Computation, number: int, array: Array) -> float:
-    """Bytes that a fusion reads from its parameter `number`."""
+def _share_read_inside(inner: Computation, number: int, array: Array) -> float:
+    """The share of its parameter `number` that a fusion reads."""
     parameter = next(one.name for one in inner.values() if one.opcode == "parameter" and one.arguments == str(number))
     names, total = [parameter], 0.0
     while names:
@@ -218,10 +243,10 @@ def _read_inside(inner: Computation, number: int, array: Array) -> float:
             if user.opcode in _AS_IT_IS and user.results[0].size == array.size and not user.root:
                 names.append(user.name)
             elif user.opcode in _SLICES and user.operands[0] == name:
-                total += array.bytes * user.results[0].size / max(1, array.size)
+                total += user.results[0].size / max(1, array.size)
             elif user.opcode not in _UPDATES or user.operands[0] != name:
-                return array.bytes
-    return min(total, array.bytes)
+                return 1.0
+    return min(total, 1.0)
 
 
 def _ends(inner: Computation) -> list[Instruction]:
@@ -235,18 +260,20 @@ def _ends(inner: Computation) -> list[Instruction]:
     return found
 
 
-def _written(computation: Computation, ends: list[Instruction], one: Instruction) -> float:
+def _written(
+    computation: Computation, ends: list[Instruction], one: Instruction, of: Callable[[Array], float]
+) -> float:
     """Bytes that an instruction writes, given the instructions that compute its results."""
     results = one.results
     library = one.attribute("custom_call_target").startswith(("__cublas$", "__cudnn$"))
     if library and len(results) > 1 and results[-1].dtype in ("s8", "u8"):
         results = results[:-1]  # without the workspace
     if len(ends) != len(results):
-        return sum(array.bytes for array in results)
+        return sum(map(of, results))
     total = 0.0
     for end, array in zip(ends, results, strict=True):
         update = _array(computation, end.operands[_UPDATES[end.opcode]]) if end.opcode in _UPDATES else None
-        total += array.bytes if update is None else array.bytes * update.size / max(1, array.size)
+        total += of(array) if update is None else of(array) * update.size / max(1, array.size)
     return total
 
 

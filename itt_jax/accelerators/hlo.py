@@ -12,7 +12,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-_ARRAY = re.compile(r"\b(?P<dtype>pred|bf16|[sufc][0-9]+[a-z0-9]*)\[(?P<sizes>[0-9,]*)\]")
+_ARRAY = re.compile(
+    r"\b(?P<dtype>pred|bf16|[sufc][0-9]+[a-z0-9]*)\[(?P<sizes>[0-9,]*)\](?P<chip>\{[0-9,]*:[^}]*\bS\([1-9])?"
+)
 _INSTRUCTION = re.compile(r"^\s+(?P<root>ROOT )?%(?P<name>\S+) = (?P<rest>.*)$")
 _COMPUTATION = re.compile(r"^(?P<entry>ENTRY )?%(?P<name>\S+) \(.*\{$")
 _CALLED = re.compile(r"\b(?:calls|to_apply|body|condition|true_computation|false_computation)=%([^\s,}]+)")
@@ -28,10 +30,12 @@ class Array:
 
     Attributes:
         dtype: "f32", "bf16". shape: shape of each device's part.
+        on_chip: whether it lies in a TPU's on-chip memory, its layout's S(1), instead of the main memory.
     """
 
     dtype: str
     shape: tuple[int, ...]
+    on_chip: bool = False
 
     @property
     def size(self) -> int:
@@ -44,11 +48,17 @@ class Array:
         bits = re.search("[0-9]+", self.dtype)  # "pred" has none, and one byte an element
         return self.size * (int(bits.group()) if bits else 8) / 8
 
+    @property
+    def main_bytes(self) -> float:
+        """Bytes in the main memory, without padding."""
+        return 0.0 if self.on_chip else self.bytes
+
 
 def arrays(text: str) -> list[Array]:
     """The arrays of a shape as a program writes it: "f32[2,3]{1,0}", or a tuple of such."""
     return [
-        Array(found["dtype"], tuple(int(n) for n in found["sizes"].split(",") if n)) for found in _ARRAY.finditer(text)
+        Array(found["dtype"], tuple(int(n) for n in found["sizes"].split(",") if n), found["chip"] is not None)
+        for found in _ARRAY.finditer(text)
     ]
 
 

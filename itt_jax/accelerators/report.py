@@ -27,7 +27,7 @@ from itt_jax.models.hardware import compiling_for
 from itt_jax.train.compiling import Request, cache_folder
 from itt_jax.train.memory import is_out_of_memory, needed_bytes
 
-VERSION = 4
+VERSION = 5
 """Raised when the same program gives another report."""
 TOP = 10
 """Number of most expensive instructions that a report keeps."""
@@ -50,6 +50,7 @@ class Report:
         compile_seconds: on the machine that compiled it.
         uncounted: kernels whose FLOPs are not counted.
         unknown_loops: number of loops of unknown length, which count once.
+        main_seconds: the roofline if only bytes of the main memory take time, not those of on-chip memory.
     """
 
     needed: int | None
@@ -67,6 +68,7 @@ class Report:
     compile_seconds: float
     uncounted: tuple[str, ...] = ()
     unknown_loops: int = 0
+    main_seconds: float = 0.0
 
     @property
     def bound(self) -> str:
@@ -144,6 +146,7 @@ def read(compiled: jax.stages.Compiled, there: Topology, compile_seconds: float 
         compile_seconds=compile_seconds,
         uncounted=tuple(uncounted(program)),
         unknown_loops=unknown_loops(program),
+        main_seconds=roofline([dataclasses.replace(cost, bytes=cost.main_bytes) for cost in found], there),
     )
 
 

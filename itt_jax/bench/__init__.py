@@ -38,6 +38,7 @@ BENCHES = (
     Bench("start", "time to the help text and to the first training step", "itt_jax.bench.start"),
     Bench("utilisation", "share of the measured matmul rate on full rows", "itt_jax.bench.utilisation"),
     Bench("compile", "steps compiled for accelerators that are not here", "itt_jax.bench.compiled"),
+    Bench("estimates", "aims for accelerators that are not here, by compilers' estimates", "itt_jax.bench.estimates"),
 )
 
 

@@ -134,7 +134,7 @@ def nothing(computation, one):
 
 def test_arrays_of_a_shape():
     assert arrays("(f32[2,3]{1,0:T(8,128)S(1)}, bf16[], /*index=2*/pred[7]{0})") == [
-        Array("f32", (2, 3)),
+        Array("f32", (2, 3), on_chip=True),
         Array("bf16", ()),
         Array("pred", (7,)),
     ]
@@ -171,9 +171,34 @@ def test_calls_of_gpu_libraries_count_without_their_workspace():
         "attended": (4 * scores * 8, 4 * q + 4 * 2 * 3 * 128),
         "back": (10 * scores * 8, 6 * q),
         "convolved": (0, 2 * q),
-        "flash": (0, 2 * 2 * 64 * 16),
+        "flash": (7, 2 * 2 * 64 * 16),  # as it states
     }
     assert uncounted(program) == ["__cublas$triangularSolve", "__cudnn$convForward"]
+
+
+def test_bytes_of_on_chip_memory_are_no_traffic_with_the_main_memory():
+    """An array of which a part is copied to the chip, doubled there, and stored; a table of which rows are read."""
+    program = Hlo.parse("""ENTRY %main (p: f32[64,4], w: f32[64,4]) -> f32[16,4] {
+  %p = f32[64,4]{1,0:T(8,128)} parameter(0)
+  %w = bf16[64,4]{1,0:T(8,128)(2,1)S(1)} parameter(1)
+  %begun = ((f32[64,4]{1,0:T(8,128)}), f32[16,4]{1,0:T(8,128)S(1)}, s32[]{:S(2)}) slice-start(%p), slice={[0:16], [0:4]}
+  %part = f32[16,4]{1,0:T(8,128)S(1)} slice-done(%begun)
+  %moved = (bf16[64,4]{1,0:T(8,128)}, bf16[64,4]{1,0:T(8,128)S(1)}, u32[]{:S(2)}) copy-start(%w)
+  %away = bf16[64,4]{1,0:T(8,128)} copy-done(%moved)
+  %whole = f32[16,4]{1,0:T(8,128)S(1)} custom-call(%part), custom_call_target="ConcatBitcast"
+  %rows = bf16[8,4]{1,0:T(8,128)S(1)} slice(%away), slice={[0:8], [0:4]}
+  ROOT %sum = f32[16,4]{1,0:T(8,128)} add(%whole, %part)
+}
+""")
+    found = {cost.name: (cost.bytes, cost.main_bytes) for cost in costs(program)}
+    part = 4 * 16 * 4
+    assert found == {
+        "begun": (2 * part, part),
+        "moved": (2 * 512, 512),
+        "whole": (0, 0),
+        "rows": (2 * 64, 64),
+        "sum": (3 * part, part),
+    }
 
 
 def test_fusions_conditionals_and_loops_of_unknown_length():
