@@ -75,4 +75,5 @@ ELECTRA = Family(
     language_model="masked_lm",
     sharding_rules=SHARDING_RULES,
     tokenizer="wordpiece",
+    reads_places=True,
 )

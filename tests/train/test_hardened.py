@@ -75,7 +75,7 @@ def job_of(encoder, hardening, draws, seed=0, steps=3):
 @pytest.mark.parametrize("family", ["bert", pytest.param("xlnet", marks=pytest.mark.volume)])
 def test_the_worst_of_k_is_the_largest_loss_of_each_item(family):
     encoder = tiny_encoder(family)
-    task = toy_task(encoder, 20)
+    task = toy_task(encoder, 20, pooling="cls")
     params, indices = drawn_params(encoder, task.head), np.arange(6)
     forms = forms_of(family, 20, 3)(indices, np.zeros(6, int))
     plan = packing.plan_rows(packing.longest(forms), 6, 32)
@@ -98,7 +98,7 @@ def test_the_worst_of_k_is_the_largest_loss_of_each_item(family):
 @pytest.mark.volume
 def test_equal_forms_give_the_plain_loss_dropout_included():
     encoder = tiny_encoder("bert")
-    task = toy_task(encoder, 20)
+    task = toy_task(encoder, 20, pooling="cls")
     params, own = drawn_params(encoder, task.head), TaskObjective(encoder, task.head, 0, dropout=True)
     step = task.examples.select(np.arange(6))
     plan = packing.plan_rows(step.lengths, 6, 32)
@@ -114,7 +114,7 @@ def test_equal_forms_give_the_plain_loss_dropout_included():
 @pytest.mark.parametrize("hardening", AT_EMBEDDINGS, ids=lambda one: type(one).__name__)
 def test_moved_embeddings_do_not_depend_on_packing(hardening):
     encoder = tiny_encoder("bert")
-    task = toy_task(encoder, 20)
+    task = toy_task(encoder, 20, pooling="cls")
     params, step = drawn_params(encoder, task.head), task.examples.select(np.arange(6))
     objective = hardened(TaskObjective(encoder, task.head, 0, dropout=False), hardening)
     plan = packing.plan_rows(step.lengths, 6, 32)
@@ -148,7 +148,7 @@ def one_by_one(moved, gradient, batch, settings):
 def test_the_gradient_is_that_of_the_definition(hardening):
     """PGD: at the last point of the ascent; FreeLB: the mean over its first `steps` points."""
     encoder = tiny_encoder("bert")
-    task = toy_task(encoder, 20)
+    task = toy_task(encoder, 20, pooling="cls")
     params, step = drawn_params(encoder, task.head), task.examples.select(np.arange(6))
     own = TaskObjective(encoder, task.head, 0, dropout=False)
     batch = packing.pack_forms([step], None, 24, 6)
@@ -172,7 +172,7 @@ def test_the_gradient_is_that_of_the_definition(hardening):
 @pytest.mark.volume
 def test_perturbations_start_inside_the_ball_and_stay_there():
     encoder = tiny_encoder("bert")
-    task = toy_task(encoder, 20)
+    task = toy_task(encoder, 20, pooling="cls")
     own, step = TaskObjective(encoder, task.head, 0, dropout=False), task.examples.select(np.arange(6))
     batch = packing.pack_forms([step], packing.plan_rows(step.lengths, 6, 32), 32, 6)
     real = batch.by_row["example_ids"] < 6
@@ -192,7 +192,7 @@ def test_perturbations_start_inside_the_ball_and_stay_there():
 @pytest.mark.volume
 def test_smart_adds_the_divergence_at_the_moved_embeddings():
     encoder = tiny_encoder("bert")
-    task = toy_task(encoder, 20)
+    task = toy_task(encoder, 20, pooling="cls")
     params, step = drawn_params(encoder, task.head), task.examples.select(np.arange(6))
     own, batch = TaskObjective(encoder, task.head, 0, dropout=False), packing.pack_forms([step], None, 24, 6)
     settings = SMART(weight=3.0, steps=2, start=0.05, step_size=0.1, radius=0.15)

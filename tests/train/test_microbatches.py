@@ -46,7 +46,7 @@ def task_step(kind, encoder, count=2):
     """Objective and batch [1, M, ...] of a step; the last microbatch has an empty slot."""
     examples = toy_examples(encoder.family, 26)
     outputs = 2 if kind in ("classification", "question_answering") else 3
-    head = make_head(encoder, kind, outputs, "max_mean" if kind == "classification" else "pretrained")
+    head = make_head(encoder, kind, outputs, "cls" if kind == "classification" else "pretrained")
     by_token = {"anchors": np.zeros(0, np.int64)} if kind in ("token_classification", "question_answering") else {}
     examples = dataclasses.replace(examples, labels=labelled(examples, kind), **by_token)
     parts = np.array_split(np.arange(len(examples) - 1), count)

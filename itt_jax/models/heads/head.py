@@ -77,7 +77,7 @@ class HeadKind:
         return None
 
     def read(self, head: "Head", hidden: Float[Array, "B T D"], batch: Batch) -> Array:
-        """The module's input, from all hidden states."""
+        """The module's input, from all hidden states; those at `places` are its input as they are."""
         return hidden
 
     def finish(self, head: "Head", outputs: Array, batch: Batch) -> Array:
