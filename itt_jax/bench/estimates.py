@@ -40,8 +40,8 @@ STATE, GRADIENT = 24, 8
 read and written; and of its gradient, written and, since clipping first needs the norm of all of them, read again."""
 NOTE = (
     "Compilers' estimates; nothing has run. Programs of more layers than 6 are extrapolated from those of 2 and 4. "
-    "Shares of peak: model FLOPs by the time of the roofline that counts only traffic with the main memory (main), of "
-    "the one that counts all (all), and of the compiler's cycles (cycled)."
+    "Shares of peak: FLOPs that are computed, by the time of the roofline that counts only traffic with main memory "
+    "(main), of the one that counts all (all), and of the compiler's cycles (cycled)."
 )
 
 
@@ -129,7 +129,7 @@ def estimated(program: Program, sizes: dict[str, int], there: Topology, runs: in
         "layers": sizes["layers"],
         "rows": "x".join(map(str, one.row_shape)),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves((work.encoder.shapes(), work.task.head.shapes()))),
-        "flops": one.flops / there.count,
+        "flops": one.flops * ours.computed(work.encoder, one.tokens, one.examples) / there.count,
         "cycles": report.cycles,
         "main": report.main_seconds,
         "all": report.seconds,
