@@ -19,7 +19,7 @@ from itt_jax.train.result import StageResult
 from itt_jax.train.resume import forget_resume
 
 STAGE_VERSION = 2
-"""Raised when a stage of the same identity would give different parameters."""
+"""Raised when a stage of the same identity would give different parameters, beyond rounding and draws of dropout."""
 
 
 class Skipped(Exception):
