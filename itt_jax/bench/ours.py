@@ -56,7 +56,8 @@ class Counts:
     Attributes:
         tokens: tokens without padding.
         positions: tokens with padding.
-        flops: FLOPs of a forward pass over the tokens without padding; what the last layer leaves out is not counted.
+        flops: FLOPs of a forward pass over the tokens without padding; of a trainer's steps, without what the last
+            layer leaves out.
         position_flops: the same if every row held one example of its full length.
     """
 
