@@ -7,8 +7,8 @@ def most_examples(length: int) -> int:
     """Maximum number of examples in a row of `length` tokens.
 
     A head that reads one token of each example has a place for so many in each row: a multiple of eight, about one for
-    every five tokens. With one for every eight, steps of SST-2 (13 tokens on average) would pack 4 points worse. Rows of
-    more than 640 tokens have 128: all places of a row are computed, and their scores stored, whether used or not.
+    every five tokens. With one for every eight, steps of SST-2 (13 tokens on average) would pack 4 points worse. Rows
+    of more than 640 tokens have 128: all places of a row are computed, and their scores stored, whether used or not.
     """
     return min(length, 128, max(8, 8 * round(length / 40)))
 
