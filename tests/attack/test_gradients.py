@@ -52,10 +52,10 @@ def test_the_score_of_a_flip_is_the_slope_of_the_loss(of_family):
     for _ in range(8):
         row, place = (int(x) for x in rng.choice(np.argwhere(batch.by_row["field_ids"] > 0)))
         way = table[rng.integers(len(table))] - given[row, place]
-        step, moved = 1e-3, np.zeros_like(given)
+        step, moved = 1e-2, np.zeros_like(given)  # losses of 50 have a resolution of 4e-6
         moved[row, place] = step * way
         slope = (float(loss(given + moved)) - float(loss(given - moved))) / (2 * step)
-        assert gradient[row, place] @ way == pytest.approx(slope, rel=0.02, abs=2e-3)
+        assert gradient[row, place] @ way == pytest.approx(slope, rel=0.02, abs=1e-3)
 
 
 @pytest.mark.parametrize("of_family", ["bert", OTHERS[0]], indirect=True)
