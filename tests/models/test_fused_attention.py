@@ -68,7 +68,9 @@ def on_gpu(monkeypatch):
 
     monkeypatch.setattr(fused_attention, "hardware", lambda: AMPERE)
     monkeypatch.setattr(jax.nn, "dot_product_attention", called)
-    return calls
+    jax.clear_caches()  # JAX 0.12 keeps traces, with the functions that they called
+    yield calls
+    jax.clear_caches()
 
 
 def outputs_and_gradients(backend, masks, dtype="float32"):
