@@ -116,7 +116,7 @@ EVERYTHING = AttentionMask()
 
 
 def taken(x: Shaped[Array, "#B T ..."], places: Int[Array, "B P"] | None) -> Shaped[Array, "B P ..."]:
-    """The values at some places of each row; None: at all."""
+    """The values at some places of each row; None: at all of them."""
     if places is None:
         return x
     x = jnp.broadcast_to(x, (len(places), *x.shape[1:]))

@@ -206,26 +206,35 @@ def run_layers(
     stop = first + period * repeats
     if repeats:
         steps = [pure_step(first + j, True) for j in range(period)]
-
-        def scanned(state: Any, own: list[tuple[Any, Any]]) -> tuple[Any, Any]:
-            """One period of layers."""
-            passed = []
-            for apply, layer in zip(steps, own, strict=True):
-                state = apply(state, layer)
-                passed.append(state)
-            return state, passed if every_state else None
-
-        stacked = [
-            jax.tree.map(lambda *leaves: jnp.stack(leaves), *given[first + j : stop : period]) for j in range(period)
-        ]
-        last, passed = jax.lax.scan(scanned, states[-1], stacked)
-        if every_state:
-            states += [jax.tree.map(lambda leaf, k=k: leaf[k], own) for k in range(repeats) for own in passed]
-        else:
-            states.append(last)
+        states += _scanned(steps, states[-1], given[first:stop], every_state)
     for i in range(stop, len(modules)):
         states.append(pure_step(i, False)(states[-1], given[i]))
     return states if every_state else states[-1:]
+
+
+def _scanned(
+    steps: Sequence[Callable[[Any, Any], Any]], start: Any, given: Sequence[Any], every_state: bool
+) -> list[Any]:
+    """The state after each layer, or the last one, of layers that repeat a period of `steps`.
+
+    Args:
+        given: the (parameters, inputs) of each layer.
+    """
+
+    def one_period(state: Any, own: list[Any]) -> tuple[Any, Any]:
+        passed = []
+        for apply, layer in zip(steps, own, strict=True):
+            state = apply(state, layer)
+            passed.append(state)
+        return state, passed if every_state else None
+
+    period = len(steps)
+    stacked = [jax.tree.map(lambda *leaves: jnp.stack(leaves), *given[j::period]) for j in range(period)]
+    last, passed = jax.lax.scan(one_period, start, stacked)
+    if not every_state:
+        return [last]
+    repeats = len(given) // period
+    return [jax.tree.map(lambda leaf, k=k: leaf[k], own) for k in range(repeats) for own in passed]
 
 
 def _periodic(structures: Sequence[Any]) -> tuple[int, int, int]:
