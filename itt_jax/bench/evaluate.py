@@ -9,10 +9,12 @@ from itt_jax.bench import Request, ours, peers, torch_peer
 from itt_jax.bench.choices import EMBEDDED, choices
 from itt_jax.bench.measure import Timing, aims_table, alternating, heading, progress, table, verdicts
 from itt_jax.bench.workload import Workload, workload
+from itt_jax.models.hardware import multiplies_bfloat16
 
 REPEATS, ROWS = 2, 100
 SEVERITIES = (0.05, 0.1, 0.2)
 AIM, STREAM_AIM = 4.0, 0.95
+MEASURED = "all of these, measured"
 ROUNDED = "bfloat16_products"  # the precision that processors with AMX gain from
 SAMPLE = 4  # every fourth batch of the peer is timed in bfloat16
 LANGUAGE = "en"
@@ -84,12 +86,15 @@ def compared(work: Workload, rows: int, repeats: int) -> dict:
         return found
     seconds = {"ours": mine.medians(), "peer": theirs.medians()}
     found["peer"] = side(timings["peer"], theirs, grid.inputs)
-    found["peer_bfloat16"] = peer_bfloat16(peer, grid, work.data.max_length, seconds["peer"])
+    best = found["peer"]["seconds"]
+    if multiplies_bfloat16():
+        found["peer_bfloat16"] = peer_bfloat16(peer, grid, work.data.max_length, seconds["peer"])
+        best = min(best, found["peer_bfloat16"])
     found["ratio"] = timings["peer"].wall / timings["ours"].wall
     found["ratio_processor"] = timings["peer"].processor / timings["ours"].processor
     steps = chain(seconds, forwards, timings["ours"].wall)
-    best = min(found["peer"]["seconds"], found["peer_bfloat16"])
-    return found | {"chain": steps, "ratio_best": best / min(step["seconds"] for step in steps[-2:])}
+    own = min(step["seconds"] for step in steps if step["step"] in (MEASURED, ROUNDED))
+    return found | {"chain": steps, "ratio_best": best / own}
 
 
 def side(timing: Timing, parts: Parts, inputs: int) -> dict:
@@ -148,7 +153,8 @@ def forward_seconds(grid: Any, repeats: int) -> dict[str, float]:
         (shape, "float32"): grid.runner(batch, "float32")
         for shape, (batch, _) in (ways["padded, all rows"] | packed).items()
     }
-    works |= {(shape, ROUNDED): grid.runner(batch, ROUNDED) for shape, (batch, _) in packed.items()}
+    rounded = packed if multiplies_bfloat16() else {}
+    works |= {(shape, ROUNDED): grid.runner(batch, ROUNDED) for shape, (batch, _) in rounded.items()}
     for work in works.values():
         work()  # compiles
     timings = alternating(works, max(3, repeats))
@@ -156,9 +162,8 @@ def forward_seconds(grid: Any, repeats: int) -> dict[str, float]:
         name: sum(count * timings[shape, "float32"].wall for shape, (_, count) in batches.items())
         for name, batches in ways.items()
     }
-    found[f"packed, distinct, {ROUNDED}"] = sum(
-        count * timings[shape, ROUNDED].wall for shape, (_, count) in packed.items()
-    )
+    if rounded:
+        found[ROUNDED] = sum(count * timings[shape, ROUNDED].wall for shape, (_, count) in rounded.items())
     return found
 
 
@@ -172,9 +177,10 @@ def chain(seconds: dict[str, dict[str, float]], forwards: dict[str, float], meas
         "our forward pass, same padding": input_seconds + forwards["padded, all rows"],
         "packing": input_seconds + forwards["packed, all rows"],
         "de-duplication": input_seconds + forwards["packed, distinct"],
-        "all of these, measured": measured,
-        ROUNDED: input_seconds + forwards[f"packed, distinct, {ROUNDED}"],
+        MEASURED: measured,
     }
+    if ROUNDED in forwards:
+        totals[ROUNDED] = input_seconds + forwards[ROUNDED]
     previous, steps = None, []
     for name, total in totals.items():
         steps.append({"step": name, "seconds": total, "ratio": previous / total if previous else 1.0})

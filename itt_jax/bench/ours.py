@@ -25,6 +25,7 @@ from itt_jax.evaluate.forms import RowForms, row_forms
 from itt_jax.kinds import kind
 from itt_jax.kinds.forms import CLEAN_FORM
 from itt_jax.models import Encoder, make_encoder, make_head
+from itt_jax.models.hardware import multiplies_bfloat16
 from itt_jax.ragged import offsets_of
 from itt_jax.tasks.catalog import get
 from itt_jax.train import ceiling, corpus, described, precision
@@ -419,5 +420,7 @@ def ceilings() -> dict[str, float]:
 
 
 def training_precisions() -> list[str]:
-    """float32, and the fastest: bfloat16 on an accelerator, bfloat16_products on a CPU."""
+    """float32, and the fastest with bfloat16: bfloat16 on an accelerator, bfloat16_products on a CPU that has it."""
+    if not multiplies_bfloat16():
+        return ["float32"]
     return ["float32", "bfloat16" if accelerator() else "bfloat16_products"]

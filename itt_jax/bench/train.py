@@ -8,6 +8,7 @@ from itt_jax.bench import Request, ours, torch_peer
 from itt_jax.bench.choices import DATA, EMBEDDED, TOKENIZERS, Choice, choices
 from itt_jax.bench.measure import Timing, aims_table, alternating, heading, progress, table, verdicts
 from itt_jax.bench.workload import Workload, workload
+from itt_jax.models.hardware import multiplies_bfloat16
 
 Method = tuple[str, str]
 """A side's name, and the dtype that it computes in."""
@@ -76,7 +77,7 @@ def peer_works(
         FIXED.format(most): (batches[:1], most),  # one step is enough: all cost the same
     }
     works: dict[Method, Callable[[], Any]] = {}
-    for dtype in ("float32", "bfloat16"):
+    for dtype in ("float32", "bfloat16") if multiplies_bfloat16() else ("float32",):
         for name, (steps, fixed) in methods.items():
             if dtype == "bfloat16" and name != "dynamic padding":
                 continue  # one method shows the gain of bfloat16

@@ -57,6 +57,11 @@ def hardware() -> Hardware:
     return Hardware(jax.default_backend(), tuple(jax.devices()), capability)
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether the devices have instructions that multiply bfloat16, or may have them: some systems do not say."""
+    return hardware().platform != "cpu" or processor_multiplies_bfloat16() is not False
+
+
 def processor_multiplies_bfloat16() -> bool | None:
     """Whether the processor has instructions that multiply bfloat16; None where the system does not say."""
     try:

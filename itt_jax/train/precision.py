@@ -15,7 +15,7 @@ import numpy as np
 
 from itt_jax.config import Precision
 from itt_jax.models import Encoder, Head
-from itt_jax.models.hardware import hardware, processor_multiplies_bfloat16
+from itt_jax.models.hardware import hardware, multiplies_bfloat16
 from itt_jax.train.compiling import compiler_options
 
 GAIN = 1.2  # minimum speed-up for which factors are rounded on a CPU
@@ -59,11 +59,7 @@ def keep_precision(precision: Precision) -> None:
 
 def slow_precision(precision: Precision) -> str | None:
     """A warning if the study asks for products for which this processor lacks the instructions; otherwise None."""
-    if (
-        precision != BFLOAT16_PRODUCTS.name
-        or hardware().platform != "cpu"
-        or processor_multiplies_bfloat16() is not False
-    ):
+    if precision != BFLOAT16_PRODUCTS.name or multiplies_bfloat16():
         return None
     return (
         f"precision {precision!r}: this processor has no instructions for bfloat16, so products may take 3 times as "

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from itt_jax.bench import Request, ours, torch_peer
+from itt_jax.bench import Request, evaluate, ours, torch_peer, train
 
 CEILINGS = {"float32": 1e11, "bfloat16": 5e10, "bfloat16_products": 5e10}
 
@@ -13,6 +13,14 @@ CEILINGS = {"float32": 1e11, "bfloat16": 5e10, "bfloat16_products": 5e10}
 def ceilings(monkeypatch):
     """Rates of matrix products that nobody measures: it takes seconds."""
     monkeypatch.setattr(ours, "ceilings", lambda: CEILINGS)
+
+
+@pytest.fixture(params=[True, False], ids=["bfloat16", "float32 only"])
+def rounding(request, monkeypatch) -> bool:
+    """Whether the benches take the processor for one that multiplies bfloat16."""
+    for module in (ours, train, evaluate):
+        monkeypatch.setattr(module, "multiplies_bfloat16", lambda: request.param)
+    return request.param
 
 
 @pytest.fixture

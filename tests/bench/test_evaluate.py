@@ -27,7 +27,7 @@ def test_embedded_material_without_peers(few, alone, monkeypatch, small):
 
 @pytest.mark.slow
 @pytest.mark.volume
-def test_beside_peers(few, data_root, monkeypatch, small):
+def test_beside_peers(few, rounding, data_root, monkeypatch, small):
     pytest.importorskip("torch")
     monkeypatch.setattr(peers, "installed", lambda: True)
     monkeypatch.setattr(peers, "augmenter", lambda *_: lambda texts: list(texts))
@@ -35,7 +35,8 @@ def test_beside_peers(few, data_root, monkeypatch, small):
     (run,) = figures["runs"]
     steps = [step["step"] for step in run["chain"]]
     assert steps[0] == "nlpaug + tokenizer + PyTorch"
-    assert {"packing", "de-duplication", "bfloat16_products"} <= set(steps)
+    assert {"packing", "de-duplication"} <= set(steps) and ("bfloat16_products" in steps) == rounding
+    assert ("peer_bfloat16" in run) == rounding
     assert run["ratio"] == pytest.approx(run["peer"]["seconds"] / run["ours"]["seconds"])
     assert "de-duplication" in text
 
