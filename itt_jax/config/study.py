@@ -334,6 +334,10 @@ class Study:
             AMX multiply several times as fast. "auto" trains in bfloat16 on accelerators that have it and in float32
             elsewhere. It evaluates each encoder in the precision that is faster on the machine that makes its first
             cell. Other workers on the same results folder follow, and a folder with another precision is refused.
+        remat: compute each layer again in the backward pass instead of keeping its results: less memory, a third more
+            work. Changes results only by rounding, so a study may change it at any time.
+        scan_layers: compile one layer and loop over all, which compiles encoders of many layers faster and runs slower
+            (docs/accelerators.md). Changes results only by rounding, so a study may change it at any time.
         save_checkpoints: which stages keep their checkpoints once nothing needs them: "all", those that are evaluated
             ("target"), or "none". Encoders made here keep theirs. What was removed is made again when a later run
             needs it.
@@ -362,7 +366,8 @@ class Study:
     contamination: Literal["whole_input", "any_field", "off"] = dataclasses.field(default="whole_input", metadata=LATER)
     precision: Precision = dataclasses.field(default="auto", metadata=LATER)
     save_checkpoints: Literal["all", "target", "none"] = dataclasses.field(default="all", metadata=LATER)
-
+    remat: bool = dataclasses.field(default=False, metadata=LATER)
+    scan_layers: bool = dataclasses.field(default=False, metadata=LATER)
     stopping: Stopping = dataclasses.field(default=Stopping(), metadata=LATER)
     claims: tuple[Claim, ...] = dataclasses.field(default=(), metadata=LATER)
     attacks: tuple[Adversary, ...] = dataclasses.field(default=(), metadata=LATER)

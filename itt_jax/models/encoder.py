@@ -57,6 +57,11 @@ class Encoder:
         return self.config.family
 
     @property
+    def identity(self) -> str:
+        """All that determines its results, as text; `remat` and `scan_layers` change them only by rounding."""
+        return repr(dataclasses.replace(self, remat=False, scan_layers=False))
+
+    @property
     def width(self) -> int:
         return self.config.width
 

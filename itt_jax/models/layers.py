@@ -106,16 +106,27 @@ def embedding(config: Any, rows: int, rngs: nnx.Rngs, zero_row: int | None = Non
     return Embed(rows, config.width, embedding_init=init, dtype=jnp.float32, rngs=rngs)
 
 
-def layer_norm(config: Any, rngs: nnx.Rngs) -> nnx.LayerNorm:
-    """LayerNorm in float32; the variance is the mean of squared deviations, as E[x^2] - E[x]^2 loses it to rounding."""
-    return nnx.LayerNorm(
-        config.width,
-        epsilon=config.layer_norm_epsilon,
-        use_bias=config.norm_bias,
-        use_fast_variance=False,
-        dtype=jnp.float32,
-        rngs=rngs,
-    )
+class LayerNorm(nnx.LayerNorm):
+    """LayerNorm in float32 over the last axis.
+
+    The variance is the mean of squared deviations, as E[x^2] - E[x]^2 loses it to rounding. Of bfloat16 it loses far
+    less than x itself has lost, and takes one pass over x instead of two, so there it is used.
+    """
+
+    def __call__(self, x: Float[Array, "*B D"]) -> Float[Array, "*B D"]:
+        y = x.astype(jnp.float32)
+        mean = y.mean(-1, keepdims=True)
+        if x.dtype == jnp.bfloat16:
+            variance = jnp.maximum((y * y).mean(-1, keepdims=True) - mean * mean, 0)
+        else:
+            variance = jnp.square(y - mean).mean(-1, keepdims=True)
+        normalised = (y - mean) * (jax.lax.rsqrt(variance + self.epsilon) * self.scale[...])
+        return normalised if self.bias is None else normalised + self.bias[...]
+
+
+def layer_norm(config: Any, rngs: nnx.Rngs) -> LayerNorm:
+    """LayerNorm of the encoder's width."""
+    return LayerNorm(config.width, epsilon=config.layer_norm_epsilon, use_bias=config.norm_bias, rngs=rngs)
 
 
 def rms_norm(config: Any, rngs: nnx.Rngs) -> nnx.RMSNorm:

@@ -29,6 +29,7 @@ from itt_jax.study.cells import Cell
 from itt_jax.study.cost import groups
 from itt_jax.study.material import Material, Selection
 from itt_jax.study.plan import Plan
+from itt_jax.study.precision import computed_as
 from itt_jax.study.stages import Adaptation, FineTuning, Pretraining, Stage
 from itt_jax.study.stages.given import given_sketch
 from itt_jax.study.stages.pretrain import made_encoder
@@ -40,7 +41,7 @@ from itt_jax.train.described import Typical, prediction, training
 from itt_jax.train.jobs import Job
 from itt_jax.train.language import language_steps
 from itt_jax.train.loop import SHARE_OF_FREE
-from itt_jax.train.precision import computing_in, evaluation_arithmetic, keep_precision
+from itt_jax.train.precision import evaluation_arithmetic, keep_precision
 from itt_jax.train.predict import SHARE_OF_MEMORY, batch_sizes
 from itt_jax.train.sharding import data_shards, stack_mesh
 from itt_jax.train.stage import stack_size
@@ -138,7 +139,7 @@ class _Sketch(Workshop):
         self._specs = {stage.id: stage for stage in plan.stages.values()}
 
     def body(self, stage_id: str, load: Callable[[], Body]) -> Body:
-        """The encoder of a stage's spec, which all stages of an arm share, in the arithmetic of training."""
+        """The encoder of a stage's spec, which all stages of an arm share, as it is trained."""
         return self.spec_body(self._specs[stage_id].spec)
 
     def spec_body(self, spec: EncoderSpec) -> Body:
@@ -149,7 +150,7 @@ class _Sketch(Workshop):
             else:
                 _, tokenizer = Pretraining(spec=spec, seed=spec.seed).beginning(self.material)
                 encoder = made_encoder(spec, tokenizer)
-            self._made[spec.name] = Body(computing_in(encoder, self.arithmetic), {}, tokenizer)
+            self._made[spec.name] = Body(self.trained(encoder), {}, tokenizer)
         return self._made[spec.name]
 
     def groups(self) -> list[list[Stage]]:
@@ -238,7 +239,7 @@ class _Estimating:
             head = models[0].jobs(self.workshop)[0].tasks[0].head
             encoder = self.workshop.spec_body(models[0].spec).encoder
             own = evaluation_arithmetic(encoder, self.plan.study.precision)
-            encoder, head = computing_in(encoder, own), computing_in(head, own)
+            encoder, head = (computed_as(module, self.plan.study, own) for module in (encoder, head))
             total = math.ceil(sum(self.tokens(cell, examples[cell.place]) for cell in asked if cell.place in examples))
             typical = max(examples.values(), key=lambda own: len(own.ids))
             yield self.predicted(models, encoder, head, typical, total)

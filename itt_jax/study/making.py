@@ -21,7 +21,7 @@ from itt_jax.study.inputs import LEXICON
 from itt_jax.study.joining import Joined
 from itt_jax.study.material import check_lexicons
 from itt_jax.study.plan import evaluation_selections, signal_selection
-from itt_jax.study.precision import agreed_arithmetic
+from itt_jax.study.precision import agreed_arithmetic, computed_as
 from itt_jax.study.profiling import Profile
 from itt_jax.study.progress import EVALUATION, TRAINING, Progress, counted
 from itt_jax.study.stages import Stage
@@ -32,7 +32,7 @@ from itt_jax.study.tracking import Guarded, Tracker
 from itt_jax.study.transfer import read_on
 from itt_jax.train.ceiling import matmul_rate
 from itt_jax.train.loop import HALVED
-from itt_jax.train.precision import Arithmetic, computing_in, training_arithmetic
+from itt_jax.train.precision import Arithmetic, training_arithmetic
 from itt_jax.train.processes import await_others, first_then_others, is_first
 from itt_jax.train.provenance import provenance
 
@@ -182,7 +182,8 @@ class Maker:
             own = {name: found for name, found in own.items() if found}
             (body, head, _), first = loaded[next(iter(own))], next(iter(own.values()))[0]
             evaluator, used = self.evaluator(body.tokenizer, first), self.arithmetic_of(first.model, body.encoder)
-            encoder, head = computing_in(body.encoder, used), head and computing_in(head, used)
+            study = self.plan.study
+            encoder, head = computed_as(body.encoder, study, used), head and computed_as(head, study, used)
             models = [{"encoder": loaded[name][0].params, "head": loaded[name][2]} for name in own]
             predicted = evaluator.predict_stack(encoder, head, models)
             for name, params, scores in zip(own, models, predicted, strict=True) if is_first() else ():
@@ -208,11 +209,12 @@ class Maker:
             read_on(self.plan, self.store, stage.id, model, self.progress.tell)
 
     def model(self, loaded: Loaded, name: str) -> Model:
-        """The model of a stage, in the arithmetic in which its encoder is evaluated."""
+        """The model of a stage, as its encoder is evaluated."""
         body, head, params = loaded
         assert head is not None  # as for every kind of task that is attacked
-        arithmetic, own = self.arithmetic_of(name, body.encoder), {"encoder": body.params, "head": params}
-        return Model(body.tokenizer, computing_in(body.encoder, arithmetic), computing_in(head, arithmetic), own)
+        how = self.plan.study, self.arithmetic_of(name, body.encoder)
+        own = {"encoder": body.params, "head": params}
+        return Model(body.tokenizer, computed_as(body.encoder, *how), computed_as(head, *how), own)
 
     def arithmetic_of(self, model: str, encoder: Encoder) -> Arithmetic:
         """The arithmetic in which a model is evaluated."""

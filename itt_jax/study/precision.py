@@ -1,12 +1,24 @@
 """Precision: what every worker on a folder computes in, and whether a study asks for another one."""
 
+import dataclasses
 from collections.abc import Iterable
+from typing import TypeVar
 
-from itt_jax.config import Precision
+from itt_jax.config import Precision, Study
 from itt_jax.errors import InputError
-from itt_jax.models import Encoder
+from itt_jax.models import Encoder, Head
 from itt_jax.store import Store
-from itt_jax.train.precision import ARITHMETICS, Arithmetic, evaluation_arithmetic
+from itt_jax.train.precision import ARITHMETICS, Arithmetic, computing_in, evaluation_arithmetic
+
+Module = TypeVar("Module", Encoder, Head)
+
+
+def computed_as(module: Module, study: Study, arithmetic: Arithmetic) -> Module:
+    """The encoder, or the head with its encoder, in an arithmetic, with its layers run as the study asks."""
+    if isinstance(module, Head):
+        return dataclasses.replace(module, encoder=computed_as(module.encoder, study, arithmetic))
+    own = computing_in(module, arithmetic)
+    return dataclasses.replace(own, remat=study.remat, scan_layers=study.scan_layers)
 
 
 def agreed_arithmetic(store: Store, model: str, encoder: Encoder, precision: Precision) -> Arithmetic:

@@ -158,7 +158,7 @@ class Job:
             return None
         tasks = [task.digest() for task in [*self.tasks, *([self.dev] if self.dev else [])]]
         inputs = (self.recipe, self.learning_rate, self.seed, *([self.hardening] if self.hardening else []))
-        return Resume(pathlib.Path(self.directory), content_id([repr(encoder), tasks, *inputs]), self.is_lost)
+        return Resume(pathlib.Path(self.directory), content_id([encoder.identity, tasks, *inputs]), self.is_lost)
 
 
 def total_steps(recipe: Recipe, rows: int) -> int:

@@ -31,7 +31,7 @@ def halved(batch: Batch, shards: int = 1, choices: int = 1) -> Batch:
     if rows <= shards:
         raise InputError(
             f"a microbatch of {rows} rows of {length} tokens does not fit the device's memory; "
-            "expected a shorter max_length, a smaller encoder or more memory"
+            "expected remat=True in the study, a shorter max_length, a smaller encoder or more memory"
         )
     half = -(-rows // (2 * shards)) * shards
     if not batch.by_example:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from itt_jax.families.config import ACTIVATIONS
 from itt_jax.models import layers, make_encoder
@@ -54,6 +55,27 @@ def test_memories_pass_through_scanned_layers(randomised):
 
     found, expected = run(dataclasses.replace(plain, scan_layers=True)), run(plain)
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=ROUNDING), found, expected)
+
+
+@pytest.mark.parametrize("offset", [0, 3, 30])
+def test_layer_norm_adds_little_to_the_rounding_of_its_input(offset):
+    """In float32, LayerNorm is that of float64; of bfloat16, it is as close to it as one hundredth of what x has lost."""
+    rng, width = np.random.default_rng(0), 768
+    norm = layers.LayerNorm(width, epsilon=1e-12, rngs=nnx.Rngs(0))
+
+    def exact(x):
+        x = np.asarray(x, np.float64)
+        return (x - x.mean(-1, keepdims=True)) / x.std(-1, keepdims=True)
+
+    x = rng.normal(size=(64, width)).astype(np.float32) + np.float32(offset)
+    rounded = jnp.asarray(x, jnp.bfloat16)
+    np.testing.assert_allclose(norm(x), exact(x), atol=1e-5 * (1 + offset))
+    found = norm(rounded)
+    assert found.dtype == jnp.float32
+    lost = np.abs(exact(rounded) - exact(x)).max()
+    assert np.abs(found - exact(rounded)).max() < 0.01 * lost
+    constant = norm(jnp.full((1, width), offset, jnp.bfloat16))  # the difference of sums may be below 0
+    assert np.isfinite(constant).all()
 
 
 def test_a_scanned_encoder_compiles_one_layer():

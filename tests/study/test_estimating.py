@@ -87,6 +87,14 @@ def test_runs_that_memory_or_the_user_keeps_apart_are_counted(there, reports):
 
 
 @whole_study
+def test_layers_are_run_as_the_study_asks(there, reports):
+    estimating.estimates(dataclasses.replace(STUDY, targets=(TARGET,), remat=True, scan_layers=True), there, stack=1)
+    step, prediction = (request.static for request in reports)
+    for encoder in (step["objective"].encoder, prediction["encoder"], prediction["head"].encoder):
+        assert encoder.remat and encoder.scan_layers
+
+
+@whole_study
 def test_microbatches_are_halved_until_they_fit(there, monkeypatch):
     def compiled_report(request, there):
         rows = jax.tree.leaves(request.arguments[1])[0].shape[-2]

@@ -4,6 +4,8 @@ import dataclasses
 import json
 from types import SimpleNamespace
 
+import jax
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -17,6 +19,7 @@ from itt_jax.study.caching import Caching
 from itt_jax.study.leading import Leader
 from itt_jax.study.material import Material
 from itt_jax.study.publishing import Publisher
+from itt_jax.train.checkpoint import load_checkpoint
 from tests.study.studies import STUDY, joined, planned
 
 SIZES = {"layers": 1, "width": 8, "feed_forward": 16, "vocabulary_size": 120}
@@ -131,6 +134,21 @@ def test_only_what_is_missing_is_made_and_results_follow_the_plan(tmp_path, caps
     made, frame = results(renamed)
     assert made == 0 and set(frame["model"]) == {"new"} and set(frame["seed"]) == {0}
     assert results(whole)[0] == 0
+
+
+@pytest.mark.slow
+def test_how_layers_are_run_may_change_at_any_time(tmp_path):
+    """Stages and cells stay valid, and those that are made otherwise are equal to rounding."""
+    deep = dataclasses.replace(SMALL, encoders=(dataclasses.replace(SMALL.encoders[0], layers=3),))
+    first, whole = dataclasses.replace(deep, seeds=(0,)), dataclasses.replace(deep, seeds=(0, 1))
+    plain = run(whole, tmp_path / "plain", quiet=True).to_pandas()
+    run(first, tmp_path / "out", quiet=True)
+    made = run(dataclasses.replace(whole, remat=True, scan_layers=True), tmp_path / "out", quiet=True)
+    assert (made.made, made.cells) == (2, 4)
+    assert list(made.to_pandas()["cell"]) == list(plain["cell"])
+    (target,) = (own["id"] for own in Store(made.out).records() if own["kind"] == "target" and own["seed"] == 1)
+    one, other = (load_checkpoint(tmp_path / name / "stages" / target).params for name in ("plain", "out"))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), one, other)
 
 
 @pytest.mark.slow

@@ -86,6 +86,16 @@ def test_a_killed_stage_resumes_to_the_same_bits(bert, uninterrupted, tmp_path, 
     assert not list(tmp_path.iterdir()) and interrupted_at(tmp_path) is None
 
 
+@pytest.mark.slow
+def test_a_stage_that_ran_out_of_memory_goes_on_with_remat(bert, tmp_path):
+    encoder, params, task, dev = bert
+    with killed_after(41):
+        fine_tune(encoder, [task], dev, params, RECIPE, 3e-3, 3, directory=tmp_path)
+    told, lean = [], dataclasses.replace(encoder, remat=True, scan_layers=True)
+    fine_tune(lean, [task], dev, params, RECIPE, 3e-3, 3, tmp_path, progress=lambda *about: told.append(about))
+    assert told[0][0] == 26
+
+
 def test_a_worker_that_lost_its_stage_saves_nothing(tmp_path):
     Resume(tmp_path, "own").save(5, {"x": np.zeros(1)}, {})
     lost = Resume(tmp_path, "own", lambda: True)

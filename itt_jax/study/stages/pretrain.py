@@ -18,7 +18,6 @@ from itt_jax.study.stages.workshop import Body, Workshop
 from itt_jax.study.versions import changed_versions, language_model_version
 from itt_jax.train import objectives
 from itt_jax.train.language import CorpusTexts, language_model
-from itt_jax.train.precision import computing_in
 
 SIZES = ("layers", "width", "heads", "feed_forward", "max_positions")
 
@@ -74,7 +73,7 @@ class Pretraining(Stage):
         recorded: dict[str, Any] = {"steps": 0}
         if spec.pretraining is not None:
             result = language_model(
-                computing_in(encoder, workshop.arithmetic),
+                workshop.trained(encoder),
                 corpus,
                 tokenizer,
                 {"encoder": params},

@@ -10,10 +10,11 @@ from itt_jax.models import Encoder
 from itt_jax.models.hardware import hardware
 from itt_jax.store import Store
 from itt_jax.study.material import Material
+from itt_jax.study.precision import computed_as
 from itt_jax.tasks import Task
 from itt_jax.tasks.inputs import kept_examples
 from itt_jax.train.jobs import TaskData
-from itt_jax.train.precision import Arithmetic, computing_in, training_arithmetic
+from itt_jax.train.precision import Arithmetic, training_arithmetic
 from itt_jax.train.processes import first_then_others
 
 MOST_TOGETHER = 64
@@ -53,12 +54,15 @@ class Workshop:
         return training_arithmetic(self.material.study.precision)
 
     def body(self, stage_id: str, load: Callable[[], Body]) -> Body:
-        """The body of a stage in the arithmetic of training; the most recent one is kept."""
+        """The body of a stage as it is trained; the most recent one is kept."""
         if stage_id not in self._bodies:
             body = load()
-            encoder = computing_in(body.encoder, self.arithmetic)
-            self._bodies = {stage_id: dataclasses.replace(body, encoder=encoder)}
+            self._bodies = {stage_id: dataclasses.replace(body, encoder=self.trained(body.encoder))}
         return self._bodies[stage_id]
+
+    def trained(self, encoder: Encoder) -> Encoder:
+        """The encoder as the study computes it in training."""
+        return computed_as(encoder, self.material.study, self.arithmetic)
 
     def examples(self, task: Task, tokenizer: Tokenizer, rows: Rows, max_length: int) -> Examples:
         """The examples of a task's rows; their tokens are kept in the results folder and memory-mapped."""
