@@ -22,6 +22,8 @@ from itt_jax.models import make_encoder, make_head
 from itt_jax.models.hardware import compiling_for
 from itt_jax.train import described
 from itt_jax.train.jobs import Job, TaskData
+from itt_jax.train.microbatches import on_chip_tokens
+from itt_jax.train.predict import batch_sizes
 from itt_jax.train.sharding import stack_mesh
 
 REPEATS = 1
@@ -120,7 +122,8 @@ def estimated(program: Program, sizes: dict[str, int], there: Topology, runs: in
             jobs = [Job((work.task,), None, {}, recipe, 2e-5, seed) for seed in range(runs)]
             (one,) = described.training(work.encoder, jobs, mesh)
         else:
-            tokens = program.batch_size * program.lengths[0]
+            most = on_chip_tokens(work.encoder, runs, mesh)
+            tokens = batch_sizes(program.batch_size * program.lengths[0], most=most)[0]
             one = described.prediction(work.encoder, work.task.head, work.task.examples, runs, tokens, mesh)
     report = compiled_report(one.request, there)
     return {

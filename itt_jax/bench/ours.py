@@ -111,7 +111,7 @@ class Trainer:
         started = {"encoder": params["encoder"], "heads": (params["head"],)}
         keys = [jax.random.key(seed) for seed in seeds]
         runs = [Run(started, feed, key, 2e-5, STAGE_STEPS) for key, feed in zip(keys, self._feeds, strict=True)]
-        self._stack = Stack(work.encoder.family, runs, recipe, mesh=self._mesh)
+        self._stack = Stack(work.encoder, runs, recipe, mesh=self._mesh)
         self._active = place_by_run(np.ones(len(seeds), bool), self._mesh)
 
     def run(self, steps: Sequence[int]) -> float:

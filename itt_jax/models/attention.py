@@ -177,8 +177,8 @@ def attention(
     chosen = fused_attention.choose(backend, q, k, bias=bias is not None, dropped=dropped)
     if chosen == "cudnn":
         return fused_attention.by_cudnn(q, k, v, mask.segments)
-    if chosen == "flash":
-        return fused_attention.by_flash(q, k, v, mask.segments)
+    if chosen == "splash":
+        return fused_attention.by_splash(q, k, v, mask.segments)
     return by_xla(q, k, v, mask.allowed, bias, dropout_rate, key)
 
 

@@ -2,8 +2,7 @@
 
     xla     everywhere and for everything: the reference, `attention.by_xla`
     cudnn   NVIDIA GPUs from Ampere on: `cudnn_attention.py`, which masks through a bias in the dtype of q
-    flash   TPUs: JAX's Pallas kernel, whose only mask is segment ids
-    splash  TPUs, sliding windows: JAX's Pallas kernel that skips tiles outside of a mask known beforehand
+    splash  TPUs: JAX's Pallas kernel, which masks by segment ids and skips tiles outside of a window
 
 No fused kernel drops attention probabilities as `attention.dropout` does, so training with attention dropout uses XLA:
 give an encoder `attention_dropout` 0 to train with a fused kernel. None supports the biases of XLNet and DeBERTa,
@@ -11,7 +10,7 @@ give an encoder `attention_dropout` 0 to train with a fused kernel. None support
 the others, TPUs use splash for long rows, and where it cannot be used XLA computes them in blocks
 (`attention.by_blocks`). Neither stores a mask or distant scores.
 
-Source: Dao et al. 2022 (arXiv 2205.14135); `jax.experimental.pallas.ops.tpu.flash_attention`, `.splash_attention`.
+Source: Dao et al. 2022 (arXiv 2205.14135); `jax.experimental.pallas.ops.tpu.splash_attention`.
 """
 
 import functools
@@ -29,11 +28,11 @@ from itt_jax.models.hardware import hardware
 
 log = logging.getLogger(__name__)
 
-BACKENDS = ("auto", "xla", "cudnn", "flash")
-KERNELS = {"gpu": "cudnn", "tpu": "flash"}
+BACKENDS = ("auto", "xla", "cudnn", "splash")
+KERNELS = {"gpu": "cudnn", "tpu": "splash"}
 """The kernel that "auto" tries on a platform."""
 # Storing the scores of shorter rows costs little; not measured on a TPU yet.
-FLASH_FROM = 512
+SPLASH_FROM = 512
 _TILE = 128
 
 
@@ -58,7 +57,7 @@ def choose(backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"],
             raise InputError(f"attention {backend!r}: {reason}; expected 'auto' or 'xla'")
         return backend
     kernel = KERNELS.get(hardware().platform)
-    if kernel is None or (kernel == "flash" and k.shape[1] < FLASH_FROM):
+    if kernel is None or (kernel == "splash" and k.shape[1] < SPLASH_FROM):
         return "xla"
     reason = obstacle(kernel, q, k, bias=bias, dropped=dropped)
     if reason is None:
@@ -135,24 +134,18 @@ def by_cudnn(
     return _on_each_device(cudnn_attention.on_one_device, q, k, v, segments)
 
 
-def by_flash(
-    q: Float[Array, "B T N H"],
-    k: Float[Array, "B T N H"],
-    v: Float[Array, "B T N H"],
-    segments: Int[Array, "B T"] | None,
-) -> Float[Array, "B T N H"]:
-    """Attention inside segments by the Pallas kernel; padding (segment 0) attends to padding."""
-    return _on_each_device(_flash_on_one_device, q, k, v, segments)
-
-
 def by_splash(
     q: Float[Array, "B T N H"],
     k: Float[Array, "B T N H"],
     v: Float[Array, "B T N H"],
     segments: Int[Array, "B T"] | None,
-    window: int,
+    window: int | None = None,
 ) -> Float[Array, "B T N H"]:
-    """Attention inside segments to keys at most `window` positions away; padding (segment 0) attends to padding."""
+    """Attention inside segments by the Pallas kernel; padding (segment 0) attends to padding.
+
+    Args:
+        window: keys are at most so many positions away; None: anywhere in the segment.
+    """
     return _on_each_device(functools.partial(_splash_on_one_device, window), q, k, v, segments)
 
 
@@ -177,36 +170,8 @@ def _on_each_device(
     return kernel(q, k, v, segments)
 
 
-def _flash_on_one_device(
-    q: Float[Array, "B T N H"],
-    k: Float[Array, "B T N H"],
-    v: Float[Array, "B T N H"],
-    segments: Int[Array, "B T"] | None,
-) -> Float[Array, "B T N H"]:
-    from jax.experimental.pallas.ops.tpu import flash_attention as pallas  # takes half a second, only on TPUs
-
-    q, k, v = (x.transpose(0, 2, 1, 3) for x in (q, k, v))
-    tile = next(tile for tile in (512, 256, _TILE) if q.shape[2] % tile == 0)
-    tiles = pallas.BlockSizes(
-        block_b=1,
-        block_q=tile,
-        block_k_major=tile,
-        block_k=tile,
-        block_q_major_dkv=tile,
-        block_k_major_dkv=tile,
-        block_q_dkv=tile,
-        block_k_dkv=tile,
-        block_k_major_dq=tile,
-        block_k_dq=tile,
-        block_q_dq=tile,
-    )
-    ids = None if segments is None else pallas.SegmentIds(segments, segments)
-    found = pallas.flash_attention(q, k, v, segment_ids=ids, sm_scale=q.shape[-1] ** -0.5, block_sizes=tiles)
-    return found.transpose(0, 2, 1, 3)
-
-
 def _splash_on_one_device(
-    window: int,
+    window: int | None,
     q: Float[Array, "B T N H"],
     k: Float[Array, "B T N H"],
     v: Float[Array, "B T N H"],
@@ -216,8 +181,16 @@ def _splash_on_one_device(
 
     q, k, v = (x.transpose(0, 2, 1, 3) for x in (q, k, v))
     heads, length = q.shape[1:3]
-    # Larger tiles compute more scores that the mask then hides, smaller ones spend more on each step of the grid.
-    queries, keys = 2 * _TILE if length % (2 * _TILE) == 0 else _TILE, _TILE
+    if window is None:
+        near = pallas.FullMask((length, length))
+        queries = keys = next(tile for tile in (4 * _TILE, 2 * _TILE, _TILE) if length % tile == 0)
+        # Heads of 64 fill half of a TPU's 128 lanes, and products give this layout without a copy.
+        layout = pallas.QKVLayout.SEQ_MINOR
+    else:
+        near = pallas.LocalMask((length, length), (window, window), 0)  # computed in the kernel, never stored
+        # Larger tiles compute more scores that the mask then hides, smaller ones spend more on each step of the grid.
+        queries, keys = 2 * _TILE if length % (2 * _TILE) == 0 else _TILE, _TILE
+        layout = pallas.QKVLayout.HEAD_DIM_MINOR  # the kernel would transpose a tile of queries for each of its keys
     tiles = pallas.BlockSizes(
         block_q=queries,
         block_kv=keys,
@@ -225,9 +198,12 @@ def _splash_on_one_device(
         block_kv_dkv=keys,
         block_q_dq=queries,
         block_kv_dq=keys,
+        q_layout=layout,
+        k_layout=layout,
+        v_layout=layout,
     )
-    near = pallas.LocalMask((length, length), (window, window), 0)  # computed in the kernel, never stored
-    mask = pallas.MultiHeadMask([near] * heads)
-    kernel = pallas.make_splash_mha(mask, block_sizes=tiles, head_shards=1, q_seq_shards=1)
+    kernel = pallas.make_splash_mha(
+        pallas.MultiHeadMask([near] * heads), block_sizes=tiles, head_shards=1, q_seq_shards=1
+    )
     ids = None if segments is None else pallas.SegmentIds(segments, segments)
     return jax.vmap(kernel)(q * q.shape[-1] ** -0.5, k, v, ids).transpose(0, 2, 1, 3)

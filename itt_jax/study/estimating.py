@@ -41,6 +41,7 @@ from itt_jax.train.described import Typical, prediction, training
 from itt_jax.train.jobs import Job
 from itt_jax.train.language import language_steps
 from itt_jax.train.loop import SHARE_OF_FREE
+from itt_jax.train.microbatches import on_chip_tokens
 from itt_jax.train.precision import evaluation_arithmetic, keep_precision
 from itt_jax.train.predict import SHARE_OF_MEMORY, batch_sizes
 from itt_jax.train.sharding import data_shards, stack_mesh
@@ -239,7 +240,8 @@ class _Estimating:
             head = models[0].jobs(self.workshop)[0].tasks[0].head
             encoder = self.workshop.spec_body(models[0].spec).encoder
             own = evaluation_arithmetic(encoder, self.plan.study.precision)
-            encoder, head = (computed_as(module, self.plan.study, own) for module in (encoder, head))
+            how = self.plan.study, own
+            encoder, head = computed_as(encoder, *how), computed_as(head, *how)
             total = math.ceil(sum(self.tokens(cell, examples[cell.place]) for cell in asked if cell.place in examples))
             typical = max(examples.values(), key=lambda own: len(own.ids))
             yield self.predicted(models, encoder, head, typical, total)
@@ -253,7 +255,7 @@ class _Estimating:
     def predicted(self, models: Sequence[Stage], encoder: Encoder, head: Head, typical: Examples, total: int) -> Work:
         """The prediction of `total` tokens by each model, in batches as large as fit."""
         mesh, size = stack_mesh(len(models)), len(models)
-        for tokens in batch_sizes(total):
+        for tokens in batch_sizes(total, most=on_chip_tokens(encoder, size, mesh)):
             one = prediction(encoder, head, typical, size, tokens, mesh)
             report = self.report(models[0], one.request)
             needed = None if report.needed is None else report.needed - report.arguments

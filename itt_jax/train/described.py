@@ -18,7 +18,7 @@ from itt_jax.train.compiling import Request
 from itt_jax.train.feeds import Feed, stack_batches
 from itt_jax.train.flops import PASSES, forward_flops
 from itt_jax.train.jobs import Job
-from itt_jax.train.microbatches import halved
+from itt_jax.train.microbatches import fitted
 from itt_jax.train.objectives import Objective
 from itt_jax.train.optimizer import Optimizer, initial_optimizer_state, make_optimizer
 from itt_jax.train.predict import stream_shape
@@ -63,16 +63,16 @@ def training(encoder: Encoder, jobs: Sequence[Job], mesh: Mesh | None, halvings:
 
     Args:
         jobs: their parameters are not read. mesh: None on one device.
-        halvings: how often microbatches are halved.
+        halvings: how often microbatches are halved to fit the memory.
     """
     feeds = job_feeds(encoder, jobs, data_shards(mesh))
     heads = tuple(task.head.shapes() for task in jobs[0].tasks)
     params = {"encoder": encoder.shapes(), "heads": heads}
-    return steps(encoder.family, feeds, params, jobs[0].recipe, max(job.steps for job in jobs), mesh, halvings)
+    return steps(encoder, feeds, params, jobs[0].recipe, max(job.steps for job in jobs), mesh, halvings)
 
 
 def steps(
-    family: str,
+    encoder: Encoder,
     feeds: Sequence[Callable[[int], Feed]],
     params: Params,
     recipe: Recipe,
@@ -92,7 +92,7 @@ def steps(
         fed = [feed(number) for feed in feeds]
         rows = -(-max(own.rows for own in fed) // data_shards(mesh)) * data_shards(mesh)
         found.setdefault(fed[0].objective, []).append((rows, fed))
-    state = state_shapes(family, params, len(feeds), optimizer, mesh)
+    state = state_shapes(encoder.family, params, len(feeds), optimizer, mesh)
     keys = jax.eval_shape(lambda: jax.vmap(jax.random.key)(jnp.arange(len(feeds))))
     key, active = _placed((keys, jax.ShapeDtypeStruct((len(feeds),), bool)), mesh and NamedSharding(mesh, BY_RUN))
     made = []
@@ -100,8 +100,7 @@ def steps(
         counts = [rows for rows, _ in numbered]
         rows, feeds_of_step = max(numbered, key=lambda own: (counts.count(own[0]), own[0]))
         batch = stack_batches([own.build(slice(0, rows)) for own in feeds_of_step])
-        for _ in range(halvings):
-            batch = halved(batch, data_shards(mesh), feeds_of_step[0].choices)
+        batch = fitted(batch, encoder, mesh, halvings, feeds_of_step[0].choices)
         request = train_request(state, batch_shapes(batch, mesh), key, active, objective=objective, optimizer=optimizer)
         share, work = len(numbered) / len(numbers), (own for _, steps in numbered for own in steps)
         tokens, flops = np.sum([(own.tokens, own.flops) for own in work], axis=0) / len(numbered)

@@ -78,7 +78,7 @@ def language_model(
         steps,
         _resume(directory, encoder, encoded, tokenizer, settings, seed, is_lost),
     )
-    outcome = Stack(encoder.family, [run], recipe, progress=progress, mesh=mesh).train()[0]
+    outcome = Stack(encoder, [run], recipe, progress=progress, mesh=mesh).train()[0]
     own = {"encoder": outcome.params["encoder"], "head": outcome.params["heads"][0]}
     return StageResult.create(own, {kind: own["head"]}, outcome)
 
@@ -102,7 +102,7 @@ def language_steps(
     total = _steps(encoded, settings)
     feed = language_feed(head, encoded, tokenizer, settings, seed, total, data_shards(mesh))
     params = {"encoder": encoder.shapes(), "heads": (head.shapes(),)}
-    return described.steps(encoder.family, [feed], params, recipe, total, mesh, halvings), total
+    return described.steps(encoder, [feed], params, recipe, total, mesh, halvings), total
 
 
 def language_flops(

@@ -27,12 +27,13 @@ from jax.sharding import Mesh
 from itt_jax.batch import Batch
 from itt_jax.config import Recipe
 from itt_jax.errors import InputError
+from itt_jax.models import Encoder
 from itt_jax.train.clock import Clock
 from itt_jax.train.compiling import Program
 from itt_jax.train.feeds import Feed, build_step
 from itt_jax.train.layouts import laid_out
 from itt_jax.train.memory import extra_bytes, free_bytes, is_out_of_memory
-from itt_jax.train.microbatches import halved
+from itt_jax.train.microbatches import fitted
 from itt_jax.train.optimizer import make_optimizer
 from itt_jax.train.prefetch import prefetched
 from itt_jax.train.processes import await_others
@@ -101,7 +102,7 @@ class Stack:
     A run that has finished keeps its state while the others continue: no run waits for another.
 
     Args:
-        family: name of the encoder's family.
+        encoder: the encoder of every run.
         runs: with parameters of one shape and feeds with one objective (a single run may change its objective from step
             to step).
         evaluate: parameters of the stack -> dev score of each run; higher is better.
@@ -110,7 +111,7 @@ class Stack:
 
     def __init__(
         self,
-        family: str,
+        encoder: Encoder,
         runs: Sequence[Run],
         recipe: Recipe,
         *,
@@ -118,11 +119,12 @@ class Stack:
         progress: Progress | None = None,
         mesh: Mesh | None = None,
     ):
-        self.runs, self.recipe, self.evaluate, self.progress, self.mesh = runs, recipe, evaluate, progress, mesh
+        self.encoder, self.mesh = encoder, mesh
+        self.runs, self.recipe, self.evaluate, self.progress = runs, recipe, evaluate, progress
         self.optimizer = make_optimizer(recipe)
         self.records, self.best = [Record() for _ in runs], [None for _ in runs]
         self.starts, self.halvings = [0] * len(runs), 0
-        self.state = self._initial_state(family)
+        self.state = self._initial_state(encoder.family)
         self._resume()
         self.state = laid_out(self.state)
         self.shapes = jax.tree.map(
@@ -189,10 +191,9 @@ class Stack:
             run.feed(min(start + number, run.steps - 1)) for run, start in zip(self.runs, self.starts, strict=True)
         ]
         batch, share = build_step(feeds, self.mesh)
-        for _ in range(self.halvings):
-            batch = halved(batch, data_shards(self.mesh), feeds[0].choices)
+        own = fitted(batch, self.encoder, self.mesh, self.halvings, feeds[0].choices)
         # Microbatches are halved only in a single process, whose share is everything.
-        placed = place_batch(batch, self.mesh, share=None if self.halvings else share)
+        placed = place_batch(own, self.mesh, share=share if own is batch else None)
         active = jax.ShapeDtypeStruct((len(feeds),), bool, sharding=self.key.sharding if self.mesh else None)
         shape = (feeds[0].objective, *((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(placed)))
         if shape not in self.programs:

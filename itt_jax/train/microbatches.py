@@ -1,9 +1,46 @@
-"""Smaller microbatches: the same step with fewer rows at a time, for devices with too little memory."""
+"""Smaller microbatches: the same step with fewer rows at a time, to fit a device's memory, or the one on its chip."""
 
+import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from itt_jax.batch import Batch
 from itt_jax.errors import InputError
+from itt_jax.models import Encoder
+from itt_jax.models.hardware import hardware
+from itt_jax.train.sharding import data_shards
+
+ON_CHIP = 48 << 20
+"""Bytes that the inner activations of a feed-forward layer may take on a TPU; a v5e or v6e has 128 MiB on the chip. By
+the compiler's estimate, four times as many tokens at once take nearly twice as long each (docs/accelerators.md)."""
+
+
+def on_chip_tokens(encoder: Encoder, runs: int, mesh: Mesh | None) -> int | None:
+    """Tokens of each run that a device should compute at once, all runs together; None if it is no TPU."""
+    if hardware().platform != "tpu":
+        return None
+    together = -(-runs // (1 if mesh is None else mesh.shape.get("run", 1)))
+    return ON_CHIP // (together * encoder.config.feed_forward * np.dtype(encoder.dtype).itemsize)
+
+
+def fitted(batch: Batch, encoder: Encoder, mesh: Mesh | None, halvings: int, choices: int) -> Batch:
+    """The same step in microbatches that, on TPUs, fit on the chip, as far as rows can be divided; then halved further.
+
+    Args:
+        batch, choices: as of `halved`. halvings: how often they are halved to fit the memory.
+
+    Raises:
+        InputError: as `halved`, for those halvings.
+    """
+    shards, most = data_shards(mesh), on_chip_tokens(encoder, batch.row_shape[0], mesh)
+    # Every process builds its own share of the rows, and an item's examples stay together.
+    while most is not None and choices == 1 and jax.process_count() == 1:
+        if batch.row_shape[2] <= shards or batch.row_shape[2] * batch.row_shape[3] <= most * shards:
+            break
+        batch = halved(batch, shards)
+    for _ in range(halvings):
+        batch = halved(batch, shards, choices)
+    return batch
 
 
 def halved(batch: Batch, shards: int = 1, choices: int = 1) -> Batch:

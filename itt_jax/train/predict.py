@@ -13,6 +13,7 @@ from itt_jax.data.examples import Examples
 from itt_jax.models import Encoder, Head
 from itt_jax.models.hardware import hardware
 from itt_jax.train.memory import extra_bytes, free_bytes, is_out_of_memory
+from itt_jax.train.microbatches import on_chip_tokens
 from itt_jax.train.outputs import gather
 from itt_jax.train.processes import await_others, smallest
 from itt_jax.train.sharding import Share, data_shards, place_batch, place_params, place_whole, stack_mesh
@@ -93,7 +94,8 @@ def predict_stack(
     """
     examples.check_fits(encoder.config)
     stream = _Stream(encoder, head, params, examples, change)
-    sizes = batch_sizes(len(examples.ids), encoder.config.matmul_parameters if few else None)
+    most = on_chip_tokens(encoder, stream.models, stream.mesh)
+    sizes = batch_sizes(len(examples.ids), encoder.config.matmul_parameters if few else None, most)
     tried = [stream_shape(examples, data_shards(stream.mesh), tokens, few) for tokens in sizes]
     shape = next((shape for shape in tried[:-1] if stream.fits(shape)), tried[-1])
     gathered, share = gather(head, examples, stream.models), stream.share(shape)
@@ -181,20 +183,20 @@ def stream_shape(
     return rows, length, max(rows, 8) * length // 16  # few rows may be full of examples of two tokens
 
 
-def batch_sizes(total: int, few: int | None = None) -> list[int]:
+def batch_sizes(total: int, few: int | None = None, most: int | None = None) -> list[int]:
     """Tokens per batch and device to try, largest first; of several sizes, none is twice all examples' `total` or more.
 
     Args:
         few: the encoder's `matmul_parameters` if the caller has few examples at a time, as in `predict_stack`.
+        most: the maximum, but for the smallest size; None: MOST_TOKENS.
     """
     if hardware().platform == "cpu":
         if few is None:
             return [TOKENS_PER_BATCH]
-        least, most = FEW_TOKENS
-        tokens = most
+        least, tokens = FEW_TOKENS
         while tokens > least and 2 * few * tokens > FEW_FLOPS:
             tokens //= 2
         return [tokens]
     doublings = range((MOST_TOKENS // TOKENS_PER_BATCH).bit_length())
     sizes = [TOKENS_PER_BATCH << doubling for doubling in doublings]
-    return [size for size in sizes if size < 2 * total][::-1] or sizes[:1]
+    return [size for size in sizes if size < 2 * total and size <= (most or MOST_TOKENS)][::-1] or sizes[:1]

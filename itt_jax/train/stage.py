@@ -75,7 +75,7 @@ def fine_tune_stack(encoder: Encoder, jobs: Sequence[Job], progress: Progress | 
 
     # --- Loop
     evaluate = _dev_evaluation(encoder, jobs) if jobs[0].dev else None
-    stack = Stack(encoder.family, runs, jobs[0].recipe, evaluate=evaluate, progress=progress, mesh=mesh)
+    stack = Stack(encoder, runs, jobs[0].recipe, evaluate=evaluate, progress=progress, mesh=mesh)
     return [_result(job, outcome, len(jobs)) for job, outcome in zip(jobs, stack.train(), strict=True)]
 
 

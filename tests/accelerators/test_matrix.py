@@ -105,7 +105,7 @@ def language(family, recipe, mesh, runs):
     encoded, settings = encode(CorpusTexts({"en": texts}, ()), tokenizer, 128, 1.0), LanguageModel(recipe=recipe)
     feeds = [language_feed(head, encoded, tokenizer, settings, n, STEPS, data_shards(mesh)) for n in range(runs)]
     params = {"encoder": encoder.shapes(), "heads": (head.shapes(),)}
-    (found,) = described.steps(family, feeds, params, recipe, STEPS, mesh)
+    (found,) = described.steps(encoder, feeds, params, recipe, STEPS, mesh)
     return found
 
 
@@ -163,7 +163,7 @@ def test_a_window_needs_no_memory_for_distant_keys(name):
 
 def called(report):
     """The fused kernels that a program calls."""
-    names = {"flash_": "flash", "splash_": "splash", "__cudnn$fmha": "cudnn"}
+    names = {"splash_": "splash", "__cudnn$fmha": "cudnn"}
     return {kernel for called in report.kernels for name, kernel in names.items() if name in called}
 
 
@@ -180,9 +180,7 @@ def promised(platform, family, kind):
     dropped = kind in ("train 128", "language") and family != "modernbert"
     if family == "xlnet" or dropped:
         return set()
-    if platform == "gpu":
-        return {"cudnn"}
-    return {"flash", "splash"} if family == "modernbert" else {"flash"}
+    return {"cudnn" if platform == "gpu" else "splash"}
 
 
 def part(leaf):

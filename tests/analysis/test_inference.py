@@ -144,6 +144,25 @@ def test_agreeing_seeds_are_no_certainty():
     assert 1e-3 < row["p"] < 0.05
 
 
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("items", [24, 60, 150])
+def test_that_no_item_differs_is_no_certainty(items, seeds):
+    """One item in fifty is better in every seed: the gain is two points, though many studies have no such item."""
+    better = np.random.default_rng(items).random((2000, 1, items)) < 0.02
+    contrasts = better.repeat(seeds, axis=1).astype(float)
+    frame = statistics(contrasts)
+    none = ~better.any(axis=(1, 2))
+    assert none.mean() > 0.03
+    assert covered(frame["ci_low"], frame["ci_high"], 0.02) > 0.93
+    # by Clopper and Pearson, and no verdict that the gain is below two points
+    exact = 1 - 0.025 ** (1 / items)
+    np.testing.assert_allclose(frame["ci_high"][none], exact, rtol=1e-6)
+    np.testing.assert_allclose(frame["ci_low"][none], -exact, rtol=1e-6)
+    assert (frame["p"][none] == 1).all()
+    verdicts = inference.judge(frame.assign(log_odds=frame["estimate"]), 0.02, "fdr_bh")["verdict"]
+    assert (verdicts == "negligible").mean() <= 0.05
+
+
 def test_mcnemar_and_permutation_equal_their_references():
     assert inference.mcnemar(np.array([9]), np.array([2]))[0] == pytest.approx(mcnemar([[5, 9], [2, 7]]).pvalue)
     share = np.random.default_rng(0).normal(0.3, 1, (1, 30))

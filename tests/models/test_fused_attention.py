@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.experimental.pallas import tpu as pltpu
 from jax.experimental.pallas.ops.tpu import splash_attention
 from jax.sharding import AbstractMesh, AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -35,10 +34,13 @@ TOLERANCE = {"float32": 2e-6, "bfloat16": 2e-2}  # for outputs and gradients of 
 
 @pytest.fixture
 def on_tpu(monkeypatch):
-    """The default backend claims to be a TPU, and kernels run in the interpreter."""
+    """The default backend claims to be a TPU, and kernels run in the interpreter.
+
+    It is Pallas' general one: that of TPUs does not take a kernel with parallel dimensions under vmap.
+    """
     monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
-    with pltpu.force_tpu_interpret_mode():
-        yield
+    interpreted = functools.partial(splash_attention.make_splash_mha, interpret=True)
+    monkeypatch.setattr(splash_attention, "make_splash_mha", interpreted)
 
 
 @pytest.fixture
@@ -96,25 +98,23 @@ def assert_equals_reference(backend, masks, dtype):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("masks", ["packed", "whole"])
-def test_flash_equals_the_reference(on_tpu, masks):
-    assert_equals_reference("flash", MASKS[masks], "float32")
+def test_splash_equals_the_reference(on_tpu, masks):
+    assert_equals_reference("splash", MASKS[masks], "float32")
 
 
 @pytest.mark.slow
 @pytest.mark.volume
 @pytest.mark.parametrize("segmented", [True, False])
-def test_splash_equals_the_reference(monkeypatch, segmented):
-    """Segments end inside tiles and inside windows.
-
-    Pallas' other interpreter is used: that of TPUs does not take a kernel with parallel dimensions under vmap.
-    """
-    interpreted = functools.partial(splash_attention.make_splash_mha, interpret=True)
-    monkeypatch.setattr(splash_attention, "make_splash_mha", interpreted)
-    monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
-    q, k, v, w = np.random.default_rng(1).standard_normal((4, 2, 512, 2, 8), np.float32)
-    segments = np.stack([np.repeat([1, 2, 3, 0], [150, 230, 100, 32]), np.repeat([1, 0], [460, 52])])
+@pytest.mark.parametrize("window", [64, None])
+def test_splash_of_several_tiles_equals_the_reference(on_tpu, segmented, window):
+    """Segments end inside tiles and inside windows."""
+    length = 512 if window else 1024
+    q, k, v, w = np.random.default_rng(1).standard_normal((4, 2, length, 2, 8), np.float32)
+    segments = np.stack(
+        [np.repeat([1, 2, 3, 0], [150, 230, 100, length - 480]), np.repeat([1, 0], [460, length - 460])]
+    )
     real = (segments > 0)[..., None, None] if segmented else True
-    mask = AttentionMask.of(None, segments if segmented else None).within(64, 512)
+    mask = AttentionMask.of(None, segments if segmented else None).within(window, length)
 
     def run(backend, *arguments):
         found = attention(*arguments, mask=mask, backend=backend)
@@ -143,10 +143,10 @@ def test_cudnn_equals_the_reference(masks):
     assert_equals_reference("cudnn", MASKS[masks], "bfloat16")
 
 
-FLASH, SPLASH = fused_attention.by_flash, functools.partial(fused_attention.by_splash, window=64)
+WHOLE, WINDOW = fused_attention.by_splash, functools.partial(fused_attention.by_splash, window=64)
 
 
-@pytest.mark.parametrize(("kernel", "length"), [(FLASH, 128), (FLASH, 512), (SPLASH, 640)])
+@pytest.mark.parametrize(("kernel", "length"), [(WHOLE, 128), (WHOLE, 512), (WHOLE, 1024), (WINDOW, 640)])
 def test_kernels_lower_for_a_tpu_alone_and_under_vmap(kernel, length):
     """Mosaic accepts the shapes of real encoders, for single runs and for stacks over shared rows."""
     row, ids = jax.ShapeDtypeStruct((3, 2, length, 2, 64), jnp.bfloat16), jax.ShapeDtypeStruct((2, length), jnp.int32)
@@ -159,7 +159,7 @@ def test_kernels_lower_for_a_tpu_alone_and_under_vmap(kernel, length):
     assert "tpu_custom_call" in lowered.as_text()
 
 
-@pytest.mark.parametrize("kernel", [FLASH, SPLASH])
+@pytest.mark.parametrize("kernel", [WHOLE, WINDOW])
 def test_kernels_run_on_each_devices_own_rows_heads_and_runs(kernel):
     """The compiler cannot partition the kernel, so it is called with the shapes of one device."""
     mesh = AbstractMesh((2, 2, 2), ("run", "data", "model"), axis_types=(AxisType.Auto,) * 3)
@@ -220,7 +220,7 @@ def test_cudnn_is_called_with_the_rows_heads_and_runs_of_one_device(on_gpu):
 def test_an_encoder_with_a_fused_kernel_equals_plain(on_tpu, randomised):
     sizes = {"layers": 1, "width": 16, "heads": 2, "vocabulary_size": 40, "max_positions": 130}
     plain = make_encoder("bert", **sizes)
-    fused, params = dataclasses.replace(plain, attention="flash"), randomised(plain.shapes())
+    fused, params = dataclasses.replace(plain, attention="splash"), randomised(plain.shapes())
     ids = RNG.integers(6, 40, (2, T))
     expected = dataclasses.replace(plain, attention="xla")(params, ids, segment_ids=SEGMENTS)
     found = jax.jit(fused)(params, ids, segment_ids=SEGMENTS)
@@ -235,7 +235,7 @@ def test_auto_chooses_the_kernel_that_applies_and_pays_off(on_tpu, monkeypatch):
     def chosen(q, **options):
         return fused_attention.choose("auto", q, q, **{"bias": False, "dropped": False} | options)
 
-    assert chosen(shaped(512)) == "flash"
+    assert chosen(shaped(512)) == "splash"
     assert {chosen(shaped()), chosen(shaped(512), bias=True), chosen(shaped(512), dropped=True)} == {"xla"}
     assert chosen(shaped(520)) == "xla"
     monkeypatch.setattr(fused_attention, "hardware", lambda: AMPERE)
@@ -249,7 +249,7 @@ def test_auto_chooses_xla_where_a_mesh_does_not_divide_the_rows(on_tpu, monkeypa
         with jax.sharding.use_abstract_mesh(mesh):
             return fused_attention.choose("auto", shaped(512), shaped(512), bias=False, dropped=False)
 
-    assert chosen((2, 2)) == "flash"
+    assert chosen((2, 2)) == "splash"
     assert {chosen((4, 1)), chosen((1, 4))} == {"xla"}
     with monkeypatch.context() as patched:
         patched.setattr(fused_attention, "hardware", lambda: AMPERE)
@@ -284,8 +284,8 @@ def test_the_log_says_once_why_auto_uses_no_kernel(on_tpu, caplog):
         fused_attention.choose("auto", shaped(520), shaped(520), bias=False, dropped=dropped)
     fused_attention.choose("auto", shaped(), shaped(), bias=True, dropped=False)  # too short to pay
     assert [record.getMessage() for record in caplog.records] == [
-        "attention by XLA instead of flash, which drops no attention probabilities (set attention_dropout to 0)",
-        "attention by XLA instead of flash, which needs a row length that is a multiple of 128, found 520",
+        "attention by XLA instead of splash, which drops no attention probabilities (set attention_dropout to 0)",
+        "attention by XLA instead of splash, which needs a row length that is a multiple of 128, found 520",
     ]
 
 
@@ -297,12 +297,12 @@ def test_on_a_cpu_auto_is_the_reference():
     ("backend", "q", "options", "message"),
     [
         ("cudnn", shaped(), {}, "'cudnn': needs an NVIDIA GPU, Ampere or later; found tpu; expected 'auto' or 'xla'"),
-        ("flash", shaped(130), {}, "'flash': needs a row length that is a multiple of 128, found 130"),
-        ("flash", shaped(size=192), {}, "'flash': needs a head size"),
-        ("flash", shaped(dtype=jnp.float16), {}, "'flash': computes in bfloat16 or float32, found float16"),
-        ("flash", shaped(), {"bias": True}, "'flash': takes no bias"),
-        ("flash", shaped(), {"dropped": True}, "attention_dropout"),
-        ("fast", shaped(), {}, "unknown attention 'fast'; did you mean 'flash'"),
+        ("splash", shaped(130), {}, "'splash': needs a row length that is a multiple of 128, found 130"),
+        ("splash", shaped(size=192), {}, "'splash': needs a head size"),
+        ("splash", shaped(dtype=jnp.float16), {}, "'splash': computes in bfloat16 or float32, found float16"),
+        ("splash", shaped(), {"bias": True}, "'splash': takes no bias"),
+        ("splash", shaped(), {"dropped": True}, "attention_dropout"),
+        ("splosh", shaped(), {}, "unknown attention 'splosh'; did you mean 'splash'"),
     ],
 )
 def test_unsupported_attention_is_an_error_that_names_the_reason(on_tpu, backend, q, options, message):

@@ -59,7 +59,7 @@ def test_memories_pass_through_scanned_layers(randomised):
 
 @pytest.mark.parametrize("offset", [0, 3, 30])
 def test_layer_norm_adds_little_to_the_rounding_of_its_input(offset):
-    """In float32, LayerNorm is that of float64; of bfloat16, it is as close to it as one hundredth of what x has lost."""
+    """In float32, LayerNorm is that of float64; of bfloat16, its error is a hundredth of what x has lost."""
     rng, width = np.random.default_rng(0), 768
     norm = layers.LayerNorm(width, epsilon=1e-12, rngs=nnx.Rngs(0))
 

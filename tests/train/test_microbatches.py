@@ -4,6 +4,7 @@ import dataclasses
 import types
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from itt_jax.config import LanguageModel, Recipe
 from itt_jax.data import packing
 from itt_jax.errors import InputError
 from itt_jax.models import make_head
+from itt_jax.models.hardware import Hardware, compiling_for
 from itt_jax.train import microbatches
 from itt_jax.train.counters import MASKS, generator
 from itt_jax.train.feeds import stack_batches
@@ -113,6 +115,35 @@ def test_halves_are_multiples_of_the_shards_and_lose_no_example(kind):
         places = (halved.by_example[name][0, part] for name in ("summary_rows", "summary_positions"))
         held = halved.by_row["example_ids"][0, part][*places]
         np.testing.assert_array_equal(held[used], np.flatnonzero(used))
+
+
+TPU = Hardware("tpu", (None,), bytes=1)
+
+
+def assert_same(one, other):
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+def test_on_a_tpu_microbatches_fit_on_the_chip(monkeypatch):
+    """They are halved until they do, then as often as the memory needs; elsewhere only the latter."""
+    encoder = tiny_encoder("bert")
+    _, batch = task_step("classification", encoder, count=1)
+    rows, length = batch.row_shape[2:]
+    halved = microbatches.halved
+    assert rows >= 4 and microbatches.fitted(batch, encoder, None, 0, 1) is batch
+    assert_same(microbatches.fitted(batch, encoder, None, 1, 1), halved(batch))
+    token = encoder.config.feed_forward * 4
+    with compiling_for(TPU):
+        assert microbatches.on_chip_tokens(encoder, 1, None) == microbatches.ON_CHIP // token
+        bfloat16 = dataclasses.replace(encoder, dtype=jnp.bfloat16)
+        assert microbatches.on_chip_tokens(bfloat16, 4, None) == microbatches.ON_CHIP // (2 * token)
+        assert microbatches.fitted(batch, encoder, None, 0, 1) is batch
+        monkeypatch.setattr(microbatches, "ON_CHIP", -(-rows // 2) * length * token)
+        assert_same(microbatches.fitted(batch, encoder, None, 0, 1), halved(batch))
+        assert_same(microbatches.fitted(batch, encoder, None, 1, 1), halved(halved(batch)))
+        assert microbatches.fitted(batch, encoder, None, 0, 2) is batch  # items of two examples stay together
+        monkeypatch.setattr(microbatches, "ON_CHIP", 1)
+        assert microbatches.fitted(batch, encoder, None, 0, 1).row_shape[2] == 1
 
 
 def test_what_cannot_be_halved_is_refused():

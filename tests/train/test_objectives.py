@@ -50,7 +50,7 @@ def test_a_wrapped_objective_trains_in_the_same_loop():
             return dataclasses.replace(own, objective=wrap(own.objective))
 
         run = Run(params, wrapped, jax.random.key(0), 1e-3, RECIPE.steps)
-        (outcome,) = Stack(encoder.family, [run], RECIPE).train()
+        (outcome,) = Stack(encoder, [run], RECIPE).train()
         assert outcome.finite and outcome.steps == 2
         return outcome.record.losses[-1][1]
 
@@ -91,6 +91,6 @@ def test_what_a_step_computes_while_a_dev_evaluation_waits_counts_as_training(mo
 
     monkeypatch.setattr(Clock, "pausing", pausing)
     run = Run(params, slowly, jax.random.key(0), 1e-3, recipe.steps)
-    stack = Stack(encoder.family, [run], recipe, evaluate=lambda params: [0.0])
+    stack = Stack(encoder, [run], recipe, evaluate=lambda params: [0.0])
     stack.train()
     assert len(ready) >= recipe.steps and all(ready)

@@ -11,6 +11,7 @@ from itt_jax.config import Recipe
 from itt_jax.data import packing
 from itt_jax.errors import InputError
 from itt_jax.models import make_encoder, make_head
+from itt_jax.models.hardware import Hardware, compiling_for
 from itt_jax.train import compiling, layouts, loop
 from itt_jax.train import predict as prediction
 from itt_jax.train.jobs import Job
@@ -175,7 +176,7 @@ def test_evaluation_batches_are_as_large_as_memory_holds(monkeypatch):
     params = {"encoder": encoder.init(jax.random.key(0)), "head": task.head.init(jax.random.key(1))}
     expected = predict(encoder, task.head, params, task.examples)
     tried = []
-    monkeypatch.setattr(prediction, "batch_sizes", lambda total, few: [512, 256, 128])
+    monkeypatch.setattr(prediction, "batch_sizes", lambda total, few, most: [512, 256, 128])
     monkeypatch.setattr(prediction, "free_bytes", lambda: 10**9)
     needed = {512: 2 * 10**9, 256: 10**6, 128: 0}
     sizes = iter((512, 256, 128))
@@ -192,6 +193,13 @@ BASE, TINY = (
 
 def test_batches_of_few_examples_have_about_the_same_work_whatever_the_encoder():
     assert (batch_sizes(10**6, BASE), batch_sizes(10**6, TINY)) == ([256], [1024])
+
+
+def test_batches_of_accelerators_are_as_large_as_their_examples_and_the_chip_allow():
+    with compiling_for(Hardware("tpu", (None,), bytes=1)):
+        assert batch_sizes(10**6) == [65536, 32768, 16384, 8192, 4096]
+        assert (batch_sizes(10**6, most=8200), batch_sizes(10**6, most=100)) == ([8192, 4096], [4096])
+        assert batch_sizes(5000, most=10**6) == [8192, 4096]
 
 
 @pytest.mark.parametrize("texts", [12, 60])
