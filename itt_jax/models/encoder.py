@@ -57,9 +57,9 @@ class Encoder:
         return self.config.family
 
     @property
-    def identity(self) -> str:
-        """All that determines its results, as text; `remat` and `scan_layers` change them only by rounding."""
-        return repr(dataclasses.replace(self, remat=False, scan_layers=False))
+    def plain(self) -> "Encoder":
+        """The encoder without `remat` and `scan_layers`, which change results only by rounding."""
+        return dataclasses.replace(self, remat=False, scan_layers=False)
 
     @property
     def width(self) -> int:

@@ -81,7 +81,8 @@ class TaskData:
         found, own = hashlib.sha256(), self.examples
         for array in (own.ids, own.token_type_ids, own.fields, own.offsets, own.known_labels):
             found.update(np.ascontiguousarray(array).data)
-        return self.name, self.kind.name, repr(self.head), found.hexdigest()[:16]
+        head = dataclasses.replace(self.head, encoder=self.head.encoder.plain)
+        return self.name, self.kind.name, repr(head), found.hexdigest()[:16]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +159,7 @@ class Job:
             return None
         tasks = [task.digest() for task in [*self.tasks, *([self.dev] if self.dev else [])]]
         inputs = (self.recipe, self.learning_rate, self.seed, *([self.hardening] if self.hardening else []))
-        return Resume(pathlib.Path(self.directory), content_id([encoder.identity, tasks, *inputs]), self.is_lost)
+        return Resume(pathlib.Path(self.directory), content_id([repr(encoder.plain), tasks, *inputs]), self.is_lost)
 
 
 def total_steps(recipe: Recipe, rows: int) -> int:

@@ -165,4 +165,6 @@ def _resume(
     found = hashlib.sha256(tokenizer.fingerprint.encode())
     for array in (encoded.pieces.values, encoded.order, encoded.members.values, encoded.tuple_offsets):
         found.update(np.ascontiguousarray(array).data)
-    return Resume(pathlib.Path(directory), content_id([encoder.identity, found.hexdigest(), settings, seed]), is_lost)
+    return Resume(
+        pathlib.Path(directory), content_id([repr(encoder.plain), found.hexdigest(), settings, seed]), is_lost
+    )

@@ -88,12 +88,14 @@ class _StepInput:
 
     Attributes:
         row_tokens: positions of the rows of one run, padding included.
+        halvings: how often its microbatches have been halved.
     """
 
     batch: Batch
     program: Future[Program]
     feeds: list[Feed]
     row_tokens: int
+    halvings: int
 
 
 class Stack:
@@ -200,7 +202,8 @@ class Stack:
             self.programs[shape] = train_program(
                 self.shapes, placed, self.key, active, objective=feeds[0].objective, optimizer=self.optimizer
             )
-        return _StepInput(placed, self.programs[shape], feeds, math.prod(placed.row_shape[1:]))
+        halvings = (own.row_shape[1] // batch.row_shape[1]).bit_length() - 1
+        return _StepInput(placed, self.programs[shape], feeds, math.prod(placed.row_shape[1:]), halvings)
 
     # --- Loop
 
@@ -249,12 +252,12 @@ class Stack:
         except jax.errors.JaxRuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            return self._halve()
+            return self._halve(given)
         if program not in self.known:
             self.known.add(program)
             await_others()  # on CPUs, the first collective waits only half a minute for other processes
             if self._needs_more_than_is_free(given, program):
-                return self._halve()
+                return self._halve(given)
         active = tuple(
             not stopped and done < run.steps
             for stopped, done, run in zip(self.stopped, self.done, self.runs, strict=True)
@@ -267,7 +270,7 @@ class Stack:
         except jax.errors.JaxRuntimeError as error:
             if not is_out_of_memory(error) or any(leaf.is_deleted() for leaf in jax.tree.leaves(self.state)):
                 raise
-            return self._halve()
+            return self._halve(given)
         self.losses.append((metrics["loss"], active))
         for index in np.flatnonzero(active):
             record, feed = self.records[index], given.feeds[index]
@@ -295,8 +298,8 @@ class Stack:
         free, needed = free_bytes(), extra_bytes(program.run)
         return free is not None and needed is not None and needed > SHARE_OF_FREE * free
 
-    def _halve(self) -> bool:
-        """Use microbatches of half as many rows from now on. Returns False, as no step was done.
+    def _halve(self, given: _StepInput) -> bool:
+        """Use microbatches of half as many rows as these from now on. Returns False, as no step was done.
 
         Raises:
             InputError: there are several processes; the others would not halve theirs.
@@ -306,7 +309,7 @@ class Stack:
                 "a step does not fit the memory of a device, and with several processes microbatches are not halved "
                 "automatically: expected a larger accumulate, a smaller batch_size or max_length, or more devices"
             )
-        self.halvings += 1
+        self.halvings = given.halvings + 1
         self._tell({HALVED: self.halvings})
         return False
 

@@ -12,7 +12,7 @@ from itt_jax.train.sharding import data_shards
 
 ON_CHIP = 48 << 20
 """Bytes that the inner activations of a feed-forward layer may take on a TPU; a v5e or v6e has 128 MiB on the chip. By
-the compiler's estimate, four times as many tokens at once take nearly twice as long each (docs/accelerators.md)."""
+the compiler's estimate, four times as many tokens at once take half as long again each (docs/accelerators.md)."""
 
 
 def on_chip_tokens(encoder: Encoder, runs: int, mesh: Mesh | None) -> int | None:
@@ -24,22 +24,25 @@ def on_chip_tokens(encoder: Encoder, runs: int, mesh: Mesh | None) -> int | None
 
 
 def fitted(batch: Batch, encoder: Encoder, mesh: Mesh | None, halvings: int, choices: int) -> Batch:
-    """The same step in microbatches that, on TPUs, fit on the chip, as far as rows can be divided; then halved further.
+    """The same step in microbatches halved as often as given and, on TPUs, until they fit on the chip if rows allow it.
 
     Args:
-        batch, choices: as of `halved`. halvings: how often they are halved to fit the memory.
+        batch, choices: as of `halved`. halvings: how often at least.
 
     Raises:
         InputError: as `halved`, for those halvings.
     """
     shards, most = data_shards(mesh), on_chip_tokens(encoder, batch.row_shape[0], mesh)
-    # Every process builds its own share of the rows, and an item's examples stay together.
-    while most is not None and choices == 1 and jax.process_count() == 1:
-        if batch.row_shape[2] <= shards or batch.row_shape[2] * batch.row_shape[3] <= most * shards:
-            break
-        batch = halved(batch, shards)
-    for _ in range(halvings):
-        batch = halved(batch, shards, choices)
+    if choices > 1 or jax.process_count() > 1:  # every process builds its own share, an item's examples stay together
+        most = None
+
+    def too_large() -> bool:
+        rows, length = batch.row_shape[2:]
+        return most is not None and rows > shards and rows * length > most * shards
+
+    done = 0
+    while done < halvings or too_large():
+        batch, done = halved(batch, shards, choices), done + 1
     return batch
 
 

@@ -163,6 +163,46 @@ def test_that_no_item_differs_is_no_certainty(items, seeds):
     assert (verdicts == "negligible").mean() <= 0.05
 
 
+def cell(contrasts, shares=None):
+    """The statistics of one contrast [S, I] with given shares of its items."""
+    items = contrasts.shape[1]
+    shares = np.full(items, 1 / items) if shares is None else np.asarray(shares)
+    part = (contrasts - contrasts.mean(1, keepdims=True)) * shares
+    return inference.table((contrasts * shares).sum(1)[:, None], part[:, None], shares[None], None)
+
+
+def test_a_few_items_have_the_error_of_three_or_four():
+    one = np.zeros((1, 100))
+    one[0, 0] = 1
+    found, exact = cell(one), 1 - 0.025**0.01
+    assert found["ci_high"][0] - 0.01 == pytest.approx(exact, rel=0.02)
+    # each of three seeds has another item: each counts a third, and seeds that agree in the mean are no certainty
+    apart = np.zeros((3, 100))
+    apart[[0, 1, 2], [0, 1, 2]] = 1
+    assert 0.3 * exact < cell(apart)["ci_high"][0] - 0.01 < 0.5 * exact
+    many = np.zeros((1, 100))
+    many[0, :20] = 1
+    assert cell(many)["item_error"][0] == pytest.approx(many.std() / 10)
+
+
+def test_an_unequal_share_counts_as_much_as_it_is():
+    """Two cells of 1,000 and 10 items, half of the contrast each, without differences: the small one can change more."""
+    shares = np.repeat([0.5 / 1000, 0.5 / 10], [1000, 10])
+    found = cell(np.zeros((1, 1010)), shares)
+    assert found["ci_high"][0] == pytest.approx(0.5 * (1 - 0.025**0.1), rel=0.02)
+    few = cell(np.zeros((1, 1001)), np.repeat([0.05 / 1000, 0.95], [1000, 1]))
+    assert 0.5 < few["ci_high"][0] < 1  # hardly more than one item
+
+
+@pytest.mark.parametrize("noise", [0, 1e-9])
+def test_rounding_is_no_difference_and_a_missing_error_stays_missing(noise):
+    contrasts = np.random.default_rng(0).normal(0, noise, (3, 100))
+    assert cell(contrasts)["ci_high"][0] == pytest.approx(1 - 0.025**0.01, rel=0.3)
+    missing = np.full((1, 1, 100), np.nan)
+    found = inference.table(np.zeros((1, 1)), missing, np.full((1, 100), 0.01), None)
+    assert np.isnan([found[name][0] for name in ("item_error", "ci_high", "p")]).all()
+
+
 def test_mcnemar_and_permutation_equal_their_references():
     assert inference.mcnemar(np.array([9]), np.array([2]))[0] == pytest.approx(mcnemar([[5, 9], [2, 7]]).pvalue)
     share = np.random.default_rng(0).normal(0.3, 1, (1, 30))

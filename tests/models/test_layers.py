@@ -74,8 +74,10 @@ def test_layer_norm_adds_little_to_the_rounding_of_its_input(offset):
     assert found.dtype == jnp.float32
     lost = np.abs(exact(rounded) - exact(x)).max()
     assert np.abs(found - exact(rounded)).max() < 0.01 * lost
-    constant = norm(jnp.full((1, width), offset, jnp.bfloat16))  # the difference of sums may be below 0
-    assert np.isfinite(constant).all()
+    nearly = (
+        jnp.full((1, width), offset, jnp.bfloat16).at[0, 0].add(offset / 100)
+    )  # the sums' difference may be below 0
+    assert np.abs(norm(nearly)).max() <= np.sqrt(width)
 
 
 def test_a_scanned_encoder_compiles_one_layer():

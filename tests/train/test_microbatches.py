@@ -125,7 +125,7 @@ def assert_same(one, other):
 
 
 def test_on_a_tpu_microbatches_fit_on_the_chip(monkeypatch):
-    """They are halved until they do, then as often as the memory needs; elsewhere only the latter."""
+    """They are halved until they do, or more often if the memory needs it; elsewhere only the latter."""
     encoder = tiny_encoder("bert")
     _, batch = task_step("classification", encoder, count=1)
     rows, length = batch.row_shape[2:]
@@ -140,7 +140,8 @@ def test_on_a_tpu_microbatches_fit_on_the_chip(monkeypatch):
         assert microbatches.fitted(batch, encoder, None, 0, 1) is batch
         monkeypatch.setattr(microbatches, "ON_CHIP", -(-rows // 2) * length * token)
         assert_same(microbatches.fitted(batch, encoder, None, 0, 1), halved(batch))
-        assert_same(microbatches.fitted(batch, encoder, None, 1, 1), halved(halved(batch)))
+        assert_same(microbatches.fitted(batch, encoder, None, 1, 1), halved(batch))
+        assert_same(microbatches.fitted(batch, encoder, None, 2, 1), halved(halved(batch)))
         assert microbatches.fitted(batch, encoder, None, 0, 2) is batch  # items of two examples stay together
         monkeypatch.setattr(microbatches, "ON_CHIP", 1)
         assert microbatches.fitted(batch, encoder, None, 0, 1).row_shape[2] == 1
