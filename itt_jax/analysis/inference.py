@@ -129,23 +129,24 @@ def least_item_error(
 ) -> np.ndarray:
     """The smallest item error [Q] that so many clusters allow: that of `unseen`, times what a differing item counts.
 
-    An item counts as much as those that do differ (on average over the seeds). If none does, and seeds agree, it counts
-    its share: a contrast of scores between 0 and 1 cannot change by more.
+    An item counts as much as those that do differ, on average over the seeds, if they are few. If none does, and seeds
+    agree, it counts its share: a contrast of scores between 0 and 1 cannot change by more.
 
     Args:
         influence, shares: as in `table`. clusters: their effective number [Q]. seed_error: float [Q].
     """
-    differ, have = (_typical(weights) for weights in (influence.mean(0), shares))
+    (error, differ), (_, have) = (_norm_and_size(weights) for weights in (influence.mean(0), shares))
     share = np.divide(have, shares.sum(1), out=np.zeros(len(have)), where=have > 0)
-    counted = np.where(differ > NOISE, differ, np.where(seed_error > NOISE, 0, share))
-    return counted * clusters * unseen(clusters)
+    as_one = clusters * unseen(clusters)  # of items that count 1
+    few = np.where(error < differ * as_one, differ, 0)
+    return as_one * np.where(error > NOISE, few, np.where(seed_error > NOISE, 0, share))
 
 
-def _typical(weights: np.ndarray) -> np.ndarray:
-    """The size [Q] of the largest of weights [Q, C], or of several that are about as large."""
+def _norm_and_size(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The norms [Q] of weights [Q, C], and the size of the largest, or of several that are about as large."""
     squares = np.asarray(weights, dtype=np.float64) ** 2
     total, fourth = squares.sum(1), np.einsum("qi,qi->q", squares, squares)
-    return np.sqrt(np.divide(fourth, total, out=np.zeros(len(total)), where=total > 0))
+    return np.sqrt(total), np.sqrt(np.divide(fourth, total, out=np.zeros(len(total)), where=total > 0))
 
 
 def effective(shares: np.ndarray) -> np.ndarray:

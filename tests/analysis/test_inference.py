@@ -186,7 +186,7 @@ def test_a_few_items_have_the_error_of_three_or_four():
 
 
 def test_an_unequal_share_counts_as_much_as_it_is():
-    """Two cells of 1,000 and 10 items, half of the contrast each, without differences: the small one can change more."""
+    """Two cells of 1,000 and 10 items, half of the contrast each, without differences: the small can change more."""
     shares = np.repeat([0.5 / 1000, 0.5 / 10], [1000, 10])
     found = cell(np.zeros((1, 1010)), shares)
     assert found["ci_high"][0] == pytest.approx(0.5 * (1 - 0.025**0.1), rel=0.02)
