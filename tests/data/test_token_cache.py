@@ -19,6 +19,7 @@ from itt_jax.data.rows import Rows
 from itt_jax.data.token_cache import cached, examples_key
 from itt_jax.data.tokenizing import Tokenizer
 from itt_jax.data.windows import Windows
+from itt_jax.models import make_encoder, make_head
 from itt_jax.ragged import Ragged
 from itt_jax.tasks.inputs import kept_examples
 from itt_jax.train.jobs import TaskData
@@ -132,7 +133,8 @@ def test_mapped_examples_pack_stream_and_have_the_same_digest(tmp_path, tokenize
     task, rows = material("classification")
     made = kinds.kind(task.kind).encode(task, tokenizer, rows, LENGTH)
     found = cached(tmp_path, "key", lambda: made)
-    one, other = (TaskData(task.name, None, examples, kinds.kind(task.kind), 2) for examples in (found, made))
+    head = make_head(make_encoder("bert", layers=1, width=8, heads=1, vocabulary_size=99), "classification", 2)
+    one, other = (TaskData(task.name, head, examples, kinds.kind(task.kind), 2) for examples in (found, made))
     assert one.digest() == other.digest()
     plan = packing.plan_rows(made.lengths, 3, LENGTH)
     pairs = [
