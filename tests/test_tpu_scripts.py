@@ -56,7 +56,8 @@ GCLOUD = {
 """Commands of gcloud and the options of theirs that are used (Google Cloud SDK 528.0.0)."""
 STAND_IN = """#!/usr/bin/env bash
 printf -v words '\\037%s' "$@"
-printf '%s\\036' "${0##*/}$words" >> "$CALLS" # in one piece, since others are called at the same time
+line=$'\\n' mark=$'\\035' # written in one piece, as others are called at the same time: bash writes each line by itself
+printf '%s\\036' "${0##*/}${words//$line/$mark}" >> "$CALLS"
 [[ "$*" != *"${FAILS_ON:-nothing fails}"* ]]
 """
 SETTINGS = {"PROJECT": "p", "ACCELERATOR": "v5litepod-8"}
@@ -80,7 +81,7 @@ def called(tools, *command, **settings):
     environment = {"PATH": f"{tools}:{os.environ['PATH']}", "CALLS": str(calls), "TMPDIR": str(tools), **SETTINGS}
     environment |= settings
     done = subprocess.run(["bash", *command], capture_output=True, text=True, env=environment, cwd=tools.parent)
-    return done, sorted(call.split("\037") for call in calls.read_text().split("\036")[:-1])
+    return done, sorted(call.split("\037") for call in calls.read_text().replace("\035", "\n").split("\036")[:-1])
 
 
 def script(name, *arguments):
