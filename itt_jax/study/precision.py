@@ -2,15 +2,12 @@
 
 import dataclasses
 from collections.abc import Iterable
-from typing import TypeVar
 
 from itt_jax.config import Precision, Study
 from itt_jax.errors import InputError
 from itt_jax.models import Encoder, Head
 from itt_jax.store import Store
-from itt_jax.train.precision import ARITHMETICS, Arithmetic, computing_in, evaluation_arithmetic
-
-Module = TypeVar("Module", Encoder, Head)
+from itt_jax.train.precision import ARITHMETICS, Arithmetic, Module, computing_in, evaluation_arithmetic
 
 
 def computed_as(module: Module, study: Study, arithmetic: Arithmetic) -> Module:
