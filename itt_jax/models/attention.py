@@ -170,15 +170,15 @@ def attention(
         k, v = (jnp.repeat(x, q.shape[2] // x.shape[2], axis=2) for x in (k, v))
     if mask.window is not None and bias is None and backend != "xla" and q.shape[1] > 3 * _block(mask.window):
         if fused_attention.has_window_kernel(q, k, dropped=dropped):
-            return fused_attention.by_splash(q, k, v, mask.segments, mask.window)
+            return fused_attention.by_pallas(q, k, v, mask.segments, mask.window)
         return by_blocks(q, k, v, mask.segments, mask.window, dropout_rate, key)
     if mask.window is not None:
         backend = "xla"
     chosen = fused_attention.choose(backend, q, k, bias=bias is not None, dropped=dropped)
     if chosen == "cudnn":
         return fused_attention.by_cudnn(q, k, v, mask.segments)
-    if chosen == "splash":
-        return fused_attention.by_splash(q, k, v, mask.segments)
+    if chosen == "pallas":
+        return fused_attention.by_pallas(q, k, v, mask.segments, dropout_rate=dropout_rate, key=key)
     return by_xla(q, k, v, mask.allowed, bias, dropout_rate, key)
 
 

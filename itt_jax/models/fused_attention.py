@@ -2,13 +2,14 @@
 
     xla     everywhere and for everything: the reference, `attention.by_xla`
     cudnn   NVIDIA GPUs from Ampere on: `cudnn_attention.py`, which masks through a bias in the dtype of q
-    splash  TPUs: JAX's Pallas kernel, which masks by segment ids and skips tiles outside of a window
+    pallas  TPUs: `tpu_attention.py`, which drops probabilities too; for longer rows, other head sizes and windows JAX's
+            splash attention, which does not, and which skips tiles outside of a window
 
-No fused kernel drops attention probabilities as `attention.dropout` does, so training with attention dropout uses XLA:
-give an encoder `attention_dropout` 0 to train with a fused kernel. None supports the biases of XLNet and DeBERTa,
-[B, N, T, S] with a gradient. Layers with a sliding window have no choice of backend: unless "xla" is chosen for
-the others, TPUs use splash for long rows, and where it cannot be used XLA computes them in blocks
-(`attention.by_blocks`). Neither stores a mask or distant scores.
+Where a kernel cannot drop attention probabilities, training with attention dropout uses XLA: give an encoder
+`attention_dropout` 0 to train with that kernel. None supports the biases of XLNet and DeBERTa, [B, N, T, S] with a
+gradient. Layers with a sliding window have no choice of backend: unless "xla" is chosen for the others, TPUs use splash
+for long rows, and where it cannot be used XLA computes them in blocks (`attention.by_blocks`). Neither stores a mask or
+distant scores.
 
 Source: Dao et al. 2022 (arXiv 2205.14135); `jax.experimental.pallas.ops.tpu.splash_attention`.
 """
@@ -20,7 +21,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 
 from itt_jax.errors import InputError, unknown
 from itt_jax.models import cudnn_attention
@@ -28,11 +29,11 @@ from itt_jax.models.hardware import hardware
 
 log = logging.getLogger(__name__)
 
-BACKENDS = ("auto", "xla", "cudnn", "splash")
-KERNELS = {"gpu": "cudnn", "tpu": "splash"}
+BACKENDS = ("auto", "xla", "cudnn", "pallas")
+KERNELS = {"gpu": "cudnn", "tpu": "pallas"}
 """The kernel that "auto" tries on a platform."""
-# Storing the scores of shorter rows costs less, by the compiler's estimate for a v5e; nothing has run on one.
-SPLASH_FROM = 512
+LONGEST = 2048
+"""The longest rows of `tpu_attention.py`: the scores of 128 queries with all keys fit into the on-chip memory."""
 _TILE = 128
 
 
@@ -57,7 +58,7 @@ def choose(backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"],
             raise InputError(f"attention {backend!r}: {reason}; expected 'auto' or 'xla'")
         return backend
     kernel = KERNELS.get(hardware().platform)
-    if kernel is None or (kernel == "splash" and k.shape[1] < SPLASH_FROM):
+    if kernel is None or (kernel == "pallas" and q.shape[1] < _TILE):
         return "xla"
     reason = obstacle(kernel, q, k, bias=bias, dropped=dropped)
     if reason is None:
@@ -67,12 +68,12 @@ def choose(backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"],
 
 
 def has_window_kernel(q: Float[Array, "B T N H"], k: Float[Array, "B S N H"], *, dropped: bool) -> bool:
-    """Whether `by_splash` can compute attention with a window here; if not on a TPU, the reason is logged once."""
+    """Whether `by_pallas` can compute attention with a window here; if not on a TPU, the reason is logged once."""
     if hardware().platform != "tpu":
         return False
-    reason = obstacle("splash", q, k, bias=False, dropped=dropped)
+    reason = obstacle("pallas", q, k, bias=False, dropped=dropped, window=True)
     if reason:
-        _say_once("splash", reason)
+        _say_once("pallas", reason)
     return reason is None
 
 
@@ -82,12 +83,23 @@ def _say_once(kernel: str, reason: str) -> None:
 
 
 def obstacle(
-    backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"], *, bias: bool, dropped: bool
+    backend: str,
+    q: Float[Array, "B T N H"],
+    k: Float[Array, "B S N H"],
+    *,
+    bias: bool,
+    dropped: bool,
+    window: bool = False,
 ) -> str | None:
     """Why a fused kernel cannot compute this attention here; None if it can."""
     length, size, there = q.shape[1], q.shape[-1], hardware()
-    if dropped:
+    if dropped and backend == "cudnn":
         return "drops no attention probabilities (set attention_dropout to 0)"
+    if dropped and (window or not _is_one_pass(q)):
+        return (
+            f"drops attention probabilities only without a window, in rows of at most {LONGEST} and for heads that "
+            f"fill {_TILE} lanes (set attention_dropout to 0)"
+        )
     if bias:
         return "takes no bias with a gradient"
     if k.shape[1] != length:
@@ -115,6 +127,13 @@ def obstacle(
     return _undivided(q)
 
 
+def _is_one_pass(q: Float[Array, "B T N H"]) -> bool:
+    """Whether `tpu_attention.py` computes this on each device: the row is short enough, and heads fill vectors."""
+    length, heads, size = q.shape[1:]
+    heads //= jax.sharding.get_abstract_mesh().shape.get("model", 1)
+    return length <= LONGEST and size % 8 == 0 and _TILE % size == 0 and heads % (_TILE // size) == 0
+
+
 def _undivided(q: Float[Array, "B T N H"]) -> str | None:
     """Why the mesh in context cannot divide the rows and heads over its devices; None if it can or there is none."""
     mesh = jax.sharding.get_abstract_mesh()
@@ -134,19 +153,28 @@ def by_cudnn(
     return _on_each_device(cudnn_attention.on_one_device, q, k, v, segments)
 
 
-def by_splash(
+def by_pallas(
     q: Float[Array, "B T N H"],
     k: Float[Array, "B T N H"],
     v: Float[Array, "B T N H"],
     segments: Int[Array, "B T"] | None,
     window: int | None = None,
+    dropout_rate: float = 0.0,
+    key: PRNGKeyArray | None = None,
 ) -> Float[Array, "B T N H"]:
-    """Attention inside segments by the Pallas kernel; padding (segment 0) attends to padding.
+    """Attention inside segments by a Pallas kernel; padding (segment 0) attends to padding.
 
     Args:
         window: keys are at most so many positions away; None: anywhere in the segment.
+        dropout_rate, key: dropout of the attention probabilities, realised as by `attention.dropout`.
     """
-    return _on_each_device(functools.partial(_splash_on_one_device, window), q, k, v, segments)
+    if window is not None or not _is_one_pass(q):
+        return _on_each_device(functools.partial(_splash_on_one_device, window), q, k, v, segments)
+    from itt_jax.models import tpu_attention  # Pallas takes half a second to import, only on TPUs
+
+    dropped = 0 if key is None else round(dropout_rate * 256)
+    words = tpu_attention.words(key, len(q), q.shape[2])
+    return _on_each_device(functools.partial(tpu_attention.on_one_device, dropped), q, k, v, segments, words)
 
 
 def _on_each_device(
@@ -155,19 +183,23 @@ def _on_each_device(
     k: Float[Array, "B T N H"],
     v: Float[Array, "B T N H"],
     segments: Int[Array, "B T"] | None,
+    *by_head: Shaped[Array, "B N ..."],
 ) -> Float[Array, "B T N H"]:
     """A kernel that the compiler cannot partition, or only with copies of arrays.
 
     With a mesh in context it runs on each device's own rows (mesh axis "data") and heads ("model"); a stack's axis
     follows vmap's `spmd_axis_name`.
+
+    Args:
+        by_head: further arrays, for each row and head.
     """
     mesh = jax.sharding.get_abstract_mesh()
     if not mesh.empty:
         names = [name if name in mesh.axis_names else None for name in ("data", "model")]
-        by_head, by_row = P(names[0], None, names[1]), P(names[0])
-        specs = (by_head, by_head, by_head, None if segments is None else by_row)
-        kernel = jax.shard_map(kernel, in_specs=specs, out_specs=by_head, check_vma=False)
-    return kernel(q, k, v, segments)
+        own = P(names[0], None, names[1])
+        specs = (own, own, own, None if segments is None else P(names[0]), *[P(*names)] * len(by_head))
+        kernel = jax.shard_map(kernel, in_specs=specs, out_specs=own, check_vma=False)
+    return kernel(q, k, v, segments, *by_head)
 
 
 def _splash_on_one_device(

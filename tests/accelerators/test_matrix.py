@@ -163,7 +163,7 @@ def test_a_window_needs_no_memory_for_distant_keys(name):
 
 def called(report):
     """The fused kernels that a program calls."""
-    names = {"splash_": "splash", "__cudnn$fmha": "cudnn"}
+    names = {"tpu_attention": "pallas", "splash_": "splash", "__cudnn$fmha": "cudnn"}
     return {kernel for called in report.kernels for name, kernel in names.items() if name in called}
 
 
@@ -177,10 +177,12 @@ def masks(text, length):
 
 def promised(platform, family, kind):
     """The fused kernels that a program should call."""
-    dropped = kind in ("train 128", "language") and family != "modernbert"
-    if family == "xlnet" or dropped:
+    if family == "xlnet":
         return set()
-    return {"cudnn" if platform == "gpu" else "splash"}
+    if platform == "gpu":
+        dropped = kind in ("train 128", "language") and family != "modernbert"
+        return set() if dropped else {"cudnn"}
+    return {"pallas", "splash"} if family == "modernbert" else {"pallas"}
 
 
 def part(leaf):

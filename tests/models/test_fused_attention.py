@@ -28,17 +28,18 @@ SEGMENTS = np.stack([np.repeat([1, 2, 3, 0], [50, 60, 10, 8]), np.repeat([1, 0],
 MASK = (SEGMENTS > 0).astype(np.int32)
 MASKS = {"packed": (None, SEGMENTS), "padded": (MASK, None), "whole": (None, None), "both": (MASK, SEGMENTS)}
 REAL = (SEGMENTS > 0)[..., None, None]
-AMPERE = Hardware("gpu", (None,), capability=8)
+AMPERE, TPU = Hardware("gpu", (None,), capability=8), Hardware("tpu", (None,))
+DESCRIBED = Hardware("tpu", (None,), bytes=1)
 TOLERANCE = {"float32": 2e-6, "bfloat16": 2e-2}  # for outputs and gradients of unit size
 
 
 @pytest.fixture
 def on_tpu(monkeypatch):
-    """The default backend claims to be a TPU, and kernels run in the interpreter.
+    """The choice is that on a TPU, and kernels run in the interpreter.
 
     It is Pallas' general one: that of TPUs does not take a kernel with parallel dimensions under vmap.
     """
-    monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
+    monkeypatch.setattr(fused_attention, "hardware", lambda: TPU)
     interpreted = functools.partial(splash_attention.make_splash_mha, interpret=True)
     monkeypatch.setattr(splash_attention, "make_splash_mha", interpreted)
 
@@ -99,7 +100,7 @@ def assert_equals_reference(backend, masks, dtype):
 @pytest.mark.slow
 @pytest.mark.parametrize("masks", ["packed", "whole"])
 def test_splash_equals_the_reference(on_tpu, masks):
-    assert_equals_reference("splash", MASKS[masks], "float32")
+    assert_equals_reference("pallas", MASKS[masks], "float32")
 
 
 @pytest.mark.slow
@@ -108,7 +109,7 @@ def test_splash_equals_the_reference(on_tpu, masks):
 @pytest.mark.parametrize("window", [64, None])
 def test_splash_of_several_tiles_equals_the_reference(on_tpu, segmented, window):
     """Segments end inside tiles and inside windows."""
-    length = 512 if window else 1024
+    length = 512 if window else 1024  # heads that fill no vector
     q, k, v, w = np.random.default_rng(1).standard_normal((4, 2, length, 2, 8), np.float32)
     segments = np.stack(
         [np.repeat([1, 2, 3, 0], [150, 230, 100, length - 480]), np.repeat([1, 0], [460, length - 460])]
@@ -143,10 +144,14 @@ def test_cudnn_equals_the_reference(masks):
     assert_equals_reference("cudnn", MASKS[masks], "bfloat16")
 
 
-WHOLE, WINDOW = fused_attention.by_splash, functools.partial(fused_attention.by_splash, window=64)
+WHOLE, WINDOW = fused_attention.by_pallas, functools.partial(fused_attention.by_pallas, window=64)
+DROPPING = functools.partial(WHOLE, dropout_rate=0.1, key=jax.random.key(0))
 
 
-@pytest.mark.parametrize(("kernel", "length"), [(WHOLE, 128), (WHOLE, 512), (WHOLE, 1024), (WINDOW, 640)])
+@pytest.mark.parametrize(
+    ("kernel", "length"),
+    [(WHOLE, 128), (DROPPING, 512), (WHOLE, 1024), (DROPPING, 2048), (WHOLE, 4096), (WINDOW, 640)],
+)
 def test_kernels_lower_for_a_tpu_alone_and_under_vmap(kernel, length):
     """Mosaic accepts the shapes of real encoders, for single runs and for stacks over shared rows."""
     row, ids = jax.ShapeDtypeStruct((3, 2, length, 2, 64), jnp.bfloat16), jax.ShapeDtypeStruct((2, length), jnp.int32)
@@ -155,22 +160,23 @@ def test_kernels_lower_for_a_tpu_alone_and_under_vmap(kernel, length):
         return kernel(q, k, v, segments).astype(jnp.float32).sum()
 
     stacked = jax.vmap(jax.grad(loss, (0, 1, 2)), (0, 0, 0, None))
-    lowered = jax.jit(stacked).trace(row, row, row, ids).lower(lowering_platforms=("tpu",))
+    with compiling_for(DESCRIBED):
+        lowered = jax.jit(stacked).trace(row, row, row, ids).lower(lowering_platforms=("tpu",))
     assert "tpu_custom_call" in lowered.as_text()
 
 
-@pytest.mark.parametrize("kernel", [WHOLE, WINDOW])
-def test_kernels_run_on_each_devices_own_rows_heads_and_runs(kernel):
+@pytest.mark.parametrize(("kernel", "result"), [(DROPPING, f"2x{T}x128"), (WINDOW, f"2x2x{T}x64")])
+def test_kernels_run_on_each_devices_own_rows_heads_and_runs(kernel, result):
     """The compiler cannot partition the kernel, so it is called with the shapes of one device."""
     mesh = AbstractMesh((2, 2, 2), ("run", "data", "model"), axis_types=(AxisType.Auto,) * 3)
     along = NamedSharding(mesh, P("run", "data", None, "model"))
-    row = jax.ShapeDtypeStruct((2, 4, T, 2, 64), jnp.bfloat16, sharding=along)
+    row = jax.ShapeDtypeStruct((2, 4, T, 4, 64), jnp.bfloat16, sharding=along)
     ids = jax.ShapeDtypeStruct((4, T), jnp.int32, sharding=NamedSharding(mesh, P("data")))
-    with jax.sharding.use_abstract_mesh(mesh):
+    with compiling_for(DESCRIBED), jax.sharding.use_abstract_mesh(mesh):
         stacked = jax.jit(jax.vmap(kernel, (0, 0, 0, None), spmd_axis_name="run"))
         lowered = stacked.trace(row, row, row, ids).lower(lowering_platforms=("tpu",)).as_text()
     call = next(line for line in lowered.splitlines() if "tpu_custom_call" in line)
-    assert f"tensor<2x1x{T}x64xbf16>" in call.rpartition("->")[2]
+    assert f"tensor<{result}xbf16>" in call.rpartition("->")[2]
 
 
 def masks_in(function, *given):
@@ -220,7 +226,7 @@ def test_cudnn_is_called_with_the_rows_heads_and_runs_of_one_device(on_gpu):
 def test_an_encoder_with_a_fused_kernel_equals_plain(on_tpu, randomised):
     sizes = {"layers": 1, "width": 16, "heads": 2, "vocabulary_size": 40, "max_positions": 130}
     plain = make_encoder("bert", **sizes)
-    fused, params = dataclasses.replace(plain, attention="splash"), randomised(plain.shapes())
+    fused, params = dataclasses.replace(plain, attention="pallas"), randomised(plain.shapes())
     ids = RNG.integers(6, 40, (2, T))
     expected = dataclasses.replace(plain, attention="xla")(params, ids, segment_ids=SEGMENTS)
     found = jax.jit(fused)(params, ids, segment_ids=SEGMENTS)
@@ -235,9 +241,11 @@ def test_auto_chooses_the_kernel_that_applies_and_pays_off(on_tpu, monkeypatch):
     def chosen(q, **options):
         return fused_attention.choose("auto", q, q, **{"bias": False, "dropped": False} | options)
 
-    assert chosen(shaped(512)) == "splash"
-    assert {chosen(shaped()), chosen(shaped(512), bias=True), chosen(shaped(512), dropped=True)} == {"xla"}
-    assert chosen(shaped(520)) == "xla"
+    assert {chosen(shaped()), chosen(shaped(512), dropped=True), chosen(shaped(4096)), chosen(shaped(size=8))} == {
+        "pallas"
+    }
+    assert {chosen(shaped(64)), chosen(shaped(520)), chosen(shaped(512), bias=True)} == {"xla"}
+    assert {chosen(shaped(4096), dropped=True), chosen(shaped(size=8), dropped=True)} == {"xla"}
     monkeypatch.setattr(fused_attention, "hardware", lambda: AMPERE)
     assert {chosen(shaped()), chosen(shaped(130))} == {"cudnn"}
     assert {chosen(shaped(129)), chosen(shaped(size=12)), chosen(shaped(dtype=jnp.float32))} == {"xla"}
@@ -249,7 +257,7 @@ def test_auto_chooses_xla_where_a_mesh_does_not_divide_the_rows(on_tpu, monkeypa
         with jax.sharding.use_abstract_mesh(mesh):
             return fused_attention.choose("auto", shaped(512), shaped(512), bias=False, dropped=False)
 
-    assert chosen((2, 2)) == "splash"
+    assert chosen((2, 2)) == "pallas"
     assert {chosen((4, 1)), chosen((1, 4))} == {"xla"}
     with monkeypatch.context() as patched:
         patched.setattr(fused_attention, "hardware", lambda: AMPERE)
@@ -259,7 +267,7 @@ def test_auto_chooses_xla_where_a_mesh_does_not_divide_the_rows(on_tpu, monkeypa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("length", "fused"), [(512, True), (256, False), (520, False)])
+@pytest.mark.parametrize(("length", "fused"), [(512, True), (64, False), (520, False)])
 def test_an_encoder_lowered_for_a_tpu_has_the_kernel(length, fused):
     encoder = make_encoder("bert", layers=2, width=32, heads=2, vocabulary_size=40, max_positions=520)
     ids = jax.ShapeDtypeStruct((2, length), jnp.int32)
@@ -268,24 +276,25 @@ def test_an_encoder_lowered_for_a_tpu_has_the_kernel(length, fused):
     assert ("tpu_custom_call" in traced.lower(lowering_platforms=("tpu",)).as_text()) == fused
 
 
-def test_a_window_of_long_rows_has_the_kernel_where_it_can(on_tpu):
+def test_a_window_of_long_rows_has_the_kernel_where_it_can(on_tpu, monkeypatch):
     def windowed(q, **options):
         return fused_attention.has_window_kernel(q, q, **{"dropped": False} | options)
 
     assert windowed(shaped(512)) and windowed(shaped(640, dtype=jnp.float32))
     assert not (windowed(shaped(520)) or windowed(shaped(512), dropped=True))
-    with compiling_for(Hardware("gpu", (None,), capability=9)):
-        assert not windowed(shaped(512))
+    monkeypatch.setattr(fused_attention, "hardware", lambda: AMPERE)
+    assert not windowed(shaped(512))
 
 
 def test_the_log_says_once_why_auto_uses_no_kernel(on_tpu, caplog):
     fused_attention._say_once.cache_clear()
     for dropped in (True, True, False):
-        fused_attention.choose("auto", shaped(520), shaped(520), bias=False, dropped=dropped)
-    fused_attention.choose("auto", shaped(), shaped(), bias=True, dropped=False)  # too short to pay
+        fused_attention.choose("auto", shaped(4104), shaped(4104), bias=False, dropped=dropped)
+    fused_attention.choose("auto", shaped(64), shaped(64), bias=True, dropped=False)  # shorter than a tile
     assert [record.getMessage() for record in caplog.records] == [
-        "attention by XLA instead of splash, which drops no attention probabilities (set attention_dropout to 0)",
-        "attention by XLA instead of splash, which needs a row length that is a multiple of 128, found 520",
+        "attention by XLA instead of pallas, which drops attention probabilities only without a window, in rows of at "
+        "most 2048 and for heads that fill 128 lanes (set attention_dropout to 0)",
+        "attention by XLA instead of pallas, which needs a row length that is a multiple of 128, found 4104",
     ]
 
 
@@ -297,12 +306,13 @@ def test_on_a_cpu_auto_is_the_reference():
     ("backend", "q", "options", "message"),
     [
         ("cudnn", shaped(), {}, "'cudnn': needs an NVIDIA GPU, Ampere or later; found tpu; expected 'auto' or 'xla'"),
-        ("splash", shaped(130), {}, "'splash': needs a row length that is a multiple of 128, found 130"),
-        ("splash", shaped(size=192), {}, "'splash': needs a head size"),
-        ("splash", shaped(dtype=jnp.float16), {}, "'splash': computes in bfloat16 or float32, found float16"),
-        ("splash", shaped(), {"bias": True}, "'splash': takes no bias"),
-        ("splash", shaped(), {"dropped": True}, "attention_dropout"),
-        ("splosh", shaped(), {}, "unknown attention 'splosh'; did you mean 'splash'"),
+        ("pallas", shaped(130), {}, "'pallas': needs a row length that is a multiple of 128, found 130"),
+        ("pallas", shaped(size=192), {}, "'pallas': needs a head size"),
+        ("pallas", shaped(dtype=jnp.float16), {}, "'pallas': computes in bfloat16 or float32, found float16"),
+        ("pallas", shaped(), {"bias": True}, "'pallas': takes no bias"),
+        ("pallas", shaped(4096), {"dropped": True}, "attention_dropout"),
+        ("cudnn", shaped(), {"dropped": True}, "attention_dropout"),
+        ("palas", shaped(), {}, "unknown attention 'palas'; did you mean 'pallas'"),
     ],
 )
 def test_unsupported_attention_is_an_error_that_names_the_reason(on_tpu, backend, q, options, message):
