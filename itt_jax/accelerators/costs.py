@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from itt_jax.accelerators.hlo import Array, Computation, Hlo, Instruction, arrays
+from itt_jax.accelerators.schedules import kernel_cycles
 
 COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 _FREE = {"parameter", "constant", "tuple", "get-tuple-element", "bitcast", "after-all", "partition-id", "replica-id"}
@@ -33,7 +34,7 @@ class Cost:
         name: its name in the program. operation: name of the JAX operation that it comes from.
         times: number of executions in a step.
         flops: those of matrix products. bytes: read and written.
-        cycles: the compiler's estimate; 0 if it gives none.
+        cycles: the compiler's estimate, of a kernel its schedule's; 0 if there is none.
         main_bytes: the bytes that it reads from the main memory and writes to it.
     """
 
@@ -47,9 +48,13 @@ class Cost:
     main_bytes: float = 0.0
 
 
-def costs(program: Hlo) -> list[Cost]:
-    """The cost of every instruction that a step executes, in no particular order."""
-    found = []
+def costs(program: Hlo, schedules: dict[str, int] | None = None) -> list[Cost]:
+    """The cost of every instruction that a step executes, in no particular order.
+
+    Args:
+        schedules: those of kernels (`schedules.take_schedules`).
+    """
+    found, of_kernels = [], kernel_cycles(program, schedules or {})
     for computation, one, times in executed(program):
         if _is_free(one):
             continue
@@ -62,7 +67,7 @@ def costs(program: Hlo) -> list[Cost]:
                 times=times,
                 flops=times * flops(program, computation, one),
                 bytes=times * moved_bytes(program, computation, one),
-                cycles=times * _cycles(one),
+                cycles=times * (of_kernels.get(one.name) or _cycles(one)),
                 main_bytes=times * moved_bytes(program, computation, one, _main_bytes),
             )
         )
@@ -351,6 +356,12 @@ def uncounted(program: Hlo) -> list[str]:
             if _is_kernel(one) and not flops(program, computation, one) and '"cost_estimate"' not in one.attributes
         }
     )
+
+
+def unscheduled(program: Hlo, schedules: dict[str, int]) -> list[str]:
+    """Names of the kernels, as in `kernels`, whose cycles are not known."""
+    known = kernel_cycles(program, schedules)
+    return sorted({_kernel_name(one) for _, one, _ in executed(program) if _is_kernel(one) and one.name not in known})
 
 
 def _is_kernel(one: Instruction) -> bool:

@@ -20,14 +20,16 @@ from itt_jax.accelerators.costs import (
     kernels,
     uncounted,
     unknown_loops,
+    unscheduled,
 )
 from itt_jax.accelerators.hlo import Hlo
+from itt_jax.accelerators.schedules import take_schedules
 from itt_jax.accelerators.topologies import Topology
 from itt_jax.models.hardware import compiling_for
 from itt_jax.train.compiling import Request, cache_folder
 from itt_jax.train.memory import is_out_of_memory, needed_bytes
 
-VERSION = 5
+VERSION = 6
 """Raised when the same program gives another report."""
 TOP = 10
 """Number of most expensive instructions that a report keeps."""
@@ -44,11 +46,12 @@ class Report:
         flops: FLOPs. bytes: read and written. Executed instructions count, those of loops as often as they run.
         seconds: roofline: the sum over instructions of the longer of FLOPs at peak rate and bytes at full bandwidth.
         seconds_of_bytes: bytes at full bandwidth. seconds_of_flops: FLOPs at peak rate.
-        cycles: the compiler's estimate, without waiting for memory or for other devices; None where it makes none.
+        cycles: the compiler's estimate, with the schedules of kernels, and without waiting for memory or for other
+            devices; None where it makes none.
         collectives: by kind and dtype. kernels: calls a step of kernels that are not XLA's.
         top: the instructions with most cycles, or where there are none, most roofline seconds.
         compile_seconds: on the machine that compiled it.
-        uncounted: kernels whose FLOPs are not counted.
+        uncounted: kernels whose FLOPs are not counted. unscheduled: kernels whose cycles are not.
         unknown_loops: number of loops of unknown length, which count once.
         main_seconds: the roofline if only bytes of the main memory take time, not those of on-chip memory.
     """
@@ -69,6 +72,7 @@ class Report:
     uncounted: tuple[str, ...] = ()
     unknown_loops: int = 0
     main_seconds: float = 0.0
+    unscheduled: tuple[str, ...] = ()
 
     @property
     def bound(self) -> str:
@@ -84,6 +88,7 @@ class Report:
                 "collectives": tuple(Collective(**own) for own in values["collectives"]),
                 "top": tuple(Cost(**own) for own in values["top"]),
                 "uncounted": tuple(values["uncounted"]),
+                "unscheduled": tuple(values["unscheduled"]),
             }
         )
 
@@ -121,8 +126,8 @@ def compiled_report(request: Request, there: Topology) -> Report:
 def read(compiled: jax.stages.Compiled, there: Topology, compile_seconds: float = 0.0) -> Report:
     """The report of a compiled program."""
     text, own = compiled.as_text(), there.accelerator
-    program = Hlo.parse(text)
-    found, memory = costs(program), compiled.memory_analysis()
+    program, schedules = Hlo.parse(text), take_schedules()
+    found, memory = costs(program, schedules), compiled.memory_analysis()
     flops, moved, seconds = _totals(compiled, text, found, there)
     cycles = sum(cost.cycles for cost in found)
 
@@ -147,6 +152,7 @@ def read(compiled: jax.stages.Compiled, there: Topology, compile_seconds: float 
         uncounted=tuple(uncounted(program)),
         unknown_loops=unknown_loops(program),
         main_seconds=roofline([dataclasses.replace(cost, bytes=cost.main_bytes) for cost in found], there),
+        unscheduled=tuple(unscheduled(program, schedules)),
     )
 
 

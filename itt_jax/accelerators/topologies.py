@@ -11,6 +11,7 @@ from typing import Any
 import jax
 from jax.experimental import topologies as jax_topologies
 
+from itt_jax.accelerators.schedules import write_schedules
 from itt_jax.errors import InputError, unknown
 from itt_jax.models.hardware import Hardware
 
@@ -207,5 +208,6 @@ def _use_no_device() -> None:
     os.environ.setdefault("TPU_WORKER_HOSTNAMES", "localhost")
     os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    write_schedules()
     with contextlib.suppress(RuntimeError):  # its backends have started
         jax.config.update("jax_platforms", "cpu")

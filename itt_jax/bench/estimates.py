@@ -53,7 +53,7 @@ class Program:
 
     Attributes:
         name: its name in figures. lengths: of the examples. batch_size: examples in a step.
-        attention_dropout: whether training drops attention probabilities, for which no fused kernel exists.
+        attention_dropout: whether training drops attention probabilities.
         aim: the share of peak aimed at; 0: none.
     """
 
@@ -136,7 +136,7 @@ def estimated(program: Program, sizes: dict[str, int], there: Topology, runs: in
         "cycles": report.cycles,
         "main": report.main_seconds,
         "all": report.seconds,
-        "cycled": None if report.kernels or not report.cycles else report.cycles / own.hertz,
+        "cycled": None if report.unscheduled or not report.cycles else report.cycles / own.hertz,
     } | {"bandwidth": own.bandwidth, "peak": own.peak}
 
 

@@ -151,6 +151,7 @@ def _called(
             transcendentals=q.size // shape.size * length,
         ),
         name=f"tpu_attention{kernel.__name__}",
+        metadata={"elements_of_a_step": str(rows * queries * LANES)},  # of a result, for accelerators/schedules.py
         interpret=hardware().platform != "tpu",
     )
     return called(words, segments, *by_query, *by_key)

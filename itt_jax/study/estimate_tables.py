@@ -92,6 +92,8 @@ def _details(work: Work) -> list[str]:
     parts = [", ".join(collectives) or "no collectives", ", ".join(kernels) or "no kernels but XLA's"]
     if report.uncounted:
         parts.append(f"FLOPs not counted: {', '.join(report.uncounted)}")
+    if report.cycles and report.unscheduled:
+        parts.append(f"cycles not counted: {', '.join(report.unscheduled)}")
     if loops := report.unknown_loops:
         parts.append(f"{loops} loop{'s' * (loops > 1)} of unknown length, counted once")
     return [*parts, f"compiled in {report.compile_seconds:.0f} s"]
