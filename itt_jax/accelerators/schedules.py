@@ -14,6 +14,7 @@ from itt_jax.accelerators.hlo import Hlo, Instruction
 
 _VARIABLE = "LIBTPU_INIT_ARGS"
 _PASS = "final_hlo-static-per-bundle-utilization"
+_FLAGS = f"--xla_jf_dump_llo_text=true --xla_jf_dump_llo_pass_label_regex={_PASS}"
 _FILE = re.compile(rf"[0-9]+-(.+)-[0-9]+-{_PASS}\.txt")
 _STEP = re.compile(r'\\?"elements_of_a_step\\?":\s*\\?"?([0-9]+)')
 _BODY = re.compile(r'"body":\s*"([^"]*)"')

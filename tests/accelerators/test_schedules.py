@@ -84,6 +84,6 @@ def test_a_program_for_a_tpu_has_the_cycles_of_its_kernels():
     with compiling_for(there.hardware):
         report = read(jax.jit(jax.grad(loss, (0, 1, 2))).lower(x, x, x).compile(), there)
     assert report.unscheduled == ()
-    (kernel,) = (cost for cost in report.top if "tpu_attention_backward" in cost.operation)
+    cycles = max(cost.cycles for cost in report.top if "tpu_attention_backward" in cost.operation)
     least = 5 * 2 * 16 * 128 * 128 * 256 / there.accelerator.peak * there.accelerator.hertz
-    assert 2 * least < kernel.cycles < 8 * least  # heads of 64 fill half of a product
+    assert 2 * least < cycles < 8 * least  # heads of 64 fill half of a product
