@@ -1,4 +1,4 @@
-"""One attention front for every encoder: the XLA reference, dropout from packed random bytes, attention masks.
+"""One attention front for every encoder: the XLA reference, attention masks.
 
 Attention takes queries, keys and values as [B, T, N, H] and works head-major inside: on CPU the batched matrix
 products over [B, N, T, H] run up to twice as fast as over [B, T, N, H]. Fused kernels are in fused_attention.py.
@@ -12,52 +12,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Shaped
 
 from itt_jax.models import fused_attention
-from itt_jax.models.hardware import hardware
+from itt_jax.models.dropout import dropout
 
-_BYTE = 256
 _BLOCK = 128  # tiles of TPUs; XLA's products of smaller blocks are slower per score everywhere
-
-
-def subkey(key: PRNGKeyArray | None, index: int) -> PRNGKeyArray | None:
-    """The `index`-th key derived from `key`; None (no dropout) stays None."""
-    return None if key is None else jax.random.fold_in(key, index)
-
-
-def dropout(x: Float[Array, "..."], rate: float, key: PRNGKeyArray | None) -> Float[Array, "..."]:
-    """Zeroes elements with probability `rate` and scales the rest so that the expectation is x.
-
-    One random byte decides each element (four from each 32-bit draw, a quarter to a tenth of the cost of a draw each),
-    so the rate is realised to the nearest 1/256. The scale uses the realised rate, so there is no bias.
-
-    Args:
-        x: any shape with at least one axis.
-        rate: in [0, 1).
-        key: None switches dropout off.
-    """
-    dropped = round(rate * _BYTE)
-    if key is None or dropped == 0:
-        return x
-    drawn = _interleaved_bytes if x.ndim < 3 or hardware().platform != "tpu" else _stacked_bytes
-    return jnp.where(drawn(key, x.shape) >= dropped, x * (_BYTE / (_BYTE - dropped)), 0).astype(x.dtype)
-
-
-def _interleaved_bytes(key: PRNGKeyArray, shape: tuple[int, ...]) -> Int[Array, "..."]:
-    """Random bytes; those of a draw are neighbours on the last axis, so sharded leading axes need no communication."""
-    *leading, last = shape
-    words = jax.random.bits(key, (*leading, -(-last // 4)), jnp.uint32)
-    return jax.lax.bitcast_convert_type(words, jnp.uint8).reshape(*leading, -1)[..., :last]
-
-
-def _stacked_bytes(key: PRNGKeyArray, shape: tuple[int, ...]) -> Int[Array, "..."]:
-    """Random bytes; those of a draw are a quarter of the second axis (heads or positions) apart.
-
-    A TPU's vectors hold parts of the last axes, and to spread bytes over neighbours in a vector costs more than to draw
-    them.
-    """
-    first, second, *others = shape
-    words = jax.random.bits(key, (first, -(-second // 4), *others), jnp.uint32)
-    words = jax.lax.optimization_barrier(words)  # or each draw would be computed four times
-    return jnp.concatenate([(words >> shift).astype(jnp.uint8) for shift in (0, 8, 16, 24)], axis=1)[:, :second]
 
 
 class AttentionMask(NamedTuple):
@@ -199,7 +156,7 @@ def by_xla(
     if allowed is not None:
         scores = jnp.where(allowed, scores, jnp.finfo(jnp.float32).min)
     probabilities = jax.nn.softmax(scores, axis=-1).astype(v.dtype)
-    probabilities = dropout(probabilities, dropout_rate, key)
+    probabilities = dropout(probabilities, dropout_rate, key, streams=2)
     return jnp.einsum("BNTS,BNSH->BNTH", probabilities, v).transpose(0, 2, 1, 3)
 
 

@@ -12,7 +12,8 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from itt_jax.errors import InputError
 from itt_jax.families.bert import BertConfig
 from itt_jax.families.config import EncoderConfig
-from itt_jax.models.attention import AttentionMask, attention, dropout, segment_starts, subkey, taken
+from itt_jax.models.attention import AttentionMask, attention, segment_starts, taken
+from itt_jax.models.dropout import dropout, subkey
 from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.layers import ACTIVATIONS, PLAIN, Execution, embedding, layer_norm, linear, run_layers
 

@@ -12,7 +12,8 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax.families.deberta import DebertaConfig
 from itt_jax.models import bert
-from itt_jax.models.attention import AttentionMask, attention, dropout, subkey, taken
+from itt_jax.models.attention import AttentionMask, attention, taken
+from itt_jax.models.dropout import dropout, subkey
 from itt_jax.models.embeddings import Embeddings
 from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.layers import PLAIN, Execution, embedding, layer_norm, run_layers

@@ -5,7 +5,7 @@ from typing import Any
 from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from itt_jax.models.attention import dropout
+from itt_jax.models.dropout import dropout
 from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.layers import embedding, layer_norm
 

@@ -9,7 +9,8 @@ from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax.families.eurobert import EuroBertConfig
-from itt_jax.models.attention import AttentionMask, attention, subkey, taken
+from itt_jax.models.attention import AttentionMask, attention, taken
+from itt_jax.models.dropout import subkey
 from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.layers import ACTIVATIONS, PLAIN, Execution, Linear, embedding, linear, rms_norm, run_layers
 from itt_jax.models.rotary import Rotation, positions

@@ -25,6 +25,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 
 from itt_jax.errors import InputError, unknown
 from itt_jax.models import cudnn_attention
+from itt_jax.models.dropout import dropped_of, words_of
 from itt_jax.models.hardware import hardware
 
 log = logging.getLogger(__name__)
@@ -166,14 +167,15 @@ def by_pallas(
 
     Args:
         window: keys are at most so many positions away; None: anywhere in the segment.
-        dropout_rate, key: dropout of the attention probabilities, realised as by `attention.dropout`.
+        dropout_rate, key: dropout of the attention probabilities, the same as in `attention.by_xla`.
     """
     if window is not None or not _is_one_pass(q):
         return _on_each_device(functools.partial(_splash_on_one_device, window), q, k, v, segments)
     from itt_jax.models import tpu_attention  # Pallas takes half a second to import, only on TPUs
 
-    dropped = 0 if key is None else round(dropout_rate * 256)
-    words = tpu_attention.words(key, len(q), q.shape[2])
+    dropped = 0 if key is None else dropped_of(dropout_rate)
+    rows, _, heads, _ = q.shape
+    words = jnp.zeros((rows, heads, 2), jnp.uint32) if key is None else words_of(key, rows, heads)
     return _on_each_device(functools.partial(tpu_attention.on_one_device, dropped), q, k, v, segments, words)
 
 

@@ -9,7 +9,8 @@ from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax.families.modernbert import ModernBertConfig
-from itt_jax.models.attention import AttentionMask, attention, dropout, subkey, taken
+from itt_jax.models.attention import AttentionMask, attention, taken
+from itt_jax.models.dropout import dropout, subkey
 from itt_jax.models.embeddings import Embeddings
 from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.layers import ACTIVATIONS, PLAIN, Execution, Linear, layer_norm, linear, run_layers

@@ -12,7 +12,8 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from itt_jax.models.attention import attention, dropout, subkey, taken
+from itt_jax.models.attention import attention, taken
+from itt_jax.models.dropout import dropout, subkey
 from itt_jax.models.layers import layer_norm
 from itt_jax.models.products import product, shifted
 

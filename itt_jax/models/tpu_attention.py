@@ -6,11 +6,10 @@ zero on one side instead. Scores are [keys, queries]: sums over keys then run do
 the last reads its operands as they lie. All keys of a query are there at once, so the softmax is not corrected
 afterwards, and the backward pass computes scores again and keeps nothing but its arguments.
 
-Each probability is kept or dropped by one byte of a hash of its place and of two words that the key gives to each row
-and head, so both passes, any division into blocks and any division over devices drop the same ones.
+Dropout is that of `dropout.py`, with words for each row and head: both passes, any division into blocks or over devices
+and attention by XLA drop the same probabilities.
 
-Source: Dao et al. 2022 (arXiv 2205.14135), for the backward pass; https://github.com/aappleby/smhasher, MurmurHash3's
-finaliser, for the constants of the hash.
+Source: Dao et al. 2022 (arXiv 2205.14135), for the backward pass.
 """
 
 import functools
@@ -22,8 +21,9 @@ import jax
 import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, UInt32
+from jaxtyping import Array, Bool, Float, Int, UInt32
 
+from itt_jax.models.dropout import is_kept, scale_of
 from itt_jax.models.hardware import hardware
 
 LANES = 128
@@ -37,7 +37,7 @@ class Shape(NamedTuple):
     """What a kernel is compiled for.
 
     Attributes:
-        size: of a head. dropped: probabilities in 256 that are dropped.
+        size: of a head. dropped: how many of 2^32 probabilities are dropped.
         rows, queries: of a block.
     """
 
@@ -54,12 +54,6 @@ class Shape(NamedTuple):
         return cls(size, dropped, next(count for count in range(most, 0, -1) if rows % count == 0), queries)
 
 
-def words(key: PRNGKeyArray | None, rows: int, heads: int) -> UInt32[Array, "B N 2"]:
-    """The two words from which each row and head draws its dropout; zeros without a key."""
-    shape = (rows, heads, 2)
-    return jnp.zeros(shape, jnp.uint32) if key is None else jax.random.bits(key, shape, jnp.uint32)
-
-
 def on_one_device(
     dropped: int,
     q: Float[Array, "B T N H"],
@@ -71,7 +65,7 @@ def on_one_device(
     """Attention inside segments; padding (segment 0) attends to padding.
 
     Args:
-        dropped: probabilities in 256 that are dropped.
+        dropped: how many of 2^32 probabilities are dropped.
         q, k, v: bfloat16 or float32; T is a multiple of 128, at most `fused_attention.LONGEST`, and heads fill vectors
             of 128 lanes.
         segments: None: one segment.
@@ -171,7 +165,7 @@ def _forward(shape: Shape, words: Any, segments: Any, q: Any, k: Any, v: Any, fo
             if shape.dropped:
                 exponentials = jnp.where(_kept(shape, words, row, head, len(same)), exponentials, 0.0)
             mean = _product(v[row], exponentials.astype(v.dtype), 0, 0)
-            parts.append(_lines(shape, head, mean) * (_scale(shape) / total))
+            parts.append(_lines(shape, head, mean) * (scale_of(shape.dropped) / total))
         found[row] = jnp.concatenate(parts).T.astype(found.dtype)
 
 
@@ -197,6 +191,7 @@ def _backward(
         sum_k[...] = jnp.zeros_like(sum_k)
         sum_v[...] = jnp.zeros_like(sum_v)
 
+    of_scores_scale = scale_of(shape.dropped) * shape.size**-0.5
     own_q, own_gradient = ([_heads(shape, x[row]) for row in range(shape.rows)] for x in (q, gradient))
     scores = [[_product(k[row], own, 1, 1) for own in own_q[row]] for row in range(shape.rows)]
     products = [[_product(v[row], own, 1, 1) for own in own_gradient[row]] for row in range(shape.rows)]
@@ -208,19 +203,19 @@ def _backward(
             probabilities = kept_probabilities = exponentials * (1 / total)
             if shape.dropped:
                 kept = _kept(shape, words, row, head, len(same))
-                kept_probabilities = jnp.where(kept, probabilities * _scale(shape), 0.0)
-                of_probabilities = jnp.where(kept, of_probabilities * _scale(shape), 0.0)
+                kept_probabilities = jnp.where(kept, probabilities, 0.0)
+                of_probabilities = jnp.where(kept, of_probabilities, 0.0)
             mean = (probabilities * of_probabilities).sum(0, keepdims=True)
             of_scores = (probabilities * (of_probabilities - mean)).astype(q.dtype)
             sum_v[row] += _product(kept_probabilities.astype(q.dtype), own_gradient[row][head], 1, 0)
             sum_k[row] += _product(of_scores, own_q[row][head], 1, 0)
             parts.append(_lines(shape, head, _product(k[row], of_scores, 0, 0)))
-        of_q[row] = (jnp.concatenate(parts) * shape.size**-0.5).T.astype(of_q.dtype)
+        of_q[row] = (jnp.concatenate(parts) * of_scores_scale).T.astype(of_q.dtype)
 
     @pl.when(pl.program_id(2) == pl.num_programs(2) - 1)
     def _() -> None:
-        of_k[...] = (sum_k[...] * shape.size**-0.5).astype(of_k.dtype)
-        of_v[...] = sum_v[...].astype(of_v.dtype)
+        of_k[...] = (sum_k[...] * of_scores_scale).astype(of_k.dtype)
+        of_v[...] = (sum_v[...] * scale_of(shape.dropped)).astype(of_v.dtype)
 
 
 def _spread(segments: Any, spread: Any) -> None:
@@ -267,35 +262,9 @@ def _exponentials(
     return exponentials, exponentials.sum(0, keepdims=True)
 
 
-def _scale(shape: Shape) -> float:
-    """What kept probabilities are multiplied by."""
-    return 256 / (256 - shape.dropped)
-
-
 def _kept(shape: Shape, words: Any, row: int, head: int, keys: int) -> Bool[Array, "T Q"]:
     """Which probabilities of a block are kept."""
     at = 2 * (pl.program_id(1) * (LANES // shape.size) + head)
-    first = pl.program_id(2) * shape.queries
-    return kept(words[row, 0, at], words[row, 0, at + 1], shape.dropped, keys, first, shape.queries)
-
-
-def kept(
-    first_word: UInt32[Array, ""],
-    second_word: UInt32[Array, ""],
-    dropped: int,
-    length: int,
-    first: Int[Array, ""] | int,
-    queries: int,
-) -> Bool[Array, "T Q"]:
-    """Which probabilities are kept, [keys, queries], for `queries` of them from `first`.
-
-    A hash gives four bytes, one to each quarter of the keys.
-    """
-    key, query = (jax.lax.broadcasted_iota(jnp.uint32, (length // 4, queries), axis) for axis in (0, 1))
-    place = key * jnp.uint32(length) + query + jnp.asarray(first, jnp.uint32)
-    x = place ^ first_word
-    x = (x ^ (x >> 16)) * jnp.uint32(0x85EBCA6B)
-    x = ((x ^ (x >> 13)) + second_word) * jnp.uint32(0xC2B2AE35)
-    x ^= x >> 16
-    least = jnp.uint32(dropped << 24)
-    return jnp.concatenate([(x << jnp.uint32(shift)) >= least for shift in (24, 16, 8, 0)])
+    key, query = (jax.lax.broadcasted_iota(jnp.uint32, (keys, shape.queries), axis) for axis in (0, 1))
+    first = (pl.program_id(2) * shape.queries).astype(jnp.uint32)
+    return is_kept((query + first) * jnp.uint32(keys) + key, words[row, 0, at], words[row, 0, at + 1], shape.dropped)

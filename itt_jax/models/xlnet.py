@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax.errors import InputError
 from itt_jax.families.xlnet import XlnetConfig
-from itt_jax.models.attention import dropout, subkey
+from itt_jax.models.dropout import dropout, subkey
 from itt_jax.models.inputs import EncoderInputs
 from itt_jax.models.layers import ACTIVATIONS, PLAIN, Execution, embedding, layer_norm, linear, run_layers
 from itt_jax.models.relative_attention import QueryBiases, RelativeAttention, Shared, sinusoids, stream_masks

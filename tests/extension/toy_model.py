@@ -3,7 +3,8 @@
 import jax.numpy as jnp
 from flax import nnx
 
-from itt_jax.models.attention import AttentionMask, dropout, subkey
+from itt_jax.models.attention import AttentionMask
+from itt_jax.models.dropout import dropout, subkey
 from itt_jax.models.layers import ACTIVATIONS, PLAIN, embedding, layer_norm, linear, run_layers
 
 

@@ -1,12 +1,11 @@
-"""Attention equals a loop over keys; dropout keeps the expectation and realises its rate."""
+"""Attention equals a loop over keys."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from itt_jax.models.attention import AttentionMask, attention, dropout, segment_starts
-from itt_jax.models.hardware import Hardware, compiling_for
+from itt_jax.models.attention import AttentionMask, attention, segment_starts
 
 RNG = np.random.default_rng(0)
 Q, K, V = RNG.standard_normal((3, 2, 6, 3, 4), np.float32)
@@ -69,24 +68,3 @@ def test_a_window_in_blocks_equals_the_reference():
 def test_segment_starts():
     expected = [[0, 0, 0, 3, 3, 5], [0, 0, 2, 2, 4, 4]]
     np.testing.assert_array_equal(segment_starts(jnp.asarray(SEGMENTS)), expected)
-
-
-@pytest.mark.parametrize("rate", [0.1, 0.5])
-@pytest.mark.parametrize("platform", ["cpu", "tpu"])
-def test_dropout_keeps_the_expectation_and_realises_the_rate(rate, platform):
-    x = jnp.ones((4, 250, 333))
-    with compiling_for(Hardware(platform, ())):
-        y = np.asarray(dropout(x, rate, jax.random.key(0))).reshape(1000, 333)
-    realised = round(rate * 256) / 256
-    assert abs(realised - rate) <= 1 / 512
-    assert set(np.unique(y)) == {np.float32(0), np.float32(1 / (1 - realised))}
-    # Four standard errors.
-    assert abs((y == 0).mean() - realised) < 4 * np.sqrt(realised * (1 - realised) / y.size)
-    for axis in (0, 1):
-        error = np.sqrt(realised / (1 - realised) / y.shape[axis])
-        assert np.abs(y.mean(axis) - 1).max() < 5 * error
-
-
-def test_dropout_is_off_without_a_key_or_a_rate():
-    x = jnp.arange(7.0)
-    assert dropout(x, 0.5, None) is x and dropout(x, 0.0, jax.random.key(0)) is x

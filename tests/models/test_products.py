@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from itt_jax.models.hardware import Hardware, compiling_for
 from itt_jax.models.products import dense, product, shifted
 from itt_jax.train.compiling import compiler_options
 from tests.train.toy import same, tiny_encoder
@@ -57,6 +58,20 @@ def test_a_gradient_counts_every_token():
     for function, weight in ((dense, jnp.zeros((1, 1))), (shifted, jnp.zeros(1))):
         found = jax.grad(lambda own, function=function: jnp.sum(function(ones, own).astype(jnp.float32)))(weight)
         assert found.dtype == jnp.float32 and float(found.sum()) == MANY
+
+
+@pytest.mark.parametrize("platform", ["cpu", "tpu"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_gradient_of_a_shift_is_the_sum_over_tokens_in_float32(platform, dtype):
+    """Also as a TPU's program sums, for a bias of two axes and for a stack of runs."""
+    x = jnp.asarray(np.random.default_rng(0).standard_normal((3, 2, 500, 4, 8)), dtype)
+    bias = jnp.ones((3, 4, 8))
+    with compiling_for(Hardware(platform, ())):
+        found = jax.vmap(shifted)(x, bias)
+        of_x, of_bias = jax.vmap(lambda x, bias, own: jax.vjp(shifted, x, bias)[1](own))(x, bias, found)
+    assert found.dtype == of_x.dtype == dtype and of_bias.dtype == jnp.float32
+    np.testing.assert_array_equal(of_x, found)
+    np.testing.assert_allclose(of_bias, np.asarray(found, np.float64).sum((1, 2)), rtol=1e-5)
 
 
 def test_the_result_may_have_another_dtype():

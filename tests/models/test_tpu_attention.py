@@ -1,4 +1,4 @@
-"""The kernel for TPUs, in Pallas' interpreter, equals attention by XLA with the same probabilities dropped."""
+"""The kernel for TPUs, in Pallas' interpreter, equals attention by XLA, which drops the same probabilities."""
 
 import functools
 import pathlib
@@ -10,11 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from itt_jax.models import fused_attention, tpu_attention
+from itt_jax.models import attention, fused_attention, tpu_attention
+from itt_jax.models.dropout import dropped_of, words_of
 
-RATE = 0.25
-DROPPED = 64
-DROPPING = {"dropout_rate": RATE, "key": jax.random.key(3)}
+DROPPING = {"dropout_rate": 0.25, "key": jax.random.key(3)}
 
 
 def example(rows=2, length=128, heads=2, size=64, seed=0):
@@ -24,22 +23,11 @@ def example(rows=2, length=128, heads=2, size=64, seed=0):
     return *arrays, np.sort(rng.integers(0, 5, (rows, length)), 1).astype(np.int32)
 
 
-def kept_by(key, rows, length, heads):
-    """Which probabilities the kernel keeps, [B, N, T, S]."""
-    words = tpu_attention.words(key, rows, heads)
-    of_head = functools.partial(tpu_attention.kept, dropped=DROPPED, length=length, first=0, queries=length)
-    return jax.vmap(jax.vmap(lambda own: of_head(own[0], own[1])))(words).swapaxes(-1, -2)
-
-
-def reference(q, k, v, segments, kept=None):
-    """Attention by formula; `kept` says which probabilities are not dropped."""
-    scores = jnp.einsum("BTNH,BSNH->BNTS", q, k, precision="highest") / q.shape[-1] ** 0.5
-    if segments is not None:
-        scores = jnp.where((segments[:, :, None] == segments[:, None])[:, None], scores, -jnp.inf)
-    probabilities = jax.nn.softmax(scores, axis=-1)
-    if kept is not None:
-        probabilities = jnp.where(kept, probabilities / (1 - RATE), 0)
-    return jnp.einsum("BNTS,BSNH->BTNH", probabilities, v, precision="highest")
+def by_xla(q, k, v, segments, dropout_rate=0.0, key=None):
+    """The reference."""
+    same = None if segments is None else (segments[:, :, None] == segments[:, None])[:, None]
+    with jax.default_matmul_precision("highest"):
+        return attention.by_xla(q, k, v, same, None, dropout_rate, key)
 
 
 def result_and_gradients(function, q, k, v, weights):
@@ -61,24 +49,24 @@ def result_and_gradients(function, q, k, v, weights):
         pytest.param(1, 1024, 2, 64, marks=pytest.mark.slow),  # blocks wider than a vector
     ],
 )
-def test_results_and_gradients_equal_the_formula(rows, length, heads, size, dropping):
-    q, k, v, weights, segments = example(rows, length, heads, size)
-    kept = kept_by(DROPPING["key"], rows, length, heads) if dropping else None
-    kernel = functools.partial(fused_attention.by_pallas, segments=segments, **dropping)
-    found = result_and_gradients(kernel, q, k, v, weights)
-    expected = result_and_gradients(functools.partial(reference, segments=segments, kept=kept), q, k, v, weights)
+def test_results_and_gradients_equal_the_reference(rows, length, heads, size, dropping):
+    *arrays, segments = example(rows, length, heads, size)
+    found, expected = (
+        result_and_gradients(functools.partial(function, segments=segments, **dropping), *arrays)
+        for function in (fused_attention.by_pallas, by_xla)
+    )
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=5e-6)
 
 
 @pytest.mark.parametrize("segmented", [True, False])
-def test_bfloat16_equals_the_formula_to_its_precision(segmented):
+def test_bfloat16_equals_the_reference_to_its_precision(segmented):
     *arrays, segments = example()
     segments = segments if segmented else None
     low = [jnp.asarray(x, jnp.bfloat16) for x in arrays[:3]]
     found = result_and_gradients(functools.partial(fused_attention.by_pallas, segments=segments), *low, arrays[3])
     exact = [x.astype(jnp.float32) for x in low]
-    expected = result_and_gradients(functools.partial(reference, segments=segments), *exact, arrays[3])
+    expected = result_and_gradients(functools.partial(by_xla, segments=segments), *exact, arrays[3])
     for one, other in zip(found, expected, strict=True):
         assert one.dtype == jnp.bfloat16
         np.testing.assert_allclose(one.astype(jnp.float32), other, atol=2e-2 * np.abs(other).max())
@@ -87,54 +75,18 @@ def test_bfloat16_equals_the_formula_to_its_precision(segmented):
 def test_large_scores_do_not_overflow():
     q, k, v, _, segments = example()
     found = fused_attention.by_pallas(1e3 * q, 1e3 * k, v, segments)
-    np.testing.assert_allclose(found, reference(1e3 * q, 1e3 * k, v, segments), atol=1e-4)
-
-
-def test_the_expectation_is_that_without_dropout():
-    """Mean of many draws; the rate of XLA's dropout is realised, so both have the same scale."""
-    q, k, v, _, segments = example(rows=1)
-    draw = jax.jit(lambda key: fused_attention.by_pallas(q, k, v, segments, dropout_rate=RATE, key=key))
-    draws = np.stack([draw(key) for key in jax.random.split(jax.random.key(0), 200)])
-    error = draws.std(0) / 200**0.5
-    z = (draws.mean(0) - reference(q, k, v, segments)) / np.maximum(error, 1e-6)
-    assert np.abs(z).max() < 5.5 and abs(z.std() - 1) < 0.1
-
-
-@pytest.mark.parametrize("length", [128, 512])
-def test_dropped_probabilities_are_independent_of_their_neighbours(length):
-    """Rates, and correlations of neighbouring keys, queries, quarters, heads and rows, in standard errors."""
-    kept = np.asarray(kept_by(jax.random.key(7), 4, length, 16)).astype(np.float32)
-    centred = (kept - (1 - RATE)) / (RATE * (1 - RATE)) ** 0.5
-    own = [centred.mean() * centred.size**0.5]
-    quarters = centred.reshape(4, 16, length, 4, -1)
-    own += [pair.mean() * pair.size**0.5 for axis in range(4) for pair in [products(centred, axis)]]
-    own += [pair.mean() * pair.size**0.5 for pair in [products(quarters, 3)]]
-    assert np.abs(own).max() < 4
-    for axis in (2, 3):  # no query and no key loses more than chance
-        sums = centred.sum(axis) / length**0.5
-        assert abs(sums.std() - 1) < 0.05
-
-
-def products(x, axis):
-    """Products of neighbours along an axis."""
-    return np.take(x, range(1, x.shape[axis]), axis) * np.take(x, range(x.shape[axis] - 1), axis)
+    np.testing.assert_allclose(found, by_xla(1e3 * q, 1e3 * k, v, segments), atol=1e-4)
 
 
 def test_a_row_drops_the_same_probabilities_alone_and_among_others():
     """Blocks of rows and of queries do not matter: words belong to row and head."""
     q, k, v, _, segments = example(rows=3)
-    words = tpu_attention.words(DROPPING["key"], 3, 2)
-    run = jax.jit(functools.partial(tpu_attention.on_one_device, DROPPED))
+    words = words_of(DROPPING["key"], 3, 2)
+    run = jax.jit(functools.partial(tpu_attention.on_one_device, dropped_of(0.25)))
     together = run(q, k, v, segments, words)
     for row in range(3):
         own = slice(row, row + 1)
         np.testing.assert_allclose(run(q[own], k[own], v[own], segments[own], words[own])[0], together[row], atol=1e-6)
-
-
-def test_blocks_of_queries_drop_the_probabilities_of_the_whole():
-    whole = tpu_attention.kept(jnp.uint32(5), jnp.uint32(9), DROPPED, 512, 0, 512)
-    part = tpu_attention.kept(jnp.uint32(5), jnp.uint32(9), DROPPED, 512, jnp.int32(256), 128)
-    assert (whole[:, 256:384] == part).all()
 
 
 def test_a_stack_of_runs_has_the_results_of_each_run():
@@ -144,7 +96,7 @@ def test_a_stack_of_runs_has_the_results_of_each_run():
     keys = jax.random.split(jax.random.key(1), 3)
 
     def both(q, k, v, weights, key):
-        kernel = functools.partial(fused_attention.by_pallas, segments=segments, dropout_rate=RATE, key=key)
+        kernel = functools.partial(fused_attention.by_pallas, segments=segments, dropout_rate=0.25, key=key)
         return result_and_gradients(kernel, q, k, v, weights)
 
     stacked, alone = jax.jit(jax.vmap(both))(*runs, keys), jax.jit(both)

@@ -10,7 +10,7 @@ from itt_jax import families
 from itt_jax.batch import Batch
 from itt_jax.errors import InputError
 from itt_jax.families.family import Summary
-from itt_jax.models.attention import dropout, subkey
+from itt_jax.models.dropout import dropout, subkey
 from itt_jax.models.encoder import Params
 from itt_jax.models.heads.head import Head, HeadKind
 from itt_jax.models.heads.pooling import POOLINGS, mean_of_examples, pooled, summary_places

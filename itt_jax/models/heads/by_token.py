@@ -6,7 +6,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from itt_jax import families
 from itt_jax.families.family import Summary
-from itt_jax.models.attention import dropout
+from itt_jax.models.dropout import dropout
 from itt_jax.models.heads.by_example import SummaryLayers
 from itt_jax.models.heads.head import Head
 from itt_jax.models.layers import linear

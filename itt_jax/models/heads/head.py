@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from itt_jax import errors, families
 from itt_jax.batch import Batch
-from itt_jax.models.attention import subkey
+from itt_jax.models.dropout import subkey
 from itt_jax.models.encoder import Encoder, Params
 
 Pooling = Literal["pretrained", "cls", "mean", "max_mean"]
