@@ -110,8 +110,8 @@ class EncoderSpec:
         pair_features: heads on pairs of texts read (a, b, |a - b|, a * b) of the two, each pooled ("mean", "max_mean").
         seed: seed of initialisation and pretraining.
         attention_dropout: dropout rate of attention probabilities; None is the checkpoint's, or the family's default
-            (0.1; 0 for ModernBERT). With 0, every stage can train with a fused attention kernel. XLNet and EuroBERT
-            have one rate for all dropout; XLNet and DeBERTa have no such kernel.
+            (0.1; 0 for ModernBERT). With 0, GPUs can train with a fused attention kernel too; TPUs do with any rate.
+            XLNet and EuroBERT have one rate for all dropout; XLNet and DeBERTa have no such kernel.
         first_layers: number of a checkpoint's layers to keep, from the first; None keeps all. Half of the layers take
             half of the time; Sajjad et al. (2023, arXiv 2004.03844) measure the loss in accuracy.
     """

@@ -144,6 +144,7 @@ def test_cudnn_equals_the_reference(masks):
     assert_equals_reference("cudnn", MASKS[masks], "bfloat16")
 
 
+KERNELS = ("pallas", "xla")
 WHOLE, WINDOW = fused_attention.by_pallas, functools.partial(fused_attention.by_pallas, window=64)
 DROPPING = functools.partial(WHOLE, dropout_rate=0.1, key=jax.random.key(0))
 
@@ -223,14 +224,22 @@ def test_cudnn_is_called_with_the_rows_heads_and_runs_of_one_device(on_gpu):
 
 
 @pytest.mark.slow
-def test_an_encoder_with_a_fused_kernel_equals_plain(on_tpu, randomised):
-    sizes = {"layers": 1, "width": 16, "heads": 2, "vocabulary_size": 40, "max_positions": 130}
+@pytest.mark.parametrize(("width", "key"), [(128, jax.random.key(5)), (128, None), (16, None)])
+def test_an_encoder_with_a_kernel_equals_plain(on_tpu, randomised, width, key):
+    """Heads of 64 with dropout, in our kernel; heads of 8, in splash. Also the gradients."""
+    sizes = {"layers": 1, "width": width, "heads": 2, "vocabulary_size": 40, "max_positions": 130}
     plain = make_encoder("bert", **sizes)
-    fused, params = dataclasses.replace(plain, attention="pallas"), randomised(plain.shapes())
-    ids = RNG.integers(6, 40, (2, T))
-    expected = dataclasses.replace(plain, attention="xla")(params, ids, segment_ids=SEGMENTS)
-    found = jax.jit(fused)(params, ids, segment_ids=SEGMENTS)
+    params, ids = randomised(plain.shapes()), RNG.integers(6, 40, (2, T))
+
+    def run(backend, params):
+        hidden = dataclasses.replace(plain, attention=backend)(params, ids, segment_ids=SEGMENTS, key=key)
+        return jnp.sum(jnp.where(REAL[..., 0], hidden, 0) ** 2), hidden
+
+    results = [jax.jit(jax.value_and_grad(functools.partial(run, name), has_aux=True))(params) for name in KERNELS]
+    ((_, found), gradients), ((_, expected), others) = results
     np.testing.assert_allclose(found[SEGMENTS > 0], expected[SEGMENTS > 0], atol=1e-5)
+    for one, other in zip(jax.tree.leaves(gradients), jax.tree.leaves(others), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4 * max(1, np.abs(other).max()))
 
 
 def shaped(length=T, size=64, dtype=jnp.bfloat16):
