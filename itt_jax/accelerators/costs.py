@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from itt_jax.accelerators.hlo import Array, Computation, Hlo, Instruction, arrays
-from itt_jax.accelerators.schedules import kernel_cycles
 
 COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 _FREE = {"parameter", "constant", "tuple", "get-tuple-element", "bitcast", "after-all", "partition-id", "replica-id"}
@@ -48,13 +47,13 @@ class Cost:
     main_bytes: float = 0.0
 
 
-def costs(program: Hlo, schedules: dict[str, int] | None = None) -> list[Cost]:
+def costs(program: Hlo, of_kernels: dict[str, int] | None = None) -> list[Cost]:
     """The cost of every instruction that a step executes, in no particular order.
 
     Args:
-        schedules: those of kernels (`schedules.take_schedules`).
+        of_kernels: cycles of kernels (`schedules.kernel_cycles`).
     """
-    found, of_kernels = [], kernel_cycles(program, schedules or {})
+    found = []
     for computation, one, times in executed(program):
         if _is_free(one):
             continue
@@ -67,7 +66,7 @@ def costs(program: Hlo, schedules: dict[str, int] | None = None) -> list[Cost]:
                 times=times,
                 flops=times * flops(program, computation, one),
                 bytes=times * moved_bytes(program, computation, one),
-                cycles=times * (of_kernels.get(one.name) or _cycles(one)),
+                cycles=times * ((of_kernels or {}).get(one.name) or _cycles(one)),
                 main_bytes=times * moved_bytes(program, computation, one, _main_bytes),
             )
         )
@@ -358,10 +357,11 @@ def uncounted(program: Hlo) -> list[str]:
     )
 
 
-def unscheduled(program: Hlo, schedules: dict[str, int]) -> list[str]:
+def unscheduled(program: Hlo, of_kernels: dict[str, int]) -> list[str]:
     """Names of the kernels, as in `kernels`, whose cycles are not known."""
-    known = kernel_cycles(program, schedules)
-    return sorted({_kernel_name(one) for _, one, _ in executed(program) if _is_kernel(one) and one.name not in known})
+    return sorted(
+        {_kernel_name(one) for _, one, _ in executed(program) if _is_kernel(one) and one.name not in of_kernels}
+    )
 
 
 def _is_kernel(one: Instruction) -> bool:

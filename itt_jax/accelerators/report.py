@@ -23,7 +23,7 @@ from itt_jax.accelerators.costs import (
     unscheduled,
 )
 from itt_jax.accelerators.hlo import Hlo
-from itt_jax.accelerators.schedules import take_schedules
+from itt_jax.accelerators.schedules import kernel_cycles, take_schedules
 from itt_jax.accelerators.topologies import Topology
 from itt_jax.models.hardware import compiling_for
 from itt_jax.train.compiling import Request, cache_folder
@@ -110,24 +110,37 @@ def compiled_report(request: Request, there: Topology) -> Report:
     path = cache_folder() / "reports" / f"{key[:32]}.json"
     if path.exists():
         return Report.from_json(json.loads(path.read_text(encoding="utf-8")))
-    began = time.perf_counter()
+    began, schedules = time.perf_counter(), {}
     try:
+        take_schedules()  # of a program that did not compile
         with compiling_for(there.hardware):
             compiled = lowered.compile()
-        report = read(compiled, there, time.perf_counter() - began)
+        schedules = take_schedules()
+        report = read(compiled, there, time.perf_counter() - began, schedules)
     except jax.errors.JaxRuntimeError as error:
         if not is_out_of_memory(error):
             raise
         report = dataclasses.replace(TOO_LARGE, compile_seconds=time.perf_counter() - began)
-    files.write_json(path, dataclasses.asdict(report))
+    if schedules or report.cycles is None or not report.unscheduled:  # another process may have what this one lacks
+        files.write_json(path, dataclasses.asdict(report))
     return report
 
 
-def read(compiled: jax.stages.Compiled, there: Topology, compile_seconds: float = 0.0) -> Report:
-    """The report of a compiled program."""
+def read(
+    compiled: jax.stages.Compiled,
+    there: Topology,
+    compile_seconds: float = 0.0,
+    schedules: dict[str, int] | None = None,
+) -> Report:
+    """The report of a compiled program.
+
+    Args:
+        schedules: those of its kernels (`take_schedules`).
+    """
     text, own = compiled.as_text(), there.accelerator
-    program, schedules = Hlo.parse(text), take_schedules()
-    found, memory = costs(program, schedules), compiled.memory_analysis()
+    program = Hlo.parse(text)
+    of_kernels = kernel_cycles(program, schedules or {}, own.cores)
+    found, memory = costs(program, of_kernels), compiled.memory_analysis()
     flops, moved, seconds = _totals(compiled, text, found, there)
     cycles = sum(cost.cycles for cost in found)
 
@@ -152,7 +165,7 @@ def read(compiled: jax.stages.Compiled, there: Topology, compile_seconds: float 
         uncounted=tuple(uncounted(program)),
         unknown_loops=unknown_loops(program),
         main_seconds=roofline([dataclasses.replace(cost, bytes=cost.main_bytes) for cost in found], there),
-        unscheduled=tuple(unscheduled(program, schedules)),
+        unscheduled=tuple(unscheduled(program, of_kernels)),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 from jax.experimental import topologies as jax_topologies
 
-from itt_jax.accelerators.schedules import write_schedules
+from itt_jax.accelerators.schedules import written_schedules
 from itt_jax.errors import InputError, unknown
 from itt_jax.models.hardware import Hardware
 
@@ -31,7 +31,7 @@ class Accelerator:
         peak: FLOP/s of bfloat16 matrix products. bandwidth: bytes/s of the main memory. bytes: the memory's size.
         hertz: clock rate, for the compiler's estimates in cycles; 0 if it makes none.
         share: share of the memory that a JAX process takes.
-        chip_config: libtpu's name of the use of a chip's cores; None for its default.
+        chip_config: libtpu's name of the use of a chip's cores; None for its default. cores: of a device.
         capability: compute capability of a GPU.
         description: fields of `gpu_device_info` in XLA's target configuration of a GPU.
     """
@@ -44,6 +44,7 @@ class Accelerator:
     hertz: float = 0.0
     share: float = 1.0
     chip_config: str | None = None
+    cores: int = 1
     capability: int | None = None
     description: tuple[tuple[str, int | float], ...] = ()
 
@@ -105,9 +106,9 @@ _HOPPER = (
 # is its peak divided by the FLOPs a cycle of its matrix units.
 ACCELERATORS = (
     Accelerator("v3", 2, 61.5e12, 450e9, 16 * GIB, 0.94e9),
-    Accelerator("v4", 3, 275e12, 1228e9, 32 * GIB, 1.05e9, chip_config="megacore"),
+    Accelerator("v4", 3, 275e12, 1228e9, 32 * GIB, 1.05e9, chip_config="megacore", cores=2),
     Accelerator("v5e", 2, 197e12, 819e9, 16 * GIB, 1.5e9),
-    Accelerator("v5p", 3, 459e12, 2765e9, 95 * GIB, 1.75e9),
+    Accelerator("v5p", 3, 459e12, 2765e9, 95 * GIB, 1.75e9, cores=2),
     Accelerator("v6e", 2, 918e12, 1640e9, 32 * GIB, 1.75e9),
     Accelerator("tpu7x", 3, 1153.5e12, 3690e9, 96 * GIB, 2.2e9),
     Accelerator("a100", 1, 312e12, 2039e9, 80 * GIB, share=GPU_SHARE, capability=8, description=_AMPERE),
@@ -158,7 +159,8 @@ def topology(name: str) -> Topology:
         raise InputError(f"--topology {name}: its compiler is not installed; pip install 'itt_jax[{extra}]'")
     _use_no_device()
     try:
-        devices = tuple(_described(name, accelerator, sizes).devices)
+        with written_schedules():
+            devices = tuple(_described(name, accelerator, sizes).devices)
     except (jax.errors.JaxRuntimeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
@@ -208,6 +210,5 @@ def _use_no_device() -> None:
     os.environ.setdefault("TPU_WORKER_HOSTNAMES", "localhost")
     os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    write_schedules()
     with contextlib.suppress(RuntimeError):  # its backends have started
         jax.config.update("jax_platforms", "cpu")

@@ -37,12 +37,13 @@ def dropout(x: Float[Array, "..."], rate: float, key: PRNGKeyArray | None, strea
         return x
     leading, shape = x.shape[:streams], x.shape[streams:]
     first, second = (words_of(key, *leading)[..., n].reshape(*leading, *[1] * len(shape)) for n in (0, 1))
-    return jnp.where(is_kept(places(shape), first, second, dropped), x * scale_of(dropped), 0).astype(x.dtype)
+    scaled = x.astype(jnp.float32) * scale_of(dropped)
+    return jnp.where(is_kept(places(shape), first, second, dropped), scaled, 0).astype(x.dtype)
 
 
 def dropped_of(rate: float) -> int:
     """How many of 2^32 hashes drop an element."""
-    return round(rate * _RANGE)
+    return min(round(rate * _RANGE), _RANGE - 1)
 
 
 def scale_of(dropped: int) -> float:

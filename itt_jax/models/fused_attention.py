@@ -34,7 +34,10 @@ BACKENDS = ("auto", "xla", "cudnn", "pallas")
 KERNELS = {"gpu": "cudnn", "tpu": "pallas"}
 """The kernel that "auto" tries on a platform."""
 LONGEST = 2048
-"""The longest rows of `tpu_attention.py`: the scores of 128 queries with all keys fit into the on-chip memory."""
+"""The longest rows of `tpu_attention.py`."""
+SCORES_BYTES = 2**20
+"""It computes at once at most so many bytes of scores, in the dtype of q, of all heads in a vector: what it makes of
+them fits the on-chip memory."""
 _TILE = 128
 
 
@@ -98,8 +101,8 @@ def obstacle(
         return "drops no attention probabilities (set attention_dropout to 0)"
     if dropped and (window or not _is_one_pass(q)):
         return (
-            f"drops attention probabilities only without a window, in rows of at most {LONGEST} and for heads that "
-            f"fill {_TILE} lanes (set attention_dropout to 0)"
+            f"drops attention probabilities only without a window, in rows of at most {LONGEST} (in float32, or of "
+            f"heads below 64, fewer) and for heads that fill {_TILE} lanes (set attention_dropout to 0)"
         )
     if bias:
         return "takes no bias with a gradient"
@@ -117,6 +120,8 @@ def obstacle(
         return _undivided(q)
     if there.platform != "tpu":
         return f"needs a TPU, found {there.platform}"
+    if (kind := getattr(there.devices[0], "device_kind", "")) in ("TPU v2", "TPU v3"):
+        return f"needs a TPU v4 or later, found {kind}"
     if q.dtype not in (jnp.bfloat16, jnp.float32):
         return f"computes in bfloat16 or float32, found {q.dtype}"
     if length % _TILE:
@@ -129,10 +134,12 @@ def obstacle(
 
 
 def _is_one_pass(q: Float[Array, "B T N H"]) -> bool:
-    """Whether `tpu_attention.py` computes this on each device: the row is short enough, and heads fill vectors."""
-    length, heads, size = q.shape[1:]
+    """Whether `tpu_attention.py` computes this on each device: heads fill vectors, and a step fits the memory."""
+    _, length, heads, size = q.shape
     heads //= jax.sharding.get_abstract_mesh().shape.get("model", 1)
-    return length <= LONGEST and size % 8 == 0 and _TILE % size == 0 and heads % (_TILE // size) == 0
+    if length % _TILE or size % 8 or _TILE % size or heads % (_TILE // size):
+        return False
+    return q.dtype.itemsize * length * _TILE * max(2, _TILE // size) <= SCORES_BYTES
 
 
 def _undivided(q: Float[Array, "B T N H"]) -> str | None:
@@ -168,8 +175,13 @@ def by_pallas(
     Args:
         window: keys are at most so many positions away; None: anywhere in the segment.
         dropout_rate, key: dropout of the attention probabilities, the same as in `attention.by_xla`.
+
+    Raises:
+        ValueError: probabilities are to be dropped where `obstacle` says that they cannot.
     """
     if window is not None or not _is_one_pass(q):
+        if key is not None and dropout_rate > 0:
+            raise ValueError(f"dropout of attention probabilities in rows {q.shape} with window {window}")
         return _on_each_device(functools.partial(_splash_on_one_device, window), q, k, v, segments)
     from itt_jax.models import tpu_attention  # Pallas takes half a second to import, only on TPUs
 

@@ -24,11 +24,10 @@ from jax.experimental.pallas import tpu as pltpu
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from itt_jax.models.dropout import is_kept, scale_of
+from itt_jax.models.fused_attention import SCORES_BYTES
 from itt_jax.models.hardware import hardware
 
 LANES = 128
-_SCORES = 2**18
-"""Most scores of one head that are computed at once."""
 _ROWS = 8
 _FEW = -1e30  # what a score of another segment becomes
 
@@ -47,11 +46,14 @@ class Shape(NamedTuple):
     queries: int
 
     @classmethod
-    def of(cls, rows: int, length: int, size: int, dropped: int) -> "Shape":
-        """That of rows [B, T] of heads of a size."""
-        queries = next(own for own in (512, 384, 256, LANES) if length % own == 0 and own * length <= _SCORES)
-        most = min(_ROWS, max(1, _SCORES // (length * length)))
-        return cls(size, dropped, next(count for count in range(most, 0, -1) if rows % count == 0), queries)
+    def of(cls, q: Float[Array, "B T N H"], dropped: int) -> "Shape":
+        """That of queries: as many scores at once as `SCORES_BYTES` allows."""
+        rows, length, _, size = q.shape
+        most = SCORES_BYTES // q.dtype.itemsize // (LANES // size)
+        queries = next(own for own in (512, 384, 256, LANES) if length % own == 0 and own * length <= most)
+        # Products of float32 have parts, which take more memory with each row.
+        count = min(_ROWS, max(1, most // length**2)) if q.dtype == jnp.bfloat16 else 1
+        return cls(size, dropped, next(own for own in range(count, 0, -1) if rows % own == 0), queries)
 
 
 def on_one_device(
@@ -66,15 +68,15 @@ def on_one_device(
 
     Args:
         dropped: how many of 2^32 probabilities are dropped.
-        q, k, v: bfloat16 or float32; T is a multiple of 128, at most `fused_attention.LONGEST`, and heads fill vectors
-            of 128 lanes.
+        q, k, v: bfloat16 or float32; as `fused_attention` checks: T is a multiple of 128, and heads fill vectors of
+            128 lanes.
         segments: None: one segment.
     """
-    rows, length, heads, size = q.shape
+    rows, length, *_ = q.shape
     if segments is None:
         segments = jnp.zeros((rows, length), jnp.int32)
-    flat = (x.reshape(rows, length, heads * size) for x in (q, k, v))
-    shape = Shape.of(rows, length, size, dropped)
+    flat = (x.reshape(rows, length, -1) for x in (q, k, v))
+    shape = Shape.of(q, dropped)
     return _attention(shape, *flat, segments[:, None], words.reshape(rows, 1, -1)).reshape(q.shape)
 
 
@@ -145,7 +147,10 @@ def _called(
             transcendentals=q.size // shape.size * length,
         ),
         name=f"tpu_attention{kernel.__name__}",
-        metadata={"elements_of_a_step": str(rows * queries * LANES)},  # of a result, for accelerators/schedules.py
+        metadata={  # for accelerators/schedules.py
+            "elements_of_a_step": str(rows * queries * LANES),  # of a result
+            "steps_in_turn": str(width // LANES * (length // queries)),
+        },
         interpret=hardware().platform != "tpu",
     )
     return called(words, segments, *by_query, *by_key)
