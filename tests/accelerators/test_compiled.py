@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import jax
+import jax.numpy as jnp
 import pytest
 
 from itt_jax.accelerators import compiled_report, topology
@@ -11,6 +12,8 @@ from itt_jax.accelerators.costs import by_kind
 from itt_jax.bench import Request, ours
 from itt_jax.bench.choices import Choice
 from itt_jax.bench.workload import workload
+from itt_jax.models import fused_attention
+from itt_jax.models.attention import AttentionMask, attention
 from itt_jax.models.hardware import compiling_for
 from itt_jax.train import described
 from itt_jax.train.flops import PASSES, forward_flops
@@ -91,3 +94,26 @@ def test_a_prediction_does_not_keep_its_layers(work):
     assert report.collectives == () and report.donated == 0
     assert 4 * parameters(work) <= report.needed < there.accelerator.bytes
     assert report.flops >= computed_flops(work, *found.row_shape)
+
+
+@pytest.mark.parametrize("name", ["v4:1x1x1", "v5e:1x1", "v6e:1x1"])
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32])
+@pytest.mark.parametrize("size", [8, 32, 64, 128])
+def test_the_longest_rows_that_the_kernel_takes_fit_its_memory(name, dtype, size):
+    """Backward, with segments and dropout, which takes most."""
+    there, heads = topology(name), 2 * (128 // size)
+    longest = fused_attention.SCORES_BYTES // (jnp.dtype(dtype).itemsize * 128 * max(2, 128 // size))
+    placed = jax.sharding.SingleDeviceSharding(there.hardware.devices[0])
+    row, dropping = (
+        jax.ShapeDtypeStruct(*own, sharding=placed)
+        for own in (((8, longest), jnp.int32), ((), jax.random.key(0).dtype))
+    )
+    x = jax.ShapeDtypeStruct((8, longest, heads, size), dtype, sharding=placed)
+
+    def loss(q, k, v, segments, key):
+        found = attention(q, k, v, mask=AttentionMask.of(None, segments), dropout_rate=0.1, key=key)
+        return found.astype(jnp.float32).sum()
+
+    with compiling_for(there.hardware):
+        text = jax.jit(jax.grad(loss, (0, 1, 2))).lower(x, x, x, row, dropping).compile().as_text()
+    assert "tpu_attention_backward" in text
