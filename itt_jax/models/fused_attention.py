@@ -27,18 +27,13 @@ from itt_jax.errors import InputError, unknown
 from itt_jax.models import cudnn_attention
 from itt_jax.models.dropout import dropped_of, words_of
 from itt_jax.models.hardware import hardware
+from itt_jax.models.tpu_blocks import LANES, fit, longest
 
 log = logging.getLogger(__name__)
 
 BACKENDS = ("auto", "xla", "cudnn", "pallas")
 KERNELS = {"gpu": "cudnn", "tpu": "pallas"}
 """The kernel that "auto" tries on a platform."""
-LONGEST = 2048
-"""The longest rows of `tpu_attention.py`."""
-SCORES_BYTES = 2**20
-"""It computes at once at most so many bytes of scores, in the dtype of q, of all heads in a vector: what it makes of
-them fits the on-chip memory."""
-_TILE = 128
 
 
 def choose(backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"], *, bias: bool, dropped: bool) -> str:
@@ -62,7 +57,7 @@ def choose(backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"],
             raise InputError(f"attention {backend!r}: {reason}; expected 'auto' or 'xla'")
         return backend
     kernel = KERNELS.get(hardware().platform)
-    if kernel is None or (kernel == "pallas" and q.shape[1] < _TILE):
+    if kernel is None or (kernel == "pallas" and q.shape[1] < LANES):
         return "xla"
     reason = obstacle(kernel, q, k, bias=bias, dropped=dropped)
     if reason is None:
@@ -101,8 +96,8 @@ def obstacle(
         return "drops no attention probabilities (set attention_dropout to 0)"
     if dropped and (window or not _is_one_pass(q)):
         return (
-            f"drops attention probabilities only without a window, in rows of at most {LONGEST} (in float32, or of "
-            f"heads below 64, fewer) and for heads that fill {_TILE} lanes (set attention_dropout to 0)"
+            f"drops attention probabilities only without a window, in rows of at most "
+            f"{longest(q.dtype.itemsize, size)} and for heads that fill {LANES} lanes (set attention_dropout to 0)"
         )
     if bias:
         return "takes no bias with a gradient"
@@ -124,22 +119,18 @@ def obstacle(
         return f"needs a TPU v4 or later, found {kind}"
     if q.dtype not in (jnp.bfloat16, jnp.float32):
         return f"computes in bfloat16 or float32, found {q.dtype}"
-    if length % _TILE:
-        return f"needs a row length that is a multiple of {_TILE}, found {length}"
-    if size % 8 or (size > _TILE and size % _TILE):
-        return f"needs a head size that is a multiple of 8, above {_TILE} of {_TILE}; found {size}"
+    if length % LANES:
+        return f"needs a row length that is a multiple of {LANES}, found {length}"
+    if size % 8 or (size > LANES and size % LANES):
+        return f"needs a head size that is a multiple of 8, above {LANES} of {LANES}; found {size}"
     if len(there.devices) > 1 and jax.sharding.get_abstract_mesh().empty:
         return "needs the mesh of several devices in context (jax.set_mesh)"
     return _undivided(q)
 
 
 def _is_one_pass(q: Float[Array, "B T N H"]) -> bool:
-    """Whether `tpu_attention.py` computes this on each device: heads fill vectors, and a step fits the memory."""
-    _, length, heads, size = q.shape
-    heads //= jax.sharding.get_abstract_mesh().shape.get("model", 1)
-    if length % _TILE or size % 8 or _TILE % size or heads % (_TILE // size):
-        return False
-    return q.dtype.itemsize * length * _TILE * max(2, _TILE // size) <= SCORES_BYTES
+    """Whether `tpu_attention.py` can compute the heads of one device."""
+    return fit(q, q.shape[2] // jax.sharding.get_abstract_mesh().shape.get("model", 1))
 
 
 def _undivided(q: Float[Array, "B T N H"]) -> str | None:
@@ -229,13 +220,13 @@ def _splash_on_one_device(
     heads, length = q.shape[1:3]
     if window is None:
         near = pallas.FullMask((length, length))
-        queries = keys = next(tile for tile in (4 * _TILE, 2 * _TILE, _TILE) if length % tile == 0)
+        queries = keys = next(tile for tile in (4 * LANES, 2 * LANES, LANES) if length % tile == 0)
         # Heads of 64 fill half of a TPU's 128 lanes, and products give this layout without a copy.
         layout = pallas.QKVLayout.SEQ_MINOR
     else:
         near = pallas.LocalMask((length, length), (window, window), 0)  # computed in the kernel, never stored
         # Larger tiles compute more scores that the mask then hides, smaller ones spend more on each step of the grid.
-        queries, keys = 2 * _TILE if length % (2 * _TILE) == 0 else _TILE, _TILE
+        queries, keys = 2 * LANES if length % (2 * LANES) == 0 else LANES, LANES
         layout = pallas.QKVLayout.HEAD_DIM_MINOR  # the kernel would transpose a tile of queries for each of its keys
     tiles = pallas.BlockSizes(
         block_q=queries,

@@ -7,27 +7,20 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from itt_jax.models.gelu import gelu
 from itt_jax.models.products import dense, rows_of, shifted
-
-
-def _gelu(x: Array) -> Array:
-    """x times the normal distribution function, in float32; jax.nn's, by erfc, takes TPUs several times as long."""
-    y = x.astype(jnp.float32)
-    return (y * (0.5 + 0.5 * jax.lax.erf(y * np.float32(np.sqrt(0.5))))).astype(x.dtype)
-
 
 _tanh_gelu = functools.partial(jax.nn.gelu, approximate=True)
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "gelu": _gelu,
-    "gelu_10": lambda x: jnp.clip(_gelu(x), -10, 10),
+    "gelu": gelu,
+    "gelu_10": lambda x: jnp.clip(gelu(x), -10, 10),
     "gelu_accurate": _tanh_gelu,
     "gelu_fast": _tanh_gelu,
     "gelu_new": _tanh_gelu,
-    "gelu_python": _gelu,
+    "gelu_python": gelu,
     "gelu_python_tanh": _tanh_gelu,
     "gelu_pytorch_tanh": _tanh_gelu,
     "hardswish": jax.nn.hard_swish,

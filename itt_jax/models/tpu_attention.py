@@ -15,7 +15,7 @@ Source: Dao et al. 2022 (arXiv 2205.14135), for the backward pass.
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,36 +24,10 @@ from jax.experimental.pallas import tpu as pltpu
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from itt_jax.models.dropout import is_kept, scale_of
-from itt_jax.models.fused_attention import SCORES_BYTES
 from itt_jax.models.hardware import hardware
+from itt_jax.models.tpu_blocks import LANES, Shape
 
-LANES = 128
-_ROWS = 8
 _FEW = -1e30  # what a score of another segment becomes
-
-
-class Shape(NamedTuple):
-    """What a kernel is compiled for.
-
-    Attributes:
-        size: of a head. dropped: how many of 2^32 probabilities are dropped.
-        rows, queries: of a block.
-    """
-
-    size: int
-    dropped: int
-    rows: int
-    queries: int
-
-    @classmethod
-    def of(cls, q: Float[Array, "B T N H"], dropped: int) -> "Shape":
-        """That of queries: as many scores at once as `SCORES_BYTES` allows."""
-        rows, length, _, size = q.shape
-        most = SCORES_BYTES // q.dtype.itemsize // (LANES // size)
-        queries = next(own for own in (512, 384, 256, LANES) if length % own == 0 and own * length <= most)
-        # Products of float32 have parts, which take more memory with each row.
-        count = min(_ROWS, max(1, most // length**2)) if q.dtype == jnp.bfloat16 else 1
-        return cls(size, dropped, next(own for own in range(count, 0, -1) if rows % own == 0), queries)
 
 
 def on_one_device(
@@ -68,8 +42,7 @@ def on_one_device(
 
     Args:
         dropped: how many of 2^32 probabilities are dropped.
-        q, k, v: bfloat16 or float32; as `fused_attention` checks: T is a multiple of 128, and heads fill vectors of
-            128 lanes.
+        q, k, v: bfloat16 or float32; they `tpu_blocks.fit`.
         segments: None: one segment.
     """
     rows, length, *_ = q.shape

@@ -12,7 +12,7 @@ from itt_jax.accelerators.costs import by_kind
 from itt_jax.bench import Request, ours
 from itt_jax.bench.choices import Choice
 from itt_jax.bench.workload import workload
-from itt_jax.models import fused_attention
+from itt_jax.models import tpu_blocks
 from itt_jax.models.attention import AttentionMask, attention
 from itt_jax.models.hardware import compiling_for
 from itt_jax.train import described
@@ -102,7 +102,7 @@ def test_a_prediction_does_not_keep_its_layers(work):
 def test_the_longest_rows_that_the_kernel_takes_fit_its_memory(name, dtype, size):
     """Backward, with segments and dropout, which takes most."""
     there, heads = topology(name), 2 * (128 // size)
-    longest = fused_attention.SCORES_BYTES // (jnp.dtype(dtype).itemsize * 128 * max(2, 128 // size))
+    longest = tpu_blocks.longest(jnp.dtype(dtype).itemsize, size)
     placed = jax.sharding.SingleDeviceSharding(there.hardware.devices[0])
     row, dropping = (
         jax.ShapeDtypeStruct(*own, sharding=placed)

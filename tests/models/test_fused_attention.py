@@ -302,8 +302,7 @@ def test_the_log_says_once_why_auto_uses_no_kernel(on_tpu, caplog):
     fused_attention.choose("auto", shaped(64), shaped(64), bias=True, dropped=False)  # shorter than a tile
     assert [record.getMessage() for record in caplog.records] == [
         "attention by XLA instead of pallas, which drops attention probabilities only without a window, in rows of at "
-        "most 2048 (in float32, or of heads below 64, fewer) and for heads that fill 128 lanes (set attention_dropout "
-        "to 0)",
+        "most 2048 and for heads that fill 128 lanes (set attention_dropout to 0)",
         "attention by XLA instead of pallas, which needs a row length that is a multiple of 128, found 4104",
     ]
 
