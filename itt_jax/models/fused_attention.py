@@ -115,8 +115,8 @@ def obstacle(
         return _undivided(q)
     if there.platform != "tpu":
         return f"needs a TPU, found {there.platform}"
-    if (kind := getattr(there.devices[0], "device_kind", "")) in ("TPU v2", "TPU v3"):
-        return f"needs a TPU v4 or later, found {kind}"
+    if there.kind in ("TPU v2", "TPU v3"):
+        return f"needs a TPU v4 or later, found {there.kind}"
     if q.dtype not in (jnp.bfloat16, jnp.float32):
         return f"computes in bfloat16 or float32, found {q.dtype}"
     if length % LANES:

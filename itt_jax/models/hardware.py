@@ -40,6 +40,11 @@ class Hardware:
         return {"tpu": 128, "gpu": 64}.get(self.platform, 8)
 
     @property
+    def kind(self) -> str:
+        """JAX's name of such a device: "TPU v5 lite", "NVIDIA H100 80GB HBM3"."""
+        return getattr(self.devices[0], "device_kind", "")
+
+    @property
     def described(self) -> bool:
         """Whether the devices are only described: programs are compiled for them and nothing is placed on them."""
         return self.bytes is not None

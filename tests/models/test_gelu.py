@@ -1,11 +1,15 @@
 """GELU of every bfloat16 number against scipy's, in float64."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy.stats import norm
 
 from itt_jax.models.gelu import gelu
+from itt_jax.models.hardware import Hardware, compiling_for
 
 HALF_A_STEP = 2.0**-8
 """Of bfloat16 numbers, relative."""
@@ -36,3 +40,11 @@ def test_so_is_its_derivative():
 def test_of_float32_it_is_that_of_erf():
     x = np.linspace(-10, 10, 10_001, dtype=np.float32)
     np.testing.assert_allclose(gelu(jnp.asarray(x)), x * norm.cdf(x.astype(np.float64)), rtol=2e-6, atol=2e-6)
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("TPU v5 lite", False), ("TPU v6 lite", True)])
+def test_where_products_are_fast_training_computes_it_once(kind, kept):
+    own = Hardware("tpu", (SimpleNamespace(device_kind=kind),), bytes=1)
+    with compiling_for(own):
+        trained = jax.make_jaxpr(jax.grad(lambda x: gelu(x).sum()))(jnp.ones(4, jnp.bfloat16))
+    assert ("optimization_barrier" in str(trained)) == kept
