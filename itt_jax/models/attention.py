@@ -129,9 +129,10 @@ def attention(
         if fused_attention.has_window_kernel(q, k, dropped=dropped):
             return fused_attention.by_pallas(q, k, v, mask.segments, mask.window)
         return by_blocks(q, k, v, mask.segments, mask.window, dropout_rate, key)
-    if mask.window is not None or (mask.segments is None and mask.allowed is not None):
+    if mask.window is not None:
         backend = "xla"
-    chosen = fused_attention.choose(backend, q, k, bias=bias is not None, dropped=dropped)
+    hidden = mask.segments is None and mask.allowed is not None
+    chosen = fused_attention.choose(backend, q, k, bias=bias is not None, dropped=dropped, hidden=hidden)
     if chosen == "cudnn":
         return fused_attention.by_cudnn(q, k, v, mask.segments)
     if chosen == "pallas":

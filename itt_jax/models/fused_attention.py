@@ -36,13 +36,22 @@ KERNELS = {"gpu": "cudnn", "tpu": "pallas"}
 """The kernel that "auto" tries on a platform."""
 
 
-def choose(backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"], *, bias: bool, dropped: bool) -> str:
+def choose(
+    backend: str,
+    q: Float[Array, "B T N H"],
+    k: Float[Array, "B S N H"],
+    *,
+    bias: bool,
+    dropped: bool,
+    hidden: bool = False,
+) -> str:
     """The backend for this attention: the requested one, or with "auto" the platform's kernel if it pays off.
 
     If "auto" would use the kernel but it cannot compute this attention, each reason is logged once.
 
     Args:
         bias: whether scores have a bias. dropped: whether probabilities are dropped.
+        hidden: whether a mask hides keys that segments do not.
 
     Raises:
         InputError: the name is unknown, or the requested backend does not support this attention.
@@ -52,14 +61,14 @@ def choose(backend: str, q: Float[Array, "B T N H"], k: Float[Array, "B S N H"],
     if backend not in BACKENDS:
         raise unknown("attention", backend, BACKENDS)
     if backend != "auto":
-        reason = obstacle(backend, q, k, bias=bias, dropped=dropped)
+        reason = obstacle(backend, q, k, bias=bias, dropped=dropped, hidden=hidden)
         if reason:
             raise InputError(f"attention {backend!r}: {reason}; expected 'auto' or 'xla'")
         return backend
     kernel = KERNELS.get(hardware().platform)
     if kernel is None or (kernel == "pallas" and q.shape[1] < LANES):
         return "xla"
-    reason = obstacle(kernel, q, k, bias=bias, dropped=dropped)
+    reason = obstacle(kernel, q, k, bias=bias, dropped=dropped, hidden=hidden)
     if reason is None:
         return kernel
     _say_once(kernel, reason)
@@ -89,6 +98,7 @@ def obstacle(
     bias: bool,
     dropped: bool,
     window: bool = False,
+    hidden: bool = False,
 ) -> str | None:
     """Why a fused kernel cannot compute this attention here; None if it can."""
     length, size, there = q.shape[1], q.shape[-1], hardware()
@@ -101,6 +111,8 @@ def obstacle(
         )
     if bias:
         return "takes no bias with a gradient"
+    if hidden:
+        return "takes no mask but that of segments"
     if k.shape[1] != length:
         return f"needs as many keys as queries, found {k.shape[1]} and {length}"
     if backend == "cudnn":

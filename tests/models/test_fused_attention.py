@@ -307,6 +307,17 @@ def test_the_log_says_once_why_auto_uses_no_kernel(on_tpu, caplog):
     ]
 
 
+@pytest.mark.parametrize("backend", ["auto", "pallas"])
+def test_a_mask_without_segments_is_never_ignored(on_tpu, backend):
+    q, k, v = RNG.standard_normal((3, 1, 128, 2, 64), np.float32)
+    own = functools.partial(attention, q, k, v, mask=AttentionMask(np.tri(128, dtype=bool)))
+    if backend == "auto":
+        np.testing.assert_array_equal(own(), own(backend="xla"))
+    else:
+        with pytest.raises(InputError, match="takes no mask but that of segments"):
+            own(backend=backend)
+
+
 def test_on_a_cpu_auto_is_the_reference():
     assert fused_attention.choose("auto", shaped(512), shaped(512), bias=False, dropped=False) == "xla"
 
